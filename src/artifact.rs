@@ -1,0 +1,117 @@
+//! What a finished step left behind, and the manifest: the complete, verified set.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::inspect::BinaryFacts;
+
+/// The format of `artifacts/<step>.json`.
+pub const ARTIFACT_SCHEMA: &str = "longshore/artifact/1";
+/// The format of `manifest.json`.
+pub const MANIFEST_SCHEMA: &str = "longshore/manifest/1";
+
+/// The record of one finished step: `artifacts/<step>.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Artifact {
+    /// `longshore/artifact/1`
+    pub schema: String,
+    /// Id of the step that made it.
+    pub step: String,
+    /// Kind of that step: `binary`, `archive`, `asset`, `checksums`, `check`.
+    pub kind: String,
+    /// Digest of the plan it was made for.
+    pub plan: Digest,
+    /// Commit it was made from.
+    pub commit: String,
+    /// Its files, in the order of the step's outputs.
+    pub files: Vec<File>,
+    /// For a check: what it proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckResult>,
+}
+
+/// One finished file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct File {
+    /// Its name, without a folder.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Digest of its bytes.
+    pub sha256: Digest,
+    /// Permission bits.
+    pub mode: Mode,
+}
+
+/// The two modes we hand on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// A plain file.
+    #[serde(rename = "0644")]
+    Plain,
+    /// An executable.
+    #[serde(rename = "0755")]
+    Executable,
+}
+
+impl Mode {
+    /// The permission bits.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Plain => 0o644,
+            Self::Executable => 0o755,
+        }
+    }
+}
+
+/// What a check step found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckResult {
+    /// Whether it held.
+    pub passed: bool,
+    /// Step, name and digest of each file it was run on.
+    pub subjects: Vec<Subject>,
+    /// What it saw, short and for people.
+    pub detail: String,
+}
+
+/// A file a check was run on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Subject {
+    /// Step that made it.
+    pub step: String,
+    /// File name.
+    pub name: String,
+    /// Digest of the very bytes that were checked.
+    pub sha256: Digest,
+}
+
+/// The complete, verified set of a plan's artifacts: `manifest.json`. Only this can be published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// `longshore/manifest/1`
+    pub schema: String,
+    /// Digest of the plan.
+    pub plan: Digest,
+    /// Commit of the plan.
+    pub commit: String,
+    /// Every artifact in the plan's order of steps.
+    pub artifacts: Vec<Artifact>,
+    /// What was read from each executable.
+    pub binaries: Vec<InspectedBinary>,
+}
+
+/// One executable and what its bytes say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InspectedBinary {
+    /// Step that made it.
+    pub step: String,
+    /// File name.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// What was read.
+    #[serde(flatten)]
+    pub facts: BinaryFacts,
+}

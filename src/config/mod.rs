@@ -1,0 +1,283 @@
+//! `longshore.yaml`: text to [`Config`], pure. What each key means stands in the table of `schema`.
+
+pub mod check;
+pub mod diagnostic;
+pub mod schema;
+pub mod yaml;
+
+use std::collections::BTreeMap;
+
+use crate::command::Command;
+use crate::destination::{Adopt, When};
+use crate::format::Format;
+use crate::target::{Linkage, Os, Target};
+use crate::template::Template;
+
+pub use check::{none, parse};
+pub use diagnostic::{Diagnostic, Source};
+
+/// The checked configuration: every string parsed, every default in place, overlays, defaults and overrides applied.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether a file was read, or everything is assumed.
+    pub written: bool,
+    /// `name:`; absent: the repository's name.
+    pub name: Option<String>,
+    /// `output:`, relative to the repository.
+    pub output: String,
+    /// `targets:`
+    pub targets: Vec<Target>,
+    /// Tag grammar, version files and changelog of the root component.
+    pub root: Component,
+    /// `components:`, in the order written.
+    pub components: Vec<Component>,
+    /// `binaries:`
+    pub binaries: Binaries,
+    /// `archives:`
+    pub archives: Archives,
+    /// `assets:`, in the order written.
+    pub assets: Vec<Asset>,
+    /// `publish:`; the destination `github` is here unless it was written `false`.
+    pub destinations: Vec<Destination>,
+}
+
+/// One component, or the root.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its name; empty for the root.
+    pub name: String,
+    /// `tag:` = `v{version}` for the root, `{component}-v{version}` for others.
+    pub tag: Template,
+    /// `version-files:`; absent: the manifests of its artifacts.
+    pub version_files: Option<Vec<String>>,
+    /// `changelog:`; absent: the nearest CHANGELOG.md.
+    pub changelog: Option<String>,
+    /// `latest:`; absent: true for the root or a lone component.
+    pub latest: Option<bool>,
+}
+
+/// `binaries:`
+#[derive(Clone, Debug)]
+pub enum Binaries {
+    /// `binaries: false`
+    Off,
+    /// Not written: one per workspace package with binaries. Holds what such a one is, under an empty name.
+    Implied(Box<Binary>),
+    /// As written.
+    Listed(Vec<Binary>),
+}
+
+/// One entry of `binaries:`.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    /// Its key.
+    pub name: String,
+    /// `component:`
+    pub component: Option<String>,
+    /// One per target, in the order of its targets, overrides applied.
+    pub builds: Vec<(Target, BinarySettings)>,
+}
+
+/// The settings of one binary entry for one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BinarySettings {
+    /// `package:`; absent: the entry's name.
+    pub package: Option<String>,
+    /// `manifest:`, a Cargo.toml outside the workspace.
+    pub manifest: Option<String>,
+    /// `bins:`; empty: all.
+    pub bins: Vec<String>,
+    /// `features:`
+    pub features: Vec<String>,
+    /// `default-features:`
+    pub default_features: bool,
+    /// `all-features:`
+    pub all_features: bool,
+    /// `profile:`
+    pub profile: String,
+    /// `locked:`
+    pub locked: bool,
+    /// `cargo-args:`
+    pub cargo_args: Vec<String>,
+    /// `builder:`
+    pub builder: Builder,
+    /// `runner:`
+    pub runner: Option<String>,
+    /// `container:`
+    pub container: Option<String>,
+    /// `glibc:`, the promised floor, e.g. `2.28`.
+    pub glibc: Option<String>,
+    /// `linkage:`; absent: the target's own.
+    pub linkage: Option<Linkage>,
+    /// `prebuilt:`
+    pub prebuilt: Option<Template>,
+    /// `assets:`
+    pub assets: Vec<String>,
+    /// `before:`, those that apply to this target.
+    pub before: Vec<Command>,
+    /// `env:`
+    pub env: BTreeMap<String, String>,
+    /// `pass-env:`, globs of variable names.
+    pub pass_env: Vec<String>,
+    /// `smoke:`; `None` = off.
+    pub smoke: Option<Vec<String>>,
+    /// `max-size:` in bytes.
+    pub max_size: Option<u64>,
+}
+
+/// `builder:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// cargo on the native runner, zigbuild for linux-musl.
+    Auto,
+    /// `cargo build`
+    Cargo,
+    /// `cargo zigbuild`
+    Zigbuild,
+    /// `cross build`
+    Cross,
+}
+
+/// `archives:`
+#[derive(Clone, Debug)]
+pub struct Archives {
+    /// `archives: false`
+    pub off: bool,
+    /// As written.
+    pub items: Vec<Archive>,
+    /// Keys written as `NAME: false`.
+    pub dropped: Vec<String>,
+    /// What an archive is that nobody wrote, under an empty name.
+    pub implied: Archive,
+}
+
+/// One entry of `archives:`.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    /// Its key.
+    pub name: String,
+    /// `name:` = key; fills `{name}`.
+    pub title: Option<String>,
+    /// `component:`
+    pub component: Option<String>,
+    /// `binaries:`; absent: the one named like it, else the only one.
+    pub binaries: Option<Vec<String>>,
+    /// `file:`
+    pub file: Template,
+    /// `targets:`; absent: those of its binaries.
+    pub targets: Option<Vec<Target>>,
+    /// `formats:`
+    pub formats: Formats,
+    /// `directory:`; `None` = flat.
+    pub directory: Option<Template>,
+    /// `include:`; absent: README*, LICENSE*, COPYING*, NOTICE* at the top, none required.
+    pub include: Option<Vec<FileItem>>,
+    /// `publish:`
+    pub publish: Publish,
+}
+
+/// `formats:`, per operating system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formats {
+    /// By OS.
+    pub by_os: Vec<(Os, Vec<Format>)>,
+    /// For any other (`"*"`).
+    pub other: Vec<Format>,
+}
+
+impl Formats {
+    /// The formats for an operating system.
+    pub fn of(&self, os: Os) -> &[Format] {
+        self.by_os.iter().find(|(key, _)| *key == os).map_or(&self.other, |(_, formats)| formats)
+    }
+}
+
+/// One item of `include:` or `files:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileItem {
+    /// A path or glob relative to the repository.
+    pub from: String,
+    /// Where it goes; absent: its own path (a glob's match: its file name for `include`).
+    pub to: Option<String>,
+}
+
+/// One entry of `assets:`.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// Its key.
+    pub name: String,
+    /// `name:` = key.
+    pub title: Option<String>,
+    /// `component:`
+    pub component: Option<String>,
+    /// `run:`
+    pub run: Vec<Command>,
+    /// `files:`
+    pub files: Vec<FileItem>,
+    /// `file:` and the format its extension says.
+    pub file: Option<(Template, Format)>,
+    /// `runner:`
+    pub runner: Option<String>,
+    /// `publish:`
+    pub publish: Publish,
+}
+
+/// `publish:` of an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Publish {
+    /// Every destination of its kind.
+    Default,
+    /// `publish: false`
+    Off,
+    /// These destinations.
+    To(Vec<String>),
+}
+
+/// One entry of `publish:`.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Its key.
+    pub name: String,
+    /// `when:`
+    pub when: When,
+    /// `environment:`; `None` = `false`.
+    pub environment: Option<String>,
+    /// What its kind needs.
+    pub github: Github,
+}
+
+/// A destination of kind `github`.
+#[derive(Clone, Debug)]
+pub struct Github {
+    /// `repository:` = git remote.
+    pub repository: Option<String>,
+    /// `draft:`: leave the release a draft.
+    pub draft: bool,
+    /// `title:`
+    pub title: Template,
+    /// `notes:`
+    pub notes: Notes,
+    /// `header:`
+    pub header: Option<String>,
+    /// `footer:`
+    pub footer: Option<String>,
+    /// `checksums:`, the file's name.
+    pub checksums: String,
+    /// `adopt:`
+    pub adopt: Adopt,
+}
+
+/// `notes:`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notes {
+    /// The changelog's section if there is one, else GitHub's.
+    Auto,
+    /// The changelog's section; none is an error.
+    Changelog,
+    /// GitHub's generated notes.
+    Github,
+    /// A file's text.
+    File(String),
+    /// None.
+    Off,
+}

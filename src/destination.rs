@@ -1,0 +1,26 @@
+//! Which releases a destination takes, and what it may find there.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which releases a destination takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// Every release.
+    Always,
+    /// Only versions without a prerelease part.
+    Stable,
+    /// Only prereleases.
+    Prerelease,
+}
+
+/// Which existing release may be filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Adopt {
+    /// Only a draft.
+    Draft,
+    /// Also a published, mutable one.
+    Any,
+}

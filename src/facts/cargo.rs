@@ -1,0 +1,1 @@
+//! Cargo packages: `cargo metadata --no-deps`, and Cargo.lock read by ourselves.

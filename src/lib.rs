@@ -1,0 +1,33 @@
+//! Longshore: from a repository to a verified, published release.
+//!
+//! The modules in reading order: the vocabulary (parsed once, at the edge), the world (the only code with side
+//! effects), then the stages in the order the data flows: config, facts, plan, build, verify, publish. `rehearsal` holds
+//! the servers a release is tried against, `cli` one file per command. ARCHITECTURE.md has the map.
+
+pub mod artifact;
+pub mod command;
+pub mod destination;
+pub mod digest;
+pub mod format;
+pub mod inspect;
+pub mod problem;
+pub mod receipt;
+pub mod secret;
+pub mod tag;
+pub mod target;
+pub mod template;
+pub mod version;
+
+pub mod world;
+
+pub mod config;
+pub mod facts;
+pub mod plan;
+
+pub mod build;
+pub mod verify;
+
+pub mod publish;
+pub mod rehearsal;
+
+pub mod cli;

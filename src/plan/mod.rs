@@ -1,0 +1,468 @@
+//! The plan: everything that will be built, checked and published, decided before anything runs. Plain data.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::Command;
+use crate::destination::{Adopt, When};
+use crate::digest::Digest;
+use crate::format::Format;
+use crate::target::{Linkage, Target};
+use crate::version::Version;
+
+/// The format of `plan.json`.
+pub const SCHEMA: &str = "longshore/plan/1";
+
+/// A whole release, planned. Same commit and same arguments, same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// `longshore/plan/1`
+    pub schema: String,
+    /// The project's name.
+    pub name: String,
+    /// `owner/name` on the forge; `local/<folder>` without a remote.
+    pub repository: String,
+    /// The commit it covers, 40 hex digits.
+    pub commit: String,
+    /// That commit's time, seconds since 1970: the time of every file we write.
+    pub commit_time: i64,
+    /// Whether the work tree differed from the commit.
+    pub dirty: bool,
+    /// Where the versions come from.
+    pub origin: Origin,
+    /// Folder for everything made, relative to the repository.
+    pub output: String,
+    /// The releases it makes, one per component.
+    pub releases: Vec<Release>,
+    /// Which steps are in.
+    pub scope: Scope,
+    /// The steps in scope, in an order in which each stands after its needs.
+    pub steps: Vec<Step>,
+    /// Steps of one runner, container and target: one machine each.
+    pub legs: Vec<Leg>,
+    /// Which workflow file builds and publishes what.
+    pub parts: Vec<Part>,
+    /// Where it goes, in the order of publishing.
+    pub destinations: Vec<Destination>,
+    /// What nobody wrote and was assumed, for people.
+    pub assumed: Vec<String>,
+}
+
+/// Where the versions of a plan come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A tag that exists.
+    Tag,
+    /// No tag: the one the manifests' version would get.
+    Assumed,
+    /// A snapshot.
+    Snapshot,
+}
+
+/// One release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Release {
+    /// Its component; empty for the root.
+    pub component: String,
+    /// Its version.
+    pub version: Version,
+    /// Its tag.
+    pub tag: String,
+    /// Whether the version is a prerelease.
+    pub prerelease: bool,
+    /// Whether it may become GitHub's "latest".
+    pub latest: bool,
+    /// What tags of this component look like, e.g. `v{version}`.
+    pub tags: String,
+    /// The version that `--version` of its binaries must contain; in a snapshot the manifests' own.
+    pub manifest_version: Option<Version>,
+}
+
+/// Which steps a plan holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Scope {
+    /// All, the host's, or a selection.
+    pub kind: ScopeKind,
+    /// The selectors of `--only`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// How many steps of the whole release are left out.
+    #[serde(default)]
+    pub left_out: Vec<String>,
+}
+
+/// The kinds of scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScopeKind {
+    /// Every step of the chosen releases.
+    All,
+    /// What this host can make (or was given prebuilt).
+    Host,
+    /// What `--only` selects, and all it needs.
+    Only,
+}
+
+/// One thing to do: what it needs and what it makes are known before anything runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// `kind.name.variant`, `[a-z0-9][a-z0-9._-]{0,99}`.
+    pub id: String,
+    /// The component whose release it belongs to.
+    pub component: String,
+    /// Ids of the steps it needs.
+    pub needs: Vec<String>,
+    /// The files it makes.
+    pub outputs: Vec<Output>,
+    /// The destinations its outputs go to.
+    pub publish: Vec<String>,
+    /// The leg that carries it out; absent: `build --rest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<String>,
+    /// The target it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// What exactly is done.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// A file a step makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Output {
+    /// Its name, `[A-Za-z0-9._-]+`.
+    pub name: String,
+    /// For archives and bundles: the format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+}
+
+/// What a step does, by kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Work {
+    /// Files made once by the user's commands.
+    Asset(AssetWork),
+    /// Executables compiled by cargo, or taken as they are.
+    Binary(BinaryWork),
+    /// Executables and files packed.
+    Archive(ArchiveWork),
+    /// A file of SHA-256 sums.
+    Checksums(ChecksumsWork),
+    /// Something run to prove an artifact.
+    Check(CheckWork),
+}
+
+impl Work {
+    /// The word that starts a step's id.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Asset(_) => "asset",
+            Self::Binary(_) => "binary",
+            Self::Archive(_) => "archive",
+            Self::Checksums(_) => "checksums",
+            Self::Check(_) => "check",
+        }
+    }
+}
+
+/// An asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AssetWork {
+    /// The commands that make it.
+    pub run: Vec<Command>,
+    /// The files, relative to the repository: paths, globs or folders.
+    pub files: Vec<FileSpec>,
+    /// Whether the files are bundled into the one output, or published under their own names.
+    pub bundle: bool,
+}
+
+/// A path or glob and where its matches go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileSpec {
+    /// Path or glob relative to the repository.
+    pub from: String,
+    /// Destination path; absent: the path itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// A compilation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BinaryWork {
+    /// Path of the Cargo.toml whose workspace is built, relative to the repository.
+    pub manifest: String,
+    /// The cargo package.
+    pub package: String,
+    /// Names of its binaries, without ending; outputs are these with the target's ending, in this order.
+    pub bins: Vec<String>,
+    /// The program that compiles.
+    pub builder: PlannedBuilder,
+    /// Path (relative to the repository) of a finished executable to take instead of compiling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prebuilt: Option<String>,
+    /// Cargo profile.
+    pub profile: String,
+    /// `--features`
+    pub features: Vec<String>,
+    /// Absent `--no-default-features`.
+    pub default_features: bool,
+    /// `--all-features`
+    pub all_features: bool,
+    /// `--locked`
+    pub locked: bool,
+    /// Further arguments for cargo.
+    pub cargo_args: Vec<String>,
+    /// Extra environment.
+    pub env: BTreeMap<String, String>,
+    /// Globs of credential-like variables handed through all the same.
+    pub pass_env: Vec<String>,
+    /// Commands run before compiling.
+    pub before: Vec<Command>,
+    /// Asset steps unpacked before compiling.
+    pub assets: Vec<String>,
+    /// The promised highest glibc symbol version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glibc: Option<String>,
+    /// The promised linkage.
+    pub linkage: Linkage,
+    /// Largest size of one executable, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<u64>,
+}
+
+/// The program that compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PlannedBuilder {
+    /// `cargo build`
+    Cargo,
+    /// `cargo zigbuild`
+    Zigbuild,
+    /// `cross build`
+    Cross,
+    /// Nothing: the executables are given.
+    Prebuilt,
+}
+
+/// Packing. Outputs hold one file per format (for bare executables one per executable).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArchiveWork {
+    /// The executables: step and file name, and the path inside the archive.
+    pub executables: Vec<Member>,
+    /// Files of the commit, each with its path inside the archive; sorted by that path.
+    pub files: Vec<ArchiveFile>,
+    /// Trees that an asset step makes: every file of the asset at or below `path`.
+    pub trees: Vec<AssetTree>,
+}
+
+/// An executable in an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Member {
+    /// Binary step.
+    pub step: String,
+    /// Name of its output.
+    pub output: String,
+    /// Path inside the archive.
+    pub path: String,
+}
+
+/// A file of the commit in an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArchiveFile {
+    /// Path in the repository.
+    pub source: String,
+    /// Path inside the archive.
+    pub path: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub entry: EntryKind,
+}
+
+/// What a file of an archive is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum EntryKind {
+    /// Mode 0644.
+    File,
+    /// Mode 0755.
+    Executable,
+    /// A symbolic link that stays inside.
+    Symlink {
+        /// What it points at, as written in the link.
+        link: String,
+    },
+}
+
+/// A tree out of an asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AssetTree {
+    /// The asset step.
+    pub step: String,
+    /// Path in the repository (and in the asset) at or below which files are taken.
+    pub path: String,
+    /// Path inside the archive that replaces it.
+    pub to: String,
+}
+
+/// A checksums file over the outputs of its needs, sorted by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChecksumsWork {
+    /// The covered files: step and output name, sorted by name.
+    pub covers: Vec<Covered>,
+}
+
+/// A file a checksums file lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Covered {
+    /// The step that makes it.
+    pub step: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A check. Its result is its artifact record; it has no output file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckWork {
+    /// The step whose outputs are run.
+    pub subject: String,
+    /// Arguments for each executable (`--version`).
+    pub smoke: Vec<String>,
+    /// Text that the output must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// Why it is not run; absent: it is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_run: Option<String>,
+}
+
+/// Steps of one runner, container and target: one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Leg {
+    /// Legal as a job and artifact name.
+    pub id: String,
+    /// 1: assets, needed by others. 2: everything else.
+    pub wave: u8,
+    /// `runs-on`
+    pub runner: String,
+    /// The job's container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// Its target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// Ids of its steps, in order.
+    pub steps: Vec<String>,
+    /// What the machine needs before it can start: `rustup target add …`, `pip install …`.
+    pub install: Vec<String>,
+    /// Whether asset legs must have run before.
+    pub needs_assets: bool,
+}
+
+/// What one workflow file builds and publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Part {
+    /// The workflow's file name, e.g. `release.yml`.
+    pub file: String,
+    /// The environment of its publish job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Ids of the steps it carries out.
+    pub steps: Vec<String>,
+    /// Names of the destinations it publishes to.
+    pub destinations: Vec<String>,
+}
+
+/// A place releases go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Destination {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Which releases it takes.
+    pub when: When,
+    /// The environment of the job that publishes to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Names of the environment variables it reads credentials from.
+    pub credentials: Vec<String>,
+    /// What its kind needs.
+    #[serde(flatten)]
+    pub kind: DestinationKind,
+}
+
+/// A destination by kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum DestinationKind {
+    /// GitHub Releases.
+    Github(GithubDestination),
+}
+
+/// GitHub Releases of one repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GithubDestination {
+    /// `owner/name`
+    pub repository: String,
+    /// Host of the forge, `github.com` or a GHES host.
+    pub host: String,
+    /// Leave the release a draft.
+    pub draft: bool,
+    /// Which existing release may be filled.
+    pub adopt: Adopt,
+    /// One per release, in the order of the plan's releases.
+    pub pages: Vec<ReleasePage>,
+}
+
+/// How one release looks on GitHub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReleasePage {
+    /// Tag of the release.
+    pub tag: String,
+    /// Its title.
+    pub title: String,
+    /// Its notes, header and footer included.
+    pub body: String,
+    /// Whether GitHub's generated notes go between header and footer: `body` then has a line `{generated}` alone.
+    pub generated: bool,
+}
+
+impl Plan {
+    /// The canonical JSON: the bytes of `plan.json`.
+    ///
+    /// # Panics
+    /// Never: every key is a string.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("a plan is plain data");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The digest of its canonical JSON.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.to_json())
+    }
+
+    /// A step by id.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The release of a component.
+    pub fn release(&self, component: &str) -> Option<&Release> {
+        self.releases.iter().find(|release| release.component == component)
+    }
+
+    /// Whether only loopback destinations may take it: anything but a whole, clean, tagged release.
+    pub fn only_loopback(&self) -> Option<&'static str> {
+        match (self.origin, self.scope.kind) {
+            (Origin::Snapshot, _) => Some("it is a snapshot"),
+            (Origin::Assumed, _) => Some("its tag is only assumed"),
+            (Origin::Tag, _) if self.dirty => Some("its work tree was dirty"),
+            (Origin::Tag, ScopeKind::All) => None,
+            (Origin::Tag, ScopeKind::Host | ScopeKind::Only) => Some("it is not the whole release"),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The servers a release is tried against, in this process.

@@ -1,0 +1,11 @@
+//! The only code with side effects: processes, network, environment, clock, terminal, files.
+
+pub mod actions;
+pub mod clock;
+pub mod env;
+pub mod files;
+pub mod handover;
+pub mod http;
+pub mod process;
+pub mod store;
+pub mod terminal;

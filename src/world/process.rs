@@ -1,0 +1,259 @@
+//! Starting programs: a command is a value, one runner starts it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+/// A program to start. Prints as a line one could type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cmd {
+    /// Name on `PATH`, or a path.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables set on top of the runner's.
+    pub env: BTreeMap<String, String>,
+    /// Its working folder.
+    pub dir: PathBuf,
+    /// How long it may take; absent: as long as it likes.
+    pub timeout: Option<Duration>,
+}
+
+impl Cmd {
+    /// A program in a folder.
+    pub fn new(program: impl Into<String>, dir: &Path) -> Self {
+        Self { program: program.into(), dir: dir.to_owned(), ..Self::default() }
+    }
+
+    /// With one more argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// With more arguments.
+    #[must_use]
+    pub fn args<T: Into<String>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// With a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// With a limit of time.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+impl fmt::Display for Cmd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = std::iter::once(self.program.as_str()).chain(self.args.iter().map(String::as_str));
+        f.write_str(&shell_words::join(words))
+    }
+}
+
+/// What a finished program left.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Whether we ended it because its time was over.
+    pub timed_out: bool,
+    /// Everything it wrote, lossily decoded.
+    pub stdout: String,
+    /// Likewise.
+    pub stderr: String,
+}
+
+/// Starts commands with a cleaned environment.
+#[derive(Clone)]
+pub struct Runner {
+    env: BTreeMap<String, String>,
+}
+
+/// Which stream a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+impl Runner {
+    /// A runner whose children get exactly this environment (see `Env::for_children`).
+    pub fn new(env: BTreeMap<String, String>) -> Self {
+        Self { env }
+    }
+
+    /// Where a program lies on the children's `PATH`.
+    pub fn find(&self, program: &str) -> Option<PathBuf> {
+        let path = self.env.get("PATH")?;
+        std::env::split_paths(path)
+            .flat_map(|folder| [folder.join(program), folder.join(format!("{program}.exe"))])
+            .find(|candidate| candidate.is_file())
+    }
+
+    /// Runs it to its end and returns all it wrote.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn output(&self, cmd: &Cmd) -> anyhow::Result<Finished> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let (status, timed_out) = self.run(cmd, &mut |stream, chunk| match stream {
+            Stream::Out => stdout.extend_from_slice(chunk),
+            Stream::Err => stderr.extend_from_slice(chunk),
+        })?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Finished { status, timed_out, stdout: text(stdout), stderr: text(stderr) })
+    }
+
+    /// Runs it and returns its standard output; any other end than success is an error with what it said.
+    ///
+    /// # Errors
+    /// If it cannot be started or fails.
+    pub fn text(&self, cmd: &Cmd) -> anyhow::Result<String> {
+        let finished = self.output(cmd)?;
+        if !finished.status.success() {
+            bail!("`{cmd}` failed ({}): {}", finished.status, finished.stderr.trim());
+        }
+        Ok(finished.stdout)
+    }
+
+    /// Runs it and hands over each line (with its ending) as it comes.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn stream(&self, cmd: &Cmd, line: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
+        self.run(cmd, line)
+    }
+
+    fn run(&self, cmd: &Cmd, take: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
+        let mut child = self.start(cmd)?;
+        let (sender, lines) = mpsc::sync_channel(256);
+        let readers = [
+            child.stdout.take().map(|pipe| pump(pipe, Stream::Out, sender.clone())),
+            child.stderr.take().map(|pipe| pump(pipe, Stream::Err, sender)),
+        ];
+        let end = cmd.timeout.map(|limit| Instant::now() + limit);
+        let mut timed_out = false;
+        loop {
+            let wait = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
+            match lines.recv_timeout(wait) {
+                Ok((stream, chunk)) => take(stream, &chunk),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) if end.is_some() => {
+                    timed_out = true;
+                    // A grandchild may hold the pipes open: do not wait for the readers then.
+                    child.kill().with_context(|| format!("cannot end `{cmd}`"))?;
+                    break;
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        if !timed_out {
+            for reader in readers.into_iter().flatten() {
+                let _ = reader.join();
+            }
+        }
+        let status = wait(&mut child, end)?;
+        Ok((status, timed_out))
+    }
+
+    fn start(&self, cmd: &Cmd) -> anyhow::Result<Child> {
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
+        let mut command = Command::new(&cmd.program);
+        command
+            .args(&cmd.args)
+            .current_dir(&cmd.dir)
+            .env_clear()
+            .envs(&self.env)
+            .envs(&cmd.env)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().with_context(|| format!("cannot start `{}`", cmd.program))
+    }
+}
+
+/// Waits for a child that closed its pipes; one with a time limit is ended when that is over.
+fn wait(child: &mut Child, end: Option<Instant>) -> anyhow::Result<ExitStatus> {
+    let Some(end) = end else { return Ok(child.wait()?) };
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() >= end {
+            child.kill()?;
+            return Ok(child.wait()?);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn pump(
+    pipe: impl Read + Send + 'static,
+    stream: Stream,
+    sender: mpsc::SyncSender<(Stream, Vec<u8>)>,
+) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        loop {
+            let mut line = Vec::new();
+            match pipe.read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) if sender.send((stream, line)).is_err() => return,
+                Ok(_) => {}
+            }
+        }
+    })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn runner() -> Runner {
+        Runner::new(BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]))
+    }
+
+    #[test]
+    fn returns_what_a_program_wrote() {
+        let cmd = Cmd::new("sh", Path::new("/")).args(["-c", "echo out; echo err >&2; exit 3"]);
+        let finished = runner().output(&cmd).unwrap();
+        assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
+        assert_eq!(finished.status.code(), Some(3));
+        assert_eq!(cmd.to_string(), "sh -c 'echo out; echo err >&2; exit 3'");
+    }
+
+    #[test]
+    fn ends_what_takes_too_long() {
+        let cmd = Cmd::new("sleep", Path::new("/")).arg("30").timeout(Duration::from_millis(50));
+        let started = Instant::now();
+        assert!(runner().output(&cmd).unwrap().timed_out);
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn names_a_missing_program() {
+        let error = runner().output(&Cmd::new("no-such-program", Path::new("/"))).unwrap_err();
+        assert!(format!("{error:#}").contains("`no-such-program`"));
+        assert_eq!(runner().find("no-such-program"), None);
+        assert!(runner().find("sh").is_some());
+    }
+}
