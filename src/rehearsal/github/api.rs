@@ -127,7 +127,9 @@ fn gone(effects: Vec<Effect>) -> Outcome<Answer> {
 /// What must hold before anything is written: what one may not even see is not there.
 pub(super) fn may_write(repository: &Repository, who: Who, route: &Route) -> Outcome<()> {
     let seen = match route {
-        Route::UpdateRelease(id) | Route::DeleteRelease(id) | Route::Upload(id) => repository.visible(*id, who).is_some(),
+        Route::UpdateRelease(id) | Route::DeleteRelease(id) | Route::Upload(id) => {
+            repository.visible(*id, who).is_some()
+        }
         Route::UpdateAsset(id) | Route::DeleteAsset(id) => repository.holder(*id, who).is_some(),
         _ => true,
     };

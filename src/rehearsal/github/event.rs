@@ -31,19 +31,62 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Effect {
-    ReleaseCreated { id: u64, tag: String, draft: bool },
+    ReleaseCreated {
+        id: u64,
+        tag: String,
+        draft: bool,
+    },
     /// A draft became public, with so many assets; `unfinished` of them never arrived whole.
-    ReleasePublished { id: u64, tag: String, assets: usize, unfinished: usize },
-    ReleaseEdited { id: u64, tag: String },
-    ReleaseDeleted { id: u64, tag: String, published: bool },
+    ReleasePublished {
+        id: u64,
+        tag: String,
+        assets: usize,
+        unfinished: usize,
+    },
+    ReleaseEdited {
+        id: u64,
+        tag: String,
+    },
+    ReleaseDeleted {
+        id: u64,
+        tag: String,
+        published: bool,
+    },
     /// Publishing made a tag that was not there.
-    TagCreated { tag: String, commit: String },
+    TagCreated {
+        tag: String,
+        commit: String,
+    },
     /// An upload began and did not end: the asset stays in state `starter`.
-    AssetStarted { release: u64, id: u64, name: String },
-    AssetUploaded { release: u64, id: u64, name: String, size: u64, sha256: Digest, published: bool },
-    AssetEdited { release: u64, id: u64, name: String, published: bool },
-    AssetDeleted { release: u64, id: u64, name: String, uploaded: bool, published: bool },
-    SettingChanged { immutable_releases: bool },
+    AssetStarted {
+        release: u64,
+        id: u64,
+        name: String,
+    },
+    AssetUploaded {
+        release: u64,
+        id: u64,
+        name: String,
+        size: u64,
+        sha256: Digest,
+        published: bool,
+    },
+    AssetEdited {
+        release: u64,
+        id: u64,
+        name: String,
+        published: bool,
+    },
+    AssetDeleted {
+        release: u64,
+        id: u64,
+        name: String,
+        uploaded: bool,
+        published: bool,
+    },
+    SettingChanged {
+        immutable_releases: bool,
+    },
 }
 
 impl Effect {

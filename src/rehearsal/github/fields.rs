@@ -70,7 +70,10 @@ mod tests {
     fn refuses_in_githubs_words() {
         let fields = Fields::read(br#"{"draft":"yes","make_latest":true,"name":null}"#).unwrap_or_else(|_| panic!());
         let message = |answer: Answer| answer.value()["message"].as_str().unwrap_or_default().to_owned();
-        assert_eq!(message(fields.required("tag_name").unwrap_err()), "Invalid request.\n\n\"tag_name\" wasn't supplied.");
+        assert_eq!(
+            message(fields.required("tag_name").unwrap_err()),
+            "Invalid request.\n\n\"tag_name\" wasn't supplied."
+        );
         assert!(message(fields.flag("draft").unwrap_err()).contains("'properties/draft', \"yes\" is not a boolean."));
         let latest = fields.word("make_latest", &["true", "false", "legacy"]).unwrap_err();
         assert!(message(latest).contains("true is not a string."));

@@ -27,11 +27,11 @@ pub(super) fn answer(state: &State, asked: &Asked<'_>) -> Outcome<Answer> {
         return Ok(failed("NOT_FOUND", &message));
     };
     let found = if query.contains("releases(") {
-        releases(repository, asked.who, variables)
+        releases(repository, asked.who, query, variables)
     } else if query.contains("release(tagName:") {
         let tag = text("tagName");
         let release = repository.listed(asked.who).into_iter().find(|release| release.tag == tag);
-        json!({ "release": release.map(|release| node(repository, release)) })
+        json!({ "release": release.map(|release| node(repository, release, query)) })
     } else if query.contains("ref(qualifiedName:") {
         let name = text("tagName");
         let tag = name.strip_prefix("refs/tags/").unwrap_or(&name);
@@ -42,21 +42,26 @@ pub(super) fn answer(state: &State, asked: &Asked<'_>) -> Outcome<Answer> {
     Ok(Answer::json(200, json!({ "data": { "repository": found } })))
 }
 
-fn releases(repository: &Repository, who: Who, variables: &Value) -> Value {
+fn releases(repository: &Repository, who: Who, query: &str, variables: &Value) -> Value {
     let per_page = variables["perPage"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(30);
     let after = variables["endCursor"].as_str().and_then(|cursor| cursor.parse::<usize>().ok()).unwrap_or(0);
     let mut all = repository.listed(who);
     if variables["direction"] == "ASC" {
         all.reverse();
     }
-    let nodes: Vec<Value> = all.iter().skip(after).take(per_page).map(|release| node(repository, release)).collect();
+    let shown = all.iter().skip(after).take(per_page);
+    let nodes: Vec<Value> = shown.map(|release| node(repository, release, query)).collect();
     let end = after + nodes.len();
     let page = json!({ "hasNextPage": end < all.len(), "endCursor": end.to_string() });
     json!({ "releases": { "nodes": nodes, "pageInfo": page } })
 }
 
-fn node(repository: &Repository, release: &Release) -> Value {
-    json!({
+/// What the query selects of a release: a strict client refuses fields it did not ask for.
+fn node(repository: &Repository, release: &Release, query: &str) -> Value {
+    let start = ["nodes", "release(tagName:"].iter().find_map(|field| query.split_once(field));
+    let selection = start.and_then(|(_, rest)| rest.split(['{', '}']).nth(1)).unwrap_or_default();
+    let selects = |name: &str| selection.split(|char: char| !char.is_ascii_alphanumeric()).any(|word| word == name);
+    let mut node = json!({
         "databaseId": release.id,
         "name": release.name,
         "tagName": release.tag,
@@ -67,7 +72,11 @@ fn node(repository: &Repository, release: &Release) -> Value {
         "createdAt": time(release.created),
         "publishedAt": release.published.filter(|_| !release.draft).map(time),
         "author": { "login": AUTHOR },
-    })
+    });
+    if let Some(fields) = node.as_object_mut() {
+        fields.retain(|name, _| selects(name));
+    }
+    node
 }
 
 /// The fields `gh` looks for before it asks for them.

@@ -160,7 +160,11 @@ fn inline(text: &str) -> String {
     while let Some(char) = rest.chars().next() {
         let (html, length) = span(rest, before).unwrap_or_else(|| {
             let mut plain = String::new();
-            if char == '\n' { plain.push_str("<br>\n") } else { push_escaped(&mut plain, char) }
+            if char == '\n' {
+                plain.push_str("<br>\n")
+            } else {
+                push_escaped(&mut plain, char)
+            }
             (plain, char.len_utf8())
         });
         out.push_str(&html);
@@ -239,7 +243,10 @@ mod tests {
     fn renders_what_notes_use() {
         let check = |text: &str, expected: &str| assert_eq!(render(text).trim_end().replace('\n', ""), expected);
         check("### Added", "<h4>Added</h4>");
-        check("- one\n- **two** `x<y`\n  - *in*", "<ul><li>one</li><li><strong>two</strong> <code>x&lt;y</code><ul><li><em>in</em></li></ul></li></ul>");
+        check(
+            "- one\n- **two** `x<y`\n  - *in*",
+            "<ul><li>one</li><li><strong>two</strong> <code>x&lt;y</code><ul><li><em>in</em></li></ul></li></ul>",
+        );
         check("1. a\n2. b", "<ol><li>a</li><li>b</li></ol>");
         check("a\nb\n\nc", "<p>a<br>b</p><p>c</p>");
         check("```sh\n<x> **no**\n```\nafter", "<pre><code>&lt;x&gt; **no**</code></pre><p>after</p>");

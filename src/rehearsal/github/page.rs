@@ -23,8 +23,7 @@ impl Pages<'_> {
         let mut body = String::new();
         for repository in repositories {
             body.push_str(&self.banner(repository));
-            let public: Vec<_> = repository.releases.values().filter(|release| !release.draft).collect();
-            let mut public: Vec<&Release> = public;
+            let mut public: Vec<_> = repository.releases.values().filter(|release| !release.draft).collect();
             public.sort_by_key(|release| std::cmp::Reverse((release.published, release.id)));
             for release in &public {
                 body.push_str(&self.release(repository, release));
@@ -97,7 +96,9 @@ impl Pages<'_> {
                 lines.push(format!("curl -LO {}", self.to.download(repository, release, sums)));
                 lines.push(format!("sha256sum --check --ignore-missing {}", sums.name));
             }
-            (None, Some(stored)) => lines.push(format!("echo '{}  {}' | sha256sum --check", stored.sha256.hex(), first.name)),
+            (None, Some(stored)) => {
+                lines.push(format!("echo '{}  {}' | sha256sum --check", stored.sha256.hex(), first.name))
+            }
             (None, None) => {}
         }
         let text = escape(&lines.join("\n"));
@@ -120,7 +121,7 @@ impl Pages<'_> {
             rows.push_str(&format!(
                 "<tr><td class=\"name\"><a href=\"{address}\" download>{name}</a></td>\
                  <td class=\"size\" title=\"{size} bytes\">{}</td>\
-                 <td class=\"digest\"><code>{hex}</code>{}</td></tr>\n",
+                 <td class=\"digest\"><div><code>{hex}</code>{}</div></td></tr>\n",
                 human(size),
                 copy(&hex, "Copy digest"),
             ));
@@ -131,7 +132,7 @@ impl Pages<'_> {
         let count = release.assets.len();
         format!(
             "<section class=\"assets\"><h2>Files <span class=\"count\">{count}</span></h2>\n<table><thead><tr><th>Name</th>\
-             <th class=\"size\">Size</th><th>SHA-256</th></tr></thead>\n<tbody>{rows}</tbody></table></section>\n"
+             <th class=\"size\">Size</th><th class=\"digest\">SHA-256</th></tr></thead>\n<tbody>{rows}</tbody></table></section>\n"
         )
     }
 
@@ -144,7 +145,10 @@ impl Pages<'_> {
 
 /// The page for what is not there.
 pub(super) fn missing() -> String {
-    frame("Not found", "<article><h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">All releases</a></p></article>")
+    frame(
+        "Not found",
+        "<article><h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">All releases</a></p></article>",
+    )
 }
 
 fn frame(title: &str, body: &str) -> String {
@@ -202,9 +206,14 @@ mod tests {
 
     #[test]
     fn sizes_for_people() {
-        for (size, expected) in
-            [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (3_456_789, "3.45 MB"), (45_600_000, "45.6 MB"), (123_456, "123 kB")]
-        {
+        for (size, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (3_456_789, "3.45 MB"),
+            (45_600_000, "45.6 MB"),
+            (123_456, "123 kB"),
+        ] {
             assert_eq!(human(size), expected);
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn create(writing: &mut Writing<'_>, fields: &Fields, web: &str) -> O
         let generated = super::json::generated_notes(writing.repository, &release.tag, None, web);
         release.body = Some([release.body.unwrap_or_default(), generated].join("\n").trim_start().to_owned());
     }
-    let latest = make_latest(fields, draft || release.prerelease)?;
+    let latest = make_latest(fields, draft || release.prerelease)?.or((!release.prerelease).then_some("true"));
     let mut effects = Vec::new();
     if !draft {
         publish(writing, &mut release, &mut effects)?;
@@ -56,7 +56,7 @@ pub(super) fn create(writing: &mut Writing<'_>, fields: &Fields, web: &str) -> O
     name_published(&mut effects, id);
     writing.repository.releases.insert(id, release);
     if !draft {
-        set_latest(writing.repository, id, latest.or(Some("true")));
+        set_latest(writing.repository, id, latest);
     }
     Ok((id, effects))
 }
@@ -68,7 +68,10 @@ pub(super) fn update(writing: &mut Writing<'_>, id: u64, fields: &Fields) -> Out
     let (was_draft, draft) = (old.draft, fields.flag("draft")?.unwrap_or(old.draft));
     let moves = tag.as_ref().is_some_and(|tag| *tag != old.tag) || target.as_ref().is_some_and(|t| *t != old.target);
     if old.immutable && (moves || draft) {
-        return Err(Answer::error(422, "Cannot change the tag, the target or the draft state of an immutable release."));
+        return Err(Answer::error(
+            422,
+            "Cannot change the tag, the target or the draft state of an immutable release.",
+        ));
     }
     let prerelease = fields.flag("prerelease")?.unwrap_or(old.prerelease);
     let latest = make_latest(fields, draft || prerelease)?;
@@ -94,7 +97,7 @@ pub(super) fn update(writing: &mut Writing<'_>, id: u64, fields: &Fields) -> Out
     release.body = text.or(release.body);
     release.updated = writing.now;
     writing.repository.releases.insert(id, release);
-    set_latest(writing.repository, id, latest.or((was_draft && !draft).then_some("true")));
+    set_latest(writing.repository, id, latest.or((was_draft && !draft && !prerelease).then_some("true")));
     Ok(effects)
 }
 
@@ -274,14 +277,15 @@ fn make_latest(fields: &Fields, impossible: bool) -> Outcome<Option<&'static str
 fn set_latest(repository: &mut Repository, id: u64, choice: Option<&str>) {
     match choice {
         Some("true") => repository.latest = Some(id),
-        // What was latest until now stays it, also when this release would be the youngest.
-        Some("false") if repository.latest != Some(id) => {
-            let others = |release: &&Release| release.id != id && !release.draft && !release.prerelease;
-            let youngest = repository.releases.values().filter(others).max_by_key(|r| (r.created, r.id));
-            repository.latest = repository.latest.or(youngest.map(|release| release.id));
+        // Whatever else was latest stays it, also when this release is the youngest.
+        Some("false") if repository.latest().is_some_and(|latest| latest.id == id) => {
+            let others =
+                repository.releases.values().filter(|other| other.id != id && !other.draft && !other.prerelease);
+            repository.latest =
+                others.max_by_key(|other| (other.created, other.published, other.id)).map(|other| other.id);
         }
-        Some(_) => repository.latest = None,
-        None => {}
+        Some("legacy") => repository.latest = None,
+        _ => {}
     }
 }
 

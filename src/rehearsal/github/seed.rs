@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::digest::Digest;
 
+use super::Options;
 use super::fault::Fault;
 use super::state::{self, Clock, Commit, State, Stored};
-use super::Options;
 
 /// A repository.
 #[derive(Clone, Debug, Default)]

@@ -109,7 +109,8 @@ fn read(shared: &Shared, parts: Parts) -> Call {
     let token = parts.headers.contains_key(header::AUTHORIZATION);
     let number = shared.log.begin(parts.method.as_str(), path, token);
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (style, target, route) = route::read(&parts.method, parts.uri.path(), text(header::ACCEPT).contains("text/html"));
+    let (style, target, route) =
+        route::read(&parts.method, parts.uri.path(), text(header::ACCEPT).contains("text/html"));
     let host = text(header::HOST).to_owned();
     let to = Addresses { host, style, digests: shared.state().digests };
     Call { number, parts, target, route, to }

@@ -50,7 +50,10 @@ fn download(shared: &Shared, repository: &mut Repository, tag: &str, name: &str)
 /// The storage service: a signed address opens the bytes; a token has no business here.
 fn stored(shared: &Shared, asked: &Asked<'_>, id: u64, headers: &HeaderMap) -> Answer {
     if headers.contains_key(header::AUTHORIZATION) {
-        return Answer::error(400, "Only one auth mechanism allowed; the token of the API was sent to the storage service");
+        return Answer::error(
+            400,
+            "Only one auth mechanism allowed; the token of the API was sent to the storage service",
+        );
     }
     if !opens(shared, asked, id) {
         return Answer::error(403, "Signature not valid");
@@ -67,7 +70,5 @@ fn bytes(shared: &Shared, asset: &mut Asset) -> Option<Answer> {
     let content = Content::File { path: shared.spooled(asset.id), size };
     let answer = Answer { status: 200, content, ..Answer::default() };
     let disposition = format!("attachment; filename={}", asset.name);
-    Some(
-        answer.header(header::CONTENT_TYPE, &asset.content_type).header(header::CONTENT_DISPOSITION, disposition),
-    )
+    Some(answer.header(header::CONTENT_TYPE, &asset.content_type).header(header::CONTENT_DISPOSITION, disposition))
 }

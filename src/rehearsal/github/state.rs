@@ -170,7 +170,11 @@ impl Repository {
 impl Release {
     /// The last part of its page's address: drafts have none that tells their tag.
     pub(super) fn slug(&self) -> String {
-        if self.draft { format!("untagged-{}", &short_hash(&format!("draft {}", self.id))[..20]) } else { self.tag.clone() }
+        if self.draft {
+            format!("untagged-{}", &short_hash(&format!("draft {}", self.id))[..20])
+        } else {
+            self.tag.clone()
+        }
     }
 
     pub(super) fn title(&self) -> &str {
