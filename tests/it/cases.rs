@@ -108,7 +108,10 @@ fn run(case: &str) {
             Err(error) => writeln!(problems, "`{}` was not made: {error}", relative.display()).unwrap(),
         }
     }
-    assert!(problems.is_empty(), "case `{case}`\n{problems}\nif the new words are right: UPDATE=1 cargo test --test it cases");
+    assert!(
+        problems.is_empty(),
+        "case `{case}`\n{problems}\nif the new words are right: UPDATE=1 cargo test --test it cases"
+    );
 }
 
 /// What differs, as a diff; with `UPDATE` the expected file is written anew and nothing differs.

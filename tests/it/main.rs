@@ -5,4 +5,5 @@
 mod cases;
 mod opsml;
 mod project;
+mod source;
 mod tidy;
