@@ -55,6 +55,8 @@ pub struct Head {
     pub dirty: Vec<String>,
     /// Whether history is cut off (tags may be hidden).
     pub shallow: bool,
+    /// Commits reachable from it.
+    pub count: u64,
 }
 
 /// A tag.

@@ -1,5 +1,19 @@
 //! The plan: everything that will be built, checked and published, decided before anything runs. Plain data.
 
+pub mod archive;
+pub mod asset;
+pub mod binary;
+pub mod decide;
+pub mod explain;
+pub mod include;
+pub mod leg;
+pub mod matrix;
+pub mod release;
+pub mod request;
+pub mod runner;
+pub mod scope;
+pub mod upload;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -9,8 +23,12 @@ use crate::command::Command;
 use crate::destination::{Adopt, When};
 use crate::digest::Digest;
 use crate::format::Format;
+use crate::problem::Problem;
 use crate::target::{Linkage, Target};
 use crate::version::Version;
+
+pub use decide::plan;
+pub use request::{Request, WithoutTag};
 
 /// The format of `plan.json`.
 pub const SCHEMA: &str = "longshore/plan/1";
@@ -77,8 +95,6 @@ pub struct Release {
     pub latest: bool,
     /// What tags of this component look like, e.g. `v{version}`.
     pub tags: String,
-    /// The version that `--version` of its binaries must contain; in a snapshot the manifests' own.
-    pub manifest_version: Option<Version>,
 }
 
 /// Which steps a plan holds.
@@ -89,8 +105,8 @@ pub struct Scope {
     /// The selectors of `--only`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
-    /// How many steps of the whole release are left out.
-    #[serde(default)]
+    /// Ids of the steps of the whole release that are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
 }
 
@@ -201,9 +217,9 @@ pub struct BinaryWork {
     pub bins: Vec<String>,
     /// The program that compiles.
     pub builder: PlannedBuilder,
-    /// Path (relative to the repository) of a finished executable to take instead of compiling.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prebuilt: Option<String>,
+    /// Paths (relative to the repository, one per binary) of finished executables to take instead of compiling.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prebuilt: Vec<String>,
     /// Cargo profile.
     pub profile: String,
     /// `--features`
@@ -453,6 +469,22 @@ impl Plan {
     /// The release of a component.
     pub fn release(&self, component: &str) -> Option<&Release> {
         self.releases.iter().find(|release| release.component == component)
+    }
+
+    /// A part by its workflow's file name; without a name all of the plan.
+    ///
+    /// # Errors
+    /// If the plan has no such part.
+    pub fn part(&self, file: Option<&str>) -> Result<Option<&Part>, Problem> {
+        let Some(file) = file else { return Ok(None) };
+        match self.parts.iter().find(|part| part.file == file) {
+            Some(part) => Ok(Some(part)),
+            None => {
+                let known: Vec<&str> = self.parts.iter().map(|part| part.file.as_str()).collect();
+                let problem = Problem::new("unknown-part", format!("the plan has no part `{file}`"));
+                Err(problem.hint(format!("known: {}", known.join(", "))))
+            }
+        }
     }
 
     /// Whether only loopback destinations may take it: anything but a whole, clean, tagged release.
