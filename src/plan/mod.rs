@@ -24,7 +24,7 @@ use crate::destination::{Adopt, When};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::problem::Problem;
-use crate::target::{Linkage, Target};
+use crate::target::{Linkage, Os, Target};
 use crate::version::Version;
 
 pub use decide::plan;
@@ -262,6 +262,18 @@ pub enum PlannedBuilder {
     Cross,
     /// Nothing: the executables are given.
     Prebuilt,
+}
+
+impl PlannedBuilder {
+    /// Whether a machine of `host` can make `target` with it, given the tools: its own triple; another architecture or C
+    /// library of the same system with its cross tools; anything that is already made.
+    pub fn reaches(self, host: Target, target: Target) -> bool {
+        match self {
+            Self::Prebuilt => true,
+            Self::Cargo => host == target || host.os() == target.os() && host.os() != Os::Linux,
+            Self::Zigbuild | Self::Cross => host == target || target.os() == Os::Linux,
+        }
+    }
 }
 
 /// Packing. Outputs hold one file per format (for bare executables one per executable).
