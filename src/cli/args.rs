@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Plan, build, verify and publish a release: archives, wheels, images and charts from one file.
 #[derive(Parser)]
-#[command(name = "longshore", version, about, disable_help_subcommand = true, max_term_width = 110, after_help = AFTER)]
+#[command(name = "longshore", version, about, disable_help_subcommand = true, subcommand_precedence_over_arg = true, max_term_width = 110, after_help = AFTER)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -28,6 +28,8 @@ pub struct Report {
     pub next: Option<String>,
     /// For JSON: the command's own fields.
     pub fields: Fields,
+    /// What goes on after the result was printed, until the user ends it.
+    pub stay: Option<Box<dyn FnOnce()>>,
 }
 
 /// The fields of a result that depend on the command.
@@ -129,7 +131,8 @@ impl Report {
 
     /// About a plan.
     pub fn plan(text: impl Into<String>, plan: &Plan) -> Self {
-        Self { text: text.into(), next: None, fields: Fields { plan: Some(plan.clone()), ..Fields::default() } }
+        let fields = Fields { plan: Some(plan.clone()), ..Fields::default() };
+        Self { text: text.into(), fields, ..Self::default() }
     }
 
     /// With what to type next.
@@ -153,6 +156,9 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
                         session.printer.paint(Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())), "next");
                     session.printer.line(&format!("{arrow}: {next}"));
                 }
+            }
+            if let Some(stay) = report.stay {
+                stay();
             }
             Exit::Done as u8
         }
