@@ -41,7 +41,7 @@ impl<'a> Job<'a> {
         let settings = |work: &BinaryWork| BinaryWork {
             package: String::new(),
             bins: Vec::new(),
-            prebuilt: None,
+            prebuilt: Vec::new(),
             max_size: None,
             ..work.clone()
         };
@@ -68,10 +68,8 @@ pub fn supplied(order: &Order<'_>, store: &Store, job: Job<'_>) -> Result<Option
         let folder = folder.join(job.target.triple());
         looked.push(names().map(|name| folder.join(name)).collect::<Vec<_>>());
     }
-    if let Some(path) = &job.work.prebuilt {
-        let path = store.repository().join(path);
-        let within = path.is_dir() || job.step.outputs.len() > 1;
-        looked.push(names().map(|name| if within { path.join(name) } else { path.clone() }).collect());
+    if !job.work.prebuilt.is_empty() {
+        looked.push(job.work.prebuilt.iter().map(|path| store.repository().join(path)).collect());
     }
     for paths in &looked {
         let absent: Vec<&PathBuf> = paths.iter().filter(|path| !path.is_file()).collect();
