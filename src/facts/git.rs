@@ -59,7 +59,9 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
         let status = joined(status)?;
         let files = tree_files(root, &joined(index)?, &status);
         let dirty = status.iter().take(DIRTY_SHOWN).map(|(_, path)| path.clone()).collect();
-        let head = Head { commit, time, dirty, shallow: joined(shallow)? };
+        // Walking all of history is slow; only a repository without tags is asked for it.
+        let count = if tags.is_empty() { count(runner, root)? } else { 0 };
+        let head = Head { commit, time, dirty, shallow: joined(shallow)?, count };
         Ok(Git { head, tags, remote: joined(remote)?, files })
     })
 }
@@ -124,6 +126,13 @@ fn head(runner: &Runner, root: &Path) -> anyhow::Result<(String, i64)> {
     let text = ask(runner, git(root, &["rev-list", "--timestamp", "--max-count=1", "HEAD", "--"]))?;
     let (time, commit) = text.trim().split_once(' ').context("`git rev-list --timestamp` has an unknown form")?;
     Ok((commit.to_owned(), time.parse().context("`git rev-list --timestamp` gave no time")?))
+}
+
+fn count(runner: &Runner, root: &Path) -> anyhow::Result<u64> {
+    ask(runner, git(root, &["rev-list", "--count", "HEAD"]))?
+        .trim()
+        .parse()
+        .context("`git rev-list --count` gave no number")
 }
 
 fn shallow(runner: &Runner, root: &Path) -> anyhow::Result<bool> {

@@ -65,6 +65,8 @@ pub struct Head {
     pub dirty: Vec<String>,
     /// Whether history is cut off (tags may be hidden).
     pub shallow: bool,
+    /// Commits reachable from it; counted only if there is no tag.
+    pub count: u64,
 }
 
 /// A tag.
