@@ -1,0 +1,2 @@
+//! How long our own part of a plan takes.
+fn main() {}
