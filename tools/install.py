@@ -25,7 +25,6 @@ TABLE = [
     ("test", "zizmor", "1.32.0", "pip", "zizmor", "84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071 "
      "0cdd38fca6eb34ceb567548548d706332e3535ea66894b9168c048e03207b68c"),
     ("test", "actionlint", "v1.7.12", "go", "github.com/rhysd/actionlint/cmd/actionlint"),
-    ("bench", "hyperfine", "any", "apt", "hyperfine"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]
 
