@@ -13,7 +13,8 @@ use crate::problem::{Failure, Problem};
 use crate::version::Version;
 use crate::world::process::{Cmd, Finished, Runner};
 
-/// The packages of the workspaces of `Cargo.toml` (if it exists) and of `manifests`, sorted by manifest.
+/// The packages of the workspaces of `Cargo.toml` (if it exists) and of `manifests`, sorted by workspace and
+/// name.
 ///
 /// # Errors
 /// `Failure` with exit 2 if a manifest does not exist or cargo refuses it, or there is no cargo.
@@ -35,7 +36,9 @@ pub fn packages(runner: &Runner, root: &Path, manifests: &[String]) -> anyhow::R
             found.insert(manifest.clone(), package(entry, manifest, join(&folder, "Cargo.toml"), lock.as_ref())?);
         }
     }
-    Ok(found.into_values().collect())
+    let mut packages: Vec<Package> = found.into_values().collect();
+    packages.sort_by(|a, b| (&a.workspace, &a.name).cmp(&(&b.workspace, &b.name)));
+    Ok(packages)
 }
 
 /// What we read of `cargo metadata --format-version 1`:

@@ -316,6 +316,25 @@ fn cargo_workspaces() {
 }
 
 #[test]
+fn the_example_is_a_workspace_of_its_own() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packages = cargo::packages(&runner(&[]), root, &["examples/harbor/Cargo.toml".into()]).unwrap();
+    let shown: Vec<_> = packages
+        .iter()
+        .map(|package| (package.name.as_str(), package.workspace.as_str(), package.bins.len()))
+        .collect();
+    let workspace = "examples/harbor/Cargo.toml";
+    let expected = [
+        ("longshore", "Cargo.toml", 1),
+        ("harbor", workspace, 1),
+        ("harbor-core", workspace, 0),
+        ("harbor-server", workspace, 1),
+    ];
+    assert_eq!(shown, expected);
+    assert!(packages.iter().all(|package| package.locked.as_ref() == Some(&package.version)), "{packages:?}");
+}
+
+#[test]
 fn cargo_without_a_lock_file_writes_none() {
     let repo = Repo::with(&[("Cargo.toml", &format!("{APP}[dependencies]\nanyhow = '1'\n")), ("src/main.rs", "")]);
     let facts = repo.facts();
