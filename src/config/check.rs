@@ -1,16 +1,123 @@
 //! Checks the tree and makes the [`Config`](super::Config); collects every problem of the file.
 
+use super::fields::Fields;
+use super::found::Found;
+use super::layers::Layers;
+use super::words::{nearest, quote};
+use super::yaml::{self, Map, Node, Value};
 use super::{Config, Diagnostic, Source};
+use super::{archive, asset, binary, component, publish, references, shape, tree};
+use crate::problem::Problem;
+use crate::target;
 
 /// Reads `longshore.yaml`. `name` is shown in diagnostics; `overlays` are applied in order.
 ///
 /// # Errors
 /// Every problem of the file.
-pub fn parse(_name: &str, _text: &str, _overlays: &[String]) -> Result<(Config, Source), (Source, Vec<Diagnostic>)> {
-    unreachable!("not written yet")
+pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Source), (Source, Vec<Diagnostic>)> {
+    let mut source = Source { name: name.to_owned(), text: text.to_owned(), ..Source::default() };
+    let (root, problems) = yaml::read(text);
+    let mut found = Found::default();
+    let broken = root.is_none() && !problems.is_empty();
+    problems.into_iter().for_each(|problem| found.push(problem));
+    if broken {
+        return Err((source, found.sorted()));
+    }
+    let Some(mut root) = root.filter(|root| is_map(root, &mut found)) else {
+        return Err((source, found.sorted()));
+    };
+    begins_with_format(&root, &mut found);
+    shape::check(&root, &mut found);
+    let mut layers = Layers::new(found);
+    overlay(&mut root, overlays, &mut layers);
+    let map = root.map().cloned().unwrap_or_default();
+    let config = read(&map, &mut layers);
+    references::check(&map, &config, &mut layers.found);
+    layers.finish();
+    source.tree = Some(root);
+    source.entries = layers.entries;
+    if layers.found.is_empty() { Ok((config, source)) } else { Err((source, layers.found.sorted())) }
 }
 
 /// The configuration of a project without a file: every default.
 pub fn none() -> Config {
-    unreachable!("not written yet")
+    let config = read(&Map::default(), &mut Layers::new(Found::default()));
+    Config { written: false, ..config }
+}
+
+fn read(file: &Map, layers: &mut Layers) -> Config {
+    let fields = Fields(file);
+    let targets = fields.parsed("targets", |text| text.parse().ok()).unwrap_or_else(|| target::DEFAULT.to_vec());
+    let (root, components) = component::read(file, layers);
+    let binaries = binary::read(file, &targets, layers);
+    let archives = archive::read(file, &targets, &binaries, layers);
+    Config {
+        written: true,
+        name: fields.text("name"),
+        output: fields.path("output").unwrap_or_else(|| "target/longshore".into()),
+        targets,
+        root,
+        components,
+        archives,
+        assets: asset::read(file, layers),
+        destinations: publish::read(file, layers),
+        binaries,
+    }
+}
+
+fn is_map(root: &Node, found: &mut Found) -> bool {
+    if root.map().is_some() {
+        return true;
+    }
+    let problem = if root.is_null() {
+        Problem::new("empty-file", "the file holds nothing")
+            .hint("begin it with `longshore: 1`, or remove it: no file is fine too")
+    } else {
+        Problem::new("wrong-type", "the file must be a map of keys").hint("begin it with `longshore: 1`")
+    };
+    let span = Some(root.span.clone()).filter(|_| !root.is_null());
+    found.push(Diagnostic { problem, span });
+    false
+}
+
+fn begins_with_format(root: &Node, found: &mut Found) {
+    let Value::Map(map) = &root.value else { return };
+    if map.get("longshore").is_some() || map.entry("longshore").is_some_and(|entry| entry.value.is_empty()) {
+        return;
+    }
+    let problem = Problem::new("missing-key", "`longshore: 1` is missing")
+        .hint("begin the file with it: the format that the rest is read in");
+    let first = map.entries.first().map_or_else(|| root.span.clone(), |entry| entry.key_span.clone());
+    found.at(problem, "longshore", true, &first);
+}
+
+/// Lays the chosen overlays over the file, which then has none.
+fn overlay(root: &mut Node, names: &[String], layers: &mut Layers) {
+    let Value::Map(map) = &mut root.value else { return };
+    let at = map.entries.iter().position(|entry| entry.key == "overlays");
+    let written = at.map(|at| map.entries.remove(at));
+    let overlays = written.as_ref().and_then(|entry| entry.value.map()).cloned().unwrap_or_default();
+    for name in names {
+        if let Some(overlay) = overlays.entry(name) {
+            if overlay.value.map().is_some() {
+                tree::merge(&tree::FILE, root, &overlay.value, &mut layers.budget);
+            }
+            continue;
+        }
+        let known = overlays.entries.iter().map(|entry| entry.key.as_str());
+        let hint = match nearest(name, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if overlays.entries.is_empty() => "the file has no `overlays:`".into(),
+            None => format!("there is {}", known.map(quote).collect::<Vec<_>>().join(", ")),
+        };
+        let problem = Problem::new("unknown-overlay", format!("there is no overlay {}", quote(name))).hint(hint);
+        match &written {
+            Some(entry) => layers.found.at(problem, "overlays", true, &entry.key_span),
+            None => layers.found.push(Diagnostic { problem, span: None }),
+        }
+    }
+    if let (Some(entry), Value::Map(map)) = (written, &mut root.value) {
+        // Kept, so that its places can still be found.
+        map.entries.push(entry);
+    }
 }

@@ -5,6 +5,22 @@ pub mod diagnostic;
 pub mod schema;
 pub mod yaml;
 
+mod archive;
+mod asset;
+mod binary;
+mod component;
+mod fields;
+mod found;
+mod json_schema;
+mod layers;
+mod publish;
+mod references;
+mod shape;
+mod shell;
+mod text;
+mod tree;
+mod words;
+
 use std::collections::BTreeMap;
 
 use crate::command::Command;
@@ -174,6 +190,15 @@ pub struct Archive {
     pub include: Option<Vec<FileItem>>,
     /// `publish:`
     pub publish: Publish,
+    /// `override:`: the whole archive for each target that an override means.
+    pub overrides: Vec<(Target, Archive)>,
+}
+
+impl Archive {
+    /// What it is for a target, overrides applied.
+    pub fn for_target(&self, target: Target) -> &Self {
+        self.overrides.iter().find(|(key, _)| *key == target).map_or(self, |(_, archive)| archive)
+    }
 }
 
 /// `formats:`, per operating system.

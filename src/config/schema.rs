@@ -1,1 +1,567 @@
 //! Every key of `longshore.yaml`: a table (name, type, default, one line of documentation).
+//!
+//! The table alone decides which keys exist, what they take, how layers are merged, and what editors are told.
+
+pub use super::json_schema::json_schema;
+pub use super::words::nearest;
+
+/// One key.
+pub struct Key {
+    /// As written.
+    pub name: &'static str,
+    /// What it takes.
+    pub ty: Type,
+    /// What holds without it; empty: nothing.
+    pub default: &'static str,
+    /// One line for people and editors.
+    pub doc: &'static str,
+    /// Whether this version knows it.
+    pub status: Status,
+    /// Whether `override` may set it for some targets.
+    pub per_target: bool,
+}
+
+/// Whether a key works in this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It does.
+    Now,
+    /// Reserved: refused by name, never ignored.
+    NotInThisVersion,
+}
+
+/// A map with fixed keys.
+pub struct Section {
+    /// What its entries are called, for messages and for the schema's definitions.
+    pub name: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+}
+
+/// What a key takes.
+pub enum Type {
+    /// One piece of text.
+    Text(Text),
+    /// `true` or `false`.
+    Flag,
+    /// `false`, or the other.
+    Off(&'static Self),
+    /// One or a list.
+    Many(&'static Self),
+    /// One or a list that is not empty.
+    Some(&'static Self),
+    /// The first, or if a map is written the second.
+    Either(&'static Self, &'static Self),
+    /// A map with fixed keys.
+    Keys(&'static Section),
+    /// A map with keys of the user's.
+    Each {
+        /// What its keys are.
+        key: Text,
+        /// What each holds.
+        value: &'static Self,
+        /// Keys that mean something else.
+        fixed: &'static [Key],
+    },
+    /// The keys of the section that may differ per target, by target or glob.
+    Override(&'static Section),
+    /// A command: text, or this section.
+    Command(&'static Section),
+    /// Any part of the file, by name of the overlay.
+    Overlays,
+    /// Not in this version.
+    Later,
+}
+
+/// What a piece of text means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The number 1.
+    FormatNumber,
+    /// One line.
+    Line,
+    /// One line without spaces.
+    Label,
+    /// `[A-Za-z0-9][A-Za-z0-9._-]*`
+    Name,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// `kind:` of a destination.
+    DestinationKind,
+    /// A target triple.
+    Triple,
+    /// A target triple or a glob over them.
+    TripleGlob,
+    /// `50MB`
+    Size,
+    /// `2.28`
+    Glibc,
+    /// A path inside the repository.
+    Path,
+    /// The path of a Cargo.toml.
+    Manifest,
+    /// A path or glob inside the repository.
+    FileGlob,
+    /// A file's name.
+    FileName,
+    /// `owner/name`
+    Repository,
+    /// `auto`, `changelog`, `github` or a path.
+    Notes,
+    /// The name of an environment variable.
+    EnvName,
+    /// A glob of names of environment variables.
+    EnvGlob,
+    /// The value of an environment variable.
+    EnvValue,
+    /// A program's argument.
+    Argument,
+    /// A command line or script; see [`Type::Command`].
+    Script,
+    /// Text with `{placeholders}`.
+    Template(Place),
+}
+
+/// Where a template stands, which decides what it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Of a component.
+    Tag,
+    /// Of a release.
+    Title,
+    /// Of an archive.
+    ArchiveFile,
+    /// The folder inside an archive.
+    Directory,
+    /// Of an asset.
+    AssetFile,
+    /// Path of an executable.
+    Prebuilt,
+}
+
+const fn key(name: &'static str, ty: Type, default: &'static str, doc: &'static str) -> Key {
+    Key { name, ty, default, doc, status: Status::Now, per_target: false }
+}
+
+const fn later(name: &'static str, doc: &'static str) -> Key {
+    Key { name, ty: Type::Later, default: "", doc, status: Status::NotInThisVersion, per_target: false }
+}
+
+impl Key {
+    const fn per_target(mut self) -> Self {
+        self.per_target = true;
+        self
+    }
+}
+
+const LINE: Type = Type::Text(Text::Line);
+const LABEL: Type = Type::Text(Text::Label);
+const NAME: Type = Type::Text(Text::Name);
+const PATH: Type = Type::Text(Text::Path);
+const NAMES: Type = Type::Many(&NAME);
+const TARGETS: Type = Type::Some(&Type::Text(Text::Triple));
+const FILE_ITEM: Type = Type::Either(&Type::Text(Text::FileGlob), &Type::Keys(&FILE));
+const COMPONENT_OF: Key = key(
+    "component",
+    NAME,
+    "the component of the same name, else the root",
+    "the component whose release it belongs to",
+);
+const PUBLISH_TO: Key = key(
+    "publish",
+    Type::Off(&Type::Some(&NAME)),
+    "every destination for its kind",
+    "the destinations it goes to; `false`: none",
+);
+const TITLE: Key = key("name", NAME, "its key", "what `{name}` stands for");
+
+/// Archive formats, as written.
+pub const FORMATS: &[&str] = &["tar.gz", "tar.zst", "zip", "binary"];
+/// Operating systems, as keys of `formats`.
+pub const SYSTEMS: &[&str] = &["linux", "darwin", "windows", "*"];
+const FORMAT: Type = Type::Text(Text::Word(FORMATS));
+
+/// The file.
+pub static TOP: Section = Section {
+    name: "file",
+    keys: &[
+        key("longshore", Type::Text(Text::FormatNumber), "", "format of this file, the only required key"),
+        key("name", NAME, "the repository's name", "name of the project"),
+        key("tag", Type::Text(Text::Template(Place::Tag)), "v{version}", "what the tags of a release look like"),
+        key(
+            "targets",
+            TARGETS,
+            "{x86_64,aarch64}-unknown-linux-gnu, {aarch64,x86_64}-apple-darwin, x86_64-pc-windows-msvc",
+            "what binaries are made for",
+        ),
+        key("output", PATH, "target/longshore", "folder for everything that is made"),
+        key(
+            "components",
+            Type::Either(&NAMES, &Type::Each { key: Text::Name, value: &Type::Keys(&COMPONENT), fixed: &[] }),
+            "none: the whole file is one component",
+            "parts with a version and tags of their own",
+        ),
+        key(
+            "binaries",
+            Type::Off(&Type::Each { key: Text::Name, value: &Type::Keys(&BINARY), fixed: &[] }),
+            "one per workspace package with binaries",
+            "what cargo compiles",
+        ),
+        key(
+            "archives",
+            Type::Off(&Type::Each { key: Text::Name, value: &Type::Off(&Type::Keys(&ARCHIVE)), fixed: &[] }),
+            "one per binary that no archive lists",
+            "what binaries are packed into; NAME: false drops one",
+        ),
+        key(
+            "assets",
+            Type::Each { key: Text::Name, value: &Type::Keys(&ASSET), fixed: &[] },
+            "none",
+            "made once, on one machine; published, or input of other steps",
+        ),
+        later("wheels", "Python wheels"),
+        later("images", "container images"),
+        later("bases", "base images"),
+        later("charts", "Helm charts"),
+        key(
+            "publish",
+            Type::Each { key: Text::Name, value: &Type::Off(&Type::Keys(&GITHUB)), fixed: DESTINATIONS },
+            "what follows from the repository",
+            "where it goes",
+        ),
+        later("workflows", "generated workflow files"),
+        key("defaults", Type::Keys(&DEFAULTS), "none", "keys for every entry of a kind"),
+        key("overlays", Type::Overlays, "none", "any part of this file, applied by `--overlay NAME`"),
+    ],
+};
+
+/// An entry of `components:`.
+pub static COMPONENT: Section = Section {
+    name: "component",
+    keys: &[
+        key(
+            "tag",
+            Type::Text(Text::Template(Place::Tag)),
+            "{component}-v{version}",
+            "what the tags of its releases look like",
+        ),
+        key(
+            "version-files",
+            Type::Many(&PATH),
+            "the manifests of its artifacts",
+            "files whose version must be the tag's",
+        ),
+        key("changelog", PATH, "the nearest CHANGELOG.md", "where its release notes stand"),
+        key("latest", Type::Flag, "true for the root or a lone component", "may become GitHub's \"latest\""),
+    ],
+};
+
+/// An entry of `binaries:`.
+pub static BINARY: Section = Section {
+    name: "binary",
+    keys: &[
+        key("package", LINE, "its key", "the cargo package").per_target(),
+        key("manifest", Type::Text(Text::Manifest), "", "a Cargo.toml outside the workspace").per_target(),
+        key("bins", Type::Many(&LINE), "all", "names of the executables").per_target(),
+        key("targets", TARGETS, "the file's", "what it is made for"),
+        key("features", Type::Many(&LINE), "", "cargo features").per_target(),
+        key("default-features", Type::Flag, "true", "whether cargo's default features are on").per_target(),
+        key("all-features", Type::Flag, "false", "whether all cargo features are on").per_target(),
+        key("profile", LABEL, "release", "cargo profile").per_target(),
+        key("locked", Type::Flag, "true", "whether Cargo.lock must be up to date").per_target(),
+        key("cargo-args", Type::Many(&Type::Text(Text::Argument)), "", "further arguments for cargo").per_target(),
+        key(
+            "builder",
+            Type::Text(Text::Word(&["auto", "cargo", "zigbuild", "cross"])),
+            "auto: cargo on the native runner, zigbuild for *-linux-musl",
+            "the program that compiles",
+        )
+        .per_target(),
+        key("runner", LABEL, "native for the target", "label of the machine").per_target(),
+        key("container", LABEL, "none", "image the job runs in").per_target(),
+        key("glibc", Type::Text(Text::Glibc), "measured and shown", "the highest glibc it may need").per_target(),
+        key(
+            "linkage",
+            Type::Text(Text::Word(&["dynamic", "static"])),
+            "static for musl and windows-msvc",
+            "how it is linked to the C library",
+        )
+        .per_target(),
+        later("static-target", "how the hidden static build for images is made"),
+        key(
+            "prebuilt",
+            Type::Text(Text::Template(Place::Prebuilt)),
+            "",
+            "path of finished executables; nothing is compiled",
+        )
+        .per_target(),
+        key("assets", NAMES, "", "assets that are unpacked before compiling").per_target(),
+        key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands that run before compiling").per_target(),
+        key(
+            "env",
+            Type::Each { key: Text::EnvName, value: &Type::Text(Text::EnvValue), fixed: &[] },
+            "",
+            "extra environment",
+        )
+        .per_target(),
+        key(
+            "pass-env",
+            Type::Many(&Type::Text(Text::EnvGlob)),
+            "",
+            "globs of credential-like variables that are handed through",
+        )
+        .per_target(),
+        key(
+            "smoke",
+            Type::Off(&Type::Many(&Type::Text(Text::Argument))),
+            "--version",
+            "arguments of a first run of each executable",
+        )
+        .per_target(),
+        key("max-size", Type::Text(Text::Size), "none", "the largest an executable may be").per_target(),
+        key("override", Type::Override(&BINARY), "", "other values for some targets, by triple or glob"),
+        COMPONENT_OF,
+    ],
+};
+
+/// An entry of `archives:`.
+pub static ARCHIVE: Section = Section {
+    name: "archive",
+    keys: &[
+        key("binaries", Type::Some(&NAME), "the one of the same name, else the only one", "what it holds").per_target(),
+        key(
+            "file",
+            Type::Text(Text::Template(Place::ArchiveFile)),
+            "{name}-{target}",
+            "its file name; the extension follows",
+        )
+        .per_target(),
+        key("targets", TARGETS, "those of its binaries", "which targets it is made for"),
+        key(
+            "formats",
+            Type::Either(
+                &Type::Some(&FORMAT),
+                &Type::Each { key: Text::Word(SYSTEMS), value: &Type::Some(&FORMAT), fixed: &[] },
+            ),
+            "{windows: zip, \"*\": tar.gz}",
+            "formats, or formats by operating system",
+        )
+        .per_target(),
+        key(
+            "directory",
+            Type::Off(&Type::Text(Text::Template(Place::Directory))),
+            "false",
+            "the folder inside; `false`: none",
+        )
+        .per_target(),
+        key(
+            "include",
+            Type::Many(&FILE_ITEM),
+            "README*, LICENSE*, COPYING*, NOTICE*",
+            "further files; []: executables only",
+        )
+        .per_target(),
+        key("override", Type::Override(&ARCHIVE), "", "other values for some targets, by triple or glob"),
+        TITLE,
+        COMPONENT_OF,
+        PUBLISH_TO,
+    ],
+};
+
+/// An entry of `assets:`.
+pub static ASSET: Section = Section {
+    name: "asset",
+    keys: &[
+        key("run", Type::Many(&Type::Command(&COMMAND)), "", "the commands that make it"),
+        key("files", Type::Some(&FILE_ITEM), "", "the files it is made of (required)"),
+        key(
+            "file",
+            Type::Text(Text::Template(Place::AssetFile)),
+            "none: each file by itself",
+            "bundles the files under this name; the extension is the format",
+        ),
+        key("runner", LABEL, "Linux", "label of the machine"),
+        TITLE,
+        COMPONENT_OF,
+        PUBLISH_TO,
+    ],
+};
+
+/// A file of `include:` or `files:`.
+pub static FILE: Section = Section {
+    name: "file-item",
+    keys: &[
+        key("from", Type::Text(Text::FileGlob), "", "path or glob (required)"),
+        key("to", PATH, "its own path", "where it goes"),
+    ],
+};
+
+/// The long form of a command.
+pub static COMMAND: Section = Section { name: "command", keys: &COMMAND_KEYS };
+
+/// The long form of a command that belongs to targets.
+pub static COMMAND_FOR: Section = Section {
+    name: "command-for-targets",
+    keys: &{
+        let [run, shell, dir, env] = COMMAND_KEYS;
+        let targets = Type::Some(&Type::Text(Text::TripleGlob));
+        [run, shell, dir, env, key("targets", targets, "all", "the targets it runs for, by triple or glob")]
+    },
+};
+
+const COMMAND_KEYS: [Key; 4] = [
+    key("run", Type::Text(Text::Script), "", "the command (required)"),
+    key("shell", Type::Text(Text::Word(&["bash", "pwsh"])), "none", "the shell that runs it as a script"),
+    key("dir", PATH, "the repository", "the folder it runs in"),
+    key(
+        "env",
+        Type::Each { key: Text::EnvName, value: &Type::Text(Text::EnvValue), fixed: &[] },
+        "",
+        "extra environment",
+    ),
+];
+
+/// Names under `publish:` that mean something by themselves.
+static DESTINATIONS: &[Key] = &[
+    key("github", Type::Off(&Type::Keys(&GITHUB)), "there when there is a file for it", "a GitHub release"),
+    later("registry", "a registry of container images"),
+    later("pypi", "a Python package index"),
+];
+
+/// Kinds of destinations that work now.
+pub const KINDS: &[&str] = &["github"];
+/// Kinds of destinations that do not exist yet.
+pub const LATER_KINDS: &[&str] = &["registry", "pypi", "command"];
+
+/// A destination of kind `github`.
+pub static GITHUB: Section = Section {
+    name: "github",
+    keys: &[
+        key("kind", Type::Text(Text::DestinationKind), "its name", "what it is; required for a name of your own"),
+        key("when", Type::Text(Text::Word(&["always", "stable", "prerelease"])), "always", "which releases go there"),
+        key("environment", Type::Off(&LINE), "release", "the environment of the job that publishes"),
+        key("repository", Type::Text(Text::Repository), "the git remote", "owner/name"),
+        key("draft", Type::Flag, "false", "leave the release a draft"),
+        key("title", Type::Text(Text::Template(Place::Title)), "{tag}", "the release's title"),
+        key("notes", Type::Off(&Type::Text(Text::Notes)), "auto", "auto, changelog, github or the path of a text"),
+        key("header", PATH, "", "path of a text above the notes"),
+        key("footer", PATH, "", "path of a text below the notes"),
+        key("checksums", Type::Text(Text::FileName), "SHA256SUMS", "name of the checksums file"),
+        key(
+            "adopt",
+            Type::Text(Text::Word(&["draft", "any"])),
+            "draft",
+            "which release that is already there may be filled",
+        ),
+    ],
+};
+
+/// `defaults:`
+pub static DEFAULTS: Section = Section {
+    name: "defaults",
+    keys: &[
+        key("binaries", Type::Keys(&BINARY), "", "for every entry of `binaries`"),
+        key("archives", Type::Keys(&ARCHIVE), "", "for every entry of `archives`"),
+        key("assets", Type::Keys(&ASSET), "", "for every entry of `assets`"),
+        later("wheels", "for every entry of `wheels`"),
+        later("images", "for every entry of `images`"),
+        later("bases", "for every entry of `bases`"),
+        later("charts", "for every entry of `charts`"),
+        later("workflows", "for every entry of `workflows`"),
+    ],
+};
+
+/// Every section with the words for "a key of …".
+pub static SECTIONS: &[(&Section, &str)] = &[
+    (&TOP, "the top of the file"),
+    (&BINARY, "an entry of `binaries`"),
+    (&ARCHIVE, "an entry of `archives`"),
+    (&ASSET, "an entry of `assets`"),
+    (&COMPONENT, "an entry of `components`"),
+    (&GITHUB, "`publish.github`"),
+    (&COMMAND_FOR, "a command in its long form"),
+];
+
+impl Section {
+    /// The key of a name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The key without which its maps mean nothing.
+    pub fn required(&self) -> Option<&'static str> {
+        match self.name {
+            "command" | "command-for-targets" => Some("run"),
+            "file-item" => Some("from"),
+            _ => None,
+        }
+    }
+}
+
+impl Type {
+    /// What it wants, for "expected …".
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Text(text) => text.expected().into(),
+            Self::Flag => "`true` or `false`".into(),
+            Self::Off(inner) => format!("`false` or {}", inner.expected()),
+            Self::Many(inner) | Self::Some(inner) => format!("{}, or a list of such", inner.expected()),
+            Self::Either(first, second) => format!("{}, or {}", first.expected(), second.expected()),
+            Self::Keys(_) | Self::Overlays | Self::Later => "a map".into(),
+            Self::Each { key, .. } => format!("a map by {}", key.noun()),
+            Self::Override(_) => "a map by target triple or glob".into(),
+            Self::Command(_) => "a command".into(),
+        }
+    }
+}
+
+impl Text {
+    /// What it wants, for "expected …".
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::FormatNumber => "the number 1",
+            Self::Triple => "a target triple",
+            Self::TripleGlob => "a target triple or glob",
+            Self::Size => "a size such as `50MB`",
+            Self::Glibc => "a version such as `2.28`",
+            Self::Path | Self::Manifest | Self::Notes => "a path",
+            Self::FileGlob => "a path or glob",
+            Self::Name => "a name",
+            Self::FileName => "a file name",
+            Self::Script => "a command",
+            Self::Word(_) | Self::DestinationKind => "a word",
+            Self::Line
+            | Self::Label
+            | Self::Repository
+            | Self::EnvName
+            | Self::EnvGlob
+            | Self::EnvValue
+            | Self::Argument
+            | Self::Template(_) => "text",
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::EnvName => "variable",
+            Self::Word(_) => "operating system",
+            _ => "name",
+        }
+    }
+}
+
+impl Place {
+    /// The placeholders it may hold.
+    pub fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Tag => &["version", "component"],
+            Self::Title => &["name", "tag", "version", "component"],
+            Self::AssetFile => &["name", "version", "tag", "component"],
+            Self::Directory => &["name", "version", "tag", "target", "arch", "os", "os-abi", "goarch", "component"],
+            Self::ArchiveFile => {
+                &["name", "version", "tag", "target", "arch", "os", "os-abi", "goarch", "component", "binary"]
+            }
+            Self::Prebuilt => &["name", "version", "target", "arch", "os", "os-abi", "goarch", "binary", "exe"],
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Errors to message, hint and exit code.
+
+use super::output::{Fields, State};
+use crate::config::Source;
+use crate::problem::{Exit, Failure, Problem};
+
+/// A command that did not succeed: how the process ends, and everything there is to say.
+#[derive(Default)]
+pub struct Refused {
+    /// How the process ends.
+    pub exit: Exit,
+    /// Every problem.
+    pub problems: Vec<Problem>,
+    /// The configuration they stand in.
+    pub source: Option<Source>,
+    /// What a result would have held as far as it got.
+    pub fields: Fields,
+}
+
+impl Refused {
+    /// Every problem of a configuration.
+    pub fn config(problems: Vec<Problem>, source: Source) -> Self {
+        Self { exit: Exit::Usage, problems, source: Some(source), fields: Fields::default() }
+    }
+
+    /// An error of any stage, with what was reached until then.
+    pub fn during(error: anyhow::Error, fields: Fields) -> Self {
+        Self { fields, ..Self::from(error) }
+    }
+}
+
+impl From<anyhow::Error> for Refused {
+    fn from(error: anyhow::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(refused) => return refused,
+            Err(error) => error,
+        };
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            let state = if failure.exit == Exit::Unfinished { State::Partial } else { State::Nothing };
+            let fields = Fields { state, ..Fields::default() };
+            return Self { exit: failure.exit, problems: failure.problems.clone(), source: None, fields };
+        }
+        let problem = Problem::new("unexpected", format!("{error:#}")).hint("if this is a bug, please report it");
+        Self { exit: Exit::Unexpected, problems: vec![problem], ..Self::default() }
+    }
+}
+
+impl std::fmt::Debug for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refused").field("exit", &self.exit).field("problems", &self.problems).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.problems.iter().try_for_each(|problem| writeln!(f, "{problem}"))
+    }
+}
+
+impl std::error::Error for Refused {}

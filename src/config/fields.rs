@@ -1,0 +1,78 @@
+//! Typed reading of a map. Lenient: what is wrong was reported by `shape` and reads as if it were not written.
+
+use std::collections::BTreeMap;
+
+use super::FileItem;
+use super::schema::Place;
+use super::text;
+use super::yaml::{Map, Node, Value};
+use crate::template::Template;
+
+/// A map that is read.
+#[derive(Clone, Copy)]
+pub struct Fields<'n>(pub &'n Map);
+
+impl<'n> Fields<'n> {
+    /// Text.
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.0.get(key)?.text().map(str::to_owned)
+    }
+
+    /// A path without needless parts.
+    pub fn path(&self, key: &str) -> Option<String> {
+        text::path(self.0.get(key)?.text()?).ok()
+    }
+
+    /// One or many pieces of text.
+    pub fn texts(&self, key: &str) -> Option<Vec<String>> {
+        Some(self.many(key)?.iter().filter_map(|item| item.text().map(str::to_owned)).collect())
+    }
+
+    /// One or many nodes.
+    pub fn many(&self, key: &str) -> Option<&'n [Node]> {
+        Some(self.0.get(key)?.many())
+    }
+
+    /// One or many of something that is parsed.
+    pub fn parsed<T>(&self, key: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+        Some(self.many(key)?.iter().filter_map(|item| parse(item.text()?)).collect())
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.0.get(key)?.bool()
+    }
+
+    /// Whether it is written `false`.
+    pub fn is_off(&self, key: &str) -> bool {
+        self.flag(key) == Some(false)
+    }
+
+    /// A template.
+    pub fn template(&self, key: &str, place: Place) -> Option<Template> {
+        text::template(place, self.0.get(key)?.text()?).ok()
+    }
+
+    /// A map.
+    pub fn map(&self, key: &str) -> Option<Self> {
+        self.0.get(key)?.map().map(Self)
+    }
+
+    /// A map of text.
+    pub fn table(&self, key: &str) -> BTreeMap<String, String> {
+        let entries = self.map(key).map(|map| map.0.entries.as_slice()).unwrap_or_default();
+        entries.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.text()?.to_owned()))).collect()
+    }
+
+    /// Files: paths, globs, or `{from, to}`.
+    pub fn files(&self, key: &str) -> Option<Vec<FileItem>> {
+        Some(self.many(key)?.iter().filter_map(file).collect())
+    }
+}
+
+fn file(node: &Node) -> Option<FileItem> {
+    match &node.value {
+        Value::Map(map) => Some(FileItem { from: Fields(map).path("from")?, to: Fields(map).path("to") }),
+        _ => Some(FileItem { from: text::path(node.text()?).ok()?, to: None }),
+    }
+}

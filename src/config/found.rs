@@ -1,0 +1,43 @@
+//! The problems found so far, each with the place where the user wrote it.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::Diagnostic;
+use crate::problem::{At, Problem};
+
+/// More problems than anybody reads.
+const MAX: usize = 500;
+
+/// Collects problems; what was said once about a place is not said again.
+#[derive(Default)]
+pub struct Found {
+    diagnostics: Vec<Diagnostic>,
+    said: HashSet<(usize, usize, String)>,
+}
+
+impl Found {
+    /// A problem at a path and a byte range.
+    pub fn at(&mut self, mut problem: Problem, path: &str, key: bool, span: &Range<usize>) {
+        if self.diagnostics.len() < MAX && self.said.insert((span.start, span.end, problem.message.clone())) {
+            problem.at = Some(At { path: path.to_owned(), key });
+            self.diagnostics.push(Diagnostic { problem, span: Some(span.clone()) });
+        }
+    }
+
+    /// A problem that already has its place, or has none.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// All, in the order of the file; those without a place first.
+    pub fn sorted(mut self) -> Vec<Diagnostic> {
+        self.diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| (span.start, span.end)));
+        self.diagnostics
+    }
+}

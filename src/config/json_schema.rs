@@ -1,0 +1,165 @@
+//! The JSON Schema of `longshore.yaml`, for editors: made from the table of `schema`.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::{KINDS, Key, LATER_KINDS, Place, Section, Status, TOP, Text, Type};
+use crate::target::Target;
+
+/// The schema (draft 2020-12): descriptions, one-or-many forms and words, as far as a schema can say them.
+pub fn json_schema() -> Value {
+    let mut schema = Writer { defs: Map::new(), overlay: false };
+    let file = schema.object(&TOP);
+    schema.overlay = true;
+    schema.define(&TOP);
+    let head = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "longshore.yaml",
+        "description": "What Longshore builds, verifies and publishes.",
+        "required": ["longshore"],
+    });
+    let mut top = Map::new();
+    for part in [&head, &file] {
+        top.extend(part.as_object().cloned().unwrap_or_default());
+    }
+    top.insert("$defs".into(), Value::Object(schema.defs));
+    Value::Object(top)
+}
+
+struct Writer {
+    defs: Map<String, Value>,
+    /// In an overlay `null` may stand anywhere, and nothing is required.
+    overlay: bool,
+}
+
+impl Writer {
+    fn object(&mut self, section: &Section) -> Value {
+        let overlay = self.overlay;
+        self.keys(section.keys.iter().filter(|key| !overlay || !matches!(key.name, "longshore" | "overlays")), section)
+    }
+
+    fn keys<'k>(&mut self, keys: impl Iterator<Item = &'k Key>, section: &Section) -> Value {
+        let properties: Map<String, Value> = keys.map(|key| (key.name.into(), self.key(key))).collect();
+        let mut object = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+        if section.name == TOP.name {
+            object["patternProperties"] = json!({ "^x-": true });
+        }
+        if let Some(required) = section.required().filter(|_| !self.overlay) {
+            object["required"] = json!([required]);
+        }
+        object
+    }
+
+    fn key(&mut self, key: &Key) -> Value {
+        if key.status == Status::NotInThisVersion {
+            return json!({ "not": {}, "description": format!("Not in this version: {}.", key.doc) });
+        }
+        let mut schema = self.value(&key.ty);
+        if self.overlay {
+            schema = json!({ "anyOf": [schema, { "type": "null" }] });
+        }
+        let default = if key.default.is_empty() { String::new() } else { format!(" Default: {}", key.default) };
+        schema["description"] = json!(format!("{}.{default}", key.doc));
+        schema
+    }
+
+    fn value(&mut self, ty: &Type) -> Value {
+        match ty {
+            Type::Text(kind) => text(*kind),
+            Type::Flag => json!({ "type": "boolean" }),
+            Type::Off(inner) => json!({ "anyOf": [{ "const": false }, self.value(inner)] }),
+            Type::Many(inner) => {
+                let one = self.value(inner);
+                json!({ "anyOf": [one, { "type": "array", "items": one }] })
+            }
+            Type::Some(inner) => {
+                let one = self.value(inner);
+                json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+            }
+            Type::Either(first, second) => json!({ "anyOf": [self.value(first), self.value(second)] }),
+            Type::Keys(section) => self.define(section),
+            Type::Command(section) => json!({ "anyOf": [{ "type": "string" }, self.define(section)] }),
+            Type::Override(section) => {
+                let keys =
+                    self.keys(section.keys.iter().filter(|key| key.per_target), &Section { name: "", keys: &[] });
+                let name = self.insert(&format!("{}-override", section.name), keys);
+                json!({ "type": "object", "additionalProperties": name })
+            }
+            Type::Each { key, value, fixed } => {
+                let mut each = self.value(value);
+                if self.overlay || matches!(value, Type::Keys(_) | Type::Off(Type::Keys(_))) {
+                    each = json!({ "anyOf": [each, { "type": "null" }] });
+                }
+                let fixed: Map<String, Value> = fixed.iter().map(|key| (key.name.into(), self.key(key))).collect();
+                let mut object = json!({ "type": "object", "additionalProperties": each });
+                if let Some(names) = text(*key).as_object().filter(|_| *key != Text::EnvName) {
+                    object["propertyNames"] = json!(names);
+                }
+                if !fixed.is_empty() {
+                    object["properties"] = json!(fixed);
+                }
+                object
+            }
+            Type::Overlays => json!({
+                "type": "object",
+                "propertyNames": text(Text::Name),
+                "additionalProperties": { "$ref": format!("#/$defs/{}", overlay_name(TOP.name)) },
+            }),
+            Type::Later => json!({ "not": {} }),
+        }
+    }
+
+    /// Writes a section once; a reference to it.
+    fn define(&mut self, section: &Section) -> Value {
+        if !self.defs.contains_key(&self.name(section.name)) {
+            // The name is taken before the section is written, because sections may hold themselves.
+            self.defs.insert(self.name(section.name), Value::Null);
+            let object = self.object(section);
+            return self.insert(section.name, object);
+        }
+        json!({ "$ref": format!("#/$defs/{}", self.name(section.name)) })
+    }
+
+    fn insert(&mut self, name: &str, schema: Value) -> Value {
+        let name = self.name(name);
+        let reference = json!({ "$ref": format!("#/$defs/{name}") });
+        self.defs.insert(name, schema);
+        reference
+    }
+
+    fn name(&self, name: &str) -> String {
+        if self.overlay { overlay_name(name) } else { name.into() }
+    }
+}
+
+fn overlay_name(name: &str) -> String {
+    format!("overlay-{name}")
+}
+
+fn text(kind: Text) -> Value {
+    match kind {
+        Text::FormatNumber => json!({ "const": 1 }),
+        Text::Name => json!({ "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }),
+        Text::FileName => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+$" }),
+        Text::Word(words) => json!({ "enum": words }),
+        Text::DestinationKind => {
+            json!({ "enum": KINDS, "$comment": format!("not in this version: {}", LATER_KINDS.join(", ")) })
+        }
+        Text::Triple => json!({ "enum": Target::all().map(Target::triple).collect::<Vec<_>>() }),
+        Text::Size => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMG]i?)?B?$" }),
+        // An editor reads `2.30` as a number.
+        Text::Glibc => json!({ "type": ["string", "number"], "pattern": "^[0-9]+\\.[0-9]+(\\.[0-9]+)?$" }),
+        Text::Path | Text::Manifest | Text::FileGlob | Text::Notes => {
+            json!({ "type": "string", "pattern": "^[^/\\\\]" })
+        }
+        Text::Repository => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$" }),
+        Text::EnvValue => json!({ "type": ["string", "number", "boolean"] }),
+        Text::Argument | Text::Line => json!({ "type": ["string", "number"] }),
+        Text::Template(place) => template(place),
+        Text::Label | Text::TripleGlob | Text::EnvName | Text::EnvGlob | Text::Script => json!({ "type": "string" }),
+    }
+}
+
+fn template(place: Place) -> Value {
+    let places: Vec<String> = place.allowed().iter().map(|name| format!("{{{name}}}")).collect();
+    json!({ "type": "string", "$comment": format!("placeholders: {}", places.join(" ")) })
+}

@@ -1,0 +1,169 @@
+//! Entries with their layers: built-in < `defaults` < the entry < `override`, merged on the tree so that places are kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::found::Found;
+use super::schema::{Section, Type};
+use super::text::{Triples, is_glob, triple_glob};
+use super::tree::{Budget, merge};
+use super::words::quote;
+use super::yaml::{Entry, Map, Node, Value};
+use crate::problem::Problem;
+use crate::target::Target;
+
+/// What reading a file needs all along: problems, what may be copied, and which globs matched something.
+pub struct Layers {
+    /// The problems so far.
+    pub found: Found,
+    /// What may still be copied.
+    pub budget: Budget,
+    /// Entries with their defaults, for finding places later.
+    pub entries: Vec<(&'static str, String, Node)>,
+    globs: HashMap<String, Option<Rc<Triples>>>,
+    /// Every selector of targets by its place: whether it matched a target of any entry.
+    selectors: BTreeMap<(usize, usize), Selector>,
+}
+
+struct Selector {
+    text: String,
+    path: String,
+    key: bool,
+    matched: bool,
+}
+
+/// A kind whose entries have defaults.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Its key, and its key under `defaults`.
+    pub key: &'static str,
+    /// What an entry is.
+    pub section: &'static Section,
+}
+
+impl Layers {
+    /// Nothing read yet.
+    pub fn new(found: Found) -> Self {
+        Self { found, budget: Budget::new(), entries: Vec::new(), globs: HashMap::new(), selectors: BTreeMap::new() }
+    }
+
+    /// An entry over the defaults of its kind. `None` entry: what an entry is that nobody wrote.
+    pub fn entry(&mut self, file: &Map, kind: Kind, entry: Option<&Node>) -> Node {
+        let defaults = file.get("defaults").and_then(Node::map).and_then(|defaults| defaults.get(kind.key));
+        let empty = Node { span: 0..0, value: Value::Map(Map::default()) };
+        let mut node = match defaults.filter(|defaults| defaults.map().is_some()) {
+            Some(defaults) => self.budget.copy(defaults).unwrap_or(empty),
+            None => empty,
+        };
+        if let Some(entry) = entry.filter(|entry| entry.map().is_some()) {
+            merge(&Type::Keys(kind.section), &mut node, entry, &mut self.budget);
+            node.span = entry.span.clone();
+        }
+        node
+    }
+
+    /// The entry for one target, if an override means it: globs first, then the triple itself.
+    pub fn for_target(&mut self, entry: &Node, kind: Kind, path: &str, target: Target) -> Option<Node> {
+        let overrides = entry.map()?.get("override")?.map()?;
+        let (mut globs, mut exact) = (Vec::new(), Vec::new());
+        for over in &overrides.entries {
+            let path = format!("{path}.override.{}", over.key);
+            if self.selects(&over.key, &path, true, &over.key_span, target) {
+                if is_glob(&over.key) { globs.push(over) } else { exact.push(over) }
+            }
+        }
+        if globs.is_empty() && exact.is_empty() {
+            return None;
+        }
+        self.conflicts(&globs, &exact, path, target);
+        let mut node = self.budget.copy(entry)?;
+        for over in globs.iter().chain(&exact).filter(|over| over.value.map().is_some()) {
+            merge(&Type::Keys(kind.section), &mut node, &over.value, &mut self.budget);
+        }
+        Some(node)
+    }
+
+    /// Two globs that set one key for one target, unless the triple itself decides.
+    fn conflicts(&mut self, globs: &[&Entry], exact: &[&Entry], path: &str, target: Target) {
+        let keys = |entry: &Entry| entry.value.map().map(|map| map.entries.as_slice()).unwrap_or_default().to_vec();
+        if globs.len() < 2 {
+            return;
+        }
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for glob in globs {
+            for entry in keys(glob) {
+                let decided =
+                    exact.iter().any(|exact| exact.value.map().is_some_and(|map| map.entry(&entry.key).is_some()));
+                let Some(first) = seen.insert(entry.key.clone(), glob.key.clone()).filter(|_| !decided) else {
+                    continue;
+                };
+                let message = format!("{} and {} both set `{}`", quote(&first), quote(&glob.key), entry.key);
+                let problem = Problem::new("override-conflict", message)
+                    .hint(format!("both match {target}; write the value under `{target}` itself, or narrow a glob"));
+                let path = format!("{path}.override.{}.{}", glob.key, entry.key);
+                self.found.at(problem, &path, true, &entry.key_span);
+            }
+        }
+    }
+
+    /// Whether a triple or glob means a target. Remembers selectors that never do.
+    pub fn selects(&mut self, text: &str, path: &str, key: bool, span: &Range<usize>, target: Target) -> bool {
+        let triples = match self.globs.get(text) {
+            Some(known) => known.clone(),
+            None => {
+                let triples = triple_glob(text).ok().map(Rc::new);
+                self.globs.insert(text.to_owned(), triples.clone());
+                triples
+            }
+        };
+        // What is no selector at all was reported as such.
+        let Some(triples) = triples else { return false };
+        let matched = triples.includes(target);
+        let selector = self.selectors.entry((span.start, span.end)).or_insert_with(|| Selector {
+            text: text.to_owned(),
+            path: path.to_owned(),
+            key,
+            matched: false,
+        });
+        selector.matched |= matched;
+        matched
+    }
+
+    /// What can only be said at the end: selectors that matched nothing, and a file that is too large.
+    pub fn finish(&mut self) {
+        for ((start, end), selector) in std::mem::take(&mut self.selectors) {
+            if !selector.matched {
+                let message = format!("{} matches none of the targets", quote(&selector.text));
+                let problem =
+                    Problem::new("override-without-target", message).hint("remove it, or add the target to `targets`");
+                self.found.at(problem, &selector.path, selector.key, &(start..end));
+            }
+        }
+        if self.budget.is_empty() {
+            let problem = Problem::new("file-too-large", "entries with their defaults and overrides are too many")
+                .hint("fewer entries, or smaller `defaults`");
+            self.found.push(super::Diagnostic { problem, span: None });
+        }
+    }
+}
+
+/// The entries of a kind as written: key, its place, and its value.
+pub fn entries<'n>(file: &'n Map, key: &str) -> &'n [Entry] {
+    file.get(key).and_then(Node::map).map(|map| map.entries.as_slice()).unwrap_or_default()
+}
+
+/// The same with a problem for keys that differ only in case: step ids and files on some systems would be the same.
+pub fn distinct<'n>(file: &'n Map, key: &str, found: &mut Found) -> &'n [Entry] {
+    let entries = entries(file, key);
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for entry in entries {
+        if let Some(first) = seen.insert(entry.key.to_lowercase(), &entry.key) {
+            let message = format!("{} and {} differ only in case", quote(first), quote(&entry.key));
+            let problem =
+                Problem::new("duplicate-key", message).hint("step and file names would be the same; rename one");
+            found.at(problem, &format!("{key}.{}", entry.key), true, &entry.key_span);
+        }
+    }
+    entries
+}

@@ -1,0 +1,122 @@
+//! Names that must exist: binaries of archives, assets of binaries, destinations and components of artifacts.
+
+use std::collections::HashSet;
+
+use super::found::Found;
+use super::schema::LATER_KINDS;
+use super::words::{nearest, quote};
+use super::yaml::{Entry, Map, Node};
+use super::{Binaries, Config};
+use crate::problem::Problem;
+
+/// Checks every reference of the file against what the configuration holds.
+pub fn check(file: &Map, config: &Config, found: &mut Found) {
+    let names = Names {
+        binaries: match &config.binaries {
+            Binaries::Listed(binaries) => Some(binaries.iter().map(|binary| binary.name.as_str()).collect()),
+            Binaries::Off => Some(HashSet::new()),
+            // Which ones there are, only the planner knows.
+            Binaries::Implied(_) => None,
+        },
+        assets: config.assets.iter().map(|asset| asset.name.as_str()).collect(),
+        components: config.components.iter().map(|component| component.name.as_str()).collect(),
+        destinations: config.destinations.iter().map(|destination| destination.name.as_str()).collect(),
+    };
+    let defaults = file.get("defaults").and_then(Node::map);
+    for kind in ["binaries", "archives", "assets"] {
+        if let Some(map) = defaults.and_then(|defaults| defaults.get(kind)).and_then(Node::map) {
+            names.entry(map, kind, &format!("defaults.{kind}"), found);
+        }
+        for entry in super::layers::entries(file, kind) {
+            if let Some(map) = entry.value.map() {
+                names.entry(map, kind, &format!("{kind}.{}", entry.key), found);
+            }
+            if kind == "archives" {
+                names.held(entry, defaults, found);
+            }
+        }
+    }
+}
+
+struct Names<'c> {
+    binaries: Option<HashSet<&'c str>>,
+    assets: HashSet<&'c str>,
+    components: HashSet<&'c str>,
+    destinations: HashSet<&'c str>,
+}
+
+impl Names<'_> {
+    fn entry(&self, map: &Map, kind: &str, path: &str, found: &mut Found) {
+        one_of(map, "component", path, "component", &self.components, found);
+        match kind {
+            "binaries" => one_of(map, "assets", path, "asset", &self.assets, found),
+            "archives" => {
+                if let Some(binaries) = &self.binaries {
+                    one_of(map, "binaries", path, "binary", binaries, found);
+                }
+            }
+            _ => {}
+        }
+        if kind != "binaries" {
+            one_of(map, "publish", path, "destination", &self.destinations, found);
+        }
+        let overrides = map.get("override").and_then(Node::map).map(|map| map.entries.as_slice()).unwrap_or_default();
+        for over in overrides {
+            if let Some(map) = over.value.map() {
+                self.entry(map, kind, &format!("{path}.override.{}", over.key), found);
+            }
+        }
+    }
+
+    /// An archive that names no binaries holds the one of its name, else the only one.
+    fn held(&self, entry: &Entry, defaults: Option<&Map>, found: &mut Found) {
+        let Some(binaries) = &self.binaries else { return };
+        let written = entry.value.map().is_some_and(|map| map.entry("binaries").is_some());
+        let default = defaults.and_then(|defaults| defaults.get("archives")).and_then(Node::map);
+        let written = written || default.is_some_and(|default| default.entry("binaries").is_some());
+        if written || entry.value.bool().is_some() || binaries.len() == 1 || binaries.contains(entry.key.as_str()) {
+            return;
+        }
+        let problem = Problem::new("unknown-reference", format!("no binary is called {}", quote(&entry.key)));
+        let problem = problem.hint(match nearest(&entry.key, sorted(binaries)) {
+            Some(near) => format!("did you mean `{near}`? else name what it holds with `binaries:`"),
+            None => "name what it holds with `binaries:`".into(),
+        });
+        found.at(problem, &format!("archives.{}", entry.key), true, &entry.key_span);
+    }
+}
+
+fn one_of(map: &Map, key: &str, path: &str, noun: &'static str, known: &HashSet<&str>, found: &mut Found) {
+    let Some(node) = map.get(key).filter(|node| node.map().is_none() && node.bool().is_none()) else { return };
+    for item in node.many() {
+        let Some(name) = item.text().filter(|name| !known.contains(name)) else { continue };
+        let later = noun == "destination" && LATER_KINDS.contains(&name);
+        let problem = if later {
+            Problem::new("not-in-this-version", format!("{} is not in this version", quote(name))).hint("remove it")
+        } else {
+            let problem = Problem::new("unknown-reference", format!("there is no {noun} {}", quote(name)));
+            match nearest(name, sorted(known)) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem.hint(known_names(noun, known)),
+            }
+        };
+        found.at(problem, &format!("{path}.{key}"), false, &item.span);
+    }
+}
+
+fn sorted<'k>(known: &HashSet<&'k str>) -> Vec<&'k str> {
+    // Suggesting from thousands of names would cost more than it helps.
+    let mut names: Vec<&str> = known.iter().copied().take(1000).collect();
+    names.sort_unstable();
+    names
+}
+
+fn known_names(noun: &str, known: &HashSet<&str>) -> String {
+    let names = sorted(known);
+    match names.as_slice() {
+        [] => format!("the file has no {noun}"),
+        names => {
+            format!("there is {}", names.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
