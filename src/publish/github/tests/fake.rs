@@ -52,6 +52,8 @@ pub struct State {
     pub embed: Option<usize>,
     /// Faults: the first whose text the request line contains happens, once.
     pub faults: Vec<(&'static str, Fault)>,
+    /// So many lists do not show drafts yet.
+    pub stale: usize,
     /// The request of this number gets no answer; whether it is carried out.
     pub hang: Option<(usize, bool)>,
     /// Every request: method, path, and `+` if it brought the token.
@@ -284,11 +286,24 @@ impl State {
                 let inner = self.tags.values().find(|(id, _)| id == sha).and_then(|(_, inner)| inner.clone());
                 ok(200, &json!({"object": {"type": "commit", "sha": inner}}))
             }
-            ("POST", ["releases", "generate-notes"]) => ok(200, &json!({"name": "x", "body": "* generated"})),
-            ("GET", ["releases"]) => self.page(request, |state| {
-                let seen = state.releases.iter().rev().filter(|release| request.token || !release.draft);
-                seen.map(|release| state.json(release, port)).collect()
-            }),
+            ("POST", ["releases", "generate-notes"]) => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                let since = body["previous_tag_name"].as_str().unwrap_or("ever");
+                ok(200, &json!({"name": "x", "body": format!("* since {since}")}))
+            }
+            ("GET", ["releases"]) => {
+                let drafts = request.token && self.stale == 0;
+                self.stale = self.stale.saturating_sub(1);
+                self.page(request, |state| {
+                    let seen = state.releases.iter().rev().filter(|release| drafts || !release.draft);
+                    seen.map(|release| state.json(release, port)).collect()
+                })
+            }
+            ("DELETE", ["releases", id]) => {
+                let id: u64 = id.parse().unwrap();
+                self.releases.retain(|release| release.id != id);
+                (204, vec![], vec![])
+            }
             ("POST", ["releases"]) => self.create(request, port),
             ("GET", ["releases", "latest"]) => {
                 let tag = self.latest.clone();
