@@ -15,6 +15,7 @@ mod release;
 mod tests;
 
 use self::api::Api;
+use self::confirm::Done;
 use self::model::{Asset, Release};
 use self::observe::Start;
 use super::Order;
@@ -123,7 +124,7 @@ async fn finish(
         Start::Finished(release) => {
             let parcels = job.files.iter().map(|wanted| Parcel::found(*wanted)).collect();
             site.api.printer.step("Unchanged", format!("{tag} is published: {}", release.html_url));
-            return confirm::run(site, ledger, job, confirm::State { release, parcels, fresh: false }).await;
+            return confirm::run(site, ledger, job, confirm::State { release, parcels, done: Done::Nothing }).await;
         }
         Start::Fill(release) | Start::Extend(release) => (release.clone(), Outcome::AlreadyThere),
         Start::Create => match release::create(site, job).await {
@@ -141,16 +142,16 @@ async fn finish(
         site.api.printer.step("Drafted", format!("{tag}, ready for you to publish: {}", release.html_url));
         return Ok(Ok(()));
     }
-    let release = if release.draft {
+    let (release, done) = if release.draft {
         match release::publish(site, job, &release).await {
-            Ok(release) => release,
+            Ok(release) => (release, Done::Published),
             Err(failure) => return Ok(Err(failure)),
         }
     } else {
-        release
+        (release, Done::Filled)
     };
     ledger.record([site.release_receipt(job, &release, Outcome::Published, None)])?;
-    confirm::run(site, ledger, job, confirm::State { release: &release, parcels, fresh: true }).await
+    confirm::run(site, ledger, job, confirm::State { release: &release, parcels, done }).await
 }
 
 /// One file that lies there.

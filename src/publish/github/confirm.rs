@@ -22,8 +22,19 @@ pub struct State<'r, 'a> {
     pub release: &'r Release,
     /// Its files.
     pub parcels: Vec<Parcel<'a>>,
-    /// Whether this run made it public or filled it.
-    pub fresh: bool,
+    /// What this run did to it.
+    pub done: Done,
+}
+
+/// What a run did to a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing was missing.
+    Nothing,
+    /// Files were added to a release that somebody else published.
+    Filled,
+    /// It was made public.
+    Published,
 }
 
 /// Confirms a release and records what was seen. The outer error is ours.
@@ -33,10 +44,10 @@ pub async fn run(
     job: &Job<'_>,
     state: State<'_, '_>,
 ) -> anyhow::Result<Result<(), Failure>> {
-    let State { release, mut parcels, fresh } = state;
+    let State { release, mut parcels, done } = state;
     let tag = &job.release.tag;
     let _progress = site.api.printer.start("Confirming", format!("{tag} as anybody would read it"));
-    let (public, assets, reader) = match read(site, job, release, fresh).await {
+    let (public, assets, reader) = match read(site, job, release, done).await {
         Ok(seen) => seen,
         Err(failure) => return Ok(Err(failure)),
     };
@@ -55,8 +66,8 @@ pub async fn run(
     let outcome = match &failure {
         Some(Failure::Conflict(_)) => Outcome::Conflict,
         Some(_) => Outcome::Unconfirmed,
-        None if fresh => Outcome::Published,
-        None => Outcome::AlreadyThere,
+        None if done == Done::Nothing => Outcome::AlreadyThere,
+        None => Outcome::Published,
     };
     let by = failure.is_none().then_some("digest");
     receipts.push(site.release_receipt(job, &public, outcome, by));
@@ -69,76 +80,86 @@ async fn read(
     site: &Site<'_>,
     job: &Job<'_>,
     release: &Release,
-    fresh: bool,
+    done: Done,
 ) -> Result<(Release, Vec<(Asset, bool)>, Reader), Failure> {
     let mut reader = Reader::Anonymous;
     // `releases/latest` holds the whole release, so one request confirms both.
-    let mut latest = expects_latest(site, job);
+    let latest = expects_latest(site, job);
     let tag = &job.release.tag;
-    site.api
-        .patience
-        .retry(&format!("read `{tag}`"), async |attempt| {
-            let public = match fetch(site, job, reader, latest).await {
-                Err(failure) if reader == Reader::Anonymous => {
-                    reader = other_reader(site, failure).await?;
-                    fetch(site, job, reader, latest).await?
-                }
-                other => other?,
-            };
-            let public = match public {
-                Some(public) => public,
-                None if fresh && attempt < 2 => return Err(unseen(tag)),
-                None => {
-                    latest = false;
-                    site.api.printer.warn(format!("`{tag}` is not what `releases/latest` shows"));
-                    match fetch(site, job, reader, false).await? {
-                        Some(public) => public,
-                        None => return Err(unseen(tag)),
-                    }
-                }
-            };
-            let assets = check(site, job, &public, reader).await?;
-            Ok((public, assets, reader))
-        })
-        .await
-        .map_err(|failure| match failure {
-            Failure::Missing(problem) => Failure::Unconfirmed(problem.hint(format!("is {} public?", release.html_url))),
-            other => other,
-        })
-}
-
-/// The release by its tag, or as "latest": then nothing if that is another one.
-async fn fetch(site: &Site<'_>, job: &Job<'_>, reader: Reader, latest: bool) -> Result<Option<Release>, Failure> {
-    let tag = &job.release.tag;
-    let tail = if latest { "releases/latest".into() } else { format!("releases/tags/{}", encode(tag)) };
-    let release: Release = site.api.look(&format!("read `{tag}`"), &tail, reader).await?;
-    Ok((release.tag_name == *tag && !release.draft).then_some(release))
-}
-
-fn unseen(tag: &str) -> Failure {
-    Failure::retry(Problem::new("release-unseen", format!("`{tag}` is published, but not seen yet")))
-}
-
-/// Why an anonymous reader may have failed, and who reads instead: of a private repository, or when the anonymous limit
-/// of this address (60 an hour, shared by all jobs behind it) is used up, the owner of the token.
-async fn other_reader(site: &Site<'_>, failure: Failure) -> Result<Reader, Failure> {
-    let repository = site.api.repository;
-    let why = match &failure {
-        Failure::Denied(_) => "the server answers nobody without a token".to_owned(),
-        Failure::Retry { problem, .. } if problem.code == "rate-limited" => {
-            "the anonymous limit of this address is used up".to_owned()
+    let doing = format!("read `{tag}`");
+    let read = site.api.patience.retry(&doing, async |attempt| {
+        if latest && let Some(public) = fetch(site, job, &mut reader, "releases/latest").await? {
+            return Ok((check(site, job, &public, reader).await?, public, reader));
         }
-        Failure::Missing(problem) => {
-            match site.api.look::<IgnoredAny>("look at the repository", "", Reader::Anonymous).await {
-                Ok(_) => return Err(Failure::retry(problem.clone())),
-                Err(Failure::Missing(_) | Failure::Denied(_)) => format!("`{repository}` is private"),
-                Err(_) => return Err(failure),
+        let by_tag = format!("releases/tags/{}", encode(tag));
+        let Some(public) = fetch(site, job, &mut reader, &by_tag).await? else {
+            if reader == Reader::Anonymous {
+                reader = private(site).await?;
+            }
+            let message = format!("`{tag}` is published, but not seen yet");
+            return Err(Failure::retry(Problem::new("release-unseen", message)));
+        };
+        let found = check(site, job, &public, reader).await?;
+        let message = format!("`releases/latest` does not show `{tag}`");
+        match done {
+            Done::Published if latest && attempt < 3 => Err(Failure::retry(Problem::new("latest-unseen", message))),
+            // What nobody presents a token for may come out of a cache of a minute's age; the owner's view may not.
+            Done::Published if latest && fetch(site, job, &mut Reader::Token, "releases/latest").await?.is_none() => {
+                let hint = "somebody may have published a newer one; look at the repository's releases";
+                Err(Failure::Unconfirmed(Problem::new("latest-unseen", message).hint(hint)))
+            }
+            _ => {
+                if latest && done != Done::Published {
+                    site.api.printer.warn(message);
+                }
+                Ok((found, public, reader))
             }
         }
-        _ => return Err(failure),
-    };
-    site.api.printer.step("Reading", format!("with the token: {why}"));
-    Ok(Reader::Token)
+    });
+    let (found, public, reader) = read.await.map_err(|failure| match failure {
+        Failure::Missing(problem) => Failure::Unconfirmed(problem.hint(format!("is {} public?", release.html_url))),
+        other => other,
+    })?;
+    Ok((public, found, reader))
+}
+
+/// Our release at this path; nothing if that is missing, or another one. If nobody may read without the token, or the
+/// anonymous limit of this address (60 an hour, shared by all jobs behind it) is used up, the token's owner reads.
+async fn fetch(site: &Site<'_>, job: &Job<'_>, reader: &mut Reader, tail: &str) -> Result<Option<Release>, Failure> {
+    let tag = &job.release.tag;
+    let doing = format!("read `{tag}`");
+    let mut result = site.api.look::<Release>(&doing, tail, *reader).await;
+    if *reader == Reader::Anonymous {
+        let why = match &result {
+            Err(Failure::Denied(_)) => Some("the server answers nobody without a token"),
+            Err(Failure::Retry { problem, .. }) if problem.code == "rate-limited" => {
+                Some("the anonymous limit of this address is used up")
+            }
+            _ => None,
+        };
+        if let Some(why) = why {
+            site.api.printer.step("Reading", format!("with the token: {why}"));
+            *reader = Reader::Token;
+            result = site.api.look(&doing, tail, *reader).await;
+        }
+    }
+    match result {
+        Ok(release) => Ok((release.tag_name == *tag && !release.draft).then_some(release)),
+        Err(Failure::Missing(_)) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Who can read the repository: of a private one only the token's owner.
+async fn private(site: &Site<'_>) -> Result<Reader, Failure> {
+    match site.api.look::<IgnoredAny>("look at the repository", "", Reader::Anonymous).await {
+        Ok(_) => Ok(Reader::Anonymous),
+        Err(Failure::Missing(_) | Failure::Denied(_)) => {
+            site.api.printer.step("Reading", format!("with the token: `{}` is private", site.api.repository));
+            Ok(Reader::Token)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Finds each wanted file, in the release itself or, if it shows only some, in its list of files.

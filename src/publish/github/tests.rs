@@ -591,3 +591,46 @@ async fn only_whole_releases_leave_this_machine() {
     made.manifest.commit = "f".repeat(40);
     assert_eq!(told(made.publish_as_is().await).1, "manifest-of-another-plan");
 }
+
+#[tokio::test]
+async fn latest_that_does_not_show_is_said() {
+    let fake = github(|state| state.no_latest = true).await;
+    let mut made = made(FILES);
+    let (exit, code, _) = told(made.publish(&fake).await);
+    assert_eq!((exit, code), (Exit::Unfinished, "latest-unseen"));
+    made.publish(&fake).await.unwrap();
+}
+
+#[tokio::test]
+async fn several_components_are_several_releases() {
+    let fake = github(|state| drop(state.tags.insert("cli-v0.3.0".into(), (COMMIT.into(), None)))).await;
+    let mut made = made(FILES)
+        .plan(|plan| {
+            let cli = crate::plan::Release {
+                component: "cli".into(),
+                version: "0.3.0".parse().unwrap(),
+                tag: "cli-v0.3.0".into(),
+                latest: false,
+                tags: "cli-v{version}".into(),
+                ..plan.releases[0].clone()
+            };
+            plan.releases.push(cli);
+            plan.steps[1].component = "cli".into();
+        })
+        .github(|github| {
+            let page = crate::plan::ReleasePage { tag: "cli-v0.3.0".into(), ..github.pages[0].clone() };
+            github.pages.push(page);
+        });
+    // A conflict at one release keeps all of them back: nothing is written before everything was looked at.
+    let blocked = Rel { tag: "cli-v0.3.0".into(), ..release(7, true, vec![file(11, "SHA256SUMS", b"SUMS")]) };
+    fake.state().releases.push(blocked);
+    assert_eq!(told(made.publish(&fake).await).1, "asset-differs");
+    assert_eq!(fake.state().releases.len(), 1);
+    fake.state().releases.clear();
+    made.publish(&fake).await.unwrap();
+    let state = fake.state();
+    let seen: Vec<_> =
+        state.releases.iter().map(|r| (r.tag.as_str(), r.draft, r.assets.len(), r.assets[0].name.as_str())).collect();
+    assert_eq!(seen, [("v1.2.0", false, 1, "app.tar.gz"), ("cli-v0.3.0", false, 1, "SHA256SUMS")]);
+    assert_eq!(state.latest.as_deref(), Some("v1.2.0"));
+}

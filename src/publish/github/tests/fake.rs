@@ -42,6 +42,8 @@ pub struct State {
     pub immutable: bool,
     /// What `releases/latest` shows, if not the newest that asked for it.
     pub latest: Option<String>,
+    /// Nothing is ever "latest".
+    pub no_latest: bool,
     /// Where uploads are said to go, if not here.
     pub upload_url: Option<String>,
     /// Renames files.
@@ -344,7 +346,7 @@ impl State {
         release.name = body["name"].as_str().unwrap().into();
         release.body = body["body"].as_str().unwrap().into();
         release.immutable = immutable && !release.draft;
-        if body["make_latest"] == "true" {
+        if body["make_latest"] == "true" && !self.no_latest {
             self.latest = Some(release.tag.clone());
         }
         let release = release.clone();
