@@ -115,12 +115,37 @@ pub struct Package {
     pub bins: Vec<String>,
     /// Names of its features.
     pub features: Vec<String>,
+    /// What each feature switches on in turn, `default` among them.
+    pub enables: BTreeMap<String, Vec<String>>,
+    /// `required-features` of the binaries that have some.
+    pub required: BTreeMap<String, Vec<String>>,
     /// Whether `publish` is not `false`.
     pub publish: bool,
     /// The version in Cargo.lock's own entry; `None`: no lock file or no entry.
     pub locked: Option<Version>,
     /// Path of that lock file, if it exists.
     pub lock: Option<String>,
+}
+
+impl Package {
+    /// The binaries that cargo compiles with these features; it passes over those whose `required-features` are not
+    /// all on.
+    pub fn compiled(&self, features: &[String], default: bool, all: bool) -> Vec<&str> {
+        let mut on = BTreeSet::new();
+        let mut next: Vec<&str> = features.iter().map(String::as_str).chain(default.then_some("default")).collect();
+        while let Some(feature) = next.pop() {
+            if on.insert(feature) {
+                next.extend(self.enables.get(feature).into_iter().flatten().map(String::as_str));
+                // `dependency/feature` switches the dependency on too; `dependency?/feature` does not.
+                next.extend(
+                    feature.split_once('/').map(|(dependency, _)| dependency).filter(|name| !name.ends_with('?')),
+                );
+            }
+        }
+        let is_on = |feature: &String| all || on.contains(feature.as_str());
+        let compiled = |bin: &&String| self.required.get(*bin).is_none_or(|needed| needed.iter().all(is_on));
+        self.bins.iter().filter(compiled).map(String::as_str).collect()
+    }
 }
 
 /// What of the world a configuration asks for.

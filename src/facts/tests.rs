@@ -275,7 +275,8 @@ fn workspace() -> Repo {
     let lock = "version = 4\n[[package]]\nname = 'app'\nversion = '1.2.2'\n[[package]]\nname = 'app'\nversion = '9.0.0'\n\
         source = 'registry+https://github.com/rust-lang/crates.io-index'\nchecksum = 'x'\n";
     let root = "[workspace]\nresolver = '3'\nmembers = ['crates/*']\n[workspace.package]\nversion = '1.2.3'\n";
-    let app = "[features]\ntls = []\n[dependencies]\nanyhow = '999'\n[[bin]]\nname = 'zulu'\npath = 'src/zulu.rs'\n";
+    let app = "[features]\ntls = ['more']\nmore = []\n[dependencies]\nanyhow = '999'\n\
+        [[bin]]\nname = 'zulu'\npath = 'src/zulu.rs'\nrequired-features = ['more']\n";
     Repo::with(&[
         ("Cargo.toml", root),
         ("Cargo.lock", lock),
@@ -303,7 +304,9 @@ fn cargo_workspaces() {
         manifest: "crates/app/Cargo.toml".into(),
         workspace: "Cargo.toml".into(),
         bins: vec!["app".into(), "extra".into(), "zulu".into()],
-        features: vec!["tls".into()],
+        features: vec!["more".into(), "tls".into()],
+        enables: BTreeMap::from([("more".into(), vec![]), ("tls".into(), vec!["more".into()])]),
+        required: BTreeMap::from([("zulu".into(), vec!["more".into()])]),
         publish: true,
         locked: Some("1.2.2".parse().unwrap()),
         lock: Some("Cargo.lock".into()),
@@ -346,6 +349,9 @@ fn cargo_without_a_lock_file_writes_none() {
 
 #[test]
 fn manifests_outside_the_workspace() {
+    assert_eq!(app.compiled(&[], true, false), ["app", "extra"]);
+    assert_eq!(app.compiled(&["tls".into()], true, false), ["app", "extra", "zulu"]);
+    assert_eq!(app.compiled(&[], false, true), ["app", "extra", "zulu"]);
     let repo = Repo::with(&[
         ("py/Cargo.toml", &format!("{APP}[workspace]\n")),
         ("py/src/bin/tool.rs", "fn main() {}"),
