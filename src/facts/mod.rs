@@ -76,7 +76,7 @@ pub struct Tag {
     pub name: String,
     /// The commit it stands for, dereferenced.
     pub commit: String,
-    /// Commits between it and HEAD; 0: it is at HEAD; absent: not an ancestor.
+    /// Commits between it and HEAD; 0: it is at HEAD; absent: not an ancestor, or one with a higher version is.
     pub distance: Option<u64>,
 }
 
@@ -162,7 +162,8 @@ pub struct Wanted {
 /// The longest text a plan quotes, bytes.
 const TEXT_LIMIT: u64 = 1 << 20;
 
-/// Reads all facts of the repository whose top folder is `root`.
+/// Reads all facts of the repository whose top folder is `root`. A folder further down stands for itself: its files,
+/// but the history, tags and dirt of all (a path outside it begins with `:/`).
 ///
 /// # Errors
 /// `Failure` with exit 2 if there is no repository or no commit, or cargo refuses a manifest; else what went wrong.
@@ -242,4 +243,4 @@ fn relative(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
