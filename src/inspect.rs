@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::Linkage;
 
+pub use pe::is_c_runtime;
+
 /// What the bytes of one executable say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BinaryFacts {

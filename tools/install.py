@@ -25,7 +25,8 @@ TABLE = [
     ("test", "zizmor", "1.32.0", "pip", "zizmor", "84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071 "
      "0cdd38fca6eb34ceb567548548d706332e3535ea66894b9168c048e03207b68c"),
     ("test", "actionlint", "v1.7.12", "go", "github.com/rhysd/actionlint/cmd/actionlint"),
-    ("bench", "hyperfine", "any", "apt", "hyperfine"),
+    # real executables of seven targets, out of wheels; version and digests are pinned in the script
+    ("test", "typos", "1.52.0", "script", "tests/tools/fetch-typos.py"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]
 
@@ -70,7 +71,8 @@ def is_there(row):
     name, kind = row[1], row[3]
     if kind == "apt":
         return shutil.which(name) is not None
-    return stamp(name).is_file() and stamp(name).read_text() == identity(row) and (BIN / name).exists()
+    there = TOOLS / name if kind == "script" else BIN / name
+    return stamp(name).is_file() and stamp(name).read_text() == identity(row) and there.exists()
 
 
 def stamp(name):
@@ -78,7 +80,9 @@ def stamp(name):
 
 
 def identity(row):
-    return hashlib.sha256(repr(row).encode()).hexdigest()
+    """Changes with the row, and with the text of a script."""
+    script = (ROOT / row[4]).read_bytes() if row[3] == "script" else b""
+    return hashlib.sha256(repr(row).encode() + script).hexdigest()
 
 
 def install_apt(name, _version, package):
@@ -118,6 +122,10 @@ def install_cargo(name, version, package):
     link(root / "bin" / name, name)
 
 
+def install_script(name, _version, script):
+    run(name, [sys.executable, str(ROOT / script), str(TOOLS / name)])
+
+
 def link(program, name):
     (BIN / name).unlink(missing_ok=True)
     (BIN / name).symlink_to(os.path.relpath(program, BIN))
@@ -134,7 +142,8 @@ def run(name, command, env=None):
         raise Missing(f"`{name}` could not be installed: `{' '.join(command)}` ended with {done.returncode}\n{tail}")
 
 
-INSTALL = {"apt": install_apt, "pip": install_pip, "go": install_go, "cargo": install_cargo}
+INSTALL = {"apt": install_apt, "pip": install_pip, "go": install_go, "cargo": install_cargo,
+           "script": install_script}
 
 if __name__ == "__main__":
     main()

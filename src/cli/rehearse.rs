@@ -87,7 +87,11 @@ async fn on_stage(
 }
 
 /// A fault may end a run; the same command again must finish it, and here we are the ones who type it.
-async fn publish_until_done(session: &Session, order: &crate::publish::Order<'_>, injected: bool) -> anyhow::Result<Receipts> {
+async fn publish_until_done(
+    session: &Session,
+    order: &crate::publish::Order<'_>,
+    injected: bool,
+) -> anyhow::Result<Receipts> {
     let mut runs = 1;
     loop {
         match crate::publish::run(&session.printer, order).await {
@@ -117,7 +121,12 @@ async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> anyh
     let tags: Vec<Tag> = plan
         .releases
         .iter()
-        .map(|release| Tag { name: release.tag.clone(), commit: plan.commit.clone(), date: date.clone(), ..Tag::default() })
+        .map(|release| Tag {
+            name: release.tag.clone(),
+            commit: plan.commit.clone(),
+            date: date.clone(),
+            ..Tag::default()
+        })
         .collect();
     let repositories = names.iter().filter_map(|name| name.split_once('/')).map(|(owner, name)| Repository {
         owner: owner.to_owned(),
@@ -153,7 +162,8 @@ fn faults(wanted: Option<&str>) -> anyhow::Result<Option<Vec<Fault>>> {
         Some(name) => match name.parse() {
             Ok(fault) => Ok(Some(vec![fault])),
             Err(text) => {
-                let problem = Problem::new("unknown-fault", text).hint("`longshore rehearse --fault help` describes them");
+                let problem =
+                    Problem::new("unknown-fault", text).hint("`longshore rehearse --fault help` describes them");
                 Err(Failure::usage(problem).into())
             }
         },

@@ -73,9 +73,9 @@ fn needed_libraries<'a, R: ReadRef<'a>>(
     Ok(needed)
 }
 
-/// The C runtime's libraries, which a program linked with `+crt-static` does not import
+/// Whether a DLL belongs to the C runtime, which a program linked with `+crt-static` does not import
 /// (<https://learn.microsoft.com/cpp/windows/determining-which-dlls-to-redistribute>).
-fn is_c_runtime(name: &str) -> bool {
+pub fn is_c_runtime(name: &str) -> bool {
     const PREFIXES: [&str; 6] = ["vcruntime", "msvcp", "msvcr", "ucrtbase", "api-ms-win-crt-", "concrt"];
     let name = name.to_ascii_lowercase();
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))

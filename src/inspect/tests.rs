@@ -1,7 +1,7 @@
 //! Facts of programs made here and of this very test program; hostile bytes end in an error, never in a panic.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use proptest::prelude::*;
 
@@ -49,7 +49,7 @@ fn versions_are_compared_as_numbers() {
 
 #[test]
 fn this_program() {
-    let read = inspect_reader(BufReader::new(File::open(std::env::current_exe().unwrap()).unwrap())).unwrap();
+    let read = inspect_reader(File::open(std::env::current_exe().unwrap()).unwrap()).unwrap();
     assert_eq!(read.arch, std::env::consts::ARCH);
     assert!(!read.stripped, "a test program has its symbols");
     if cfg!(all(target_os = "linux", target_env = "gnu")) {
@@ -76,6 +76,15 @@ fn what_is_no_executable_says_so() {
     check(&object, "is an ELF object file");
 }
 
+/// However large a program is, only its headers are read.
+#[test]
+fn little_is_read() {
+    let inner = File::open(std::env::current_exe().unwrap()).unwrap();
+    let mut program = Changed { inner, at: 0, changes: Vec::new(), read: 0 };
+    inspect_reader(&mut program).unwrap();
+    assert!(program.read < 1 << 17, "{} bytes", program.read);
+}
+
 /// Headers cost memory, so there is an end to them.
 #[test]
 fn endless_tables_end() {
@@ -88,6 +97,7 @@ struct Changed<R> {
     inner: R,
     at: u64,
     changes: Vec<(u64, u8)>,
+    read: usize,
 }
 
 impl<R: Read> Read for Changed<R> {
@@ -99,6 +109,7 @@ impl<R: Read> Read for Changed<R> {
             }
         }
         self.at += count as u64;
+        self.read += count;
         Ok(count)
     }
 }
@@ -151,13 +162,13 @@ proptest! {
     #[test]
     fn a_changed_program_never_panics(changes in prop::collection::vec((places(), any::<u8>()), 1..8)) {
         let inner = File::open(std::env::current_exe().unwrap()).unwrap();
-        let _ = inspect_reader(Changed { inner, at: 0, changes });
+        let _ = inspect_reader(Changed { inner, at: 0, changes, read: 0 });
     }
 }
 
 #[test]
 fn changes_are_seen() {
-    let mut changed = Changed { inner: Cursor::new(b"abcdef"), at: 0, changes: vec![(3, b'X')] };
+    let mut changed = Changed { inner: Cursor::new(b"abcdef"), at: 0, changes: vec![(3, b'X')], read: 0 };
     changed.seek(SeekFrom::Start(2)).unwrap();
     let mut text = String::new();
     changed.read_to_string(&mut text).unwrap();

@@ -1,14 +1,14 @@
 //! Is an executable what its step promised: format, architecture, linkage, loader, glibc floor, size?
 
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::Seek;
 
+use super::content::some_of;
 use super::{Found, other_bytes, problem};
 use crate::artifact::{self, InspectedBinary};
 use crate::digest::Digest;
-use crate::inspect::{BinaryFacts, inspect_reader, parse_version};
-use crate::plan::{BinaryWork, Step};
-use crate::problem::Problem;
+use crate::inspect::{BinaryFacts, inspect_reader, is_c_runtime, parse_version};
+use crate::plan::{BinaryWork, PlannedBuilder, Step};
 use crate::target::{Arch, Libc, Linkage, Os, Target};
 
 /// Reads one executable. If its bytes are not the recorded ones, nothing more is said about them.
@@ -27,61 +27,82 @@ pub fn check(
         return Ok(());
     }
     reader.rewind()?;
-    match inspect_reader(BufReader::new(reader)) {
+    match inspect_reader(reader) {
         Err(why) => found.problems.push(problem(step, "not-executable", format!("`{}` {why}", file.name))),
         Ok(facts) => {
-            found.problems.extend(broken_promises(step, work, file, &facts));
-            found.binaries.push(InspectedBinary {
-                step: step.id.clone(),
-                name: file.name.clone(),
-                size: file.size,
-                facts,
-            });
+            let broken = broken_promises(step.target, work, file, &facts);
+            found.problems.extend(broken.into_iter().map(|broken| {
+                let told = problem(step, broken.code, format!("`{}` {}", file.name, broken.text));
+                told.hint(broken.hint)
+            }));
+            let (step, name) = (step.id.clone(), file.name.clone());
+            found.binaries.push(InspectedBinary { step, name, size: file.size, facts });
         }
     }
     Ok(())
 }
 
-fn broken_promises(step: &Step, work: &BinaryWork, file: &artifact::File, facts: &BinaryFacts) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut add = |code, text: String| problems.push(problem(step, code, format!("`{}` {text}", file.name)));
-    if let Some(target) = step.target {
-        if let Some((code, text)) = wrong_machine(target, facts) {
-            // A binary of another machine breaks every other promise, too; saying so helps nobody.
-            add(code, text);
-            return problems;
+/// A promise that the bytes do not keep.
+struct Broken {
+    code: &'static str,
+    text: String,
+    hint: String,
+}
+
+fn broken_promises(
+    target: Option<Target>,
+    work: &BinaryWork,
+    file: &artifact::File,
+    facts: &BinaryFacts,
+) -> Vec<Broken> {
+    let mut all = Vec::new();
+    if let Some(target) = target {
+        if let Some(broken) = wrong_machine(target, work, file, facts) {
+            // An executable of another machine breaks every other promise, too; saying so helps nobody.
+            return vec![broken];
         }
-        if let Some((code, text)) = wrong_linkage(target, work.linkage, facts) {
-            add(code, text);
-        } else if let Some(text) = wrong_loader(target, facts) {
-            add("wrong-interpreter", text);
-        }
+        all.extend(wrong_linkage(target, work.linkage, facts).or_else(|| wrong_loader(target, facts)));
     }
     if let (Some(floor), Some(needed)) = (&work.glibc, &facts.glibc)
         && parse_version(needed) > parse_version(floor)
     {
-        add("glibc-above-floor", format!("needs glibc {needed}, promised is {floor}"));
+        all.push(Broken {
+            code: "glibc-above-floor",
+            text: format!("needs glibc {needed}, promised is {floor}"),
+            hint: "build on an older system (`runner:`, `container:`) or with `builder: zigbuild`, or raise `glibc:`"
+                .into(),
+        });
     }
     if let Some(most) = work.max_size.filter(|most| file.size > *most) {
-        add("too-large", format!("has {} bytes, at most {most} are allowed", file.size));
+        all.push(Broken {
+            code: "too-large",
+            text: format!("has {} bytes, at most {most} are allowed", file.size),
+            hint: "strip it (`strip = true` in the cargo profile), or raise `max-size:`".into(),
+        });
     }
-    problems
+    all
 }
 
-fn wrong_machine(target: Target, facts: &BinaryFacts) -> Option<(&'static str, String)> {
+fn wrong_machine(target: Target, work: &BinaryWork, file: &artifact::File, facts: &BinaryFacts) -> Option<Broken> {
     let format = match target.os() {
         Os::Linux => "elf",
         Os::Darwin => "macho",
         Os::Windows => "pe",
     };
+    let hint = match work.builder {
+        PlannedBuilder::Prebuilt => {
+            format!("put the executable of {target} there: `--prebuilt DIR` takes `DIR/{target}/{}`", file.name)
+        }
+        _ => format!("build it for {target}: look at `runner:`, `builder:` and `cargo-args:` of this binary"),
+    };
     if facts.format != format {
-        return Some(("wrong-format", format!("is {}, {target} needs {}", spoken(&facts.format), spoken(format))));
+        let text = format!("is {}, {target} needs {}", spoken(&facts.format), spoken(format));
+        return Some(Broken { code: "wrong-format", text, hint });
     }
     let arch = target.arch().name();
-    if facts.arch.split('+').all(|has| has != arch) {
-        return Some(("wrong-architecture", format!("is {}, {target} needs {arch}", facts.arch)));
-    }
-    None
+    let has = facts.arch.split('+').any(|has| has == arch);
+    let text = format!("is {}, {target} needs {arch}", facts.arch);
+    (!has).then_some(Broken { code: "wrong-architecture", text, hint })
 }
 
 fn spoken(format: &str) -> &str {
@@ -92,23 +113,28 @@ fn spoken(format: &str) -> &str {
     }
 }
 
-fn wrong_linkage(target: Target, promised: Linkage, facts: &BinaryFacts) -> Option<(&'static str, String)> {
+fn wrong_linkage(target: Target, promised: Linkage, facts: &BinaryFacts) -> Option<Broken> {
+    // Apple has no static executables, so nothing about them can be promised.
     if target.os() == Os::Darwin || promised == facts.linkage {
         return None;
     }
     if promised == Linkage::Dynamic {
-        return Some(("not-dynamic", "is static, promised is dynamic".into()));
+        let text = "is static, promised is dynamic".into();
+        return Some(Broken { code: "not-dynamic", text, hint: "write `linkage: static` if that is meant".into() });
     }
-    let reason = match &facts.interpreter {
-        Some(interpreter) => format!("needs `{interpreter}`"),
-        None => format!("needs `{}`", facts.needed.join("`, `")),
-    };
-    Some(("not-static", format!("{reason}, promised is static")))
+    let needed = facts.interpreter.iter().chain(&facts.needed);
+    let reason = some_of(needed.map(String::as_str).filter(|name| facts.format != "pe" || is_c_runtime(name)));
+    Some(Broken {
+        code: "not-static",
+        text: format!("needs {}, promised is static", reason.unwrap_or_default()),
+        hint: "compile it with `-C target-feature=+crt-static` (the default of musl), or write `linkage: dynamic`"
+            .into(),
+    })
 }
 
 /// A dynamic ELF file must ask for the loader that its system has where every distribution puts it. Another one (of a
-/// Nix store, of another libc) works only on the machine that compiled it.
-fn wrong_loader(target: Target, facts: &BinaryFacts) -> Option<String> {
+/// Nix store, of another libc) works only on machines like the one that compiled it.
+fn wrong_loader(target: Target, facts: &BinaryFacts) -> Option<Broken> {
     if facts.format != "elf" || facts.linkage == Linkage::Static {
         return None;
     }
@@ -118,9 +144,12 @@ fn wrong_loader(target: Target, facts: &BinaryFacts) -> Option<String> {
         (_, Arch::X86_64) => "/lib64/ld-linux-x86-64.so.2",
         (_, Arch::Aarch64) => "/lib/ld-linux-aarch64.so.1",
     };
-    match facts.interpreter.as_deref() {
-        Some(interpreter) if interpreter == known => None,
-        Some(interpreter) => Some(format!("is started by `{interpreter}`, {target} has `{known}`")),
-        None => Some("is a library, no program: it names no loader".into()),
-    }
+    let text = match facts.interpreter.as_deref() {
+        Some(interpreter) if interpreter == known => return None,
+        Some(interpreter) => format!("is started by `{interpreter}`, {target} has `{known}`"),
+        None => "is a library, no program: it names no loader".into(),
+    };
+    let hint =
+        "build it with a common toolchain of its target: outside of a Nix shell, or with `builder: zigbuild`".into();
+    Some(Broken { code: "wrong-interpreter", text, hint })
 }

@@ -176,7 +176,8 @@ fn wrong_check(step: &Step, work: &CheckWork, (subject, set): (&Step, &Arrived),
         return Some(problem(step, "check-missing", format!("the record of `{}` holds no result", step.id)));
     };
     if !result.passed {
-        return Some(problem(step, "check-failed", format!("`{}` failed: {}", step.id, result.detail)));
+        let hint = format!("its log is `logs/{}.log` of {}; correct it and build again", step.id, origin(step));
+        return Some(problem(step, "check-failed", format!("`{}` failed: {}", step.id, result.detail)).hint(hint));
     }
     // Without the subject's record nothing can be compared; that it is missing is a problem of its own.
     let made = set.record(&work.subject)?;
@@ -207,7 +208,8 @@ fn too_much(store: &Store, plan: &Plan) -> anyhow::Result<Vec<Problem>> {
     for name in list(&store.root().join("artifacts"))? {
         let path = store.root().join("artifacts").join(&name);
         let step = name.strip_suffix(".json").and_then(|id| plan.step(id));
-        if !step.is_some_and(leaves_record) {
+        // A build that was killed may leave the beginning of a record, `.tmp…`, which nobody reads.
+        if !step.is_some_and(leaves_record) && !name.starts_with(".tmp") {
             problems.push(extra(&path, step, format!("record `{name}` is of no step of this plan")));
         }
     }

@@ -36,27 +36,28 @@ fn headings_are_sorted_and_say_something() {
     none("every heading is followed by what it means and what to do", &empty);
 }
 
-/// Codes and one file each: the first string given to `Problem::new` or to a function with a parameter
-/// `code: &'static str`, tests left out.
+/// Codes and one file each, tests left out: the first string given to `Problem::new`, to a function or closure with a
+/// parameter `code`, to a field `code`, or in a pair that a function answers with.
 fn codes() -> BTreeMap<String, String> {
     let files: Vec<(String, String)> = source::below("src")
         .into_iter()
-        .filter(|file| file.path.ends_with(".rs") && !file.path.ends_with("/tests.rs"))
+        .filter(|file| file.path.ends_with(".rs") && !source::is_tests(&file.path))
         .map(|file| {
             let code = source::code(&file.text, Keep::Strings);
             (file.path, source::without_tests(&code).to_owned())
         })
         .collect();
+    let functions: BTreeSet<String> = files.iter().flat_map(|(_, code)| functions_of(code)).collect();
     let mut codes = BTreeMap::new();
     for (path, code) in &files {
-        let mut makers = vec!["Problem::new".to_owned()];
-        makers.extend(makers_of(code));
+        let mut makers = vec!["Problem::new(".to_owned(), "Some((".to_owned(), "code: ".to_owned()];
+        makers.extend(functions.iter().cloned().chain(closures_of(code)).map(|name| format!("{name}(")));
         for maker in makers {
-            for (at, _) in code.match_indices(&format!("{maker}(")) {
-                if code[..at].ends_with("fn ") {
-                    continue;
-                }
-                if let Some(word) = first_string(&code[at + maker.len() + 1..]).filter(|word| is_code(word)) {
+            for (at, _) in code.match_indices(&maker).filter(|(at, _)| starts_word(code, *at)) {
+                // A pair may hold any word first; a code in one has a hyphen.
+                let pair = maker == "Some((";
+                let word = first_string(&code[at + maker.len()..]);
+                if let Some(word) = word.filter(|word| is_code(word) && (!pair || word.contains('-'))) {
                     codes.entry(word.to_owned()).or_insert_with(|| path.clone());
                 }
             }
@@ -65,18 +66,33 @@ fn codes() -> BTreeMap<String, String> {
     codes
 }
 
-/// Names of this file's functions that are handed a code.
-fn makers_of(code: &str) -> Vec<String> {
+/// Names of functions that are handed a code.
+fn functions_of(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (at, _) in code.match_indices("fn ") {
         let rest = &code[at + 3..];
-        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
         let signature = &rest[..rest.find('{').unwrap_or(rest.len())];
+        let name = word(rest);
         if signature.contains("code: &'static str") && name != "new" {
             names.push(name);
         }
     }
     names
+}
+
+/// Names of closures that are handed a code: `let mut add = |code, text|`.
+fn closures_of(code: &str) -> Vec<String> {
+    let before = |at: usize| code[..at].trim_end().rsplit(' ').next().unwrap_or_default();
+    code.match_indices("= |code").map(|(at, _)| word(before(at))).collect()
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+fn starts_word(code: &str, at: usize) -> bool {
+    let before = &code[..at];
+    !before.ends_with("fn ") && !before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
 }
 
 /// The first string literal among the arguments of a call.
@@ -102,6 +118,7 @@ fn is_code(word: &str) -> bool {
 fn reads_codes_out_of_calls() {
     assert_eq!(first_string("&step(x), \"bad-name\", format!(\"no\"))"), Some("bad-name"));
     assert_eq!(first_string("code, text) \"other\""), None);
-    assert_eq!(makers_of("fn usage(at: &str, code: &'static str) -> X { fn other(x: u8) {} }"), ["usage"]);
+    assert_eq!(functions_of("fn usage(at: &str, code: &'static str) -> X { fn other(x: u8) {} }"), ["usage"]);
+    assert_eq!(closures_of("let mut add = |code, text: String| {"), ["add"]);
     assert!(is_code("glibc-above-floor") && !is_code("No file"));
 }
