@@ -119,24 +119,23 @@ impl Layers {
         };
         // What is no selector at all was reported as such.
         let Some(triples) = triples else { return false };
-        let matched = triples.includes(target);
-        let selector = self.selectors.entry((span.start, span.end)).or_insert_with(|| Selector {
+        // One that means a target of another entry is fine: `defaults` serve many, and hidden static builds come later.
+        self.selectors.entry((span.start, span.end)).or_insert_with(|| Selector {
             text: text.to_owned(),
             path: path.to_owned(),
             key,
-            matched: false,
+            matched: Target::all().any(|target| triples.includes(target)),
         });
-        selector.matched |= matched;
-        matched
+        triples.includes(target)
     }
 
     /// What can only be said at the end: selectors that matched nothing, and a file that is too large.
     pub fn finish(&mut self) {
         for ((start, end), selector) in std::mem::take(&mut self.selectors) {
             if !selector.matched {
-                let message = format!("{} matches none of the targets", quote(&selector.text));
+                let message = format!("{} matches no target longshore knows", quote(&selector.text));
                 let problem =
-                    Problem::new("override-without-target", message).hint("remove it, or add the target to `targets`");
+                    Problem::new("override-without-target", message).hint("a triple, or a glob such as `*-linux-gnu`");
                 self.found.at(problem, &selector.path, selector.key, &(start..end));
             }
         }
