@@ -119,23 +119,25 @@ impl Layers {
         };
         // What is no selector at all was reported as such.
         let Some(triples) = triples else { return false };
-        // One that means a target of another entry is fine: `defaults` serve many, and hidden static builds come later.
-        self.selectors.entry((span.start, span.end)).or_insert_with(|| Selector {
+        let matched = triples.includes(target);
+        let known = matched || static_twin(target).is_some_and(|twin| triples.includes(twin));
+        let selector = self.selectors.entry((span.start, span.end)).or_insert_with(|| Selector {
             text: text.to_owned(),
             path: path.to_owned(),
             key,
-            matched: Target::all().any(|target| triples.includes(target)),
+            matched: false,
         });
-        triples.includes(target)
+        selector.matched |= known;
+        matched
     }
 
     /// What can only be said at the end: selectors that matched nothing, and a file that is too large.
     pub fn finish(&mut self) {
         for ((start, end), selector) in std::mem::take(&mut self.selectors) {
             if !selector.matched {
-                let message = format!("{} matches no target longshore knows", quote(&selector.text));
+                let message = format!("{} matches none of the targets", quote(&selector.text));
                 let problem =
-                    Problem::new("override-without-target", message).hint("a triple, or a glob such as `*-linux-gnu`");
+                    Problem::new("override-without-target", message).hint("remove it, or add the target to `targets`");
                 self.found.at(problem, &selector.path, selector.key, &(start..end));
             }
         }
@@ -145,6 +147,11 @@ impl Layers {
             self.found.push(super::Diagnostic { problem, span: None });
         }
     }
+}
+
+/// The musl target of a glibc one: an image on a base without glibc gets that build, so its overrides may be written.
+fn static_twin(target: Target) -> Option<Target> {
+    target.triple().strip_suffix("-gnu").and_then(|triple| format!("{triple}-musl").parse().ok())
 }
 
 /// The entries of a kind as written: key, its place, and its value.
