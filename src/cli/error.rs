@@ -53,7 +53,10 @@ impl From<anyhow::Error> for Refused {
 
 impl std::fmt::Debug for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Refused").field("exit", &self.exit).field("diagnostics", &self.diagnostics).finish_non_exhaustive()
+        f.debug_struct("Refused")
+            .field("exit", &self.exit)
+            .field("diagnostics", &self.diagnostics)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,5 +6,6 @@ mod cases;
 mod crash;
 mod opsml;
 mod project;
+mod rehearsal_server;
 mod source;
 mod tidy;
