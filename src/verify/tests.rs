@@ -84,7 +84,10 @@ fn static_with_an_interpreter() {
     let release = Release::make(|parts| parts.plan["steps"][1]["linkage"] = "static".into());
     check(
         &release,
-        &[("not-static", "needs `/lib64/ld-linux-x86-64.so.2`, `libc.so.6`, promised is static (leg `x86_64-unknown-linux-gnu`)")],
+        &[(
+            "not-static",
+            "needs `/lib64/ld-linux-x86-64.so.2`, `libc.so.6`, promised is static (leg `x86_64-unknown-linux-gnu`)",
+        )],
     );
     let release = Release::make(|parts| {
         parts.plan["steps"][1]["linkage"] = "static".into();
