@@ -1,3 +1,10 @@
 //! The `longshore` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use longshore::cli;
+use longshore::world::env::Env;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::run(std::env::args_os(), Env::read()))
+}

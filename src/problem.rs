@@ -70,11 +70,12 @@ impl fmt::Display for Problem {
 }
 
 /// How a command ends; the exit code of the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Exit {
     /// Done, also "already done".
     Done = 0,
     /// Our bug or the machine.
+    #[default]
     Unexpected = 1,
     /// Usage, configuration, version mismatch; nothing was started.
     Usage = 2,

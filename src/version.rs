@@ -32,14 +32,14 @@ impl Version {
     #[must_use]
     pub fn snapshot(&self, n: u64) -> Self {
         let patch = if self.is_prerelease() { self.0.patch } else { self.0.patch + 1 };
+        Self(semver::Version { patch, ..self.0.clone() }).development(n)
+    }
+
+    /// The snapshot version on the way to this one, as a manifest announces it: its own numbers and `-dev.{n}`.
+    #[must_use]
+    pub fn development(&self, n: u64) -> Self {
         let pre = semver::Prerelease::new(&format!("dev.{n}")).unwrap_or(semver::Prerelease::EMPTY);
-        Self(semver::Version {
-            major: self.0.major,
-            minor: self.0.minor,
-            patch,
-            pre,
-            build: semver::BuildMetadata::EMPTY,
-        })
+        Self(semver::Version { pre, build: semver::BuildMetadata::EMPTY, ..self.0.clone() })
     }
 }
 

@@ -1,10 +1,30 @@
 //! Carries out steps of a plan; every finished step leaves its files and its record in the store.
 
+mod archive;
+mod asset;
+mod binary;
+mod cargo_config;
+mod check;
+mod checksums;
+mod command;
+mod log;
+mod needs;
+mod pack;
+mod schedule;
+mod tools;
+mod unpack;
+
+#[cfg(all(test, unix))]
+mod tests;
+
 use std::path::PathBuf;
 
 use crate::artifact::Artifact;
-use crate::plan::{Plan, Step};
-use crate::world::process::Runner;
+use crate::plan::{Plan, Step, Work};
+use crate::problem::{Failure, Problem};
+use crate::world::files;
+use crate::world::handover::{is_file_name, is_step_id};
+use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
@@ -26,6 +46,56 @@ pub struct Order<'a> {
 ///
 /// # Errors
 /// `Failure` with exit 2 (a tool is missing, HEAD is not the plan's commit) or 7 (a step failed).
-pub fn run(_runner: &Runner, _printer: &Printer, _store: &Store, _order: &Order<'_>) -> anyhow::Result<Vec<Artifact>> {
-    unreachable!("not written yet")
+pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<Vec<Artifact>> {
+    refuse_bad_names(order)?;
+    refuse_other_commit(runner, store, order.plan)?;
+    let supply = schedule::supply(store, order)?;
+    // Every child may stamp what it makes: https://reproducible-builds.org/docs/source-date-epoch/
+    let runner = runner.clone().with("SOURCE_DATE_EPOCH", order.plan.commit_time.to_string());
+    if order.install {
+        tools::install(&runner, printer, store, order)?;
+    }
+    let runner = tools::on_path(&runner, store);
+    let mut problems = tools::missing(&runner, store, order, &supply.compiled);
+    needs::clear_others(store, order.plan)?;
+    problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
+    tools::refuse(problems)?;
+    files::write_atomic(&store.plan(), &order.plan.to_json())?;
+    schedule::carry_out(&runner, printer, store, order, &supply)
+}
+
+/// A plan is a file that came from somewhere: its names become paths here.
+fn refuse_bad_names(order: &Order<'_>) -> anyhow::Result<()> {
+    for step in &order.plan.steps {
+        let bad = std::iter::once(&step.id)
+            .filter(|id| !is_step_id(id))
+            .chain(step.outputs.iter().map(|output| &output.name).filter(|name| !is_file_name(name)));
+        if let Some(name) = bad.into_iter().next() {
+            let problem = Problem::new("damaged-plan", format!("the plan has a step or file named `{name}`"));
+            return Err(Failure::usage(problem.hint("make the plan again")).into());
+        }
+    }
+    Ok(())
+}
+
+fn refuse_other_commit(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Result<()> {
+    if runner.find("git").is_none() {
+        let problem = Problem::new("missing-tool", "`git` is not there").hint("install git, or put it on PATH");
+        return Err(Failure::usage(problem).into());
+    }
+    // In a job's container the repository often belongs to another user.
+    let asked = Cmd::new("git", store.repository()).args(["-c", "safe.directory=*", "rev-parse", "HEAD"]);
+    let head = runner.output(&asked)?;
+    let head = if head.status.success() { head.stdout.trim().to_owned() } else { "nothing".to_owned() };
+    if head == plan.commit {
+        return Ok(());
+    }
+    let message = format!("the plan is of commit `{}`, but HEAD is `{head}`", plan.commit);
+    let hint = format!("run `git checkout {}`, or make a new plan", plan.commit);
+    Err(Failure::usage(Problem::new("wrong-commit", message).hint(hint)).into())
+}
+
+/// Whether a step does nothing: a check that was planned as not run.
+fn is_idle(step: &Step) -> bool {
+    matches!(&step.work, Work::Check(work) if work.not_run.is_some())
 }

@@ -1,1 +1,85 @@
 //! The command line: one file per command.
+
+pub mod args;
+pub mod build;
+pub mod check;
+pub mod complete;
+pub mod error;
+pub mod init;
+pub mod matrix;
+pub mod output;
+pub mod plan;
+pub mod publish;
+pub mod rehearse;
+pub mod release;
+pub mod schema;
+pub mod session;
+pub mod table;
+pub mod verify;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use output::Report;
+use session::Session;
+
+use crate::problem::{Exit, Failure, Problem};
+use crate::world::env::Env;
+
+/// Runs one command line; returns the exit code of the process.
+pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, words.iter().any(|word| word == "--json")),
+    };
+    let session = match Session::new(&cli, env) {
+        Ok(session) => session,
+        Err(error) => return usage(&error, false),
+    };
+    let name = cli.command.name();
+    let result = dispatch(&session, cli.command);
+    output::finish(&session, name, result)
+}
+
+fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
+    match command {
+        Command::Init => init::command(session),
+        Command::Check => check::run(session),
+        Command::Plan(args) => plan::run(session, &args),
+        Command::Matrix(args) => matrix::run(session, &args),
+        Command::Build(args) => build::run(session, &args),
+        Command::Verify(args) => verify::run(session, &args),
+        Command::Publish(args) => publish::run(session, &args),
+        Command::Release(args) => release::run(session, &args),
+        Command::Rehearse(args) => rehearse::run(session, &args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => Ok(complete::completions(&args)),
+        Command::Man(args) => complete::man(&args),
+        Command::Lock | Command::Generate | Command::Doctor | Command::Status | Command::Serve => {
+            let text = format!("`longshore {}` is not in this version", command.name());
+            Err(Failure::usage(Problem::new("not-in-this-version", text).hint("`longshore --help` lists what is"))
+                .into())
+        }
+    }
+}
+
+/// Help and version go to standard output; a wrong command line is exit 2, also as JSON.
+fn usage(error: &clap::Error, json: bool) -> u8 {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return Exit::Done as u8;
+    }
+    if json {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let problem = Problem::new("usage", message).hint("`longshore --help`");
+        output::refused(&Failure::usage(problem));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage as u8
+}

@@ -98,7 +98,8 @@ impl Source {
 
     fn draw(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         let problem = &diagnostic.problem;
-        let title = Level::ERROR.primary_title(harmless(&problem.message)).id(problem.code);
+        let (first, rest) = problem.message.split_once('\n').unwrap_or((&problem.message, ""));
+        let title = Level::ERROR.primary_title(harmless(first)).id(problem.code);
         let mut group = Group::with_title(title);
         if let Some(span) = &diagnostic.span {
             let (line, column) = self.position(span.start);
@@ -112,8 +113,11 @@ impl Source {
             }
             group = group.element(snippet);
         }
+        if !rest.is_empty() {
+            group = group.element(Level::NOTE.no_name().message(harmless_lines(rest)));
+        }
         if let Some(hint) = &problem.hint {
-            group = group.element(Level::HELP.message(harmless(hint)));
+            group = group.element(Level::HELP.message(harmless_lines(hint)));
         }
         renderer.render(&[group])
     }
@@ -146,6 +150,11 @@ impl Source {
         }
         (text, from..to, cut)
     }
+}
+
+/// A table or the end of a log keeps its lines.
+fn harmless_lines(text: &str) -> String {
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 fn harmless(text: &str) -> String {

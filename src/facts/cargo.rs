@@ -1,1 +1,214 @@
 //! Cargo packages: `cargo metadata --no-deps`, and Cargo.lock read by ourselves.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use super::{Package, git, relative};
+use crate::problem::{Failure, Problem};
+use crate::version::Version;
+use crate::world::process::{Cmd, Finished, Runner};
+
+/// The packages of the workspaces of `Cargo.toml` (if it exists) and of `manifests`, sorted by workspace and
+/// name.
+///
+/// # Errors
+/// `Failure` with exit 2 if a manifest does not exist or cargo refuses it, or there is no cargo.
+pub fn packages(runner: &Runner, root: &Path, manifests: &[String]) -> anyhow::Result<Vec<Package>> {
+    let own = root.join("Cargo.toml").is_file().then(|| "Cargo.toml".to_owned());
+    let asked: Vec<String> = own.into_iter().chain(manifests.iter().cloned()).collect();
+    let answers = thread::scope(|scope| {
+        let threads: Vec<_> =
+            asked.iter().map(|manifest| scope.spawn(move || metadata(runner, root, manifest))).collect();
+        threads.into_iter().map(git::joined).collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    let mut found = BTreeMap::new();
+    for answer in answers {
+        let folder = inside(root, &answer.workspace_root).ok_or_else(|| outside(&answer.workspace_root))?;
+        let lock = lock_file(root, &folder)?;
+        for entry in answer.packages {
+            // A member may lie elsewhere; it is not of this repository then.
+            let Some(manifest) = inside(root, &entry.manifest_path) else { continue };
+            found.insert(manifest.clone(), package(entry, manifest, join(&folder, "Cargo.toml"), lock.as_ref())?);
+        }
+    }
+    let mut packages: Vec<Package> = found.into_values().collect();
+    packages.sort_by(|a, b| (&a.workspace, &a.name).cmp(&(&b.workspace, &b.name)));
+    Ok(packages)
+}
+
+/// What we read of `cargo metadata --format-version 1`:
+/// <https://doc.rust-lang.org/cargo/commands/cargo-metadata.html#json-format>.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Entry>,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    version: String,
+    manifest_path: PathBuf,
+    targets: Vec<CargoTarget>,
+    features: BTreeMap<String, Vec<String>>,
+    /// Absent: anywhere. Empty: `publish = false`.
+    publish: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct CargoTarget {
+    name: String,
+    kind: Vec<String>,
+    #[serde(default, rename = "required-features")]
+    required: Vec<String>,
+}
+
+fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock>) -> anyhow::Result<Package> {
+    let is_bin = |target: &CargoTarget| target.kind.iter().any(|kind| kind == "bin");
+    let targets: Vec<CargoTarget> = entry.targets.into_iter().filter(is_bin).collect();
+    let mut bins: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+    bins.sort();
+    let gated = targets.into_iter().filter(|target| !target.required.is_empty());
+    let version: Version = entry.version.parse().map_err(anyhow::Error::msg)?;
+    Ok(Package {
+        locked: lock.and_then(|lock| lock.version(&entry.name, &version)),
+        lock: lock.map(|lock| lock.path.clone()),
+        name: entry.name,
+        version,
+        manifest,
+        workspace,
+        bins,
+        features: entry.features.keys().cloned().collect(),
+        enables: entry.features,
+        required: gated.map(|target| (target.name, target.required)).collect(),
+        publish: entry.publish.is_none_or(|registries| !registries.is_empty()),
+    })
+}
+
+/// Asks cargo about one workspace. `--no-deps` needs no lock file and writes none; `--offline` keeps cargo, and
+/// `RUSTUP_AUTO_INSTALL` keeps rustup, from the network.
+fn metadata(runner: &Runner, root: &Path, manifest: &str) -> anyhow::Result<Metadata> {
+    if !root.join(manifest).is_file() {
+        return Err(Failure::usage(
+            Problem::new("no-manifest", format!("there is no `{manifest}`"))
+                .hint("`manifest:` is the path of a Cargo.toml, relative to the repository"),
+        )
+        .into());
+    }
+    if runner.find("cargo").is_none() {
+        let message = format!("there is no `cargo` on `PATH`, and it is needed to read `{manifest}`");
+        return Err(
+            Failure::usage(Problem::new("cargo-missing", message).hint("install Rust: https://rustup.rs")).into()
+        );
+    }
+    let finished = ask(runner, root, manifest)?;
+    if !finished.status.success() {
+        return Err(refusal(manifest, &finished).into());
+    }
+    serde_json::from_str(&finished.stdout)
+        .with_context(|| format!("`cargo metadata` of `{manifest}` is not what it was"))
+}
+
+fn ask(runner: &Runner, root: &Path, manifest: &str) -> anyhow::Result<Finished> {
+    let cmd = |dir: &Path, manifest: &str| {
+        Cmd::new("cargo", dir)
+            .args(["metadata", "--no-deps", "--format-version=1", "--offline", "--color=never", "--manifest-path"])
+            .arg(manifest)
+            .env("RUSTUP_AUTO_INSTALL", "0")
+    };
+    let finished = runner.output(&cmd(root, manifest))?;
+    if finished.status.success() || !finished.stderr.contains("is not installed") {
+        return Ok(finished);
+    }
+    // The project pins a toolchain that is not here. Compiling needs it, but any cargo can read a manifest: from a
+    // folder where the pin is not in force.
+    let (Some(elsewhere), Some(path)) = (root.ancestors().last(), root.join(manifest).to_str().map(str::to_owned))
+    else {
+        return Ok(finished);
+    };
+    let second = runner.output(&cmd(elsewhere, &path))?;
+    Ok(if second.status.success() { second } else { finished })
+}
+
+/// What cargo (or rustup) says of a manifest it cannot read.
+fn refusal(manifest: &str, finished: &Finished) -> Failure {
+    let said = finished.stderr.trim();
+    let said = said.strip_prefix("error: ").unwrap_or(said);
+    let problem = Problem::new("cargo-manifest", format!("cargo cannot read `{manifest}`: {said}"));
+    Failure::usage(if said.contains("is not installed") {
+        problem.hint("rustup toolchain install")
+    } else {
+        problem.hint(format!("cargo metadata --no-deps --format-version 1 --manifest-path {manifest}"))
+    })
+}
+
+fn outside(folder: &Path) -> anyhow::Error {
+    let message = format!("the cargo workspace `{}` lies outside the repository", folder.display());
+    Failure::usage(Problem::new("workspace-outside", message).hint("run this in the repository of the workspace"))
+        .into()
+}
+
+/// A path of cargo's, relative to the repository. Cargo may have resolved links on the way to it.
+fn inside(root: &Path, path: &Path) -> Option<String> {
+    let below = |root: &Path| path.strip_prefix(root).ok().map(Path::to_owned);
+    let found = below(root).or_else(|| below(&fs::canonicalize(root).ok()?))?;
+    Some(relative(&found))
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// A Cargo.lock: its path and its own entries.
+struct Lock {
+    path: String,
+    own: Vec<LockEntry>,
+}
+
+#[derive(Deserialize)]
+struct LockText {
+    #[serde(default)]
+    package: Vec<LockEntry>,
+}
+
+#[derive(Deserialize)]
+struct LockEntry {
+    name: String,
+    version: String,
+    source: Option<String>,
+}
+
+impl Lock {
+    /// The version of the entry of a package. Of two entries with one name (a path dependency elsewhere may have it
+    /// too) the equal one is meant.
+    fn version(&self, name: &str, version: &Version) -> Option<Version> {
+        let versions: Vec<Version> =
+            self.own.iter().filter(|entry| entry.name == name).filter_map(|entry| entry.version.parse().ok()).collect();
+        versions.iter().find(|locked| *locked == version).or(versions.first()).cloned()
+    }
+}
+
+/// Reads the lock file of a workspace; its own entries are those without a source.
+fn lock_file(root: &Path, folder: &str) -> anyhow::Result<Option<Lock>> {
+    let path = join(folder, "Cargo.lock");
+    let text = match fs::read_to_string(root.join(&path)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read `{path}`")),
+    };
+    match toml::from_str::<LockText>(&text) {
+        Ok(lock) => {
+            let own = lock.package.into_iter().filter(|entry| entry.source.is_none()).collect();
+            Ok(Some(Lock { path, own }))
+        }
+        Err(error) => {
+            let message = format!("`{path}` is no lock file: {}", error.message());
+            Err(Failure::usage(Problem::new("cargo-lock", message).hint("cargo generate-lockfile")).into())
+        }
+    }
+}

@@ -1,11 +1,20 @@
 //! What is true now, read once: git, cargo, and the texts a plan quotes.
 
 pub mod cargo;
+pub mod distance;
 pub mod git;
+pub mod remote;
+pub mod version_file;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::thread;
 
+use anyhow::Context;
+
+use crate::problem::{Failure, Problem};
 use crate::version::Version;
 use crate::world::env::Env;
 use crate::world::process::Runner;
@@ -19,7 +28,7 @@ pub struct Facts {
     pub remote: Option<Remote>,
     /// HEAD.
     pub head: Head,
-    /// Every local tag that is reachable from HEAD or at HEAD: name and dereferenced commit.
+    /// Every local tag, sorted by name: name and dereferenced commit.
     pub tags: Vec<Tag>,
     /// `GITHUB_REF`'s tag, if the run was triggered by one.
     pub trigger: Option<String>,
@@ -29,7 +38,8 @@ pub struct Facts {
     pub packages: Vec<Package>,
     /// Versions in the files asked for (`version-files`), by path: text or why there is none.
     pub version_files: BTreeMap<String, Result<String, String>>,
-    /// Texts asked for (changelogs, notes, header, footer) that exist, by path.
+    /// Texts asked for (changelogs, notes, header, footer) that exist, and each CHANGELOG.md beside or above a package,
+    /// by path.
     pub texts: BTreeMap<String, String>,
 }
 
@@ -55,6 +65,8 @@ pub struct Head {
     pub dirty: Vec<String>,
     /// Whether history is cut off (tags may be hidden).
     pub shallow: bool,
+    /// Commits reachable from it; counted only if there is no tag.
+    pub count: u64,
 }
 
 /// A tag.
@@ -64,7 +76,7 @@ pub struct Tag {
     pub name: String,
     /// The commit it stands for, dereferenced.
     pub commit: String,
-    /// Commits between it and HEAD; 0: it is at HEAD; absent: not an ancestor.
+    /// Commits between it and HEAD; 0: it is at HEAD; absent: not an ancestor, or one with a higher version is.
     pub distance: Option<u64>,
 }
 
@@ -103,12 +115,37 @@ pub struct Package {
     pub bins: Vec<String>,
     /// Names of its features.
     pub features: Vec<String>,
+    /// What each feature switches on in turn, `default` among them.
+    pub enables: BTreeMap<String, Vec<String>>,
+    /// `required-features` of the binaries that have some.
+    pub required: BTreeMap<String, Vec<String>>,
     /// Whether `publish` is not `false`.
     pub publish: bool,
     /// The version in Cargo.lock's own entry; `None`: no lock file or no entry.
     pub locked: Option<Version>,
     /// Path of that lock file, if it exists.
     pub lock: Option<String>,
+}
+
+impl Package {
+    /// The binaries that cargo compiles with these features; it passes over those whose `required-features` are not
+    /// all on.
+    pub fn compiled(&self, features: &[String], default: bool, all: bool) -> Vec<&str> {
+        let mut on = BTreeSet::new();
+        let mut next: Vec<&str> = features.iter().map(String::as_str).chain(default.then_some("default")).collect();
+        while let Some(feature) = next.pop() {
+            if on.insert(feature) {
+                next.extend(self.enables.get(feature).into_iter().flatten().map(String::as_str));
+                // `dependency/feature` switches the dependency on too; `dependency?/feature` does not.
+                next.extend(
+                    feature.split_once('/').map(|(dependency, _)| dependency).filter(|name| !name.ends_with('?')),
+                );
+            }
+        }
+        let is_on = |feature: &String| all || on.contains(feature.as_str());
+        let compiled = |bin: &&String| self.required.get(*bin).is_none_or(|needed| needed.iter().all(is_on));
+        self.bins.iter().filter(compiled).map(String::as_str).collect()
+    }
 }
 
 /// What of the world a configuration asks for.
@@ -122,10 +159,88 @@ pub struct Wanted {
     pub texts: Vec<String>,
 }
 
-/// Reads all facts of the repository whose top folder is `root`.
+/// The longest text a plan quotes, bytes.
+const TEXT_LIMIT: u64 = 1 << 20;
+
+/// Reads all facts of the repository whose top folder is `root`. A folder further down stands for itself: its files,
+/// but the history, tags and dirt of all (a path outside it begins with `:/`).
 ///
 /// # Errors
 /// `Failure` with exit 2 if there is no repository or no commit, or cargo refuses a manifest; else what went wrong.
-pub fn gather(_runner: &Runner, _env: &Env, _root: &Path, _wanted: &Wanted) -> anyhow::Result<Facts> {
-    unreachable!("not written yet")
+pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyhow::Result<Facts> {
+    let (git, packages) = thread::scope(|scope| {
+        let git = scope.spawn(|| git::read(runner, env, root));
+        let packages = cargo::packages(runner, root, &wanted.manifests);
+        (git::joined(git), packages)
+    });
+    // Without a repository nothing else matters, so what git says comes first.
+    let (git, packages) = (git?, packages?);
+    let texts = texts(root, wanted, &git.files, &packages)?;
+    let version = |path: &String| (path.clone(), version_file::read(root, path));
+    Ok(Facts {
+        folder: root.file_name().map_or_else(|| "project".into(), |name| name.to_string_lossy().into_owned()),
+        remote: git.remote,
+        head: git.head,
+        tags: git.tags,
+        trigger: env.get("GITHUB_REF").and_then(|name| name.strip_prefix("refs/tags/")).map(str::to_owned),
+        files: git.files,
+        packages,
+        version_files: wanted.version_files.iter().map(version).collect(),
+        texts,
+    })
 }
+
+/// The texts asked for, and each CHANGELOG.md beside a package or in a folder above one: which of them a component
+/// uses is known only when its packages are.
+fn texts(
+    root: &Path,
+    wanted: &Wanted,
+    files: &[TreeFile],
+    packages: &[Package],
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut paths: BTreeSet<String> = wanted.texts.iter().cloned().collect();
+    let folders = packages.iter().flat_map(|package| Path::new(&package.manifest).ancestors().skip(1));
+    let near = folders.map(|folder| relative(&folder.join("CHANGELOG.md"))).collect::<BTreeSet<_>>();
+    let is_near = |file: &&TreeFile| file.path == "CHANGELOG.md" || near.contains(&file.path);
+    paths.extend(files.iter().filter(is_near).map(|file| file.path.clone()));
+    let mut texts = BTreeMap::new();
+    for path in paths {
+        if let Some(text) = text(root, &path)? {
+            texts.insert(path, text);
+        }
+    }
+    Ok(texts)
+}
+
+/// One text, if it exists.
+fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
+    let refuse = |why: &str| {
+        let problem = Problem::new("bad-text", format!("`{path}` {why}"));
+        Err(Failure::usage(problem.hint("it must be UTF-8 text of at most 1 MiB inside the repository")).into())
+    };
+    if !version_file::stays_inside(path) {
+        return refuse("lies outside the repository");
+    }
+    let file = match File::open(root.join(path)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.with_context(|| format!("cannot read `{path}`"))?,
+    };
+    if file.metadata().is_ok_and(|file| file.is_dir()) {
+        return refuse("is a folder");
+    }
+    let mut bytes = Vec::new();
+    file.take(TEXT_LIMIT + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read `{path}`"))?;
+    if bytes.len() as u64 > TEXT_LIMIT {
+        return refuse("is too long");
+    }
+    String::from_utf8(bytes).map_or_else(|_| refuse("is not text"), |text| Ok(Some(text)))
+}
+
+/// A relative path with `/`, on every system.
+fn relative(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,16 +1,35 @@
 //! The plan: everything that will be built, checked and published, decided before anything runs. Plain data.
 
-use std::collections::BTreeMap;
+pub mod archive;
+pub mod asset;
+pub mod binary;
+pub mod decide;
+pub mod explain;
+pub mod include;
+pub mod leg;
+pub mod matrix;
+pub mod release;
+pub mod request;
+pub mod runner;
+pub mod scope;
+pub mod step;
+pub mod upload;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::Command;
 use crate::destination::{Adopt, When};
 use crate::digest::Digest;
-use crate::format::Format;
-use crate::target::{Linkage, Target};
+use crate::problem::Problem;
+use crate::target::Target;
 use crate::version::Version;
+
+pub use decide::plan;
+pub use request::{Request, WithoutTag};
+pub use step::{
+    ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, EntryKind, FileSpec,
+    Member, Output, PlannedBuilder, Step, Work,
+};
 
 /// The format of `plan.json`.
 pub const SCHEMA: &str = "longshore/plan/1";
@@ -77,8 +96,6 @@ pub struct Release {
     pub latest: bool,
     /// What tags of this component look like, e.g. `v{version}`.
     pub tags: String,
-    /// The version that `--version` of its binaries must contain; in a snapshot the manifests' own.
-    pub manifest_version: Option<Version>,
 }
 
 /// Which steps a plan holds.
@@ -89,8 +106,8 @@ pub struct Scope {
     /// The selectors of `--only`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
-    /// How many steps of the whole release are left out.
-    #[serde(default)]
+    /// Ids of the steps of the whole release that are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
 }
 
@@ -104,239 +121,6 @@ pub enum ScopeKind {
     Host,
     /// What `--only` selects, and all it needs.
     Only,
-}
-
-/// One thing to do: what it needs and what it makes are known before anything runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Step {
-    /// `kind.name.variant`, `[a-z0-9][a-z0-9._-]{0,99}`.
-    pub id: String,
-    /// The component whose release it belongs to.
-    pub component: String,
-    /// Ids of the steps it needs.
-    pub needs: Vec<String>,
-    /// The files it makes.
-    pub outputs: Vec<Output>,
-    /// The destinations its outputs go to.
-    pub publish: Vec<String>,
-    /// The leg that carries it out; absent: `build --rest`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leg: Option<String>,
-    /// The target it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Target>,
-    /// What exactly is done.
-    #[serde(flatten)]
-    pub work: Work,
-}
-
-/// A file a step makes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Output {
-    /// Its name, `[A-Za-z0-9._-]+`.
-    pub name: String,
-    /// For archives and bundles: the format.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<Format>,
-}
-
-/// What a step does, by kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Work {
-    /// Files made once by the user's commands.
-    Asset(AssetWork),
-    /// Executables compiled by cargo, or taken as they are.
-    Binary(BinaryWork),
-    /// Executables and files packed.
-    Archive(ArchiveWork),
-    /// A file of SHA-256 sums.
-    Checksums(ChecksumsWork),
-    /// Something run to prove an artifact.
-    Check(CheckWork),
-}
-
-impl Work {
-    /// The word that starts a step's id.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Asset(_) => "asset",
-            Self::Binary(_) => "binary",
-            Self::Archive(_) => "archive",
-            Self::Checksums(_) => "checksums",
-            Self::Check(_) => "check",
-        }
-    }
-}
-
-/// An asset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AssetWork {
-    /// The commands that make it.
-    pub run: Vec<Command>,
-    /// The files, relative to the repository: paths, globs or folders.
-    pub files: Vec<FileSpec>,
-    /// Whether the files are bundled into the one output, or published under their own names.
-    pub bundle: bool,
-}
-
-/// A path or glob and where its matches go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FileSpec {
-    /// Path or glob relative to the repository.
-    pub from: String,
-    /// Destination path; absent: the path itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-}
-
-/// A compilation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct BinaryWork {
-    /// Path of the Cargo.toml whose workspace is built, relative to the repository.
-    pub manifest: String,
-    /// The cargo package.
-    pub package: String,
-    /// Names of its binaries, without ending; outputs are these with the target's ending, in this order.
-    pub bins: Vec<String>,
-    /// The program that compiles.
-    pub builder: PlannedBuilder,
-    /// Path (relative to the repository) of a finished executable to take instead of compiling.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prebuilt: Option<String>,
-    /// Cargo profile.
-    pub profile: String,
-    /// `--features`
-    pub features: Vec<String>,
-    /// Absent `--no-default-features`.
-    pub default_features: bool,
-    /// `--all-features`
-    pub all_features: bool,
-    /// `--locked`
-    pub locked: bool,
-    /// Further arguments for cargo.
-    pub cargo_args: Vec<String>,
-    /// Extra environment.
-    pub env: BTreeMap<String, String>,
-    /// Globs of credential-like variables handed through all the same.
-    pub pass_env: Vec<String>,
-    /// Commands run before compiling.
-    pub before: Vec<Command>,
-    /// Asset steps unpacked before compiling.
-    pub assets: Vec<String>,
-    /// The promised highest glibc symbol version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub glibc: Option<String>,
-    /// The promised linkage.
-    pub linkage: Linkage,
-    /// Largest size of one executable, bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_size: Option<u64>,
-}
-
-/// The program that compiles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum PlannedBuilder {
-    /// `cargo build`
-    Cargo,
-    /// `cargo zigbuild`
-    Zigbuild,
-    /// `cross build`
-    Cross,
-    /// Nothing: the executables are given.
-    Prebuilt,
-}
-
-/// Packing. Outputs hold one file per format (for bare executables one per executable).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ArchiveWork {
-    /// The executables: step and file name, and the path inside the archive.
-    pub executables: Vec<Member>,
-    /// Files of the commit, each with its path inside the archive; sorted by that path.
-    pub files: Vec<ArchiveFile>,
-    /// Trees that an asset step makes: every file of the asset at or below `path`.
-    pub trees: Vec<AssetTree>,
-}
-
-/// An executable in an archive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Member {
-    /// Binary step.
-    pub step: String,
-    /// Name of its output.
-    pub output: String,
-    /// Path inside the archive.
-    pub path: String,
-}
-
-/// A file of the commit in an archive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ArchiveFile {
-    /// Path in the repository.
-    pub source: String,
-    /// Path inside the archive.
-    pub path: String,
-    /// What it is.
-    #[serde(flatten)]
-    pub entry: EntryKind,
-}
-
-/// What a file of an archive is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum EntryKind {
-    /// Mode 0644.
-    File,
-    /// Mode 0755.
-    Executable,
-    /// A symbolic link that stays inside.
-    Symlink {
-        /// What it points at, as written in the link.
-        link: String,
-    },
-}
-
-/// A tree out of an asset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AssetTree {
-    /// The asset step.
-    pub step: String,
-    /// Path in the repository (and in the asset) at or below which files are taken.
-    pub path: String,
-    /// Path inside the archive that replaces it.
-    pub to: String,
-}
-
-/// A checksums file over the outputs of its needs, sorted by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ChecksumsWork {
-    /// The covered files: step and output name, sorted by name.
-    pub covers: Vec<Covered>,
-}
-
-/// A file a checksums file lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Covered {
-    /// The step that makes it.
-    pub step: String,
-    /// Its name.
-    pub name: String,
-}
-
-/// A check. Its result is its artifact record; it has no output file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CheckWork {
-    /// The step whose outputs are run.
-    pub subject: String,
-    /// Arguments for each executable (`--version`).
-    pub smoke: Vec<String>,
-    /// Text that the output must contain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contains: Option<String>,
-    /// Why it is not run; absent: it is run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_run: Option<String>,
 }
 
 /// Steps of one runner, container and target: one machine.
@@ -453,6 +237,22 @@ impl Plan {
     /// The release of a component.
     pub fn release(&self, component: &str) -> Option<&Release> {
         self.releases.iter().find(|release| release.component == component)
+    }
+
+    /// A part by its workflow's file name; without a name all of the plan.
+    ///
+    /// # Errors
+    /// If the plan has no such part.
+    pub fn part(&self, file: Option<&str>) -> Result<Option<&Part>, Problem> {
+        let Some(file) = file else { return Ok(None) };
+        match self.parts.iter().find(|part| part.file == file) {
+            Some(part) => Ok(Some(part)),
+            None => {
+                let known: Vec<&str> = self.parts.iter().map(|part| part.file.as_str()).collect();
+                let problem = Problem::new("unknown-part", format!("the plan has no part `{file}`"));
+                Err(problem.hint(format!("known: {}", known.join(", "))))
+            }
+        }
     }
 
     /// Whether only loopback destinations may take it: anything but a whole, clean, tagged release.

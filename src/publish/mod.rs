@@ -1,13 +1,25 @@
 //! Publishes a manifest: observe, do what is missing, read back. Repeating it finishes it.
 
+mod failure;
+#[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
+mod github;
+mod ledger;
+mod retry;
+
 use std::collections::BTreeMap;
 
 use url::Url;
 
+use self::failure::together;
+use self::github::Wanted;
+use self::ledger::Ledger;
+pub use self::retry::Pace;
 use crate::artifact::Manifest;
-use crate::plan::Plan;
+use crate::plan::{Destination, Plan, Release};
+use crate::problem::{Failure, Problem};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
+use crate::world::http::{self, is_loopback};
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
@@ -39,8 +51,91 @@ pub struct Order<'a> {
 
 /// Publishes and confirms.
 ///
+/// Everything is observed first, at every destination; only if nothing stands in the way, anything is written. Dropping
+/// the future is safe at any time: the next run starts from what the destinations hold.
+///
 /// # Errors
-/// `Failure` with exit 2, 4, 5 or 6; the ledger in the store holds what was observed until then.
-pub async fn run(_printer: &Printer, _order: &Order<'_>) -> anyhow::Result<Receipts> {
-    unreachable!("not written yet")
+/// `Failure` with exit 2, 4, 5 or 6 (1 for an answer that nobody understands); the ledger in the store holds what was
+/// observed until then.
+pub async fn run(printer: &Printer, order: &Order<'_>) -> anyhow::Result<Receipts> {
+    run_at(printer, order, None).await
+}
+
+/// The same at another pace than the destinations' own.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) -> anyhow::Result<Receipts> {
+    let destinations = destinations(order)?;
+    let mut ledger = Ledger::new(order.store, order.plan.digest());
+    // What an earlier run saw is not what this one sees.
+    ledger.record([])?;
+    let (mut sites, mut failures) = (Vec::new(), Vec::new());
+    for destination in destinations {
+        match github::prepare(printer, order, destination, pace).await? {
+            Ok(site) => sites.push(site),
+            Err(more) => failures.extend(more),
+        }
+    }
+    if let Some(failure) = together(failures) {
+        return Err(failure.into());
+    }
+    let mut failures = Vec::new();
+    for site in &sites {
+        failures.extend(github::carry_out(site, &mut ledger).await?);
+    }
+    match together(failures) {
+        Some(failure) => Err(failure.into()),
+        None => Ok(ledger.finish()),
+    }
+}
+
+/// The plan's destinations to publish to, after everything was refused that a glance at the plan refuses.
+fn destinations<'a>(order: &'a Order<'_>) -> anyhow::Result<Vec<&'a Destination>> {
+    let refuse = |code, message: String, hint: &str| Failure::usage(Problem::new(code, message).hint(hint));
+    let (plan, manifest) = (order.plan, order.manifest);
+    if manifest.plan != plan.digest() || manifest.commit != plan.commit {
+        let message = "the manifest is of another plan".to_owned();
+        return Err(refuse("manifest-of-another-plan", message, "run `longshore verify` for this plan").into());
+    }
+    let mut chosen = Vec::new();
+    for name in &order.destinations {
+        let Some(destination) = plan.destinations.iter().find(|destination| destination.name == *name) else {
+            let known: Vec<&str> = plan.destinations.iter().map(|destination| destination.name.as_str()).collect();
+            let message = format!("the plan has no destination `{name}`");
+            return Err(refuse("unknown-destination", message, &format!("it has: {}", known.join(", "))).into());
+        };
+        let api = &endpoint(order, name)?.api;
+        if let Some(reason) = plan.only_loopback().filter(|_| !is_loopback(api)) {
+            let message = format!("this plan is not for `{}`: {reason}", http::host(api));
+            return Err(refuse("loopback-only", message, "push the tag, or try it with `longshore rehearse`").into());
+        }
+        if api.scheme() != "https" && !is_loopback(api) {
+            let message = format!("`{}` is reached without encryption", http::host(api));
+            return Err(refuse("endpoint-insecure", message, "use its `https` address").into());
+        }
+        chosen.push(destination);
+    }
+    Ok(chosen)
+}
+
+fn endpoint<'a>(order: &'a Order<'_>, name: &str) -> anyhow::Result<&'a Endpoint> {
+    order.endpoints.get(name).ok_or_else(|| anyhow::anyhow!("nobody said where the destination `{name}` is reached"))
+}
+
+/// The files of one release for one destination, in the plan's order of steps.
+fn files<'a>(order: &Order<'a>, destination: &Destination, release: &Release) -> anyhow::Result<Vec<Wanted<'a>>> {
+    let mut files = Vec::new();
+    for step in &order.plan.steps {
+        if step.component != release.component || !step.publish.contains(&destination.name) {
+            continue;
+        }
+        let artifact = order.manifest.artifacts.iter().find(|artifact| artifact.step == step.id);
+        let Some(artifact) = artifact else {
+            let problem = Problem::new("manifest-incomplete", format!("the manifest lacks `{}`", step.id));
+            return Err(Failure::usage(problem.hint("run `longshore verify` for this plan").step(&step.id)).into());
+        };
+        files.extend(artifact.files.iter().map(|file| Wanted::new(&artifact.step, file)));
+    }
+    Ok(files)
 }

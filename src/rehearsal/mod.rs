@@ -1,1 +1,5 @@
 //! The servers a release is tried against, in this process.
+//!
+//! They answer as the real ones do and know nothing of plans: a destination is only a URL.
+
+pub mod github;

@@ -86,6 +86,16 @@ impl Env {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
+
+    /// The counterpart of `for_children`: what they do not get, for a runner that may hand single ones back.
+    pub fn hidden_from_children(&self, extra: &[String]) -> BTreeMap<String, String> {
+        let seen = self.for_children(extra, &[]);
+        self.0
+            .iter()
+            .filter(|(name, _)| !seen.contains_key(*name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -110,5 +120,8 @@ mod tests {
         };
         assert_eq!(names(&[]), ["GITHUB_SHA", "PATH"]);
         assert_eq!(names(&["GITHUB_TOK*"]), ["GITHUB_SHA", "GITHUB_TOKEN", "PATH"]);
+        let hidden = env.hidden_from_children(&["DOCKER_PASSWORD".into()]);
+        assert_eq!(hidden.len(), 6);
+        assert!(!hidden.contains_key("PATH"));
     }
 }

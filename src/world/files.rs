@@ -1,10 +1,10 @@
 //! Files: written whole or not at all, made in folders that exist.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 
 /// Writes a file so that a reader sees the old bytes or the new ones, never a part.
 ///
@@ -68,4 +68,176 @@ pub fn fresh_folder(path: &Path) -> anyhow::Result<()> {
         _ => {}
     }
     fs::create_dir_all(path).with_context(|| format!("cannot make `{}`", path.display()))
+}
+
+/// Whether a relative path with `/` stays where it starts: no `..`, no `.`, nothing absolute, no drive, no backslash.
+pub fn is_inside(path: &str) -> bool {
+    let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains(['\\', ':', '\0']);
+    path.split('/').all(plain)
+}
+
+/// Whether a symbolic link that lies at `path` points at something below the folder `path` is relative to.
+pub fn link_is_inside(path: &str, link: &str) -> bool {
+    if link.is_empty() || link.starts_with('/') || link.contains(['\\', ':', '\0']) {
+        return false;
+    }
+    let mut depth = path.matches('/').count();
+    for name in link.split('/') {
+        match name {
+            "" | "." => {}
+            ".." if depth == 0 => return false,
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    true
+}
+
+/// Makes the folders above `root/path` and returns the whole path, refusing to go through a link that leaves `root`.
+///
+/// # Errors
+/// If the path leaves the root, or the folders cannot be made.
+pub fn make_room(root: &Path, path: &str) -> anyhow::Result<PathBuf> {
+    ensure!(is_inside(path), "the path `{path}` leaves its folder");
+    let root = root.canonicalize().with_context(|| format!("cannot find `{}`", root.display()))?;
+    let mut folder = root.clone();
+    let names: Vec<&str> = path.split('/').collect();
+    for name in &names[..names.len() - 1] {
+        folder.push(name);
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(error).with_context(|| format!("cannot make `{}`", folder.display()));
+            }
+            _ => {}
+        }
+        folder = folder.canonicalize().with_context(|| format!("cannot go into `{}`", folder.display()))?;
+        ensure!(folder.starts_with(&root), "`{path}` lies behind a link that leaves its folder");
+    }
+    Ok(folder.join(names[names.len() - 1]))
+}
+
+/// Whether two files hold the same bytes.
+///
+/// # Errors
+/// If one cannot be read.
+pub fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (File::open(one)?, File::open(other)?);
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (io::BufReader::new(one), io::BufReader::new(other));
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let length = left.len().min(right.len());
+        if length == 0 {
+            return Ok(left.len() == right.len());
+        }
+        if left[..length] != right[..length] {
+            return Ok(false);
+        }
+        one.consume(length);
+        other.consume(length);
+    }
+}
+
+/// What lies below a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A file, and whether its owner may execute it.
+    File {
+        /// Always false on systems without permission bits.
+        executable: bool,
+    },
+    /// A symbolic link and what it points at.
+    Link(String),
+}
+
+/// Everything below `root/start` (a file is just itself): paths relative to `root` with `/`, sorted; links are not
+/// followed, `.git` and the folders in `skip` are left out.
+///
+/// # Errors
+/// If something cannot be read, has a name that is not UTF-8, or is neither file, folder nor link.
+pub fn walk(root: &Path, start: &str, skip: &[PathBuf]) -> anyhow::Result<Vec<(String, Found)>> {
+    let mut found = Vec::new();
+    let mut todo = vec![start.trim_end_matches('/').to_owned()];
+    while let Some(path) = todo.pop() {
+        let full = if path.is_empty() { root.to_owned() } else { root.join(&path) };
+        let meta = fs::symlink_metadata(&full).with_context(|| format!("cannot read `{}`", full.display()))?;
+        if meta.is_symlink() {
+            let link = fs::read_link(&full)?;
+            let link = link.to_str().with_context(|| format!("the link `{path}` is not UTF-8"))?;
+            let link = if cfg!(windows) { link.replace('\\', "/") } else { link.to_owned() };
+            found.push((path, Found::Link(link)));
+        } else if meta.is_file() {
+            let executable = is_executable(&File::open(&full)?)?;
+            found.push((path, Found::File { executable }));
+        } else if meta.is_dir() {
+            for entry in fs::read_dir(&full).with_context(|| format!("cannot read `{}`", full.display()))? {
+                let entry = entry?;
+                let name = entry.file_name();
+                let name = name.to_str().with_context(|| format!("a name in `{path}` is not UTF-8: {name:?}"))?;
+                if name != ".git" && !skip.contains(&entry.path()) {
+                    todo.push(if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") });
+                }
+            }
+        } else {
+            bail!("`{path}` is neither a file, a folder nor a link");
+        }
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(found)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_stay_inside() {
+        for path in ["a", "a/b.c", ".github/x", "a..b"] {
+            assert!(is_inside(path), "{path}");
+        }
+        for path in ["", "/a", "a//b", "a/../b", "..", "./a", "a/", "a\\b", "C:/x"] {
+            assert!(!is_inside(path), "{path}");
+        }
+        for (path, link) in [("a", "b"), ("x/a", "../b"), ("x/y/a", "../../b"), ("a", "x/../b")] {
+            assert!(link_is_inside(path, link), "{path} -> {link}");
+        }
+        for (path, link) in [("a", "../b"), ("a", "/etc"), ("x/a", "../../b"), ("a", "x/../../b"), ("a", "")] {
+            assert!(!link_is_inside(path, link), "{path} -> {link}");
+        }
+    }
+
+    #[test]
+    fn makes_no_room_behind_links_that_leave() {
+        let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(outside.path(), root.path().join("out")).unwrap();
+        std::os::unix::fs::symlink("in", root.path().join("also-in")).unwrap();
+        fs::create_dir(root.path().join("in")).unwrap();
+        assert!(make_room(root.path(), "in/a/b").is_ok());
+        assert!(make_room(root.path(), "also-in/a/b").is_ok());
+        assert!(format!("{:#}", make_room(root.path(), "out/a").unwrap_err()).contains("behind a link"));
+        assert!(make_room(root.path(), "../a").is_err());
+    }
+
+    #[test]
+    fn walks_without_following() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["b/c", ".git", "skip"] {
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        for file in ["b/c/x", "b/a", ".git/HEAD", "skip/me", "z"] {
+            fs::write(root.path().join(file), file).unwrap();
+        }
+        std::os::unix::fs::symlink("b", root.path().join("l")).unwrap();
+        let names = |start: &str| -> Vec<String> {
+            let found = walk(root.path(), start, &[root.path().join("skip")]).unwrap();
+            found.into_iter().map(|(path, _)| path).collect()
+        };
+        assert_eq!(names(""), ["b/a", "b/c/x", "l", "z"]);
+        assert_eq!(names("b/"), ["b/a", "b/c/x"]);
+        assert_eq!(names("z"), ["z"]);
+        assert!(same_bytes(&root.path().join("z"), &root.path().join("z")).unwrap());
+        assert!(!same_bytes(&root.path().join("z"), &root.path().join("b/a")).unwrap());
+    }
 }

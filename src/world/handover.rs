@@ -1,21 +1,445 @@
 //! One tar that carries a store's finished steps from machine to machine, modes intact.
+//!
+//! ```text
+//! plan.json                     first, so that nothing is unpacked for another plan
+//! manifest.json                 only from `verify`
+//! artifacts/<step>.json
+//! steps/<step>/<file>           0644 or 0755
+//! ```
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
-use super::store::Store;
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use tempfile::NamedTempFile;
+
+use super::files;
+use super::store::{self, Store};
+use crate::artifact::{Artifact, Mode};
+use crate::digest::{Digest, Hashing};
+use crate::problem::{Exit, Failure, Problem};
+
+/// Largest plan, manifest or record that is unpacked.
+const LARGEST_TEXT: u64 = 64 << 20;
+
+/// Largest finished file that is unpacked. GitHub takes 2 GiB per file; what is packed may be larger before.
+const LARGEST_FILE: u64 = 32 << 30;
+
+/// Longest path inside a tar: `steps/`, a step id, `/` and a file name.
+const LONGEST_PATH: u64 = 6 + 100 + 1 + 255 + 1;
 
 /// Packs `plan.json`, the records and files of `steps`, and with `manifest` also `manifest.json`. Deterministic.
 ///
 /// # Errors
-/// If a file is missing or the tar cannot be written.
-pub fn pack(_store: &Store, _steps: &[String], _manifest: bool, _tar: &Path) -> anyhow::Result<()> {
-    unreachable!("not written yet")
+/// `Failure` with exit 2 if a step was not built, 3 if a file is not what its record says; else what the system says.
+pub fn pack(store: &Store, steps: &[String], manifest: bool, tar: &Path) -> anyhow::Result<()> {
+    let plan: Planned = store::read_json(&store.plan())?;
+    let folder = match tar.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let temporary = NamedTempFile::new_in(folder).with_context(|| format!("cannot write in `{}`", folder.display()))?;
+    let mut builder = tar::Builder::new(BufWriter::with_capacity(1 << 17, temporary));
+    append(&mut builder, "plan.json", &store.plan(), Mode::Plain)?;
+    if manifest {
+        append(&mut builder, "manifest.json", &store.manifest(), Mode::Plain)?;
+    }
+    let steps: BTreeSet<&String> = steps.iter().collect();
+    let mut records = Vec::new();
+    for step in steps {
+        if !is_idle(&plan, step) {
+            let path = store.record(step);
+            if !path.is_file() {
+                let problem = Problem::new("not-built", format!("`{step}` was not built here")).step(step);
+                return Err(Failure::usage(problem.hint("build it, then pack again")).into());
+            }
+            append(&mut builder, &format!("artifacts/{step}.json"), &path, Mode::Plain)?;
+            records.push(store::read_json::<Artifact>(&path)?);
+        }
+    }
+    for record in &records {
+        let files: BTreeMap<&String, _> = record.files.iter().map(|file| (&file.name, file)).collect();
+        for (name, file) in files {
+            let path = store.file(&record.step, name);
+            let found = append(&mut builder, &format!("steps/{}/{name}", record.step), &path, file.mode)?;
+            if found != (file.sha256, file.size) {
+                let message = format!("`{}` is not what its record says ({})", path.display(), file.sha256);
+                let problem = Problem::new("wrong-digest", message).hint("build it again").step(&record.step);
+                return Err(Failure::new(Exit::Verification, problem).into());
+            }
+        }
+    }
+    let temporary = builder.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+    files::set_mode(temporary.path(), 0o644)?;
+    temporary.into_temp_path().persist(tar).with_context(|| format!("cannot write `{}`", tar.display()))?;
+    Ok(())
+}
+
+/// The little of `plan.json` that matters here.
+#[derive(Deserialize)]
+struct Planned {
+    steps: Vec<PlannedStep>,
+}
+
+#[derive(Deserialize)]
+struct PlannedStep {
+    id: String,
+    not_run: Option<String>,
+}
+
+/// Whether a step leaves nothing: a check that is not run.
+fn is_idle(plan: &Planned, step: &str) -> bool {
+    plan.steps.iter().any(|planned| planned.id == step && planned.not_run.is_some())
+}
+
+/// Appends a file without owner and time; returns what was read.
+fn append<W: Write>(
+    builder: &mut tar::Builder<W>,
+    name: &str,
+    path: &Path,
+    mode: Mode,
+) -> anyhow::Result<(Digest, u64)> {
+    let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let mut header = tar::Header::new_gnu();
+    header.set_size(file.metadata()?.len());
+    header.set_mode(mode.bits());
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    let mut seen = Seen { reader: BufReader::with_capacity(1 << 16, file), hashing: Hashing::new(io::sink()) };
+    builder.append_data(&mut header, name, &mut seen).with_context(|| format!("cannot pack `{}`", path.display()))?;
+    let (_, digest, size) = seen.hashing.finish();
+    Ok((digest, size))
+}
+
+/// A reader that hashes what passes through it.
+struct Seen<R> {
+    reader: R,
+    hashing: Hashing<io::Sink>,
+}
+
+impl<R: Read> Read for Seen<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.hashing.write_all(&buffer[..read])?;
+        Ok(read)
+    }
 }
 
 /// Unpacks tars into a store. A path that leaves the store is refused; a file that is there with other bytes is an error.
 ///
 /// # Errors
-/// If a tar is damaged or not one of ours.
-pub fn unpack(_store: &Store, _tars: &[&Path]) -> anyhow::Result<()> {
-    unreachable!("not written yet")
+/// `Failure` with exit 2 if a tar cannot be read; with exit 3 if one is damaged, holds anything else than `pack` writes,
+/// is of another plan, or a file is there with other bytes.
+pub fn unpack(store: &Store, tars: &[&Path]) -> anyhow::Result<()> {
+    let mut origins = BTreeMap::new();
+    for tar in tars {
+        let file = File::open(tar).map_err(|error| {
+            let message = format!("cannot read `{}`: {error}", tar.display());
+            Failure::usage(Problem::new("missing-tar", message).hint("name a tar that `--pack` wrote"))
+        })?;
+        let unpacking = Unpacking { store, tar, origins: &mut origins, seen: BTreeSet::new() };
+        if let Err(error) = unpacking.all(BufReader::with_capacity(1 << 16, file)) {
+            if error.is::<Failure>() {
+                return Err(error);
+            }
+            let problem = Problem::new("bad-tar", format!("cannot unpack `{}`: {error:#}", tar.display()))
+                .hint("pack it again with `--pack`, and hand it over unchanged");
+            return Err(Failure::new(Exit::Verification, problem).into());
+        }
+    }
+    Ok(())
+}
+
+/// One tar on its way into the store.
+struct Unpacking<'a> {
+    store: &'a Store,
+    tar: &'a Path,
+    /// Which tar each file came from.
+    origins: &'a mut BTreeMap<PathBuf, PathBuf>,
+    seen: BTreeSet<String>,
+}
+
+impl Unpacking<'_> {
+    fn all(mut self, reader: impl Read) -> anyhow::Result<()> {
+        let mut archive = tar::Archive::new(reader);
+        let mut long_name = None;
+        // Raw: the `tar` crate would read names of any length into memory, and interpret kinds of members we never write.
+        for entry in archive.entries()?.raw(true) {
+            let mut entry = entry?;
+            let size = entry.header().entry_size()?;
+            match entry.header().entry_type() {
+                tar::EntryType::GNULongName if long_name.is_none() => {
+                    ensure!(size <= LONGEST_PATH, "a name is too long");
+                    let mut name = String::new();
+                    entry.read_to_string(&mut name).context("a name is not UTF-8")?;
+                    long_name = Some(name.trim_end_matches('\0').to_owned());
+                }
+                tar::EntryType::Regular => {
+                    let short = || String::from_utf8(entry.header().path_bytes().into_owned());
+                    let name = long_name.take().map_or_else(short, Ok).context("a name is not UTF-8")?;
+                    let mode = entry.header().mode()? & 0o7777;
+                    self.member(&name, mode, size, &mut entry).with_context(|| format!("the member `{name}`"))?;
+                }
+                kind => bail!("a member is neither a file nor a name: {kind:?}"),
+            }
+        }
+        ensure!(long_name.is_none() && self.seen.contains("plan.json"), "it ends too early");
+        Ok(())
+    }
+
+    fn member(&mut self, name: &str, mode: u32, size: u64, bytes: &mut dyn Read) -> anyhow::Result<()> {
+        let place = place(self.store, name).context("is nothing that is handed over")?;
+        ensure!(self.seen.insert(name.to_owned()), "is there twice");
+        ensure!(self.seen.contains("plan.json"), "stands before `plan.json`");
+        let (largest, executable) =
+            if name.starts_with("steps/") { (LARGEST_FILE, mode == 0o755) } else { (LARGEST_TEXT, false) };
+        ensure!(size <= largest, "is too large ({size} bytes)");
+        ensure!(mode == 0o644 || executable, "has the mode {mode:o}");
+        let folder = place.parent().context("has no folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        let mut temporary =
+            NamedTempFile::new_in(folder).with_context(|| format!("cannot write in `{}`", folder.display()))?;
+        let copied = io::copy(bytes, &mut temporary)?;
+        ensure!(copied == size, "is cut off after {copied} of {size} bytes");
+        files::set_mode(temporary.path(), mode)?;
+        let temporary = temporary.into_temp_path();
+        if fs::symlink_metadata(&place).is_ok() {
+            if !files::same_bytes(&temporary, &place)? {
+                return Err(self.conflict(name, &place).into());
+            }
+        } else {
+            temporary.persist(&place).with_context(|| format!("cannot write `{}`", place.display()))?;
+        }
+        files::set_mode(&place, mode)?;
+        self.origins.entry(place).or_insert_with(|| self.tar.to_owned());
+        Ok(())
+    }
+
+    fn conflict(&self, name: &str, place: &Path) -> Failure {
+        let other = self.origins.get(place).map_or(place, PathBuf::as_path);
+        let (tar, other) = (self.tar.display(), other.display());
+        let problem = if name == "plan.json" {
+            Problem::new("other-plan", format!("`{tar}` was made for another plan than `{other}`"))
+                .hint("build every leg from one stored plan (`build --plan plan.json --leg L --pack L.tar`)")
+        } else {
+            Problem::new("conflicting-file", format!("`{name}` has other bytes in `{tar}` than in `{other}`"))
+                .hint("hand over one result per leg; remove the output folder if it holds an older one")
+        };
+        Failure::new(Exit::Verification, problem)
+    }
+}
+
+/// Where a member belongs, if it is one of those that `pack` writes.
+fn place(store: &Store, name: &str) -> Option<PathBuf> {
+    match *name.split('/').collect::<Vec<_>>() {
+        ["plan.json"] => Some(store.plan()),
+        ["manifest.json"] => Some(store.manifest()),
+        ["artifacts", record] => {
+            record.strip_suffix(".json").filter(|step| is_step_id(step)).map(|step| store.record(step))
+        }
+        ["steps", step, file] if is_step_id(step) && is_file_name(file) => Some(store.file(step, file)),
+        _ => None,
+    }
+}
+
+/// Whether a text is a step id: `[a-z0-9][a-z0-9._-]{0,99}`.
+pub fn is_step_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= 100
+        && bytes.first().is_some_and(|first| plain(*first))
+        && bytes.iter().all(|byte| plain(*byte) || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// Whether a text is the name of a finished file: `[A-Za-z0-9._-]+`, and no way out of its folder.
+pub fn is_file_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    !matches!(text, "" | "." | "..") && text.len() <= 255 && text.bytes().all(plain)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::artifact::{self, ARTIFACT_SCHEMA};
+    use crate::world::process::{Cmd, Runner};
+
+    const PLAN: &str = r#"{"steps":[{"id":"binary.a"},{"id":"check.b","not_run":"another machine"}]}"#;
+
+    fn store(folder: &Path, plan: &str) -> Store {
+        let store = Store::new(folder, "out");
+        files::write_atomic(&store.plan(), plan.as_bytes()).unwrap();
+        store
+    }
+
+    /// A store with one finished step of two files, one executable.
+    fn built(folder: &Path, text: &str) -> Store {
+        let store = store(folder, PLAN);
+        let long = format!("{}.txt", "n".repeat(120));
+        let file = |name: &str, mode: Mode| {
+            files::write_atomic(&store.file("binary.a", name), text.as_bytes()).unwrap();
+            files::set_mode(&store.file("binary.a", name), mode.bits()).unwrap();
+            let sha256 = Digest::of(text.as_bytes());
+            artifact::File { name: name.into(), size: text.len() as u64, sha256, mode }
+        };
+        let record = Artifact {
+            schema: ARTIFACT_SCHEMA.into(),
+            step: "binary.a".into(),
+            kind: "binary".into(),
+            plan: Digest::of(PLAN.as_bytes()),
+            commit: "c".into(),
+            files: vec![file("prog", Mode::Executable), file(&long, Mode::Plain)],
+            check: None,
+        };
+        store.write_record(&record).unwrap();
+        store
+    }
+
+    fn steps() -> Vec<String> {
+        vec!["check.b".into(), "binary.a".into()]
+    }
+
+    fn refusal(error: &anyhow::Error) -> String {
+        let failure = error.downcast_ref::<Failure>().expect("a failure");
+        assert_eq!(failure.exit, Exit::Verification);
+        format!("{}: {failure}", failure.problems[0].code)
+    }
+
+    #[test]
+    fn carries_records_files_and_modes() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let here = built(one.path(), "text");
+        let tar = one.path().join("leg.tar");
+        pack(&here, &steps(), false, &tar).unwrap();
+        let again = one.path().join("again.tar");
+        pack(&built(two.path(), "text"), &steps(), false, &again).unwrap();
+        assert!(files::same_bytes(&tar, &again).unwrap(), "equal results, equal tars");
+        let there = Store::new(&two.path().join("fresh"), "out");
+        unpack(&there, &[&tar, &again]).unwrap();
+        assert_eq!(there.records().unwrap(), here.records().unwrap());
+        for file in &here.records().unwrap()[0].files {
+            let path = there.file("binary.a", &file.name);
+            assert!(files::same_bytes(&path, &here.file("binary.a", &file.name)).unwrap());
+            let executable = files::is_executable(&File::open(path).unwrap()).unwrap();
+            assert_eq!(executable, file.mode == Mode::Executable, "{}", file.name);
+        }
+        let runner = Runner::new(crate::world::env::Env::read().for_children(&[], &[]));
+        let listed = runner.text(&Cmd::new("tar", one.path()).args(["-tf", "leg.tar"])).unwrap();
+        let long = "n".repeat(120);
+        let expected = format!("plan.json\nartifacts/binary.a.json\nsteps/binary.a/{long}.txt\nsteps/binary.a/prog\n");
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn packs_only_what_was_built_and_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = built(folder.path(), "text");
+        let tar = folder.path().join("leg.tar");
+        let error = pack(&store, &["archive.x".into()], false, &tar).unwrap_err();
+        assert_eq!(error.downcast::<Failure>().unwrap().exit, Exit::Usage);
+        fs::write(store.file("binary.a", "prog"), "changed").unwrap();
+        let said = refusal(&pack(&store, &steps(), false, &tar).unwrap_err());
+        assert!(said.starts_with("wrong-digest: "), "{said}");
+        assert!(!tar.exists());
+    }
+
+    #[test]
+    fn names_both_tars_where_they_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let tar = |name: &str, store: &Store| {
+            let tar = folder.path().join(name);
+            pack(store, &steps(), false, &tar).unwrap();
+            tar
+        };
+        let one = tar("one.tar", &built(&folder.path().join("1"), "text"));
+        let two = tar("two.tar", &built(&folder.path().join("2"), "other"));
+        let other_plan = store(&folder.path().join("3"), r#"{"steps":[]}"#);
+        let three = folder.path().join("three.tar");
+        pack(&other_plan, &[], false, &three).unwrap();
+        let into = |name: &str, tars: &[&Path]| unpack(&Store::new(&folder.path().join(name), "out"), tars);
+        let said = refusal(&into("a", &[&one, &two]).unwrap_err());
+        let (one_name, two_name, three_name) = (one.display(), two.display(), three.display());
+        assert_eq!(
+            said,
+            format!("conflicting-file: `artifacts/binary.a.json` has other bytes in `{two_name}` than in `{one_name}`")
+        );
+        let said = refusal(&into("b", &[&one, &three]).unwrap_err());
+        assert_eq!(said, format!("other-plan: `{three_name}` was made for another plan than `{one_name}`"));
+        let error = into("c", &[&folder.path().join("none.tar")]).unwrap_err();
+        assert_eq!(error.downcast::<Failure>().unwrap().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn refuses_everything_that_pack_does_not_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let attack = |name: &str, script: &str, expected: &str| {
+            let tar = folder.path().join(name);
+            let script = format!(
+                "import io, tarfile\nt = tarfile.open({:?}, 'w', format=tarfile.GNU_FORMAT)\n\
+                 def add(path, data=b'{{}}', mode=0o644, kind=tarfile.REGTYPE, link=''):\n    \
+                 i = tarfile.TarInfo(path); i.size = len(data); i.mode = mode; i.type = kind; i.linkname = link\n    \
+                 t.addfile(i, io.BytesIO(data))\n{script}\nt.close()\n",
+                tar.display().to_string()
+            );
+            let runner = Runner::new(crate::world::env::Env::read().for_children(&[], &[]));
+            runner.text(&Cmd::new("python3", folder.path()).args(["-c", &script])).unwrap();
+            let inner = folder.path().join(format!("into-{name}"));
+            let said = refusal(&unpack(&Store::new(&inner, "out"), &[&tar]).unwrap_err());
+            assert!(said.starts_with("bad-tar: ") && said.ends_with(expected), "{name}: {said}");
+            assert!(!folder.path().join("x").exists() && !inner.join("x").exists());
+        };
+        let plan = "add('plan.json')\n";
+        for (name, path) in [
+            ("up", "../x"),
+            ("up2", "steps/a/../../x"),
+            ("up3", "steps/../x"),
+            ("absolute", "/tmp/x"),
+            ("dot", "./steps/a/x"),
+            ("deep", "steps/a/b/c"),
+            ("id", "steps/A/x"),
+            ("record", "artifacts/..json"),
+            ("other", "longshore.yaml"),
+            ("name", "steps/a/x y"),
+        ] {
+            let member = format!("the member `{path}`: is nothing that is handed over");
+            attack(name, &format!("{plan}add('{path}')"), &member);
+        }
+        attack("twice", &format!("{plan}add('plan.json')"), "the member `plan.json`: is there twice");
+        attack("first", "add('steps/a/x')", "the member `steps/a/x`: stands before `plan.json`");
+        attack("empty", "", "it ends too early");
+        attack("mode", &format!("{plan}add('steps/a/x', mode=0o4755)"), "has the mode 4755");
+        attack("mode2", &format!("{plan}add('artifacts/a.json', mode=0o755)"), "has the mode 755");
+        attack("link", &format!("{plan}add('steps/a/x', b'', kind=tarfile.SYMTYPE, link='/etc')"), "Symlink");
+        attack("hard", &format!("{plan}add('steps/a/x', b'', kind=tarfile.LNKTYPE, link='plan.json')"), "Link");
+        attack("folder", &format!("{plan}add('steps/a', b'', kind=tarfile.DIRTYPE)"), "Directory");
+        attack("long", &format!("{plan}add('steps/a/' + 'x' * 5000)"), "a name is too long");
+        attack(
+            "large",
+            "i = tarfile.TarInfo('plan.json'); i.size = 1 << 40\nt.fileobj.write(i.tobuf(tarfile.GNU_FORMAT))",
+            "is too large (1099511627776 bytes)",
+        );
+        attack(
+            "cut",
+            &format!(
+                "{plan}i = tarfile.TarInfo('steps/a/x'); i.size = 99\nt.fileobj.write(i.tobuf() + b'short')\nt.fileobj.flush(); import os; os._exit(0)"
+            ),
+            "is cut off after 5 of 99 bytes",
+        );
+    }
+
+    #[test]
+    fn names_of_steps_and_files() {
+        assert!(is_step_id("binary.a.x86_64-unknown-linux-gnu") && is_step_id("0"));
+        for text in ["", ".a", "-a", "A", "a/b", "a b", &"a".repeat(101)] {
+            assert!(!is_step_id(text), "{text}");
+        }
+        assert!(is_file_name("App_1.0-x.tar.gz") && is_file_name(".hidden"));
+        for text in ["", ".", "..", "a/b", "a b", "ä", &"a".repeat(256)] {
+            assert!(!is_file_name(text), "{text}");
+        }
+    }
 }

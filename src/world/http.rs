@@ -1,1 +1,455 @@
 //! Our own HTTP client: streams bodies, follows redirects without handing a token to another host.
+//!
+//! It never retries and never follows a redirect of a write: whether a request may be repeated is known only to whoever
+//! sends it. HTTP/1.1 only. Roots of trust are the operating system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them on
+//! Unix); proxies come from the usual variables, except that loopback is always reached directly.
+
+use std::error::Error;
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::StreamExt;
+pub use reqwest::Method;
+pub use reqwest::header::HeaderMap;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use tokio::time::{sleep, timeout};
+use tokio_util::io::ReaderStream;
+use url::{Host, Url};
+
+use crate::secret::Secret;
+
+/// What we call ourselves.
+const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long nothing at all may move, in either direction; also how long an answer may take.
+pub const STALL: Duration = Duration::from_secs(90);
+/// The largest answer that is kept in memory.
+const LARGEST_REPLY: usize = 64 << 20;
+/// How many redirects are followed.
+const REDIRECTS: usize = 5;
+
+/// A connection pool for one destination.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: reqwest::Client,
+    stall: Duration,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// Its method.
+    pub method: Method,
+    /// Where it goes.
+    pub url: Url,
+    /// What is presented there as `Authorization: Bearer`.
+    pub token: Option<&'a Secret>,
+    /// The kind of answer wanted.
+    pub accept: &'a str,
+    /// What is sent.
+    pub body: Body<'a>,
+}
+
+/// The body of a request.
+#[derive(Clone, Debug)]
+pub enum Body<'a> {
+    /// Nothing.
+    Empty,
+    /// A file, streamed with its length.
+    File {
+        /// Where it lies.
+        path: &'a Path,
+        /// Its length in bytes; never more is read.
+        size: u64,
+        /// Its media type.
+        media: &'a str,
+        /// Counts the bytes handed to the connection.
+        sent: Arc<AtomicU64>,
+    },
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body; empty after a successful download.
+    pub body: Vec<u8>,
+}
+
+/// No answer: nobody knows whether the request was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoAnswer(pub String);
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for NoAnswer {}
+
+impl<'a> Request<'a> {
+    /// A `GET` for JSON, without a token.
+    pub fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, token: None, accept: "application/json", body: Body::Empty }
+    }
+}
+
+impl Reply {
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// A header, if it is there once and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl Client {
+    /// A client for a destination. For a plain `http` one no certificates are loaded.
+    ///
+    /// # Errors
+    /// If the machine has no root certificates.
+    pub fn new(base: &Url) -> anyhow::Result<Self> {
+        // An error means that one is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never());
+        if is_loopback(base) {
+            builder = builder.no_proxy();
+        }
+        if base.scheme() == "http" {
+            builder = builder.tls_certs_only([]);
+        }
+        let inner = builder.build().context(
+            "cannot set up HTTPS: the machine has no root certificates (install `ca-certificates`, or set `SSL_CERT_FILE`)",
+        )?;
+        Ok(Self { inner, stall: STALL })
+    }
+
+    /// The same pool for a library that brings its own requests; it neither retries nor follows redirects.
+    pub fn pool(&self) -> reqwest::Client {
+        self.inner.clone()
+    }
+
+    /// The same with another limit of standstill, for tests.
+    #[must_use]
+    pub fn stall(mut self, stall: Duration) -> Self {
+        self.stall = stall;
+        self
+    }
+
+    /// Sends a request and takes the whole answer.
+    ///
+    /// # Errors
+    /// If there is no whole answer.
+    pub async fn send(&self, request: Request<'_>) -> Result<Reply, NoAnswer> {
+        let host = host(&request.url);
+        let response = self.begin(request).await?;
+        self.collect(response, &host).await
+    }
+
+    /// Sends a request, follows redirects (the token stays with its own host) and writes a 2xx body into `sink`.
+    ///
+    /// # Errors
+    /// If there is no whole answer, or too many redirects, or one from `https` to `http`.
+    pub async fn download(&self, mut request: Request<'_>, sink: &mut impl Write) -> Result<Reply, NoAnswer> {
+        for _ in 0..=REDIRECTS {
+            let host = host(&request.url);
+            let response = self.begin(request.clone()).await?;
+            if let Some(next) = redirect(&response, &request.url) {
+                if request.url.scheme() == "https" && next.scheme() != "https" {
+                    return Err(NoAnswer(format!("`{host}` redirects from https to {}", next.scheme())));
+                }
+                if !same_origin(&request.url, &next) {
+                    request.token = None;
+                }
+                request.url = next;
+                continue;
+            }
+            if !response.status().is_success() {
+                return self.collect(response, &host).await;
+            }
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let mut chunks = response.bytes_stream();
+            while let Some(chunk) = self.patiently(chunks.next(), &host).await? {
+                let chunk = chunk.map_err(|error| explain(error, &host))?;
+                sink.write_all(&chunk)
+                    .map_err(|error| NoAnswer(format!("cannot keep what `{host}` sends: {error}")))?;
+            }
+            return Ok(Reply { status, headers, body: Vec::new() });
+        }
+        Err(NoAnswer(format!("`{}` redirects too often", host(&request.url))))
+    }
+
+    /// Sends everything and waits for the head of the answer, as long as bytes move.
+    async fn begin(&self, request: Request<'_>) -> Result<reqwest::Response, NoAnswer> {
+        let host = host(&request.url);
+        let mut builder = self.inner.request(request.method, request.url).header(ACCEPT, request.accept);
+        if let Some(token) = request.token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                .map_err(|_| NoAnswer("the token holds characters that no header can carry".into()))?;
+            value.set_sensitive(true);
+            builder = builder.header(AUTHORIZATION, value);
+        }
+        let mut counter = Arc::new(AtomicU64::new(0));
+        if let Body::File { path, size, media, sent } = request.body {
+            counter = sent;
+            let body = stream(path, size, &counter).await?;
+            builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, size).body(body);
+        }
+        let mut response = pin!(builder.send());
+        let mut before = 0;
+        loop {
+            tokio::select! {
+                done = &mut response => return done.map_err(|error| explain(error, &host)),
+                () = sleep(self.stall) => {
+                    let now = counter.load(Ordering::Relaxed);
+                    if now == before {
+                        return Err(NoAnswer(format!("`{host}` gave no answer in {} s", self.stall.as_secs())));
+                    }
+                    before = now;
+                }
+            }
+        }
+    }
+
+    async fn collect(&self, response: reqwest::Response, host: &str) -> Result<Reply, NoAnswer> {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut chunks = response.bytes_stream();
+        let mut body = Vec::new();
+        while let Some(chunk) = self.patiently(chunks.next(), host).await? {
+            let chunk = chunk.map_err(|error| explain(error, host))?;
+            if body.len() + chunk.len() > LARGEST_REPLY {
+                return Err(NoAnswer(format!("`{host}` answers with more than {} MiB", LARGEST_REPLY >> 20)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, headers, body })
+    }
+
+    async fn patiently<T>(&self, work: impl Future<Output = T>, host: &str) -> Result<T, NoAnswer> {
+        timeout(self.stall, work).await.map_err(|_| NoAnswer(format!("`{host}` stopped in the middle of its answer")))
+    }
+}
+
+/// Whether a URL is on this machine: 127.0.0.0/8, ::1, `localhost`.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
+
+/// Whether two URLs have one scheme, host and port.
+pub fn same_origin(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme() && a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
+}
+
+/// Text as one segment of a path or one value of a query: all but RFC 3986's unreserved characters encoded.
+pub fn encode(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// Says in one line why there was no answer. The URL is left out: that of a redirect may carry a signature.
+pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
+    let error = error.without_url();
+    let mut cause: &dyn Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    NoAnswer(if error.is_timeout() {
+        format!("`{host}` gave no answer in time")
+    } else if error.is_connect() {
+        format!("cannot connect to `{host}`: {cause}")
+    } else {
+        format!("the connection to `{host}` broke: {cause}")
+    })
+}
+
+/// Host and port of a URL, for people.
+pub fn host(url: &Url) -> String {
+    let name = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+}
+
+fn redirect(response: &reqwest::Response, from: &Url) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    from.join(response.headers().get(LOCATION)?.to_str().ok()?).ok()
+}
+
+async fn stream(path: &Path, size: u64, sent: &Arc<AtomicU64>) -> Result<reqwest::Body, NoAnswer> {
+    use tokio::io::AsyncReadExt;
+    let file = tokio::fs::File::open(path)
+        .await
+        .map_err(|error| NoAnswer(format!("cannot read `{}`: {error}", path.display())))?;
+    let sent = Arc::clone(sent);
+    let chunks = ReaderStream::with_capacity(file.take(size), 64 << 10).inspect(move |chunk| {
+        if let Ok(chunk) = chunk {
+            sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        }
+    });
+    Ok(reqwest::Body::wrap_stream(chunks))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn loopback_is_this_machine() {
+        let check = |text: &str, expected| assert_eq!(is_loopback(&url(text)), expected, "{text}");
+        check("http://127.0.0.1:8080/", true);
+        check("http://127.9.9.9/", true);
+        check("http://[::1]:1/", true);
+        check("http://LocalHost/", true);
+        check("http://localhost.example.com/", false);
+        check("http://127.0.0.1.example.com/", false);
+        check("http://10.0.0.1/", false);
+        check("https://api.github.com/", false);
+    }
+
+    #[test]
+    fn one_origin_is_scheme_host_and_port() {
+        let check = |a: &str, b: &str, expected| assert_eq!(same_origin(&url(a), &url(b)), expected, "{a} {b}");
+        check("https://a.example/x", "https://a.example:443/y", true);
+        check("https://a.example/", "http://a.example/", false);
+        check("https://a.example/", "https://a.example:8443/", false);
+        check("https://a.example/", "https://a.example.org/", false);
+    }
+
+    #[test]
+    fn everything_but_unreserved_is_encoded() {
+        assert_eq!(encode("app/v1.2.0+5 ä&#?%"), "app%2Fv1.2.0%2B5%20%C3%A4%26%23%3F%25");
+        assert_eq!(encode("A-z_0.9~"), "A-z_0.9~");
+    }
+
+    /// Answers each connection with the next text, and returns what was asked.
+    async fn serve(answers: Vec<String>) -> (u16, tokio::task::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let task = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let head = String::from_utf8(head).unwrap().to_lowercase();
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let mut body = vec![0; length.map_or(0, |text| text.parse().unwrap())];
+                stream.read_exact(&mut body).await.unwrap();
+                asked.push(head);
+                let answer = answer.replace("PORT", &port.to_string());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            asked
+        });
+        (port, task)
+    }
+
+    #[tokio::test]
+    async fn a_redirect_to_another_host_does_not_get_the_token() {
+        let away = "HTTP/1.1 302 x\r\nlocation: http://localhost:PORT/signed?x=1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let near = "HTTP/1.1 301 x\r\nlocation: /b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let done = "HTTP/1.1 200 x\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+        let (port, asked) = serve(vec![near.into(), away.into(), done.into()]).await;
+        let base = url(&format!("http://127.0.0.1:{port}/a"));
+        let token = Secret::new("canary");
+        let mut bytes = Vec::new();
+        let request = Request { token: Some(&token), ..Request::get(base.clone()) };
+        let reply = Client::new(&base).unwrap().download(request, &mut bytes).await.unwrap();
+        assert_eq!((reply.status, bytes.as_slice()), (200, b"hello".as_slice()));
+        let asked = asked.await.unwrap();
+        let with_token: Vec<bool> = asked.iter().map(|head| head.contains("authorization: bearer canary")).collect();
+        assert_eq!(with_token, [true, true, false]);
+        assert!(asked[1].starts_with("get /b ") && asked[2].starts_with("get /signed?x=1 "));
+        assert!(asked[0].contains("user-agent: longshore/"));
+    }
+
+    #[tokio::test]
+    async fn redirects_have_an_end() {
+        let again = "HTTP/1.1 302 x\r\nlocation: /\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let (port, _asked) = serve(vec![again.into(); 6]).await;
+        let base = url(&format!("http://127.0.0.1:{port}/"));
+        let result = Client::new(&base).unwrap().download(Request::get(base.clone()), &mut Vec::new()).await;
+        assert_eq!(result.unwrap_err().0, format!("`127.0.0.1:{port}` redirects too often"));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_early_is_no_answer() {
+        let short = "HTTP/1.1 200 x\r\ncontent-length: 50\r\nconnection: close\r\n\r\nhello";
+        let (port, _asked) = serve(vec![short.into(), short.into()]).await;
+        let base = url(&format!("http://127.0.0.1:{port}/?secret=1"));
+        let client = Client::new(&base).unwrap();
+        let text = client.send(Request::get(base.clone())).await.unwrap_err().0;
+        assert!(text.contains("broke") && !text.contains("secret"), "{text}");
+        client.download(Request::get(base), &mut Vec::new()).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn silence_has_an_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = url(&format!("http://{}/", listener.local_addr().unwrap()));
+        let client = Client::new(&base).unwrap().stall(Duration::from_millis(50));
+        let text = client.send(Request::get(base)).await.unwrap_err().0;
+        assert!(text.contains("gave no answer"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn files_are_streamed_with_their_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, b"hello").unwrap();
+        let (port, asked) =
+            serve(vec!["HTTP/1.1 201 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into()]).await;
+        let base = url(&format!("http://127.0.0.1:{port}/"));
+        let sent = Arc::new(AtomicU64::new(0));
+        let body = Body::File { path: &path, size: 5, media: "application/gzip", sent: Arc::clone(&sent) };
+        let request = Request { method: Method::POST, body, ..Request::get(base.clone()) };
+        let reply = Client::new(&base).unwrap().send(request).await.unwrap();
+        assert!(reply.is_success());
+        assert_eq!(sent.load(Ordering::Relaxed), 5);
+        let head = &asked.await.unwrap()[0];
+        assert!(
+            head.contains("content-length: 5\r\n") && head.contains("content-type: application/gzip\r\n"),
+            "{head}"
+        );
+        assert!(!head.contains("transfer-encoding"));
+    }
+}

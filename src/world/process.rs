@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use globset::Glob;
 
 /// A program to start. Prints as a line one could type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +85,15 @@ pub struct Finished {
 #[derive(Clone)]
 pub struct Runner {
     env: BTreeMap<String, String>,
+    hidden: BTreeMap<String, String>,
 }
+
+/// Longest piece of output handed over at once, so that a program that never ends its line cannot fill the memory.
+const LONGEST_LINE: u64 = 8 << 20;
+
+/// How often a program that is "busy" is tried again, 10 ms apart: another thread's child may still hold a copy of the
+/// descriptor through which it was written (<https://github.com/golang/go/issues/22315>).
+const BUSY_TRIES: u32 = 50;
 
 /// Which stream a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +107,58 @@ pub enum Stream {
 impl Runner {
     /// A runner whose children get exactly this environment (see `Env::for_children`).
     pub fn new(env: BTreeMap<String, String>) -> Self {
-        Self { env }
+        Self { env, hidden: BTreeMap::new() }
+    }
+
+    /// The same, knowing what is kept from its children (see `Env::hidden_from_children`), for `passing` and `redact`.
+    #[must_use]
+    pub fn hiding(mut self, hidden: BTreeMap<String, String>) -> Self {
+        self.hidden = hidden;
+        self
+    }
+
+    /// The same, with one more variable for its children.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same, with a folder searched for programs before all others.
+    #[must_use]
+    pub fn with_path(self, folder: &Path) -> Self {
+        let old = self.env.get("PATH").cloned().unwrap_or_default();
+        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&old));
+        match std::env::join_paths(folders).map(|path| path.to_str().map(ToOwned::to_owned)) {
+            Ok(Some(path)) => self.with("PATH", path),
+            _ => self,
+        }
+    }
+
+    /// The same, whose children also get the hidden variables that match one of these globs (`pass-env`).
+    #[must_use]
+    pub fn passing(mut self, globs: &[String]) -> Self {
+        let matchers: Vec<_> =
+            globs.iter().filter_map(|glob| Glob::new(glob).ok()).map(|glob| glob.compile_matcher()).collect();
+        let passed = self.hidden.iter().filter(|(name, _)| matchers.iter().any(|matcher| matcher.is_match(name)));
+        self.env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
+        self
+    }
+
+    /// A variable that its children get.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str)
+    }
+
+    /// Text with every hidden value in it replaced by `***`: a tool that was handed one may print it.
+    pub fn redact(&self, text: &str) -> String {
+        let mut clean = text.to_owned();
+        for value in self.hidden.values().filter(|value| value.len() >= 8) {
+            if clean.contains(value.as_str()) {
+                clean = clean.replace(value.as_str(), "***");
+            }
+        }
+        clean
     }
 
     /// Where a program lies on the children's `PATH`.
@@ -187,7 +247,16 @@ impl Runner {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command.spawn().with_context(|| format!("cannot start `{}`", cmd.program))
+        let mut tries = 0;
+        loop {
+            match command.spawn() {
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                result => return result.with_context(|| format!("cannot start `{}`", cmd.program)),
+            }
+        }
     }
 }
 
@@ -215,7 +284,7 @@ fn pump(
         let mut pipe = BufReader::new(pipe);
         loop {
             let mut line = Vec::new();
-            match pipe.read_until(b'\n', &mut line) {
+            match (&mut pipe).take(LONGEST_LINE).read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
                 Ok(_) if sender.send((stream, line)).is_err() => return,
                 Ok(_) => {}
@@ -239,6 +308,25 @@ mod tests {
         assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
         assert_eq!(finished.status.code(), Some(3));
         assert_eq!(cmd.to_string(), "sh -c 'echo out; echo err >&2; exit 3'");
+    }
+
+    #[test]
+    fn hands_back_only_what_is_asked_for() {
+        let hidden = BTreeMap::from([("NPM_TOKEN".into(), "canary-npm-1".into()), ("OTHER".into(), "canary-2".into())]);
+        let runner = runner().hiding(hidden);
+        let env = |runner: &Runner| runner.text(&Cmd::new("env", Path::new("/"))).unwrap();
+        assert!(!env(&runner).contains("canary"));
+        let passing = runner.clone().passing(&["NPM_*".into()]);
+        assert!(env(&passing).contains("NPM_TOKEN=canary-npm-1"));
+        assert!(!env(&passing).contains("canary-2"));
+        assert_eq!(passing.redact("said canary-npm-1!"), "said ***!");
+    }
+
+    #[test]
+    fn searches_added_folders_first() {
+        let runner = runner().with_path(Path::new("/first")).with("A", "b");
+        assert_eq!(runner.var("PATH"), Some("/first:/usr/bin:/bin"));
+        assert_eq!(runner.text(&Cmd::new("sh", Path::new("/")).args(["-c", "echo $A"])).unwrap(), "b\n");
     }
 
     #[test]

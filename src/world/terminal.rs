@@ -103,6 +103,13 @@ impl Printer {
         });
     }
 
+    /// A block of text, such as a table; nothing when quiet.
+    pub fn block(&self, text: &str) {
+        if self.level > Level::Quiet {
+            self.line(text.trim_end());
+        }
+    }
+
     /// Text in a style, if colours are on.
     pub fn paint(&self, style: Style, text: &str) -> String {
         if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }

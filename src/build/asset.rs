@@ -1,0 +1,252 @@
+//! Makes an asset (the user's commands, then the files they left), and lays it out where other steps need it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::log::Log;
+use super::pack::{self, Body, Member};
+use super::{command, unpack};
+use crate::artifact::{self, Mode};
+use crate::plan::{FileSpec, Plan, Step, Work};
+use crate::world::files::{self, Found};
+use crate::world::process::{Cmd, Runner};
+use crate::world::store::Store;
+
+/// Runs an asset's commands and keeps its files.
+///
+/// # Errors
+/// If a command fails, a path or glob matches nothing, or the files are not those that were planned.
+pub fn make(
+    runner: &Runner,
+    log: &mut Log<'_>,
+    store: &Store,
+    plan: &Plan,
+    step: &Step,
+) -> anyhow::Result<Vec<artifact::File>> {
+    let Work::Asset(work) = &step.work else { bail!("`{}` is no asset", step.id) };
+    for run in &work.run {
+        log.run(runner, &command::cmd(run, store.repository()))?;
+    }
+    let members = find(store, &work.files)?;
+    let folder = store.step(&step.id);
+    if work.bundle {
+        let output = step.outputs.first().context("a bundle without a file name")?;
+        let format = output.format.with_context(|| format!("no archive format is known for `{}`", output.name))?;
+        return Ok(vec![pack::write(format, members, plan.commit_time, &folder, &output.name)?]);
+    }
+    let mut found = BTreeMap::new();
+    for Member { path, body } in &members {
+        let Body::File { from, executable } = body else { bail!("`{path}` is a link, and can only be bundled") };
+        if let Some((other, _)) = found.insert(file_name(path).to_owned(), (from.clone(), *executable)) {
+            bail!("`{}` and `{path}` land on one file name", other.display());
+        }
+    }
+    let mut kept = Vec::new();
+    for output in &step.outputs {
+        let (from, executable) =
+            found.remove(&output.name).with_context(|| format!("the planned file `{}` was not made", output.name))?;
+        let mode = if executable { Mode::Executable } else { Mode::Plain };
+        kept.push(pack::copy(&from, &folder, &output.name, mode)?);
+    }
+    if let Some(name) = found.into_keys().next() {
+        bail!("`{name}` is none of the planned files");
+    }
+    Ok(kept)
+}
+
+/// Lays an asset out in the repository, as if its commands had run here. What is there with the same bytes stays
+/// untouched, so that cargo sees nothing new. Tracked files are never written.
+///
+/// # Errors
+/// If a tracked file would change, or the tree cannot be written.
+pub fn lay_out(runner: &Runner, log: &mut Log<'_>, store: &Store, step: &Step) -> anyhow::Result<()> {
+    let repository = store.repository();
+    let tracked = tracked(runner, repository)?;
+    let scratch = tempfile::tempdir_in(made(store.root())?)?;
+    let (mut written, mut kept) = (0_usize, 0_usize);
+    for member in members(store, step, scratch.path())? {
+        let at = repository.join(&member.path);
+        if is_same(&member, &at)? {
+            kept += 1;
+            continue;
+        }
+        ensure!(
+            !tracked.contains(&member.path),
+            "the asset `{}` would write over `{}`, which git tracks",
+            step.id,
+            member.path
+        );
+        let at = files::make_room(repository, &member.path)?;
+        put(&member.body, &at).with_context(|| format!("cannot write `{}`", at.display()))?;
+        written += 1;
+    }
+    log.tell(format_args!("laid out `{}`: {written} files written, {kept} already there", step.id));
+    Ok(())
+}
+
+/// The files of a finished asset by their path in the repository. Those of a bundle are unpacked into `scratch`.
+///
+/// # Errors
+/// If the asset does not lie in the store, or its bundle is damaged.
+pub fn members(store: &Store, step: &Step, scratch: &Path) -> anyhow::Result<Vec<Member>> {
+    let Work::Asset(work) = &step.work else { bail!("`{}` is no asset", step.id) };
+    if work.bundle {
+        let output = step.outputs.first().context("a bundle without a file name")?;
+        let format = output.format.with_context(|| format!("no archive format is known for `{}`", output.name))?;
+        return unpack::tree(format, &store.file(&step.id, &output.name), scratch);
+    }
+    let mut members = Vec::new();
+    for output in &step.outputs {
+        let mut paths = work.files.iter().map(|spec| destination(spec, spec.from.trim_end_matches('/')));
+        let path = paths.find(|path| file_name(path) == output.name);
+        let path = path.with_context(|| {
+            format!("no path of `{}` ends in `{}`, so it has no place in the repository", step.id, output.name)
+        })?;
+        let from = store.file(&step.id, &output.name);
+        let executable = files::is_executable(&fs::File::open(&from)?)?;
+        members.push(Member { path, body: Body::File { from, executable } });
+    }
+    Ok(members)
+}
+
+/// What paths, globs and folders stand for, each with its destination path.
+fn find(store: &Store, specs: &[FileSpec]) -> anyhow::Result<Vec<Member>> {
+    let mut members: BTreeMap<String, Member> = BTreeMap::new();
+    for spec in specs {
+        for (path, found) in matches(store, spec)? {
+            let to = destination(spec, &path);
+            let body = match found {
+                Found::File { executable } => Body::File { from: store.repository().join(&path), executable },
+                Found::Link(link) => {
+                    ensure!(
+                        files::link_is_inside(&path, &link) && files::link_is_inside(&to, &link),
+                        "the link `{path}` points out of the tree, to `{link}`"
+                    );
+                    Body::Link(link)
+                }
+            };
+            let member = Member { path: to.clone(), body };
+            match members.insert(to.clone(), member.clone()) {
+                Some(other) if other != member => bail!("two files land on `{to}`"),
+                _ => {}
+            }
+        }
+    }
+    Ok(members.into_values().collect())
+}
+
+fn matches(store: &Store, spec: &FileSpec) -> anyhow::Result<Vec<(String, Found)>> {
+    let from = spec.from.trim_end_matches('/');
+    ensure!(files::is_inside(from) || from == ".", "the path `{from}` leaves the repository");
+    let skip = [store.root().to_owned()];
+    if !is_glob(from) {
+        let start = if from == "." { "" } else { from };
+        ensure!(
+            fs::symlink_metadata(store.repository().join(start)).is_ok(),
+            "`{from}` is not there; the commands of this asset should have made it"
+        );
+        let found = files::walk(store.repository(), start, &skip)?;
+        ensure!(!found.is_empty(), "the folder `{from}` is empty");
+        return Ok(found);
+    }
+    let start = glob_start(from);
+    let matcher = matcher(from)?;
+    let found = match fs::symlink_metadata(store.repository().join(start)) {
+        Ok(_) => files::walk(store.repository(), start, &skip)?,
+        Err(_) => Vec::new(),
+    };
+    let found: Vec<_> = found.into_iter().filter(|(path, _)| itself_or_above(&matcher, path)).collect();
+    ensure!(!found.is_empty(), "the glob `{from}` matches nothing");
+    Ok(found)
+}
+
+/// A glob that matches a folder takes its tree.
+fn itself_or_above(matcher: &GlobMatcher, path: &str) -> bool {
+    matcher.is_match(path) || path.match_indices('/').any(|(end, _)| matcher.is_match(&path[..end]))
+}
+
+/// Where a match goes: `to` replaces a literal path, and for a glob the folders before its first pattern.
+fn destination(spec: &FileSpec, path: &str) -> String {
+    let Some(to) = &spec.to else { return path.to_owned() };
+    let from = spec.from.trim_end_matches('/');
+    let from = if is_glob(from) { glob_start(from) } else { from };
+    let rest = path.strip_prefix(from).unwrap_or(path).trim_start_matches('/');
+    match (rest, to.strip_suffix('/')) {
+        ("", None) => to.clone(),
+        ("", Some(folder)) => format!("{folder}/{}", file_name(path)),
+        (rest, _) => format!("{}/{rest}", to.trim_end_matches('/')),
+    }
+}
+
+fn is_glob(path: &str) -> bool {
+    path.contains(['*', '?', '[', '{'])
+}
+
+fn glob_start(glob: &str) -> &str {
+    let pattern = glob.find(['*', '?', '[', '{']).unwrap_or(glob.len());
+    glob[..pattern].rfind('/').map_or("", |end| &glob[..end])
+}
+
+fn matcher(glob: &str) -> anyhow::Result<GlobMatcher> {
+    let glob = GlobBuilder::new(glob).literal_separator(true).build();
+    Ok(glob.context("the glob is not valid")?.compile_matcher())
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn made(folder: &Path) -> anyhow::Result<&Path> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    Ok(folder)
+}
+
+/// Every path that git tracks.
+fn tracked(runner: &Runner, repository: &Path) -> anyhow::Result<BTreeSet<String>> {
+    // The repository of a job may belong to another user than the container's.
+    let list = Cmd::new("git", repository).args(["-c", "safe.directory=*", "ls-files", "-z"]);
+    Ok(runner.text(&list)?.split('\0').map(ToOwned::to_owned).collect())
+}
+
+fn is_same(member: &Member, at: &Path) -> anyhow::Result<bool> {
+    let Ok(meta) = fs::symlink_metadata(at) else { return Ok(false) };
+    Ok(match &member.body {
+        Body::Link(link) => meta.is_symlink() && fs::read_link(at)?.to_str() == Some(link.as_str()),
+        Body::File { from, executable } => {
+            meta.is_file()
+                && (cfg!(not(unix)) || files::is_executable(&fs::File::open(at)?)? == *executable)
+                && files::same_bytes(from, at)?
+        }
+    })
+}
+
+fn put(body: &Body, at: &Path) -> anyhow::Result<()> {
+    match fs::symlink_metadata(at) {
+        Ok(meta) if !meta.is_dir() => fs::remove_file(at)?,
+        _ => {}
+    }
+    match body {
+        Body::Link(link) => link_to(link, at)?,
+        Body::File { from, executable } => {
+            let mut source = fs::File::open(from)?;
+            io::copy(&mut source.by_ref(), &mut fs::File::create_new(at)?)?;
+            files::set_mode(at, if *executable { 0o755 } else { 0o644 })?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn link_to(link: &str, at: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(link, at)
+}
+
+#[cfg(windows)]
+fn link_to(link: &str, at: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(link, at)
+}

@@ -1,0 +1,292 @@
+//! Compiles executables, one cargo call for all steps with equal settings, or takes finished ones.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use super::cargo_config::{self, CargoConfig};
+use super::log::Log;
+use super::{Order, asset, command, pack};
+use crate::artifact::{self, Mode};
+use crate::plan::{BinaryWork, Plan, PlannedBuilder, Step, Work};
+use crate::problem::Problem;
+use crate::target::Target;
+use crate::world::process::{Cmd, Runner, Stream};
+use crate::world::store::Store;
+
+/// A binary step, taken apart.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The step.
+    pub step: &'a Step,
+    /// What it does.
+    pub work: &'a BinaryWork,
+    /// What it compiles for.
+    pub target: Target,
+}
+
+impl<'a> Job<'a> {
+    /// Of a step, if it is one with a target.
+    pub fn of(step: &'a Step) -> Option<Self> {
+        match (&step.work, step.target) {
+            (Work::Binary(work), Some(target)) => Some(Self { step, work, target }),
+            _ => None,
+        }
+    }
+
+    /// Whether one cargo call can make both: all that is said to cargo, besides names, is equal.
+    pub fn goes_with(&self, other: &Self) -> bool {
+        let settings = |work: &BinaryWork| BinaryWork {
+            package: String::new(),
+            bins: Vec::new(),
+            prebuilt: Vec::new(),
+            max_size: None,
+            ..work.clone()
+        };
+        self.target == other.target && settings(self.work) == settings(other.work)
+    }
+
+    /// The folder cargo is started in. Its configuration and toolchain files are looked for from there.
+    pub fn dir(&self, repository: &Path) -> PathBuf {
+        match Path::new(&self.work.manifest).parent() {
+            Some(parent) if parent != Path::new("") => repository.join(parent),
+            _ => repository.to_owned(),
+        }
+    }
+}
+
+/// The finished executables to take for a step instead of compiling it: from the order's folder, or the planned path.
+///
+/// # Errors
+/// A problem if some are there and some are not, or the step compiles nothing and they are missing.
+pub fn supplied(order: &Order<'_>, store: &Store, job: Job<'_>) -> Result<Option<Vec<PathBuf>>, Problem> {
+    let names = || job.step.outputs.iter().map(|output| output.name.as_str());
+    let mut looked = Vec::new();
+    if let Some(folder) = &order.prebuilt {
+        let folder = folder.join(job.target.triple());
+        looked.push(names().map(|name| folder.join(name)).collect::<Vec<_>>());
+    }
+    if !job.work.prebuilt.is_empty() {
+        looked.push(job.work.prebuilt.iter().map(|path| store.repository().join(path)).collect());
+    }
+    for paths in &looked {
+        let absent: Vec<&PathBuf> = paths.iter().filter(|path| !path.is_file()).collect();
+        match absent.first() {
+            None => return Ok(Some(paths.clone())),
+            Some(path) if absent.len() < paths.len() => {
+                return Err(Problem::new("missing-prebuilt", format!("`{}` is not there", path.display()))
+                    .hint("a step takes all of its executables prebuilt, or none")
+                    .step(&job.step.id));
+            }
+            Some(_) => {}
+        }
+    }
+    // What an asset step makes may only be there later.
+    if job.work.builder == PlannedBuilder::Prebuilt && job.step.needs.is_empty() {
+        let places: Vec<String> = looked.iter().flatten().map(|path| format!("`{}`", path.display())).collect();
+        let places = if places.is_empty() { "no place is given".to_owned() } else { places.join(", ") };
+        return Err(Problem::new("missing-prebuilt", format!("the finished executable is not there: {places}"))
+            .hint(format!("put it there, or pass `--prebuilt DIR` with `DIR/{}/NAME`", job.target))
+            .step(&job.step.id));
+    }
+    Ok(None)
+}
+
+/// Takes finished executables.
+///
+/// # Errors
+/// If one cannot be copied.
+pub fn take(store: &Store, step: &Step, paths: &[PathBuf]) -> anyhow::Result<Vec<artifact::File>> {
+    let folder = store.step(&step.id);
+    let pairs = step.outputs.iter().zip(paths);
+    pairs.map(|(output, path)| pack::copy(path, &folder, &output.name, Mode::Executable)).collect()
+}
+
+/// Compiles all jobs (with equal settings) and keeps each one's executables, in the order of the jobs.
+///
+/// # Errors
+/// If a command fails or an executable was not made.
+pub fn compile(
+    runner: &Runner,
+    log: &mut Log<'_>,
+    store: &Store,
+    plan: &Plan,
+    jobs: &[Job<'_>],
+) -> anyhow::Result<Vec<Vec<artifact::File>>> {
+    let Some(first) = jobs.first() else { return Ok(Vec::new()) };
+    let mut runner = runner.clone().passing(&first.work.pass_env);
+    for (name, value) in &first.work.env {
+        runner = runner.with(name, value);
+    }
+    for asset in &first.work.assets {
+        let step = plan.step(asset).with_context(|| format!("the plan has no step `{asset}`"))?;
+        asset::lay_out(&runner, log, store, step)?;
+    }
+    for before in &first.work.before {
+        log.run(&runner, &command::cmd(before, store.repository()))?;
+    }
+    if share_a_name(jobs) {
+        // Both would be written to one file of the target folder: one after the other, and out of it in between.
+        return jobs.iter().map(|job| Ok(build(&runner, log, store, &[*job])?.remove(0))).collect();
+    }
+    build(&runner, log, store, jobs)
+}
+
+/// Whether two packages have a wanted executable of one name.
+fn share_a_name(jobs: &[Job<'_>]) -> bool {
+    let mut owners = BTreeMap::new();
+    jobs.iter()
+        .flat_map(|job| job.work.bins.iter().map(|bin| (bin, &job.work.package)))
+        .any(|(bin, package)| *owners.entry(bin).or_insert(package) != package)
+}
+
+fn build(
+    runner: &Runner,
+    log: &mut Log<'_>,
+    store: &Store,
+    jobs: &[Job<'_>],
+) -> anyhow::Result<Vec<Vec<artifact::File>>> {
+    let dir = jobs[0].dir(store.repository());
+    let cmd = cargo(runner, &dir, jobs)?;
+    let mut made: BTreeMap<(String, String), PathBuf> = BTreeMap::new();
+    let mut clash = None;
+    log.run_with(runner, &cmd, &mut |stream, line| {
+        if stream == Stream::Err || !line.starts_with('{') {
+            return false;
+        }
+        let Ok(message) = serde_json::from_str::<Message>(line) else { return false };
+        if let Some((key, path)) = message.executable() {
+            if made.values().any(|other| *other == path) {
+                clash = Some(path.clone());
+            }
+            made.insert(key, path);
+        }
+        true
+    })?;
+    if let Some(path) = clash {
+        if jobs.len() == 1 {
+            bail!("two executables are written to `{}`; give one of them another name", path.display());
+        }
+        return jobs.iter().map(|job| Ok(build(runner, log, store, &[*job])?.remove(0))).collect();
+    }
+    let find = |job: &Job<'_>| {
+        let bins = job.work.bins.iter().zip(&job.step.outputs);
+        bins.map(|(bin, output)| {
+            let path = made.get(&(job.work.package.clone(), bin.clone())).with_context(|| {
+                format!("cargo succeeded, but made no executable `{bin}` of package `{}`", job.work.package)
+            })?;
+            let path = on_host(runner, job, &dir, path)?;
+            pack::copy(&path, &store.step(&job.step.id), &output.name, Mode::Executable)
+        })
+        .collect()
+    };
+    jobs.iter().map(find).collect()
+}
+
+/// The one call. The user's own target folder is kept, so that what cargo already knows is not built again.
+fn cargo(runner: &Runner, dir: &Path, jobs: &[Job<'_>]) -> anyhow::Result<Cmd> {
+    let Job { work, target, .. } = jobs[0];
+    let cmd = match work.builder {
+        PlannedBuilder::Cargo => Cmd::new("cargo", dir).arg("build"),
+        PlannedBuilder::Zigbuild => Cmd::new("cargo", dir).arg("zigbuild"),
+        PlannedBuilder::Cross => Cmd::new("cross", dir).arg("build"),
+        PlannedBuilder::Prebuilt => {
+            bail!("the finished executables are not there, and nothing is planned to make them")
+        }
+    };
+    // cargo-zigbuild takes the glibc to link against behind the triple.
+    let triple = match (&work.glibc, work.builder) {
+        (Some(glibc), PlannedBuilder::Zigbuild) => format!("{target}.{glibc}"),
+        _ => target.to_string(),
+    };
+    let mut cmd = cmd.args(["--message-format", "json-render-diagnostics", "--target", &triple]);
+    let mut named = Vec::new();
+    for job in jobs {
+        named.extend(once(&named, "-p", &job.work.package));
+        for bin in &job.work.bins {
+            named.extend(once(&named, "--bin", bin));
+        }
+    }
+    cmd = cmd.args(named.concat()).args(["--profile", &work.profile]);
+    if work.locked {
+        cmd = cmd.arg("--locked");
+    }
+    if !work.default_features {
+        cmd = cmd.arg("--no-default-features");
+    }
+    if work.all_features {
+        cmd = cmd.arg("--all-features");
+    }
+    if !work.features.is_empty() {
+        cmd = cmd.arg("--features").arg(work.features.join(","));
+    }
+    cmd = cmd.args(work.cargo_args.iter().cloned());
+    if cargo_config::is_static_by_itself(runner, dir, target)? != (work.linkage == crate::target::Linkage::Static) {
+        let config = CargoConfig::read(runner, dir, target);
+        cmd = cargo_config::link(cmd, runner, &config, target, work.linkage);
+    }
+    Ok(cmd)
+}
+
+/// `flag value`, unless it is there already.
+fn once(named: &[[String; 2]], flag: &str, value: &str) -> Option<[String; 2]> {
+    let pair = [flag.to_owned(), value.to_owned()];
+    (!named.contains(&pair)).then_some(pair)
+}
+
+/// cross sees cargo's target folder as `/target` inside its container.
+fn on_host(runner: &Runner, job: &Job<'_>, dir: &Path, path: &Path) -> anyhow::Result<PathBuf> {
+    let Ok(rest) = path.strip_prefix("/target") else { return Ok(path.to_owned()) };
+    if job.work.builder != PlannedBuilder::Cross || path.exists() {
+        return Ok(path.to_owned());
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        target_directory: PathBuf,
+    }
+    let cmd = Cmd::new("cargo", dir).args(["metadata", "--format-version", "1", "--no-deps"]);
+    let metadata: Metadata = serde_json::from_str(&runner.text(&cmd)?)?;
+    Ok(metadata.target_directory.join(rest))
+}
+
+/// A line of cargo's JSON (<https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>).
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    package_id: Option<String>,
+    target: Option<MessageTarget>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct MessageTarget {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Message {
+    /// Package and name of an executable, and where it lies.
+    fn executable(self) -> Option<((String, String), PathBuf)> {
+        let target = self.target?;
+        if self.reason != "compiler-artifact" || !target.kind.iter().any(|kind| kind == "bin") {
+            return None;
+        }
+        Some(((package_name(&self.package_id?)?, target.name), self.executable?))
+    }
+}
+
+/// The name in a package id: `path+file:///x/app#1.0.0`, `…/x#app@1.0.0`, and before cargo 1.77 `app 1.0.0 (path+…)`.
+fn package_name(id: &str) -> Option<String> {
+    if let Some((name, _)) = id.split_once(' ') {
+        return Some(name.to_owned());
+    }
+    let (url, fragment) = id.rsplit_once('#')?;
+    match fragment.split_once('@') {
+        Some((name, _)) => Some(name.to_owned()),
+        None => {
+            url.trim_end_matches('/').rsplit('/').next().map(|name| name.split('?').next().unwrap_or(name).to_owned())
+        }
+    }
+}

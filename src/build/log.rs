@@ -1,0 +1,105 @@
+//! The log of a step: what was started and what it said, on disk, on the terminal and in error messages.
+
+use std::collections::VecDeque;
+use std::fmt::Display;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+
+use crate::world::process::{Cmd, Runner, Stream};
+use crate::world::store::Store;
+use crate::world::terminal::Progress;
+
+/// Writes the logs of one or several steps that are carried out together.
+pub struct Log<'a> {
+    files: Vec<BufWriter<File>>,
+    paths: Vec<PathBuf>,
+    progress: &'a Progress<'a>,
+    last: VecDeque<String>,
+}
+
+/// How many lines an error message repeats.
+const LAST_LINES: usize = 20;
+
+impl<'a> Log<'a> {
+    /// New, empty logs of these steps.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn create(store: &Store, steps: &[&str], progress: &'a Progress<'a>) -> anyhow::Result<Self> {
+        let paths: Vec<PathBuf> = steps.iter().map(|step| store.log(step)).collect();
+        let mut files = Vec::new();
+        for path in &paths {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+            }
+            let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
+            files.push(BufWriter::new(file));
+        }
+        Ok(Self { files, paths, progress, last: VecDeque::new() })
+    }
+
+    /// Writes a line, and shows it.
+    pub fn tell(&mut self, line: impl Display) {
+        let line = line.to_string();
+        let line = line.trim_end();
+        for file in &mut self.files {
+            // A full disk is reported by the step's own files; its log is not worth failing for.
+            let _ = writeln!(file, "{line}").and_then(|()| file.flush());
+        }
+        self.progress.tell(line);
+        if self.last.len() == LAST_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line.to_owned());
+    }
+
+    /// Runs a command to its end; its output goes here.
+    ///
+    /// # Errors
+    /// If it cannot be started, or does not end with success.
+    pub fn run(&mut self, runner: &Runner, cmd: &Cmd) -> anyhow::Result<()> {
+        self.run_with(runner, cmd, &mut |_, _| false)
+    }
+
+    /// Likewise, but lines that `take` accepts are its own and not logged.
+    ///
+    /// # Errors
+    /// If it cannot be started, or does not end with success.
+    pub fn run_with(
+        &mut self,
+        runner: &Runner,
+        cmd: &Cmd,
+        take: &mut dyn FnMut(Stream, &str) -> bool,
+    ) -> anyhow::Result<()> {
+        self.tell(format_args!("$ {}", runner.redact(&cmd.to_string())));
+        let (status, _) = runner.stream(cmd, &mut |stream, bytes| {
+            let line = String::from_utf8_lossy(bytes);
+            if !take(stream, &line) {
+                self.tell(runner.redact(&line));
+            }
+        })?;
+        if !status.success() {
+            bail!("`{}` ended with {status}", runner.redact(&cmd.to_string()));
+        }
+        Ok(())
+    }
+
+    /// For people: where the log lies, and how it ends.
+    pub fn hint(&self, store: &Store) -> String {
+        let path = self.paths.first().map_or_else(String::new, |path| {
+            path.strip_prefix(store.repository()).unwrap_or(path).display().to_string().replace('\\', "/")
+        });
+        let mut hint = format!("the whole log is in `{path}`");
+        if !self.last.is_empty() {
+            hint.push_str("; it ends with:");
+        }
+        for line in &self.last {
+            hint.push_str("\n  ");
+            hint.push_str(line);
+        }
+        hint
+    }
+}

@@ -1,0 +1,289 @@
+//! In which order steps are carried out, which ones together, and what remains of those that fail.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use super::binary::{self, Job};
+use super::log::Log;
+use super::{Order, archive, asset, check, checksums, is_idle, needs};
+use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
+use crate::digest::Digest;
+use crate::plan::{Step, Work};
+use crate::problem::{Exit, Failure, Problem};
+use crate::world::process::Runner;
+use crate::world::store::Store;
+use crate::world::terminal::{Printer, Progress};
+
+/// Which binary steps are compiled and which are taken as they are.
+pub struct Supply<'a> {
+    /// Finished executables by step.
+    pub finished: BTreeMap<&'a str, Vec<PathBuf>>,
+    /// The steps that are compiled.
+    pub compiled: Vec<Job<'a>>,
+    /// The steps whose needs must be there: all but those with finished executables.
+    pub needing: Vec<&'a Step>,
+}
+
+/// Looks for finished executables.
+///
+/// # Errors
+/// `Failure` with exit 2 if some are missing.
+pub fn supply<'a>(store: &Store, order: &Order<'a>) -> anyhow::Result<Supply<'a>> {
+    let mut supply = Supply { finished: BTreeMap::new(), compiled: Vec::new(), needing: Vec::new() };
+    let mut problems = Vec::new();
+    for &step in &order.steps {
+        let Some(job) = Job::of(step) else {
+            supply.needing.push(step);
+            continue;
+        };
+        match binary::supplied(order, store, job) {
+            Ok(Some(paths)) => {
+                supply.finished.insert(&step.id, paths);
+            }
+            Ok(None) => {
+                supply.compiled.push(job);
+                supply.needing.push(step);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    super::tools::refuse(problems)?;
+    Ok(supply)
+}
+
+/// Carries out all steps and returns their records in the order of the steps.
+///
+/// # Errors
+/// `Failure` with exit 7 and a problem for each failed step.
+pub fn carry_out(
+    runner: &Runner,
+    printer: &Printer,
+    store: &Store,
+    order: &Order<'_>,
+    supply: &Supply<'_>,
+) -> anyhow::Result<Vec<Artifact>> {
+    let mut pending: Vec<&Step> = order.steps.iter().copied().filter(|step| !is_idle(step)).collect();
+    let mut records: BTreeMap<String, Artifact> = BTreeMap::new();
+    let mut problems = Vec::new();
+    let site = Site { store, order, supply, digest: order.plan.digest() };
+    while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
+        let batch = next(&pending, supply);
+        if batch.is_empty() {
+            break;
+        }
+        let ids: BTreeSet<&str> = batch.iter().map(|step| step.id.as_str()).collect();
+        pending.retain(|step| !ids.contains(step.id.as_str()));
+        let (done, failed) = site.batch(runner, printer, &batch);
+        for record in done {
+            records.insert(record.step.clone(), record);
+        }
+        for failed in failed {
+            problems.push(failed.problem);
+            drop_dependents(&mut pending, failed.steps);
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Build, problems }.into());
+    }
+    Ok(order.steps.iter().filter_map(|step| records.remove(&step.id)).collect())
+}
+
+/// Removes what needs a failed step, directly or not.
+fn drop_dependents(pending: &mut Vec<&Step>, failed: Vec<String>) {
+    let mut lost: BTreeSet<String> = failed.into_iter().collect();
+    let mut before = usize::MAX;
+    while before != pending.len() {
+        before = pending.len();
+        pending.retain(|step| {
+            let is_lost = step.needs.iter().any(|need| lost.contains(need));
+            if is_lost {
+                lost.insert(step.id.clone());
+            }
+            !is_lost
+        });
+    }
+}
+
+/// The steps to carry out next, together: equal cargo settings, or all archives; anything else alone. What may fail for
+/// reasons of the user's comes before packing.
+fn next<'a>(pending: &[&'a Step], supply: &Supply<'_>) -> Vec<&'a Step> {
+    let waiting: BTreeSet<&str> = pending.iter().map(|step| step.id.as_str()).collect();
+    let ready =
+        || pending.iter().copied().filter(|step| step.needs.iter().all(|need| !waiting.contains(need.as_str())));
+    let Some(first) = ready().min_by_key(|step| rank(step)) else { return Vec::new() };
+    if matches!(first.work, Work::Archive(_)) {
+        return ready().filter(|step| matches!(step.work, Work::Archive(_))).collect();
+    }
+    let compiled = |step: &Step| supply.compiled.iter().find(|job| job.step.id == step.id);
+    match compiled(first) {
+        Some(job) => ready().filter(|step| compiled(step).is_some_and(|other| job.goes_with(other))).collect(),
+        None => vec![first],
+    }
+}
+
+fn rank(step: &Step) -> u8 {
+    match step.work {
+        Work::Asset(_) => 0,
+        Work::Binary(_) => 1,
+        Work::Check(_) => 2,
+        Work::Archive(_) => 3,
+        Work::Checksums(_) => 4,
+    }
+}
+
+/// A failure.
+struct Failed {
+    /// The steps it hits.
+    steps: Vec<String>,
+    /// What to say.
+    problem: Problem,
+}
+
+/// What every step is carried out with. Plain data; the runner and the printer are passed along.
+struct Site<'a> {
+    store: &'a Store,
+    order: &'a Order<'a>,
+    supply: &'a Supply<'a>,
+    digest: Digest,
+}
+
+impl Site<'_> {
+    fn batch(&self, runner: &Runner, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
+        if steps.len() > 1 && matches!(steps[0].work, Work::Archive(_)) {
+            return self.archives(runner, printer, steps);
+        }
+        let progress = printer.start(verb(steps[0], self.supply), names(steps));
+        match self.together(runner, &progress, steps) {
+            Ok(records) => (records, Vec::new()),
+            Err(failed) => (Vec::new(), vec![*failed]),
+        }
+    }
+
+    /// Archives at once, as many as there are processors; each one's bytes depend on itself alone.
+    fn archives(&self, runner: &Runner, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
+        let progress = printer.start("Packing", format_args!("{} archives", steps.len()));
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let results = Mutex::new(Vec::new());
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(steps.len());
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(&step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let result = self.together(runner, &progress, &[step]);
+                        if result.is_err() && !self.order.keep_going {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        if let Ok(mut results) = results.lock() {
+                            results.push(result);
+                        }
+                    }
+                });
+            }
+        });
+        let (mut records, mut failed) = (Vec::new(), Vec::new());
+        for result in results.into_inner().unwrap_or_default() {
+            match result {
+                Ok(made) => records.extend(made),
+                Err(problem) => failed.push(*problem),
+            }
+        }
+        failed.sort_by(|one: &Failed, other| one.steps.cmp(&other.steps));
+        (records, failed)
+    }
+
+    /// Carries out steps that belong together, and writes their records.
+    fn together(
+        &self,
+        runner: &Runner,
+        progress: &Progress<'_>,
+        steps: &[&Step],
+    ) -> Result<Vec<Artifact>, Box<Failed>> {
+        let ids: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
+        let failed = |error: &anyhow::Error, hint: String| {
+            let named: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+            let message = format!("{} failed: {error:#}", named.join(", "));
+            let problem = Problem::new("step-failed", message).hint(hint).step(ids[0]);
+            Box::new(Failed { steps: ids.iter().map(ToString::to_string).collect(), problem })
+        };
+        let mut log = match self.clear(&ids).and_then(|()| Log::create(self.store, &ids, progress)) {
+            Ok(log) => log,
+            Err(error) => return Err(failed(&error, "make room for the output folder, and build again".into())),
+        };
+        self.make(runner, &mut log, steps).map_err(|error| {
+            log.tell(format_args!("failed: {error:#}"));
+            failed(&error, log.hint(self.store))
+        })
+    }
+
+    fn clear(&self, ids: &[&str]) -> anyhow::Result<()> {
+        ids.iter().try_for_each(|id| needs::forget(self.store, id))
+    }
+
+    fn make(&self, runner: &Runner, log: &mut Log<'_>, steps: &[&Step]) -> anyhow::Result<Vec<Artifact>> {
+        let (store, plan, step) = (self.store, self.order.plan, steps[0]);
+        let files = match &step.work {
+            Work::Binary(_) => match self.supply.finished.get(step.id.as_str()) {
+                Some(paths) => vec![binary::take(store, step, paths)?],
+                None => {
+                    let jobs: Vec<Job<'_>> = steps.iter().filter_map(|step| Job::of(step)).collect();
+                    anyhow::ensure!(jobs.len() == steps.len(), "a binary step has no target");
+                    binary::compile(runner, log, store, plan, &jobs)?
+                }
+            },
+            Work::Asset(_) => vec![asset::make(runner, log, store, plan, step)?],
+            Work::Archive(_) => vec![archive::make(store, plan, step)?],
+            Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
+            Work::Check(_) => {
+                let result = check::run(runner, log, store, plan, step)?;
+                let record = self.record(step, Vec::new(), Some(result.clone()));
+                store.write_record(&record)?;
+                anyhow::ensure!(result.passed, "{}", result.detail);
+                return Ok(vec![record]);
+            }
+        };
+        let mut records = Vec::new();
+        for (step, files) in steps.iter().zip(files) {
+            for file in &files {
+                log.tell(format_args!("made {} ({} bytes, {})", file.name, file.size, file.sha256));
+            }
+            let record = self.record(step, files, None);
+            store.write_record(&record)?;
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    fn record(&self, step: &Step, files: Vec<File>, check: Option<CheckResult>) -> Artifact {
+        Artifact {
+            schema: ARTIFACT_SCHEMA.to_owned(),
+            step: step.id.clone(),
+            kind: step.work.kind().to_owned(),
+            plan: self.digest,
+            commit: self.order.plan.commit.clone(),
+            files,
+            check,
+        }
+    }
+}
+
+fn verb(step: &Step, supply: &Supply<'_>) -> &'static str {
+    match step.work {
+        Work::Asset(_) => "Making",
+        Work::Binary(_) if supply.finished.contains_key(step.id.as_str()) => "Taking",
+        Work::Binary(_) => "Compiling",
+        Work::Check(_) => "Checking",
+        Work::Archive(_) => "Packing",
+        Work::Checksums(_) => "Summing",
+    }
+}
+
+fn names(steps: &[&Step]) -> String {
+    let ids: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
+    ids.join(", ")
+}

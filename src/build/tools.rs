@@ -1,0 +1,282 @@
+//! The tools that ordered steps need: all looked for before anything starts, and installed where that was ordered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::Order;
+use super::binary::Job;
+use super::cargo_config::CargoConfig;
+use crate::command::{Command, Shell};
+use crate::plan::{Leg, PlannedBuilder, Step, Work};
+use crate::problem::{Exit, Failure, Problem};
+use crate::target::{Libc, Os, Target};
+use crate::world::process::{Cmd, Runner};
+use crate::world::store::Store;
+use crate::world::terminal::Printer;
+
+/// The same runner, whose children also find what `install` put into the store.
+pub fn on_path(runner: &Runner, store: &Store) -> Runner {
+    let python = python(store);
+    if !python.is_dir() {
+        return runner.clone();
+    }
+    let runner = runner.clone().with_path(&python.join("bin"));
+    // Named to cargo-zigbuild alone: putting the folder on PYTHONPATH would change the user's own Python programs.
+    match zig_in(&python) {
+        Some(zig) if runner.var(ZIG_PATH).is_none() => runner.with(ZIG_PATH, zig.display().to_string()),
+        _ => runner,
+    }
+}
+
+/// Where cargo-zigbuild looks first: <https://github.com/rust-cross/cargo-zigbuild#environment-variables>.
+const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
+
+fn python(store: &Store) -> PathBuf {
+    store.root().join("tools").join("python")
+}
+
+fn zig_in(python: &Path) -> Option<PathBuf> {
+    ["zig", "zig.exe"].map(|name| python.join("ziglang").join(name)).into_iter().find(|path| path.is_file())
+}
+
+/// Carries out the `install` lists of the ordered steps' legs. Python packages go into the store, where only `on_path`
+/// finds them; one that was installed before is not fetched again.
+///
+/// # Errors
+/// `Failure` with exit 2 and what the installer said.
+pub fn install(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<()> {
+    let legs: BTreeSet<&str> = order.steps.iter().filter_map(|step| step.leg.as_deref()).collect();
+    let legs = order.plan.legs.iter().filter(|leg| legs.contains(leg.id.as_str()));
+    let lines: BTreeSet<&String> = legs.flat_map(|leg| &leg.install).collect();
+    for line in lines {
+        let mut words = shell_words::split(line).with_context(|| format!("cannot read the install line `{line}`"))?;
+        if words.is_empty() {
+            continue;
+        }
+        let marker = python(store).join(".installed").join(crate::digest::Digest::of(line.as_bytes()).hex());
+        let is_pip = words[0] == "pip";
+        if is_pip {
+            if marker.is_file() {
+                continue;
+            }
+            let target = ["--target".to_owned(), python(store).display().to_string(), "--upgrade".to_owned()];
+            words.splice(2..2, target);
+            words.splice(0..1, pip(runner));
+        }
+        let progress = printer.start("Installing", line);
+        let cmd = Cmd::new(words.remove(0), store.repository()).args(words);
+        let mut said = Vec::new();
+        let ended = runner.stream(&cmd, &mut |_, bytes| {
+            let text = runner.redact(String::from_utf8_lossy(bytes).trim_end());
+            progress.tell(&text);
+            said.push(text);
+        });
+        let why = match ended {
+            Ok((status, _)) if status.success() => {
+                if is_pip {
+                    crate::world::files::write_atomic(&marker, line.as_bytes())?;
+                }
+                continue;
+            }
+            Ok((status, _)) => format!("`{line}` ended with {status}"),
+            Err(error) => format!("`{line}`: {error:#}"),
+        };
+        let last = said.split_off(said.len().saturating_sub(20)).join("\n  ");
+        return Err(Failure::usage(Problem::new("install-failed", why).hint(format!("it said:\n  {last}"))).into());
+    }
+    Ok(())
+}
+
+/// `pip` by the first name it has here.
+fn pip(runner: &Runner) -> Vec<String> {
+    let alone = ["pip", "pip3"].into_iter().find(|name| runner.find(name).is_some());
+    match alone {
+        Some(name) => vec![name.to_owned()],
+        None => ["python3", "-m", "pip"].map(ToOwned::to_owned).to_vec(),
+    }
+}
+
+/// Everything that is missing for the steps, each with the command that installs it. `compiled` are the binary steps
+/// that are not supplied.
+pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Job<'_>]) -> Vec<Problem> {
+    let mut problems: BTreeMap<String, Problem> = BTreeMap::new();
+    let mut add = |found: Vec<Problem>| {
+        for problem in found {
+            problems.entry(problem.message.clone()).or_insert(problem);
+        }
+    };
+    for step in &order.steps {
+        match &step.work {
+            Work::Asset(work) => add(for_commands(runner, store.repository(), step, &work.run)),
+            Work::Binary(work) if compiled.iter().any(|job| job.step.id == step.id) => {
+                add(for_commands(runner, store.repository(), step, &work.before));
+            }
+            _ => {}
+        }
+    }
+    let mut asked: Vec<&Job<'_>> = Vec::new();
+    for job in compiled {
+        let builder = |other: &&Job<'_>| (other.work.builder, other.target) == (job.work.builder, job.target);
+        if asked.iter().any(|other| builder(other) && other.work.manifest == job.work.manifest) {
+            continue;
+        }
+        asked.push(job);
+        let leg = order.plan.legs.iter().find(|leg| Some(&leg.id) == job.step.leg.as_ref());
+        add(for_compiling(runner, store, leg, *job));
+    }
+    problems.into_values().collect()
+}
+
+/// As one failure, if anything is missing.
+///
+/// # Errors
+/// `Failure` with exit 2 and all problems.
+pub fn refuse(problems: Vec<Problem>) -> anyhow::Result<()> {
+    if problems.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Usage, problems }.into()) }
+}
+
+fn problem(step: &Step, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+    Problem::new("missing-tool", message).hint(hint).step(&step.id)
+}
+
+/// The programs that commands start first. A path may be made by an earlier command, so only bare names are looked for.
+fn for_commands(runner: &Runner, repository: &Path, step: &Step, commands: &[Command]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for command in commands {
+        let program = match command.shell {
+            Some(Shell::Bash) => "bash",
+            Some(Shell::Pwsh) => "pwsh",
+            None => command.run.first().map_or("", String::as_str),
+        };
+        let own_path = command.env.contains_key("PATH");
+        if !program.contains(['/', '\\']) && !own_path && runner.find(program).is_none() {
+            let hint = format!("install `{program}`, or put its folder on PATH");
+            problems.push(problem(step, format!("the program `{program}` is not there"), hint));
+        }
+        if let Some(dir) = command.dir.as_ref().filter(|dir| !crate::world::files::is_inside(dir) && *dir != ".") {
+            let message = format!("the folder `{dir}` of a command leaves `{}`", repository.display());
+            problems.push(problem(step, message, "name a folder of the repository"));
+        }
+    }
+    problems
+}
+
+fn for_compiling(runner: &Runner, store: &Store, leg: Option<&Leg>, job: Job<'_>) -> Vec<Problem> {
+    let Job { step, work, target } = job;
+    let dir = job.dir(store.repository());
+    if !dir.is_dir() {
+        let hint = "the plan is of another tree; plan again";
+        return vec![problem(step, format!("the folder of `{}` is not there", work.manifest), hint)];
+    }
+    if runner.find("cargo").is_none() {
+        let container = leg.and_then(|leg| leg.container.as_ref());
+        return vec![match container {
+            Some(image) => problem(
+                step,
+                format!("the container `{image}` has no `cargo`"),
+                "take an image with Rust in it, or install Rust in `workflows.*.setup`",
+            ),
+            None => problem(step, "`cargo` is not there", "install Rust: https://rustup.rs"),
+        }];
+    }
+    let mut problems = Vec::new();
+    match work.builder {
+        PlannedBuilder::Cross => {
+            if runner.find("cross").is_none() {
+                problems.push(problem(step, "`cross` is not there", "run `cargo install cross --locked`"));
+            } else if ["docker", "podman"].iter().all(|engine| runner.find(engine).is_none()) {
+                problems.push(problem(step, "`cross` needs `docker` or `podman`", "install one of them"));
+            }
+            return problems;
+        }
+        PlannedBuilder::Zigbuild => problems.extend(for_zigbuild(runner, &dir, step)),
+        PlannedBuilder::Cargo => problems.extend(for_linking(runner, &dir, job)),
+        PlannedBuilder::Prebuilt => return problems,
+    }
+    problems.extend(standard_library(runner, &dir, step, target));
+    problems
+}
+
+fn for_zigbuild(runner: &Runner, dir: &Path, step: &Step) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let hint = "run `pip install cargo-zigbuild ziglang`";
+    if runner.find("cargo-zigbuild").is_none() {
+        problems.push(problem(step, "`cargo zigbuild` is not there", hint));
+    }
+    let as_module = || {
+        let asked = Cmd::new("python3", dir).args(["-m", "ziglang", "version"]).timeout(Duration::from_secs(60));
+        runner.output(&asked).is_ok_and(|finished| finished.status.success())
+    };
+    if runner.var(ZIG_PATH).is_none() && runner.find("zig").is_none() && !as_module() {
+        problems.push(problem(step, "`zig` is not there", hint));
+    }
+    problems
+}
+
+/// The target's std is part of the toolchain, not of `PATH`.
+fn standard_library(runner: &Runner, dir: &Path, step: &Step, target: Target) -> Option<Problem> {
+    let rustc = runner.var("RUSTC").unwrap_or("rustc");
+    let sysroot = match runner.text(&Cmd::new(rustc, dir).args(["--print", "sysroot"])) {
+        Ok(text) => PathBuf::from(text.trim()),
+        Err(error) => {
+            return Some(problem(step, format!("`rustc` does not run: {error:#}"), "install Rust: https://rustup.rs"));
+        }
+    };
+    let lib = sysroot.join("lib").join("rustlib").join(target.triple()).join("lib");
+    if fs::read_dir(&lib).is_ok_and(|mut entries| entries.next().is_some()) {
+        return None;
+    }
+    let hint = if runner.find("rustup").is_some() {
+        format!("run `rustup target add {target}`")
+    } else {
+        format!("install the standard library of {target} for the `rustc` in `{}`", sysroot.display())
+    };
+    Some(problem(step, format!("the Rust standard library for `{target}` is not installed"), hint))
+}
+
+/// Whether plain cargo can link for a target here. On Windows `rustc` finds the linker without `PATH`.
+fn for_linking(runner: &Runner, dir: &Path, job: Job<'_>) -> Option<Problem> {
+    let Job { step, work, target } = job;
+    let chosen = CargoConfig::read(runner, dir, target).linker
+        || work.env.contains_key(&super::cargo_config::variable(target, "LINKER"))
+        || ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"]
+            .iter()
+            .any(|name| work.env.get(*name).map(String::as_str).or(runner.var(name)).is_some_and(names_linker));
+    if chosen || cfg!(windows) {
+        return None;
+    }
+    let same_system = target.os().name() == host_os();
+    let same_arch = target.arch().name() == std::env::consts::ARCH;
+    if same_system && (same_arch || target.os() == Os::Darwin) {
+        return runner.find("cc").is_none().then(|| {
+            let hint = match target.os() {
+                Os::Darwin => "run `xcode-select --install`",
+                _ => "install a C compiler, e.g. `apt-get install gcc`",
+            };
+            problem(step, "the linker `cc` is not there", hint)
+        });
+    }
+    let hint = match (target.os(), target.libc()) {
+        (Os::Linux, Libc::Gnu) => format!(
+            "install one (`apt-get install gcc-{2}-linux-gnu`) and set `{1}={0}-linux-gnu-gcc`, or write `builder: zigbuild`",
+            target.arch().name(),
+            super::cargo_config::variable(target, "LINKER"),
+            target.arch().name().replace('_', "-"),
+        ),
+        (Os::Linux, _) => "write `builder: zigbuild`, or build on a native runner".to_owned(),
+        _ => format!("build on a {} runner, or name a linker in cargo's configuration", target.os().name()),
+    };
+    Some(problem(step, format!("no linker for `{target}` is configured here"), hint))
+}
+
+fn names_linker(flags: &str) -> bool {
+    flags.contains("linker=")
+}
+
+fn host_os() -> &'static str {
+    if std::env::consts::OS == "macos" { "darwin" } else { std::env::consts::OS }
+}

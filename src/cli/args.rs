@@ -1,0 +1,310 @@
+//! Flags and commands: a table for clap.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Plan, build, verify and publish a release: archives, wheels, images and charts from one file.
+#[derive(Parser)]
+#[command(name = "longshore", version, about, disable_help_subcommand = true, subcommand_precedence_over_arg = true, max_term_width = 110, after_help = AFTER)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+const AFTER: &str = "\
+First contact:  longshore init && longshore plan && longshore rehearse
+
+Exit codes:  0 done, also \"already done\"       5 denied: a credential or permission is missing
+             1 unexpected                      6 unfinished: the same command continues
+             2 usage, configuration, version   7 a build step failed
+             3 verification failed             8 drift of a generated file
+             4 conflict: something different is public; nothing was overwritten";
+
+/// Flags of every command.
+#[derive(Args, Clone, Default)]
+pub struct Global {
+    /// Release this tag (again for several, all on one commit)  [default: GITHUB_REF, else the one matching tag at HEAD]
+    #[arg(long, global = true, value_name = "TAG", num_args = 1.., conflicts_with = "snapshot", help_heading = "Which release")]
+    pub tag: Vec<String>,
+    /// Make a snapshot version instead of a release; only for this machine
+    #[arg(long, global = true, help_heading = "Which release")]
+    pub snapshot: bool,
+    /// Only these components
+    #[arg(long, global = true, value_name = "NAME", num_args = 1.., help_heading = "Which release")]
+    pub component: Vec<String>,
+    /// Only steps with this dotted prefix or glob, and all they need: archive, '*.x86_64-*'
+    #[arg(long, global = true, value_name = "SELECTOR", num_args = 1.., help_heading = "Which part")]
+    pub only: Vec<String>,
+    /// Run as if started in DIR
+    #[arg(short = 'C', global = true, value_name = "DIR", help_heading = "From where")]
+    pub directory: Option<PathBuf>,
+    /// Configuration file  [default: longshore.yaml here or above]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "From where")]
+    pub config: Option<PathBuf>,
+    /// Apply an overlay of the configuration (again for several)
+    #[arg(long, global = true, value_name = "NAME", help_heading = "From where")]
+    pub overlay: Vec<String>,
+    /// Use a stored plan instead of planning (matrix, build, verify, publish)
+    #[arg(long, global = true, value_name = "FILE", help_heading = "From where")]
+    pub plan: Option<PathBuf>,
+    /// One JSON object on standard output, also on failure
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+    /// Say only warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+    /// Also show what tools print
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub verbose: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub color: Color,
+    /// Do not ask before something becomes public
+    #[arg(long, global = true, help_heading = "Safety")]
+    pub yes: bool,
+}
+
+/// `--color`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that wants them.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Set up: write a commented longshore.yaml from what is here; never overwrites
+    Init,
+    /// Set up: every problem of longshore.yaml at once
+    Check,
+    /// Look: what is built where, and where it goes
+    #[command(after_help = "Example:  longshore plan --explain archive.app.x86_64-unknown-linux-gnu")]
+    Plan(Plan),
+    /// Try: the whole release against servers in this process
+    #[command(after_help = "Example:  longshore rehearse --serve")]
+    Rehearse(Rehearse),
+    /// Do: plan, build, verify, publish and confirm, on this machine
+    #[command(after_help = "Example:  longshore release --tag v1.2.3 --prebuilt dist")]
+    Release(Release),
+    /// Do: carry out steps of a plan
+    #[command(after_help = "Example:  longshore build --plan plan.json --leg x86_64-unknown-linux-gnu --pack leg.tar")]
+    Build(Build),
+    /// Do: finished files against the plan; writes manifest.json
+    #[command(after_help = "Example:  longshore verify --plan plan.json --from *.tar --pack release.tar")]
+    Verify(Verify),
+    /// Do: publish a verified manifest; the same command again finishes it
+    #[command(after_help = "Example:  longshore publish --from release.tar")]
+    Publish(Publish),
+    /// CI: the legs as {"include":[…]}; under Actions also to GITHUB_OUTPUT
+    #[command(after_help = "Example:  longshore matrix --plan plan.json")]
+    Matrix(Matrix),
+    /// CI: the JSON Schema of a file or of the output
+    #[command(after_help = "Example:  longshore schema config > longshore.schema.json")]
+    Schema(Schema),
+    /// Completions for a shell
+    Completions(Completions),
+    /// Manual pages
+    Man(Man),
+    /// Pin base images.
+    #[command(hide = true)]
+    Lock,
+    /// Write workflows.
+    #[command(hide = true)]
+    Generate,
+    /// Check tools and permissions.
+    #[command(hide = true)]
+    Doctor,
+    /// What is public.
+    #[command(hide = true)]
+    Status,
+    /// The build service.
+    #[command(hide = true)]
+    Serve,
+}
+
+impl Command {
+    /// The word typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Check => "check",
+            Self::Plan(_) => "plan",
+            Self::Rehearse(_) => "rehearse",
+            Self::Release(_) => "release",
+            Self::Build(_) => "build",
+            Self::Verify(_) => "verify",
+            Self::Publish(_) => "publish",
+            Self::Matrix(_) => "matrix",
+            Self::Schema(_) => "schema",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Lock => "lock",
+            Self::Generate => "generate",
+            Self::Doctor => "doctor",
+            Self::Status => "status",
+            Self::Serve => "serve",
+        }
+    }
+}
+
+/// `plan`
+#[derive(Args)]
+pub struct Plan {
+    /// Write plan.json here
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Everything about one step
+    #[arg(long, value_name = "STEP")]
+    pub explain: Option<String>,
+    /// The steps as a Mermaid graph
+    #[arg(long, conflicts_with = "explain")]
+    pub mermaid: bool,
+    /// Only what this machine can make
+    #[arg(long)]
+    pub host: bool,
+}
+
+/// `rehearse`
+#[derive(Args)]
+pub struct Rehearse {
+    /// Stay up and show the result in a browser
+    #[arg(long)]
+    pub serve: bool,
+    /// Port of the rehearsal's servers  [default: any free one]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+    /// Inject a fault (`--fault help` lists them)
+    #[arg(long, value_name = "NAME")]
+    pub fault: Option<String>,
+    /// Folder of finished executables: DIR/<triple>/<executable>
+    #[arg(long, value_name = "DIR")]
+    pub prebuilt: Option<PathBuf>,
+}
+
+/// `release`
+#[derive(Args)]
+pub struct Release {
+    /// Folder of finished executables: DIR/<triple>/<executable>
+    #[arg(long, value_name = "DIR")]
+    pub prebuilt: Option<PathBuf>,
+}
+
+/// `build`
+#[derive(Args)]
+pub struct Build {
+    /// What this machine can make (default)
+    #[arg(long, group = "which")]
+    pub host: bool,
+    /// Every step, here
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// The steps of one leg
+    #[arg(long, value_name = "ID", group = "which")]
+    pub leg: Option<String>,
+    /// The steps of no leg: checksums
+    #[arg(long, group = "which")]
+    pub rest: bool,
+    /// Only the part of one workflow file
+    #[arg(long, value_name = "FILE")]
+    pub part: Option<String>,
+    /// Results of other machines
+    #[arg(long, value_name = "TAR", num_args = 1..)]
+    pub from: Vec<PathBuf>,
+    /// Pack the results into one tar
+    #[arg(long, value_name = "TAR")]
+    pub pack: Option<PathBuf>,
+    /// Folder of finished executables: DIR/<triple>/<executable>
+    #[arg(long, value_name = "DIR")]
+    pub prebuilt: Option<PathBuf>,
+    /// Go on with steps that do not need a failed one
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+/// `verify`
+#[derive(Args)]
+pub struct Verify {
+    /// Only the part of one workflow file
+    #[arg(long, value_name = "FILE")]
+    pub part: Option<String>,
+    /// Results of other machines
+    #[arg(long, value_name = "TAR", num_args = 1..)]
+    pub from: Vec<PathBuf>,
+    /// Pack plan, manifest and every artifact into one tar
+    #[arg(long, value_name = "TAR")]
+    pub pack: Option<PathBuf>,
+}
+
+/// `publish`
+#[derive(Args)]
+pub struct Publish {
+    /// Only the part of one workflow file
+    #[arg(long, value_name = "FILE")]
+    pub part: Option<String>,
+    /// A tar of `verify --pack`
+    #[arg(long, value_name = "TAR", num_args = 1..)]
+    pub from: Vec<PathBuf>,
+    /// Only these destinations
+    #[arg(long, value_name = "DESTINATION", num_args = 1..)]
+    pub to: Vec<String>,
+}
+
+/// `matrix`
+#[derive(Args)]
+pub struct Matrix {
+    /// Only the part of one workflow file
+    #[arg(long, value_name = "FILE")]
+    pub part: Option<String>,
+    /// The legs of assets instead (wave 1)
+    #[arg(long)]
+    pub assets: bool,
+}
+
+/// `schema`
+#[derive(Args)]
+pub struct Schema {
+    /// Of what
+    #[arg(value_name = "NAME")]
+    pub of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SchemaOf {
+    /// longshore.yaml
+    Config,
+    /// plan.json
+    Plan,
+    /// manifest.json
+    Manifest,
+    /// receipts.json
+    Receipts,
+    /// what --json prints
+    Output,
+}
+
+/// `completions`
+#[derive(Args)]
+pub struct Completions {
+    /// bash, elvish, fish, powershell or zsh
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Args)]
+pub struct Man {
+    /// Write one page per command into DIR instead of the main page to standard output
+    #[arg(value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}

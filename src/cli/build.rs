@@ -1,0 +1,131 @@
+//! `build`: steps of a plan, on this machine.
+
+use std::path::Path;
+
+use super::args;
+use super::error::Refused;
+use super::output::{Fields, Report};
+use super::session::{Session, Wish, this_host};
+use super::table::{Table, size};
+use crate::artifact::Artifact;
+use crate::build::{self, Order};
+use crate::plan::{Plan, Step, WithoutTag, Work};
+use crate::problem::{Failure, Problem};
+use crate::world::files;
+use crate::world::handover;
+use crate::world::store::Store;
+
+/// `longshore build`
+///
+/// # Errors
+/// Exit 2 if something is missing before it starts, 7 if a step fails.
+pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
+    let whole = args.all || args.rest || args.leg.is_some();
+    let (plan, store) = match &session.global.plan {
+        Some(file) => session.stored(file)?,
+        None => {
+            let project = session.project()?;
+            let wish = Wish { without_tag: WithoutTag::Snapshot, host: !whole, prebuilt: args.prebuilt.as_deref() };
+            let plan = session.plan(&project, wish)?;
+            let store = Store::new(&project.root, &plan.output);
+            (plan, store)
+        }
+    };
+    keep_plan(&plan, &store)?;
+    let tars: Vec<&Path> = args.from.iter().map(AsRef::as_ref).collect();
+    handover::unpack(&store, &tars)?;
+    let order = Order {
+        plan: &plan,
+        steps: steps(&plan, args, session.global.plan.is_some())?,
+        prebuilt: args.prebuilt.clone(),
+        keep_going: args.keep_going,
+        install: session.env.is_true("CI") && args.leg.is_some(),
+    };
+    let artifacts = match build::run(&session.runner, &session.printer, &store, &order) {
+        Ok(artifacts) => artifacts,
+        Err(error) => return Err(Refused::during(error, Fields { plan: Some(plan), ..Fields::default() }).into()),
+    };
+    if let Some(tar) = &args.pack {
+        let ids: Vec<String> = order.steps.iter().map(|step| step.id.clone()).collect();
+        handover::pack(&store, &ids, false, tar)?;
+    }
+    let text = table(&artifacts).render(&session.printer);
+    let mut report = Report::plan(text, &plan);
+    report.fields.artifacts = Some(artifacts);
+    Ok(if args.leg.is_none() { report.next("longshore verify") } else { report })
+}
+
+/// Writes plan.json into the store, which then belongs to this plan: what another plan left is removed.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn keep_plan(plan: &Plan, store: &Store) -> anyhow::Result<()> {
+    let bytes = plan.to_json();
+    if std::fs::read(store.plan()).is_ok_and(|known| known == bytes) {
+        return Ok(());
+    }
+    for name in ["steps", "artifacts", "logs"] {
+        files::fresh_folder(&store.root().join(name))?;
+    }
+    for file in [store.manifest(), store.receipts()] {
+        if file.exists() {
+            std::fs::remove_file(file)?;
+        }
+    }
+    files::write_atomic(&store.plan(), &bytes)
+}
+
+/// The steps that the flags select.
+fn steps<'p>(plan: &'p Plan, args: &args::Build, stored: bool) -> anyhow::Result<Vec<&'p Step>> {
+    let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
+    let inside = |step: &&Step| part.is_none_or(|part| part.steps.contains(&step.id));
+    let all = plan.steps.iter().filter(inside);
+    if let Some(id) = &args.leg {
+        if !plan.legs.iter().any(|leg| leg.id == *id) {
+            let known: Vec<&str> = plan.legs.iter().map(|leg| leg.id.as_str()).collect();
+            let problem = Problem::new("unknown-leg", format!("the plan has no leg `{id}`"));
+            return Err(Failure::usage(problem.hint(format!("known: {}", known.join(", ")))).into());
+        }
+        return Ok(all.filter(|step| step.leg.as_ref() == Some(id)).collect());
+    }
+    if args.rest {
+        return Ok(all.filter(|step| step.leg.is_none()).collect());
+    }
+    if args.all || !stored {
+        return Ok(all.collect());
+    }
+    let host = this_host()?;
+    let contained =
+        |step: &Step| plan.legs.iter().any(|leg| Some(&leg.id) == step.leg.as_ref() && leg.container.is_some());
+    Ok(all
+        .filter(|step| step.leg.is_some() && step.target.is_none_or(|target| target == host) && !contained(step))
+        .collect())
+}
+
+/// What was made.
+pub fn table(artifacts: &[Artifact]) -> Table {
+    let mut table = Table::new(&["STEP", "FILE", "SIZE", "SHA256"]);
+    for artifact in artifacts {
+        for file in &artifact.files {
+            table.row([artifact.step.clone(), file.name.clone(), size(file.size), file.sha256.hex()]);
+        }
+        if let Some(check) = &artifact.check {
+            table.row([artifact.step.clone(), check.detail.lines().next().unwrap_or_default().to_owned()]);
+        }
+    }
+    table
+}
+
+/// The steps that this machine cannot carry out: other systems' compilations that nobody supplies, and containers.
+pub fn impossible<'p>(plan: &'p Plan, prebuilt: Option<&Path>) -> anyhow::Result<Vec<&'p Step>> {
+    let host = this_host()?;
+    let cannot = |step: &&Step| {
+        let (Work::Binary(work), Some(target)) = (&step.work, step.target) else { return false };
+        let given = prebuilt.is_some_and(|folder| {
+            step.outputs.iter().all(|output| folder.join(target.triple()).join(&output.name).is_file())
+        });
+        let contained = plan.legs.iter().any(|leg| Some(&leg.id) == step.leg.as_ref() && leg.container.is_some());
+        !given && (contained || !work.builder.reaches(host, target))
+    };
+    Ok(plan.steps.iter().filter(cannot).collect())
+}

@@ -1,0 +1,15 @@
+//! `check`: every problem of longshore.yaml at once, and of the plan made from it.
+
+use super::output::Report;
+use super::session::{Session, Wish};
+
+/// `longshore check`
+///
+/// # Errors
+/// Every problem.
+pub fn run(session: &Session) -> anyhow::Result<Report> {
+    let project = session.project()?;
+    let plan = session.plan(&project, Wish::default())?;
+    let name = if project.config.written { project.source.name.as_str() } else { "the assumed configuration" };
+    Ok(Report::plan(format!("{name} is fine: {} steps\n", plan.steps.len()), &plan).next("longshore plan"))
+}

@@ -1,0 +1,69 @@
+//! Errors to message, hint and exit code.
+
+use super::output::{Fields, State};
+use crate::config::{Diagnostic, Source};
+use crate::problem::{Exit, Failure, Problem};
+
+/// A command that did not succeed: how the process ends, and everything there is to say.
+#[derive(Default)]
+pub struct Refused {
+    /// How the process ends.
+    pub exit: Exit,
+    /// Every problem, with its place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The configuration they stand in.
+    pub source: Source,
+    /// What a result would have held as far as it got.
+    pub fields: Fields,
+}
+
+impl Refused {
+    /// Every problem of a configuration.
+    pub fn config(diagnostics: Vec<Diagnostic>, source: Source) -> Self {
+        Self { exit: Exit::Usage, diagnostics, source, fields: Fields::default() }
+    }
+
+    /// Problems of any stage; those that stand in the configuration are found there.
+    fn of(exit: Exit, problems: Vec<Problem>) -> Self {
+        let diagnostics = problems.into_iter().map(|problem| Diagnostic { problem, span: None }).collect();
+        Self { exit, diagnostics, ..Self::default() }
+    }
+
+    /// An error of any stage, with what was reached until then.
+    pub fn during(error: anyhow::Error, fields: Fields) -> Self {
+        Self { fields, ..Self::from(error) }
+    }
+}
+
+impl From<anyhow::Error> for Refused {
+    fn from(error: anyhow::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(refused) => return refused,
+            Err(error) => error,
+        };
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            let state = if failure.exit == Exit::Unfinished { State::Partial } else { State::Nothing };
+            let fields = Fields { state, ..Fields::default() };
+            return Self { fields, ..Self::of(failure.exit, failure.problems.clone()) };
+        }
+        let problem = Problem::new("unexpected", format!("{error:#}")).hint("if this is a bug, please report it");
+        Self::of(Exit::Unexpected, vec![problem])
+    }
+}
+
+impl std::fmt::Debug for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refused")
+            .field("exit", &self.exit)
+            .field("diagnostics", &self.diagnostics)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.diagnostics.iter().try_for_each(|diagnostic| writeln!(f, "{}", diagnostic.problem))
+    }
+}
+
+impl std::error::Error for Refused {}

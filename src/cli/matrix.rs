@@ -1,0 +1,35 @@
+//! `matrix`: the legs as rows for a GitHub Actions job.
+
+use super::args;
+use super::output::Report;
+use super::session::{Session, Wish};
+use crate::plan::matrix::matrix;
+use crate::problem::Failure;
+use crate::world::actions;
+
+/// `longshore matrix`
+///
+/// # Errors
+/// If the plan or the part is not there, or the matrix would be too large.
+pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
+    let plan = match &session.global.plan {
+        Some(file) => session.stored(file)?.0,
+        None => session.plan(&session.project()?, Wish::default())?,
+    };
+    let wave = |wave| matrix(&plan, wave, args.part.as_deref()).map_err(Failure::usage);
+    let (assets, rows) = (wave(1)?, wave(2)?);
+    let empty = rows.include.is_empty() && assets.include.is_empty();
+    for (name, value) in [
+        ("assets", assets.to_string()),
+        ("matrix", rows.to_string()),
+        ("assets-empty", assets.include.is_empty().to_string()),
+        ("empty", empty.to_string()),
+    ] {
+        actions::set_output(&session.env, name, &value)?;
+    }
+    let shown = if args.assets { &assets } else { &rows };
+    let mut report = Report::plan(format!("{shown}\n"), &plan);
+    let value = serde_json::json!({ "assets": assets, "matrix": rows, "empty": empty });
+    report.fields.value = Some(("matrix", value));
+    Ok(report)
+}

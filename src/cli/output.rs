@@ -1,0 +1,254 @@
+//! What a command leaves: text or one JSON object on standard output, problems on standard error, and the exit code.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::error::Refused;
+use super::session::Session;
+use crate::artifact::Artifact;
+use crate::config::{Diagnostic, Source};
+use crate::plan::{Plan, Release, Step};
+use crate::problem::{Exit, Failure};
+use crate::receipt::Receipt;
+use crate::world::actions;
+use crate::world::terminal::Kind;
+
+/// The format of what `--json` prints.
+pub const SCHEMA: &str = "longshore/output/1";
+
+/// What a command has to say when it succeeded.
+#[derive(Default)]
+pub struct Report {
+    /// For standard output, complete with its last newline.
+    pub text: String,
+    /// For standard error: what to type next.
+    pub next: Option<String>,
+    /// For JSON: the command's own fields.
+    pub fields: Fields,
+    /// What goes on after the result was printed, until the user ends it.
+    pub stay: Option<Box<dyn FnOnce()>>,
+}
+
+/// The fields of a result that depend on the command.
+#[derive(Default)]
+pub struct Fields {
+    /// The plan it is about.
+    pub plan: Option<Plan>,
+    /// Whether to list the plan's steps.
+    pub steps: bool,
+    /// What was built or verified.
+    pub artifacts: Option<Vec<Artifact>>,
+    /// What was published.
+    pub receipts: Option<Vec<Receipt>>,
+    /// How much of the release is public.
+    pub state: State,
+    /// Any further value, e.g. the matrix.
+    pub value: Option<(&'static str, serde_json::Value)>,
+}
+
+/// How much of a release is public.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A part of it.
+    Partial,
+    /// All of it.
+    Complete,
+}
+
+/// The one object that `--json` prints.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    /// `longshore/output/1`
+    schema: &'static str,
+    /// The command.
+    command: String,
+    /// Whether it succeeded.
+    ok: bool,
+    /// The exit code.
+    exit: u8,
+    /// How much of the release is public.
+    state: State,
+    /// The releases it is about.
+    releases: Vec<OutputRelease>,
+    /// Digest of the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
+    /// The plan's steps (`plan`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<Step>>,
+    /// Finished artifacts (`build`, `verify`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifacts: Option<Vec<Artifact>>,
+    /// What is public (`publish`, `release`, `rehearse`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipts: Option<Vec<Receipt>>,
+    /// What is wrong.
+    problems: Vec<OutputProblem>,
+    /// Fields of single commands.
+    #[serde(flatten)]
+    further: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A release in the output.
+#[derive(Serialize, JsonSchema)]
+struct OutputRelease {
+    component: String,
+    version: String,
+    tag: String,
+    commit: String,
+    prerelease: bool,
+}
+
+/// A problem in the output.
+#[derive(Serialize, JsonSchema)]
+struct OutputProblem {
+    code: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
+}
+
+impl Report {
+    /// Only text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// About a plan.
+    pub fn plan(text: impl Into<String>, plan: &Plan) -> Self {
+        let fields = Fields { plan: Some(plan.clone()), ..Fields::default() };
+        Self { text: text.into(), fields, ..Self::default() }
+    }
+
+    /// With what to type next.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
+
+/// Prints the end of a command and returns its exit code.
+pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) -> u8 {
+    match result {
+        Ok(report) => {
+            if session.json {
+                print_json(&output(command, Exit::Done, report.fields, Vec::new()));
+            } else {
+                write_out(&report.text);
+                if let Some(next) = report.next.filter(|_| !session.quiet) {
+                    let arrow =
+                        session.printer.paint(Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())), "next");
+                    session.printer.line(&format!("{arrow}: {next}"));
+                }
+            }
+            if let Some(stay) = report.stay {
+                stay();
+            }
+            Exit::Done as u8
+        }
+        Err(error) => {
+            let refused = Refused::from(error);
+            if session.json {
+                let problems = refused.diagnostics.iter().map(|it| located(it, &refused.source)).collect();
+                print_json(&output(command, refused.exit, refused.fields, problems));
+            } else {
+                draw(session, &refused);
+            }
+            refused.exit as u8
+        }
+    }
+}
+
+/// The JSON of a command line that could not be read.
+pub fn refused(failure: &Failure) {
+    let diagnostics = failure.problems.iter().map(|problem| Diagnostic { problem: problem.clone(), span: None });
+    let problems = diagnostics.map(|diagnostic| located(&diagnostic, &Source::default())).collect();
+    print_json(&output("", failure.exit, Fields::default(), problems));
+}
+
+fn output(command: &str, exit: Exit, fields: Fields, problems: Vec<OutputProblem>) -> Output {
+    let plan = fields.plan.as_ref();
+    let releases = plan.map(|plan| plan.releases.iter().map(|release| of(plan, release)).collect()).unwrap_or_default();
+    Output {
+        schema: SCHEMA,
+        command: command.to_owned(),
+        ok: exit == Exit::Done,
+        exit: exit as u8,
+        state: fields.state,
+        releases,
+        plan: plan.map(|plan| plan.digest().to_string()),
+        steps: plan.filter(|_| fields.steps).map(|plan| plan.steps.clone()),
+        artifacts: fields.artifacts,
+        receipts: fields.receipts,
+        problems,
+        further: fields.value.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    }
+}
+
+fn of(plan: &Plan, release: &Release) -> OutputRelease {
+    OutputRelease {
+        component: release.component.clone(),
+        version: release.version.to_string(),
+        tag: release.tag.clone(),
+        commit: plan.commit.clone(),
+        prerelease: release.prerelease,
+    }
+}
+
+fn located(diagnostic: &Diagnostic, source: &Source) -> OutputProblem {
+    let Diagnostic { problem, span } = diagnostic;
+    let position = span.as_ref().map(|span| source.position(span.start));
+    OutputProblem {
+        code: problem.code.to_owned(),
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+        file: position.map(|_| source.name.clone()),
+        line: position.map(|(line, _)| line),
+        column: position.map(|(_, column)| column),
+        step: problem.step.clone(),
+    }
+}
+
+/// Draws problems: those with a place under the user's text, in a job also as annotations.
+fn draw(session: &Session, refused: &Refused) {
+    let source = &refused.source;
+    if session.printer.kind() == Kind::Actions {
+        for diagnostic in &refused.diagnostics {
+            let place = diagnostic.span.as_ref().map(|span| {
+                let (line, column) = source.position(span.start);
+                format!(" file={},line={line},col={column}", actions::escape_property(&source.name))
+            });
+            let text = actions::escape(&diagnostic.problem.message);
+            session.printer.line(&format!("::error{}::{text}", place.unwrap_or_default()));
+        }
+    }
+    session.printer.line(source.render(&refused.diagnostics, session.printer.color()).trim_end());
+}
+
+fn print_json(output: &Output) {
+    let mut text = serde_json::to_string(output).unwrap_or_default();
+    text.push('\n');
+    write_out(&text);
+}
+
+/// Writes a result. A reader that went away is not our error.
+fn write_out(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,0 +1,159 @@
+//! `plan`: what is built where, and where it goes.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+
+use super::args;
+use super::output::Report;
+use super::session::{Session, Wish};
+use super::table::Table;
+use crate::plan::{DestinationKind, Origin, Plan, Step, Work, explain};
+use crate::problem::Failure;
+use crate::world::actions;
+use crate::world::files;
+use crate::world::terminal::Printer;
+
+/// `longshore plan`
+///
+/// # Errors
+/// Every problem of configuration, facts and request.
+pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
+    let project = session.project()?;
+    let plan = session.plan(&project, Wish { host: args.host, ..Wish::default() })?;
+    if let Some(out) = &args.out {
+        files::write_atomic(&session.folder()?.join(out), &plan.to_json())?;
+    }
+    let text = match &args.explain {
+        Some(step) => explain::explain(&plan, step).map_err(Failure::usage)?,
+        None if args.mermaid => explain::mermaid(&plan),
+        None => text(&plan, &session.printer),
+    };
+    if args.explain.is_none() {
+        actions::add_summary(&session.env, &summary(&plan))?;
+    }
+    let mut report = Report::plan(text, &plan);
+    report.fields.steps = true;
+    let next = match (project.config.written, plan.origin) {
+        (false, _) => "longshore init   (or: longshore rehearse)",
+        _ => "longshore rehearse",
+    };
+    Ok(report.next(next))
+}
+
+/// The whole plan for people.
+pub fn text(plan: &Plan, printer: &Printer) -> String {
+    let mut text = heading(plan, printer);
+    for assumed in &plan.assumed {
+        let _ = writeln!(text, "  assumed: {assumed}");
+    }
+    text.push('\n');
+    text.push_str(&steps(plan).render(printer));
+    if !plan.scope.left_out.is_empty() {
+        let _ = writeln!(text, "\n{} more steps are not in this scope", plan.scope.left_out.len());
+    }
+    text.push('\n');
+    text.push_str(&goes(plan, printer));
+    text
+}
+
+fn heading(plan: &Plan, printer: &Printer) -> String {
+    let mut text = String::new();
+    for release in &plan.releases {
+        let kind = match (plan.origin, release.prerelease) {
+            (Origin::Snapshot, _) => ", snapshot",
+            (_, true) => ", prerelease",
+            (_, false) => "",
+        };
+        let title = if release.component.is_empty() { &plan.name } else { &release.component };
+        let title = printer.paint(Style::new().bold(), &format!("{title} {}", release.version));
+        let commit = crate::plan::release::short(&plan.commit);
+        let dirty = if plan.dirty { ", dirty" } else { "" };
+        let _ = writeln!(text, "{title} (tag {}, commit {commit}{dirty}{kind})", release.tag);
+    }
+    text
+}
+
+/// Step, target, runner, builder, output.
+fn steps(plan: &Plan) -> Table {
+    let mut table = Table::new(&["STEP", "TARGET", "RUNNER", "BUILDER", "OUTPUT"]);
+    for step in &plan.steps {
+        let leg = step.leg.as_ref().and_then(|id| plan.legs.iter().find(|leg| leg.id == *id));
+        let runner = leg.map_or("(rest)".to_owned(), |leg| match &leg.container {
+            Some(container) => format!("{} {container}", leg.runner),
+            None => leg.runner.clone(),
+        });
+        let target = step.target.map(|target| target.to_string()).unwrap_or_default();
+        table.row([step.id.clone(), target, runner, builder(step), output(step)]);
+    }
+    table
+}
+
+fn builder(step: &Step) -> String {
+    match &step.work {
+        Work::Binary(work) => format!("{:?}", work.builder).to_lowercase(),
+        _ => String::new(),
+    }
+}
+
+fn output(step: &Step) -> String {
+    match &step.work {
+        Work::Check(check) => match &check.not_run {
+            Some(reason) => format!("not run: {reason}"),
+            None => check.contains.as_ref().map(|text| format!("`{text}` in its output")).unwrap_or_default(),
+        },
+        _ => step.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Where it goes, in the order of publishing.
+fn goes(plan: &Plan, printer: &Printer) -> String {
+    let mut text = String::new();
+    for (number, destination) in plan.destinations.iter().enumerate() {
+        let DestinationKind::Github(github) = &destination.kind;
+        let files: usize = plan
+            .steps
+            .iter()
+            .filter(|step| step.publish.contains(&destination.name))
+            .map(|step| step.outputs.len())
+            .sum();
+        let name = printer.paint(Style::new().bold(), &destination.name);
+        let draft = if github.draft { " (left a draft)" } else { "" };
+        let tags: Vec<&str> = github.pages.iter().map(|page| page.tag.as_str()).collect();
+        let _ = writeln!(
+            text,
+            "{}. {name}: {files} files to {}/{} {}{draft}",
+            number + 1,
+            github.host,
+            github.repository,
+            tags.join(", ")
+        );
+        for page in &github.pages {
+            let notes = match (page.generated, page.body.is_empty()) {
+                (true, _) => "generated by GitHub".to_owned(),
+                (_, true) => "none".to_owned(),
+                _ => match page.body.lines().count() {
+                    1 => "1 line".to_owned(),
+                    lines => format!("{lines} lines"),
+                },
+            };
+            let _ = writeln!(text, "   title `{}`, notes: {notes}", page.title);
+        }
+        if !destination.credentials.is_empty() {
+            let _ = writeln!(text, "   reads {}", destination.credentials.join(", "));
+        }
+    }
+    if plan.destinations.is_empty() {
+        text.push_str("nothing is published\n");
+    }
+    if let Some(reason) = plan.only_loopback() {
+        let _ = writeln!(text, "only servers of this machine take it, for {reason}");
+    }
+    text
+}
+
+/// For the step summary of a job.
+fn summary(plan: &Plan) -> String {
+    let releases: Vec<String> = plan.releases.iter().map(|release| format!("`{}`", release.tag)).collect();
+    format!("### Plan of {} {}\n\n{}\n", plan.name, releases.join(", "), steps(plan).markdown())
+}

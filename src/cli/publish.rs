@@ -1,0 +1,199 @@
+//! `publish`: a verified manifest; the same command again finishes it.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use url::Url;
+
+use super::args;
+use super::error::Refused;
+use super::output::{Fields, Report, State};
+use super::session::{Session, read_plan};
+use super::table::{Table, size};
+use crate::artifact::Manifest;
+use crate::config::Diagnostic;
+use crate::plan::{DestinationKind, GithubDestination, Plan};
+use crate::problem::{Exit, Failure, Problem};
+use crate::publish::{self, Endpoint, Endpoints, Order};
+use crate::receipt::{Outcome, Receipt, Receipts};
+use crate::world::actions;
+use crate::world::env::Env;
+use crate::world::handover;
+use crate::world::store::{self, Store};
+
+/// `longshore publish`
+///
+/// # Errors
+/// Exit 2, 4, 5 or 6 as INTERFACE says.
+pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
+    let store = session.store()?;
+    let tars: Vec<&Path> = args.from.iter().map(AsRef::as_ref).collect();
+    handover::unpack(&store, &tars)?;
+    let (plan, store) = match &session.global.plan {
+        Some(file) => session.stored(file)?,
+        None => (read_plan(&store.plan())?, store),
+    };
+    let manifest = manifest(&plan, &store)?;
+    let endpoints = endpoints(&plan, &session.env)?;
+    let order = Order {
+        plan: &plan,
+        manifest: &manifest,
+        store: &store,
+        endpoints: &endpoints,
+        destinations: destinations(&plan, args)?,
+    };
+    ask(session, &plan)?;
+    let receipts = publish(session, &order)?;
+    Ok(report(session, &plan, receipts))
+}
+
+/// The manifest in the store, made for this very plan.
+fn manifest(plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
+    let refuse =
+        |text: String| Err(Failure::usage(Problem::new("no-manifest", text).hint("`longshore verify` first")).into());
+    if !store.manifest().is_file() {
+        return refuse(format!("nothing is verified: there is no `{}`", store.manifest().display()));
+    }
+    let manifest: Manifest = store::read_json(&store.manifest())?;
+    if manifest.plan != plan.digest() {
+        return refuse("the manifest was verified for another plan".into());
+    }
+    Ok(manifest)
+}
+
+/// The destinations of the part and of `--to`.
+fn destinations(plan: &Plan, args: &args::Publish) -> anyhow::Result<Vec<String>> {
+    let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
+    let all = plan.destinations.iter().map(|destination| destination.name.clone());
+    let all: Vec<String> = all.filter(|name| part.is_none_or(|part| part.destinations.contains(name))).collect();
+    for wanted in &args.to {
+        if !all.contains(wanted) {
+            let problem = Problem::new("unknown-destination", format!("the plan has no destination `{wanted}`"));
+            return Err(Failure::usage(problem.hint(format!("known: {}", all.join(", ")))).into());
+        }
+    }
+    Ok(all.into_iter().filter(|name| args.to.is_empty() || args.to.contains(name)).collect())
+}
+
+/// How each destination of a plan is reached: the environment says, else the forge's own addresses.
+///
+/// # Errors
+/// If an address in the environment is none.
+pub fn endpoints(plan: &Plan, env: &Env) -> anyhow::Result<Endpoints> {
+    let mut endpoints = Endpoints::new();
+    for destination in &plan.destinations {
+        let DestinationKind::Github(github) = &destination.kind;
+        let token = ["GITHUB_TOKEN", "GH_TOKEN"].into_iter().find_map(|name| env.secret(name));
+        endpoints.insert(destination.name.clone(), Endpoint { api: api(github, env)?, token });
+    }
+    Ok(endpoints)
+}
+
+/// `LONGSHORE_GITHUB_API`; `GITHUB_API_URL` in a job of the same forge; else what GitHub documents for the host.
+fn api(github: &GithubDestination, env: &Env) -> anyhow::Result<Url> {
+    let job = env.get("GITHUB_SERVER_URL").and_then(|url| Url::parse(url).ok()?.host_str().map(str::to_owned));
+    let from_job = env.get("GITHUB_API_URL").filter(|_| job.as_deref() == Some(github.host.as_str()));
+    let (name, text) = match (env.get("LONGSHORE_GITHUB_API"), from_job) {
+        (Some(url), _) => ("LONGSHORE_GITHUB_API", url.to_owned()),
+        (None, Some(url)) => ("GITHUB_API_URL", url.to_owned()),
+        (None, None) if github.host == "github.com" => ("", "https://api.github.com/".to_owned()),
+        (None, None) => ("", format!("https://{}/api/v3/", github.host)),
+    };
+    let text = if text.ends_with('/') { text } else { format!("{text}/") };
+    Url::parse(&text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.password().is_none())
+        .ok_or_else(|| {
+            let problem = Problem::new("bad-url", format!("`{name}` is not an http address without credentials"));
+            Failure::usage(problem.hint("for example https://api.github.com/")).into()
+        })
+}
+
+/// Shows where it goes and asks once; in CI and with `--yes` nobody is asked.
+///
+/// # Errors
+/// If the answer is no, or nobody can be asked.
+pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
+    if session.global.yes || session.env.is_true("CI") {
+        return Ok(());
+    }
+    let refuse = |text: &str| {
+        Err(Failure::usage(Problem::new("not-confirmed", text).hint("add `--yes` to publish without being asked"))
+            .into())
+    };
+    if !std::io::stdin().is_terminal() {
+        return refuse("nobody is here to confirm what becomes public");
+    }
+    for destination in &plan.destinations {
+        let DestinationKind::Github(github) = &destination.kind;
+        for page in &github.pages {
+            session
+                .printer
+                .line(&format!("  {}: {}/{} {}", destination.name, github.host, github.repository, page.tag));
+        }
+    }
+    let _ = write!(std::io::stderr(), "Publish this? [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        refuse("not published: the answer was no")
+    }
+}
+
+/// Publishes on a runtime of its own.
+///
+/// # Errors
+/// What publishing says, with the receipts until then.
+pub fn publish(session: &Session, order: &Order<'_>) -> anyhow::Result<Receipts> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(publish::run(&session.printer, order)).map_err(|error| failed(order, error))
+}
+
+/// A failure with what the ledger holds.
+pub fn failed(order: &Order<'_>, error: anyhow::Error) -> anyhow::Error {
+    let receipts =
+        store::read_json::<Receipts>(&order.store.receipts()).map(|receipts| receipts.receipts).unwrap_or_default();
+    let state = if receipts.is_empty() { State::Nothing } else { State::Partial };
+    let mut refused = Refused::during(
+        error,
+        Fields { plan: Some(order.plan.clone()), receipts: Some(receipts), state, ..Fields::default() },
+    );
+    if refused.exit == Exit::Unfinished {
+        for Diagnostic { problem, .. } in &mut refused.diagnostics {
+            problem.hint.get_or_insert_with(|| "run the same command again to finish it".into());
+        }
+    }
+    refused.into()
+}
+
+/// What is public now.
+pub fn report(session: &Session, plan: &Plan, receipts: Receipts) -> Report {
+    let table = table(&receipts.receipts);
+    let _ = actions::add_summary(&session.env, &format!("### Published\n\n{}\n", table.markdown()));
+    let mut report = Report::plan(table.render(&session.printer), plan);
+    report.fields.receipts = Some(receipts.receipts);
+    report.fields.state = State::Complete;
+    report
+}
+
+fn table(receipts: &[Receipt]) -> Table {
+    let mut table = Table::new(&["WHAT", "STATE", "SIZE", "SHA256", "URL"]);
+    for receipt in receipts {
+        let state = match receipt.outcome {
+            Outcome::Published => "published",
+            Outcome::AlreadyThere => "already there",
+            Outcome::Unconfirmed => "unconfirmed",
+            Outcome::Conflict => "conflict",
+        };
+        table.row([
+            if receipt.name == "release" { format!("release {}", receipt.tag) } else { receipt.name.clone() },
+            state.to_owned(),
+            receipt.size.map(size).unwrap_or_default(),
+            receipt.sha256.map(|digest| digest.hex()).unwrap_or_default(),
+            receipt.url.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,179 @@
+//! `rehearse`: the whole release against servers in this process, on the same path as the real one.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use url::Url;
+
+use super::args;
+use super::build::keep_plan;
+use super::error::Refused;
+use super::output::{Fields, Report};
+use super::publish;
+use super::session::{Session, Wish};
+use super::table::Table;
+use super::verify;
+use crate::artifact::Manifest;
+use crate::build::{self, Order};
+use crate::plan::{DestinationKind, Plan, WithoutTag};
+use crate::problem::{Exit, Failure, Problem};
+use crate::publish::{Endpoint, Endpoints};
+use crate::receipt::Receipts;
+use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
+use crate::secret::Secret;
+use crate::world::files;
+use crate::world::store::Store;
+use crate::world::terminal::Printer;
+
+/// The only token a rehearsal's server takes. It opens nothing else, so it is no secret.
+const TOKEN: &str = "rehearsal";
+
+/// `longshore rehearse`
+///
+/// # Errors
+/// Of every stage.
+pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
+    let Some(faults) = faults(args.fault.as_deref())? else { return Ok(Report::text(list())) };
+    let project = session.project()?;
+    let wish = Wish { without_tag: WithoutTag::Assume, host: true, prebuilt: args.prebuilt.as_deref() };
+    let plan = session.plan(&project, wish)?;
+    let store = Store::new(&project.root, &plan.output);
+    keep_plan(&plan, &store)?;
+    let order = Order {
+        plan: &plan,
+        steps: plan.steps.iter().collect(),
+        prebuilt: args.prebuilt.clone(),
+        keep_going: false,
+        install: false,
+    };
+    let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
+    build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
+    let manifest = verify::manifest(session, &plan, &store).map_err(during)?;
+    session.printer.block(&verify::table(&manifest).render(&session.printer));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (mut report, server) = runtime.block_on(on_stage(session, args.port, (&plan, &manifest, &store), faults))?;
+    if args.serve {
+        session.printer.step("Serving", format!("{} until Ctrl-C", server.url()));
+        report.stay = Some(Box::new(move || {
+            let _ = runtime.block_on(tokio::signal::ctrl_c());
+            server.stop();
+        }));
+        return Ok(report);
+    }
+    let more = if plan.scope.left_out.is_empty() { "" } else { "; other targets: `--prebuilt DIR`" };
+    Ok(report.next(format!("longshore rehearse --serve   (look at it in a browser{more})")))
+}
+
+/// Publishes to a server of our own.
+async fn on_stage(
+    session: &Session,
+    port: u16,
+    (plan, manifest, store): (&Plan, &Manifest, &Store),
+    faults: Vec<Fault>,
+) -> anyhow::Result<(Report, Server)> {
+    let spool = store.root().join("rehearsal");
+    files::fresh_folder(&spool)?;
+    let injected = !faults.is_empty();
+    let server = start(plan, port, faults, &spool).await?;
+    let endpoints = endpoints(plan, &server)?;
+    let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
+    let order = crate::publish::Order { plan, manifest, store, endpoints: &endpoints, destinations };
+    let receipts = publish_until_done(session, &order, injected).await?;
+    let requests = server.events().len();
+    session.printer.step("Rehearsed", format!("{} with {requests} requests", server.url()));
+    let mut report = publish::report(session, plan, receipts);
+    report.fields.value = Some(("rehearsal", serde_json::json!({ "url": server.url(), "requests": requests })));
+    Ok((report, server))
+}
+
+/// A fault may end a run; the same command again must finish it, and here we are the ones who type it.
+async fn publish_until_done(
+    session: &Session,
+    order: &crate::publish::Order<'_>,
+    injected: bool,
+) -> anyhow::Result<Receipts> {
+    let mut runs = 1;
+    loop {
+        match crate::publish::run(&session.printer, order).await {
+            Ok(receipts) => return Ok(receipts),
+            Err(error) => {
+                let exit = error.downcast_ref::<Failure>().map(|failure| failure.exit);
+                if injected && runs < 3 && matches!(exit, Some(Exit::Unfinished | Exit::Denied)) {
+                    session.printer.warn(format!("the fault ended the run: {error}"));
+                    session.printer.step("Again", "the same command continues");
+                    runs += 1;
+                    continue;
+                }
+                return Err(publish::failed(order, error));
+            }
+        }
+    }
+}
+
+/// The server, with the repositories and tags of the plan as if they had been pushed.
+async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> anyhow::Result<Server> {
+    let mut names = BTreeSet::new();
+    for destination in &plan.destinations {
+        let DestinationKind::Github(github) = &destination.kind;
+        names.insert(github.repository.clone());
+    }
+    let date = chrono::DateTime::from_timestamp(plan.commit_time, 0).unwrap_or_default().to_rfc3339();
+    let tags: Vec<Tag> = plan
+        .releases
+        .iter()
+        .map(|release| Tag {
+            name: release.tag.clone(),
+            commit: plan.commit.clone(),
+            date: date.clone(),
+            ..Tag::default()
+        })
+        .collect();
+    let repositories = names.iter().filter_map(|name| name.split_once('/')).map(|(owner, name)| Repository {
+        owner: owner.to_owned(),
+        name: name.to_owned(),
+        head: plan.commit.clone(),
+        tags: tags.clone(),
+        ..Repository::default()
+    });
+    Server::start(Options {
+        port,
+        repositories: repositories.collect(),
+        token: Secret::new(TOKEN),
+        reader: None,
+        faults,
+        spool: spool.to_owned(),
+        clock: date.clone(),
+    })
+    .await
+}
+
+/// Every destination is the one server.
+fn endpoints(plan: &Plan, server: &Server) -> anyhow::Result<Endpoints> {
+    let api = Url::parse(&server.url())?;
+    let endpoint = Endpoint { api, token: Some(Secret::new(TOKEN)) };
+    Ok(plan.destinations.iter().map(|destination| (destination.name.clone(), endpoint.clone())).collect())
+}
+
+/// `--fault`: one name; nothing for `help`.
+fn faults(wanted: Option<&str>) -> anyhow::Result<Option<Vec<Fault>>> {
+    match wanted {
+        None => Ok(Some(Vec::new())),
+        Some("help") => Ok(None),
+        Some(name) => match name.parse() {
+            Ok(fault) => Ok(Some(vec![fault])),
+            Err(text) => {
+                let problem =
+                    Problem::new("unknown-fault", text).hint("`longshore rehearse --fault help` describes them");
+                Err(Failure::usage(problem).into())
+            }
+        },
+    }
+}
+
+fn list() -> String {
+    let mut table = Table::new(&["FAULT", "WHAT HAPPENS"]);
+    for fault in Fault::all() {
+        table.row([fault.to_string(), fault.description().to_owned()]);
+    }
+    table.render(&Printer::silent())
+}

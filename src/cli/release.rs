@@ -1,0 +1,57 @@
+//! `release`: plan, build, verify, publish and confirm, on this machine.
+
+use super::args;
+use super::build::{impossible, keep_plan};
+use super::error::Refused;
+use super::output::{Fields, Report};
+use super::publish;
+use super::session::{Session, Wish};
+use super::verify;
+use crate::build::{self, Order};
+use crate::plan::WithoutTag;
+use crate::problem::{Failure, Problem};
+use crate::world::store::Store;
+
+/// `longshore release`
+///
+/// # Errors
+/// Of every stage; nothing is started if this machine cannot build all of it.
+pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
+    let project = session.project()?;
+    let wish = Wish { without_tag: WithoutTag::Refuse, host: false, prebuilt: args.prebuilt.as_deref() };
+    let plan = session.plan(&project, wish)?;
+    let endpoints = publish::endpoints(&plan, &session.env)?;
+    let cannot = impossible(&plan, args.prebuilt.as_deref())?;
+    if !cannot.is_empty() {
+        let ids: Vec<String> = cannot.iter().map(|step| format!("  {}", step.id)).collect();
+        let text =
+            format!("this machine cannot build {} of {} steps:\n{}", ids.len(), plan.steps.len(), ids.join("\n"));
+        let hint = format!(
+            "push the tag (`git push origin {}`) and let CI build, or bring them with `--prebuilt DIR`",
+            tags(&plan)
+        );
+        return Err(Failure::usage(Problem::new("cannot-build", text).hint(hint)).into());
+    }
+    publish::ask(session, &plan)?;
+    let store = Store::new(&project.root, &plan.output);
+    keep_plan(&plan, &store)?;
+    let order = Order {
+        plan: &plan,
+        steps: plan.steps.iter().collect(),
+        prebuilt: args.prebuilt.clone(),
+        keep_going: false,
+        install: false,
+    };
+    let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
+    build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
+    let manifest = verify::manifest(session, &plan, &store).map_err(during)?;
+    let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
+    let order =
+        crate::publish::Order { plan: &plan, manifest: &manifest, store: &store, endpoints: &endpoints, destinations };
+    let receipts = publish::publish(session, &order)?;
+    Ok(publish::report(session, &plan, receipts))
+}
+
+fn tags(plan: &crate::plan::Plan) -> String {
+    plan.releases.iter().map(|release| release.tag.as_str()).collect::<Vec<_>>().join(" ")
+}

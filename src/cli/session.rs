@@ -1,0 +1,311 @@
+//! One run of the program: where it is, who reads, and how it comes to configuration, facts and plan.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::args::{Cli, Color, Global};
+use super::error::Refused;
+use crate::config::{self, Config, Notes, Source};
+use crate::facts::{self, Facts, Wanted};
+use crate::plan::{self, Plan, Request, WithoutTag};
+use crate::problem::{Failure, Problem};
+use crate::target::Target;
+use crate::world::actions;
+use crate::world::env::Env;
+use crate::world::process::Runner;
+use crate::world::store::{self, Store};
+use crate::world::terminal::{Level, Printer};
+
+/// The name of the configuration.
+const CONFIG: &str = "longshore.yaml";
+
+/// One run of the program.
+pub struct Session {
+    /// The environment.
+    pub env: Env,
+    /// Starts programs, without our credentials.
+    pub runner: Runner,
+    /// Standard error.
+    pub printer: Printer,
+    /// `-C`, else where it was started.
+    pub dir: PathBuf,
+    /// `--json`
+    pub json: bool,
+    /// `-q`
+    pub quiet: bool,
+    /// The global flags.
+    pub global: Global,
+}
+
+/// A project: its folder, its configuration, and what is true there.
+pub struct Project {
+    /// The folder of longshore.yaml, else of the repository.
+    pub root: PathBuf,
+    /// The configuration.
+    pub config: Config,
+    /// Its text.
+    pub source: Source,
+    /// The facts.
+    pub facts: Facts,
+}
+
+/// How a command wants its plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish<'a> {
+    /// Without a tag.
+    pub without_tag: WithoutTag,
+    /// Only what this machine makes.
+    pub host: bool,
+    /// Folder of finished executables.
+    pub prebuilt: Option<&'a Path>,
+}
+
+impl Session {
+    /// From the command line.
+    ///
+    /// # Errors
+    /// If two flags contradict each other.
+    pub fn new(cli: &Cli, env: Env) -> Result<Self, clap::Error> {
+        let global = cli.global.clone();
+        if global.plan.is_some() && !global.only.is_empty() {
+            let text = "`--only` cannot be used with `--plan`: a stored plan already says what is in\n";
+            return Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, text));
+        }
+        let level = match (global.quiet, global.verbose) {
+            (true, _) => Level::Quiet,
+            (_, true) => Level::Verbose,
+            _ => Level::Normal,
+        };
+        let color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                std::io::stderr().is_terminal() && env.get("NO_COLOR").is_none() && env.get("TERM") != Some("dumb")
+            }
+        };
+        let printer = Printer::new(level, color, actions::is_job(&env));
+        let runner = Runner::new(env.for_children(&[], &[]));
+        let dir = global.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+        Ok(Self { runner, printer, dir, json: global.json, quiet: global.quiet, global, env })
+    }
+
+    /// The project of this folder.
+    ///
+    /// # Errors
+    /// If there is no repository, or every problem of its configuration.
+    pub fn project(&self) -> anyhow::Result<Project> {
+        let dir = self.folder()?;
+        let top = facts::git::top(&self.runner, &dir)?;
+        let file = self.config_file(&dir, &top)?;
+        let root = file.as_deref().and_then(Path::parent).unwrap_or(&top).to_owned();
+        let (config, source) = self.config(file.as_deref())?;
+        let facts = facts::gather(&self.runner, &self.env, &root, &wanted(&config))?;
+        Ok(Project { root, config, source, facts })
+    }
+
+    /// The configuration alone, checked; every default if there is no file.
+    ///
+    /// # Errors
+    /// Every problem of the file.
+    pub fn config(&self, file: Option<&Path>) -> anyhow::Result<(Config, Source)> {
+        let Some(file) = file else {
+            if let Some(overlay) = self.global.overlay.first() {
+                let text = format!("there is no {CONFIG} that could have an overlay `{overlay}`");
+                return Err(Failure::usage(Problem::new("unknown-overlay", text)).into());
+            }
+            return Ok((config::none(), Source::default()));
+        };
+        let bytes = std::fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+        let name = self.display(file);
+        let Ok(text) = String::from_utf8(bytes) else {
+            let problem = Problem::new("not-utf8", format!("`{name}` is not UTF-8 text")).hint("save it as UTF-8");
+            return Err(Failure::usage(problem).into());
+        };
+        match config::parse(&name, &text, &self.global.overlay) {
+            Ok(parsed) => Ok(parsed),
+            Err((source, diagnostics)) => Err(Refused::config(diagnostics, source).into()),
+        }
+    }
+
+    /// The folder it works in, absolute.
+    ///
+    /// # Errors
+    /// If it does not exist.
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        std::fs::canonicalize(&self.dir).map_err(|error| {
+            let problem = Problem::new("no-such-folder", format!("cannot work in `{}`: {error}", self.dir.display()));
+            Failure::usage(problem).into()
+        })
+    }
+
+    /// `--config`, else longshore.yaml here or above, up to the repository's top.
+    ///
+    /// # Errors
+    /// If `--config` names no file.
+    pub fn config_file(&self, dir: &Path, top: &Path) -> anyhow::Result<Option<PathBuf>> {
+        if let Some(named) = &self.global.config {
+            let file = dir.join(named);
+            return match std::fs::canonicalize(&file) {
+                Ok(file) if file.is_file() => Ok(Some(file)),
+                _ => {
+                    let problem = Problem::new("no-such-file", format!("`{}` does not exist", named.display()));
+                    Err(Failure::usage(problem.hint("`longshore init` writes a longshore.yaml")).into())
+                }
+            };
+        }
+        let above = dir.ancestors().take_while(|folder| folder.starts_with(top));
+        Ok(above.map(|folder| folder.join(CONFIG)).find(|file| file.is_file()))
+    }
+
+    /// A path as people want to read it: relative to where they are, if it lies below.
+    fn display(&self, file: &Path) -> String {
+        let here = self.folder().unwrap_or_default();
+        file.strip_prefix(&here).unwrap_or(file).display().to_string()
+    }
+
+    /// Makes the plan.
+    ///
+    /// # Errors
+    /// Every problem of configuration, facts and request.
+    pub fn plan(&self, project: &Project, wish: Wish<'_>) -> anyhow::Result<Plan> {
+        let request = self.request(wish)?;
+        match plan::plan(&project.config, &project.facts, &request) {
+            Ok(plan) => {
+                if let Some(first) = project.facts.head.dirty.first() {
+                    let text = format!(
+                        "the work tree differs from the commit (`{first}`…); what is made from it stays on this machine"
+                    );
+                    self.printer.warn(text);
+                }
+                Ok(plan)
+            }
+            Err(problems) => {
+                let source = project.source.clone();
+                let diagnostics = problems.into_iter().map(|problem| source.locate(problem)).collect();
+                Err(Refused::config(diagnostics, source).into())
+            }
+        }
+    }
+
+    fn request(&self, wish: Wish<'_>) -> anyhow::Result<Request> {
+        let global = &self.global;
+        // Under act there is one machine: a plan that holds more would skip it silently later.
+        let host = wish.host || self.env.is_true("ACT");
+        Ok(Request {
+            tags: global.tag.clone(),
+            components: global.component.clone(),
+            only: global.only.clone(),
+            snapshot: global.snapshot,
+            without_tag: wish.without_tag,
+            host: if host { Some(this_host()?) } else { None },
+            prebuilt: wish.prebuilt.map(prebuilt).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    /// The output folder of this folder's project; without a repository, of the folder itself.
+    ///
+    /// # Errors
+    /// Every problem of the configuration.
+    pub fn store(&self) -> anyhow::Result<Store> {
+        let dir = self.folder()?;
+        let top = facts::git::top(&self.runner, &dir).unwrap_or_else(|_| dir.clone());
+        let file = self.config_file(&dir, &top)?;
+        let root = file.as_deref().and_then(Path::parent).unwrap_or(&top);
+        Ok(Store::new(root, &self.config(file.as_deref())?.0.output))
+    }
+
+    /// The stored plan (`--plan`), with the store that lies beside the repository of this folder.
+    ///
+    /// # Errors
+    /// If the file is not a plan of this version.
+    pub fn stored(&self, file: &Path) -> anyhow::Result<(Plan, Store)> {
+        let dir = self.folder()?;
+        let plan = read_plan(&dir.join(file))?;
+        let top = facts::git::top(&self.runner, &dir).unwrap_or_else(|_| dir.clone());
+        let root = self.config_file(&dir, &top)?.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or(top);
+        let store = Store::new(&root, &plan.output);
+        Ok((plan, store))
+    }
+}
+
+/// Reads a plan and sees that it is one of ours.
+///
+/// # Errors
+/// If it is missing, damaged, or of another version.
+pub fn read_plan(file: &Path) -> anyhow::Result<Plan> {
+    let usage = |problem: Problem| anyhow::Error::from(Failure::usage(problem));
+    if !file.is_file() {
+        let problem = Problem::new("no-plan", format!("there is no plan at `{}`", file.display()));
+        return Err(usage(problem.hint("`longshore plan --out plan.json`, or name it with `--plan`")));
+    }
+    let plan: Plan = store::read_json(file).map_err(|error| {
+        let hint = "it was edited, cut off, or written by another longshore version: make it again";
+        usage(Problem::new("bad-plan", format!("{error:#}")).hint(hint))
+    })?;
+    if plan.schema != plan::SCHEMA {
+        return Err(usage(Problem::new(
+            "bad-plan",
+            format!("plan format `{}`, expected `{}`", plan.schema, plan::SCHEMA),
+        )));
+    }
+    Ok(plan)
+}
+
+/// The triple of this machine.
+///
+/// # Errors
+/// If it is none we know.
+pub fn this_host() -> anyhow::Result<Target> {
+    Target::host().ok_or_else(|| {
+        let problem = Problem::new("unknown-host", "this machine is of no target triple that longshore knows");
+        Failure::usage(problem).into()
+    })
+}
+
+/// What of the world the configuration asks for.
+fn wanted(config: &Config) -> Wanted {
+    let mut wanted = Wanted::default();
+    let builds = match &config.binaries {
+        config::Binaries::Listed(list) => list.iter().flat_map(|binary| &binary.builds).collect(),
+        config::Binaries::Implied(implied) => implied.builds.iter().collect(),
+        config::Binaries::Off => Vec::new(),
+    };
+    let manifests: BTreeSet<String> =
+        builds.into_iter().filter_map(|(_, settings)| settings.manifest.clone()).collect();
+    wanted.manifests.extend(manifests);
+    for component in std::iter::once(&config.root).chain(&config.components) {
+        wanted.version_files.extend(component.version_files.iter().flatten().cloned());
+        wanted.texts.extend(component.changelog.clone());
+    }
+    for destination in &config.destinations {
+        let github = &destination.github;
+        wanted.texts.extend(github.header.iter().chain(&github.footer).cloned());
+        if let Notes::File(file) = &github.notes {
+            wanted.texts.push(file.clone());
+        }
+    }
+    wanted
+}
+
+/// The executables in a folder: `DIR/<triple>/<executable>`.
+fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<(Target, String)>> {
+    let mut found = BTreeSet::new();
+    for target in Target::all() {
+        let Ok(entries) = std::fs::read_dir(folder.join(target.triple())) else { continue };
+        for entry in entries {
+            let entry = entry?;
+            if let (true, Ok(name)) = (entry.path().is_file(), entry.file_name().into_string()) {
+                found.insert((target, name));
+            }
+        }
+    }
+    if found.is_empty() {
+        let text = format!("`{}` holds no executable of a known target", folder.display());
+        let problem = Problem::new("no-prebuilt", text).hint("it must hold <triple>/<executable>");
+        return Err(Failure::usage(problem).into());
+    }
+    Ok(found)
+}

@@ -1,0 +1,86 @@
+//! Columns of text, as wide as they must be.
+
+use anstyle::Style;
+
+use crate::world::terminal::Printer;
+
+/// A table with a heading row.
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// With these headings.
+    pub fn new(headings: &[&str]) -> Self {
+        Self { rows: vec![headings.iter().map(ToString::to_string).collect()] }
+    }
+
+    /// Adds a row.
+    pub fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// Whether only headings are there.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+
+    /// As text: two spaces between columns, headings dimmed, columns that are empty everywhere left out.
+    pub fn render(&self, printer: &Printer) -> String {
+        let columns = self.rows[0].len();
+        let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
+        let used: Vec<usize> =
+            (0..columns).filter(|column| self.rows[1..].iter().any(|row| !cell(row, *column).is_empty())).collect();
+        let width = |column: usize| self.rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0);
+        let mut text = String::new();
+        for (index, row) in self.rows.iter().enumerate() {
+            let mut line = String::new();
+            for column in &used {
+                let (cell, width) = (cell(row, *column), width(*column));
+                line.push_str(&format!("{cell:width$}  "));
+            }
+            let line = line.trim_end();
+            let line = if index == 0 { printer.paint(Style::new().dimmed(), line) } else { line.to_owned() };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+
+    /// As a Markdown table, for step summaries.
+    pub fn markdown(&self) -> String {
+        let line = |row: &Vec<String>| {
+            format!("| {} |\n", row.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
+        };
+        let mut text = line(&self.rows[0]);
+        text.push_str(&format!("|{}\n", " --- |".repeat(self.rows[0].len())));
+        self.rows[1..].iter().for_each(|row| text.push_str(&line(row)));
+        text
+    }
+}
+
+/// Bytes for people: `12.3 MB`.
+pub fn size(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns() {
+        let mut table = Table::new(&["A", "EMPTY", "B"]);
+        table.row(["x", "", "yy"]);
+        table.row(["long", "", "z"]);
+        assert_eq!(table.render(&Printer::silent()), "A     B\nx     yy\nlong  z\n");
+        assert_eq!((size(999).as_str(), size(12_345_678).as_str()), ("999 B", "12.3 MB"));
+    }
+}

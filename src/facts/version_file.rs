@@ -1,0 +1,168 @@
+//! The version that a file says it has: manifests of cargo, npm, Python and Helm, or a plain text file.
+
+use std::path::{Component, Path};
+
+/// Reads the version in the file `path` of the repository `root`; `Err` says why there is none.
+///
+/// # Errors
+/// A reason, lower case, without the path.
+pub fn read(root: &Path, path: &str) -> Result<String, String> {
+    if !stays_inside(path) {
+        return Err("lies outside the repository".into());
+    }
+    let text = text(&root.join(path))?;
+    match path.rsplit('/').next().unwrap_or(path) {
+        "Cargo.toml" => cargo(root, path, &text),
+        "pyproject.toml" => pyproject(&text),
+        "Chart.yaml" => chart(&text),
+        name if name.ends_with(".json") => json(&text),
+        _ => plain(&text),
+    }
+}
+
+/// Whether a path of the user's cannot lead out of the folder it starts in.
+pub fn stays_inside(path: &str) -> bool {
+    !path.contains('\\')
+        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "does not exist".into(),
+        std::io::ErrorKind::InvalidData => "is not text".into(),
+        _ => format!("cannot be read: {error}"),
+    })
+}
+
+fn table(text: &str) -> Result<toml::Table, String> {
+    text.parse::<toml::Table>().map_err(|error| format!("is not TOML: {}", error.message()))
+}
+
+/// `[package]`, else `[workspace.package]`; an inherited version is looked up in the folders above.
+fn cargo(root: &Path, path: &str, text: &str) -> Result<String, String> {
+    let manifest = table(text)?;
+    let of_workspace = |manifest: &toml::Table| {
+        let version = manifest.get("workspace")?.get("package")?.get("version")?.as_str()?;
+        Some(version.to_owned())
+    };
+    let Some(version) = manifest.get("package").and_then(|package| package.get("version")) else {
+        return of_workspace(&manifest)
+            .ok_or_else(|| "has no `version` in `[package]` or `[workspace.package]`".into());
+    };
+    if let Some(version) = version.as_str() {
+        return Ok(version.to_owned());
+    }
+    let above = Path::new(path).ancestors().skip(1).map(|folder| folder.join("Cargo.toml"));
+    let manifests = above.filter_map(|path| table(&self::text(&root.join(path)).ok()?).ok());
+    let inherited = manifests.into_iter().find_map(|manifest| of_workspace(&manifest));
+    inherited.ok_or_else(|| "takes its version from a workspace that is not found above it".into())
+}
+
+fn pyproject(text: &str) -> Result<String, String> {
+    let manifest = table(text)?;
+    let project = manifest.get("project").ok_or("has no `[project]`")?;
+    if let Some(version) = project.get("version") {
+        return version.as_str().map(str::to_owned).ok_or_else(|| "has a `version` that is not text".into());
+    }
+    let dynamic = project.get("dynamic").and_then(toml::Value::as_array);
+    if dynamic.is_some_and(|keys| keys.iter().any(|key| key.as_str() == Some("version"))) {
+        return Err("has a dynamic version; name the file it comes from instead".into());
+    }
+    Err("has no `version` in `[project]`".into())
+}
+
+fn json(text: &str) -> Result<String, String> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+    value
+        .get("version")
+        .and_then(|version| version.as_str())
+        .map(str::to_owned)
+        .ok_or_else(|| "has no `version`".into())
+}
+
+/// The key at the start of a line: all that Helm's own `version:` ever is.
+fn chart(text: &str) -> Result<String, String> {
+    let value = text.lines().find_map(|line| line.strip_prefix("version:")).ok_or("has no `version:`")?.trim();
+    let value = match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => value[1..].split(quote).next().unwrap_or_default(),
+        _ => value.split(" #").next().unwrap_or_default().trim_end(),
+    };
+    if value.is_empty() { Err("has an empty `version:`".into()) } else { Ok(value.to_owned()) }
+}
+
+fn plain(text: &str) -> Result<String, String> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    match text.lines().count() {
+        0 => Err("is empty".into()),
+        1 => Ok(text.to_owned()),
+        _ => Err("holds more than a version".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, text: &str, expected: Result<&str, &str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        let found = read(folder.path(), path);
+        match expected {
+            Ok(version) => assert_eq!(found.as_deref(), Ok(version), "{path}: {text}"),
+            Err(part) => assert!(found.as_ref().is_err_and(|reason| reason.contains(part)), "{path}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn manifests() {
+        check("Cargo.toml", "[package]\nname='a'\nversion='1.2.3'\n", Ok("1.2.3"));
+        check("Cargo.toml", "[workspace.package]\nversion='1.2.3'\n", Ok("1.2.3"));
+        check("Cargo.toml", "[workspace.package]\nversion='1.2.3'\n[package]\nversion.workspace=true\n", Ok("1.2.3"));
+        check("Cargo.toml", "[workspace]\n", Err("no `version`"));
+        check("Cargo.toml", "[package]\nversion.workspace=true\n", Err("not found above"));
+        check("Cargo.toml", "[package\n", Err("is not TOML"));
+        check("web/package.json", "{\"name\":\"a\",\"version\":\"1.2.3\"}", Ok("1.2.3"));
+        check("web/package.json", "{\"name\":\"a\"}", Err("no `version`"));
+        check("web/package.json", "{", Err("is not JSON"));
+        check("py/pyproject.toml", "[project]\nname='a'\nversion='1.2.3'\n", Ok("1.2.3"));
+        check("py/pyproject.toml", "[project]\ndynamic=['version']\n", Err("dynamic"));
+        check("py/pyproject.toml", "[build-system]\n", Err("no `[project]`"));
+    }
+
+    #[test]
+    fn charts() {
+        check("Chart.yaml", "apiVersion: v2\nappVersion: '9'\nversion: 1.2.3 # of the chart\n", Ok("1.2.3"));
+        check("Chart.yaml", "dependencies:\n- name: a\n  version: 9.9.9\nversion: \"1.2.3\"\n", Ok("1.2.3"));
+        check("Chart.yaml", "version: '1.2.3' # x\r\n", Ok("1.2.3"));
+        check("Chart.yaml", "name: a\n", Err("no `version:`"));
+        check("Chart.yaml", "version:\n", Err("empty"));
+    }
+
+    #[test]
+    fn plain_texts() {
+        check("VERSION", "1.2.3\n", Ok("1.2.3"));
+        check("VERSION", "\u{feff}1.2.3\r\n\r\n", Ok("1.2.3"));
+        check("VERSION", "\n", Err("empty"));
+        check("version.py", "import os\nVERSION = 1\n", Err("more than a version"));
+    }
+
+    #[test]
+    fn inheritance_and_ways_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("Cargo.toml", "[workspace]\nmembers=['crates/*']\n[workspace.package]\nversion='1.2.3'\n");
+        write("crates/a/Cargo.toml", "[package]\nname='a'\nversion={workspace=true}\n");
+        assert_eq!(read(folder.path(), "crates/a/Cargo.toml").as_deref(), Ok("1.2.3"));
+        for path in ["../VERSION", "/etc/hostname", "a/../../b"] {
+            assert_eq!(read(folder.path(), path), Err("lies outside the repository".into()));
+        }
+        assert_eq!(read(folder.path(), "VERSION"), Err("does not exist".into()));
+        assert!(read(folder.path(), "crates").is_err());
+    }
+}

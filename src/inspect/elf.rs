@@ -1,0 +1,167 @@
+//! ELF: what the loader reads (segments, dynamic section, version needs), and the sections that `strip` removes.
+
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
+use object::read::{ReadRef, StringTable};
+use object::{Endianness, elf};
+
+use super::{BinaryFacts, Res, damaged, inside, parse_version, text};
+use crate::target::Linkage;
+
+/// The facts of an ELF file.
+pub fn facts<'a, E, R>(data: R) -> Res<BinaryFacts>
+where
+    E: FileHeader<Endian = Endianness>,
+    R: ReadRef<'a>,
+{
+    let header = E::parse(data).map_err(damaged)?;
+    let endian = header.endian().map_err(damaged)?;
+    if !matches!(header.e_type(endian), elf::ET_EXEC | elf::ET_DYN) {
+        return Err("is an ELF object file, no executable".into());
+    }
+    let mut interpreter = None;
+    let mut dynamic: &[E::Dyn] = &[];
+    let segments = header.program_headers(endian, data).map_err(damaged)?;
+    for segment in segments {
+        let (offset, size) = segment.file_range(endian);
+        match segment.p_type(endian) {
+            elf::PT_LOAD => inside(data, offset, size)?,
+            elf::PT_INTERP => interpreter = segment.interpreter(endian, data).map_err(damaged)?,
+            elf::PT_DYNAMIC => dynamic = segment.dynamic(endian, data).map_err(damaged)?.unwrap_or_default(),
+            _ => {}
+        }
+    }
+    let dynamic = Dynamic::<E, R>::new(data, endian, segments, dynamic)?;
+    let needed = dynamic.needed()?;
+    let linkage = if interpreter.is_none() && needed.is_empty() { Linkage::Static } else { Linkage::Dynamic };
+    Ok(BinaryFacts {
+        format: "elf".into(),
+        arch: arch(header, endian),
+        linkage,
+        interpreter: interpreter.map(text),
+        needed,
+        glibc: dynamic.glibc()?,
+        stripped: is_stripped(header, endian, data)?,
+    })
+}
+
+fn arch<E: FileHeader<Endian = Endianness>>(header: &E, endian: Endianness) -> String {
+    let name = match header.e_machine(endian) {
+        elf::EM_X86_64 => "x86_64",
+        elf::EM_AARCH64 => "aarch64",
+        elf::EM_386 => return "i686".into(),
+        elf::EM_ARM => return "arm".into(),
+        elf::EM_RISCV => "riscv",
+        other => return format!("machine {}", other.0),
+    };
+    // x32 and ILP32 share the machine number with their 64-bit sisters, but need other libraries.
+    let bits = if header.is_class_64() { "" } else { "-32" };
+    let order = if header.is_big_endian() { "-be" } else { "" };
+    format!("{name}{bits}{order}")
+}
+
+/// Neither a symbol table nor debug sections. A *loaded* section like Rust's `.debug_gdb_scripts` is no debug
+/// information: it is a few bytes that `strip` leaves in place.
+fn is_stripped<'a, E: FileHeader>(header: &E, endian: E::Endian, data: impl ReadRef<'a>) -> Res<bool> {
+    let sections = header.section_headers(endian, data).map_err(damaged)?;
+    let names = header.section_strings(endian, data, sections).map_err(damaged)?;
+    for section in sections {
+        if section.sh_type(endian) == elf::SHT_SYMTAB {
+            return Ok(false);
+        }
+        let loaded = section.sh_flags(endian).contains(elf::SHF_ALLOC);
+        let name = section.name(endian, names).map_err(damaged)?;
+        if !loaded && (name.starts_with(b".debug_") || name.starts_with(b".zdebug_")) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The dynamic section, read as the loader reads it: by segments, without section headers.
+struct Dynamic<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> {
+    data: R,
+    endian: Endianness,
+    segments: &'a [E::ProgramHeader],
+    entries: &'a [E::Dyn],
+    strings: StringTable<'a, R>,
+}
+
+impl<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> Dynamic<'a, E, R> {
+    fn new(data: R, endian: Endianness, segments: &'a [E::ProgramHeader], entries: &'a [E::Dyn]) -> Res<Self> {
+        let end = entries.iter().position(|entry| entry.tag(endian) == elf::DT_NULL).unwrap_or(entries.len());
+        let mut dynamic = Self { data, endian, segments, entries: &entries[..end], strings: StringTable::default() };
+        if let (Some(address), Some(size)) = (dynamic.value(elf::DT_STRTAB), dynamic.value(elf::DT_STRSZ)) {
+            let offset = dynamic.offset(address)?;
+            inside(data, offset, size)?;
+            dynamic.strings = StringTable::new(data, offset, offset + size);
+        }
+        Ok(dynamic)
+    }
+
+    fn value(&self, tag: elf::DynamicTag) -> Option<u64> {
+        self.entries.iter().find(|entry| entry.tag(self.endian) == tag).map(|entry| entry.val(self.endian))
+    }
+
+    /// Where an address lies in the file.
+    fn offset(&self, address: u64) -> Res<u64> {
+        let loaded = self.segments.iter().filter(|segment| segment.p_type(self.endian) == elf::PT_LOAD);
+        for segment in loaded {
+            let (offset, size) = segment.file_range(self.endian);
+            match address.checked_sub(segment.p_vaddr(self.endian).into()) {
+                Some(distance) if distance < size => {
+                    return offset.checked_add(distance).ok_or_else(|| damaged("an address is too large"));
+                }
+                _ => {}
+            }
+        }
+        Err(damaged("its dynamic section points outside"))
+    }
+
+    fn needed(&self) -> Res<Vec<String>> {
+        let needed = self.entries.iter().filter(|entry| entry.tag(self.endian) == elf::DT_NEEDED);
+        needed.map(|entry| Ok(text(entry.string(self.endian, self.strings).map_err(damaged)?))).collect()
+    }
+
+    /// Walks the version needs (<https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html>).
+    fn glibc(&self) -> Res<Option<String>> {
+        let bad = |()| damaged("its version needs are out of bounds");
+        let (Some(address), Some(count)) = (self.value(elf::DT_VERNEED), self.value(elf::DT_VERNEEDNUM)) else {
+            return Ok(None);
+        };
+        let mut highest = None;
+        let mut file = self.offset(address)?;
+        for _ in 0..count {
+            let need = self.data.read_at::<elf::Verneed<Endianness>>(file).map_err(bad)?;
+            let mut at = file.checked_add(need.vn_aux.get(self.endian).into()).ok_or(()).map_err(bad)?;
+            for _ in 0..need.vn_cnt.get(self.endian) {
+                let version = self.data.read_at::<elf::Vernaux<Endianness>>(at).map_err(bad)?;
+                let name = self.strings.get(version.vna_name.get(self.endian)).map_err(bad)?;
+                // The loader forgives a missing weak version (`match_symbol` in glibc's elf/dl-version.c).
+                if !version.vna_flags.get(self.endian).contains(elf::VER_FLG_WEAK) {
+                    highest = highest.max(glibc_version(name));
+                }
+                let next = version.vna_next.get(self.endian);
+                if next == 0 {
+                    break;
+                }
+                at = at.checked_add(next.into()).ok_or(()).map_err(bad)?;
+            }
+            let next = need.vn_next.get(self.endian);
+            if next == 0 {
+                break;
+            }
+            file = file.checked_add(next.into()).ok_or(()).map_err(bad)?;
+        }
+        Ok(highest.map(|numbers| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(".")))
+    }
+}
+
+/// The numbers of a `GLIBC_x.y[.z]`; nothing for `GLIBC_PRIVATE` and other libraries' versions.
+fn glibc_version(name: &[u8]) -> Option<Vec<u32>> {
+    let version = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
+    if version == "ABI_DT_RELR" {
+        // A marker that every glibc since 2.36 defines: https://sourceware.org/glibc/wiki/Release/2.36
+        return Some(vec![2, 36]);
+    }
+    parse_version(version)
+}

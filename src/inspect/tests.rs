@@ -1,0 +1,176 @@
+//! Facts of programs made here and of this very test program; hostile bytes end in an error, never in a panic.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+
+use proptest::prelude::*;
+
+use super::sample::{Elf, gnu, musl};
+use super::*;
+
+#[test]
+fn a_dynamic_program() {
+    let facts = inspect(&gnu().bytes()).unwrap();
+    assert_eq!(
+        facts,
+        BinaryFacts {
+            format: "elf".into(),
+            arch: "x86_64".into(),
+            linkage: Linkage::Dynamic,
+            interpreter: Some("/lib64/ld-linux-x86-64.so.2".into()),
+            needed: vec!["libc.so.6".into()],
+            glibc: Some("2.17".into()),
+            stripped: true,
+        }
+    );
+}
+
+#[test]
+fn a_static_program() {
+    let facts = inspect(&Elf { machine: 183, symbols: true, ..musl() }.bytes()).unwrap();
+    assert_eq!((facts.arch.as_str(), facts.linkage, facts.stripped), ("aarch64", Linkage::Static, false));
+    assert_eq!((facts.interpreter, facts.glibc, facts.needed), (None, None, Vec::new()));
+}
+
+#[test]
+fn versions_are_compared_as_numbers() {
+    let check = |versions: &[(&'static str, u16)], expected: Option<&str>| {
+        let elf = Elf { versions: versions.to_vec(), ..gnu() };
+        assert_eq!(inspect(&elf.bytes()).unwrap().glibc.as_deref(), expected, "{versions:?}");
+    };
+    check(&[("GLIBC_2.4", 0), ("GLIBC_2.34", 0)], Some("2.34"));
+    check(&[("GLIBC_2.34", 0), ("GLIBC_2.4", 0)], Some("2.34"));
+    check(&[("GLIBC_2.2.5", 0), ("GLIBC_2.2", 0)], Some("2.2.5"));
+    check(&[("GLIBC_2.17", 0), ("GLIBC_PRIVATE", 0), ("GCC_4.2.0", 0)], Some("2.17"));
+    check(&[("GLIBC_2.17", 0), ("GLIBC_2.34", 2)], Some("2.17"));
+    check(&[("GLIBC_2.17", 0), ("GLIBC_ABI_DT_RELR", 0)], Some("2.36"));
+    check(&[], None);
+}
+
+#[test]
+fn this_program() {
+    let read = inspect_reader(File::open(std::env::current_exe().unwrap()).unwrap()).unwrap();
+    assert_eq!(read.arch, std::env::consts::ARCH);
+    assert!(!read.stripped, "a test program has its symbols");
+    if cfg!(all(target_os = "linux", target_env = "gnu")) {
+        assert_eq!((read.format.as_str(), read.linkage), ("elf", Linkage::Dynamic));
+        assert!(read.needed.contains(&"libc.so.6".to_owned()));
+        assert!(parse_version(&read.glibc.unwrap()) >= Some(vec![2, 17]));
+    }
+}
+
+#[test]
+fn what_is_no_executable_says_so() {
+    let check = |bytes: &[u8], expected: &str| {
+        let error = inspect(bytes).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    };
+    check(b"", "is no ELF, Mach-O or PE executable");
+    check(b"#!/bin/sh\nexec true --and --more\n", "is no ELF, Mach-O or PE executable");
+    check(b"\xca\xfe\xba\xbe\x00\x00\x00\x41 a Java class file", "is no ELF, Mach-O or PE executable");
+    let whole = gnu().bytes();
+    check(&whole[..whole.len() - 1], "is cut off");
+    check(&whole[..70], "is damaged");
+    let mut object = whole;
+    object[16] = 1;
+    check(&object, "is an ELF object file");
+}
+
+/// However large a program is, only its headers are read.
+#[test]
+fn little_is_read() {
+    let inner = File::open(std::env::current_exe().unwrap()).unwrap();
+    let mut program = Changed { inner, at: 0, changes: Vec::new(), read: 0 };
+    inspect_reader(&mut program).unwrap();
+    assert!(program.read < 1 << 17, "{} bytes", program.read);
+}
+
+/// Headers cost memory, so there is an end to them.
+#[test]
+fn endless_tables_end() {
+    let elf = Elf { needed: vec!["libc.so.6"; 200_000], ..gnu() };
+    assert_eq!(inspect(&elf.bytes()).unwrap_err(), "is damaged: its headers take more than 8 MiB");
+}
+
+/// A file with some bytes changed, without a copy of the file.
+struct Changed<R> {
+    inner: R,
+    at: u64,
+    changes: Vec<(u64, u8)>,
+    read: usize,
+}
+
+impl<R: Read> Read for Changed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        for (offset, byte) in &self.changes {
+            if let Some(place) = offset.checked_sub(self.at).and_then(|place| buffer[..count].get_mut(place as usize)) {
+                *place = *byte;
+            }
+        }
+        self.at += count as u64;
+        self.read += count;
+        Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Changed<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = self.inner.seek(to)?;
+        Ok(self.at)
+    }
+}
+
+/// Where headers and tables of this test program lie: its start and, by its section headers' offset, its end.
+fn places() -> impl Strategy<Value = u64> {
+    let mut file = File::open(std::env::current_exe().unwrap()).unwrap();
+    let mut start = [0; 64];
+    file.read_exact(&mut start).unwrap();
+    let length = file.metadata().unwrap().len();
+    let sections = u64::from_le_bytes(start[40..48].try_into().unwrap()).min(length - 1);
+    prop_oneof![4 => 0..1024u64, 2 => 1024..65536u64, 2 => sections..length]
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
+        let _ = inspect(&bytes);
+    }
+
+    #[test]
+    fn random_bytes_behind_a_magic_never_panic(
+        magic in prop::sample::select(vec![
+            &b"\x7fELF\x02\x01\x01"[..], b"\x7fELF\x01\x02\x01", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe",
+            b"\xca\xfe\xba\xbe\x00\x00\x00\x02", b"\xca\xfe\xba\xbf\x00\x00\x00\x01", b"MZ",
+        ]),
+        bytes in prop::collection::vec(any::<u8>(), 0..2048),
+    ) {
+        let _ = inspect(&[magic, &bytes].concat());
+    }
+
+    #[test]
+    fn changed_samples_never_panic(changes in prop::collection::vec((0..1024usize, any::<u8>()), 1..12), cut in 0..64usize) {
+        let mut bytes = Elf { symbols: true, ..gnu() }.bytes();
+        for (at, byte) in changes {
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+        }
+        let _ = inspect(&bytes[..bytes.len() - cut]);
+    }
+
+    #[test]
+    fn a_changed_program_never_panics(changes in prop::collection::vec((places(), any::<u8>()), 1..8)) {
+        let inner = File::open(std::env::current_exe().unwrap()).unwrap();
+        let _ = inspect_reader(Changed { inner, at: 0, changes, read: 0 });
+    }
+}
+
+#[test]
+fn changes_are_seen() {
+    let mut changed = Changed { inner: Cursor::new(b"abcdef"), at: 0, changes: vec![(3, b'X')], read: 0 };
+    changed.seek(SeekFrom::Start(2)).unwrap();
+    let mut text = String::new();
+    changed.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "cXef");
+}

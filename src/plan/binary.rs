@@ -1,0 +1,273 @@
+//! Plans compilations: which package, which executables, by which program, and the smoke check of each.
+
+use super::decide::{Inputs, Problems, id};
+use super::{BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, Step, Work, asset, runner};
+use crate::config::schema::nearest;
+use crate::config::{Binaries, Binary, BinarySettings, Builder};
+use crate::facts::{Facts, Package};
+use crate::problem::Problem;
+use crate::target::{Libc, Os, Target};
+
+/// One step per entry and target, each followed by its smoke check.
+pub fn steps(inputs: &Inputs<'_>, entries: &[Binary], assets: &[Step], problems: &mut Problems) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for binary in entries {
+        for (target, settings) in &binary.builds {
+            let Some(package) = package(inputs, binary, settings, problems) else { break };
+            let known = problems.len();
+            let Some(step) = compile(inputs, binary, *target, (settings, package), (assets, problems)) else { break };
+            if let Some(smoke) = &settings.smoke {
+                steps.push(step.clone());
+                steps.push(check(&step, binary, smoke, settings.runner.as_deref()));
+            } else {
+                steps.push(step);
+            }
+            if problems.len() > known {
+                break;
+            }
+        }
+    }
+    steps
+}
+
+/// The entries as written, or one per package with binaries.
+pub fn entries(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Binary> {
+    let implied = match &inputs.config.binaries {
+        Binaries::Off => return Vec::new(),
+        Binaries::Listed(list) => return list.clone(),
+        Binaries::Implied(implied) => implied,
+    };
+    let with_binaries = || inputs.facts.packages.iter().filter(|package| !package.bins.is_empty());
+    let published: Vec<&Package> = with_binaries().filter(|package| package.publish).collect();
+    let packages = if published.is_empty() { with_binaries().collect() } else { published };
+    let components = &inputs.config.components;
+    let chosen: Vec<&Package> = if components.is_empty() {
+        packages
+    } else {
+        with_binaries().filter(|package| components.iter().any(|component| component.name == package.name)).collect()
+    };
+    if chosen.is_empty() && inputs.config.assets.is_empty() {
+        let problem = Problem::new("no-binary", "no cargo package here has a binary");
+        problems.push(problem.hint("add one, or describe what is released in longshore.yaml"));
+    }
+    chosen.into_iter().map(|package| Binary { name: package.name.clone(), ..implied.as_ref().clone() }).collect()
+}
+
+/// The cargo package of an entry.
+fn package<'f>(
+    inputs: &Inputs<'f>,
+    binary: &Binary,
+    settings: &BinarySettings,
+    problems: &mut Problems,
+) -> Option<&'f Package> {
+    let name = settings.package.as_deref().unwrap_or(&binary.name);
+    let packages = &inputs.facts.packages;
+    let outside = settings.manifest.as_deref();
+    let fits = |package: &&Package| match outside {
+        Some(manifest) => package.manifest == manifest && (settings.package.is_none() || package.name == name),
+        None => package.name == name,
+    };
+    if let Some(found) = packages.iter().find(fits) {
+        return Some(found);
+    }
+    let place = if settings.package.is_some() { ".package" } else { "" };
+    let path = format!("binaries.{}{place}", binary.name);
+    let problem = match outside {
+        Some(manifest) => Problem::new("unknown-package", format!("`{manifest}` has no package `{name}`")),
+        None => Problem::new("unknown-package", format!("the workspace has no package `{name}`")),
+    };
+    let problem = if settings.package.is_some() { problem.at_value(path) } else { problem.at_key(path) };
+    let hint = nearest(name, packages.iter().map(|package| package.name.as_str())).map_or_else(
+        || "name it with `package:`".to_owned(),
+        |near| format!("did you mean `{near}`? (`package: {near}`)"),
+    );
+    problems.push(problem.hint(hint));
+    None
+}
+
+/// The compile step of one entry for one target.
+fn compile(
+    inputs: &Inputs<'_>,
+    binary: &Binary,
+    target: Target,
+    (settings, package): (&BinarySettings, &Package),
+    (assets, problems): (&[Step], &mut Problems),
+) -> Option<Step> {
+    let path = |key: &str| format!("binaries.{}.{key}", binary.name);
+    let bins = if settings.bins.is_empty() { package.bins.clone() } else { settings.bins.clone() };
+    if bins.is_empty() {
+        let text = format!("package `{}` has no binary", package.name);
+        problems.push(Problem::new("no-binary", text).at_key(format!("binaries.{}", binary.name)));
+        return None;
+    }
+    for (index, bin) in settings.bins.iter().enumerate().filter(|(_, bin)| !package.bins.contains(bin)) {
+        let problem = Problem::new("unknown-bin", format!("package `{}` has no binary `{bin}`", package.name));
+        let near = nearest(bin, package.bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+        problems.push(
+            problem.at_value(path(&format!("bins.{index}"))).hint(near.unwrap_or_else(|| package.bins.join(", "))),
+        );
+    }
+    for (index, feature) in settings.features.iter().enumerate() {
+        if !feature.contains('/') && !package.features.contains(feature) {
+            let problem =
+                Problem::new("unknown-feature", format!("package `{}` has no feature `{feature}`", package.name));
+            let near = nearest(feature, package.features.iter().map(String::as_str));
+            let hint = near.map_or_else(
+                || format!("known: {}", package.features.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            problems.push(problem.at_value(path(&format!("features.{index}"))).hint(hint));
+        }
+    }
+    let mut needs = Vec::new();
+    for name in &settings.assets {
+        match asset::named(assets, name) {
+            Some(step) => needs.push(step.id.clone()),
+            None => problems
+                .push(Problem::new("unknown-asset", format!("no asset is called `{name}`")).at_value(path("assets"))),
+        }
+    }
+    let outputs =
+        bins.iter().map(|bin| Output { name: format!("{bin}{}", target.exe_suffix()), format: None }).collect();
+    let work = BinaryWork {
+        manifest: package.workspace.clone(),
+        package: package.name.clone(),
+        builder: builder(settings, target),
+        prebuilt: prebuilt(inputs, &binary.name, settings, (target, &bins)),
+        bins,
+        profile: settings.profile.clone(),
+        features: settings.features.clone(),
+        default_features: settings.default_features,
+        all_features: settings.all_features,
+        locked: settings.locked && package.lock.is_some(),
+        cargo_args: settings.cargo_args.clone(),
+        env: settings.env.clone(),
+        pass_env: settings.pass_env.clone(),
+        before: settings.before.clone(),
+        assets: needs.clone(),
+        glibc: settings.glibc.clone(),
+        linkage: settings.linkage.unwrap_or_else(|| target.default_linkage()),
+        max_size: settings.max_size,
+    };
+    Some(Step {
+        id: id(&["binary", &binary.name, target.triple()]),
+        component: inputs.component(binary.component.as_deref(), &binary.name),
+        needs,
+        outputs,
+        publish: Vec::new(),
+        leg: None,
+        target: Some(target),
+        work: Work::Binary(work),
+    })
+}
+
+fn builder(settings: &BinarySettings, target: Target) -> PlannedBuilder {
+    match settings.builder {
+        _ if settings.prebuilt.is_some() => PlannedBuilder::Prebuilt,
+        Builder::Auto if target.os() == Os::Linux && target.libc() == Libc::Musl => PlannedBuilder::Zigbuild,
+        Builder::Auto | Builder::Cargo => PlannedBuilder::Cargo,
+        Builder::Zigbuild => PlannedBuilder::Zigbuild,
+        Builder::Cross => PlannedBuilder::Cross,
+    }
+}
+
+/// Paths of finished executables; the placeholders were checked with the configuration, versions come later.
+fn prebuilt(
+    inputs: &Inputs<'_>,
+    name: &str,
+    settings: &BinarySettings,
+    (target, bins): (Target, &[String]),
+) -> Vec<String> {
+    let Some(template) = &settings.prebuilt else { return Vec::new() };
+    let fill = |bin: &String| {
+        template
+            .fill(|place| match place {
+                "name" => Some(name.to_owned()),
+                "binary" => Some(bin.clone()),
+                "project" => Some(inputs.name()),
+                other => target_place(target, other).or_else(|| Some(format!("{{{other}}}"))),
+            })
+            .unwrap_or_default()
+    };
+    bins.iter().map(fill).collect()
+}
+
+/// The placeholders that a target fills.
+pub fn target_place(target: Target, place: &str) -> Option<String> {
+    let text = match place {
+        "target" => target.triple(),
+        "arch" => target.arch().name(),
+        "os" => target.os().name(),
+        "os-abi" => target.os_abi(),
+        "goarch" => target.arch().goarch(),
+        "exe" => target.exe_suffix(),
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// The smoke check of a binary step, run where its runner is native.
+fn check(step: &Step, binary: &Binary, smoke: &[String], label: Option<&str>) -> Step {
+    let target = step.target.unwrap_or(crate::target::DEFAULT[0]);
+    let label = label.unwrap_or_else(|| runner::native(target));
+    let not_run = (!runner::runs(label, target)).then(|| format!("`{label}` cannot run {target}"));
+    Step {
+        id: id(&["check", "smoke", &binary.name, target.triple()]),
+        component: step.component.clone(),
+        needs: vec![step.id.clone()],
+        outputs: Vec::new(),
+        publish: Vec::new(),
+        leg: None,
+        target: step.target,
+        work: Work::Check(CheckWork { subject: step.id.clone(), smoke: smoke.to_vec(), contains: None, not_run }),
+    }
+}
+
+/// The packages of the binary steps of one component, each once.
+pub fn packages<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f Package> {
+    let mut found: Vec<&Package> = Vec::new();
+    for step in steps.iter().filter(|step| step.component == component) {
+        if let Work::Binary(work) = &step.work
+            && let Some(package) = of_work(inputs.facts, work)
+            && !found.contains(&package)
+        {
+            found.push(package);
+        }
+    }
+    found
+}
+
+fn of_work<'f>(facts: &'f Facts, work: &BinaryWork) -> Option<&'f Package> {
+    facts.packages.iter().find(|package| package.name == work.package && package.workspace == work.manifest)
+}
+
+/// Fills in what smoke output must contain: the release's version; in a snapshot the manifests' own.
+pub fn expect_versions(steps: &mut [Step], releases: &[Release], origin: Origin, facts: &Facts) {
+    let own: Vec<(String, Option<String>)> = steps
+        .iter()
+        .filter_map(|step| match &step.work {
+            Work::Binary(work) => {
+                Some((step.id.clone(), of_work(facts, work).map(|package| package.version.to_string())))
+            }
+            _ => None,
+        })
+        .collect();
+    for step in steps {
+        let release = releases
+            .iter()
+            .find(|release| release.component == step.component)
+            .map(|release| release.version.to_string());
+        match &mut step.work {
+            Work::Check(check) => {
+                let manifest = own.iter().find(|(id, _)| *id == check.subject).and_then(|(_, version)| version.clone());
+                check.contains = if origin == Origin::Snapshot { manifest } else { release };
+            }
+            Work::Binary(work) => {
+                for path in &mut work.prebuilt {
+                    *path = path.replace("{version}", release.as_deref().unwrap_or_default());
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The planner: configuration and facts to a plan, or every problem at once. Pure.
+
+use super::{Plan, Request, SCHEMA, Step, archive, asset, binary, leg, release, scope, upload};
+use crate::config::{Component, Config};
+use crate::facts::Facts;
+use crate::problem::Problem;
+use crate::tag::TagGrammar;
+
+/// All problems found so far.
+pub type Problems = Vec<Problem>;
+
+/// Everything a plan is made from.
+pub struct Inputs<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The world.
+    pub facts: &'a Facts,
+    /// What the command asks for.
+    pub request: &'a Request,
+}
+
+/// Decides everything.
+///
+/// # Errors
+/// Every problem of the request, the configuration and the facts together.
+pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, Problems> {
+    let inputs = Inputs { config, facts, request };
+    let mut problems = Problems::new();
+    let assets = asset::steps(&inputs, &mut problems);
+    let entries = binary::entries(&inputs, &mut problems);
+    let binaries = binary::steps(&inputs, &entries, &assets, &mut problems);
+    let archives = archive::steps(&inputs, &entries, (&binaries, &assets), &mut problems);
+    let mut steps: Vec<Step> = assets.into_iter().chain(binaries).chain(archives).collect();
+    one_component_each(&steps, &mut problems);
+
+    let candidates = candidates(&inputs, &steps, &mut problems);
+    if steps.is_empty() && problems.is_empty() {
+        let problem = Problem::new("nothing-to-release", "there is nothing to release: no binary, archive or asset");
+        problems.push(problem.hint("add a package with a binary, or describe one under `binaries:` in longshore.yaml"));
+    }
+    let (releases, origin) = release::releases(&inputs, &candidates, &mut problems);
+    steps.retain(|step| releases.iter().any(|release| release.component == step.component));
+    if !releases.is_empty() {
+        binary::expect_versions(&mut steps, &releases, origin, facts);
+        archive::name_outputs(&inputs, &entries, (&mut steps, &releases), &mut problems);
+    }
+
+    let mut destinations = upload::destinations(&inputs, &releases, origin, &mut problems);
+    upload::assign(&inputs, &mut steps, &destinations, &releases, &mut problems);
+    let left_out = scope::limit(&inputs, &mut steps, &mut problems);
+    upload::checksums(&inputs, &mut steps, &releases, &destinations);
+    let mut legs = leg::legs(&inputs, &mut steps);
+    scope::host_checks(&inputs, &mut steps, &mut legs);
+    upload::drop_unused(&mut destinations, &steps);
+    unique(&steps, &mut problems);
+
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let parts = upload::parts(&steps, &destinations).map_err(|problem| vec![problem])?;
+    Ok(Plan {
+        schema: SCHEMA.into(),
+        name: inputs.name(),
+        repository: inputs.repository(),
+        commit: facts.head.commit.clone(),
+        commit_time: facts.head.time,
+        dirty: !facts.head.dirty.is_empty(),
+        origin,
+        output: config.output.clone(),
+        assumed: assumptions(&inputs, &releases, origin),
+        releases,
+        scope: scope::scope(request, left_out),
+        steps,
+        legs,
+        parts,
+        destinations,
+    })
+}
+
+impl Inputs<'_> {
+    /// The project's name: `name:`, else the repository's, else the folder's.
+    pub fn name(&self) -> String {
+        let remote = self.facts.remote.as_ref().map(|remote| remote.name.clone());
+        self.config.name.clone().or(remote).unwrap_or_else(|| self.facts.folder.clone())
+    }
+
+    /// `owner/name`; `local/<folder>` without a remote.
+    pub fn repository(&self) -> String {
+        match &self.facts.remote {
+            Some(remote) => format!("{}/{}", remote.owner, remote.name),
+            None => format!("local/{}", self.facts.folder),
+        }
+    }
+
+    /// The component an artifact belongs to: the one written, else the one of its own name, else the root.
+    pub fn component(&self, written: Option<&str>, name: &str) -> String {
+        if let Some(written) = written {
+            return written.to_owned();
+        }
+        let own = self.config.components.iter().find(|component| component.name == name);
+        own.map(|component| component.name.clone()).unwrap_or_default()
+    }
+}
+
+/// A step id from its parts: lower case, in the characters ids are made of.
+pub fn id(parts: &[&str]) -> String {
+    let joined = parts.join(".").to_lowercase();
+    joined.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect()
+}
+
+/// The components that something belongs to, each with its packages; the root first.
+fn candidates<'a>(inputs: &Inputs<'a>, steps: &[Step], problems: &mut Problems) -> Vec<release::Candidate<'a>> {
+    let config = inputs.config;
+    let all = std::iter::once(&config.root).chain(&config.components);
+    all.filter(|component| steps.iter().any(|step| step.component == component.name))
+        .filter_map(|component: &Component| match TagGrammar::new(&component.tag, &component.name) {
+            Ok(grammar) => Some(release::Candidate {
+                component,
+                grammar,
+                packages: binary::packages(inputs, steps, &component.name),
+            }),
+            Err(text) => {
+                let path =
+                    if component.name.is_empty() { "tag".into() } else { format!("components.{}.tag", component.name) };
+                problems.push(Problem::new("bad-tag", text).at_value(path));
+                None
+            }
+        })
+        .collect()
+}
+
+/// An artifact and what it needs belong to one release.
+fn one_component_each(steps: &[Step], problems: &mut Problems) {
+    for step in steps {
+        for need in &step.needs {
+            let other = steps.iter().find(|other| other.id == *need);
+            // An asset of the root may feed any component.
+            if let Some(other) = other.filter(|other| other.component != step.component && other.work.kind() != "asset")
+            {
+                let text = format!(
+                    "`{}` belongs to {} but needs `{}` of {}",
+                    step.id,
+                    component_name(&step.component),
+                    other.id,
+                    component_name(&other.component)
+                );
+                problems.push(Problem::new("two-components", text).hint("give both the same `component:`"));
+            }
+        }
+    }
+}
+
+fn component_name(name: &str) -> String {
+    if name.is_empty() { "the root component".into() } else { format!("component `{name}`") }
+}
+
+/// No two steps share an id, no two published files of one release share a name.
+fn unique(steps: &[Step], problems: &mut Problems) {
+    for (index, step) in steps.iter().enumerate() {
+        if step.id.len() > 100 {
+            problems.push(Problem::new("long-name", format!("step id `{}` is longer than 100 characters", step.id)));
+        }
+        for other in &steps[..index] {
+            if other.id == step.id {
+                let text = format!("two steps are called `{}`", step.id);
+                problems.push(Problem::new("duplicate-step", text).hint("names may not differ in case alone"));
+            }
+            if other.component != step.component || step.publish.is_empty() || other.publish.is_empty() {
+                continue;
+            }
+            let same =
+                |output: &&super::Output| other.outputs.iter().any(|o| o.name.eq_ignore_ascii_case(&output.name));
+            if let Some(output) = step.outputs.iter().find(same) {
+                let text = format!("`{}` and `{}` both write `{}`", other.id, step.id, output.name);
+                let problem = Problem::new("same-file-name", text).hint("give one of them another `file:`");
+                let problem = problem.at_value(path_of(step)).step(step.id.clone());
+                // One entry, one problem: its other targets collide for the same reason.
+                if !problems.iter().any(|known| known.code == problem.code && known.at == problem.at) {
+                    problems.push(problem);
+                }
+            }
+        }
+    }
+}
+
+/// Where the step's file name is configured.
+fn path_of(step: &Step) -> String {
+    let mut words = step.id.split('.');
+    let kind = words.next().unwrap_or_default();
+    let target = step.target.map(|target| format!(".{target}")).unwrap_or_default();
+    let name = step.id.strip_prefix(&format!("{kind}.")).unwrap_or(&step.id);
+    format!("{kind}s.{}.file", name.strip_suffix(&target).unwrap_or(name))
+}
+
+/// What nobody wrote, for people.
+fn assumptions(inputs: &Inputs<'_>, releases: &[super::Release], origin: super::Origin) -> Vec<String> {
+    let mut list = Vec::new();
+    if !inputs.config.written {
+        list.push("no longshore.yaml: one binary and one archive per package, five targets, GitHub Releases".into());
+    }
+    if inputs.facts.remote.is_none() {
+        list.push(format!("no git remote: the repository is called `{}`", inputs.repository()));
+    }
+    match origin {
+        super::Origin::Assumed => {
+            let tags: Vec<String> = releases.iter().map(|release| format!("`{}`", release.tag)).collect();
+            list.push(format!("no release tag at this commit: {} from the manifests' version", tags.join(", ")));
+            for taken in inputs.facts.tags.iter().filter(|tag| releases.iter().any(|release| release.tag == tag.name)) {
+                list.push(format!("tag `{}` is already an older commit: raise the version before you tag", taken.name));
+            }
+        }
+        super::Origin::Snapshot => list.push("a snapshot: for this machine and loopback only".into()),
+        super::Origin::Tag => {}
+    }
+    list
+}

@@ -1,0 +1,114 @@
+//! Why a step is in the plan and how it came about, for people; and the plan as a Mermaid graph.
+
+use std::fmt::Write;
+
+use super::{Plan, Step, Work};
+use crate::config::schema::nearest;
+use crate::problem::Problem;
+
+/// Everything the plan knows of one step.
+///
+/// # Errors
+/// If there is no such step.
+pub fn explain(plan: &Plan, id: &str) -> Result<String, Problem> {
+    let Some(step) = plan.step(id) else {
+        if plan.scope.left_out.iter().any(|left| left == id) {
+            return Err(Problem::new("step-left-out", format!("`{id}` is not in this plan's scope"))
+                .hint("plan without `--host` or `--only`"));
+        }
+        let near = nearest(id, plan.steps.iter().map(|step| step.id.as_str()));
+        let hint = near
+            .map_or_else(|| "`longshore plan` lists the steps".to_owned(), |near| format!("did you mean `{near}`?"));
+        return Err(Problem::new("unknown-step", format!("no step is called `{id}`")).hint(hint));
+    };
+    let mut text = format!("{}\n", step.id);
+    let mut row = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {name:<10}{value}");
+        }
+    };
+    row("kind", step.work.kind());
+    if let Some(release) = plan.release(&step.component) {
+        row("release", &release.tag);
+    }
+    match step.leg.as_ref().and_then(|id| plan.legs.iter().find(|leg| leg.id == *id)) {
+        Some(leg) => {
+            let container = leg.container.as_ref().map(|container| format!(" in {container}")).unwrap_or_default();
+            row("leg", &format!("{} (on {}{container})", leg.id, leg.runner));
+        }
+        None => row("leg", "none: `build --rest`, on the machine that received all legs"),
+    }
+    for (name, value) in how(step) {
+        row(name, &value);
+    }
+    row("needs", &step.needs.join(", "));
+    let users: Vec<&str> =
+        plan.steps.iter().filter(|other| other.needs.contains(&step.id)).map(|other| other.id.as_str()).collect();
+    row("needed by", &users.join(", "));
+    let outputs: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
+    row("makes", &outputs.join(", "));
+    row("goes to", &step.publish.join(", "));
+    Ok(text)
+}
+
+/// How the step is carried out, row by row.
+fn how(step: &Step) -> Vec<(&'static str, String)> {
+    match &step.work {
+        Work::Binary(work) => vec![
+            ("package", format!("{} ({})", work.package, work.manifest)),
+            ("builder", format!("{:?}", work.builder).to_lowercase()),
+            ("profile", work.profile.clone()),
+            ("features", features(work.default_features, work.all_features, &work.features)),
+            ("linkage", format!("{:?}", work.linkage).to_lowercase()),
+            ("glibc", work.glibc.as_ref().map(|floor| format!("at most {floor}")).unwrap_or_default()),
+            ("prebuilt", work.prebuilt.join(", ")),
+        ],
+        Work::Archive(work) => {
+            let names = |paths: Vec<&str>| paths.join(", ");
+            vec![
+                ("holds", names(work.executables.iter().map(|member| member.path.as_str()).collect())),
+                ("files", names(work.files.iter().map(|file| file.path.as_str()).collect())),
+                ("trees", names(work.trees.iter().map(|tree| tree.to.as_str()).collect())),
+            ]
+        }
+        Work::Asset(work) => {
+            let commands: Vec<String> = work.run.iter().map(|command| shell_words::join(&command.run)).collect();
+            vec![("runs", commands.join("; "))]
+        }
+        Work::Checksums(work) => {
+            vec![("covers", work.covers.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "))]
+        }
+        Work::Check(work) => vec![
+            ("runs", format!("each executable with {}", shell_words::join(&work.smoke))),
+            ("expects", work.contains.as_ref().map(|text| format!("`{text}` in what it prints")).unwrap_or_default()),
+            ("not run", work.not_run.clone().unwrap_or_default()),
+        ],
+    }
+}
+
+fn features(default: bool, all: bool, named: &[String]) -> String {
+    let mut words: Vec<&str> = named.iter().map(String::as_str).collect();
+    if all {
+        words.insert(0, "all");
+    }
+    if default {
+        words.insert(0, "default");
+    }
+    words.join(", ")
+}
+
+/// The steps and their needs as a Mermaid flowchart.
+pub fn mermaid(plan: &Plan) -> String {
+    let mut text = String::from("flowchart LR\n");
+    let index = |id: &str| plan.steps.iter().position(|step| step.id == id);
+    for (number, step) in plan.steps.iter().enumerate() {
+        let _ = writeln!(text, "  s{number}[\"{}\"]", step.id);
+        for need in step.needs.iter().filter_map(|need| index(need)) {
+            let _ = writeln!(text, "  s{need} --> s{number}");
+        }
+        for destination in &step.publish {
+            let _ = writeln!(text, "  s{number} --> d_{}([\"{destination}\"])", destination.replace('-', "_"));
+        }
+    }
+    text
+}

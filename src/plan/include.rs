@@ -1,0 +1,165 @@
+//! Resolves `include:` to files of the commit and trees of assets.
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::decide::{Inputs, Problems, id};
+use super::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Step};
+use crate::config::{Archive, FileItem};
+use crate::facts::{TreeFile, TreeKind};
+use crate::problem::Problem;
+
+/// What an archive gets when nobody writes `include:`; nothing of it must exist.
+const DEFAULT: [&str; 4] = ["README*", "LICENSE*", "COPYING*", "NOTICE*"];
+
+/// The files and trees of an archive, sorted by their path inside it.
+pub fn resolve(
+    inputs: &Inputs<'_>,
+    archive: &Archive,
+    assets: &[Step],
+    problems: &mut Problems,
+) -> (Vec<ArchiveFile>, Vec<AssetTree>) {
+    let (mut files, mut trees) = (Vec::new(), Vec::new());
+    let Some(items) = &archive.include else {
+        for pattern in DEFAULT {
+            files.extend(matches(inputs, pattern, None));
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        return (files, trees);
+    };
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("archives.{}.include.{index}", archive.name);
+        let found = matches(inputs, &item.from, item.to.as_deref());
+        if let Some(tree) = tree(inputs, item, assets) {
+            trees.push(tree);
+        } else if found.is_empty() {
+            problems.push(nothing(inputs, &item.from).at_value(&path));
+        }
+        for file in &found {
+            if let EntryKind::Symlink { link } = &file.entry
+                && !stays_inside(&file.source, link)
+            {
+                let text = format!("`{}` is a link to `{link}`, which leaves the repository", file.source);
+                problems.push(Problem::new("escaping-link", text).at_value(&path));
+            }
+        }
+        files.extend(found);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    (files, trees)
+}
+
+fn nothing(inputs: &Inputs<'_>, from: &str) -> Problem {
+    let problem =
+        Problem::new("no-such-file", format!("`{from}` matches no file of the commit and nothing an asset makes"));
+    let paths = inputs.facts.files.iter().map(|file| file.path.as_str());
+    match crate::config::schema::nearest(from, paths) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem.hint("only committed files and what `assets:` makes can be included"),
+    }
+}
+
+/// Files of the commit that a path, folder or glob means.
+fn matches(inputs: &Inputs<'_>, from: &str, to: Option<&str>) -> Vec<ArchiveFile> {
+    let from = from.trim_start_matches("./").trim_end_matches('/');
+    let files = &inputs.facts.files;
+    let entry =
+        |file: &TreeFile, path: String| ArchiveFile { source: file.path.clone(), path, entry: kind(&file.kind) };
+    if let Ok(index) = files.binary_search_by(|file| file.path.as_str().cmp(from)) {
+        let file = &files[index];
+        let path = match to {
+            Some(folder) if folder.ends_with('/') => format!("{folder}{}", name(&file.path)),
+            Some(to) => to.to_owned(),
+            None => file.path.clone(),
+        };
+        return vec![entry(file, path)];
+    }
+    let prefix = format!("{from}/");
+    let glob = matcher(from);
+    let chosen = files
+        .iter()
+        .filter(|file| file.path.starts_with(&prefix) || glob.as_ref().is_some_and(|glob| glob.is_match(&file.path)));
+    let place = |file: &TreeFile| match to {
+        None => file.path.clone(),
+        Some(to) => {
+            let rest = file.path.strip_prefix(&prefix).unwrap_or_else(|| name(&file.path));
+            format!("{}/{rest}", to.trim_end_matches('/'))
+        }
+    };
+    chosen.map(|file| entry(file, place(file))).collect()
+}
+
+fn matcher(pattern: &str) -> Option<GlobMatcher> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build().ok()?;
+    pattern.contains(['*', '?', '[', '{']).then(|| glob.compile_matcher())
+}
+
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn kind(kind: &TreeKind) -> EntryKind {
+    match kind {
+        TreeKind::File => EntryKind::File,
+        TreeKind::Executable => EntryKind::Executable,
+        TreeKind::Symlink(link) => EntryKind::Symlink { link: link.clone() },
+    }
+}
+
+/// The asset that makes what is included: its files lie at, below or above the path.
+fn tree(inputs: &Inputs<'_>, item: &FileItem, assets: &[Step]) -> Option<AssetTree> {
+    let from = item.from.trim_start_matches("./").trim_end_matches('/');
+    let below = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}/"));
+    let makes = |file: &FileItem| {
+        let made = file.from.trim_start_matches("./").trim_end_matches('/');
+        let base = made.find(['*', '?', '[', '{']).map_or(made, |at| made[..at].trim_end_matches('/'));
+        below(base, from) || below(from, base) || matcher(made).is_some_and(|glob| glob.is_match(from))
+    };
+    let asset = inputs.config.assets.iter().find(|asset| asset.files.iter().any(makes))?;
+    let step = assets.iter().find(|step| step.id == id(&["asset", &asset.name]))?;
+    let to = item.to.as_deref().unwrap_or(from).trim_end_matches('/').to_owned();
+    Some(AssetTree { step: step.id.clone(), path: from.to_owned(), to })
+}
+
+/// Whether a link at `path` points at something inside the repository.
+fn stays_inside(path: &str, link: &str) -> bool {
+    if link.starts_with('/') || link.contains('\\') {
+        return false;
+    }
+    let mut depth = path.matches('/').count();
+    for word in link.split('/') {
+        match word {
+            ".." if depth == 0 => return false,
+            ".." => depth -= 1,
+            "" | "." => {}
+            _ => depth += 1,
+        }
+    }
+    true
+}
+
+/// No two members of an archive share a path.
+pub fn unique(work: &ArchiveWork, at: &str, problems: &mut Problems) {
+    let executables = work.executables.iter().map(|member| (member.path.as_str(), member.output.as_str()));
+    let files = work.files.iter().map(|file| (file.path.as_str(), file.source.as_str()));
+    let mut all: Vec<(&str, &str)> = executables.chain(files).collect();
+    all.sort_unstable();
+    for pair in all.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        let text = format!("`{}` and `{}` both become `{}` in the archive", pair[0].1, pair[1].1, pair[0].0);
+        problems.push(
+            Problem::new("same-file-name", text).hint("place one of them elsewhere with `{from, to}`").at_value(at),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links() {
+        assert!(stays_inside("a/b", "../c"));
+        assert!(stays_inside("a/b", "x/../../c"));
+        assert!(!stays_inside("a/b", "../../c"));
+        assert!(!stays_inside("a", "/etc/passwd"));
+    }
+}

@@ -1,0 +1,116 @@
+//! Groups steps into legs: all steps of one runner, container and target are one machine.
+
+use super::decide::{Inputs, id};
+use super::{Leg, Step, Work, runner};
+use crate::config::Binaries;
+use crate::target::Target;
+
+/// What a leg is made of.
+#[derive(Clone, PartialEq, Eq)]
+struct Machine {
+    wave: u8,
+    runner: String,
+    container: Option<String>,
+    target: Option<Target>,
+}
+
+/// Puts every step that needs a machine of its own kind into a leg; the rest is `build --rest`.
+pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step]) -> Vec<Leg> {
+    let mut legs: Vec<(Machine, Leg)> = Vec::new();
+    for index in 0..steps.len() {
+        let Some(machine) = machine(inputs, steps, index) else { continue };
+        let known = legs.iter().position(|(other, _)| *other == machine);
+        let at = known.unwrap_or_else(|| {
+            let leg = Leg {
+                id: name(&machine, &legs),
+                wave: machine.wave,
+                runner: machine.runner.clone(),
+                container: machine.container.clone(),
+                target: machine.target,
+                steps: Vec::new(),
+                install: Vec::new(),
+                needs_assets: false,
+            };
+            legs.push((machine.clone(), leg));
+            legs.len() - 1
+        });
+        let leg = &mut legs[at].1;
+        leg.steps.push(steps[index].id.clone());
+        leg.needs_assets |= leg.wave > 1 && steps[index].needs.iter().any(|need| need.starts_with("asset."));
+        if let (Work::Binary(work), Some(target)) = (&steps[index].work, machine.target) {
+            for line in runner::install(&machine.runner, machine.container.is_some(), target, work.builder) {
+                if !leg.install.contains(&line) {
+                    leg.install.push(line);
+                }
+            }
+        }
+        steps[index].leg = Some(leg.id.clone());
+    }
+    legs.into_iter().map(|(_, leg)| leg).collect()
+}
+
+/// The machine a step needs; steps with needs stand after them, so those already have a leg.
+fn machine(inputs: &Inputs<'_>, steps: &[Step], index: usize) -> Option<Machine> {
+    let step = &steps[index];
+    match &step.work {
+        Work::Asset(_) => {
+            let asset = inputs.config.assets.iter().find(|asset| id(&["asset", &asset.name]) == step.id);
+            let runner = asset.and_then(|asset| asset.runner.clone()).unwrap_or_else(|| runner::any().to_owned());
+            Some(Machine { wave: 1, runner, container: None, target: None })
+        }
+        Work::Binary(_) => {
+            let target = step.target?;
+            let (runner, container) = chosen(inputs, &step.id, target);
+            let runner = runner.unwrap_or_else(|| runner::native(target).to_owned());
+            Some(Machine { wave: 2, runner, container, target: Some(target) })
+        }
+        Work::Archive(_) | Work::Check(_) => {
+            // Together with what it needs, if that is all on one machine.
+            let mut machines: Vec<Machine> = Vec::new();
+            for need in step.needs.iter().filter(|need| !need.starts_with("asset.")) {
+                let at = steps.iter().position(|other| other.id == *need)?;
+                let machine = machine(inputs, steps, at)?;
+                if !machines.contains(&machine) {
+                    machines.push(machine);
+                }
+            }
+            <[Machine; 1]>::try_from(machines).ok().map(|[machine]| machine)
+        }
+        Work::Checksums(_) => None,
+    }
+}
+
+/// `runner:` and `container:` as configured for a binary step.
+fn chosen(inputs: &Inputs<'_>, step: &str, target: Target) -> (Option<String>, Option<String>) {
+    let of = |builds: &[(Target, crate::config::BinarySettings)]| {
+        let found = builds.iter().find(|(other, _)| *other == target);
+        found.map(|(_, settings)| (settings.runner.clone(), settings.container.clone())).unwrap_or_default()
+    };
+    match &inputs.config.binaries {
+        Binaries::Off => (None, None),
+        Binaries::Implied(implied) => of(&implied.builds),
+        Binaries::Listed(list) => {
+            let own = list.iter().find(|binary| id(&["binary", &binary.name, target.triple()]) == step);
+            own.map(|binary| of(&binary.builds)).unwrap_or_default()
+        }
+    }
+}
+
+/// The triple; with a container or an unusual runner also that; `assets-<runner>` for wave 1.
+fn name(machine: &Machine, legs: &[(Machine, Leg)]) -> String {
+    let Some(target) = machine.target else { return id(&[&format!("assets-{}", machine.runner)]) };
+    let mut name = target.triple().to_owned();
+    if let Some(container) = &machine.container {
+        name = format!("{name}-{container}");
+    }
+    if machine.runner != runner::native(target) {
+        name = format!("{name}-{}", machine.runner);
+    }
+    let name: String = id(&[&name]).chars().take(90).collect();
+    let taken = |name: &String| legs.iter().any(|(_, leg)| leg.id == *name);
+    if !taken(&name) {
+        return name;
+    }
+    let numbered = (2..).map(|n| format!("{name}-{n}")).find(|name| !taken(name));
+    numbered.unwrap_or(name)
+}

@@ -1,0 +1,70 @@
+//! Legs as the rows of a GitHub Actions matrix.
+
+use serde::Serialize;
+
+use super::{Leg, Plan};
+use crate::problem::Problem;
+use crate::target::Target;
+
+/// The longest text an environment variable or job output takes; Linux limits one string to 128 KiB.
+const LIMIT: usize = 100 * 1024;
+
+/// `{"include": […]}`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Matrix {
+    /// One row per leg.
+    pub include: Vec<Row>,
+}
+
+/// One row: one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Row {
+    /// Id of the leg, for `build --leg`.
+    pub id: String,
+    /// Label of the runner.
+    pub runs_on: String,
+    /// The job's container; empty for none, as `container: ${{ matrix.container }}` wants it.
+    pub container: String,
+    /// Its target; empty for assets.
+    pub target: String,
+    /// What `build --leg` installs first.
+    pub install: Vec<String>,
+    /// Whether the results of asset legs must be handed to it.
+    pub needs_assets: bool,
+}
+
+/// The rows of one wave (1: assets, 2: the rest), of one part if it is named.
+///
+/// # Errors
+/// If the part is not in the plan, or the rows would not fit into a job's output.
+pub fn matrix(plan: &Plan, wave: u8, part: Option<&str>) -> Result<Matrix, Problem> {
+    let steps = plan.part(part)?.map(|part| &part.steps);
+    let inside = |leg: &&Leg| steps.is_none_or(|steps| leg.steps.iter().any(|step| steps.contains(step)));
+    let rows = plan.legs.iter().filter(|leg| leg.wave == wave).filter(inside).map(row);
+    let matrix = Matrix { include: rows.collect() };
+    let size = matrix.to_string().len();
+    if size > LIMIT || matrix.include.len() > 256 {
+        let text =
+            format!("the matrix has {} rows in {size} bytes; GitHub takes 256 rows, and 128 KiB", matrix.include.len());
+        return Err(Problem::new("matrix-too-large", text).hint("release fewer components at once with `--component`"));
+    }
+    Ok(matrix)
+}
+
+fn row(leg: &Leg) -> Row {
+    Row {
+        id: leg.id.clone(),
+        runs_on: leg.runner.clone(),
+        container: leg.container.clone().unwrap_or_default(),
+        target: leg.target.map(Target::triple).unwrap_or_default().to_owned(),
+        install: leg.install.clone(),
+        needs_assets: leg.needs_assets,
+    }
+}
+
+impl std::fmt::Display for Matrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
+    }
+}

@@ -1,0 +1,285 @@
+//! Which releases a plan makes: components, tags, versions, and whether all manifests agree.
+
+use std::collections::BTreeMap;
+
+use super::decide::{Inputs, Problems};
+use super::request::WithoutTag;
+use super::{Origin, Release};
+use crate::config;
+use crate::facts::{Package, Tag};
+use crate::problem::Problem;
+use crate::tag::TagGrammar;
+use crate::version::Version;
+
+/// A component with its tag grammar and the packages its artifacts are made from.
+pub struct Candidate<'a> {
+    /// As configured.
+    pub component: &'a config::Component,
+    /// How its tags look.
+    pub grammar: TagGrammar,
+    /// Packages of its binaries.
+    pub packages: Vec<&'a Package>,
+}
+
+/// A version written somewhere: where, and the text.
+type Written = (String, String);
+
+/// The releases, and where their versions come from.
+pub fn releases(inputs: &Inputs<'_>, candidates: &[Candidate<'_>], problems: &mut Problems) -> (Vec<Release>, Origin) {
+    let chosen = choose(inputs, candidates, problems);
+    let mut origin = Origin::Tag;
+    let mut releases = Vec::new();
+    for (candidate, tag) in chosen {
+        let version = match &tag {
+            Some(tag) => candidate.grammar.version(tag),
+            None if inputs.request.snapshot || inputs.request.without_tag == WithoutTag::Snapshot => {
+                origin = Origin::Snapshot;
+                snapshot(inputs, candidate, problems)
+            }
+            None => {
+                origin = Origin::Assumed;
+                assumed(inputs, candidate, problems)
+            }
+        };
+        let Some(version) = version else { continue };
+        if version.has_build() {
+            let text = format!("version `{version}` has build metadata (`+…`), which file names and tags cannot carry");
+            problems.push(Problem::new("build-metadata", text).hint("tag a version without `+`"));
+        }
+        agree(inputs, candidate, tag.is_some().then_some(&version), problems);
+        let alone = candidate.component.name.is_empty() || candidates.len() == 1;
+        releases.push(Release {
+            component: candidate.component.name.clone(),
+            tag: candidate.grammar.tag(&version),
+            prerelease: version.is_prerelease(),
+            latest: candidate.component.latest.unwrap_or(alone),
+            tags: candidate.grammar.to_string(),
+            version,
+        });
+    }
+    if origin == Origin::Tag {
+        strict(inputs, problems);
+    }
+    (releases, origin)
+}
+
+/// The components to release, each with its tag if one says so.
+fn choose<'c, 'a>(
+    inputs: &Inputs<'c>,
+    candidates: &'c [Candidate<'a>],
+    problems: &mut Problems,
+) -> Vec<(&'c Candidate<'a>, Option<String>)> {
+    let request = inputs.request;
+    for name in &request.components {
+        if !candidates.iter().any(|candidate| candidate.component.name == *name) {
+            let known: Vec<&str> = candidates.iter().map(|c| c.component.name.as_str()).collect();
+            let problem = Problem::new("unknown-component", format!("no component is called `{name}`"));
+            problems.push(problem.hint(format!("known: {}", known.join(", "))));
+        }
+    }
+    if request.snapshot {
+        return wanted(request, candidates).map(|candidate| (candidate, None)).collect();
+    }
+    if !request.tags.is_empty() {
+        return request
+            .tags
+            .iter()
+            .filter_map(|tag| Some((named(inputs, tag, candidates, problems)?, Some(tag.clone()))))
+            .collect();
+    }
+    if let Some(tag) = &inputs.facts.trigger
+        && request.components.is_empty()
+    {
+        return named(inputs, tag, candidates, problems)
+            .map(|candidate| (candidate, Some(tag.clone())))
+            .into_iter()
+            .collect();
+    }
+    let mut tagged = Vec::new();
+    let mut untagged = Vec::new();
+    for candidate in wanted(request, candidates) {
+        let tags: Vec<&Tag> = at_head(inputs, candidate).collect();
+        match tags.as_slice() {
+            [] => untagged.push((candidate, None)),
+            [one] => tagged.push((candidate, Some(one.name.clone()))),
+            several => {
+                let names: Vec<String> = several.iter().map(|tag| format!("`{}`", tag.name)).collect();
+                let text = format!("{} point at this commit: which one is released?", names.join(" and "));
+                problems.push(Problem::new("several-tags", text).hint("choose with `--tag TAG`"));
+            }
+        }
+    }
+    if tagged.len() > 1 && request.components.is_empty() {
+        let names: Vec<String> =
+            tagged.iter().filter_map(|(_, tag)| tag.as_ref().map(|tag| format!("`{tag}`"))).collect();
+        let text = format!("tags of several components point at this commit: {}", names.join(", "));
+        problems.push(Problem::new("several-tags", text).hint("choose with `--tag TAG...` or `--component NAME...`"));
+    }
+    if tagged.is_empty() && !untagged.is_empty() && request.without_tag == WithoutTag::Refuse {
+        problems.push(no_tag(inputs, &untagged));
+        return Vec::new();
+    }
+    if tagged.is_empty() || !request.components.is_empty() && request.without_tag != WithoutTag::Refuse {
+        tagged.append(&mut untagged);
+    }
+    tagged
+}
+
+fn wanted<'c, 'a>(
+    request: &'c super::Request,
+    candidates: &'c [Candidate<'a>],
+) -> impl Iterator<Item = &'c Candidate<'a>> {
+    candidates.iter().filter(|c| request.components.is_empty() || request.components.contains(&c.component.name))
+}
+
+fn at_head<'f>(inputs: &Inputs<'f>, candidate: &Candidate<'_>) -> impl Iterator<Item = &'f Tag> {
+    let head = &inputs.facts.head.commit;
+    inputs.facts.tags.iter().filter(move |tag| tag.commit == *head && candidate.grammar.version(&tag.name).is_some())
+}
+
+/// The component a tag belongs to, after checking that the tag is at HEAD.
+fn named<'c, 'a>(
+    inputs: &Inputs<'_>,
+    tag: &str,
+    candidates: &'c [Candidate<'a>],
+    problems: &mut Problems,
+) -> Option<&'c Candidate<'a>> {
+    let Some(candidate) = candidates.iter().find(|candidate| candidate.grammar.version(tag).is_some()) else {
+        let forms: Vec<String> = candidates.iter().map(|candidate| format!("`{}`", candidate.grammar)).collect();
+        let text = format!("tag `{tag}` is not a release tag here");
+        problems.push(Problem::new("unknown-tag", text).hint(format!("release tags look like {}", forms.join(", "))));
+        return None;
+    };
+    let head = &inputs.facts.head;
+    match inputs.facts.tags.iter().find(|known| known.name == tag) {
+        Some(known) if known.commit != head.commit => {
+            let text =
+                format!("tag `{tag}` is commit {}, but {} is checked out", short(&known.commit), short(&head.commit));
+            problems.push(
+                Problem::new("wrong-commit", text).hint(format!("`git checkout {tag}` and run the command there")),
+            );
+        }
+        None if inputs.request.without_tag == WithoutTag::Refuse => {
+            let hint = if head.shallow {
+                "this clone is shallow: `git fetch --tags --unshallow` (in CI: `fetch-depth: 0`)".to_owned()
+            } else {
+                format!("`git tag {tag}` and `git push origin {tag}`, or `git fetch --tags`")
+            };
+            problems.push(Problem::new("tag-missing", format!("tag `{tag}` does not exist in this clone")).hint(hint));
+        }
+        _ => {}
+    }
+    Some(candidate)
+}
+
+fn no_tag(inputs: &Inputs<'_>, untagged: &[(&Candidate<'_>, Option<String>)]) -> Problem {
+    let problem =
+        Problem::new("no-tag", format!("no release tag points at commit {}", short(&inputs.facts.head.commit)));
+    if inputs.facts.head.shallow {
+        return problem
+            .hint("this clone is shallow and may hide it: `git fetch --tags --unshallow` (in CI: `fetch-depth: 0`)");
+    }
+    let tag = untagged.first().map(|(candidate, _)| {
+        let version = candidate.packages.first().map(|package| package.version.clone());
+        version.map_or_else(|| candidate.grammar.to_string(), |version| candidate.grammar.tag(&version))
+    });
+    let tag = tag.unwrap_or_default();
+    problem.hint(format!("`git tag {tag} && git push origin {tag}`; to try without one: `longshore rehearse`"))
+}
+
+/// What a release that becomes public needs beyond its tag.
+fn strict(inputs: &Inputs<'_>, problems: &mut Problems) {
+    let dirty = &inputs.facts.head.dirty;
+    if inputs.request.without_tag == WithoutTag::Refuse
+        && let Some(first) = dirty.first()
+    {
+        let more = if dirty.len() > 1 { format!(" and {} more", dirty.len() - 1) } else { String::new() };
+        let text = format!("the work tree differs from the commit: `{first}`{more}");
+        problems.push(
+            Problem::new("dirty-tree", text).hint("commit or `git stash -u` first; a release is made from a commit"),
+        );
+    }
+}
+
+/// Every place the component's version is written.
+fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Problems) -> Vec<Written> {
+    let mut all = Vec::new();
+    if let Some(files) = &candidate.component.version_files {
+        for file in files {
+            match inputs.facts.version_files.get(file) {
+                Some(Ok(version)) => all.push((file.clone(), version.clone())),
+                Some(Err(reason)) => problems.push(Problem::new("no-version", format!("`{file}`: {reason}"))),
+                None => problems.push(Problem::new("no-version", format!("version file `{file}` does not exist"))),
+            }
+        }
+        return all;
+    }
+    for package in &candidate.packages {
+        all.push((format!("{} ({})", package.manifest, package.name), package.version.to_string()));
+        if let (Some(locked), Some(lock)) = (&package.locked, &package.lock) {
+            all.push((format!("{lock} ({})", package.name), locked.to_string()));
+        }
+    }
+    all
+}
+
+/// One error that names every file and its value, unless all are equal (to the tag's version, if there is one).
+fn agree(inputs: &Inputs<'_>, candidate: &Candidate<'_>, tagged: Option<&Version>, problems: &mut Problems) {
+    let all = written(inputs, candidate, problems);
+    let expected = tagged.map(ToString::to_string).or_else(|| all.first().map(|(_, version)| version.clone()));
+    if all.iter().all(|(_, version)| Some(version) == expected.as_ref()) {
+        return;
+    }
+    let mut rows: Vec<Written> = Vec::new();
+    if let Some(version) = tagged {
+        rows.push((format!("tag {}", candidate.grammar.tag(version)), version.to_string()));
+    }
+    rows.extend(all);
+    let width = rows.iter().map(|(place, _)| place.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> = rows.iter().map(|(place, version)| format!("{place:width$}  {version}")).collect();
+    let text = format!("the version is not the same everywhere:\n{}", lines.join("\n"));
+    let hint = match tagged {
+        Some(version) => {
+            format!("write {version} everywhere (then `cargo update --workspace`), or tag the commit that does")
+        }
+        None => "write one version everywhere, then `cargo update --workspace`".to_owned(),
+    };
+    problems.push(Problem::new("version-mismatch", text).hint(hint));
+}
+
+/// The version of the manifests, for an assumed tag.
+fn assumed(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Problems) -> Option<Version> {
+    let all = written(inputs, candidate, &mut Problems::default());
+    let version = all.first().and_then(|(_, version)| version.parse().ok());
+    if version.is_none() {
+        let what = match candidate.component.name.as_str() {
+            "" => "the project".to_owned(),
+            name => format!("component `{name}`"),
+        };
+        let text = format!("nothing says which version {what} has: no tag, no manifest");
+        problems.push(Problem::new("no-version", text).hint("`--tag TAG`, or name `version-files`"));
+    }
+    version
+}
+
+/// `{next patch}-dev.{n}` after the highest release tag that is reachable, or after the manifests' version if that is higher.
+fn snapshot(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Problems) -> Option<Version> {
+    let mut reachable: BTreeMap<Version, u64> = BTreeMap::new();
+    for tag in &inputs.facts.tags {
+        if let (Some(distance), Some(version)) = (tag.distance, candidate.grammar.version(&tag.name)) {
+            reachable.insert(version, distance);
+        }
+    }
+    let Some((version, distance)) = reachable.into_iter().next_back() else {
+        let manifest = assumed(inputs, candidate, problems)?;
+        return Some(manifest.development(inputs.facts.head.count));
+    };
+    let next = version.snapshot(distance);
+    let manifest = assumed(inputs, candidate, &mut Problems::default()).map(|manifest| manifest.development(distance));
+    Some(manifest.filter(|manifest| *manifest > next).unwrap_or(next))
+}
+
+/// The first ten digits of a commit.
+pub fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}

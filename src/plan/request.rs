@@ -1,0 +1,36 @@
+//! What a command asks of a plan: which releases, which steps, how strict.
+
+use std::collections::BTreeSet;
+
+use crate::target::Target;
+
+/// What a command asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `--tag`
+    pub tags: Vec<String>,
+    /// `--component`
+    pub components: Vec<String>,
+    /// `--only`
+    pub only: Vec<String>,
+    /// `--snapshot`
+    pub snapshot: bool,
+    /// What happens when no tag says what is released.
+    pub without_tag: WithoutTag,
+    /// Only what this host can make, and what `prebuilt` supplies.
+    pub host: Option<Target>,
+    /// Executables in the folder of `--prebuilt`: target and file name.
+    pub prebuilt: BTreeSet<(Target, String)>,
+}
+
+/// What happens when no tag says what is released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WithoutTag {
+    /// The tag is assumed from the manifests' version.
+    #[default]
+    Assume,
+    /// It is a snapshot.
+    Snapshot,
+    /// It is an error, and so is a dirty tree: something would become public.
+    Refuse,
+}

@@ -1,0 +1,105 @@
+//! Runner labels: the data file `runners.toml`, read once.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::PlannedBuilder;
+use crate::target::Target;
+
+#[derive(Deserialize)]
+struct Runners {
+    default: String,
+    targets: BTreeMap<Target, String>,
+    labels: BTreeMap<String, Label>,
+    install: Install,
+}
+
+#[derive(Deserialize)]
+struct Label {
+    os: String,
+    arch: String,
+    glibc: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Install {
+    zigbuild: Vec<String>,
+    cross: Vec<String>,
+}
+
+static RUNNERS: LazyLock<Runners> =
+    LazyLock::new(|| toml::from_str(include_str!("runners.toml")).expect("the data file is tested"));
+
+/// The label of work without a target.
+pub fn any() -> &'static str {
+    &RUNNERS.default
+}
+
+/// The label on which a target is native.
+pub fn native(target: Target) -> &'static str {
+    RUNNERS.targets.get(&target).map_or(any(), String::as_str)
+}
+
+/// Whether a machine with this label runs the target's executables; unknown labels are the user's own choice.
+pub fn runs(label: &str, target: Target) -> bool {
+    RUNNERS.labels.get(label).is_none_or(|row| row.os == target.os().name() && row.arch == target.arch().name())
+}
+
+/// glibc of the label's image, as far as the data file knows.
+pub fn glibc(label: &str) -> Option<&'static str> {
+    RUNNERS.labels.get(label)?.glibc.as_deref()
+}
+
+/// What a machine with this label needs before it can build a target.
+pub fn install(label: &str, container: bool, target: Target, builder: PlannedBuilder) -> Vec<String> {
+    let mut list = Vec::new();
+    let host = RUNNERS.targets.iter().find(|(_, native)| native.as_str() == label).map(|(target, _)| *target);
+    let same = target.libc() != crate::target::Libc::Musl && (container || host.is_none() || runs(label, target));
+    if !same && builder != PlannedBuilder::Prebuilt && builder != PlannedBuilder::Cross {
+        list.push(format!("rustup target add {target}"));
+    }
+    match builder {
+        PlannedBuilder::Zigbuild => list.extend(RUNNERS.install.zigbuild.iter().cloned()),
+        PlannedBuilder::Cross => list.extend(RUNNERS.install.cross.iter().cloned()),
+        PlannedBuilder::Cargo | PlannedBuilder::Prebuilt => {}
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_a_native_label() {
+        for target in Target::all() {
+            assert!(RUNNERS.targets.contains_key(&target), "{target}");
+            assert!(runs(native(target), target), "{target}");
+        }
+        assert_eq!(glibc("ubuntu-22.04"), Some("2.35"));
+    }
+
+    #[test]
+    fn retired_labels_are_gone() {
+        for label in ["macos-13", "macos-14", "ubuntu-20.04"] {
+            assert!(!RUNNERS.labels.contains_key(label), "{label} queues for ever");
+        }
+    }
+
+    #[test]
+    fn installs_what_a_cross_build_needs() {
+        let check = |label: &str, triple: &str, builder, expected: &[&str]| {
+            assert_eq!(install(label, false, triple.parse().unwrap(), builder), expected, "{label} {triple}");
+        };
+        check("ubuntu-22.04", "x86_64-unknown-linux-gnu", PlannedBuilder::Cargo, &[]);
+        check("macos-15", "x86_64-apple-darwin", PlannedBuilder::Cargo, &["rustup target add x86_64-apple-darwin"]);
+        check(
+            "ubuntu-22.04",
+            "x86_64-unknown-linux-musl",
+            PlannedBuilder::Zigbuild,
+            &["rustup target add x86_64-unknown-linux-musl", RUNNERS.install.zigbuild[0].as_str()],
+        );
+    }
+}

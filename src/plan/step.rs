@@ -1,0 +1,255 @@
+//! A step: one thing to do, with everything its carrying out needs, by kind.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::Command;
+use crate::format::Format;
+use crate::target::{Linkage, Os, Target};
+
+/// One thing to do: what it needs and what it makes are known before anything runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// `kind.name.variant`, `[a-z0-9][a-z0-9._-]{0,99}`.
+    pub id: String,
+    /// The component whose release it belongs to.
+    pub component: String,
+    /// Ids of the steps it needs.
+    pub needs: Vec<String>,
+    /// The files it makes.
+    pub outputs: Vec<Output>,
+    /// The destinations its outputs go to.
+    pub publish: Vec<String>,
+    /// The leg that carries it out; absent: `build --rest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<String>,
+    /// The target it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// What exactly is done.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// A file a step makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Output {
+    /// Its name, `[A-Za-z0-9._-]+`.
+    pub name: String,
+    /// For archives and bundles: the format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+}
+
+/// What a step does, by kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Work {
+    /// Files made once by the user's commands.
+    Asset(AssetWork),
+    /// Executables compiled by cargo, or taken as they are.
+    Binary(BinaryWork),
+    /// Executables and files packed.
+    Archive(ArchiveWork),
+    /// A file of SHA-256 sums.
+    Checksums(ChecksumsWork),
+    /// Something run to prove an artifact.
+    Check(CheckWork),
+}
+
+impl Work {
+    /// The word that starts a step's id.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Asset(_) => "asset",
+            Self::Binary(_) => "binary",
+            Self::Archive(_) => "archive",
+            Self::Checksums(_) => "checksums",
+            Self::Check(_) => "check",
+        }
+    }
+}
+
+/// An asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AssetWork {
+    /// The commands that make it.
+    pub run: Vec<Command>,
+    /// The files, relative to the repository: paths, globs or folders.
+    pub files: Vec<FileSpec>,
+    /// Whether the files are bundled into the one output, or published under their own names.
+    pub bundle: bool,
+}
+
+/// A path or glob and where its matches go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileSpec {
+    /// Path or glob relative to the repository.
+    pub from: String,
+    /// Destination path; absent: the path itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// A compilation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BinaryWork {
+    /// Path of the Cargo.toml whose workspace is built, relative to the repository.
+    pub manifest: String,
+    /// The cargo package.
+    pub package: String,
+    /// Names of its binaries, without ending; outputs are these with the target's ending, in this order.
+    pub bins: Vec<String>,
+    /// The program that compiles.
+    pub builder: PlannedBuilder,
+    /// Paths (relative to the repository, one per binary) of finished executables to take instead of compiling.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prebuilt: Vec<String>,
+    /// Cargo profile.
+    pub profile: String,
+    /// `--features`
+    pub features: Vec<String>,
+    /// Absent `--no-default-features`.
+    pub default_features: bool,
+    /// `--all-features`
+    pub all_features: bool,
+    /// `--locked`
+    pub locked: bool,
+    /// Further arguments for cargo.
+    pub cargo_args: Vec<String>,
+    /// Extra environment.
+    pub env: BTreeMap<String, String>,
+    /// Globs of credential-like variables handed through all the same.
+    pub pass_env: Vec<String>,
+    /// Commands run before compiling.
+    pub before: Vec<Command>,
+    /// Asset steps unpacked before compiling.
+    pub assets: Vec<String>,
+    /// The promised highest glibc symbol version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glibc: Option<String>,
+    /// The promised linkage.
+    pub linkage: Linkage,
+    /// Largest size of one executable, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<u64>,
+}
+
+/// The program that compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PlannedBuilder {
+    /// `cargo build`
+    Cargo,
+    /// `cargo zigbuild`
+    Zigbuild,
+    /// `cross build`
+    Cross,
+    /// Nothing: the executables are given.
+    Prebuilt,
+}
+
+impl PlannedBuilder {
+    /// Whether a machine of `host` can make `target` with it, given the tools: its own triple; another architecture or C
+    /// library of the same system with its cross tools; anything that is already made.
+    pub fn reaches(self, host: Target, target: Target) -> bool {
+        match self {
+            Self::Prebuilt => true,
+            Self::Cargo => host == target || host.os() == target.os() && host.os() != Os::Linux,
+            Self::Zigbuild | Self::Cross => host == target || target.os() == Os::Linux,
+        }
+    }
+}
+
+/// Packing. Outputs hold one file per format (for bare executables one per executable).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArchiveWork {
+    /// The executables: step and file name, and the path inside the archive.
+    pub executables: Vec<Member>,
+    /// Files of the commit, each with its path inside the archive; sorted by that path.
+    pub files: Vec<ArchiveFile>,
+    /// Trees that an asset step makes: every file of the asset at or below `path`.
+    pub trees: Vec<AssetTree>,
+}
+
+/// An executable in an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Member {
+    /// Binary step.
+    pub step: String,
+    /// Name of its output.
+    pub output: String,
+    /// Path inside the archive.
+    pub path: String,
+}
+
+/// A file of the commit in an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArchiveFile {
+    /// Path in the repository.
+    pub source: String,
+    /// Path inside the archive.
+    pub path: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub entry: EntryKind,
+}
+
+/// What a file of an archive is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum EntryKind {
+    /// Mode 0644.
+    File,
+    /// Mode 0755.
+    Executable,
+    /// A symbolic link that stays inside.
+    Symlink {
+        /// What it points at, as written in the link.
+        link: String,
+    },
+}
+
+/// A tree out of an asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AssetTree {
+    /// The asset step.
+    pub step: String,
+    /// Path in the repository (and in the asset) at or below which files are taken.
+    pub path: String,
+    /// Path inside the archive that replaces it.
+    pub to: String,
+}
+
+/// A checksums file over the outputs of its needs, sorted by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChecksumsWork {
+    /// The covered files: step and output name, sorted by name.
+    pub covers: Vec<Covered>,
+}
+
+/// A file a checksums file lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Covered {
+    /// The step that makes it.
+    pub step: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A check. Its result is its artifact record; it has no output file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckWork {
+    /// The step whose outputs are run.
+    pub subject: String,
+    /// Arguments for each executable (`--version`).
+    pub smoke: Vec<String>,
+    /// Text that the output must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// Why it is not run; absent: it is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_run: Option<String>,
+}

@@ -1,0 +1,261 @@
+//! Plans where everything goes: destinations, release pages, checksums, parts.
+
+use super::decide::{Inputs, Problems, id};
+use super::{
+    ChecksumsWork, Covered, Destination, DestinationKind, GithubDestination, Origin, Output, Part, Release,
+    ReleasePage, Step, Work,
+};
+use crate::config::schema::nearest;
+use crate::config::{Github, Notes, Publish};
+use crate::destination::When;
+use crate::problem::Problem;
+
+/// The file that publishes everything until a configuration can name several.
+const WORKFLOW: &str = "release.yml";
+
+/// Every configured destination, with the pages of all releases.
+pub fn destinations(
+    inputs: &Inputs<'_>,
+    releases: &[Release],
+    origin: Origin,
+    problems: &mut Problems,
+) -> Vec<Destination> {
+    let mut list = Vec::new();
+    for destination in &inputs.config.destinations {
+        let github = &destination.github;
+        let path = format!("publish.{}", destination.name);
+        let pages = releases
+            .iter()
+            .filter(|release| takes(destination.when, release))
+            .map(|release| page(inputs, github, release, (&path, origin), problems))
+            .collect();
+        let host = inputs.facts.remote.as_ref().map_or("github.com", |remote| remote.host.as_str());
+        list.push(Destination {
+            name: destination.name.clone(),
+            when: destination.when,
+            environment: destination.environment.clone(),
+            credentials: vec!["GITHUB_TOKEN".into()],
+            kind: DestinationKind::Github(GithubDestination {
+                repository: github.repository.clone().unwrap_or_else(|| inputs.repository()),
+                host: host.to_owned(),
+                draft: github.draft,
+                adopt: github.adopt,
+                pages,
+            }),
+        });
+    }
+    list
+}
+
+fn takes(when: When, release: &Release) -> bool {
+    match when {
+        When::Always => true,
+        When::Stable => !release.prerelease,
+        When::Prerelease => release.prerelease,
+    }
+}
+
+/// Title and notes of one release.
+fn page(
+    inputs: &Inputs<'_>,
+    github: &Github,
+    release: &Release,
+    (path, origin): (&str, Origin),
+    problems: &mut Problems,
+) -> ReleasePage {
+    let title = github.title.fill(|place| match place {
+        "tag" => Some(release.tag.clone()),
+        "version" => Some(release.version.to_string()),
+        "name" => Some(inputs.name()),
+        "component" => Some(release.component.clone()),
+        _ => None,
+    });
+    let section = || section(inputs, release);
+    let mut generated = false;
+    let notes = match &github.notes {
+        Notes::Off => String::new(),
+        _ if origin == Origin::Snapshot => format!("Snapshot of commit {}.", inputs.facts.head.commit),
+        Notes::File(file) => text(inputs, file, &format!("{path}.notes"), problems),
+        Notes::Changelog => section().unwrap_or_else(|| {
+            let text = format!("the changelog has no section for {}", release.version);
+            let hint = format!("add `## [{}]` to it, or use `notes: auto`", release.version);
+            problems.push(Problem::new("no-notes", text).hint(hint).at_value(format!("{path}.notes")));
+            String::new()
+        }),
+        Notes::Auto => section().unwrap_or_else(|| {
+            generated = true;
+            "{generated}".into()
+        }),
+        Notes::Github => {
+            generated = true;
+            "{generated}".into()
+        }
+    };
+    let mut around = |file: &Option<String>, key: &str| {
+        file.as_ref().map(|file| text(inputs, file, &format!("{path}.{key}"), problems)).unwrap_or_default()
+    };
+    let (header, footer) = (around(&github.header, "header"), around(&github.footer, "footer"));
+    let parts: Vec<&str> =
+        [header.trim(), notes.trim(), footer.trim()].into_iter().filter(|part| !part.is_empty()).collect();
+    ReleasePage {
+        tag: release.tag.clone(),
+        title: title.unwrap_or_else(|_| release.tag.clone()),
+        body: parts.join("\n\n"),
+        generated,
+    }
+}
+
+fn text(inputs: &Inputs<'_>, file: &str, path: &str, problems: &mut Problems) -> String {
+    inputs.facts.texts.get(file).cloned().unwrap_or_else(|| {
+        let problem = Problem::new("no-such-file", format!("`{file}` does not exist"));
+        problems.push(problem.hint("paths are relative to longshore.yaml").at_value(path));
+        String::new()
+    })
+}
+
+/// The changelog's section of a release's version.
+fn section(inputs: &Inputs<'_>, release: &Release) -> Option<String> {
+    let all = std::iter::once(&inputs.config.root).chain(&inputs.config.components);
+    let component = all.into_iter().find(|component| component.name == release.component)?;
+    let own = inputs.facts.packages.iter().find(|package| package.name == component.name);
+    let beside = own.and_then(|package| Some(format!("{}CHANGELOG.md", package.manifest.strip_suffix("Cargo.toml")?)));
+    let candidates = [component.changelog.clone(), beside, Some("CHANGELOG.md".to_owned())];
+    let text = candidates.into_iter().flatten().find_map(|path| inputs.facts.texts.get(&path))?;
+    let changelog = parse_changelog::parse(text).ok()?;
+    let section = changelog.get(release.version.to_string().as_str())?;
+    Some(section.notes.to_owned()).filter(|notes| !notes.trim().is_empty())
+}
+
+/// Gives every archive and asset its destinations.
+pub fn assign(
+    inputs: &Inputs<'_>,
+    steps: &mut [Step],
+    destinations: &[Destination],
+    releases: &[Release],
+    problems: &mut Problems,
+) {
+    let config = inputs.config;
+    for step in steps {
+        let wanted = match &step.work {
+            Work::Asset(_) => {
+                let own = config.assets.iter().find(|asset| id(&["asset", &asset.name]) == step.id);
+                own.map(|asset| (asset.publish.clone(), format!("assets.{}", asset.name)))
+            }
+            Work::Archive(_) => {
+                let target = step.target.map(|target| target.triple()).unwrap_or_default();
+                let own =
+                    config.archives.items.iter().find(|archive| id(&["archive", &archive.name, target]) == step.id);
+                let implied = (config.archives.implied.publish.clone(), "archives".to_owned());
+                Some(own.map_or(implied, |archive| (archive.publish.clone(), format!("archives.{}", archive.name))))
+            }
+            _ => None,
+        };
+        let Some((publish, path)) = wanted else { continue };
+        let release = releases.iter().find(|release| release.component == step.component);
+        let names: Vec<&str> = match &publish {
+            Publish::Off => continue,
+            Publish::Default => destinations.iter().map(|destination| destination.name.as_str()).collect(),
+            Publish::To(names) => names.iter().map(String::as_str).collect(),
+        };
+        if names.is_empty() {
+            let text = format!("`{}` goes nowhere: no destination takes it", step.id);
+            let problem = Problem::new("no-destination", text)
+                .hint("name a destination under `publish:`, or write `publish: false` at it");
+            if !problems.iter().any(|known| known.code == problem.code) {
+                problems.push(problem.at_key(&path));
+            }
+        }
+        for name in names {
+            match destinations.iter().find(|destination| destination.name == name) {
+                Some(destination) if release.is_some_and(|release| takes(destination.when, release)) => {
+                    step.publish.push(name.to_owned());
+                }
+                Some(_) => {}
+                None => {
+                    let near = nearest(name, destinations.iter().map(|destination| destination.name.as_str()));
+                    let problem = Problem::new("unknown-destination", format!("no destination is called `{name}`"));
+                    let hint = near.map_or_else(
+                        || "destinations stand under `publish:`".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    );
+                    problems.push(problem.hint(hint).at_value(format!("{path}.publish")));
+                }
+            }
+        }
+    }
+}
+
+/// One checksums step per release and destination, over what goes there.
+pub fn checksums(inputs: &Inputs<'_>, steps: &mut Vec<Step>, releases: &[Release], destinations: &[Destination]) {
+    let mut made: Vec<Step> = Vec::new();
+    for release in releases {
+        for destination in destinations {
+            let Some(configured) = inputs.config.destinations.iter().find(|other| other.name == destination.name)
+            else {
+                continue;
+            };
+            let goes = |step: &&Step| step.component == release.component && step.publish.contains(&destination.name);
+            let covered: Vec<&Step> = steps.iter().filter(goes).collect();
+            if covered.is_empty() {
+                continue;
+            }
+            let mut covers: Vec<Covered> = covered
+                .iter()
+                .flat_map(|step| {
+                    step.outputs.iter().map(|output| Covered { step: step.id.clone(), name: output.name.clone() })
+                })
+                .collect();
+            covers.sort_by(|a, b| a.name.cmp(&b.name));
+            let work = Work::Checksums(ChecksumsWork { covers });
+            let name = if release.component.is_empty() { inputs.name() } else { release.component.clone() };
+            let file = &configured.github.checksums;
+            // Two destinations with the same files and the same name share one.
+            if let Some(same) = made.iter_mut().find(|step| step.work == work && step.outputs[0].name == *file) {
+                same.publish.push(destination.name.clone());
+                continue;
+            }
+            let first = made.iter().all(|step| step.component != release.component);
+            made.push(Step {
+                id: if first { id(&["checksums", &name]) } else { id(&["checksums", &name, &destination.name]) },
+                component: release.component.clone(),
+                needs: covered.iter().map(|step| step.id.clone()).collect(),
+                outputs: vec![Output { name: file.clone(), format: None }],
+                publish: vec![destination.name.clone()],
+                leg: None,
+                target: None,
+                work,
+            });
+        }
+    }
+    steps.append(&mut made);
+}
+
+/// Destinations that nothing goes to are not part of the plan.
+pub fn drop_unused(destinations: &mut Vec<Destination>, steps: &[Step]) {
+    destinations.retain(|destination| steps.iter().any(|step| step.publish.contains(&destination.name)));
+}
+
+/// Which workflow file builds and publishes what.
+///
+/// # Errors
+/// If one file would need two environments.
+pub fn parts(steps: &[Step], destinations: &[Destination]) -> Result<Vec<Part>, Problem> {
+    let mut environments: Vec<Option<String>> =
+        destinations.iter().map(|destination| destination.environment.clone()).collect();
+    environments.dedup();
+    if environments.len() > 1 {
+        let names: Vec<String> =
+            environments.iter().map(|name| name.clone().unwrap_or_else(|| "none".into())).collect();
+        let text = format!("one workflow file has one environment, but the destinations want {}", names.join(" and "));
+        return Err(Problem::new("two-environments", text).hint("give them the same `environment:`").at_key("publish"));
+    }
+    if destinations.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Part {
+        file: WORKFLOW.into(),
+        environment: environments.pop().flatten(),
+        steps: steps.iter().map(|step| step.id.clone()).collect(),
+        destinations: destinations.iter().map(|destination| destination.name.clone()).collect(),
+    }])
+}

@@ -1,0 +1,238 @@
+//! GitHub Releases: find or draft, upload what is missing, read back, make public, confirm as an anonymous reader.
+//!
+//! Every stage starts from what the server says, never from what an earlier run remembers. The API:
+//! <https://docs.github.com/rest/releases>.
+
+mod answer;
+mod api;
+mod assets;
+mod confirm;
+mod model;
+mod notes;
+mod observe;
+mod release;
+#[cfg(test)]
+mod tests;
+
+use self::api::Api;
+use self::confirm::Done;
+use self::model::{Asset, Release};
+use self::observe::Start;
+use super::Order;
+use super::failure::Failure;
+use super::ledger::Ledger;
+use super::retry::Pace;
+use crate::artifact::File;
+use crate::destination::When;
+use crate::plan::{self, Destination, GithubDestination, ReleasePage};
+use crate::receipt::{Outcome, Receipt};
+use crate::world::clock;
+use crate::world::store::Store;
+use crate::world::terminal::Printer;
+
+/// One destination, observed and ready to be written to.
+pub struct Site<'a> {
+    api: Api<'a>,
+    destination: &'a Destination,
+    github: &'a GithubDestination,
+    commit: &'a str,
+    store: &'a Store,
+    releases: Vec<Release>,
+    jobs: Vec<(Job<'a>, Start)>,
+}
+
+/// One release to be made.
+#[derive(Clone, Debug)]
+pub struct Job<'a> {
+    release: &'a plan::Release,
+    page: &'a ReleasePage,
+    files: Vec<Wanted<'a>>,
+}
+
+/// One file to be published.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    step: &'a str,
+    file: &'a File,
+}
+
+/// Looks at everything, writes nothing: what is there, whether the tags are right, whether the bytes are still ours.
+///
+/// # Errors
+/// If nothing at all can be observed on this machine. What the server or the plan is to blame for is in the list.
+pub async fn prepare<'a>(
+    printer: &'a Printer,
+    order: &'a Order<'a>,
+    destination: &'a Destination,
+    pace: Option<Pace>,
+) -> anyhow::Result<Result<Site<'a>, Vec<Failure>>> {
+    let plan::DestinationKind::Github(github) = &destination.kind;
+    let endpoint = super::endpoint(order, &destination.name)?;
+    let pace = pace.unwrap_or_else(|| Pace::of(&endpoint.api));
+    let api = Api::new(printer, destination, github, endpoint, pace)?;
+    let (commit, store) = (order.plan.commit.as_str(), order.store);
+    let mut site = Site { api, destination, github, commit, store, releases: Vec::new(), jobs: Vec::new() };
+    let jobs = jobs(printer, order, destination, github)?;
+    if jobs.is_empty() {
+        return Ok(Ok(site));
+    }
+    let _progress = printer.start("Observing", format!("{} on {}", github.repository, site.api.host()));
+    let mut failures: Vec<Failure> = jobs.iter().flat_map(observe::limits).collect();
+    match observe::releases(&site).await {
+        Ok(releases) => site.releases = releases,
+        Err(failure) => {
+            failures.push(failure);
+            return Ok(Err(failures));
+        }
+    }
+    for job in jobs {
+        match observe::start(&site, &job).await {
+            Ok(start) => site.jobs.push((job, start)),
+            Err(more) => failures.extend(more),
+        }
+    }
+    Ok(if failures.is_empty() { Ok(site) } else { Err(failures) })
+}
+
+/// Does what is missing and reads it back, one release after the other.
+///
+/// # Errors
+/// If the ledger cannot be written.
+pub async fn carry_out(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<Failure>> {
+    let mut failures = Vec::new();
+    for (job, start) in &site.jobs {
+        let Err(failure) = finish(site, ledger, job, start).await? else { continue };
+        // The same server and the same token wait for the next release.
+        let hopeless = matches!(failure, Failure::Denied(_) | Failure::Retry { .. });
+        failures.push(failure);
+        if hopeless {
+            break;
+        }
+    }
+    Ok(failures)
+}
+
+/// One release from where it stands to its end. The outer error is ours, the inner one is the release's.
+async fn finish(
+    site: &Site<'_>,
+    ledger: &mut Ledger,
+    job: &Job<'_>,
+    start: &Start,
+) -> anyhow::Result<Result<(), Failure>> {
+    let tag = &job.release.tag;
+    let (release, outcome) = match start {
+        Start::Finished(release) => {
+            let parcels = job.files.iter().map(|wanted| Parcel::found(*wanted)).collect();
+            site.api.printer.step("Unchanged", format!("{tag} is published: {}", release.html_url));
+            return confirm::run(site, ledger, job, confirm::State { release, parcels, done: Done::Nothing }).await;
+        }
+        Start::Fill(release) | Start::Extend(release) => (release.clone(), Outcome::AlreadyThere),
+        Start::Create => match release::create(site, job).await {
+            Ok(release) => (release, Outcome::Published),
+            Err(failure) => return Ok(Err(failure)),
+        },
+    };
+    ledger.record([site.release_receipt(job, &release, outcome, None)])?;
+    let parcels = match assets::complete(site, ledger, job, &release).await? {
+        Ok(parcels) => parcels,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    if site.github.draft && release.draft {
+        ledger.record([site.release_receipt(job, &release, outcome, Some("digest"))])?;
+        site.api.printer.step("Drafted", format!("{tag}, ready for you to publish: {}", release.html_url));
+        return Ok(Ok(()));
+    }
+    let (release, done) = if release.draft {
+        match release::publish(site, job, &release).await {
+            Ok(release) => (release, Done::Published),
+            Err(failure) => return Ok(Err(failure)),
+        }
+    } else {
+        (release, Done::Filled)
+    };
+    ledger.record([site.release_receipt(job, &release, Outcome::Published, None)])?;
+    confirm::run(site, ledger, job, confirm::State { release: &release, parcels, done }).await
+}
+
+/// One file that lies there.
+#[derive(Clone, Debug)]
+struct Parcel<'a> {
+    wanted: Wanted<'a>,
+    outcome: Outcome,
+    /// Whether its bytes were downloaded and hashed in this run.
+    hashed: bool,
+}
+
+impl<'a> Parcel<'a> {
+    fn found(wanted: Wanted<'a>) -> Self {
+        Self { wanted, outcome: Outcome::AlreadyThere, hashed: false }
+    }
+
+    /// How its equality was established.
+    fn evidence(&self) -> &'static str {
+        if self.hashed { "download" } else { "digest" }
+    }
+}
+
+impl Site<'_> {
+    fn receipt(&self, job: &Job<'_>, parcel: &Parcel<'_>, asset: Option<&Asset>, confirmed: bool) -> Receipt {
+        Receipt {
+            destination: self.destination.name.clone(),
+            tag: job.release.tag.clone(),
+            name: parcel.wanted.file.name.clone(),
+            sha256: Some(parcel.wanted.file.sha256),
+            size: Some(parcel.wanted.file.size),
+            url: asset.map(|asset| asset.browser_download_url.clone()),
+            outcome: parcel.outcome,
+            confirmed_by: confirmed.then(|| parcel.evidence().to_owned()),
+            at: clock::now(),
+        }
+    }
+
+    fn release_receipt(&self, job: &Job<'_>, release: &Release, outcome: Outcome, by: Option<&str>) -> Receipt {
+        Receipt {
+            destination: self.destination.name.clone(),
+            tag: job.release.tag.clone(),
+            name: "release".into(),
+            sha256: None,
+            size: None,
+            url: Some(release.html_url.clone()),
+            outcome,
+            confirmed_by: by.map(str::to_owned),
+            at: clock::now(),
+        }
+    }
+}
+
+/// The releases this destination takes, each with its page and its files in the plan's order.
+fn jobs<'a>(
+    printer: &Printer,
+    order: &'a Order<'a>,
+    destination: &'a Destination,
+    github: &'a GithubDestination,
+) -> anyhow::Result<Vec<Job<'a>>> {
+    let mut jobs = Vec::new();
+    for release in &order.plan.releases {
+        let wanted = match destination.when {
+            When::Always => true,
+            When::Stable => !release.prerelease,
+            When::Prerelease => release.prerelease,
+        };
+        if !wanted {
+            let kind = if release.prerelease { "a prerelease" } else { "stable" };
+            printer.step("Skipping", format!("{} for `{}`: it is {kind}", release.tag, destination.name));
+            continue;
+        }
+        let page = github.pages.iter().find(|page| page.tag == release.tag);
+        let page = page.ok_or_else(|| anyhow::anyhow!("the plan has no page for the release `{}`", release.tag))?;
+        jobs.push(Job { release, page, files: super::files(order, destination, release)? });
+    }
+    Ok(jobs)
+}
+
+impl<'a> Wanted<'a> {
+    /// A file of a step.
+    pub fn new(step: &'a str, file: &'a File) -> Self {
+        Self { step, file }
+    }
+}

@@ -1,0 +1,326 @@
+//! The connection to one repository's API: octocrab for JSON, our own client where a status, a stream or a tag matters.
+//!
+//! octocrab runs on our own client, so it neither retries nor follows redirects, and proxies, TLS and time limits are
+//! decided in one place. Of octocrab's calls the generic ones are used with [`super::model`]'s types: its own models want
+//! every field of every author, and one odd release in a long history would stop a publish. Not octocrab's job: uploads
+//! (it wants the whole file in memory and does not encode names), deletions (it does not read the status), tags (it does
+//! not encode them), and anonymous reads.
+
+use std::time::Duration;
+
+use octocrab::{FromResponse, Octocrab, Page};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::timeout;
+use url::Url;
+
+use super::answer::{Answer, judge};
+use crate::plan::{Destination, GithubDestination};
+use crate::problem::Problem;
+use crate::publish::Endpoint;
+use crate::publish::failure::Failure;
+use crate::publish::retry::{Pace, Patience};
+use crate::secret::Secret;
+use crate::world::http::{
+    self, Body, Client, Method, NoAnswer, Reply, Request, STALL, encode, is_loopback, same_origin,
+};
+use crate::world::terminal::Printer;
+
+/// The media type of GitHub's API.
+pub const JSON: &str = "application/vnd.github+json";
+/// How many entries a page holds.
+const PER_PAGE: usize = 100;
+/// How many pages are read at most.
+const PAGES: u32 = 1000;
+
+/// One repository on one forge.
+pub struct Api<'a> {
+    /// `owner/name`, for people.
+    pub repository: &'a str,
+    /// The variable its token comes from.
+    pub credential: &'a str,
+    /// What is left of our patience with it.
+    pub patience: Patience<'a>,
+    /// Shows what happens.
+    pub printer: &'a Printer,
+    client: Client,
+    crab: Octocrab,
+    base: Url,
+    token: Option<Secret>,
+}
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Anybody.
+    Anonymous,
+    /// The owner of the token.
+    Token,
+}
+
+impl<'a> Api<'a> {
+    /// Connects nothing yet. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// A missing or malformed token, or a machine that cannot speak HTTPS.
+    pub fn new(
+        printer: &'a Printer,
+        destination: &'a Destination,
+        github: &'a GithubDestination,
+        endpoint: &Endpoint,
+        pace: Pace,
+    ) -> anyhow::Result<Self> {
+        let credential = destination.credentials.first().map_or("GITHUB_TOKEN", String::as_str);
+        check_token(endpoint, credential, &github.repository)?;
+        let mut base = endpoint.api.clone();
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let client = Client::new(&base)?;
+        let mut builder = Octocrab::builder().base_uri(base.as_str())?;
+        if let Some(token) = &endpoint.token {
+            builder = builder.personal_token(token.expose());
+        }
+        let crab = builder.build_with_reqwest(client.pool())?;
+        Ok(Self {
+            repository: &github.repository,
+            credential,
+            patience: Patience::new(pace, printer),
+            printer,
+            client,
+            crab,
+            base,
+            token: endpoint.token.clone(),
+        })
+    }
+
+    /// The host, for people.
+    pub fn host(&self) -> String {
+        http::host(&self.base)
+    }
+
+    /// `GET` of everything behind a paged list, as the owner of the token.
+    pub async fn all<T: DeserializeOwned>(&self, doing: &str, tail: &str) -> Result<Vec<T>, Failure> {
+        let mut all = Vec::new();
+        for number in 1..=PAGES {
+            let query = [("per_page", PER_PAGE.to_string()), ("page", number.to_string())];
+            let page: Page<T> = self.json(doing, self.crab.get(self.route(tail), Some(&query))).await?;
+            let full = page.items.len() >= PER_PAGE;
+            all.extend(page.items);
+            if page.next.is_none() && !full {
+                return Ok(all);
+            }
+        }
+        Err(Failure::Fatal(Problem::new("endless-list", format!("`{}` has a list without an end", self.host()))))
+    }
+
+    /// `POST` of JSON, counted as a write.
+    pub async fn post<T: FromResponse>(&self, doing: &str, tail: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.patience.write().await;
+        self.json(doing, self.crab.post(self.route(tail), Some(body))).await
+    }
+
+    /// `PATCH` of JSON, counted as a write.
+    pub async fn patch<T: FromResponse>(&self, doing: &str, tail: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.patience.write().await;
+        self.json(doing, self.crab.patch(self.route(tail), Some(body))).await
+    }
+
+    /// GitHub's own notes for a tag since another one; saves nothing there. Left to itself GitHub takes the last release
+    /// of any component.
+    pub async fn generate_notes(&self, tag: &str, previous: Option<&str>) -> Result<String, Failure> {
+        let mut body = serde_json::json!({ "tag_name": tag });
+        if let Some(previous) = previous {
+            body["previous_tag_name"] = previous.into();
+        }
+        let notes: octocrab::models::repos::ReleaseNotes =
+            self.json("generate notes", self.crab.post(self.route("releases/generate-notes"), Some(&body))).await?;
+        Ok(notes.body)
+    }
+
+    /// `GET` of JSON through our own client: exact, encoded, and anonymous if wanted.
+    pub async fn look<T: DeserializeOwned>(&self, doing: &str, tail: &str, reader: Reader) -> Result<T, Failure> {
+        let request = Request { accept: JSON, token: self.token(reader), ..Request::get(self.url(tail)) };
+        let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
+        if !reply.is_success() {
+            return Err(self.refusal(doing, &reply));
+        }
+        serde_json::from_slice(&reply.body).map_err(|error| self.garbled(doing, &error))
+    }
+
+    /// `DELETE`; a thing that is gone already is fine.
+    pub async fn delete(&self, doing: &str, tail: &str) -> Result<(), Failure> {
+        self.patience.write().await;
+        let request = Request {
+            method: Method::DELETE,
+            accept: JSON,
+            token: self.token(Reader::Token),
+            ..Request::get(self.url(tail))
+        };
+        let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
+        if reply.is_success() || reply.status == 404 { Ok(()) } else { Err(self.refusal(doing, &reply)) }
+    }
+
+    /// `POST` of a file to a release's `upload_url`.
+    pub async fn upload<T: DeserializeOwned>(
+        &self,
+        doing: &str,
+        (upload_url, name): (&str, &str),
+        body: Body<'_>,
+    ) -> Result<T, Failure> {
+        let url = upload_target(&self.base, upload_url, name)?;
+        self.patience.write().await;
+        let request = Request { method: Method::POST, url, token: self.token(Reader::Token), accept: JSON, body };
+        let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
+        if !reply.is_success() {
+            return Err(self.refusal(doing, &reply));
+        }
+        serde_json::from_slice(&reply.body).map_err(|error| self.garbled(doing, &error))
+    }
+
+    /// Downloads an asset by id into `sink`, as the owner of the token; redirects do not get the token.
+    pub async fn download(&self, id: u64, sink: &mut impl std::io::Write) -> Result<(), Failure> {
+        let request = Request {
+            token: self.token(Reader::Token),
+            accept: "application/octet-stream",
+            ..Request::get(self.url(&format!("releases/assets/{id}")))
+        };
+        self.stream("download an asset", request, sink).await.map(drop)
+    }
+
+    /// Asks for a public URL without a token; `GET` writes its body into `sink`.
+    pub async fn public(&self, method: Method, url: &str, sink: &mut impl std::io::Write) -> Result<Reply, Failure> {
+        let url = Url::parse(url).map_err(|error| self.garbled("read a download URL", &error))?;
+        self.stream("download as anybody would", Request { method, accept: "*/*", ..Request::get(url) }, sink).await
+    }
+
+    async fn stream(
+        &self,
+        doing: &str,
+        request: Request<'_>,
+        sink: &mut impl std::io::Write,
+    ) -> Result<Reply, Failure> {
+        let reply = self.client.download(request, sink).await.map_err(|error| unreachable(&error))?;
+        if reply.is_success() { Ok(reply) } else { Err(self.refusal(doing, &reply)) }
+    }
+
+    fn token(&self, reader: Reader) -> Option<&Secret> {
+        self.token.as_ref().filter(|_| reader == Reader::Token)
+    }
+
+    fn route(&self, tail: &str) -> String {
+        let mut route = String::from("/repos");
+        for word in self.repository.split('/') {
+            route.push('/');
+            route.push_str(&encode(word));
+        }
+        if !tail.is_empty() {
+            route.push('/');
+            route.push_str(tail);
+        }
+        route
+    }
+
+    fn url(&self, tail: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), self.route("")));
+        // Not `join`: what stands in `tail` is encoded already, and a query may follow.
+        let text = format!("{url}/{tail}");
+        Url::parse(text.trim_end_matches('/')).unwrap_or(url)
+    }
+
+    async fn json<T>(&self, doing: &str, call: impl Future<Output = octocrab::Result<T>>) -> Result<T, Failure> {
+        let late = |limit: Duration| NoAnswer(format!("`{}` gave no answer in {} s", self.host(), limit.as_secs()));
+        match timeout(STALL, call).await {
+            Err(_) => Err(unreachable(&late(STALL))),
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(octocrab::Error::GitHub { source, .. })) => {
+                let headers = source.headers.clone().unwrap_or_default();
+                let errors = source.errors.as_deref().unwrap_or_default();
+                let answer =
+                    Answer { status: source.status_code.as_u16(), headers: &headers, message: &source.message, errors };
+                Err(judge(self, doing, &answer))
+            }
+            Ok(Err(octocrab::Error::Reqwest { source, .. })) => Err(unreachable(&http::explain(source, &self.host()))),
+            Ok(Err(octocrab::Error::Service { source, .. })) => match source.downcast::<octocrab::Error>() {
+                Ok(inner) => match *inner {
+                    octocrab::Error::Reqwest { source, .. } => Err(unreachable(&http::explain(source, &self.host()))),
+                    other => Err(self.garbled(doing, &other)),
+                },
+                Err(other) => Err(self.garbled(doing, &other)),
+            },
+            Ok(Err(other)) => Err(self.garbled(doing, &other)),
+        }
+    }
+
+    fn refusal(&self, doing: &str, reply: &Reply) -> Failure {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let errors = body["errors"].as_array().map_or(&[][..], Vec::as_slice);
+        let message = body["message"].as_str().unwrap_or_default();
+        judge(self, doing, &Answer { status: reply.status, headers: &reply.headers, message, errors })
+    }
+
+    /// An answer that is no JSON of ours, perhaps of something between us and the server.
+    fn garbled(&self, doing: &str, error: &dyn std::fmt::Display) -> Failure {
+        let mut text = error.to_string();
+        if let Some((at, _)) = text.char_indices().nth(200) {
+            text.truncate(at);
+        }
+        let message = format!("cannot {doing}: the answer of `{}` cannot be read: {text}", self.host());
+        Failure::retry(Problem::new("answer-unreadable", message))
+    }
+}
+
+/// Where to upload a file of this name: a release's `upload_url` without its template part.
+///
+/// The token goes only to the API's own origin (GHES: `https://HOST/api/uploads/…`) or to `uploads.` in place of the
+/// API's `api.` (github.com, ghe.com). Anything else is refused.
+pub fn upload_target(base: &Url, upload_url: &str, name: &str) -> Result<Url, Failure> {
+    let plain = upload_url.split('{').next().unwrap_or_default();
+    let wrong = |what: &str| {
+        Failure::Fatal(
+            Problem::new("upload-host", format!("`{}` wants uploads sent to {what}", http::host(base)))
+                .hint("the token goes only to the API's own host; is this the right server?"),
+        )
+    };
+    let mut url = Url::parse(plain).map_err(|_| wrong("something that is no URL"))?;
+    let sibling = || {
+        let host = base.host_str()?.strip_prefix("api.")?;
+        Some(url.host_str()? == format!("uploads.{host}"))
+    };
+    let ports = (base.port_or_known_default(), url.port_or_known_default());
+    let beside = url.scheme() == base.scheme() && ports.0 == ports.1 && sibling().unwrap_or(false);
+    if !(same_origin(&url, base) || beside) || !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong(&format!("`{}`", http::host(&url))));
+    }
+    url.set_query(Some(&format!("name={}", encode(name))));
+    Ok(url)
+}
+
+/// A missing token is known before anything is asked; a malformed one cannot be sent.
+fn check_token(endpoint: &Endpoint, credential: &str, repository: &str) -> anyhow::Result<()> {
+    let denied = |code, message: String, hint: String| {
+        crate::problem::Failure::new(crate::problem::Exit::Denied, Problem::new(code, message).hint(hint))
+    };
+    match &endpoint.token {
+        None if is_loopback(&endpoint.api) => Ok(()),
+        None => Err(denied(
+            "token-missing",
+            format!("`{credential}` is not set: nothing may be published to `{repository}`"),
+            format!("set `{credential}` to a token with the permission `contents: write`"),
+        )
+        .into()),
+        Some(token) if token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
+        Some(_) => Err(denied(
+            "token-malformed",
+            format!("`{credential}` holds characters that no token has, such as a space or a line break"),
+            format!("set `{credential}` again, without them"),
+        )
+        .into()),
+    }
+}
+
+fn unreachable(error: &NoAnswer) -> Failure {
+    Failure::retry(Problem::new("unreachable", error.to_string()))
+}

@@ -1,0 +1,141 @@
+//! A GitHub in this process: its Releases REST API, the pages and downloads that belong to it, and faults on purpose.
+//!
+//! Answers follow GitHub's OpenAPI description (`api.github.com` 1.1.4), its documentation of releases, limits and
+//! immutable releases, and answers that public issues quote. Whatever is uploaded streams to a spool folder.
+
+mod answer;
+mod api;
+mod cut;
+mod event;
+mod fault;
+mod fields;
+mod graphql;
+mod hold;
+mod json;
+mod markdown;
+mod page;
+mod paging;
+mod route;
+mod rules;
+mod seed;
+mod serve;
+mod site;
+mod state;
+mod upload;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::secret::Secret;
+
+pub use event::{Effect, Event};
+pub use fault::Fault;
+pub use hold::{Hold, Moment};
+pub use seed::{Asset, Release, Repository, Tag};
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The repositories it has.
+    pub repositories: Vec<Repository>,
+    /// The token that may write and see drafts. Any other token but `reader` is refused with 401.
+    pub token: Secret,
+    /// A token that may not write: 403.
+    pub reader: Option<Secret>,
+    /// What goes wrong on purpose.
+    pub faults: Vec<Fault>,
+    /// An existing folder for the bytes of assets.
+    pub spool: PathBuf,
+    /// The time of the first write, RFC 3339; each further write is a second later.
+    pub clock: String,
+}
+
+/// A running server. Dropping it ends it.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<serve::Shared>,
+    connections: CancellationToken,
+}
+
+impl Server {
+    /// Starts a server on the current tokio runtime.
+    ///
+    /// # Errors
+    /// If the port cannot be had, the clock is no time, or the spool folder cannot be written.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let shared = Arc::new(serve::Shared {
+            state: Mutex::new(seed::state(&options)?),
+            log: event::Log::new(),
+            stops: hold::Stops::default(),
+            faults: Mutex::new(fault::Faults::new(&options.faults)),
+            spool: options.spool,
+            token: options.token,
+            reader: options.reader,
+        });
+        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let inner = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on `{wanted}`"))?;
+        let address = inner.local_addr()?;
+        let connections = CancellationToken::new();
+        let listening = cut::Listening { inner, all: connections.clone() };
+        let router = Router::new().fallback(serve::serve).with_state(Arc::clone(&shared));
+        let service = router.into_make_service_with_connect_info::<cut::Peer>();
+        let ended = connections.clone().cancelled_owned();
+        tokio::spawn(async move { axum::serve(listening, service).with_graceful_shutdown(ended).await });
+        Ok(Self { address, shared, connections })
+    }
+
+    /// The base of everything: API (`/repos/…` and `/api/v3/repos/…`), pages and downloads. Ends with a slash.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Every request so far, in order of arrival.
+    pub fn events(&self) -> Vec<Event> {
+        self.shared.log.all()
+    }
+
+    /// Stops at the request of that number (from 1, as in [`Event::number`]) and keeps it there, unanswered, until the
+    /// returned [`Hold`] is dropped; its connection is cut then.
+    pub fn hold_at(&self, number: usize, moment: Moment) -> Hold {
+        self.shared.stops.ask(number, moment)
+    }
+
+    /// Sets a tag of a repository, also one that is there: what a force-push does. Unknown repositories are ignored.
+    pub fn set_tag(&self, repository: &str, tag: &Tag) {
+        let (owner, name) = repository.split_once('/').unwrap_or((repository, ""));
+        let target = route::Target { owner: owner.to_owned(), name: name.to_owned(), id: None };
+        let mut state = self.shared.state();
+        let now = state.clock.0;
+        if let Some(repository) = state.repository_mut(&target) {
+            repository.tags.insert(tag.name.clone(), seed::commit(tag, now));
+        }
+    }
+
+    /// Ends it: open connections are cut, the port is free again.
+    pub fn stop(self) {}
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.connections.cancel();
+    }
+}
+
+/// A parameter of a query, decoded; `+` is a space, as in forms.
+fn query(query: &str, name: &str) -> Option<String> {
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| route::decode(&value.replace('+', " ")))
+}

@@ -1,0 +1,253 @@
+//! Does an archive hold exactly what was planned: the very executables, the files, the trees, with their modes?
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use super::content::{self, Content, Entry, Listing, some_of};
+use super::set::Arrived;
+use super::{Found, other_bytes, problem};
+use crate::artifact::{self, Artifact, Mode};
+use crate::digest::Digest;
+use crate::format::Format;
+use crate::plan::{ArchiveWork, AssetWork, EntryKind, FileSpec, Step};
+use crate::problem::Problem;
+
+/// What other steps made: their records, and what the assets among them hold.
+pub struct Made<'a> {
+    /// The records.
+    pub set: &'a Arrived,
+    /// By asset step; missing or damaged ones are not here.
+    pub assets: &'a BTreeMap<String, Listing>,
+}
+
+/// Reads one archive and compares it with its step.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn check(
+    step: &Step,
+    work: &ArchiveWork,
+    (file, format, reader): (&artifact::File, Format, File),
+    made: &Made<'_>,
+    problems: &mut Vec<Problem>,
+) -> anyhow::Result<()> {
+    let content = content::read(reader, format)?;
+    if !is_sound(step, file, &content, problems) {
+        return Ok(());
+    }
+    let mut wrong = |text: String| problems.push(problem(step, "archive-content", format!("`{}` {text}", file.name)));
+    if let Some(planned) = planned(work, made, &mut wrong) {
+        compare(&planned, &content.listing, &mut wrong);
+    }
+    Ok(())
+}
+
+/// Reads the bundle of an asset and keeps its listing for the archives that take files out of it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn check_bundle(
+    step: &Step,
+    (file, format, reader): (&artifact::File, Format, File),
+    found: &mut Found,
+) -> anyhow::Result<()> {
+    let content = content::read(reader, format)?;
+    if is_sound(step, file, &content, &mut found.problems) {
+        if content.listing.is_empty() {
+            found.problems.push(problem(step, "archive-content", format!("`{}` is empty", file.name)));
+        }
+        found.listings.insert(step.id.clone(), content.listing);
+    }
+    Ok(())
+}
+
+/// What an asset that is no bundle holds: its files, by the paths they have when the asset is laid out.
+pub fn loose(work: &AssetWork, record: &Artifact) -> Listing {
+    let files = work.files.iter().zip(&record.files);
+    files.map(|(spec, file)| (place(spec), Entry::File { mode: file.mode.bits(), digest: file.sha256 })).collect()
+}
+
+/// `to` replaces the path; one that ends in `/` is a folder for it.
+fn place(spec: &FileSpec) -> String {
+    let from = spec.from.trim_start_matches("./").trim_end_matches('/');
+    let name = from.rsplit('/').next().unwrap_or(from);
+    match spec.to.as_deref() {
+        None => from.to_owned(),
+        Some(to) if to.ends_with('/') => format!("{to}{name}"),
+        Some(to) => to.to_owned(),
+    }
+}
+
+/// Compares a bare executable with the one its binary step made.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn check_bare(
+    step: &Step,
+    work: &ArchiveWork,
+    (index, file, reader): (usize, &artifact::File, File),
+    made: &Made<'_>,
+    problems: &mut Vec<Problem>,
+) -> anyhow::Result<()> {
+    if let Some(problem) = other_bytes(step, file, Digest::of_reader(reader)?) {
+        problems.push(problem);
+        return Ok(());
+    }
+    // Bare executables are in the order of the executables; outputs of other formats may stand around them.
+    let place = step.outputs[..index].iter().filter(|output| output.format == Some(Format::Binary)).count();
+    let binary = work.executables.get(place);
+    let same =
+        binary.and_then(|member| made.set.file(&member.step, &member.output)).map(|made| made.sha256 == file.sha256);
+    match (binary, same) {
+        (None, _) => {
+            problems.push(problem(step, "archive-content", format!("`{}` is of no planned executable", file.name)));
+        }
+        (Some(member), Some(false)) => {
+            let text = format!("`{}` is not the executable that `{}` made", file.name, member.step);
+            problems.push(problem(step, "archive-content", text));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The recorded bytes, readable to the end, nothing unsafe in it.
+fn is_sound(step: &Step, file: &artifact::File, content: &Content, problems: &mut Vec<Problem>) -> bool {
+    if let Some(problem) = other_bytes(step, file, content.bytes) {
+        problems.push(problem);
+        return false;
+    }
+    if let Some(damage) = &content.damage {
+        problems.push(problem(step, "archive-damaged", format!("`{}` cannot be unpacked: {damage}", file.name)));
+        return false;
+    }
+    for flaw in content.flaws.iter().take(10) {
+        problems.push(problem(step, "archive-content", format!("`{}` {flaw}", file.name)));
+    }
+    content.flaws.is_empty()
+}
+
+/// What an entry must be.
+enum Planned {
+    File {
+        mode: u32,
+        /// The step that made it and the digest it has there, where that is known.
+        made: Option<(String, Digest)>,
+    },
+    Link(String),
+}
+
+/// What must be in the archive, by path; nothing if an asset is missing or damaged, which is a problem of its own.
+fn planned(work: &ArchiveWork, made: &Made<'_>, wrong: &mut dyn FnMut(String)) -> Option<BTreeMap<String, Planned>> {
+    let mut planned = BTreeMap::new();
+    for file in &work.files {
+        let entry = match &file.entry {
+            EntryKind::File => Planned::File { mode: Mode::Plain.bits(), made: None },
+            EntryKind::Executable => Planned::File { mode: Mode::Executable.bits(), made: None },
+            EntryKind::Symlink { link } => Planned::Link(link.clone()),
+        };
+        planned.insert(file.path.clone(), entry);
+    }
+    for tree in &work.trees {
+        let mut empty = true;
+        for (name, entry) in made.assets.get(&tree.step)? {
+            let Some(rest) = below(name, &tree.path) else { continue };
+            let entry = match entry {
+                Entry::Folder => continue,
+                Entry::Link(target) => Planned::Link(target.clone()),
+                Entry::File { mode, digest } => Planned::File { mode: *mode, made: Some((tree.step.clone(), *digest)) },
+            };
+            empty = false;
+            planned.insert(join(&tree.to, rest), entry);
+        }
+        if empty {
+            wrong(format!("needs `{}`, but `{}` holds nothing there", tree.path, tree.step));
+        }
+    }
+    for member in &work.executables {
+        let digest = made.set.file(&member.step, &member.output).map(|file| (member.step.clone(), file.sha256));
+        planned.insert(member.path.clone(), Planned::File { mode: Mode::Executable.bits(), made: digest });
+    }
+    Some(planned)
+}
+
+fn compare(planned: &BTreeMap<String, Planned>, listing: &Listing, wrong: &mut dyn FnMut(String)) {
+    if let Some(names) = some_of(planned.keys().filter(|path| !listing.contains_key(*path)).map(String::as_str)) {
+        wrong(format!("lacks {names}"));
+    }
+    let is_planned = |path: &str, entry: &Entry| match entry {
+        // A folder is nothing by itself, but may stand before what lies in it.
+        Entry::Folder => planned.range(path.to_owned()..).next().is_some_and(|(inner, _)| inner.starts_with(path)),
+        _ => planned.contains_key(path),
+    };
+    let extra = listing.iter().filter(|(path, entry)| !is_planned(path, entry)).map(|(path, _)| path.as_str());
+    if let Some(names) = some_of(extra) {
+        wrong(format!("holds {names}, which is not planned"));
+    }
+    for (path, planned) in planned {
+        match (planned, listing.get(path)) {
+            (Planned::Link(target), Some(Entry::Link(found))) if target == found => {}
+            (Planned::Link(target), Some(_)) => wrong(format!("holds `{path}`, which is no link to `{target}`")),
+            (Planned::File { .. }, Some(Entry::Link(_) | Entry::Folder)) => {
+                wrong(format!("holds `{path}`, which is no file"))
+            }
+            (Planned::File { mode, made }, Some(Entry::File { mode: found, digest })) => {
+                if *mode == Mode::Executable.bits() && found & 0o111 != 0o111 {
+                    wrong(format!("holds `{path}`, which is not executable (mode {found:04o})"));
+                } else if mode != found {
+                    wrong(format!("holds `{path}` with mode {found:04o}, not {mode:04o}"));
+                }
+                if let Some((step, digest)) = made.as_ref().filter(|(_, made)| made != digest) {
+                    wrong(format!("holds another `{path}` than `{step}` made: not {digest}"));
+                }
+            }
+            (_, None) => {}
+        }
+    }
+}
+
+/// The rest of a path at or below another; empty for the path itself.
+fn below<'p>(path: &'p str, top: &str) -> Option<&'p str> {
+    let top = top.trim_end_matches('/');
+    match top {
+        "" | "." => Some(path),
+        top if path == top => Some(""),
+        top => path.strip_prefix(top)?.strip_prefix('/'),
+    }
+}
+
+fn join(folder: &str, rest: &str) -> String {
+    match (folder.trim_end_matches('/'), rest) {
+        ("" | ".", rest) => rest.to_owned(),
+        (folder, "") => folder.to_owned(),
+        (folder, rest) => format!("{folder}/{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loose_files_have_a_place() {
+        let check = |from: &str, to: Option<&str>, expected: &str| {
+            assert_eq!(place(&FileSpec { from: from.into(), to: to.map(str::to_owned) }), expected);
+        };
+        check("./out/app.js", None, "out/app.js");
+        check("out/app.js", Some("www/main.js"), "www/main.js");
+        check("out/app.js", Some("www/"), "www/app.js");
+    }
+
+    #[test]
+    fn trees_are_cut_and_moved() {
+        let check = |path: &str, top: &str, to: &str, expected: Option<&str>| {
+            assert_eq!(below(path, top).map(|rest| join(to, rest)).as_deref(), expected, "{path} {top} {to}");
+        };
+        check("ui/build/a/b.js", "ui/build", "www", Some("www/a/b.js"));
+        check("ui/build/a", "ui/build/", "", Some("a"));
+        check("ui/builder", "ui/build", "www", None);
+        check("ui/one", "ui/one", "doc/one", Some("doc/one"));
+        check("a/b", "", "x", Some("x/a/b"));
+        check(".hidden", ".", "x", Some("x/.hidden"));
+    }
+}

@@ -1,0 +1,155 @@
+//! Is an executable what its step promised: format, architecture, linkage, loader, glibc floor, size?
+
+use std::fs::File;
+use std::io::Seek;
+
+use super::content::some_of;
+use super::{Found, other_bytes, problem};
+use crate::artifact::{self, InspectedBinary};
+use crate::digest::Digest;
+use crate::inspect::{BinaryFacts, inspect_reader, is_c_runtime, parse_version};
+use crate::plan::{BinaryWork, PlannedBuilder, Step};
+use crate::target::{Arch, Libc, Linkage, Os, Target};
+
+/// Reads one executable. If its bytes are not the recorded ones, nothing more is said about them.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn check(
+    step: &Step,
+    work: &BinaryWork,
+    (file, mut reader): (&artifact::File, File),
+    found: &mut Found,
+) -> anyhow::Result<()> {
+    let bytes = Digest::of_reader(&mut reader)?;
+    if let Some(problem) = other_bytes(step, file, bytes) {
+        found.problems.push(problem);
+        return Ok(());
+    }
+    reader.rewind()?;
+    match inspect_reader(reader) {
+        Err(why) => found.problems.push(problem(step, "not-executable", format!("`{}` {why}", file.name))),
+        Ok(facts) => {
+            let broken = broken_promises(step.target, work, file, &facts);
+            found.problems.extend(broken.into_iter().map(|broken| {
+                let told = problem(step, broken.code, format!("`{}` {}", file.name, broken.text));
+                told.hint(broken.hint)
+            }));
+            let (step, name) = (step.id.clone(), file.name.clone());
+            found.binaries.push(InspectedBinary { step, name, size: file.size, facts });
+        }
+    }
+    Ok(())
+}
+
+/// A promise that the bytes do not keep.
+struct Broken {
+    code: &'static str,
+    text: String,
+    hint: String,
+}
+
+fn broken_promises(
+    target: Option<Target>,
+    work: &BinaryWork,
+    file: &artifact::File,
+    facts: &BinaryFacts,
+) -> Vec<Broken> {
+    let mut all = Vec::new();
+    if let Some(target) = target {
+        if let Some(broken) = wrong_machine(target, work, file, facts) {
+            // An executable of another machine breaks every other promise, too; saying so helps nobody.
+            return vec![broken];
+        }
+        all.extend(wrong_linkage(target, work.linkage, facts).or_else(|| wrong_loader(target, facts)));
+    }
+    if let (Some(floor), Some(needed)) = (&work.glibc, &facts.glibc)
+        && parse_version(needed) > parse_version(floor)
+    {
+        all.push(Broken {
+            code: "glibc-above-floor",
+            text: format!("needs glibc {needed}, promised is {floor}"),
+            hint: "build on an older system (`runner:`, `container:`) or with `builder: zigbuild`, or raise `glibc:`"
+                .into(),
+        });
+    }
+    if let Some(most) = work.max_size.filter(|most| file.size > *most) {
+        all.push(Broken {
+            code: "too-large",
+            text: format!("has {} bytes, at most {most} are allowed", file.size),
+            hint: "strip it (`strip = true` in the cargo profile), or raise `max-size:`".into(),
+        });
+    }
+    all
+}
+
+fn wrong_machine(target: Target, work: &BinaryWork, file: &artifact::File, facts: &BinaryFacts) -> Option<Broken> {
+    let format = match target.os() {
+        Os::Linux => "elf",
+        Os::Darwin => "macho",
+        Os::Windows => "pe",
+    };
+    let hint = match work.builder {
+        PlannedBuilder::Prebuilt => {
+            format!("put the executable of {target} there: `--prebuilt DIR` takes `DIR/{target}/{}`", file.name)
+        }
+        _ => format!("build it for {target}: look at `runner:`, `builder:` and `cargo-args:` of this binary"),
+    };
+    if facts.format != format {
+        let text = format!("is {}, {target} needs {}", spoken(&facts.format), spoken(format));
+        return Some(Broken { code: "wrong-format", text, hint });
+    }
+    let arch = target.arch().name();
+    let has = facts.arch.split('+').any(|has| has == arch);
+    let text = format!("is {}, {target} needs {arch}", facts.arch);
+    (!has).then_some(Broken { code: "wrong-architecture", text, hint })
+}
+
+fn spoken(format: &str) -> &str {
+    match format {
+        "elf" => "an ELF file",
+        "macho" => "a Mach-O file",
+        _ => "a PE file",
+    }
+}
+
+fn wrong_linkage(target: Target, promised: Linkage, facts: &BinaryFacts) -> Option<Broken> {
+    // Apple has no static executables, so nothing about them can be promised.
+    if target.os() == Os::Darwin || promised == facts.linkage {
+        return None;
+    }
+    if promised == Linkage::Dynamic {
+        let text = "is static, promised is dynamic".into();
+        return Some(Broken { code: "not-dynamic", text, hint: "write `linkage: static` if that is meant".into() });
+    }
+    let needed = facts.interpreter.iter().chain(&facts.needed);
+    let reason = some_of(needed.map(String::as_str).filter(|name| facts.format != "pe" || is_c_runtime(name)));
+    Some(Broken {
+        code: "not-static",
+        text: format!("needs {}, promised is static", reason.unwrap_or_default()),
+        hint: "compile it with `-C target-feature=+crt-static` (the default of musl), or write `linkage: dynamic`"
+            .into(),
+    })
+}
+
+/// A dynamic ELF file must ask for the loader that its system has where every distribution puts it. Another one (of a
+/// Nix store, of another libc) works only on machines like the one that compiled it.
+fn wrong_loader(target: Target, facts: &BinaryFacts) -> Option<Broken> {
+    if facts.format != "elf" || facts.linkage == Linkage::Static {
+        return None;
+    }
+    let known = match (target.libc(), target.arch()) {
+        (Libc::Musl, Arch::X86_64) => "/lib/ld-musl-x86_64.so.1",
+        (Libc::Musl, Arch::Aarch64) => "/lib/ld-musl-aarch64.so.1",
+        (_, Arch::X86_64) => "/lib64/ld-linux-x86-64.so.2",
+        (_, Arch::Aarch64) => "/lib/ld-linux-aarch64.so.1",
+    };
+    let text = match facts.interpreter.as_deref() {
+        Some(interpreter) if interpreter == known => return None,
+        Some(interpreter) => format!("is started by `{interpreter}`, {target} has `{known}`"),
+        None => "is a library, no program: it names no loader".into(),
+    };
+    let hint =
+        "build it with a common toolchain of its target: outside of a Nix shell, or with `builder: zigbuild`".into();
+    Some(Broken { code: "wrong-interpreter", text, hint })
+}

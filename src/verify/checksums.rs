@@ -1,0 +1,80 @@
+//! Does the checksums file list exactly the planned files, with the digests they have?
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+
+use super::content::some_of;
+use super::set::Arrived;
+use super::{other_bytes, problem};
+use crate::artifact;
+use crate::digest::Digest;
+use crate::plan::{ChecksumsWork, Step};
+use crate::problem::Problem;
+
+/// No honest list is longer: 64 KiB of names at 4 KiB each.
+const LIMIT: u64 = 16 << 20;
+
+/// Reads the list as `sha256sum -c` does and compares it with the records of what it covers.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn check(
+    step: &Step,
+    work: &ChecksumsWork,
+    (file, reader): (&artifact::File, File),
+    set: &Arrived,
+    problems: &mut Vec<Problem>,
+) -> anyhow::Result<()> {
+    let mut bytes = Vec::new();
+    reader.take(LIMIT).read_to_end(&mut bytes)?;
+    if let Some(problem) = other_bytes(step, file, (Digest::of(&bytes), bytes.len() as u64)) {
+        problems.push(problem);
+        return Ok(());
+    }
+    let mut wrong = |text: String| problems.push(problem(step, "checksums-wrong", format!("`{}` {text}", file.name)));
+    let listed = match parse(&bytes) {
+        Ok(listed) => listed,
+        Err(why) => {
+            wrong(why);
+            return Ok(());
+        }
+    };
+    let missing = work.covers.iter().filter(|covered| !listed.contains_key(covered.name.as_str()));
+    if let Some(names) = some_of(missing.map(|covered| covered.name.as_str())) {
+        wrong(format!("does not list {names}"));
+    }
+    let planned = |name: &str| work.covers.iter().find(|covered| covered.name == name);
+    if let Some(names) = some_of(listed.keys().copied().filter(|name| planned(name).is_none())) {
+        wrong(format!("lists {names}, which it should not"));
+    }
+    let differs = |(name, digest): (&&str, &Digest)| {
+        let made = planned(name).and_then(|covered| set.file(&covered.step, &covered.name));
+        made.is_some_and(|made| made.sha256 != *digest)
+    };
+    if let Some(names) = some_of(listed.iter().filter(|(name, digest)| differs((name, digest))).map(|(name, _)| *name))
+    {
+        wrong(format!("has another digest than the file itself for {names}"));
+    }
+    Ok(())
+}
+
+/// `<64 hex digits>  <name>` per line, `*` instead of the second space for binary mode.
+fn parse(bytes: &[u8]) -> Result<BTreeMap<&str, Digest>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "is no text".to_owned())?;
+    if !text.is_empty() && !text.ends_with('\n') {
+        return Err("is cut off: its last line does not end".into());
+    }
+    let mut listed = BTreeMap::new();
+    for (index, line) in text.lines().enumerate() {
+        let parts = line.split_once("  ").or_else(|| line.split_once(" *"));
+        let entry = parts.filter(|(hex, _)| hex.len() == 64).and_then(|(hex, name)| Some((name, hex.parse().ok()?)));
+        let Some((name, digest)) = entry else {
+            return Err(format!("is no list for `sha256sum -c`: line {} is no digest and name", index + 1));
+        };
+        if listed.insert(name, digest).is_some() {
+            return Err(format!("lists `{name}` twice"));
+        }
+    }
+    Ok(listed)
+}

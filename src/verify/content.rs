@@ -1,0 +1,313 @@
+//! What an archive holds: names, types, modes and digests, read in one pass without unpacking; and what is unsafe in it.
+
+use std::collections::btree_map::{BTreeMap, Entry as Place};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::digest::{Digest, Hashing};
+use crate::format::Format;
+
+/// The entries of an archive by path; folders end in `/`.
+pub type Listing = BTreeMap<String, Entry>;
+
+/// One entry of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A folder.
+    Folder,
+    /// A file: permission bits and digest of its content.
+    File {
+        /// Permission bits, 0o7777.
+        mode: u32,
+        /// Of its content.
+        digest: Digest,
+    },
+    /// A symbolic link and what it points at.
+    Link(String),
+}
+
+/// Everything one reading of an archive yields.
+pub struct Content {
+    /// Digest and length of the archive itself.
+    pub bytes: (Digest, u64),
+    /// What it holds, as far as it could be read.
+    pub listing: Listing,
+    /// What no archive of ours may hold: paths that leave it, entries twice, devices.
+    pub flaws: Vec<String>,
+    /// Why it could not be read to its end.
+    pub damage: Option<String>,
+}
+
+/// Reads an archive to its last byte; memory holds its listing, never its content.
+///
+/// # Errors
+/// If the file itself cannot be read.
+pub fn read(mut file: File, format: Format) -> io::Result<Content> {
+    let mut holds = Holds::default();
+    let (damage, bytes) = match format {
+        Format::Zip => {
+            let bytes = Digest::of_reader(&mut file)?;
+            (zip_entries(file, &mut holds).err(), bytes)
+        }
+        Format::TarGz | Format::TarZst | Format::Binary => {
+            let mut source = Tee { inner: file, seen: Hashing::new(io::sink()) };
+            let buffered = BufReader::with_capacity(1 << 16, &mut source);
+            let damage = if format == Format::TarGz {
+                tar_entries(MultiGzDecoder::new(buffered), &mut holds).err()
+            } else {
+                zstd::Decoder::with_buffer(buffered)
+                    .map_err(|error| error.to_string())
+                    .and_then(|decoder| tar_entries(decoder, &mut holds))
+                    .err()
+            };
+            // What the decoder did not want belongs to the digest, too.
+            io::copy(&mut source, &mut io::sink())?;
+            let (_, digest, size) = source.seen.finish();
+            (damage, (digest, size))
+        }
+    };
+    holds.below_links();
+    Ok(Content { bytes, listing: holds.listing, flaws: holds.flaws, damage })
+}
+
+/// Up to five names in backticks and how many more; nothing for no name.
+pub fn some_of<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names: Vec<&str> = names.collect();
+    let shown = names.iter().take(5).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => None,
+        1..=5 => Some(shown),
+        count => Some(format!("{shown} and {} more", count - 5)),
+    }
+}
+
+/// A reader whose bytes are hashed on the way.
+struct Tee {
+    inner: File,
+    seen: Hashing<io::Sink>,
+}
+
+impl Read for Tee {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        io::Write::write_all(&mut self.seen, &buffer[..count])?;
+        Ok(count)
+    }
+}
+
+/// A reader that counts.
+struct Counted<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count += count as u64;
+        Ok(count)
+    }
+}
+
+const BLOCK: u64 = 512;
+
+fn tar_entries(reader: impl Read, holds: &mut Holds) -> Result<(), String> {
+    let said = |error: io::Error| error.to_string();
+    let mut archive = tar::Archive::new(Counted { inner: reader, count: 0 });
+    let mut end = 0;
+    for entry in archive.entries().map_err(said)? {
+        let mut entry = entry.map_err(said)?;
+        end = entry.raw_file_position() + entry.size().next_multiple_of(BLOCK);
+        let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| "a name is no UTF-8".to_owned())?;
+        let found = match entry.header().entry_type() {
+            tar::EntryType::Regular | tar::EntryType::Continuous => {
+                let mode = entry.header().mode().map_err(said)? & 0o7777;
+                Some(Entry::File { mode, digest: Digest::of_reader(&mut entry).map_err(said)?.0 })
+            }
+            tar::EntryType::Directory => Some(Entry::Folder),
+            tar::EntryType::Symlink => {
+                let target = entry.link_name_bytes().unwrap_or_default().into_owned();
+                Some(Entry::Link(String::from_utf8(target).map_err(|_| "a link is no UTF-8".to_owned())?))
+            }
+            _ => None,
+        };
+        holds.add(&name, found);
+    }
+    let mut rest = archive.into_inner();
+    let mut buffer = [0; 8192];
+    loop {
+        match rest.read(&mut buffer).map_err(said)? {
+            0 => break,
+            count if buffer[..count].iter().all(|byte| *byte == 0) => {}
+            _ => return Err("there is more after its end".into()),
+        }
+    }
+    // Two zero blocks end a tar (POSIX pax, "ustar Interchange Format"); without them entries may be missing.
+    if rest.count < end + 2 * BLOCK { Err("its end mark is missing".into()) } else { Ok(()) }
+}
+
+fn zip_entries(mut file: File, holds: &mut Holds) -> Result<(), String> {
+    let said = |error: zip::result::ZipError| error.to_string();
+    ends_at_its_end(&mut file)?;
+    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(said)?;
+    if archive.offset() != 0 {
+        return Err("there is something before its start".into());
+    }
+    if archive.has_duplicate_names() {
+        holds.flaws.push("lists a name twice".into());
+    } else {
+        archive.validate_header_consistency().map_err(said)?;
+    }
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(said)?;
+        let name = entry.name().map_err(said)?.into_owned();
+        let mode = entry.unix_mode().unwrap_or(0);
+        let found = if entry.is_dir() {
+            Some(Entry::Folder)
+        } else if entry.is_symlink() {
+            let mut target = String::new();
+            entry.by_ref().take(4096).read_to_string(&mut target).map_err(|error| error.to_string())?;
+            Some(Entry::Link(target))
+        } else if matches!(mode & 0o170_000, 0 | 0o100_000) {
+            let (digest, _) = Digest::of_reader(&mut entry).map_err(|error| error.to_string())?;
+            Some(Entry::File { mode: mode & 0o7777, digest })
+        } else {
+            None
+        };
+        holds.add(&name, found);
+    }
+    Ok(())
+}
+
+/// The end record of a ZIP without a comment is its last 22 bytes; readers search backwards and would forgive a tail.
+fn ends_at_its_end(file: &mut File) -> Result<(), String> {
+    let mut tail = [0; 22];
+    let read = file.seek(SeekFrom::End(-22)).and_then(|_| file.read_exact(&mut tail));
+    let whole = read.is_ok() && tail.starts_with(b"PK\x05\x06") && tail.ends_with(&[0, 0]);
+    file.rewind().map_err(|error| error.to_string())?;
+    if whole { Ok(()) } else { Err("its end record is not at its end: cut off, or more was added".into()) }
+}
+
+/// Collects entries and refuses what would leave the folder an archive is unpacked into.
+#[derive(Default)]
+struct Holds {
+    listing: Listing,
+    flaws: Vec<String>,
+}
+
+impl Holds {
+    fn add(&mut self, name: &str, found: Option<Entry>) {
+        let Some(entry) = found else {
+            self.flaws.push(format!("holds `{}`, which is no file, folder or symbolic link", printable(name)));
+            return;
+        };
+        if leaves(name) {
+            self.flaws.push(format!("holds `{}`, a path that leaves it", printable(name)));
+            return;
+        }
+        if let Entry::Link(target) = &entry
+            && link_leaves(name, target)
+        {
+            self.flaws.push(format!("holds `{}`, a link to `{}` outside", printable(name), printable(target)));
+        }
+        let name = match entry {
+            Entry::Folder => format!("{}/", name.trim_end_matches('/')),
+            _ => name.to_owned(),
+        };
+        match self.listing.entry(name) {
+            Place::Occupied(place) => self.flaws.push(format!("holds `{}` twice", printable(place.key()))),
+            Place::Vacant(place) => {
+                place.insert(entry);
+            }
+        }
+    }
+
+    /// An entry below a link would be written through it, to somewhere else.
+    fn below_links(&mut self) {
+        for link in self.listing.iter().filter(|(_, entry)| matches!(entry, Entry::Link(_))).map(|(name, _)| name) {
+            let below = format!("{link}/");
+            if let Some((name, _)) =
+                self.listing.range(below.clone()..).next().filter(|(name, _)| name.starts_with(&below))
+            {
+                self.flaws.push(format!("holds `{}` below the link `{}`", printable(name), printable(link)));
+            }
+        }
+    }
+}
+
+/// Absolute (also as Windows sees it), or with `..`, or no path at all.
+fn leaves(name: &str) -> bool {
+    let drive = name.as_bytes().get(1) == Some(&b':');
+    let mut words = name.trim_end_matches('/').split(['/', '\\']);
+    drive
+        || name.is_empty()
+        || name.starts_with(['/', '\\'])
+        || name.contains('\0')
+        || words.any(|word| matches!(word, ".." | "." | ""))
+}
+
+/// Whether a link at `name` points above the archive's top.
+fn link_leaves(name: &str, target: &str) -> bool {
+    let drive = target.as_bytes().get(1) == Some(&b':');
+    if drive || target.is_empty() || target.starts_with(['/', '\\']) || target.contains('\0') {
+        return true;
+    }
+    let mut depth = name.matches('/').count();
+    for word in target.split(['/', '\\']) {
+        match word {
+            ".." if depth == 0 => return true,
+            ".." => depth -= 1,
+            "" | "." => {}
+            _ => depth += 1,
+        }
+    }
+    false
+}
+
+fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_inside() {
+        let inside = ["a", "a/b", "a/", "a.b/..c", "..."];
+        let outside = ["", "/a", "..", "../a", "a/../../b", "a//b", "./a", "\\a", "a\\..\\b", "C:\\a", "c:a", "a\0b"];
+        assert!(inside.iter().all(|name| !leaves(name)));
+        for name in outside {
+            assert!(leaves(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn links_stay_inside() {
+        let inside = [("a", "b"), ("a/b", "../c"), ("a/b/c", "../../d/./e"), ("a", "b/../c")];
+        let outside = [
+            ("a", ".."),
+            ("a", "../b"),
+            ("a/b", "../../c"),
+            ("a", "/etc/passwd"),
+            ("a", "C:/x"),
+            ("a", ""),
+            ("a", "b/../../c"),
+        ];
+        for (name, target) in inside {
+            assert!(!link_leaves(name, target), "{name} -> {target}");
+        }
+        for (name, target) in outside {
+            assert!(link_leaves(name, target), "{name} -> {target}");
+        }
+    }
+
+    #[test]
+    fn names_are_few() {
+        assert_eq!(some_of([].into_iter()), None);
+        assert_eq!(some_of(["a", "b"].into_iter()).unwrap(), "`a`, `b`");
+        assert_eq!(some_of(["a"; 7].into_iter()).unwrap(), "`a`, `a`, `a`, `a`, `a` and 2 more");
+    }
+}

@@ -1,0 +1,247 @@
+//! Exactly the records and files of the plan's scope, made for this plan and commit, with every planned check passed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::{again, origin, problem};
+use crate::artifact::{self, ARTIFACT_SCHEMA, Artifact, Mode};
+use crate::digest::Digest;
+use crate::format::Format;
+use crate::plan::{CheckWork, Output, Plan, Step, Work};
+use crate::problem::Problem;
+use crate::world::files;
+use crate::world::store::{Store, read_json};
+
+/// The records that arrived and belong to the plan, and what is wrong with the set.
+pub struct Arrived {
+    /// Digest of the plan.
+    pub plan: Digest,
+    /// What is wrong, in the plan's order; things that are too much last.
+    pub problems: Vec<Problem>,
+    records: BTreeMap<String, Artifact>,
+}
+
+impl Arrived {
+    /// The record of a step, if there is one for this plan.
+    pub fn record(&self, step: &str) -> Option<&Artifact> {
+        self.records.get(step)
+    }
+
+    /// One recorded file.
+    pub fn file(&self, step: &str, name: &str) -> Option<&artifact::File> {
+        self.record(step)?.files.iter().find(|file| file.name == name)
+    }
+}
+
+/// Reads every record and compares it with the plan. Files are not read yet.
+///
+/// # Errors
+/// If a folder cannot be listed.
+pub fn arrived(store: &Store, plan: &Plan) -> anyhow::Result<Arrived> {
+    let mut set = Arrived { plan: plan.digest(), problems: Vec::new(), records: BTreeMap::new() };
+    let wanted = || plan.steps.iter().filter(|step| leaves_record(step));
+    let mut absent = Vec::new();
+    for step in wanted() {
+        let path = store.record(&step.id);
+        if !path.exists() {
+            absent.push(step);
+            continue;
+        }
+        match read_json::<Artifact>(&path) {
+            Err(error) => set.problems.push(problem(step, "damaged-record", error)),
+            Ok(record) => match wrong_record(step, plan, set.plan, &record) {
+                Some(problem) => set.problems.push(problem),
+                None => {
+                    set.records.insert(step.id.clone(), record);
+                }
+            },
+        }
+    }
+    set.problems.extend(missing(&absent, &wanted().collect::<Vec<_>>()));
+    for step in wanted() {
+        if let (Work::Check(work), Some(record)) = (&step.work, set.records.get(&step.id)) {
+            let subject = plan.step(&work.subject);
+            set.problems.extend(subject.and_then(|subject| wrong_check(step, work, (subject, &set), record)));
+        }
+    }
+    set.problems.extend(too_much(store, plan)?);
+    Ok(set)
+}
+
+/// A check that is not run leaves nothing.
+fn leaves_record(step: &Step) -> bool {
+    !matches!(&step.work, Work::Check(CheckWork { not_run: Some(_), .. }))
+}
+
+/// One problem per missing step; one for all when nothing of a leg came.
+fn missing(absent: &[&Step], wanted: &[&Step]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut told = Vec::new();
+    for step in absent {
+        let of_leg = |steps: &[&Step]| steps.iter().filter(|other| other.leg == step.leg).count();
+        if told.contains(&&step.leg) {
+            continue;
+        }
+        let count = of_leg(absent);
+        if count > 1 && count == of_leg(wanted) {
+            told.push(&step.leg);
+            let text = format!("nothing of {} is here: {count} steps, the first is `{}`", origin(step), step.id);
+            let hint = format!("{}; `--from` takes the tars of the other machines", again(step));
+            problems.push(Problem::new("missing-artifact", text).step(&step.id).hint(hint));
+        } else if matches!(step.work, Work::Check(_)) {
+            problems.push(problem(step, "check-missing", format!("the result of `{}` is not here", step.id)));
+        } else {
+            problems.push(problem(step, "missing-artifact", format!("`{}` is not here", step.id)));
+        }
+    }
+    problems
+}
+
+fn wrong_record(step: &Step, plan: &Plan, digest: Digest, record: &Artifact) -> Option<Problem> {
+    let wrong = |code, text: String| Some(problem(step, code, text));
+    let id = &step.id;
+    if record.schema != ARTIFACT_SCHEMA {
+        return wrong(
+            "damaged-record",
+            format!("the record of `{id}` is `{}`, not `{ARTIFACT_SCHEMA}`", record.schema),
+        );
+    }
+    if record.step != *id {
+        return wrong("duplicate-artifact", format!("the record of `{id}` says it is of `{}`", record.step));
+    }
+    if record.commit != plan.commit {
+        return wrong(
+            "other-commit",
+            format!("`{id}` was made from commit {}, the plan is of {}", record.commit, plan.commit),
+        );
+    }
+    if record.plan != digest {
+        return wrong("other-plan", format!("`{id}` was made for plan {}, this is {digest}", record.plan));
+    }
+    if record.kind != step.work.kind() {
+        return wrong(
+            "wrong-kind",
+            format!("the record of `{id}` is of kind `{}`, not `{}`", record.kind, step.work.kind()),
+        );
+    }
+    let made: Vec<&str> = record.files.iter().map(|file| file.name.as_str()).collect();
+    let planned: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
+    if made != planned {
+        return wrong("wrong-outputs", format!("`{id}` made {}, planned is {}", names(&made), names(&planned)));
+    }
+    for (file, output) in record.files.iter().zip(&step.outputs) {
+        if mode(&step.work, output).is_some_and(|mode| mode != file.mode) {
+            let text = format!("`{}` was recorded with mode {:04o}", file.name, file.mode.bits());
+            return wrong("wrong-mode", text);
+        }
+    }
+    None
+}
+
+/// The mode of an output; nothing where the user's own files decide.
+fn mode(work: &Work, output: &Output) -> Option<Mode> {
+    match (work, output.format) {
+        (Work::Binary(_), _) | (Work::Archive(_), Some(Format::Binary)) => Some(Mode::Executable),
+        (Work::Asset(_), None) => None,
+        _ => Some(Mode::Plain),
+    }
+}
+
+/// The problem of a file whose permission bits are not the recorded ones.
+///
+/// # Errors
+/// What the system says.
+#[cfg(unix)]
+pub fn wrong_mode(step: &Step, file: &artifact::File, opened: &File) -> anyhow::Result<Option<Problem>> {
+    if files::is_executable(opened)? == (file.mode == Mode::Executable) {
+        return Ok(None);
+    }
+    let is = if file.mode == Mode::Executable { "lost" } else { "got" };
+    let text = format!("`{}` {is} its executable bit on the way", file.name);
+    let hint = "hand files on with `--pack` and `--from`: uploaded artifacts of a job lose their permission bits";
+    Ok(Some(problem(step, "wrong-mode", text).hint(hint)))
+}
+
+/// Permission bits are not kept here.
+#[cfg(not(unix))]
+pub fn wrong_mode(_: &Step, _: &artifact::File, _: &File) -> anyhow::Result<Option<Problem>> {
+    Ok(None)
+}
+
+fn wrong_check(step: &Step, work: &CheckWork, (subject, set): (&Step, &Arrived), record: &Artifact) -> Option<Problem> {
+    let Some(result) = &record.check else {
+        return Some(problem(step, "check-missing", format!("the record of `{}` holds no result", step.id)));
+    };
+    if !result.passed {
+        let hint = format!("its log is `logs/{}.log` of {}; correct it and build again", step.id, origin(step));
+        return Some(problem(step, "check-failed", format!("`{}` failed: {}", step.id, result.detail)).hint(hint));
+    }
+    // Without the subject's record nothing can be compared; that it is missing is a problem of its own.
+    let made = set.record(&work.subject)?;
+    let checked = |file: &artifact::File| {
+        let same = |seen: &&artifact::Subject| seen.step == subject.id && seen.name == file.name;
+        result.subjects.iter().find(same).map(|seen| seen.sha256)
+    };
+    made.files.iter().find_map(|file| match checked(file) {
+        Some(digest) if digest == file.sha256 => None,
+        Some(digest) => {
+            let text = format!("`{}` was run on another `{}`: {digest}, here is {}", step.id, file.name, file.sha256);
+            Some(problem(step, "check-stale", text))
+        }
+        None => Some(problem(step, "check-missing", format!("`{}` was not run on `{}`", step.id, file.name))),
+    })
+}
+
+/// Records and files that no step of the plan makes.
+fn too_much(store: &Store, plan: &Plan) -> anyhow::Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let extra = |path: &Path, step: Option<&Step>, text: String| {
+        let problem = match step {
+            Some(step) => problem(step, "extra-artifact", text),
+            None => Problem::new("extra-artifact", text),
+        };
+        problem.hint(format!("remove `{}`", path.strip_prefix(store.repository()).unwrap_or(path).display()))
+    };
+    for name in list(&store.root().join("artifacts"))? {
+        let path = store.root().join("artifacts").join(&name);
+        let step = name.strip_suffix(".json").and_then(|id| plan.step(id));
+        // A build that was killed may leave the beginning of a record, `.tmp…`, which nobody reads.
+        if !step.is_some_and(leaves_record) && !name.starts_with(".tmp") {
+            problems.push(extra(&path, step, format!("record `{name}` is of no step of this plan")));
+        }
+    }
+    for id in list(&store.root().join("steps"))? {
+        let folder = store.step(&id);
+        let Some(step) = plan.step(&id) else {
+            problems.push(extra(&folder, None, format!("`{id}` is no step of this plan, but has files here")));
+            continue;
+        };
+        for name in list(&folder)? {
+            if !step.outputs.iter().any(|output| output.name == name) {
+                let path = folder.join(&name);
+                problems.push(extra(&path, Some(step), format!("`{name}` is not planned, but lies with `{id}`")));
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// The names in a folder, sorted; none if it does not exist.
+fn list(folder: &Path) -> anyhow::Result<Vec<String>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn names(names: &[&str]) -> String {
+    if names.is_empty() { "nothing".into() } else { format!("`{}`", names.join("`, `")) }
+}

@@ -1,0 +1,321 @@
+//! One whole, correct release in a temporary folder; each test breaks exactly one thing and expects exactly one answer.
+
+mod archives;
+mod release;
+
+use std::fs;
+
+use release::{ARM, Release, X86, packed};
+
+use crate::artifact::{Artifact, Manifest};
+use crate::digest::Digest;
+use crate::inspect::sample::{Elf, gnu, musl};
+use crate::problem::{Exit, Failure};
+use crate::verify::{Row, table};
+use crate::world::store::read_json;
+
+/// Verifies; expects these codes in this order, each with this text in its message.
+fn check(release: &Release, expected: &[(&str, &str)]) {
+    let error = release.verify().expect_err("verification must fail");
+    let failure = error.downcast::<Failure>().expect("a failure with problems");
+    assert_eq!(failure.exit, Exit::Verification);
+    let codes: Vec<&str> = failure.problems.iter().map(|problem| problem.code).collect();
+    let wanted: Vec<&str> = expected.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, wanted, "{:#?}", failure.problems);
+    for (problem, (_, text)) in failure.problems.iter().zip(expected) {
+        assert!(problem.message.contains(text), "{:?} lacks {text:?}", problem.message);
+        assert!(problem.hint.is_some(), "{problem:?}");
+    }
+    assert!(!release.store.manifest().exists(), "nothing may be published");
+}
+
+#[test]
+fn a_whole_release_is_verified() {
+    let release = Release::whole();
+    let manifest = release.verify().unwrap();
+    assert_eq!(manifest, read_json::<Manifest>(&release.store.manifest()).unwrap());
+    assert_eq!((manifest.plan, &manifest.commit), (release.plan.digest(), &release.plan.commit));
+    let steps: Vec<&str> = manifest.artifacts.iter().map(|artifact| artifact.step.as_str()).collect();
+    let planned = release.plan.steps.iter().map(|step| step.id.as_str());
+    assert_eq!(steps, planned.filter(|id| *id != "check.app.aarch64-unknown-linux-gnu").collect::<Vec<_>>());
+    let rows = table(&manifest);
+    assert_eq!(
+        rows[0].cells().join(" "),
+        "binary.app.x86_64-unknown-linux-gnu app elf x86_64 dynamic /lib64/ld-linux-x86-64.so.2 2.17 yes 616 B"
+    );
+    let Row { step, interpreter, .. } = &rows[1];
+    assert_eq!(
+        (step.as_str(), interpreter.as_str()),
+        ("binary.app.aarch64-unknown-linux-gnu", "/lib/ld-linux-aarch64.so.1")
+    );
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
+fn an_old_manifest_does_not_outlive_a_failure() {
+    let release = Release::whole();
+    release.verify().unwrap();
+    fs::remove_file(release.store.record("checksums")).unwrap();
+    check(&release, &[("missing-artifact", "`checksums` is not here (`build --rest`)")]);
+}
+
+// --- binaries
+
+#[test]
+fn another_machine_under_a_name() {
+    let release = Release::make(|parts| parts.arm = gnu());
+    check(
+        &release,
+        &[(
+            "wrong-architecture",
+            "`app` is x86_64, aarch64-unknown-linux-gnu needs aarch64 (leg `aarch64-unknown-linux-gnu`)",
+        )],
+    );
+}
+
+#[test]
+fn another_format_under_a_name() {
+    let release = Release::make(|parts| parts.plan["steps"][1]["target"] = "x86_64-apple-darwin".into());
+    check(&release, &[("wrong-format", "`app` is an ELF file, x86_64-apple-darwin needs a Mach-O file")]);
+}
+
+#[test]
+fn static_with_an_interpreter() {
+    let release = Release::make(|parts| parts.plan["steps"][1]["linkage"] = "static".into());
+    check(
+        &release,
+        &[(
+            "not-static",
+            "needs `/lib64/ld-linux-x86-64.so.2`, `libc.so.6`, promised is static (leg `x86_64-unknown-linux-gnu`)",
+        )],
+    );
+    let release = Release::make(|parts| {
+        parts.plan["steps"][1]["linkage"] = "static".into();
+        parts.x86 = Elf { interpreter: None, ..gnu() };
+    });
+    check(&release, &[("not-static", "needs `libc.so.6`, promised is static")]);
+}
+
+#[test]
+fn dynamic_without_a_loader() {
+    check(&Release::make(|parts| parts.x86 = musl()), &[("not-dynamic", "is static, promised is dynamic")]);
+    let library = |parts: &mut release::Parts| parts.x86 = Elf { interpreter: None, ..gnu() };
+    check(&Release::make(library), &[("wrong-interpreter", "is a library, no program")]);
+}
+
+#[test]
+fn a_loader_of_one_machine_only() {
+    let check_loader = |loader: &'static str| {
+        let release = Release::make(|parts| parts.x86 = Elf { interpreter: Some(loader), ..gnu() });
+        check(&release, &[("wrong-interpreter", loader)]);
+    };
+    check_loader("/nix/store/0c7c96gikmzv87i7lv3vq5s1cmfjd6zf-glibc-2.31-74/lib/ld-linux-x86-64.so.2");
+    check_loader("/lib/ld-musl-x86_64.so.1");
+    check_loader("/lib/ld-linux-aarch64.so.1");
+}
+
+#[test]
+fn glibc_above_the_promised_floor() {
+    let floor = |floor: &'static str| Release::make(move |parts| parts.plan["steps"][1]["glibc"] = floor.into());
+    check(
+        &floor("2.5"),
+        &[("glibc-above-floor", "needs glibc 2.17, promised is 2.5 (leg `x86_64-unknown-linux-gnu`)")],
+    );
+    floor("2.17").verify().unwrap();
+    floor("2.28").verify().unwrap();
+}
+
+#[test]
+fn larger_than_allowed() {
+    let budget = |most: u64| Release::make(move |parts| parts.plan["steps"][1]["max_size"] = most.into());
+    check(&budget(615), &[("too-large", "has 616 bytes, at most 615 are allowed")]);
+    budget(616).verify().unwrap();
+}
+
+#[test]
+fn no_executable_at_all() {
+    let release = Release::make(|parts| parts.script = Some(b"#!/bin/sh\nexec something --else\n".to_vec()));
+    check(&release, &[("not-executable", "`app` is no ELF, Mach-O or PE executable")]);
+}
+
+// --- the set
+
+#[test]
+fn a_missing_record() {
+    let release = Release::whole();
+    fs::remove_file(release.store.record(&format!("archive.app.{ARM}"))).unwrap();
+    check(
+        &release,
+        &[(
+            "missing-artifact",
+            "`archive.app.aarch64-unknown-linux-gnu` is not here (leg `aarch64-unknown-linux-gnu`)",
+        )],
+    );
+}
+
+#[test]
+fn a_missing_leg() {
+    let release = Release::whole();
+    for kind in ["binary", "check", "archive"] {
+        fs::remove_file(release.store.record(&format!("{kind}.app.{X86}"))).unwrap();
+    }
+    check(&release, &[("missing-artifact", "nothing of leg `x86_64-unknown-linux-gnu` is here: 3 steps")]);
+}
+
+#[test]
+fn a_missing_file() {
+    let release = Release::whole();
+    fs::remove_file(release.store.file(&format!("binary.app.{X86}"), "app")).unwrap();
+    check(&release, &[("missing-artifact", "`app` is recorded, but not here (leg `x86_64-unknown-linux-gnu`)")]);
+}
+
+#[test]
+fn what_is_too_much() {
+    let release = Release::whole();
+    let folder = release.store.root().to_owned();
+    fs::write(folder.join("artifacts/archive.other.json"), "{}").unwrap();
+    fs::write(folder.join(format!("artifacts/check.app.{ARM}.json")), "{}").unwrap();
+    fs::create_dir(folder.join("steps/binary.old")).unwrap();
+    fs::write(folder.join(format!("steps/binary.app.{X86}/app.debug")), "").unwrap();
+    check(
+        &release,
+        &[
+            ("extra-artifact", "record `archive.other.json` is of no step of this plan"),
+            ("extra-artifact", "record `check.app.aarch64-unknown-linux-gnu.json` is of no step"),
+            ("extra-artifact", "`app.debug` is not planned, but lies with `binary.app.x86_64-unknown-linux-gnu` (leg"),
+            ("extra-artifact", "`binary.old` is no step of this plan"),
+        ],
+    );
+}
+
+#[test]
+fn a_swapped_file() {
+    let release = Release::whole();
+    let file = |triple: &str| release.store.file(&format!("binary.app.{triple}"), "app");
+    let (x86, arm) = (fs::read(file(X86)).unwrap(), fs::read(file(ARM)).unwrap());
+    fs::write(file(X86), &arm).unwrap();
+    fs::write(file(ARM), &x86[..600]).unwrap();
+    let digests = format!("`app` is {}, but was made as {} (leg `{X86}`)", Digest::of(&arm), Digest::of(&x86));
+    let sizes = format!("`app` has 600 bytes, but was made with 616: it was swapped or cut off (leg `{ARM}`)");
+    check(&release, &[("wrong-digest", &digests), ("wrong-digest", &sizes)]);
+}
+
+#[test]
+fn records_of_something_else() {
+    let check_record = |change: &dyn Fn(&mut Artifact), code: &str, text: &str| {
+        let release = Release::whole();
+        release.edit(&format!("archive.app.{ARM}"), change);
+        check(&release, &[(code, text)]);
+    };
+    let leg = "(leg `aarch64-unknown-linux-gnu`)";
+    check_record(&|record| record.plan = Digest::of(b"other"), "other-plan", leg);
+    check_record(&|record| record.commit = "0".repeat(40), "other-commit", leg);
+    check_record(&|record| record.kind = "binary".into(), "wrong-kind", "is of kind `binary`, not `archive`");
+    check_record(&|record| record.schema = "longshore/artifact/9".into(), "damaged-record", "longshore/artifact/9");
+    check_record(&|record| record.step = format!("archive.app.{X86}"), "duplicate-artifact", "says it is of");
+    check_record(
+        &|record| record.files.clear(),
+        "wrong-outputs",
+        "made nothing, planned is `app-aarch64-unknown-linux-gnu.tar.gz`",
+    );
+    check_record(&|record| record.files[0].name = "../app".into(), "wrong-outputs", "made `../app`");
+    let executable = crate::artifact::Mode::Executable;
+    check_record(&|record| record.files[0].mode = executable, "wrong-mode", "was recorded with mode 0755");
+}
+
+#[test]
+fn a_damaged_record() {
+    let release = Release::whole();
+    fs::write(release.store.record("checksums"), "{").unwrap();
+    check(&release, &[("damaged-record", "is damaged")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lost_executable_bit() {
+    let release = Release::whole();
+    crate::world::files::set_mode(&release.store.file(&format!("binary.app.{X86}"), "app"), 0o644).unwrap();
+    check(&release, &[("wrong-mode", "`app` lost its executable bit on the way (leg `x86_64-unknown-linux-gnu`)")]);
+}
+
+// --- checks
+
+#[test]
+fn checks_must_have_passed_on_these_bytes() {
+    let check_result = |change: &dyn Fn(&mut Artifact), code: &str, text: &str| {
+        let release = Release::whole();
+        release.edit(&format!("check.app.{X86}"), change);
+        check(&release, &[(code, text)]);
+    };
+    let other = Digest::of(b"older");
+    check_result(
+        &|record| record.check.as_mut().unwrap().subjects[0].sha256 = other,
+        "check-stale",
+        "was run on another `app`",
+    );
+    check_result(&|record| record.check.as_mut().unwrap().subjects.clear(), "check-missing", "was not run on `app`");
+    check_result(
+        &|record| record.check.as_mut().unwrap().passed = false,
+        "check-failed",
+        "failed: app 1.2.3 (leg `x86_64",
+    );
+    check_result(&|record| record.check = None, "check-missing", "holds no result");
+    let release = Release::whole();
+    fs::remove_file(release.store.record(&format!("check.app.{X86}"))).unwrap();
+    check(&release, &[("check-missing", "the result of `check.app.x86_64-unknown-linux-gnu` is not here (leg")]);
+}
+
+// --- checksums
+
+#[test]
+fn wrong_checksums() {
+    let check_list = |change: &dyn Fn(String) -> String, text: &str| {
+        let release = Release::whole();
+        let list = fs::read_to_string(release.store.file("checksums", "SHA256SUMS")).unwrap();
+        release.put("checksums", "SHA256SUMS", change(list).as_bytes());
+        check(&release, &[("checksums-wrong", text)]);
+    };
+    check_list(&|list| list.lines().skip(1).map(|line| format!("{line}\n")).collect(), "does not list `app-");
+    check_list(
+        &|list| format!("{list}{}  more\n", "0".repeat(64)),
+        "lists `more`, which it should not (`build --rest`)",
+    );
+    check_list(
+        &|list| format!("{}{}", "0".repeat(64), &list[64..]),
+        "has another digest than the file itself for `app-",
+    );
+    check_list(&|list| list.trim_end().to_owned(), "is cut off");
+    check_list(&|list| list.replace("  ", " "), "is no list for `sha256sum -c`: line 1");
+    check_list(&|list| format!("{list}{}\n", list.lines().next().unwrap()), "twice");
+    let release = Release::whole();
+    let list = fs::read_to_string(release.store.file("checksums", "SHA256SUMS")).unwrap();
+    release.put("checksums", "SHA256SUMS", list.replace("  ", " *").as_bytes());
+    release.verify().unwrap();
+}
+
+// --- bare executables and assets
+
+#[test]
+fn a_bare_executable_of_another_build() {
+    let release = Release::whole();
+    release.put(&format!("archive.app.{X86}"), &packed(X86, ""), &Elf { padding: 8, ..gnu() }.bytes());
+    release.refresh_checksums();
+    check(&release, &[("archive-content", "is not the executable that `binary.app.x86_64-unknown-linux-gnu` made")]);
+}
+
+#[test]
+fn an_empty_asset() {
+    let release = Release::whole();
+    release.put("asset.ui", "ui.tar.gz", &archives::tar_gz(&[]));
+    let missing = ("archive-content", "needs `ui/build`, but `asset.ui` holds nothing there (leg");
+    let extra = ("archive-content", "holds `www/index.html`, `www/js/app.js`, which is not planned");
+    let of_x86 = [missing, extra].repeat(3);
+    check(&release, &[&[("archive-content", "`ui.tar.gz` is empty (leg `assets`)")], of_x86.as_slice()].concat());
+}
+
+#[test]
+fn a_missing_asset_is_one_problem() {
+    let release = Release::whole();
+    fs::remove_file(release.store.record("asset.ui")).unwrap();
+    check(&release, &[("missing-artifact", "`asset.ui` is not here (leg `assets`)")]);
+}

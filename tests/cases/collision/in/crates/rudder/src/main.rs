@@ -1,0 +1,5 @@
+//! The tool `rudder`.
+
+fn main() {
+    println!("{} {}", env!("CARGO_BIN_NAME"), env!("CARGO_PKG_VERSION"));
+}

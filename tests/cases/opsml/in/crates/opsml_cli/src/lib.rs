@@ -1,0 +1,4 @@
+//! `opsml-cli`.
+
+/// Its name.
+pub const NAME: &str = "opsml-cli";

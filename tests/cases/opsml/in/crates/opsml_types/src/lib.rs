@@ -1,0 +1,4 @@
+//! `opsml-types`.
+
+/// Its name.
+pub const NAME: &str = "opsml-types";

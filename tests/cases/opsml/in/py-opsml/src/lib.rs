@@ -1,0 +1,4 @@
+//! `py-opsml`.
+
+/// Its name.
+pub const NAME: &str = "py-opsml";

@@ -1,0 +1,11 @@
+//! The one integration test binary: whole commands on whole projects, and the guards of this repository.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cases;
+mod crash;
+mod opsml;
+mod project;
+mod rehearsal_server;
+mod source;
+mod tidy;

@@ -1,0 +1,94 @@
+"""A project we did not write, from crates.io, released without an edit; its server answers from the published archive."""
+
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+from project import commit, environment, fresh, run, write
+
+NAME, VERSION = "dufs", "0.47.0"
+
+
+def prove(longshore, folder):
+    source = fetch(folder)
+    print(run(source, longshore, "init"))
+    yield f"`init` understands {NAME} {VERSION} as it lies on crates.io"
+
+    server, first = rehearse(longshore, source)
+    try:
+        if not first["ok"]:
+            raise RuntimeError(f"rehearse: {first['problems']}")
+        yield "`rehearse` builds, verifies and publishes it to a GitHub in this process"
+        download = fresh(folder / "download")
+        names = fetch_all(first, download)
+        run(download, "sha256sum", "--check", "--strict", "SHA256SUMS")
+        yield f"curl downloads {', '.join(names)}; `sha256sum -c` agrees"
+        archive = next(name for name in names if name.endswith(".tar.gz"))
+        run(download, "tar", "-xzf", archive)
+        program = next(path for path in download.rglob(NAME) if path.is_file())
+        said = run(download, program, "--version").strip()
+        if VERSION not in said:
+            raise RuntimeError(f"`{NAME} --version` says `{said}`")
+        yield f"the unpacked program says `{said}`"
+        yield f"and serves: {answer(program, download)}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=20)
+
+
+def fetch(folder):
+    """The published source, through cargo: a package that asks for it makes cargo download and unpack it."""
+    asks = fresh(folder / "asks")
+    write(asks / "Cargo.toml", f'[package]\nname = "asks"\nversion = "0.0.0"\nedition = "2021"\n\n[workspace]\n\n'
+          f'[dependencies]\n{NAME} = "={VERSION}"\n')
+    write(asks / "src" / "lib.rs", "")
+    metadata = json.loads(run(asks, "cargo", "metadata", "--format-version=1"))
+    manifest = next(package["manifest_path"] for package in metadata["packages"] if package["name"] == NAME)
+    source = folder / NAME
+    shutil.rmtree(source, ignore_errors=True)
+    # Cargo's own marks are not part of the package.
+    ours = shutil.ignore_patterns(".cargo-ok", ".cargo_vcs_info.json", "Cargo.toml.orig", "target")
+    shutil.copytree(pathlib.Path(manifest).parent, source, ignore=ours)
+    if not (source / ".gitignore").exists():
+        write(source / ".gitignore", "/target\n")
+    commit(source)
+    return source
+
+
+def rehearse(longshore, source):
+    """Starts it and waits for its answer; the servers stay up until it is interrupted."""
+    server = subprocess.Popen([longshore, "rehearse", "--serve", "--json"], cwd=source, env=environment(), text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return server, json.loads(server.stdout.readline() or '{"ok": false, "problems": "no answer"}')
+
+
+def fetch_all(first, folder):
+    urls = {receipt["name"]: receipt["url"] for receipt in first["receipts"] if receipt["name"] != "release"}
+    for name, url in urls.items():
+        run(folder, "curl", "--silent", "--show-error", "--fail", "--location", "--output", name, url)
+    return sorted(urls)
+
+
+def answer(program, folder):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    write(folder / "public" / "hello.txt", "hello from the archive\n")
+    server = subprocess.Popen([program, "--bind", "127.0.0.1", "--port", str(port), "public"], cwd=folder,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/hello.txt", timeout=2) as reply:
+                    return f"HTTP {reply.status}, {reply.read().decode().strip()!r}"
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError("it did not answer within 10 s")
+    finally:
+        server.terminate()
+        server.wait(timeout=10)

@@ -1,0 +1,70 @@
+"""A project in a folder: written, committed, and given to longshore with nothing of this machine's jobs and tokens."""
+
+import json
+import os
+import shutil
+import subprocess
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Proof", "GIT_AUTHOR_EMAIL": "proof@example.com", "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
+    "GIT_COMMITTER_NAME": "Proof", "GIT_COMMITTER_EMAIL": "proof@example.com",
+    "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+# Third-party projects ask for fat LTO, which takes minutes and proves nothing about us.
+FAST = {"CARGO_PROFILE_RELEASE_LTO": "off"}
+
+
+def environment(extra=None):
+    env = {name: value for name, value in os.environ.items()
+           if not name.startswith(("GITHUB_", "ACTIONS_")) and name not in ("CI", "CARGO_TARGET_DIR")}
+    return env | IDENTITY | FAST | (extra or {})
+
+
+def fresh(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def commit(folder, tag=None):
+    run(folder, "git", "init", "--quiet", "--initial-branch=main")
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "commit", "--quiet", "--message", "proof")
+    if tag:
+        run(folder, "git", "tag", tag)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def run(folder, *command, env=None):
+    """Runs it to its end; anything but success is an error with what it said."""
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=env or environment(), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode != 0:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        raise RuntimeError(f"`{' '.join(map(str, command))}` ended with {done.returncode}\n{said}")
+    return done.stdout
+
+
+def answer(folder, longshore, *arguments, env=None):
+    """The one JSON object that a command prints."""
+    return json.loads(run(folder, longshore, *arguments, "--json", env=env))
+
+
+def peak(folder, *command):
+    """Runs it; its largest resident memory in MB, children included."""
+    log = folder / "peak.log"
+    with open(log, "wb") as said:
+        child = subprocess.Popen(list(map(str, command)), cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
+                                 stdout=said, stderr=said)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise RuntimeError(f"`{' '.join(map(str, command))}` ended with {child.returncode}\n{log.read_text()[-3000:]}")
+    # Linux counts in KiB.
+    return usage.ru_maxrss * 1024 / 1e6
+

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""What takes long: `run.py PATH-OF-LONGSHORE [NAME...]`. Ends in a table of what was proven; exit 1 if anything was not."""
+
+import pathlib
+import sys
+import time
+import traceback
+
+import cross
+import dufs
+import memory
+
+PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove}
+WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
+
+
+def main():
+    longshore = pathlib.Path(sys.argv[1]).resolve()
+    names = sys.argv[2:] or list(PROOFS)
+    unknown = [name for name in names if name not in PROOFS]
+    if unknown:
+        sys.exit(f"no proof is called {', '.join(unknown)}; there are {', '.join(PROOFS)}")
+    rows, failed = [], False
+    for name in names:
+        start = time.monotonic()
+        print(f"== {name}", flush=True)
+        folder = WORK / name
+        folder.mkdir(parents=True, exist_ok=True)
+        proven = []
+        try:
+            # A generator: what was proven before something failed stays in the table.
+            for what in PROOFS[name](longshore, folder):
+                print(f"   {what}", flush=True)
+                proven.append(what)
+        except Exception as error:
+            traceback.print_exc()
+            proven.append(f"FAILED: {error}".splitlines()[0])
+            failed = True
+        rows += [(name, what) for what in proven] + [(name, f"took {time.monotonic() - start:.0f} s")]
+    print("\nproof   what")
+    for name, what in rows:
+        print(f"{name:<7} {what}")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

