@@ -132,7 +132,8 @@ impl Layers {
     /// What can only be said at the end: selectors that matched nothing, and a file that is too large.
     pub fn finish(&mut self) {
         for ((start, end), selector) in std::mem::take(&mut self.selectors) {
-            if !selector.matched {
+            // With an unknown target in the list nobody can say what would have matched.
+            if !selector.matched && !self.found.has("unknown-target") {
                 let message = format!("{} matches none of the targets", quote(&selector.text));
                 let problem =
                     Problem::new("override-without-target", message).hint("remove it, or add the target to `targets`");

@@ -434,7 +434,14 @@ fn syntax(text: &str, error: &ScanError) -> Diagnostic {
     let problem = Problem::new("yaml-syntax", format!("not YAML: {}", error.kind()));
     if error.kind().to_string().contains("tab") {
         let problem = problem.hint("indent and separate with spaces, not with tabs");
-        return Diagnostic { problem, span: Some(at..end) };
+        // The parser stops behind the tab, or before the white space that holds it.
+        let blank = text[at..].len() - text[end..].trim_start_matches([' ', '\r', '\n']).len();
+        let tab = match at + blank {
+            _ if text[..at].ends_with('\t') => at - 1..at,
+            tab if text[tab..].starts_with('\t') => tab..tab + 1,
+            _ => at..end,
+        };
+        return Diagnostic { problem, span: Some(tab) };
     }
     let Some((hint, span)) = hint(text, at) else { return Diagnostic { problem, span: Some(at..end) } };
     Diagnostic { problem: problem.hint(hint), span: Some(span.unwrap_or(at..end)) }

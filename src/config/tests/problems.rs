@@ -117,6 +117,10 @@ fn problems_stand_where_they_were_written() {
         "binaries: { a: { override: { \"*-linux-*\": { locked: true }, \"x86_64-*\": { locked: false } } } }",
         &["override-conflict@2:75"],
     );
+    check(
+        "targets: [linux]\nbinaries: { a: { override: { \"*-linux-*\": { locked: true } } } }",
+        &["unknown-target@2:11"],
+    );
     check("defaults: { binaries: { override: { \"*-linux-*\": { locked: true } } } }", &[]);
     check(
         "binaries: { a: { targets: aarch64-apple-darwin, before: { run: x, targets: \"*-windows-*\" } } }",
