@@ -370,7 +370,11 @@ mod tests {
                 while !head.ends_with(b"\r\n\r\n") {
                     head.push(stream.read_u8().await.unwrap());
                 }
-                asked.push(String::from_utf8(head).unwrap().to_lowercase());
+                let head = String::from_utf8(head).unwrap().to_lowercase();
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let mut body = vec![0; length.map_or(0, |text| text.parse().unwrap())];
+                stream.read_exact(&mut body).await.unwrap();
+                asked.push(head);
                 let answer = answer.replace("PORT", &port.to_string());
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }

@@ -236,7 +236,7 @@ fn finished_executables_win_over_compiling() {
     it.binary("alpha", |work| work.before = vec![bash("touch compiled")]);
     it.binary("beta", |work| {
         work.builder = PlannedBuilder::Prebuilt;
-        work.prebuilt = Some("given/beta".into());
+        work.prebuilt = vec!["given/beta".into()];
     });
     let given = tempfile::tempdir().unwrap();
     write(&given.path().join(format!("{}/alpha", host())), "#!/bin/sh\necho prebuilt 1.2.3\n");

@@ -190,7 +190,7 @@ pub fn binary(package: &str) -> BinaryWork {
         package: package.into(),
         bins: vec![package.into()],
         builder: PlannedBuilder::Cargo,
-        prebuilt: None,
+        prebuilt: Vec::new(),
         profile: "dev".into(),
         features: Vec::new(),
         default_features: true,
