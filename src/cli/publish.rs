@@ -11,6 +11,7 @@ use super::output::{Fields, Report, State};
 use super::session::{Session, read_plan};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
+use crate::config::Diagnostic;
 use crate::plan::{DestinationKind, GithubDestination, Plan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{self, Endpoint, Endpoints, Order};
@@ -160,9 +161,9 @@ pub fn failed(order: &Order<'_>, error: anyhow::Error) -> anyhow::Error {
         Fields { plan: Some(order.plan.clone()), receipts: Some(receipts), state, ..Fields::default() },
     );
     if refused.exit == Exit::Unfinished {
-        refused.problems.iter_mut().filter(|problem| problem.hint.is_none()).for_each(|problem| {
-            problem.hint = Some("run the same command again to finish it".into());
-        });
+        for Diagnostic { problem, .. } in &mut refused.diagnostics {
+            problem.hint.get_or_insert_with(|| "run the same command again to finish it".into());
+        }
     }
     refused.into()
 }

@@ -126,7 +126,7 @@ impl Session {
         };
         match config::parse(&name, &text, &self.global.overlay) {
             Ok(parsed) => Ok(parsed),
-            Err((source, diagnostics)) => Err(super::check::refused(source, diagnostics).into()),
+            Err((source, diagnostics)) => Err(Refused::config(diagnostics, source).into()),
         }
     }
 
@@ -182,7 +182,11 @@ impl Session {
                 }
                 Ok(plan)
             }
-            Err(problems) => Err(Refused::config(problems, project.source.clone()).into()),
+            Err(problems) => {
+                let source = project.source.clone();
+                let diagnostics = problems.into_iter().map(|problem| source.locate(problem)).collect();
+                Err(Refused::config(diagnostics, source).into())
+            }
         }
     }
 

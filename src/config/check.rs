@@ -23,9 +23,11 @@ pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Sou
     if broken {
         return Err((source, found.sorted()));
     }
-    let Some(mut root) = root.filter(|root| is_map(root, &mut found)) else {
+    let nothing = Node { span: 0..0, value: Value::Scalar { text: String::new(), plain: true } };
+    let mut root = root.unwrap_or(nothing);
+    if !is_map(&root, &mut found) {
         return Err((source, found.sorted()));
-    };
+    }
     begins_with_format(&root, &mut found);
     shape::check(&root, &mut found);
     let mut layers = Layers::new(found);
@@ -33,6 +35,7 @@ pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Sou
     let map = root.map().cloned().unwrap_or_default();
     let config = read(&map, &mut layers);
     references::check(&map, &config, &mut layers.found);
+    component::ambiguous(&map, &config, &mut layers.found);
     layers.finish();
     source.tree = Some(root);
     source.entries = layers.entries;
@@ -50,7 +53,7 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
     let targets = fields.parsed("targets", |text| text.parse().ok()).unwrap_or_else(|| target::DEFAULT.to_vec());
     let (root, components) = component::read(file, layers);
     let binaries = binary::read(file, &targets, layers);
-    let archives = archive::read(file, &targets, &binaries, layers);
+    let archives = archive::read(file, &binaries, layers);
     Config {
         written: true,
         name: fields.text("name"),
@@ -121,3 +124,7 @@ fn overlay(root: &mut Node, names: &[String], layers: &mut Layers) {
         map.entries.push(entry);
     }
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+pub(super) mod tests;

@@ -120,13 +120,14 @@ impl Layers {
         // What is no selector at all was reported as such.
         let Some(triples) = triples else { return false };
         let matched = triples.includes(target);
+        let known = matched || static_twin(target).is_some_and(|twin| triples.includes(twin));
         let selector = self.selectors.entry((span.start, span.end)).or_insert_with(|| Selector {
             text: text.to_owned(),
             path: path.to_owned(),
             key,
             matched: false,
         });
-        selector.matched |= matched;
+        selector.matched |= known;
         matched
     }
 
@@ -146,6 +147,11 @@ impl Layers {
             self.found.push(super::Diagnostic { problem, span: None });
         }
     }
+}
+
+/// The musl target of a glibc one: an image on a base without glibc gets that build, so its overrides may be written.
+fn static_twin(target: Target) -> Option<Target> {
+    target.triple().strip_suffix("-gnu").and_then(|triple| format!("{triple}-musl").parse().ok())
 }
 
 /// The entries of a kind as written: key, its place, and its value.

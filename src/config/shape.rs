@@ -52,8 +52,8 @@ impl Shape<'_> {
                     map.entries.iter().for_each(|entry| self.each(*key, value, fixed, entry, path));
                 }
             }
-            Type::Override(section) => {
-                if let Some(map) = self.map(ty, node, path) {
+            Type::Override(inner) => {
+                if let (Some(map), Type::Keys(section)) = (self.map(ty, node, path), inner) {
                     map.entries.iter().for_each(|entry| self.overridden(section, entry, path));
                 }
             }

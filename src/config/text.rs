@@ -134,6 +134,13 @@ pub fn is_glob(text: &str) -> bool {
 /// # Errors
 /// An unknown triple, a glob that matches no known one, or a broken glob.
 pub fn triple_glob(text: &str) -> Parsed<Triples> {
+    if text.ends_with("+static") {
+        return Err(Problem::new(
+            "not-in-this-version",
+            format!("{} is not in this version: static builds for images", quote(text)),
+        )
+        .hint("remove it"));
+    }
     if !is_glob(text) {
         return triple(text).map(Triples::One);
     }

@@ -20,6 +20,8 @@ const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 20_000;
 /// Bytes of text that aliases may copy.
 const MAX_COPIED: usize = 1 << 20;
+/// Problems after which nobody reads on.
+const MAX_PROBLEMS: usize = 500;
 /// Bytes of a key.
 const MAX_KEY: usize = 256;
 
@@ -201,7 +203,9 @@ impl Builder<'_> {
                 let quoted = self.tag(tag.as_deref(), span);
                 self.count(1, 0, &range)?;
                 let plain = style == ScalarStyle::Plain && !quoted;
-                let node = Node { span: range, value: Value::Scalar { text: text.into_owned(), plain } };
+                // The parser says `~` where nothing is written.
+                let text = if plain && range.is_empty() { String::new() } else { text.into_owned() };
+                let node = Node { span: range, value: Value::Scalar { text, plain } };
                 self.finish(node, anchor)
             }
             Event::SequenceStart(style, anchor, tag) => {
@@ -335,6 +339,7 @@ impl Builder<'_> {
             Kind::Map { map, pending, seen, merges } => match std::mem::replace(pending, Pending::Key) {
                 Pending::Key => match key(self.text, node, seen) {
                     Ok(next) => *pending = next,
+                    Err(problem) if self.problems.len() >= MAX_PROBLEMS => return Err(problem),
                     Err(problem) => {
                         *pending = Pending::Dropped;
                         self.problems.push(problem);
@@ -426,6 +431,10 @@ fn syntax(text: &str, error: &ScanError) -> Diagnostic {
         return too_deep(at..end);
     }
     let problem = Problem::new("yaml-syntax", format!("not YAML: {}", error.kind()));
+    if error.kind().to_string().contains("tab") {
+        let problem = problem.hint("indent and separate with spaces, not with tabs");
+        return Diagnostic { problem, span: Some(at..end) };
+    }
     let Some((hint, span)) = hint(text, at) else { return Diagnostic { problem, span: Some(at..end) } };
     Diagnostic { problem: problem.hint(hint), span: Some(span.unwrap_or(at..end)) }
 }
@@ -446,9 +455,6 @@ fn hint(text: &str, at: usize) -> Option<(String, Option<Range<usize>>)> {
         }
         if written.starts_with(['@', '`', '%', '&', '*', '!', '|', '>']) || written.contains(": ") {
             return Some((format!("quote the value: {}", quote(&format!("\"{written}\""))), None));
-        }
-        if line[..line.len() - line.trim_start().len()].contains('\t') {
-            return Some(("indent with spaces, not with tabs".into(), None));
         }
         end = text[..start].trim_end().len();
         if end == 0 {

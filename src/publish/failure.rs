@@ -100,7 +100,7 @@ mod tests {
         let problem = || Problem::new("x", "x");
         let unfinished = Failure::retry(problem());
         check(&[], None);
-        check(&[unfinished.clone()], Some(Exit::Unfinished));
+        check(std::slice::from_ref(&unfinished), Some(Exit::Unfinished));
         check(&[unfinished.clone(), Failure::Conflict(problem())], Some(Exit::Conflict));
         check(&[Failure::Denied(problem()), unfinished.clone()], Some(Exit::Denied));
         check(&[Failure::Denied(problem()), Failure::Conflict(problem())], Some(Exit::Conflict));

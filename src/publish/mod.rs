@@ -1,6 +1,7 @@
 //! Publishes a manifest: observe, do what is missing, read back. Repeating it finishes it.
 
 mod failure;
+#[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod github;
 mod ledger;
 mod retry;
@@ -67,6 +68,8 @@ pub async fn run(printer: &Printer, order: &Order<'_>) -> anyhow::Result<Receipt
 pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) -> anyhow::Result<Receipts> {
     let destinations = destinations(order)?;
     let mut ledger = Ledger::new(order.store, order.plan.digest());
+    // What an earlier run saw is not what this one sees.
+    ledger.record([])?;
     let (mut sites, mut failures) = (Vec::new(), Vec::new());
     for destination in destinations {
         match github::prepare(printer, order, destination, pace).await? {

@@ -127,9 +127,13 @@ impl<'a> Api<'a> {
         self.json(doing, self.crab.patch(self.route(tail), Some(body))).await
     }
 
-    /// GitHub's own notes for a tag; saves nothing there.
-    pub async fn generate_notes(&self, tag: &str) -> Result<String, Failure> {
-        let body = serde_json::json!({ "tag_name": tag });
+    /// GitHub's own notes for a tag since another one; saves nothing there. Left to itself GitHub takes the last release
+    /// of any component.
+    pub async fn generate_notes(&self, tag: &str, previous: Option<&str>) -> Result<String, Failure> {
+        let mut body = serde_json::json!({ "tag_name": tag });
+        if let Some(previous) = previous {
+            body["previous_tag_name"] = previous.into();
+        }
         let notes: octocrab::models::repos::ReleaseNotes =
             self.json("generate notes", self.crab.post(self.route("releases/generate-notes"), Some(&body))).await?;
         Ok(notes.body)
@@ -158,8 +162,14 @@ impl<'a> Api<'a> {
         if reply.is_success() || reply.status == 404 { Ok(()) } else { Err(self.refusal(doing, &reply)) }
     }
 
-    /// `POST` of a file to an upload URL that passed [`Self::upload_url`].
-    pub async fn upload<T: DeserializeOwned>(&self, doing: &str, url: Url, body: Body<'_>) -> Result<T, Failure> {
+    /// `POST` of a file to a release's `upload_url`.
+    pub async fn upload<T: DeserializeOwned>(
+        &self,
+        doing: &str,
+        (upload_url, name): (&str, &str),
+        body: Body<'_>,
+    ) -> Result<T, Failure> {
+        let url = upload_target(&self.base, upload_url, name)?;
         self.patience.write().await;
         let request = Request { method: Method::POST, url, token: self.token(Reader::Token), accept: JSON, body };
         let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
@@ -193,33 +203,6 @@ impl<'a> Api<'a> {
     ) -> Result<Reply, Failure> {
         let reply = self.client.download(request, sink).await.map_err(|error| unreachable(&error))?;
         if reply.is_success() { Ok(reply) } else { Err(self.refusal(doing, &reply)) }
-    }
-
-    /// Where to upload a file of this name: a release's `upload_url` without its template part.
-    ///
-    /// The token goes only to the API's own origin (GHES: `https://HOST/api/uploads/…`) or to `uploads.` in place of the
-    /// API's `api.` (github.com, ghe.com). Anything else is refused.
-    pub fn upload_url(&self, upload_url: &str, name: &str) -> Result<Url, Failure> {
-        let plain = upload_url.split('{').next().unwrap_or_default();
-        let wrong = |what: &str| {
-            Failure::Fatal(
-                Problem::new("upload-host", format!("`{}` wants uploads sent to {what}", self.host()))
-                    .hint("the token goes only to the API's own host; is this the right server?"),
-            )
-        };
-        let mut url = Url::parse(plain).map_err(|_| wrong("something that is no URL"))?;
-        let sibling = || {
-            let host = self.base.host_str()?.strip_prefix("api.")?;
-            Some(url.host_str()? == format!("uploads.{host}"))
-        };
-        let ports = (self.base.port_or_known_default(), url.port_or_known_default());
-        let trusted = same_origin(&url, &self.base)
-            || url.scheme() == self.base.scheme() && ports.0 == ports.1 && sibling().unwrap_or(false);
-        if !trusted || !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong(&format!("`{}`", http::host(&url))));
-        }
-        url.set_query(Some(&format!("name={}", encode(name))));
-        Ok(url)
     }
 
     fn token(&self, reader: Reader) -> Option<&Secret> {
@@ -287,6 +270,32 @@ impl<'a> Api<'a> {
         let message = format!("cannot {doing}: the answer of `{}` cannot be read: {text}", self.host());
         Failure::retry(Problem::new("answer-unreadable", message))
     }
+}
+
+/// Where to upload a file of this name: a release's `upload_url` without its template part.
+///
+/// The token goes only to the API's own origin (GHES: `https://HOST/api/uploads/…`) or to `uploads.` in place of the
+/// API's `api.` (github.com, ghe.com). Anything else is refused.
+pub fn upload_target(base: &Url, upload_url: &str, name: &str) -> Result<Url, Failure> {
+    let plain = upload_url.split('{').next().unwrap_or_default();
+    let wrong = |what: &str| {
+        Failure::Fatal(
+            Problem::new("upload-host", format!("`{}` wants uploads sent to {what}", http::host(base)))
+                .hint("the token goes only to the API's own host; is this the right server?"),
+        )
+    };
+    let mut url = Url::parse(plain).map_err(|_| wrong("something that is no URL"))?;
+    let sibling = || {
+        let host = base.host_str()?.strip_prefix("api.")?;
+        Some(url.host_str()? == format!("uploads.{host}"))
+    };
+    let ports = (base.port_or_known_default(), url.port_or_known_default());
+    let beside = url.scheme() == base.scheme() && ports.0 == ports.1 && sibling().unwrap_or(false);
+    if !(same_origin(&url, base) || beside) || !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong(&format!("`{}`", http::host(&url))));
+    }
+    url.set_query(Some(&format!("name={}", encode(name))));
+    Ok(url)
 }
 
 /// A missing token is known before anything is asked; a malformed one cannot be sent.

@@ -172,11 +172,10 @@ async fn send(
     tell: &impl Fn(u64),
 ) -> Result<Asset, Failure> {
     let file = wanted.file;
-    let url = site.api.upload_url(&release.upload_url, &file.name)?;
     let path = site.store.file(wanted.step, &file.name);
     let sent = Arc::new(AtomicU64::new(0));
     let body = Body::File { path: &path, size: file.size, media: media_type(&file.name), sent: Arc::clone(&sent) };
-    let upload = site.api.upload::<Asset>(doing, url, body);
+    let upload = site.api.upload::<Asset>(doing, (&release.upload_url, &file.name), body);
     let mut upload = std::pin::pin!(upload);
     let mut tick = interval(Duration::from_secs(2));
     tick.tick().await;

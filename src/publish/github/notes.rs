@@ -1,5 +1,6 @@
 //! The text of a release: the plan's, with GitHub's generated notes put in its place.
 
+use super::observe::previous;
 use super::{Job, Site};
 use crate::publish::failure::Failure;
 
@@ -12,7 +13,8 @@ pub async fn body(site: &Site<'_>, job: &Job<'_>) -> Result<String, Failure> {
         return Ok(job.page.body.clone());
     }
     let api = &site.api;
-    let notes = api.patience.retry("generate notes", async |_| api.generate_notes(&job.release.tag).await).await;
+    let (tag, previous) = (&job.release.tag, previous(job.release, &site.releases));
+    let notes = api.patience.retry("generate notes", async |_| api.generate_notes(tag, previous).await).await;
     let notes = notes.map_err(|failure| match failure {
         Failure::Missing(problem) => Failure::Denied(problem),
         other => other,

@@ -1,6 +1,8 @@
 //! What is there before anything is written: releases, tags, and where each of our releases stands.
 
-use std::fs;
+use std::{fs, io};
+
+use tokio::task::spawn_blocking;
 
 use super::api::Reader;
 use super::assets::{self, Standing, list};
@@ -98,14 +100,14 @@ pub async fn start(site: &Site<'_>, job: &Job<'_>) -> Result<Start, Vec<Failure>
         site.releases.iter().filter(|release| release.tag_name == *tag).partition(|release| release.draft);
     match (published.as_slice(), drafts.as_slice()) {
         ([], []) => {
-            check_bytes(site, job, &[])?;
+            check_bytes(site, job, &[]).await?;
             Ok(Start::Create)
         }
         ([], [draft]) => {
             let draft = with_all_assets(site, job, draft).await?;
             check_different(job, &draft)?;
             check_foreign(site, job, &draft).await.map_err(|failure| vec![failure])?;
-            check_bytes(site, job, &draft.assets)?;
+            check_bytes(site, job, &draft.assets).await?;
             Ok(Start::Fill(draft))
         }
         ([], several) => Err(vec![two_drafts(tag, several)]),
@@ -153,7 +155,7 @@ async fn published_start(site: &Site<'_>, job: &Job<'_>, release: &Release) -> R
             "`adopt: any` lets it be filled; better, let whatever publishes it make a draft",
         );
     }
-    check_bytes(site, job, &release.assets)?;
+    check_bytes(site, job, &release.assets).await?;
     Ok(Start::Extend(release))
 }
 
@@ -207,21 +209,21 @@ fn foreign<'r>(job: &Job<'_>, release: &'r Release) -> Vec<&'r str> {
 }
 
 /// Before the first write, the bytes that will be sent are read once: a server that got wrong ones keeps them.
-fn check_bytes(site: &Site<'_>, job: &Job<'_>, there: &[super::Asset]) -> Result<(), Vec<Failure>> {
+async fn check_bytes(site: &Site<'_>, job: &Job<'_>, there: &[super::Asset]) -> Result<(), Vec<Failure>> {
     let mut failures = Vec::new();
     for wanted in &job.files {
         if !assets::standing(wanted.file, there).is_absent() {
             continue;
         }
         let path = site.store.file(wanted.step, &wanted.file.name);
-        let found = fs::File::open(&path).and_then(Digest::of_reader);
-        let what = match found {
+        let shown = path.display().to_string();
+        let found = spawn_blocking(move || fs::File::open(&path).and_then(Digest::of_reader)).await;
+        let what = match found.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(found) if found == (wanted.file.sha256, wanted.file.size) => continue,
             Ok((digest, size)) => format!("is not the verified file: {digest}, {size} bytes"),
             Err(error) => format!("cannot be read: {error}"),
         };
-        let message = format!("`{}` {what}", path.display());
-        let problem = Problem::new("file-changed", message).step(wanted.step);
+        let problem = Problem::new("file-changed", format!("`{shown}` {what}")).step(wanted.step);
         failures.push(Failure::Refused(problem.hint("run `longshore verify` again, or build it again")));
     }
     if failures.is_empty() { Ok(()) } else { Err(failures) }
@@ -280,4 +282,16 @@ pub fn is_latest(release: &plan::Release, published: &[Release]) -> bool {
         .filter_map(|other| grammar.version(&other.tag_name))
         .filter(|version: &Version| !version.is_prerelease());
     release.latest && !release.prerelease && others.all(|version| version <= release.version)
+}
+
+/// The published version before this one, of the same component; of a stable version the stable one.
+pub fn previous<'r>(release: &plan::Release, published: &'r [Release]) -> Option<&'r str> {
+    let grammar: TagGrammar = release.tags.parse().ok()?;
+    published
+        .iter()
+        .filter(|other| !other.draft)
+        .filter_map(|other| Some((grammar.version(&other.tag_name)?, other.tag_name.as_str())))
+        .filter(|(version, _)| *version < release.version && (release.prerelease || !version.is_prerelease()))
+        .max_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal))
+        .map(|(_, tag)| tag)
 }

@@ -22,26 +22,55 @@ pub async fn create(site: &Site<'_>, job: &Job<'_>) -> Result<Release, Failure> 
     };
     let doing = format!("make a draft of `{tag}`");
     let _progress = site.api.printer.start("Drafting", format!("{tag} on {}", site.api.repository));
+    let made = site.api.patience.retry(&doing, async |attempt| {
+        if attempt > 0 {
+            let found = of_tag(site, tag, &doing).await?;
+            match found.as_slice() {
+                [] => {}
+                [draft] if draft.draft => return Ok(draft.clone()),
+                [published] => return Err(appeared(tag, published)),
+                several => return Err(two_drafts(tag, &several.iter().collect::<Vec<_>>())),
+            }
+        }
+        site.api.post(&doing, "releases", &new).await.map_err(|failure| match failure {
+            Failure::AlreadyThere(problem) => Failure::retry(problem),
+            other => other,
+        })
+    });
+    let made = made.await.map_err(workflow_hint)?;
+    the_only_one(site, tag, made).await
+}
+
+/// GitHub lets two drafts have one tag, and shows a new one in its list only after a while: another run, or an attempt
+/// of ours whose answer was lost, may have made one too. The lowest number stands; what is deleted is only the draft that
+/// this run has just made, and only while it is empty.
+async fn the_only_one(site: &Site<'_>, tag: &str, made: Release) -> Result<Release, Failure> {
+    let doing = format!("look for other drafts of `{tag}`");
+    let found = site.api.patience.retry(&doing, async |_| of_tag(site, tag, &doing).await).await?;
+    let Some(first) = found.into_iter().filter(|other| other.draft && other.id < made.id).min_by_key(|other| other.id)
+    else {
+        return Ok(made);
+    };
+    let path = format!("releases/{}", made.id);
+    let doing = format!("delete the second, empty draft of `{tag}`");
     site.api
         .patience
-        .retry(&doing, async |attempt| {
-            if attempt > 0 {
-                let listed = site.api.all::<Release>(&doing, "releases").await?;
-                let found: Vec<&Release> = listed.iter().filter(|release| release.tag_name == tag).collect();
-                match found.as_slice() {
-                    [] => {}
-                    [draft] if draft.draft => return Ok((*draft).clone()),
-                    [published] => return Err(appeared(tag, published)),
-                    several => return Err(two_drafts(tag, several)),
-                }
-            }
-            site.api.post(&doing, "releases", &new).await.map_err(|failure| match failure {
-                Failure::AlreadyThere(problem) => Failure::retry(problem),
-                other => other,
-            })
+        .retry(&doing, async |_| match site.api.look::<Release>(&doing, &path, Reader::Token).await {
+            Ok(now) if now.draft && now.assets.is_empty() => site.api.delete(&doing, &path).await,
+            Ok(now) => Err(two_drafts(tag, &[&first, &now])),
+            Err(Failure::Missing(_)) => Ok(()),
+            Err(failure) => Err(failure),
         })
-        .await
-        .map_err(workflow_hint)
+        .await?;
+    site.api
+        .printer
+        .warn(format!("somebody else made a draft of `{tag}` at the same time; it is filled: {}", first.html_url));
+    Ok(first)
+}
+
+async fn of_tag(site: &Site<'_>, tag: &str, doing: &str) -> Result<Vec<Release>, Failure> {
+    let listed = site.api.all::<Release>(doing, "releases").await?;
+    Ok(listed.into_iter().filter(|release| release.tag_name == tag).collect())
 }
 
 /// Makes a complete draft public, after one more look at the tag.

@@ -52,6 +52,8 @@ pub struct State {
     pub embed: Option<usize>,
     /// Faults: the first whose text the request line contains happens, once.
     pub faults: Vec<(&'static str, Fault)>,
+    /// So many lists do not show drafts yet.
+    pub stale: usize,
     /// The request of this number gets no answer; whether it is carried out.
     pub hang: Option<(usize, bool)>,
     /// Every request: method, path, and `+` if it brought the token.
@@ -151,41 +153,19 @@ impl Drop for Fake {
 }
 
 async fn serve(mut stream: TcpStream, shared: &Mutex<State>, hanging: &Notify, port: u16) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return,
-        }
-    }
-    let head = String::from_utf8(head).unwrap();
-    let mut lines = head.lines();
-    let words: Vec<&str> = lines.next().unwrap().split(' ').collect();
-    let headers: BTreeMap<String, &str> =
-        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_lowercase(), value)).collect();
-    let url = Url::parse(&format!("http://x{}", words[1])).unwrap();
-    let line = format!("{} {}", words[0], words[1]);
-    let (fault, hang) = {
-        let mut state = shared.lock().unwrap();
-        let token = headers.get("authorization") == Some(&format!("Bearer {TOKEN}").as_str());
-        state.log.push(format!("{line}{}", if token { " +" } else { "" }));
-        let found = state.faults.iter().position(|(text, _)| line.contains(text));
-        let hang = state.hang.filter(|(number, _)| *number == state.log.len());
-        (found.map(|index| state.faults.remove(index).1), hang)
-    };
+    let Some((line, headers)) = read_head(&mut stream).await else { return };
+    let token = headers.get("authorization").is_some_and(|value| *value == format!("Bearer {TOKEN}"));
     assert!(!headers.contains_key("transfer-encoding"), "GitHub takes no chunked bodies");
+    let (fault, hang) = shared.lock().unwrap().arrived(&line, token);
     let length: usize = headers.get("content-length").map_or(0, |text| text.parse().unwrap());
     let mut body = vec![0; if matches!(fault, Some(Fault::Cut)) { length / 2 } else { length }];
     if stream.read_exact(&mut body).await.is_err() || matches!(fault, Some(Fault::Cut)) {
         return;
     }
-    let request = Request {
-        method: words[0].into(),
-        path: url.path().into(),
-        query: url.query_pairs().into_owned().collect(),
-        token: headers.get("authorization") == Some(&format!("Bearer {TOKEN}").as_str()),
-        body,
-    };
+    let (method, target) = line.split_once(' ').unwrap();
+    let url = Url::parse(&format!("http://x{target}")).unwrap();
+    let query = url.query_pairs().into_owned().collect();
+    let request = Request { method: method.into(), path: url.path().into(), query, token, body };
     if let Some((_, carried_out)) = hang {
         if carried_out {
             shared.lock().unwrap().answer(&request, port);
@@ -193,55 +173,77 @@ async fn serve(mut stream: TcpStream, shared: &Mutex<State>, hanging: &Notify, p
         hanging.notify_one();
         return std::future::pending().await;
     }
-    let answer = {
-        let mut state = shared.lock().unwrap();
-        match fault {
-            None | Some(Fault::Cut) => state.answer(&request, port),
-            Some(Fault::Answer(status, headers, body)) => {
-                let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-                (status, headers, body.to_string().into_bytes())
-            }
-            Some(Fault::Lost(status)) => {
-                state.answer(&request, port);
-                (status, Vec::new(), b"<html>bad gateway</html>".to_vec())
-            }
-            Some(Fault::CutAfter) => {
-                state.answer(&request, port);
-                return;
-            }
-            Some(Fault::Starter) => {
-                state.answer(&request, port);
-                let last = state.releases.iter_mut().flat_map(|r| &mut r.assets).max_by_key(|a| a.id).unwrap();
-                last.state = "starter";
-                last.bytes.clear();
-                (502, Vec::new(), Vec::new())
-            }
-            Some(Fault::Appear(file)) => {
-                state.releases.last_mut().unwrap().assets.push(file);
-                state.answer(&request, port)
-            }
-            Some(Fault::MoveTag) => {
-                state.tags.values_mut().for_each(|tag| *tag = ("f".repeat(40), None));
-                state.answer(&request, port)
-            }
-        }
-    };
-    let (status, headers, body) = answer;
+    let answer = shared.lock().unwrap().faulty(&request, fault, port);
+    let Some((status, headers, body)) = answer else { return };
     let mut text = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str("\r\n");
     let _ = stream.write_all(text.as_bytes()).await;
-    if words[0] != "HEAD" {
+    if method != "HEAD" {
         let _ = stream.write_all(&body).await;
     }
     let _ = stream.shutdown().await;
 }
 
+/// Method and target, and the headers by their lower-case names.
+async fn read_head(stream: &mut TcpStream) -> Option<(String, BTreeMap<String, String>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut lines = head.lines();
+    let (line, _) = lines.next().unwrap().rsplit_once(' ').unwrap();
+    let pairs = lines.filter_map(|line| line.split_once(": "));
+    Some((line.to_owned(), pairs.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect()))
+}
+
 impl State {
+    /// Writes a request down; the fault that is due, and whether this one gets no answer.
+    fn arrived(&mut self, line: &str, token: bool) -> (Option<Fault>, Option<(usize, bool)>) {
+        self.log.push(format!("{line}{}", if token { " +" } else { "" }));
+        let found = self.faults.iter().position(|(text, _)| line.contains(text));
+        let hang = self.hang.filter(|(number, _)| *number == self.log.len());
+        (found.map(|index| self.faults.remove(index).1), hang)
+    }
+
+    /// The answer with a fault; nothing if the connection just ends.
+    fn faulty(&mut self, request: &Request, fault: Option<Fault>, port: u16) -> Option<Answer> {
+        Some(match fault {
+            None | Some(Fault::Cut) => self.answer(request, port),
+            Some(Fault::Answer(status, headers, body)) => {
+                let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+                (status, headers, body.to_string().into_bytes())
+            }
+            Some(Fault::Lost(status)) => {
+                self.answer(request, port);
+                (status, Vec::new(), b"<html>bad gateway</html>".to_vec())
+            }
+            Some(Fault::CutAfter) => {
+                self.answer(request, port);
+                return None;
+            }
+            Some(Fault::Starter) => {
+                self.answer(request, port);
+                let last = self.releases.iter_mut().flat_map(|r| &mut r.assets).max_by_key(|a| a.id).unwrap();
+                last.state = "starter";
+                last.bytes.clear();
+                (502, Vec::new(), Vec::new())
+            }
+            Some(Fault::Appear(file)) => {
+                self.releases.last_mut().unwrap().assets.push(file);
+                self.answer(request, port)
+            }
+            Some(Fault::MoveTag) => {
+                self.tags.values_mut().for_each(|tag| *tag = ("f".repeat(40), None));
+                self.answer(request, port)
+            }
+        })
+    }
+
     fn answer(&mut self, request: &Request, port: u16) -> Answer {
-        let not_found = || ok(404, &json!({"message": "Not Found", "documentation_url": "x"}));
         if let Some(id) = request.path.strip_prefix("/storage/") {
             let bytes = self.file(id.parse().unwrap()).map(|file| file.bytes.clone());
             return match bytes {
@@ -263,58 +265,83 @@ impl State {
         if !request.token && (self.private || request.method != "GET") {
             return not_found();
         }
-        if let Some(path) = request.path.strip_prefix(&format!("{}/repos/o/r/", self.uploads)) {
-            if request.method == "POST" && path.ends_with("/assets") {
-                let id = path.split('/').nth(1).unwrap().parse().unwrap();
-                return self.upload(id, request, port);
-            }
+        let upload = request.path.strip_prefix(&format!("{}/repos/o/r/releases/", self.uploads));
+        if let Some(id) = upload.and_then(|path| path.strip_suffix("/assets")).filter(|_| request.method == "POST") {
+            return self.upload(id.parse().unwrap(), request, port);
         }
         let Some(path) = request.path.strip_prefix(&format!("{}/repos/o/r", self.prefix)) else { return not_found() };
         let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        match (request.method.as_str(), words.as_slice()) {
-            ("GET", [""]) => ok(200, &json!({"private": self.private})),
-            ("GET", ["git", "ref", "tags", tag]) => match self.tags.get(&decode(tag)) {
+        if let ["releases", "assets", id] = words.as_slice()
+            && request.method == "GET"
+        {
+            return redirect(id);
+        }
+        if request.method == "GET" { self.read(request, &words, port) } else { self.write(request, &words, port) }
+    }
+
+    fn read(&mut self, request: &Request, words: &[&str], port: u16) -> Answer {
+        match words {
+            [""] => ok(200, &json!({"private": self.private})),
+            ["git", "ref", "tags", tag] => match self.tags.get(&decode(tag)) {
                 Some((sha, inner)) => {
                     let kind = if inner.is_some() { "tag" } else { "commit" };
                     ok(200, &json!({"object": {"type": kind, "sha": sha}}))
                 }
                 None => not_found(),
             },
-            ("GET", ["git", "tags", sha]) => {
+            ["git", "tags", sha] => {
                 let inner = self.tags.values().find(|(id, _)| id == sha).and_then(|(_, inner)| inner.clone());
                 ok(200, &json!({"object": {"type": "commit", "sha": inner}}))
             }
-            ("POST", ["releases", "generate-notes"]) => ok(200, &json!({"name": "x", "body": "* generated"})),
-            ("GET", ["releases"]) => self.page(request, |state| {
-                let seen = state.releases.iter().rev().filter(|release| request.token || !release.draft);
-                seen.map(|release| state.json(release, port)).collect()
-            }),
-            ("POST", ["releases"]) => self.create(request, port),
-            ("GET", ["releases", "latest"]) => {
+            ["releases"] => {
+                let drafts = request.token && self.stale == 0;
+                self.stale = self.stale.saturating_sub(1);
+                self.page(request, |state| {
+                    let seen = state.releases.iter().rev().filter(|release| drafts || !release.draft);
+                    seen.map(|release| state.json(release, port)).collect()
+                })
+            }
+            ["releases", "latest"] => {
                 let tag = self.latest.clone();
                 self.one(port, |release| Some(&release.tag) == tag.as_ref() && !release.draft)
             }
-            ("GET", ["releases", "tags", tag]) => {
+            ["releases", "tags", tag] => {
                 let tag = decode(tag);
                 self.one(port, |release| release.tag == tag && !release.draft)
             }
-            ("GET", ["releases", "assets", id]) => redirect(id),
-            ("DELETE", ["releases", "assets", id]) => {
-                let id: u64 = id.parse().unwrap();
-                self.releases.iter_mut().for_each(|release| release.assets.retain(|asset| asset.id != id));
-                (204, vec![], vec![])
-            }
-            ("GET", ["releases", id]) => {
+            ["releases", id] => {
                 let id: u64 = id.parse().unwrap();
                 self.one(port, |release| release.id == id)
             }
-            ("PATCH", ["releases", id]) => self.update(id.parse().unwrap(), request, port),
-            ("GET", ["releases", id, "assets"]) => {
+            ["releases", id, "assets"] => {
                 let id: u64 = id.parse().unwrap();
                 self.page(request, |state| {
                     let release = state.releases.iter().find(|release| release.id == id).unwrap();
                     release.assets.iter().map(|asset| state.asset(asset, port)).collect()
                 })
+            }
+            _ => not_found(),
+        }
+    }
+
+    fn write(&mut self, request: &Request, words: &[&str], port: u16) -> Answer {
+        match (request.method.as_str(), words) {
+            ("POST", ["releases", "generate-notes"]) => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                let since = body["previous_tag_name"].as_str().unwrap_or("ever");
+                ok(200, &json!({"name": "x", "body": format!("* since {since}")}))
+            }
+            ("POST", ["releases"]) => self.create(request, port),
+            ("PATCH", ["releases", id]) => self.update(id.parse().unwrap(), request, port),
+            ("DELETE", ["releases", "assets", id]) => {
+                let id: u64 = id.parse().unwrap();
+                self.releases.iter_mut().for_each(|release| release.assets.retain(|asset| asset.id != id));
+                (204, vec![], vec![])
+            }
+            ("DELETE", ["releases", id]) => {
+                let id: u64 = id.parse().unwrap();
+                self.releases.retain(|release| release.id != id);
+                (204, vec![], vec![])
             }
             _ => not_found(),
         }
@@ -417,6 +444,10 @@ impl State {
     fn file(&self, id: u64) -> Option<&File> {
         self.releases.iter().flat_map(|release| &release.assets).find(|asset| asset.id == id)
     }
+}
+
+fn not_found() -> Answer {
+    ok(404, &json!({"message": "Not Found", "documentation_url": "x"}))
 }
 
 fn ok(status: u16, body: &Value) -> Answer {

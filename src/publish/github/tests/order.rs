@@ -83,7 +83,6 @@ fn plan() -> Plan {
         prerelease: false,
         latest: true,
         tags: "v{version}".into(),
-        manifest_version: None,
     };
     let page = ReleasePage { tag: "v1.2.0".into(), title: "One two".into(), body: "Notes\n".into(), generated: false };
     let github = GithubDestination {
