@@ -78,12 +78,12 @@ fn merges_maps() {
     assert_eq!(entries, [("a", "3"), ("b", "1"), ("c", "2")]);
 }
 
-/// Runs on a thread with little stack and within a second, or the limits do not hold.
+/// Runs on a thread with little stack and within a minute on any machine, or the limits do not hold.
 fn within_limits(name: &str, text: String) -> Vec<&'static str> {
     let start = Instant::now();
     let thread = std::thread::Builder::new().stack_size(512 << 10);
     let said = thread.spawn(move || codes(&text)).unwrap().join().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(5), "{name} took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{name} took {:?}", start.elapsed());
     said
 }
 
