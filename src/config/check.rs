@@ -128,3 +128,11 @@ fn overlay(root: &mut Node, names: &[String], layers: &mut Layers) {
 #[cfg(test)]
 #[path = "check_tests.rs"]
 pub(super) mod tests;
+
+#[cfg(test)]
+#[path = "problem_tests.rs"]
+mod problem_tests;
+
+#[cfg(test)]
+#[path = "robust_tests.rs"]
+mod robust_tests;
