@@ -103,7 +103,7 @@ def publish_again(longshore, folder, url):
                           stdin=subprocess.DEVNULL, capture_output=True)
     seconds = time.perf_counter() - start
     result = json.loads(done.stdout)
-    if not result["ok"] or any(receipt["outcome"] != "already_there" for receipt in result["receipts"]):
+    if not result["ok"] or any(receipt["outcome"] != "already-there" for receipt in result["receipts"]):
         sys.exit(f"publishing again changed something or failed: {done.stdout}")
     return seconds
 
