@@ -57,9 +57,9 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     }
     let runner = tools::on_path(&runner, store);
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
-    needs::clear_others(store, order.plan)?;
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
     tools::refuse(problems)?;
+    needs::clear_others(store, order.plan)?;
     files::write_atomic(&store.plan(), &order.plan.to_json())?;
     schedule::carry_out(&runner, printer, store, order, &supply)
 }

@@ -125,7 +125,8 @@ fn later(root: &Path, facts: &Facts) -> Vec<(String, &'static str)> {
         match name {
             "Chart.yaml" => Some("a Helm chart"),
             "Dockerfile" | "Containerfile" => Some("a container image"),
-            _ if name.starts_with("Dockerfile.") || name.ends_with(".Dockerfile") => Some("a container image"),
+            _ if name.starts_with("Dockerfile.") || name.starts_with("Dockerfile-") => Some("a container image"),
+            _ if name.ends_with(".Dockerfile") => Some("a container image"),
             "pyproject.toml" if is_maturin(&root.join(path)) => Some("a Python wheel, by maturin"),
             _ => None,
         }

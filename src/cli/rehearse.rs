@@ -6,7 +6,6 @@ use std::path::Path;
 use url::Url;
 
 use super::args;
-use super::build::keep_plan;
 use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
@@ -38,7 +37,6 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let wish = Wish { without_tag: WithoutTag::Assume, host: true, prebuilt: args.prebuilt.as_deref() };
     let plan = session.plan(&project, wish)?;
     let store = Store::new(&project.root, &plan.output);
-    keep_plan(&plan, &store)?;
     let order = Order {
         plan: &plan,
         steps: plan.steps.iter().collect(),

@@ -1,7 +1,7 @@
 //! `release`: plan, build, verify, publish and confirm, on this machine.
 
 use super::args;
-use super::build::{impossible, keep_plan};
+use super::build::impossible;
 use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
@@ -34,7 +34,6 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     }
     publish::ask(session, &plan)?;
     let store = Store::new(&project.root, &plan.output);
-    keep_plan(&plan, &store)?;
     let order = Order {
         plan: &plan,
         steps: plan.steps.iter().collect(),

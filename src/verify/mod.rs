@@ -6,8 +6,6 @@ mod checksums;
 mod content;
 mod set;
 mod table;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -195,3 +193,6 @@ fn other_bytes(step: &Step, file: &artifact::File, (digest, size): (Digest, u64)
     };
     Some(problem(step, "wrong-digest", text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -257,11 +257,12 @@ fn a_failed_build_says_what_cargo_said() {
     it.binary("alpha", |_| ());
     it.check("alpha", "1.2.3");
     write(&it.top().join("alpha/src/main.rs"), "fn main() { nonsense() }\n");
+    it.runner = it.runner.clone().with("CARGO_TERM_COLOR", "always");
     let said = it.fails(&[], Exit::Build);
     assert!(said.starts_with("step-failed: `binary.alpha` failed: `cargo build "), "{said}");
     assert!(said.contains("ended with exit status: 101"), "{said}");
     assert!(said.contains("the whole log is in `target/longshore/logs/binary.alpha.log`; it ends with:"), "{said}");
-    assert!(said.contains("cannot find function `nonsense`"), "{said}");
+    assert!(said.contains("cannot find function `nonsense`") && !said.contains('\u{1b}'), "{said}");
     assert!(it.log("binary.alpha").contains("cannot find function `nonsense`"));
     assert!(!it.store.record("binary.alpha").exists() && !it.store.record("check.alpha").exists());
 }
@@ -277,10 +278,12 @@ fn goes_on_with_what_needs_no_failed_step() {
     let said = it.fails(&[], Exit::Build);
     assert_eq!(said.matches("step-failed").count(), 1, "{said}");
     assert!(said.contains("`bash -euo pipefail -c 'exit 4'` ended with exit status: 4"), "{said}");
+    assert!(said.contains("exit status: 4; not done, for want of it: `check.alpha`\n"), "{said}");
     assert!(it.store.record("check.beta").exists() && !it.store.record("check.alpha").exists());
     it.keep_going = false;
-    it.store.records().unwrap();
+    fs::remove_dir_all(it.store.root()).unwrap();
     it.fails(&[], Exit::Build);
+    assert!(!it.store.record("binary.beta").exists());
 }
 
 #[test]

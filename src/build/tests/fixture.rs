@@ -34,7 +34,7 @@ pub struct Fixture {
 pub const TIME: i64 = 1_714_979_290;
 
 impl Fixture {
-    /// A repository with one commit of these files; `x/` before a path makes it executable.
+    /// A repository with one commit of these files.
     pub fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in files {

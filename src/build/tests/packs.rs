@@ -222,7 +222,6 @@ fn large_files_in_little_memory() {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         if let Some(peak) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
             let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-            println!("{name}: {kilobytes} kB");
             assert!(kilobytes < 64 << 10, "{name}: {kilobytes} kB");
         }
     };

@@ -121,8 +121,10 @@ fn needs_that_are_not_here_or_not_the_same() {
     assert!(it.fails(&["archive.a"], Exit::Usage).contains("its file `alpha` is not the one in its record"));
     // Another plan: what is here was built for the old one, and is not mixed in.
     it.plan.name = "other".into();
-    assert!(it.fails(&["archive.a"], Exit::Usage).contains("it was not built here"));
-    assert!(!it.store.record("archive.a").exists());
+    assert!(it.fails(&["archive.a"], Exit::Usage).contains("it was built for another plan"));
+    assert!(it.store.record("archive.a").exists(), "a refused build removes nothing");
+    it.run(&["binary.alpha"]).unwrap();
+    assert!(!it.store.record("archive.a").exists() && !it.store.step("archive.a").exists());
 }
 
 #[test]

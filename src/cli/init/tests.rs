@@ -182,6 +182,7 @@ fn what_is_there_but_not_usable_yet() {
         ("broken/Cargo.toml", "x"),
         ("tests/fixtures/Cargo.toml", "x"),
         ("Dockerfile", ""),
+        ("Dockerfile-release", ""),
         ("deploy/web.Dockerfile", ""),
         ("charts/boat/Chart.yaml", "name: boat\n"),
         ("pyproject.toml", "[build-system]\nbuild-backend = 'maturin'\n"),
@@ -191,6 +192,7 @@ fn what_is_there_but_not_usable_yet() {
     assert!(text.contains("\n  keel: { manifest: \"rust/Cargo.toml\" } # executable keel\n"), "{text}");
     let later = [
         "a container image from Dockerfile",
+        "a container image from Dockerfile-release",
         "a Helm chart from charts/boat/Chart.yaml",
         "a container image from deploy/web.Dockerfile",
         "a Python wheel, by maturin from pyproject.toml",

@@ -77,16 +77,3 @@ fn large_files_end() {
     );
     check("a long template", format!("longshore: 1\ntag: \"{}\"\n", "{x}".repeat(1 << 18)), "unknown-placeholder");
 }
-
-/// `cargo test --release --lib config::tests::limits::speed -- --ignored --nocapture`
-#[test]
-#[ignore = "a figure, not a check"]
-fn speed() {
-    let start = std::time::Instant::now();
-    for _ in 0..1000 {
-        std::hint::black_box(parse("longshore.yaml", std::hint::black_box(FULL), &[])).ok();
-    }
-    let took = start.elapsed() / 1000;
-    assert!(took.as_micros() < 1000, "{took:?}");
-    panic!("{} bytes in {took:?}", FULL.len());
-}
