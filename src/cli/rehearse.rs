@@ -46,7 +46,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
-    let manifest = verify::manifest(session, &plan, &store).map_err(during)?;
+    let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
     session.printer.block(&verify::table(&manifest).render(&session.printer));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (mut report, server) = runtime.block_on(on_stage(session, args.port, (&plan, &manifest, &store), faults))?;

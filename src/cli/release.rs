@@ -6,7 +6,6 @@ use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
 use super::session::{Session, Wish};
-use super::verify;
 use crate::build::{self, Order};
 use crate::plan::WithoutTag;
 use crate::problem::{Failure, Problem};
@@ -43,7 +42,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
-    let manifest = verify::manifest(session, &plan, &store).map_err(during)?;
+    let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
     let order =
         crate::publish::Order { plan: &plan, manifest: &manifest, store: &store, endpoints: &endpoints, destinations };
