@@ -23,7 +23,6 @@ use std::path::PathBuf;
 use crate::artifact::Artifact;
 use crate::plan::{Plan, Step, Work};
 use crate::problem::{Failure, Problem};
-use crate::world::files;
 use crate::world::handover::{is_file_name, is_step_id};
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
@@ -61,7 +60,7 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
     tools::refuse(problems)?;
     needs::clear_others(store, order.plan)?;
-    files::write_atomic(&store.plan(), &order.plan.to_json())?;
+    store.keep_plan(&order.plan.to_json())?;
     schedule::carry_out(&runner, printer, store, order, &supply)
 }
 

@@ -71,7 +71,7 @@ fn keep_plan(plan: &Plan, store: &Store) -> anyhow::Result<()> {
             std::fs::remove_file(file)?;
         }
     }
-    files::write_atomic(&store.plan(), &bytes)
+    store.keep_plan(&bytes)
 }
 
 /// The steps that the flags select.

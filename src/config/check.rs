@@ -57,7 +57,7 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
     Config {
         written: true,
         name: fields.text("name"),
-        output: fields.path("output").unwrap_or_else(|| "target/longshore".into()),
+        output: output(file, &mut layers.found),
         targets,
         root,
         components,
@@ -66,6 +66,17 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
         destinations: publish::read(file, layers),
         binaries,
     }
+}
+
+/// A folder of its own: what lies in it is ours to remove.
+fn output(file: &Map, found: &mut Found) -> String {
+    let path = Fields(file).path("output").unwrap_or_else(|| "target/longshore".into());
+    if let Some(node) = file.get("output").filter(|_| path == ".") {
+        let problem =
+            Problem::new("bad-path", "`output` cannot be the repository itself: old results in it are removed");
+        found.at(problem.hint("name a folder of its own, like `target/longshore`"), "output", false, &node.span);
+    }
+    path
 }
 
 fn is_map(root: &Node, found: &mut Found) -> bool {

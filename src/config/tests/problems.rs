@@ -107,6 +107,7 @@ fn problems_stand_where_they_were_written() {
     check("archives: { x: { publish: [githb], component: y } }", &["unknown-reference@2:28", "unknown-reference@2:47"]);
     check("assets: { x: { files: a, publish: github } }\npublish: { github: false }", &["unknown-reference@2:35"]);
     check("binaries: { a: {}, b: { package: a } }", &["equal-entries@2:20"]);
+    check("output: ./", &["bad-path@2:9"]);
     // Overrides.
     check("binaries: { a: { override: { \"*-freebsd\": { locked: true } } } }", &["unknown-target@2:30"]);
     check(
