@@ -25,7 +25,12 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         Some(file) => session.stored(file)?,
         None => {
             let project = session.project()?;
-            let wish = Wish { without_tag: WithoutTag::Snapshot, host: !whole, prebuilt: args.prebuilt.as_deref() };
+            let wish = Wish {
+                without_tag: WithoutTag::Snapshot,
+                host: !whole,
+                prebuilt: args.prebuilt.as_deref(),
+                ..Wish::default()
+            };
             let plan = session.plan(&project, wish)?;
             let store = Store::new(&project.root, &plan.output);
             (plan, store)

@@ -34,7 +34,8 @@ const TOKEN: &str = "rehearsal";
 pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let Some(faults) = faults(args.fault.as_deref())? else { return Ok(Report::text(list())) };
     let project = session.project()?;
-    let wish = Wish { without_tag: WithoutTag::Assume, host: true, prebuilt: args.prebuilt.as_deref() };
+    let wish =
+        Wish { without_tag: WithoutTag::Assume, host: true, prebuilt: args.prebuilt.as_deref(), ..Wish::default() };
     let plan = session.plan(&project, wish)?;
     let store = Store::new(&project.root, &plan.output);
     let order = Order {

@@ -17,7 +17,8 @@ use crate::world::store::Store;
 /// Of every stage; nothing is started if this machine cannot build all of it.
 pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     let project = session.project()?;
-    let wish = Wish { without_tag: WithoutTag::Refuse, host: false, prebuilt: args.prebuilt.as_deref() };
+    let wish =
+        Wish { without_tag: WithoutTag::Refuse, here: true, prebuilt: args.prebuilt.as_deref(), ..Wish::default() };
     let plan = session.plan(&project, wish)?;
     let endpoints = publish::endpoints(&plan, &session.env)?;
     let cannot = impossible(&plan, args.prebuilt.as_deref())?;

@@ -59,6 +59,8 @@ pub struct Wish<'a> {
     pub without_tag: WithoutTag,
     /// Only what this machine makes.
     pub host: bool,
+    /// Everything, all of it on this machine.
+    pub here: bool,
     /// Folder of finished executables.
     pub prebuilt: Option<&'a Path>,
 }
@@ -201,6 +203,7 @@ impl Session {
             snapshot: global.snapshot,
             without_tag: wish.without_tag,
             host: if host { Some(this_host()?) } else { None },
+            machine: if wish.here { Some(this_host()?) } else { None },
             prebuilt: wish.prebuilt.map(prebuilt).transpose()?.unwrap_or_default(),
         })
     }

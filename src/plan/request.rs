@@ -19,6 +19,8 @@ pub struct Request {
     pub without_tag: WithoutTag,
     /// Only what this host can make, and what `prebuilt` supplies.
     pub host: Option<Target>,
+    /// The one machine that carries out everything, whatever the legs say (`release`): it runs the checks it can run.
+    pub machine: Option<Target>,
     /// Executables in the folder of `--prebuilt`: target and file name.
     pub prebuilt: BTreeSet<(Target, String)>,
 }

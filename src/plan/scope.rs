@@ -97,9 +97,9 @@ fn select(selectors: &[String], steps: &[Step], problems: &mut Problems) -> BTre
     selected
 }
 
-/// In the host's scope one machine does everything: checks of what it cannot run are marked, and all legs are its own.
+/// Where one machine does everything, checks of what it cannot run are marked, and its own leg installs nothing.
 pub fn host_checks(inputs: &Inputs<'_>, steps: &mut [Step], legs: &mut [Leg]) {
-    let Some(host) = inputs.request.host else { return };
+    let Some(host) = inputs.request.host.or(inputs.request.machine) else { return };
     for step in steps {
         let Some(target) = step.target else { continue };
         if let Work::Check(check) = &mut step.work {

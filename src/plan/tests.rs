@@ -266,6 +266,18 @@ fn scopes() {
 }
 
 #[test]
+fn one_machine_runs_the_checks_it_can() {
+    let request = Request { machine: Some(linux()), ..Request::default() };
+    let plan = planned("", &facts(), &request).unwrap();
+    assert_eq!(plan.only_loopback(), None, "it is the whole release all the same");
+    for step in &plan.steps {
+        if let Work::Check(check) = &step.work {
+            assert_eq!(check.not_run.is_none(), step.target == Some(linux()), "{}", step.id);
+        }
+    }
+}
+
+#[test]
 fn components_have_releases_of_their_own() {
     let yaml = "components: [app, tool]";
     let mut facts = facts();
