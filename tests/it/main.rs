@@ -7,5 +7,6 @@ mod crash;
 mod opsml;
 mod project;
 mod rehearsal_server;
+mod release;
 mod source;
 mod tidy;

@@ -1,0 +1,80 @@
+//! `longshore release` on one machine: everything or nothing.
+
+use std::path::Path;
+
+use longshore::rehearsal::github::{Options, Repository, Server, Tag};
+use longshore::secret::Secret;
+use serde_json::Value;
+
+use crate::project::Project;
+
+fn project(case: &str) -> (Project, String) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(case).join("in");
+    let project = Project::copy(&from, "skiff").commit();
+    let line =
+        "git tag v1.2.3 && git remote add origin https://github.com/harbor-works/skiff.git && git rev-parse HEAD";
+    let commit = String::from_utf8(project.sh(line).stdout).unwrap().trim().to_owned();
+    (project, commit)
+}
+
+async fn server(commit: &str, spool: &Path) -> Server {
+    let tag = Tag { name: "v1.2.3".into(), commit: commit.into(), annotated: true, ..Tag::default() };
+    let repository = Repository {
+        owner: "harbor-works".into(),
+        name: "skiff".into(),
+        head: commit.into(),
+        tags: vec![tag],
+        ..Repository::default()
+    };
+    let options = Options {
+        port: 0,
+        repositories: vec![repository],
+        token: Secret::new("token"),
+        reader: None,
+        faults: Vec::new(),
+        spool: spool.to_owned(),
+        clock: "2026-01-01T00:00:00Z".into(),
+    };
+    Server::start(options).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_verifies_publishes_and_confirms() {
+    let (project, commit) = project("two-tags");
+    let spool = tempfile::tempdir().unwrap();
+    let server = server(&commit, spool.path()).await;
+    let line = format!("LONGSHORE_GITHUB_API={} GITHUB_TOKEN=token longshore release --yes --json", server.url());
+    for run in ["first", "second"] {
+        let done = project.sh(&line);
+        let said = String::from_utf8_lossy(&done.stderr);
+        let output: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{said}"));
+        assert_eq!((&output["exit"], &output["state"]), (&0.into(), &"complete".into()), "{run}: {output:#}{said}");
+        let names: Vec<&str> =
+            output["receipts"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
+        assert_eq!(names.len(), 3, "the release, an archive and its checksums: {names:?}");
+    }
+    let denied = project.sh(&line.replace("GITHUB_TOKEN=token", "GITHUB_TOKEN=wrong"));
+    assert_eq!(denied.status.code(), Some(5), "{}", String::from_utf8_lossy(&denied.stdout));
+}
+
+#[test]
+fn starts_nothing_that_it_cannot_finish() {
+    let (project, _) = project("plain");
+    let done = project.sh("longshore release --yes --json");
+    let output: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&output["exit"], &output["problems"][0]["code"]), (&2.into(), &"cannot-build".into()), "{output:#}");
+    let message = output["problems"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("binary.skiff.aarch64-apple-darwin") && !message.contains("x86_64-unknown-linux-gnu"),
+        "{message}"
+    );
+    assert!(!project.folder().join("target").exists(), "nothing was started");
+}
+
+#[test]
+fn asks_before_anything_becomes_public() {
+    let (project, _) = project("two-tags");
+    let done = project.sh("longshore release --json < /dev/null");
+    let output: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&output["exit"], &output["problems"][0]["code"]), (&2.into(), &"not-confirmed".into()), "{output:#}");
+}
