@@ -8,7 +8,7 @@ use url::Url;
 use super::args;
 use super::error::Refused;
 use super::output::{Fields, Report, State};
-use super::session::{Session, read_plan};
+use super::session::Session;
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
@@ -18,7 +18,6 @@ use crate::publish::{self, Endpoint, Endpoints, Order};
 use crate::receipt::{Outcome, Receipt, Receipts};
 use crate::world::actions;
 use crate::world::env::Env;
-use crate::world::handover;
 use crate::world::store::{self, Store};
 
 /// `longshore publish`
@@ -26,13 +25,7 @@ use crate::world::store::{self, Store};
 /// # Errors
 /// Exit 2, 4, 5 or 6 as INTERFACE says.
 pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
-    let store = session.store()?;
-    let tars: Vec<&Path> = args.from.iter().map(AsRef::as_ref).collect();
-    handover::unpack(&store, &tars)?;
-    let (plan, store) = match &session.global.plan {
-        Some(file) => session.stored(file)?,
-        None => (read_plan(&store.plan())?, store),
-    };
+    let (plan, store) = session.received(&args.from)?;
     let manifest = manifest(&plan, &store)?;
     let endpoints = endpoints(&plan, &session.env)?;
     let order = Order {

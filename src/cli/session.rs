@@ -15,6 +15,7 @@ use crate::problem::{Failure, Problem};
 use crate::target::Target;
 use crate::world::actions;
 use crate::world::env::Env;
+use crate::world::handover;
 use crate::world::process::Runner;
 use crate::world::store::{self, Store};
 use crate::world::terminal::{Level, Printer};
@@ -220,6 +221,20 @@ impl Session {
         Ok(Store::new(root, &self.config(file.as_deref())?.0.output))
     }
 
+    /// The plan and the store it is about, after the results of other machines came in (`--from`).
+    ///
+    /// # Errors
+    /// If a tar cannot be taken, or there is no plan.
+    pub fn received(&self, from: &[PathBuf]) -> anyhow::Result<(Plan, Store)> {
+        let store = self.store()?;
+        let tars: Vec<&Path> = from.iter().map(AsRef::as_ref).collect();
+        handover::unpack(&store, &tars)?;
+        match &self.global.plan {
+            Some(file) => self.stored(file),
+            None => Ok((read_plan(&store.plan())?, store)),
+        }
+    }
+
     /// The stored plan (`--plan`), with the store that lies beside the repository of this folder.
     ///
     /// # Errors
@@ -238,7 +253,7 @@ impl Session {
 ///
 /// # Errors
 /// If it is missing, damaged, or of another version.
-pub fn read_plan(file: &Path) -> anyhow::Result<Plan> {
+fn read_plan(file: &Path) -> anyhow::Result<Plan> {
     let usage = |problem: Problem| anyhow::Error::from(Failure::usage(problem));
     if !file.is_file() {
         let problem = Problem::new("no-plan", format!("there is no plan at `{}`", file.display()));

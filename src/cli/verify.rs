@@ -1,10 +1,8 @@
 //! `verify`: finished files against the plan.
 
-use std::path::Path;
-
 use super::args;
 use super::output::Report;
-use super::session::{Session, read_plan};
+use super::session::Session;
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::problem::Failure;
@@ -18,13 +16,7 @@ use crate::world::handover;
 /// # Errors
 /// Exit 3 with everything that is wrong.
 pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
-    let store = session.store()?;
-    let tars: Vec<&Path> = args.from.iter().map(AsRef::as_ref).collect();
-    handover::unpack(&store, &tars)?;
-    let (plan, store) = match &session.global.plan {
-        Some(file) => session.stored(file)?,
-        None => (read_plan(&store.plan())?, store),
-    };
+    let (plan, store) = session.received(&args.from)?;
     // One part is the whole plan as long as one workflow file publishes everything.
     plan.part(args.part.as_deref()).map_err(Failure::usage)?;
     let manifest = verify::run(&session.printer, &store, &plan)?;
