@@ -3,10 +3,6 @@
 mod elf;
 mod macho;
 mod pe;
-#[cfg(test)]
-pub mod sample;
-#[cfg(test)]
-mod tests;
 
 use std::cell::Cell;
 use std::io::{Cursor, Read, Seek};
@@ -21,8 +17,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::target::Linkage;
-
-pub use pe::is_c_runtime;
 
 /// What the bytes of one executable say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -147,3 +141,16 @@ fn inside<'a>(data: impl ReadRef<'a>, offset: u64, size: u64) -> Res<()> {
 pub fn parse_version(version: &str) -> Option<Vec<u32>> {
     version.split('.').map(|number| number.parse().ok()).collect()
 }
+
+/// Whether a DLL belongs to the C runtime, which a program linked with `+crt-static` does not import
+/// (<https://learn.microsoft.com/cpp/windows/determining-which-dlls-to-redistribute>).
+pub fn is_c_runtime(name: &str) -> bool {
+    const PREFIXES: [&str; 6] = ["vcruntime", "msvcp", "msvcr", "ucrtbase", "api-ms-win-crt-", "concrt"];
+    let name = name.to_ascii_lowercase();
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+pub mod sample;
+#[cfg(test)]
+mod tests;

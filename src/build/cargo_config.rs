@@ -24,6 +24,7 @@ impl CargoConfig {
         let home = home.or_else(|| Some(Path::new(runner.var("HOME").or(runner.var("USERPROFILE"))?).join(".cargo")));
         let mut config = Self::default();
         // Lists are joined, the nearest folder's last.
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let above: Vec<PathBuf> = dir.ancestors().map(|folder| folder.join(".cargo")).collect();
         let folders = home.iter().filter(|home| !above.contains(home)).chain(above.iter().rev());
         for folder in folders {

@@ -44,16 +44,17 @@ impl<'a> Log<'a> {
     /// Writes a line, and shows it.
     pub fn tell(&mut self, line: impl Display) {
         let line = line.to_string();
-        let line = line.trim_end();
+        self.progress.tell(&line);
+        // Jobs often set CARGO_TERM_COLOR=always; in a file and in an error message colours are only noise.
+        let line = anstream::adapter::strip_str(line.trim_end()).to_string();
         for file in &mut self.files {
             // A full disk is reported by the step's own files; its log is not worth failing for.
             let _ = writeln!(file, "{line}").and_then(|()| file.flush());
         }
-        self.progress.tell(line);
         if self.last.len() == LAST_LINES {
             self.last.pop_front();
         }
-        self.last.push_back(line.to_owned());
+        self.last.push_back(line);
     }
 
     /// Runs a command to its end; its output goes here.

@@ -14,12 +14,15 @@ mod schedule;
 mod tools;
 mod unpack;
 
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+
 use std::path::PathBuf;
 
 use crate::artifact::Artifact;
 use crate::plan::{Plan, Step, Work};
 use crate::problem::{Failure, Problem};
-use crate::world::files;
 use crate::world::handover::{is_file_name, is_step_id};
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
@@ -54,10 +57,10 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     }
     let runner = tools::on_path(&runner, store);
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
-    needs::clear_others(store, order.plan)?;
-    problems.extend(needs::missing(store, order.plan, &supply.needing));
+    problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
     tools::refuse(problems)?;
-    files::write_atomic(&store.plan(), &order.plan.to_json())?;
+    needs::clear_others(store, order.plan)?;
+    store.keep_plan(&order.plan.to_json())?;
     schedule::carry_out(&runner, printer, store, order, &supply)
 }
 

@@ -10,9 +10,9 @@ use crate::problem::Problem;
 use crate::world::handover::is_step_id;
 use crate::world::store::{self, Store};
 
-/// Checks every need that is not itself ordered. Reads each file once.
-pub fn missing(store: &Store, plan: &Plan, steps: &[&Step]) -> Vec<Problem> {
-    let ordered: BTreeSet<&str> = steps.iter().map(|step| step.id.as_str()).collect();
+/// Checks every need of `steps` that is not itself in `ordered`. Reads each file once.
+pub fn missing(store: &Store, plan: &Plan, ordered: &[&Step], steps: &[&Step]) -> Vec<Problem> {
+    let ordered: BTreeSet<&str> = ordered.iter().map(|step| step.id.as_str()).collect();
     let needs: BTreeSet<&str> = steps.iter().flat_map(|step| &step.needs).map(String::as_str).collect();
     let digest = plan.digest();
     let mut problems = Vec::new();

@@ -80,9 +80,12 @@ pub fn carry_out(
         for record in done {
             records.insert(record.step.clone(), record);
         }
-        for failed in failed {
-            problems.push(failed.problem);
-            drop_dependents(&mut pending, failed.steps);
+        for Failed { steps, mut problem } in failed {
+            let lost = drop_dependents(&mut pending, steps);
+            if order.keep_going && !lost.is_empty() {
+                problem.message.push_str(&format!("; not done, for want of it: {}", lost.join(", ")));
+            }
+            problems.push(problem);
         }
     }
     if !problems.is_empty() {
@@ -91,8 +94,9 @@ pub fn carry_out(
     Ok(order.steps.iter().filter_map(|step| records.remove(&step.id)).collect())
 }
 
-/// Removes what needs a failed step, directly or not.
-fn drop_dependents(pending: &mut Vec<&Step>, failed: Vec<String>) {
+/// Removes what needs a failed step, directly or not, and names it.
+fn drop_dependents(pending: &mut Vec<&Step>, failed: Vec<String>) -> Vec<String> {
+    let mut dropped = Vec::new();
     let mut lost: BTreeSet<String> = failed.into_iter().collect();
     let mut before = usize::MAX;
     while before != pending.len() {
@@ -101,10 +105,12 @@ fn drop_dependents(pending: &mut Vec<&Step>, failed: Vec<String>) {
             let is_lost = step.needs.iter().any(|need| lost.contains(need));
             if is_lost {
                 lost.insert(step.id.clone());
+                dropped.push(format!("`{}`", step.id));
             }
             !is_lost
         });
     }
+    dropped
 }
 
 /// The steps to carry out next, together: equal cargo settings, or all archives; anything else alone. What may fail for
@@ -229,7 +235,10 @@ impl Site<'_> {
         let (store, plan, step) = (self.store, self.order.plan, steps[0]);
         let files = match &step.work {
             Work::Binary(_) => match self.supply.finished.get(step.id.as_str()) {
-                Some(paths) => vec![binary::take(store, step, paths)?],
+                Some(paths) => {
+                    paths.iter().for_each(|path| log.tell(format_args!("taken from {}", path.display())));
+                    vec![binary::take(store, step, paths)?]
+                }
                 None => {
                     let jobs: Vec<Job<'_>> = steps.iter().filter_map(|step| Job::of(step)).collect();
                     anyhow::ensure!(jobs.len() == steps.len(), "a binary step has no target");

@@ -35,8 +35,10 @@ pub fn on_path(runner: &Runner, store: &Store) -> Runner {
 /// Where cargo-zigbuild looks first: <https://github.com/rust-cross/cargo-zigbuild#environment-variables>.
 const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
 
+/// Absolute, for children start in other folders.
 fn python(store: &Store) -> PathBuf {
-    store.root().join("tools").join("python")
+    let folder = store.root().join("tools").join("python");
+    std::path::absolute(&folder).unwrap_or(folder)
 }
 
 fn zig_in(python: &Path) -> Option<PathBuf> {

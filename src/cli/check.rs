@@ -1,9 +1,7 @@
 //! `check`: every problem of longshore.yaml at once, and of the plan made from it.
 
-use super::error::Refused;
 use super::output::Report;
 use super::session::{Session, Wish};
-use crate::config::{Diagnostic, Source};
 
 /// `longshore check`
 ///
@@ -14,9 +12,4 @@ pub fn run(session: &Session) -> anyhow::Result<Report> {
     let plan = session.plan(&project, Wish::default())?;
     let name = if project.config.written { project.source.name.as_str() } else { "the assumed configuration" };
     Ok(Report::plan(format!("{name} is fine: {} steps\n", plan.steps.len()), &plan).next("longshore plan"))
-}
-
-/// The problems of a file.
-pub fn refused(source: Source, diagnostics: Vec<Diagnostic>) -> Refused {
-    Refused::config(diagnostics.into_iter().map(|diagnostic| diagnostic.problem).collect(), source)
 }

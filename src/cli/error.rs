@@ -1,7 +1,7 @@
 //! Errors to message, hint and exit code.
 
 use super::output::{Fields, State};
-use crate::config::Source;
+use crate::config::{Diagnostic, Source};
 use crate::problem::{Exit, Failure, Problem};
 
 /// A command that did not succeed: how the process ends, and everything there is to say.
@@ -9,18 +9,24 @@ use crate::problem::{Exit, Failure, Problem};
 pub struct Refused {
     /// How the process ends.
     pub exit: Exit,
-    /// Every problem.
-    pub problems: Vec<Problem>,
+    /// Every problem, with its place.
+    pub diagnostics: Vec<Diagnostic>,
     /// The configuration they stand in.
-    pub source: Option<Source>,
+    pub source: Source,
     /// What a result would have held as far as it got.
     pub fields: Fields,
 }
 
 impl Refused {
     /// Every problem of a configuration.
-    pub fn config(problems: Vec<Problem>, source: Source) -> Self {
-        Self { exit: Exit::Usage, problems, source: Some(source), fields: Fields::default() }
+    pub fn config(diagnostics: Vec<Diagnostic>, source: Source) -> Self {
+        Self { exit: Exit::Usage, diagnostics, source, fields: Fields::default() }
+    }
+
+    /// Problems of any stage; those that stand in the configuration are found there.
+    fn of(exit: Exit, problems: Vec<Problem>) -> Self {
+        let diagnostics = problems.into_iter().map(|problem| Diagnostic { problem, span: None }).collect();
+        Self { exit, diagnostics, ..Self::default() }
     }
 
     /// An error of any stage, with what was reached until then.
@@ -38,22 +44,25 @@ impl From<anyhow::Error> for Refused {
         if let Some(failure) = error.downcast_ref::<Failure>() {
             let state = if failure.exit == Exit::Unfinished { State::Partial } else { State::Nothing };
             let fields = Fields { state, ..Fields::default() };
-            return Self { exit: failure.exit, problems: failure.problems.clone(), source: None, fields };
+            return Self { fields, ..Self::of(failure.exit, failure.problems.clone()) };
         }
         let problem = Problem::new("unexpected", format!("{error:#}")).hint("if this is a bug, please report it");
-        Self { exit: Exit::Unexpected, problems: vec![problem], ..Self::default() }
+        Self::of(Exit::Unexpected, vec![problem])
     }
 }
 
 impl std::fmt::Debug for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Refused").field("exit", &self.exit).field("problems", &self.problems).finish_non_exhaustive()
+        f.debug_struct("Refused")
+            .field("exit", &self.exit)
+            .field("diagnostics", &self.diagnostics)
+            .finish_non_exhaustive()
     }
 }
 
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.problems.iter().try_for_each(|problem| writeln!(f, "{problem}"))
+        self.diagnostics.iter().try_for_each(|diagnostic| writeln!(f, "{}", diagnostic.problem))
     }
 }
 

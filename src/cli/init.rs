@@ -1,7 +1,352 @@
-//! `init`
+//! `init`: writes a commented longshore.yaml from what is here.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
 use super::output::Report;
 use super::session::Session;
-/// x
-pub fn command(_session: &Session) -> anyhow::Result<Report> {
-    anyhow::bail!("later")
+use crate::facts::{self, Facts, Package, Wanted};
+use crate::problem::{Failure, Problem};
+use crate::target;
+use crate::template::Template;
+use crate::world::env::Env;
+use crate::world::process::Runner;
+
+/// Where editors find the schema of the file.
+const SCHEMA: &str = "https://raw.githubusercontent.com/longshore-release/longshore/main/schema/longshore.schema.json";
+/// The file it writes.
+const FILE: &str = "longshore.yaml";
+/// The frame of that file.
+const FRAME: &str = include_str!("../../templates/init.yaml");
+/// Folders whose projects are there for others to read or test, not to be released.
+const ASIDE: &[&str] = &["examples", "fixtures", "fuzz", "node_modules", "testdata", "tests", "third_party", "vendor"];
+/// How many files of one kind are named.
+const NAMED: usize = 6;
+
+/// What lies in the repository besides the packages of the workspace at its top.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Cargo.toml files in folders, taken because there is none at the top.
+    pub manifests: Vec<String>,
+    /// Those of them that cargo cannot read.
+    pub refused: Vec<String>,
+    /// Files that a later version has a use for, with what they are.
+    pub later: Vec<(String, &'static str)>,
 }
+
+/// What `init` did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InitReport {
+    /// The file it wrote.
+    pub path: PathBuf,
+    /// What it found, in lines.
+    pub found: String,
+}
+
+/// `longshore init`
+///
+/// # Errors
+/// Those of [`run`].
+pub fn command(session: &Session) -> anyhow::Result<Report> {
+    let report = run(&session.runner, &session.env, &session.folder()?)?;
+    let mut output = Report::text(format!("wrote {FILE}\n{}", report.found)).next("longshore plan");
+    output.fields.value = Some(("file", report.path.display().to_string().into()));
+    Ok(output)
+}
+
+/// Writes longshore.yaml for the repository that contains `dir`: at its top, or in `dir` if only there is a Cargo.toml.
+///
+/// # Errors
+/// `Failure` with exit 2 if there is one already, no repository, no commit, or a manifest that cargo cannot read.
+pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport> {
+    let top = facts::git::top(runner, dir)?;
+    let only_here = dir.join("Cargo.toml").is_file() && !top.join("Cargo.toml").is_file();
+    let root = if only_here { dir.to_owned() } else { top };
+    let path = root.join(FILE);
+    if path.symlink_metadata().is_ok() {
+        return Err(exists(&path));
+    }
+    let mut facts = facts::gather(runner, env, &root, &Wanted::default())?;
+    let mut found = Found { later: later(&root, &facts), ..Found::default() };
+    if !root.join("Cargo.toml").is_file() {
+        for manifest in topmost(&facts) {
+            let wanted = Wanted { manifests: vec![manifest.clone()], ..Wanted::default() };
+            match facts::gather(runner, env, &root, &wanted) {
+                Ok(more) => {
+                    facts.packages.extend(more.packages);
+                    found.manifests.push(manifest);
+                }
+                Err(error) if error.is::<Failure>() => found.refused.push(manifest),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    write_new(&path, &render(&facts, &found))?;
+    Ok(InitReport { path, found: summary(&facts, &found) })
+}
+
+fn exists(path: &Path) -> anyhow::Error {
+    let problem = Problem::new("config-exists", format!("`{}` is there already, and stays as it is", path.display()));
+    Failure::usage(problem.hint("edit it (`longshore check` finds mistakes), or move it away first")).into()
+}
+
+/// Writes a file that is not there, also if another process tries the same.
+fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(exists(path)),
+        opened => opened.with_context(|| format!("cannot write `{}`", path.display()))?,
+    };
+    file.write_all(text.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn is_aside(path: &str) -> bool {
+    path.split('/').any(|part| ASIDE.contains(&part))
+}
+
+/// The Cargo.toml files that lie least deep: roots of workspaces, not members of one.
+fn topmost(facts: &Facts) -> Vec<String> {
+    let manifests = || {
+        let paths = facts.files.iter().map(|file| file.path.as_str());
+        paths.filter(|path| path.ends_with("/Cargo.toml") && !is_aside(path))
+    };
+    let depth = |path: &str| path.matches('/').count();
+    let Some(least) = manifests().map(depth).min() else { return Vec::new() };
+    manifests().filter(|path| depth(path) == least).map(str::to_owned).collect()
+}
+
+/// Files of kinds that this version cannot release.
+fn later(root: &Path, facts: &Facts) -> Vec<(String, &'static str)> {
+    let kind = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        match name {
+            "Chart.yaml" => Some("a Helm chart"),
+            "Dockerfile" | "Containerfile" => Some("a container image"),
+            _ if name.starts_with("Dockerfile.") || name.starts_with("Dockerfile-") => Some("a container image"),
+            _ if name.ends_with(".Dockerfile") => Some("a container image"),
+            "pyproject.toml" if is_maturin(&root.join(path)) => Some("a Python wheel, by maturin"),
+            _ => None,
+        }
+    };
+    let paths = facts.files.iter().map(|file| &file.path).filter(|path| !is_aside(path));
+    paths.filter_map(|path| Some((path.clone(), kind(path)?))).collect()
+}
+
+fn is_maturin(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let Ok(manifest) = text.parse::<toml::Table>() else { return false };
+    let backend = manifest.get("build-system").and_then(|system| system.get("build-backend"));
+    backend.and_then(toml::Value::as_str) == Some("maturin")
+}
+
+/// The text of longshore.yaml.
+pub fn render(facts: &Facts, found: &Found) -> String {
+    let packages = released(facts);
+    let targets: String = target::DEFAULT.iter().map(|target| format!("#  - {target}\n")).collect();
+    let value = |place: &str| {
+        Some(match place {
+            "schema" => SCHEMA.to_owned(),
+            "name" => name(facts.remote.as_ref().map_or(&facts.folder, |remote| &remote.name)),
+            "tag" => tag(&packages),
+            "targets" => targets.clone(),
+            "binaries" => binaries(facts, found, &packages),
+            "release" => destination(facts),
+            "later" => cannot_yet(found),
+            _ => return None,
+        })
+    };
+    let frame: Template = FRAME.parse().expect("the frame is a template");
+    let text = frame.fill(value).expect("every placeholder of the frame has a value");
+    format!("{}\n", text.trim_end())
+}
+
+/// The packages that are released if nobody says which: those with executables, unpublished ones only without others.
+/// Executables that no default feature switches on are mostly tools of the project itself.
+fn released(facts: &Facts) -> Vec<&Package> {
+    let with = |has: fn(&Package) -> bool| -> Vec<&Package> {
+        let (published, private): (Vec<&Package>, Vec<&Package>) =
+            facts.packages.iter().filter(|package| has(package)).partition(|package| package.publish);
+        if published.is_empty() { private } else { published }
+    };
+    let usual = with(|package| !usual_bins(package).is_empty());
+    if usual.is_empty() { with(|package| !package.bins.is_empty()) } else { usual }
+}
+
+fn usual_bins(package: &Package) -> Vec<&str> {
+    package.compiled(&[], true, false)
+}
+
+/// An entry of `binaries:`, and the executables it makes.
+fn entry(package: &Package, outside: bool) -> (String, Vec<&str>) {
+    let usual = usual_bins(package);
+    let mut keys = Vec::new();
+    if outside {
+        keys.push(format!("manifest: {}", scalar(&package.manifest)));
+    }
+    let list = |texts: &[&str]| texts.iter().map(|text| scalar(text)).collect::<Vec<_>>().join(", ");
+    if usual.is_empty() {
+        let features: BTreeSet<&str> = package.required.values().flatten().map(String::as_str).collect();
+        keys.push(format!("features: [{}]", list(&features.into_iter().collect::<Vec<_>>())));
+        return (format!("{{ {} }}", keys.join(", ")), package.bins.iter().map(String::as_str).collect());
+    }
+    if usual.len() < package.bins.len() {
+        keys.push(format!("bins: [{}]", list(&usual)));
+    }
+    (if keys.is_empty() { "{}".into() } else { format!("{{ {} }}", keys.join(", ")) }, usual)
+}
+
+/// The key `name`. File and step names are made from it, so where the repository's own has other characters than those
+/// can have, a similar one is written down.
+fn name(repository: &str) -> String {
+    let legal = |char: char| if char.is_ascii_alphanumeric() || "-_.".contains(char) { char } else { '-' };
+    let name: String = repository.chars().map(legal).collect();
+    match name.trim_matches(['-', '_', '.']) {
+        "" => "name: project".into(),
+        similar if similar == repository => format!("#name: {}", scalar(similar)),
+        similar => format!("name: {}", scalar(similar)),
+    }
+}
+
+/// A text as a YAML scalar; quoted unless nothing can be wrong with it.
+fn scalar(text: &str) -> String {
+    let plain = text.starts_with(|char: char| char.is_ascii_alphabetic())
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
+        && !["true", "false", "null", "yes", "no", "on", "off"].contains(&text.to_ascii_lowercase().as_str());
+    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
+
+/// One version: one tag. Several: a component for each package.
+fn tag(packages: &[&Package]) -> String {
+    let Some(first) = packages.first() else {
+        return "# A release is made from a tag.\n#tag: \"v{version}\"\n".into();
+    };
+    if packages.iter().all(|package| package.version == first.version) {
+        let version = &first.version;
+        let place = &first.manifest;
+        return format!(
+            "# A release is made from a tag, and the tag's version must be that of the packages.\n\
+             # {place} says {version}: its tag is v{version}.\n#tag: \"v{{version}}\"\n"
+        );
+    }
+    let mut text = "# The packages have versions of their own, so each is released by a tag of its own:\n".to_owned();
+    for package in packages {
+        text.push_str(&format!("# {}-v{}\n", package.name, package.version));
+    }
+    text.push_str("components:\n");
+    packages.iter().for_each(|package| text.push_str(&format!("  - {}\n", scalar(&package.name))));
+    text
+}
+
+/// The sections `binaries` and `archives`, or why there are none.
+fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
+    if packages.is_empty() {
+        return nothing(facts, found);
+    }
+    let outside = !found.manifests.is_empty();
+    // Where not every executable is compiled as it is, the file must say which.
+    let written = outside || facts.packages.iter().any(|package| usual_bins(package).len() < package.bins.len());
+    let start = if written { "" } else { "#" };
+    let mut text = format!("# What is compiled: the executables of these packages.\n{start}binaries:\n");
+    for package in packages {
+        let (entry, bins) = entry(package, outside);
+        let word = if bins.len() == 1 { "executable" } else { "executables" };
+        text.push_str(&format!("{start}  {}: {entry} # {word} {}\n", scalar(&package.name), bins.join(", ")));
+    }
+    for package in facts.packages.iter().filter(|package| !package.bins.is_empty() && !packages.contains(package)) {
+        let why = if package.publish { "needs a feature that is off" } else { "says `publish = false`" };
+        text.push_str(&format!("# Left out: {}, which {why}.\n", package.name));
+    }
+    text.push_str("\n# How they are packed: one archive for each and each target, with ");
+    let extra = included(facts);
+    text.push_str(&if extra.is_empty() { "nothing else (there is no README or LICENSE)".into() } else { extra });
+    text.push_str(".\n#archives:\n");
+    for package in packages {
+        let name = scalar(&package.name);
+        let entry = "{ file: \"{name}-{target}\", formats: { windows: zip, \"*\": tar.gz } }";
+        text.push_str(&format!("#  {name}: {entry}\n"));
+    }
+    text
+}
+
+fn nothing(facts: &Facts, found: &Found) -> String {
+    let mut text = "# Nothing to release was found yet: ".to_owned();
+    if facts.packages.is_empty() {
+        text.push_str("there is no Cargo.toml.\n");
+    } else {
+        let names: Vec<&str> = facts.packages.iter().map(|package| package.name.as_str()).collect();
+        text.push_str(&format!("no cargo package has an executable ({}).\n", some(&names)));
+    }
+    for manifest in &found.refused {
+        text.push_str(&format!("# {manifest} is there, but cargo cannot read it.\n"));
+    }
+    text.push_str("# Files that a command of yours makes are released like this:\n");
+    text.push_str("#assets:\n#  bundle: { run: make bundle, files: build/bundle, file: bundle.tar.gz }\n");
+    text
+}
+
+/// What the archives get besides executables.
+fn included(facts: &Facts) -> String {
+    let starts = ["README", "LICENSE", "COPYING", "NOTICE"];
+    let paths = facts.files.iter().map(|file| file.path.as_str());
+    let names: Vec<&str> =
+        paths.filter(|path| !path.contains('/') && starts.iter().any(|start| path.starts_with(start))).collect();
+    some(&names)
+}
+
+/// The first few names.
+fn some(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let shown = names[..names.len() - more].join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+fn destination(facts: &Facts) -> String {
+    let place = match &facts.remote {
+        Some(remote) => format!("a release of {}/{} on {}", remote.owner, remote.name, remote.host),
+        None => "a release on GitHub, in the repository that the git remote `origin` will name".into(),
+    };
+    let notes = if facts.texts.keys().any(|path| path.ends_with("CHANGELOG.md")) {
+        "# Its notes are the version's section of CHANGELOG.md, else those that GitHub generates."
+    } else {
+        "# Its notes are those that GitHub generates; with a CHANGELOG.md, the version's section of it."
+    };
+    format!("{place}, with SHA256SUMS.\n{notes}")
+}
+
+fn cannot_yet(found: &Found) -> String {
+    let mut text = String::new();
+    for (path, what) in found.later.iter().take(NAMED) {
+        text.push_str(&format!("\n# not in this version yet: {what} from {path}"));
+    }
+    let more = found.later.len().saturating_sub(NAMED);
+    if more > 0 {
+        text.push_str(&format!("\n# and {more} more"));
+    }
+    text
+}
+
+/// What was found, for the terminal.
+fn summary(facts: &Facts, found: &Found) -> String {
+    let mut text = String::new();
+    let packages = released(facts);
+    for package in &packages {
+        let (_, bins) = entry(package, false);
+        text.push_str(&format!("  package {} {}: {}\n", package.name, package.version, bins.join(", ")));
+    }
+    if packages.is_empty() {
+        text.push_str("  no cargo package with an executable\n");
+    }
+    for manifest in &found.refused {
+        text.push_str(&format!("  cargo cannot read {manifest}\n"));
+    }
+    for (path, what) in found.later.iter().take(NAMED) {
+        text.push_str(&format!("  not in this version yet: {what} from {path}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::error::Refused;
 use super::session::Session;
 use crate::artifact::Artifact;
-use crate::config::Source;
+use crate::config::{Diagnostic, Source};
 use crate::plan::{Plan, Release, Step};
-use crate::problem::{Exit, Failure, Problem};
+use crate::problem::{Exit, Failure};
 use crate::receipt::Receipt;
 use crate::world::actions;
 use crate::world::terminal::Kind;
@@ -165,8 +165,7 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
         Err(error) => {
             let refused = Refused::from(error);
             if session.json {
-                let problems =
-                    refused.problems.iter().map(|problem| located(problem, refused.source.as_ref())).collect();
+                let problems = refused.diagnostics.iter().map(|it| located(it, &refused.source)).collect();
                 print_json(&output(command, refused.exit, refused.fields, problems));
             } else {
                 draw(session, &refused);
@@ -178,7 +177,8 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
 
 /// The JSON of a command line that could not be read.
 pub fn refused(failure: &Failure) {
-    let problems = failure.problems.iter().map(|problem| located(problem, None)).collect();
+    let diagnostics = failure.problems.iter().map(|problem| Diagnostic { problem: problem.clone(), span: None });
+    let problems = diagnostics.map(|diagnostic| located(&diagnostic, &Source::default())).collect();
     print_json(&output("", failure.exit, Fields::default(), problems));
 }
 
@@ -211,15 +211,14 @@ fn of(plan: &Plan, release: &Release) -> OutputRelease {
     }
 }
 
-fn located(problem: &Problem, source: Option<&Source>) -> OutputProblem {
-    let diagnostic = source.map(|source| (source, source.locate(problem.clone())));
-    let position =
-        diagnostic.as_ref().and_then(|(source, diagnostic)| Some(source.position(diagnostic.span.as_ref()?.start)));
+fn located(diagnostic: &Diagnostic, source: &Source) -> OutputProblem {
+    let Diagnostic { problem, span } = diagnostic;
+    let position = span.as_ref().map(|span| source.position(span.start));
     OutputProblem {
         code: problem.code.to_owned(),
         message: problem.message.clone(),
         hint: problem.hint.clone(),
-        file: position.and(source).map(|source| source.name.clone()),
+        file: position.map(|_| source.name.clone()),
         line: position.map(|(line, _)| line),
         column: position.map(|(_, column)| column),
         step: problem.step.clone(),
@@ -228,11 +227,9 @@ fn located(problem: &Problem, source: Option<&Source>) -> OutputProblem {
 
 /// Draws problems: those with a place under the user's text, in a job also as annotations.
 fn draw(session: &Session, refused: &Refused) {
-    let empty = Source::default();
-    let source = refused.source.as_ref().unwrap_or(&empty);
-    let diagnostics: Vec<_> = refused.problems.iter().map(|problem| source.locate(problem.clone())).collect();
+    let source = &refused.source;
     if session.printer.kind() == Kind::Actions {
-        for diagnostic in &diagnostics {
+        for diagnostic in &refused.diagnostics {
             let place = diagnostic.span.as_ref().map(|span| {
                 let (line, column) = source.position(span.start);
                 format!(" file={},line={line},col={column}", actions::escape_property(&source.name))
@@ -241,7 +238,7 @@ fn draw(session: &Session, refused: &Refused) {
             session.printer.line(&format!("::error{}::{text}", place.unwrap_or_default()));
         }
     }
-    session.printer.line(source.render(&diagnostics, session.printer.color()).trim_end());
+    session.printer.line(source.render(&refused.diagnostics, session.printer.color()).trim_end());
 }
 
 fn print_json(output: &Output) {

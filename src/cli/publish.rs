@@ -11,6 +11,7 @@ use super::output::{Fields, Report, State};
 use super::session::{Session, read_plan};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
+use crate::config::Diagnostic;
 use crate::plan::{DestinationKind, GithubDestination, Plan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{self, Endpoint, Endpoints, Order};
@@ -108,11 +109,28 @@ fn api(github: &GithubDestination, env: &Env) -> anyhow::Result<Url> {
         })
 }
 
+/// A pull request of a fork runs with its author's files: nothing of it may become public.
+/// The payload: <https://docs.github.com/webhooks/webhook-events-and-payloads#pull_request>.
+fn refuse_fork(env: &Env) -> anyhow::Result<()> {
+    let Some(path) = env.get("GITHUB_EVENT_PATH").filter(|path| Path::new(path).is_file()) else { return Ok(()) };
+    let event: serde_json::Value = store::read_json(Path::new(path))?;
+    let name = |side: &str| event.pointer(&format!("/pull_request/{side}/repo/full_name"));
+    if event.get("pull_request").is_none() || name("head").is_some() && name("head") == name("base") {
+        return Ok(());
+    }
+    let problem = Problem::new("fork", "a pull request from another repository does not publish");
+    Err(Failure::usage(
+        problem.hint("publish from a tag; in a pull request, `longshore build` and `verify` are enough"),
+    )
+    .into())
+}
+
 /// Shows where it goes and asks once; in CI and with `--yes` nobody is asked.
 ///
 /// # Errors
-/// If the answer is no, or nobody can be asked.
+/// If the answer is no, nobody can be asked, or the run is a fork's.
 pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
+    refuse_fork(&session.env)?;
     if session.global.yes || session.env.is_true("CI") {
         return Ok(());
     }
@@ -160,9 +178,9 @@ pub fn failed(order: &Order<'_>, error: anyhow::Error) -> anyhow::Error {
         Fields { plan: Some(order.plan.clone()), receipts: Some(receipts), state, ..Fields::default() },
     );
     if refused.exit == Exit::Unfinished {
-        refused.problems.iter_mut().filter(|problem| problem.hint.is_none()).for_each(|problem| {
-            problem.hint = Some("run the same command again to finish it".into());
-        });
+        for Diagnostic { problem, .. } in &mut refused.diagnostics {
+            problem.hint.get_or_insert_with(|| "run the same command again to finish it".into());
+        }
     }
     refused.into()
 }
@@ -195,4 +213,50 @@ fn table(receipts: &[Receipt]) -> Table {
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forks_do_not_publish() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("event.json");
+        let check = |event: &str, refused: bool| {
+            std::fs::write(&path, event).unwrap();
+            let env = Env::of([("GITHUB_EVENT_PATH", path.to_str().unwrap())]);
+            assert_eq!(refuse_fork(&env).is_err(), refused, "{event}");
+        };
+        let pull = |head: &str| {
+            format!(r#"{{"pull_request":{{"head":{{"repo":{head}}},"base":{{"repo":{{"full_name":"o/r"}}}}}}}}"#)
+        };
+        check(r#"{"ref":"refs/tags/v1.2.3"}"#, false);
+        check(&pull(r#"{"full_name":"o/r"}"#), false);
+        check(&pull(r#"{"full_name":"mallory/r"}"#), true);
+        check(&pull("null"), true);
+    }
+
+    #[test]
+    fn addresses_of_a_forge() {
+        let github = |host: &str| GithubDestination {
+            repository: "o/r".into(),
+            host: host.into(),
+            draft: false,
+            adopt: crate::destination::Adopt::Draft,
+            pages: Vec::new(),
+        };
+        let check = |host: &str, env: &[(&str, &str)], expected: &str| {
+            let env = Env::of(env.iter().copied());
+            assert_eq!(api(&github(host), &env).unwrap().as_str(), expected, "{host}");
+        };
+        check("github.com", &[], "https://api.github.com/");
+        check("ghes.example", &[], "https://ghes.example/api/v3/");
+        let job = [("GITHUB_SERVER_URL", "https://ghes.example"), ("GITHUB_API_URL", "https://ghes.example/api/v3")];
+        check("ghes.example", &job, "https://ghes.example/api/v3/");
+        check("github.com", &job, "https://api.github.com/");
+        check("github.com", &[("LONGSHORE_GITHUB_API", "http://127.0.0.1:1")], "http://127.0.0.1:1/");
+        let env = Env::of([("LONGSHORE_GITHUB_API", "ftp://x")]);
+        assert!(api(&github("github.com"), &env).is_err());
+    }
 }

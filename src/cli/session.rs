@@ -87,7 +87,7 @@ impl Session {
             }
         };
         let printer = Printer::new(level, color, actions::is_job(&env));
-        let runner = Runner::new(env.for_children(&[], &[]));
+        let runner = Runner::new(env.for_children(&[], &[])).hiding(env.hidden_from_children(&[]));
         let dir = global.directory.clone().unwrap_or_else(|| PathBuf::from("."));
         Ok(Self { runner, printer, dir, json: global.json, quiet: global.quiet, global, env })
     }
@@ -126,7 +126,7 @@ impl Session {
         };
         match config::parse(&name, &text, &self.global.overlay) {
             Ok(parsed) => Ok(parsed),
-            Err((source, diagnostics)) => Err(super::check::refused(source, diagnostics).into()),
+            Err((source, diagnostics)) => Err(Refused::config(diagnostics, source).into()),
         }
     }
 
@@ -182,7 +182,11 @@ impl Session {
                 }
                 Ok(plan)
             }
-            Err(problems) => Err(Refused::config(problems, project.source.clone()).into()),
+            Err(problems) => {
+                let source = project.source.clone();
+                let diagnostics = problems.into_iter().map(|problem| source.locate(problem)).collect();
+                Err(Refused::config(diagnostics, source).into())
+            }
         }
     }
 

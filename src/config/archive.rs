@@ -13,9 +13,10 @@ use crate::template::Template;
 
 const KIND: Kind = Kind { key: "archives", section: &ARCHIVE };
 
-/// Reads `archives:`; `targets` are the file's, for archives that name neither targets nor listed binaries.
-pub fn read(file: &Map, targets: &[Target], binaries: &Binaries, layers: &mut Layers) -> Archives {
-    let implied = one(file, "", None, targets, layers);
+/// Reads `archives:`; archives that name no targets have those of their binaries.
+pub fn read(file: &Map, binaries: &Binaries, layers: &mut Layers) -> Archives {
+    // What nobody wrote may be for any target that a binary is made for.
+    let implied = one(file, "", None, &Target::all().collect::<Vec<_>>(), layers);
     let mut archives = Archives { off: false, items: Vec::new(), dropped: Vec::new(), implied };
     if file.get(KIND.key).and_then(Node::bool) == Some(false) {
         archives.off = true;
@@ -26,21 +27,25 @@ pub fn read(file: &Map, targets: &[Target], binaries: &Binaries, layers: &mut La
             archives.dropped.push(entry.key.clone());
             continue;
         }
-        let targets = targets_of(&entry.key, &entry.value, binaries).unwrap_or_else(|| targets.to_vec());
+        let targets = targets_of(&entry.key, &entry.value, binaries);
         archives.items.push(one(file, &entry.key, Some(&entry.value), &targets, layers));
     }
     archives
 }
 
-/// The targets of the listed binaries that an archive holds.
-fn targets_of(name: &str, entry: &Node, binaries: &Binaries) -> Option<Vec<Target>> {
-    let Binaries::Listed(binaries) = binaries else { return None };
+/// The targets of the binaries that an archive holds.
+fn targets_of(name: &str, entry: &Node, binaries: &Binaries) -> Vec<Target> {
+    let binaries = match binaries {
+        Binaries::Listed(binaries) => binaries.as_slice(),
+        Binaries::Implied(binary) => std::slice::from_ref(&**binary),
+        Binaries::Off => &[],
+    };
     let names = entry.map().and_then(|map| Fields(map).texts("binaries")).unwrap_or_else(|| vec![name.to_owned()]);
     let mut held: Vec<_> = binaries.iter().filter(|binary| names.contains(&binary.name)).collect();
     if held.is_empty() && binaries.len() == 1 {
         held = binaries.iter().collect();
     }
-    Some(held.iter().flat_map(|binary| binary.builds.iter().map(|(target, _)| *target)).collect())
+    held.iter().flat_map(|binary| binary.builds.iter().map(|(target, _)| *target)).collect()
 }
 
 fn one(file: &Map, name: &str, entry: Option<&Node>, targets: &[Target], layers: &mut Layers) -> Archive {

@@ -23,9 +23,11 @@ pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Sou
     if broken {
         return Err((source, found.sorted()));
     }
-    let Some(mut root) = root.filter(|root| is_map(root, &mut found)) else {
+    let nothing = Node { span: 0..0, value: Value::Scalar { text: String::new(), plain: true } };
+    let mut root = root.unwrap_or(nothing);
+    if !is_map(&root, &mut found) {
         return Err((source, found.sorted()));
-    };
+    }
     begins_with_format(&root, &mut found);
     shape::check(&root, &mut found);
     let mut layers = Layers::new(found);
@@ -33,8 +35,9 @@ pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Sou
     let map = root.map().cloned().unwrap_or_default();
     let config = read(&map, &mut layers);
     references::check(&map, &config, &mut layers.found);
+    component::ambiguous(&map, &config, &mut layers.found);
     layers.finish();
-    source.tree = Some(root);
+    source.tree = Some(Box::new(root));
     source.entries = layers.entries;
     if layers.found.is_empty() { Ok((config, source)) } else { Err((source, layers.found.sorted())) }
 }
@@ -50,11 +53,11 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
     let targets = fields.parsed("targets", |text| text.parse().ok()).unwrap_or_else(|| target::DEFAULT.to_vec());
     let (root, components) = component::read(file, layers);
     let binaries = binary::read(file, &targets, layers);
-    let archives = archive::read(file, &targets, &binaries, layers);
+    let archives = archive::read(file, &binaries, layers);
     Config {
         written: true,
         name: fields.text("name"),
-        output: fields.path("output").unwrap_or_else(|| "target/longshore".into()),
+        output: output(file, &mut layers.found),
         targets,
         root,
         components,
@@ -63,6 +66,17 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
         destinations: publish::read(file, layers),
         binaries,
     }
+}
+
+/// A folder of its own: what lies in it is ours to remove.
+fn output(file: &Map, found: &mut Found) -> String {
+    let path = Fields(file).path("output").unwrap_or_else(|| "target/longshore".into());
+    if let Some(node) = file.get("output").filter(|_| path == ".") {
+        let problem =
+            Problem::new("bad-path", "`output` cannot be the repository itself: old results in it are removed");
+        found.at(problem.hint("name a folder of its own, like `target/longshore`"), "output", false, &node.span);
+    }
+    path
 }
 
 fn is_map(root: &Node, found: &mut Found) -> bool {

@@ -1,11 +1,14 @@
 //! `components:` and the root, and tags that could belong to two of them.
 
-use super::Component;
+use std::ops::Range;
+
 use super::fields::Fields;
+use super::found::Found;
 use super::layers::{Layers, distinct};
 use super::schema::Place;
 use super::words::quote;
-use super::yaml::{Map, Value};
+use super::yaml::{Map, Node, Value};
+use super::{Binaries, Component, Config};
 use crate::problem::Problem;
 use crate::tag::TagGrammar;
 use crate::template::Template;
@@ -13,24 +16,22 @@ use crate::template::Template;
 /// Reads the root's tag and `components:`.
 pub fn read(file: &Map, layers: &mut Layers) -> (Component, Vec<Component>) {
     let root = component("", Fields(file), true);
-    let mut components: Vec<(Component, std::ops::Range<usize>)> = Vec::new();
+    let mut components = Vec::new();
     match file.get("components").map(|node| (&node.value, node.many())) {
         Some((Value::Map(_), _)) => {
             let empty = Map::default();
             for entry in distinct(file, "components", &mut layers.found) {
                 let fields = Fields(entry.value.map().unwrap_or(&empty));
-                components.push((component(&entry.key, fields, false), entry.key_span.clone()));
+                components.push(component(&entry.key, fields, false));
             }
         }
         Some((_, items)) => {
-            for (name, span) in items.iter().filter_map(|item| Some((item.text()?, &item.span))) {
-                components.push((component(name, Fields(&Map::default()), false), span.clone()));
-            }
+            let names = items.iter().filter_map(Node::text);
+            components.extend(names.map(|name| component(name, Fields(&Map::default()), false)));
         }
         None => {}
     }
-    ambiguous(&root, &components, layers);
-    (root, components.into_iter().map(|(component, _)| component).collect())
+    (root, components)
 }
 
 fn component(name: &str, fields: Fields<'_>, root: bool) -> Component {
@@ -47,23 +48,47 @@ fn component(name: &str, fields: Fields<'_>, root: bool) -> Component {
     }
 }
 
-/// Two components whose grammars can match one tag. At most as many pairs as real files have are looked at.
-fn ambiguous(root: &Component, components: &[(Component, std::ops::Range<usize>)], layers: &mut Layers) {
+/// Two components whose grammars can match one tag.
+pub fn ambiguous(file: &Map, config: &Config, found: &mut Found) {
     let grammar = |component: &Component| TagGrammar::new(&component.tag, &component.name).ok();
-    // Artifacts that belong to no component make the root, so its tags count too.
-    let mut earlier: Vec<(&Component, TagGrammar)> = grammar(root).map(|grammar| (root, grammar)).into_iter().collect();
-    for (component, span) in components {
+    let mut earlier: Vec<(&str, TagGrammar)> = Vec::new();
+    if root_is_used(config) {
+        earlier.extend(grammar(&config.root).map(|grammar| ("", grammar)));
+    }
+    for (index, component) in config.components.iter().enumerate() {
         let Some(own) = grammar(component) else { continue };
-        let clash = earlier.iter().take(500).find_map(|(other, theirs)| Some((*other, shared(theirs, &own)?)));
-        if let Some((other, tag)) = clash {
-            let whose = if other.name.is_empty() { "the root".into() } else { format!("`{}`", other.name) };
+        // Far more pairs than real files have; the rest would cost its square.
+        let mut pairs = earlier.iter().take(500);
+        if let Some((other, tag)) = pairs.find_map(|(other, theirs)| Some((*other, shared(theirs, &own)?))) {
+            let whose = if other.is_empty() { "the root".into() } else { format!("`{other}`") };
             let message = format!("the tag {} could be one of `{}` and one of {whose}", quote(&tag), component.name);
             let problem = Problem::new("ambiguous-tags", message)
                 .hint(format!("give each a prefix of its own, for example `tag: \"{}-v{{version}}\"`", component.name));
-            let path = format!("components.{}", component.name);
-            layers.found.at(problem, &path, true, span);
+            if let Some((path, span)) = place(file, index) {
+                found.at(problem, &path, true, &span);
+            }
         }
-        earlier.push((component, own));
+        earlier.push((&component.name, own));
+    }
+}
+
+/// Whether a binary or asset is written that belongs to no component: only then the root has tags.
+fn root_is_used(config: &Config) -> bool {
+    let named = |name: &str| config.components.iter().any(|component| component.name == name);
+    let binaries = match &config.binaries {
+        Binaries::Listed(binaries) => binaries.as_slice(),
+        Binaries::Implied(_) | Binaries::Off => &[],
+    };
+    binaries.iter().take(1000).any(|binary| binary.component.is_none() && !named(&binary.name))
+        || config.assets.iter().take(1000).any(|asset| asset.component.is_none() && !named(&asset.name))
+}
+
+/// Where a component is written.
+fn place(file: &Map, index: usize) -> Option<(String, Range<usize>)> {
+    let node = file.get("components")?;
+    match node.map() {
+        Some(map) => map.entries.get(index).map(|entry| (format!("components.{}", entry.key), entry.key_span.clone())),
+        None => node.many().get(index).map(|item| (format!("components.{index}"), item.span.clone())),
     }
 }
 

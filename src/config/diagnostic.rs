@@ -32,7 +32,7 @@ pub struct Source {
     /// Its text.
     pub text: String,
     /// The file, overlays applied; every node knows where it was written.
-    pub(super) tree: Option<Node>,
+    pub(super) tree: Option<Box<Node>>,
     /// Entries with their defaults: kind, name (empty: what an entry is that nobody wrote), entry.
     pub(super) entries: Vec<(&'static str, String, Node)>,
 }
@@ -54,7 +54,7 @@ impl Source {
         if let Some(span) = self.in_entries(at) {
             return Some(span);
         }
-        let (place, rest) = walk(self.tree.as_ref()?, &at.path);
+        let (place, rest) = walk(self.tree.as_deref()?, &at.path);
         // A parent is named by its key; its value may be long.
         place.map(|place| place.span(at.key || !rest.is_empty()))
     }
@@ -77,7 +77,7 @@ impl Source {
     pub fn position(&self, byte: usize) -> (usize, usize) {
         let before = self.before(byte);
         let line = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (1 + before.matches('\n').count(), 1 + before[line..].chars().count())
+        (1 + before.matches('\n').count(), 1 + before[line..].trim_start_matches('\u{feff}').chars().count())
     }
 
     /// The text up to a byte, or to the character that holds it.
@@ -98,23 +98,32 @@ impl Source {
 
     fn draw(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         let problem = &diagnostic.problem;
-        let title = Level::ERROR.primary_title(harmless(&problem.message)).id(problem.code);
+        let (first, rest) = problem.message.split_once('\n').unwrap_or((&problem.message, ""));
+        let title = Level::ERROR.primary_title(harmless(first)).id(problem.code);
         let mut group = Group::with_title(title);
         if let Some(span) = &diagnostic.span {
             let (line, column) = self.position(span.start);
-            let (text, marked) = self.excerpt(span);
-            let origin = Origin::path(harmless(&self.name)).line(line).char_column(column);
-            let snippet = Snippet::source(text).line_start(line).annotation(AnnotationKind::Primary.span(marked));
-            group = group.element(origin).element(snippet);
+            let (text, marked, cut) = self.excerpt(span);
+            let mut snippet = Snippet::source(text).line_start(line).annotation(AnnotationKind::Primary.span(marked));
+            if cut {
+                // The column in what is left of the line would be wrong.
+                group = group.element(Origin::path(harmless(&self.name)).line(line).char_column(column));
+            } else {
+                snippet = snippet.path(harmless(&self.name));
+            }
+            group = group.element(snippet);
+        }
+        if !rest.is_empty() {
+            group = group.element(Level::NOTE.no_name().message(harmless_lines(rest)));
         }
         if let Some(hint) = &problem.hint {
-            group = group.element(Level::HELP.message(harmless(hint)));
+            group = group.element(Level::HELP.message(harmless_lines(hint)));
         }
         renderer.render(&[group])
     }
 
-    /// The line of a place, made harmless and cut where it is long, and what of it to underline.
-    fn excerpt(&self, span: &Range<usize>) -> (String, Range<usize>) {
+    /// The line of a place, made harmless and cut where it is long; what of it to underline; whether its start was cut.
+    fn excerpt(&self, span: &Range<usize>) -> (String, Range<usize>, bool) {
         let before = self.before(span.start);
         let at = before.len();
         let line = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -128,7 +137,8 @@ impl Source {
         let width =
             self.before(span.end.clamp(at, end)).get(at..).map_or(0, |marked| marked.trim_end().chars().count());
         let skipped = if left.len() + right.len() > MAX_LINE { left.len().saturating_sub(BEFORE) } else { 0 };
-        let mut text: String = if skipped > 0 || start > line { "…".into() } else { String::new() };
+        let cut = skipped > 0 || start > line;
+        let mut text = String::from(if cut { "…" } else { "" });
         text.extend(&left[skipped..]);
         let from = text.len();
         let room = MAX_LINE - (left.len() - skipped).min(BEFORE);
@@ -138,8 +148,13 @@ impl Source {
         if shown.len() < right.len() {
             text.push('…');
         }
-        (text, from..to)
+        (text, from..to, cut)
     }
+}
+
+/// A table or the end of a log keeps its lines.
+fn harmless_lines(text: &str) -> String {
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 fn harmless(text: &str) -> String {

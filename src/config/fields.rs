@@ -50,7 +50,8 @@ impl<'n> Fields<'n> {
 
     /// A template.
     pub fn template(&self, key: &str, place: Place) -> Option<Template> {
-        text::template(place, self.0.get(key)?.text()?).ok()
+        let node = self.0.get(key).filter(|node| node.bool().is_none())?;
+        text::template(place, node.text()?).ok()
     }
 
     /// A map.

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use super::schema::{KINDS, Key, LATER_KINDS, Place, Section, Status, TOP, Text, Type};
 use crate::target::Target;
 
+/// No section: nothing is required.
+static ANY: Section = Section { name: "", keys: &[] };
+
 /// The schema (draft 2020-12): descriptions, one-or-many forms and words, as far as a schema can say them.
 pub fn json_schema() -> Value {
     let mut schema = Writer { defs: Map::new(), overlay: false };
@@ -64,7 +67,7 @@ impl Writer {
 
     fn value(&mut self, ty: &Type) -> Value {
         match ty {
-            Type::Text(kind) => text(*kind),
+            Type::Text(kind) => self.text(*kind),
             Type::Flag => json!({ "type": "boolean" }),
             Type::Off(inner) => json!({ "anyOf": [{ "const": false }, self.value(inner)] }),
             Type::Many(inner) => {
@@ -78,11 +81,11 @@ impl Writer {
             Type::Either(first, second) => json!({ "anyOf": [self.value(first), self.value(second)] }),
             Type::Keys(section) => self.define(section),
             Type::Command(section) => json!({ "anyOf": [{ "type": "string" }, self.define(section)] }),
-            Type::Override(section) => {
-                let keys =
-                    self.keys(section.keys.iter().filter(|key| key.per_target), &Section { name: "", keys: &[] });
-                let name = self.insert(&format!("{}-override", section.name), keys);
-                json!({ "type": "object", "additionalProperties": name })
+            Type::Override(inner) => {
+                let Type::Keys(section) = inner else { return json!({ "type": "object" }) };
+                let keys = self.keys(section.keys.iter().filter(|key| key.per_target), &ANY);
+                let keys = self.insert(&format!("{}-override", section.name), keys);
+                json!({ "type": "object", "additionalProperties": keys })
             }
             Type::Each { key, value, fixed } => {
                 let mut each = self.value(value);
@@ -117,6 +120,25 @@ impl Writer {
             return self.insert(section.name, object);
         }
         json!({ "$ref": format!("#/$defs/{}", self.name(section.name)) })
+    }
+
+    /// Text that is written often is defined once.
+    fn text(&mut self, kind: Text) -> Value {
+        let name = match kind {
+            Text::Name => "name",
+            Text::Triple => "target",
+            Text::Path => "path",
+            Text::FileGlob => "path-or-glob",
+            Text::Line => "line",
+            Text::Argument => "argument",
+            Text::Word(words) if words.len() > 3 => match words.first() {
+                Some(&"tar.gz") => "format",
+                _ => return text(kind),
+            },
+            _ => return text(kind),
+        };
+        self.defs.entry(name).or_insert_with(|| text(kind));
+        json!({ "$ref": format!("#/$defs/{name}") })
     }
 
     fn insert(&mut self, name: &str, schema: Value) -> Value {
@@ -163,3 +185,7 @@ fn template(place: Place) -> Value {
     let places: Vec<String> = place.allowed().iter().map(|name| format!("{{{name}}}")).collect();
     json!({ "type": "string", "$comment": format!("placeholders: {}", places.join(" ")) })
 }
+
+#[cfg(test)]
+#[path = "json_schema_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::layers::{Layers, distinct};
 use super::schema::{KINDS, LATER_KINDS, Place};
 use super::words::{nearest, quote};
-use super::yaml::{Entry, Map};
+use super::yaml::{Entry, Map, Node};
 use super::{Destination, Github, Notes, Publish};
 use crate::destination::{Adopt, When};
 use crate::problem::Problem;
@@ -20,7 +20,9 @@ pub fn read(file: &Map, layers: &mut Layers) -> Vec<Destination> {
         destinations.push(destination("github", Fields(map)));
     }
     for entry in entries.iter().filter(|entry| entry.key != "github" && entry.value.bool() != Some(false)) {
-        kind(entry, layers);
+        if !has_kind(entry, layers) {
+            continue;
+        }
         let next = destination(&entry.key, Fields(entry.value.map().unwrap_or(&empty)));
         let same = |other: &&Destination| other.github.repository == next.github.repository && other.when == next.when;
         if let Some(other) = destinations.iter().take(16).find(same) {
@@ -33,13 +35,13 @@ pub fn read(file: &Map, layers: &mut Layers) -> Vec<Destination> {
     destinations
 }
 
-/// A name of the user's own does not say what the destination is.
-fn kind(entry: &Entry, layers: &mut Layers) {
+/// Whether a destination says that it is one of ours. A name of the user's own does not say what it is.
+fn has_kind(entry: &Entry, layers: &mut Layers) -> bool {
     let name = &entry.key;
-    if LATER_KINDS.contains(&name.as_str()) && name != "command"
-        || entry.value.map().is_some_and(|map| map.get("kind").is_some())
-    {
-        return;
+    match entry.value.map().and_then(|map| map.get("kind")).and_then(Node::text) {
+        Some(kind) => return KINDS.contains(&kind),
+        None if matches!(name.as_str(), "registry" | "pypi") => return false,
+        None => {}
     }
     let hint = match nearest(name, KINDS.iter().chain(LATER_KINDS).copied()) {
         Some(near) => format!("did you mean `{near}`? a name of your own needs `kind: github`"),
@@ -47,6 +49,7 @@ fn kind(entry: &Entry, layers: &mut Layers) {
     };
     let problem = Problem::new("missing-key", format!("the destination {} has no `kind:`", quote(name))).hint(hint);
     layers.found.at(problem, &format!("publish.{name}"), true, &entry.key_span);
+    false
 }
 
 fn destination(name: &str, fields: Fields<'_>) -> Destination {

@@ -63,8 +63,8 @@ pub enum Type {
         /// Keys that mean something else.
         fixed: &'static [Key],
     },
-    /// The keys of the section that may differ per target, by target or glob.
-    Override(&'static Section),
+    /// The keys of a section that may differ per target, by target or glob.
+    Override(&'static Self),
     /// A command: text, or this section.
     Command(&'static Section),
     /// Any part of the file, by name of the overlay.
@@ -319,7 +319,7 @@ pub static BINARY: Section = Section {
         )
         .per_target(),
         key("max-size", Type::Text(Text::Size), "none", "the largest an executable may be").per_target(),
-        key("override", Type::Override(&BINARY), "", "other values for some targets, by triple or glob"),
+        key("override", Type::Override(&Type::Keys(&BINARY)), "", "other values for some targets, by triple or glob"),
         COMPONENT_OF,
     ],
 };
@@ -361,7 +361,7 @@ pub static ARCHIVE: Section = Section {
             "further files; []: executables only",
         )
         .per_target(),
-        key("override", Type::Override(&ARCHIVE), "", "other values for some targets, by triple or glob"),
+        key("override", Type::Override(&Type::Keys(&ARCHIVE)), "", "other values for some targets, by triple or glob"),
         TITLE,
         COMPONENT_OF,
         PUBLISH_TO,
@@ -463,11 +463,11 @@ pub static DEFAULTS: Section = Section {
         key("binaries", Type::Keys(&BINARY), "", "for every entry of `binaries`"),
         key("archives", Type::Keys(&ARCHIVE), "", "for every entry of `archives`"),
         key("assets", Type::Keys(&ASSET), "", "for every entry of `assets`"),
-        later("wheels", "for every entry of `wheels`"),
-        later("images", "for every entry of `images`"),
-        later("bases", "for every entry of `bases`"),
-        later("charts", "for every entry of `charts`"),
-        later("workflows", "for every entry of `workflows`"),
+        later("wheels", "Python wheels"),
+        later("images", "container images"),
+        later("bases", "base images"),
+        later("charts", "Helm charts"),
+        later("workflows", "generated workflow files"),
     ],
 };
 

@@ -104,7 +104,7 @@ fn kind_of_destination(text: &str) -> Parsed<()> {
             "not-in-this-version",
             format!("destinations of kind {} are not in this version", quote(text)),
         )
-        .hint("remove the destination, or write it under a name that begins with `x-`, outside `publish`"));
+        .hint("remove it; `kind: github` is what there is"));
     }
     word(text, KINDS)
 }
@@ -134,6 +134,13 @@ pub fn is_glob(text: &str) -> bool {
 /// # Errors
 /// An unknown triple, a glob that matches no known one, or a broken glob.
 pub fn triple_glob(text: &str) -> Parsed<Triples> {
+    if text.ends_with("+static") {
+        return Err(Problem::new(
+            "not-in-this-version",
+            format!("{} is not in this version: static builds for images", quote(text)),
+        )
+        .hint("remove it"));
+    }
     if !is_glob(text) {
         return triple(text).map(Triples::One);
     }

@@ -98,10 +98,7 @@ fn child(ty: &Type, key: &str) -> Option<&'static Type> {
         Type::Each { value, fixed, .. } => {
             Some(fixed.iter().find(|fixed| fixed.name == key).map_or(*value, |fixed| &fixed.ty))
         }
-        Type::Override(section) => Some(match section.name {
-            "archive" => &OVERRIDDEN_ARCHIVE,
-            _ => &OVERRIDDEN_BINARY,
-        }),
+        Type::Override(inner) => Some(inner),
         Type::Overlays => Some(&FILE),
         _ => None,
     }
@@ -109,8 +106,6 @@ fn child(ty: &Type, key: &str) -> Option<&'static Type> {
 
 /// The whole file.
 pub static FILE: Type = Type::Keys(&TOP);
-static OVERRIDDEN_BINARY: Type = Type::Keys(&super::schema::BINARY);
-static OVERRIDDEN_ARCHIVE: Type = Type::Keys(&super::schema::ARCHIVE);
 
 #[cfg(test)]
 mod tests {

@@ -39,7 +39,9 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         let edits = strsim::damerau_levenshtein(&word, &candidate);
         let near = edits <= 1.max(word.len().min(candidate.len()) / 3);
         let alike = strsim::jaro_winkler(&word, &candidate);
-        (near && edits < candidate.len() || alike >= 0.9).then_some(alike)
+        // A triple with a part left out: every part that is there is a part of the candidate.
+        let parts = word.contains('-') && word.split('-').all(|part| candidate.split('-').any(|other| other == part));
+        (near && edits < candidate.len() || alike >= 0.9 || parts).then_some(alike)
     };
     let scored = candidates.into_iter().filter_map(|candidate| Some((score(candidate)?, candidate)));
     // The first of equals: tables stand in the order of importance.
@@ -58,6 +60,7 @@ pub const FOREIGN: &[(&str, &str)] = &[
     ("wrap_in_directory", "use `directory`"),
     ("files", "use `include`"),
     ("extra_files", "use `assets`"),
+    ("release", "use `publish` with `github`; what it adds to a release are `assets`"),
     ("dockers", "use `images` with `dockerfile`"),
     ("dockers_v2", "use `images` with `dockerfile`"),
     ("monorepo", "use `components`"),

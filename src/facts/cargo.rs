@@ -64,12 +64,16 @@ struct Entry {
 struct CargoTarget {
     name: String,
     kind: Vec<String>,
+    #[serde(default, rename = "required-features")]
+    required: Vec<String>,
 }
 
 fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock>) -> anyhow::Result<Package> {
     let is_bin = |target: &CargoTarget| target.kind.iter().any(|kind| kind == "bin");
-    let mut bins: Vec<String> = entry.targets.into_iter().filter(is_bin).map(|target| target.name).collect();
+    let targets: Vec<CargoTarget> = entry.targets.into_iter().filter(is_bin).collect();
+    let mut bins: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
     bins.sort();
+    let gated = targets.into_iter().filter(|target| !target.required.is_empty());
     let version: Version = entry.version.parse().map_err(anyhow::Error::msg)?;
     Ok(Package {
         locked: lock.and_then(|lock| lock.version(&entry.name, &version)),
@@ -79,7 +83,9 @@ fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock
         manifest,
         workspace,
         bins,
-        features: entry.features.into_keys().collect(),
+        features: entry.features.keys().cloned().collect(),
+        enables: entry.features,
+        required: gated.map(|target| (target.name, target.required)).collect(),
         publish: entry.publish.is_none_or(|registries| !registries.is_empty()),
     })
 }

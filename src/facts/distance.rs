@@ -1,6 +1,43 @@
-//! How many commits lie between tags and HEAD, from one walk through the history.
+//! How many commits lie between tags and HEAD: for which tags it matters, and for all from one walk through history.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::version::Version;
+
+/// With more kinds of tags than this, asking for each is slower than one walk.
+const KINDS: usize = 4;
+
+/// The commits that can hold the last release: of each kind of tag (the text around its version) those of the highest
+/// version and the highest stable one. `None` if there are too many kinds. `tags` are names and commits.
+pub fn highest<'a>(tags: &BTreeMap<&'a str, &'a str>) -> Option<BTreeSet<&'a str>> {
+    type Highest<'a> = Option<(Version, &'a str)>;
+    let mut kinds: BTreeMap<(&str, &str), [Highest<'_>; 2]> = BTreeMap::new();
+    for (name, commit) in tags {
+        let Some((kind, version)) = version_in(name) else { continue };
+        let [any, stable] = kinds.entry(kind).or_default();
+        let places = if version.is_prerelease() { [Some(any), None] } else { [Some(any), Some(stable)] };
+        for place in places.into_iter().flatten() {
+            if place.as_ref().is_none_or(|(known, _)| *known < version) {
+                *place = Some((version.clone(), *commit));
+            }
+        }
+    }
+    let commits = kinds.values().flatten().flatten().map(|(_, commit)| *commit).collect();
+    (kinds.len() <= KINDS).then_some(commits)
+}
+
+/// The first version in a tag, and the texts before and after it.
+fn version_in(tag: &str) -> Option<((&str, &str), Version)> {
+    let starts = |at: usize| {
+        let digit = |at: usize| tag.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+        digit(at) && (at == 0 || !digit(at - 1))
+    };
+    (0..tag.len()).filter(|at| starts(*at)).find_map(|at| {
+        let rest = &tag[at..];
+        let end = rest.find(|char: char| !(char.is_ascii_alphanumeric() || ".+-".contains(char))).unwrap_or(rest.len());
+        Some(((&tag[..at], &rest[end..]), rest[..end].parse().ok()?))
+    })
+}
 
 /// For each of `tips` that is an ancestor of HEAD (or HEAD itself): the number of commits that are reachable from HEAD
 /// but not from it. `graph` is the output of `git rev-list --topo-order --parents HEAD`: children before parents.
@@ -99,6 +136,18 @@ mod tests {
         check(merged, &[("h", Some(0)), ("b", Some(3)), ("d", Some(2)), ("c", Some(3)), ("a", Some(4))]);
         check("", &[("a", None)]);
         check("a\n", &[]);
+    }
+
+    #[test]
+    fn finds_the_highest_of_each_kind() {
+        let check = |tags: &[&str], expected: Option<&[&str]>| {
+            let found = highest(&tags.iter().map(|tag| (*tag, *tag)).collect());
+            assert_eq!(found, expected.map(|tags| tags.iter().copied().collect()), "{tags:?}");
+        };
+        check(&["v1.9.0", "v1.10.0", "v1.10.1-rc.1", "v1.2.0-rc.1"], Some(&["v1.10.0", "v1.10.1-rc.1"]));
+        check(&["a-v1.0.0", "a-v2.0.0", "b2-v1.0.0", "3.0.0_x"], Some(&["a-v2.0.0", "b2-v1.0.0", "3.0.0_x"]));
+        check(&["nightly", "v1", "2024-01-02", "grüße-1"], Some(&[]));
+        check(&["a1.0.0", "b1.0.0", "c1.0.0", "d1.0.0", "e1.0.0"], None);
     }
 
     #[test]

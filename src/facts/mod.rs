@@ -76,7 +76,7 @@ pub struct Tag {
     pub name: String,
     /// The commit it stands for, dereferenced.
     pub commit: String,
-    /// Commits between it and HEAD; 0: it is at HEAD; absent: not an ancestor.
+    /// Commits between it and HEAD; 0: it is at HEAD; absent: not an ancestor, or one with a higher version is.
     pub distance: Option<u64>,
 }
 
@@ -115,12 +115,37 @@ pub struct Package {
     pub bins: Vec<String>,
     /// Names of its features.
     pub features: Vec<String>,
+    /// What each feature switches on in turn, `default` among them.
+    pub enables: BTreeMap<String, Vec<String>>,
+    /// `required-features` of the binaries that have some.
+    pub required: BTreeMap<String, Vec<String>>,
     /// Whether `publish` is not `false`.
     pub publish: bool,
     /// The version in Cargo.lock's own entry; `None`: no lock file or no entry.
     pub locked: Option<Version>,
     /// Path of that lock file, if it exists.
     pub lock: Option<String>,
+}
+
+impl Package {
+    /// The binaries that cargo compiles with these features; it passes over those whose `required-features` are not
+    /// all on.
+    pub fn compiled(&self, features: &[String], default: bool, all: bool) -> Vec<&str> {
+        let mut on = BTreeSet::new();
+        let mut next: Vec<&str> = features.iter().map(String::as_str).chain(default.then_some("default")).collect();
+        while let Some(feature) = next.pop() {
+            if on.insert(feature) {
+                next.extend(self.enables.get(feature).into_iter().flatten().map(String::as_str));
+                // `dependency/feature` switches the dependency on too; `dependency?/feature` does not.
+                next.extend(
+                    feature.split_once('/').map(|(dependency, _)| dependency).filter(|name| !name.ends_with('?')),
+                );
+            }
+        }
+        let is_on = |feature: &String| all || on.contains(feature.as_str());
+        let compiled = |bin: &&String| self.required.get(*bin).is_none_or(|needed| needed.iter().all(is_on));
+        self.bins.iter().filter(compiled).map(String::as_str).collect()
+    }
 }
 
 /// What of the world a configuration asks for.
@@ -137,7 +162,8 @@ pub struct Wanted {
 /// The longest text a plan quotes, bytes.
 const TEXT_LIMIT: u64 = 1 << 20;
 
-/// Reads all facts of the repository whose top folder is `root`.
+/// Reads all facts of the repository whose top folder is `root`. A folder further down stands for itself: its files,
+/// but the history, tags and dirt of all (a path outside it begins with `:/`).
 ///
 /// # Errors
 /// `Failure` with exit 2 if there is no repository or no commit, or cargo refuses a manifest; else what went wrong.
@@ -217,4 +243,4 @@ fn relative(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

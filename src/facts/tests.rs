@@ -11,10 +11,10 @@ use crate::problem::{Exit, Failure};
 use crate::world::process::Cmd;
 
 /// A repository in a temporary folder.
-struct Repo {
-    folder: TempDir,
-    root: PathBuf,
-    runner: Runner,
+pub(crate) struct Repo {
+    pub(crate) folder: TempDir,
+    pub(crate) root: PathBuf,
+    pub(crate) runner: Runner,
 }
 
 /// A runner on which no configuration of this machine has influence, with a fixed identity and date.
@@ -46,7 +46,7 @@ impl Repo {
     }
 
     /// With one commit that holds these files.
-    fn with(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let repo = Self::empty();
         for (path, text) in files {
             repo.write(path, text);
@@ -55,7 +55,7 @@ impl Repo {
         repo
     }
 
-    fn git(&self, words: &str) -> String {
+    pub(crate) fn git(&self, words: &str) -> String {
         self.git_in(&self.root, words)
     }
 
@@ -64,13 +64,13 @@ impl Repo {
         self.runner.text(&Cmd::new("git", dir).args(words)).unwrap().trim().to_owned()
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn commit(&self, message: &str) -> String {
+    pub(crate) fn commit(&self, message: &str) -> String {
         self.git("add -A");
         self.git(&format!("commit -q --allow-empty -m '{message}'"));
         self.git("rev-parse HEAD")
@@ -85,7 +85,7 @@ impl Repo {
     }
 }
 
-fn failure(error: &anyhow::Error) -> (&'static str, String, String) {
+pub(crate) fn failure(error: &anyhow::Error) -> (&'static str, String, String) {
     let failure = error.downcast_ref::<Failure>().unwrap_or_else(|| panic!("{error:#}"));
     assert_eq!(failure.exit, Exit::Usage);
     let problem = &failure.problems[0];
@@ -157,21 +157,58 @@ fn tags_are_dereferenced_and_measured() {
     repo.git("checkout -q main");
     repo.git("tag v1.0.0");
     let blob = repo.git("rev-parse main:a");
-    let expected = vec![
-        ("annotated", first.as_str(), Some(1)),
-        ("blob", blob.as_str(), None),
-        ("elsewhere", side.as_str(), None),
-        ("light", first.as_str(), Some(1)),
-        ("nested", first.as_str(), Some(1)),
-        ("v1.0.0", second.as_str(), Some(0)),
-    ];
-    assert_eq!(tags(&repo.facts()), expected);
-    // Distances are those that git itself counts, also across merges.
+    let expected = |far: Option<u64>| {
+        vec![
+            ("annotated", first.clone(), far),
+            ("blob", blob.clone(), None),
+            ("elsewhere", side.clone(), None),
+            ("light", first.clone(), far),
+            ("nested", first.clone(), far),
+            ("v1.0.0", second.clone(), Some(0)),
+        ]
+    };
+    let found = |facts: &Facts| -> Vec<(&'static str, String, Option<u64>)> {
+        let names = expected(None).into_iter().map(|(name, ..)| name);
+        let tags = names.map(|name| facts.tags.iter().find(|tag| tag.name == name).unwrap());
+        tags.zip(expected(None)).map(|(tag, (name, ..))| (name, tag.commit.clone(), tag.distance)).collect()
+    };
+    // The highest version is at HEAD: no other distance matters.
+    assert_eq!(found(&repo.facts()), expected(None));
+    // A higher one elsewhere: HEAD may be the branch of an older release, and every distance is found.
+    repo.git("tag -a v2.0.0 -m x side");
+    assert_eq!(found(&repo.facts()), expected(Some(1)));
+    // They are those that git itself counts, also across merges.
+    repo.git("tag v3.0.0 side");
     repo.git("merge -q --no-edit side");
-    for tag in repo.facts().tags.iter().filter(|tag| tag.name != "blob") {
+    repo.git("checkout -q -b third main~1");
+    repo.commit("third");
+    repo.git("tag v4.0.0");
+    repo.git("checkout -q main");
+    let facts = repo.facts();
+    for tag in facts.tags.iter().filter(|tag| tag.name != "blob" && tag.name != "v4.0.0") {
         let counted = repo.git(&format!("rev-list --count {}..HEAD", tag.name));
         assert_eq!(tag.distance.map(|n| n.to_string()), Some(counted), "{}", tag.name);
     }
+    // Without that branch only the last release is measured.
+    repo.git("tag -d v4.0.0");
+    let facts = repo.facts();
+    let measured: Vec<_> = tags(&facts).into_iter().filter_map(|(name, _, distance)| Some((name, distance?))).collect();
+    assert_eq!(measured, [("elsewhere", 2), ("v2.0.0", 2), ("v3.0.0", 2)]);
+}
+
+#[test]
+fn a_folder_of_a_repository() {
+    let repo = Repo::with(&[("other/a", "1"), ("tool/Cargo.toml", APP), ("tool/src/main.rs", "fn main() {}")]);
+    repo.write("other/a", "2");
+    repo.write("other/new", "");
+    repo.write("tool/new", "");
+    let facts = gather(&repo.runner, &Env::default(), &repo.root.join("tool"), &Wanted::default()).unwrap();
+    assert_eq!((facts.folder.as_str(), facts.packages[0].manifest.as_str()), ("tool", "Cargo.toml"));
+    assert_eq!(
+        facts.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+        ["Cargo.toml", "new", "src/main.rs"]
+    );
+    assert_eq!(facts.head.dirty, [":/other/a", ":/other/new", "new"]);
 }
 
 #[test]
@@ -275,7 +312,8 @@ fn workspace() -> Repo {
     let lock = "version = 4\n[[package]]\nname = 'app'\nversion = '1.2.2'\n[[package]]\nname = 'app'\nversion = '9.0.0'\n\
         source = 'registry+https://github.com/rust-lang/crates.io-index'\nchecksum = 'x'\n";
     let root = "[workspace]\nresolver = '3'\nmembers = ['crates/*']\n[workspace.package]\nversion = '1.2.3'\n";
-    let app = "[features]\ntls = []\n[dependencies]\nanyhow = '999'\n[[bin]]\nname = 'zulu'\npath = 'src/zulu.rs'\n";
+    let app = "[features]\ntls = ['more']\nmore = []\n[dependencies]\nanyhow = '999'\n\
+        [[bin]]\nname = 'zulu'\npath = 'src/zulu.rs'\nrequired-features = ['more']\n";
     Repo::with(&[
         ("Cargo.toml", root),
         ("Cargo.lock", lock),
@@ -303,12 +341,17 @@ fn cargo_workspaces() {
         manifest: "crates/app/Cargo.toml".into(),
         workspace: "Cargo.toml".into(),
         bins: vec!["app".into(), "extra".into(), "zulu".into()],
-        features: vec!["tls".into()],
+        features: vec!["more".into(), "tls".into()],
+        enables: BTreeMap::from([("more".into(), vec![]), ("tls".into(), vec!["more".into()])]),
+        required: BTreeMap::from([("zulu".into(), vec!["more".into()])]),
         publish: true,
         locked: Some("1.2.2".parse().unwrap()),
         lock: Some("Cargo.lock".into()),
     };
     assert_eq!(*app, expected);
+    assert_eq!(app.compiled(&[], true, false), ["app", "extra"]);
+    assert_eq!(app.compiled(&["tls".into()], true, false), ["app", "extra", "zulu"]);
+    assert_eq!(app.compiled(&[], false, true), ["app", "extra", "zulu"]);
     assert_eq!((lib.bins.len(), lib.publish, &lib.locked), (0, false, &None));
     assert_eq!(facts.texts.keys().collect::<Vec<_>>(), ["CHANGELOG.md", "crates/app/CHANGELOG.md"]);
     let shown = format!("{facts:?}");

@@ -5,7 +5,7 @@ use object::read::pe::{DataDirectories, ImageNtHeaders};
 use object::read::{ReadRef, StringTable};
 use object::{LittleEndian as LE, pe};
 
-use super::{BinaryFacts, Res, damaged, inside, text};
+use super::{BinaryFacts, Res, damaged, inside, is_c_runtime, text};
 use crate::target::Linkage;
 
 /// The facts of a PE file.
@@ -71,14 +71,6 @@ fn needed_libraries<'a, R: ReadRef<'a>>(
         }
     }
     Ok(needed)
-}
-
-/// Whether a DLL belongs to the C runtime, which a program linked with `+crt-static` does not import
-/// (<https://learn.microsoft.com/cpp/windows/determining-which-dlls-to-redistribute>).
-pub fn is_c_runtime(name: &str) -> bool {
-    const PREFIXES: [&str; 6] = ["vcruntime", "msvcp", "msvcr", "ucrtbase", "api-ms-win-crt-", "concrt"];
-    let name = name.to_ascii_lowercase();
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Microsoft's linker writes debug information to a file of its own; GNU's into `.debug_*` sections and COFF symbols.

@@ -173,7 +173,11 @@ fn unique(steps: &[Step], problems: &mut Problems) {
             if let Some(output) = step.outputs.iter().find(same) {
                 let text = format!("`{}` and `{}` both write `{}`", other.id, step.id, output.name);
                 let problem = Problem::new("same-file-name", text).hint("give one of them another `file:`");
-                problems.push(problem.at_value(path_of(step)).step(step.id.clone()));
+                let problem = problem.at_value(path_of(step)).step(step.id.clone());
+                // One entry, one problem: its other targets collide for the same reason.
+                if !problems.iter().any(|known| known.code == problem.code && known.at == problem.at) {
+                    problems.push(problem);
+                }
             }
         }
     }
@@ -201,6 +205,9 @@ fn assumptions(inputs: &Inputs<'_>, releases: &[super::Release], origin: super::
         super::Origin::Assumed => {
             let tags: Vec<String> = releases.iter().map(|release| format!("`{}`", release.tag)).collect();
             list.push(format!("no release tag at this commit: {} from the manifests' version", tags.join(", ")));
+            for taken in inputs.facts.tags.iter().filter(|tag| releases.iter().any(|release| release.tag == tag.name)) {
+                list.push(format!("tag `{}` is already an older commit: raise the version before you tag", taken.name));
+            }
         }
         super::Origin::Snapshot => list.push("a snapshot: for this machine and loopback only".into()),
         super::Origin::Tag => {}

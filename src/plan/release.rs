@@ -236,7 +236,7 @@ fn agree(inputs: &Inputs<'_>, candidate: &Candidate<'_>, tagged: Option<&Version
     }
     rows.extend(all);
     let width = rows.iter().map(|(place, _)| place.chars().count()).max().unwrap_or(0);
-    let lines: Vec<String> = rows.iter().map(|(place, version)| format!("  {place:width$}  {version}")).collect();
+    let lines: Vec<String> = rows.iter().map(|(place, version)| format!("{place:width$}  {version}")).collect();
     let text = format!("the version is not the same everywhere:\n{}", lines.join("\n"));
     let hint = match tagged {
         Some(version) => {

@@ -9,7 +9,7 @@ use super::{Found, other_bytes, problem};
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::plan::{ArchiveWork, AssetWork, EntryKind, Step};
+use crate::plan::{ArchiveWork, AssetWork, EntryKind, FileSpec, Step};
 use crate::problem::Problem;
 
 /// What other steps made: their records, and what the assets among them hold.
@@ -61,11 +61,21 @@ pub fn check_bundle(
     Ok(())
 }
 
-/// What an asset that is no bundle holds: its files, by the paths they have in the repository.
+/// What an asset that is no bundle holds: its files, by the paths they have when the asset is laid out.
 pub fn loose(work: &AssetWork, record: &Artifact) -> Listing {
-    let path = |from: &str| from.trim_start_matches("./").trim_end_matches('/').to_owned();
     let files = work.files.iter().zip(&record.files);
-    files.map(|(spec, file)| (path(&spec.from), Entry::File { mode: file.mode.bits(), digest: file.sha256 })).collect()
+    files.map(|(spec, file)| (place(spec), Entry::File { mode: file.mode.bits(), digest: file.sha256 })).collect()
+}
+
+/// `to` replaces the path; one that ends in `/` is a folder for it.
+fn place(spec: &FileSpec) -> String {
+    let from = spec.from.trim_start_matches("./").trim_end_matches('/');
+    let name = from.rsplit('/').next().unwrap_or(from);
+    match spec.to.as_deref() {
+        None => from.to_owned(),
+        Some(to) if to.ends_with('/') => format!("{to}{name}"),
+        Some(to) => to.to_owned(),
+    }
 }
 
 /// Compares a bare executable with the one its binary step made.
@@ -217,6 +227,16 @@ fn join(folder: &str, rest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loose_files_have_a_place() {
+        let check = |from: &str, to: Option<&str>, expected: &str| {
+            assert_eq!(place(&FileSpec { from: from.into(), to: to.map(str::to_owned) }), expected);
+        };
+        check("./out/app.js", None, "out/app.js");
+        check("out/app.js", Some("www/main.js"), "www/main.js");
+        check("out/app.js", Some("www/"), "www/app.js");
+    }
 
     #[test]
     fn trees_are_cut_and_moved() {

@@ -49,6 +49,10 @@ struct Broken {
     hint: String,
 }
 
+fn broken(code: &'static str, text: impl Into<String>, hint: impl Into<String>) -> Broken {
+    Broken { code, text: text.into(), hint: hint.into() }
+}
+
 fn broken_promises(
     target: Option<Target>,
     work: &BinaryWork,
@@ -66,19 +70,13 @@ fn broken_promises(
     if let (Some(floor), Some(needed)) = (&work.glibc, &facts.glibc)
         && parse_version(needed) > parse_version(floor)
     {
-        all.push(Broken {
-            code: "glibc-above-floor",
-            text: format!("needs glibc {needed}, promised is {floor}"),
-            hint: "build on an older system (`runner:`, `container:`) or with `builder: zigbuild`, or raise `glibc:`"
-                .into(),
-        });
+        let text = format!("needs glibc {needed}, promised is {floor}");
+        let hint = "build on an older system (`runner:`, `container:`) or with `builder: zigbuild`, or raise `glibc:`";
+        all.push(broken("glibc-above-floor", text, hint));
     }
     if let Some(most) = work.max_size.filter(|most| file.size > *most) {
-        all.push(Broken {
-            code: "too-large",
-            text: format!("has {} bytes, at most {most} are allowed", file.size),
-            hint: "strip it (`strip = true` in the cargo profile), or raise `max-size:`".into(),
-        });
+        let text = format!("has {} bytes, at most {most} are allowed", file.size);
+        all.push(broken("too-large", text, "strip it (`strip = true` in the cargo profile), or raise `max-size:`"));
     }
     all
 }
@@ -97,12 +95,12 @@ fn wrong_machine(target: Target, work: &BinaryWork, file: &artifact::File, facts
     };
     if facts.format != format {
         let text = format!("is {}, {target} needs {}", spoken(&facts.format), spoken(format));
-        return Some(Broken { code: "wrong-format", text, hint });
+        return Some(broken("wrong-format", text, hint));
     }
     let arch = target.arch().name();
     let has = facts.arch.split('+').any(|has| has == arch);
     let text = format!("is {}, {target} needs {arch}", facts.arch);
-    (!has).then_some(Broken { code: "wrong-architecture", text, hint })
+    (!has).then(|| broken("wrong-architecture", text, hint))
 }
 
 fn spoken(format: &str) -> &str {
@@ -119,17 +117,14 @@ fn wrong_linkage(target: Target, promised: Linkage, facts: &BinaryFacts) -> Opti
         return None;
     }
     if promised == Linkage::Dynamic {
-        let text = "is static, promised is dynamic".into();
-        return Some(Broken { code: "not-dynamic", text, hint: "write `linkage: static` if that is meant".into() });
+        let text = "is static, promised is dynamic";
+        return Some(broken("not-dynamic", text, "write `linkage: static` if that is meant"));
     }
     let needed = facts.interpreter.iter().chain(&facts.needed);
     let reason = some_of(needed.map(String::as_str).filter(|name| facts.format != "pe" || is_c_runtime(name)));
-    Some(Broken {
-        code: "not-static",
-        text: format!("needs {}, promised is static", reason.unwrap_or_default()),
-        hint: "compile it with `-C target-feature=+crt-static` (the default of musl), or write `linkage: dynamic`"
-            .into(),
-    })
+    let text = format!("needs {}, promised is static", reason.unwrap_or_default());
+    let hint = "compile it with `-C target-feature=+crt-static` (the default of musl), or write `linkage: dynamic`";
+    Some(broken("not-static", text, hint))
 }
 
 /// A dynamic ELF file must ask for the loader that its system has where every distribution puts it. Another one (of a
@@ -149,7 +144,6 @@ fn wrong_loader(target: Target, facts: &BinaryFacts) -> Option<Broken> {
         Some(interpreter) => format!("is started by `{interpreter}`, {target} has `{known}`"),
         None => "is a library, no program: it names no loader".into(),
     };
-    let hint =
-        "build it with a common toolchain of its target: outside of a Nix shell, or with `builder: zigbuild`".into();
-    Some(Broken { code: "wrong-interpreter", text, hint })
+    let hint = "build it with a common toolchain of its target: outside of a Nix shell, or with `builder: zigbuild`";
+    Some(broken("wrong-interpreter", text, hint))
 }

@@ -5,9 +5,6 @@ mod binary;
 mod checksums;
 mod content;
 mod set;
-mod table;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -26,7 +23,6 @@ use crate::world::terminal::{Printer, Progress};
 use archive::Made;
 use content::Listing;
 use set::Arrived;
-pub use table::{COLUMNS, Row, table};
 
 /// Verifies everything in the store against the plan's scope and writes `manifest.json`. A manifest of before is gone
 /// as soon as this starts: nothing unverified can be published.
@@ -195,3 +191,6 @@ fn other_bytes(step: &Step, file: &artifact::File, (digest, size): (Digest, u64)
     };
     Some(problem(step, "wrong-digest", text))
 }
+
+#[cfg(test)]
+mod tests;

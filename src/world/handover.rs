@@ -261,3 +261,186 @@ pub fn is_file_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     !matches!(text, "" | "." | "..") && text.len() <= 255 && text.bytes().all(plain)
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::artifact::{self, ARTIFACT_SCHEMA};
+    use crate::world::process::{Cmd, Runner};
+
+    const PLAN: &str = r#"{"steps":[{"id":"binary.a"},{"id":"check.b","not_run":"another machine"}]}"#;
+
+    fn store(folder: &Path, plan: &str) -> Store {
+        let store = Store::new(folder, "out");
+        files::write_atomic(&store.plan(), plan.as_bytes()).unwrap();
+        store
+    }
+
+    /// A store with one finished step of two files, one executable.
+    fn built(folder: &Path, text: &str) -> Store {
+        let store = store(folder, PLAN);
+        let long = format!("{}.txt", "n".repeat(120));
+        let file = |name: &str, mode: Mode| {
+            files::write_atomic(&store.file("binary.a", name), text.as_bytes()).unwrap();
+            files::set_mode(&store.file("binary.a", name), mode.bits()).unwrap();
+            let sha256 = Digest::of(text.as_bytes());
+            artifact::File { name: name.into(), size: text.len() as u64, sha256, mode }
+        };
+        let record = Artifact {
+            schema: ARTIFACT_SCHEMA.into(),
+            step: "binary.a".into(),
+            kind: "binary".into(),
+            plan: Digest::of(PLAN.as_bytes()),
+            commit: "c".into(),
+            files: vec![file("prog", Mode::Executable), file(&long, Mode::Plain)],
+            check: None,
+        };
+        store.write_record(&record).unwrap();
+        store
+    }
+
+    fn steps() -> Vec<String> {
+        vec!["check.b".into(), "binary.a".into()]
+    }
+
+    fn refusal(error: &anyhow::Error) -> String {
+        let failure = error.downcast_ref::<Failure>().expect("a failure");
+        assert_eq!(failure.exit, Exit::Verification);
+        format!("{}: {failure}", failure.problems[0].code)
+    }
+
+    #[test]
+    fn carries_records_files_and_modes() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let here = built(one.path(), "text");
+        let tar = one.path().join("leg.tar");
+        pack(&here, &steps(), false, &tar).unwrap();
+        let again = one.path().join("again.tar");
+        pack(&built(two.path(), "text"), &steps(), false, &again).unwrap();
+        assert!(files::same_bytes(&tar, &again).unwrap(), "equal results, equal tars");
+        let there = Store::new(&two.path().join("fresh"), "out");
+        unpack(&there, &[&tar, &again]).unwrap();
+        assert_eq!(there.records().unwrap(), here.records().unwrap());
+        for file in &here.records().unwrap()[0].files {
+            let path = there.file("binary.a", &file.name);
+            assert!(files::same_bytes(&path, &here.file("binary.a", &file.name)).unwrap());
+            let executable = files::is_executable(&File::open(path).unwrap()).unwrap();
+            assert_eq!(executable, file.mode == Mode::Executable, "{}", file.name);
+        }
+        let runner = Runner::new(crate::world::env::Env::read().for_children(&[], &[]));
+        let listed = runner.text(&Cmd::new("tar", one.path()).args(["-tf", "leg.tar"])).unwrap();
+        let long = "n".repeat(120);
+        let expected = format!("plan.json\nartifacts/binary.a.json\nsteps/binary.a/{long}.txt\nsteps/binary.a/prog\n");
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn packs_only_what_was_built_and_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = built(folder.path(), "text");
+        let tar = folder.path().join("leg.tar");
+        let error = pack(&store, &["archive.x".into()], false, &tar).unwrap_err();
+        assert_eq!(error.downcast::<Failure>().unwrap().exit, Exit::Usage);
+        fs::write(store.file("binary.a", "prog"), "changed").unwrap();
+        let said = refusal(&pack(&store, &steps(), false, &tar).unwrap_err());
+        assert!(said.starts_with("wrong-digest: "), "{said}");
+        assert!(!tar.exists());
+    }
+
+    #[test]
+    fn names_both_tars_where_they_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let tar = |name: &str, store: &Store| {
+            let tar = folder.path().join(name);
+            pack(store, &steps(), false, &tar).unwrap();
+            tar
+        };
+        let one = tar("one.tar", &built(&folder.path().join("1"), "text"));
+        let two = tar("two.tar", &built(&folder.path().join("2"), "other"));
+        let other_plan = store(&folder.path().join("3"), r#"{"steps":[]}"#);
+        let three = folder.path().join("three.tar");
+        pack(&other_plan, &[], false, &three).unwrap();
+        let into = |name: &str, tars: &[&Path]| unpack(&Store::new(&folder.path().join(name), "out"), tars);
+        let said = refusal(&into("a", &[&one, &two]).unwrap_err());
+        let (one_name, two_name, three_name) = (one.display(), two.display(), three.display());
+        assert_eq!(
+            said,
+            format!("conflicting-file: `artifacts/binary.a.json` has other bytes in `{two_name}` than in `{one_name}`")
+        );
+        let said = refusal(&into("b", &[&one, &three]).unwrap_err());
+        assert_eq!(said, format!("other-plan: `{three_name}` was made for another plan than `{one_name}`"));
+        let error = into("c", &[&folder.path().join("none.tar")]).unwrap_err();
+        assert_eq!(error.downcast::<Failure>().unwrap().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn refuses_everything_that_pack_does_not_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let attack = |name: &str, script: &str, expected: &str| {
+            let tar = folder.path().join(name);
+            let script = format!(
+                "import io, tarfile\nt = tarfile.open({:?}, 'w', format=tarfile.GNU_FORMAT)\n\
+                 def add(path, data=b'{{}}', mode=0o644, kind=tarfile.REGTYPE, link=''):\n    \
+                 i = tarfile.TarInfo(path); i.size = len(data); i.mode = mode; i.type = kind; i.linkname = link\n    \
+                 t.addfile(i, io.BytesIO(data))\n{script}\nt.close()\n",
+                tar.display().to_string()
+            );
+            let runner = Runner::new(crate::world::env::Env::read().for_children(&[], &[]));
+            runner.text(&Cmd::new("python3", folder.path()).args(["-c", &script])).unwrap();
+            let inner = folder.path().join(format!("into-{name}"));
+            let said = refusal(&unpack(&Store::new(&inner, "out"), &[&tar]).unwrap_err());
+            assert!(said.starts_with("bad-tar: ") && said.ends_with(expected), "{name}: {said}");
+            assert!(!folder.path().join("x").exists() && !inner.join("x").exists());
+        };
+        let plan = "add('plan.json')\n";
+        for (name, path) in [
+            ("up", "../x"),
+            ("up2", "steps/a/../../x"),
+            ("up3", "steps/../x"),
+            ("absolute", "/tmp/x"),
+            ("dot", "./steps/a/x"),
+            ("deep", "steps/a/b/c"),
+            ("id", "steps/A/x"),
+            ("record", "artifacts/..json"),
+            ("other", "longshore.yaml"),
+            ("name", "steps/a/x y"),
+        ] {
+            let member = format!("the member `{path}`: is nothing that is handed over");
+            attack(name, &format!("{plan}add('{path}')"), &member);
+        }
+        attack("twice", &format!("{plan}add('plan.json')"), "the member `plan.json`: is there twice");
+        attack("first", "add('steps/a/x')", "the member `steps/a/x`: stands before `plan.json`");
+        attack("empty", "", "it ends too early");
+        attack("mode", &format!("{plan}add('steps/a/x', mode=0o4755)"), "has the mode 4755");
+        attack("mode2", &format!("{plan}add('artifacts/a.json', mode=0o755)"), "has the mode 755");
+        attack("link", &format!("{plan}add('steps/a/x', b'', kind=tarfile.SYMTYPE, link='/etc')"), "Symlink");
+        attack("hard", &format!("{plan}add('steps/a/x', b'', kind=tarfile.LNKTYPE, link='plan.json')"), "Link");
+        attack("folder", &format!("{plan}add('steps/a', b'', kind=tarfile.DIRTYPE)"), "Directory");
+        attack("long", &format!("{plan}add('steps/a/' + 'x' * 5000)"), "a name is too long");
+        attack(
+            "large",
+            "i = tarfile.TarInfo('plan.json'); i.size = 1 << 40\nt.fileobj.write(i.tobuf(tarfile.GNU_FORMAT))",
+            "is too large (1099511627776 bytes)",
+        );
+        attack(
+            "cut",
+            &format!(
+                "{plan}i = tarfile.TarInfo('steps/a/x'); i.size = 99\nt.fileobj.write(i.tobuf() + b'short')\nt.fileobj.flush(); import os; os._exit(0)"
+            ),
+            "is cut off after 5 of 99 bytes",
+        );
+    }
+
+    #[test]
+    fn names_of_steps_and_files() {
+        assert!(is_step_id("binary.a.x86_64-unknown-linux-gnu") && is_step_id("0"));
+        for text in ["", ".a", "-a", "A", "a/b", "a b", &"a".repeat(101)] {
+            assert!(!is_step_id(text), "{text}");
+        }
+        assert!(is_file_name("App_1.0-x.tar.gz") && is_file_name(".hidden"));
+        for text in ["", ".", "..", "a/b", "a b", "ä", &"a".repeat(256)] {
+            assert!(!is_file_name(text), "{text}");
+        }
+    }
+}

@@ -41,6 +41,18 @@ impl Store {
         &self.root
     }
 
+    /// Keeps plan.json here. The folder ignores itself, so that a repository without an entry for it stays clean.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep_plan(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        let ignore = self.root.join(".gitignore");
+        if !ignore.exists() {
+            files::write_atomic(&ignore, b"*\n")?;
+        }
+        files::write_atomic(&self.plan(), bytes)
+    }
+
     /// `plan.json`
     pub fn plan(&self) -> PathBuf {
         self.root.join("plan.json")

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cases;
+mod crash;
 mod opsml;
 mod project;
+mod rehearsal_server;
 mod source;
 mod tidy;

@@ -1,13 +1,12 @@
-//! The rehearsal's GitHub, seen by clients we did not write: octocrab's models, reqwest, `gh`, `curl` and `sha256sum`.
+//! The rehearsal's GitHub, seen by clients we did not write: octocrab with its models, and reqwest.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod faults;
+
 use std::time::Duration;
 
 use longshore::digest::Digest;
-use longshore::rehearsal::github::{Asset, Effect, Fault, Moment, Options, Release, Repository, Server, Tag};
+use longshore::rehearsal::github::{Asset, Effect, Options, Release, Repository, Server, Tag};
 use longshore::secret::Secret;
-use longshore::world::process::{Cmd, Finished, Runner};
 use octocrab::models::repos;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -19,7 +18,7 @@ const TOKEN: &str = "rehearsal-token";
 struct World {
     server: Server,
     client: Client,
-    folder: tempfile::TempDir,
+    _spool: tempfile::TempDir,
 }
 
 impl World {
@@ -59,7 +58,7 @@ impl World {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { server: Server::start(options).await.unwrap(), client, folder }
+        Self { server: Server::start(options).await.unwrap(), client, _spool: folder }
     }
 
     fn url(&self, path: &str) -> String {
@@ -184,7 +183,7 @@ async fn octocrab_reads_every_shape() {
     .await;
     for base in [world.server.url(), world.url("/api/v3/")] {
         let crab = octocrab::Octocrab::builder().base_uri(&base).unwrap().personal_token(TOKEN.to_owned());
-        let crab = crab.add_retry_config(octocrab::service::middleware::retry::RetryConfig::None).build().unwrap();
+        let crab = crab.build_with_reqwest(world.client.clone()).unwrap();
         let repository = crab.repos("acme", "harbor");
         assert_eq!(repository.get().await.unwrap().default_branch.as_deref(), Some("main"));
         assert_eq!(repository.list_tags().send().await.unwrap().items.len(), 2);
@@ -416,117 +415,6 @@ async fn bytes_by_id_come_from_another_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn faults_strike_and_pass() {
-    let check = async |fault: Fault, first: Option<u16>, starter: bool| {
-        let world = World::with(|options| options.faults = vec![fault]).await;
-        let draft = world.draft("v1.0.0").await;
-        let sent = world.uploading(&draft, "a").body(vec![1; 300_000]).send().await;
-        assert_eq!(sent.as_ref().ok().map(|answer| answer.status().as_u16()), first, "{fault}: {sent:?}");
-        let assets: Vec<repos::Asset> =
-            read(world.owner(Method::GET, draft.assets_url.as_str()).send().await.unwrap()).await;
-        let states: Vec<_> = assets.iter().map(|asset| (asset.state.as_str(), asset.size)).collect();
-        assert_eq!(states, if starter { vec![("starter", 0)] } else { vec![] }, "{fault}");
-        if starter {
-            refused(world.upload(&draft, "a", b"again").await, 422).await;
-            assert_eq!(world.owner(Method::DELETE, assets[0].url.as_str()).send().await.unwrap().status(), 204);
-        }
-        assert_eq!(world.upload(&draft, "a", b"again").await.status(), 201, "{fault}");
-    };
-    check(Fault::BadGateway, Some(502), true).await;
-    check(Fault::CutUpload, None, true).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_still_had_its_effect() {
-    let world = World::with(|options| options.faults = vec![Fault::LostAnswer]).await;
-    let body = json!({ "tag_name": "v1.0.0", "draft": true }).to_string();
-    let request = world.owner(Method::POST, "/repos/acme/harbor/releases").body(body);
-    assert!(request.send().await.is_err());
-    let draft = world.list(true).await.remove(0);
-    assert!(world.uploading(&draft, "a").body("a").send().await.is_err());
-    assert_eq!(world.list(true).await[0].assets[0].state, "uploaded");
-    let event = world.server.events().remove(0);
-    assert_eq!((event.status, event.effects.len()), (None, 1));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn limits_say_when_to_come_back() {
-    let world = World::with(|options| options.faults = vec![Fault::RateLimit, Fault::SecondaryLimit]).await;
-    let list = async || world.owner(Method::GET, "/repos/acme/harbor/releases").send().await.unwrap();
-    let limited = list().await;
-    assert_eq!((limited.status().as_u16(), &limited.headers()["retry-after"]), (429, &"1".parse().unwrap()));
-    assert_eq!(limited.headers()["x-ratelimit-remaining"], "0");
-    let free = list().await;
-    assert_eq!((free.status().as_u16(), &free.headers()["x-ratelimit-limit"]), (200, &"5000".parse().unwrap()));
-    let body = json!({ "tag_name": "v1.0.0", "draft": true }).to_string();
-    let create = world.owner(Method::POST, "/repos/acme/harbor/releases").body(body).send().await.unwrap();
-    assert_eq!(create.headers()["retry-after"], "1");
-    assert!(refused(create, 403).await["message"].as_str().unwrap().contains("secondary rate limit"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_smaller_faults() {
-    let world = World::with(|options| {
-        options.faults = vec![Fault::SlowListing, Fault::NoDigest, Fault::UnauthorizedMidway];
-    })
-    .await;
-    let draft = world.draft("v1.0.0").await;
-    assert_eq!(world.list(true).await.len(), 0);
-    assert_eq!(world.list(true).await.len(), 0);
-    assert_eq!(world.list(true).await.len(), 1);
-    let asset: repos::Asset = read(world.upload(&draft, "a", b"a").await).await;
-    assert_eq!(asset.digest, None);
-    assert_eq!(world.upload(&draft, "b", b"b").await.status(), 401);
-    assert_eq!(world.upload(&draft, "b", b"b").await.status(), 201);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn holds_stand_before_and_after_the_effect() {
-    for (moment, drafts) in [(Moment::Before, 0), (Moment::After, 1)] {
-        let world = World::new().await;
-        let hold = world.server.hold_at(2, moment);
-        assert!(world.list(true).await.is_empty());
-        let body = json!({ "tag_name": "v1.0.0", "draft": true }).to_string();
-        let request = world.owner(Method::POST, "/repos/acme/harbor/releases").body(body);
-        let client = tokio::spawn(request.send());
-        let (reached, hold) =
-            tokio::task::spawn_blocking(move || (hold.wait(Duration::from_secs(20)), hold)).await.unwrap();
-        assert!(reached);
-        assert_eq!(world.effects().len(), drafts, "{moment:?}");
-        assert!(!client.is_finished());
-        drop(hold);
-        assert!(client.await.unwrap().is_err());
-        assert_eq!(world.list(true).await.len(), drafts, "{moment:?}");
-        assert_eq!(world.server.events()[1].status, None);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_killed_midway_leaves_a_starter() {
-    let world = World::new().await;
-    let draft = world.draft("v1.0.0").await;
-    let hold = world.server.hold_at(2, Moment::Midway);
-    let client = tokio::spawn(world.uploading(&draft, "a").body(vec![7; 2_000_000]).send());
-    let (reached, hold) =
-        tokio::task::spawn_blocking(move || (hold.wait(Duration::from_secs(20)), hold)).await.unwrap();
-    assert!(reached);
-    client.abort();
-    drop(hold);
-    let left = world.list(true).await.remove(0).assets.remove(0);
-    assert_eq!((left.state.as_str(), left.digest), ("starter", None));
-    assert!(matches!(&world.effects()[1], Effect::AssetStarted { name, .. } if name == "a"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn publishing_an_unfinished_asset_is_noticed() {
-    let world = World::with(|options| options.faults = vec![Fault::BadGateway]).await;
-    let draft = world.draft("v1.0.0").await;
-    world.upload(&draft, "a", b"a").await;
-    world.publish(&draft).await;
-    assert!(world.effects().iter().any(Effect::breaks_a_promise));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn visitors_see_pages() {
     let world = World::with(|options| {
         let mut release = published("cli/v1.0.0", &[("a.tar.gz", "a"), ("<b>.zip", "b")]);
@@ -570,103 +458,4 @@ async fn a_stopped_server_frees_its_port() {
     })
     .await
     .unwrap();
-}
-
-/// `curl` and `sha256sum` as the page tells a visitor to use them.
-#[tokio::test(flavor = "multi_thread")]
-async fn curl_and_sha256sum_agree() {
-    let sums = format!("{}  a.tar.gz\n{}  b.zip\n", Digest::of(b"a bytes").hex(), Digest::of(b"b bytes").hex());
-    let world = World::with(|options| {
-        let files = [("a.tar.gz", "a bytes"), ("b.zip", "b bytes"), ("SHA256SUMS", &sums)];
-        options.repositories[0].releases = vec![published("v1.0.0", &files)];
-    })
-    .await;
-    let page =
-        world.visitor(Method::GET, "/").header("accept", "text/html").send().await.unwrap().text().await.unwrap();
-    let commands: Vec<_> = page.lines().skip_while(|line| !line.contains("<pre><code>curl")).take(3).collect();
-    let commands = commands.join("\n");
-    let commands = commands.split("<pre><code>").nth(1).unwrap().split("</code>").next().unwrap();
-    let script = format!("set -e\nexport NO_PROXY=127.0.0.1\n{commands}\n");
-    assert!(script.contains("sha256sum --check --ignore-missing SHA256SUMS"), "{script}");
-    let folder = tempfile::tempdir().unwrap();
-    let done = run(Cmd::new("sh", folder.path()).args(["-c", &script]), &BTreeMap::new()).await;
-    assert_eq!(done.stdout.trim(), "a.tar.gz: OK");
-}
-
-/// The GitHub CLI reads, downloads, creates, uploads, edits and deletes here. It knows only `github.localhost` as a
-/// host with plain http, always on port 80; a proxy setting brings its requests to this server whatever its port.
-#[tokio::test(flavor = "multi_thread")]
-async fn gh_works_with_it() {
-    let sums = format!("{}  a.tar.gz\n", Digest::of(b"a bytes").hex());
-    let world = World::with(|options| {
-        let other =
-            Repository { owner: "acme".into(), name: "other".into(), head: COMMIT.into(), ..Repository::default() };
-        options.repositories.push(other);
-        options.repositories[0].releases = vec![published("v1.0.0", &[("a.tar.gz", "a bytes"), ("SHA256SUMS", &sums)])];
-    })
-    .await;
-    let folder = tempfile::tempdir().unwrap();
-    let gh = Gh::new(&world, folder.path());
-
-    let list = gh.run("harbor", &["release", "list", "--json", "tagName,isLatest"]).await;
-    assert_eq!(serde_json::from_str::<Value>(&list).unwrap(), json!([{ "tagName": "v1.0.0", "isLatest": true }]));
-    let view = gh.run("harbor", &["release", "view", "v1.0.0", "--json", "assets"]).await;
-    assert!(view.contains(&Digest::of(b"a bytes").to_string()), "{view}");
-    gh.run("harbor", &["release", "download", "v1.0.0"]).await;
-    let check = run(Cmd::new("sha256sum", folder.path()).args(["-c", "SHA256SUMS"]), &BTreeMap::new()).await;
-    assert_eq!(check.stdout.trim(), "a.tar.gz: OK");
-
-    let made =
-        gh.run("other", &["release", "create", "v0.1.0", "a.tar.gz", "--title", "First", "--notes", "text"]).await;
-    assert_eq!(made.trim(), "http://github.localhost/acme/other/releases/tag/v0.1.0");
-    gh.run("other", &["release", "upload", "v0.1.0", "SHA256SUMS"]).await;
-    gh.run("other", &["release", "upload", "v0.1.0", "SHA256SUMS", "--clobber"]).await;
-    gh.run("other", &["release", "create", "v0.2.0", "a.tar.gz", "--draft", "--notes", "text"]).await;
-    let draft = gh.run("other", &["release", "view", "v0.2.0", "--json", "isDraft"]).await;
-    assert_eq!(draft.trim(), "{\"isDraft\":true}");
-    gh.run("other", &["release", "edit", "v0.2.0", "--draft=false"]).await;
-    let latest = gh.run("other", &["release", "view", "--json", "tagName"]).await;
-    assert_eq!(latest.trim(), "{\"tagName\":\"v0.2.0\"}");
-    gh.run("other", &["release", "delete", "v0.1.0", "--yes"]).await;
-    assert!(world.effects().iter().any(|effect| matches!(effect, Effect::ReleaseDeleted { published: true, .. })));
-}
-
-struct Gh {
-    program: PathBuf,
-    folder: PathBuf,
-    env: BTreeMap<String, String>,
-}
-
-impl Gh {
-    fn new(world: &World, folder: &Path) -> Self {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/gh");
-        assert!(program.exists(), "`target/tools/bin/gh` is missing: `make test` installs it");
-        let config = world.folder.path().join("gh");
-        let env = [
-            ("HTTP_PROXY", world.server.url()),
-            ("GH_HOST", "github.localhost".to_owned()),
-            ("GH_TOKEN", TOKEN.to_owned()),
-            ("GH_CONFIG_DIR", config.display().to_string()),
-            ("GH_NO_UPDATE_NOTIFIER", "1".to_owned()),
-            ("HOME", folder.display().to_string()),
-        ];
-        Self { program, folder: folder.into(), env: env.map(|(name, value)| (name.to_owned(), value)).into() }
-    }
-
-    async fn run(&self, repository: &str, args: &[&str]) -> String {
-        let program = self.program.display().to_string();
-        let repository = format!("github.localhost/acme/{repository}");
-        let cmd = Cmd::new(program, &self.folder).args(args.iter().copied()).args(["--repo", &repository]);
-        run(cmd, &self.env).await.stdout
-    }
-}
-
-async fn run(cmd: Cmd, env: &BTreeMap<String, String>) -> Finished {
-    let mut env = env.clone();
-    env.insert("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into());
-    let shown = cmd.to_string();
-    let cmd = cmd.timeout(Duration::from_secs(60));
-    let finished = tokio::task::spawn_blocking(move || Runner::new(env).output(&cmd)).await.unwrap().unwrap();
-    assert!(finished.status.success(), "`{shown}`: {}{}", finished.stdout, finished.stderr);
-    finished
 }

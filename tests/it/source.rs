@@ -116,9 +116,19 @@ fn closing(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// Source without its unit tests, which stand last in a file.
+/// Whether a file of `src/` holds nothing but unit tests.
+pub fn is_tests(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/")
+}
+
+/// Source without the unit tests in it, which stand last in a file.
 pub fn without_tests(code: &str) -> &str {
-    code.find("#[cfg(test)]\nmod ").or_else(|| code.find("#[cfg(all(test")).map_or(code, |at| &code[..at])
+    let inline = |at: &usize| {
+        let module = code[*at..].find("\nmod ").map(|from| &code[at + from..]);
+        module.and_then(|module| module.find(['{', ';']).map(|end| module[end..].starts_with('{'))).unwrap_or(false)
+    };
+    let marks = code.match_indices("#[cfg(test)]\n").chain(code.match_indices("#[cfg(all(test")).map(|(at, _)| at);
+    marks.filter(inline).min().map_or(code, |at| &code[..at])
 }
 
 #[test]
@@ -132,4 +142,17 @@ fn leaves_only_code() {
     check("r#\"a \" b\"# c fn<'a>(x: &'a str)", "c fn<'a>(x: &'a str)");
     check("for\"x\"", "for");
     assert_eq!(code("f(\"//\") // x", Keep::Strings), "f(\"//\")     ");
+}
+
+#[test]
+fn unit_tests_are_cut_off_and_their_declarations_not() {
+    assert_eq!(
+        without_tests("#[cfg(test)]\nmod tests;\nfn a() {}\n#[cfg(test)]\nmod more {\n"),
+        "#[cfg(test)]\nmod tests;\nfn a() {}\n"
+    );
+    assert_eq!(without_tests("a\n#[cfg(all(test, unix))]\nmod tests {\n}"), "a\n");
+    assert_eq!(
+        without_tests("#[cfg(test)]\n#[path = \"x\"]\nmod tests;\nb"),
+        "#[cfg(test)]\n#[path = \"x\"]\nmod tests;\nb"
+    );
 }

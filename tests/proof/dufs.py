@@ -1,6 +1,7 @@
 """A project we did not write, from crates.io, released without an edit; its server answers from the published archive."""
 
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -47,13 +48,17 @@ def fetch(folder):
     write(asks / "Cargo.toml", f'[package]\nname = "asks"\nversion = "0.0.0"\nedition = "2021"\n\n[workspace]\n\n'
           f'[dependencies]\n{NAME} = "={VERSION}"\n')
     write(asks / "src" / "lib.rs", "")
-    metadata = json.loads(run(asks, "cargo", "metadata", "--format-version=1"))
-    manifest = next(package["manifest_path"] for package in metadata["packages"] if package["name"] == NAME)
+    run(asks, "cargo", "fetch")
+    # A package without a library is no dependency for cargo, but it is unpacked all the same.
+    home = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
+    unpacked = next((home / "registry" / "src").glob(f"*/{NAME}-{VERSION}"), None)
+    if unpacked is None:
+        raise RuntimeError(f"cargo did not unpack {NAME} {VERSION}")
     source = folder / NAME
     shutil.rmtree(source, ignore_errors=True)
     # Cargo's own marks are not part of the package.
     ours = shutil.ignore_patterns(".cargo-ok", ".cargo_vcs_info.json", "Cargo.toml.orig", "target")
-    shutil.copytree(pathlib.Path(manifest).parent, source, ignore=ours)
+    shutil.copytree(unpacked, source, ignore=ours)
     if not (source / ".gitignore").exists():
         write(source / ".gitignore", "/target\n")
     commit(source)

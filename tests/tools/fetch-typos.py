@@ -7,6 +7,7 @@ Version and digest of every wheel are pinned below; another digest is an error a
 What is already there is left alone, so a second run takes no time and no network.
 """
 
+import concurrent.futures
 import hashlib
 import os
 import shutil
@@ -55,11 +56,18 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = Path(sys.argv[1])
-    for triple, (platform, pinned) in WHEELS.items():
-        if stamp(folder, triple).is_file() and stamp(folder, triple).read_text() == pinned:
-            continue
-        fetch(folder, triple, platform, pinned)
-        print(f"typos {VERSION} {triple}")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        wheels = [pool.submit(provide, folder, triple, *wheel) for triple, wheel in WHEELS.items()]
+        failures = [wheel.exception() for wheel in wheels]
+    if any(failures):
+        sys.exit("\n".join(str(failure) for failure in failures if failure))
+
+
+def provide(folder, triple, platform, pinned):
+    if stamp(folder, triple).is_file() and stamp(folder, triple).read_text() == pinned:
+        return
+    fetch(folder, triple, platform, pinned)
+    print(f"typos {VERSION} {triple}")
 
 
 def stamp(folder, triple):
@@ -73,7 +81,7 @@ def fetch(folder, triple, platform, pinned):
         wheel = download(Path(work), platform)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if digest != pinned:
-            sys.exit(f"{wheel.name} has sha256 {digest}, pinned is {pinned}: nothing was unpacked")
+            raise ValueError(f"{wheel.name} has sha256 {digest}, pinned is {pinned}: nothing was unpacked")
         made = Path(work) / triple
         made.mkdir()
         unpack(wheel, made)

@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod five_targets;
+mod inspect;
+#[path = "../it/project.rs"]
+mod project;
+mod rehearsal_clients;
 mod workflows;
 
 use std::path::{Path, PathBuf};

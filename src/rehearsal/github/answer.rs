@@ -37,8 +37,11 @@ impl Answer {
         Self { status, content: Content::Json(value), ..Self::default() }
     }
 
+    /// A page, which may load nothing but what stands in it.
     pub(super) fn html(status: u16, page: String) -> Self {
-        Self { status, content: Content::Html(page), ..Self::default() }
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+        let answer = Self { status, content: Content::Html(page), ..Self::default() };
+        answer.header(header::CONTENT_SECURITY_POLICY, policy).header(header::CACHE_CONTROL, "no-store")
     }
 
     pub(super) fn empty(status: u16) -> Self {
@@ -77,7 +80,7 @@ impl Answer {
         Self::json(422, body)
     }
 
-    /// The value of a header of this answer.
+    /// The JSON of this answer.
     #[cfg(test)]
     pub(super) fn value(&self) -> &Value {
         match &self.content {

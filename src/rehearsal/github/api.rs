@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::json::{self as shape, Addresses};
 use super::route::{Route, Target};
 use super::rules::{self, Outcome};
-use super::state::{Repository, State, Who};
+use super::state::{Release, Repository, State, Who};
 use super::{event::Effect, graphql, paging};
 
 /// A request as the endpoints see it.
@@ -40,10 +40,7 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>, route: &Route) -> Ans
 fn read(state: &State, asked: &Asked<'_>, route: &Route) -> Outcome<Answer> {
     let repository = state.repository(asked.target).ok_or_else(Answer::not_found)?;
     let (to, who) = (asked.to, asked.who);
-    let release = |found| match found {
-        Some(release) => Some(shape::release(to, repository, release)),
-        None => None,
-    };
+    let release = |found: Option<&Release>| found.map(|release| shape::release(to, repository, release));
     let value = match route {
         Route::Repository => Some(shape::repository(to, repository, who == Who::Writer)),
         Route::LatestRelease => release(repository.latest()),

@@ -1,7 +1,7 @@
 //! The Markdown that release notes use, as HTML: headings, lists, quotes, code, emphasis, links. The text itself is
 //! always escaped, so notes cannot put anything else on the page.
 
-/// How far a closing mark is looked for: keeps hostile notes from costing quadratic time.
+/// How far a closing mark is looked for, in bytes: keeps hostile notes from costing quadratic time.
 const REACH: usize = 4000;
 
 /// Renders notes. A line break stays one, as on GitHub's release pages.
@@ -176,7 +176,7 @@ fn inline(text: &str) -> String {
 
 /// What begins here, if it is more than a character: its HTML and how many bytes of the text it took.
 fn span(text: &str, before: char) -> Option<(String, usize)> {
-    let near = &text[..text.char_indices().nth(REACH).map_or(text.len(), |(index, _)| index)];
+    let near = &text[..text.floor_char_boundary(REACH)];
     match text.as_bytes().first()? {
         b'\\' => {
             let next = near[1..].chars().next().filter(char::is_ascii_punctuation)?;

@@ -65,22 +65,53 @@ pub fn tar_zst(entries: &[Entry]) -> Vec<u8> {
     zstd::encode_all(tar(entries).as_slice(), 1).unwrap()
 }
 
+/// In one pass: sizes and sums follow each entry.
 pub fn zip(entries: &[Entry]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new_stream(Vec::new());
+    for entry in entries {
+        let options = zip::write::SimpleFileOptions::default().system(zip::System::Unix);
+        if entry.kind == tar::EntryType::Directory {
+            writer.add_directory(&*entry.path, options).unwrap();
+            continue;
+        }
+        let kind = if entry.kind == tar::EntryType::Symlink { 0o120_000 } else { 0o100_000 };
+        writer.start_file(&*entry.path, options.external_attributes((kind | entry.mode) << 16)).unwrap();
+        writer.write_all(&entry.content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// With sizes and sums before each entry, as most programs write it.
+fn plain_zip(entries: &[Entry]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for entry in entries {
-        let options = zip::write::SimpleFileOptions::default().unix_permissions(entry.mode);
-        match entry.kind {
-            tar::EntryType::Symlink => {
-                writer.add_symlink(&*entry.path, str::from_utf8(&entry.content).unwrap(), options).unwrap();
-            }
-            tar::EntryType::Directory => writer.add_directory(&*entry.path, options).unwrap(),
-            _ => {
-                writer.start_file(&*entry.path, options).unwrap();
-                writer.write_all(&entry.content).unwrap();
-            }
+        let options = zip::write::SimpleFileOptions::default().unix_permissions(entry.mode).large_file(true);
+        if entry.kind == tar::EntryType::Symlink {
+            writer.add_symlink(&*entry.path, str::from_utf8(&entry.content).unwrap(), options).unwrap();
+        } else {
+            writer.start_file(&*entry.path, options).unwrap();
+            writer.write_all(&entry.content).unwrap();
         }
     }
     writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn however_it_was_written() {
+    let release = Release::whole();
+    let entries = contents(&gnu().bytes());
+    release.repack(".zip", &plain_zip(&entries));
+    release.verify().unwrap();
+    // Names over 100 bytes stand in an entry of their own.
+    let path = format!("{}/file", "long".repeat(40));
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_size(3);
+    builder.append_data(&mut header, &path, &b"abc"[..]).unwrap();
+    let bytes = gzip(&[tar(&entries)[..tar(&entries).len() - 1024].to_vec(), builder.into_inner().unwrap()].concat());
+    release.repack(".tar.gz", &bytes);
+    check(&release, &[("archive-content", &format!("holds `{path}`, which is not planned"))]);
 }
 
 type Writer = fn(&[Entry]) -> Vec<u8>;

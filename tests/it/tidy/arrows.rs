@@ -58,7 +58,7 @@ fn modules() -> Vec<Module> {
     let mut modules: Vec<Module> = Vec::new();
     for file in source::below("src") {
         let below = file.path.strip_prefix("src/").unwrap();
-        if ["main.rs", "lib.rs"].contains(&below) || !below.ends_with(".rs") || below.ends_with("/tests.rs") {
+        if ["main.rs", "lib.rs"].contains(&below) || !below.ends_with(".rs") || source::is_tests(below) {
             continue;
         }
         let (name, vocabulary) = match below.split_once('/') {

@@ -37,11 +37,11 @@ fn headings_are_sorted_and_say_something() {
 }
 
 /// Codes and one file each, tests left out: the first string given to `Problem::new`, to a function or closure with a
-/// parameter `code`, or in a pair that a function answers with.
+/// parameter `code`, to a field `code`, or in a pair that a function answers with.
 fn codes() -> BTreeMap<String, String> {
     let files: Vec<(String, String)> = source::below("src")
         .into_iter()
-        .filter(|file| file.path.ends_with(".rs") && !file.path.ends_with("/tests.rs"))
+        .filter(|file| file.path.ends_with(".rs") && !source::is_tests(&file.path))
         .map(|file| {
             let code = source::code(&file.text, Keep::Strings);
             (file.path, source::without_tests(&code).to_owned())
@@ -50,11 +50,14 @@ fn codes() -> BTreeMap<String, String> {
     let functions: BTreeSet<String> = files.iter().flat_map(|(_, code)| functions_of(code)).collect();
     let mut codes = BTreeMap::new();
     for (path, code) in &files {
-        let mut makers = vec!["Problem::new(".to_owned(), "Some((".to_owned()];
+        let mut makers = vec!["Problem::new(".to_owned(), "Some((".to_owned(), "code: ".to_owned()];
         makers.extend(functions.iter().cloned().chain(closures_of(code)).map(|name| format!("{name}(")));
         for maker in makers {
             for (at, _) in code.match_indices(&maker).filter(|(at, _)| starts_word(code, *at)) {
-                if let Some(word) = first_string(&code[at + maker.len()..]).filter(|word| is_code(word)) {
+                // A pair may hold any word first; a code in one has a hyphen.
+                let pair = maker == "Some((";
+                let word = first_string(&code[at + maker.len()..]);
+                if let Some(word) = word.filter(|word| is_code(word) && (!pair || word.contains('-'))) {
                     codes.entry(word.to_owned()).or_insert_with(|| path.clone());
                 }
             }

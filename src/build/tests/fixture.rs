@@ -1,0 +1,270 @@
+//! A temporary repository with a plan for it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::artifact::Artifact;
+use crate::build::{self, Order};
+use crate::command::{Command, Shell};
+use crate::format::Format;
+use crate::plan::{
+    ArchiveWork, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, FileSpec, Leg, Member, Origin, Output, Plan,
+    PlannedBuilder, Scope, ScopeKind, Step, Work,
+};
+use crate::problem::{Exit, Failure};
+use crate::target::{Linkage, Target};
+use crate::world::env::Env;
+use crate::world::process::{Cmd, Runner};
+use crate::world::store::Store;
+use crate::world::terminal::Printer;
+
+/// A repository, its plan, and what children see.
+pub struct Fixture {
+    pub folder: tempfile::TempDir,
+    pub store: Store,
+    pub plan: Plan,
+    pub runner: Runner,
+    pub prebuilt: Option<std::path::PathBuf>,
+    pub keep_going: bool,
+    pub install: bool,
+}
+
+/// 2024-05-06T07:08:10Z
+pub const TIME: i64 = 1_714_979_290;
+
+impl Fixture {
+    /// A repository with one commit of these files.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            write(&folder.path().join(path), text);
+        }
+        let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR"];
+        let env = Env::read().for_children(&[], &[]);
+        let env: BTreeMap<String, String> = env.into_iter().filter(|(name, _)| kept.contains(&name.as_str())).collect();
+        let runner = Runner::new(env).with("CARGO_NET_OFFLINE", "true").with("GIT_CONFIG_NOSYSTEM", "1");
+        let git = |args: &[&str]| {
+            let author = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"];
+            runner.text(&Cmd::new("git", folder.path()).args(author).args(args.iter().copied())).unwrap()
+        };
+        git(&["init", "-q"]);
+        git(&["add", "-A", "-f"]);
+        git(&["commit", "-q", "--allow-empty", "-m", "first"]);
+        let commit = git(&["rev-parse", "HEAD"]).trim().to_owned();
+        let store = Store::new(folder.path(), "target/longshore");
+        Self { store, plan: plan(commit), runner, prebuilt: None, keep_going: false, install: false, folder }
+    }
+
+    /// The repository.
+    pub fn top(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts a program in front of all others on the children's PATH.
+    pub fn fake(&mut self, name: &str, script: &str) {
+        let bin = self.top().join(".git/fake-bin");
+        write(&bin.join(name), &format!("#!/bin/sh\n{script}\n"));
+        crate::world::files::set_mode(&bin.join(name), 0o755).unwrap();
+        if !self.runner.var("PATH").unwrap_or("").starts_with(bin.to_str().unwrap()) {
+            self.runner = self.runner.clone().with_path(&bin);
+        }
+    }
+
+    /// Leaves children only the fakes, and these real programs.
+    pub fn only(&mut self, programs: &[&str]) {
+        let bin = self.top().join(".git/fake-bin");
+        fs::create_dir_all(&bin).unwrap();
+        for program in programs {
+            let real = self.runner.find(program).unwrap();
+            write(&bin.join(program), &format!("#!/bin/sh\nexec {} \"$@\"\n", real.display()));
+            crate::world::files::set_mode(&bin.join(program), 0o755).unwrap();
+        }
+        self.runner = self.runner.clone().with("PATH", bin.to_str().unwrap());
+    }
+
+    /// Adds a step.
+    pub fn step(&mut self, id: &str, needs: &[&str], outputs: &[(&str, Option<Format>)], work: Work) -> &mut Step {
+        let target = matches!(work, Work::Binary(_)).then(host);
+        self.plan.steps.push(Step {
+            id: id.into(),
+            component: String::new(),
+            needs: needs.iter().map(ToString::to_string).collect(),
+            outputs: outputs.iter().map(|(name, format)| Output { name: (*name).into(), format: *format }).collect(),
+            publish: Vec::new(),
+            leg: Some("leg".into()),
+            target,
+            work,
+        });
+        self.plan.steps.last_mut().unwrap()
+    }
+
+    /// Adds a binary step `binary.<package>` with one executable of the package's name.
+    pub fn binary(&mut self, package: &str, change: impl FnOnce(&mut BinaryWork)) -> &mut Step {
+        let mut work = binary(package);
+        change(&mut work);
+        let needs: Vec<String> = work.assets.clone();
+        let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+        self.step(&format!("binary.{package}"), &needs, &[(package, None)], Work::Binary(work))
+    }
+
+    /// Adds a check of `binary.<package>`.
+    pub fn check(&mut self, package: &str, contains: &str) {
+        let subject = format!("binary.{package}");
+        let work = CheckWork {
+            subject: subject.clone(),
+            smoke: vec!["--version".into()],
+            contains: Some(contains.into()),
+            not_run: None,
+        };
+        self.step(&format!("check.{package}"), &[&subject], &[], Work::Check(work));
+    }
+
+    /// Adds an asset of these files, bundled into `ui.tar.gz` or not.
+    pub fn asset(&mut self, run: &str, files: &[&str], bundle: Option<(&str, Format)>) -> &mut Step {
+        let run = if run.is_empty() { vec![] } else { vec![bash(run)] };
+        let files = files.iter().map(|from| FileSpec { from: (*from).into(), to: None }).collect();
+        let outputs: Vec<_> = bundle.iter().map(|(name, format)| (*name, Some(*format))).collect();
+        self.step("asset.ui", &[], &outputs, Work::Asset(AssetWork { run, files, bundle: bundle.is_some() }))
+    }
+
+    /// Builds steps by id; no id: all of the plan.
+    pub fn run(&self, ids: &[&str]) -> anyhow::Result<Vec<Artifact>> {
+        let steps = self.plan.steps.iter().filter(|step| ids.is_empty() || ids.contains(&step.id.as_str())).collect();
+        let order = Order {
+            plan: &self.plan,
+            steps,
+            prebuilt: self.prebuilt.clone(),
+            keep_going: self.keep_going,
+            install: self.install,
+        };
+        build::run(&self.runner, &Printer::silent(), &self.store, &order)
+    }
+
+    /// Builds, and returns how that failed, as text.
+    pub fn fails(&self, ids: &[&str], exit: Exit) -> String {
+        let failure = self.run(ids).unwrap_err().downcast::<Failure>().unwrap();
+        assert_eq!(failure.exit, exit, "{failure}");
+        let said = |problem: &crate::problem::Problem| {
+            format!("{}: {}\n{}\n", problem.code, problem.message, problem.hint.clone().unwrap_or_default())
+        };
+        failure.problems.iter().map(said).collect()
+    }
+
+    /// A step's log.
+    pub fn log(&self, id: &str) -> String {
+        fs::read_to_string(self.store.log(id)).unwrap()
+    }
+
+    /// What a program prints about files of the store.
+    pub fn sees(&self, program: &str, args: &[&str], dir: &Path) -> String {
+        self.runner.text(&Cmd::new(program, dir).args(args.iter().copied())).unwrap()
+    }
+}
+
+/// A workspace with two programs that say their version.
+pub fn workspace() -> Fixture {
+    let lock = "version = 4\n\n[[package]]\nname = \"alpha\"\nversion = \"1.2.3\"\n\n[[package]]\nname = \"beta\"\nversion = \"1.2.3\"\n";
+    let main = "fn main() { println!(\"{} {}\", env!(\"CARGO_PKG_NAME\"), env!(\"CARGO_PKG_VERSION\")); }\n";
+    Fixture::new(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\"alpha\", \"beta\"]\nresolver = \"2\"\n"),
+        ("Cargo.lock", lock),
+        ("alpha/Cargo.toml", &manifest("alpha")),
+        ("alpha/src/main.rs", main),
+        ("beta/Cargo.toml", &manifest("beta")),
+        ("beta/src/main.rs", main),
+        ("README.md", "read me\n"),
+        (".gitignore", "/target\n/ui\n"),
+    ])
+}
+
+/// A package's Cargo.toml.
+pub fn manifest(name: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2021\"\n\n[features]\nextra = []\n")
+}
+
+/// The work of compiling a package in the debug profile.
+pub fn binary(package: &str) -> BinaryWork {
+    BinaryWork {
+        manifest: "Cargo.toml".into(),
+        package: package.into(),
+        bins: vec![package.into()],
+        builder: PlannedBuilder::Cargo,
+        prebuilt: Vec::new(),
+        profile: "dev".into(),
+        features: Vec::new(),
+        default_features: true,
+        all_features: false,
+        locked: true,
+        cargo_args: Vec::new(),
+        env: BTreeMap::new(),
+        pass_env: Vec::new(),
+        before: Vec::new(),
+        assets: Vec::new(),
+        glibc: None,
+        linkage: Linkage::Dynamic,
+        max_size: None,
+    }
+}
+
+/// The work of packing executables by step.
+pub fn archive(steps: &[(&str, &str)]) -> ArchiveWork {
+    let member = |(step, name): &(&str, &str)| Member {
+        step: (*step).into(),
+        output: (*name).into(),
+        path: format!("bin/{name}"),
+    };
+    ArchiveWork { executables: steps.iter().map(member).collect(), files: Vec::new(), trees: Vec::new() }
+}
+
+/// The work of summing files by step.
+pub fn checksums(covers: &[(&str, &str)]) -> Work {
+    let covers = covers.iter().map(|(step, name)| Covered { step: (*step).into(), name: (*name).into() }).collect();
+    Work::Checksums(ChecksumsWork { covers })
+}
+
+/// A script for bash.
+pub fn bash(script: &str) -> Command {
+    Command { run: vec![script.into()], shell: Some(Shell::Bash), ..Command::default() }
+}
+
+/// The target of this machine.
+pub fn host() -> Target {
+    Target::host().unwrap()
+}
+
+/// Writes a file and the folders above it.
+pub fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn plan(commit: String) -> Plan {
+    let leg = Leg {
+        id: "leg".into(),
+        wave: 2,
+        runner: "ubuntu-24.04".into(),
+        container: None,
+        target: Some(host()),
+        steps: Vec::new(),
+        install: Vec::new(),
+        needs_assets: false,
+    };
+    Plan {
+        schema: crate::plan::SCHEMA.into(),
+        name: "demo".into(),
+        repository: "local/demo".into(),
+        commit,
+        commit_time: TIME,
+        dirty: false,
+        origin: Origin::Assumed,
+        output: "target/longshore".into(),
+        releases: Vec::new(),
+        scope: Scope { kind: ScopeKind::All, only: Vec::new(), left_out: Vec::new() },
+        steps: Vec::new(),
+        legs: vec![leg],
+        parts: Vec::new(),
+        destinations: Vec::new(),
+        assumed: Vec::new(),
+    }
+}

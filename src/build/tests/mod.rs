@@ -1,0 +1,7 @@
+//! Building for real: tiny crates in temporary repositories, real cargo for the bytes, fake programs for the calls.
+
+mod assets;
+mod binaries;
+mod fixture;
+mod packs;
+mod refusals;

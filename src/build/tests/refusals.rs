@@ -1,0 +1,135 @@
+//! What is refused before anything starts, and what is installed first.
+
+use std::fs;
+
+use super::fixture::{archive, bash, workspace};
+use crate::command::{Command, Shell};
+use crate::format::Format;
+use crate::plan::{PlannedBuilder, Work};
+use crate::problem::Exit;
+
+#[test]
+fn another_commit() {
+    let mut it = workspace();
+    it.binary("alpha", |work| work.before = vec![bash("touch started")]);
+    it.plan.commit = "0".repeat(40);
+    it.plan.dirty = true;
+    let said = it.fails(&[], Exit::Usage);
+    assert!(said.starts_with(&format!("wrong-commit: the plan is of commit `{}`, but HEAD is `", "0".repeat(40))));
+    assert!(said.contains("run `git checkout 0000"), "{said}");
+    assert!(!it.top().join("started").exists());
+}
+
+#[test]
+fn every_missing_tool_at_once_with_its_command() {
+    let mut it = workspace();
+    it.binary("alpha", |work| {
+        work.before = vec![bash("touch started"), Command { run: vec!["make".into()], ..Command::default() }];
+        work.before.push(Command { shell: Some(Shell::Pwsh), ..bash("x") });
+    })
+    .target = Some("aarch64-unknown-linux-gnu".parse().unwrap());
+    it.binary("beta", |work| work.builder = PlannedBuilder::Zigbuild).target =
+        Some("x86_64-unknown-linux-musl".parse().unwrap());
+    it.fake("rustup", "");
+    let sysroot = it.top().join(".git/empty");
+    it.fake("rustc", &format!("echo {}", sysroot.display()));
+    it.fake("cargo", "");
+    it.only(&["git", "bash"]);
+    let said = it.fails(&[], Exit::Usage);
+    for expected in [
+        "the program `make` is not there\ninstall `make`, or put its folder on PATH",
+        "the program `pwsh` is not there",
+        "the Rust standard library for `aarch64-unknown-linux-gnu` is not installed\nrun `rustup target add aarch64-unknown-linux-gnu`",
+        "no linker for `aarch64-unknown-linux-gnu` is configured here\ninstall one (`apt-get install gcc-aarch64-linux-gnu`) and set `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc`",
+        "`cargo zigbuild` is not there\nrun `pip install cargo-zigbuild ziglang`",
+        "`zig` is not there\nrun `pip install cargo-zigbuild ziglang`",
+        "the Rust standard library for `x86_64-unknown-linux-musl` is not installed",
+    ] {
+        assert!(said.contains(&format!("missing-tool: {expected}")), "{expected}\n{said}");
+    }
+    assert!(!it.top().join("started").exists());
+}
+
+#[test]
+fn a_machine_or_container_without_cargo_or_cross() {
+    let mut it = workspace();
+    it.binary("alpha", |_| ());
+    it.only(&["git", "bash"]);
+    assert!(it.fails(&[], Exit::Usage).contains("`cargo` is not there\ninstall Rust: https://rustup.rs"));
+    it.plan.legs[0].container = Some("rockylinux:9".into());
+    assert!(it.fails(&[], Exit::Usage).contains("the container `rockylinux:9` has no `cargo`"));
+    it.fake("cargo", "");
+    let Work::Binary(work) = &mut it.plan.steps[0].work else { unreachable!() };
+    work.builder = PlannedBuilder::Cross;
+    assert!(it.fails(&[], Exit::Usage).contains("`cross` is not there\nrun `cargo install cross --locked`"));
+    it.fake("cross", "");
+    assert!(it.fails(&[], Exit::Usage).contains("`cross` needs `docker` or `podman`"));
+}
+
+#[test]
+fn installs_a_legs_list_where_that_is_ordered() {
+    let mut it = workspace();
+    it.binary("alpha", |work| work.builder = PlannedBuilder::Zigbuild);
+    it.plan.legs[0].install =
+        vec!["rustup target add x".into(), "pip install cargo-zigbuild==0.24.0 ziglang==0.17.0".into()];
+    let calls = it.top().join(".git/calls");
+    it.fake("rustup", &format!("echo \"rustup $*\" >> {}", calls.display()));
+    // As `pip install --target`: programs go to bin, packages beside it.
+    it.fake(
+        "pip",
+        &format!(
+            "echo \"pip $*\" >> {}; mkdir -p $3/bin $3/ziglang; printf '#!/bin/sh\\n' | tee $3/ziglang/zig > $3/bin/cargo-zigbuild; chmod +x $3/bin/cargo-zigbuild $3/ziglang/zig",
+            calls.display()
+        ),
+    );
+    let top = it.top().display().to_string();
+    it.fake(
+        "cargo",
+        &format!(
+            "test \"$CARGO_ZIGBUILD_ZIG_PATH\" = {top}/target/longshore/tools/python/ziglang/zig || exit 9; echo made > {top}/made; echo '{{\"reason\":\"compiler-artifact\",\"package_id\":\"alpha 1.2.3 (x)\",\"target\":{{\"name\":\"alpha\",\"kind\":[\"bin\"]}},\"executable\":\"{top}/made\"}}'"
+        ),
+    );
+    let keep = ["git", "rustc", "mkdir", "tee", "chmod"];
+    it.only(&keep);
+    assert!(it.fails(&[], Exit::Usage).contains("`cargo zigbuild` is not there"));
+    it.install = true;
+    it.run(&[]).unwrap();
+    it.run(&[]).unwrap();
+    let tools = format!("--target {top}/target/longshore/tools/python --upgrade");
+    let pip = format!("pip install {tools} cargo-zigbuild==0.24.0 ziglang==0.17.0\n");
+    assert_eq!(fs::read_to_string(&calls).unwrap(), format!("{pip}rustup target add x\nrustup target add x\n"));
+    it.fake("rustup", "echo no network >&2; exit 1");
+    let said = it.fails(&[], Exit::Usage);
+    assert!(said.contains("install-failed: `rustup target add x` ended with exit status: 1\nit said:\n  no network"));
+}
+
+#[test]
+fn needs_that_are_not_here_or_not_the_same() {
+    let mut it = workspace();
+    let given = tempfile::tempdir().unwrap();
+    super::fixture::write(&given.path().join(format!("{}/alpha", super::fixture::host())), "alpha");
+    it.prebuilt = Some(given.path().to_owned());
+    it.binary("alpha", |_| ());
+    let work = Work::Archive(archive(&[("binary.alpha", "alpha")]));
+    it.step("archive.a", &["binary.alpha"], &[("a.zip", Some(Format::Zip))], work);
+    let said = it.fails(&["archive.a"], Exit::Usage);
+    assert!(said.contains("missing-need: `binary.alpha` is needed, but it was not built here"), "{said}");
+    assert!(said.contains("`build --leg leg`"), "{said}");
+    it.run(&["binary.alpha"]).unwrap();
+    it.run(&["archive.a"]).unwrap();
+    fs::write(it.store.file("binary.alpha", "alpha"), "other").unwrap();
+    assert!(it.fails(&["archive.a"], Exit::Usage).contains("its file `alpha` is not the one in its record"));
+    // Another plan: what is here was built for the old one, and is not mixed in.
+    it.plan.name = "other".into();
+    assert!(it.fails(&["archive.a"], Exit::Usage).contains("it was built for another plan"));
+    assert!(it.store.record("archive.a").exists(), "a refused build removes nothing");
+    it.run(&["binary.alpha"]).unwrap();
+    assert!(!it.store.record("archive.a").exists() && !it.store.step("archive.a").exists());
+}
+
+#[test]
+fn names_that_would_leave_the_store() {
+    let mut it = workspace();
+    it.binary("alpha", |_| ()).outputs[0].name = "../../alpha".into();
+    assert!(it.fails(&[], Exit::Usage).contains("damaged-plan: the plan has a step or file named `../../alpha`"));
+}

@@ -1,0 +1,228 @@
+//! What `init` writes for repositories of many shapes.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use super::*;
+use crate::config::{self, Binaries, Config};
+use crate::facts::tests::{Repo, failure};
+use crate::facts::{Remote, TreeFile, TreeKind};
+
+fn package(name: &str, version: &str, bins: &[&str]) -> Package {
+    Package {
+        name: name.into(),
+        version: version.parse().unwrap(),
+        manifest: format!("crates/{name}/Cargo.toml"),
+        workspace: "Cargo.toml".into(),
+        bins: bins.iter().map(ToString::to_string).collect(),
+        features: Vec::new(),
+        enables: BTreeMap::new(),
+        required: BTreeMap::new(),
+        publish: true,
+        locked: None,
+        lock: None,
+    }
+}
+
+fn facts(packages: &[Package], files: &[&str]) -> Facts {
+    let file = |path: &&str| TreeFile { path: (*path).into(), kind: TreeKind::File };
+    let remote = Remote { host: "github.com".into(), owner: "harbor-works".into(), name: "boat".into() };
+    let (packages, files) = (packages.to_vec(), files.iter().map(file).collect());
+    Facts { folder: "a folder".into(), remote: Some(remote), packages, files, ..Facts::default() }
+}
+
+fn rendered(packages: &[Package]) -> String {
+    render(&facts(packages, &[]), &Found::default())
+}
+
+/// Our own parser's opinion, as written and with every key uncommented.
+fn parsed(text: &str) -> (Config, Config) {
+    let is_key =
+        |line: &str| line.starts_with('#') && (!line.starts_with("# ") && line != "#" || line.starts_with("#  "));
+    let strip = |line: &str| if is_key(line) { line[1..].to_owned() } else { line.to_owned() };
+    let uncommented: Vec<String> = text.lines().map(strip).collect();
+    let parse = |text: &str| match config::parse("longshore.yaml", text, &[]) {
+        Ok((config, _)) => config,
+        Err((source, problems)) => panic!("{}\n{text}", source.render(&problems, false)),
+    };
+    (parse(text), parse(&uncommented.join("\n")))
+}
+
+fn names(config: &Config) -> Vec<&str> {
+    match &config.binaries {
+        Binaries::Listed(list) => list.iter().map(|binary| binary.name.as_str()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn one_crate() {
+    let files = ["LICENSE", "README.md", "docs/README.md", "src/main.rs"];
+    let text = render(&facts(&[package("boat", "1.2.3", &["boat"])], &files), &Found::default());
+    let start = "# yaml-language-server: $schema=https://";
+    assert!(text.starts_with(start) && text.ends_with("draft: false }\n"), "{text}");
+    for part in
+        ["\nlongshore: 1\n", "its tag is v1.2.3.", "with LICENSE, README.md.", "harbor-works/boat on github.com"]
+    {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    let (config, full) = parsed(&text);
+    // As it is, it changes nothing.
+    assert!(matches!(config.binaries, Binaries::Implied(_)) && config.name.is_none() && config.components.is_empty());
+    assert_eq!((names(&full), full.name.as_deref()), (vec!["boat"], Some("boat")));
+    assert_eq!(full.archives.items.len(), 1);
+}
+
+#[test]
+fn versions_of_their_own_become_components() {
+    let same = rendered(&[package("oar", "1.0.0", &["oar"]), package("sail", "1.0.0", &["sail", "reef"])]);
+    let (config, full) = parsed(&same);
+    assert_eq!((config.components.len(), names(&full)), (0, vec!["oar", "sail"]));
+    let text = rendered(&[package("oar", "1.0.0", &["oar"]), package("sail", "2.0.0", &["sail"])]);
+    let (config, _) = parsed(&text);
+    let components: Vec<&str> = config.components.iter().map(|component| component.name.as_str()).collect();
+    assert_eq!(components, ["oar", "sail"]);
+    assert!(text.contains("# oar-v1.0.0\n# sail-v2.0.0\n"), "{text}");
+}
+
+#[test]
+fn leaves_out_what_is_not_meant_for_others() {
+    let private = Package { publish: false, ..package("xtask", "0.0.0", &["xtask"]) };
+    let text = rendered(&[package("boat", "1.2.3", &["boat"]), private.clone()]);
+    assert!(text.contains("# Left out: xtask, which says `publish = false`.\n"), "{text}");
+    assert_eq!(names(&parsed(&text).1), ["boat"]);
+    // Where nothing is published, it is all there is.
+    assert_eq!(names(&parsed(&rendered(&[private])).1), ["xtask"]);
+}
+
+#[test]
+fn executables_behind_features() {
+    let required = BTreeMap::from([("gen".to_owned(), vec!["dev".to_owned()])]);
+    let enables = BTreeMap::from([("default".to_owned(), Vec::new()), ("dev".to_owned(), Vec::new())]);
+    let mixed =
+        Package { required: required.clone(), enables: enables.clone(), ..package("boat", "1.2.3", &["boat", "gen"]) };
+    let (config, _) = parsed(&rendered(std::slice::from_ref(&mixed)));
+    let Binaries::Listed(list) = &config.binaries else { panic!("{:?}", config.binaries) };
+    assert_eq!(list[0].builds[0].1.bins, ["boat"]);
+    let gated = Package { required, enables: enables.clone(), ..package("gen", "1.2.3", &["gen"]) };
+    let (config, _) = parsed(&rendered(std::slice::from_ref(&gated)));
+    let Binaries::Listed(list) = &config.binaries else { panic!("{:?}", config.binaries) };
+    assert_eq!(
+        (list[0].builds[0].1.bins.len(), list[0].builds[0].1.features.as_slice()),
+        (0, ["dev".to_owned()].as_slice())
+    );
+    let text = rendered(&[gated, package("boat", "1.2.3", &["boat"])]);
+    assert!(text.contains("# Left out: gen, which needs a feature that is off.\n"), "{text}");
+    assert_eq!(names(&parsed(&text).0), ["boat"]);
+    // With the feature on by default it is like any other.
+    let on = Package { enables: BTreeMap::from([("default".into(), vec!["dev".into()])]), ..mixed };
+    assert!(matches!(parsed(&rendered(&[on])).0.binaries, Binaries::Implied(_)));
+}
+
+#[test]
+fn names_that_yaml_would_misread() {
+    let check = |folder: &str, expected: &str, is_written: bool| {
+        let facts = Facts { folder: folder.into(), ..Facts::default() };
+        let text = render(&facts, &Found::default());
+        assert!(text.contains("the git remote `origin` will name") && text.contains("no Cargo.toml"), "{text}");
+        let (config, full) = parsed(&text);
+        assert_eq!((full.name.as_deref(), config.name.is_some()), (Some(expected), is_written), "{folder}");
+    };
+    check("boat", "boat", false);
+    check("true", "true", false);
+    check("1.2", "1.2", false);
+    check("my project", "my-project", true);
+    check(".dotfiles", "dotfiles", true);
+    check("a: b #\"", "a--b", true);
+    check("☃", "project", true);
+}
+
+const LIBRARY: &str = "[package]\nname = 'keel'\nversion = '1.2.3'\nedition = '2024'\n";
+
+fn init(repo: &Repo) -> (String, InitReport) {
+    let report = run(&repo.runner, &Env::default(), &repo.root).unwrap();
+    assert_eq!(report.path, repo.root.join("longshore.yaml"));
+    let text = fs::read_to_string(&report.path).unwrap();
+    parsed(&text);
+    (text, report)
+}
+
+#[test]
+fn a_library_with_examples_only() {
+    let repo = Repo::with(&[
+        ("Cargo.toml", LIBRARY),
+        ("src/lib.rs", ""),
+        ("examples/shown.rs", "fn main() {}"),
+        ("tests/all.rs", ""),
+    ]);
+    let (text, report) = init(&repo);
+    assert!(text.contains("no cargo package has an executable (keel)."), "{text}");
+    assert_eq!(report.found, "  no cargo package with an executable\n");
+}
+
+#[test]
+fn a_workspace_without_packages() {
+    let repo = Repo::with(&[("Cargo.toml", "[workspace]\nmembers = []\nresolver = '3'\n")]);
+    assert!(init(&repo).0.contains("Nothing to release was found yet"));
+}
+
+#[test]
+fn an_executable_in_src_bin() {
+    let repo = Repo::with(&[("Cargo.toml", LIBRARY), ("src/bin/weigh-anchor.rs", "fn main() {}")]);
+    let (text, report) = init(&repo);
+    assert!(text.contains("#  keel: {} # executable weigh-anchor\n"), "{text}");
+    assert_eq!(report.found, "  package keel 1.2.3: weigh-anchor\n");
+}
+
+#[test]
+fn what_is_there_but_not_usable_yet() {
+    let repo = Repo::with(&[
+        ("rust/Cargo.toml", LIBRARY),
+        ("rust/src/main.rs", "fn main() {}"),
+        ("broken/Cargo.toml", "x"),
+        ("tests/fixtures/Cargo.toml", "x"),
+        ("Dockerfile", ""),
+        ("Dockerfile-release", ""),
+        ("deploy/web.Dockerfile", ""),
+        ("charts/boat/Chart.yaml", "name: boat\n"),
+        ("pyproject.toml", "[build-system]\nbuild-backend = 'maturin'\n"),
+        ("other/pyproject.toml", "[build-system]\nbuild-backend = 'hatchling.build'\n"),
+    ]);
+    let (text, report) = init(&repo);
+    assert!(text.contains("\n  keel: { manifest: \"rust/Cargo.toml\" } # executable keel\n"), "{text}");
+    let later = [
+        "a container image from Dockerfile",
+        "a container image from Dockerfile-release",
+        "a Helm chart from charts/boat/Chart.yaml",
+        "a container image from deploy/web.Dockerfile",
+        "a Python wheel, by maturin from pyproject.toml",
+    ];
+    let lines: Vec<&str> =
+        report.found.lines().filter_map(|line| line.strip_prefix("  not in this version yet: ")).collect();
+    assert_eq!(lines, later);
+    for line in later {
+        assert!(text.contains(&format!("\n# not in this version yet: {line}\n")), "{text}");
+    }
+    assert!(report.found.contains("  cargo cannot read broken/Cargo.toml\n"), "{}", report.found);
+}
+
+#[test]
+fn never_overwrites() {
+    let repo = Repo::with(&[("longshore.yaml", "mine\n")]);
+    let (code, _, hint) = failure(&run(&repo.runner, &Env::default(), &repo.root).unwrap_err());
+    assert_eq!(code, "config-exists");
+    assert!(hint.contains("longshore check"));
+    assert_eq!(fs::read_to_string(repo.root.join("longshore.yaml")).unwrap(), "mine\n");
+    assert_eq!(failure(&write_new(&repo.root.join("longshore.yaml"), "").unwrap_err()).0, "config-exists");
+}
+
+#[test]
+fn a_folder_with_the_only_manifest() {
+    let repo = Repo::with(&[("tool/Cargo.toml", LIBRARY), ("tool/src/main.rs", "fn main() {}"), ("tool/docs/a", "")]);
+    let at = |folder: &str| {
+        let path = run(&repo.runner, &Env::default(), &repo.root.join(folder)).unwrap().path;
+        path.strip_prefix(&repo.root).unwrap().to_owned()
+    };
+    assert_eq!(at("tool"), Path::new("tool/longshore.yaml"));
+    assert_eq!(at("tool/docs"), Path::new("longshore.yaml"));
+}
