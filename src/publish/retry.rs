@@ -88,11 +88,7 @@ impl<'a> Patience<'a> {
     ///
     /// # Errors
     /// The last failure.
-    pub async fn retry<T>(
-        &self,
-        what: &str,
-        mut attempt: impl AsyncFnMut(u32) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    pub async fn retry<T>(&self, mut attempt: impl AsyncFnMut(u32) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut number = 0;
         loop {
             let (mut problem, after) = match attempt(number).await {
@@ -103,14 +99,16 @@ impl<'a> Patience<'a> {
             let wait = self.wait(number, after);
             let left = self.pace.total.saturating_sub(self.spent().waited);
             if number >= self.pace.attempts || wait > self.pace.most || wait > left {
-                problem.message = format!("{} (tried {number} times)", problem.message);
+                if number > 1 {
+                    problem.message = format!("{} (tried {number} times)", problem.message);
+                }
                 if wait > self.pace.most {
                     problem.message = format!("{}; it asks to come back in {} s", problem.message, wait.as_secs());
                 }
                 problem.hint.get_or_insert_with(|| "run the same command again to continue".into());
                 return Err(Failure::Retry { problem, after });
             }
-            self.printer.step("Waiting", format!("{:.1} s to {what} again: {problem}", wait.as_secs_f32()));
+            self.printer.step("Waiting", format!("{:.1} s: {problem}", wait.as_secs_f32()));
             self.spent().waited += wait;
             sleep(wait).await;
         }
@@ -249,7 +247,7 @@ mod tests {
         let start = Instant::now();
         let mut seen = Vec::new();
         let result = Patience::new(QUICK, &printer)
-            .retry("x", async |number| {
+            .retry(async |number| {
                 seen.push(number);
                 Err::<(), _>(again(Wait::Soon))
             })
@@ -265,11 +263,11 @@ mod tests {
         let patience = Patience::new(QUICK, &printer);
         let start = Instant::now();
         let told = |millis| again(Wait::Told(Duration::from_millis(millis)));
-        let result = patience.retry("x", async |number| if number == 0 { Err(told(40)) } else { Ok(number) }).await;
+        let result = patience.retry(async |number| if number == 0 { Err(told(40)) } else { Ok(number) }).await;
         assert_eq!(result, Ok(1));
         assert!(start.elapsed() >= Duration::from_millis(40));
-        let failure = patience.retry("x", async |_| Err::<(), _>(told(3_600_000))).await.unwrap_err();
-        assert_eq!(failure.problem().message, "busy (tried 1 times); it asks to come back in 3600 s");
+        let failure = patience.retry(async |_| Err::<(), _>(told(3_600_000))).await.unwrap_err();
+        assert_eq!(failure.problem().message, "busy; it asks to come back in 3600 s");
     }
 
     #[tokio::test]
@@ -277,7 +275,7 @@ mod tests {
         let printer = Printer::silent();
         let start = Instant::now();
         let patience = Patience::new(QUICK, &printer);
-        let result = patience.retry("x", async |n| if n < 2 { Err(again(Wait::Limited)) } else { Ok(()) }).await;
+        let result = patience.retry(async |n| if n < 2 { Err(again(Wait::Limited)) } else { Ok(()) }).await;
         assert_eq!(result, Ok(()));
         assert!(start.elapsed() >= Duration::from_millis(60 + 120));
     }
@@ -287,7 +285,7 @@ mod tests {
         let printer = Printer::silent();
         let patience = Patience::new(QUICK, &printer);
         for _ in 0..20 {
-            let _ = patience.retry("x", async |_| Err::<(), _>(again(Wait::Limited))).await;
+            let _ = patience.retry(async |_| Err::<(), _>(again(Wait::Limited))).await;
         }
         assert!(patience.spent().waited <= QUICK.total);
     }

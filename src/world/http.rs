@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
 use futures_util::StreamExt;
 pub use reqwest::Method;
 pub use reqwest::header::HeaderMap;
@@ -22,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::io::ReaderStream;
 use url::{Host, Url};
 
+use crate::problem::{Exit, Failure, Problem};
 use crate::secret::Secret;
 
 /// What we call ourselves.
@@ -88,11 +88,23 @@ pub struct Reply {
 
 /// No answer: nobody knows whether the request was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoAnswer(pub String);
+pub struct NoAnswer {
+    /// What happened.
+    pub text: String,
+    /// Whether the server's certificate was not accepted; then nothing was carried out, and nothing ever will be.
+    pub untrusted: bool,
+}
+
+impl NoAnswer {
+    /// One that may be an accident.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), untrusted: false }
+    }
+}
 
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -136,9 +148,15 @@ impl Client {
         if base.scheme() == "http" {
             builder = builder.tls_certs_only([]);
         }
-        let inner = builder.build().context(
-            "cannot set up HTTPS: the machine has no root certificates (install `ca-certificates`, or set `SSL_CERT_FILE`)",
-        )?;
+        let inner = builder.build().map_err(|error| {
+            let why = explain(error, "this machine").text;
+            Failure::new(
+                Exit::Unexpected,
+                Problem::new("https-unavailable", format!("cannot set up HTTPS: {why}")).hint(
+                    "install the root certificates (`ca-certificates`), or name a file of them in `SSL_CERT_FILE`",
+                ),
+            )
+        })?;
         Ok(Self { inner, stall: STALL })
     }
 
@@ -174,7 +192,7 @@ impl Client {
             let response = self.begin(request.clone()).await?;
             if let Some(next) = redirect(&response, &request.url) {
                 if request.url.scheme() == "https" && next.scheme() != "https" {
-                    return Err(NoAnswer(format!("`{host}` redirects from https to {}", next.scheme())));
+                    return Err(NoAnswer::new(format!("`{host}` redirects from https to {}", next.scheme())));
                 }
                 if !same_origin(&request.url, &next) {
                     request.token = None;
@@ -190,11 +208,11 @@ impl Client {
             while let Some(chunk) = self.patiently(chunks.next(), &host).await? {
                 let chunk = chunk.map_err(|error| explain(error, &host))?;
                 sink.write_all(&chunk)
-                    .map_err(|error| NoAnswer(format!("cannot keep what `{host}` sends: {error}")))?;
+                    .map_err(|error| NoAnswer::new(format!("cannot keep what `{host}` sends: {error}")))?;
             }
             return Ok(Reply { status, headers, body: Vec::new() });
         }
-        Err(NoAnswer(format!("`{}` redirects too often", host(&request.url))))
+        Err(NoAnswer::new(format!("`{}` redirects too often", host(&request.url))))
     }
 
     /// Sends everything and waits for the head of the answer, as long as bytes move.
@@ -203,7 +221,7 @@ impl Client {
         let mut builder = self.inner.request(request.method, request.url).header(ACCEPT, request.accept);
         if let Some(token) = request.token {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-                .map_err(|_| NoAnswer("the token holds characters that no header can carry".into()))?;
+                .map_err(|_| NoAnswer::new("the token holds characters that no header can carry"))?;
             value.set_sensitive(true);
             builder = builder.header(AUTHORIZATION, value);
         }
@@ -221,7 +239,7 @@ impl Client {
                 () = sleep(self.stall) => {
                     let now = counter.load(Ordering::Relaxed);
                     if now == before {
-                        return Err(NoAnswer(format!("`{host}` gave no answer in {} s", self.stall.as_secs())));
+                        return Err(NoAnswer::new(format!("`{host}` gave no answer in {} s", self.stall.as_secs())));
                     }
                     before = now;
                 }
@@ -236,7 +254,7 @@ impl Client {
         while let Some(chunk) = self.patiently(chunks.next(), host).await? {
             let chunk = chunk.map_err(|error| explain(error, host))?;
             if body.len() + chunk.len() > LARGEST_REPLY {
-                return Err(NoAnswer(format!("`{host}` answers with more than {} MiB", LARGEST_REPLY >> 20)));
+                return Err(NoAnswer::new(format!("`{host}` answers with more than {} MiB", LARGEST_REPLY >> 20)));
             }
             body.extend_from_slice(&chunk);
         }
@@ -244,7 +262,9 @@ impl Client {
     }
 
     async fn patiently<T>(&self, work: impl Future<Output = T>, host: &str) -> Result<T, NoAnswer> {
-        timeout(self.stall, work).await.map_err(|_| NoAnswer(format!("`{host}` stopped in the middle of its answer")))
+        timeout(self.stall, work)
+            .await
+            .map_err(|_| NoAnswer::new(format!("`{host}` stopped in the middle of its answer")))
     }
 }
 
@@ -279,17 +299,25 @@ pub fn encode(text: &str) -> String {
 /// Says in one line why there was no answer. The URL is left out: that of a redirect may carry a signature.
 pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
     let error = error.without_url();
-    let mut cause: &dyn Error = &error;
-    while let Some(source) = cause.source() {
+    let mut cause: &(dyn Error + 'static) = &error;
+    while let Some(source) = inner(cause) {
         cause = source;
     }
-    NoAnswer(if error.is_timeout() {
+    let untrusted = matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)));
+    let text = if error.is_timeout() {
         format!("`{host}` gave no answer in time")
     } else if error.is_connect() {
         format!("cannot connect to `{host}`: {cause}")
     } else {
         format!("the connection to `{host}` broke: {cause}")
-    })
+    };
+    NoAnswer { text, untrusted }
+}
+
+/// What an error wraps; an I/O error does not name what it was made of as its source.
+fn inner<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    let io = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+    io.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
 }
 
 /// Host and port of a URL, for people.
@@ -309,7 +337,7 @@ async fn stream(path: &Path, size: u64, sent: &Arc<AtomicU64>) -> Result<reqwest
     use tokio::io::AsyncReadExt;
     let file = tokio::fs::File::open(path)
         .await
-        .map_err(|error| NoAnswer(format!("cannot read `{}`: {error}", path.display())))?;
+        .map_err(|error| NoAnswer::new(format!("cannot read `{}`: {error}", path.display())))?;
     let sent = Arc::clone(sent);
     let chunks = ReaderStream::with_capacity(file.take(size), 64 << 10).inspect(move |chunk| {
         if let Ok(chunk) = chunk {
@@ -408,7 +436,7 @@ mod tests {
         let (port, _asked) = serve(vec![again.into(); 6]).await;
         let base = url(&format!("http://127.0.0.1:{port}/"));
         let result = Client::new(&base).unwrap().download(Request::get(base.clone()), &mut Vec::new()).await;
-        assert_eq!(result.unwrap_err().0, format!("`127.0.0.1:{port}` redirects too often"));
+        assert_eq!(result.unwrap_err().text, format!("`127.0.0.1:{port}` redirects too often"));
     }
 
     #[tokio::test]
@@ -417,7 +445,7 @@ mod tests {
         let (port, _asked) = serve(vec![short.into(), short.into()]).await;
         let base = url(&format!("http://127.0.0.1:{port}/?secret=1"));
         let client = Client::new(&base).unwrap();
-        let text = client.send(Request::get(base.clone())).await.unwrap_err().0;
+        let text = client.send(Request::get(base.clone())).await.unwrap_err().text;
         assert!(text.contains("broke") && !text.contains("secret"), "{text}");
         client.download(Request::get(base), &mut Vec::new()).await.unwrap_err();
     }
@@ -427,7 +455,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = url(&format!("http://{}/", listener.local_addr().unwrap()));
         let client = Client::new(&base).unwrap().stall(Duration::from_millis(50));
-        let text = client.send(Request::get(base)).await.unwrap_err().0;
+        let text = client.send(Request::get(base)).await.unwrap_err().text;
         assert!(text.contains("gave no answer"), "{text}");
     }
 

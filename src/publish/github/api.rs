@@ -231,7 +231,8 @@ impl<'a> Api<'a> {
     }
 
     async fn json<T>(&self, doing: &str, call: impl Future<Output = octocrab::Result<T>>) -> Result<T, Failure> {
-        let late = |limit: Duration| NoAnswer(format!("`{}` gave no answer in {} s", self.host(), limit.as_secs()));
+        let late =
+            |limit: Duration| NoAnswer::new(format!("`{}` gave no answer in {} s", self.host(), limit.as_secs()));
         match timeout(STALL, call).await {
             Err(_) => Err(unreachable(&late(STALL))),
             Ok(Ok(value)) => Ok(value),
@@ -322,5 +323,9 @@ fn check_token(endpoint: &Endpoint, credential: &str, repository: &str) -> anyho
 }
 
 fn unreachable(error: &NoAnswer) -> Failure {
+    if error.untrusted {
+        let hint = "if the server is yours, add its authority to the system, or name a file with it in `SSL_CERT_FILE`";
+        return Failure::Fatal(Problem::new("certificate-untrusted", error.to_string()).hint(hint));
+    }
     Failure::retry(Problem::new("unreachable", error.to_string()))
 }

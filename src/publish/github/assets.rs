@@ -138,7 +138,7 @@ async fn put(
     let tell = |sent: u64| progress.tell(&format!("{} of {}", size(sent), size(wanted.file.size)));
     site.api
         .patience
-        .retry(&doing, async |attempt| {
+        .retry(async |attempt| {
             let now = if attempt == 0 {
                 first.clone()
             } else {
@@ -203,7 +203,7 @@ async fn read_back<'a>(
     mut parcels: Vec<Parcel<'a>>,
 ) -> anyhow::Result<Result<Vec<Parcel<'a>>, Failure>> {
     let _progress = site.api.printer.start("Verifying", format!("{} files of {}", parcels.len(), job.release.tag));
-    let standings = site.api.patience.retry("read the files back", async |_| seen(site, job, release.id).await).await;
+    let standings = site.api.patience.retry(async |_| seen(site, job, release.id).await).await;
     let assets = match standings {
         Ok(assets) => assets,
         Err(failure) => return Ok(Err(failure)),
@@ -246,9 +246,7 @@ async fn seen(site: &Site<'_>, job: &Job<'_>, release: u64) -> Result<Vec<(Asset
 
 /// Downloads an asset of ours and compares it.
 async fn hash(site: &Site<'_>, job: &Job<'_>, parcel: &mut Parcel<'_>, asset: &Asset) -> Result<(), Failure> {
-    let name = &parcel.wanted.file.name;
-    let doing = format!("download `{name}`");
-    let download = site.api.patience.retry(&doing, async |_| {
+    let download = site.api.patience.retry(async |_| {
         let mut sink = Hashing::new(io::sink());
         site.api.download(asset.id, &mut sink).await?;
         let (_, digest, size) = sink.finish();

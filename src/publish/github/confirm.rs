@@ -86,8 +86,7 @@ async fn read(
     // `releases/latest` holds the whole release, so one request confirms both.
     let latest = expects_latest(site, job);
     let tag = &job.release.tag;
-    let doing = format!("read `{tag}`");
-    let read = site.api.patience.retry(&doing, async |attempt| {
+    let read = site.api.patience.retry(async |attempt| {
         if latest && let Some(public) = fetch(site, job, &mut reader, "releases/latest").await? {
             return Ok((check(site, job, &public, reader).await?, public, reader));
         }
@@ -213,11 +212,9 @@ async fn look(
     if parcel.hashed && reader == Reader::Token {
         return Ok(());
     }
-    let name = &parcel.wanted.file.name;
     let expected = (parcel.wanted.file.sha256, parcel.wanted.file.size);
-    let doing = format!("download `{name}`");
     let hashed = parcel.hashed;
-    let found = site.api.patience.retry(&doing, async |attempt| {
+    let found = site.api.patience.retry(async |attempt| {
         let mut sink = Hashing::new(io::sink());
         // Some stores sign a URL for GET alone, so a HEAD that fails proves nothing.
         let method = if hashed && attempt == 0 { Method::HEAD } else { Method::GET };

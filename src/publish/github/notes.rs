@@ -14,7 +14,7 @@ pub async fn body(site: &Site<'_>, job: &Job<'_>) -> Result<String, Failure> {
     }
     let api = &site.api;
     let (tag, previous) = (&job.release.tag, previous(job.release, &site.releases));
-    let notes = api.patience.retry("generate notes", async |_| api.generate_notes(tag, previous).await).await;
+    let notes = api.patience.retry(async |_| api.generate_notes(tag, previous).await).await;
     let notes = notes.map_err(|failure| match failure {
         Failure::Missing(problem) => Failure::Denied(problem),
         other => other,

@@ -81,7 +81,7 @@ pub fn limits(job: &Job<'_>) -> Vec<Failure> {
 pub async fn releases(site: &Site<'_>) -> Result<Vec<Release>, Failure> {
     let api = &site.api;
     let doing = format!("list the releases of `{}`", api.repository);
-    let listed = api.patience.retry(&doing, async |_| api.all(&doing, "releases").await).await;
+    let listed = api.patience.retry(async |_| api.all(&doing, "releases").await).await;
     listed.map_err(|failure| match failure {
         Failure::Missing(mut problem) => {
             let text = format!("does `{}` exist, and may `{}` see it?", api.repository, api.credential);
@@ -164,7 +164,7 @@ async fn with_all_assets(site: &Site<'_>, job: &Job<'_>, release: &Release) -> R
     let mut release = release.clone();
     let absent = |wanted: &super::Wanted<'_>| assets::standing(wanted.file, &release.assets).is_absent();
     if !release.assets.is_empty() && job.files.iter().any(absent) {
-        let listed = site.api.patience.retry("list files", async |_| list(site, release.id).await).await;
+        let listed = site.api.patience.retry(async |_| list(site, release.id).await).await;
         release.assets = listed.map_err(|failure| vec![failure])?;
     }
     Ok(release)
@@ -240,7 +240,7 @@ pub fn two_drafts(tag: &str, drafts: &[&Release]) -> Failure {
 pub async fn check_tag(site: &Site<'_>, job: &Job<'_>, moment: Moment) -> Result<(), Failure> {
     let tag = &job.release.tag;
     let doing = format!("look at the tag `{tag}`");
-    let found = site.api.patience.retry(&doing, async |_| commit_of(site, tag, &doing).await).await;
+    let found = site.api.patience.retry(async |_| commit_of(site, tag, &doing).await).await;
     let problem = match found {
         Ok(commit) if commit == site.commit => return Ok(()),
         Ok(commit) => {

@@ -22,7 +22,7 @@ pub async fn create(site: &Site<'_>, job: &Job<'_>) -> Result<Release, Failure> 
     };
     let doing = format!("make a draft of `{tag}`");
     let _progress = site.api.printer.start("Drafting", format!("{tag} on {}", site.api.repository));
-    let made = site.api.patience.retry(&doing, async |attempt| {
+    let made = site.api.patience.retry(async |attempt| {
         if attempt > 0 {
             let found = of_tag(site, tag, &doing).await?;
             match found.as_slice() {
@@ -46,7 +46,7 @@ pub async fn create(site: &Site<'_>, job: &Job<'_>) -> Result<Release, Failure> 
 /// this run has just made, and only while it is empty.
 async fn the_only_one(site: &Site<'_>, tag: &str, made: Release) -> Result<Release, Failure> {
     let doing = format!("look for other drafts of `{tag}`");
-    let found = site.api.patience.retry(&doing, async |_| of_tag(site, tag, &doing).await).await?;
+    let found = site.api.patience.retry(async |_| of_tag(site, tag, &doing).await).await?;
     let Some(first) = found.into_iter().filter(|other| other.draft && other.id < made.id).min_by_key(|other| other.id)
     else {
         return Ok(made);
@@ -55,7 +55,7 @@ async fn the_only_one(site: &Site<'_>, tag: &str, made: Release) -> Result<Relea
     let doing = format!("delete the second, empty draft of `{tag}`");
     site.api
         .patience
-        .retry(&doing, async |_| match site.api.look::<Release>(&doing, &path, Reader::Token).await {
+        .retry(async |_| match site.api.look::<Release>(&doing, &path, Reader::Token).await {
             Ok(now) if now.draft && now.assets.is_empty() => site.api.delete(&doing, &path).await,
             Ok(now) => Err(two_drafts(tag, &[&first, &now])),
             Err(Failure::Missing(_)) => Ok(()),
@@ -91,7 +91,7 @@ pub async fn publish(site: &Site<'_>, job: &Job<'_>, draft: &Release) -> Result<
     let path = format!("releases/{}", draft.id);
     site.api
         .patience
-        .retry(&doing, async |attempt| {
+        .retry(async |attempt| {
             if attempt > 0 {
                 let now: Release = site.api.look(&doing, &path, Reader::Token).await?;
                 if !now.draft {
