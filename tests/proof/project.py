@@ -57,7 +57,7 @@ def answer(folder, longshore, *arguments, env=None):
 
 def peak(folder, *command):
     """Runs it; its largest resident memory in MB, children included."""
-    log = folder / "peak.log"
+    log = folder.parent / "peak.log"
     with open(log, "wb") as said:
         child = subprocess.Popen(list(map(str, command)), cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
                                  stdout=said, stderr=said)
