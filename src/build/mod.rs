@@ -14,7 +14,8 @@ mod schedule;
 mod tools;
 mod unpack;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 use std::path::PathBuf;

@@ -31,9 +31,11 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
             (plan, store)
         }
     };
-    keep_plan(&plan, &store)?;
-    let tars: Vec<&Path> = args.from.iter().map(AsRef::as_ref).collect();
-    handover::unpack(&store, &tars)?;
+    if !args.from.is_empty() {
+        keep_plan(&plan, &store)?;
+        let tars: Vec<&Path> = args.from.iter().map(AsRef::as_ref).collect();
+        handover::unpack(&store, &tars)?;
+    }
     let order = Order {
         plan: &plan,
         steps: steps(&plan, args, session.global.plan.is_some())?,
@@ -55,11 +57,8 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     Ok(if args.leg.is_none() { report.next("longshore verify") } else { report })
 }
 
-/// Writes plan.json into the store, which then belongs to this plan: what another plan left is removed.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn keep_plan(plan: &Plan, store: &Store) -> anyhow::Result<()> {
+/// Writes plan.json into the store before results of other machines come in: what another plan left is removed.
+fn keep_plan(plan: &Plan, store: &Store) -> anyhow::Result<()> {
     let bytes = plan.to_json();
     if std::fs::read(store.plan()).is_ok_and(|known| known == bytes) {
         return Ok(());

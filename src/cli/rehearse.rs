@@ -6,7 +6,6 @@ use std::path::Path;
 use url::Url;
 
 use super::args;
-use super::build::keep_plan;
 use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
@@ -38,7 +37,6 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let wish = Wish { without_tag: WithoutTag::Assume, host: true, prebuilt: args.prebuilt.as_deref() };
     let plan = session.plan(&project, wish)?;
     let store = Store::new(&project.root, &plan.output);
-    keep_plan(&plan, &store)?;
     let order = Order {
         plan: &plan,
         steps: plan.steps.iter().collect(),
@@ -48,7 +46,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
-    let manifest = verify::manifest(session, &plan, &store).map_err(during)?;
+    let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
     session.printer.block(&verify::table(&manifest).render(&session.printer));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (mut report, server) = runtime.block_on(on_stage(session, args.port, (&plan, &manifest, &store), faults))?;

@@ -1,12 +1,11 @@
 //! `release`: plan, build, verify, publish and confirm, on this machine.
 
 use super::args;
-use super::build::{impossible, keep_plan};
+use super::build::impossible;
 use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
 use super::session::{Session, Wish};
-use super::verify;
 use crate::build::{self, Order};
 use crate::plan::WithoutTag;
 use crate::problem::{Failure, Problem};
@@ -34,7 +33,6 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     }
     publish::ask(session, &plan)?;
     let store = Store::new(&project.root, &plan.output);
-    keep_plan(&plan, &store)?;
     let order = Order {
         plan: &plan,
         steps: plan.steps.iter().collect(),
@@ -44,7 +42,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
-    let manifest = verify::manifest(session, &plan, &store).map_err(during)?;
+    let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
     let order =
         crate::publish::Order { plan: &plan, manifest: &manifest, store: &store, endpoints: &endpoints, destinations };

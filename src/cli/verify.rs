@@ -7,12 +7,11 @@ use super::output::Report;
 use super::session::{Session, read_plan};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
-use crate::plan::Plan;
+use crate::problem::Failure;
 use crate::target::Linkage;
 use crate::verify;
 use crate::world::actions;
 use crate::world::handover;
-use crate::world::store::{self, Store};
 
 /// `longshore verify`
 ///
@@ -26,7 +25,9 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
         Some(file) => session.stored(file)?,
         None => (read_plan(&store.plan())?, store),
     };
-    let manifest = manifest(session, &plan, &store)?;
+    // One part is the whole plan as long as one workflow file publishes everything.
+    plan.part(args.part.as_deref()).map_err(Failure::usage)?;
+    let manifest = verify::run(&session.printer, &store, &plan)?;
     if let Some(tar) = &args.pack {
         let ids: Vec<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
         handover::pack(&store, &ids, true, tar)?;
@@ -35,16 +36,6 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     let mut report = Report::plan(table(&manifest).render(&session.printer), &plan);
     report.fields.artifacts = Some(manifest.artifacts);
     Ok(report.next("longshore publish"))
-}
-
-/// Verifies and writes manifest.json.
-///
-/// # Errors
-/// Exit 3 with everything that is wrong.
-pub fn manifest(session: &Session, plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
-    let manifest = verify::run(&session.printer, store, plan)?;
-    store::write_json(&store.manifest(), &manifest)?;
-    Ok(manifest)
 }
 
 /// What the executables say of themselves.

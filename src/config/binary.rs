@@ -9,7 +9,7 @@ use super::text;
 use super::yaml::{Map, Node, Value};
 use super::{Binaries, Binary, BinarySettings, Builder};
 use crate::command::{Command, Shell};
-use crate::problem::Problem;
+use crate::problem::{At, Problem};
 use crate::target::{Linkage, Target};
 
 const KIND: Kind = Kind { key: "binaries", section: &BINARY };
@@ -99,7 +99,8 @@ fn before(map: &Map, path: &str, target: Target, layers: &mut Layers) -> Vec<Com
         let mut wanted = targets.is_empty();
         for item in targets {
             if let Some(text) = item.text() {
-                wanted |= layers.selects(text, &format!("{path}.before"), false, &item.span, target);
+                let at = At { path: format!("{path}.before"), key: false };
+                wanted |= layers.selects(text, at, &item.span, target);
             }
         }
         commands.extend(command(node).filter(|_| wanted));

@@ -37,7 +37,7 @@ pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Sou
     references::check(&map, &config, &mut layers.found);
     component::ambiguous(&map, &config, &mut layers.found);
     layers.finish();
-    source.tree = Some(root);
+    source.tree = Some(Box::new(root));
     source.entries = layers.entries;
     if layers.found.is_empty() { Ok((config, source)) } else { Err((source, layers.found.sorted())) }
 }
@@ -124,15 +124,3 @@ fn overlay(root: &mut Node, names: &[String], layers: &mut Layers) {
         map.entries.push(entry);
     }
 }
-
-#[cfg(test)]
-#[path = "check_tests.rs"]
-pub(super) mod tests;
-
-#[cfg(test)]
-#[path = "problem_tests.rs"]
-mod problem_tests;
-
-#[cfg(test)]
-#[path = "robust_tests.rs"]
-mod robust_tests;

@@ -32,7 +32,7 @@ pub struct Source {
     /// Its text.
     pub text: String,
     /// The file, overlays applied; every node knows where it was written.
-    pub(super) tree: Option<Node>,
+    pub(super) tree: Option<Box<Node>>,
     /// Entries with their defaults: kind, name (empty: what an entry is that nobody wrote), entry.
     pub(super) entries: Vec<(&'static str, String, Node)>,
 }
@@ -54,7 +54,7 @@ impl Source {
         if let Some(span) = self.in_entries(at) {
             return Some(span);
         }
-        let (place, rest) = walk(self.tree.as_ref()?, &at.path);
+        let (place, rest) = walk(self.tree.as_deref()?, &at.path);
         // A parent is named by its key; its value may be long.
         place.map(|place| place.span(at.key || !rest.is_empty()))
     }

@@ -35,6 +35,11 @@ impl Found {
         self.diagnostics.is_empty()
     }
 
+    /// Whether a problem of this code was found.
+    pub fn has(&self, code: &str) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.problem.code == code)
+    }
+
     /// All, in the order of the file; those without a place first.
     pub fn sorted(mut self) -> Vec<Diagnostic> {
         self.diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| (span.start, span.end)));

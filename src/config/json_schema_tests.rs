@@ -45,8 +45,8 @@ fn is_a_schema_of_its_draft() {
 /// The files of the interface, cut to what this version makes.
 #[test]
 fn right_files_validate() {
-    let opsml = crate::config::check::tests::OPSML;
-    let full = include_str!("testdata/full.yaml");
+    let opsml = crate::config::tests::OPSML;
+    let full = crate::config::tests::FULL;
     let three = "longshore: 1\ncomponents: [alpha, beta, gamma]\n";
     let five = "longshore: 1\nname: ollyscale\ncomponents: [api, web-ui, opamp-server, demo, chart-ollyscale, chart-ollyscale-demos]\noverlays:\n  local: { publish: { github: false } }\n";
     for text in ["longshore: 1\n", opsml, three, "longshore: 1\nbinaries: false\narchives: false\n", five, full] {

@@ -10,7 +10,7 @@ use super::text::{Triples, is_glob, triple_glob};
 use super::tree::{Budget, merge};
 use super::words::quote;
 use super::yaml::{Entry, Map, Node, Value};
-use crate::problem::Problem;
+use crate::problem::{At, Problem};
 use crate::target::Target;
 
 /// What reading a file needs all along: problems, what may be copied, and which globs matched something.
@@ -28,8 +28,7 @@ pub struct Layers {
 
 struct Selector {
     text: String,
-    path: String,
-    key: bool,
+    at: At,
     matched: bool,
 }
 
@@ -68,8 +67,8 @@ impl Layers {
         let overrides = entry.map()?.get("override")?.map()?;
         let (mut globs, mut exact) = (Vec::new(), Vec::new());
         for over in &overrides.entries {
-            let path = format!("{path}.override.{}", over.key);
-            if self.selects(&over.key, &path, true, &over.key_span, target) {
+            let at = At { path: format!("{path}.override.{}", over.key), key: true };
+            if self.selects(&over.key, at, &over.key_span, target) {
                 if is_glob(&over.key) { globs.push(over) } else { exact.push(over) }
             }
         }
@@ -108,7 +107,7 @@ impl Layers {
     }
 
     /// Whether a triple or glob means a target. Remembers selectors that never do.
-    pub fn selects(&mut self, text: &str, path: &str, key: bool, span: &Range<usize>, target: Target) -> bool {
+    pub fn selects(&mut self, text: &str, at: At, span: &Range<usize>, target: Target) -> bool {
         let triples = match self.globs.get(text) {
             Some(known) => known.clone(),
             None => {
@@ -123,8 +122,7 @@ impl Layers {
         let known = matched || static_twin(target).is_some_and(|twin| triples.includes(twin));
         let selector = self.selectors.entry((span.start, span.end)).or_insert_with(|| Selector {
             text: text.to_owned(),
-            path: path.to_owned(),
-            key,
+            at,
             matched: false,
         });
         selector.matched |= known;
@@ -134,11 +132,12 @@ impl Layers {
     /// What can only be said at the end: selectors that matched nothing, and a file that is too large.
     pub fn finish(&mut self) {
         for ((start, end), selector) in std::mem::take(&mut self.selectors) {
-            if !selector.matched {
+            // With an unknown target in the list nobody can say what would have matched.
+            if !selector.matched && !self.found.has("unknown-target") {
                 let message = format!("{} matches none of the targets", quote(&selector.text));
                 let problem =
                     Problem::new("override-without-target", message).hint("remove it, or add the target to `targets`");
-                self.found.at(problem, &selector.path, selector.key, &(start..end));
+                self.found.at(problem, &selector.at.path, selector.at.key, &(start..end));
             }
         }
         if self.budget.is_empty() {

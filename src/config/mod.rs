@@ -17,6 +17,8 @@ mod publish;
 mod references;
 mod shape;
 mod shell;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tree;
 mod words;

@@ -47,19 +47,16 @@ struct Names<'c> {
 
 impl Names<'_> {
     fn entry(&self, map: &Map, kind: &str, path: &str, found: &mut Found) {
-        one_of(map, "component", path, "component", &self.components, found);
-        match kind {
-            "binaries" => one_of(map, "assets", path, "asset", &self.assets, found),
-            "archives" => {
-                if let Some(binaries) = &self.binaries {
-                    one_of(map, "binaries", path, "binary", binaries, found);
-                }
-            }
+        let mut references = vec![Reference { key: "component", noun: "component", known: &self.components }];
+        match (kind, &self.binaries) {
+            ("binaries", _) => references.push(Reference { key: "assets", noun: "asset", known: &self.assets }),
+            ("archives", Some(known)) => references.push(Reference { key: "binaries", noun: "binary", known }),
             _ => {}
         }
         if kind != "binaries" {
-            one_of(map, "publish", path, "destination", &self.destinations, found);
+            references.push(Reference { key: "publish", noun: "destination", known: &self.destinations });
         }
+        references.iter().for_each(|reference| reference.check(map, path, found));
         let overrides = map.get("override").and_then(Node::map).map(|map| map.entries.as_slice()).unwrap_or_default();
         for over in overrides {
             if let Some(map) = over.value.map() {
@@ -86,21 +83,33 @@ impl Names<'_> {
     }
 }
 
-fn one_of(map: &Map, key: &str, path: &str, noun: &'static str, known: &HashSet<&str>, found: &mut Found) {
-    let Some(node) = map.get(key).filter(|node| node.map().is_none() && node.bool().is_none()) else { return };
-    for item in node.many() {
-        let Some(name) = item.text().filter(|name| !known.contains(name)) else { continue };
-        let later = noun == "destination" && LATER_KINDS.contains(&name);
-        let problem = if later {
-            Problem::new("not-in-this-version", format!("{} is not in this version", quote(name))).hint("remove it")
-        } else {
-            let problem = Problem::new("unknown-reference", format!("there is no {noun} {}", quote(name)));
-            match nearest(name, sorted(known)) {
-                Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                None => problem.hint(known_names(noun, known)),
+/// A key whose text names entries of another kind.
+struct Reference<'k> {
+    key: &'static str,
+    noun: &'static str,
+    known: &'k HashSet<&'k str>,
+}
+
+impl Reference<'_> {
+    fn check(&self, map: &Map, path: &str, found: &mut Found) {
+        let Some(node) = map.get(self.key).filter(|node| node.map().is_none() && node.bool().is_none()) else { return };
+        for item in node.many() {
+            if let Some(name) = item.text().filter(|name| !self.known.contains(name)) {
+                found.at(self.unknown(name), &format!("{path}.{}", self.key), false, &item.span);
             }
-        };
-        found.at(problem, &format!("{path}.{key}"), false, &item.span);
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Problem {
+        if self.noun == "destination" && LATER_KINDS.contains(&name) {
+            let message = format!("{} is not in this version", quote(name));
+            return Problem::new("not-in-this-version", message).hint("remove it");
+        }
+        let problem = Problem::new("unknown-reference", format!("there is no {} {}", self.noun, quote(name)));
+        match nearest(name, sorted(self.known)) {
+            Some(near) => problem.hint(format!("did you mean `{near}`?")),
+            None => problem.hint(known_names(self.noun, self.known)),
+        }
     }
 }
 

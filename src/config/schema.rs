@@ -463,11 +463,11 @@ pub static DEFAULTS: Section = Section {
         key("binaries", Type::Keys(&BINARY), "", "for every entry of `binaries`"),
         key("archives", Type::Keys(&ARCHIVE), "", "for every entry of `archives`"),
         key("assets", Type::Keys(&ASSET), "", "for every entry of `assets`"),
-        later("wheels", "for every entry of `wheels`"),
-        later("images", "for every entry of `images`"),
-        later("bases", "for every entry of `bases`"),
-        later("charts", "for every entry of `charts`"),
-        later("workflows", "for every entry of `workflows`"),
+        later("wheels", "Python wheels"),
+        later("images", "container images"),
+        later("bases", "base images"),
+        later("charts", "Helm charts"),
+        later("workflows", "generated workflow files"),
     ],
 };
 

@@ -47,9 +47,9 @@ impl Shape<'_> {
                     self.keys(section, node, path);
                 }
             }
-            Type::Each { key, value, fixed } => {
+            Type::Each { .. } => {
                 if let Some(map) = self.map(ty, node, path) {
-                    map.entries.iter().for_each(|entry| self.each(*key, value, fixed, entry, path));
+                    map.entries.iter().for_each(|entry| self.each(ty, entry, path));
                 }
             }
             Type::Override(inner) => {
@@ -157,26 +157,30 @@ impl Shape<'_> {
         self.value(&key.ty, &entry.value, path);
     }
 
-    fn each(&mut self, kind: Text, value: &Type, fixed: &[Key], entry: &Entry, path: &str) {
+    fn each(&mut self, ty: &Type, entry: &Entry, path: &str) {
+        let Type::Each { key, value, fixed } = ty else { return };
         let path = join(path, &entry.key);
-        let empty_map = matches!(value, Type::Keys(_) | Type::Off(Type::Keys(_)));
-        if let Some(key) = fixed.iter().find(|key| key.name == entry.key) {
-            let nothing = entry.value.is_empty() && key.status == Status::Now;
-            return if nothing { () } else { self.key(key, entry, &path) };
-        }
-        if let Err(problem) = text::check(kind, &entry.key) {
-            self.found.at(problem, &path, true, &entry.key_span);
-        }
-        if entry.value.is_empty() && !self.overlay && !empty_map {
-            let problem = Problem::new("no-value", format!("{} has no value", quote(&entry.key)))
-                .hint("write a value; empty text is `\"\"`");
-            return self.found.at(problem, &path, true, &entry.key_span);
-        }
-        let nothing = entry.value.is_empty() && fixed.is_empty();
-        if !fixed.is_empty() && self.is_later_kind(entry, &path) || nothing {
+        if let Some(known) = fixed.iter().find(|known| known.name == entry.key) {
+            // `github:` with nothing behind it is a destination with its defaults.
+            if !entry.value.is_empty() || known.status == Status::NotInThisVersion {
+                self.key(known, entry, &path);
+            }
             return;
         }
-        self.value(value, &entry.value, &path);
+        if let Err(problem) = text::check(*key, &entry.key) {
+            self.found.at(problem, &path, true, &entry.key_span);
+        }
+        if entry.value.is_empty() {
+            if !self.overlay && !matches!(value, Type::Keys(_) | Type::Off(Type::Keys(_))) {
+                let problem = Problem::new("no-value", format!("{} has no value", quote(&entry.key)))
+                    .hint("write a value; empty text is `\"\"`");
+                self.found.at(problem, &path, true, &entry.key_span);
+            }
+            return;
+        }
+        if fixed.is_empty() || !self.is_later_kind(entry, &path) {
+            self.value(value, &entry.value, &path);
+        }
     }
 
     /// A destination of a later kind is refused as a whole; its keys would only add noise.

@@ -104,7 +104,7 @@ fn kind_of_destination(text: &str) -> Parsed<()> {
             "not-in-this-version",
             format!("destinations of kind {} are not in this version", quote(text)),
         )
-        .hint("remove the destination, or write it under a name that begins with `x-`, outside `publish`"));
+        .hint("remove it; `kind: github` is what there is"));
     }
     word(text, KINDS)
 }

@@ -147,10 +147,10 @@ pub fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
     for event in Parser::new_from_str_with_options(text, options) {
         let step = match event {
             Ok((event, span)) => builder.event(event, &span),
-            Err(error) => Err(syntax(text, &error)),
+            Err(error) => Err(Box::new(syntax(text, &error))),
         };
         if let Err(fatal) = step {
-            builder.problems.push(fatal);
+            builder.problems.push(*fatal);
             return (None, builder.problems);
         }
     }
@@ -192,7 +192,8 @@ enum Pending {
     Dropped,
 }
 
-type Step = Result<(), Diagnostic>;
+/// An error ends the reading; what is said about it is boxed, for it is rare.
+type Step = Result<(), Box<Diagnostic>>;
 
 impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: &Span) -> Step {
@@ -240,7 +241,7 @@ impl Builder<'_> {
         }
         let problem = Problem::new("yaml-documents", "a second document begins here")
             .hint("the file is one document: remove the `---` line and what follows it");
-        Err(Diagnostic { problem, span: Some(range) })
+        Err(Box::new(Diagnostic { problem, span: Some(range) }))
     }
 
     /// Whether the tag says that the text is text; complains about tags that are not YAML's own.
@@ -267,13 +268,13 @@ impl Builder<'_> {
         }
         let message = format!("the file has more than {MAX_NODES} values, aliases counted each time");
         let problem = Problem::new("file-too-large", message).hint("fewer entries, or fewer `*aliases`");
-        Err(Diagnostic { problem, span: Some(range.clone()) })
+        Err(Box::new(Diagnostic { problem, span: Some(range.clone()) }))
     }
 
     fn open(&mut self, frame: Frame, range: &Range<usize>) -> Step {
         self.count(1, 0, range)?;
         self.stack.push(frame);
-        if self.stack.len() > MAX_DEPTH { Err(too_deep(range.clone())) } else { Ok(()) }
+        if self.stack.len() > MAX_DEPTH { Err(Box::new(too_deep(range.clone()))) } else { Ok(()) }
     }
 
     fn close(&mut self, end: usize) -> Step {
@@ -311,11 +312,11 @@ impl Builder<'_> {
     fn alias(&mut self, id: usize, range: Range<usize>) -> Step {
         let Some(node) = self.anchors.get(&id) else {
             let problem = Problem::new("yaml-alias", "an alias inside its own anchor never ends");
-            return Err(Diagnostic { problem, span: Some(range) });
+            return Err(Box::new(Diagnostic { problem, span: Some(range) }));
         };
         let size = Size::of(node);
         if self.stack.len() + size.depth > MAX_DEPTH {
-            return Err(too_deep(range));
+            return Err(Box::new(too_deep(range)));
         }
         self.count(size.nodes, size.bytes, &range)?;
         match self.anchors.get(&id).cloned() {
@@ -342,7 +343,7 @@ impl Builder<'_> {
                     Err(problem) if self.problems.len() >= MAX_PROBLEMS => return Err(problem),
                     Err(problem) => {
                         *pending = Pending::Dropped;
-                        self.problems.push(problem);
+                        self.problems.push(*problem);
                     }
                 },
                 Pending::ValueOf(key, key_span) => map.entries.push(entry(key, key_span, node)),
@@ -355,9 +356,9 @@ impl Builder<'_> {
 }
 
 /// What follows a key, or why it cannot be one.
-fn key(text: &str, node: Node, seen: &mut HashMap<String, usize>) -> Result<Pending, Diagnostic> {
+fn key(text: &str, node: Node, seen: &mut HashMap<String, usize>) -> Result<Pending, Box<Diagnostic>> {
     let span = node.span;
-    let refuse = |problem| Err(Diagnostic { problem, span: Some(span.clone()) });
+    let refuse = |problem| Err(Box::new(Diagnostic { problem, span: Some(span.clone()) }));
     let Value::Scalar { text: key, plain } = node.value else {
         return refuse(
             Problem::new("yaml-key", "a list or a map cannot be a key")
@@ -433,7 +434,14 @@ fn syntax(text: &str, error: &ScanError) -> Diagnostic {
     let problem = Problem::new("yaml-syntax", format!("not YAML: {}", error.kind()));
     if error.kind().to_string().contains("tab") {
         let problem = problem.hint("indent and separate with spaces, not with tabs");
-        return Diagnostic { problem, span: Some(at..end) };
+        // The parser stops behind the tab, or before the white space that holds it.
+        let blank = text[at..].len() - text[end..].trim_start_matches([' ', '\r', '\n']).len();
+        let tab = match at + blank {
+            _ if text[..at].ends_with('\t') => at - 1..at,
+            tab if text[tab..].starts_with('\t') => tab..tab + 1,
+            _ => at..end,
+        };
+        return Diagnostic { problem, span: Some(tab) };
     }
     let Some((hint, span)) = hint(text, at) else { return Diagnostic { problem, span: Some(at..end) } };
     Diagnostic { problem: problem.hint(hint), span: Some(span.unwrap_or(at..end)) }

@@ -65,6 +65,8 @@ fn hints_at_missing_quotes() {
     check("a: b: c", "\"b: c\"");
     check("a: b\n\tc: d", "tabs");
     check("files: *.md", "needs quotes");
+    assert_eq!(read("a: b\n\tc: d").1[0].span, Some(5..6));
+    assert_eq!(read("a:\n\t- d").1[0].span, Some(3..4));
 }
 
 #[test]
@@ -78,12 +80,12 @@ fn merges_maps() {
     assert_eq!(entries, [("a", "3"), ("b", "1"), ("c", "2")]);
 }
 
-/// Runs on a thread with little stack and within a second, or the limits do not hold.
+/// Runs on a thread with little stack and within a minute on any machine, or the limits do not hold.
 fn within_limits(name: &str, text: String) -> Vec<&'static str> {
     let start = Instant::now();
     let thread = std::thread::Builder::new().stack_size(512 << 10);
     let said = thread.spawn(move || codes(&text)).unwrap().join().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(5), "{name} took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{name} took {:?}", start.elapsed());
     said
 }
 

@@ -10,7 +10,8 @@ const KINDS: usize = 4;
 /// The commits that can hold the last release: of each kind of tag (the text around its version) those of the highest
 /// version and the highest stable one. `None` if there are too many kinds. `tags` are names and commits.
 pub fn highest<'a>(tags: &BTreeMap<&'a str, &'a str>) -> Option<BTreeSet<&'a str>> {
-    let mut kinds: BTreeMap<(&str, &str), [Option<(Version, &str)>; 2]> = BTreeMap::new();
+    type Highest<'a> = Option<(Version, &'a str)>;
+    let mut kinds: BTreeMap<(&str, &str), [Highest<'_>; 2]> = BTreeMap::new();
     for (name, commit) in tags {
         let Some((kind, version)) = version_in(name) else { continue };
         let [any, stable] = kinds.entry(kind).or_default();

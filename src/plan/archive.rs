@@ -89,7 +89,8 @@ fn targets(archive: &Archive, binaries: &[Step], members: &[String], problems: &
             possible.push(target);
         }
     }
-    if possible.is_empty() {
+    // A binary that could not be planned has said why.
+    if possible.is_empty() && problems.is_empty() {
         let text = format!("the binaries of archive `{}` have no target in common", archive.name);
         problems.push(Problem::new("no-target", text).at_key(format!("archives.{}", archive.name)));
     }
@@ -236,11 +237,11 @@ fn unknown_place(place: &str, path: &str) -> Problem {
 fn legal_names(step: &Step, problems: &mut Problems) {
     for output in &step.outputs {
         let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if output.name.is_empty()
-            || output.name.starts_with('.')
-            || output.name.ends_with('.')
-            || !output.name.chars().all(legal)
-        {
+        // One without a name has a problem already.
+        if output.name.is_empty() {
+            continue;
+        }
+        if output.name.starts_with('.') || output.name.ends_with('.') || !output.name.chars().all(legal) {
             let text = format!("file name `{}` would be rewritten by GitHub", output.name);
             problems.push(
                 Problem::new("bad-file-name", text)

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 pub fn steps(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Step> {
     let mut steps = Vec::new();
     for asset in &inputs.config.assets {
-        let outputs = match &asset.file {
+        let mut outputs = match &asset.file {
             Some((template, format)) => vec![Output { name: template.to_string(), format: Some(*format) }],
             None => {
                 let names = asset.files.iter().map(|file| {
@@ -27,6 +27,7 @@ pub fn steps(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Step> {
             );
             let problem =
                 Problem::new("unnamed-asset", text).hint("list the files, or bundle them with `file: NAME.tar.gz`");
+            outputs.clear();
             problems.push(problem.at_value(format!("assets.{}.files", asset.name)));
         }
         let files = asset.files.iter().map(|file| FileSpec { from: file.from.clone(), to: file.to.clone() }).collect();

@@ -94,31 +94,7 @@ fn compile(
     (assets, problems): (&[Step], &mut Problems),
 ) -> Option<Step> {
     let path = |key: &str| format!("binaries.{}.{key}", binary.name);
-    let bins = if settings.bins.is_empty() { package.bins.clone() } else { settings.bins.clone() };
-    if bins.is_empty() {
-        let text = format!("package `{}` has no binary", package.name);
-        problems.push(Problem::new("no-binary", text).at_key(format!("binaries.{}", binary.name)));
-        return None;
-    }
-    for (index, bin) in settings.bins.iter().enumerate().filter(|(_, bin)| !package.bins.contains(bin)) {
-        let problem = Problem::new("unknown-bin", format!("package `{}` has no binary `{bin}`", package.name));
-        let near = nearest(bin, package.bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-        problems.push(
-            problem.at_value(path(&format!("bins.{index}"))).hint(near.unwrap_or_else(|| package.bins.join(", "))),
-        );
-    }
-    for (index, feature) in settings.features.iter().enumerate() {
-        if !feature.contains('/') && !package.features.contains(feature) {
-            let problem =
-                Problem::new("unknown-feature", format!("package `{}` has no feature `{feature}`", package.name));
-            let near = nearest(feature, package.features.iter().map(String::as_str));
-            let hint = near.map_or_else(
-                || format!("known: {}", package.features.join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            problems.push(problem.at_value(path(&format!("features.{index}"))).hint(hint));
-        }
-    }
+    let bins = bins(binary, settings, package, problems)?;
     let mut needs = Vec::new();
     for name in &settings.assets {
         match asset::named(assets, name) {
@@ -159,6 +135,65 @@ fn compile(
         target: Some(target),
         work: Work::Binary(work),
     })
+}
+
+/// The binaries of an entry, after its binaries and features were found in the package.
+fn bins(binary: &Binary, settings: &BinarySettings, package: &Package, problems: &mut Problems) -> Option<Vec<String>> {
+    let path = |key: &str| format!("binaries.{}.{key}", binary.name);
+    let compiled = package.compiled(&settings.features, settings.default_features, settings.all_features);
+    let bins: Vec<String> = match settings.bins.as_slice() {
+        [] => compiled.iter().map(ToString::to_string).collect(),
+        named => named.to_vec(),
+    };
+    if bins.is_empty() {
+        let (text, hint) = if package.bins.is_empty() {
+            (
+                format!("package `{}` has no binary", package.name),
+                "name the package that has with `package:`".to_owned(),
+            )
+        } else {
+            let text = format!("no binary of package `{}` is compiled with these features", package.name);
+            (text, format!("they want `required-features`: {}", required(package, &package.bins)))
+        };
+        problems.push(Problem::new("no-binary", text).hint(hint).at_key(format!("binaries.{}", binary.name)));
+        return None;
+    }
+    for (index, bin) in settings.bins.iter().enumerate() {
+        if package.bins.contains(bin) && !compiled.contains(&bin.as_str()) {
+            let text = format!("cargo passes over binary `{bin}` without its features");
+            let hint = format!("add `features: [{}]`", required(package, std::slice::from_ref(bin)));
+            problems.push(Problem::new("missing-feature", text).hint(hint).at_value(path(&format!("bins.{index}"))));
+        }
+    }
+    for (index, bin) in settings.bins.iter().enumerate().filter(|(_, bin)| !package.bins.contains(bin)) {
+        let problem = Problem::new("unknown-bin", format!("package `{}` has no binary `{bin}`", package.name));
+        let near = nearest(bin, package.bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+        problems.push(
+            problem.at_value(path(&format!("bins.{index}"))).hint(near.unwrap_or_else(|| package.bins.join(", "))),
+        );
+    }
+    for (index, feature) in settings.features.iter().enumerate() {
+        if !feature.contains('/') && !package.features.contains(feature) {
+            let problem =
+                Problem::new("unknown-feature", format!("package `{}` has no feature `{feature}`", package.name));
+            let near = nearest(feature, package.features.iter().map(String::as_str));
+            let hint = near.map_or_else(
+                || format!("known: {}", package.features.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            problems.push(problem.at_value(path(&format!("features.{index}"))).hint(hint));
+        }
+    }
+    Some(bins)
+}
+
+/// The features that binaries require, each once.
+fn required(package: &Package, bins: &[String]) -> String {
+    let mut names: Vec<&str> =
+        bins.iter().filter_map(|bin| package.required.get(bin)).flatten().map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
 }
 
 fn builder(settings: &BinarySettings, target: Target) -> PlannedBuilder {

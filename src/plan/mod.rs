@@ -266,3 +266,6 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

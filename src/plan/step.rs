@@ -46,6 +46,7 @@ pub struct Output {
 /// What a step does, by kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "a plan holds hundreds of them, not millions")]
 pub enum Work {
     /// Files made once by the user's commands.
     Asset(AssetWork),

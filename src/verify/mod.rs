@@ -5,7 +5,6 @@ mod binary;
 mod checksums;
 mod content;
 mod set;
-mod table;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,7 +23,6 @@ use crate::world::terminal::{Printer, Progress};
 use archive::Made;
 use content::Listing;
 use set::Arrived;
-pub use table::{COLUMNS, Row, table};
 
 /// Verifies everything in the store against the plan's scope and writes `manifest.json`. A manifest of before is gone
 /// as soon as this starts: nothing unverified can be published.

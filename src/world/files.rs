@@ -188,7 +188,8 @@ pub fn walk(root: &Path, start: &str, skip: &[PathBuf]) -> anyhow::Result<Vec<(S
     Ok(found)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

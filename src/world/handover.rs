@@ -262,7 +262,8 @@ pub fn is_file_name(text: &str) -> bool {
     !matches!(text, "" | "." | "..") && text.len() <= 255 && text.bytes().all(plain)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::artifact::{self, ARTIFACT_SCHEMA};

@@ -166,8 +166,15 @@ fn every_target_keeps_its_promise() {
         shelf.put(triple, triple);
     }
     let manifest = verify::run(&Printer::silent(), &shelf.store, &shelf.plan).unwrap();
-    let rows = verify::table(&manifest);
-    let measured: Vec<String> = rows.iter().map(|row| format!("{} {} {}", row.arch, row.linkage, row.glibc)).collect();
+    let measured: Vec<String> = manifest
+        .binaries
+        .iter()
+        .map(|binary| {
+            let facts = &binary.facts;
+            let linkage = format!("{:?}", facts.linkage).to_lowercase();
+            format!("{} {} {linkage} {}", facts.format, facts.arch, facts.glibc.as_deref().unwrap_or("-"))
+        })
+        .collect();
     assert_eq!(
         measured,
         [

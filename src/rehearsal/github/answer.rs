@@ -80,7 +80,7 @@ impl Answer {
         Self::json(422, body)
     }
 
-    /// The value of a header of this answer.
+    /// The JSON of this answer.
     #[cfg(test)]
     pub(super) fn value(&self) -> &Value {
         match &self.content {

@@ -182,22 +182,18 @@ fn are_checksums(text: &str) -> bool {
     !text.is_empty() && text.lines().all(line)
 }
 
-/// Three significant digits, in powers of 1000.
+/// One decimal, in powers of 1000.
 fn human(size: u64) -> String {
-    let mut size = u128::from(size) * 1000;
-    let units = ["B", "kB", "MB", "GB", "TB"];
-    let mut unit = 0;
-    while size >= 1_000_000 && unit + 1 < units.len() {
-        size /= 1000;
-        unit += 1;
+    let mut tenths = u128::from(size) * 10;
+    let mut units = ["kB", "MB", "GB", "TB"].into_iter();
+    let mut unit = "B";
+    while tenths >= 10_000
+        && let Some(next) = units.next()
+    {
+        tenths = (tenths + 500) / 1000;
+        unit = next;
     }
-    let (whole, rest) = (size / 1000, size % 1000);
-    match (unit, whole) {
-        (0, _) => format!("{whole} B"),
-        (_, 100..) => format!("{whole} {}", units[unit]),
-        (_, 10..) => format!("{whole}.{} {}", rest / 100, units[unit]),
-        _ => format!("{whole}.{:02} {}", rest / 10, units[unit]),
-    }
+    if unit == "B" { format!("{size} B") } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) }
 }
 
 #[cfg(test)]
@@ -209,10 +205,11 @@ mod tests {
         for (size, expected) in [
             (0, "0 B"),
             (999, "999 B"),
-            (1000, "1.00 kB"),
-            (3_456_789, "3.45 MB"),
-            (45_600_000, "45.6 MB"),
-            (123_456, "123 kB"),
+            (1000, "1.0 kB"),
+            (237_249, "237.2 kB"),
+            (999_960, "1.0 MB"),
+            (3_456_789, "3.5 MB"),
+            (2_147_483_647, "2.1 GB"),
         ] {
             assert_eq!(human(size), expected);
         }

@@ -64,7 +64,8 @@ pub(super) enum Kind {
     Create,
     Upload,
     Update,
-    Delete,
+    /// Any other write.
+    Change,
     /// A browser's request: no fault strikes it.
     Page,
 }
@@ -82,7 +83,7 @@ impl Route {
             Self::Upload(_) => Kind::Upload,
             Self::UpdateRelease(_) => Kind::Update,
             Self::UpdateAsset(_) | Self::DeleteRelease(_) | Self::DeleteAsset(_) | Self::SetImmutableReleases(_) => {
-                Kind::Delete
+                Kind::Change
             }
             Self::PageAll
             | Self::PageRelease(_)

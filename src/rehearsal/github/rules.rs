@@ -311,3 +311,32 @@ fn name_published(effects: &mut [Effect], release: u64) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_as_github_keeps_them() {
+        for (sent, kept) in [
+            ("app-1.0_x.tar.gz", "app-1.0_x.tar.gz"),
+            ("a b.txt", "a.b.txt"),
+            ("a+b@c", "a+b@c"),
+            (".env", "default.env"),
+            ("a..b~1.", "a.b.1"),
+            ("\u{e4}", ""),
+        ] {
+            assert_eq!(stored_name(sent), kept, "{sent}");
+        }
+    }
+
+    #[test]
+    fn tags_as_git_allows_them() {
+        for tag in ["v1.0.0", "cli/v1.0.0", "v1+2"] {
+            assert!(check_tag(tag).is_ok(), "{tag}");
+        }
+        for tag in ["", "a b", "a..b", "a/", "/a", "a//b", ".a", "a.lock", "a~1", "a^", "a:b", "a.", "a@{1}", "a\n"] {
+            assert!(check_tag(tag).is_err(), "{tag}");
+        }
+    }
+}

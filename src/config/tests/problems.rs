@@ -1,6 +1,5 @@
-//! What is said about wrong files, and where.
+//! What is said about wrong files, and where. Tables.
 
-use super::tests::{hints, problems};
 use super::*;
 
 #[test]
@@ -26,6 +25,7 @@ fn keys_of_later_versions_are_refused_by_name() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn problems_stand_where_they_were_written() {
     let check = |section: &str, expected: &[&str]| {
         assert_eq!(
@@ -116,6 +116,10 @@ fn problems_stand_where_they_were_written() {
     check(
         "binaries: { a: { override: { \"*-linux-*\": { locked: true }, \"x86_64-*\": { locked: false } } } }",
         &["override-conflict@2:75"],
+    );
+    check(
+        "targets: [linux]\nbinaries: { a: { override: { \"*-linux-*\": { locked: true } } } }",
+        &["unknown-target@2:11"],
     );
     check("defaults: { binaries: { override: { \"*-linux-*\": { locked: true } } } }", &[]);
     check(

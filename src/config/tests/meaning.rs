@@ -1,73 +1,6 @@
-//! What files mean, and what is said about wrong ones.
+//! What files mean.
 
 use super::*;
-use crate::command::{Command, Shell};
-use crate::config::{Archive, Binaries, Binary, BinarySettings, Builder, FileItem, Notes, Publish};
-use crate::format::Format;
-use crate::target::{Linkage, Os, Target};
-
-pub fn config(text: &str) -> Config {
-    match parse("longshore.yaml", text, &[]) {
-        Ok((config, _)) => config,
-        Err((source, diagnostics)) => panic!("{}", source.render(&diagnostics, false)),
-    }
-}
-
-fn target(triple: &str) -> Target {
-    triple.parse().unwrap()
-}
-
-pub fn binaries(config: &Config) -> &[Binary] {
-    match &config.binaries {
-        Binaries::Listed(binaries) => binaries,
-        _ => panic!("no binaries are listed"),
-    }
-}
-
-fn archive<'c>(config: &'c Config, name: &str) -> &'c Archive {
-    config.archives.items.iter().find(|archive| archive.name == name).unwrap()
-}
-
-/// `code@line:column` of every problem, in order.
-pub fn problems(text: &str, overlays: &[&str]) -> Vec<String> {
-    let overlays: Vec<String> = overlays.iter().map(|name| (*name).to_owned()).collect();
-    let Err((source, diagnostics)) = parse("longshore.yaml", text, &overlays) else { return Vec::new() };
-    let place = |diagnostic: &Diagnostic| match &diagnostic.span {
-        Some(span) => {
-            let (line, column) = source.position(span.start);
-            format!("{}@{line}:{column}", diagnostic.problem.code)
-        }
-        None => diagnostic.problem.code.to_owned(),
-    };
-    diagnostics.iter().map(place).collect()
-}
-
-pub fn hints(text: &str) -> String {
-    let Err((_, diagnostics)) = parse("longshore.yaml", text, &[]) else { return String::new() };
-    diagnostics
-        .iter()
-        .map(|one| format!("{}; {}\n", one.problem, one.problem.hint.clone().unwrap_or_default()))
-        .collect()
-}
-
-/// The OpsML file, cut to what this version makes.
-pub const OPSML: &str = r#"longshore: 1
-name: opsml
-defaults:
-  archives:  { file: "{name}-{arch}-{os-abi}", formats: { "*": zip, linux: tar.gz }, include: [] }
-assets:
-  opsml-ui: { run: make build.ui, files: ui/build, file: opsml-ui-node.zip }
-binaries:
-  opsml-server: { assets: opsml-ui, override: { "*-musl": { features: vendored-tls } } }
-  opsml-mcp: {}
-  opsml-cli: { bins: opsml }
-  opsml-server-rocky: { package: opsml-server, targets: x86_64-unknown-linux-gnu, container: "rockylinux:9", assets: opsml-ui }
-archives:
-  opsml-server: { include: ui/build }
-  opsml-server-rocky: { file: "opsml-server-{arch}-{os-abi}-rocky", include: ui/build }
-publish:
-  github: { checksums: checksums.txt }
-"#;
 
 #[test]
 fn reads_opsml() {
@@ -148,6 +81,7 @@ fn defaults_of_a_plain_file() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "every key of an entry")]
 fn reads_every_key_of_a_binary() {
     let config = config(
         r#"
@@ -346,4 +280,14 @@ fn anchors_and_merge_keys() {
     let [one, two] = binaries(&config) else { panic!("two binaries") };
     assert_eq!((one.builds[0].1.profile.as_str(), one.builds[0].1.features[0].as_str()), ("dist", "b"));
     assert_eq!(two.builds[0].1.features, ["a"]);
+}
+
+#[test]
+fn the_full_file_is_right() {
+    let full = config(FULL);
+    assert_eq!(full.destinations.len(), 2);
+    let quick = parse("longshore.yaml", FULL, &["quick".to_owned(), "bare".to_owned()]);
+    let quick = quick.map_err(|(source, diagnostics)| panic!("{}", source.render(&diagnostics, false))).unwrap().0;
+    assert_eq!((quick.destinations.len(), quick.targets.len(), quick.archives.off), (1, 1, true));
+    assert_eq!(binaries(&quick)[0].builds[0].1.profile, "release");
 }

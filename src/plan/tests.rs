@@ -1,0 +1,336 @@
+//! What is decided: a configuration and facts in, a few words of the plan out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::config;
+use crate::facts::{Facts, Head, Package, Remote, Tag, TreeFile, TreeKind};
+use crate::target::DEFAULT;
+
+const HEAD: &str = "1111111111111111111111111111111111111111";
+const OLDER: &str = "2222222222222222222222222222222222222222";
+
+fn package(name: &str, bins: &[&str]) -> Package {
+    Package {
+        name: name.into(),
+        version: "1.2.3".parse().unwrap(),
+        manifest: format!("crates/{name}/Cargo.toml"),
+        workspace: "Cargo.toml".into(),
+        bins: bins.iter().map(ToString::to_string).collect(),
+        features: vec!["tls".into()],
+        enables: BTreeMap::new(),
+        required: BTreeMap::new(),
+        publish: true,
+        locked: Some("1.2.3".parse().unwrap()),
+        lock: Some("Cargo.lock".into()),
+    }
+}
+
+fn file(path: &str) -> TreeFile {
+    TreeFile { path: path.into(), kind: TreeKind::File }
+}
+
+/// A workspace of `app` and `tool` on GitHub, tagged v1.2.3.
+fn facts() -> Facts {
+    let mut files = ["LICENSE", "README.md", "docs/a.md", "docs/deep/b.md"].map(file).to_vec();
+    files.push(TreeFile { path: "docs/link".into(), kind: TreeKind::Symlink("a.md".into()) });
+    files.push(TreeFile { path: "escape".into(), kind: TreeKind::Symlink("../outside".into()) });
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Facts {
+        folder: "folder".into(),
+        remote: Some(Remote { host: "github.com".into(), owner: "o".into(), name: "project".into() }),
+        head: Head { commit: HEAD.into(), time: 1_700_000_000, ..Head::default() },
+        tags: vec![Tag { name: "v1.2.3".into(), commit: HEAD.into(), distance: Some(0) }],
+        files,
+        packages: vec![package("app", &["app"]), package("tool", &["tool", "tool-helper"])],
+        ..Facts::default()
+    }
+}
+
+fn planned(yaml: &str, facts: &Facts, request: &Request) -> Result<Plan, Vec<Problem>> {
+    match config::parse("longshore.yaml", &format!("longshore: 1\n{yaml}"), &[]) {
+        Ok((config, _)) => plan(&config, facts, request),
+        Err((source, all)) => panic!("{}", source.render(&all, false)),
+    }
+}
+
+fn plain(yaml: &str) -> Plan {
+    planned(yaml, &facts(), &Request::default()).unwrap_or_else(|problems| panic!("{yaml}: {problems:?}"))
+}
+
+fn codes(yaml: &str, facts: &Facts, request: &Request) -> Vec<&'static str> {
+    match planned(yaml, facts, request) {
+        Ok(plan) => panic!("{yaml}: {} steps, no problem", plan.steps.len()),
+        Err(problems) => problems.iter().map(|problem| problem.code).collect(),
+    }
+}
+
+fn published(plan: &Plan) -> Vec<&str> {
+    let steps = plan.steps.iter().filter(|step| !step.publish.is_empty());
+    steps.flat_map(|step| step.outputs.iter().map(|output| output.name.as_str())).collect()
+}
+
+fn linux() -> Target {
+    DEFAULT[0]
+}
+
+const ONE: &str = "targets: x86_64-unknown-linux-gnu\n";
+
+#[test]
+fn names_of_files() {
+    let check =
+        |yaml: &str, expected: &[&str]| assert_eq!(published(&plain(&format!("{ONE}{yaml}"))), expected, "{yaml}");
+    let sums = "SHA256SUMS";
+    check("", &["app-x86_64-unknown-linux-gnu.tar.gz", "tool-x86_64-unknown-linux-gnu.tar.gz", sums]);
+    check("archives: { tool: false }", &["app-x86_64-unknown-linux-gnu.tar.gz", sums]);
+    check(
+        "archives: { all: { binaries: [app, tool], file: \"{name}-{version}-{goarch}\" } }",
+        &["all-1.2.3-amd64.tar.gz", sums],
+    );
+    check(
+        "archives: { app: { formats: [zip, tar.zst] }, tool: false }",
+        &["app-x86_64-unknown-linux-gnu.zip", "app-x86_64-unknown-linux-gnu.tar.zst", sums],
+    );
+    check(
+        "archives: { app: false, tool: { formats: binary, file: \"{binary}-{os}\" } }",
+        &["tool-linux", "tool-helper-linux", sums],
+    );
+    check("binaries: { App: { package: app } }", &["App-x86_64-unknown-linux-gnu.tar.gz", sums]);
+    check("archives: false\nassets: { ui: { files: docs, file: \"ui-{version}.zip\" } }", &["ui-1.2.3.zip", sums]);
+    check(
+        "archives: { tool: false }\npublish: { github: { checksums: sums.txt } }",
+        &["app-x86_64-unknown-linux-gnu.tar.gz", "sums.txt"],
+    );
+}
+
+#[test]
+fn steps_stand_after_what_they_need() {
+    let plan = plain("assets: { ui: { files: docs, file: ui.zip } }\narchives: { app: { include: docs } }");
+    for (index, step) in plan.steps.iter().enumerate() {
+        for need in &step.needs {
+            assert!(plan.steps[..index].iter().any(|other| other.id == *need), "{} before {need}", step.id);
+        }
+        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+        assert!(step.id.len() <= 100 && step.id.chars().all(legal), "{}", step.id);
+    }
+    assert_eq!(plan.legs.iter().filter(|leg| leg.wave == 1).count(), 1, "assets are a wave of their own");
+    assert!(plan.legs.iter().filter(|leg| leg.wave == 2).all(|leg| leg.needs_assets));
+}
+
+#[test]
+fn what_goes_into_an_archive() {
+    let check = |include: &str, expected: &[&str]| {
+        let plan = plain(&format!("{ONE}archives: {{ tool: false, app: {{ {include} }} }}"));
+        let Some(Work::Archive(work)) = plan.step("archive.app.x86_64-unknown-linux-gnu").map(|step| step.work.clone())
+        else {
+            panic!("no archive")
+        };
+        let executables = work.executables.iter().map(|member| member.path.clone());
+        let all: Vec<String> = executables.chain(work.files.iter().map(|file| file.path.clone())).collect();
+        assert_eq!(all, expected, "{include}");
+    };
+    check("", &["app", "LICENSE", "README.md"]);
+    check("include: []", &["app"]);
+    check("include: docs", &["app", "docs/a.md", "docs/deep/b.md", "docs/link"]);
+    check("include: \"docs/*.md\"", &["app", "docs/a.md"]);
+    check(
+        "include: { from: docs, to: share/doc }",
+        &["app", "share/doc/a.md", "share/doc/deep/b.md", "share/doc/link"],
+    );
+    check(
+        "include: { from: README.md, to: READ.ME }, directory: \"{name}-{version}\"",
+        &["app-1.2.3/app", "app-1.2.3/READ.ME"],
+    );
+}
+
+#[test]
+fn problems_have_their_codes() {
+    let check = |yaml: &str, expected: &[&str]| {
+        assert_eq!(codes(&format!("{ONE}{yaml}"), &facts(), &Request::default()), expected, "{yaml}")
+    };
+    check("binaries: { ap: {} }", &["unknown-package"]);
+    check("binaries: { app: { bins: nope, features: tsl } }", &["unknown-bin", "unknown-feature"]);
+    check("archives: { x: {} }", &["no-binary"]);
+    check("archives: { x: { binaries: nope } }", &["unknown-binary"]);
+    check("archives: { app: { include: nope } }", &["no-such-file"]);
+    check("archives: { app: { include: escape } }", &["escaping-link"]);
+    check("archives: { app: { include: [README.md, { from: LICENSE, to: README.md }] } }", &["same-file-name"]);
+    check("archives: { app: { targets: aarch64-apple-darwin } }", &["no-target"]);
+    check("archives: { app: { file: same }, tool: { file: same } }", &["same-file-name"]);
+    check("archives: { tool: { formats: binary } }", &["same-file-name"]);
+    check("assets: { ui: { files: \"docs/*\" } }", &["unnamed-asset"]);
+    check("publish: { github: false }", &["no-destination"]);
+    check("publish: { github: { notes: changelog } }", &["no-notes"]);
+    check("publish: { github: { header: nope.md } }", &["no-such-file"]);
+    check(
+        "publish: { github: {}, mirror: { kind: github, repository: o/r, environment: other } }",
+        &["two-environments"],
+    );
+}
+
+#[test]
+fn binaries_that_need_features() {
+    let mut facts = facts();
+    facts.packages[1].required = BTreeMap::from([("tool-helper".to_owned(), vec!["tls".to_owned()])]);
+    let bins = |yaml: &str| {
+        let plan = planned(&format!("{ONE}{yaml}"), &facts, &Request::default()).unwrap();
+        plan.step("binary.tool.x86_64-unknown-linux-gnu").unwrap().outputs.len()
+    };
+    assert_eq!((bins(""), bins("binaries: { tool: { features: tls } }")), (1, 2));
+    let named = format!("{ONE}binaries: {{ tool: {{ bins: tool-helper }} }}");
+    assert_eq!(codes(&named, &facts, &Request::default()), ["missing-feature"]);
+}
+
+#[test]
+fn versions_agree_or_every_file_is_named() {
+    let mut facts = facts();
+    facts.packages[1].version = "1.2.4".parse().unwrap();
+    facts.packages[0].locked = Some("1.2.2".parse().unwrap());
+    let problems = planned("", &facts, &Request::default()).unwrap_err();
+    assert_eq!(problems[0].code, "version-mismatch");
+    let rows = [
+        "tag v1.2.3",
+        "crates/app/Cargo.toml (app)    1.2.3",
+        "Cargo.lock (app)               1.2.2",
+        "crates/tool/Cargo.toml (tool)  1.2.4",
+    ];
+    for row in rows {
+        assert!(problems[0].message.contains(row), "{row}: {}", problems[0].message);
+    }
+}
+
+#[test]
+fn which_release() {
+    let tag = |name: &str, commit: &str, distance| Tag { name: name.into(), commit: commit.into(), distance };
+    let check = |tags: &[Tag], request: &Request, expected: Result<&str, &str>| {
+        let facts = Facts { tags: tags.to_vec(), ..facts() };
+        let found = planned("", &facts, request).map(|plan| format!("{} {:?}", plan.releases[0].tag, plan.origin));
+        let found = found.map_err(|problems| problems[0].code);
+        assert_eq!(found.as_deref().map_err(|code| *code), expected, "{tags:?}");
+    };
+    let ask = Request::default();
+    let snapshot = Request { snapshot: true, ..Request::default() };
+    let strict = Request { without_tag: WithoutTag::Refuse, ..Request::default() };
+    let named = |name: &str| Request { tags: vec![name.into()], ..Request::default() };
+    check(&[tag("v1.2.3", HEAD, Some(0))], &ask, Ok("v1.2.3 Tag"));
+    check(&[tag("other-1.2.3", HEAD, Some(0))], &ask, Ok("v1.2.3 Assumed"));
+    check(&[], &ask, Ok("v1.2.3 Assumed"));
+    check(&[], &strict, Err("no-tag"));
+    check(&[tag("v1.2.3", OLDER, Some(2))], &named("v1.2.3"), Err("wrong-commit"));
+    check(&[], &named("1.2.3"), Err("unknown-tag"));
+    check(&[tag("v1.2.3", HEAD, Some(0)), tag("v1.2.3-rc.1", HEAD, Some(0))], &ask, Err("several-tags"));
+    check(&[tag("v1.2.3", OLDER, Some(4)), tag("v1.9.0-x", OLDER, None)], &snapshot, Ok("v1.2.4-dev.4 Snapshot"));
+    check(&[tag("v1.1.0", OLDER, Some(4))], &snapshot, Ok("v1.2.3-dev.4 Snapshot"));
+    check(&[], &snapshot, Ok("v1.2.3-dev.0 Snapshot"));
+}
+
+#[test]
+fn a_dirty_tree_is_never_released() {
+    let mut facts = facts();
+    facts.head.dirty = vec!["README.md".into()];
+    let strict = Request { without_tag: WithoutTag::Refuse, ..Request::default() };
+    assert_eq!(codes("", &facts, &strict), ["dirty-tree"]);
+    let plan = planned("", &facts, &Request::default()).unwrap();
+    assert!(plan.dirty && plan.only_loopback().is_some());
+    assert_eq!(plain("").only_loopback(), None);
+}
+
+#[test]
+fn scopes() {
+    let ids = |request: &Request| -> Vec<String> {
+        let plan = planned("", &facts(), request).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert!(plan.only_loopback().is_some(), "only a whole release becomes public");
+        plan.steps.iter().map(|step| step.id.clone()).collect()
+    };
+    let host = ids(&Request { host: Some(linux()), ..Request::default() });
+    assert!(host.iter().all(|id| id.ends_with("x86_64-unknown-linux-gnu") || id == "checksums.project"), "{host:?}");
+    assert_eq!(host.len(), 7);
+    let supplied = BTreeSet::from([(DEFAULT[4], "app.exe".to_owned()), (DEFAULT[4], "tool.exe".to_owned())]);
+    let more = ids(&Request { host: Some(linux()), prebuilt: supplied, ..Request::default() });
+    assert!(more.contains(&"archive.app.x86_64-pc-windows-msvc".to_owned()), "{more:?}");
+    assert!(!more.contains(&"archive.tool.x86_64-pc-windows-msvc".to_owned()), "`tool-helper.exe` was not brought");
+    let only = ids(&Request { only: vec!["archive.app.aarch64-apple-darwin".into()], ..Request::default() });
+    let expected = [
+        "binary.app.aarch64-apple-darwin",
+        "check.smoke.app.aarch64-apple-darwin",
+        "archive.app.aarch64-apple-darwin",
+        "checksums.project",
+    ];
+    assert_eq!(only, expected);
+    let glob = ids(&Request { only: vec!["*.tool.*-darwin".into()], ..Request::default() });
+    assert!(glob.iter().all(|id| id.contains("tool") || id.starts_with("checksums")), "{glob:?}");
+    assert_eq!(
+        codes("", &facts(), &Request { only: vec!["archives".into()], ..Request::default() })[0],
+        "unknown-step"
+    );
+}
+
+#[test]
+fn components_have_releases_of_their_own() {
+    let yaml = "components: [app, tool]";
+    let mut facts = facts();
+    facts.tags = vec![Tag { name: "tool-v1.2.3".into(), commit: HEAD.into(), distance: Some(0) }];
+    let plan = planned(yaml, &facts, &Request::default()).unwrap();
+    assert_eq!(plan.releases.iter().map(|release| release.tag.as_str()).collect::<Vec<_>>(), ["tool-v1.2.3"]);
+    assert!(!plan.releases[0].latest && plan.steps.iter().all(|step| step.component == "tool"));
+    facts.tags.push(Tag { name: "app-v1.2.3".into(), commit: HEAD.into(), distance: Some(0) });
+    assert_eq!(codes(yaml, &facts, &Request::default()), ["several-tags"]);
+    let both = Request { tags: vec!["app-v1.2.3".into(), "tool-v1.2.3".into()], ..Request::default() };
+    assert_eq!(planned(yaml, &facts, &both).unwrap().releases.len(), 2);
+    let mixed = "components: [app, tool]\narchives: { app: { binaries: [app, tool] } }";
+    assert!(codes(mixed, &facts, &both).contains(&"two-components"));
+}
+
+#[test]
+fn one_machine_per_runner_container_and_target() {
+    let yaml = "binaries: { app: {}, tool: {}, rocky: { package: app, targets: x86_64-unknown-linux-gnu, container: \"rockylinux:9\" } }";
+    let plan = plain(yaml);
+    let legs: Vec<&str> = plan.legs.iter().map(|leg| leg.id.as_str()).collect();
+    let mut expected: Vec<&str> = DEFAULT.iter().map(|target| target.triple()).collect();
+    expected.push("x86_64-unknown-linux-gnu-rockylinux-9");
+    assert_eq!(legs, expected);
+    let rows = matrix::matrix(&plan, 2, None).unwrap();
+    assert_eq!(rows.include[5].container, "rockylinux:9");
+    assert!(rows.to_string().len() < 128 * 1024 / 10);
+    assert_eq!(matrix::matrix(&plan, 2, Some("other.yml")).unwrap_err().code, "unknown-part");
+}
+
+#[test]
+fn notes_of_a_release() {
+    let check = |texts: &[(&str, &str)], yaml: &str, expected: (&str, bool)| {
+        let texts = texts.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        let plan = planned(yaml, &Facts { texts, ..facts() }, &Request::default()).unwrap();
+        let DestinationKind::Github(github) = &plan.destinations[0].kind;
+        assert_eq!((github.pages[0].body.as_str(), github.pages[0].generated), expected, "{yaml}");
+    };
+    let changelog = ("CHANGELOG.md", "# Changelog\n\n## [1.2.3] - 2026-01-01\n\n- better\n\n## [1.2.2]\n\n- good\n");
+    check(&[changelog], "", ("- better", false));
+    check(&[], "", ("{generated}", true));
+    check(&[changelog], "publish: { github: { notes: github } }", ("{generated}", true));
+    check(&[changelog, ("h.md", "# H\n")], "publish: { github: { header: h.md } }", ("# H\n\n- better", false));
+    check(&[changelog], "publish: { github: { notes: false } }", ("", false));
+}
+
+#[test]
+fn same_inputs_same_bytes_and_it_reads_back() {
+    let (one, two) = (plain(""), plain(""));
+    assert_eq!(one.digest(), two.digest());
+    let text = String::from_utf8(one.to_json()).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), one);
+    assert!(
+        !text.contains(env!("CARGO_PKG_VERSION")) || env!("CARGO_PKG_VERSION") == "1.2.3",
+        "no version of the tool"
+    );
+}
+
+#[test]
+fn every_step_explains_itself() {
+    let plan = plain("assets: { ui: { files: docs, file: ui.zip } }");
+    for step in &plan.steps {
+        let text = explain::explain(&plan, &step.id).unwrap();
+        assert!(text.starts_with(&step.id) && text.lines().count() > 2, "{text}");
+    }
+    assert_eq!(explain::explain(&plan, "archive.ap").unwrap_err().code, "unknown-step");
+    let graph = explain::mermaid(&plan);
+    assert!(graph.starts_with("flowchart") && graph.contains("archive.app.x86_64-unknown-linux-gnu"));
+}
