@@ -149,7 +149,7 @@ impl Client {
             builder = builder.tls_certs_only([]);
         }
         let inner = builder.build().map_err(|error| {
-            let why = explain(error, "this machine").text;
+            let why = root(&error);
             Failure::new(
                 Exit::Unexpected,
                 Problem::new("https-unavailable", format!("cannot set up HTTPS: {why}")).hint(
@@ -299,10 +299,7 @@ pub fn encode(text: &str) -> String {
 /// Says in one line why there was no answer. The URL is left out: that of a redirect may carry a signature.
 pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
     let error = error.without_url();
-    let mut cause: &(dyn Error + 'static) = &error;
-    while let Some(source) = inner(cause) {
-        cause = source;
-    }
+    let cause = root(&error);
     let untrusted = matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)));
     let text = if error.is_timeout() {
         format!("`{host}` gave no answer in time")
@@ -312,6 +309,11 @@ pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
         format!("the connection to `{host}` broke: {cause}")
     };
     NoAnswer { text, untrusted }
+}
+
+/// What an error comes from.
+fn root<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    std::iter::successors(Some(error), |error| inner(*error)).last().unwrap_or(error)
 }
 
 /// What an error wraps; an I/O error does not name what it was made of as its source.
