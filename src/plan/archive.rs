@@ -1,7 +1,7 @@
 //! Plans archives: which executables and files, in which formats, under which names.
 
 use super::decide::{Inputs, Problems, id};
-use super::{ArchiveWork, Member, Output, Release, Step, Work, binary, include};
+use super::{ArchiveFile, ArchiveWork, AssetTree, Member, Output, Release, Step, Work, binary, include};
 use crate::config::schema::nearest;
 use crate::config::{Archive, Binary};
 use crate::format::Format;
@@ -23,8 +23,16 @@ pub fn steps(
         if problems.len() > before {
             continue;
         }
+        let mut same = None;
         for target in targets(archive, binaries, &members, problems) {
-            steps.push(pack(inputs, archive, target, (&members, binaries, assets), problems));
+            let own = archive.for_target(target);
+            // What is included is the same for every target without an override: it is looked up once.
+            let included = if std::ptr::eq(own, archive) {
+                same.get_or_insert_with(|| include::resolve(inputs, archive, assets, problems)).clone()
+            } else {
+                include::resolve(inputs, own, assets, problems)
+            };
+            steps.push(pack(archive, target, (&members, binaries), included));
             if problems.len() > before {
                 break;
             }
@@ -108,12 +116,14 @@ fn step_of<'s>(binaries: &'s [Step], name: &str, target: Target) -> Option<&'s S
     binaries.iter().find(|step| step.id == wanted)
 }
 
+/// Files of the commit, and trees of assets.
+type Included = (Vec<ArchiveFile>, Vec<AssetTree>);
+
 fn pack(
-    inputs: &Inputs<'_>,
     archive: &Archive,
     target: Target,
-    (members, binaries, assets): (&[String], &[Step], &[Step]),
-    problems: &mut Problems,
+    (members, binaries): (&[String], &[Step]),
+    (files, trees): Included,
 ) -> Step {
     let steps: Vec<&Step> = members.iter().filter_map(|name| step_of(binaries, name, target)).collect();
     let executables: Vec<Member> = steps
@@ -121,7 +131,6 @@ fn pack(
         .flat_map(|step| step.outputs.iter().map(|output| (step.id.clone(), output.name.clone())))
         .map(|(step, output)| Member { step, path: output.clone(), output })
         .collect();
-    let (files, trees) = include::resolve(inputs, archive, assets, problems);
     let component = match &archive.component {
         Some(written) => written.clone(),
         None => steps.first().map(|step| step.component.clone()).unwrap_or_default(),
@@ -132,7 +141,7 @@ fn pack(
             needs.push(tree.step.clone());
         }
     }
-    let formats = archive.formats.of(target.os());
+    let formats = archive.for_target(target).formats.of(target.os());
     let outputs = formats.iter().map(|format| Output { name: String::new(), format: Some(*format) }).collect();
     Step {
         id: id(&["archive", &archive.name, target.triple()]),
@@ -179,8 +188,10 @@ pub fn name_outputs(
         } else if let (Work::Archive(work), Some(target)) = (&mut step.work, target) {
             let own = |archive: &&Archive| id(&["archive", &archive.name, target.triple()]) == step.id;
             let Some(archive) = archives.iter().find(own) else { continue };
-            let title = archive.title.as_deref().unwrap_or(&archive.name);
             let path = format!("archives.{}", archive.name);
+            let name = &archive.name;
+            let archive = archive.for_target(target);
+            let title = archive.title.as_deref().unwrap_or(name);
             match outputs(&archive.file, archive.formats.of(target.os()), work, target, &|template, bin| {
                 fill(template, title, bin)
             }) {

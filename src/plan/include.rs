@@ -8,8 +8,8 @@ use crate::config::{Archive, FileItem};
 use crate::facts::{TreeFile, TreeKind};
 use crate::problem::Problem;
 
-/// What an archive gets when nobody writes `include:`; nothing of it must exist.
-const DEFAULT: [&str; 4] = ["README*", "LICENSE*", "COPYING*", "NOTICE*"];
+/// How the names begin of what an archive gets when nobody writes `include:`; nothing of it must exist.
+const DEFAULT: [&str; 4] = ["README", "LICENSE", "COPYING", "NOTICE"];
 
 /// The files and trees of an archive, sorted by their path inside it.
 pub fn resolve(
@@ -20,11 +20,15 @@ pub fn resolve(
 ) -> (Vec<ArchiveFile>, Vec<AssetTree>) {
     let (mut files, mut trees) = (Vec::new(), Vec::new());
     let Some(items) = &archive.include else {
-        for pattern in DEFAULT {
-            files.extend(matches(inputs, pattern, None));
-        }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        return (files, trees);
+        // Sorted, for so are the files of the commit.
+        let top = inputs.facts.files.iter().filter(|file| DEFAULT.iter().any(|name| file.path.starts_with(name)));
+        let top = top.filter(|file| !file.path.contains('/'));
+        let entry = |file: &TreeFile| ArchiveFile {
+            source: file.path.clone(),
+            path: file.path.clone(),
+            entry: kind(&file.kind),
+        };
+        return (top.map(entry).collect(), trees);
     };
     for (index, item) in items.iter().enumerate() {
         let path = format!("archives.{}.include.{index}", archive.name);

@@ -144,6 +144,17 @@ fn what_goes_into_an_archive() {
 }
 
 #[test]
+fn archives_differ_by_target() {
+    let yaml = "targets: [x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu]\narchives:\n  tool: false\n  app: { override: { \"aarch64-*\": { formats: zip, include: docs/a.md, file: \"arm-{name}\" } } }";
+    let plan = plain(yaml);
+    assert_eq!(published(&plan), ["app-x86_64-unknown-linux-gnu.tar.gz", "arm-app.zip", "SHA256SUMS"]);
+    let Some(Work::Archive(work)) = plan.step("archive.app.aarch64-unknown-linux-gnu").map(|step| &step.work) else {
+        panic!("no archive")
+    };
+    assert_eq!(work.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["docs/a.md"]);
+}
+
+#[test]
 fn problems_have_their_codes() {
     let check = |yaml: &str, expected: &[&str]| {
         assert_eq!(codes(&format!("{ONE}{yaml}"), &facts(), &Request::default()), expected, "{yaml}")
