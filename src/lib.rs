@@ -10,8 +10,10 @@ pub mod destination;
 pub mod digest;
 pub mod format;
 pub mod inspect;
+pub mod platform;
 pub mod problem;
 pub mod receipt;
+pub mod reference;
 pub mod secret;
 pub mod tag;
 pub mod target;
@@ -23,6 +25,8 @@ pub mod world;
 pub mod config;
 pub mod facts;
 pub mod plan;
+
+pub mod oci;
 
 pub mod build;
 pub mod verify;

@@ -136,7 +136,10 @@ fn rank(step: &Step) -> u8 {
         Work::Binary(_) => 1,
         Work::Check(_) => 2,
         Work::Archive(_) => 3,
-        Work::Checksums(_) => 4,
+        Work::Layer(_) => 4,
+        Work::Image(_) => 5,
+        Work::Index(_) => 6,
+        Work::Checksums(_) => 7,
     }
 }
 
@@ -248,6 +251,7 @@ impl Site<'_> {
             Work::Asset(_) => vec![asset::make(runner, log, store, plan, step)?],
             Work::Archive(_) => vec![archive::make(store, plan, step)?],
             Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
+            Work::Layer(_) | Work::Image(_) | Work::Index(_) => anyhow::bail!("images cannot be built yet"),
             Work::Check(_) => {
                 let result = check::run(runner, log, store, plan, step)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));
@@ -289,6 +293,8 @@ fn verb(step: &Step, supply: &Supply<'_>) -> &'static str {
         Work::Check(_) => "Checking",
         Work::Archive(_) => "Packing",
         Work::Checksums(_) => "Summing",
+        Work::Layer(_) => "Layering",
+        Work::Image(_) | Work::Index(_) => "Assembling",
     }
 }
 

@@ -110,7 +110,7 @@ fn output(step: &Step) -> String {
 fn goes(plan: &Plan, printer: &Printer) -> String {
     let mut text = String::new();
     for (number, destination) in plan.destinations.iter().enumerate() {
-        let DestinationKind::Github(github) = &destination.kind;
+        let DestinationKind::Github(github) = &destination.kind else { continue };
         let files: usize = plan
             .steps
             .iter()

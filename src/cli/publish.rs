@@ -75,7 +75,7 @@ fn destinations(plan: &Plan, args: &args::Publish) -> anyhow::Result<Vec<String>
 pub fn endpoints(plan: &Plan, env: &Env) -> anyhow::Result<Endpoints> {
     let mut endpoints = Endpoints::new();
     for destination in &plan.destinations {
-        let DestinationKind::Github(github) = &destination.kind;
+        let DestinationKind::Github(github) = &destination.kind else { continue };
         let token = ["GITHUB_TOKEN", "GH_TOKEN"].into_iter().find_map(|name| env.secret(name));
         endpoints.insert(destination.name.clone(), Endpoint { api: api(github, env)?, token });
     }
@@ -135,7 +135,7 @@ pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
         return refuse("nobody is here to confirm what becomes public");
     }
     for destination in &plan.destinations {
-        let DestinationKind::Github(github) = &destination.kind;
+        let DestinationKind::Github(github) = &destination.kind else { continue };
         for page in &github.pages {
             session
                 .printer

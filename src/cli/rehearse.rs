@@ -113,8 +113,9 @@ async fn publish_until_done(
 async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> anyhow::Result<Server> {
     let mut names = BTreeSet::new();
     for destination in &plan.destinations {
-        let DestinationKind::Github(github) = &destination.kind;
-        names.insert(github.repository.clone());
+        if let DestinationKind::Github(github) = &destination.kind {
+            names.insert(github.repository.clone());
+        }
     }
     let date = chrono::DateTime::from_timestamp(plan.commit_time, 0).unwrap_or_default().to_rfc3339();
     let tags: Vec<Tag> = plan

@@ -205,6 +205,7 @@ impl Session {
             without_tag: wish.without_tag,
             host: if host { Some(this_host()?) } else { None },
             machine: if wish.here { Some(this_host()?) } else { None },
+            stand_ins: false,
             prebuilt: wish.prebuilt.map(prebuilt).transpose()?.unwrap_or_default(),
         })
     }
@@ -299,7 +300,7 @@ fn wanted(config: &Config) -> Wanted {
         wanted.texts.extend(component.changelog.clone());
     }
     for destination in &config.destinations {
-        let github = &destination.github;
+        let Some(github) = destination.github() else { continue };
         wanted.texts.extend(github.header.iter().chain(&github.footer).cloned());
         if let Notes::File(file) = &github.notes {
             wanted.texts.push(file.clone());

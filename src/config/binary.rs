@@ -10,7 +10,7 @@ use super::yaml::{Map, Node, Value};
 use super::{Binaries, Binary, BinarySettings, Builder};
 use crate::command::{Command, Shell};
 use crate::problem::{At, Problem};
-use crate::target::{Linkage, Target};
+use crate::target::{Libc, Linkage, Target};
 
 const KIND: Kind = Kind { key: "binaries", section: &BINARY };
 
@@ -64,6 +64,8 @@ fn settings(fields: Fields<'_>, before: Vec<Command>) -> BinarySettings {
         container: fields.text("container"),
         glibc: fields.text("glibc"),
         linkage: linkage(fields.text("linkage").as_deref()),
+        static_target: Libc::Musl,
+        static_build: None,
         prebuilt: fields.template("prebuilt", Place::Prebuilt),
         assets: fields.texts("assets").unwrap_or_default(),
         before,

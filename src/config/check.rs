@@ -63,6 +63,8 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
         components,
         archives,
         assets: asset::read(file, layers),
+        images: Vec::new(),
+        bases: Vec::new(),
         destinations: publish::read(file, layers),
         binaries,
     }

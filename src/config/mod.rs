@@ -28,7 +28,9 @@ use std::collections::BTreeMap;
 use crate::command::Command;
 use crate::destination::{Adopt, When};
 use crate::format::Format;
-use crate::target::{Linkage, Os, Target};
+use crate::platform::{Compression, Platform};
+use crate::reference::{Reference, Repository};
+use crate::target::{Libc, Linkage, Os, Target};
 use crate::template::Template;
 
 pub use check::{none, parse};
@@ -55,6 +57,10 @@ pub struct Config {
     pub archives: Archives,
     /// `assets:`, in the order written.
     pub assets: Vec<Asset>,
+    /// `images:`, in the order written.
+    pub images: Vec<Image>,
+    /// `bases:`, in the order written.
+    pub bases: Vec<Base>,
     /// `publish:`; the destination `github` is here unless it was written `false`.
     pub destinations: Vec<Destination>,
 }
@@ -127,6 +133,10 @@ pub struct BinarySettings {
     pub glibc: Option<String>,
     /// `linkage:`; absent: the target's own.
     pub linkage: Option<Linkage>,
+    /// `static-target:`: how the hidden static build for images is made, `Musl` or `Gnu`.
+    pub static_target: Libc,
+    /// What the hidden static build with `static-target: gnu` is: these settings after the `+static` overrides. Absent: none.
+    pub static_build: Option<Box<Self>>,
     /// `prebuilt:`
     pub prebuilt: Option<Template>,
     /// `assets:`
@@ -270,7 +280,136 @@ pub struct Destination {
     /// `environment:`; `None` = `false`.
     pub environment: Option<String>,
     /// What its kind needs.
-    pub github: Github,
+    pub kind: DestinationKind,
+}
+
+/// A destination by kind.
+#[derive(Clone, Debug)]
+pub enum DestinationKind {
+    /// `kind: github`
+    Github(Github),
+    /// `kind: registry`
+    Registry(Registry),
+}
+
+impl Destination {
+    /// What a GitHub destination needs; nothing for another kind.
+    pub fn github(&self) -> Option<&Github> {
+        match &self.kind {
+            DestinationKind::Github(github) => Some(github),
+            DestinationKind::Registry(_) => None,
+        }
+    }
+}
+
+/// A destination of kind `registry`.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    /// `prefix:`; absent: `ghcr.io/<owner>`.
+    pub prefix: Option<Repository>,
+    /// `insecure:`, of the prefix's host.
+    pub insecure: bool,
+    /// `ca:`, of the prefix's host: path of a PEM file.
+    pub ca: Option<String>,
+    /// `hosts:`
+    pub hosts: BTreeMap<String, RegistryHost>,
+}
+
+/// One entry of `hosts:`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryHost {
+    /// `username-env:`
+    pub username_env: Option<String>,
+    /// `password-env:`
+    pub password_env: Option<String>,
+    /// `insecure:`: plain HTTP, or a certificate that is not checked.
+    pub insecure: bool,
+    /// `ca:`, path of a PEM file.
+    pub ca: Option<String>,
+}
+
+/// One entry of `images:`.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Its key.
+    pub name: String,
+    /// `name:` = key; fills `{name}`.
+    pub title: Option<String>,
+    /// `component:`
+    pub component: Option<String>,
+    /// `repositories:`; absent: `{registry prefix}/{name}`.
+    pub repositories: Option<Vec<Repository>>,
+    /// `binaries:`; absent: the one named like it, else the only one.
+    pub binaries: Option<Vec<String>>,
+    /// `platforms:`
+    pub platforms: Vec<Platform>,
+    /// `flavors:`, `all` spelled out; the first is the default flavor.
+    pub flavors: Vec<String>,
+    /// `include:`; every item has a `to`.
+    pub include: Vec<FileItem>,
+    /// `tags:` of the index of each flavor.
+    pub tags: Vec<ImageTag>,
+    /// `platform-tags:` of each platform's image.
+    pub platform_tags: Vec<ImageTag>,
+    /// `entrypoint:`; absent: the first executable.
+    pub entrypoint: Option<Vec<String>>,
+    /// `cmd:`
+    pub cmd: Vec<String>,
+    /// `user:`; absent: the base's own, else `65532:65532`.
+    pub user: Option<String>,
+    /// `workdir:`
+    pub workdir: String,
+    /// `env:`
+    pub env: BTreeMap<String, String>,
+    /// `expose:`, e.g. `8080/tcp`.
+    pub expose: Vec<String>,
+    /// `healthcheck:`, a command without a shell.
+    pub healthcheck: Option<Vec<String>>,
+    /// `labels:`
+    pub labels: BTreeMap<String, Template>,
+    /// `annotations:`
+    pub annotations: BTreeMap<String, Template>,
+    /// `compression:`
+    pub compression: Compression,
+    /// `smoke:`; `None` = off.
+    pub smoke: Option<ImageSmoke>,
+    /// `max-size:` of one image's compressed layers without the base, bytes.
+    pub max_size: Option<u64>,
+    /// `publish:`
+    pub publish: Publish,
+}
+
+/// A tag of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageTag {
+    /// `tag:`
+    pub tag: Template,
+    /// `when:`
+    pub when: When,
+}
+
+/// `smoke:` of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageSmoke {
+    /// Arguments of a first run.
+    Args(Vec<String>),
+    /// A path that must answer over HTTP on the first exposed port.
+    Http(String),
+}
+
+/// One entry of `bases:`.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// Its key: the flavor.
+    pub flavor: String,
+    /// `from:`; absent: the built-in one of this flavor.
+    pub from: Option<Reference>,
+    /// `platforms:`; absent: all.
+    pub platforms: Option<Vec<Platform>>,
+    /// `user:` of images on it.
+    pub user: Option<String>,
+    /// `include:`, files every image on it gets; every item has a `to`.
+    pub include: Vec<FileItem>,
 }
 
 /// A destination of kind `github`.

@@ -5,7 +5,7 @@ use super::layers::{Layers, distinct};
 use super::schema::{KINDS, LATER_KINDS, Place};
 use super::words::{nearest, quote};
 use super::yaml::{Entry, Map, Node};
-use super::{Destination, Github, Notes, Publish};
+use super::{Destination, DestinationKind, Github, Notes, Publish};
 use crate::destination::{Adopt, When};
 use crate::problem::Problem;
 
@@ -24,7 +24,8 @@ pub fn read(file: &Map, layers: &mut Layers) -> Vec<Destination> {
             continue;
         }
         let next = destination(&entry.key, Fields(entry.value.map().unwrap_or(&empty)));
-        let same = |other: &&Destination| other.github.repository == next.github.repository && other.when == next.when;
+        let repository = |one: &Destination| one.github().map(|github| github.repository.clone());
+        let same = |other: &&Destination| repository(other) == repository(&next) && other.when == next.when;
         if let Some(other) = destinations.iter().take(16).find(same) {
             let message = format!("`{}` and `{}` are the same place", other.name, next.name);
             let problem = Problem::new("equal-entries", message).hint("give one another `repository:`, or remove it");
@@ -62,7 +63,7 @@ fn destination(name: &str, fields: Fields<'_>) -> Destination {
             _ => When::Always,
         },
         environment: (!fields.is_off("environment")).then_some(environment),
-        github: github(fields),
+        kind: DestinationKind::Github(github(fields)),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod cargo;
 pub mod distance;
 pub mod git;
+pub mod lock;
 pub mod remote;
 pub mod version_file;
 
@@ -41,6 +42,8 @@ pub struct Facts {
     /// Texts asked for (changelogs, notes, header, footer) that exist, and each CHANGELOG.md beside or above a package,
     /// by path.
     pub texts: BTreeMap<String, String>,
+    /// `longshore.lock`; empty without one.
+    pub lock: lock::Lock,
 }
 
 /// A git remote on a forge.
@@ -187,6 +190,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
         packages,
         version_files: wanted.version_files.iter().map(version).collect(),
         texts,
+        lock: lock::read(root)?,
     })
 }
 

@@ -254,7 +254,13 @@ fn check(step: &Step, binary: &Binary, smoke: &[String], label: Option<&str>) ->
         publish: Vec::new(),
         leg: None,
         target: step.target,
-        work: Work::Check(CheckWork { subject: step.id.clone(), smoke: smoke.to_vec(), contains: None, not_run }),
+        work: Work::Check(CheckWork {
+            subject: step.id.clone(),
+            smoke: smoke.to_vec(),
+            http: None,
+            contains: None,
+            not_run,
+        }),
     }
 }
 

@@ -75,6 +75,22 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
             let commands: Vec<String> = work.run.iter().map(|command| shell_words::join(&command.run)).collect();
             vec![("runs", commands.join("; "))]
         }
+        Work::Layer(work) => vec![
+            ("holds", work.executables.iter().map(|member| member.path.as_str()).collect::<Vec<_>>().join(", ")),
+            ("files", work.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ")),
+        ],
+        Work::Image(work) => vec![
+            ("base", work.base.as_ref().map_or_else(|| "nothing".into(), |base| base.from.to_string())),
+            (
+                "digest",
+                work.base.as_ref().and_then(|base| base.digest).map(|digest| digest.to_string()).unwrap_or_default(),
+            ),
+            ("libc", work.facts.libc.to_string()),
+            ("layers", work.layers.join(", ")),
+            ("entrypoint", work.config.entrypoint.join(" ")),
+            ("user", work.config.user.clone()),
+        ],
+        Work::Index(work) => vec![("images", work.images.join(", "))],
         Work::Checksums(work) => {
             vec![("covers", work.covers.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "))]
         }

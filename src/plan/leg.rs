@@ -76,7 +76,7 @@ fn machine(inputs: &Inputs<'_>, steps: &[Step], index: usize) -> Option<Machine>
             }
             <[Machine; 1]>::try_from(machines).ok().map(|[machine]| machine)
         }
-        Work::Checksums(_) => None,
+        Work::Checksums(_) | Work::Layer(_) | Work::Image(_) | Work::Index(_) => None,
     }
 }
 

@@ -15,12 +15,15 @@ pub mod scope;
 pub mod step;
 pub mod upload;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::destination::{Adopt, When};
 use crate::digest::Digest;
 use crate::problem::Problem;
+use crate::reference::Repository;
 use crate::target::Target;
 use crate::version::Version;
 
@@ -28,7 +31,7 @@ pub use decide::plan;
 pub use request::{Request, WithoutTag};
 pub use step::{
     ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, EntryKind, FileSpec,
-    Member, Output, PlannedBuilder, Step, Work,
+    ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder, Step, Work,
 };
 
 /// The format of `plan.json`.
@@ -183,6 +186,64 @@ pub struct Destination {
 pub enum DestinationKind {
     /// GitHub Releases.
     Github(GithubDestination),
+    /// Registries of images.
+    Registry(RegistryDestination),
+}
+
+/// Registries: what is pushed, where to, and under which tags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryDestination {
+    /// How hosts are reached that need something said; by host as in references.
+    pub hosts: BTreeMap<String, RegistryHost>,
+    /// The images and indexes.
+    pub images: Vec<PublishedImage>,
+}
+
+/// How a registry is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryHost {
+    /// The environment variable with the user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username_env: Option<String>,
+    /// The environment variable with the password or token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_env: Option<String>,
+    /// Plain HTTP, or a certificate that is not checked.
+    pub insecure: bool,
+    /// Further certificate authorities, PEM text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+}
+
+/// One image or index as it is published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PublishedImage {
+    /// The image or index step.
+    pub step: String,
+    /// The repositories it goes to.
+    pub repositories: Vec<Repository>,
+    /// Fixed tags: set once, never moved. None, and no floating ones: pushed by digest alone, as a part of an index.
+    pub tags: Vec<String>,
+    /// Tags that follow the newest release of their line; moved last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floating: Vec<FloatingTag>,
+}
+
+/// A tag that follows the newest stable release of its line, never backwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FloatingTag {
+    /// The tag.
+    pub tag: String,
+    /// The line's major version, if the tag names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub major: Option<u64>,
+    /// The line's minor version, if the tag names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minor: Option<u64>,
+    /// What stands before the version in a fixed tag of the same image, which tells the versions a registry has.
+    pub prefix: String,
+    /// What stands behind it.
+    pub suffix: String,
 }
 
 /// GitHub Releases of one repository.

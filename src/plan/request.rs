@@ -21,6 +21,8 @@ pub struct Request {
     pub host: Option<Target>,
     /// The one machine that carries out everything, whatever the legs say (`release`): it runs the checks it can run.
     pub machine: Option<Target>,
+    /// Base images are stand-ins: what is locked lends its facts, not its digests (`rehearse`).
+    pub stand_ins: bool,
     /// Executables in the folder of `--prebuilt`: target and file name.
     pub prebuilt: BTreeSet<(Target, String)>,
 }

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
+use crate::digest::Digest;
 use crate::format::Format;
+use crate::platform::{BaseFacts, Compression, Platform};
+use crate::reference::Reference;
 use crate::target::{Linkage, Os, Target};
 
 /// One thing to do: what it needs and what it makes are known before anything runs.
@@ -58,6 +61,12 @@ pub enum Work {
     Checksums(ChecksumsWork),
     /// Something run to prove an artifact.
     Check(CheckWork),
+    /// A layer of images.
+    Layer(LayerWork),
+    /// An image for one platform: config and manifest.
+    Image(ImageWork),
+    /// The index of one flavor's images.
+    Index(IndexWork),
 }
 
 impl Work {
@@ -69,6 +78,9 @@ impl Work {
             Self::Archive(_) => "archive",
             Self::Checksums(_) => "checksums",
             Self::Check(_) => "check",
+            Self::Layer(_) => "layer",
+            Self::Image(_) => "image",
+            Self::Index(_) => "index",
         }
     }
 }
@@ -247,10 +259,101 @@ pub struct CheckWork {
     pub subject: String,
     /// Arguments for each executable (`--version`).
     pub smoke: Vec<String>,
+    /// For an image: a path that must answer over HTTP on the first exposed port, instead of arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     /// Text that the output must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
     /// Why it is not run; absent: it is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_run: Option<String>,
+}
+
+/// A layer: one compressed tar, the same bytes on every machine. Its one output is the blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LayerWork {
+    /// The executables: step and file name, and the path inside, without a leading `/`.
+    pub executables: Vec<Member>,
+    /// Files of the commit, each with its path inside; sorted by that path.
+    pub files: Vec<ArchiveFile>,
+    /// Trees that an asset step makes.
+    pub trees: Vec<AssetTree>,
+    /// Certificates of public authorities, time zones, `/etc/passwd` and `/tmp`: what an image from nothing lacks.
+    pub system: bool,
+    /// How it is compressed.
+    pub compression: Compression,
+}
+
+/// An image for one platform. Outputs: config, then manifest, both `<id>.….json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageWork {
+    /// Name of the entry of `images:`.
+    pub image: String,
+    /// Its flavor.
+    pub flavor: String,
+    /// Its platform.
+    pub platform: Platform,
+    /// What it stands on; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<PlannedBase>,
+    /// What the base offers, copied from the lock file or the built-in table.
+    pub facts: BaseFacts,
+    /// The layer steps, bottom to top.
+    pub layers: Vec<String>,
+    /// The executables in its layers: these must start on the base.
+    pub executables: Vec<Covered>,
+    /// What its config says.
+    pub config: ImageConfig,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// Largest sum of its own compressed layers, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<u64>,
+}
+
+/// The base image of one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedBase {
+    /// Where it is pulled from.
+    pub from: Reference,
+    /// Digest of the platform's manifest; absent: not locked, the tag is asked (for loopback destinations only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+}
+
+/// What an image's config says, besides what it inherits:
+/// <https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md>.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageConfig {
+    /// `Entrypoint`; an inherited `Cmd` is dropped with it.
+    pub entrypoint: Vec<String>,
+    /// `Cmd`
+    pub cmd: Vec<String>,
+    /// `User`
+    pub user: String,
+    /// `WorkingDir`
+    pub workdir: String,
+    /// `Env`: added to, or replacing, what the base has.
+    pub env: BTreeMap<String, String>,
+    /// `ExposedPorts`, e.g. `8080/tcp`.
+    pub expose: Vec<String>,
+    /// `Healthcheck`: a command without a shell. Docker's extension.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub healthcheck: Vec<String>,
+    /// `Labels`
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The index over the platforms of one flavor. Its one output is `<id>.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IndexWork {
+    /// Name of the entry of `images:`.
+    pub image: String,
+    /// The flavor.
+    pub flavor: String,
+    /// The image steps, in the order of platforms.
+    pub images: Vec<String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
 }

@@ -323,7 +323,7 @@ fn notes_of_a_release() {
     let check = |texts: &[(&str, &str)], yaml: &str, expected: (&str, bool)| {
         let texts = texts.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let plan = planned(yaml, &Facts { texts, ..facts() }, &Request::default()).unwrap();
-        let DestinationKind::Github(github) = &plan.destinations[0].kind;
+        let DestinationKind::Github(github) = &plan.destinations[0].kind else { panic!("no GitHub destination") };
         assert_eq!((github.pages[0].body.as_str(), github.pages[0].generated), expected, "{yaml}");
     };
     let changelog = ("CHANGELOG.md", "# Changelog\n\n## [1.2.3] - 2026-01-01\n\n- better\n\n## [1.2.2]\n\n- good\n");

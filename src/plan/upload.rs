@@ -22,7 +22,7 @@ pub fn destinations(
 ) -> Vec<Destination> {
     let mut list = Vec::new();
     for destination in &inputs.config.destinations {
-        let github = &destination.github;
+        let Some(github) = destination.github() else { continue };
         let path = format!("publish.{}", destination.name);
         let pages = releases
             .iter()
@@ -190,10 +190,8 @@ pub fn checksums(inputs: &Inputs<'_>, steps: &mut Vec<Step>, releases: &[Release
     let mut made: Vec<Step> = Vec::new();
     for release in releases {
         for destination in destinations {
-            let Some(configured) = inputs.config.destinations.iter().find(|other| other.name == destination.name)
-            else {
-                continue;
-            };
+            let configured = inputs.config.destinations.iter().find(|other| other.name == destination.name);
+            let Some(github) = configured.and_then(|configured| configured.github()) else { continue };
             let goes = |step: &&Step| step.component == release.component && step.publish.contains(&destination.name);
             let covered: Vec<&Step> = steps.iter().filter(goes).collect();
             if covered.is_empty() {
@@ -208,7 +206,7 @@ pub fn checksums(inputs: &Inputs<'_>, steps: &mut Vec<Step>, releases: &[Release
             covers.sort_by(|a, b| a.name.cmp(&b.name));
             let work = Work::Checksums(ChecksumsWork { covers });
             let name = if release.component.is_empty() { inputs.name() } else { release.component.clone() };
-            let file = &configured.github.checksums;
+            let file = &github.checksums;
             // Two destinations with the same files and the same name share one.
             if let Some(same) = made.iter_mut().find(|step| step.work == work && step.outputs[0].name == *file) {
                 same.publish.push(destination.name.clone());

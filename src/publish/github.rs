@@ -66,7 +66,9 @@ pub async fn prepare<'a>(
     destination: &'a Destination,
     pace: Option<Pace>,
 ) -> anyhow::Result<Result<Site<'a>, Vec<Failure>>> {
-    let plan::DestinationKind::Github(github) = &destination.kind;
+    let plan::DestinationKind::Github(github) = &destination.kind else {
+        anyhow::bail!("`{}` is no GitHub destination", destination.name);
+    };
     let endpoint = super::endpoint(order, &destination.name)?;
     let pace = pace.unwrap_or_else(|| Pace::of(&endpoint.api));
     let api = Api::new(printer, destination, github, endpoint, pace)?;

@@ -123,6 +123,7 @@ impl Job<'_> {
                 }
                 (Work::Archive(work), None) => archive::check_bare(step, work, (index, file, reader), &made, problems)?,
                 (Work::Asset(_), Some(format)) => archive::check_bundle(step, (file, format, reader), &mut found)?,
+                (Work::Layer(_) | Work::Image(_) | Work::Index(_), _) => anyhow::bail!("images cannot be verified yet"),
                 (Work::Asset(_) | Work::Check(_), _) => {
                     problems.extend(other_bytes(step, file, Digest::of_reader(reader)?));
                 }

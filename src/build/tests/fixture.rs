@@ -114,6 +114,7 @@ impl Fixture {
         let work = CheckWork {
             subject: subject.clone(),
             smoke: vec!["--version".into()],
+            http: None,
             contains: Some(contains.into()),
             not_run: None,
         };

@@ -1,6 +1,7 @@
 //! What files mean.
 
 use super::*;
+use crate::target::Libc;
 
 #[test]
 fn reads_opsml() {
@@ -46,7 +47,7 @@ fn reads_opsml() {
     assert_eq!(config.archives.implied.file.to_string(), "{name}-{arch}-{os-abi}");
 
     assert_eq!(config.destinations.len(), 1);
-    assert_eq!(config.destinations[0].github.checksums, "checksums.txt");
+    assert_eq!(config.destinations[0].github().unwrap().checksums, "checksums.txt");
 }
 
 #[test]
@@ -72,10 +73,10 @@ fn defaults_of_a_plain_file() {
         assert!(archives.implied.directory.is_none());
         let destination = &config.destinations[0];
         assert_eq!((destination.name.as_str(), destination.environment.as_deref()), ("github", Some("release")));
-        assert_eq!(destination.github.title.to_string(), "{tag}");
-        assert_eq!(destination.github.notes, Notes::Auto);
-        assert_eq!(destination.github.checksums, "SHA256SUMS");
-        assert!(!destination.github.draft);
+        assert_eq!(destination.github().unwrap().title.to_string(), "{tag}");
+        assert_eq!(destination.github().unwrap().notes, Notes::Auto);
+        assert_eq!(destination.github().unwrap().checksums, "SHA256SUMS");
+        assert!(!destination.github().unwrap().draft);
     }
     assert!(!none().written);
 }
@@ -139,6 +140,8 @@ binaries:
         container: Some("rockylinux:9".into()),
         glibc: Some("2.30".into()),
         linkage: Some(Linkage::Static),
+        static_target: Libc::Musl,
+        static_build: None,
         prebuilt: Some("bin/{target}/{binary}{exe}".parse().unwrap()),
         assets: vec!["ui".into()],
         before: vec![
@@ -266,10 +269,10 @@ x-anything: [1, {a: b}]
     assert_eq!(docs.publish, Publish::To(vec!["github".into(), "mirror".into()]));
     assert_eq!(config.assets[1].publish, Publish::Off);
     let [github, mirror] = config.destinations.as_slice() else { panic!("two destinations") };
-    assert_eq!((github.environment.as_deref(), github.github.draft), (None, true));
-    assert_eq!(github.github.notes, Notes::File("notes.md".into()));
-    assert_eq!((mirror.name.as_str(), mirror.github.repository.as_deref()), ("mirror", Some("me/mirror")));
-    assert_eq!(mirror.github.notes, Notes::Off);
+    assert_eq!((github.environment.as_deref(), github.github().unwrap().draft), (None, true));
+    assert_eq!(github.github().unwrap().notes, Notes::File("notes.md".into()));
+    assert_eq!((mirror.name.as_str(), mirror.github().unwrap().repository.as_deref()), ("mirror", Some("me/mirror")));
+    assert_eq!(mirror.github().unwrap().notes, Notes::Off);
 }
 
 #[test]

@@ -142,7 +142,9 @@ impl Made {
     /// Changes the destination.
     pub fn github(self, change: impl FnOnce(&mut GithubDestination)) -> Self {
         self.plan(|plan| {
-            let DestinationKind::Github(github) = &mut plan.destinations[0].kind;
+            let DestinationKind::Github(github) = &mut plan.destinations[0].kind else {
+                panic!("no GitHub destination")
+            };
             change(github);
         })
     }

@@ -1,0 +1,131 @@
+//! `longshore.lock`: base images by digest, and what each offers a binary. TOML, written by `longshore lock` alone.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::platform::{BaseFacts, Platform};
+use crate::problem::{Failure, Problem};
+use crate::reference::Reference;
+
+/// The file's name, beside `longshore.yaml`.
+pub const FILE: &str = "longshore.lock";
+
+/// The format of the file.
+const FORMAT: u32 = 1;
+
+/// Every locked base.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Sorted by name.
+    #[serde(default, rename = "base")]
+    pub bases: Vec<LockedBase>,
+}
+
+/// One base image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedBase {
+    /// The flavor; `distroless-static` for the one that static binaries get.
+    pub name: String,
+    /// Where it is pulled from.
+    pub from: Reference,
+    /// Digest of its index, or of its manifest if it has no index.
+    pub digest: Digest,
+    /// Its platforms, sorted.
+    #[serde(rename = "platform")]
+    pub platforms: Vec<LockedPlatform>,
+}
+
+/// One platform of a base image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedPlatform {
+    /// The platform.
+    pub platform: Platform,
+    /// Digest of its manifest.
+    pub digest: Digest,
+    /// What it offers.
+    #[serde(flatten)]
+    pub facts: BaseFacts,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    #[serde(flatten)]
+    lock: Lock,
+}
+
+impl Lock {
+    /// A platform of a base that is locked as it is configured now.
+    pub fn find(&self, name: &str, from: &Reference, platform: Platform) -> Option<&LockedPlatform> {
+        let base = self.bases.iter().find(|base| base.name == name && base.from == *from)?;
+        base.platforms.iter().find(|locked| locked.platform == platform)
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// Never for what was read or resolved.
+    pub fn to_text(&self) -> anyhow::Result<String> {
+        let document = toml::to_string_pretty(&Document { version: FORMAT, lock: self.clone() })?;
+        Ok(format!("# Written by `longshore lock`: base images by digest and what they offer. Commit it.\n{document}"))
+    }
+}
+
+/// Reads the file of a repository; without one nothing is locked.
+///
+/// # Errors
+/// `Failure` with exit 2 if it is damaged or of another format.
+pub fn read(root: &Path) -> anyhow::Result<Lock> {
+    let text = match fs::read_to_string(root.join(FILE)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lock::default()),
+        read => read.with_context(|| format!("cannot read `{FILE}`"))?,
+    };
+    parse(&text).map_err(|why| {
+        let problem = Problem::new("damaged-lock", format!("`{FILE}` {why}"));
+        Failure::usage(problem.hint("write it anew with `longshore lock`")).into()
+    })
+}
+
+fn parse(text: &str) -> Result<Lock, String> {
+    let document: Document = toml::from_str(text).map_err(|error| format!("is damaged: {}", error.message()))?;
+    if document.version != FORMAT {
+        return Err(format!("is of format {}, this version reads {FORMAT}", document.version));
+    }
+    Ok(document.lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::BaseLibc;
+
+    #[test]
+    fn reads_what_it_writes() {
+        let facts = BaseFacts {
+            libc: BaseLibc::Glibc("2.36".into()),
+            loaders: vec!["/lib64/ld-linux-x86-64.so.2".into()],
+            libraries: vec!["libc.so.6".into()],
+        };
+        let digest = Digest::of(b"x");
+        let platforms = vec![LockedPlatform { platform: Platform::LinuxAmd64, digest, facts }];
+        let from: Reference = "debian:stable-slim".parse().unwrap();
+        let lock = Lock { bases: vec![LockedBase { name: "debian".into(), from: from.clone(), digest, platforms }] };
+        let text = lock.to_text().unwrap();
+        assert_eq!(parse(&text).unwrap(), lock, "{text}");
+        assert!(lock.find("debian", &from, Platform::LinuxAmd64).is_some());
+        assert!(lock.find("debian", &"debian:12".parse().unwrap(), Platform::LinuxAmd64).is_none());
+        assert!(lock.find("debian", &from, Platform::LinuxArm64).is_none());
+        assert_eq!(parse(&Lock::default().to_text().unwrap()).unwrap(), Lock::default());
+    }
+
+    #[test]
+    fn damage_is_named() {
+        assert!(parse("version = 2").unwrap_err().contains("format 2"));
+        assert!(parse("version = 1\n[[base]]\nname = 3").unwrap_err().contains("damaged"));
+    }
+}
