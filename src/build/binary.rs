@@ -65,7 +65,7 @@ pub fn supplied(order: &Order<'_>, store: &Store, job: Job<'_>) -> Result<Option
     let names = || job.step.outputs.iter().map(|output| output.name.as_str());
     let mut looked = Vec::new();
     if let Some(folder) = &order.prebuilt {
-        let folder = folder.join(job.target.triple());
+        let folder = folder.join(job.step.prebuilt_folder().unwrap_or_default());
         looked.push(names().map(|name| folder.join(name)).collect::<Vec<_>>());
     }
     if !job.work.prebuilt.is_empty() {
@@ -149,7 +149,7 @@ fn build(
     jobs: &[Job<'_>],
 ) -> anyhow::Result<Vec<Vec<artifact::File>>> {
     let dir = jobs[0].dir(store.repository());
-    let cmd = cargo(runner, &dir, jobs)?;
+    let cmd = cargo(runner, (&dir, store), jobs)?;
     let mut made: BTreeMap<(String, String), PathBuf> = BTreeMap::new();
     let mut clash = None;
     log.run_with(runner, &cmd, &mut |stream, line| {
@@ -186,8 +186,8 @@ fn build(
 }
 
 /// The one call. The user's own target folder is kept, so that what cargo already knows is not built again.
-fn cargo(runner: &Runner, dir: &Path, jobs: &[Job<'_>]) -> anyhow::Result<Cmd> {
-    let Job { work, target, .. } = jobs[0];
+fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> anyhow::Result<Cmd> {
+    let Job { step, work, target } = jobs[0];
     let cmd = match work.builder {
         PlannedBuilder::Cargo => Cmd::new("cargo", dir).arg("build"),
         PlannedBuilder::Zigbuild => Cmd::new("cargo", dir).arg("zigbuild"),
@@ -202,6 +202,10 @@ fn cargo(runner: &Runner, dir: &Path, jobs: &[Job<'_>]) -> anyhow::Result<Cmd> {
         _ => target.to_string(),
     };
     let mut cmd = cmd.args(["--message-format", "json-render-diagnostics", "--target", &triple]);
+    if step.is_hidden() {
+        // Other flags for a triple that may be built without them too: each in its own folder, neither undoes the other.
+        cmd = cmd.arg("--target-dir").arg(store.root().join("static").to_string_lossy());
+    }
     let mut named = Vec::new();
     for job in jobs {
         named.extend(once(&named, "-p", &job.work.package));

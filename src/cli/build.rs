@@ -126,7 +126,8 @@ pub fn impossible<'p>(plan: &'p Plan, prebuilt: Option<&Path>) -> anyhow::Result
     let cannot = |step: &&Step| {
         let (Work::Binary(work), Some(target)) = (&step.work, step.target) else { return false };
         let given = prebuilt.is_some_and(|folder| {
-            step.outputs.iter().all(|output| folder.join(target.triple()).join(&output.name).is_file())
+            let folder = folder.join(step.prebuilt_folder().unwrap_or_default());
+            step.outputs.iter().all(|output| folder.join(&output.name).is_file())
         });
         let contained = plan.legs.iter().any(|leg| Some(&leg.id) == step.leg.as_ref() && leg.container.is_some());
         !given && (contained || !work.builder.reaches(host, target))

@@ -310,14 +310,14 @@ fn wanted(config: &Config) -> Wanted {
 }
 
 /// The executables in a folder: `DIR/<triple>/<executable>`.
-fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<(Target, String)>> {
+fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
     let mut found = BTreeSet::new();
-    for target in Target::all() {
-        let Ok(entries) = std::fs::read_dir(folder.join(target.triple())) else { continue };
+    for name in Target::all().flat_map(|target| [target.to_string(), format!("{target}-static")]) {
+        let Ok(entries) = std::fs::read_dir(folder.join(&name)) else { continue };
         for entry in entries {
             let entry = entry?;
-            if let (true, Ok(name)) = (entry.path().is_file(), entry.file_name().into_string()) {
-                found.insert((target, name));
+            if let (true, Ok(file)) = (entry.path().is_file(), entry.file_name().into_string()) {
+                found.insert((name.clone(), file));
             }
         }
     }

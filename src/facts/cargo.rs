@@ -56,6 +56,8 @@ struct Entry {
     manifest_path: PathBuf,
     targets: Vec<CargoTarget>,
     features: BTreeMap<String, Vec<String>>,
+    description: Option<String>,
+    license: Option<String>,
     /// Absent: anywhere. Empty: `publish = false`.
     publish: Option<Vec<String>>,
 }
@@ -80,6 +82,8 @@ fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock
         lock: lock.map(|lock| lock.path.clone()),
         name: entry.name,
         version,
+        description: entry.description.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        license: entry.license,
         manifest,
         workspace,
         bins,

@@ -110,6 +110,10 @@ pub struct Package {
     pub name: String,
     /// Its version, workspace inheritance applied.
     pub version: Version,
+    /// `description`, and `license` as an SPDX expression.
+    pub description: Option<String>,
+    /// See `description`.
+    pub license: Option<String>,
     /// Its own Cargo.toml, relative to the repository.
     pub manifest: String,
     /// The Cargo.toml to hand to cargo (of the workspace root), relative to the repository.

@@ -338,6 +338,8 @@ fn cargo_workspaces() {
     let expected = Package {
         name: "app".into(),
         version: "1.2.3".parse().unwrap(),
+        description: None,
+        license: None,
         manifest: "crates/app/Cargo.toml".into(),
         workspace: "Cargo.toml".into(),
         bins: vec!["app".into(), "extra".into(), "zulu".into()],

@@ -1,7 +1,8 @@
 //! Plans archives: which executables and files, in which formats, under which names.
 
 use super::decide::{Inputs, Problems, id};
-use super::{ArchiveFile, ArchiveWork, AssetTree, Member, Output, Release, Step, Work, binary, include};
+use super::include::Included;
+use super::{ArchiveWork, Member, Output, Release, Step, Work, binary, include};
 use crate::config::schema::nearest;
 use crate::config::{Archive, Binary};
 use crate::format::Format;
@@ -115,9 +116,6 @@ fn step_of<'s>(binaries: &'s [Step], name: &str, target: Target) -> Option<&'s S
     let wanted = id(&["binary", name, target.triple()]);
     binaries.iter().find(|step| step.id == wanted)
 }
-
-/// Files of the commit, and trees of assets.
-type Included = (Vec<ArchiveFile>, Vec<AssetTree>);
 
 fn pack(
     archive: &Archive,

@@ -6,7 +6,7 @@ use crate::config::schema::nearest;
 use crate::config::{Binaries, Binary, BinarySettings, Builder};
 use crate::facts::{Facts, Package};
 use crate::problem::Problem;
-use crate::target::{Libc, Os, Target};
+use crate::target::{Libc, Linkage, Os, Target};
 
 /// One step per entry and target, each followed by its smoke check.
 pub fn steps(inputs: &Inputs<'_>, entries: &[Binary], assets: &[Step], problems: &mut Problems) -> Vec<Step> {
@@ -18,7 +18,7 @@ pub fn steps(inputs: &Inputs<'_>, entries: &[Binary], assets: &[Step], problems:
             let Some(step) = compile(inputs, binary, *target, (settings, package), (assets, problems)) else { break };
             if let Some(smoke) = &settings.smoke {
                 steps.push(step.clone());
-                steps.push(check(&step, binary, smoke, settings.runner.as_deref()));
+                steps.push(check(&step, smoke, settings.runner.as_deref()));
             } else {
                 steps.push(step);
             }
@@ -51,6 +51,22 @@ pub fn entries(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Binary> {
         problems.push(problem.hint("add one, or describe what is released in longshore.yaml"));
     }
     chosen.into_iter().map(|package| Binary { name: package.name.clone(), ..implied.as_ref().clone() }).collect()
+}
+
+/// A static build that only images use, and its check: `binary.<name>.<triple>-static`. It is not archived.
+pub fn hidden(
+    inputs: &Inputs<'_>,
+    binary: &Binary,
+    (target, settings): (Target, &BinarySettings),
+    (assets, problems): (&[Step], &mut Problems),
+) -> Option<(Step, Option<Step>)> {
+    let own = settings.static_build.as_deref().unwrap_or(settings);
+    let settings = BinarySettings { linkage: Some(Linkage::Static), glibc: None, ..own.clone() };
+    let package = package(inputs, binary, &settings, problems)?;
+    let mut step = compile(inputs, binary, target, (&settings, package), (assets, problems))?;
+    step.id = id(&["binary", &binary.name, &format!("{target}-static")]);
+    let check = settings.smoke.as_ref().map(|smoke| check(&step, smoke, settings.runner.as_deref()));
+    Some((step, check))
 }
 
 /// The cargo package of an entry.
@@ -242,12 +258,12 @@ pub fn target_place(target: Target, place: &str) -> Option<String> {
 }
 
 /// The smoke check of a binary step, run where its runner is native.
-fn check(step: &Step, binary: &Binary, smoke: &[String], label: Option<&str>) -> Step {
+fn check(step: &Step, smoke: &[String], label: Option<&str>) -> Step {
     let target = step.target.unwrap_or(crate::target::DEFAULT[0]);
     let label = label.unwrap_or_else(|| runner::native(target));
     let not_run = (!runner::runs(label, target)).then(|| format!("`{label}` cannot run {target}"));
     Step {
-        id: id(&["check", "smoke", &binary.name, target.triple()]),
+        id: format!("check.smoke.{}", step.id.strip_prefix("binary.").unwrap_or(&step.id)),
         component: step.component.clone(),
         needs: vec![step.id.clone()],
         outputs: Vec::new(),

@@ -1,6 +1,6 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
-use super::{Plan, Request, SCHEMA, Step, archive, asset, binary, leg, release, scope, upload};
+use super::{Plan, Request, SCHEMA, Step, archive, asset, binary, image, leg, release, scope, upload};
 use crate::config::{Component, Config};
 use crate::facts::Facts;
 use crate::problem::Problem;
@@ -30,7 +30,8 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
     let entries = binary::entries(&inputs, &mut problems);
     let binaries = binary::steps(&inputs, &entries, &assets, &mut problems);
     let archives = archive::steps(&inputs, &entries, (&binaries, &assets), &mut problems);
-    let mut steps: Vec<Step> = assets.into_iter().chain(binaries).chain(archives).collect();
+    let images = image::steps(&inputs, &entries, (&binaries, &assets), &mut problems);
+    let mut steps: Vec<Step> = assets.into_iter().chain(binaries).chain(archives).chain(images).collect();
     one_component_each(&steps, &mut problems);
 
     let candidates = candidates(&inputs, &steps, &mut problems);
@@ -43,9 +44,10 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
     if !releases.is_empty() {
         binary::expect_versions(&mut steps, &releases, origin, facts);
         archive::name_outputs(&inputs, &entries, (&mut steps, &releases), &mut problems);
+        image::describe(&inputs, &mut steps, &releases, &mut problems);
     }
 
-    let mut destinations = upload::destinations(&inputs, &releases, origin, &mut problems);
+    let mut destinations = upload::destinations(&inputs, (&steps, &releases), origin, &mut problems);
     upload::assign(&inputs, &mut steps, &destinations, &releases, &mut problems);
     let left_out = scope::limit(&inputs, &mut steps, &mut problems);
     upload::checksums(&inputs, &mut steps, &releases, &destinations);

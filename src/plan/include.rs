@@ -12,13 +12,7 @@ use crate::problem::Problem;
 const DEFAULT: [&str; 4] = ["README", "LICENSE", "COPYING", "NOTICE"];
 
 /// The files and trees of an archive, sorted by their path inside it.
-pub fn resolve(
-    inputs: &Inputs<'_>,
-    archive: &Archive,
-    assets: &[Step],
-    problems: &mut Problems,
-) -> (Vec<ArchiveFile>, Vec<AssetTree>) {
-    let (mut files, mut trees) = (Vec::new(), Vec::new());
+pub fn resolve(inputs: &Inputs<'_>, archive: &Archive, assets: &[Step], problems: &mut Problems) -> Included {
     let Some(items) = &archive.include else {
         // Sorted, for so are the files of the commit.
         let top = inputs.facts.files.iter().filter(|file| DEFAULT.iter().any(|name| file.path.starts_with(name)));
@@ -28,10 +22,24 @@ pub fn resolve(
             path: file.path.clone(),
             entry: kind(&file.kind),
         };
-        return (top.map(entry).collect(), trees);
+        return (top.map(entry).collect(), Vec::new());
     };
+    self::items(inputs, items, assets, (&format!("archives.{}", archive.name), problems))
+}
+
+/// Files of the commit, and trees of assets.
+pub type Included = (Vec<ArchiveFile>, Vec<AssetTree>);
+
+/// The files and trees that items of `<path>.include` mean, sorted by their path.
+pub fn items(
+    inputs: &Inputs<'_>,
+    items: &[FileItem],
+    assets: &[Step],
+    (path, problems): (&str, &mut Problems),
+) -> Included {
+    let (mut files, mut trees) = (Vec::new(), Vec::new());
     for (index, item) in items.iter().enumerate() {
-        let path = format!("archives.{}.include.{index}", archive.name);
+        let path = format!("{path}.include.{index}");
         let found = matches(inputs, &item.from, item.to.as_deref());
         if let Some(tree) = tree(inputs, item, assets) {
             trees.push(tree);

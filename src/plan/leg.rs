@@ -91,7 +91,17 @@ fn chosen(inputs: &Inputs<'_>, step: &str, target: Target) -> (Option<String>, O
         Binaries::Implied(implied) => of(&implied.builds),
         Binaries::Listed(list) => {
             let own = list.iter().find(|binary| id(&["binary", &binary.name, target.triple()]) == step);
-            own.map(|binary| of(&binary.builds)).unwrap_or_default()
+            if let Some(binary) = own {
+                return of(&binary.builds);
+            }
+            // A hidden static build: on the machine of the build that it stands in for.
+            let hidden =
+                |binary: &&crate::config::Binary| id(&["binary", &binary.name, &format!("{target}-static")]) == step;
+            let Some(binary) = list.iter().find(hidden) else { return (None, None) };
+            let same =
+                binary.builds.iter().find(|(other, _)| other.os() == target.os() && other.arch() == target.arch());
+            let settings = same.map(|(_, settings)| settings.static_build.as_deref().unwrap_or(settings));
+            settings.map(|settings| (settings.runner.clone(), settings.container.clone())).unwrap_or_default()
         }
     }
 }

@@ -2,12 +2,15 @@
 
 pub mod archive;
 pub mod asset;
+pub mod base;
 pub mod binary;
 pub mod decide;
 pub mod explain;
+pub mod image;
 pub mod include;
 pub mod leg;
 pub mod matrix;
+pub mod registry;
 pub mod release;
 pub mod request;
 pub mod runner;

@@ -22,11 +22,22 @@ pub fn limit(inputs: &Inputs<'_>, steps: &mut Vec<Step>, problems: &mut Problems
     let left_out = steps.iter().filter(|step| !inside.contains(&step.id)).map(|step| step.id.clone()).collect();
     let had_steps = !steps.is_empty();
     steps.retain(|step| inside.contains(&step.id));
+    shrink(steps, &inside);
     if had_steps && steps.is_empty() && problems.is_empty() && inputs.request.host.is_some() {
         let problem = Problem::new("nothing-for-host", "no step of this release can be made on this machine");
         problems.push(problem.hint("bring finished executables with `--prebuilt DIR`"));
     }
     left_out
+}
+
+/// An index lists the images that are in; a layer is in for the images that stand on it.
+fn shrink(steps: &mut [Step], inside: &BTreeSet<String>) {
+    for step in steps {
+        if let Work::Index(work) = &mut step.work {
+            work.images.retain(|id| inside.contains(id));
+            step.needs.retain(|id| inside.contains(id));
+        }
+    }
 }
 
 /// How the plan names its scope.
@@ -46,14 +57,25 @@ fn host(inputs: &Inputs<'_>, steps: &[Step]) -> BTreeSet<String> {
     let mut inside = BTreeSet::new();
     for step in steps {
         let own = step.target.is_none() || step.target == inputs.request.host && !contained(step);
-        let supplied = step.target.is_some_and(|target| {
-            let given = |name: &String| inputs.request.prebuilt.contains(&(target, name.clone()));
+        let supplied = step.prebuilt_folder().is_some_and(|folder| {
+            let given = |name: &String| inputs.request.prebuilt.contains(&(folder.clone(), name.clone()));
             matches!(step.work, Work::Binary(_)) && step.outputs.iter().all(|output| given(&output.name))
         });
         let follows = !matches!(step.work, Work::Binary(_)) && !step.needs.is_empty();
-        let needs_inside = step.needs.iter().all(|need| inside.contains(need));
+        let needs_inside = match step.work {
+            Work::Index(_) => step.needs.iter().any(|need| inside.contains(need)),
+            _ => step.needs.iter().all(|need| inside.contains(need)),
+        };
         if supplied || (own || follows) && needs_inside {
             inside.insert(step.id.clone());
+        }
+    }
+    // A layer without binaries is for images that may not be in.
+    let layers: Vec<&Step> = steps.iter().filter(|step| matches!(step.work, Work::Layer(_))).collect();
+    for layer in layers {
+        let stands_on = |step: &Step| inside.contains(&step.id) && step.needs.contains(&layer.id);
+        if !steps.iter().any(stands_on) {
+            inside.remove(&layer.id);
         }
     }
     inside

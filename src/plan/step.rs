@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::format::Format;
 use crate::platform::{BaseFacts, Compression, Platform};
 use crate::reference::Reference;
-use crate::target::{Linkage, Os, Target};
+use crate::target::{Libc, Linkage, Os, Target};
 
 /// One thing to do: what it needs and what it makes are known before anything runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,22 @@ pub struct Step {
     /// What exactly is done.
     #[serde(flatten)]
     pub work: Work,
+}
+
+impl Step {
+    /// The folder below `--prebuilt DIR` that finished executables of it are taken from: the target triple, with
+    /// `-static` for a hidden build whose triple is another build's too.
+    pub fn prebuilt_folder(&self) -> Option<String> {
+        let target = self.target?;
+        let hidden = target.libc() == Libc::Gnu && self.is_hidden();
+        Some(if hidden { format!("{target}-static") } else { target.to_string() })
+    }
+
+    /// Whether it is a static build for images alone.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.work, Work::Binary(_))
+            && self.target.is_some_and(|target| self.id.ends_with(&format!(".{target}-static")))
+    }
 }
 
 /// A file a step makes.

@@ -2,11 +2,11 @@
 
 use super::decide::{Inputs, Problems, id};
 use super::{
-    ChecksumsWork, Covered, Destination, DestinationKind, GithubDestination, Origin, Output, Part, Release,
-    ReleasePage, Step, Work,
+    ChecksumsWork, Covered, Destination, DestinationKind, GithubDestination, ImageWork, IndexWork, Origin, Output,
+    Part, Release, ReleasePage, Step, Work, registry,
 };
 use crate::config::schema::nearest;
-use crate::config::{Github, Notes, Publish};
+use crate::config::{self, Github, Notes, Publish};
 use crate::destination::When;
 use crate::problem::Problem;
 
@@ -16,13 +16,27 @@ const WORKFLOW: &str = "release.yml";
 /// Every configured destination, with the pages of all releases.
 pub fn destinations(
     inputs: &Inputs<'_>,
-    releases: &[Release],
+    (steps, releases): (&[Step], &[Release]),
     origin: Origin,
     problems: &mut Problems,
 ) -> Vec<Destination> {
     let mut list = Vec::new();
     for destination in &inputs.config.destinations {
-        let Some(github) = destination.github() else { continue };
+        let github = match &destination.kind {
+            config::DestinationKind::Github(github) => github,
+            config::DestinationKind::Registry(kind) => {
+                let (kind, credentials) =
+                    registry::destination(inputs, (destination, kind), (steps, releases), problems);
+                list.push(Destination {
+                    name: destination.name.clone(),
+                    when: destination.when,
+                    environment: destination.environment.clone(),
+                    credentials,
+                    kind: DestinationKind::Registry(kind),
+                });
+                continue;
+            }
+        };
         let path = format!("publish.{}", destination.name);
         let pages = releases
             .iter()
@@ -47,7 +61,8 @@ pub fn destinations(
     list
 }
 
-fn takes(when: When, release: &Release) -> bool {
+/// Whether a destination or tag takes a release.
+pub fn takes(when: When, release: &Release) -> bool {
     match when {
         When::Always => true,
         When::Stable => !release.prerelease,
@@ -148,13 +163,19 @@ pub fn assign(
                 let implied = (config.archives.implied.publish.clone(), "archives".to_owned());
                 Some(own.map_or(implied, |archive| (archive.publish.clone(), format!("archives.{}", archive.name))))
             }
+            Work::Image(ImageWork { image, .. }) | Work::Index(IndexWork { image, .. }) => {
+                let own = config.images.iter().find(|other| other.name == *image);
+                own.map(|own| (own.publish.clone(), format!("images.{image}")))
+            }
             _ => None,
         };
+        let of_images = matches!(step.work, Work::Image(_) | Work::Index(_));
+        let fits = |destination: &&Destination| of_images == matches!(destination.kind, DestinationKind::Registry(_));
         let Some((publish, path)) = wanted else { continue };
         let release = releases.iter().find(|release| release.component == step.component);
         let names: Vec<&str> = match &publish {
             Publish::Off => continue,
-            Publish::Default => destinations.iter().map(|destination| destination.name.as_str()).collect(),
+            Publish::Default => destinations.iter().filter(fits).map(|destination| destination.name.as_str()).collect(),
             Publish::To(names) => names.iter().map(String::as_str).collect(),
         };
         if names.is_empty() {
@@ -167,6 +188,15 @@ pub fn assign(
         }
         for name in names {
             match destinations.iter().find(|destination| destination.name == name) {
+                Some(destination) if !fits(&destination) => {
+                    let (what, kind) = if of_images { ("an image", "registry") } else { ("a file", "github") };
+                    let text =
+                        format!("`{name}` takes no {}: {what} goes to destinations of kind `{kind}`", step.work.kind());
+                    let problem = Problem::new("wrong-destination", text).at_value(format!("{path}.publish"));
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                }
                 Some(destination) if release.is_some_and(|release| takes(destination.when, release)) => {
                     step.publish.push(name.to_owned());
                 }
@@ -230,6 +260,11 @@ pub fn checksums(inputs: &Inputs<'_>, steps: &mut Vec<Step>, releases: &[Release
 
 /// Destinations that nothing goes to are not part of the plan.
 pub fn drop_unused(destinations: &mut Vec<Destination>, steps: &[Step]) {
+    for destination in &mut *destinations {
+        if let DestinationKind::Registry(registry) = &mut destination.kind {
+            registry.images.retain(|image| steps.iter().any(|step| step.id == image.step));
+        }
+    }
     destinations.retain(|destination| steps.iter().any(|step| step.publish.contains(&destination.name)));
 }
 

@@ -12,6 +12,8 @@ fn package(name: &str, version: &str, bins: &[&str]) -> Package {
     Package {
         name: name.into(),
         version: version.parse().unwrap(),
+        description: None,
+        license: None,
         manifest: format!("crates/{name}/Cargo.toml"),
         workspace: "Cargo.toml".into(),
         bins: bins.iter().map(ToString::to_string).collect(),

@@ -1,0 +1,221 @@
+//! Plans registries: which image goes to which repositories, under which fixed and floating tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decide::{Inputs, Problems};
+use super::image::Places;
+use super::{FloatingTag, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work, upload};
+use crate::config::{self, Image, ImageTag, Publish, Registry};
+use crate::platform::Platform;
+use crate::problem::Problem;
+use crate::reference::{Repository, check_tag};
+
+/// Stands for the version while a tag is taken apart; no tag holds it.
+const VERSION: &str = "\u{1}";
+
+/// What a destination of kind `registry` gets, and the variables its credentials come from.
+pub fn destination(
+    inputs: &Inputs<'_>,
+    (named, registry): (&config::Destination, &Registry),
+    (steps, releases): (&[Step], &[Release]),
+    problems: &mut Problems,
+) -> (RegistryDestination, Vec<String>) {
+    let mut images = Vec::new();
+    let prefix = prefix(inputs, registry);
+    for step in steps {
+        let Some(release) = releases.iter().find(|release| release.component == step.component) else { continue };
+        let (name, flavor, platform) = match &step.work {
+            Work::Image(work) => (&work.image, &work.flavor, Some(work.platform)),
+            Work::Index(work) => (&work.image, &work.flavor, None),
+            _ => continue,
+        };
+        let Some(image) = inputs.config.images.iter().find(|image| image.name == *name) else { continue };
+        let goes = match &image.publish {
+            Publish::Off => false,
+            Publish::Default => true,
+            Publish::To(names) => names.contains(&named.name),
+        };
+        if !goes || !upload::takes(named.when, release) {
+            continue;
+        }
+        let repositories = match &image.repositories {
+            Some(written) => written.clone(),
+            None => match own_repository(&prefix, image.title.as_deref().unwrap_or(name)) {
+                Ok(repository) => vec![repository],
+                Err(text) => {
+                    let problem = Problem::new("bad-repository", text)
+                        .hint("write `repositories:` at the image, or a `prefix:` at `publish.registry`");
+                    if !problems.contains(&problem.clone().at_key(format!("images.{name}"))) {
+                        problems.push(problem.at_key(format!("images.{name}")));
+                    }
+                    continue;
+                }
+            },
+        };
+        let (tags, floating) = tags(inputs, image, (release, flavor, platform), problems);
+        images.push(PublishedImage { step: step.id.clone(), repositories, tags, floating });
+    }
+    images.sort_by_key(|image| image.step.starts_with("index."));
+    distinct(&images, problems);
+    let hosts = hosts(inputs, registry, prefix.as_ref().ok(), &named.name, problems);
+    let credentials = credentials(&hosts, &images);
+    (RegistryDestination { hosts, images }, credentials)
+}
+
+/// `prefix:`, else `ghcr.io/<owner>` of a repository on GitHub.
+fn prefix(inputs: &Inputs<'_>, registry: &Registry) -> Result<Repository, String> {
+    if let Some(written) = &registry.prefix {
+        return Ok(written.clone());
+    }
+    let owner = match &inputs.facts.remote {
+        Some(remote) if remote.host != "github.com" => {
+            return Err(format!("nobody said which registry images go to: `{}` is not GitHub", remote.host));
+        }
+        Some(remote) => remote.owner.to_lowercase(),
+        None => "local".into(),
+    };
+    format!("ghcr.io/{owner}").parse()
+}
+
+fn own_repository(prefix: &Result<Repository, String>, name: &str) -> Result<Repository, String> {
+    prefix.clone()?.join(&name.to_lowercase())
+}
+
+/// The fixed and the floating tags of an index (or of one platform's image).
+fn tags(
+    inputs: &Inputs<'_>,
+    image: &Image,
+    (release, flavor, platform): (&Release, &str, Option<Platform>),
+    problems: &mut Problems,
+) -> (Vec<String>, Vec<FloatingTag>) {
+    let (key, templates) =
+        if platform.is_some() { ("platform-tags", &image.platform_tags) } else { ("tags", &image.tags) };
+    let project = inputs.name();
+    let date = chrono::DateTime::from_timestamp(inputs.facts.head.time, 0).unwrap_or_default();
+    let date = date.format("%Y-%m-%d").to_string();
+    let places = Places {
+        release,
+        project: &project,
+        name: image.title.as_deref().unwrap_or(&image.name),
+        sha: &inputs.facts.head.commit,
+        date: &date,
+        flavor,
+        platform,
+    };
+    // A template that does not name the flavor means the first one; the others get their name behind it.
+    let is_first = image.flavors.first().is_some_and(|first| first == flavor);
+    let fill = |tag: &ImageTag, version: &str| {
+        let text = places.fill(&tag.tag, version)?;
+        let names_flavor = tag.tag.places().any(|place| place == "flavor");
+        Ok::<_, String>(if names_flavor || is_first { text } else { format!("{text}-{flavor}") })
+    };
+    let version = release.version.to_string();
+    let pattern = templates.iter().filter_map(|tag| fill(tag, VERSION).ok()).find_map(|text| {
+        let (prefix, suffix) = text.split_once(VERSION)?;
+        (!suffix.contains(VERSION)).then(|| (prefix.to_owned(), suffix.to_owned()))
+    });
+    let (mut fixed, mut floating) = (Vec::new(), Vec::new());
+    for (index, template) in templates.iter().enumerate() {
+        if !upload::takes(template.when, release) {
+            continue;
+        }
+        let at = format!("images.{}.{key}.{index}", image.name);
+        let text = fill(template, &version).map_err(|place| format!("`{{{place}}}` has no value here"));
+        let text = match text.and_then(|text| check_tag(&text).map(|()| text)) {
+            Ok(text) => text,
+            Err(why) => {
+                let problem = Problem::new("bad-image-tag", why).at_value(at);
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+                continue;
+            }
+        };
+        let has = |name: &str| template.tag.places().any(|place| place == name);
+        if has("version") || has("tag") || has("sha") {
+            if !fixed.contains(&text) {
+                fixed.push(text);
+            }
+        } else if let (false, Some((prefix, suffix))) = (release.prerelease, &pattern) {
+            let (major, minor, _) = release.version.triple();
+            floating.push(FloatingTag {
+                tag: text,
+                major: has("major").then_some(major),
+                minor: has("minor").then_some(minor),
+                prefix: prefix.clone(),
+                suffix: suffix.clone(),
+            });
+        }
+    }
+    (fixed, floating)
+}
+
+/// No two images share a tag of one repository.
+fn distinct(images: &[PublishedImage], problems: &mut Problems) {
+    let mut seen: BTreeMap<(&Repository, &str), &str> = BTreeMap::new();
+    for image in images {
+        let all = || image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));
+        for (repository, tag) in image.repositories.iter().flat_map(|one| all().map(move |tag| (one, tag.as_str()))) {
+            if let Some(other) = seen.insert((repository, tag), &image.step) {
+                let text = format!("`{other}` and `{}` both want the tag `{repository}:{tag}`", image.step);
+                let hint = "put `{flavor}` or `{goarch}` into one of the templates, or another repository";
+                problems.push(Problem::new("same-image-tag", text).hint(hint).step(image.step.clone()));
+            }
+        }
+    }
+}
+
+/// How hosts are reached, as far as anything was said about them.
+fn hosts(
+    inputs: &Inputs<'_>,
+    registry: &Registry,
+    prefix: Option<&Repository>,
+    name: &str,
+    problems: &mut Problems,
+) -> BTreeMap<String, RegistryHost> {
+    let mut pem = |path: &Option<String>, at: String| {
+        let path = path.as_ref()?;
+        let text = inputs.facts.texts.get(path).cloned();
+        if text.is_none() {
+            let problem = Problem::new("no-such-file", format!("`{path}` does not exist"));
+            problems.push(problem.hint("paths are relative to longshore.yaml").at_value(at));
+        }
+        text
+    };
+    let mut hosts: BTreeMap<String, RegistryHost> = BTreeMap::new();
+    for (host, written) in &registry.hosts {
+        hosts.insert(
+            host.clone(),
+            RegistryHost {
+                username_env: written.username_env.clone(),
+                password_env: written.password_env.clone(),
+                insecure: written.insecure,
+                ca: pem(&written.ca, format!("publish.{name}.hosts.{host}.ca")),
+            },
+        );
+    }
+    let ca = pem(&registry.ca, format!("publish.{name}.ca"));
+    if let Some(prefix) = prefix.filter(|_| registry.insecure || ca.is_some()) {
+        let host = hosts.entry(prefix.registry.clone()).or_default();
+        host.insecure |= registry.insecure;
+        host.ca = host.ca.take().or(ca);
+    }
+    hosts
+}
+
+/// The variables that are named, and the job's own token for GitHub's registry.
+fn credentials(hosts: &BTreeMap<String, RegistryHost>, images: &[PublishedImage]) -> Vec<String> {
+    let used: BTreeSet<&str> =
+        images.iter().flat_map(|image| image.repositories.iter().map(|one| one.registry.as_str())).collect();
+    let mut names: Vec<String> = Vec::new();
+    for host in &used {
+        let written = hosts.get(*host);
+        let own = written.into_iter().flat_map(|host| host.username_env.iter().chain(&host.password_env));
+        names.extend(own.cloned());
+        if *host == "ghcr.io" && written.is_none_or(|host| host.password_env.is_none()) {
+            names.push("GITHUB_TOKEN".into());
+        }
+    }
+    names.dedup();
+    names
+}
