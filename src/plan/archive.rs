@@ -1,6 +1,6 @@
 //! Plans archives: which executables and files, in which formats, under which names.
 
-use super::decide::{Inputs, Problems, id};
+use super::decide::{Inputs, Problems, id, is_id};
 use super::include::Included;
 use super::{ArchiveWork, Member, Output, Release, Step, Work, binary, include};
 use crate::config::schema::nearest;
@@ -175,7 +175,7 @@ pub fn name_outputs(
             })
         };
         if matches!(step.work, Work::Asset(_)) {
-            let asset = inputs.config.assets.iter().find(|asset| id(&["asset", &asset.name]) == step.id);
+            let asset = inputs.config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
             if let Some((asset, (template, _))) = asset.and_then(|asset| Some((asset, asset.file.as_ref()?))) {
                 let title = asset.title.as_deref().unwrap_or(&asset.name);
                 match fill(template, title, None) {
@@ -184,7 +184,7 @@ pub fn name_outputs(
                 }
             }
         } else if let (Work::Archive(work), Some(target)) = (&mut step.work, target) {
-            let own = |archive: &&Archive| id(&["archive", &archive.name, target.triple()]) == step.id;
+            let own = |archive: &&Archive| is_id(&step.id, &["archive", &archive.name, target.triple()]);
             let Some(archive) = archives.iter().find(own) else { continue };
             let path = format!("archives.{}", archive.name);
             let name = &archive.name;

@@ -106,8 +106,19 @@ impl Inputs<'_> {
 
 /// A step id from its parts: lower case, in the characters ids are made of.
 pub fn id(parts: &[&str]) -> String {
-    let joined = parts.join(".").to_lowercase();
-    joined.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect()
+    letters(parts).collect()
+}
+
+/// Whether an id is the one of these parts: `id(parts) == of` without making it, for it is asked very often.
+pub fn is_id(of: &str, parts: &[&str]) -> bool {
+    letters(parts).eq(of.chars())
+}
+
+fn letters<'p>(parts: &'p [&'p str]) -> impl Iterator<Item = char> + 'p {
+    let between = |index| if index == 0 { "" } else { "." };
+    let all = parts.iter().enumerate().flat_map(move |(index, part)| [between(index), part]);
+    let legal = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    all.flat_map(str::chars).flat_map(char::to_lowercase).map(legal)
 }
 
 /// The components that something belongs to, each with its packages; the root first.

@@ -1,6 +1,6 @@
 //! Groups steps into legs: all steps of one runner, container and target are one machine.
 
-use super::decide::{Inputs, id};
+use super::decide::{Inputs, id, is_id};
 use super::{Leg, Step, Work, runner};
 use crate::config::Binaries;
 use crate::target::Target;
@@ -54,7 +54,7 @@ fn machine(inputs: &Inputs<'_>, steps: &[Step], index: usize) -> Option<Machine>
     let step = &steps[index];
     match &step.work {
         Work::Asset(_) => {
-            let asset = inputs.config.assets.iter().find(|asset| id(&["asset", &asset.name]) == step.id);
+            let asset = inputs.config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
             let runner = asset.and_then(|asset| asset.runner.clone()).unwrap_or_else(|| runner::any().to_owned());
             Some(Machine { wave: 1, runner, container: None, target: None })
         }
@@ -90,13 +90,13 @@ fn chosen(inputs: &Inputs<'_>, step: &str, target: Target) -> (Option<String>, O
         Binaries::Off => (None, None),
         Binaries::Implied(implied) => of(&implied.builds),
         Binaries::Listed(list) => {
-            let own = list.iter().find(|binary| id(&["binary", &binary.name, target.triple()]) == step);
+            let own = list.iter().find(|binary| is_id(step, &["binary", &binary.name, target.triple()]));
             if let Some(binary) = own {
                 return of(&binary.builds);
             }
             // A hidden static build: on the machine of the build that it stands in for.
             let hidden =
-                |binary: &&crate::config::Binary| id(&["binary", &binary.name, &format!("{target}-static")]) == step;
+                |binary: &&crate::config::Binary| is_id(step, &["binary", &binary.name, &format!("{target}-static")]);
             let Some(binary) = list.iter().find(hidden) else { return (None, None) };
             let same =
                 binary.builds.iter().find(|(other, _)| other.os() == target.os() && other.arch() == target.arch());

@@ -1,6 +1,6 @@
 //! Plans where everything goes: destinations, release pages, checksums, parts.
 
-use super::decide::{Inputs, Problems, id};
+use super::decide::{Inputs, Problems, id, is_id};
 use super::{
     ChecksumsWork, Covered, Destination, DestinationKind, GithubDestination, ImageWork, IndexWork, Origin, Output,
     Part, Release, ReleasePage, Step, Work, registry,
@@ -153,13 +153,13 @@ pub fn assign(
     for step in steps {
         let wanted = match &step.work {
             Work::Asset(_) => {
-                let own = config.assets.iter().find(|asset| id(&["asset", &asset.name]) == step.id);
+                let own = config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
                 own.map(|asset| (asset.publish.clone(), format!("assets.{}", asset.name)))
             }
             Work::Archive(_) => {
                 let target = step.target.map(|target| target.triple()).unwrap_or_default();
                 let own =
-                    config.archives.items.iter().find(|archive| id(&["archive", &archive.name, target]) == step.id);
+                    config.archives.items.iter().find(|archive| is_id(&step.id, &["archive", &archive.name, target]));
                 let implied = (config.archives.implied.publish.clone(), "archives".to_owned());
                 Some(own.map_or(implied, |archive| (archive.publish.clone(), format!("archives.{}", archive.name))))
             }
