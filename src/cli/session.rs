@@ -300,7 +300,14 @@ fn wanted(config: &Config) -> Wanted {
         wanted.texts.extend(component.changelog.clone());
     }
     for destination in &config.destinations {
-        let Some(github) = destination.github() else { continue };
+        let github = match &destination.kind {
+            config::DestinationKind::Github(github) => github,
+            config::DestinationKind::Registry(registry) => {
+                let hosts = registry.hosts.values().filter_map(|host| host.ca.clone());
+                wanted.texts.extend(registry.ca.iter().cloned().chain(hosts));
+                continue;
+            }
+        };
         wanted.texts.extend(github.header.iter().chain(&github.footer).cloned());
         if let Notes::File(file) = &github.notes {
             wanted.texts.push(file.clone());

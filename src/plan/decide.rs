@@ -69,7 +69,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
         dirty: !facts.head.dirty.is_empty(),
         origin,
         output: config.output.clone(),
-        assumed: assumptions(&inputs, &releases, origin),
+        assumed: assumptions(&inputs, (&releases, &steps), origin),
         releases,
         scope: scope::scope(request, left_out),
         steps,
@@ -206,7 +206,11 @@ fn path_of(step: &Step) -> String {
 }
 
 /// What nobody wrote, for people.
-fn assumptions(inputs: &Inputs<'_>, releases: &[super::Release], origin: super::Origin) -> Vec<String> {
+fn assumptions(
+    inputs: &Inputs<'_>,
+    (releases, steps): (&[super::Release], &[Step]),
+    origin: super::Origin,
+) -> Vec<String> {
     let mut list = Vec::new();
     if !inputs.config.written {
         list.push("no longshore.yaml: one binary and one archive per package, five targets, GitHub Releases".into());
@@ -225,5 +229,6 @@ fn assumptions(inputs: &Inputs<'_>, releases: &[super::Release], origin: super::
         super::Origin::Snapshot => list.push("a snapshot: for this machine and loopback only".into()),
         super::Origin::Tag => {}
     }
+    list.extend(image::notes(steps));
     list
 }

@@ -524,3 +524,34 @@ fn standard(inputs: &Inputs<'_>, image: &Image, (places, created): (&Places<'_>,
     add("source", source.map(|remote| format!("https://{}/{}/{}", remote.host, remote.owner, remote.name)));
     all
 }
+
+/// What was assumed or decided for images, for people: hidden builds with their reason, bases that are not locked.
+pub fn notes(steps: &[Step]) -> Vec<String> {
+    let images = || {
+        steps.iter().filter_map(|step| match &step.work {
+            Work::Image(work) => Some(work),
+            _ => None,
+        })
+    };
+    let mut notes = Vec::new();
+    for step in steps.iter().filter(|step| step.is_hidden()) {
+        let on = images().filter(|image| image.executables.iter().any(|file| file.step == step.id));
+        let mut flavors: Vec<&str> = on.map(|image| image.flavor.as_str()).collect();
+        flavors.dedup();
+        if !flavors.is_empty() {
+            notes.push(format!("`{}` is made for {}: nothing else starts there", step.id, flavors.join(", ")));
+        }
+    }
+    let mut open: Vec<String> = images()
+        .filter_map(|image| image.base.as_ref())
+        .filter(|base| base.digest.is_none())
+        .map(|base| format!("`{}`", base.from))
+        .collect();
+    open.sort();
+    open.dedup();
+    if !open.is_empty() {
+        let list = open.join(", ");
+        notes.push(format!("base images are not locked, what they offer is taken from a table: {list}"));
+    }
+    notes
+}
