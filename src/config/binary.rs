@@ -41,11 +41,33 @@ fn one(file: &Map, name: &str, entry: Option<&Node>, targets: &[Target], layers:
         let special = layers.for_target(&node, KIND, &path, *target);
         let map = special.as_ref().and_then(Node::map).unwrap_or(&map);
         let before = before(map, &path, *target, layers);
-        builds.push((*target, settings(Fields(map), before)));
+        let mut build = settings(Fields(map), before);
+        build.static_build = static_build(&node, &path, (*target, build.static_target), layers).map(Box::new);
+        builds.push((*target, build));
     }
     let component = fields.text("component");
     layers.entries.push((KIND.key, name.to_owned(), node));
     Binary { name: name.to_owned(), component, builds }
+}
+
+/// The hidden static build of a glibc target.
+fn static_build(node: &Node, path: &str, (target, way): (Target, Libc), layers: &mut Layers) -> Option<BinarySettings> {
+    if target.libc() != Libc::Gnu {
+        return None;
+    }
+    let (made, special) = match way {
+        Libc::Gnu => (target, layers.for_static(node, KIND, path, target)),
+        _ => {
+            let musl = Target::all().find(|other| {
+                other.os() == target.os() && other.arch() == target.arch() && other.libc() == Libc::Musl
+            })?;
+            (musl, layers.for_target(node, KIND, path, musl))
+        }
+    };
+    let empty = Map::default();
+    let map = special.as_ref().unwrap_or(node).map().unwrap_or(&empty);
+    let before = before(map, path, made, layers);
+    Some(settings(Fields(map), before))
 }
 
 fn settings(fields: Fields<'_>, before: Vec<Command>) -> BinarySettings {
@@ -64,7 +86,7 @@ fn settings(fields: Fields<'_>, before: Vec<Command>) -> BinarySettings {
         container: fields.text("container"),
         glibc: fields.text("glibc"),
         linkage: linkage(fields.text("linkage").as_deref()),
-        static_target: Libc::Musl,
+        static_target: if fields.text("static-target").as_deref() == Some("gnu") { Libc::Gnu } else { Libc::Musl },
         static_build: None,
         prebuilt: fields.template("prebuilt", Place::Prebuilt),
         assets: fields.texts("assets").unwrap_or_default(),
@@ -152,9 +174,13 @@ fn equal(file: &Map, binaries: &[Binary], layers: &mut Layers) {
 
 /// What is built, with the package that an absent `package:` means.
 fn builds(binary: &Binary) -> Vec<(Target, BinarySettings)> {
-    let named = |(target, settings): &(Target, BinarySettings)| {
+    let named = |settings: &BinarySettings| {
         let package = settings.package.clone().or_else(|| Some(binary.name.clone()));
-        (*target, BinarySettings { package, ..settings.clone() })
+        BinarySettings { package, ..settings.clone() }
     };
-    binary.builds.iter().map(named).collect()
+    let whole = |(target, settings): &(Target, BinarySettings)| {
+        let static_build = settings.static_build.as_deref().map(|build| Box::new(named(build)));
+        (*target, BinarySettings { static_build, ..named(settings) })
+    };
+    binary.builds.iter().map(whole).collect()
 }

@@ -6,7 +6,7 @@ use super::layers::Layers;
 use super::words::{nearest, quote};
 use super::yaml::{self, Map, Node, Value};
 use super::{Config, Diagnostic, Source};
-use super::{archive, asset, binary, component, publish, references, shape, tree};
+use super::{archive, asset, binary, component, image, publish, references, shape, tree};
 use crate::problem::Problem;
 use crate::target;
 
@@ -54,6 +54,7 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
     let (root, components) = component::read(file, layers);
     let binaries = binary::read(file, &targets, layers);
     let archives = archive::read(file, &binaries, layers);
+    let images = image::read(file, layers);
     Config {
         written: true,
         name: fields.text("name"),
@@ -63,9 +64,9 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
         components,
         archives,
         assets: asset::read(file, layers),
-        images: Vec::new(),
-        bases: Vec::new(),
-        destinations: publish::read(file, layers),
+        destinations: publish::read(file, !images.is_empty(), layers),
+        bases: image::bases(file, layers),
+        images,
         binaries,
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{KINDS, Key, LATER_KINDS, Place, Section, Status, TOP, Text, Type};
+use super::schema::{GITHUB, KINDS, Key, LATER_KINDS, Place, REGISTRY, Section, Status, TOP, Text, Type};
+use crate::platform::Platform;
 use crate::target::Target;
 
 /// No section: nothing is required.
@@ -46,8 +47,8 @@ impl Writer {
         if section.name == TOP.name {
             object["patternProperties"] = json!({ "^x-": true });
         }
-        if let Some(required) = section.required().filter(|_| !self.overlay) {
-            object["required"] = json!([required]);
+        if !section.required().is_empty() && !self.overlay {
+            object["required"] = json!(section.required());
         }
         object
     }
@@ -80,6 +81,7 @@ impl Writer {
             }
             Type::Either(first, second) => json!({ "anyOf": [self.value(first), self.value(second)] }),
             Type::Keys(section) => self.define(section),
+            Type::Destination => json!({ "anyOf": [self.define(&GITHUB), self.define(&REGISTRY)] }),
             Type::Command(section) => json!({ "anyOf": [{ "type": "string" }, self.define(section)] }),
             Type::Override(inner) => {
                 let Type::Keys(section) = inner else { return json!({ "type": "object" }) };
@@ -89,7 +91,7 @@ impl Writer {
             }
             Type::Each { key, value, fixed } => {
                 let mut each = self.value(value);
-                if self.overlay || matches!(value, Type::Keys(_) | Type::Off(Type::Keys(_))) {
+                if self.overlay || matches!(value, Type::Keys(_) | Type::Off(Type::Keys(_) | Type::Destination)) {
                     each = json!({ "anyOf": [each, { "type": "null" }] });
                 }
                 let fixed: Map<String, Value> = fixed.iter().map(|key| (key.name.into(), self.key(key))).collect();
@@ -174,10 +176,19 @@ fn text(kind: Text) -> Value {
             json!({ "type": "string", "pattern": "^[^/\\\\]" })
         }
         Text::Repository => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$" }),
+        Text::Platform => json!({ "enum": Platform::ALL.map(|platform| platform.to_string()) }),
+        Text::Port => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(/(tcp|udp|sctp))?$" }),
+        Text::ImageRepository | Text::Image => json!({ "type": "string", "pattern": "^[^A-Z]+" }),
         Text::EnvValue => json!({ "type": ["string", "number", "boolean"] }),
         Text::Argument | Text::Line => json!({ "type": ["string", "number"] }),
         Text::Template(place) => template(place),
-        Text::Label | Text::TripleGlob | Text::EnvName | Text::EnvGlob | Text::Script => json!({ "type": "string" }),
+        Text::Label
+        | Text::ImagePath
+        | Text::Host
+        | Text::TripleGlob
+        | Text::EnvName
+        | Text::EnvGlob
+        | Text::Script => json!({ "type": "string" }),
     }
 }
 

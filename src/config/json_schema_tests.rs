@@ -66,11 +66,13 @@ fn wrong_files_do_not() {
     assert!(!says("name: x").is_empty());
     assert!(!says("longshore: 2").is_empty());
     check("binarys: {}");
-    check("images: {}");
+    check("images: { a: { flavors: [] } }");
+    check("images: { a: { platforms: linux/s390x } }");
+    check("images: { a: { include: { from: x } } }");
     check("binaries: true");
     check("binaries: { a: { locked: 3 } }");
     check("binaries: { a: { profil: x } }");
-    check("binaries: { a: { static-target: musl } }");
+    check("binaries: { a: { static-target: glibc } }");
     check("binaries: { a: { override: { \"*\": { targets: x86_64-unknown-linux-gnu } } } }");
     check("targets: x86_64-linux-gnu");
     check("targets: []");

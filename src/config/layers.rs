@@ -67,6 +67,9 @@ impl Layers {
         let overrides = entry.map()?.get("override")?.map()?;
         let (mut globs, mut exact) = (Vec::new(), Vec::new());
         for over in &overrides.entries {
+            if static_of(&over.key).is_some() {
+                continue;
+            }
             let at = At { path: format!("{path}.override.{}", over.key), key: true };
             if self.selects(&over.key, at, &over.key_span, target) {
                 if is_glob(&over.key) { globs.push(over) } else { exact.push(over) }
@@ -77,6 +80,29 @@ impl Layers {
         }
         self.conflicts(&globs, &exact, path, target);
         let mut node = self.budget.copy(entry)?;
+        for over in globs.iter().chain(&exact).filter(|over| over.value.map().is_some()) {
+            merge(&Type::Keys(kind.section), &mut node, &over.value, &mut self.budget);
+        }
+        Some(node)
+    }
+
+    /// What the hidden static build of a glibc target is: the target's own settings, then those for `…+static`.
+    pub fn for_static(&mut self, entry: &Node, kind: Kind, path: &str, target: Target) -> Option<Node> {
+        let own = self.for_target(entry, kind, path, target);
+        let mut node = match own {
+            Some(own) => own,
+            None => self.budget.copy(entry)?,
+        };
+        let overrides = entry.map().and_then(|map| map.get("override")).and_then(Node::map);
+        let (mut globs, mut exact) = (Vec::new(), Vec::new());
+        for over in overrides.map(|map| map.entries.as_slice()).unwrap_or_default() {
+            let Some(selector) = static_of(&over.key) else { continue };
+            let at = At { path: format!("{path}.override.{}", over.key), key: true };
+            if self.selects(selector, at, &over.key_span, target) {
+                if is_glob(selector) { globs.push(over) } else { exact.push(over) }
+            }
+        }
+        self.conflicts(&globs, &exact, path, target);
         for over in globs.iter().chain(&exact).filter(|over| over.value.map().is_some()) {
             merge(&Type::Keys(kind.section), &mut node, &over.value, &mut self.budget);
         }
@@ -146,6 +172,11 @@ impl Layers {
             self.found.push(super::Diagnostic { problem, span: None });
         }
     }
+}
+
+/// The selector of `x86_64-unknown-linux-gnu+static`: an override for the hidden static build.
+pub fn static_of(selector: &str) -> Option<&str> {
+    selector.strip_suffix("+static")
 }
 
 /// The musl target of a glibc one: an image on a base without glibc gets that build, so its overrides may be written.

@@ -11,6 +11,7 @@ mod binary;
 mod component;
 mod fields;
 mod found;
+mod image;
 mod json_schema;
 mod layers;
 mod publish;

@@ -4,31 +4,38 @@ use super::fields::Fields;
 use super::layers::{Layers, distinct};
 use super::schema::{KINDS, LATER_KINDS, Place};
 use super::words::{nearest, quote};
-use super::yaml::{Entry, Map, Node};
-use super::{Destination, DestinationKind, Github, Notes, Publish};
+use super::yaml::{Entry, Map, Node, Value};
+use super::{Destination, DestinationKind, Github, Notes, Publish, Registry, RegistryHost, text};
 use crate::destination::{Adopt, When};
 use crate::problem::Problem;
+use crate::reference::Repository;
 
-/// Reads `publish:`: `github` first, unless it is written `false`, then the others.
-pub fn read(file: &Map, layers: &mut Layers) -> Vec<Destination> {
+/// Reads `publish:`: `github` unless it is written `false`, `registry` if there are images, then the others.
+pub fn read(file: &Map, images: bool, layers: &mut Layers) -> Vec<Destination> {
     let empty = Map::default();
     let entries = distinct(file, "publish", &mut layers.found);
-    let github = entries.iter().find(|entry| entry.key == "github");
     let mut destinations = Vec::new();
-    if github.is_none_or(|entry| entry.value.bool() != Some(false)) {
-        let map = github.and_then(|entry| entry.value.map()).unwrap_or(&empty);
-        destinations.push(destination("github", Fields(map)));
-    }
-    for entry in entries.iter().filter(|entry| entry.key != "github" && entry.value.bool() != Some(false)) {
-        if !has_kind(entry, layers) {
-            continue;
+    for (name, implied) in [("github", true), ("registry", images)] {
+        match entries.iter().find(|entry| entry.key == name) {
+            Some(entry) if entry.value.bool() == Some(false) => {}
+            Some(entry) => destinations.push(destination(name, name, &entry.value)),
+            None if implied => {
+                destinations.push(destination(name, name, &Node { span: 0..0, value: Value::Map(empty.clone()) }))
+            }
+            None => {}
         }
-        let next = destination(&entry.key, Fields(entry.value.map().unwrap_or(&empty)));
-        let repository = |one: &Destination| one.github().map(|github| github.repository.clone());
-        let same = |other: &&Destination| repository(other) == repository(&next) && other.when == next.when;
+    }
+    let own =
+        |entry: &&Entry| !matches!(entry.key.as_str(), "github" | "registry") && entry.value.bool() != Some(false);
+    for entry in entries.iter().filter(own) {
+        let Some(kind) = kind_of(entry, layers) else { continue };
+        let next = destination(&entry.key, kind, &entry.value);
+        let same = |other: &&Destination| place(other) == place(&next) && other.when == next.when;
         if let Some(other) = destinations.iter().take(16).find(same) {
             let message = format!("`{}` and `{}` are the same place", other.name, next.name);
-            let problem = Problem::new("equal-entries", message).hint("give one another `repository:`, or remove it");
+            let key = if next.github().is_some() { "repository" } else { "prefix" };
+            let problem =
+                Problem::new("equal-entries", message).hint(format!("give one another `{key}:`, or remove it"));
             layers.found.at(problem, &format!("publish.{}", entry.key), true, &entry.key_span);
         }
         destinations.push(next);
@@ -36,24 +43,34 @@ pub fn read(file: &Map, layers: &mut Layers) -> Vec<Destination> {
     destinations
 }
 
-/// Whether a destination says that it is one of ours. A name of the user's own does not say what it is.
-fn has_kind(entry: &Entry, layers: &mut Layers) -> bool {
+/// What two destinations must not share.
+fn place(one: &Destination) -> (bool, Option<String>) {
+    match &one.kind {
+        DestinationKind::Github(github) => (true, github.repository.clone()),
+        DestinationKind::Registry(registry) => (false, registry.prefix.as_ref().map(ToString::to_string)),
+    }
+}
+
+/// What a destination says that it is, if that is one of ours. A name of the user's own does not say it.
+fn kind_of<'e>(entry: &'e Entry, layers: &mut Layers) -> Option<&'e str> {
     let name = &entry.key;
     match entry.value.map().and_then(|map| map.get("kind")).and_then(Node::text) {
-        Some(kind) => return KINDS.contains(&kind),
-        None if matches!(name.as_str(), "registry" | "pypi") => return false,
+        Some(kind) => return Some(kind).filter(|kind| KINDS.contains(kind)),
+        None if name == "pypi" => return None,
         None => {}
     }
     let hint = match nearest(name, KINDS.iter().chain(LATER_KINDS).copied()) {
-        Some(near) => format!("did you mean `{near}`? a name of your own needs `kind: github`"),
-        None => "write `kind: github`".into(),
+        Some(near) => format!("did you mean `{near}`? a name of your own needs `kind:`"),
+        None => "write `kind: github` or `kind: registry`".into(),
     };
     let problem = Problem::new("missing-key", format!("the destination {} has no `kind:`", quote(name))).hint(hint);
     layers.found.at(problem, &format!("publish.{name}"), true, &entry.key_span);
-    false
+    None
 }
 
-fn destination(name: &str, fields: Fields<'_>) -> Destination {
+fn destination(name: &str, kind: &str, node: &Node) -> Destination {
+    let empty = Map::default();
+    let fields = Fields(node.map().unwrap_or(&empty));
     let environment = fields.text("environment").unwrap_or_else(|| "release".into());
     Destination {
         name: name.to_owned(),
@@ -63,7 +80,36 @@ fn destination(name: &str, fields: Fields<'_>) -> Destination {
             _ => When::Always,
         },
         environment: (!fields.is_off("environment")).then_some(environment),
-        kind: DestinationKind::Github(github(fields)),
+        kind: match kind {
+            "registry" => DestinationKind::Registry(registry(node, fields)),
+            _ => DestinationKind::Github(github(fields)),
+        },
+    }
+}
+
+fn registry(node: &Node, fields: Fields<'_>) -> Registry {
+    // `registry: ghcr.io/owner` is the prefix alone.
+    let short = node.text().filter(|_| node.map().is_none()).map(str::to_owned);
+    let hosts = fields.map("hosts").map(|map| map.0.entries.as_slice()).unwrap_or_default();
+    let empty = Map::default();
+    let host = |entry: &Entry| {
+        let fields = Fields(entry.value.map().unwrap_or(&empty));
+        let host = RegistryHost {
+            username_env: fields.text("username-env"),
+            password_env: fields.text("password-env"),
+            insecure: fields.flag("insecure").unwrap_or(false),
+            ca: fields.path("ca"),
+        };
+        // Docker Hub has several names; references use one.
+        let name =
+            format!("{}/x/x", entry.key).parse::<Repository>().map_or_else(|_| entry.key.clone(), |one| one.registry);
+        (name, host)
+    };
+    Registry {
+        prefix: short.or_else(|| fields.text("prefix")).and_then(|text| text::image_repository(&text).ok()),
+        insecure: fields.flag("insecure").unwrap_or(false),
+        ca: fields.path("ca"),
+        hosts: hosts.iter().map(host).collect(),
     }
 }
 

@@ -23,7 +23,7 @@ pub fn check(file: &Map, config: &Config, found: &mut Found) {
         destinations: config.destinations.iter().map(|destination| destination.name.as_str()).collect(),
     };
     let defaults = file.get("defaults").and_then(Node::map);
-    for kind in ["binaries", "archives", "assets"] {
+    for kind in ["binaries", "archives", "assets", "images"] {
         if let Some(map) = defaults.and_then(|defaults| defaults.get(kind)).and_then(Node::map) {
             names.entry(map, kind, &format!("defaults.{kind}"), found);
         }
@@ -50,7 +50,9 @@ impl Names<'_> {
         let mut references = vec![Reference { key: "component", noun: "component", known: &self.components }];
         match (kind, &self.binaries) {
             ("binaries", _) => references.push(Reference { key: "assets", noun: "asset", known: &self.assets }),
-            ("archives", Some(known)) => references.push(Reference { key: "binaries", noun: "binary", known }),
+            ("archives" | "images", Some(known)) => {
+                references.push(Reference { key: "binaries", noun: "binary", known })
+            }
             _ => {}
         }
         if kind != "binaries" {

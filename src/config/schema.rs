@@ -65,6 +65,8 @@ pub enum Type {
     },
     /// The keys of a section that may differ per target, by target or glob.
     Override(&'static Self),
+    /// A destination of the user's own: the section that its `kind:` says.
+    Destination,
     /// A command: text, or this section.
     Command(&'static Section),
     /// Any part of the file, by name of the overlay.
@@ -114,6 +116,18 @@ pub enum Text {
     EnvGlob,
     /// The value of an environment variable.
     EnvValue,
+    /// Registry and repository of images: `ghcr.io/owner/name`.
+    ImageRepository,
+    /// An image: a repository with a tag or digest.
+    Image,
+    /// A platform of images: `linux/amd64`.
+    Platform,
+    /// A path inside an image.
+    ImagePath,
+    /// `8080` or `53/udp`.
+    Port,
+    /// Host of a registry, with its port if it has one.
+    Host,
     /// A program's argument.
     Argument,
     /// A command line or script; see [`Type::Command`].
@@ -137,6 +151,10 @@ pub enum Place {
     AssetFile,
     /// Path of an executable.
     Prebuilt,
+    /// Tag of an image.
+    ImageTag,
+    /// Label or annotation of an image.
+    ImageText,
 }
 
 const fn key(name: &'static str, ty: Type, default: &'static str, doc: &'static str) -> Key {
@@ -220,12 +238,22 @@ pub static TOP: Section = Section {
             "made once, on one machine; published, or input of other steps",
         ),
         later("wheels", "Python wheels"),
-        later("images", "container images"),
-        later("bases", "base images"),
+        key(
+            "images",
+            Type::Each { key: Text::Name, value: &Type::Keys(&IMAGE), fixed: &[] },
+            "none",
+            "container images, put together from binaries",
+        ),
+        key(
+            "bases",
+            Type::Each { key: Text::Name, value: &Type::Keys(&BASE), fixed: &[] },
+            "distroless, debian, ubuntu, alpine, scratch",
+            "what images of a flavor stand on, by flavor",
+        ),
         later("charts", "Helm charts"),
         key(
             "publish",
-            Type::Each { key: Text::Name, value: &Type::Off(&Type::Keys(&GITHUB)), fixed: DESTINATIONS },
+            Type::Each { key: Text::Name, value: &Type::Off(&Type::Destination), fixed: DESTINATIONS },
             "what follows from the repository",
             "where it goes",
         ),
@@ -287,7 +315,13 @@ pub static BINARY: Section = Section {
             "how it is linked to the C library",
         )
         .per_target(),
-        later("static-target", "how the hidden static build for images is made"),
+        key(
+            "static-target",
+            Type::Text(Text::Word(&["musl", "gnu"])),
+            "musl",
+            "how the hidden static build for images is made, where a base has nothing that starts the usual one",
+        )
+        .per_target(),
         key(
             "prebuilt",
             Type::Text(Text::Template(Place::Prebuilt)),
@@ -387,6 +421,96 @@ pub static ASSET: Section = Section {
     ],
 };
 
+/// An entry of `images:`.
+pub static IMAGE: Section = Section {
+    name: "image",
+    keys: &[
+        key(
+            "repositories",
+            Type::Some(&Type::Text(Text::ImageRepository)),
+            "{registry prefix}/{name}",
+            "where it is published",
+        ),
+        key("binaries", Type::Some(&NAME), "the one of the same name, else the only one", "what it holds"),
+        key("platforms", Type::Some(&Type::Text(Text::Platform)), "linux/amd64, linux/arm64", "what it is made for"),
+        key(
+            "flavors",
+            Type::Some(&NAME),
+            "distroless",
+            "the bases it stands on; `all`: distroless, debian, ubuntu, alpine, scratch; the first is the default",
+        ),
+        key("include", Type::Many(&Type::Keys(&IMAGE_FILE)), "", "further files, each with its place in the image"),
+        key(
+            "tags",
+            Type::Many(&IMAGE_TAG),
+            "{version}, {major}.{minor}, {major}, latest",
+            "tags of each flavor's index; without {flavor} the default flavor gets them as they are, others get `-flavor`",
+        ),
+        key("platform-tags", Type::Many(&IMAGE_TAG), "none", "tags of each platform's image"),
+        key("entrypoint", ARGUMENTS, "the first executable", "the program it starts, as a list of words"),
+        key("cmd", ARGUMENTS, "", "its default arguments"),
+        key("user", LABEL, "65532:65532", "who runs it: user, or user:group"),
+        key("workdir", Type::Text(Text::ImagePath), "/", "the folder it runs in"),
+        key("env", ENV, "", "environment of the container"),
+        key("expose", Type::Many(&Type::Text(Text::Port)), "", "ports it listens on"),
+        key("healthcheck", ARGUMENTS, "none", "a command that says whether it is well, as a list of words"),
+        key("labels", IMAGE_TEXTS, "the standard ones", "labels of its config, beside the standard ones"),
+        key("annotations", IMAGE_TEXTS, "the standard ones", "annotations of index and manifests"),
+        key("compression", Type::Text(Text::Word(&["gzip", "zstd"])), "gzip", "how its layers are compressed"),
+        key(
+            "smoke",
+            Type::Off(&Type::Either(&ARGUMENTS, &Type::Keys(&IMAGE_SMOKE))),
+            "false",
+            "arguments of a first run, or {http: PATH}",
+        ),
+        key("max-size", Type::Text(Text::Size), "none", "the largest its own layers may be, compressed"),
+        TITLE,
+        COMPONENT_OF,
+        PUBLISH_TO,
+    ],
+};
+
+const ARGUMENTS: Type = Type::Many(&Type::Text(Text::Argument));
+const ENV: Type = Type::Each { key: Text::EnvName, value: &Type::Text(Text::EnvValue), fixed: &[] };
+const IMAGE_TEXTS: Type =
+    Type::Each { key: Text::Label, value: &Type::Text(Text::Template(Place::ImageText)), fixed: &[] };
+const IMAGE_TAG: Type = Type::Either(&Type::Text(Text::Template(Place::ImageTag)), &Type::Keys(&TAG_ITEM));
+
+/// The long form of a tag.
+pub static TAG_ITEM: Section = Section {
+    name: "image-tag",
+    keys: &[
+        key("tag", Type::Text(Text::Template(Place::ImageTag)), "", "the tag (required)"),
+        key("when", WHEN, "always", "which releases get it"),
+    ],
+};
+
+/// A file of an image.
+pub static IMAGE_FILE: Section = Section {
+    name: "image-file",
+    keys: &[
+        key("from", Type::Text(Text::FileGlob), "", "path or glob (required)"),
+        key("to", Type::Text(Text::ImagePath), "", "where it lies in the image (required)"),
+    ],
+};
+
+/// A first run of an image that answers over HTTP.
+pub static IMAGE_SMOKE: Section = Section {
+    name: "image-smoke",
+    keys: &[key("http", LABEL, "", "a path that must answer on the first exposed port (required)")],
+};
+
+/// An entry of `bases:`.
+pub static BASE: Section = Section {
+    name: "base",
+    keys: &[
+        key("from", Type::Text(Text::Image), "the built-in one of this flavor", "the base image"),
+        key("platforms", Type::Some(&Type::Text(Text::Platform)), "all", "what it exists for"),
+        key("user", LABEL, "65532:65532", "who runs images on it"),
+        key("include", Type::Many(&Type::Keys(&IMAGE_FILE)), "", "files that every image on it gets"),
+    ],
+};
+
 /// A file of `include:` or `files:`.
 pub static FILE: Section = Section {
     name: "file-item",
@@ -424,22 +548,33 @@ const COMMAND_KEYS: [Key; 4] = [
 /// Names under `publish:` that mean something by themselves.
 static DESTINATIONS: &[Key] = &[
     key("github", Type::Off(&Type::Keys(&GITHUB)), "there when there is a file for it", "a GitHub release"),
-    later("registry", "a registry of container images"),
+    key(
+        "registry",
+        Type::Off(&Type::Either(&Type::Text(Text::ImageRepository), &Type::Keys(&REGISTRY))),
+        "there when there are images",
+        "registries of container images; short: the prefix",
+    ),
     later("pypi", "a Python package index"),
 ];
 
 /// Kinds of destinations that work now.
-pub const KINDS: &[&str] = &["github"];
+pub const KINDS: &[&str] = &["github", "registry"];
 /// Kinds of destinations that do not exist yet.
-pub const LATER_KINDS: &[&str] = &["registry", "pypi", "command"];
+pub const LATER_KINDS: &[&str] = &["pypi", "command"];
+
+const KIND: Key =
+    key("kind", Type::Text(Text::DestinationKind), "its name", "what it is; required for a name of your own");
+const WHEN: Type = Type::Text(Text::Word(&["always", "stable", "prerelease"]));
+const WHEN_OF: Key = key("when", WHEN, "always", "which releases go there");
+const ENVIRONMENT: Key = key("environment", Type::Off(&LINE), "release", "the environment of the job that publishes");
 
 /// A destination of kind `github`.
 pub static GITHUB: Section = Section {
     name: "github",
     keys: &[
-        key("kind", Type::Text(Text::DestinationKind), "its name", "what it is; required for a name of your own"),
-        key("when", Type::Text(Text::Word(&["always", "stable", "prerelease"])), "always", "which releases go there"),
-        key("environment", Type::Off(&LINE), "release", "the environment of the job that publishes"),
+        KIND,
+        WHEN_OF,
+        ENVIRONMENT,
         key("repository", Type::Text(Text::Repository), "the git remote", "owner/name"),
         key("draft", Type::Flag, "false", "leave the release a draft"),
         key("title", Type::Text(Text::Template(Place::Title)), "{tag}", "the release's title"),
@@ -456,6 +591,36 @@ pub static GITHUB: Section = Section {
     ],
 };
 
+/// A destination of kind `registry`.
+pub static REGISTRY: Section = Section {
+    name: "registry",
+    keys: &[
+        KIND,
+        WHEN_OF,
+        ENVIRONMENT,
+        key("prefix", Type::Text(Text::ImageRepository), "ghcr.io/<owner>", "what stands before an image's name"),
+        key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked, at the prefix's host"),
+        key("ca", PATH, "", "path of a PEM file with the authority of the prefix's host"),
+        key(
+            "hosts",
+            Type::Each { key: Text::Host, value: &Type::Keys(&HOST), fixed: &[] },
+            "",
+            "how registries are reached, by host",
+        ),
+    ],
+};
+
+/// An entry of `hosts:`.
+pub static HOST: Section = Section {
+    name: "registry-host",
+    keys: &[
+        key("username-env", Type::Text(Text::EnvName), "", "the variable that holds the user's name"),
+        key("password-env", Type::Text(Text::EnvName), "", "the variable that holds the password or token"),
+        key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked"),
+        key("ca", PATH, "", "path of a PEM file with its authority"),
+    ],
+};
+
 /// `defaults:`
 pub static DEFAULTS: Section = Section {
     name: "defaults",
@@ -464,8 +629,8 @@ pub static DEFAULTS: Section = Section {
         key("archives", Type::Keys(&ARCHIVE), "", "for every entry of `archives`"),
         key("assets", Type::Keys(&ASSET), "", "for every entry of `assets`"),
         later("wheels", "Python wheels"),
-        later("images", "container images"),
-        later("bases", "base images"),
+        key("images", Type::Keys(&IMAGE), "", "for every entry of `images`"),
+        key("bases", Type::Keys(&BASE), "", "for every entry of `bases`"),
         later("charts", "Helm charts"),
         later("workflows", "generated workflow files"),
     ],
@@ -477,7 +642,10 @@ pub static SECTIONS: &[(&Section, &str)] = &[
     (&BINARY, "an entry of `binaries`"),
     (&ARCHIVE, "an entry of `archives`"),
     (&ASSET, "an entry of `assets`"),
+    (&IMAGE, "an entry of `images`"),
+    (&BASE, "an entry of `bases`"),
     (&COMPONENT, "an entry of `components`"),
+    (&REGISTRY, "`publish.registry`"),
     (&GITHUB, "`publish.github`"),
     (&COMMAND_FOR, "a command in its long form"),
 ];
@@ -488,12 +656,15 @@ impl Section {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The key without which its maps mean nothing.
-    pub fn required(&self) -> Option<&'static str> {
+    /// The keys without which its maps mean nothing.
+    pub fn required(&self) -> &'static [&'static str] {
         match self.name {
-            "command" | "command-for-targets" => Some("run"),
-            "file-item" => Some("from"),
-            _ => None,
+            "command" | "command-for-targets" => &["run"],
+            "file-item" => &["from"],
+            "image-file" => &["from", "to"],
+            "image-tag" => &["tag"],
+            "image-smoke" => &["http"],
+            _ => &[],
         }
     }
 }
@@ -507,7 +678,7 @@ impl Type {
             Self::Off(inner) => format!("`false` or {}", inner.expected()),
             Self::Many(inner) | Self::Some(inner) => format!("{}, or a list of such", inner.expected()),
             Self::Either(first, second) => format!("{}, or {}", first.expected(), second.expected()),
-            Self::Keys(_) | Self::Overlays | Self::Later => "a map".into(),
+            Self::Keys(_) | Self::Destination | Self::Overlays | Self::Later => "a map".into(),
             Self::Each { key, .. } => format!("a map by {}", key.noun()),
             Self::Override(_) => "a map by target triple or glob".into(),
             Self::Command(_) => "a command".into(),
@@ -529,6 +700,12 @@ impl Text {
             Self::Name => "a name",
             Self::FileName => "a file name",
             Self::Script => "a command",
+            Self::ImageRepository => "a repository such as `ghcr.io/owner/name`",
+            Self::Image => "an image such as `docker.io/library/debian:stable-slim`",
+            Self::Platform => "a platform such as `linux/amd64`",
+            Self::ImagePath => "a path in the image",
+            Self::Port => "a port such as `8080`",
+            Self::Host => "the host of a registry",
             Self::Word(_) | Self::DestinationKind => "a word",
             Self::Line
             | Self::Label
@@ -545,6 +722,7 @@ impl Text {
         match self {
             Self::EnvName => "variable",
             Self::Word(_) => "operating system",
+            Self::Host => "host",
             _ => "name",
         }
     }
@@ -561,6 +739,21 @@ impl Place {
             Self::ArchiveFile => {
                 &["name", "version", "tag", "target", "arch", "os", "os-abi", "goarch", "component", "binary"]
             }
+            Self::ImageTag | Self::ImageText => &[
+                "name",
+                "project",
+                "component",
+                "version",
+                "major",
+                "minor",
+                "patch",
+                "tag",
+                "sha",
+                "date",
+                "flavor",
+                "arch",
+                "goarch",
+            ],
             Self::Prebuilt => &["name", "version", "target", "arch", "os", "os-abi", "goarch", "binary", "exe"],
         }
     }

@@ -1,11 +1,11 @@
 //! Holds the tree against the table: unknown keys, keys of later versions, wrong types, text that is not what it should be.
 
 use super::found::Found;
-use super::schema::{Key, LATER_KINDS, SECTIONS, Section, Status, TOP, Text, Type};
+use super::schema::{GITHUB, Key, LATER_KINDS, REGISTRY, SECTIONS, Section, Status, TOP, Text, Type};
 use super::text;
 use super::words::{foreign, nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
-use super::{shell, tree};
+use super::{layers, shell, tree};
 use crate::problem::Problem;
 
 /// Checks the whole file, its overlays included.
@@ -46,6 +46,11 @@ impl Shape<'_> {
                 if self.map(ty, node, path).is_some() {
                     self.keys(section, node, path);
                 }
+            }
+            Type::Destination => {
+                let kind = node.map().and_then(|map| map.get("kind")).and_then(Node::text);
+                let section = if kind == Some(REGISTRY.name) { &REGISTRY } else { &GITHUB };
+                self.value(&Type::Keys(section), node, path);
             }
             Type::Each { .. } => {
                 if let Some(map) = self.map(ty, node, path) {
@@ -123,9 +128,9 @@ impl Shape<'_> {
 
     fn keys(&mut self, section: &Section, node: &Node, path: &str) {
         let Some(map) = node.map() else { return };
-        if let Some(required) = section.required().filter(|key| map.entry(key).is_none()) {
+        if let Some(required) = section.required().iter().find(|key| map.entry(key).is_none()) {
             let problem = Problem::new("missing-key", format!("`{required}:` is missing"))
-                .hint(format!("write `{{{required}: …}}`"));
+                .hint(format!("write `{{{}: …}}`", section.required().join(": …, ")));
             self.found.at(problem, path, false, &node.span);
         }
         for entry in &map.entries {
@@ -171,7 +176,7 @@ impl Shape<'_> {
             self.found.at(problem, &path, true, &entry.key_span);
         }
         if entry.value.is_empty() {
-            if !self.overlay && !matches!(value, Type::Keys(_) | Type::Off(Type::Keys(_))) {
+            if !self.overlay && !matches!(value, Type::Keys(_) | Type::Off(Type::Keys(_) | Type::Destination)) {
                 let problem = Problem::new("no-value", format!("{} has no value", quote(&entry.key)))
                     .hint("write a value; empty text is `\"\"`");
                 self.found.at(problem, &path, true, &entry.key_span);
@@ -197,7 +202,12 @@ impl Shape<'_> {
 
     fn overridden(&mut self, section: &Section, entry: &Entry, path: &str) {
         let path = join(path, &entry.key);
-        if let Err(problem) = text::check(Text::TripleGlob, &entry.key) {
+        // The hidden static build of a target has overrides of its own.
+        let selector = match section.name {
+            "binary" => layers::static_of(&entry.key).unwrap_or(&entry.key),
+            _ => &entry.key,
+        };
+        if let Err(problem) = text::check(Text::TripleGlob, selector) {
             self.found.at(problem, &path, true, &entry.key_span);
         }
         if entry.value.is_empty() {

@@ -5,7 +5,9 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::schema::{KINDS, LATER_KINDS, Place, Text};
 use super::words::{any_of, nearest, quote};
 use crate::format::Format;
+use crate::platform::Platform;
 use crate::problem::Problem;
+use crate::reference::{Reference, Repository, check_tag};
 use crate::target::Target;
 use crate::template::{Piece, Template};
 
@@ -49,6 +51,12 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::FileName => file_name(text),
         Text::Repository => repository(text),
         Text::Notes => notes(text),
+        Text::ImageRepository => image_repository(text).map(drop),
+        Text::Image => image(text).map(drop),
+        Text::Platform => platform(text).map(drop),
+        Text::ImagePath => image_path(text).map(drop),
+        Text::Port => port(text).map(drop),
+        Text::Host => host(text),
         Text::EnvName => env_name(text),
         Text::EnvGlob => glob(text).map(drop),
         Text::Template(place) => template(place, text).map(drop),
@@ -104,7 +112,7 @@ fn kind_of_destination(text: &str) -> Parsed<()> {
             "not-in-this-version",
             format!("destinations of kind {} are not in this version", quote(text)),
         )
-        .hint("remove it; `kind: github` is what there is"));
+        .hint("remove it; there is `kind: github` and `kind: registry`"));
     }
     word(text, KINDS)
 }
@@ -134,13 +142,6 @@ pub fn is_glob(text: &str) -> bool {
 /// # Errors
 /// An unknown triple, a glob that matches no known one, or a broken glob.
 pub fn triple_glob(text: &str) -> Parsed<Triples> {
-    if text.ends_with("+static") {
-        return Err(Problem::new(
-            "not-in-this-version",
-            format!("{} is not in this version: static builds for images", quote(text)),
-        )
-        .hint("remove it"));
-    }
     if !is_glob(text) {
         return triple(text).map(Triples::One);
     }
@@ -312,6 +313,75 @@ fn notes(text: &str) -> Parsed<()> {
     }
 }
 
+/// Registry and repository.
+///
+/// # Errors
+/// What no registry takes.
+pub fn image_repository(text: &str) -> Parsed<Repository> {
+    text.parse().map_err(|why: String| {
+        Problem::new("bad-repository", why).hint("write it like `ghcr.io/owner/name` or `docker.io/owner/name`")
+    })
+}
+
+/// A base image with its tag or digest.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn image(text: &str) -> Parsed<Reference> {
+    let reference: Reference = text.parse().map_err(|why: String| {
+        Problem::new("bad-reference", why).hint("write it like `docker.io/library/debian:stable-slim`")
+    })?;
+    if reference.tag.is_none() && reference.digest.is_none() {
+        return Err(Problem::new("bad-reference", format!("{} has no tag", quote(text)))
+            .hint(format!("write {}, or the tag you mean", quote(&format!("{text}:latest")))));
+    }
+    Ok(reference)
+}
+
+/// A platform of images.
+///
+/// # Errors
+/// Those there are.
+pub fn platform(text: &str) -> Parsed<Platform> {
+    text.parse().map_err(|_| {
+        let known = Platform::ALL.map(|platform| platform.to_string());
+        let problem = Problem::new("unknown-platform", format!("{} is not a platform longshore knows", quote(text)));
+        match nearest(text, known.iter().map(String::as_str)) {
+            Some(near) => problem.hint(format!("did you mean `{near}`?")),
+            None => problem.hint(format!("known: {}", known.join(", "))),
+        }
+    })
+}
+
+/// A path in an image, without the leading `/`; empty: the root.
+///
+/// # Errors
+/// What leaves the image.
+pub fn image_path(text: &str) -> Parsed<String> {
+    let path = path(text.trim_start_matches('/')).map_err(|problem| problem.hint("write it like `/etc/app.toml`"))?;
+    Ok(if path == "." { String::new() } else { path })
+}
+
+/// `8080` is `8080/tcp`.
+///
+/// # Errors
+/// What is no port.
+pub fn port(text: &str) -> Parsed<String> {
+    let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    if number.parse::<u16>().is_ok_and(|number| number > 0) && ["tcp", "udp", "sctp"].contains(&protocol) {
+        return Ok(format!("{number}/{protocol}"));
+    }
+    Err(Problem::new("bad-port", format!("{} is not a port", quote(text))).hint("write it like `8080` or `53/udp`"))
+}
+
+fn host(text: &str) -> Parsed<()> {
+    match format!("{text}/x/x").parse::<Repository>() {
+        Ok(repository) if repository.path == "x/x" => Ok(()),
+        _ => Err(Problem::new("bad-host", format!("{} is not the host of a registry", quote(text)))
+            .hint("write it like `docker.io` or `registry.example.com:5000`, without a scheme or path")),
+    }
+}
+
 fn env_name(text: &str) -> Parsed<()> {
     if text.contains(['=', ' ']) {
         return Err(Problem::new("bad-name", format!("{} cannot be the name of a variable", quote(text)))
@@ -355,7 +425,14 @@ fn literals(place: Place, template: &Template) -> Parsed<()> {
             path(&template.fill(|_| Some("x".into())).unwrap_or_default()).map(drop)?
         }
         Place::Tag => tag(template)?,
-        Place::Title => {}
+        Place::ImageTag => {
+            // Whether a flavor or version fits into it is known when they are.
+            let text = template.fill(|_| Some("x".into())).unwrap_or_default();
+            check_tag(&text).map_err(|why| {
+                Problem::new("bad-image-tag", why).hint("for example `{version}` or `{flavor}-{version}`")
+            })?;
+        }
+        Place::Title | Place::ImageText => {}
     }
     match template.pieces().first() {
         Some(Piece::Text(text)) if matches!(place, Place::ArchiveFile | Place::AssetFile) => file_name(text),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::schema::{Section, TOP, Type};
+use super::schema::{GITHUB, REGISTRY, Section, TOP, Type};
 use super::yaml::{Entry, Map, Node, Size, Value};
 
 /// How many nodes (and 64-byte pieces of text) merging may copy: entries times defaults times targets.
@@ -81,9 +81,14 @@ fn merge_maps(ty: &Type, base: &mut Map, over: &Map, budget: &mut Budget) {
 
 fn merges(ty: &Type) -> bool {
     match ty {
-        Type::Keys(_) | Type::Each { .. } | Type::Override(_) | Type::Overlays => true,
+        Type::Keys(_) | Type::Each { .. } | Type::Override(_) | Type::Overlays | Type::Destination => true,
         Type::Off(inner) => merges(inner),
-        Type::Either(_, second) => matches!(second, Type::Each { .. }),
+        Type::Either(_, second) => match second {
+            Type::Each { .. } => true,
+            // Files and the like are one value each; a destination is a map of settings.
+            Type::Keys(section) => section.name == REGISTRY.name,
+            _ => false,
+        },
         Type::Text(_) | Type::Flag | Type::Many(_) | Type::Some(_) | Type::Command(_) | Type::Later => false,
     }
 }
@@ -93,6 +98,7 @@ fn child(ty: &Type, key: &str) -> Option<&'static Type> {
     let in_section = |section: &Section| section.key(key).map(|key| &key.ty);
     match ty {
         Type::Keys(section) => in_section(section),
+        Type::Destination => in_section(&GITHUB).or_else(|| in_section(&REGISTRY)),
         Type::Off(inner) => child(inner, key),
         Type::Either(_, second) => child(second, key),
         Type::Each { value, fixed, .. } => {

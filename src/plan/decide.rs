@@ -1,6 +1,6 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
-use super::{Plan, Request, SCHEMA, Step, archive, asset, binary, image, leg, release, scope, upload};
+use super::{Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, release, scope, upload};
 use crate::config::{Component, Config};
 use crate::facts::Facts;
 use crate::problem::Problem;
@@ -44,7 +44,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
     if !releases.is_empty() {
         binary::expect_versions(&mut steps, &releases, origin, facts);
         archive::name_outputs(&inputs, &entries, (&mut steps, &releases), &mut problems);
-        image::describe(&inputs, &mut steps, &releases, &mut problems);
+        describe::describe(&inputs, &mut steps, &releases, &mut problems);
     }
 
     let mut destinations = upload::destinations(&inputs, (&steps, &releases), origin, &mut problems);
@@ -229,6 +229,6 @@ fn assumptions(
         super::Origin::Snapshot => list.push("a snapshot: for this machine and loopback only".into()),
         super::Origin::Tag => {}
     }
-    list.extend(image::notes(steps));
+    list.extend(describe::notes(steps));
     list
 }

@@ -5,6 +5,7 @@ pub mod asset;
 pub mod base;
 pub mod binary;
 pub mod decide;
+pub mod describe;
 pub mod explain;
 pub mod image;
 pub mod include;

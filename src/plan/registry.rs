@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::{Inputs, Problems};
-use super::image::Places;
+use super::describe::Places;
 use super::{FloatingTag, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work, upload};
 use crate::config::{self, Image, ImageTag, Publish, Registry};
 use crate::platform::Platform;

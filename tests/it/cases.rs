@@ -35,9 +35,7 @@ cases! {
     no_tag
     opsml
     opsml_charts
-    opsml_images
     opsml_pypi
-    opsml_registry
     opsml_wheels
     opsml_workflows
     overlay

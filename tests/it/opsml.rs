@@ -72,3 +72,48 @@ fn one_triple_is_built_twice_on_different_machines() {
     assert_ne!(usual, rocky);
     assert_eq!(usual, leg("binary.opsml-cli.x86_64-unknown-linux-gnu"), "three programs of one triple share a machine");
 }
+
+/// The tags people pull: every flavor for both architectures, and an index over each pair.
+#[test]
+fn every_flavor_and_architecture_has_its_tag() {
+    let plan = plan();
+    let registry = plan["destinations"].as_array().unwrap().iter().find(|one| one["name"] == "registry").unwrap();
+    let mut tags = Vec::new();
+    let mut floating = Vec::new();
+    for image in registry["images"].as_array().unwrap() {
+        assert_eq!(image["repositories"], serde_json::json!(["docker.io/demml/opsml"]));
+        tags.extend(image["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()));
+        floating.extend(texts(&image["floating"], "tag"));
+    }
+    let mut expected = Vec::new();
+    for flavor in ["distroless", "debian", "ubuntu", "alpine", "scratch"] {
+        expected.extend(["amd64", "arm64"].map(|arch| format!("{flavor}-{arch}-3.0.0")));
+        expected.push(format!("{flavor}-3.0.0"));
+    }
+    tags.sort();
+    expected.sort();
+    assert_eq!(tags, expected);
+    assert_eq!(floating.len(), 5);
+}
+
+/// What could not start in six of ten published images: each base gets a build that starts on it.
+#[test]
+fn bases_without_glibc_get_a_static_build() {
+    let plan = plan();
+    for (flavor, triple) in
+        [("scratch", "musl-static"), ("alpine", "musl-static"), ("debian", "gnu"), ("ubuntu", "gnu")]
+    {
+        for (arch, goarch) in [("x86_64", "amd64"), ("aarch64", "arm64")] {
+            let id = format!("image.opsml.{flavor}.linux-{goarch}");
+            let step = plan["steps"].as_array().unwrap().iter().find(|step| step["id"] == id.as_str()).unwrap();
+            let wanted = format!("binary.opsml-server.{arch}-unknown-linux-{triple}");
+            assert_eq!(texts(&step["executables"], "step"), [wanted.as_str()], "{id}");
+        }
+    }
+    let step = plan["steps"].as_array().unwrap().iter();
+    let hidden =
+        step.clone().find(|step| step["id"] == "binary.opsml-server.x86_64-unknown-linux-musl-static").unwrap();
+    assert_eq!(hidden["features"], serde_json::json!(["vendored-tls"]), "overrides of the musl triple apply");
+    assert_eq!(hidden["linkage"], "static");
+    assert_eq!(hidden["publish"], serde_json::json!([]));
+}

@@ -1,6 +1,7 @@
 //! What files mean.
 
 use super::*;
+use crate::config::{DestinationKind, ImageSmoke};
 use crate::target::Libc;
 
 #[test]
@@ -158,7 +159,9 @@ binaries:
         smoke: Some(vec!["version".into(), "--json".into()]),
         max_size: Some(20 << 20),
     };
-    assert_eq!(settings, &expected);
+    let hidden = settings.static_build.as_deref().map(|build| build.before.len());
+    assert_eq!(hidden, Some(1), "commands for `*-gnu` do not run for the musl build");
+    assert_eq!(BinarySettings { static_build: None, ..settings.clone() }, expected);
     assert_eq!(binary.component.as_deref(), Some("app"));
     let other = &binary.builds[1].1;
     assert_eq!((other.profile.as_str(), other.before.len(), other.before[1].run[0].as_str()), ("other", 2, "never"));
@@ -293,4 +296,58 @@ fn the_full_file_is_right() {
     let quick = quick.map_err(|(source, diagnostics)| panic!("{}", source.render(&diagnostics, false))).unwrap().0;
     assert_eq!((quick.destinations.len(), quick.targets.len(), quick.archives.off), (1, 1, true));
     assert_eq!(binaries(&quick)[0].builds[0].1.profile, "release");
+}
+
+#[test]
+fn hidden_static_builds_have_overrides_of_their_own() {
+    let config = config(
+        "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nbinaries:\n  m: { features: a, override: { \"*-musl\": { features: b } } }\n  g: { static-target: gnu, features: a, override: { \"*-gnu\": { profile: p }, \"*-gnu+static\": { features: c } } }\n",
+    );
+    let check = |index: usize, features: &str, profile: &str| {
+        let build = binaries(&config)[index].builds[0].1.static_build.as_deref().unwrap();
+        assert_eq!((build.features[0].as_str(), build.profile.as_str()), (features, profile));
+    };
+    check(0, "b", "release");
+    check(1, "c", "p");
+    assert_eq!(binaries(&config)[1].builds[0].1.features, ["a"]);
+}
+
+#[test]
+fn reads_images_bases_and_registries() {
+    let config = config(
+        r#"
+longshore: 1
+binaries: { app: {} }
+defaults: { images: { user: root } }
+images:
+  app:
+    flavors: [rocky, all]
+    platforms: linux/arm64
+    tags: ["{version}", { tag: edge, when: prerelease }]
+    include: { from: ui, to: /srv/ui/ }
+    workdir: /srv
+    expose: [8080, 53/udp]
+    smoke: { http: /health }
+    compression: zstd
+  plain: { binaries: app, smoke: [--version] }
+bases: { rocky: { from: rockylinux:9-minimal, platforms: linux/amd64 } }
+publish:
+  registry: { prefix: docker.io/me, hosts: { index.docker.io: { password-env: P } } }
+  near: { kind: registry, prefix: "localhost:5000/x", insecure: true, when: stable }
+"#,
+    );
+    let image = &config.images[0];
+    assert_eq!(image.flavors, ["rocky", "distroless", "debian", "ubuntu", "alpine", "scratch"]);
+    assert_eq!((image.user.as_deref(), image.workdir.as_str()), (Some("root"), "/srv"));
+    assert_eq!(image.include[0].to.as_deref(), Some("srv/ui"));
+    assert_eq!(image.expose, ["8080/tcp", "53/udp"]);
+    assert_eq!(image.tags.iter().map(|tag| tag.tag.to_string()).collect::<Vec<_>>(), ["{version}", "edge"]);
+    assert!(matches!(&image.smoke, Some(ImageSmoke::Http(path)) if path == "/health"));
+    assert_eq!((config.images[1].flavors.as_slice(), config.images[1].tags.len()), (&["distroless".to_owned()][..], 4));
+    assert_eq!(config.bases[0].from.as_ref().unwrap().to_string(), "docker.io/library/rockylinux:9-minimal");
+    let names: Vec<&str> = config.destinations.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["github", "registry", "near"]);
+    let DestinationKind::Registry(registry) = &config.destinations[1].kind else { panic!("no registry") };
+    assert_eq!(registry.prefix.as_ref().unwrap().to_string(), "docker.io/me");
+    assert!(registry.hosts.contains_key("docker.io"), "Docker Hub has one name");
 }

@@ -8,20 +8,15 @@ fn keys_of_later_versions_are_refused_by_name() {
         let expected: Vec<String> = places.iter().map(|place| format!("not-in-this-version@{place}")).collect();
         assert_eq!(problems(&format!("longshore: 1\n{section}\n"), &[]), expected, "{section}");
     };
-    check("images: { opsml: { repositories: docker.io/demml/opsml } }", &["2:1"]);
     check("wheels: { opsml: { manifest: py-opsml/Cargo.toml, features: server } }", &["2:1"]);
     check("workflows: { build-assets.yml: { publish: [github, registry] } }", &["2:1"]);
-    check("bases: {}\ncharts: { x: {} }", &["2:1", "3:1"]);
-    check("defaults: { workflows: { setup: .github/actions/release-setup }, images: {} }", &["2:13", "2:66"]);
-    check("publish: { registry: { hosts: { docker.io: {} } } }", &["2:12"]);
-    check("publish: { registry: ghcr.io/x/y, pypi: {} }", &["2:12", "2:35"]);
+    check("charts: { x: {} }", &["2:1"]);
+    check("defaults: { workflows: { setup: .github/actions/release-setup } }", &["2:13"]);
+    check("publish: { registry: ghcr.io/x/y, pypi: {} }", &["2:35"]);
     check("publish: { testpypi: { kind: pypi, index: x } }", &["2:30"]);
     check("publish: { mine: { kind: command, run: x } }", &["2:26"]);
-    check("binaries: { a: { static-target: gnu } }", &["2:18"]);
-    check("binaries: { a: { override: { \"*-musl\": { static-target: gnu } } } }", &["2:42"]);
-    check("binaries: { a: { override: { \"*-gnu+static\": { locked: true } } } }", &["2:30"]);
     check("assets: { a: { files: x, publish: [github, pypi] } }", &["2:44"]);
-    check("overlays: { a: { images: {}, publish: { registry: x } } }", &["2:18", "2:41"]);
+    check("overlays: { a: { charts: {}, publish: { pypi: {} } } }", &["2:18", "2:41"]);
 }
 
 #[test]
@@ -35,6 +30,28 @@ fn problems_stand_where_they_were_written() {
             hints(&format!("longshore: 1\n{section}\n"))
         )
     };
+    // Images, bases, registries.
+    check("images: { a: { repositories: ghcr.io/Owner/name } }", &["bad-repository@2:30"]);
+    check("images: { a: { repositories: https://ghcr.io/o/n } }", &["bad-repository@2:30"]);
+    check("images: { a: { repositories: ghcr.io/o/n:1 } }", &["bad-repository@2:30"]);
+    check("images: { a: { tags: [\"{version}+x\", latest] } }", &["bad-image-tag@2:23"]);
+    check("images: { a: { tags: \"{versoin}\" } }", &["unknown-placeholder@2:22"]);
+    check("images: { a: { tags: { tag: x, when: stabel } } }", &["unknown-word@2:38"]);
+    check("images: { a: { flavors: [debain, all] } }", &["unknown-flavor@2:26"]);
+    check("images: { a: { platforms: linux/arm } }", &["unknown-platform@2:27"]);
+    check("images: { a: { include: { from: x, to: ../y } } }", &["bad-path@2:40"]);
+    check("images: { a: { include: { from: x } } }", &["missing-key@2:25"]);
+    check("images: { a: { expose: 70000 } }", &["bad-port@2:24"]);
+    check("images: { a: { smoke: { htp: / } } }", &["missing-key@2:23", "unknown-key@2:25"]);
+    check("images: { a: { binaries: x } }\nbinaries: { y: {} }", &["unknown-reference@2:26"]);
+    check("bases: { rocky: { user: root } }", &["missing-key@2:10"]);
+    check("bases: { debian: { from: debian } }", &["bad-reference@2:26"]);
+    check("publish: { registry: { hosts: { \"https://x.y\": {} } } }", &["bad-host@2:33"]);
+    check("publish: { mirror: { kind: registry, repository: a/b } }", &["unknown-key@2:38"]);
+    check(
+        "publish: { registry: ghcr.io/x/y, other: { kind: registry, prefix: ghcr.io/x/y } }",
+        &["equal-entries@2:35"],
+    );
     // Keys.
     check("binarys: {}", &["unknown-key@2:1"]);
     check("builds: {}", &["unknown-key@2:1"]);
