@@ -45,7 +45,11 @@ APPLETS = ["ash", "awk", "cat", "chmod", "chown", "cp", "env", "find", "grep", "
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UBUNTU = 'PRETTY_NAME="Ubuntu (stand-in)"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian\n'
-ALPINE = 'PRETTY_NAME="Alpine Linux (stand-in)"\nNAME="Alpine Linux"\nVERSION_ID=3.22.0\nID=alpine\n'
+ALPINE = {
+    "etc/os-release": 'PRETTY_NAME="Alpine Linux (stand-in)"\nNAME="Alpine Linux"\nVERSION_ID=3.22.0\nID=alpine\n',
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n",
+    "etc/group": "root:x:0:root\nnobody:x:65534:\n",
+}
 USERS = {
     "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n"
                   "nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n",
@@ -67,9 +71,9 @@ BASES = {
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: bases.py DIR")
-    print(f"{'name':<18} {'platform':<12} {'digest':<71} size")
+    print(f"{'name':<18} {'platform':<15} {'digest':<71} size")
     for row in make(pathlib.Path(sys.argv[1]).resolve()):
-        print(f"{row[0]:<18} {row[1]:<12} {row[2]} {row[3] / 1e6:5.1f} MB")
+        print(f"{row[0]:<18} {row[1]:<15} {row[2]} {row[3] / 1e6:5.1f} MB")
 
 
 def make(folder):
@@ -101,7 +105,7 @@ def images_of(layout, arch):
     with tempfile.TemporaryDirectory(dir=layout.folder.parent, prefix="packages-") as temporary:
         layers = layers_of(Apt(pathlib.Path(temporary), arch), PLATFORMS[arch])
         written = {}
-        return {name: image(layout, arch, BASES[name][1], layers[name], written) for name in BASES}
+        return {name: image(layout, platform(name, arch), BASES[name][1], layers[name], written) for name in BASES}
 
 
 def layers_of(apt, machine):
@@ -112,7 +116,7 @@ def layers_of(apt, machine):
     system = merge_usr(unpack(apt.download(apt.with_dependencies(SYSTEM))))
     system |= {f"etc/{name}": renamed(system[f"usr/share/base-passwd/{name}.master"]) for name in ("passwd", "group")}
     ubuntu = files({"usr/lib/os-release": UBUNTU, "etc/.wh.debian_version": ""})
-    alpine = unpack(apt.download(["busybox-static", "musl"])) | files({"etc/os-release": ALPINE})
+    alpine = unpack(apt.download(["busybox-static", "musl"])) | files(ALPINE)
     alpine |= links({f"bin/{applet}": "/bin/busybox" for applet in APPLETS})
     alpine |= links({f"lib/libc.musl-{machine}.so.1": f"ld-musl-{machine}.so.1"}) | folders({"tmp": 0o1777})
     users = files(USERS) | folders({"home/nonroot": 0o700}, owner=65532)
@@ -230,7 +234,7 @@ def pack(entries):
     return packed.getvalue()
 
 
-def image(layout, arch, settings, layers, written):
+def image(layout, runs_on, settings, layers, written):
     """One manifest. Layers are told apart by identity: what two images share is packed once."""
     for layer in layers:
         if id(layer) not in written:
@@ -238,7 +242,7 @@ def image(layout, arch, settings, layers, written):
             written[id(layer)] = layout.put(gzip.compress(plain, 6, mtime=0), LAYER), digest(plain)
     descriptors, plain_digests = zip(*(written[id(layer)] for layer in layers))
     config = layout.put_json({
-        "architecture": arch, "os": "linux", "created": EPOCH, "config": settings,
+        **runs_on, "created": EPOCH, "config": settings,
         "rootfs": {"type": "layers", "diff_ids": plain_digests},
         "history": [{"created": EPOCH, "created_by": "made from packages"} for _ in layers],
     }, CONFIG)
