@@ -114,7 +114,7 @@ def layers_of(apt, machine):
         return unpack(apt.download([name]))
 
     system = merge_usr(unpack(apt.download(apt.with_dependencies(SYSTEM))))
-    system |= {f"etc/{name}": renamed(system[f"usr/share/base-passwd/{name}.master"]) for name in ("passwd", "group")}
+    system |= {f"etc/{name}": copied(system[f"usr/share/base-passwd/{name}.master"]) for name in ("passwd", "group")}
     ubuntu = files({"usr/lib/os-release": UBUNTU, "etc/.wh.debian_version": ""})
     alpine = unpack(apt.download(["busybox-static", "musl"])) | files(ALPINE)
     alpine |= links({f"bin/{applet}": "/bin/busybox" for applet in APPLETS})
@@ -218,7 +218,8 @@ def header(path, kind, mode, **fields):
     return made
 
 
-def renamed(entry):
+def copied(entry):
+    """To be put at another path, which pack() writes into the header."""
     return header("", tarfile.REGTYPE, 0o644), entry[1]
 
 
@@ -314,7 +315,7 @@ def digest(data):
 
 
 def push(folder, registry_url):
-    """Every image of a layout into a registry of plain HTTP, under its reference without the host; the references' paths."""
+    """Every image of a layout into a registry of plain HTTP, under its reference without the host; returns those."""
     layout, pushed = Layout(folder), []
     for entry in layout.entries():
         repository, tag = entry["annotations"][NAME].split("/", 1)[1].rsplit(":", 1)

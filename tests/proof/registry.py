@@ -147,7 +147,8 @@ class Tokens:
         self.chain = [base64.b64encode(ssl.PEM_cert_to_DER_cert(self.certificate.read_text())).decode()]
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), TokenRequest)
         self.server.tokens = self
-        self.realm = f"http://127.0.0.1:{self.server.server_port}/token"
+        # By name: crane takes no realm that is the address of a private network.
+        self.realm = f"http://localhost:{self.server.server_port}/token"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
@@ -209,8 +210,7 @@ def encode(data):
 
 
 def main():
-    for _ in bases.make(WORK / "bases"):
-        pass
+    bases.make(WORK / "bases")
     with Registry() as plain:
         pushed = bases.push(WORK / "bases", plain.url)
         for name in pushed:
