@@ -134,7 +134,7 @@ class Apt:
         for folder in ("state/lists/partial", "cache/archives/partial", "debs"):
             (root / folder).mkdir(parents=True)
         write(root / "status", "")
-        # Read after the machine's own settings, so it has the last word. Hooks that tidy the machine have no business here.
+        # Read after the machine's own settings, so it has the last word. Hooks that tidy the machine stay out.
         write(root / "conf", f"""
             APT::Architecture "{arch}"; #clear APT::Architectures; APT::Architectures {{ "{arch}"; }};
             Dir::State "{root}/state"; Dir::State::status "{root}/status"; Dir::Cache "{root}/cache";
@@ -247,7 +247,8 @@ def image(layout, runs_on, settings, layers, written):
         "rootfs": {"type": "layers", "diff_ids": plain_digests},
         "history": [{"created": EPOCH, "created_by": "made from packages"} for _ in layers],
     }, CONFIG)
-    return layout.put_json({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": descriptors}, MANIFEST)
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": descriptors}
+    return layout.put_json(manifest, MANIFEST)
 
 
 def index_of(layout, name, images):
@@ -331,7 +332,8 @@ def push_manifest(layout, repository, descriptor, name):
         push_manifest(layout, repository, manifest, manifest["digest"])
     for blob in [content["config"], *content["layers"]] if "config" in content else []:
         push_blob(layout, repository, blob["digest"])
-    ask("PUT", f"{repository}/manifests/{name}", layout.blob(descriptor["digest"]).read_bytes(), descriptor["mediaType"])
+    data = layout.blob(descriptor["digest"]).read_bytes()
+    ask("PUT", f"{repository}/manifests/{name}", data, descriptor["mediaType"])
 
 
 def push_blob(layout, repository, name):
