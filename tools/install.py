@@ -27,6 +27,11 @@ TABLE = [
     ("test", "actionlint", "v1.7.12", "go", "github.com/rhysd/actionlint/cmd/actionlint"),
     # real executables of seven targets, out of wheels; version and digests are pinned in the script
     ("test", "typos", "1.52.0", "script", "tests/tools/fetch-typos.py"),
+    # one real registry and two clients that were not written by us
+    ("proof", "crane", "v0.22.1", "go", "github.com/google/go-containerregistry/cmd/crane"),
+    ("proof", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
+    ("proof", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
+    ("proof", "openssl", "any", "apt", "openssl"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]
 
