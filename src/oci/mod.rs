@@ -1,5 +1,7 @@
 //! Images as values, and the client of registries.
 
+pub mod document;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
