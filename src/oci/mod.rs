@@ -1,6 +1,7 @@
 //! Images as values, and the client of registries.
 
 pub mod document;
+pub mod registry;
 
 use serde::{Deserialize, Serialize};
 
