@@ -7,3 +7,4 @@ pub mod github;
 mod hold;
 mod html;
 mod percent;
+pub mod registry;

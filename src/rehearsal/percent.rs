@@ -32,8 +32,13 @@ pub(super) fn encode(text: &str) -> String {
 
 /// A parameter of a query, decoded; `+` is a space, as in forms.
 pub(super) fn query(query: &str, name: &str) -> Option<String> {
-    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| decode(&value.replace('+', " ")))
+    queries(query, name).next()
+}
+
+/// All values of a parameter that may come more than once.
+pub(super) fn queries<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.filter(move |(key, _)| *key == name).map(|(_, value)| decode(&value.replace('+', " ")))
 }
 
 #[cfg(test)]

@@ -1,0 +1,281 @@
+//! Uploads of blobs, in one request or several ("Pushing blobs" of the distribution spec), streamed and hashed.
+
+use std::fs::File;
+use std::io::Write;
+
+use axum::body::BodyDataStream;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, header};
+use futures_util::StreamExt;
+
+use crate::digest::{Digest, Hashing};
+use crate::rehearsal::percent::query;
+
+use super::Mounts;
+use super::answer::{Answer, CONTENT_DIGEST, Code};
+use super::route;
+use super::serve::Shared;
+use super::state::{Upload, blob_path};
+
+/// How a request that carries bytes ended.
+pub(super) enum Uploaded {
+    Answered(Answer),
+    /// In the middle; what arrived stays.
+    Interrupted,
+}
+
+type Outcome<T> = Result<T, Answer>;
+
+const CHUNK_MIN: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
+
+/// end-4a, end-4b and end-11: begins an upload, mounts a blob, or takes one whole.
+pub(super) async fn begin(
+    shared: &Shared,
+    parts: &Parts,
+    repository: &str,
+    body: &mut BodyDataStream,
+    interrupt: bool,
+) -> Uploaded {
+    let asked = parts.uri.query().unwrap_or_default();
+    if let Some(mount) = query(asked, "mount")
+        && let Some(answer) = self::mount(shared, repository, &mount, query(asked, "from"))
+    {
+        return Uploaded::Answered(answer);
+    }
+    let id = match open(shared, repository) {
+        Ok(id) => id,
+        Err(answer) => return Uploaded::Answered(answer),
+    };
+    if query(asked, "digest").is_some() {
+        return receive(shared, parts, &id, body, interrupt).await;
+    }
+    let answer = progress(shared, &id, 202);
+    Uploaded::Answered(match shared.quirks.chunk_min {
+        Some(least) => answer.header(CHUNK_MIN, least.to_string()),
+        None => answer,
+    })
+}
+
+/// The answer of a mount; nothing if an upload begins instead.
+fn mount(shared: &Shared, repository: &str, mount: &str, from: Option<String>) -> Option<Answer> {
+    match shared.quirks.mounts {
+        Mounts::Taken => {}
+        Mounts::Ignored => return None,
+        Mounts::NotAllowed => return Some(Answer::not_allowed()),
+    }
+    let digest = match route::digest(mount) {
+        Ok(digest) => digest,
+        Err(answer) => return Some(answer),
+    };
+    let mut state = shared.state();
+    // Without `from` a registry may look elsewhere; this one looks nowhere.
+    let size = state.blob(&from?, digest)?;
+    state.add_blob(repository, digest, size);
+    Some(created(shared, repository, digest))
+}
+
+fn open(shared: &Shared, repository: &str) -> Outcome<String> {
+    let mut state = shared.state();
+    state.begun += 1;
+    let id = format!("upload-{}", state.begun);
+    let path = shared.folder.join(format!("{id}.part"));
+    let file = File::create(&path).map_err(|error| failed(&error.into()))?;
+    let file = Some(Hashing::new(file));
+    let upload = Upload { repository: repository.to_owned(), file, path, received: 0, short: false };
+    state.uploads.insert(id.clone(), upload);
+    Ok(id)
+}
+
+/// end-5, end-6 and end-13, and `DELETE`, which Docker's registry has too.
+pub(super) async fn go_on(
+    shared: &Shared,
+    parts: &Parts,
+    (repository, id): (&str, &str),
+    body: &mut BodyDataStream,
+    interrupt: bool,
+) -> Uploaded {
+    let known = shared.state().uploads.get(id).is_some_and(|upload| upload.repository == repository);
+    if !known {
+        return Uploaded::Answered(unknown());
+    }
+    match parts.method.as_str() {
+        "GET" => Uploaded::Answered(progress(shared, id, 204)),
+        "PATCH" | "PUT" => match expected(shared, parts, id) {
+            Ok(()) => receive(shared, parts, id, body, interrupt).await,
+            Err(answer) => Uploaded::Answered(answer),
+        },
+        "DELETE" if !shared.quirks.no_delete => {
+            if let Some(upload) = shared.state().uploads.remove(id) {
+                let _ = std::fs::remove_file(upload.path);
+            }
+            Uploaded::Answered(Answer::empty(204))
+        }
+        _ => Uploaded::Answered(Answer::not_allowed()),
+    }
+}
+
+/// What must hold before a byte is read: the address is that of the last answer, and chunks come in order.
+fn expected(shared: &Shared, parts: &Parts, id: &str) -> Outcome<()> {
+    let asked = parts.uri.query().unwrap_or_default();
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let length: Option<u64> = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    let mut state = shared.state();
+    let upload = state.uploads.get_mut(id).ok_or_else(unknown)?;
+    let range = match text(header::CONTENT_RANGE) {
+        None => None,
+        Some(text) => {
+            let wrong = || Answer::error(400, Code::BlobUploadInvalid, &format!("`{text}` is no range of a chunk"));
+            Some(chunk(text).ok_or_else(wrong)?)
+        }
+    };
+    if let Some((start, end)) = range {
+        if start != upload.received {
+            drop(state);
+            return Err(progress(shared, id, 416));
+        }
+        if length.is_some_and(|length| length != end - start + 1) {
+            let text = "`Content-Range` and `Content-Length` differ";
+            return Err(Answer::error(400, Code::SizeInvalid, text));
+        }
+    }
+    if query(asked, "_state") != Some(upload.received.to_string()) {
+        let text = "the address is not that of the last `Location`";
+        return Err(Answer::error(400, Code::BlobUploadInvalid, text));
+    }
+    if let Some(least) = shared.quirks.chunk_min {
+        let empty = length == Some(0);
+        if upload.short && !empty {
+            let text = format!("a chunk before the last is smaller than {least} bytes");
+            return Err(Answer::error(400, Code::SizeInvalid, &text));
+        }
+        upload.short = !empty && length.is_some_and(|length| length < least);
+    }
+    Ok(())
+}
+
+/// `START-END`, both included, without a unit: "Pushing a blob in chunks".
+fn chunk(text: &str) -> Option<(u64, u64)> {
+    let (start, end) = text.split_once('-')?;
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    number(start).zip(number(end)).filter(|(start, end): &(u64, u64)| start <= end)
+}
+
+/// Takes the bytes of a body, and ends the upload if a digest came with them.
+async fn receive(shared: &Shared, parts: &Parts, id: &str, body: &mut BodyDataStream, interrupt: bool) -> Uploaded {
+    let asked = parts.uri.query().unwrap_or_default();
+    let digest = match query(asked, "digest").map(|text| route::digest(&text)).transpose() {
+        Ok(None) if parts.method == "PUT" => {
+            return Uploaded::Answered(Answer::error(400, Code::DigestInvalid, "`digest` is missing"));
+        }
+        Ok(digest) => digest,
+        Err(answer) => return Uploaded::Answered(answer),
+    };
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let most = shared.quirks.largest_put.filter(|_| digest.is_some()).unwrap_or(u64::MAX);
+    let too_large = || Uploaded::Answered(Answer::error(413, Code::SizeInvalid, "the body is too large"));
+    if length.is_some_and(|length| length > most) {
+        return too_large();
+    }
+    let limit = if interrupt { length.map_or(1, |length| length / 2) } else { most };
+    match write(shared, id, body, limit).await {
+        Err(answer) => Uploaded::Answered(answer),
+        Ok(End::Whole) if interrupt => Uploaded::Interrupted,
+        Ok(End::Broken) => Uploaded::Interrupted,
+        Ok(End::Limit) if interrupt => Uploaded::Interrupted,
+        Ok(End::Limit) => too_large(),
+        Ok(End::Whole) => Uploaded::Answered(match digest {
+            None => progress(shared, id, 202),
+            Some(digest) => finish(shared, id, digest).unwrap_or_else(|refusal| refusal),
+        }),
+    }
+}
+
+enum End {
+    Whole,
+    /// The client went away.
+    Broken,
+    /// More came than may, or enough.
+    Limit,
+}
+
+/// Streams a body into an upload. A chunk is at most a socket buffer, so writing it to the page cache here is cheaper
+/// than handing it to another thread.
+async fn write(shared: &Shared, id: &str, body: &mut BodyDataStream, limit: u64) -> Outcome<End> {
+    let busy = || Answer::error(400, Code::BlobUploadInvalid, "another request writes to this upload");
+    let taken = shared.state().uploads.get_mut(id).ok_or_else(unknown)?.file.take();
+    let mut file = taken.ok_or_else(busy)?;
+    let mut received = 0;
+    let end = loop {
+        match body.next().await {
+            _ if limit == 0 => break Ok(End::Limit),
+            None => break Ok(End::Whole),
+            Some(Err(_)) => break Ok(End::Broken),
+            Some(Ok(chunk)) => {
+                let room = usize::try_from(limit - received).unwrap_or(usize::MAX);
+                let fits = &chunk[..chunk.len().min(room)];
+                if let Err(error) = file.write_all(fits) {
+                    break Err(failed(&error.into()));
+                }
+                received += fits.len() as u64;
+                if fits.len() < chunk.len() {
+                    break Ok(End::Limit);
+                }
+            }
+        }
+    };
+    if let Some(upload) = shared.state().uploads.get_mut(id) {
+        upload.file = Some(file);
+        upload.received += received;
+    }
+    end
+}
+
+/// Checks the digest and puts the bytes in their place. A wrong digest ends the upload.
+fn finish(shared: &Shared, id: &str, expected: Digest) -> Outcome<Answer> {
+    let mut state = shared.state();
+    let Upload { repository, file, path, .. } = state.uploads.remove(id).ok_or_else(unknown)?;
+    let (_, digest, size) = file.ok_or_else(unknown)?.finish();
+    if digest != expected {
+        let _ = std::fs::remove_file(path);
+        let text = format!("the bytes have digest {digest}, not {expected}");
+        return Err(Answer::error(400, Code::DigestInvalid, &text));
+    }
+    std::fs::rename(path, blob_path(&shared.folder, digest)).map_err(|error| failed(&error.into()))?;
+    state.add_blob(&repository, digest, size);
+    Ok(created(shared, &repository, digest))
+}
+
+fn created(shared: &Shared, repository: &str, digest: Digest) -> Answer {
+    let at = location(shared, &format!("/v2/{repository}/blobs/{digest}"));
+    Answer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string())
+}
+
+/// Where an upload stands, and where it goes on.
+fn progress(shared: &Shared, id: &str, status: u16) -> Answer {
+    let state = shared.state();
+    let Some(upload) = state.uploads.get(id) else { return unknown() };
+    let answer = match status {
+        416 => Answer::error(416, Code::BlobUploadInvalid, "the chunk does not follow the last one"),
+        _ => Answer::empty(status),
+    };
+    let received = upload.received;
+    // The address has a query of its own, as Docker's registry gives it: clients must add to it.
+    let at = format!("/v2/{}/blobs/uploads/{id}?_state={received}", upload.repository);
+    // An end is included, so an empty upload cannot be told from one of a byte; Docker's registry writes it so too.
+    let range = format!("0-{}", received.saturating_sub(1));
+    answer.header(header::LOCATION, location(shared, &at)).header(header::RANGE, range).header(UPLOAD_ID, id)
+}
+
+/// An address as this registry gives them.
+pub(super) fn location(shared: &Shared, path: &str) -> String {
+    if shared.quirks.absolute_locations { format!("http://{}{path}", shared.address) } else { path.to_owned() }
+}
+
+fn unknown() -> Answer {
+    Answer::error(404, Code::BlobUploadUnknown, "there is no such upload")
+}
+
+fn failed(error: &anyhow::Error) -> Answer {
+    Answer::error(500, Code::Unknown, &format!("the blob cannot be stored: {error}"))
+}
