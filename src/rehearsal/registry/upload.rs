@@ -119,7 +119,7 @@ pub(super) async fn go_on(
 fn expected(shared: &Shared, parts: &Parts, id: &str) -> Outcome<()> {
     let asked = parts.uri.query().unwrap_or_default();
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let length: Option<u64> = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    let length = length(parts);
     let mut state = shared.state();
     let upload = state.uploads.get_mut(id).ok_or_else(unknown)?;
     let range = match text(header::CONTENT_RANGE) {
@@ -154,6 +154,14 @@ fn expected(shared: &Shared, parts: &Parts, id: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// How long the body will be, where the client says it; without any header there is none.
+fn length(parts: &Parts) -> Option<u64> {
+    match parts.headers.get(header::CONTENT_LENGTH) {
+        Some(value) => value.to_str().ok()?.parse().ok(),
+        None => (!parts.headers.contains_key(header::TRANSFER_ENCODING)).then_some(0),
+    }
+}
+
 /// `START-END`, both included, without a unit: "Pushing a blob in chunks".
 fn chunk(text: &str) -> Option<(u64, u64)> {
     let (start, end) = text.split_once('-')?;
@@ -171,7 +179,7 @@ async fn receive(shared: &Shared, parts: &Parts, id: &str, body: &mut BodyDataSt
         Ok(digest) => digest,
         Err(answer) => return Uploaded::Answered(answer),
     };
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length = length(parts);
     let most = shared.quirks.largest_put.filter(|_| digest.is_some()).unwrap_or(u64::MAX);
     let too_large = || Uploaded::Answered(Answer::error(413, Code::SizeInvalid, "the body is too large"));
     if length.is_some_and(|length| length > most) {
