@@ -15,9 +15,10 @@ use crate::rehearsal::hold::{Moment, Stops};
 
 use super::answer::{Answer, Code};
 use super::fault::{Fault, Faults, Kind};
+use super::receive::Uploaded;
 use super::route::{self, Route};
 use super::state::State;
-use super::upload::{self, Uploaded};
+use super::upload;
 use super::{Auth, Quirks, auth, blob, listing, manifest, page};
 
 /// What all connections share.

@@ -1,30 +1,22 @@
-//! Uploads of blobs, in one request or several ("Pushing blobs" of the distribution spec), streamed and hashed.
+//! Uploads of blobs, in one request or several ("Pushing blobs" of the distribution spec).
 
 use std::fs::File;
-use std::io::Write;
 
 use axum::body::BodyDataStream;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, header};
-use futures_util::StreamExt;
 
 use crate::digest::{Digest, Hashing};
 use crate::rehearsal::percent::query;
 
 use super::Mounts;
 use super::answer::{Answer, CONTENT_DIGEST, Code};
+use super::receive::{Uploaded, length, receive};
 use super::route;
 use super::serve::Shared;
-use super::state::{Upload, blob_path};
+use super::state::Upload;
 
-/// How a request that carries bytes ended.
-pub(super) enum Uploaded {
-    Answered(Answer),
-    /// In the middle; what arrived stays.
-    Interrupted,
-}
-
-type Outcome<T> = Result<T, Answer>;
+pub(super) type Outcome<T> = Result<T, Answer>;
 
 const CHUNK_MIN: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
@@ -80,7 +72,7 @@ fn open(shared: &Shared, repository: &str) -> Outcome<String> {
     state.begun += 1;
     let id = format!("upload-{}", state.begun);
     let path = shared.folder.join(format!("{id}.part"));
-    let file = File::create(&path).map_err(|error| failed(&error.into()))?;
+    let file = File::create(&path).map_err(|error| failed(&error))?;
     let file = Some(Hashing::new(file));
     let upload = Upload { repository: repository.to_owned(), file, path, received: 0, short: false };
     state.uploads.insert(id.clone(), upload);
@@ -106,8 +98,9 @@ pub(super) async fn go_on(
             Err(answer) => Uploaded::Answered(answer),
         },
         "DELETE" if !shared.quirks.no_delete => {
-            if let Some(upload) = shared.state().uploads.remove(id) {
-                let _ = std::fs::remove_file(upload.path);
+            if let Some(Upload { file, path, .. }) = shared.state().uploads.remove(id) {
+                drop(file);
+                let _ = std::fs::remove_file(path);
             }
             Uploaded::Answered(Answer::empty(204))
         }
@@ -120,8 +113,8 @@ fn expected(shared: &Shared, parts: &Parts, id: &str) -> Outcome<()> {
     let asked = parts.uri.query().unwrap_or_default();
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let length = length(parts);
-    let mut state = shared.state();
-    let upload = state.uploads.get_mut(id).ok_or_else(unknown)?;
+    let state = shared.state();
+    let upload = state.uploads.get(id).ok_or_else(unknown)?;
     let range = match text(header::CONTENT_RANGE) {
         None => None,
         Some(text) => {
@@ -143,23 +136,11 @@ fn expected(shared: &Shared, parts: &Parts, id: &str) -> Outcome<()> {
         let text = "the address is not that of the last `Location`";
         return Err(Answer::error(400, Code::BlobUploadInvalid, text));
     }
-    if let Some(least) = shared.quirks.chunk_min {
-        let empty = length == Some(0);
-        if upload.short && !empty {
-            let text = format!("a chunk before the last is smaller than {least} bytes");
-            return Err(Answer::error(400, Code::SizeInvalid, &text));
-        }
-        upload.short = !empty && length.is_some_and(|length| length < least);
+    if upload.short && length != Some(0) {
+        let text = "a chunk before the last is smaller than `OCI-Chunk-Min-Length`";
+        return Err(Answer::error(400, Code::SizeInvalid, text));
     }
     Ok(())
-}
-
-/// How long the body will be, where the client says it; without any header there is none.
-fn length(parts: &Parts) -> Option<u64> {
-    match parts.headers.get(header::CONTENT_LENGTH) {
-        Some(value) => value.to_str().ok()?.parse().ok(),
-        None => (!parts.headers.contains_key(header::TRANSFER_ENCODING)).then_some(0),
-    }
 }
 
 /// `START-END`, both included, without a unit: "Pushing a blob in chunks".
@@ -169,98 +150,13 @@ fn chunk(text: &str) -> Option<(u64, u64)> {
     number(start).zip(number(end)).filter(|(start, end): &(u64, u64)| start <= end)
 }
 
-/// Takes the bytes of a body, and ends the upload if a digest came with them.
-async fn receive(shared: &Shared, parts: &Parts, id: &str, body: &mut BodyDataStream, interrupt: bool) -> Uploaded {
-    let asked = parts.uri.query().unwrap_or_default();
-    let digest = match query(asked, "digest").map(|text| route::digest(&text)).transpose() {
-        Ok(None) if parts.method == "PUT" => {
-            return Uploaded::Answered(Answer::error(400, Code::DigestInvalid, "`digest` is missing"));
-        }
-        Ok(digest) => digest,
-        Err(answer) => return Uploaded::Answered(answer),
-    };
-    let length = length(parts);
-    let most = shared.quirks.largest_put.filter(|_| digest.is_some()).unwrap_or(u64::MAX);
-    let too_large = || Uploaded::Answered(Answer::error(413, Code::SizeInvalid, "the body is too large"));
-    if length.is_some_and(|length| length > most) {
-        return too_large();
-    }
-    let limit = if interrupt { length.map_or(1, |length| length / 2) } else { most };
-    match write(shared, id, body, limit).await {
-        Err(answer) => Uploaded::Answered(answer),
-        Ok(End::Whole) if interrupt => Uploaded::Interrupted,
-        Ok(End::Broken) => Uploaded::Interrupted,
-        Ok(End::Limit) if interrupt => Uploaded::Interrupted,
-        Ok(End::Limit) => too_large(),
-        Ok(End::Whole) => Uploaded::Answered(match digest {
-            None => progress(shared, id, 202),
-            Some(digest) => finish(shared, id, digest).unwrap_or_else(|refusal| refusal),
-        }),
-    }
-}
-
-enum End {
-    Whole,
-    /// The client went away.
-    Broken,
-    /// More came than may, or enough.
-    Limit,
-}
-
-/// Streams a body into an upload. A chunk is at most a socket buffer, so writing it to the page cache here is cheaper
-/// than handing it to another thread.
-async fn write(shared: &Shared, id: &str, body: &mut BodyDataStream, limit: u64) -> Outcome<End> {
-    let busy = || Answer::error(400, Code::BlobUploadInvalid, "another request writes to this upload");
-    let taken = shared.state().uploads.get_mut(id).ok_or_else(unknown)?.file.take();
-    let mut file = taken.ok_or_else(busy)?;
-    let mut received = 0;
-    let end = loop {
-        match body.next().await {
-            _ if limit == 0 => break Ok(End::Limit),
-            None => break Ok(End::Whole),
-            Some(Err(_)) => break Ok(End::Broken),
-            Some(Ok(chunk)) => {
-                let room = usize::try_from(limit - received).unwrap_or(usize::MAX);
-                let fits = &chunk[..chunk.len().min(room)];
-                if let Err(error) = file.write_all(fits) {
-                    break Err(failed(&error.into()));
-                }
-                received += fits.len() as u64;
-                if fits.len() < chunk.len() {
-                    break Ok(End::Limit);
-                }
-            }
-        }
-    };
-    if let Some(upload) = shared.state().uploads.get_mut(id) {
-        upload.file = Some(file);
-        upload.received += received;
-    }
-    end
-}
-
-/// Checks the digest and puts the bytes in their place. A wrong digest ends the upload.
-fn finish(shared: &Shared, id: &str, expected: Digest) -> Outcome<Answer> {
-    let mut state = shared.state();
-    let Upload { repository, file, path, .. } = state.uploads.remove(id).ok_or_else(unknown)?;
-    let (_, digest, size) = file.ok_or_else(unknown)?.finish();
-    if digest != expected {
-        let _ = std::fs::remove_file(path);
-        let text = format!("the bytes have digest {digest}, not {expected}");
-        return Err(Answer::error(400, Code::DigestInvalid, &text));
-    }
-    std::fs::rename(path, blob_path(&shared.folder, digest)).map_err(|error| failed(&error.into()))?;
-    state.add_blob(&repository, digest, size);
-    Ok(created(shared, &repository, digest))
-}
-
-fn created(shared: &Shared, repository: &str, digest: Digest) -> Answer {
+pub(super) fn created(shared: &Shared, repository: &str, digest: Digest) -> Answer {
     let at = location(shared, &format!("/v2/{repository}/blobs/{digest}"));
     Answer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string())
 }
 
 /// Where an upload stands, and where it goes on.
-fn progress(shared: &Shared, id: &str, status: u16) -> Answer {
+pub(super) fn progress(shared: &Shared, id: &str, status: u16) -> Answer {
     let state = shared.state();
     let Some(upload) = state.uploads.get(id) else { return unknown() };
     let answer = match status {
@@ -280,10 +176,10 @@ pub(super) fn location(shared: &Shared, path: &str) -> String {
     if shared.quirks.absolute_locations { format!("http://{}{path}", shared.address) } else { path.to_owned() }
 }
 
-fn unknown() -> Answer {
+pub(super) fn unknown() -> Answer {
     Answer::error(404, Code::BlobUploadUnknown, "there is no such upload")
 }
 
-fn failed(error: &anyhow::Error) -> Answer {
+pub(super) fn failed(error: &std::io::Error) -> Answer {
     Answer::error(500, Code::Unknown, &format!("the blob cannot be stored: {error}"))
 }
