@@ -177,8 +177,7 @@ fn grant(shared: &Shared, asked: &str, known: bool, refresh: bool) -> Answer {
     };
     let granted: Vec<_> = scopes.iter().filter(|scope| !scope.actions.is_empty()).map(Scope::text).collect();
     let mut answer = json!({
-        "token": token, "access_token": token, "expires_in": 300, "issued_at": "2026-01-01T00:00:00Z",
-        "scope": granted.join(" "),
+        "token": token, "access_token": token, "expires_in": 300, "scope": granted.join(" "),
     });
     let mut state = shared.state();
     if refresh {

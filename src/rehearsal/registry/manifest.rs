@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::oci::media;
+use crate::reference::check_tag;
 
 use super::answer::{Answer, CONTENT_DIGEST, Code};
 use super::route::Named;
@@ -71,11 +72,13 @@ fn put(
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = given.ok_or_else(|| invalid("`Content-Type` is missing"))?;
     let digest = Digest::of(&body);
-    if let Named::Digest(expected) = named
-        && *expected != digest
-    {
-        let text = format!("the bytes have digest {digest}, not {expected}");
-        return Err(Answer::error(400, Code::DigestInvalid, &text));
+    match named {
+        Named::Tag(tag) => check_tag(tag).map_err(|why| Answer::error(400, Code::TagInvalid, &why))?,
+        Named::Digest(expected) if *expected == digest => {}
+        Named::Digest(expected) => {
+            let text = format!("the bytes have digest {digest}, not {expected}");
+            return Err(Answer::error(400, Code::DigestInvalid, &text));
+        }
     }
     let manifest = Manifest::new(media_type, body).map_err(|why| invalid(&why))?;
     if manifest.json["mediaType"].as_str().is_some_and(|own| own != media_type) {

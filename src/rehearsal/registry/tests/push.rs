@@ -114,6 +114,8 @@ async fn a_manifest_needs_what_it_names() {
     assert_eq!(refused.error(), error(400, "MANIFEST_INVALID"));
     let refused = world.put_manifest("/v2/a/manifests/1", media::DOCKER_MANIFEST, &image).await;
     assert_eq!(refused.error(), error(400, "MANIFEST_INVALID"));
+    let refused = world.put_manifest("/v2/a/manifests/.1", media::MANIFEST, &image).await;
+    assert_eq!(refused.error(), error(400, "TAG_INVALID"));
     let other = format!("/v2/a/manifests/{}", Digest::of(b"other"));
     let refused = world.put_manifest(&other, media::MANIFEST, &image).await;
     assert_eq!(refused.error(), error(400, "DIGEST_INVALID"));
