@@ -1,5 +1,6 @@
 //! Images as values, and the client of registries.
 
+pub mod base;
 pub mod document;
 pub mod registry;
 
