@@ -4,8 +4,10 @@
 
 mod cases;
 mod crash;
+mod image;
 mod opsml;
 mod project;
+mod registry_client;
 mod rehearsal_server;
 mod release;
 mod source;
