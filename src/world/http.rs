@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
+use bytes::Bytes;
 use futures_util::StreamExt;
 pub use reqwest::Method;
 pub use reqwest::header::HeaderMap;
@@ -79,7 +80,34 @@ pub struct Trust<'a> {
 }
 
 /// A body that is on its way to us.
-pub struct Incoming(reqwest::Response);
+pub struct Incoming {
+    response: reqwest::Response,
+    host: String,
+    stall: Duration,
+    /// What came and was not taken yet.
+    rest: Bytes,
+}
+
+impl Incoming {
+    /// So many bytes more; fewer only at its end.
+    ///
+    /// # Errors
+    /// If it ends early.
+    pub async fn next(&mut self, length: usize) -> Result<Vec<u8>, NoAnswer> {
+        let mut taken = Vec::new();
+        while taken.len() < length {
+            if self.rest.is_empty() {
+                let more = timeout(self.stall, self.response.chunk()).await.map_err(|_| stopped(&self.host))?;
+                match more.map_err(|error| explain(error, &self.host))? {
+                    Some(chunk) => self.rest = chunk,
+                    None => break,
+                }
+            }
+            taken.extend_from_slice(&self.rest.split_to(self.rest.len().min(length - taken.len())));
+        }
+        Ok(taken)
+    }
+}
 
 /// The body of a request.
 #[derive(Clone, Debug)]
@@ -261,10 +289,11 @@ impl Client {
     /// As `download`.
     pub async fn open(&self, mut request: Request<'_>) -> Result<Result<Incoming, Reply>, NoAnswer> {
         let response = self.follow(&mut request).await?;
+        let host = host(&request.url);
         if response.status().is_success() {
-            return Ok(Ok(Incoming(response)));
+            return Ok(Ok(Incoming { response, host, stall: self.stall, rest: Bytes::new() }));
         }
-        self.collect(response, &host(&request.url)).await.map(Err)
+        self.collect(response, &host).await.map(Err)
     }
 
     /// Sends a body that comes from elsewhere on, as it comes; `request` has none of its own.
@@ -275,7 +304,7 @@ impl Client {
         let host = host(&request.url);
         let moved = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&moved);
-        let chunks = incoming.0.bytes_stream().inspect(move |chunk| {
+        let chunks = incoming.response.bytes_stream().inspect(move |chunk| {
             if let Ok(chunk) = chunk {
                 counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             }
@@ -391,10 +420,12 @@ impl Client {
     }
 
     async fn patiently<T>(&self, work: impl Future<Output = T>, host: &str) -> Result<T, NoAnswer> {
-        timeout(self.stall, work)
-            .await
-            .map_err(|_| NoAnswer::new(format!("`{host}` stopped in the middle of its answer")))
+        timeout(self.stall, work).await.map_err(|_| stopped(host))
     }
+}
+
+fn stopped(host: &str) -> NoAnswer {
+    NoAnswer::new(format!("`{host}` stopped in the middle of its answer"))
 }
 
 /// Whether a URL is on this machine: 127.0.0.0/8, ::1, `localhost`.
