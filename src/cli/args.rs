@@ -178,6 +178,9 @@ pub struct Plan {
 /// `rehearse`
 #[derive(Args)]
 pub struct Rehearse {
+    /// Base images: an OCI image layout with their whole names  [default: stand-ins]
+    #[arg(long, value_name = "LAYOUT")]
+    pub bases: Option<PathBuf>,
     /// Stay up and show the result in a browser
     #[arg(long)]
     pub serve: bool,
@@ -212,7 +215,7 @@ pub struct Build {
     /// The steps of one leg
     #[arg(long, value_name = "ID", group = "which")]
     pub leg: Option<String>,
-    /// The steps of no leg: checksums
+    /// The steps of no leg: images, checksums
     #[arg(long, group = "which")]
     pub rest: bool,
     /// Only the part of one workflow file
@@ -230,6 +233,9 @@ pub struct Build {
     /// Go on with steps that do not need a failed one
     #[arg(long)]
     pub keep_going: bool,
+    /// Put the layers of base images into the image layout, too
+    #[arg(long)]
+    pub complete: bool,
 }
 
 /// `verify`

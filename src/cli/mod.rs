@@ -10,10 +10,12 @@ pub mod matrix;
 pub mod output;
 pub mod plan;
 pub mod publish;
+pub mod registry;
 pub mod rehearse;
 pub mod release;
 pub mod schema;
 pub mod session;
+pub mod stage;
 pub mod table;
 pub mod verify;
 
