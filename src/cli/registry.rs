@@ -1,8 +1,11 @@
 //! How registries are reached: what the plan says of hosts, with credentials out of the environment.
 
-use super::session::Session;
+use std::collections::BTreeMap;
+
+use super::session::{Project, Session};
+use crate::config;
 use crate::oci::registry::{Access, HostAccess, Login, Registries};
-use crate::plan::{Destination, DestinationKind, Plan};
+use crate::plan::{Destination, DestinationKind, Plan, RegistryDestination, RegistryHost};
 use crate::secret::Secret;
 use crate::world::env::Env;
 
@@ -36,10 +39,37 @@ fn access(destinations: &[Destination], env: &Env) -> Access {
     access
 }
 
+/// The same before there is a plan: what the configuration says of hosts.
+pub fn of_project(project: &Project, env: &Env) -> Access {
+    let mut destinations = Vec::new();
+    for destination in &project.config.destinations {
+        let config::DestinationKind::Registry(registry) = &destination.kind else { continue };
+        let pem = |path: &Option<String>| path.as_ref().and_then(|path| project.facts.texts.get(path).cloned());
+        let mut hosts: BTreeMap<String, RegistryHost> = BTreeMap::new();
+        for (name, host) in &registry.hosts {
+            let (username_env, password_env) = (host.username_env.clone(), host.password_env.clone());
+            let host = RegistryHost { username_env, password_env, insecure: host.insecure, ca: pem(&host.ca) };
+            hosts.insert(name.clone(), host);
+        }
+        if let Some(prefix) = &registry.prefix {
+            let host = hosts.entry(prefix.registry.clone()).or_default();
+            host.insecure |= registry.insecure;
+            host.ca = host.ca.take().or_else(|| pem(&registry.ca));
+        }
+        destinations.push(Destination {
+            name: destination.name.clone(),
+            when: destination.when,
+            environment: None,
+            credentials: Vec::new(),
+            kind: DestinationKind::Registry(RegistryDestination { hosts, images: Vec::new() }),
+        });
+    }
+    access(&destinations, env)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{RegistryDestination, RegistryHost};
 
     #[test]
     fn credentials_come_from_the_named_variables() {
