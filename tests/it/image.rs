@@ -28,16 +28,16 @@ impl Image {
         let (mut blobs, mut manifests, mut entries) = (Vec::new(), Vec::new(), Vec::new());
         for platform in Platform::ALL {
             let tar = tar(&format!("{text} on {platform}"));
-            let (blob, bytes) = self::blob(media::LAYER_GZIP, gzip(&tar));
-            let layer = Layer { blob: blob.clone(), diff_id: Digest::of(&tar), holds: text.into() };
-            blobs.push((blob, bytes));
+            let (layer, bytes) = blob(media::LAYER_GZIP, gzip(&tar));
+            let layer = Layer { blob: layer, diff_id: Digest::of(&tar), holds: text.into() };
+            blobs.push((layer.blob.clone(), bytes));
             let entrypoint = ["/app".to_owned()];
             let settings =
                 Settings { entrypoint: &entrypoint, user: "65532:65532", workdir: "/", ..Settings::default() };
             let created = (platform, "2026-11-21T00:00:00Z");
             let config = document::config(None, created, &settings, std::slice::from_ref(&layer)).unwrap();
             let described = document::platform(&serde_json::from_slice(&config).unwrap());
-            let (config, bytes) = self::blob(media::CONFIG, config);
+            let (config, bytes) = blob(media::CONFIG, config);
             let notes = BTreeMap::from([("org.opencontainers.image.version".to_owned(), text.to_owned())]);
             let manifest = document::manifest(None, &config, &[layer], &notes).unwrap();
             blobs.push((config, bytes));

@@ -5,6 +5,7 @@
 mod cases;
 mod crash;
 mod image;
+mod images;
 mod opsml;
 mod project;
 mod registry_client;

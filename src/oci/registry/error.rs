@@ -13,7 +13,7 @@ pub struct Error {
     /// What it means.
     pub kind: Kind,
     /// What to say.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// What a failed request means.
@@ -61,7 +61,7 @@ impl Failed {
 impl Error {
     /// One of a kind.
     pub fn new(kind: Kind, problem: Problem) -> Self {
-        Self { kind, problem }
+        Self { kind, problem: Box::new(problem) }
     }
 
     /// The exit code it leads to.
@@ -78,7 +78,7 @@ impl Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { exit: error.exit(), problems: vec![error.problem] }
+        Self { exit: error.exit(), problems: vec![*error.problem] }
     }
 }
 
