@@ -18,7 +18,7 @@ pub struct Artifact {
     pub schema: String,
     /// Id of the step that made it.
     pub step: String,
-    /// Kind of that step: `binary`, `archive`, `asset`, `checksums`, `check`.
+    /// Kind of that step: `binary`, `archive`, `asset`, `checksums`, `check`, `layer`, `image`, `index`.
     pub kind: String,
     /// Digest of the plan it was made for.
     pub plan: Digest,
@@ -42,6 +42,9 @@ pub struct File {
     pub sha256: Digest,
     /// Permission bits.
     pub mode: Mode,
+    /// For the layer of an image: digest of the tar inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff_id: Option<Digest>,
 }
 
 /// The two modes we hand on.

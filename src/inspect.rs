@@ -80,6 +80,17 @@ pub fn inspect_reader(reader: impl Read + Seek) -> Result<BinaryFacts, String> {
     }
 }
 
+/// The highest `GLIBC_x.y` that a C library in memory defines; nothing if it is none.
+pub fn glibc_defined(bytes: &[u8]) -> Option<String> {
+    let data = Cursor::new(bytes);
+    let cache = ReadCache::new(data);
+    match FileKind::parse(&cache) {
+        Ok(FileKind::Elf64) => elf::glibc_defined::<FileHeader64<Endianness>, _>(&cache),
+        Ok(FileKind::Elf32) => elf::glibc_defined::<FileHeader32<Endianness>, _>(&cache),
+        _ => None,
+    }
+}
+
 /// Bytes with a limit on how many of them are read.
 struct Metered<'a, R> {
     inner: R,

@@ -63,7 +63,23 @@ impl Repository {
     /// # Errors
     /// What is wrong with it, for people.
     pub fn join(&self, name: &str) -> Result<Self, String> {
-        format!("{self}/{name}").parse()
+        format!("{}/{name}", self.to_string().trim_end_matches('/')).parse()
+    }
+
+    /// What stands before the names of several repositories: a host with an owner, or a host alone. Docker Hub's owners
+    /// are no images of its own.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn prefix(text: &str) -> Result<Self, String> {
+        let text = text.trim_end_matches('/');
+        let inner: Self = match text.parse::<Self>() {
+            Err(_) if !text.contains('/') && text.contains(['.', ':']) => format!("{text}/x/x").parse()?,
+            Err(why) => return Err(why),
+            Ok(_) => format!("{text}/x").parse()?,
+        };
+        let path = inner.path.strip_suffix("x/x").or_else(|| inner.path.strip_suffix("/x")).unwrap_or(&inner.path);
+        Ok(Self { path: path.trim_end_matches('/').to_owned(), registry: inner.registry })
     }
 
     /// With a tag.

@@ -9,7 +9,7 @@ use super::asset;
 use super::pack::{self, Body, Member};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
-use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Plan, Step, Work};
+use crate::plan::{self, ArchiveFile, AssetTree, EntryKind, Plan, Step, Work};
 use crate::world::files;
 use crate::world::store::Store;
 
@@ -21,7 +21,7 @@ pub fn make(store: &Store, plan: &Plan, step: &Step) -> anyhow::Result<Vec<artif
     let Work::Archive(work) = &step.work else { bail!("`{}` is no archive", step.id) };
     fs::create_dir_all(store.root())?;
     let scratch = tempfile::tempdir_in(store.root())?;
-    let members = members(store, plan, work, scratch.path())?;
+    let members = members(store, plan, (&work.executables, &work.files, &work.trees), scratch.path())?;
     let folder = store.step(&step.id);
     let mut bare = work.executables.iter();
     let mut made = Vec::new();
@@ -40,17 +40,26 @@ pub fn make(store: &Store, plan: &Plan, step: &Step) -> anyhow::Result<Vec<artif
     Ok(made)
 }
 
-fn members(store: &Store, plan: &Plan, work: &ArchiveWork, scratch: &Path) -> anyhow::Result<Vec<Member>> {
+/// What an archive or a layer holds: executables, files of the commit, trees of assets.
+///
+/// # Errors
+/// If one is missing or not what was planned.
+pub fn members(
+    store: &Store,
+    plan: &Plan,
+    (executables, files, trees): (&[plan::Member], &[ArchiveFile], &[AssetTree]),
+    scratch: &Path,
+) -> anyhow::Result<Vec<Member>> {
     let mut members = Vec::new();
-    for executable in &work.executables {
+    for executable in executables {
         let from = store.file(&executable.step, &executable.output);
         ensure!(from.is_file(), "`{}` of `{}` is not there", executable.output, executable.step);
         members.push(Member { path: executable.path.clone(), body: Body::File { from, executable: true } });
     }
-    for file in &work.files {
+    for file in files {
         members.push(of_commit(store, file)?);
     }
-    for (index, wanted) in work.trees.iter().enumerate() {
+    for (index, wanted) in trees.iter().enumerate() {
         let scratch = scratch.join(index.to_string());
         fs::create_dir(&scratch)?;
         members.extend(tree(store, plan, wanted, &scratch)?);

@@ -222,6 +222,7 @@ fn is_same(member: &Member, at: &Path) -> anyhow::Result<bool> {
                 && (cfg!(not(unix)) || files::is_executable(&fs::File::open(at)?)? == *executable)
                 && files::same_bytes(from, at)?
         }
+        Body::Text(_) | Body::Folder(..) => false,
     })
 }
 
@@ -237,6 +238,7 @@ fn put(body: &Body, at: &Path) -> anyhow::Result<()> {
             io::copy(&mut source.by_ref(), &mut fs::File::create_new(at)?)?;
             files::set_mode(at, if *executable { 0o755 } else { 0o644 })?;
         }
+        Body::Text(_) | Body::Folder(..) => bail!("`{}` is for layers only", at.display()),
     }
     Ok(())
 }

@@ -7,10 +7,12 @@ mod cargo_config;
 mod check;
 mod checksums;
 mod command;
+mod layer;
 mod log;
 mod needs;
 mod pack;
 mod schedule;
+mod system;
 mod tools;
 mod unpack;
 

@@ -8,7 +8,7 @@ use std::thread;
 
 use super::binary::{self, Job};
 use super::log::Log;
-use super::{Order, archive, asset, check, checksums, is_idle, needs};
+use super::{Order, archive, asset, check, checksums, is_idle, layer, needs};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Step, Work};
@@ -251,7 +251,8 @@ impl Site<'_> {
             Work::Asset(_) => vec![asset::make(runner, log, store, plan, step)?],
             Work::Archive(_) => vec![archive::make(store, plan, step)?],
             Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
-            Work::Layer(_) | Work::Image(_) | Work::Index(_) => anyhow::bail!("images cannot be built yet"),
+            Work::Layer(_) => vec![layer::make(store, plan, step)?],
+            Work::Image(_) | Work::Index(_) => anyhow::bail!("images cannot be built yet"),
             Work::Check(_) => {
                 let result = check::run(runner, log, store, plan, step)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));

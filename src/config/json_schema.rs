@@ -178,7 +178,7 @@ fn text(kind: Text) -> Value {
         Text::Repository => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$" }),
         Text::Platform => json!({ "enum": Platform::ALL.map(|platform| platform.to_string()) }),
         Text::Port => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(/(tcp|udp|sctp))?$" }),
-        Text::ImageRepository | Text::Image => json!({ "type": "string", "pattern": "^[^A-Z]+" }),
+        Text::ImageRepository | Text::ImagePrefix | Text::Image => json!({ "type": "string", "pattern": "^[^A-Z]+" }),
         Text::EnvValue => json!({ "type": ["string", "number", "boolean"] }),
         Text::Argument | Text::Line => json!({ "type": ["string", "number"] }),
         Text::Template(place) => template(place),

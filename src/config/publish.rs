@@ -106,7 +106,7 @@ fn registry(node: &Node, fields: Fields<'_>) -> Registry {
         (name, host)
     };
     Registry {
-        prefix: short.or_else(|| fields.text("prefix")).and_then(|text| text::image_repository(&text).ok()),
+        prefix: short.or_else(|| fields.text("prefix")).and_then(|text| text::image_prefix(&text).ok()),
         insecure: fields.flag("insecure").unwrap_or(false),
         ca: fields.path("ca"),
         hosts: hosts.iter().map(host).collect(),

@@ -118,6 +118,8 @@ pub enum Text {
     EnvValue,
     /// Registry and repository of images: `ghcr.io/owner/name`.
     ImageRepository,
+    /// Registry and owner: `ghcr.io/owner`.
+    ImagePrefix,
     /// An image: a repository with a tag or digest.
     Image,
     /// A platform of images: `linux/amd64`.
@@ -550,7 +552,7 @@ static DESTINATIONS: &[Key] = &[
     key("github", Type::Off(&Type::Keys(&GITHUB)), "there when there is a file for it", "a GitHub release"),
     key(
         "registry",
-        Type::Off(&Type::Either(&Type::Text(Text::ImageRepository), &Type::Keys(&REGISTRY))),
+        Type::Off(&Type::Either(&Type::Text(Text::ImagePrefix), &Type::Keys(&REGISTRY))),
         "there when there are images",
         "registries of container images; short: the prefix",
     ),
@@ -598,7 +600,7 @@ pub static REGISTRY: Section = Section {
         KIND,
         WHEN_OF,
         ENVIRONMENT,
-        key("prefix", Type::Text(Text::ImageRepository), "ghcr.io/<owner>", "what stands before an image's name"),
+        key("prefix", Type::Text(Text::ImagePrefix), "ghcr.io/<owner>", "what stands before an image's name"),
         key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked, at the prefix's host"),
         key("ca", PATH, "", "path of a PEM file with the authority of the prefix's host"),
         key(
@@ -701,6 +703,7 @@ impl Text {
             Self::FileName => "a file name",
             Self::Script => "a command",
             Self::ImageRepository => "a repository such as `ghcr.io/owner/name`",
+            Self::ImagePrefix => "a registry and owner such as `ghcr.io/owner`",
             Self::Image => "an image such as `docker.io/library/debian:stable-slim`",
             Self::Platform => "a platform such as `linux/amd64`",
             Self::ImagePath => "a path in the image",

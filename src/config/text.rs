@@ -52,6 +52,7 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::Repository => repository(text),
         Text::Notes => notes(text),
         Text::ImageRepository => image_repository(text).map(drop),
+        Text::ImagePrefix => image_prefix(text).map(drop),
         Text::Image => image(text).map(drop),
         Text::Platform => platform(text).map(drop),
         Text::ImagePath => image_path(text).map(drop),
@@ -320,6 +321,16 @@ fn notes(text: &str) -> Parsed<()> {
 pub fn image_repository(text: &str) -> Parsed<Repository> {
     text.parse().map_err(|why: String| {
         Problem::new("bad-repository", why).hint("write it like `ghcr.io/owner/name` or `docker.io/owner/name`")
+    })
+}
+
+/// What stands before the names of images.
+///
+/// # Errors
+/// What no registry takes.
+pub fn image_prefix(text: &str) -> Parsed<Repository> {
+    Repository::prefix(text).map_err(|why| {
+        Problem::new("bad-repository", why).hint("write it like `ghcr.io/owner` or `registry.example.com/team`")
     })
 }
 

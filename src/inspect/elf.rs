@@ -165,3 +165,29 @@ fn glibc_version(name: &[u8]) -> Option<Vec<u32>> {
     }
     parse_version(version)
 }
+
+/// The highest `GLIBC_x.y` that a library defines.
+pub fn glibc_defined<'a, E, R>(data: R) -> Option<String>
+where
+    E: FileHeader<Endian = Endianness>,
+    R: ReadRef<'a>,
+{
+    let header = E::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, data).ok()?;
+    let (mut definitions, link) = sections.gnu_verdef(endian, data).ok()??;
+    let strings = sections.strings(endian, data, link).ok()?;
+    let mut highest: Option<(Vec<u32>, String)> = None;
+    while let Ok(Some((_, mut names))) = definitions.next() {
+        while let Ok(Some(name)) = names.next() {
+            let name = text(name.name(endian, strings).ok()?);
+            // `GLIBC_PRIVATE` is no version.
+            let Some(version) = name.strip_prefix("GLIBC_") else { continue };
+            let Some(numbers) = parse_version(version) else { continue };
+            if highest.as_ref().is_none_or(|(known, _)| *known < numbers) {
+                highest = Some((numbers, version.to_owned()));
+            }
+        }
+    }
+    highest.map(|(_, version)| version)
+}

@@ -1,5 +1,9 @@
 //! Images as values, and the client of registries.
 
+pub mod base;
+pub mod document;
+pub mod registry;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;

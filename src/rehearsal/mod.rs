@@ -2,4 +2,9 @@
 //!
 //! They answer as the real ones do and know nothing of plans: a destination is only a URL.
 
+mod cut;
 pub mod github;
+mod hold;
+mod html;
+mod percent;
+pub mod registry;

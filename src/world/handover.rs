@@ -285,7 +285,7 @@ mod tests {
             files::write_atomic(&store.file("binary.a", name), text.as_bytes()).unwrap();
             files::set_mode(&store.file("binary.a", name), mode.bits()).unwrap();
             let sha256 = Digest::of(text.as_bytes());
-            artifact::File { name: name.into(), size: text.len() as u64, sha256, mode }
+            artifact::File { name: name.into(), size: text.len() as u64, sha256, mode, diff_id: None }
         };
         let record = Artifact {
             schema: ARTIFACT_SCHEMA.into(),

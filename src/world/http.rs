@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64::Engine;
 use futures_util::StreamExt;
 pub use reqwest::Method;
 pub use reqwest::header::HeaderMap;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION};
 use tokio::time::{sleep, timeout};
 use tokio_util::io::ReaderStream;
 use url::{Host, Url};
@@ -49,19 +50,49 @@ pub struct Request<'a> {
     pub method: Method,
     /// Where it goes.
     pub url: Url,
-    /// What is presented there as `Authorization: Bearer`.
-    pub token: Option<&'a Secret>,
+    /// What is presented there.
+    pub auth: Option<Auth<'a>>,
     /// The kind of answer wanted.
     pub accept: &'a str,
     /// What is sent.
     pub body: Body<'a>,
+    /// `Content-Range` of a part of a longer upload: its first and last byte.
+    pub range: Option<(u64, u64)>,
 }
+
+/// An `Authorization` header.
+#[derive(Clone, Copy, Debug)]
+pub enum Auth<'a> {
+    /// A token.
+    Bearer(&'a Secret),
+    /// A user's name and password.
+    Basic(&'a str, &'a Secret),
+}
+
+/// Whose certificates are believed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trust<'a> {
+    /// Authorities (PEM) beside the system's.
+    pub ca: Option<&'a str>,
+    /// Believe anybody.
+    pub unchecked: bool,
+}
+
+/// A body that is on its way to us.
+pub struct Incoming(reqwest::Response);
 
 /// The body of a request.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
     /// Nothing.
     Empty,
+    /// Bytes in memory.
+    Bytes {
+        /// They.
+        bytes: &'a [u8],
+        /// Their media type.
+        media: &'a str,
+    },
     /// A file, streamed with its length.
     File {
         /// Where it lies.
@@ -113,7 +144,7 @@ impl Error for NoAnswer {}
 impl<'a> Request<'a> {
     /// A `GET` for JSON, without a token.
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, token: None, accept: "application/json", body: Body::Empty }
+        Self { method: Method::GET, url, auth: None, accept: "application/json", body: Body::Empty, range: None }
     }
 }
 
@@ -135,6 +166,14 @@ impl Client {
     /// # Errors
     /// If the machine has no root certificates.
     pub fn new(base: &Url) -> anyhow::Result<Self> {
+        Self::trusting(base, Trust::default())
+    }
+
+    /// The same with other ideas of whom to believe.
+    ///
+    /// # Errors
+    /// If the machine has no root certificates, or the given ones are none.
+    pub fn trusting(base: &Url, trust: Trust<'_>) -> anyhow::Result<Self> {
         // An error means that one is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -147,6 +186,20 @@ impl Client {
         }
         if base.scheme() == "http" {
             builder = builder.tls_certs_only([]);
+        }
+        if let Some(pem) = trust.ca {
+            let bad = || {
+                let text = format!("the authority given for `{}` is no PEM file of certificates", host(base));
+                Failure::usage(Problem::new("bad-ca", text).hint("it begins with `-----BEGIN CERTIFICATE-----`"))
+            };
+            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| bad())?;
+            if certificates.is_empty() {
+                return Err(bad().into());
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        if trust.unchecked {
+            builder = builder.tls_danger_accept_invalid_certs(true);
         }
         let inner = builder.build().map_err(|error| {
             let why = root(&error);
@@ -187,55 +240,131 @@ impl Client {
     /// # Errors
     /// If there is no whole answer, or too many redirects, or one from `https` to `http`.
     pub async fn download(&self, mut request: Request<'_>, sink: &mut impl Write) -> Result<Reply, NoAnswer> {
+        let response = self.follow(&mut request).await?;
+        let host = host(&request.url);
+        if !response.status().is_success() {
+            return self.collect(response, &host).await;
+        }
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = self.patiently(chunks.next(), &host).await? {
+            let chunk = chunk.map_err(|error| explain(error, &host))?;
+            sink.write_all(&chunk)
+                .map_err(|error| NoAnswer::new(format!("cannot keep what `{host}` sends: {error}")))?;
+        }
+        Ok(Reply { status, headers, body: Vec::new() })
+    }
+
+    /// Like [`Client::download`], but the body of a 2xx answer stays where it is until it is forwarded.
+    ///
+    /// # Errors
+    /// As `download`.
+    pub async fn open(&self, mut request: Request<'_>) -> Result<Result<Incoming, Reply>, NoAnswer> {
+        let response = self.follow(&mut request).await?;
+        if response.status().is_success() {
+            return Ok(Ok(Incoming(response)));
+        }
+        self.collect(response, &host(&request.url)).await.map(Err)
+    }
+
+    /// Sends a body that comes from elsewhere on, as it comes; `request` has none of its own.
+    ///
+    /// # Errors
+    /// If there is no whole answer, or the body ends early.
+    pub async fn forward(&self, request: Request<'_>, (incoming, size): (Incoming, u64)) -> Result<Reply, NoAnswer> {
+        let host = host(&request.url);
+        let moved = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&moved);
+        let chunks = incoming.0.bytes_stream().inspect(move |chunk| {
+            if let Ok(chunk) = chunk {
+                counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            }
+        });
+        let builder = self
+            .build(&request)?
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_LENGTH, size)
+            .body(reqwest::Body::wrap_stream(chunks));
+        let response = self.wait(builder, &moved, &host).await?;
+        self.collect(response, &host).await
+    }
+
+    /// Follows redirects to their end. `request` is then the last one.
+    async fn follow(&self, request: &mut Request<'_>) -> Result<reqwest::Response, NoAnswer> {
         for _ in 0..=REDIRECTS {
-            let host = host(&request.url);
+            let from = host(&request.url);
             let response = self.begin(request.clone()).await?;
-            if let Some(next) = redirect(&response, &request.url) {
-                if request.url.scheme() == "https" && next.scheme() != "https" {
-                    return Err(NoAnswer::new(format!("`{host}` redirects from https to {}", next.scheme())));
+            let Some(next) = redirect(&response, &request.url) else { return Ok(response) };
+            if request.url.scheme() == "https" && next.scheme() != "https" {
+                return Err(NoAnswer::new(format!("`{from}` redirects from https to {}", next.scheme())));
+            }
+            if !same_origin(&request.url, &next) {
+                if is_private(&next) && !is_private(&request.url) {
+                    return Err(NoAnswer::new(format!("`{from}` redirects to the private address `{}`", host(&next))));
                 }
-                if !same_origin(&request.url, &next) {
-                    request.token = None;
-                }
-                request.url = next;
-                continue;
+                request.auth = None;
             }
-            if !response.status().is_success() {
-                return self.collect(response, &host).await;
-            }
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let mut chunks = response.bytes_stream();
-            while let Some(chunk) = self.patiently(chunks.next(), &host).await? {
-                let chunk = chunk.map_err(|error| explain(error, &host))?;
-                sink.write_all(&chunk)
-                    .map_err(|error| NoAnswer::new(format!("cannot keep what `{host}` sends: {error}")))?;
-            }
-            return Ok(Reply { status, headers, body: Vec::new() });
+            request.url = next;
         }
         Err(NoAnswer::new(format!("`{}` redirects too often", host(&request.url))))
+    }
+
+    fn build(&self, request: &Request<'_>) -> Result<reqwest::RequestBuilder, NoAnswer> {
+        let mut builder =
+            self.inner.request(request.method.clone(), request.url.clone()).header(ACCEPT, request.accept);
+        let value = match request.auth {
+            None => None,
+            Some(Auth::Bearer(token)) => Some(format!("Bearer {}", token.expose())),
+            Some(Auth::Basic(user, password)) => {
+                let pair = format!("{user}:{}", password.expose());
+                Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+            }
+        };
+        if let Some(value) = value {
+            let mut value = HeaderValue::from_str(&value)
+                .map_err(|_| NoAnswer::new("the token holds characters that no header can carry"))?;
+            value.set_sensitive(true);
+            builder = builder.header(AUTHORIZATION, value);
+        }
+        if let Some((first, last)) = request.range {
+            builder = builder.header(CONTENT_RANGE, format!("{first}-{last}"));
+        }
+        Ok(builder)
     }
 
     /// Sends everything and waits for the head of the answer, as long as bytes move.
     async fn begin(&self, request: Request<'_>) -> Result<reqwest::Response, NoAnswer> {
         let host = host(&request.url);
-        let mut builder = self.inner.request(request.method, request.url).header(ACCEPT, request.accept);
-        if let Some(token) = request.token {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-                .map_err(|_| NoAnswer::new("the token holds characters that no header can carry"))?;
-            value.set_sensitive(true);
-            builder = builder.header(AUTHORIZATION, value);
-        }
+        let mut builder = self.build(&request)?;
         let mut counter = Arc::new(AtomicU64::new(0));
-        if let Body::File { path, size, media, sent } = request.body {
-            counter = sent;
-            let body = stream(path, size, &counter).await?;
-            builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, size).body(body);
+        match request.body {
+            // Some registries want a length even of nothing.
+            Body::Empty if matches!(request.method, Method::POST | Method::PUT) => {
+                builder = builder.header(CONTENT_LENGTH, 0);
+            }
+            Body::Empty => {}
+            Body::Bytes { bytes, media } => builder = builder.header(CONTENT_TYPE, media).body(bytes.to_vec()),
+            Body::File { path, size, media, sent } => {
+                counter = sent;
+                let body = stream(path, size, &counter).await?;
+                builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, size).body(body);
+            }
         }
+        self.wait(builder, &counter, &host).await
+    }
+
+    /// Waits for the head of the answer, as long as bytes move.
+    async fn wait(
+        &self,
+        builder: reqwest::RequestBuilder,
+        counter: &AtomicU64,
+        host: &str,
+    ) -> Result<reqwest::Response, NoAnswer> {
         let mut response = pin!(builder.send());
         let mut before = 0;
         loop {
             tokio::select! {
-                done = &mut response => return done.map_err(|error| explain(error, &host)),
+                done = &mut response => return done.map_err(|error| explain(error, host)),
                 () = sleep(self.stall) => {
                     let now = counter.load(Ordering::Relaxed);
                     if now == before {
@@ -276,6 +405,21 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
         None => false,
     }
+}
+
+/// Whether a URL names an address that only machines near it can reach: loopback, private networks, link-local ones (where
+/// clouds hand out credentials).
+pub fn is_private(url: &Url) -> bool {
+    is_loopback(url)
+        || match url.host() {
+            Some(Host::Ipv4(address)) => {
+                address.is_private() || address.is_link_local() || address.is_unspecified() || address.is_broadcast()
+            }
+            Some(Host::Ipv6(address)) => {
+                address.is_unique_local() || address.is_unicast_link_local() || address.is_unspecified()
+            }
+            _ => false,
+        }
 }
 
 /// Whether two URLs have one scheme, host and port.
@@ -422,7 +566,7 @@ mod tests {
         let base = url(&format!("http://127.0.0.1:{port}/a"));
         let token = Secret::new("canary");
         let mut bytes = Vec::new();
-        let request = Request { token: Some(&token), ..Request::get(base.clone()) };
+        let request = Request { auth: Some(Auth::Bearer(&token)), ..Request::get(base.clone()) };
         let reply = Client::new(&base).unwrap().download(request, &mut bytes).await.unwrap();
         assert_eq!((reply.status, bytes.as_slice()), (200, b"hello".as_slice()));
         let asked = asked.await.unwrap();

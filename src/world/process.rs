@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -22,6 +22,8 @@ pub struct Cmd {
     pub env: BTreeMap<String, String>,
     /// Its working folder.
     pub dir: PathBuf,
+    /// What it reads from its standard input; not shown.
+    pub input: String,
     /// How long it may take; absent: as long as it likes.
     pub timeout: Option<Duration>,
 }
@@ -50,6 +52,13 @@ impl Cmd {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// With something short to read: it must fit a pipe.
+    #[must_use]
+    pub fn input(mut self, text: impl Into<String>) -> Self {
+        self.input = text.into();
         self
     }
 
@@ -205,6 +214,10 @@ impl Runner {
 
     fn run(&self, cmd: &Cmd, take: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
         let mut child = self.start(cmd)?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // One that ends without reading is no error of ours; its output will tell.
+            let _ = pipe.write_all(cmd.input.as_bytes());
+        }
         let (sender, lines) = mpsc::sync_channel(256);
         let readers = [
             child.stdout.take().map(|pipe| pump(pipe, Stream::Out, sender.clone())),
@@ -244,7 +257,7 @@ impl Runner {
             .env_clear()
             .envs(&self.env)
             .envs(&cmd.env)
-            .stdin(Stdio::null())
+            .stdin(if cmd.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut tries = 0;

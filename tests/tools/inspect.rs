@@ -234,7 +234,13 @@ impl Shelf {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::hard_link(&source, &path).unwrap();
         let (sha256, size) = Digest::of_reader(File::open(&source).unwrap()).unwrap();
-        let file = longshore::artifact::File { name: name(triple).into(), size, sha256, mode: Mode::Executable };
+        let file = longshore::artifact::File {
+            name: name(triple).into(),
+            size,
+            sha256,
+            mode: Mode::Executable,
+            diff_id: None,
+        };
         let (plan, commit) = (self.plan.digest(), self.plan.commit.clone());
         let record = Artifact {
             schema: ARTIFACT_SCHEMA.into(),

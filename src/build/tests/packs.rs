@@ -71,6 +71,7 @@ fn holds_what_was_put_in_sorted() {
             .map(|member| match member.body {
                 Body::Link(link) => (member.path, false, format!("-> {link}")),
                 Body::File { from, executable } => (member.path, executable, fs::read_to_string(from).unwrap()),
+                other => panic!("{other:?}"),
             })
             .collect();
         expected.sort();

@@ -23,7 +23,7 @@ use crate::publish::failure::Failure;
 use crate::publish::retry::{Pace, Patience};
 use crate::secret::Secret;
 use crate::world::http::{
-    self, Body, Client, Method, NoAnswer, Reply, Request, STALL, encode, is_loopback, same_origin,
+    self, Auth, Body, Client, Method, NoAnswer, Reply, Request, STALL, encode, is_loopback, same_origin,
 };
 use crate::world::terminal::Printer;
 
@@ -141,7 +141,7 @@ impl<'a> Api<'a> {
 
     /// `GET` of JSON through our own client: exact, encoded, and anonymous if wanted.
     pub async fn look<T: DeserializeOwned>(&self, doing: &str, tail: &str, reader: Reader) -> Result<T, Failure> {
-        let request = Request { accept: JSON, token: self.token(reader), ..Request::get(self.url(tail)) };
+        let request = Request { accept: JSON, auth: self.auth(reader), ..Request::get(self.url(tail)) };
         let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
         if !reply.is_success() {
             return Err(self.refusal(doing, &reply));
@@ -155,7 +155,7 @@ impl<'a> Api<'a> {
         let request = Request {
             method: Method::DELETE,
             accept: JSON,
-            token: self.token(Reader::Token),
+            auth: self.auth(Reader::Token),
             ..Request::get(self.url(tail))
         };
         let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
@@ -171,7 +171,8 @@ impl<'a> Api<'a> {
     ) -> Result<T, Failure> {
         let url = upload_target(&self.base, upload_url, name)?;
         self.patience.write().await;
-        let request = Request { method: Method::POST, url, token: self.token(Reader::Token), accept: JSON, body };
+        let request =
+            Request { method: Method::POST, auth: self.auth(Reader::Token), accept: JSON, body, ..Request::get(url) };
         let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
         if !reply.is_success() {
             return Err(self.refusal(doing, &reply));
@@ -182,7 +183,7 @@ impl<'a> Api<'a> {
     /// Downloads an asset by id into `sink`, as the owner of the token; redirects do not get the token.
     pub async fn download(&self, id: u64, sink: &mut impl std::io::Write) -> Result<(), Failure> {
         let request = Request {
-            token: self.token(Reader::Token),
+            auth: self.auth(Reader::Token),
             accept: "application/octet-stream",
             ..Request::get(self.url(&format!("releases/assets/{id}")))
         };
@@ -205,8 +206,8 @@ impl<'a> Api<'a> {
         if reply.is_success() { Ok(reply) } else { Err(self.refusal(doing, &reply)) }
     }
 
-    fn token(&self, reader: Reader) -> Option<&Secret> {
-        self.token.as_ref().filter(|_| reader == Reader::Token)
+    fn auth(&self, reader: Reader) -> Option<Auth<'_>> {
+        self.token.as_ref().filter(|_| reader == Reader::Token).map(Auth::Bearer)
     }
 
     fn route(&self, tail: &str) -> String {

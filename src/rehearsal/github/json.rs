@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::route::{Style, encode};
+use super::percent::encode;
+use super::route::Style;
 use super::state::{Asset, Commit, Release, Repository, short_hash, time};
 
 /// How a client addressed the server; answers speak of themselves in the same words.

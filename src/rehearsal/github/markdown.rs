@@ -1,6 +1,8 @@
 //! The Markdown that release notes use, as HTML: headings, lists, quotes, code, emphasis, links. The text itself is
 //! always escaped, so notes cannot put anything else on the page.
 
+use super::html::{escape, push_escaped};
+
 /// How far a closing mark is looked for, in bytes: keeps hostile notes from costing quadratic time.
 const REACH: usize = 4000;
 
@@ -27,24 +29,6 @@ pub(super) fn render(text: &str) -> String {
         };
     }
     html
-}
-
-/// Escapes text for HTML, attributes included.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    text.chars().for_each(|char| push_escaped(&mut out, char));
-    out
-}
-
-fn push_escaped(out: &mut String, char: char) {
-    match char {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        '\'' => out.push_str("&#39;"),
-        char => out.push(char),
-    }
 }
 
 enum Block<'a> {

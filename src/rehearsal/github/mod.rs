@@ -5,12 +5,10 @@
 
 mod answer;
 mod api;
-mod cut;
 mod event;
 mod fault;
 mod fields;
 mod graphql;
-mod hold;
 mod json;
 mod markdown;
 mod page;
@@ -34,9 +32,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::secret::Secret;
 
+use super::percent::query;
+use super::{cut, hold, html, percent};
+
+pub use super::hold::{Hold, Moment};
 pub use event::{Effect, Event};
 pub use fault::Fault;
-pub use hold::{Hold, Moment};
 pub use seed::{Asset, Release, Repository, Tag};
 
 /// How a server is set up.
@@ -132,10 +133,4 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.connections.cancel();
     }
-}
-
-/// A parameter of a query, decoded; `+` is a space, as in forms.
-fn query(query: &str, name: &str) -> Option<String> {
-    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| route::decode(&value.replace('+', " ")))
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::html::{copy, escape, frame, human};
 use super::json::Addresses;
-use super::markdown::{escape, render};
+use super::markdown::render;
 use super::state::{Asset, Release, Repository, Stored};
 
 /// What the pages need to know.
@@ -13,9 +14,6 @@ pub(super) struct Pages<'a> {
     /// Where the bytes of an asset lie.
     pub(super) spool: &'a dyn Fn(u64) -> PathBuf,
 }
-
-const FRAME: &str = include_str!("../../../templates/rehearsal.html");
-const STYLE: &str = include_str!("../../../templates/rehearsal.css");
 
 impl Pages<'_> {
     /// Every public release of some repositories, the youngest first.
@@ -53,7 +51,7 @@ impl Pages<'_> {
     }
 
     fn release(&self, repository: &Repository, release: &Release) -> String {
-        let page = format!("{}/releases/tag/{}", self.to.page(repository), super::route::encode(&release.tag));
+        let page = format!("{}/releases/tag/{}", self.to.page(repository), super::percent::encode(&release.tag));
         let mut labels = String::new();
         if repository.latest().is_some_and(|latest| latest.id == release.id) {
             labels.push_str("<span class=\"label latest\">Latest</span>");
@@ -151,11 +149,6 @@ pub(super) fn missing() -> String {
     )
 }
 
-fn frame(title: &str, body: &str) -> String {
-    // The body goes in last: notes that hold a placeholder's name must not be filled in.
-    FRAME.replacen("{{title}}", &escape(title), 1).replacen("{{style}}", STYLE, 1).replacen("{{body}}", body, 1)
-}
-
 fn waiting(repository: &Repository, public: usize) -> String {
     let drafts = repository.releases.len() - public;
     let hidden = match drafts {
@@ -170,10 +163,6 @@ fn waiting(repository: &Repository, public: usize) -> String {
     format!("<p class=\"empty\">{none}{hidden}</p>\n")
 }
 
-fn copy(text: &str, what: &str) -> String {
-    format!("<button type=\"button\" class=\"copy\" data-copy=\"{text}\" aria-label=\"{what}\">Copy</button>")
-}
-
 fn are_checksums(text: &str) -> bool {
     let line = |line: &str| {
         let (digest, name) = line.split_at_checked(64).unwrap_or_default();
@@ -182,38 +171,9 @@ fn are_checksums(text: &str) -> bool {
     !text.is_empty() && text.lines().all(line)
 }
 
-/// One decimal, in powers of 1000.
-fn human(size: u64) -> String {
-    let mut tenths = u128::from(size) * 10;
-    let mut units = ["kB", "MB", "GB", "TB"].into_iter();
-    let mut unit = "B";
-    while tenths >= 10_000
-        && let Some(next) = units.next()
-    {
-        tenths = (tenths + 500) / 1000;
-        unit = next;
-    }
-    if unit == "B" { format!("{size} B") } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_for_people() {
-        for (size, expected) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (237_249, "237.2 kB"),
-            (999_960, "1.0 MB"),
-            (3_456_789, "3.5 MB"),
-            (2_147_483_647, "2.1 GB"),
-        ] {
-            assert_eq!(human(size), expected);
-        }
-    }
 
     #[test]
     fn knows_checksums() {

@@ -2,6 +2,8 @@
 
 use axum::http::Method;
 
+use super::percent::decode;
+
 /// What a request asks for. Repository paths carry owner and name in [`Target`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -183,36 +185,6 @@ fn numbered(id: &str, route: impl FnOnce(u64) -> Route) -> Route {
     id.parse().map_or(Route::NotFound, route)
 }
 
-/// Decodes `%41`; what is not UTF-8 afterwards is replaced.
-pub(super) fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = |index: usize| tail.get(index).and_then(|byte| char::from(*byte).to_digit(16));
-        if let (b'%', Some(high), Some(low)) = (*first, hex(0), hex(1)) {
-            bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
-            rest = &tail[2..];
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Encodes a path segment; `/` stays, as tags may hold one.
-pub(super) fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,14 +219,5 @@ mod tests {
         check("GET", "/o/r/releases/latest", Route::PageLatest);
         check("GET", "/favicon.ico", Route::NotFound);
         assert_eq!(read(&Method::GET, "/", true).2, Route::PageAll);
-    }
-
-    #[test]
-    fn decodes_what_it_encodes() {
-        for text in ["v1.0.0", "a b+c&d#e", "ä/ö", "%41", "100%"] {
-            assert_eq!(decode(&encode(text)), text);
-        }
-        assert_eq!(decode("%4"), "%4");
-        assert_eq!(decode("%zz%"), "%zz%");
     }
 }

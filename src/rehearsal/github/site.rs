@@ -5,7 +5,8 @@ use axum::http::{HeaderMap, header};
 use super::answer::{Answer, Content};
 use super::api::Asked;
 use super::page;
-use super::route::{Route, encode};
+use super::percent::encode;
+use super::route::Route;
 use super::serve::{Shared, opens};
 use super::state::{Asset, Repository};
 

@@ -112,7 +112,7 @@ impl Release {
         let files = step.outputs.iter().filter_map(|output| {
             let bytes = read(&output.name)?;
             let (size, sha256) = (bytes.len() as u64, Digest::of(&bytes));
-            Some(File { name: output.name.clone(), size, sha256, mode: self.mode(id, &output.name) })
+            Some(File { name: output.name.clone(), size, sha256, mode: self.mode(id, &output.name), diff_id: None })
         });
         let check = match &step.work {
             Work::Check(work) => {

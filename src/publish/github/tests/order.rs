@@ -53,8 +53,13 @@ pub fn made(files: &[(&str, &[u8])]) -> Made {
         plan.steps.push(step(&id, name));
         fs::create_dir_all(store.step(&id)).unwrap();
         fs::write(store.file(&id, name), bytes).unwrap();
-        let file =
-            File { name: (*name).into(), size: bytes.len() as u64, sha256: Digest::of(bytes), mode: Mode::Plain };
+        let file = File {
+            name: (*name).into(),
+            size: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+            mode: Mode::Plain,
+            diff_id: None,
+        };
         artifacts.push(Artifact {
             schema: ARTIFACT_SCHEMA.into(),
             step: id,

@@ -1,0 +1,250 @@
+//! Challenges and tokens: <https://distribution.github.io/distribution/spec/auth/token/>.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+use url::Url;
+
+use super::error::{Error, Kind, refusal, unreachable};
+use super::login::Login;
+use crate::problem::Problem;
+use crate::secret::Secret;
+use crate::world::http::{Auth, Body, Client, Method, Request, host, is_private};
+
+/// What may be done with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Reading.
+    Pull,
+    /// Reading and writing.
+    Push,
+}
+
+/// Repositories (by path) and what is to be done there. Several of them go into one token.
+pub type Scopes = BTreeMap<String, Action>;
+
+/// How a registry wants to be told who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// Name and password with every request.
+    Basic,
+    /// A token from somewhere.
+    Bearer {
+        /// Where.
+        realm: Url,
+        /// For whom.
+        service: Option<String>,
+    },
+}
+
+/// A token and how long it may be used.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// It.
+    pub secret: Secret,
+    /// Until then.
+    pub until: Instant,
+}
+
+#[derive(Deserialize)]
+struct Given {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<u64>,
+}
+
+/// Without a word a token holds this long.
+const USUAL_LIFE: u64 = 60;
+
+/// The challenges of a 401, strongest first.
+pub fn challenge(headers: &[&str], registry: &Url) -> Result<Challenge, Error> {
+    let mut basic = false;
+    for header in headers {
+        let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            let words = parameters(rest);
+            let realm = words.get("realm").and_then(|realm| registry.join(realm).ok());
+            let Some(realm) = realm else { continue };
+            return safe(&realm, registry)
+                .map(|()| Challenge::Bearer { realm, service: words.get("service").cloned() });
+        }
+        basic |= scheme.eq_ignore_ascii_case("basic");
+    }
+    if basic {
+        return Ok(Challenge::Basic);
+    }
+    let text = format!("`{}` wants to know who we are in a way that longshore does not know", host(registry));
+    Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint("`Basic` and `Bearer` are known")))
+}
+
+/// A password goes only where nobody reads along: no plain HTTP for a registry behind HTTPS, no address inside our own
+/// network for one outside.
+fn safe(realm: &Url, registry: &Url) -> Result<(), Error> {
+    let plain = realm.scheme() != "https" && registry.scheme() == "https";
+    let inside = is_private(realm) && !is_private(registry) && realm.host() != registry.host();
+    if !plain && !inside && matches!(realm.scheme(), "http" | "https") {
+        return Ok(());
+    }
+    let text = format!("`{}` sends us to `{}` for a token, which is not safe", host(registry), host(realm));
+    Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint("its token service must use HTTPS")))
+}
+
+/// `key="value", key=value`: RFC 9110, section 11.2.
+fn parameters(text: &str) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let mut rest = text.trim_start();
+    while let Some((key, after)) = rest.split_once('=') {
+        let (value, after) = match after.strip_prefix('"') {
+            Some(quoted) => {
+                let mut value = String::new();
+                let mut chars = quoted.char_indices();
+                let mut end = quoted.len();
+                while let Some((index, char)) = chars.next() {
+                    match char {
+                        '\\' => value.extend(chars.next().map(|(_, char)| char)),
+                        '"' => {
+                            end = index + 1;
+                            break;
+                        }
+                        _ => value.push(char),
+                    }
+                }
+                (value, &quoted[end..])
+            }
+            None => {
+                let end = after.find(',').unwrap_or(after.len());
+                (after[..end].trim().to_owned(), &after[end..])
+            }
+        };
+        all.insert(key.trim().to_ascii_lowercase(), value);
+        rest = after.trim_start_matches([',', ' ']);
+    }
+    all
+}
+
+/// `repository:a/b:pull,push`, one per repository.
+pub fn scope_texts(scopes: &Scopes) -> Vec<String> {
+    let action = |action: &Action| if *action == Action::Push { "pull,push" } else { "pull" };
+    scopes.iter().map(|(path, wanted)| format!("repository:{path}:{}", action(wanted))).collect()
+}
+
+/// Gets a token for some scopes.
+///
+/// # Errors
+/// If the login is wrong, or the service does not answer.
+pub async fn token(
+    client: &Client,
+    (realm, service): (&Url, Option<&str>),
+    login: Option<&Login>,
+    scopes: &Scopes,
+) -> Result<Token, Error> {
+    let scopes: BTreeSet<String> = scope_texts(scopes).into_iter().collect();
+    let mut pairs: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
+    let joined = scopes.iter().cloned().collect::<Vec<_>>().join(" ");
+    let mut url = realm.clone();
+    let mut form = String::new();
+    let request = match login {
+        Some(Login::Identity(identity)) => {
+            pairs.extend([
+                ("grant_type", "refresh_token"),
+                ("refresh_token", identity.expose()),
+                ("client_id", "longshore"),
+                ("scope", &joined),
+            ]);
+            form.push_str(&url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish());
+            let body = Body::Bytes { bytes: form.as_bytes(), media: "application/x-www-form-urlencoded" };
+            Request { method: Method::POST, body, ..Request::get(url) }
+        }
+        _ => {
+            pairs.extend(scopes.iter().map(|scope| ("scope", scope.as_str())));
+            url.query_pairs_mut().extend_pairs(pairs);
+            let auth = match login {
+                Some(Login::Password { username, password }) => Some(Auth::Basic(username, password)),
+                _ => None,
+            };
+            Request { auth, ..Request::get(url) }
+        }
+    };
+    let reply = client.send(request).await.map_err(|error| unreachable(&error))?;
+    let place = host(realm);
+    if !reply.is_success() {
+        let mut error = refusal("get a token", &place, &reply);
+        if matches!(reply.status, 400 | 401 | 403) {
+            let who = match login {
+                Some(Login::Password { username, .. }) => format!("the password of `{username}` is not accepted"),
+                Some(Login::Identity(_)) => "the identity token is not accepted".into(),
+                None => "nobody is logged in".into(),
+            };
+            error.kind = Kind::Denied;
+            error.problem.code = "registry-denied";
+            error.problem.message = format!("cannot get a token at `{place}`: {who} (status {})", reply.status);
+            error.problem.hint = Some("log in again, or correct the variables that hold user and password".into());
+        }
+        return Err(error);
+    }
+    let given: Option<Given> = serde_json::from_slice(&reply.body).ok();
+    let secret = given.as_ref().and_then(|given| given.token.as_ref().or(given.access_token.as_ref()));
+    let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
+        let text = format!("`{place}` answers without a token");
+        return Err(Error::new(Kind::Retry, Problem::new("registry-unreachable", text)));
+    };
+    let life = given.as_ref().and_then(|given| given.expires_in).filter(|life| *life > 0).unwrap_or(USUAL_LIFE);
+    // Not to its last second: the request is still on its way then.
+    let until = Instant::now() + Duration::from_secs(life.min(3600)) * 4 / 5;
+    Ok(Token { secret: Secret::new(secret), until })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn challenges_as_registries_write_them() {
+        let check = |header: &str, realm: &str, service: Option<&str>| {
+            let found = challenge(&[header], &url("https://r.example/v2/")).unwrap();
+            let expected = Challenge::Bearer { realm: url(realm), service: service.map(str::to_owned) };
+            assert_eq!(found, expected, "{header}");
+        };
+        check(
+            r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#,
+            "https://auth.docker.io/token",
+            Some("registry.docker.io"),
+        );
+        check(
+            r#"bearer realm="https://x/\"t", service=plain , error="insufficient_scope""#,
+            "https://x/\"t",
+            Some("plain"),
+        );
+        check(r#"Bearer realm="/token""#, "https://r.example/token", None);
+        let registry = url("https://r.example/");
+        assert_eq!(challenge(&["Negotiate", "Basic realm=x"], &registry), Ok(Challenge::Basic));
+        assert!(challenge(&["Negotiate"], &registry).is_err());
+        assert!(challenge(&[], &registry).is_err());
+    }
+
+    #[test]
+    fn passwords_stay_out_of_unsafe_places() {
+        let check = |realm: &str, registry: &str, expected: bool| {
+            let header = format!("Bearer realm=\"{realm}\"");
+            assert_eq!(challenge(&[&header], &url(registry)).is_ok(), expected, "{realm} for {registry}");
+        };
+        check("http://auth.example/token", "https://r.example/", false);
+        check("https://10.0.0.1/token", "https://r.example/", false);
+        check("http://169.254.169.254/token", "http://r.example/", false);
+        check("http://127.0.0.1:5001/token", "http://127.0.0.1:5000/", true);
+        check("https://auth.example/token", "https://r.example/", true);
+        check("file:///etc/passwd", "http://r.example/", false);
+    }
+
+    #[test]
+    fn one_token_for_several_repositories() {
+        let scopes = Scopes::from([("b".into(), Action::Pull), ("a/x".into(), Action::Push)]);
+        assert_eq!(scope_texts(&scopes), ["repository:a/x:pull,push", "repository:b:pull"]);
+    }
+}

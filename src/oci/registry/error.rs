@@ -1,0 +1,133 @@
+//! What a registry refuses, and what that means for us.
+
+use serde_json::Value;
+
+use crate::problem::{Exit, Failure, Problem};
+use crate::world::http::{NoAnswer, Reply};
+
+/// Why a request came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What it means.
+    pub kind: Kind,
+    /// What to say.
+    pub problem: Problem,
+}
+
+/// What a failed request means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A credential or permission is missing.
+    Denied,
+    /// The repository does not exist, and the registry makes none by itself.
+    Missing,
+    /// Something different is there already.
+    Conflict,
+    /// It may work later.
+    Retry,
+    /// The registry does not take it.
+    Refused,
+    /// Bytes are not what their digest says.
+    Damaged,
+    /// Something here must be corrected first.
+    Usage,
+}
+
+impl Error {
+    /// One of a kind.
+    pub fn new(kind: Kind, problem: Problem) -> Self {
+        Self { kind, problem }
+    }
+
+    /// The exit code it leads to.
+    pub fn exit(&self) -> Exit {
+        match self.kind {
+            Kind::Denied => Exit::Denied,
+            Kind::Conflict => Exit::Conflict,
+            Kind::Damaged => Exit::Verification,
+            Kind::Usage => Exit::Usage,
+            Kind::Missing | Kind::Retry | Kind::Refused => Exit::Unfinished,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { exit: error.exit(), problems: vec![error.problem] }
+    }
+}
+
+impl From<Error> for anyhow::Error {
+    fn from(error: Error) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+/// No answer came.
+pub fn unreachable(error: &NoAnswer) -> Error {
+    let problem = Problem::new("registry-unreachable", error.text.clone());
+    if error.untrusted {
+        let hint = "give its authority as `ca:` of the host in `publish.registry.hosts`";
+        return Error::new(Kind::Usage, problem.hint(hint));
+    }
+    Error::new(Kind::Retry, problem.hint("run the same command again to continue"))
+}
+
+/// The codes of an error answer:
+/// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes>.
+pub fn codes(reply: &Reply) -> Vec<String> {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    errors.iter().filter_map(|error| error["code"].as_str().map(str::to_owned)).collect()
+}
+
+/// What a registry says, on one line and not too long.
+pub fn words(reply: &Reply) -> String {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let message = body["errors"][0]["message"].as_str().or_else(|| body["message"].as_str());
+    let raw = String::from_utf8_lossy(&reply.body[..reply.body.len().min(2000)]).into_owned();
+    // A page of HTML says nothing.
+    let text = message.map(str::to_owned).unwrap_or_else(|| if raw.contains('<') { String::new() } else { raw });
+    let line: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect();
+    let codes = codes(reply).join(", ");
+    match (codes.is_empty(), line.trim().is_empty()) {
+        (true, true) => format!("status {}", reply.status),
+        (true, false) => format!("status {}: {}", reply.status, line.trim()),
+        (false, true) => format!("status {}, {codes}", reply.status),
+        (false, false) => format!("status {}, {codes}: {}", reply.status, line.trim()),
+    }
+}
+
+/// An answer that is no success. `doing` says what was tried, for "cannot …"; `place` is the repository or host.
+pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
+    let said = words(reply);
+    let codes = codes(reply);
+    let has = |code: &str| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
+    let text = format!("cannot {doing} at `{place}`: {said}");
+    let error = |kind, code, hint: &str| Error::new(kind, Problem::new(code, text.clone()).hint(hint));
+    match reply.status {
+        401 => error(
+            Kind::Denied,
+            "registry-denied",
+            "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`",
+        ),
+        _ if has("NAME_UNKNOWN") || has("RepositoryNotFoundException") => error(
+            Kind::Missing,
+            "registry-missing",
+            "create the repository first: this registry makes none by itself, or it is misspelled",
+        ),
+        403 => error(
+            Kind::Denied,
+            "registry-denied",
+            "the account may not do this: give it the right to push (GHCR: `permissions: packages: write`)",
+        ),
+        // Distribution answers 500 when its disk is full, others 507.
+        507 => error(Kind::Refused, "registry-full", "make room there; the same command continues"),
+        500 if said.contains("no space left") => {
+            error(Kind::Refused, "registry-full", "make room there; the same command continues")
+        }
+        429 => error(Kind::Retry, "registry-limited", "wait, and run the same command again to continue"),
+        500..=599 => error(Kind::Retry, "registry-unreachable", "run the same command again to continue"),
+        _ => error(Kind::Refused, "registry-refused", "see what the registry says; the same command continues"),
+    }
+}

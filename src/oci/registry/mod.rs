@@ -1,0 +1,389 @@
+//! A client of registries: <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md>.
+//!
+//! Everything is by digest and may be repeated: what is there already is done. All requests of a run share connections,
+//! tokens and one window per host.
+
+mod auth;
+mod error;
+mod host;
+mod login;
+mod profile;
+mod upload;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::{Descriptor, media};
+use crate::digest::{Digest, Hashing};
+use crate::problem::Problem;
+use crate::reference::{Reference, Repository};
+use crate::world::env::Env;
+use crate::world::http::{Body, Method, Reply, Request};
+use crate::world::process::Runner;
+
+pub use auth::Action;
+pub use error::{Error, Kind};
+pub use login::Login;
+pub use upload::{Pushed, Source};
+
+use error::refusal;
+use host::Host;
+use login::Logins;
+
+/// The largest manifest we read: what registries take (distribution: 4 MiB).
+const LARGEST_MANIFEST: usize = 4 << 20;
+/// The largest blob we keep in memory; configs are a few KiB.
+const LARGEST_BLOB: u64 = 8 << 20;
+/// How many pages of tags are read at most.
+const PAGES: usize = 1000;
+/// What we can read.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+
+/// How hosts are reached, by host as in references.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Those of which something is to be said.
+    pub hosts: BTreeMap<String, HostAccess>,
+}
+
+/// How a host is reached.
+#[derive(Clone, Debug, Default)]
+pub struct HostAccess {
+    /// Its API; absent: HTTPS at the host itself, at `registry-1.docker.io` for Docker Hub.
+    pub url: Option<Url>,
+    /// Whether plain HTTP, or a certificate of anybody, is good enough.
+    pub insecure: bool,
+    /// Authorities (PEM) beside the system's.
+    pub ca: Option<String>,
+    /// Who we are there; absent: what Docker's configuration says.
+    pub login: Option<Login>,
+    /// Whether Docker's configuration is not asked.
+    pub anonymous: bool,
+}
+
+/// A manifest or index: its exact bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Media type, digest, length.
+    pub descriptor: Descriptor,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Document {
+    /// Bytes of a media type.
+    pub fn new(media_type: &str, bytes: Vec<u8>) -> Self {
+        let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+        Self { descriptor: Descriptor { media_type: media_type.to_owned(), digest, size }, bytes }
+    }
+
+    /// Its JSON; `null` if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_default()
+    }
+}
+
+/// All registries of a run. Cheap to clone.
+#[derive(Clone)]
+pub struct Registries(Arc<Inner>);
+
+/// One upload by blob and repository.
+type Uploads = HashMap<(Repository, Digest), Arc<OnceCell<Pushed>>>;
+
+struct Inner {
+    access: Access,
+    logins: Logins,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    uploads: Mutex<Uploads>,
+}
+
+impl Registries {
+    /// Nothing is connected yet. `runner` starts credential helpers; `env` says where Docker's configuration is.
+    pub fn new(runner: &Runner, env: &Env, access: Access) -> Self {
+        Self(Arc::new(Inner {
+            access,
+            logins: Logins::new(runner, env),
+            hosts: Mutex::default(),
+            uploads: Mutex::default(),
+        }))
+    }
+
+    /// Announces what the run will do, so that one token per registry is good for all of it.
+    pub fn grant<'r>(&self, scopes: impl IntoIterator<Item = (&'r Repository, Action)>) {
+        for (repository, action) in scopes {
+            self.host(&repository.registry).grant(&repository.path, action);
+        }
+    }
+
+    /// Requests sent so far.
+    pub fn sent(&self) -> u64 {
+        self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).values().map(|host| host.sent()).sum()
+    }
+
+    fn host(&self, name: &str) -> Arc<Host> {
+        let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Arc::new(Host::new(name, &self.0.access, &self.0.logins));
+        Arc::clone(hosts.entry(name.to_owned()).or_insert_with(make))
+    }
+
+    /// What a tag or digest names, without its bytes; nothing if it is not there.
+    ///
+    /// # Errors
+    /// If nobody answers, or we may not look.
+    pub async fn head(&self, reference: &Reference) -> Result<Option<Descriptor>, Error> {
+        let host = self.host(&reference.repository.registry);
+        let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
+        let request = Request { method: Method::HEAD, accept: MANIFESTS, ..Request::get(url) };
+        let reply = host.send((&reference.repository, Action::Pull), "look", request).await?;
+        if reply.status == 404 {
+            return Ok(None);
+        }
+        if !reply.is_success() {
+            return Err(refusal("look", &reference.to_string(), &reply));
+        }
+        let digest = reply.header("docker-content-digest").and_then(|text| text.parse().ok());
+        let size = reply.header("content-length").and_then(|text| text.parse().ok());
+        let (Some(digest), Some(size)) = (digest, size) else {
+            // The header is not required: then the bytes say it.
+            return Ok(self.manifest(reference).await?.map(|document| document.descriptor));
+        };
+        Ok(Some(Descriptor { media_type: media_type(&reply), digest, size }))
+    }
+
+    /// A manifest or index; nothing if it is not there.
+    ///
+    /// # Errors
+    /// If nobody answers, we may not read, or the bytes are not what the digest says.
+    pub async fn manifest(&self, reference: &Reference) -> Result<Option<Document>, Error> {
+        let host = self.host(&reference.repository.registry);
+        let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
+        let request = Request { accept: MANIFESTS, ..Request::get(url) };
+        let reply = host.send((&reference.repository, Action::Pull), "read", request).await?;
+        if reply.status == 404 {
+            return Ok(None);
+        }
+        if !reply.is_success() {
+            return Err(refusal("read", &reference.to_string(), &reply));
+        }
+        if reply.body.len() > LARGEST_MANIFEST {
+            return Err(damaged(format!("`{reference}` is longer than any manifest")));
+        }
+        let claimed = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+        let document = Document::new(&media_type(&reply), reply.body);
+        for expected in reference.digest.iter().chain(claimed.iter()) {
+            if *expected != document.descriptor.digest {
+                return Err(damaged(format!("`{reference}` is {}, not {expected}", document.descriptor.digest)));
+            }
+        }
+        Ok(Some(document))
+    }
+
+    /// A small blob.
+    ///
+    /// # Errors
+    /// If it is not there, not small, or not what its digest says.
+    pub async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Vec<u8>, Error> {
+        if blob.size > LARGEST_BLOB {
+            return Err(damaged(format!(
+                "`{repository}@{}` has {} bytes, too many for a config",
+                blob.digest, blob.size
+            )));
+        }
+        let mut bytes = Vec::new();
+        self.download(repository, blob, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// Streams a blob into `sink`.
+    ///
+    /// # Errors
+    /// If it is not there, or not what its digest says; `sink` has got its bytes all the same.
+    pub async fn download(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        sink: &mut impl Write,
+    ) -> Result<(), Error> {
+        let host = self.host(&repository.registry);
+        let url = host.url(repository, &format!("blobs/{}", blob.digest)).await?;
+        // A GET by digest is cheap to repeat, a sink is not: the first request that is answered is the one.
+        let reply = upload::fetch(&host, repository, url, &mut Limited { inner: sink, left: blob.size }).await;
+        let (reply, digest, size) = reply?;
+        if !reply.is_success() {
+            return Err(refusal("read a blob", &format!("{repository}@{}", blob.digest), &reply));
+        }
+        if (digest, size) != (blob.digest, blob.size) {
+            let text = format!("blob `{repository}@{}` came as {size} bytes with digest {digest}", blob.digest);
+            return Err(damaged(text));
+        }
+        Ok(())
+    }
+
+    /// Sees to it that a repository has a blob. Asked for the same blob again, it waits for the first upload.
+    ///
+    /// # Errors
+    /// If it cannot be uploaded.
+    pub async fn push_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        source: Source<'_>,
+    ) -> Result<Pushed, Error> {
+        let cell = {
+            let mut uploads = self.0.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(uploads.entry((repository.clone(), blob.digest)).or_default())
+        };
+        let host = self.host(&repository.registry);
+        let from = match source {
+            Source::Elsewhere(other) => Some(self.host(&other.registry)),
+            _ => None,
+        };
+        let pushed = cell.get_or_try_init(|| upload::push((&host, repository), blob, (source, from.as_deref()))).await;
+        pushed.copied()
+    }
+
+    /// Puts a manifest or index under a tag or its digest. The same there already is fine, also where tags are immutable.
+    ///
+    /// # Errors
+    /// If something else is there and stays, or the registry does not take it.
+    pub async fn put_manifest(&self, reference: &Reference, document: &Document) -> Result<(), Error> {
+        let repository = &reference.repository;
+        let host = self.host(&repository.registry);
+        let url = host.url(repository, &format!("manifests/{}", reference.identifier())).await?;
+        let body = Body::Bytes { bytes: &document.bytes, media: &document.descriptor.media_type };
+        let request = Request { method: Method::PUT, body, accept: "*/*", ..Request::get(url) };
+        let reply = host.send((repository, Action::Push), "put a manifest", request).await?;
+        if reply.is_success() {
+            let claimed = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+            if let Some(other) = claimed.filter(|claimed| *claimed != document.descriptor.digest) {
+                return Err(damaged(format!(
+                    "`{reference}` was stored as {other}, sent was {}",
+                    document.descriptor.digest
+                )));
+            }
+            return Ok(());
+        }
+        let error = refusal("put a manifest", &reference.to_string(), &reply);
+        if is_immutable(&reply) {
+            return match self.head(reference).await? {
+                Some(there) if there.digest == document.descriptor.digest => Ok(()),
+                Some(there) => {
+                    let text = format!(
+                        "`{reference}` is {} already and cannot be changed; this release has {}",
+                        there.digest, document.descriptor.digest
+                    );
+                    let hint = "publish under a new version: tags of this repository are immutable";
+                    Err(Error::new(Kind::Conflict, Problem::new("image-tag-taken", text).hint(hint)))
+                }
+                None => Err(error),
+            };
+        }
+        Err(error)
+    }
+
+    /// The tags of a repository; none if it does not exist.
+    ///
+    /// # Errors
+    /// If nobody answers, or we may not look.
+    pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
+        let host = self.host(&repository.registry);
+        let mut url = host.url(repository, "tags/list?n=1000").await?;
+        let mut tags = Vec::new();
+        for _ in 0..PAGES {
+            let reply = host.send((repository, Action::Pull), "list tags", Request::get(url.clone())).await?;
+            if reply.status == 404 {
+                return Ok(tags);
+            }
+            if !reply.is_success() {
+                return Err(refusal("list tags", &repository.to_string(), &reply));
+            }
+            let page: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+            let names = page["tags"].as_array().map(Vec::as_slice).unwrap_or_default();
+            tags.extend(names.iter().filter_map(|name| name.as_str().map(str::to_owned)));
+            match next_page(&reply, &url) {
+                Some(next) => url = next,
+                None => return Ok(tags),
+            }
+        }
+        Err(damaged(format!("`{repository}` has a list of tags without an end")))
+    }
+
+    /// The manifests that refer to one, as descriptors with `artifactType` and annotations. A registry without the API keeps
+    /// them in an index under the tag `sha256-<hex>`
+    /// (<https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema>).
+    ///
+    /// # Errors
+    /// If nobody answers, or we may not look.
+    pub async fn referrers(&self, repository: &Repository, digest: Digest) -> Result<Vec<Value>, Error> {
+        let host = self.host(&repository.registry);
+        let url = host.url(repository, &format!("referrers/{digest}")).await?;
+        let request = Request { accept: media::INDEX, ..Request::get(url) };
+        let reply = host.send((repository, Action::Pull), "list referrers", request).await?;
+        // GHCR answers 303 to a page for people.
+        let index = if reply.status == 200 {
+            serde_json::from_slice(&reply.body).unwrap_or_default()
+        } else {
+            let tag = repository.tagged(digest.to_string().replace(':', "-"));
+            self.manifest(&tag).await?.map(|document| document.json()).unwrap_or_default()
+        };
+        Ok(index["manifests"].as_array().cloned().unwrap_or_default())
+    }
+}
+
+/// A sink that refuses more than it was promised: a registry may lie about sizes, our disk must not pay for it.
+struct Limited<'w, W: Write> {
+    inner: &'w mut W,
+    left: u64,
+}
+
+impl<W: Write> Write for Limited<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
+            return Err(std::io::Error::other("it is longer than its descriptor says"));
+        };
+        self.left = left;
+        self.inner.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Digest and length of what passes on to a sink.
+fn hashing<W: Write>(sink: W) -> Hashing<W> {
+    Hashing::new(sink)
+}
+
+fn damaged(text: String) -> Error {
+    let hint = "do not use this registry (or a proxy before it) until it is repaired";
+    Error::new(Kind::Damaged, Problem::new("registry-damaged", text).hint(hint))
+}
+
+fn media_type(reply: &Reply) -> String {
+    let text = reply.header("content-type").unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_owned()
+}
+
+/// ECR, GAR, Docker Hub, Harbor and Quay each say it in their own words.
+fn is_immutable(reply: &Reply) -> bool {
+    let said = error::words(reply).to_ascii_lowercase();
+    let codes = error::codes(reply);
+    (400..=412).contains(&reply.status)
+        && (said.contains("immutab") || codes.iter().any(|code| code.contains("ImageTagAlreadyExists")))
+}
+
+/// The next page of a list: <https://www.rfc-editor.org/rfc/rfc8288>. Only of the same registry.
+fn next_page(reply: &Reply, from: &Url) -> Option<Url> {
+    let link = reply.header("link")?;
+    let (target, rest) = link.strip_prefix('<')?.split_once('>')?;
+    let next = from.join(target).ok().filter(|_| rest.contains("next"))?;
+    crate::world::http::same_origin(&next, from).then_some(next)
+}

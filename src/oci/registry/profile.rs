@@ -1,0 +1,56 @@
+//! What is special about a registry, as data. Sources: each registry's documentation and issue threads; which ones could be
+//! tried is said in docs/images.md.
+
+/// A registry's peculiarities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// For people.
+    pub name: &'static str,
+    /// Where its API is, if not at the host of its references.
+    pub api: Option<&'static str>,
+    /// Blobs longer than this are sent in parts of this length.
+    pub chunk: Option<u64>,
+    /// Whether mounting from another repository can work.
+    pub mounts: bool,
+    /// How many requests may be under way at once.
+    pub window: usize,
+}
+
+const USUAL: Profile = Profile { name: "a registry", api: None, chunk: None, mounts: true, window: 24 };
+
+/// The profile of a host as it stands in references.
+pub fn of(host: &str) -> Profile {
+    let ends = |ending: &str| host.ends_with(ending);
+    match host {
+        // Pulls are counted, pushes are not: https://docs.docker.com/docker-hub/usage/
+        "docker.io" => Profile { name: "Docker Hub", api: Some("registry-1.docker.io"), ..USUAL },
+        // Parts over 4 MiB are answered with 416; one body of any length is taken.
+        "ghcr.io" => Profile { name: "GHCR", window: 16, ..USUAL },
+        "public.ecr.aws" => Profile { name: "ECR Public", window: 8, mounts: false, ..USUAL },
+        // PutImage 10/s: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
+        _ if ends(".amazonaws.com") && host.contains(".dkr.ecr.") => Profile { name: "ECR", window: 8, ..USUAL },
+        // No chunked uploads: https://cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling
+        _ if host == "gcr.io" || ends(".gcr.io") || ends("-docker.pkg.dev") => {
+            Profile { name: "Google Artifact Registry", mounts: false, ..USUAL }
+        }
+        // Bodies over about 20 MB are cut.
+        _ if ends(".azurecr.io") => Profile { name: "ACR", chunk: Some(16 << 20), ..USUAL },
+        _ => USUAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_registries_by_their_hosts() {
+        let check = |host: &str, name: &str| assert_eq!(of(host).name, name, "{host}");
+        check("docker.io", "Docker Hub");
+        check("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "ECR");
+        check("europe-docker.pkg.dev", "Google Artifact Registry");
+        check("eu.gcr.io", "Google Artifact Registry");
+        check("me.azurecr.io", "ACR");
+        check("localhost:5000", "a registry");
+    }
+}

@@ -1,0 +1,229 @@
+//! Who may do what: Basic, or tokens with scopes as Docker's token authentication gives them out
+//! (<https://distribution.github.io/distribution/spec/auth/token/>).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::rehearsal::percent::{queries, query};
+use crate::secret::Secret;
+
+use super::Auth;
+use super::answer::{Answer, Code};
+use super::fault::{Fault, Kind};
+use super::route::Route;
+use super::serve::Shared;
+
+/// The service a token is for.
+const SERVICE: &str = "longshore-rehearsal";
+
+/// Leave for some actions on a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Scope {
+    repository: String,
+    actions: BTreeSet<String>,
+}
+
+/// The tokens that were given out, and what each allows.
+#[derive(Default)]
+pub(super) struct Tokens {
+    access: BTreeMap<String, Vec<Scope>>,
+    refresh: BTreeSet<String>,
+}
+
+impl Scope {
+    fn new(repository: &str, actions: &[&str]) -> Self {
+        let actions = actions.iter().map(|action| (*action).to_owned()).collect();
+        Self { repository: repository.to_owned(), actions }
+    }
+
+    /// `repository:NAME:ACTION,ACTION`; the name may hold colons.
+    fn read(text: &str) -> Option<Self> {
+        let (name, actions) = text.strip_prefix("repository:")?.rsplit_once(':')?;
+        let actions: Vec<_> = actions.split(',').collect();
+        let all: &[&str] = if actions.contains(&"*") { &["pull", "push", "delete"] } else { &actions };
+        Some(Self::new(name, all))
+    }
+
+    fn text(&self) -> String {
+        // `pull` comes first, as in the documentation's examples.
+        let actions: Vec<_> = self.actions.iter().map(String::as_str).collect();
+        format!("repository:{}:{}", self.repository, actions.join(","))
+    }
+
+    fn within(&self, granted: &[Self]) -> bool {
+        let allowed = |action: &String| {
+            granted.iter().any(|scope| scope.repository == self.repository && scope.actions.contains(action))
+        };
+        self.actions.iter().all(allowed)
+    }
+}
+
+/// Lets a request in, or says why not.
+pub(super) fn admit(shared: &Shared, parts: &Parts, route: &Route) -> Result<(), Answer> {
+    if matches!(route, Route::Page | Route::Token) {
+        return Ok(());
+    }
+    let needed = needed(&parts.method, route, parts.uri.query().unwrap_or_default());
+    match &shared.auth {
+        Auth::None => Ok(()),
+        Auth::Basic { user, password } => match basic(&parts.headers) {
+            Some(given) if is(&given, user, password) => Ok(()),
+            _ => Err(refused("authentication required")
+                .header(header::WWW_AUTHENTICATE, format!("Basic realm=\"{SERVICE}\", charset=\"UTF-8\""))),
+        },
+        Auth::Bearer { .. } => bearer(shared, &parts.headers, &needed),
+    }
+}
+
+fn bearer(shared: &Shared, headers: &HeaderMap, needed: &[Scope]) -> Result<(), Answer> {
+    let Some(token) = credential(headers, "bearer") else { return Err(challenge(shared, needed, None)) };
+    let granted = shared.state().tokens.access.get(&token).cloned();
+    let Some(granted) = granted else { return Err(challenge(shared, needed, Some("invalid_token"))) };
+    if !needed.iter().all(|scope| scope.within(&granted)) {
+        return Err(challenge(shared, needed, Some("insufficient_scope")));
+    }
+    match shared.strike(Kind::TokenUse) {
+        Some(Fault::ExpiredToken) => Err(challenge(shared, needed, Some("invalid_token"))),
+        _ => Ok(()),
+    }
+}
+
+/// What a request must be allowed to do.
+fn needed(method: &Method, route: &Route, asked: &str) -> Vec<Scope> {
+    let Some(repository) = route.repository() else { return Vec::new() };
+    let actions: &[&str] = match (method.as_str(), route) {
+        (_, Route::Uploads(_) | Route::Upload(..)) => &["pull", "push"],
+        ("GET" | "HEAD", _) => &["pull"],
+        ("DELETE", _) => &["delete"],
+        _ => &["pull", "push"],
+    };
+    let mut needed = vec![Scope::new(repository, actions)];
+    // Mounting reads from the other repository.
+    let mount = matches!(route, Route::Uploads(_)) && query(asked, "mount").is_some();
+    if let Some(from) = query(asked, "from").filter(|from| mount && from != repository) {
+        needed.push(Scope::new(&from, &["pull"]));
+    }
+    needed
+}
+
+fn challenge(shared: &Shared, needed: &[Scope], error: Option<&str>) -> Answer {
+    let mut value = format!("Bearer realm=\"http://{}/token\",service=\"{SERVICE}\"", shared.address);
+    if !needed.is_empty() {
+        let scopes: Vec<_> = needed.iter().map(Scope::text).collect();
+        // A name from a path cannot hold quotes, one from `from` can.
+        value.push_str(&format!(",scope=\"{}\"", scopes.join(" ").replace(['"', '\\'], "")));
+    }
+    if let Some(error) = error {
+        value.push_str(&format!(",error=\"{error}\""));
+    }
+    refused("authentication required").header(header::WWW_AUTHENTICATE, value)
+}
+
+fn refused(message: &str) -> Answer {
+    Answer::error(401, Code::Unauthorized, message)
+}
+
+/// `GET /token` and, with the form of its body, `POST /token`.
+pub(super) fn token(shared: &Shared, parts: &Parts, body: &[u8]) -> Answer {
+    let Auth::Bearer { user, password } = &shared.auth else {
+        return Answer::error(404, Code::Unsupported, "this registry gives out no tokens");
+    };
+    match parts.method.as_str() {
+        "GET" => {
+            let asked = parts.uri.query().unwrap_or_default();
+            let known = match parts.headers.get(header::AUTHORIZATION).map(|_| basic(&parts.headers)) {
+                None => false,
+                Some(Some(given)) if is(&given, user, password) => true,
+                Some(_) => return refused("incorrect username or password"),
+            };
+            let refresh = known && query(asked, "offline_token").is_some_and(|text| text == "true");
+            grant(shared, asked, known, refresh)
+        }
+        "POST" => {
+            let form = String::from_utf8_lossy(body);
+            let field = |name| query(&form, name).unwrap_or_default();
+            let known = match field("grant_type").as_str() {
+                "password" => is(&(field("username"), field("password")), user, password),
+                // The password stands for an identity token, as `docker login` keeps them.
+                "refresh_token" => {
+                    let given = field("refresh_token");
+                    given == password.expose() || shared.state().tokens.refresh.contains(&given)
+                }
+                _ => return Answer::json(400, &json!({ "error": "unsupported_grant_type" })),
+            };
+            if !known {
+                return Answer::json(401, &json!({ "error": "invalid_grant" }));
+            }
+            grant(shared, &form, true, field("access_type") == "offline")
+        }
+        _ => Answer::not_allowed(),
+    }
+}
+
+/// A token for the scopes asked for: all of them to who is known, reading to anybody else.
+fn grant(shared: &Shared, asked: &str, known: bool, refresh: bool) -> Answer {
+    let texts: Vec<String> = queries(asked, "scope").collect();
+    let mut scopes: Vec<_> = texts.iter().flat_map(|text| text.split(' ')).filter_map(Scope::read).collect();
+    if !known {
+        scopes.iter_mut().for_each(|scope| scope.actions.retain(|action| action == "pull"));
+    }
+    let (Some(token), Some(lasting)) = (random(), random()) else {
+        return Answer::error(500, Code::Unknown, "no random numbers");
+    };
+    let granted: Vec<_> = scopes.iter().filter(|scope| !scope.actions.is_empty()).map(Scope::text).collect();
+    let mut answer = json!({
+        "token": token, "access_token": token, "expires_in": 300, "scope": granted.join(" "),
+    });
+    let mut state = shared.state();
+    if refresh {
+        answer["refresh_token"] = lasting.clone().into();
+        state.tokens.refresh.insert(lasting);
+    }
+    state.tokens.access.insert(token, scopes);
+    Answer::json(200, &answer)
+}
+
+/// 32 hex digits nobody can guess.
+pub(super) fn random() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn is((user, password): &(String, String), expected: &str, secret: &Secret) -> bool {
+    user == expected && password == secret.expose()
+}
+
+fn credential(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(wanted).then(|| rest.trim().to_owned())
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let bytes = STANDARD.decode(credential(headers, "basic")?).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_scopes() {
+        let scope = Scope::read("repository:a/b:push,pull").unwrap();
+        assert_eq!(scope, Scope::new("a/b", &["pull", "push"]));
+        assert_eq!(scope.text(), "repository:a/b:pull,push");
+        assert!(Scope::new("a/b", &["pull"]).within(std::slice::from_ref(&scope)));
+        assert!(!Scope::new("a/b", &["delete"]).within(std::slice::from_ref(&scope)));
+        assert!(!Scope::new("a/c", &["pull"]).within(&[scope]));
+        assert_eq!(Scope::read("repository:a:*").unwrap(), Scope::new("a", &["pull", "push", "delete"]));
+        assert_eq!(Scope::read("registry:catalog:*"), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! The way of every request: logged, let in, held or struck by a fault if a test wants it, answered.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::extract::{ConnectInfo, Request, State as Held};
+use axum::http::request::Parts;
+use axum::http::{Response, header};
+use futures_util::StreamExt;
+
+use crate::rehearsal::cut::Peer;
+use crate::rehearsal::hold::{Moment, Stops};
+
+use super::answer::{Answer, Code};
+use super::fault::{Fault, Faults, Kind};
+use super::receive::Uploaded;
+use super::route::{self, Route};
+use super::state::State;
+use super::upload;
+use super::{Auth, Quirks, auth, blob, listing, manifest, page};
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) address: SocketAddr,
+    /// The second listener, for the bytes of blobs.
+    pub(super) store: SocketAddr,
+    /// What opens it.
+    pub(super) key: String,
+    pub(super) auth: Auth,
+    pub(super) quirks: Quirks,
+    pub(super) folder: PathBuf,
+    pub(super) state: Mutex<State>,
+    pub(super) faults: Mutex<Faults>,
+    pub(super) stops: Stops,
+    pub(super) log: Mutex<Vec<String>>,
+}
+
+impl Shared {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn strike(&self, kind: Kind) -> Option<Fault> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).strike(kind)
+    }
+
+    /// Notes a request and returns its number, from 1.
+    fn note(&self, parts: &Parts) -> usize {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = parts.uri.query().map(|query| query.split('&').filter(|pair| !is_secret(pair)).collect::<Vec<_>>());
+        let query =
+            shown.filter(|pairs| !pairs.is_empty()).map_or(String::new(), |pairs| format!("?{}", pairs.join("&")));
+        log.push(format!("{} {}{query}", parts.method, parts.uri.path()));
+        log.len()
+    }
+}
+
+/// What a log does not show: what opens something, and the state of uploads, which says nothing.
+fn is_secret(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    matches!(name, "signature" | "password" | "refresh_token" | "_state")
+}
+
+/// How a request ends.
+enum End {
+    Answer(Answer),
+    /// Nothing is sent any more.
+    Cut,
+}
+
+/// Answers every request to the registry.
+pub(super) async fn serve(
+    Held(shared): Held<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+) -> Response<Body> {
+    // In a task of its own: a client that goes away does not undo what its request began.
+    let task = tokio::spawn(async move {
+        let (parts, body) = request.into_parts();
+        let number = shared.note(&parts);
+        let mut body = body.into_data_stream();
+        let end = held(&shared, &parts, number, &mut body).await;
+        let End::Answer(answer) = end else {
+            peer.cut();
+            return Response::new(Body::empty());
+        };
+        // A client that is still sending would not hear an answer before it is done.
+        while let Some(Ok(_)) = body.next().await {}
+        answer.into_response(parts.method == "HEAD").await
+    });
+    // A task that panicked answers nothing, which a client sees as the bug it is.
+    task.await.unwrap_or_else(|_| Response::new(Body::empty()))
+}
+
+/// Answers every request to the store of blobs.
+pub(super) async fn store(Held(shared): Held<Arc<Shared>>, request: Request) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    shared.note(&parts);
+    let answer = match parts.method.as_str() {
+        "GET" | "HEAD" => blob::store(&shared, &parts.headers, parts.uri.path(), parts.uri.query().unwrap_or_default()),
+        _ => Answer::not_allowed(),
+    };
+    answer.into_response(parts.method == "HEAD").await
+}
+
+async fn held(shared: &Shared, parts: &Parts, number: usize, body: &mut BodyDataStream) -> End {
+    let Some(stop) = shared.stops.take(number) else { return admitted(shared, parts, body, false).await };
+    if stop.moment != Moment::Before {
+        admitted(shared, parts, body, stop.moment == Moment::Midway).await;
+    }
+    stop.stand().await;
+    End::Cut
+}
+
+async fn admitted(shared: &Shared, parts: &Parts, body: &mut BodyDataStream, midway: bool) -> End {
+    let route = match route::read(parts.uri.path()) {
+        Ok(route) => route,
+        Err(answer) => return End::Answer(answer),
+    };
+    if let Err(answer) = auth::admit(shared, parts, &route) {
+        return End::Answer(answer);
+    }
+    let kind = route.kind(&parts.method, parts.uri.query().unwrap_or_default());
+    let strike = shared.strike(kind);
+    let refusal = match strike {
+        Some(Fault::RateLimit) => {
+            let answer = Answer::error(429, Code::TooManyRequests, "too many requests");
+            answer.header(header::RETRY_AFTER, "1")
+        }
+        Some(Fault::ServerError) => Answer::error(503, Code::Unknown, "service unavailable"),
+        Some(Fault::StorageFull) => Answer::error(507, Code::Unknown, "no space left on device"),
+        Some(Fault::TokenDown) => Answer::error(500, Code::Unknown, "internal server error"),
+        Some(Fault::Denied) => Answer::error(403, Code::Denied, "requested access to the resource is denied"),
+        Some(Fault::LostAnswer) => {
+            carry_out(shared, parts, &route, body, (None, midway)).await;
+            return End::Cut;
+        }
+        Some(Fault::CutUpload) => return carry_out(shared, parts, &route, body, (None, true)).await,
+        other => return carry_out(shared, parts, &route, body, (other, midway)).await,
+    };
+    End::Answer(refusal)
+}
+
+/// What a request asks for, without regard to who asks. `midway` ends it in the middle of its body.
+async fn carry_out(
+    shared: &Shared,
+    parts: &Parts,
+    route: &Route,
+    body: &mut BodyDataStream,
+    (strike, midway): (Option<Fault>, bool),
+) -> End {
+    let uploaded = match route {
+        Route::Uploads(name) if parts.method == "POST" => upload::begin(shared, parts, name, body, midway).await,
+        Route::Upload(name, id) => upload::go_on(shared, parts, (name, id), body, midway).await,
+        _ => Uploaded::Answered(answer(shared, parts, route, body, strike).await),
+    };
+    match uploaded {
+        Uploaded::Answered(answer) => End::Answer(answer),
+        Uploaded::Interrupted => End::Cut,
+    }
+}
+
+async fn answer(
+    shared: &Shared,
+    parts: &Parts,
+    route: &Route,
+    body: &mut BodyDataStream,
+    strike: Option<Fault>,
+) -> Answer {
+    let (method, headers, asked) = (&parts.method, &parts.headers, parts.uri.query().unwrap_or_default());
+    let reads = matches!(method.as_str(), "GET" | "HEAD");
+    match route {
+        Route::Token => auth::token(shared, parts, &small(body).await),
+        Route::Blob(name, digest) => blob::answer(shared, method, headers, (name, *digest), strike),
+        Route::Manifest(name, named) => {
+            let bytes = small(body).await;
+            manifest::answer(shared, method, headers, (name, named), bytes)
+        }
+        Route::Page if reads => Answer::html(page::all(shared)),
+        // "Determining Support" of the spec.
+        Route::Base if reads => Answer::json(200, &serde_json::json!({})),
+        Route::Tags(name) if reads => listing::tags(shared, name, asked),
+        Route::Referrers(name, digest) if reads => listing::referrers(shared, name, *digest, asked),
+        _ => Answer::not_allowed(),
+    }
+}
+
+/// A body that fits in memory; of a larger one so much that it is seen to be too large.
+async fn small(body: &mut BodyDataStream) -> Bytes {
+    let mut bytes = Vec::new();
+    while bytes.len() <= manifest::LARGEST
+        && let Some(Ok(chunk)) = body.next().await
+    {
+        bytes.extend_from_slice(&chunk);
+    }
+    bytes.into()
+}
