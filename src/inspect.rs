@@ -91,6 +91,16 @@ pub fn glibc_defined(bytes: &[u8]) -> Option<String> {
     }
 }
 
+/// A symbol that an executable takes from glibc in a version, for people who ask what needs it.
+pub fn glibc_symbol(reader: impl Read + Seek, version: &str) -> Option<String> {
+    let cache = ReadCache::new(reader);
+    match FileKind::parse(&cache) {
+        Ok(FileKind::Elf64) => elf::glibc_symbol::<FileHeader64<Endianness>, _>(&cache, version),
+        Ok(FileKind::Elf32) => elf::glibc_symbol::<FileHeader32<Endianness>, _>(&cache, version),
+        _ => None,
+    }
+}
+
 /// Bytes with a limit on how many of them are read.
 struct Metered<'a, R> {
     inner: R,

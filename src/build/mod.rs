@@ -7,7 +7,9 @@ mod cargo_config;
 mod check;
 mod checksums;
 mod command;
+mod image;
 mod layer;
+mod layout;
 mod log;
 mod needs;
 mod pack;
@@ -23,6 +25,7 @@ mod tests;
 use std::path::PathBuf;
 
 use crate::artifact::Artifact;
+use crate::oci::registry::Registries;
 use crate::plan::{Plan, Step, Work};
 use crate::problem::{Failure, Problem};
 use crate::world::handover::{is_file_name, is_step_id};
@@ -40,6 +43,10 @@ pub struct Order<'a> {
     pub prebuilt: Option<PathBuf>,
     /// Go on with steps that do not need a failed one.
     pub keep_going: bool,
+    /// Where bases of images come from.
+    pub registries: Option<Registries>,
+    /// Whether the image layout holds the layers of bases, too.
+    pub complete: bool,
     /// Carry out the legs' `install` lists instead of only naming what is missing.
     pub install: bool,
 }
@@ -60,10 +67,19 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     let runner = tools::on_path(&runner, store);
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
+    problems.extend(image::unlocked(order));
     tools::refuse(problems)?;
     needs::clear_others(store, order.plan)?;
     store.keep_plan(&order.plan.to_json())?;
-    schedule::carry_out(&runner, printer, store, order, &supply)
+    let records = schedule::carry_out(&runner, printer, store, order, &supply)?;
+    if order.steps.iter().any(|step| matches!(step.work, Work::Image(_))) {
+        let lacking = layout::write(store, order.plan, order.registries.as_ref().filter(|_| order.complete))?;
+        let more = if lacking > 0 { format!(", without {lacking} layers of bases") } else { String::new() };
+        let folder = store.root().join("images");
+        let folder = folder.strip_prefix(store.repository()).unwrap_or(&folder).display().to_string();
+        printer.step("Laid out", format!("images in {folder}{more}"));
+    }
+    Ok(records)
 }
 
 /// A plan is a file that came from somewhere: its names become paths here.

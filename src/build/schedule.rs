@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::binary::{self, Job};
+use super::image::{self, Bases};
 use super::log::Log;
 use super::{Order, archive, asset, check, checksums, is_idle, layer, needs};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
@@ -68,7 +69,8 @@ pub fn carry_out(
     let mut pending: Vec<&Step> = order.steps.iter().copied().filter(|step| !is_idle(step)).collect();
     let mut records: BTreeMap<String, Artifact> = BTreeMap::new();
     let mut problems = Vec::new();
-    let site = Site { store, order, supply, digest: order.plan.digest() };
+    let bases = Bases::ask(order.registries.as_ref(), &order.steps);
+    let site = Site { store, order, supply, digest: order.plan.digest(), bases };
     while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
         let batch = next(&pending, supply);
         if batch.is_empty() {
@@ -157,6 +159,7 @@ struct Site<'a> {
     order: &'a Order<'a>,
     supply: &'a Supply<'a>,
     digest: Digest,
+    bases: Bases,
 }
 
 impl Site<'_> {
@@ -252,7 +255,8 @@ impl Site<'_> {
             Work::Archive(_) => vec![archive::make(store, plan, step)?],
             Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
             Work::Layer(_) => vec![layer::make(store, plan, step)?],
-            Work::Image(_) | Work::Index(_) => anyhow::bail!("images cannot be built yet"),
+            Work::Image(_) => vec![image::make(store, plan, step, &self.bases)?],
+            Work::Index(_) => vec![image::make_index(store, step)?],
             Work::Check(_) => {
                 let result = check::run(runner, log, store, plan, step)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));

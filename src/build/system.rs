@@ -12,6 +12,9 @@ const USERS: [(&str, u64, &str); 3] =
     [("root", 0, "/root"), ("nobody", 65534, "/nonexistent"), ("nonroot", NONROOT, "/home/nonroot")];
 const NONROOT: u64 = 65532;
 
+/// For `docker history`.
+pub const HOLDS: &str = "certificates, time zones, users, /tmp";
+
 /// Their members, sorted later like all others.
 pub fn members() -> Vec<Member> {
     let text = |path: &str, text: String| Member { path: path.into(), body: Body::Text(text.into_bytes()) };

@@ -116,9 +116,9 @@ pub enum Command {
     Completions(Completions),
     /// Manual pages
     Man(Man),
-    /// Pin base images.
-    #[command(hide = true)]
-    Lock,
+    /// CI: pin base images by digest in longshore.lock, with what each offers
+    #[command(after_help = "Example:  longshore lock --update debian")]
+    Lock(Lock),
     /// Write workflows.
     #[command(hide = true)]
     Generate,
@@ -149,7 +149,7 @@ impl Command {
             Self::Schema(_) => "schema",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
-            Self::Lock => "lock",
+            Self::Lock(_) => "lock",
             Self::Generate => "generate",
             Self::Doctor => "doctor",
             Self::Status => "status",
@@ -178,6 +178,9 @@ pub struct Plan {
 /// `rehearse`
 #[derive(Args)]
 pub struct Rehearse {
+    /// Base images: an OCI image layout with their whole names  [default: stand-ins]
+    #[arg(long, value_name = "LAYOUT")]
+    pub bases: Option<PathBuf>,
     /// Stay up and show the result in a browser
     #[arg(long)]
     pub serve: bool,
@@ -190,6 +193,24 @@ pub struct Rehearse {
     /// Folder of finished executables: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
+}
+
+/// `lock`
+#[derive(Args)]
+pub struct Lock {
+    /// Ask again for bases that are locked already: all, or one
+    #[arg(long, value_name = "NAME", num_args = 0..=1)]
+    pub update: Option<Option<String>>,
+    /// Change nothing; exit 8 if the file is not complete
+    #[arg(long, conflicts_with = "update")]
+    pub check: bool,
+}
+
+impl Lock {
+    /// Whether a base is asked for again.
+    pub fn updates(&self, name: &str) -> bool {
+        self.update.as_ref().is_some_and(|wanted| wanted.as_ref().is_none_or(|wanted| wanted == name))
+    }
 }
 
 /// `release`
@@ -212,7 +233,7 @@ pub struct Build {
     /// The steps of one leg
     #[arg(long, value_name = "ID", group = "which")]
     pub leg: Option<String>,
-    /// The steps of no leg: checksums
+    /// The steps of no leg: images, checksums
     #[arg(long, group = "which")]
     pub rest: bool,
     /// Only the part of one workflow file
@@ -230,6 +251,9 @@ pub struct Build {
     /// Go on with steps that do not need a failed one
     #[arg(long)]
     pub keep_going: bool,
+    /// Put the layers of base images into the image layout, too
+    #[arg(long)]
+    pub complete: bool,
 }
 
 /// `verify`

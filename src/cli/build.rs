@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args;
 use super::error::Refused;
 use super::output::{Fields, Report};
+use super::registry;
 use super::session::{Session, Wish, this_host};
 use super::table::{Table, size};
 use crate::artifact::Artifact;
@@ -46,6 +47,8 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         steps: steps(&plan, args, session.global.plan.is_some())?,
         prebuilt: args.prebuilt.clone(),
         keep_going: args.keep_going,
+        registries: Some(registry::registries(session, &plan)),
+        complete: args.complete,
         install: session.env.is_true("CI") && args.leg.is_some(),
     };
     let artifacts = match build::run(&session.runner, &session.printer, &store, &order) {

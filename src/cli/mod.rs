@@ -6,14 +6,17 @@ pub mod check;
 pub mod complete;
 pub mod error;
 pub mod init;
+pub mod lock;
 pub mod matrix;
 pub mod output;
 pub mod plan;
 pub mod publish;
+pub mod registry;
 pub mod rehearse;
 pub mod release;
 pub mod schema;
 pub mod session;
+pub mod stage;
 pub mod table;
 pub mod verify;
 
@@ -55,11 +58,12 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
         Command::Verify(args) => verify::run(session, &args),
         Command::Publish(args) => publish::run(session, &args),
         Command::Release(args) => release::run(session, &args),
+        Command::Lock(args) => lock::run(session, &args),
         Command::Rehearse(args) => rehearse::run(session, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => Ok(complete::completions(&args)),
         Command::Man(args) => complete::man(&args),
-        Command::Lock | Command::Generate | Command::Doctor | Command::Status | Command::Serve => {
+        Command::Generate | Command::Doctor | Command::Status | Command::Serve => {
             let text = format!("`longshore {}` is not in this version", command.name());
             Err(Failure::usage(Problem::new("not-in-this-version", text).hint("`longshore --help` lists what is"))
                 .into())

@@ -8,11 +8,12 @@ use url::Url;
 use super::args;
 use super::error::Refused;
 use super::output::{Fields, Report, State};
+use super::registry;
 use super::session::Session;
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
-use crate::plan::{DestinationKind, GithubDestination, Plan};
+use crate::plan::{DestinationKind, GithubDestination, Plan, PublishedImage, ReleasePage};
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{self, Endpoint, Endpoints, Order};
 use crate::receipt::{Outcome, Receipt, Receipts};
@@ -28,11 +29,13 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     let (plan, store) = session.received(&args.from)?;
     let manifest = manifest(&plan, &store)?;
     let endpoints = endpoints(&plan, &session.env)?;
+    let registries = registry::registries(session, &plan);
     let order = Order {
         plan: &plan,
         manifest: &manifest,
         store: &store,
         endpoints: &endpoints,
+        registries: &registries,
         destinations: destinations(&plan, args)?,
     };
     ask(session, &plan)?;
@@ -135,11 +138,15 @@ pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
         return refuse("nobody is here to confirm what becomes public");
     }
     for destination in &plan.destinations {
-        let DestinationKind::Github(github) = &destination.kind else { continue };
-        for page in &github.pages {
-            session
-                .printer
-                .line(&format!("  {}: {}/{} {}", destination.name, github.host, github.repository, page.tag));
+        let places: Vec<String> = match &destination.kind {
+            DestinationKind::Github(github) => {
+                let page = |page: &ReleasePage| format!("{}/{} {}", github.host, github.repository, page.tag);
+                github.pages.iter().map(page).collect()
+            }
+            DestinationKind::Registry(registry) => registry.images.iter().flat_map(image_names).collect(),
+        };
+        for place in places {
+            session.printer.line(&format!("  {}: {place}", destination.name));
         }
     }
     let _ = write!(std::io::stderr(), "Publish this? [y/N] ");
@@ -150,6 +157,11 @@ pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
     } else {
         refuse("not published: the answer was no")
     }
+}
+
+fn image_names(image: &PublishedImage) -> Vec<String> {
+    let tags = || image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));
+    image.repositories.iter().flat_map(|repository| tags().map(move |tag| format!("{repository}:{tag}"))).collect()
 }
 
 /// Publishes on a runtime of its own.

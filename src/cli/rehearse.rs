@@ -1,6 +1,6 @@
 //! `rehearse`: the whole release against servers in this process, on the same path as the real one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use url::Url;
@@ -10,6 +10,7 @@ use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
 use super::session::{Session, Wish};
+use super::stage::Stage;
 use super::table::Table;
 use super::verify;
 use crate::artifact::Manifest;
@@ -19,6 +20,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{Endpoint, Endpoints};
 use crate::receipt::Receipts;
 use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
+use crate::rehearsal::registry;
 use crate::secret::Secret;
 use crate::world::files;
 use crate::world::store::Store;
@@ -34,15 +36,23 @@ const TOKEN: &str = "rehearsal";
 pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let Some(faults) = faults(args.fault.as_deref())? else { return Ok(Report::text(list())) };
     let project = session.project()?;
-    let wish =
-        Wish { without_tag: WithoutTag::Assume, host: true, prebuilt: args.prebuilt.as_deref(), ..Wish::default() };
+    let wish = Wish {
+        without_tag: WithoutTag::Assume,
+        host: true,
+        stand_ins: true,
+        prebuilt: args.prebuilt.as_deref(),
+        ..Wish::default()
+    };
     let plan = session.plan(&project, wish)?;
     let store = Store::new(&project.root, &plan.output);
+    let stage = Stage::start(session, &plan, args.bases.as_deref(), &faults.registry)?;
     let order = Order {
         plan: &plan,
         steps: plan.steps.iter().collect(),
         prebuilt: args.prebuilt.clone(),
         keep_going: false,
+        registries: Some(stage.registries.clone()),
+        complete: false,
         install: false,
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
@@ -50,12 +60,17 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
     session.printer.block(&verify::table(&manifest).render(&session.printer));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (mut report, server) = runtime.block_on(on_stage(session, args.port, (&plan, &manifest, &store), faults))?;
+    let (mut report, server) =
+        runtime.block_on(on_stage(session, args.port, (&plan, &manifest, &store), (&stage, faults)))?;
     if args.serve {
         session.printer.step("Serving", format!("{} until Ctrl-C", server.url()));
+        for (host, url) in stage.urls() {
+            session.printer.step("Serving", format!("{host} at {url}"));
+        }
         report.stay = Some(Box::new(move || {
             let _ = runtime.block_on(tokio::signal::ctrl_c());
             server.stop();
+            drop(stage);
         }));
         return Ok(report);
     }
@@ -68,20 +83,34 @@ async fn on_stage(
     session: &Session,
     port: u16,
     (plan, manifest, store): (&Plan, &Manifest, &Store),
-    faults: Vec<Fault>,
+    (stage, faults): (&Stage, Faults),
 ) -> anyhow::Result<(Report, Server)> {
     let spool = store.root().join("rehearsal");
     files::fresh_folder(&spool)?;
-    let injected = !faults.is_empty();
-    let server = start(plan, port, faults, &spool).await?;
+    let injected = !faults.github.is_empty() || !faults.registry.is_empty();
+    let server = start(plan, port, faults.github, &spool).await?;
     let endpoints = endpoints(plan, &server)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
-    let order = crate::publish::Order { plan, manifest, store, endpoints: &endpoints, destinations };
+    let registries = &stage.registries;
+    let order = crate::publish::Order { plan, manifest, store, endpoints: &endpoints, registries, destinations };
     let receipts = publish_until_done(session, &order, injected).await?;
     let requests = server.events().len();
     session.printer.step("Rehearsed", format!("{} with {requests} requests", server.url()));
+    let places: BTreeMap<String, String> = stage.urls().into_iter().collect();
+    if !places.is_empty() {
+        let names: Vec<&str> = places.keys().map(String::as_str).collect();
+        session.printer.step("Rehearsed", format!("{} with {} requests", names.join(", "), stage.requests()));
+    }
     let mut report = publish::report(session, plan, receipts);
-    report.fields.value = Some(("rehearsal", serde_json::json!({ "url": server.url(), "requests": requests })));
+    report.fields.value = Some((
+        "rehearsal",
+        serde_json::json!({
+            "url": server.url(),
+            "requests": requests,
+            "registries": places,
+            "registry-requests": stage.requests(),
+        }),
+    ));
     Ok((report, server))
 }
 
@@ -154,26 +183,39 @@ fn endpoints(plan: &Plan, server: &Server) -> anyhow::Result<Endpoints> {
     Ok(plan.destinations.iter().map(|destination| (destination.name.clone(), endpoint.clone())).collect())
 }
 
+/// What goes wrong where.
+#[derive(Default)]
+struct Faults {
+    github: Vec<Fault>,
+    registry: Vec<registry::Fault>,
+}
+
+/// What stands before the name of a registry's fault.
+const OF_REGISTRY: &str = "registry.";
+
 /// `--fault`: one name; nothing for `help`.
-fn faults(wanted: Option<&str>) -> anyhow::Result<Option<Vec<Fault>>> {
-    match wanted {
-        None => Ok(Some(Vec::new())),
-        Some("help") => Ok(None),
-        Some(name) => match name.parse() {
-            Ok(fault) => Ok(Some(vec![fault])),
-            Err(text) => {
-                let problem =
-                    Problem::new("unknown-fault", text).hint("`longshore rehearse --fault help` describes them");
-                Err(Failure::usage(problem).into())
-            }
+fn faults(wanted: Option<&str>) -> anyhow::Result<Option<Faults>> {
+    let parsed = match wanted {
+        None => Ok(Faults::default()),
+        Some("help") => return Ok(None),
+        Some(name) => match name.strip_prefix(OF_REGISTRY) {
+            Some(name) => name.parse().map(|fault| Faults { registry: vec![fault], ..Faults::default() }),
+            None => name.parse().map(|fault| Faults { github: vec![fault], ..Faults::default() }),
         },
-    }
+    };
+    parsed.map(Some).map_err(|text: String| {
+        let problem = Problem::new("unknown-fault", text).hint("`longshore rehearse --fault help` describes them");
+        Failure::usage(problem).into()
+    })
 }
 
 fn list() -> String {
     let mut table = Table::new(&["FAULT", "WHAT HAPPENS"]);
     for fault in Fault::all() {
         table.row([fault.to_string(), fault.description().to_owned()]);
+    }
+    for fault in registry::Fault::all() {
+        table.row([format!("{OF_REGISTRY}{fault}"), fault.description().to_owned()]);
     }
     table.render(&Printer::silent())
 }

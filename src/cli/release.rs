@@ -5,6 +5,7 @@ use super::build::impossible;
 use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
+use super::registry;
 use super::session::{Session, Wish};
 use crate::build::{self, Order};
 use crate::plan::WithoutTag;
@@ -20,6 +21,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     let wish =
         Wish { without_tag: WithoutTag::Refuse, here: true, prebuilt: args.prebuilt.as_deref(), ..Wish::default() };
     let plan = session.plan(&project, wish)?;
+    let registries = registry::registries(session, &plan);
     let endpoints = publish::endpoints(&plan, &session.env)?;
     let cannot = impossible(&plan, args.prebuilt.as_deref())?;
     if !cannot.is_empty() {
@@ -39,14 +41,22 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
         steps: plan.steps.iter().collect(),
         prebuilt: args.prebuilt.clone(),
         keep_going: false,
+        registries: Some(registries.clone()),
+        complete: false,
         install: false,
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
     let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
-    let order =
-        crate::publish::Order { plan: &plan, manifest: &manifest, store: &store, endpoints: &endpoints, destinations };
+    let order = crate::publish::Order {
+        plan: &plan,
+        manifest: &manifest,
+        store: &store,
+        endpoints: &endpoints,
+        registries: &registries,
+        destinations,
+    };
     let receipts = publish::publish(session, &order)?;
     Ok(publish::report(session, &plan, receipts))
 }

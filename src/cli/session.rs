@@ -62,6 +62,8 @@ pub struct Wish<'a> {
     pub host: bool,
     /// Everything, all of it on this machine.
     pub here: bool,
+    /// Bases of images are stand-ins: none need be locked.
+    pub stand_ins: bool,
     /// Folder of finished executables.
     pub prebuilt: Option<&'a Path>,
 }
@@ -205,7 +207,7 @@ impl Session {
             without_tag: wish.without_tag,
             host: if host { Some(this_host()?) } else { None },
             machine: if wish.here { Some(this_host()?) } else { None },
-            stand_ins: false,
+            stand_ins: wish.stand_ins,
             prebuilt: wish.prebuilt.map(prebuilt).transpose()?.unwrap_or_default(),
         })
     }

@@ -191,3 +191,24 @@ where
     }
     highest.map(|(_, version)| version)
 }
+
+/// A dynamic symbol that is wanted in a version of glibc.
+pub fn glibc_symbol<'a, E, R>(data: R, version: &str) -> Option<String>
+where
+    E: FileHeader<Endian = Endianness>,
+    R: ReadRef<'a>,
+{
+    let header = E::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, data).ok()?;
+    let versions = sections.versions(endian, data).ok()??;
+    let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM).ok()?;
+    let wanted = format!("GLIBC_{version}");
+    for (index, symbol) in symbols.enumerate() {
+        let of = versions.version(versions.version_index(endian, index).index()).ok().flatten();
+        if of.is_some_and(|of| of.name() == wanted.as_bytes()) {
+            return Some(text(symbols.symbol_name(endian, symbol).ok()?));
+        }
+    }
+    None
+}

@@ -181,7 +181,7 @@ impl<'a> Maker<'a> {
         let candidates = match base::candidates(inputs.config, lock, flavor, platform) {
             Ok(candidates) => candidates,
             Err(from) => {
-                let text = format!("nothing is known of `{from}`, the base of flavor `{flavor}`, for {platform}");
+                let text = format!("nothing is known of `{from}`, the base of flavor `{flavor}`");
                 let hint = "run `longshore lock`: it pins the base by digest and notes what it offers";
                 once(problems, Problem::new("unknown-base", text).hint(hint).at_value(format!("bases.{flavor}.from")));
                 return None;

@@ -4,6 +4,8 @@ mod failure;
 #[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod github;
 mod ledger;
+#[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
+mod registry;
 mod retry;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,8 @@ use self::github::Wanted;
 use self::ledger::Ledger;
 pub use self::retry::Pace;
 use crate::artifact::Manifest;
-use crate::plan::{Destination, Plan, Release};
+use crate::oci::registry::Registries;
+use crate::plan::{Destination, DestinationKind, Plan, Release};
 use crate::problem::{Failure, Problem};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
@@ -45,6 +48,8 @@ pub struct Order<'a> {
     pub store: &'a Store,
     /// Where to.
     pub endpoints: &'a Endpoints,
+    /// How registries of images are reached.
+    pub registries: &'a Registries,
     /// Names of the destinations to publish to, in order.
     pub destinations: Vec<String>,
 }
@@ -70,24 +75,43 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
     let mut ledger = Ledger::new(order.store, order.plan.digest());
     // What an earlier run saw is not what this one sees.
     ledger.record([])?;
-    let (mut sites, mut failures) = (Vec::new(), Vec::new());
+    let (mut pages, mut registries, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     for destination in destinations {
-        match github::prepare(printer, order, destination, pace).await? {
-            Ok(site) => sites.push(site),
-            Err(more) => failures.extend(more),
+        match &destination.kind {
+            DestinationKind::Github(_) => match github::prepare(printer, order, destination, pace).await? {
+                Ok(site) => pages.push(site),
+                Err(more) => failures.extend(more),
+            },
+            DestinationKind::Registry(_) => match registry::prepare(printer, order, destination).await? {
+                Ok(site) => registries.push(site),
+                Err(more) => failures.extend(more),
+            },
         }
     }
-    if let Some(failure) = together(failures) {
-        return Err(failure.into());
-    }
+    stop(failures)?;
+    // What nobody sees yet comes first, what follows the newest release last.
     let mut failures = Vec::new();
-    for site in &sites {
+    for site in &registries {
+        failures.extend(registry::push(site).await?);
+    }
+    stop(std::mem::take(&mut failures))?;
+    for site in &registries {
+        failures.extend(registry::fix(site, &mut ledger).await?);
+    }
+    stop(std::mem::take(&mut failures))?;
+    for site in &pages {
         failures.extend(github::carry_out(site, &mut ledger).await?);
     }
-    match together(failures) {
-        Some(failure) => Err(failure.into()),
-        None => Ok(ledger.finish()),
+    stop(std::mem::take(&mut failures))?;
+    for site in &registries {
+        failures.extend(registry::float(site, &mut ledger).await?);
     }
+    stop(failures)?;
+    Ok(ledger.finish())
+}
+
+fn stop(failures: Vec<failure::Failure>) -> anyhow::Result<()> {
+    together(failures).map_or(Ok(()), |failure| Err(failure.into()))
 }
 
 /// The plan's destinations to publish to, after everything was refused that a glance at the plan refuses.
@@ -105,6 +129,10 @@ fn destinations<'a>(order: &'a Order<'_>) -> anyhow::Result<Vec<&'a Destination>
             let message = format!("the plan has no destination `{name}`");
             return Err(refuse("unknown-destination", message, &format!("it has: {}", known.join(", "))).into());
         };
+        if matches!(destination.kind, DestinationKind::Registry(_)) {
+            chosen.push(destination);
+            continue;
+        }
         let api = &endpoint(order, name)?.api;
         if let Some(reason) = plan.only_loopback().filter(|_| !is_loopback(api)) {
             let message = format!("this plan is not for `{}`: {reason}", http::host(api));

@@ -9,7 +9,7 @@ use super::{Found, other_bytes, problem};
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::plan::{ArchiveWork, AssetWork, EntryKind, FileSpec, Step};
+use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, AssetWork, EntryKind, FileSpec, Member, Step};
 use crate::problem::Problem;
 
 /// What other steps made: their records, and what the assets among them hold.
@@ -36,7 +36,7 @@ pub fn check(
         return Ok(());
     }
     let mut wrong = |text: String| problems.push(problem(step, "archive-content", format!("`{}` {text}", file.name)));
-    if let Some(planned) = planned(work, made, &mut wrong) {
+    if let Some(planned) = planned((&work.executables, &work.files, &work.trees), made, &mut wrong) {
         compare(&planned, &content.listing, &mut wrong);
     }
     Ok(())
@@ -112,7 +112,7 @@ pub fn check_bare(
 }
 
 /// The recorded bytes, readable to the end, nothing unsafe in it.
-fn is_sound(step: &Step, file: &artifact::File, content: &Content, problems: &mut Vec<Problem>) -> bool {
+pub fn is_sound(step: &Step, file: &artifact::File, content: &Content, problems: &mut Vec<Problem>) -> bool {
     if let Some(problem) = other_bytes(step, file, content.bytes) {
         problems.push(problem);
         return false;
@@ -128,19 +128,26 @@ fn is_sound(step: &Step, file: &artifact::File, content: &Content, problems: &mu
 }
 
 /// What an entry must be.
-enum Planned {
+pub enum Planned {
+    /// A file.
     File {
+        /// Its permission bits.
         mode: u32,
         /// The step that made it and the digest it has there, where that is known.
         made: Option<(String, Digest)>,
     },
+    /// A symbolic link and what it points at.
     Link(String),
 }
 
 /// What must be in the archive, by path; nothing if an asset is missing or damaged, which is a problem of its own.
-fn planned(work: &ArchiveWork, made: &Made<'_>, wrong: &mut dyn FnMut(String)) -> Option<BTreeMap<String, Planned>> {
+pub fn planned(
+    (executables, files, trees): (&[Member], &[ArchiveFile], &[AssetTree]),
+    made: &Made<'_>,
+    wrong: &mut dyn FnMut(String),
+) -> Option<BTreeMap<String, Planned>> {
     let mut planned = BTreeMap::new();
-    for file in &work.files {
+    for file in files {
         let entry = match &file.entry {
             EntryKind::File => Planned::File { mode: Mode::Plain.bits(), made: None },
             EntryKind::Executable => Planned::File { mode: Mode::Executable.bits(), made: None },
@@ -148,7 +155,7 @@ fn planned(work: &ArchiveWork, made: &Made<'_>, wrong: &mut dyn FnMut(String)) -
         };
         planned.insert(file.path.clone(), entry);
     }
-    for tree in &work.trees {
+    for tree in trees {
         let mut empty = true;
         for (name, entry) in made.assets.get(&tree.step)? {
             let Some(rest) = below(name, &tree.path) else { continue };
@@ -164,14 +171,15 @@ fn planned(work: &ArchiveWork, made: &Made<'_>, wrong: &mut dyn FnMut(String)) -
             wrong(format!("needs `{}`, but `{}` holds nothing there", tree.path, tree.step));
         }
     }
-    for member in &work.executables {
+    for member in executables {
         let digest = made.set.file(&member.step, &member.output).map(|file| (member.step.clone(), file.sha256));
         planned.insert(member.path.clone(), Planned::File { mode: Mode::Executable.bits(), made: digest });
     }
     Some(planned)
 }
 
-fn compare(planned: &BTreeMap<String, Planned>, listing: &Listing, wrong: &mut dyn FnMut(String)) {
+/// Compares what is there with what must be.
+pub fn compare(planned: &BTreeMap<String, Planned>, listing: &Listing, wrong: &mut dyn FnMut(String)) {
     if let Some(names) = some_of(planned.keys().filter(|path| !listing.contains_key(*path)).map(String::as_str)) {
         wrong(format!("lacks {names}"));
     }

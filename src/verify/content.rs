@@ -32,6 +32,8 @@ pub enum Entry {
 pub struct Content {
     /// Digest and length of the archive itself.
     pub bytes: (Digest, u64),
+    /// Digest of the tar inside, if it is one and was asked for.
+    pub inner: Option<Digest>,
     /// What it holds, as far as it could be read.
     pub listing: Listing,
     /// What no archive of ours may hold: paths that leave it, entries twice, devices.
@@ -44,8 +46,17 @@ pub struct Content {
 ///
 /// # Errors
 /// If the file itself cannot be read.
-pub fn read(mut file: File, format: Format) -> io::Result<Content> {
+pub fn read(file: File, format: Format) -> io::Result<Content> {
+    read_with(file, format, false)
+}
+
+/// The same with the digest of the tar inside, as images know their layers.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(mut file: File, format: Format, inner: bool) -> io::Result<Content> {
     let mut holds = Holds::default();
+    let mut tar = inner.then(|| Hashing::new(io::sink()));
     let (damage, bytes) = match format {
         Format::Zip => {
             let bytes = Digest::of_reader(&mut file)?;
@@ -55,11 +66,11 @@ pub fn read(mut file: File, format: Format) -> io::Result<Content> {
             let mut source = Tee { inner: file, seen: Hashing::new(io::sink()) };
             let buffered = BufReader::with_capacity(1 << 16, &mut source);
             let damage = if format == Format::TarGz {
-                tar_entries(MultiGzDecoder::new(buffered), &mut holds).err()
+                tar_entries(Watched { inner: MultiGzDecoder::new(buffered), seen: tar.as_mut() }, &mut holds).err()
             } else {
                 zstd::Decoder::with_buffer(buffered)
                     .map_err(|error| error.to_string())
-                    .and_then(|decoder| tar_entries(decoder, &mut holds))
+                    .and_then(|inner| tar_entries(Watched { inner, seen: tar.as_mut() }, &mut holds))
                     .err()
             };
             // What the decoder did not want belongs to the digest, too.
@@ -69,7 +80,8 @@ pub fn read(mut file: File, format: Format) -> io::Result<Content> {
         }
     };
     holds.below_links();
-    Ok(Content { bytes, listing: holds.listing, flaws: holds.flaws, damage })
+    let inner = tar.map(|tar| tar.finish().1);
+    Ok(Content { bytes, inner, listing: holds.listing, flaws: holds.flaws, damage })
 }
 
 /// Up to five names in backticks and how many more; nothing for no name.
@@ -93,6 +105,22 @@ impl Read for Tee {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         io::Write::write_all(&mut self.seen, &buffer[..count])?;
+        Ok(count)
+    }
+}
+
+/// A reader of which somebody may want the digest.
+struct Watched<'h, R> {
+    inner: R,
+    seen: Option<&'h mut Hashing<io::Sink>>,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if let Some(seen) = &mut self.seen {
+            io::Write::write_all(seen, &buffer[..count])?;
+        }
         Ok(count)
     }
 }

@@ -4,6 +4,9 @@ mod archive;
 mod binary;
 mod checksums;
 mod content;
+mod fit;
+mod image;
+mod layer;
 mod set;
 
 use std::collections::BTreeMap;
@@ -73,10 +76,17 @@ impl Job<'_> {
     /// All steps; archives last, since what they must hold may come out of an asset.
     fn examine_all(&self, plan: &Plan) -> anyhow::Result<Found> {
         let (archives, others): (Vec<&Step>, Vec<&Step>) =
-            plan.steps.iter().partition(|step| matches!(step.work, Work::Archive(_)));
+            plan.steps.iter().partition(|step| matches!(step.work, Work::Archive(_) | Work::Layer(_)));
         let mut found = self.examine(&others, &BTreeMap::new())?;
         let listings = std::mem::take(&mut found.listings);
         found.problems.append(&mut self.examine(&archives, &listings)?.problems);
+        for step in &plan.steps {
+            match &step.work {
+                Work::Image(work) => image::check(self.store, self.set, (step, work), &mut found)?,
+                Work::Index(work) => image::check_index(self.store, self.set, (step, work), &mut found.problems)?,
+                _ => {}
+            }
+        }
         Ok(found)
     }
 
@@ -123,8 +133,8 @@ impl Job<'_> {
                 }
                 (Work::Archive(work), None) => archive::check_bare(step, work, (index, file, reader), &made, problems)?,
                 (Work::Asset(_), Some(format)) => archive::check_bundle(step, (file, format, reader), &mut found)?,
-                (Work::Layer(_) | Work::Image(_) | Work::Index(_), _) => anyhow::bail!("images cannot be verified yet"),
-                (Work::Asset(_) | Work::Check(_), _) => {
+                (Work::Layer(work), _) => layer::check(step, work, (file, reader), &made, problems)?,
+                (Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_), _) => {
                     problems.extend(other_bytes(step, file, Digest::of_reader(reader)?));
                 }
             }

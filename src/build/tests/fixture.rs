@@ -138,6 +138,8 @@ impl Fixture {
             prebuilt: self.prebuilt.clone(),
             keep_going: self.keep_going,
             install: self.install,
+            registries: None,
+            complete: false,
         };
         build::run(&self.runner, &Printer::silent(), &self.store, &order)
     }

@@ -115,6 +115,11 @@ impl Host {
         Ok(&self.connection().await?.base)
     }
 
+    /// Its base URL, if it was connected to.
+    pub fn known_base(&self) -> Option<Url> {
+        self.connection.get().map(|connection| connection.base.clone())
+    }
+
     async fn connection(&self) -> Result<&Connection, Error> {
         self.connection.get_or_try_init(|| self.connect()).await
     }

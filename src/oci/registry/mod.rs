@@ -23,7 +23,7 @@ use crate::digest::{Digest, Hashing};
 use crate::problem::Problem;
 use crate::reference::{Reference, Repository};
 use crate::world::env::Env;
-use crate::world::http::{Body, Method, Reply, Request};
+use crate::world::http::{Body, Method, Reply, Request, is_loopback};
 use crate::world::process::Runner;
 
 pub use auth::Action;
@@ -124,6 +124,22 @@ impl Registries {
     /// Requests sent so far.
     pub fn sent(&self) -> u64 {
         self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).values().map(|host| host.sent()).sum()
+    }
+
+    /// Whether a registry is on this machine.
+    pub fn is_near(&self, host: &str) -> bool {
+        let url = self.0.access.hosts.get(host).and_then(|access| access.url.clone());
+        url.or_else(|| format!("https://{host}/").parse().ok()).is_some_and(|url| is_loopback(&url))
+    }
+
+    /// Where a manifest is found by its digest, for people; nothing before anybody asked that registry.
+    pub fn place(&self, reference: &Reference) -> Option<String> {
+        let base = self.host(&reference.repository.registry).known_base()?;
+        Some(
+            base.join(&format!("v2/{}/manifests/{}", reference.repository.path, reference.identifier()))
+                .ok()?
+                .to_string(),
+        )
     }
 
     fn host(&self, name: &str) -> Arc<Host> {

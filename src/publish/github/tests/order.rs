@@ -5,9 +5,12 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::fake::{Fake, State, TOKEN};
+use std::collections::BTreeMap;
+
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, File, MANIFEST_SCHEMA, Manifest, Mode};
 use crate::destination::{Adopt, When};
 use crate::digest::Digest;
+use crate::oci::registry::{Access, Registries};
 use crate::plan::{
     AssetWork, Destination, DestinationKind, GithubDestination, Origin, Output, Plan, Release, ReleasePage, Scope,
     ScopeKind, Step, Work,
@@ -16,6 +19,8 @@ use crate::problem::{Exit, Failure};
 use crate::publish::{Endpoint, Endpoints, Order, Pace, run_at};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
+use crate::world::env::Env;
+use crate::world::process::Runner;
 use crate::world::store::{Store, read_json};
 use crate::world::terminal::Printer;
 use std::time::Duration;
@@ -167,7 +172,10 @@ impl Made {
 
     /// Publishes to wherever the endpoint says.
     pub async fn publish_as_is(&self) -> Result<Receipts, Failure> {
+        let nothing = Runner::new(BTreeMap::new());
+        let registries = Registries::new(&nothing, &Env::default(), Access::default());
         let order = Order {
+            registries: &registries,
             plan: &self.plan,
             manifest: &self.manifest,
             store: &self.store,

@@ -1,0 +1,149 @@
+//! `lock`: base images by digest, and what each offers, into longshore.lock.
+
+use futures_util::future::join_all;
+
+use super::args;
+use super::output::Report;
+use super::registry;
+use super::session::Session;
+use super::table::Table;
+use crate::facts::lock::{self, Lock, LockedBase, LockedPlatform};
+use crate::oci::base;
+use crate::oci::registry::{Action, Error, Registries};
+use crate::plan::base::{UsedBase, used};
+use crate::platform::Platform;
+use crate::problem::{Exit, Failure, Problem};
+use crate::world::files;
+
+/// `longshore lock`
+///
+/// # Errors
+/// Exit 2 if a base cannot be used, 5 or 6 if its registry does not let us or does not answer, 8 for `--check`.
+pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
+    let project = session.project()?;
+    let wanted = used(&project.config);
+    let known = &project.facts.lock;
+    refuse_unknown(&wanted, args)?;
+    let (kept, asked): (Vec<&UsedBase>, Vec<&UsedBase>) =
+        wanted.iter().partition(|base| covered(known, base) && !args.updates(&base.name));
+    if args.check {
+        return check(known, &wanted, &asked);
+    }
+    let registries = Registries::new(&session.runner, &session.env, registry::of_project(&project, &session.env));
+    let mut lock = Lock { bases: kept.iter().filter_map(|base| of(known, base).cloned()).collect() };
+    for base in &mut lock.bases {
+        let used = wanted.iter().find(|used| used.name == base.name);
+        base.platforms.retain(|locked| used.is_some_and(|used| used.platforms.contains(&locked.platform)));
+    }
+    if !asked.is_empty() {
+        let names: Vec<String> = asked.iter().map(|base| base.from.to_string()).collect();
+        let _progress = session.printer.start("Locking", names.join(", "));
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        lock.bases.extend(runtime.block_on(all(&registries, &asked))?);
+    }
+    lock.bases.sort_by(|one, other| one.name.cmp(&other.name));
+    let file = project.root.join(lock::FILE);
+    let changed = lock != *known;
+    if changed {
+        files::write_atomic(&file, lock.to_text()?.as_bytes())?;
+    }
+    let state = if changed { "Wrote" } else { "Kept" };
+    session.printer.step(state, format!("{} ({} bases)", lock::FILE, lock.bases.len()));
+    let mut report = Report::text(table(&lock).render(&session.printer));
+    report.fields.value = Some(("lock", serde_json::to_value(&lock)?));
+    Ok(if changed { report.next(format!("git add {}", lock::FILE)) } else { report })
+}
+
+/// `--update NAME` of something that is not there.
+fn refuse_unknown(wanted: &[UsedBase], args: &args::Lock) -> anyhow::Result<()> {
+    let Some(Some(name)) = &args.update else { return Ok(()) };
+    if wanted.iter().any(|base| base.name == *name) {
+        return Ok(());
+    }
+    let known: Vec<&str> = wanted.iter().map(|base| base.name.as_str()).collect();
+    let problem = Problem::new("unknown-base", format!("no image stands on a base called `{name}`"));
+    let hint = if known.is_empty() { "there are no images".to_owned() } else { format!("known: {}", known.join(", ")) };
+    Err(Failure::usage(problem.hint(hint)).into())
+}
+
+fn of<'l>(lock: &'l Lock, base: &UsedBase) -> Option<&'l LockedBase> {
+    lock.bases.iter().find(|locked| locked.name == base.name && locked.from == base.from)
+}
+
+fn covered(lock: &Lock, base: &UsedBase) -> bool {
+    base.platforms.iter().all(|platform| lock.find(&base.name, &base.from, *platform).is_some())
+}
+
+/// Whether the file is what `longshore lock` would leave, as far as that is known without asking anybody.
+fn check(known: &Lock, wanted: &[UsedBase], missing: &[&UsedBase]) -> anyhow::Result<Report> {
+    let mut problems: Vec<Problem> = missing
+        .iter()
+        .map(|base| Problem::new("lock-drift", format!("`{}` (`{}`) is not locked", base.name, base.from)))
+        .collect();
+    let unused = known.bases.iter().filter(|locked| !wanted.iter().any(|base| base.name == locked.name));
+    problems
+        .extend(unused.map(|locked| Problem::new("lock-drift", format!("`{}` is locked, but not used", locked.name))));
+    if problems.is_empty() {
+        return Ok(Report::text(format!("{} is complete: {} bases\n", lock::FILE, known.bases.len())));
+    }
+    let problems =
+        problems.into_iter().map(|problem| problem.hint("run `longshore lock` and commit its file")).collect();
+    Err(Failure { exit: Exit::Drift, problems }.into())
+}
+
+/// Asks for all bases at once; every problem of all of them.
+async fn all(registries: &Registries, bases: &[&UsedBase]) -> Result<Vec<LockedBase>, Failure> {
+    registries.grant(bases.iter().map(|base| (&base.from.repository, Action::Pull)));
+    let done = join_all(bases.iter().map(|base| one(registries, base))).await;
+    let (mut locked, mut problems, mut exit) = (Vec::new(), Vec::new(), Exit::Unfinished);
+    for one in done {
+        match one {
+            Ok(base) => locked.push(base),
+            Err(error) => {
+                exit = error.exit();
+                if !problems.contains(&error.problem) {
+                    problems.push(error.problem);
+                }
+            }
+        }
+    }
+    if problems.is_empty() { Ok(locked) } else { Err(Failure { exit, problems }) }
+}
+
+async fn one(registries: &Registries, used: &UsedBase) -> Result<LockedBase, Error> {
+    let mut platforms: Vec<LockedPlatform> = Vec::new();
+    let mut named = None;
+    for platform in &used.platforms {
+        // The second platform is of the index that the first one was found in.
+        let found = base::find(registries, &used.from, named, *platform).await?;
+        let facts = base::measure(registries, &used.from, &found, *platform).await?;
+        named.get_or_insert(found.named);
+        platforms.push(LockedPlatform { platform: *platform, digest: found.manifest.descriptor.digest, facts });
+    }
+    let digest = named.ok_or_else(|| {
+        Error::new(
+            crate::oci::registry::Kind::Usage,
+            Problem::new("no-base", format!("`{}` is wanted for no platform", used.name)),
+        )
+    })?;
+    Ok(LockedBase { name: used.name.clone(), from: used.from.clone(), digest, platforms })
+}
+
+fn table(lock: &Lock) -> Table {
+    let mut table = Table::new(&["BASE", "FROM", "PLATFORM", "LIBC", "LIBRARIES", "DIGEST"]);
+    for base in &lock.bases {
+        for locked in &base.platforms {
+            let LockedPlatform { platform, digest, facts } = locked;
+            let platform: &Platform = platform;
+            table.row([
+                base.name.clone(),
+                base.from.to_string(),
+                platform.to_string(),
+                facts.libc.to_string(),
+                facts.libraries.len().to_string(),
+                digest.to_string(),
+            ]);
+        }
+    }
+    table
+}

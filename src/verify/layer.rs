@@ -1,0 +1,57 @@
+//! Is a layer what it must be: the very executables and files, no folders of the base, and the digest images know it by?
+
+use std::fs::File;
+
+use super::archive::{Made, compare, is_sound, planned};
+use super::content::{self, Entry, some_of};
+use super::problem;
+use crate::artifact;
+use crate::format::Format;
+use crate::plan::{LayerWork, Step};
+use crate::platform::Compression;
+use crate::problem::Problem;
+
+/// What an image from nothing needs; there are more time zones than anybody can list.
+const SYSTEM: [&str; 4] =
+    ["etc/passwd", "etc/group", "etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo/Etc/UTC"];
+
+/// Reads one layer and compares it with its step.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn check(
+    step: &Step,
+    work: &LayerWork,
+    (file, reader): (&artifact::File, File),
+    made: &Made<'_>,
+    problems: &mut Vec<Problem>,
+) -> anyhow::Result<()> {
+    let format = match work.compression {
+        Compression::Gzip => Format::TarGz,
+        Compression::Zstd => Format::TarZst,
+    };
+    let content = content::read_with(reader, format, true)?;
+    if !is_sound(step, file, &content, problems) {
+        return Ok(());
+    }
+    let mut wrong = |text: String| problems.push(problem(step, "layer-content", format!("`{}` {text}", file.name)));
+    if content.inner != file.diff_id {
+        wrong("holds another tar than its record says".into());
+    }
+    if work.system {
+        let lacking = SYSTEM.iter().filter(|path| !matches!(content.listing.get(**path), Some(Entry::File { .. })));
+        if let Some(names) = some_of(lacking.copied()) {
+            wrong(format!("lacks {names}"));
+        }
+        return Ok(());
+    }
+    // A folder in a layer replaces what the base says of it: its owner and its mode.
+    let folders = content.listing.iter().filter(|(_, entry)| **entry == Entry::Folder).map(|(path, _)| path.as_str());
+    if let Some(names) = some_of(folders) {
+        wrong(format!("holds the folders {names}, which belong to the base"));
+    }
+    if let Some(planned) = planned((&work.executables, &work.files, &work.trees), made, &mut wrong) {
+        compare(&planned, &content.listing, &mut wrong);
+    }
+    Ok(())
+}
