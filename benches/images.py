@@ -8,12 +8,14 @@ the tool keeps. Everything a tool pushed is read back, so nobody is fast by bein
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
 import re
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ import time
 import urllib.request
 
 import netsim
+import projects
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "proof"))
@@ -28,13 +31,16 @@ sys.path.insert(0, str(ROOT / "tests" / "proof"))
 import bases  # noqa: E402
 import registry  # noqa: E402
 
+# Nothing of this machine's jobs and tokens.
+QUIET = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ACTIONS_", "CI"))}
 BIN = ROOT / "target" / "tools" / "bin"
 WORK = ROOT / "target" / "bench"
 
 # The flavor, and its base's name in the registry.
 FLAVORS = {"scratch": None} | {flavor: bases.BASES[name][0].split("/", 1)[1] for flavor, name in {
     "alpine": "alpine", "debian": "debian", "ubuntu": "ubuntu", "distroless": "distroless-static"}.items()}
-ARCHES = ("amd64", "arm64")
+TARGETS = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+ARCHES = tuple(TARGETS)
 IMAGES = [(flavor, arch) for flavor in FLAVORS for arch in ARCHES]
 
 FIRST, NEXT = "1.0.0", "1.0.1"
@@ -56,9 +62,9 @@ class Script:
 
     prefix, daemon = (), None
 
-    def __init__(self, folder, host, inputs):
-        self.folder, self.host, self.inputs = folder, host, inputs
-        self.env = {**os.environ, "DOCKER_CONFIG": str(folder / "docker-config"), "TMPDIR": str(folder)}
+    def __init__(self, folder, host, inputs, longshore):
+        self.folder, self.host, self.inputs, self.longshore = folder, host, inputs, longshore
+        self.env = {**QUIET, "DOCKER_CONFIG": str(folder / "docker-config"), "TMPDIR": str(folder)}
         self.forget()
 
     def forget(self):
@@ -96,6 +102,27 @@ class Script:
                 for flavor in FLAVORS]
 
 
+class Longshore(Script):
+    """One command. The lock file is in the repository, as it should be; without it bases are looked up first."""
+
+    name = "longshore"
+
+    def prepare(self, version):
+        project = self.folder / "project"
+        if not project.exists():
+            executables = {target: self.inputs / version / arch / "server" for arch, target in TARGETS.items()}
+            projects.prebuilt(project, version, executables, self.settings())
+            subprocess.run([self.longshore, "lock"], cwd=project, env=self.env, check=True, capture_output=True)
+            projects.commit(project, f"v{version}")
+        return [self.longshore, "-C", "project", "release", "--yes"]
+
+    def settings(self):
+        image = {"repositories": f"{self.host}/{REPOSITORY}", "flavors": list(FLAVORS), "tags": "{flavor}-{version}",
+                 "platform-tags": "{flavor}-{goarch}-{version}", "smoke": False}
+        return {"archives": False, "images": {"server": image}, "publish": {"github": False},
+                "bases": {flavor: {"from": self.base(flavor)} for flavor in FLAVORS if FLAVORS[flavor]}}
+
+
 class Crane(Script):
     name = "crane"
 
@@ -108,8 +135,8 @@ class Crane(Script):
     def append(self, flavor, arch, image, packed=""):
         base = self.base(flavor)
         onto = f"--base {base}" if base else "--oci-empty-base"
-        return (f"{BIN}/crane append --platform linux/{arch} {onto} -f layer-{arch}.tar{packed} -t {image} && {BIN}/crane"
-                f" mutate --set-platform linux/{arch} --entrypoint {ENTRYPOINT} -t {image} {image}")
+        return (f"{BIN}/crane append --platform linux/{arch} {onto} -f layer-{arch}.tar{packed} -t {image}"
+                f" && {BIN}/crane mutate --set-platform linux/{arch} --entrypoint {ENTRYPOINT} -t {image} {image}")
 
     def append_indexes(self, version):
         for index, images in self.indexes(version):
@@ -224,65 +251,60 @@ def main():
 
 
 def bench(longshore, docker=False, rounds=3):
-    tools = [Crane, CraneTuned, Buildah]
+    tools = [Longshore, Crane, CraneTuned, Buildah]
     if docker:
         tools.append(Docker)
     else:
-        print("docker: not measured without --docker")
+        print("docker build: not measured without --docker")
     WORK.mkdir(parents=True, exist_ok=True)
     bases.make(registry.WORK / "bases")
     with tempfile.TemporaryDirectory(dir=WORK) as folder:
         folder = pathlib.Path(folder)
         inputs(folder / "inputs")
-        table(f"loopback, medians of {rounds}", measured(tools, folder, rounds))
-        far = f"{netsim.ROUND_TRIP_MS} ms and {netsim.MBIT} Mbit/s away, one run"
-        table(far, measured(tools, folder, 1, far=True))
+        table(f"loopback, medians of {rounds}", measured(tools, longshore, folder, rounds))
+        far = f"{netsim.ROUND_TRIP_MS} ms, {netsim.MBIT} Mbit/s, one run"
+        table(far, measured(tools, longshore, folder, 1, far=True))
 
 
 def inputs(folder):
-    """The Go compiler as a server: big, static, of either architecture, and its source is wherever Go is."""
+    """An executable of each architecture, and the same with other bytes at its end."""
     for arch in ARCHES:
         program = folder / FIRST / arch / "server"
-        # Compressed debug sections would be half of it, and are not what executables look like.
-        subprocess.run(["go", "build", "-trimpath", "-ldflags=-compressdwarf=false", "-o", program, "cmd/compile"],
-                       env={**os.environ, "GOOS": "linux", "GOARCH": arch, "CGO_ENABLED": "0"}, check=True)
+        program.parent.mkdir(parents=True)
+        projects.executable(program, arch)
         following = folder / NEXT / arch / "server"
         following.parent.mkdir(parents=True)
         following.write_bytes(program.read_bytes() + f"version {NEXT}".encode())
         following.chmod(0o755)
 
 
-def measured(tools, folder, rounds, far=False):
+def measured(tools, longshore, folder, rounds, far=False):
     """Name of each tool: its samples of every situation. In turns, so that a busy machine disturbs all alike."""
-    samples = {}
+    samples, skipped = {}, set()
     for _ in range(rounds):
         for tool in tools:
             try:
-                for situation, sample in zip(SITUATIONS, once(tool, folder, far)):
-                    samples.setdefault(tool.name, {}).setdefault(situation, []).append(sample)
+                if tool not in skipped:
+                    sample = once(tool, longshore, folder, far)
+                    samples.setdefault(tool.name, []).append(sample)
             except Skipped as reason:
                 print(f"{tool.name}: skipped, {reason}", flush=True)
+                skipped.add(tool)
     return samples
 
 
-def once(tool, folder, far):
+def once(tool, longshore, folder, far):
     """One registry, three situations."""
-    with registry.Registry() as there:
+    with registry.Registry() as there, contextlib.ExitStack() as stack:
         bases.push(registry.WORK / "bases", there.url)
-        if not far:
-            return situations(tool, folder, there, there.host)
-        with netsim.Link(there.host.rsplit(":", 1)[1]) as link:
-            return situations(tool, folder, there, f"127.0.0.1:{link.port}")
-
-
-def situations(tool, folder, there, host):
-    used = tool(folder / "tool", host, folder / "inputs")
-    try:
+        host = there.host
+        if far:
+            host = f"127.0.0.1:{stack.enter_context(netsim.Link(host.rsplit(':', 1)[1])).port}"
+        used = tool(folder / "tool", host, folder / "inputs", longshore)
+        stack.callback(used.close)
         samples = [measure(used, there, FIRST)]
         used.forget()
         return [*samples, measure(used, there, NEXT), measure(used, there, NEXT)]
-    finally:
-        used.close()
 
 
 def measure(tool, there, version):
@@ -350,18 +372,18 @@ def get(url, kind, name):
 
 
 def table(title, samples):
-    heads = "".join(f"{situation:>10}" for situation in SITUATIONS)
-    print(f"\nimages, {title:<32}{heads}{'CPU':>10}{'requests':>18}")
-    for name, of_tool in samples.items():
-        seconds, cpus, requests = zip(*(map(median, zip(*of_tool[situation])) for situation in SITUATIONS))
-        walls = "".join(f"{value:>8.2f} s" for value in seconds)
-        print(f"{name:<40}{walls}{cpus[0]:>8.2f} s{' / '.join(f'{value:.0f}' for value in requests):>18}")
+    """Ratios are to Longshore's own, if it was measured."""
+    medians = {name: [list(map(statistics.median, zip(*same))) for same in zip(*rounds)]
+               for name, rounds in samples.items()}
+    print(f"\nimages, {title:<36}" + "".join(f"{situation:<18}" for situation in SITUATIONS) + "CPU of first  requests")
+    for name, situations in medians.items():
+        walls = "".join(f"{wall:>6.2f} s {ratio(wall, medians, at):<8} " for at, (wall, _, _) in enumerate(situations))
+        requests = " / ".join(f"{requests:.0f}" for _, _, requests in situations)
+        print(f"{name:<44}{walls}{situations[0][1]:>10.2f} s  {requests}", flush=True)
 
 
-def median(values):
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+def ratio(wall, medians, at):
+    return f"({wall / medians[Longshore.name][at][0]:.1f}x)" if Longshore.name in medians else ""
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A far registry on loopback: `netsim.py TARGET-PORT [ROUND-TRIP-MS] [MBIT]` relays TCP and prints the port it listens on.
+"""A far registry on loopback: `netsim.py TARGET-PORT [ROUND-TRIP-MS] [MBIT]` relays TCP and prints its own port.
 
 Both directions have the bandwidth each, shared by all connections, and half the round trip as delay. What a client says
 on a new connection waits two round trips more: that is how long the handshakes of TCP and TLS 1.3 take far away.
