@@ -1,6 +1,8 @@
 """Projects that the measurements are made on: written to a folder, committed, configured for both tools."""
 
+import json
 import os
+import shutil
 import subprocess
 
 GIT = {
@@ -39,12 +41,34 @@ def workspace(folder, packages, apps):
     commit(folder)
 
 
-def commit(folder):
+def executable(path, arch):
+    """The Go compiler as somebody's program: big, static, of either architecture, its source wherever Go is."""
+    # Compressed debug sections would be half of it, and are not what executables look like.
+    run(path.parent, "go", "build", "-trimpath", "-ldflags=-compressdwarf=false", "-o", path, "cmd/compile",
+        env={"GOOS": "linux", "GOARCH": arch, "CGO_ENABLED": "0"})
+
+
+def prebuilt(folder, version, executables, settings):
+    """A package whose executable is there already, by target; `settings` are the rest of longshore.yaml."""
+    write(folder / "Cargo.toml", f'[package]\nname = "server"\nversion = "{version}"\nedition = "2021"\n'
+          'license = "MIT"\nrepository = "https://github.com/bench/project"\n')
+    write(folder / "src" / "main.rs", MAIN)
+    write(folder / ".gitignore", "/target\n/bin\n")
+    binary = {"linkage": "static", "smoke": False, "prebuilt": "bin/{target}/{binary}"}
+    write(folder / "longshore.yaml", json.dumps({
+        "longshore": 1, "targets": list(executables), "binaries": {"server": binary}, **settings}))
+    for target, path in executables.items():
+        (folder / "bin" / target).mkdir(parents=True)
+        shutil.copy2(path, folder / "bin" / target / "server")
+    run(folder, "cargo", "generate-lockfile", "--quiet", "--offline")
+
+
+def commit(folder, tag="v1.2.3"):
     run(folder, "git", "init", "--quiet", "--initial-branch=main")
     run(folder, "git", "remote", "add", "origin", "https://github.com/bench/project.git")
     run(folder, "git", "add", "--all")
     run(folder, "git", "commit", "--quiet", "--message", "bench")
-    run(folder, "git", "tag", "v1.2.3")
+    run(folder, "git", "tag", tag)
 
 
 def write(path, text):
@@ -52,5 +76,5 @@ def write(path, text):
     path.write_text(text)
 
 
-def run(folder, *command):
-    subprocess.run(command, cwd=folder, env={**os.environ, **GIT}, check=True)
+def run(folder, *command, env=None):
+    subprocess.run(command, cwd=folder, env={**os.environ, **GIT, **(env or {})}, check=True)
