@@ -9,7 +9,6 @@ pub mod command;
 pub mod destination;
 pub mod digest;
 pub mod format;
-pub mod gzip;
 pub mod inspect;
 pub mod platform;
 pub mod problem;

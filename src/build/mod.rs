@@ -7,6 +7,7 @@ mod cargo_config;
 mod check;
 mod checksums;
 mod command;
+mod gzip;
 mod image;
 mod layer;
 mod layout;

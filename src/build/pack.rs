@@ -10,10 +10,11 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
+use super::gzip::Gzip;
 use crate::artifact::{self, Mode};
 use crate::digest::Hashing;
 use crate::format::Format;
-use crate::gzip::Gzip;
+
 use crate::platform::Compression;
 use crate::world::files;
 

@@ -101,8 +101,8 @@ async fn all(registries: &Registries, bases: &[&UsedBase]) -> Result<Vec<LockedB
             Ok(base) => locked.push(base),
             Err(error) => {
                 exit = error.exit();
-                if !problems.contains(&error.problem) {
-                    problems.push(error.problem);
+                if !problems.contains(&*error.problem) {
+                    problems.push(*error.problem);
                 }
             }
         }

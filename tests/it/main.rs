@@ -4,6 +4,7 @@
 
 mod cases;
 mod crash;
+mod images;
 mod opsml;
 mod project;
 mod rehearsal_server;

@@ -83,7 +83,9 @@ fn every_flavor_and_architecture_has_its_tag() {
     for image in registry["images"].as_array().unwrap() {
         assert_eq!(image["repositories"], serde_json::json!(["docker.io/demml/opsml"]));
         tags.extend(image["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()));
-        floating.extend(texts(&image["floating"], "tag"));
+        if image["floating"].is_array() {
+            floating.extend(texts(&image["floating"], "tag"));
+        }
     }
     let mut expected = Vec::new();
     for flavor in ["distroless", "debian", "ubuntu", "alpine", "scratch"] {

@@ -11,7 +11,7 @@ pub struct Error {
     /// What it means.
     pub kind: Kind,
     /// What to say.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// What a failed request means.
@@ -36,7 +36,7 @@ pub enum Kind {
 impl Error {
     /// One of a kind.
     pub fn new(kind: Kind, problem: Problem) -> Self {
-        Self { kind, problem }
+        Self { kind, problem: Box::new(problem) }
     }
 
     /// The exit code it leads to.
@@ -53,7 +53,7 @@ impl Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { exit: error.exit(), problems: vec![error.problem] }
+        Self { exit: error.exit(), problems: vec![*error.problem] }
     }
 }
 
