@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs the pinned tools of one group into target/tools: `install.py test|bench|proof`. Does nothing when they are there."""
+"""Installs the pinned tools of one group into target/tools: `install.py test|bench`. Does nothing when they are there."""
 
 import concurrent.futures
 import hashlib
@@ -28,10 +28,10 @@ TABLE = [
     # real executables of seven targets, out of wheels; version and digests are pinned in the script
     ("test", "typos", "1.52.0", "script", "tests/tools/fetch-typos.py"),
     # one real registry and two clients that were not written by us
-    ("proof", "crane", "v0.22.1", "go", "github.com/google/go-containerregistry/cmd/crane"),
-    ("proof", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
-    ("proof", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
-    ("proof", "openssl", "any", "apt", "openssl"),
+    ("test", "crane", "v0.22.1", "go", "github.com/google/go-containerregistry/cmd/crane"),
+    ("test", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
+    ("test", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
+    ("test", "openssl", "any", "apt", "openssl"),
     ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]

@@ -25,6 +25,10 @@ use url::{Host, Url};
 use crate::problem::{Exit, Failure, Problem};
 use crate::secret::Secret;
 
+mod incoming;
+
+pub use incoming::Incoming;
+
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
 /// How long a connection may take.
@@ -77,9 +81,6 @@ pub struct Trust<'a> {
     /// Believe anybody.
     pub unchecked: bool,
 }
-
-/// A body that is on its way to us.
-pub struct Incoming(reqwest::Response);
 
 /// The body of a request.
 #[derive(Clone, Debug)]
@@ -261,10 +262,11 @@ impl Client {
     /// As `download`.
     pub async fn open(&self, mut request: Request<'_>) -> Result<Result<Incoming, Reply>, NoAnswer> {
         let response = self.follow(&mut request).await?;
+        let host = host(&request.url);
         if response.status().is_success() {
-            return Ok(Ok(Incoming(response)));
+            return Ok(Ok(Incoming::new(response, host, self.stall)));
         }
-        self.collect(response, &host(&request.url)).await.map(Err)
+        self.collect(response, &host).await.map(Err)
     }
 
     /// Sends a body that comes from elsewhere on, as it comes; `request` has none of its own.
@@ -275,7 +277,7 @@ impl Client {
         let host = host(&request.url);
         let moved = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&moved);
-        let chunks = incoming.0.bytes_stream().inspect(move |chunk| {
+        let chunks = incoming.stream().inspect(move |chunk| {
             if let Ok(chunk) = chunk {
                 counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             }
@@ -391,9 +393,7 @@ impl Client {
     }
 
     async fn patiently<T>(&self, work: impl Future<Output = T>, host: &str) -> Result<T, NoAnswer> {
-        timeout(self.stall, work)
-            .await
-            .map_err(|_| NoAnswer::new(format!("`{host}` stopped in the middle of its answer")))
+        timeout(self.stall, work).await.map_err(|_| incoming::stopped(host))
     }
 }
 

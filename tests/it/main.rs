@@ -4,9 +4,11 @@
 
 mod cases;
 mod crash;
+mod image;
 mod images;
 mod opsml;
 mod project;
+mod registry_client;
 mod rehearsal_server;
 mod release;
 mod source;

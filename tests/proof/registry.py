@@ -2,7 +2,7 @@
 """A registry that we did not write, on a free loopback port: plain, behind TLS and a password, or behind tokens.
 
 `with Registry("token") as it:` starts the pinned distribution registry and ends it. `registry.py` alone tries all kinds
-with the base images and crane. The programs are those of `tools/install.py proof`.
+with the base images and crane. The programs are those of `make tools`.
 """
 
 import base64

@@ -1,5 +1,7 @@
 //! What a registry refuses, and what that means for us.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::problem::{Exit, Failure, Problem};
@@ -31,6 +33,29 @@ pub enum Kind {
     Damaged,
     /// Something here must be corrected first.
     Usage,
+}
+
+/// How an attempt failed.
+#[derive(Clone, Debug)]
+pub enum Failed {
+    /// For good.
+    Final(Error),
+    /// Another attempt may succeed; and after what time, if the registry says so.
+    Again(Error, Option<Duration>),
+}
+
+impl From<Error> for Failed {
+    /// What was tried often enough already, or need not be tried.
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Failed {
+    /// By what the error means.
+    pub fn of(error: Error) -> Self {
+        if error.kind == Kind::Retry { Self::Again(error, None) } else { Self::Final(error) }
+    }
 }
 
 impl Error {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::auth::{self, Action, Challenge, Scopes, Token};
-use super::error::{Error, Kind, refusal, unreachable};
+use super::error::{Error, Failed, Kind, refusal, unreachable};
 use super::login::{Login, Logins};
 use super::profile::{self, Profile};
 use super::{Access, HostAccess};
@@ -36,7 +36,7 @@ pub struct Host {
     /// What this run will do here, for one token that is good for all of it.
     granted: Mutex<Scopes>,
     challenge: Mutex<Option<Challenge>>,
-    tokens: tokio::sync::Mutex<HashMap<(String, Scopes), Token>>,
+    tokens: tokio::sync::Mutex<Tokens>,
     window: Arc<Semaphore>,
     /// Permits taken away because the registry asked for fewer requests.
     width: AtomicUsize,
@@ -49,11 +49,32 @@ struct Connection {
     base: Url,
 }
 
+/// The tokens we have, by login and scopes, and the last failure to get one.
+#[derive(Default)]
+struct Tokens {
+    got: HashMap<(String, Scopes), Token>,
+    failed: Option<((String, Scopes), Instant, Error)>,
+}
+
 /// How an attempt is authorized.
-enum Credential {
+pub enum Credential {
+    /// Not at all.
     Nothing,
+    /// By a token.
     Bearer(Secret),
+    /// By name and password.
     Basic(String, Secret),
+}
+
+impl Credential {
+    /// As a header.
+    pub fn auth(&self) -> Option<Auth<'_>> {
+        match self {
+            Self::Nothing => None,
+            Self::Bearer(token) => Some(Auth::Bearer(token)),
+            Self::Basic(user, password) => Some(Auth::Basic(user, password)),
+        }
+    }
 }
 
 impl Host {
@@ -80,6 +101,11 @@ impl Host {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         let known = granted.entry(path.to_owned()).or_insert(action);
         *known = (*known).max(action);
+    }
+
+    /// One more request is sent.
+    pub fn count(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Requests sent so far.
@@ -155,7 +181,7 @@ impl Host {
         let (plain, secure) = (open(at("http")?, false)?, open(https, self.access.insecure)?);
         // Plain HTTP spoken to a TLS port is answered with 400, or not at all.
         let request = Request::get(plain.base.join("v2/").unwrap_or_else(|_| plain.base.clone()));
-        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.count();
         match plain.client.send(request).await {
             Ok(reply) if reply.status != 400 => Ok(plain),
             _ => Ok(secure),
@@ -181,24 +207,32 @@ impl Host {
     ///
     /// # Errors
     /// If there is no answer, no right, or no end of waiting.
-    pub async fn send(
+    pub async fn send(&self, to: (&Repository, Action), doing: &str, request: Request<'_>) -> Result<Reply, Error> {
+        Ok(self.ask(to, doing, request).await?.0)
+    }
+
+    /// The same, with what was shown to get the answer.
+    ///
+    /// # Errors
+    /// As [`Host::send`].
+    pub async fn ask(
         &self,
         (repository, action): (&Repository, Action),
         doing: &str,
         request: Request<'_>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<(Reply, Credential), Error> {
         let mut number = 0;
         loop {
             number += 1;
-            let error = match self.once((repository, action), doing, request.clone()).await {
-                Ok(reply) => match self.not_now(doing, repository, &reply) {
-                    None => return Ok(reply),
+            let later = match self.ask_once((repository, action), doing, request.clone()).await {
+                Ok((reply, shown)) => match self.not_now(doing, repository, &reply) {
+                    None => return Ok((reply, shown)),
                     Some(later) => later,
                 },
-                Err(error) if error.kind == Kind::Retry => (error, None),
-                Err(error) => return Err(error),
+                Err(Failed::Again(error, after)) => (error, after),
+                Err(Failed::Final(error)) => return Err(error),
             };
-            self.pause(number, error).await?;
+            self.pause(number, later).await?;
         }
     }
 
@@ -207,7 +241,7 @@ impl Host {
     /// # Errors
     /// The error of the last attempt.
     pub async fn pause(&self, number: u32, (mut error, asked): (Error, Option<Duration>)) -> Result<(), Error> {
-        let near = self.access.url.as_ref().is_some_and(is_loopback) || self.name.starts_with("localhost");
+        let near = self.connection.get().is_some_and(|connection| is_loopback(&connection.base));
         let base = if near { 50 } else { 500 };
         // A little different for each, so that those who failed together do not come back together.
         let spread = self.sent.load(Ordering::Relaxed) % 8 * base / 16;
@@ -244,52 +278,37 @@ impl Host {
     ///
     /// # Errors
     /// If there is no answer, or no right.
-    pub async fn once(
+    pub async fn once(&self, to: (&Repository, Action), doing: &str, request: Request<'_>) -> Result<Reply, Failed> {
+        Ok(self.ask_once(to, doing, request).await?.0)
+    }
+
+    async fn ask_once(
         &self,
         (repository, action): (&Repository, Action),
         doing: &str,
         request: Request<'_>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<(Reply, Credential), Failed> {
         let client = self.client().await?;
         let _slot = self.slot().await;
-        let mut wide = true;
-        for attempt in 0..3 {
-            let credential = self.credential((repository, action), wide).await?;
-            let request = Request { auth: auth_of(&credential), ..request.clone() };
-            self.sent.fetch_add(1, Ordering::Relaxed);
-            let reply = client.send(request).await.map_err(|error| unreachable(&error))?;
+        let (mut wide, mut refused) = (true, 0);
+        loop {
+            let shown = self.credential((repository, action), wide).await?;
+            let request = Request { auth: shown.auth(), ..request.clone() };
+            self.count();
+            let reply = client.send(request).await.map_err(|error| Failed::of(unreachable(&error)))?;
             // A registry that takes no token for several repositories says 401 or 403 to it.
-            let too_wide = wide && reply.status == 403 && matches!(credential, Credential::Bearer(_));
-            if reply.status != 401 && !(too_wide && self.is_shared()) {
-                return Ok(reply);
+            let bearer = matches!(shown, Credential::Bearer(_));
+            let too_wide = wide && bearer && reply.status == 403 && self.is_shared();
+            if reply.status != 401 && !too_wide {
+                return Ok((reply, shown));
             }
-            if attempt == 2 {
-                return Err(refusal(doing, &repository.to_string(), &reply));
+            refused += u32::from(bearer);
+            if refused == 2 {
+                return Err(refusal(doing, &repository.to_string(), &reply).into());
             }
-            self.answer(&reply, (repository, action), &credential).await?;
-            wide = matches!(credential, Credential::Nothing);
+            self.answer(&reply, &shown).await?;
+            wide = !bearer;
         }
-        Err(Error::new(Kind::Denied, Problem::new("registry-denied", format!("cannot {doing} at `{repository}`"))))
-    }
-
-    /// The authorization of a request that is sent in another way than by [`Host::once`].
-    ///
-    /// # Errors
-    /// If the login is broken, or no token is given.
-    pub async fn authorize<'a>(
-        &self,
-        to: (&Repository, Action),
-        keep: &'a mut Option<Secret>,
-        name: &'a mut String,
-    ) -> Result<Option<Auth<'a>>, Error> {
-        Ok(match self.credential(to, true).await? {
-            Credential::Nothing => None,
-            Credential::Bearer(token) => Some(Auth::Bearer(keep.insert(token))),
-            Credential::Basic(user, password) => {
-                *name = user;
-                Some(Auth::Basic(name, keep.insert(password)))
-            }
-        })
     }
 
     fn is_shared(&self) -> bool {
@@ -297,26 +316,15 @@ impl Host {
     }
 
     /// Remembers the challenge of a 401. One that answers what we had shown already means that it was not enough.
-    async fn answer(
-        &self,
-        reply: &Reply,
-        (repository, action): (&Repository, Action),
-        shown: &Credential,
-    ) -> Result<(), Error> {
+    async fn answer(&self, reply: &Reply, shown: &Credential) -> Result<(), Error> {
         match shown {
             Credential::Basic(user, _) => {
                 let text = format!("the password of `{user}` is not accepted at `{}`", self.name);
                 let hint = "log in again, or correct the variables that hold user and password";
                 return Err(Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint)));
             }
-            Credential::Bearer(_) => {
-                // Expired, or not for this: the next one is for this request alone.
-                let login = self.login(repository)?;
-                let mut tokens = self.tokens.lock().await;
-                tokens
-                    .retain(|(name, scopes), _| *name != key(login.as_ref()) || !scopes.contains_key(&repository.path));
-                let _ = action;
-            }
+            // Expired, or not for this. Others may have replaced it already.
+            Credential::Bearer(token) => self.tokens.lock().await.got.retain(|_, known| known.secret != *token),
             Credential::Nothing => {
                 let headers: Vec<&str> =
                     reply.headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok()).collect();
@@ -335,7 +343,15 @@ impl Host {
         }
     }
 
-    async fn credential(&self, (repository, action): (&Repository, Action), wide: bool) -> Result<Credential, Error> {
+    /// What to show for a request; `wide`: a token for all that this run will do here.
+    ///
+    /// # Errors
+    /// If the login is broken, or no token is given.
+    pub async fn credential(
+        &self,
+        (repository, action): (&Repository, Action),
+        wide: bool,
+    ) -> Result<Credential, Error> {
         let challenge = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match challenge {
             None => Ok(Credential::Nothing),
@@ -352,26 +368,40 @@ impl Host {
                 let mut scopes = if wide { self.scopes() } else { Scopes::new() };
                 let known = scopes.entry(repository.path.clone()).or_insert(action);
                 *known = (*known).max(action);
-                // One at a time: whoever waits finds the token of the one before.
-                let mut tokens = self.tokens.lock().await;
-                let id = (key(login.as_ref()), scopes);
-                if let Some(token) = tokens.get(&id).filter(|token| token.until > Instant::now()) {
-                    return Ok(Credential::Bearer(token.secret.clone()));
+                self.token((&realm, service.as_deref()), login.as_ref(), scopes).await.map(Credential::Bearer)
+            }
+        }
+    }
+
+    /// One is asked for at a time: whoever waits finds the token of the one before, or why there is none. A wrong password
+    /// must not be sent once per request.
+    async fn token(&self, realm: (&Url, Option<&str>), login: Option<&Login>, scopes: Scopes) -> Result<Secret, Error> {
+        let since = Instant::now();
+        let mut tokens = self.tokens.lock().await;
+        let id = (key(login), scopes);
+        if let Some(token) = tokens.got.get(&id).filter(|token| token.until > Instant::now()) {
+            return Ok(token.secret.clone());
+        }
+        if let Some((.., error)) = tokens.failed.as_ref().filter(|(of, at, _)| *of == id && *at > since) {
+            return Err(error.clone());
+        }
+        let client = self.client().await?;
+        let mut number = 0;
+        loop {
+            number += 1;
+            self.count();
+            let error = match auth::token(client, realm, login, &id.1).await {
+                Ok(token) => {
+                    let secret = token.secret.clone();
+                    tokens.got.insert(id, token);
+                    return Ok(secret);
                 }
-                let client = self.client().await?;
-                let mut number = 0;
-                let token = loop {
-                    number += 1;
-                    self.sent.fetch_add(1, Ordering::Relaxed);
-                    match auth::token(client, (&realm, service.as_deref()), login.as_ref(), &id.1).await {
-                        Ok(token) => break token,
-                        Err(error) if error.kind == Kind::Retry => self.pause(number, (error, None)).await?,
-                        Err(error) => return Err(error),
-                    }
-                };
-                let secret = token.secret.clone();
-                tokens.insert(id, token);
-                Ok(Credential::Bearer(secret))
+                Err(error) if error.kind == Kind::Retry => self.pause(number, (error, None)).await.err(),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = error {
+                tokens.failed = Some((id, Instant::now(), error.clone()));
+                return Err(error);
             }
         }
     }
@@ -386,13 +416,5 @@ fn key(login: Option<&Login>) -> String {
         Some(Login::Password { username, .. }) => username.clone(),
         Some(Login::Identity(_)) => "<token>".into(),
         None => String::new(),
-    }
-}
-
-fn auth_of(credential: &Credential) -> Option<Auth<'_>> {
-    match credential {
-        Credential::Nothing => None,
-        Credential::Bearer(token) => Some(Auth::Bearer(token)),
-        Credential::Basic(user, password) => Some(Auth::Basic(user, password)),
     }
 }

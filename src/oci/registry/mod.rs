@@ -228,9 +228,14 @@ impl Registries {
     ) -> Result<(), Error> {
         let host = self.host(&repository.registry);
         let url = host.url(repository, &format!("blobs/{}", blob.digest)).await?;
-        // A GET by digest is cheap to repeat, a sink is not: the first request that is answered is the one.
-        let reply = upload::fetch(&host, repository, url, &mut Limited { inner: sink, left: blob.size }).await;
-        let (reply, digest, size) = reply?;
+        let mut sink = Limited { inner: sink, left: Some(blob.size) };
+        let fetched = upload::fetch(&host, repository, url, &mut sink).await;
+        if sink.left.is_none() {
+            let text =
+                format!("blob `{repository}@{}` is longer than the {} bytes of its descriptor", blob.digest, blob.size);
+            return Err(damaged(text));
+        }
+        let (reply, digest, size) = fetched?;
         if !reply.is_success() {
             return Err(refusal("read a blob", &format!("{repository}@{}", blob.digest), &reply));
         }
@@ -355,15 +360,16 @@ impl Registries {
 /// A sink that refuses more than it was promised: a registry may lie about sizes, our disk must not pay for it.
 struct Limited<'w, W: Write> {
     inner: &'w mut W,
-    left: u64,
+    /// Nothing once more came.
+    left: Option<u64>,
 }
 
 impl<W: Write> Write for Limited<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
+        self.left = self.left.and_then(|left| left.checked_sub(bytes.len() as u64));
+        if self.left.is_none() {
             return Err(std::io::Error::other("it is longer than its descriptor says"));
-        };
-        self.left = left;
+        }
         self.inner.write_all(bytes)?;
         Ok(bytes.len())
     }

@@ -7,19 +7,17 @@ use std::sync::Arc;
 use url::Url;
 
 use super::auth::Action;
-use super::error::{Error, Kind, refusal, unreachable};
+use super::error::{Error, Failed, Kind, refusal, unreachable};
 use super::hashing;
-use super::host::Host;
+use super::host::{Credential, Host};
 use crate::digest::Digest;
 use crate::oci::Descriptor;
 use crate::problem::Problem;
 use crate::reference::Repository;
-use crate::world::http::{Body, Method, Reply, Request, encode, host as host_of, is_private, same_origin};
+use crate::world::http::{Body, Incoming, Method, Reply, Request, encode, host as host_of, is_private, same_origin};
 
 /// Blobs shorter than this are sent without asking: that costs no more than the question.
 const TINY: u64 = 64 << 10;
-/// How often an upload is begun anew.
-const UPLOADS: u32 = 4;
 /// The length of a part where the registry wants parts and does not say how long.
 const PART: u64 = 4 << 20;
 
@@ -58,17 +56,16 @@ pub async fn push(
     if !tiny && is_there(host, repository, blob).await? {
         return Ok(Pushed::There);
     }
+    let upload = Upload { host, repository, blob };
     let mut number = 0;
     loop {
         number += 1;
-        let error = match once((host, repository), blob, (source, from)).await {
-            Err(error) if error.kind == Kind::Retry => error,
-            other => return other,
+        let later = match upload.attempt(source, from.unwrap_or(host)).await {
+            Ok(pushed) => return Ok(pushed),
+            Err(Failed::Again(error, after)) => (error, after),
+            Err(Failed::Final(error)) => return Err(error),
         };
-        if number >= UPLOADS {
-            return Err(error);
-        }
-        host.pause(number, (error, None)).await?;
+        host.pause(number, later).await?;
         // An answer may have been lost after its effect.
         if is_there(host, repository, blob).await? {
             return Ok(Pushed::Sent);
@@ -95,140 +92,146 @@ async fn is_there(host: &Host, repository: &Repository, blob: &Descriptor) -> Re
     }
 }
 
-/// Begins an upload, unless mounting ends it.
-async fn once(
-    (host, repository): (&Host, &Repository),
-    blob: &Descriptor,
-    (source, from): (Source<'_>, Option<&Host>),
-) -> Result<Pushed, Error> {
-    let mount = match source {
-        Source::Bytes(_) => None,
-        Source::File(_, other) => other,
-        Source::Elsewhere(other) => Some(other),
-    };
-    let mount = mount.filter(|other| other.registry == repository.registry && host.profile.mounts);
-    let begin = async |query: &str| {
-        let url = host.url(repository, &format!("blobs/uploads/{query}")).await?;
-        let request = Request { method: Method::POST, accept: "*/*", ..Request::get(url.clone()) };
-        host.send((repository, Action::Push), "upload", request).await.map(|reply| (url, reply))
-    };
-    let mut begun = match mount {
-        Some(other) => {
-            let query = format!("?mount={}&from={}", encode(&blob.digest.to_string()), encode(&other.path));
-            // Some refuse with 401 or 404 what the specification answers with 202.
-            begin(&query).await.ok()
-        }
-        None => None,
-    };
-    if begun.as_ref().is_some_and(|(_, reply)| reply.status == 201) {
-        return Ok(Pushed::Mounted);
-    }
-    if begun.as_ref().is_none_or(|(_, reply)| reply.status != 202) {
-        begun = Some(begin("").await?);
-    }
-    let Some((asked, reply)) = begun else { return Err(refusal_of_nothing(repository)) };
-    if reply.status != 202 {
-        return Err(refusal("upload", &repository.to_string(), &reply));
-    }
-    let session = Session { host, repository, blob };
-    let location = location(&reply, &asked)?;
-    let least = reply.header("oci-chunk-min-length").and_then(|text| text.parse::<u64>().ok());
-    match source {
-        Source::Bytes(bytes) => session.whole(&location, Body::Bytes { bytes, media: OCTETS }).await?,
-        Source::File(path, _) => session.file(&location, (path, least)).await?,
-        Source::Elsewhere(other) => session.through(&location, other, from.unwrap_or(host)).await?,
-    }
-    Ok(Pushed::Sent)
-}
-
 const OCTETS: &str = "application/octet-stream";
 
-struct Session<'a> {
+/// One blob on its way to a repository.
+struct Upload<'a> {
     host: &'a Host,
     repository: &'a Repository,
     blob: &'a Descriptor,
 }
 
-impl Session<'_> {
-    /// In one request.
-    async fn whole(&self, location: &Url, body: Body<'_>) -> Result<(), Error> {
-        let reply = self.put(location, body).await?;
-        self.stored(&reply)
+/// An upload that was begun: where it goes on, the least length of its parts, and what was shown to begin it.
+struct Begun {
+    location: Url,
+    least: u64,
+    shown: Credential,
+}
+
+/// The bytes of a blob, piece by piece.
+enum Pieces<'a> {
+    Memory(&'a [u8]),
+    File(&'a Path, tokio::fs::File),
+    Elsewhere(Incoming),
+}
+
+impl Upload<'_> {
+    async fn attempt(&self, source: Source<'_>, origin: &Host) -> Result<Pushed, Failed> {
+        let mount = match source {
+            Source::Bytes(_) => None,
+            Source::File(_, other) => other,
+            Source::Elsewhere(other) => Some(other),
+        };
+        let mount = mount.filter(|other| other.registry == self.repository.registry && self.host.profile.mounts);
+        let begun = match mount {
+            Some(other) => match self.mount(other).await? {
+                Some(Mount::Done) => return Ok(Pushed::Mounted),
+                Some(Mount::Begun(begun)) => begun,
+                None => self.begin().await?,
+            },
+            None => self.begin().await?,
+        };
+        let part = self.host.profile.chunk.or((begun.least > 0).then_some(PART)).map(|part| part.max(begun.least));
+        if let Some(part) = part.filter(|part| self.blob.size > *part) {
+            self.parts(begun, self.pieces(source, origin).await?, part).await
+        } else {
+            let least = begun.least;
+            let reply = self.whole(begun, source, origin).await?;
+            match reply.status {
+                // Too long for one request, says a proxy or the registry: in parts, of a new session.
+                413 => self.parts(self.begin().await?, self.pieces(source, origin).await?, PART.max(least)).await,
+                _ => self.stored(&reply),
+            }
+        }
+        .map_err(|failed| self.blame(failed, source))?;
+        Ok(Pushed::Sent)
     }
 
-    async fn put(&self, location: &Url, body: Body<'_>) -> Result<Reply, Error> {
-        let url = with_digest(location, self.blob.digest);
-        let request = Request { method: Method::PUT, body, accept: "*/*", ..Request::get(url) };
-        self.send(request).await
+    async fn post(&self, query: &str) -> Result<(Url, Reply, Credential), Error> {
+        let url = self.host.url(self.repository, &format!("blobs/uploads/{query}")).await?;
+        let request = Request { method: Method::POST, accept: "*/*", ..Request::get(url.clone()) };
+        let (reply, shown) = self.host.ask((self.repository, Action::Push), "upload", request).await?;
+        Ok((url, reply, shown))
+    }
+
+    /// Nothing if the registry will hear nothing of mounting.
+    async fn mount(&self, other: &Repository) -> Result<Option<Mount>, Error> {
+        // Who mounts must be allowed to read there, by the same token.
+        self.host.grant(&other.path, Action::Pull);
+        let query = format!("?mount={}&from={}", encode(&self.blob.digest.to_string()), encode(&other.path));
+        match self.post(&query).await {
+            Ok((_, reply, _)) if reply.status == 201 => Ok(Some(Mount::Done)),
+            Ok((asked, reply, shown)) if reply.status == 202 => {
+                begun(&asked, &reply, shown).map(Mount::Begun).map(Some)
+            }
+            // Some refuse with 401 or 404 what the specification answers with 202.
+            Ok(_) => Ok(None),
+            Err(error) if error.kind == Kind::Retry => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn begin(&self) -> Result<Begun, Error> {
+        match self.post("").await? {
+            (asked, reply, shown) if reply.status == 202 => begun(&asked, &reply, shown),
+            (_, reply, _) => Err(refusal("upload", &self.repository.to_string(), &reply)),
+        }
+    }
+
+    /// In one request.
+    async fn whole(&self, begun: Begun, source: Source<'_>, origin: &Host) -> Result<Reply, Failed> {
+        let url = with_digest(&begun.location, self.blob.digest);
+        let body = match source {
+            Source::Bytes(bytes) => Body::Bytes { bytes, media: OCTETS },
+            Source::File(path, _) => Body::File { path, size: self.blob.size, media: OCTETS, sent: Arc::default() },
+            Source::Elsewhere(other) => return self.through(url, &begun.shown, (other, origin)).await,
+        };
+        self.send(Request { method: Method::PUT, body, accept: "*/*", ..Request::get(url) }).await
     }
 
     /// To the registry, or to another host that it named; that one does not learn who we are.
-    async fn send(&self, request: Request<'_>) -> Result<Reply, Error> {
-        let base = self.host.base().await?;
-        if same_origin(base, &request.url) {
+    async fn send(&self, request: Request<'_>) -> Result<Reply, Failed> {
+        if self.is_near(&request.url).await? {
             return self.host.once((self.repository, Action::Push), "upload", request).await;
         }
-        if is_private(&request.url) && !is_private(base) {
-            let text =
-                format!("`{}` sends an upload to the private address `{}`", host_of(base), host_of(&request.url));
-            return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text)));
-        }
         let _slot = self.host.slot().await;
-        let client = self.host.client().await?;
-        client.send(request).await.map_err(|error| unreachable(&error))
+        self.host.count();
+        let sent = self.host.client().await?.send(request).await;
+        sent.map_err(|error| Failed::of(unreachable(&error)))
     }
 
-    fn stored(&self, reply: &Reply) -> Result<(), Error> {
-        let place = self.repository.to_string();
+    /// Whether an address is the registry's own. One inside our own network is not sent to if the registry is outside.
+    async fn is_near(&self, url: &Url) -> Result<bool, Error> {
+        let base = self.host.base().await?;
+        let near = same_origin(base, url);
+        if !near && is_private(url) && !is_private(base) {
+            let text = format!("`{}` sends an upload to the private address `{}`", host_of(base), host_of(url));
+            return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text)));
+        }
+        Ok(near)
+    }
+
+    fn stored(&self, reply: &Reply) -> Result<(), Failed> {
         if reply.is_success() {
             return Ok(());
         }
-        let mut error = match self.host.not_now("upload", self.repository, reply) {
-            Some((error, _)) => error,
-            None => refusal("upload", &place, reply),
-        };
-        // A session that is gone, or one that another attempt used up: begin anew.
-        if matches!(reply.status, 404 | 416) {
-            error.kind = Kind::Retry;
+        if let Some((error, after)) = self.host.not_now("upload", self.repository, reply) {
+            return Err(Failed::Again(error, after));
         }
-        Err(error)
-    }
-
-    async fn file(&self, location: &Url, (path, least): (&Path, Option<u64>)) -> Result<(), Error> {
-        let size = self.blob.size;
-        let part = self.host.profile.chunk.or(least.filter(|least| *least > 0 && *least < size));
-        if let Some(part) = part.filter(|part| size > *part) {
-            return self.parts(location, path, part).await;
+        let error = refusal("upload", &self.repository.to_string(), reply);
+        match reply.status {
+            // A session that is gone, one that another attempt used up, a token that expired on the way: begin anew.
+            401 | 404 | 416 => Err(Failed::Again(error, None)),
+            _ => Err(Failed::of(error)),
         }
-        let body = Body::File { path, size, media: OCTETS, sent: Arc::default() };
-        let reply = self.put(location, body).await?;
-        if reply.status != 413 {
-            return self.stored(&reply);
-        }
-        // Too long for one request, says a proxy or the registry: in parts, of a new session.
-        let url = self.host.url(self.repository, "blobs/uploads/").await?;
-        let request = Request { method: Method::POST, accept: "*/*", ..Request::get(url.clone()) };
-        let reply = self.host.send((self.repository, Action::Push), "upload", request).await?;
-        if reply.status != 202 {
-            return Err(refusal("upload", &self.repository.to_string(), &reply));
-        }
-        self.parts(&super::upload::location(&reply, &url)?, path, PART.max(least.unwrap_or(0))).await
     }
 
     /// In several requests, each to where the answer before it pointed.
-    async fn parts(&self, location: &Url, path: &Path, part: u64) -> Result<(), Error> {
-        use tokio::io::{AsyncReadExt, AsyncSeekExt};
-        let unreadable = |error: std::io::Error| {
-            let text = format!("cannot read `{}`: {error}", path.display());
-            Error::new(Kind::Refused, Problem::new("missing-artifact", text))
-        };
-        let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-        let mut location = location.clone();
+    async fn parts(&self, begun: Begun, mut pieces: Pieces<'_>, part: u64) -> Result<(), Failed> {
+        let mut location = begun.location;
         let mut at = 0;
         while at < self.blob.size {
-            file.seek(std::io::SeekFrom::Start(at)).await.map_err(unreadable)?;
-            let mut bytes = Vec::new();
-            (&mut file).take(part).read_to_end(&mut bytes).await.map_err(unreadable)?;
+            let bytes = pieces.next(part.min(self.blob.size - at)).await?;
             if bytes.is_empty() {
                 break;
             }
@@ -242,40 +245,104 @@ impl Session<'_> {
             location = super::upload::location(&reply, &location)?;
             at += bytes.len() as u64;
         }
-        self.whole(&location, Body::Empty).await
+        let url = with_digest(&location, self.blob.digest);
+        let reply = self.send(Request { method: Method::PUT, accept: "*/*", ..Request::get(url) }).await?;
+        self.stored(&reply)
     }
 
-    /// From one repository to another as it comes, without a disk between.
-    async fn through(&self, location: &Url, from: &Repository, origin: &Host) -> Result<(), Error> {
+    async fn pieces<'s>(&self, source: Source<'s>, origin: &Host) -> Result<Pieces<'s>, Failed> {
+        Ok(match source {
+            Source::Bytes(bytes) => Pieces::Memory(bytes),
+            Source::File(path, _) => {
+                Pieces::File(path, tokio::fs::File::open(path).await.map_err(|error| unreadable(path, &error))?)
+            }
+            Source::Elsewhere(other) => Pieces::Elsewhere(self.open(other, origin).await?),
+        })
+    }
+
+    /// The bytes of another repository, before the first one is read.
+    async fn open(&self, from: &Repository, origin: &Host) -> Result<Incoming, Failed> {
         let url = origin.url(from, &format!("blobs/{}", self.blob.digest)).await?;
         // Asks for a token if one is needed; the body of a HEAD is nothing.
         let look = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url.clone()) };
-        let reply = origin.send((from, Action::Pull), "read a blob", look).await?;
+        let (reply, shown) = origin.ask((from, Action::Pull), "read a blob", look).await?;
         if reply.status == 404 {
             let text = format!("`{from}` has no blob {}", self.blob.digest);
-            return Err(Error::new(
-                Kind::Missing,
-                Problem::new("registry-missing", text).hint("run `longshore lock --update`"),
-            ));
+            let problem = Problem::new("registry-missing", text).hint("run `longshore lock --update`");
+            return Err(Error::new(Kind::Missing, problem).into());
         }
-        let (mut secret, mut name) = (None, String::new());
-        let auth = origin.authorize((from, Action::Pull), &mut secret, &mut name).await?;
-        let request = Request { accept: "*/*", auth, ..Request::get(url) };
-        let opened = origin.client().await?.open(request).await.map_err(|error| unreachable(&error))?;
-        let incoming = opened.map_err(|reply| refusal("read a blob", &from.to_string(), &reply))?;
-        let base = self.host.base().await?;
-        let (mut secret, mut name) = (None, String::new());
-        let near = same_origin(base, location);
-        let auth = match near {
-            true => self.host.authorize((self.repository, Action::Push), &mut secret, &mut name).await?,
-            false => None,
-        };
+        let request = Request { accept: "*/*", auth: shown.auth(), ..Request::get(url) };
+        origin.count();
+        let opened = origin.client().await?.open(request).await.map_err(|error| Failed::of(unreachable(&error)))?;
+        opened.map_err(|reply| match origin.not_now("read a blob", from, &reply) {
+            Some((error, after)) => Failed::Again(error, after),
+            None => Failed::of(refusal("read a blob", &from.to_string(), &reply)),
+        })
+    }
+
+    /// From one repository to another as it comes, without a disk between.
+    async fn through(
+        &self,
+        url: Url,
+        shown: &Credential,
+        (from, origin): (&Repository, &Host),
+    ) -> Result<Reply, Failed> {
+        let incoming = self.open(from, origin).await?;
+        let auth = if self.is_near(&url).await? { shown.auth() } else { None };
         let _slot = self.host.slot().await;
-        let url = with_digest(location, self.blob.digest);
+        self.host.count();
         let request = Request { method: Method::PUT, accept: "*/*", auth, ..Request::get(url) };
         let reply = self.host.client().await?.forward(request, (incoming, self.blob.size)).await;
-        self.stored(&reply.map_err(|error| unreachable(&error))?)
+        reply.map_err(|error| Failed::of(unreachable(&error)))
     }
+
+    /// What another registry gave and this one finds to be something else is that one's fault.
+    fn blame(&self, failed: Failed, source: Source<'_>) -> Failed {
+        match (failed, source) {
+            (Failed::Final(error), Source::Elsewhere(from)) if error.problem.message.contains("DIGEST_INVALID") => {
+                super::damaged(format!("`{from}@{}` came as other bytes", self.blob.digest)).into()
+            }
+            (failed, _) => failed,
+        }
+    }
+}
+
+/// What became of a mount.
+enum Mount {
+    Done,
+    /// It is to be uploaded.
+    Begun(Begun),
+}
+
+fn begun(asked: &Url, reply: &Reply, shown: Credential) -> Result<Begun, Error> {
+    let least = reply.header("oci-chunk-min-length").and_then(|text| text.parse().ok()).unwrap_or_default();
+    Ok(Begun { location: location(reply, asked)?, least, shown })
+}
+
+impl Pieces<'_> {
+    /// At most so many bytes; fewer only at the end.
+    async fn next(&mut self, most: u64) -> Result<Vec<u8>, Failed> {
+        use tokio::io::AsyncReadExt;
+        let length = usize::try_from(most).unwrap_or(usize::MAX);
+        match self {
+            Self::Memory(bytes) => {
+                let (piece, rest) = bytes.split_at(length.min(bytes.len()));
+                *bytes = rest;
+                Ok(piece.to_vec())
+            }
+            Self::File(path, file) => {
+                let mut piece = Vec::new();
+                file.take(most).read_to_end(&mut piece).await.map_err(|error| unreadable(path, &error))?;
+                Ok(piece)
+            }
+            Self::Elsewhere(incoming) => incoming.next(length).await.map_err(|error| Failed::of(unreachable(&error))),
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    let text = format!("cannot read `{}`: {error}", path.display());
+    Error::new(Kind::Refused, Problem::new("missing-artifact", text))
 }
 
 /// Where the next request of an upload goes: absolute or relative, as registries like.
@@ -293,11 +360,8 @@ fn with_digest(location: &Url, digest: Digest) -> Url {
     url
 }
 
-fn refusal_of_nothing(repository: &Repository) -> Error {
-    Error::new(Kind::Retry, Problem::new("registry-unreachable", format!("`{repository}` begins no upload")))
-}
-
-/// Streams a blob into a sink; returns the answer with digest and length of what came.
+/// Streams a blob into a sink; returns the answer with digest and length of what came. What a sink has got it cannot give
+/// back: only what fails before the first byte is tried again.
 ///
 /// # Errors
 /// If there is no answer, or no right.
@@ -307,23 +371,35 @@ pub async fn fetch(
     url: Url,
     sink: &mut impl Write,
 ) -> Result<(Reply, Digest, u64), Error> {
-    let mut authorized = false;
+    let to = (repository, Action::Pull);
+    let mut shown = host.credential(to, true).await?;
+    let (mut number, mut asked) = (0, false);
     loop {
-        let (mut secret, mut name) = (None, String::new());
-        let auth = host.authorize((repository, Action::Pull), &mut secret, &mut name).await?;
-        let request = Request { accept: "*/*", auth, ..Request::get(url.clone()) };
-        let slot = host.slot().await;
+        number += 1;
+        let request = Request { accept: "*/*", auth: shown.auth(), ..Request::get(url.clone()) };
         let mut sink = hashing(&mut *sink);
-        let reply = host.client().await?.download(request, &mut sink).await.map_err(|error| unreachable(&error))?;
+        let slot = host.slot().await;
+        host.count();
+        let sent = host.client().await?.download(request, &mut sink).await;
         drop(slot);
-        if matches!(reply.status, 401 | 403) && !authorized {
-            // Asking for the head takes care of challenges and tokens.
-            let look = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url.clone()) };
-            host.send((repository, Action::Pull), "read a blob", look).await?;
-            authorized = true;
-            continue;
-        }
         let (_, digest, size) = sink.finish();
-        return Ok((reply, digest, size));
+        let later = match sent {
+            Ok(reply) if matches!(reply.status, 401 | 403) && !asked => {
+                // Asking for the head takes care of challenges and tokens.
+                let look = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url.clone()) };
+                (_, shown) = host.ask(to, "read a blob", look).await?;
+                asked = true;
+                continue;
+            }
+            Ok(reply) => match host.not_now("read a blob", repository, &reply) {
+                None => return Ok((reply, digest, size)),
+                Some(later) => later,
+            },
+            Err(error) => match Failed::of(unreachable(&error)) {
+                Failed::Again(error, after) if size == 0 => (error, after),
+                Failed::Again(error, _) | Failed::Final(error) => return Err(error),
+            },
+        };
+        host.pause(number, later).await?;
     }
 }
