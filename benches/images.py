@@ -110,6 +110,8 @@ class Longshore(Script):
         if not project.exists():
             executables = {target: self.inputs / version / arch / "server" for arch, target in TARGETS.items()}
             projects.prebuilt(project, version, executables, self.settings())
+            for line in (["init", "--quiet", "--initial-branch=main"], ["commit", "--quiet", "--allow-empty", "-m", "empty"]):
+                subprocess.run(["git", *line], cwd=project, env=self.env, check=True)
             subprocess.run([self.longshore, "lock"], cwd=project, env=self.env, check=True, capture_output=True)
             projects.commit(project, f"v{version}")
         return [self.longshore, "-C", "project", "release", "--yes"]

@@ -24,7 +24,16 @@ impl Digest {
     /// What reading returns.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
         let mut sink = Hashing::new(io::sink());
-        io::copy(&mut reader, &mut sink)?;
+        // `io::copy` would ask for 8 KiB at a time.
+        let mut buffer = vec![0; 128 << 10];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => sink.write_all(&buffer[..count])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         let (_, digest, size) = sink.finish();
         Ok((digest, size))
     }

@@ -121,9 +121,10 @@ pub fn layer(
 /// # Errors
 /// If it cannot be read or written.
 pub fn copy(from: &Path, folder: &Path, name: &str, mode: Mode) -> anyhow::Result<artifact::File> {
-    let mut source = File::open(from).with_context(|| format!("cannot read `{}`", from.display()))?;
+    let source = File::open(from).with_context(|| format!("cannot read `{}`", from.display()))?;
     ensure!(source.metadata()?.is_file(), "`{}` is not a file", from.display());
     save(folder, name, mode, |out| {
+        let mut source = BufReader::with_capacity(128 << 10, source);
         io::copy(&mut source, out).with_context(|| format!("cannot copy `{}`", from.display()))?;
         Ok(())
     })

@@ -122,14 +122,19 @@ fn next<'a>(pending: &[&'a Step], supply: &Supply<'_>) -> Vec<&'a Step> {
     let ready =
         || pending.iter().copied().filter(|step| step.needs.iter().all(|need| !waiting.contains(need.as_str())));
     let Some(first) = ready().min_by_key(|step| rank(step)) else { return Vec::new() };
-    if matches!(first.work, Work::Archive(_)) {
-        return ready().filter(|step| matches!(step.work, Work::Archive(_))).collect();
+    if is_alone(first, supply) {
+        return ready().filter(|step| is_alone(step, supply) && rank(step) == rank(first)).collect();
     }
     let compiled = |step: &Step| supply.compiled.iter().find(|job| job.step.id == step.id);
     match compiled(first) {
         Some(job) => ready().filter(|step| compiled(step).is_some_and(|other| job.goes_with(other))).collect(),
         None => vec![first],
     }
+}
+
+/// Whether a step keeps one processor busy and shares nothing with others: several of them are carried out at once.
+fn is_alone(step: &Step, supply: &Supply<'_>) -> bool {
+    matches!(step.work, Work::Archive(_)) || supply.finished.contains_key(step.id.as_str())
 }
 
 fn rank(step: &Step) -> u8 {
@@ -164,8 +169,8 @@ struct Site<'a> {
 
 impl Site<'_> {
     fn batch(&self, runner: &Runner, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
-        if steps.len() > 1 && matches!(steps[0].work, Work::Archive(_)) {
-            return self.archives(runner, printer, steps);
+        if steps.len() > 1 && is_alone(steps[0], self.supply) {
+            return self.at_once(runner, printer, steps);
         }
         let progress = printer.start(verb(steps[0], self.supply), names(steps));
         match self.together(runner, &progress, steps) {
@@ -174,9 +179,10 @@ impl Site<'_> {
         }
     }
 
-    /// Archives at once, as many as there are processors; each one's bytes depend on itself alone.
-    fn archives(&self, runner: &Runner, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
-        let progress = printer.start("Packing", format_args!("{} archives", steps.len()));
+    /// As many at once as there are processors; each one's bytes depend on itself alone.
+    fn at_once(&self, runner: &Runner, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
+        let what = if matches!(steps[0].work, Work::Archive(_)) { "archives" } else { "finished builds" };
+        let progress = printer.start(verb(steps[0], self.supply), format_args!("{} {what}", steps.len()));
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let results = Mutex::new(Vec::new());
         let threads = thread::available_parallelism().map_or(1, usize::from).min(steps.len());
