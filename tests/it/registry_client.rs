@@ -3,11 +3,14 @@
 mod access;
 mod faults;
 mod quirks;
+mod script;
 mod scripted;
+mod tokens;
 mod traffic;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use longshore::oci::Descriptor;
 use longshore::oci::registry::{Access, Document, Error, HostAccess, Login, Pushed, Registries, Source};
