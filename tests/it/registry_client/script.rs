@@ -5,18 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Response;
 
-/// A request, read to its end.
+/// A request; its body was read to its end.
 pub struct Asked {
     /// `METHOD /path?query`.
     pub line: String,
     /// `Authorization`, or nothing.
     pub auth: String,
-    /// The body.
-    pub body: Bytes,
 }
 
 /// What is said.
@@ -114,8 +112,8 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response<
     shared.most.fetch_max(now, Ordering::SeqCst);
     shared.asked.lock().unwrap().push(line.clone());
     let auth = parts.headers.get("authorization").map_or("", |value| value.to_str().unwrap()).to_owned();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let said = (shared.answer)(&Asked { line, auth, body });
+    axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let said = (shared.answer)(&Asked { line, auth });
     tokio::time::sleep(said.after).await;
     shared.now.fetch_sub(1, Ordering::SeqCst);
     let mut response = Response::builder().status(said.status);
