@@ -10,7 +10,6 @@ use longshore::oci::registry::{Document, Error, Registries, Source};
 use longshore::oci::{Descriptor, media};
 use longshore::platform::Platform;
 use longshore::reference::Repository;
-use serde_json::Value;
 
 /// Everything of an image.
 pub struct Image {
@@ -90,16 +89,6 @@ impl Image {
 pub fn blob(media_type: &str, bytes: Vec<u8>) -> (Descriptor, Vec<u8>) {
     let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
     (Descriptor { media_type: media_type.to_owned(), digest, size }, bytes)
-}
-
-/// A config and a manifest of its own that refers to another, for lists of referrers.
-pub fn referrer(subject: &Descriptor) -> ((Descriptor, Vec<u8>), Document) {
-    let (config, bytes) = blob("application/vnd.oci.empty.v1+json", b"{}".to_vec());
-    let manifest: Value = serde_json::json!({
-        "schemaVersion": 2, "mediaType": media::MANIFEST, "artifactType": "application/vnd.example.note",
-        "config": config, "layers": [config], "subject": subject, "annotations": { "note": "signed" },
-    });
-    ((config, bytes), Document::new(media::MANIFEST, manifest.to_string().into_bytes()))
 }
 
 /// A tar of one file.

@@ -3,11 +3,14 @@
 mod access;
 mod faults;
 mod quirks;
+mod script;
 mod scripted;
+mod tokens;
 mod traffic;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use longshore::oci::Descriptor;
 use longshore::oci::registry::{Access, Document, Error, HostAccess, Login, Pushed, Registries, Source};
@@ -18,7 +21,7 @@ use longshore::secret::Secret;
 use longshore::world::env::Env;
 use longshore::world::process::Runner;
 
-use crate::image::{Image, blob, referrer};
+use crate::image::{Image, blob};
 
 const USER: &str = "harbor-bot";
 const CANARY: &str = "canary:password/1";
@@ -118,6 +121,16 @@ fn some(number: u64, length: usize) -> (Descriptor, Vec<u8>) {
     let word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
     let bytes = (0..length).map(|at| word[at % 8].wrapping_add((at / 8) as u8)).collect();
     blob("application/octet-stream", bytes)
+}
+
+/// A config and a manifest of its own that refers to another, for lists of referrers.
+fn referrer(subject: &Descriptor) -> ((Descriptor, Vec<u8>), Document) {
+    let (config, bytes) = blob("application/vnd.oci.empty.v1+json", b"{}".to_vec());
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": longshore::oci::media::MANIFEST, "artifactType": "application/vnd.example.note",
+        "config": config, "layers": [config], "subject": subject, "annotations": { "note": "signed" },
+    });
+    ((config, bytes), Document::new(longshore::oci::media::MANIFEST, manifest.to_string().into_bytes()))
 }
 
 /// An error with this end and code, which does not tell what is secret.

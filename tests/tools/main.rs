@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod five_targets;
+#[path = "../it/image.rs"]
+mod image;
 mod inspect;
 #[path = "../it/project.rs"]
 mod project;
+mod registry;
 mod rehearsal_clients;
 mod workflows;
 

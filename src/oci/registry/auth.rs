@@ -188,7 +188,8 @@ pub async fn token(
     let secret = given.as_ref().and_then(|given| given.token.as_ref().or(given.access_token.as_ref()));
     let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
         let text = format!("`{place}` answers without a token");
-        return Err(Error::new(Kind::Retry, Problem::new("registry-unreachable", text)));
+        let hint = "run the same command again to continue";
+        return Err(Error::new(Kind::Retry, Problem::new("registry-unreachable", text).hint(hint)));
     };
     let life = given.as_ref().and_then(|given| given.expires_in).filter(|life| *life > 0).unwrap_or(USUAL_LIFE);
     // Not to its last second: the request is still on its way then.

@@ -1,11 +1,11 @@
 //! One registry: its connection, who we are there, how many requests are under way, and when one is tried again.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -13,6 +13,7 @@ use super::auth::{self, Action, Challenge, Scopes, Token};
 use super::error::{Error, Failed, Kind, refusal, unreachable};
 use super::login::{Login, Logins};
 use super::profile::{self, Profile};
+use super::window::Window;
 use super::{Access, HostAccess};
 use crate::problem::Problem;
 use crate::reference::Repository;
@@ -37,9 +38,9 @@ pub struct Host {
     granted: Mutex<Scopes>,
     challenge: Mutex<Option<Challenge>>,
     tokens: tokio::sync::Mutex<Tokens>,
-    window: Arc<Semaphore>,
-    /// Permits taken away because the registry asked for fewer requests.
-    width: AtomicUsize,
+    window: Window,
+    /// Whether it takes no token for several repositories.
+    apart: AtomicBool,
     /// Requests sent, for people.
     sent: AtomicU64,
 }
@@ -60,8 +61,8 @@ struct Tokens {
 pub enum Credential {
     /// Not at all.
     Nothing,
-    /// By a token.
-    Bearer(Secret),
+    /// By a token; whether nobody had it before.
+    Bearer { token: Secret, fresh: bool },
     /// By name and password.
     Basic(String, Secret),
 }
@@ -71,7 +72,7 @@ impl Credential {
     pub fn auth(&self) -> Option<Auth<'_>> {
         match self {
             Self::Nothing => None,
-            Self::Bearer(token) => Some(Auth::Bearer(token)),
+            Self::Bearer { token, .. } => Some(Auth::Bearer(token)),
             Self::Basic(user, password) => Some(Auth::Basic(user, password)),
         }
     }
@@ -90,8 +91,8 @@ impl Host {
             granted: Mutex::default(),
             challenge: Mutex::default(),
             tokens: tokio::sync::Mutex::default(),
-            window: Arc::new(Semaphore::new(profile.window)),
-            width: AtomicUsize::new(profile.window),
+            window: Window::new(profile.window),
+            apart: AtomicBool::new(false),
             sent: AtomicU64::new(0),
         }
     }
@@ -190,16 +191,7 @@ impl Host {
 
     /// One of the requests that may be under way at once.
     pub async fn slot(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.window).acquire_owned().await.ok()
-    }
-
-    /// Half as many requests from now on.
-    fn narrow(&self) {
-        let width = self.width.load(Ordering::Relaxed);
-        let less = width / 2;
-        if less > 0 && self.width.compare_exchange(width, width - less, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.window.forget_permits(less);
-        }
+        self.window.slot().await
     }
 
     /// Sends a request as often as is useful, and returns the answer whatever its status, but for those that mean "not
@@ -268,7 +260,7 @@ impl Host {
             return None;
         }
         if limited {
-            self.narrow();
+            self.window.narrow();
         }
         let after = reply.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         Some((error, after))
@@ -290,24 +282,36 @@ impl Host {
     ) -> Result<(Reply, Credential), Failed> {
         let client = self.client().await?;
         let _slot = self.slot().await;
-        let (mut wide, mut refused) = (true, 0);
+        let (mut wide, mut refused) = (!self.apart.load(Ordering::Relaxed), 0);
         loop {
             let shown = self.credential((repository, action), wide).await?;
             let request = Request { auth: shown.auth(), ..request.clone() };
             self.count();
             let reply = client.send(request).await.map_err(|error| Failed::of(unreachable(&error)))?;
+            let Credential::Bearer { ref token, fresh } = shown else {
+                if reply.status != 401 {
+                    return Ok((reply, shown));
+                }
+                self.answer(&reply, &shown).await?;
+                continue;
+            };
             // A registry that takes no token for several repositories says 401 or 403 to it.
-            let bearer = matches!(shown, Credential::Bearer(_));
-            let too_wide = wide && bearer && reply.status == 403 && self.is_shared();
-            if reply.status != 401 && !too_wide {
+            let several = wide && self.is_shared();
+            if reply.status != 401 && !(several && reply.status == 403) {
+                if refused > 0 && !wide && reply.status != 403 {
+                    self.apart.store(true, Ordering::Relaxed);
+                }
                 return Ok((reply, shown));
             }
-            refused += u32::from(bearer);
-            if refused == 2 {
-                return Err(refusal(doing, &repository.to_string(), &reply).into());
+            refused += 1;
+            if reply.status == 401 {
+                // Expired, or not for this. Others may have replaced it already.
+                self.tokens.lock().await.got.retain(|_, known| known.secret != *token);
+                if refused > 1 && !several && fresh || refused > 3 {
+                    return Err(refusal(doing, &repository.to_string(), &reply).into());
+                }
             }
-            self.answer(&reply, &shown).await?;
-            wide = !bearer;
+            wide &= !(several && (fresh || reply.status == 403));
         }
     }
 
@@ -315,23 +319,17 @@ impl Host {
         self.granted.lock().unwrap_or_else(PoisonError::into_inner).len() > 1
     }
 
-    /// Remembers the challenge of a 401. One that answers what we had shown already means that it was not enough.
+    /// Remembers the challenge of a 401. One that answers a password means that it is wrong.
     async fn answer(&self, reply: &Reply, shown: &Credential) -> Result<(), Error> {
-        match shown {
-            Credential::Basic(user, _) => {
-                let text = format!("the password of `{user}` is not accepted at `{}`", self.name);
-                let hint = "log in again, or correct the variables that hold user and password";
-                return Err(Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint)));
-            }
-            // Expired, or not for this. Others may have replaced it already.
-            Credential::Bearer(token) => self.tokens.lock().await.got.retain(|_, known| known.secret != *token),
-            Credential::Nothing => {
-                let headers: Vec<&str> =
-                    reply.headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok()).collect();
-                let found = auth::challenge(&headers, self.base().await?)?;
-                *self.challenge.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-            }
+        if let Credential::Basic(user, _) = shown {
+            let text = format!("the password of `{user}` is not accepted at `{}`", self.name);
+            let hint = "log in again, or correct the variables that hold user and password";
+            return Err(Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint)));
         }
+        let headers = reply.headers.get_all("www-authenticate").iter();
+        let headers: Vec<&str> = headers.filter_map(|value| value.to_str().ok()).collect();
+        let found = auth::challenge(&headers, self.base().await?)?;
+        *self.challenge.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         Ok(())
     }
 
@@ -368,19 +366,24 @@ impl Host {
                 let mut scopes = if wide { self.scopes() } else { Scopes::new() };
                 let known = scopes.entry(repository.path.clone()).or_insert(action);
                 *known = (*known).max(action);
-                self.token((&realm, service.as_deref()), login.as_ref(), scopes).await.map(Credential::Bearer)
+                self.token((&realm, service.as_deref()), login.as_ref(), scopes).await
             }
         }
     }
 
     /// One is asked for at a time: whoever waits finds the token of the one before, or why there is none. A wrong password
     /// must not be sent once per request.
-    async fn token(&self, realm: (&Url, Option<&str>), login: Option<&Login>, scopes: Scopes) -> Result<Secret, Error> {
+    async fn token(
+        &self,
+        realm: (&Url, Option<&str>),
+        login: Option<&Login>,
+        scopes: Scopes,
+    ) -> Result<Credential, Error> {
         let since = Instant::now();
         let mut tokens = self.tokens.lock().await;
         let id = (key(login), scopes);
         if let Some(token) = tokens.got.get(&id).filter(|token| token.until > Instant::now()) {
-            return Ok(token.secret.clone());
+            return Ok(Credential::Bearer { token: token.secret.clone(), fresh: false });
         }
         if let Some((.., error)) = tokens.failed.as_ref().filter(|(of, at, _)| *of == id && *at > since) {
             return Err(error.clone());
@@ -394,7 +397,7 @@ impl Host {
                 Ok(token) => {
                     let secret = token.secret.clone();
                     tokens.got.insert(id, token);
-                    return Ok(secret);
+                    return Ok(Credential::Bearer { token: secret, fresh: true });
                 }
                 Err(error) if error.kind == Kind::Retry => self.pause(number, (error, None)).await.err(),
                 Err(error) => Some(error),

@@ -3,8 +3,9 @@
 //! Formats: <https://docs.docker.com/reference/cli/docker/login/>, helpers:
 //! <https://github.com/docker/docker-credential-helpers#development>.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
@@ -40,7 +41,11 @@ pub enum Login {
 pub struct Logins {
     runner: Runner,
     source: Source,
+    /// What helpers said, by helper and host: one is a process, and some of them ask a person.
+    answers: Arc<Mutex<HashMap<(String, String), Found>>>,
 }
+
+type Found = Result<Option<Login>, Error>;
 
 #[derive(Clone)]
 enum Source {
@@ -88,7 +93,7 @@ impl Logins {
             },
             (None, None) => Source::Nothing,
         };
-        Self { runner: runner.clone(), source }
+        Self { runner: runner.clone(), source, answers: Arc::default() }
     }
 
     /// The login for a repository; nothing if there is none.
@@ -114,7 +119,12 @@ impl Logins {
         if config.creds_store.is_empty() { Ok(None) } else { self.ask(&config.creds_store, host) }
     }
 
-    fn ask(&self, helper: &str, host: &str) -> Result<Option<Login>, Error> {
+    fn ask(&self, helper: &str, host: &str) -> Found {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.entry((helper.to_owned(), host.to_owned())).or_insert_with(|| self.start(helper, host)).clone()
+    }
+
+    fn start(&self, helper: &str, host: &str) -> Found {
         let program = format!("docker-credential-{helper}");
         let broken = |what: String| {
             let problem = Problem::new("credential-helper", format!("`{program}` {what}"));

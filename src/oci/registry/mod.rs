@@ -9,6 +9,7 @@ mod host;
 mod login;
 mod profile;
 mod upload;
+mod window;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -18,7 +19,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::{Descriptor, media};
+use super::Descriptor;
 use crate::digest::{Digest, Hashing};
 use crate::problem::Problem;
 use crate::reference::{Reference, Repository};
@@ -41,6 +42,8 @@ const LARGEST_MANIFEST: usize = 4 << 20;
 const LARGEST_BLOB: u64 = 8 << 20;
 /// How many pages of tags are read at most.
 const PAGES: usize = 1000;
+/// Lists: JSON of tags, an index of referrers.
+const LISTS: &str = "application/json, application/vnd.oci.image.index.v1+json";
 /// What we can read.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
@@ -156,20 +159,23 @@ impl Registries {
         let host = self.host(&reference.repository.registry);
         let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
         let request = Request { method: Method::HEAD, accept: MANIFESTS, ..Request::get(url) };
-        let reply = host.send((&reference.repository, Action::Pull), "look", request).await?;
+        let reply = read(&host, &reference.repository, "look", request).await?;
         if reply.status == 404 {
             return Ok(None);
         }
         if !reply.is_success() {
             return Err(refusal("look", &reference.to_string(), &reply));
         }
-        let digest = reply.header("docker-content-digest").and_then(|text| text.parse().ok());
+        let digest = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
         let size = reply.header("content-length").and_then(|text| text.parse().ok());
         let (Some(digest), Some(size)) = (digest, size) else {
             // The header is not required: then the bytes say it.
             return Ok(self.manifest(reference).await?.map(|document| document.descriptor));
         };
-        Ok(Some(Descriptor { media_type: media_type(&reply), digest, size }))
+        match reference.digest.filter(|asked| *asked != digest) {
+            Some(_) => Err(damaged(format!("`{reference}` is said to be {digest}"))),
+            None => Ok(Some(Descriptor { media_type: media_type(&reply), digest, size })),
+        }
     }
 
     /// A manifest or index; nothing if it is not there.
@@ -180,7 +186,7 @@ impl Registries {
         let host = self.host(&reference.repository.registry);
         let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
         let request = Request { accept: MANIFESTS, ..Request::get(url) };
-        let reply = host.send((&reference.repository, Action::Pull), "read", request).await?;
+        let reply = read(&host, &reference.repository, "read", request).await?;
         if reply.status == 404 {
             return Ok(None);
         }
@@ -313,26 +319,38 @@ impl Registries {
     /// # Errors
     /// If nobody answers, or we may not look.
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
+        match self.list(repository, ("tags/list?n=1000", "tags"), "list tags").await? {
+            Ok(tags) => Ok(tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect()),
+            Err(reply) if reply.status == 404 => Ok(Vec::new()),
+            Err(reply) => Err(refusal("list tags", &repository.to_string(), &reply)),
+        }
+    }
+
+    /// The items of a list that comes in pages; the answer instead, if one of them is no such list.
+    async fn list(
+        &self,
+        repository: &Repository,
+        (tail, key): (&str, &str),
+        doing: &str,
+    ) -> Result<Result<Vec<Value>, Reply>, Error> {
         let host = self.host(&repository.registry);
-        let mut url = host.url(repository, "tags/list?n=1000").await?;
-        let mut tags = Vec::new();
+        let mut url = host.url(repository, tail).await?;
+        let mut items = Vec::new();
         for _ in 0..PAGES {
-            let reply = host.send((repository, Action::Pull), "list tags", Request::get(url.clone())).await?;
-            if reply.status == 404 {
-                return Ok(tags);
-            }
-            if !reply.is_success() {
-                return Err(refusal("list tags", &repository.to_string(), &reply));
-            }
+            let request = Request { accept: LISTS, ..Request::get(url.clone()) };
+            let reply = host.send((repository, Action::Pull), doing, request).await?;
             let page: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-            let names = page["tags"].as_array().map(Vec::as_slice).unwrap_or_default();
-            tags.extend(names.iter().filter_map(|name| name.as_str().map(str::to_owned)));
+            // A page for people, or of a proxy, is no empty list.
+            if reply.status != 200 || !page.is_object() {
+                return Ok(Err(reply));
+            }
+            items.extend(page[key].as_array().cloned().unwrap_or_default());
             match next_page(&reply, &url) {
                 Some(next) => url = next,
-                None => return Ok(tags),
+                None => return Ok(Ok(items)),
             }
         }
-        Err(damaged(format!("`{repository}` has a list of tags without an end")))
+        Err(damaged(format!("cannot {doing} of `{repository}`: the list has no end")))
     }
 
     /// The manifests that refer to one, as descriptors with `artifactType` and annotations. A registry without the API keeps
@@ -342,19 +360,30 @@ impl Registries {
     /// # Errors
     /// If nobody answers, or we may not look.
     pub async fn referrers(&self, repository: &Repository, digest: Digest) -> Result<Vec<Value>, Error> {
-        let host = self.host(&repository.registry);
-        let url = host.url(repository, &format!("referrers/{digest}")).await?;
-        let request = Request { accept: media::INDEX, ..Request::get(url) };
-        let reply = host.send((repository, Action::Pull), "list referrers", request).await?;
         // GHCR answers 303 to a page for people.
-        let index = if reply.status == 200 {
-            serde_json::from_slice(&reply.body).unwrap_or_default()
-        } else {
-            let tag = repository.tagged(digest.to_string().replace(':', "-"));
-            self.manifest(&tag).await?.map(|document| document.json()).unwrap_or_default()
-        };
+        if let Ok(found) =
+            self.list(repository, (&format!("referrers/{digest}"), "manifests"), "list referrers").await?
+        {
+            return Ok(found);
+        }
+        let tag = repository.tagged(digest.to_string().replace(':', "-"));
+        let index = self.manifest(&tag).await?.map(|document| document.json()).unwrap_or_default();
         Ok(index["manifests"].as_array().cloned().unwrap_or_default())
     }
+}
+
+/// Sends a request for a manifest. Some answer with a redirect to where it is (registry.k8s.io): our login stays here.
+async fn read(host: &Host, repository: &Repository, doing: &str, request: Request<'_>) -> Result<Reply, Error> {
+    let (reply, shown) = host.ask((repository, Action::Pull), doing, request.clone()).await?;
+    if !matches!(reply.status, 301 | 302 | 307 | 308) {
+        return Ok(reply);
+    }
+    let mut body = Vec::new();
+    let mut sink = Limited { inner: &mut body, left: Some(LARGEST_MANIFEST as u64 + 1) };
+    host.count();
+    let reply = host.client().await?.download(Request { auth: shown.auth(), ..request }, &mut sink).await;
+    let reply = reply.map_err(|error| error::unreachable(&error))?;
+    Ok(if reply.is_success() { Reply { body, ..reply } } else { reply })
 }
 
 /// A sink that refuses more than it was promised: a registry may lie about sizes, our disk must not pay for it.
@@ -402,10 +431,14 @@ fn is_immutable(reply: &Reply) -> bool {
         && (said.contains("immutab") || codes.iter().any(|code| code.contains("ImageTagAlreadyExists")))
 }
 
-/// The next page of a list: <https://www.rfc-editor.org/rfc/rfc8288>. Only of the same registry.
+/// The next page of a list: <https://www.rfc-editor.org/rfc/rfc8288>. Always of the same registry: behind a proxy it may
+/// not know its own name.
 fn next_page(reply: &Reply, from: &Url) -> Option<Url> {
     let link = reply.header("link")?;
     let (target, rest) = link.strip_prefix('<')?.split_once('>')?;
     let next = from.join(target).ok().filter(|_| rest.contains("next"))?;
-    crate::world::http::same_origin(&next, from).then_some(next)
+    let mut here = from.clone();
+    here.set_path(next.path());
+    here.set_query(next.query());
+    Some(here)
 }

@@ -206,7 +206,8 @@ impl Upload<'_> {
         let near = same_origin(base, url);
         if !near && is_private(url) && !is_private(base) {
             let text = format!("`{}` sends an upload to the private address `{}`", host_of(base), host_of(url));
-            return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text)));
+            let hint = "the registry must name an address that everybody can reach";
+            return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)));
         }
         Ok(near)
     }
@@ -342,7 +343,7 @@ impl Pieces<'_> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     let text = format!("cannot read `{}`: {error}", path.display());
-    Error::new(Kind::Refused, Problem::new("missing-artifact", text))
+    Error::new(Kind::Refused, Problem::new("missing-artifact", text).hint("build it again"))
 }
 
 /// Where the next request of an upload goes: absolute or relative, as registries like.
@@ -350,7 +351,8 @@ fn location(reply: &Reply, asked: &Url) -> Result<Url, Error> {
     let text = reply.header("location").unwrap_or_default();
     asked.join(text).ok().filter(|_| !text.is_empty()).ok_or_else(|| {
         let text = format!("`{}` begins an upload without saying where it goes", host_of(asked));
-        Error::new(Kind::Refused, Problem::new("registry-refused", text))
+        let hint = "see what stands between us and the registry; the same command continues";
+        Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint))
     })
 }
 

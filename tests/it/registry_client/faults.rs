@@ -138,18 +138,6 @@ async fn an_expired_token_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_requests_with_an_expired_token_ask_for_few_new_ones() {
-    let world = unlucky(bearer(), Fault::ExpiredToken, 10);
-    let app = repository("acme/app");
-    // One token, found good; then the next ten requests find it expired.
-    let blobs: Vec<_> = (0..20).map(|number| some(number, 100_000)).collect();
-    let pushes = blobs.iter().map(|(blob, bytes)| world.registries.push_blob(&app, blob, Source::Bytes(bytes)));
-    let failed = join_all(pushes).await.into_iter().filter(Result::is_err).count();
-    assert!(failed <= 5, "{failed}");
-    assert!(world.count("GET /token") <= 12, "{}", world.count("GET /token"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_size_is_damage() {
     let blob = some(1, 100_000);
     for auth in [Auth::None, bearer()] {
