@@ -32,6 +32,7 @@ TABLE = [
     ("test", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
     ("test", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
     ("test", "openssl", "any", "apt", "openssl"),
+    ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]
 
