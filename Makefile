@@ -20,7 +20,7 @@ proof: tools ## what takes long or needs root: third-party projects, 2 GB files,
 	@cargo build --quiet --locked --release --bin longshore
 	@python3 tests/proof/run.py target/release/longshore
 
-bench: ## side by side with dist (built once, takes minutes); ends in a table
+bench: tools ## side by side with dist (built once, takes minutes), crane, buildah and gzip; ends in tables
 	@python3 tools/install.py bench
 	@cargo build --quiet --locked --release --bin longshore
 	@python3 benches/run.py target/release/longshore

@@ -18,21 +18,17 @@ import projects
 
 WORK = pathlib.Path(__file__).resolve().parent.parent / "target" / "bench"
 TARGET = "x86_64-unknown-linux-gnu"
-ENV = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ACTIONS_", "CI"))} \
-    | projects.GIT
 
 
 def main():
+    bench(pathlib.Path(sys.argv[1]).resolve())
+
+
+def bench(longshore, runs=5):
     WORK.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=WORK) as folder:
-        program = pathlib.Path(folder) / "server"
+    with tempfile.TemporaryDirectory(dir=WORK) as temporary:
+        program, folder = pathlib.Path(temporary) / "server", pathlib.Path(temporary) / "project"
         projects.executable(program, "amd64")
-        bench(pathlib.Path(sys.argv[1]).resolve(), program)
-
-
-def bench(longshore, program, runs=5):
-    with tempfile.TemporaryDirectory(dir=WORK) as folder:
-        folder = pathlib.Path(folder)
         projects.prebuilt(folder, "1.0.0", {TARGET: program}, {})
         projects.commit(folder, "v1.0.0")
         plain, theirs = folder / "target" / "plain.tar", folder / "target" / "plain.tar.gz"
@@ -49,7 +45,7 @@ def bench(longshore, program, runs=5):
 def measure(folder, command):
     """Wall and CPU seconds."""
     start = time.perf_counter()
-    child = subprocess.Popen(command, cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    child = subprocess.Popen(command, cwd=folder, env=projects.ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

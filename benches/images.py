@@ -31,8 +31,6 @@ sys.path.insert(0, str(ROOT / "tests" / "proof"))
 import bases  # noqa: E402
 import registry  # noqa: E402
 
-# Nothing of this machine's jobs and tokens.
-QUIET = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ACTIONS_", "CI"))}
 BIN = ROOT / "target" / "tools" / "bin"
 WORK = ROOT / "target" / "bench"
 
@@ -64,7 +62,7 @@ class Script:
 
     def __init__(self, folder, host, inputs, longshore):
         self.folder, self.host, self.inputs, self.longshore = folder, host, inputs, longshore
-        self.env = {**QUIET, "DOCKER_CONFIG": str(folder / "docker-config"), "TMPDIR": str(folder)}
+        self.env = {**projects.ENV, "DOCKER_CONFIG": str(folder / "docker-config"), "TMPDIR": str(folder)}
         self.forget()
 
     def forget(self):
@@ -264,6 +262,8 @@ def bench(longshore, docker=False, rounds=3):
         table(f"loopback, medians of {rounds}", measured(tools, longshore, folder, rounds))
         far = f"{netsim.ROUND_TRIP_MS} ms, {netsim.MBIT} Mbit/s, one run"
         table(far, measured(tools, longshore, folder, 1, far=True))
+    # Wall times of a busy machine say little; CPU times and requests stay.
+    print(f"\nload of the last 15 minutes: {os.getloadavg()[2]:.1f} on {os.cpu_count()} cores")
 
 
 def inputs(folder):

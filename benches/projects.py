@@ -11,6 +11,9 @@ GIT = {
     "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
 }
 
+# Nothing of this machine's jobs and tokens.
+ENV = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ACTIONS_", "CI"))} | GIT
+
 TARGETS = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-apple-darwin",
            "x86_64-pc-windows-msvc"]
 
@@ -77,4 +80,4 @@ def write(path, text):
 
 
 def run(folder, *command, env=None):
-    subprocess.run(command, cwd=folder, env={**os.environ, **GIT, **(env or {})}, check=True)
+    subprocess.run(command, cwd=folder, env={**ENV, **(env or {})}, check=True)

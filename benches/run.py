@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Side by side with dist: `run.py PATH-OF-LONGSHORE`. Prints one table of medians; never fails for being slow."""
+"""Side by side with other tools: `run.py PATH-OF-LONGSHORE [--docker]`. Prints tables of medians; slow is fine."""
 
 import json
 import os
@@ -10,13 +10,14 @@ import sys
 import tempfile
 import time
 
+import archives
 import counting
+import images
 import projects
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DIST = ROOT / "target" / "tools" / "bin" / "dist"
-ENV = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ACTIONS_", "CI"))} \
-    | projects.GIT
+ENV = projects.ENV
 
 
 def main():
@@ -38,7 +39,9 @@ def main():
     print(f"publishing a finished release again, rehearsal server: {requests} requests, {seconds * 1000:.0f} ms")
     print(f"size of the release binary, stripped: {longshore.stat().st_size / 1e6:.1f} MB"
           f" (dist: {DIST.resolve().stat().st_size / 1e6:.1f} MB)")
-    print(f"on {platform.machine()}, {os.cpu_count()} cores; longshore {version(longshore)}, dist {version(DIST)}")
+    archives.bench(longshore)
+    images.bench(longshore, docker="--docker" in sys.argv)
+    print(f"\non {platform.machine()}, {os.cpu_count()} cores; longshore {version(longshore)}, dist {version(DIST)}")
 
 
 def plans(longshore):

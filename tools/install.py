@@ -37,6 +37,7 @@ TABLE = [
     ("proof", "skopeo", "any", "apt", "skopeo"),
     ("proof", "umoci", "any", "apt", "umoci"),
     ("proof", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
+    ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]
 

@@ -90,7 +90,7 @@ fn entry(media_type: &str, (digest, size): (Digest, u64), name: &str) -> Value {
 }
 
 /// The whole names under which a step is published.
-fn names(plan: &Plan, step: &str) -> Vec<String> {
+pub fn names(plan: &Plan, step: &str) -> Vec<String> {
     let mut names = Vec::new();
     for destination in &plan.destinations {
         let DestinationKind::Registry(registry) = &destination.kind else { continue };

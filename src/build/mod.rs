@@ -7,6 +7,7 @@ mod cargo_config;
 mod check;
 mod checksums;
 mod command;
+mod docker_archive;
 mod gzip;
 mod image;
 mod layer;
@@ -15,6 +16,7 @@ mod log;
 mod needs;
 mod pack;
 mod schedule;
+mod start;
 mod system;
 mod tools;
 mod unpack;
@@ -28,7 +30,9 @@ use std::path::PathBuf;
 use crate::artifact::Artifact;
 use crate::oci::registry::Registries;
 use crate::plan::{Plan, Step, Work};
+use crate::platform::Platform;
 use crate::problem::{Failure, Problem};
+use crate::target::Target;
 use crate::world::handover::{is_file_name, is_step_id};
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
@@ -48,6 +52,8 @@ pub struct Order<'a> {
     pub registries: Option<Registries>,
     /// Whether the image layout holds the layers of bases, too.
     pub complete: bool,
+    /// Where an archive for `docker load` goes.
+    pub docker_archive: Option<PathBuf>,
     /// Carry out the legs' `install` lists instead of only naming what is missing.
     pub install: bool,
 }
@@ -79,8 +85,20 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
         let folder = store.root().join("images");
         let folder = folder.strip_prefix(store.repository()).unwrap_or(&folder).display().to_string();
         printer.step("Laid out", format!("images in {folder}{more}"));
+        if let (Some(path), Some(platform)) = (&order.docker_archive, host_platform()) {
+            let _progress = printer.start("Archiving", format!("images of {platform} for `docker load`"));
+            let wanted = (order.registries.as_ref(), platform);
+            let count = docker_archive::write(store, order.plan, wanted, path)?;
+            printer.step("Archived", format!("{count} images of {platform} in {}", path.display()));
+        }
     }
     Ok(records)
+}
+
+/// The platform whose images this machine runs; on other systems engines run Linux of the same architecture.
+fn host_platform() -> Option<Platform> {
+    let host = Target::host()?;
+    Platform::ALL.into_iter().find(|platform| platform.arch() == host.arch())
 }
 
 /// A plan is a file that came from somewhere: its names become paths here.

@@ -9,7 +9,7 @@ use std::thread;
 use super::binary::{self, Job};
 use super::image::{self, Bases};
 use super::log::Log;
-use super::{Order, archive, asset, check, checksums, is_idle, layer, needs};
+use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, start};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Step, Work};
@@ -258,7 +258,17 @@ impl Site<'_> {
             Work::Image(_) => vec![image::make(store, plan, step, &self.bases)?],
             Work::Index(_) => vec![image::make_index(store, step)?],
             Work::Check(_) => {
-                let result = check::run(runner, log, store, plan, step)?;
+                let image = match &step.work {
+                    Work::Check(work) => plan.step(&work.subject).and_then(|subject| match &subject.work {
+                        Work::Image(image) => Some((work, subject, image)),
+                        _ => None,
+                    }),
+                    _ => None,
+                };
+                let result = match image {
+                    Some(image) => start::run(runner, log, (store, self.order.registries.as_ref()), image)?,
+                    None => check::run(runner, log, store, plan, step)?,
+                };
                 let record = self.record(step, Vec::new(), Some(result.clone()));
                 store.write_record(&record)?;
                 anyhow::ensure!(result.passed, "{}", result.detail);

@@ -117,6 +117,15 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
             Work::Binary(work) if compiled.iter().any(|job| job.step.id == step.id) => {
                 add(for_commands(runner, store.repository(), step, &work.before));
             }
+            Work::Check(work) if work.not_run.is_none() && work.subject.starts_with("image.") => {
+                if super::start::engine(runner).is_none() {
+                    let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
+                    let problem = Problem::new("missing-tool", text);
+                    add(vec![
+                        problem.hint("install one of them, start its daemon, or write `smoke: false` at the image"),
+                    ]);
+                }
+            }
             _ => {}
         }
     }

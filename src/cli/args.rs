@@ -254,6 +254,9 @@ pub struct Build {
     /// Put the layers of base images into the image layout, too
     #[arg(long)]
     pub complete: bool,
+    /// Write the images of this machine's platform for `docker load`
+    #[arg(long, value_name = "TAR")]
+    pub docker_archive: Option<PathBuf>,
 }
 
 /// `verify`

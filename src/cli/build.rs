@@ -49,6 +49,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         keep_going: args.keep_going,
         registries: Some(registry::registries(session, &plan)),
         complete: args.complete,
+        docker_archive: args.docker_archive.clone(),
         install: session.env.is_true("CI") && args.leg.is_some(),
     };
     let artifacts = match build::run(&session.runner, &session.printer, &store, &order) {

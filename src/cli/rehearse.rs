@@ -53,6 +53,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         keep_going: false,
         registries: Some(stage.registries.clone()),
         complete: false,
+        docker_archive: None,
         install: false,
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });

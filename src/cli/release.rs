@@ -43,6 +43,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
         keep_going: false,
         registries: Some(registries.clone()),
         complete: false,
+        docker_archive: None,
         install: false,
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });

@@ -143,7 +143,8 @@ impl<'a> Maker<'a> {
             let layers = self.layers(flavor, *platform, &choice, problems);
             let step = self.one(flavor, *platform, &choice, layers);
             images.push(step.id.clone());
-            let check = image.smoke.as_ref().map(|smoke| smoke_check(&step, smoke, *platform));
+            let check =
+                image.smoke.as_ref().map(|smoke| smoke_check(&step, smoke, (*platform, self.inputs.request.stand_ins)));
             self.steps.push(step);
             self.steps.extend(check);
         }
@@ -386,7 +387,7 @@ fn floor(settings: &BinarySettings, target: Target) -> Floor {
 }
 
 /// A first run of an image, on a machine of its architecture.
-fn smoke_check(image: &Step, smoke: &ImageSmoke, platform: Platform) -> Step {
+fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_ins): (Platform, bool)) -> Step {
     let (smoke, http) = match smoke {
         ImageSmoke::Args(args) => (args.clone(), None),
         ImageSmoke::Http(path) => (Vec::new(), Some(path.clone())),
@@ -394,7 +395,11 @@ fn smoke_check(image: &Step, smoke: &ImageSmoke, platform: Platform) -> Step {
     let target = platform.target(Libc::Gnu);
     let label = runner::any();
     let native = target.is_some_and(|target| runner::runs(label, target));
-    let not_run = (!native).then(|| format!("`{label}` cannot run {platform}"));
+    let not_run = match (native, stand_ins) {
+        (false, _) => Some(format!("`{label}` cannot run {platform}")),
+        (true, true) => Some("its base is a stand-in".into()),
+        (true, false) => None,
+    };
     let work = CheckWork { subject: image.id.clone(), smoke, http, contains: None, not_run };
     let tail = image.id.strip_prefix("image.").unwrap_or(&image.id);
     Step {

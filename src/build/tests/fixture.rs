@@ -140,6 +140,7 @@ impl Fixture {
             install: self.install,
             registries: None,
             complete: false,
+            docker_archive: None,
         };
         build::run(&self.runner, &Printer::silent(), &self.store, &order)
     }
