@@ -15,7 +15,8 @@ demo: ## release examples/harbor against servers in this process and show what w
 test: tools ## every test; installs pinned test tools first and ends with the test runner's own lines
 	@cargo test --locked --no-fail-fast --lib --bins --test it --test tools
 
-proof: ## what takes long or needs root: third-party projects, 2 GB files, cross builds; ends in a table
+proof: tools ## what takes long or needs root: third-party projects, 2 GB files, cross builds, images; ends in a table
+	@python3 tools/install.py proof
 	@cargo build --quiet --locked --release --bin longshore
 	@python3 tests/proof/run.py target/release/longshore
 

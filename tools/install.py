@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs the pinned tools of one group into target/tools: `install.py test|bench`. Does nothing when they are there."""
+"""Installs the pinned tools of one group into target/tools: `install.py test|proof|bench`. Does nothing when they are there."""
 
 import concurrent.futures
 import hashlib
@@ -32,6 +32,11 @@ TABLE = [
     ("test", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
     ("test", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
     ("test", "openssl", "any", "apt", "openssl"),
+    # registries, clients and an emulator that are only wanted by what takes long
+    ("proof", "docker-registry", "any", "apt", "docker-registry"),
+    ("proof", "skopeo", "any", "apt", "skopeo"),
+    ("proof", "umoci", "any", "apt", "umoci"),
+    ("proof", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
     ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]

@@ -24,7 +24,8 @@ from project import run, write
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = ROOT / "target" / "tools" / "bin"
 WORK = ROOT / "target" / "proof"
-KINDS = ("plain", "basic-tls", "token")
+KINDS = ("plain", "basic-tls", "token", "debian", "crane")
+OPEN = ("plain", "debian", "crane")
 
 USER = "proof"
 PASSWORD = "an:odd/one+for#tests"
@@ -48,7 +49,7 @@ class Registry:
         if kind not in KINDS:
             raise ValueError(f"no registry is `{kind}`; there are {', '.join(KINDS)}")
         self.kind = kind
-        self.user, self.password = (None, None) if kind == "plain" else (USER, PASSWORD)
+        self.user, self.password = (None, None) if kind in OPEN else (USER, PASSWORD)
         self.ca_file = self.tokens = self.process = None
 
     def __enter__(self):
@@ -75,11 +76,16 @@ class Registry:
         write(self.folder / "config.yml", json.dumps(self.config()))
         env = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([BIN / "registry", "serve", self.folder / "config.yml"], env=env,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(), env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.host = self.wait_for_address()
         self.url = f"{'https' if self.ca_file else 'http'}://{self.host}"
         self.env = self.client_environment()
+
+    def command(self):
+        if self.kind == "crane":
+            return [BIN / "crane", "registry", "serve", "--address", "127.0.0.1:0", "--disk", self.folder]
+        program = "docker-registry" if self.kind == "debian" else BIN / "registry"
+        return [program, "serve", self.folder / "config.yml"]
 
     def config(self):
         """JSON is YAML, too."""
@@ -104,9 +110,9 @@ class Registry:
         """The port that the system gave it, out of its log: nobody can take it in between."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self.process.poll() is None:
-            found = re.search(r"listening on (127\.0\.0\.1:\d+)", self.log.read_text())
+            found = re.search(r"(?:listening on 127\.0\.0\.1:|serving on port )(\d+)", self.log.read_text())
             if found:
-                return found[1]
+                return f"127.0.0.1:{found[1]}"
             time.sleep(0.02)
         raise RuntimeError(f"the registry does not start\n{self.log.read_text()[-3000:]}")
 
