@@ -36,6 +36,7 @@ TABLE = [
     ("proof", "docker-registry", "any", "apt", "docker-registry"),
     ("proof", "skopeo", "any", "apt", "skopeo"),
     ("proof", "umoci", "any", "apt", "umoci"),
+    ("proof", "runc", "any", "apt", "runc"),
     ("proof", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
     ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),

@@ -11,7 +11,7 @@ use super::Order;
 use super::binary::Job;
 use super::cargo_config::CargoConfig;
 use crate::command::{Command, Shell};
-use crate::plan::{Leg, PlannedBuilder, Step, Work};
+use crate::plan::{CheckWork, Leg, PlannedBuilder, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::target::{Libc, Os, Target};
 use crate::world::process::{Cmd, Runner};
@@ -102,6 +102,10 @@ fn pip(runner: &Runner) -> Vec<String> {
     }
 }
 
+fn starts_image(work: &CheckWork) -> bool {
+    work.not_run.is_none() && work.subject.starts_with("image.")
+}
+
 /// Everything that is missing for the steps, each with the command that installs it. `compiled` are the binary steps
 /// that are not supplied.
 pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Job<'_>]) -> Vec<Problem> {
@@ -117,14 +121,10 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
             Work::Binary(work) if compiled.iter().any(|job| job.step.id == step.id) => {
                 add(for_commands(runner, store.repository(), step, &work.before));
             }
-            Work::Check(work) if work.not_run.is_none() && work.subject.starts_with("image.") => {
-                if super::start::engine(runner).is_none() {
-                    let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
-                    let problem = Problem::new("missing-tool", text);
-                    add(vec![
-                        problem.hint("install one of them, start its daemon, or write `smoke: false` at the image"),
-                    ]);
-                }
+            Work::Check(work) if starts_image(work) && super::start::engine(runner).is_none() => {
+                let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
+                let hint = "install one of them, start its daemon, or write `smoke: false` at the image";
+                add(vec![Problem::new("missing-tool", text).hint(hint)]);
             }
             _ => {}
         }

@@ -60,6 +60,12 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
     let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
     session.printer.block(&verify::table(&manifest).render(&session.printer));
+    if let Some(images) = verify::images(&plan, &manifest) {
+        session.printer.block(&images.render(&session.printer));
+        if args.bases.is_none() {
+            session.printer.step("Assumed", "each base is a stand-in without files; `--bases LAYOUT` takes real ones");
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (mut report, server) =
         runtime.block_on(on_stage(session, args.port, (&plan, &manifest, &store), (&stage, faults)))?;

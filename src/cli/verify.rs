@@ -5,6 +5,7 @@ use super::output::Report;
 use super::session::Session;
 use super::table::{Table, size};
 use crate::artifact::Manifest;
+use crate::plan::{Covered, Plan, Work};
 use crate::problem::Failure;
 use crate::target::Linkage;
 use crate::verify;
@@ -24,10 +25,40 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
         let ids: Vec<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
         handover::pack(&store, &ids, true, tar)?;
     }
-    actions::add_summary(&session.env, &format!("### Verified\n\n{}\n", table(&manifest).markdown()))?;
-    let mut report = Report::plan(table(&manifest).render(&session.printer), &plan);
+    let mut summary = format!("### Verified\n\n{}\n", table(&manifest).markdown());
+    let mut text = table(&manifest).render(&session.printer);
+    if let Some(images) = images(&plan, &manifest) {
+        summary.push_str(&format!("\n{}\n", images.markdown()));
+        text = format!("{text}\n{}", images.render(&session.printer));
+    }
+    actions::add_summary(&session.env, &summary)?;
+    let mut report = Report::plan(text, &plan);
     report.fields.artifacts = Some(manifest.artifacts);
     Ok(report.next("longshore publish"))
+}
+
+/// What each image offers and what its executables need: why each of them starts.
+pub fn images(plan: &Plan, manifest: &Manifest) -> Option<Table> {
+    let mut table = Table::new(&["IMAGE", "BASE", "OFFERS", "NEEDED"]);
+    let mut empty = true;
+    for step in &plan.steps {
+        let Work::Image(work) = &step.work else { continue };
+        let needs = |file: &Covered| {
+            let seen = manifest.binaries.iter().find(|seen| seen.step == file.step && seen.name == file.name)?;
+            Some(match (seen.facts.linkage, &seen.facts.glibc) {
+                (Linkage::Static, _) => format!("{}: nothing", seen.name),
+                (Linkage::Dynamic, Some(version)) => format!("{}: glibc {version}", seen.name),
+                (Linkage::Dynamic, None) => {
+                    format!("{}: {}", seen.name, seen.facts.interpreter.as_deref().unwrap_or(""))
+                }
+            })
+        };
+        let needs: Vec<String> = work.executables.iter().filter_map(needs).collect();
+        let base = work.base.as_ref().map_or_else(|| "(nothing)".to_owned(), |base| base.from.to_string());
+        table.row([step.id.clone(), base, work.facts.libc.to_string(), needs.join(", ")]);
+        empty = false;
+    }
+    (!empty).then_some(table)
 }
 
 /// What the executables say of themselves.

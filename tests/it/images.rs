@@ -279,3 +279,85 @@ fn killed_anywhere_a_second_run_finishes() {
         }
     }
 }
+
+/// Changes a finished file of a step and what its record says of it, as somebody would who wants it to go unseen.
+fn forge(project: &Project, step: &str, name: &str, change: impl FnOnce(&mut Value)) {
+    let root = project.folder().join("target/longshore");
+    let file = root.join("steps").join(step).join(name);
+    let mut document: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    change(&mut document);
+    let bytes = document.to_string().into_bytes();
+    std::fs::write(&file, &bytes).unwrap();
+    let path = root.join("artifacts").join(format!("{step}.json"));
+    let mut record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for one in record["files"].as_array_mut().unwrap() {
+        if one["name"] == name {
+            one["size"] = bytes.len().into();
+            one["sha256"] = longshore::digest::Digest::of(&bytes).to_string().into();
+        }
+    }
+    std::fs::write(path, record.to_string()).unwrap();
+}
+
+#[test]
+fn forged_images_are_seen() {
+    let server = registry();
+    let project = project(&server, "");
+    must(&project, "longshore build -q");
+    let step = "image.skiff.own.linux-amd64";
+    let check = |name: &str, change: &dyn Fn(&mut Value), parts: &[&str]| {
+        let keep = "rm -rf ../kept && cp -r target/longshore ../kept";
+        must(&project, keep);
+        forge(&project, step, name, change);
+        let done = sh(&project, "longshore verify --json");
+        assert_eq!(done.status.code(), Some(3), "{}", text(&done.stdout));
+        let said: Vec<String> = problems(&done).into_iter().map(|(code, text)| format!("{code}: {text}")).collect();
+        for part in parts {
+            assert!(said.iter().any(|line| line.contains(part)), "{part}: {said:#?}");
+        }
+        must(&project, "rm -rf target/longshore && cp -r ../kept target/longshore");
+    };
+    let config = "image.skiff.own.linux-amd64.config.json";
+    let manifest = "image.skiff.own.linux-amd64.manifest.json";
+    check(config, &|config| config["config"]["User"] = "0:0".into(), &["image-content", "has the user \"0:0\""]);
+    check(config, &|config| config["architecture"] = "arm64".into(), &["has the architecture", "another config"]);
+    check(config, &|config| config["config"]["Cmd"] = serde_json::json!(["sh"]), &["has the arguments"]);
+    check(
+        config,
+        &|config| config["rootfs"]["diff_ids"] = serde_json::json!([]),
+        &["does not end with its own layers"],
+    );
+    check(manifest, &|manifest| manifest["layers"] = serde_json::json!([]), &["does not end with its own layers"]);
+    check(manifest, &|manifest| manifest["annotations"] = Value::Null, &["lacks the annotation", "exactly its images"]);
+    must(&project, "longshore verify -q");
+}
+
+#[test]
+fn every_fault_of_a_registry_ends_well_or_says_why() {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plain/in");
+    let project = Project::copy(&from, "skiff");
+    let yaml = "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nbinaries: { skiff: { static-target: gnu } }\narchives: false\n\
+        images: { skiff: { platforms: linux/amd64, flavors: [debian, scratch] } }\n\
+        publish: { github: false, registry: registry.example.com/me }\n";
+    std::fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
+    let project = project.commit();
+    must(&project, "git tag v1.2.3");
+    for fault in longshore::rehearsal::registry::Fault::all() {
+        let name = fault.to_string();
+        let done = project.sh(&format!("longshore rehearse --json --fault registry.{name}"));
+        let ends = match name.as_str() {
+            "storage-full" => 6,
+            "lies-about-size" | "wrong-bytes" | "denied" | "token-down" => -1,
+            _ => 0,
+        };
+        let code = done.status.code().unwrap();
+        let said = format!("{name}: {code} {:?} {}", problems(&done), text(&done.stderr));
+        match ends {
+            -1 => assert!([0, 3, 5, 6, 7].contains(&code), "{said}"),
+            ends => assert_eq!(code, ends, "{said}"),
+        }
+        if code != 0 {
+            assert!(!problems(&done).is_empty(), "{said}");
+        }
+    }
+}

@@ -28,7 +28,7 @@ const NAMES: [&str; 18] = [
 
 fn plan() -> Value {
     let project = cases::project("opsml");
-    let done = project.sh("git tag v3.0.0 && GITHUB_REPOSITORY=demml/opsml longshore plan --json");
+    let done = project.sh("git tag v3.0.0 && GITHUB_REPOSITORY=demml/opsml longshore plan -q --out ../plan.json > /dev/null && cat ../plan.json");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     serde_json::from_slice(&done.stdout).unwrap()
 }

@@ -5,12 +5,9 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
-import time
-import urllib.request
 
-from project import commit, environment, fresh, run, write
+from project import commit, environment, free_port, fresh, get, run, write
 
 NAME, VERSION = "dufs", "0.47.0"
 
@@ -80,20 +77,13 @@ def fetch_all(first, folder):
 
 
 def answer(program, folder):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     write(folder / "public" / "hello.txt", "hello from the archive\n")
     server = subprocess.Popen([program, "--bind", "127.0.0.1", "--port", str(port), "public"], cwd=folder,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/hello.txt", timeout=2) as reply:
-                    return f"HTTP {reply.status}, {reply.read().decode().strip()!r}"
-            except OSError:
-                time.sleep(0.1)
-        raise RuntimeError("it did not answer within 10 s")
+        status, text = get(f"http://127.0.0.1:{port}/hello.txt")
+        return f"HTTP {status}, {text.strip()!r}"
     finally:
         server.terminate()
         server.wait(timeout=10)

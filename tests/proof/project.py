@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
+import time
+import urllib.request
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Proof", "GIT_AUTHOR_EMAIL": "proof@example.com", "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
@@ -41,7 +44,7 @@ def write(path, text):
 
 
 def run(folder, *command, env=None):
-    """Runs it to its end; anything but success is an error with what it said."""
+    """Runs it to its end; anything but success is an error with its standard output."""
     done = subprocess.run(list(map(str, command)), cwd=folder, env=env or environment(), text=True,
                           stdin=subprocess.DEVNULL, capture_output=True)
     if done.returncode != 0:
@@ -50,17 +53,44 @@ def run(folder, *command, env=None):
     return done.stdout
 
 
+def refused(folder, status, *command, env=None):
+    """Runs what must end with this very status; its standard output."""
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=env or environment(), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode != status:
+        said = (done.stdout + done.stderr)[-3000:]
+        raise RuntimeError(f"`{' '.join(map(str, command))}` ended with {done.returncode} instead of {status}\n{said}")
+    return done.stdout
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def get(url):
+    """Status and text of a server that may still be starting."""
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(url, timeout=2) as reply:
+                return reply.status, reply.read().decode()
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"{url} did not answer within 10 s")
+
+
 def answer(folder, longshore, *arguments, env=None):
     """The one JSON object that a command prints."""
     return json.loads(run(folder, longshore, *arguments, "--json", env=env))
 
 
-def peak(folder, *command):
+def peak(folder, *command, env=None):
     """Runs it; its largest resident memory in MB, children included."""
     log = folder.parent / "peak.log"
     with open(log, "wb") as said:
-        child = subprocess.Popen(list(map(str, command)), cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
-                                 stdout=said, stderr=said)
+        child = subprocess.Popen(list(map(str, command)), cwd=folder, env=env or environment(),
+                                 stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:

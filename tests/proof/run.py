@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""What takes long: `run.py PATH-OF-LONGSHORE [NAME...]`. Ends in a table of what was proven; exit 1 if anything was not."""
+"""What takes long: `run.py PATH-OF-LONGSHORE [--without-docker] [NAME...]`. Ends in a table of what was proven; exit 1 if
+anything was not.
+"""
 
+import functools
 import pathlib
 import sys
 import time
@@ -8,15 +11,20 @@ import traceback
 
 import cross
 import dufs
+import images
 import memory
+import pairs
 
-PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove}
+WITHOUT_DOCKER = "--without-docker"
+PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
+          "pairs": pairs.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 
 def main():
     longshore = pathlib.Path(sys.argv[1]).resolve()
-    names = sys.argv[2:] or list(PROOFS)
+    names = [name for name in sys.argv[2:] if name != WITHOUT_DOCKER] or list(PROOFS)
+    PROOFS["images"] = functools.partial(images.prove, docker=WITHOUT_DOCKER not in sys.argv)
     unknown = [name for name in names if name not in PROOFS]
     if unknown:
         sys.exit(f"no proof is called {', '.join(unknown)}; there are {', '.join(PROOFS)}")

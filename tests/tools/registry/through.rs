@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
+use futures_util::future::join_all;
 
 use super::*;
 
@@ -58,6 +59,8 @@ async fn what_a_proxy_finds_too_long_goes_in_parts() {
     let registry = Distribution::start(Kind::Plain).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
+    // Without a provider reqwest does not even start.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let proxy = Arc::new(Proxy { to: format!("http://{}", registry.host), client, refused: AtomicUsize::new(0) });
     let router = Router::new().fallback(pass).with_state(Arc::clone(&proxy));
