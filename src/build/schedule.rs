@@ -68,7 +68,7 @@ pub fn carry_out(
 ) -> anyhow::Result<Vec<Artifact>> {
     let mut pending: Vec<&Step> = order.steps.iter().copied().filter(|step| !is_idle(step)).collect();
     let mut records: BTreeMap<String, Artifact> = BTreeMap::new();
-    let mut problems = Vec::new();
+    let (mut problems, mut exit) = (Vec::new(), None);
     let bases = Bases::ask(order.registries.as_ref(), &order.steps);
     let site = Site { store, order, supply, digest: order.plan.digest(), bases };
     while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
@@ -82,7 +82,8 @@ pub fn carry_out(
         for record in done {
             records.insert(record.step.clone(), record);
         }
-        for Failed { steps, mut problem } in failed {
+        for Failed { steps, mut problem, exit: own } in failed {
+            exit = exit.or(own);
             let lost = drop_dependents(&mut pending, steps);
             if order.keep_going && !lost.is_empty() {
                 problem.message.push_str(&format!("; not done, for want of it: {}", lost.join(", ")));
@@ -91,7 +92,7 @@ pub fn carry_out(
         }
     }
     if !problems.is_empty() {
-        return Err(Failure { exit: Exit::Build, problems }.into());
+        return Err(Failure { exit: exit.unwrap_or(Exit::Build), problems }.into());
     }
     Ok(order.steps.iter().filter_map(|step| records.remove(&step.id)).collect())
 }
@@ -156,6 +157,8 @@ struct Failed {
     steps: Vec<String>,
     /// What to say.
     problem: Problem,
+    /// How the process ends, if it was not the step itself that failed: a base that nobody has.
+    exit: Option<Exit>,
 }
 
 /// What every step is carried out with. Plain data; the runner and the printer are passed along.
@@ -226,8 +229,16 @@ impl Site<'_> {
         let failed = |error: &anyhow::Error, hint: String| {
             let named: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
             let message = format!("{} failed: {error:#}", named.join(", "));
-            let problem = Problem::new("step-failed", message).hint(hint).step(ids[0]);
-            Box::new(Failed { steps: ids.iter().map(ToString::to_string).collect(), problem })
+            let steps = ids.iter().map(ToString::to_string).collect();
+            match error.downcast_ref::<Failure>() {
+                Some(Failure { exit, problems }) if !problems.is_empty() => {
+                    Box::new(Failed { steps, problem: problems[0].clone().step(ids[0]), exit: Some(*exit) })
+                }
+                _ => {
+                    let problem = Problem::new("step-failed", message).hint(hint).step(ids[0]);
+                    Box::new(Failed { steps, problem, exit: None })
+                }
+            }
         };
         let mut log = match self.clear(&ids).and_then(|()| Log::create(self.store, &ids, progress)) {
             Ok(log) => log,

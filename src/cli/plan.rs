@@ -108,7 +108,11 @@ fn output(step: &Step) -> String {
     match &step.work {
         Work::Check(check) => match &check.not_run {
             Some(reason) => format!("not run: {reason}"),
-            None => check.contains.as_ref().map(|text| format!("`{text}` in its output")).unwrap_or_default(),
+            None => match (&check.http, &check.contains) {
+                (Some(path), _) => format!("an answer to `{path}`"),
+                (None, Some(text)) => format!("`{text}` in its output"),
+                (None, None) => String::new(),
+            },
         },
         Work::Image(work) => match work.base.as_ref().map(|base| base.digest) {
             Some(Some(digest)) => format!("{}, {}", work.facts.libc, &digest.to_string()[..19]),

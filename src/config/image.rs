@@ -80,10 +80,7 @@ fn one(name: &str, fields: Fields<'_>) -> Image {
         entrypoint: fields.texts("entrypoint"),
         cmd: fields.texts("cmd").unwrap_or_default(),
         user: fields.text("user"),
-        workdir: format!(
-            "/{}",
-            fields.text("workdir").and_then(|text| text::image_path(&text).ok()).unwrap_or_default()
-        ),
+        workdir: workdir(fields),
         env: fields.table("env"),
         expose: fields.parsed("expose", |text| text::port(text).ok()).unwrap_or_default(),
         healthcheck: fields.texts("healthcheck"),
@@ -164,4 +161,9 @@ fn smoke(fields: Fields<'_>) -> Option<ImageSmoke> {
         return Some(ImageSmoke::Http(map.text("http")?));
     }
     fields.texts("smoke").filter(|_| !fields.is_off("smoke")).map(ImageSmoke::Args)
+}
+
+fn workdir(fields: Fields<'_>) -> String {
+    let path = fields.text("workdir").and_then(|text| text::image_path(&text).ok()).unwrap_or_default();
+    format!("/{}", path.trim_end_matches('/'))
 }

@@ -364,13 +364,21 @@ pub fn platform(text: &str) -> Parsed<Platform> {
     })
 }
 
-/// A path in an image, without the leading `/`; empty: the root.
+/// A path in an image, without the leading `/`; empty: the root; a `/` at its end stays.
 ///
 /// # Errors
 /// What leaves the image.
 pub fn image_path(text: &str) -> Parsed<String> {
+    let folder = text.ends_with('/');
     let path = path(text.trim_start_matches('/')).map_err(|problem| problem.hint("write it like `/etc/app.toml`"))?;
-    Ok(if path == "." { String::new() } else { path })
+    // `/etc/` is a folder for what is put there, `/etc` a name.
+    Ok(if path == "." {
+        String::new()
+    } else if folder {
+        format!("{path}/")
+    } else {
+        path
+    })
 }
 
 /// `8080` is `8080/tcp`.

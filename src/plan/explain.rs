@@ -95,7 +95,16 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
             vec![("covers", work.covers.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "))]
         }
         Work::Check(work) => vec![
-            ("runs", format!("each executable with {}", shell_words::join(&work.smoke))),
+            (
+                "runs",
+                match &work.http {
+                    Some(path) => format!("the image until it answers to `{path}`"),
+                    None if work.subject.starts_with("image.") => {
+                        format!("the image with {}", shell_words::join(&work.smoke))
+                    }
+                    None => format!("each executable with {}", shell_words::join(&work.smoke)),
+                },
+            ),
             ("expects", work.contains.as_ref().map(|text| format!("`{text}` in what it prints")).unwrap_or_default()),
             ("not run", work.not_run.clone().unwrap_or_default()),
         ],

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::{Inputs, Problems};
 use super::describe::Places;
+use super::image::once;
 use super::{FloatingTag, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work, upload};
 use crate::config::{self, Image, ImageTag, Publish, Registry};
+use crate::destination::When;
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::reference::{Repository, check_tag};
@@ -101,6 +103,7 @@ fn tags(
         date: &date,
         flavor,
         platform,
+        package: None,
     };
     // A template that does not name the flavor means the first one; the others get their name behind it.
     let is_first = image.flavors.first().is_some_and(|first| first == flavor);
@@ -136,6 +139,13 @@ fn tags(
             if !fixed.contains(&text) {
                 fixed.push(text);
             }
+        } else if template.when == When::Prerelease {
+            let why = format!("`{}` names no version, and such a tag is moved by stable releases only", template.tag);
+            once(problems, Problem::new("bad-image-tag", why).hint("put `{version}` into it").at_value(at));
+        } else if pattern.is_none() {
+            let why = format!("nobody could tell the newest release that `{}` is to follow", template.tag);
+            let hint = format!("add a template with `{{version}}` to `{key}:`: the tags it makes are looked at");
+            once(problems, Problem::new("bad-image-tag", why).hint(hint).at_value(at));
         } else if let (false, Some((prefix, suffix))) = (release.prerelease, &pattern) {
             let (major, minor, _) = release.version.triple();
             floating.push(FloatingTag {

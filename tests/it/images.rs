@@ -361,3 +361,24 @@ fn every_fault_of_a_registry_ends_well_or_says_why() {
         }
     }
 }
+
+#[test]
+fn tags_that_nobody_could_keep_right_are_refused() {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plain/in");
+    let check = |tags: &str, part: &str| {
+        let project = Project::copy(&from, "skiff");
+        let yaml = format!(
+            "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nimages: {{ skiff: {{ flavors: scratch, platforms: linux/amd64, tags: {tags} }} }}\n"
+        );
+        std::fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
+        let project = project.commit();
+        must(&project, "git tag v1.2.3");
+        let done = project.sh("longshore plan --json");
+        assert_eq!(done.status.code(), Some(2), "{tags}: {}", text(&done.stdout));
+        let found = problems(&done);
+        assert!(found.iter().any(|(code, text)| code == "bad-image-tag" && text.contains(part)), "{tags}: {found:?}");
+    };
+    check("latest", "the newest release that `latest` is to follow");
+    check("[\"{sha}\", latest]", "the newest release");
+    check("[\"{version}\", { tag: edge, when: prerelease }]", "moved by stable releases only");
+}
