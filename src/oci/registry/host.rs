@@ -37,6 +37,9 @@ pub struct Host {
     /// What this run will do here, for one token that is good for all of it.
     granted: Mutex<Scopes>,
     challenge: Mutex<Option<Challenge>>,
+    /// Whether somebody has asked it something: one request goes ahead, so that not each of many is told to say who we are.
+    met: AtomicBool,
+    meeting: tokio::sync::Mutex<()>,
     tokens: tokio::sync::Mutex<Tokens>,
     window: Window,
     /// Whether it takes no token for several repositories.
@@ -90,6 +93,8 @@ impl Host {
             connection: OnceCell::new(),
             granted: Mutex::default(),
             challenge: Mutex::default(),
+            met: AtomicBool::new(false),
+            meeting: tokio::sync::Mutex::default(),
             tokens: tokio::sync::Mutex::default(),
             window: Window::new(profile.window),
             apart: AtomicBool::new(false),
@@ -282,19 +287,27 @@ impl Host {
     ) -> Result<(Reply, Credential), Failed> {
         let client = self.client().await?;
         let _slot = self.slot().await;
+        let mut first = self.first().await;
         let (mut wide, mut refused) = (!self.apart.load(Ordering::Relaxed), 0);
         loop {
             let shown = self.credential((repository, action), wide).await?;
             let request = Request { auth: shown.auth(), ..request.clone() };
             self.count();
-            let reply = client.send(request).await.map_err(|error| Failed::of(unreachable(&error)))?;
+            let sent = client.send(request).await.map_err(|error| Failed::of(unreachable(&error)));
             let Credential::Bearer { ref token, fresh } = shown else {
-                if reply.status != 401 {
-                    return Ok((reply, shown));
+                let answered = match &sent {
+                    Ok(reply) if reply.status == 401 => Some(self.answer(reply, &shown).await),
+                    _ => None,
+                };
+                self.met.store(true, Ordering::Release);
+                drop(first.take());
+                match answered {
+                    Some(answered) => answered?,
+                    None => return Ok((sent?, shown)),
                 }
-                self.answer(&reply, &shown).await?;
                 continue;
             };
+            let reply = sent?;
             // A registry that takes no token for several repositories says 401 or 403 to it.
             let several = wide && self.is_shared();
             if reply.status != 401 && !(several && reply.status == 403) {
@@ -313,6 +326,12 @@ impl Host {
             }
             wide &= !(several && (fresh || reply.status == 403));
         }
+    }
+
+    /// Until the registry has said something, one request goes ahead.
+    async fn first(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let meeting = if self.met.load(Ordering::Acquire) { None } else { Some(self.meeting.lock().await) };
+        meeting.filter(|_| !self.met.load(Ordering::Acquire))
     }
 
     fn is_shared(&self) -> bool {

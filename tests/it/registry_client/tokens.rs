@@ -63,6 +63,8 @@ async fn a_token_that_expires_for_many_is_replaced_once() {
     let registries = over(&script);
     heads(&registries, 100).await;
     assert_eq!(tokens.given.load(Ordering::SeqCst), 1);
+    // One request was told to say who we are; the others waited for it.
+    assert_eq!(script.count("HEAD"), 101);
     tokens.revoked.store(1, Ordering::SeqCst);
     heads(&registries, 100).await;
     assert_eq!(tokens.given.load(Ordering::SeqCst), 2, "{:?}", tokens.scopes.lock().unwrap());
