@@ -119,10 +119,17 @@ fn tags(
     });
     let (mut fixed, mut floating) = (Vec::new(), Vec::new());
     for (index, template) in templates.iter().enumerate() {
+        let at = format!("images.{}.{key}.{index}", image.name);
+        let has = |name: &str| template.tag.places().any(|place| place == name);
+        let floats = !(has("version") || has("tag") || has("sha"));
+        if floats && template.when == When::Prerelease {
+            let why = format!("`{}` names no version, and such a tag is moved by stable releases only", template.tag);
+            once(problems, Problem::new("bad-image-tag", why).hint("put `{version}` into it").at_value(at));
+            continue;
+        }
         if !upload::takes(template.when, release) {
             continue;
         }
-        let at = format!("images.{}.{key}.{index}", image.name);
         let text = fill(template, &version).map_err(|place| format!("`{{{place}}}` has no value here"));
         let text = match text.and_then(|text| check_tag(&text).map(|()| text)) {
             Ok(text) => text,
@@ -134,14 +141,10 @@ fn tags(
                 continue;
             }
         };
-        let has = |name: &str| template.tag.places().any(|place| place == name);
-        if has("version") || has("tag") || has("sha") {
+        if !floats {
             if !fixed.contains(&text) {
                 fixed.push(text);
             }
-        } else if template.when == When::Prerelease {
-            let why = format!("`{}` names no version, and such a tag is moved by stable releases only", template.tag);
-            once(problems, Problem::new("bad-image-tag", why).hint("put `{version}` into it").at_value(at));
         } else if pattern.is_none() {
             let why = format!("nobody could tell the newest release that `{}` is to follow", template.tag);
             let hint = format!("add a template with `{{version}}` to `{key}:`: the tags it makes are looked at");
