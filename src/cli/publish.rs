@@ -8,6 +8,7 @@ use url::Url;
 use super::args;
 use super::error::Refused;
 use super::output::{Fields, Report, State};
+use super::pushed;
 use super::registry;
 use super::session::Session;
 use super::table::{Table, size};
@@ -38,6 +39,7 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
         registries: &registries,
         destinations: destinations(&plan, args)?,
     };
+    pushed::check(session, &plan, &registries, store.repository())?;
     ask(session, &plan)?;
     let receipts = publish(session, &order)?;
     Ok(report(session, &plan, receipts))
