@@ -9,7 +9,7 @@ use std::thread;
 use super::binary::{self, Job};
 use super::image::{self, Bases};
 use super::log::Log;
-use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, start};
+use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, start, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Step, Work};
@@ -147,6 +147,7 @@ fn rank(step: &Step) -> u8 {
         Work::Layer(_) => 4,
         Work::Image(_) => 5,
         Work::Index(_) => 6,
+        Work::Wheel(_) | Work::Sdist(_) => 3,
         Work::Checksums(_) => 7,
     }
 }
@@ -271,6 +272,8 @@ impl Site<'_> {
             Work::Asset(_) => vec![asset::make(runner, log, store, plan, step)?],
             Work::Archive(_) => vec![archive::make(store, plan, step)?],
             Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
+            Work::Wheel(_) => vec![wheel::make(runner, log, store, plan, step)?],
+            Work::Sdist(_) => vec![wheel::make_sdist(runner, log, store, plan, step)?],
             Work::Layer(_) => vec![layer::make(store, plan, step)?],
             Work::Image(_) => vec![image::make(store, plan, step, &self.bases)?],
             Work::Index(_) => vec![image::make_index(store, step)?],
@@ -325,6 +328,7 @@ fn verb(step: &Step, supply: &Supply<'_>) -> &'static str {
         Work::Check(_) => "Checking",
         Work::Archive(_) => "Packing",
         Work::Checksums(_) => "Summing",
+        Work::Wheel(_) | Work::Sdist(_) => "Building",
         Work::Layer(_) => "Layering",
         Work::Image(_) | Work::Index(_) => "Assembling",
     }

@@ -146,6 +146,9 @@ pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
                 github.pages.iter().map(page).collect()
             }
             DestinationKind::Registry(registry) => registry.images.iter().flat_map(image_names).collect(),
+            DestinationKind::Pypi(pypi) => {
+                pypi.tokens.keys().map(|name| format!("{name} to {}", pypi.upload)).collect()
+            }
         };
         for place in places {
             session.printer.line(&format!("  {}: {place}", destination.name));

@@ -22,6 +22,7 @@ pub fn check(session: &Session, plan: &Plan, registries: &Registries, repository
     for destination in &plan.destinations {
         match &destination.kind {
             DestinationKind::Github(_) => return Ok(()),
+            DestinationKind::Pypi(_) => {}
             DestinationKind::Registry(registry) => {
                 let mut hosts = registry.images.iter().flat_map(|image| &image.repositories);
                 far |= hosts.any(|one| !registries.is_near(&one.registry));

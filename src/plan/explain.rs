@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Plan, Step, Work};
+use super::{Plan, Step, WheelBuilder, Work};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 
@@ -89,6 +89,17 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
             ("layers", work.layers.join(", ")),
             ("entrypoint", work.config.entrypoint.join(" ")),
             ("user", work.config.user.clone()),
+        ],
+        Work::Wheel(work) => vec![
+            ("distribution", format!("{} {}", work.stage.distribution, work.stage.version)),
+            ("from", work.stage.manifest.clone()),
+            ("features", work.stage.features.join(", ")),
+            ("platform", work.compatibility.clone().unwrap_or_default()),
+            ("linked", if work.builder == WheelBuilder::Zig { "by zig".into() } else { String::new() }),
+        ],
+        Work::Sdist(work) => vec![
+            ("distribution", format!("{} {}", work.stage.distribution, work.stage.version)),
+            ("from", work.stage.manifest.clone()),
         ],
         Work::Index(work) => vec![("images", work.images.join(", "))],
         Work::Checksums(work) => {
