@@ -10,6 +10,7 @@ mod command;
 mod docker_archive;
 mod gzip;
 mod image;
+mod import;
 mod layer;
 mod layout;
 mod log;

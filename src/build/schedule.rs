@@ -8,6 +8,7 @@ use std::thread;
 
 use super::binary::{self, Job};
 use super::image::{self, Bases};
+use super::import;
 use super::log::Log;
 use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, start, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
@@ -278,17 +279,7 @@ impl Site<'_> {
             Work::Image(_) => vec![image::make(store, plan, step, &self.bases)?],
             Work::Index(_) => vec![image::make_index(store, step)?],
             Work::Check(_) => {
-                let image = match &step.work {
-                    Work::Check(work) => plan.step(&work.subject).and_then(|subject| match &subject.work {
-                        Work::Image(image) => Some((work, subject, image)),
-                        _ => None,
-                    }),
-                    _ => None,
-                };
-                let result = match image {
-                    Some(image) => start::run(runner, log, (store, self.order.registries.as_ref()), image)?,
-                    None => check::run(runner, log, store, plan, step)?,
-                };
+                let result = self.check(runner, log, step)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));
                 store.write_record(&record)?;
                 anyhow::ensure!(result.passed, "{}", result.detail);
@@ -305,6 +296,20 @@ impl Site<'_> {
             records.push(record);
         }
         Ok(records)
+    }
+
+    /// Runs what a check is about: executables, an image, or what a wheel brings.
+    fn check(&self, runner: &Runner, log: &mut Log<'_>, step: &Step) -> anyhow::Result<CheckResult> {
+        let (store, plan) = (self.store, self.order.plan);
+        let Work::Check(work) = &step.work else { anyhow::bail!("`{}` is no check", step.id) };
+        let subject = plan.step(&work.subject);
+        match (subject.map(|subject| &subject.work), subject, &work.import) {
+            (Some(Work::Wheel(_)), Some(wheel), Some(import)) => import::run(runner, log, store, (import, wheel)),
+            (Some(Work::Image(image)), Some(subject), _) => {
+                start::run(runner, log, (store, self.order.registries.as_ref()), (work, subject, image))
+            }
+            _ => check::run(runner, log, store, plan, step),
+        }
     }
 
     fn record(&self, step: &Step, files: Vec<File>, check: Option<CheckResult>) -> Artifact {

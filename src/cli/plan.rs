@@ -111,6 +111,7 @@ fn output(step: &Step) -> String {
         Work::Check(check) => match &check.not_run {
             Some(reason) => format!("not run: {reason}"),
             None => match (&check.http, &check.contains) {
+                _ if check.import.is_some() => "installed and imported".to_owned(),
                 (Some(path), _) => format!("an answer to `{path}`"),
                 (None, Some(text)) => format!("`{text}` in its output"),
                 (None, None) => String::new(),

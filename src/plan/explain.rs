@@ -109,6 +109,7 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
             (
                 "runs",
                 match &work.http {
+                    _ if work.import.is_some() => "the wheel, installed into an environment of its own".to_owned(),
                     Some(path) => format!("the image until it answers to `{path}`"),
                     None if work.subject.starts_with("image.") => {
                         format!("the image with {}", shell_words::join(&work.smoke))

@@ -36,8 +36,8 @@ pub use decide::plan;
 pub use request::{Request, WithoutTag};
 pub use step::{
     ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, EntryKind, FileSpec,
-    ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder, SdistWork, StageWork,
-    Step, WheelBuilder, WheelWork, Work,
+    ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder, SdistWork,
+    StageWork, Step, WheelBuilder, WheelWork, Work,
 };
 
 /// The format of `plan.json`.

@@ -284,12 +284,27 @@ pub struct CheckWork {
     /// For an image: a path that must answer over HTTP on the first exposed port, instead of arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<String>,
+    /// For a wheel: what must work once it is installed, instead of arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<Import>,
     /// Text that the output must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
     /// Why it is not run; absent: it is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_run: Option<String>,
+}
+
+/// What must work once a wheel is installed into an environment of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Import {
+    /// Modules that are imported.
+    pub modules: Vec<String>,
+    /// Console scripts that must be there.
+    pub scripts: Vec<String>,
+    /// An expression that must be true after the import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
 }
 
 /// A layer: one compressed tar, the same bytes on every machine. Its one output is the blob.

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::decide::{Inputs, Problems, id};
-use super::{Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset};
+use super::{
+    CheckWork, Import, Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work,
+    asset, runner,
+};
 use crate::config::schema::nearest;
-use crate::config::{Builder, Pypi, Wheel, WheelSettings};
+use crate::config::{Builder, Probe, Pypi, Wheel, WheelSettings};
 use crate::facts::python::PythonProject;
 use crate::pep440::pep440;
 use crate::problem::Problem;
@@ -23,8 +26,9 @@ pub fn steps(inputs: &Inputs<'_>, assets: &[Step], problems: &mut Problems) -> V
         let maker = Maker { inputs, wheel, project };
         maker.features(problems);
         let own: Vec<Step> = wheel.builds.iter().filter_map(|build| maker.wheel(build, (assets, problems))).collect();
+        let checks: Vec<Step> = own.iter().map(|step| maker.import(step)).collect();
         let sdist = wheel.sdist.then(|| maker.sdist(&own, (assets, problems))).flatten();
-        steps.extend(own.into_iter().chain(sdist));
+        steps.extend(own.into_iter().chain(checks).chain(sdist));
     }
     steps
 }
@@ -199,6 +203,34 @@ impl Maker<'_> {
         let target = near.or(wheels.first()).and_then(|step| step.target);
         let step = id(&["sdist", self.wheel.name.as_str()]);
         Some(self.step(step, work.stage.assets.clone(), target, Work::Sdist(work)))
+    }
+
+    /// Installed into an environment of its own, on the machine that built it.
+    fn import(&self, wheel: &Step) -> Step {
+        let expression = match &self.wheel.probe {
+            Probe::Written { python, .. } => python.clone(),
+            Probe::Auto | Probe::Off => None,
+        };
+        let import =
+            Import { modules: vec![self.project.module.clone()], scripts: self.project.scripts.clone(), expression };
+        let settings = self.wheel.builds.iter().find(|(target, _)| Some(*target) == wheel.target);
+        let label = settings.and_then(|(_, settings)| settings.cargo.runner.as_deref());
+        let not_run = wheel.target.and_then(|target| {
+            let label = label.unwrap_or_else(|| runner::native(target));
+            let native = runner::runs(label, target) && target.libc() != Libc::Musl;
+            (!native).then(|| format!("`{label}` cannot import wheels of {target}"))
+        });
+        let work = CheckWork {
+            subject: wheel.id.clone(),
+            smoke: Vec::new(),
+            http: None,
+            import: Some(import),
+            contains: None,
+            not_run,
+        };
+        let triple = wheel.target.map(Target::triple).unwrap_or_default();
+        let step = id(&["check", "import", self.wheel.name.as_str(), triple]);
+        self.step(step, vec![wheel.id.clone()], wheel.target, Work::Check(work))
     }
 
     fn step(&self, id: String, needs: Vec<String>, target: Option<Target>, work: Work) -> Step {

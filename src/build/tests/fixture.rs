@@ -115,6 +115,7 @@ impl Fixture {
             subject: subject.clone(),
             smoke: vec!["--version".into()],
             http: None,
+            import: None,
             contains: Some(contains.into()),
             not_run: None,
         };

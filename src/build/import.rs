@@ -1,0 +1,98 @@
+//! Installs a wheel into an environment of its own, to see that it can be imported.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::log::Log;
+use crate::artifact::{Artifact, CheckResult, Subject};
+use crate::plan::{Import, Step};
+use crate::world::process::{Cmd, Finished, Runner};
+use crate::world::store::{Store, read_json};
+
+/// How long one program may take.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Installs each wheel of a step and imports what it brings. One that does not work is a result, no error.
+///
+/// # Errors
+/// If the wheel is not there, or no Python.
+pub fn run(
+    runner: &Runner,
+    log: &mut Log<'_>,
+    store: &Store,
+    (import, wheel): (&Import, &Step),
+) -> anyhow::Result<CheckResult> {
+    let record: Artifact = read_json(&store.record(&wheel.id))?;
+    let python = ["python3", "python"].into_iter().find(|name| runner.find(name).is_some());
+    let python = python.context("no `python3` is there: install Python")?;
+    let mut result = CheckResult { passed: true, subjects: Vec::new(), detail: String::new() };
+    let mut details = Vec::new();
+    for file in &record.files {
+        let scratch = tempfile::tempdir_in(store.root())?;
+        let path = std::path::absolute(store.file(&wheel.id, &file.name))?;
+        let seen = Trial { runner, folder: scratch.path() }.one(log, (python, &path), import);
+        result.passed &= seen.is_ok();
+        details.push(match seen {
+            Ok(seen) => seen,
+            Err(error) => format!("{error:#}"),
+        });
+        let (step, name) = (wheel.id.clone(), file.name.clone());
+        result.subjects.push(Subject { step, name, sha256: file.sha256 });
+    }
+    result.detail = details.join("; ");
+    Ok(result)
+}
+
+struct Trial<'a> {
+    runner: &'a Runner,
+    folder: &'a Path,
+}
+
+impl Trial<'_> {
+    fn one(&self, log: &mut Log<'_>, (python, wheel): (&str, &Path), import: &Import) -> anyhow::Result<String> {
+        let environment = self.folder.join("venv");
+        let text = |path: &Path| path.to_str().map(str::to_owned).context("a path is not UTF-8");
+        self.must(log, python, &["-m", "venv", &text(&environment)?])?;
+        let bin = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
+        let own = text(&bin.join("python"))?;
+        let wheel = text(wheel)?;
+        let install = ["-m", "pip", "install", "--disable-pip-version-check", "--quiet"];
+        let offline: Vec<&str> = install.into_iter().chain(["--no-index", wheel.as_str()]).collect();
+        // With dependencies the index is asked, as it is for anybody who installs it.
+        if self.must(log, &own, &offline).is_err() {
+            let online: Vec<&str> = install.into_iter().chain([wheel.as_str()]).collect();
+            self.must(log, &own, &online)?;
+        }
+        for module in &import.modules {
+            self.must(log, &own, &["-c", &format!("import {module}")])?;
+        }
+        for script in &import.scripts {
+            let ending = if cfg!(windows) { ".exe" } else { "" };
+            if !bin.join(format!("{script}{ending}")).is_file() {
+                bail!("the console script `{script}` is not installed");
+            }
+        }
+        if let Some(expression) = &import.expression {
+            let imports: String = import.modules.iter().map(|module| format!("import {module}; ")).collect();
+            self.must(log, &own, &["-c", &format!("{imports}assert ({expression})")])
+                .with_context(|| format!("`{expression}` is not true"))?;
+        }
+        Ok(format!("imported {}", import.modules.join(", ")))
+    }
+
+    fn must(&self, log: &mut Log<'_>, program: &str, args: &[&str]) -> anyhow::Result<Finished> {
+        let cmd = Cmd::new(program, self.folder).args(args.iter().copied()).env("PYTHONPATH", "").timeout(LIMIT);
+        log.tell(format_args!("$ {cmd}"));
+        let done = self.runner.output(&cmd)?;
+        let said = format!("{}{}", done.stdout, done.stderr);
+        said.lines().for_each(|line| log.tell(line));
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing").trim().to_owned();
+        match (done.timed_out, done.status.success()) {
+            (true, _) => bail!("`{cmd}` did not end in {} s", LIMIT.as_secs()),
+            (false, false) => bail!("`{cmd}` failed: {last}"),
+            (false, true) => Ok(done),
+        }
+    }
+}
