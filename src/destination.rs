@@ -24,3 +24,15 @@ pub enum Adopt {
     /// Also a published, mutable one.
     Any,
 }
+
+/// Whether GitHub's identity is used instead of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Trusted {
+    /// In jobs that may, unless a token is there.
+    Auto,
+    /// Always; a job that may not is an error.
+    Always,
+    /// Never.
+    Never,
+}

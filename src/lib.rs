@@ -6,10 +6,12 @@
 
 pub mod artifact;
 pub mod command;
+pub mod core_metadata;
 pub mod destination;
 pub mod digest;
 pub mod format;
 pub mod inspect;
+pub mod pep440;
 pub mod platform;
 pub mod problem;
 pub mod receipt;
@@ -19,6 +21,7 @@ pub mod tag;
 pub mod target;
 pub mod template;
 pub mod version;
+pub mod wheel;
 
 pub mod world;
 

@@ -226,7 +226,11 @@ fn is_same(member: &Member, at: &Path) -> anyhow::Result<bool> {
     })
 }
 
-fn put(body: &Body, at: &Path) -> anyhow::Result<()> {
+/// Writes a member where it belongs.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn put(body: &Body, at: &Path) -> anyhow::Result<()> {
     match fs::symlink_metadata(at) {
         Ok(meta) if !meta.is_dir() => fs::remove_file(at)?,
         _ => {}

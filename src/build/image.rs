@@ -112,7 +112,7 @@ fn far<'p>(plan: &'p Plan, step: &Step, registries: &Registries) -> Option<&'p s
     };
     let registry = plan.destinations.iter().filter_map(|destination| match &destination.kind {
         DestinationKind::Registry(registry) => Some(registry),
-        DestinationKind::Github(_) => None,
+        DestinationKind::Github(_) | DestinationKind::Pypi(_) => None,
     });
     let images = registry.flat_map(|registry| &registry.images).filter(|image| holds(&image.step));
     let mut hosts = images.flat_map(|image| &image.repositories).map(|repository| repository.registry.as_str());

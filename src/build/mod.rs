@@ -16,10 +16,12 @@ mod log;
 mod needs;
 mod pack;
 mod schedule;
+mod stage;
 mod start;
 mod system;
 mod tools;
 mod unpack;
+mod wheel;
 
 #[cfg(test)]
 #[cfg(unix)]

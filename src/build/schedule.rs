@@ -9,7 +9,7 @@ use std::thread;
 use super::binary::{self, Job};
 use super::image::{self, Bases};
 use super::log::Log;
-use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, start};
+use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, start, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Step, Work};
@@ -68,7 +68,7 @@ pub fn carry_out(
 ) -> anyhow::Result<Vec<Artifact>> {
     let mut pending: Vec<&Step> = order.steps.iter().copied().filter(|step| !is_idle(step)).collect();
     let mut records: BTreeMap<String, Artifact> = BTreeMap::new();
-    let mut problems = Vec::new();
+    let (mut problems, mut exit) = (Vec::new(), None);
     let bases = Bases::ask(order.registries.as_ref(), &order.steps);
     let site = Site { store, order, supply, digest: order.plan.digest(), bases };
     while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
@@ -82,7 +82,8 @@ pub fn carry_out(
         for record in done {
             records.insert(record.step.clone(), record);
         }
-        for Failed { steps, mut problem } in failed {
+        for Failed { steps, mut problem, exit: own } in failed {
+            exit = exit.or(own);
             let lost = drop_dependents(&mut pending, steps);
             if order.keep_going && !lost.is_empty() {
                 problem.message.push_str(&format!("; not done, for want of it: {}", lost.join(", ")));
@@ -91,7 +92,7 @@ pub fn carry_out(
         }
     }
     if !problems.is_empty() {
-        return Err(Failure { exit: Exit::Build, problems }.into());
+        return Err(Failure { exit: exit.unwrap_or(Exit::Build), problems }.into());
     }
     Ok(order.steps.iter().filter_map(|step| records.remove(&step.id)).collect())
 }
@@ -146,6 +147,7 @@ fn rank(step: &Step) -> u8 {
         Work::Layer(_) => 4,
         Work::Image(_) => 5,
         Work::Index(_) => 6,
+        Work::Wheel(_) | Work::Sdist(_) => 3,
         Work::Checksums(_) => 7,
     }
 }
@@ -156,6 +158,8 @@ struct Failed {
     steps: Vec<String>,
     /// What to say.
     problem: Problem,
+    /// How the process ends, if it was not the step itself that failed: a base that nobody has.
+    exit: Option<Exit>,
 }
 
 /// What every step is carried out with. Plain data; the runner and the printer are passed along.
@@ -226,8 +230,16 @@ impl Site<'_> {
         let failed = |error: &anyhow::Error, hint: String| {
             let named: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
             let message = format!("{} failed: {error:#}", named.join(", "));
-            let problem = Problem::new("step-failed", message).hint(hint).step(ids[0]);
-            Box::new(Failed { steps: ids.iter().map(ToString::to_string).collect(), problem })
+            let steps = ids.iter().map(ToString::to_string).collect();
+            match error.downcast_ref::<Failure>() {
+                Some(Failure { exit, problems }) if !problems.is_empty() => {
+                    Box::new(Failed { steps, problem: problems[0].clone().step(ids[0]), exit: Some(*exit) })
+                }
+                _ => {
+                    let problem = Problem::new("step-failed", message).hint(hint).step(ids[0]);
+                    Box::new(Failed { steps, problem, exit: None })
+                }
+            }
         };
         let mut log = match self.clear(&ids).and_then(|()| Log::create(self.store, &ids, progress)) {
             Ok(log) => log,
@@ -260,6 +272,8 @@ impl Site<'_> {
             Work::Asset(_) => vec![asset::make(runner, log, store, plan, step)?],
             Work::Archive(_) => vec![archive::make(store, plan, step)?],
             Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
+            Work::Wheel(_) => vec![wheel::make(runner, log, store, plan, step)?],
+            Work::Sdist(_) => vec![wheel::make_sdist(runner, log, store, plan, step)?],
             Work::Layer(_) => vec![layer::make(store, plan, step)?],
             Work::Image(_) => vec![image::make(store, plan, step, &self.bases)?],
             Work::Index(_) => vec![image::make_index(store, step)?],
@@ -314,6 +328,7 @@ fn verb(step: &Step, supply: &Supply<'_>) -> &'static str {
         Work::Check(_) => "Checking",
         Work::Archive(_) => "Packing",
         Work::Checksums(_) => "Summing",
+        Work::Wheel(_) | Work::Sdist(_) => "Building",
         Work::Layer(_) => "Layering",
         Work::Image(_) | Work::Index(_) => "Assembling",
     }

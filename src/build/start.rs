@@ -115,7 +115,7 @@ impl Trial<'_> {
         let result = match &check.http {
             None => {
                 let cmd = self.cmd(&["run", "--rm", "--network", "none", "--name", &self.name, &image]);
-                self.must(log, &cmd.args(check.smoke.iter().cloned())).map(|done| ended(&done))
+                self.must(log, &cmd.args(check.smoke.iter().cloned())).and_then(|done| ended(&done, check))
             }
             Some(path) => self.answers(log, (&image, path), work),
         };
@@ -157,7 +157,7 @@ impl Trial<'_> {
         let state = state.to_str().context("the path of the output folder is not UTF-8")?.to_owned();
         let run = ["--root", &state, "run"];
         let result = match &check.http {
-            None => self.must(log, &self.cmd(&run).arg(&self.name)).map(|done| ended(&done)),
+            None => self.must(log, &self.cmd(&run).arg(&self.name)).and_then(|done| ended(&done, check)),
             Some(path) => {
                 let url = format!("http://127.0.0.1:{}/{}", first_port(work)?, path.trim_start_matches('/'));
                 let cmd = self.cmd(&run).timeout(LIMIT + LIMIT).arg(&self.name);
@@ -181,10 +181,14 @@ impl Trial<'_> {
     }
 }
 
-fn ended(done: &Finished) -> String {
-    match done.stdout.lines().chain(done.stderr.lines()).find(|line| !line.trim().is_empty()) {
+fn ended(done: &Finished, check: &CheckWork) -> anyhow::Result<String> {
+    let said = match done.stdout.lines().chain(done.stderr.lines()).find(|line| !line.trim().is_empty()) {
         Some(line) => format!("it started and said `{}`", line.trim()),
         None => "it started and ended well".into(),
+    };
+    match &check.contains {
+        Some(text) if !format!("{}{}", done.stdout, done.stderr).contains(text) => bail!("{said}, without `{text}`"),
+        _ => Ok(said),
     }
 }
 

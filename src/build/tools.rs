@@ -11,7 +11,7 @@ use super::Order;
 use super::binary::Job;
 use super::cargo_config::CargoConfig;
 use crate::command::{Command, Shell};
-use crate::plan::{CheckWork, Leg, PlannedBuilder, Step, Work};
+use crate::plan::{CheckWork, Leg, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::target::{Libc, Os, Target};
 use crate::world::process::{Cmd, Runner};
@@ -121,6 +121,11 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
             Work::Binary(work) if compiled.iter().any(|job| job.step.id == step.id) => {
                 add(for_commands(runner, store.repository(), step, &work.before));
             }
+            Work::Wheel(work) if work.builder != WheelBuilder::Prebuilt => {
+                add(for_maturin(runner, store.repository(), step, work.builder == WheelBuilder::Zig));
+                add(for_commands(runner, store.repository(), step, &work.before));
+            }
+            Work::Sdist(_) => add(for_maturin(runner, store.repository(), step, false)),
             Work::Check(work) if starts_image(work) && super::start::engine(runner).is_none() => {
                 let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
                 let hint = "install one of them, start its daemon, or write `smoke: false` at the image";
@@ -212,17 +217,33 @@ fn for_compiling(runner: &Runner, store: &Store, leg: Option<&Leg>, job: Job<'_>
     problems
 }
 
+fn for_maturin(runner: &Runner, dir: &Path, step: &Step, zig: bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let hint = "run `pip install maturin ziglang`";
+    if runner.find("maturin").is_none() {
+        problems.push(problem(step, "`maturin` is not there", hint));
+    }
+    if zig && !has_zig(runner, dir) {
+        problems.push(problem(step, "`zig` is not there", hint));
+    }
+    problems
+}
+
+fn has_zig(runner: &Runner, dir: &Path) -> bool {
+    let as_module = || {
+        let asked = Cmd::new("python3", dir).args(["-m", "ziglang", "version"]).timeout(Duration::from_secs(60));
+        runner.output(&asked).is_ok_and(|finished| finished.status.success())
+    };
+    runner.var(ZIG_PATH).is_some() || runner.find("zig").is_some() || as_module()
+}
+
 fn for_zigbuild(runner: &Runner, dir: &Path, step: &Step) -> Vec<Problem> {
     let mut problems = Vec::new();
     let hint = "run `pip install cargo-zigbuild ziglang`";
     if runner.find("cargo-zigbuild").is_none() {
         problems.push(problem(step, "`cargo zigbuild` is not there", hint));
     }
-    let as_module = || {
-        let asked = Cmd::new("python3", dir).args(["-m", "ziglang", "version"]).timeout(Duration::from_secs(60));
-        runner.output(&asked).is_ok_and(|finished| finished.status.success())
-    };
-    if runner.var(ZIG_PATH).is_none() && runner.find("zig").is_none() && !as_module() {
+    if !has_zig(runner, dir) {
         problems.push(problem(step, "`zig` is not there", hint));
     }
     problems

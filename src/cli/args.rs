@@ -116,7 +116,7 @@ pub enum Command {
     Completions(Completions),
     /// Manual pages
     Man(Man),
-    /// CI: pin base images by digest in longshore.lock, with what each offers
+    /// Set up: pin base images by digest in longshore.lock, with what each offers
     #[command(after_help = "Example:  longshore lock --update debian")]
     Lock(Lock),
     /// Write workflows.

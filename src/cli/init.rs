@@ -124,9 +124,11 @@ fn later(root: &Path, facts: &Facts) -> Vec<(String, &'static str)> {
         let name = path.rsplit('/').next().unwrap_or(path);
         match name {
             "Chart.yaml" => Some("a Helm chart"),
-            "Dockerfile" | "Containerfile" => Some("a container image"),
-            _ if name.starts_with("Dockerfile.") || name.starts_with("Dockerfile-") => Some("a container image"),
-            _ if name.ends_with(".Dockerfile") => Some("a container image"),
+            "Dockerfile" | "Containerfile" => Some("an image from a Dockerfile"),
+            _ if name.starts_with("Dockerfile.") || name.starts_with("Dockerfile-") => {
+                Some("an image from a Dockerfile")
+            }
+            _ if name.ends_with(".Dockerfile") => Some("an image from a Dockerfile"),
             "pyproject.toml" if is_maturin(&root.join(path)) => Some("a Python wheel, by maturin"),
             _ => None,
         }

@@ -11,6 +11,7 @@ pub mod matrix;
 pub mod output;
 pub mod plan;
 pub mod publish;
+pub mod pushed;
 pub mod registry;
 pub mod rehearse;
 pub mod release;

@@ -8,7 +8,9 @@ use super::args;
 use super::output::Report;
 use super::session::{Session, Wish};
 use super::table::Table;
-use crate::plan::{DestinationKind, GithubDestination, Origin, Plan, RegistryDestination, Step, Work, explain};
+use crate::plan::{
+    DestinationKind, GithubDestination, Origin, Plan, PypiDestination, RegistryDestination, Step, Work, explain,
+};
 use crate::problem::Failure;
 use crate::reference::Repository;
 use crate::world::actions;
@@ -108,7 +110,11 @@ fn output(step: &Step) -> String {
     match &step.work {
         Work::Check(check) => match &check.not_run {
             Some(reason) => format!("not run: {reason}"),
-            None => check.contains.as_ref().map(|text| format!("`{text}` in its output")).unwrap_or_default(),
+            None => match (&check.http, &check.contains) {
+                (Some(path), _) => format!("an answer to `{path}`"),
+                (None, Some(text)) => format!("`{text}` in its output"),
+                (None, None) => String::new(),
+            },
         },
         Work::Image(work) => match work.base.as_ref().map(|base| base.digest) {
             Some(Some(digest)) => format!("{}, {}", work.facts.libc, &digest.to_string()[..19]),
@@ -128,6 +134,7 @@ fn goes(plan: &Plan, printer: &Printer) -> String {
         match &destination.kind {
             DestinationKind::Github(github) => releases(&mut text, plan, (&destination.name, github)),
             DestinationKind::Registry(registry) => images(&mut text, plan, registry),
+            DestinationKind::Pypi(pypi) => distributions(&mut text, plan, (&destination.name, pypi)),
         }
         if !destination.credentials.is_empty() {
             let _ = writeln!(text, "   reads {}", destination.credentials.join(", "));
@@ -159,6 +166,22 @@ fn releases(text: &mut String, plan: &Plan, (name, github): (&String, &GithubDes
             },
         };
         let _ = writeln!(text, "   title `{}`, notes: {notes}", page.title);
+    }
+}
+
+/// The files of each distribution.
+fn distributions(text: &mut String, plan: &Plan, (name, pypi): (&String, &PypiDestination)) {
+    let published = || plan.steps.iter().filter(|step| step.publish.contains(name));
+    let files: usize = published().map(|step| step.outputs.len()).sum();
+    let _ = writeln!(text, "{files} files to {}", pypi.upload);
+    for distribution in pypi.tokens.keys() {
+        let of = |step: &&Step| match &step.work {
+            Work::Wheel(work) => work.stage.distribution.as_str() == distribution,
+            Work::Sdist(work) => work.stage.distribution.as_str() == distribution,
+            _ => false,
+        };
+        let files: usize = published().filter(of).map(|step| step.outputs.len()).sum();
+        let _ = writeln!(text, "   {distribution}: {files} files");
     }
 }
 

@@ -8,6 +8,7 @@ use url::Url;
 use super::args;
 use super::error::Refused;
 use super::output::{Fields, Report, State};
+use super::pushed;
 use super::registry;
 use super::session::Session;
 use super::table::{Table, size};
@@ -38,6 +39,7 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
         registries: &registries,
         destinations: destinations(&plan, args)?,
     };
+    pushed::check(session, &plan, &registries, store.repository())?;
     ask(session, &plan)?;
     let receipts = publish(session, &order)?;
     Ok(report(session, &plan, receipts))
@@ -144,6 +146,9 @@ pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
                 github.pages.iter().map(page).collect()
             }
             DestinationKind::Registry(registry) => registry.images.iter().flat_map(image_names).collect(),
+            DestinationKind::Pypi(pypi) => {
+                pypi.tokens.keys().map(|name| format!("{name} to {}", pypi.upload)).collect()
+            }
         };
         for place in places {
             session.printer.line(&format!("  {}: {place}", destination.name));

@@ -5,6 +5,7 @@ use super::build::impossible;
 use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
+use super::pushed;
 use super::registry;
 use super::session::{Session, Wish};
 use crate::build::{self, Order};
@@ -34,6 +35,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
         );
         return Err(Failure::usage(Problem::new("cannot-build", text).hint(hint)).into());
     }
+    pushed::check(session, &plan, &registries, &project.root)?;
     publish::ask(session, &plan)?;
     let store = Store::new(&project.root, &plan.output);
     let order = Order {

@@ -288,7 +288,7 @@ pub fn this_host() -> anyhow::Result<Target> {
 
 /// What of the world the configuration asks for.
 fn wanted(config: &Config) -> Wanted {
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted { python: !config.wheels.is_empty(), ..Wanted::default() };
     let builds = match &config.binaries {
         config::Binaries::Listed(list) => list.iter().flat_map(|binary| &binary.builds).collect(),
         config::Binaries::Implied(implied) => implied.builds.iter().collect(),
@@ -304,6 +304,7 @@ fn wanted(config: &Config) -> Wanted {
     for destination in &config.destinations {
         let github = match &destination.kind {
             config::DestinationKind::Github(github) => github,
+            config::DestinationKind::Pypi(_) => continue,
             config::DestinationKind::Registry(registry) => {
                 let hosts = registry.hosts.values().filter_map(|host| host.ca.clone());
                 wanted.texts.extend(registry.ca.iter().cloned().chain(hosts));

@@ -34,7 +34,7 @@ impl Stage {
         let mut hosts: BTreeSet<&str> = bases.keys().map(|base| base.repository.registry.as_str()).collect();
         let published = plan.destinations.iter().filter_map(|destination| match &destination.kind {
             DestinationKind::Registry(registry) => Some(&registry.images),
-            DestinationKind::Github(_) => None,
+            DestinationKind::Github(_) | DestinationKind::Pypi(_) => None,
         });
         hosts.extend(published.flatten().flat_map(|image| &image.repositories).map(|one| one.registry.as_str()));
         let (mut servers, mut access) = (BTreeMap::new(), Access::default());

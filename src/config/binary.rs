@@ -70,7 +70,8 @@ fn static_build(node: &Node, path: &str, (target, way): (Target, Libc), layers: 
     Some(settings(Fields(map), before))
 }
 
-fn settings(fields: Fields<'_>, before: Vec<Command>) -> BinarySettings {
+/// What cargo is told, for one target.
+pub fn settings(fields: Fields<'_>, before: Vec<Command>) -> BinarySettings {
     BinarySettings {
         package: fields.text("package"),
         manifest: fields.path("manifest"),
@@ -116,7 +117,7 @@ fn linkage(word: Option<&str>) -> Option<Linkage> {
 }
 
 /// The commands of `before:` that apply to a target.
-fn before(map: &Map, path: &str, target: Target, layers: &mut Layers) -> Vec<Command> {
+pub fn before(map: &Map, path: &str, target: Target, layers: &mut Layers) -> Vec<Command> {
     let mut commands = Vec::new();
     for node in Fields(map).many("before").unwrap_or_default() {
         let targets = node.map().and_then(|map| map.get("targets")).map(Node::many).unwrap_or_default();

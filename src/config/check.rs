@@ -6,7 +6,7 @@ use super::layers::Layers;
 use super::words::{nearest, quote};
 use super::yaml::{self, Map, Node, Value};
 use super::{Config, Diagnostic, Source};
-use super::{archive, asset, binary, component, image, publish, references, shape, tree};
+use super::{archive, asset, binary, component, image, publish, references, shape, tree, wheel};
 use crate::problem::Problem;
 use crate::target;
 
@@ -55,6 +55,7 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
     let binaries = binary::read(file, &targets, layers);
     let archives = archive::read(file, &binaries, layers);
     let images = image::read(file, layers);
+    let wheels = wheel::read(file, &targets, layers);
     Config {
         written: true,
         name: fields.text("name"),
@@ -67,6 +68,7 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
         destinations: publish::read(file, !images.is_empty(), layers),
         bases: image::bases(file, layers),
         images,
+        wheels,
         binaries,
     }
 }

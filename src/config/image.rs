@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::found::Found;
 use super::layers::{Kind, Layers, distinct};
+use super::names;
 use super::publish::artifact_publish;
 use super::schema::{BASE, IMAGE, Place};
 use super::text;
@@ -42,7 +43,7 @@ pub fn bases(file: &Map, layers: &mut Layers) -> Vec<Base> {
         let node = layers.entry(file, BASES, Some(&entry.value));
         let map = node.map().cloned().unwrap_or_default();
         let fields = Fields(&map);
-        let from = fields.text("from").and_then(|text| text::image(&text).ok());
+        let from = fields.text("from").and_then(|text| names::image(&text).ok());
         if map.entry("from").is_none() && !FLAVORS.contains(&entry.key.as_str()) {
             let problem = Problem::new("missing-key", format!("the base {} has no `from:`", quote(&entry.key)))
                 .hint(format!("write the image it is, or use one of {}", FLAVORS.join(", ")));
@@ -70,7 +71,7 @@ fn one(name: &str, fields: Fields<'_>) -> Image {
         name: name.to_owned(),
         title: fields.text("name"),
         component: fields.text("component"),
-        repositories: fields.parsed("repositories", |text| text::image_repository(text).ok()),
+        repositories: fields.parsed("repositories", |text| names::image_repository(text).ok()),
         binaries: fields.texts("binaries"),
         platforms: platforms(fields).unwrap_or_else(|| Platform::ALL.to_vec()),
         flavors: flavors(fields.texts("flavors")),
@@ -80,12 +81,9 @@ fn one(name: &str, fields: Fields<'_>) -> Image {
         entrypoint: fields.texts("entrypoint"),
         cmd: fields.texts("cmd").unwrap_or_default(),
         user: fields.text("user"),
-        workdir: format!(
-            "/{}",
-            fields.text("workdir").and_then(|text| text::image_path(&text).ok()).unwrap_or_default()
-        ),
+        workdir: workdir(fields),
         env: fields.table("env"),
-        expose: fields.parsed("expose", |text| text::port(text).ok()).unwrap_or_default(),
+        expose: fields.parsed("expose", |text| names::port(text).ok()).unwrap_or_default(),
         healthcheck: fields.texts("healthcheck"),
         labels: templates(fields, "labels"),
         annotations: templates(fields, "annotations"),
@@ -128,7 +126,7 @@ fn known_flavors(file: &Map, image: &Map, path: &str, found: &mut Found) {
 }
 
 fn platforms(fields: Fields<'_>) -> Option<Vec<Platform>> {
-    let mut platforms = fields.parsed("platforms", |text| text::platform(text).ok())?;
+    let mut platforms = fields.parsed("platforms", |text| names::platform(text).ok())?;
     platforms.sort();
     platforms.dedup();
     Some(platforms)
@@ -137,7 +135,7 @@ fn platforms(fields: Fields<'_>) -> Option<Vec<Platform>> {
 fn files(fields: Fields<'_>) -> Vec<FileItem> {
     let item = |node: &Node| {
         let fields = Fields(node.map()?);
-        Some(FileItem { from: fields.path("from")?, to: text::image_path(&fields.text("to")?).ok() })
+        Some(FileItem { from: fields.path("from")?, to: names::image_path(&fields.text("to")?).ok() })
     };
     fields.many("include").unwrap_or_default().iter().filter_map(item).collect()
 }
@@ -164,4 +162,9 @@ fn smoke(fields: Fields<'_>) -> Option<ImageSmoke> {
         return Some(ImageSmoke::Http(map.text("http")?));
     }
     fields.texts("smoke").filter(|_| !fields.is_off("smoke")).map(ImageSmoke::Args)
+}
+
+fn workdir(fields: Fields<'_>) -> String {
+    let path = fields.text("workdir").and_then(|text| names::image_path(&text).ok()).unwrap_or_default();
+    format!("/{}", path.trim_end_matches('/'))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{GITHUB, KINDS, Key, LATER_KINDS, Place, REGISTRY, Section, Status, TOP, Text, Type};
+use super::schema::{GITHUB, KINDS, Key, LATER_KINDS, PYPI, Place, REGISTRY, Section, Status, TOP, Text, Type};
 use crate::platform::Platform;
 use crate::target::Target;
 
@@ -81,7 +81,7 @@ impl Writer {
             }
             Type::Either(first, second) => json!({ "anyOf": [self.value(first), self.value(second)] }),
             Type::Keys(section) => self.define(section),
-            Type::Destination => json!({ "anyOf": [self.define(&GITHUB), self.define(&REGISTRY)] }),
+            Type::Destination => json!({ "anyOf": [self.define(&GITHUB), self.define(&REGISTRY), self.define(&PYPI)] }),
             Type::Command(section) => json!({ "anyOf": [{ "type": "string" }, self.define(section)] }),
             Type::Override(inner) => {
                 let Type::Keys(section) = inner else { return json!({ "type": "object" }) };
@@ -109,6 +109,7 @@ impl Writer {
                 "propertyNames": text(Text::Name),
                 "additionalProperties": { "$ref": format!("#/$defs/{}", overlay_name(TOP.name)) },
             }),
+            Type::Any => json!({}),
             Type::Later => json!({ "not": {} }),
         }
     }
@@ -179,12 +180,16 @@ fn text(kind: Text) -> Value {
         Text::Platform => json!({ "enum": Platform::ALL.map(|platform| platform.to_string()) }),
         Text::Port => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(/(tcp|udp|sctp))?$" }),
         Text::ImageRepository | Text::ImagePrefix | Text::Image => json!({ "type": "string", "pattern": "^[^A-Z]+" }),
+        Text::Compatibility => json!({ "type": "string", "pattern": "^(pypi|[0-9]+_[0-9]+)$" }),
+        Text::Python => json!({ "type": ["string", "number"], "pattern": "^(abi3|3\\.[0-9]+)$" }),
+        Text::Distribution => json!({ "type": ["string", "number"] }),
         Text::EnvValue => json!({ "type": ["string", "number", "boolean"] }),
         Text::Argument | Text::Line => json!({ "type": ["string", "number"] }),
         Text::Template(place) => template(place),
         Text::Label
         | Text::ImagePath
         | Text::Host
+        | Text::Index
         | Text::TripleGlob
         | Text::EnvName
         | Text::EnvGlob

@@ -14,6 +14,7 @@ mod found;
 mod image;
 mod json_schema;
 mod layers;
+mod names;
 mod publish;
 mod references;
 mod shape;
@@ -22,17 +23,20 @@ mod shell;
 mod tests;
 mod text;
 mod tree;
+mod wheel;
 mod words;
 
 use std::collections::BTreeMap;
 
 use crate::command::Command;
-use crate::destination::{Adopt, When};
+use crate::destination::{Adopt, Trusted, When};
 use crate::format::Format;
 use crate::platform::{Compression, Platform};
 use crate::reference::{Reference, Repository};
 use crate::target::{Libc, Linkage, Os, Target};
 use crate::template::Template;
+use crate::wheel::DistributionName;
+use url::Url;
 
 pub use check::{none, parse};
 pub use diagnostic::{Diagnostic, Source};
@@ -62,6 +66,8 @@ pub struct Config {
     pub images: Vec<Image>,
     /// `bases:`, in the order written.
     pub bases: Vec<Base>,
+    /// `wheels:`, in the order written.
+    pub wheels: Vec<Wheel>,
     /// `publish:`; the destination `github` is here unless it was written `false`.
     pub destinations: Vec<Destination>,
 }
@@ -291,6 +297,8 @@ pub enum DestinationKind {
     Github(Github),
     /// `kind: registry`
     Registry(Registry),
+    /// `kind: pypi`
+    Pypi(Pypi),
 }
 
 impl Destination {
@@ -298,7 +306,7 @@ impl Destination {
     pub fn github(&self) -> Option<&Github> {
         match &self.kind {
             DestinationKind::Github(github) => Some(github),
-            DestinationKind::Registry(_) => None,
+            DestinationKind::Registry(_) | DestinationKind::Pypi(_) => None,
         }
     }
 }
@@ -411,6 +419,69 @@ pub struct Base {
     pub user: Option<String>,
     /// `include:`, files every image on it gets; every item has a `to`.
     pub include: Vec<FileItem>,
+}
+
+/// One entry of `wheels:`.
+#[derive(Clone, Debug)]
+pub struct Wheel {
+    /// Its key: the name of the distribution.
+    pub name: DistributionName,
+    /// `component:`
+    pub component: Option<String>,
+    /// `python:`; empty: what the crate says.
+    pub python: Vec<String>,
+    /// `sdist:`
+    pub sdist: bool,
+    /// `project:`, keys of `[project]`.
+    pub project: BTreeMap<String, serde_json::Value>,
+    /// `probe:`
+    pub probe: Probe,
+    /// `publish:`
+    pub publish: Publish,
+    /// One per target, overrides applied.
+    pub builds: Vec<(Target, WheelSettings)>,
+}
+
+/// The settings of a distribution for one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WheelSettings {
+    /// What is the same as for an executable.
+    pub cargo: BinarySettings,
+    /// `compatibility:`, e.g. `2_28`.
+    pub compatibility: String,
+}
+
+/// `probe:`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Crates that only one of two distributions needs.
+    Auto,
+    /// None.
+    Off,
+    /// Texts in its library and not in it, and an expression.
+    Written {
+        /// `present:`
+        present: Vec<String>,
+        /// `absent:`
+        absent: Vec<String>,
+        /// `python:`
+        python: Option<String>,
+    },
+}
+
+/// A destination of kind `pypi`.
+#[derive(Clone, Debug)]
+pub struct Pypi {
+    /// Where files are uploaded to.
+    pub upload: Url,
+    /// `simple:`; absent: beside it.
+    pub simple: Option<Url>,
+    /// `trusted:`
+    pub trusted: Trusted,
+    /// `token-env:` for every distribution.
+    pub token_env: Option<String>,
+    /// `token-env:` by distribution.
+    pub token_envs: BTreeMap<String, String>,
 }
 
 /// A destination of kind `github`.

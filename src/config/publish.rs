@@ -1,12 +1,15 @@
 //! `publish:` read: destinations, and where an artifact goes.
 
+use std::collections::BTreeMap;
+
 use super::fields::Fields;
 use super::layers::{Layers, distinct};
+use super::names;
 use super::schema::{KINDS, LATER_KINDS, Place};
 use super::words::{nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
-use super::{Destination, DestinationKind, Github, Notes, Publish, Registry, RegistryHost, text};
-use crate::destination::{Adopt, When};
+use super::{Destination, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost};
+use crate::destination::{Adopt, Trusted, When};
 use crate::problem::Problem;
 use crate::reference::Repository;
 
@@ -15,7 +18,7 @@ pub fn read(file: &Map, images: bool, layers: &mut Layers) -> Vec<Destination> {
     let empty = Map::default();
     let entries = distinct(file, "publish", &mut layers.found);
     let mut destinations = Vec::new();
-    for (name, implied) in [("github", true), ("registry", images)] {
+    for (name, implied) in [("github", true), ("registry", images), ("pypi", false)] {
         match entries.iter().find(|entry| entry.key == name) {
             Some(entry) if entry.value.bool() == Some(false) => {}
             Some(entry) => destinations.push(destination(name, name, &entry.value)),
@@ -25,8 +28,9 @@ pub fn read(file: &Map, images: bool, layers: &mut Layers) -> Vec<Destination> {
             None => {}
         }
     }
-    let own =
-        |entry: &&Entry| !matches!(entry.key.as_str(), "github" | "registry") && entry.value.bool() != Some(false);
+    let own = |entry: &&Entry| {
+        !matches!(entry.key.as_str(), "github" | "registry" | "pypi") && entry.value.bool() != Some(false)
+    };
     for entry in entries.iter().filter(own) {
         let Some(kind) = kind_of(entry, layers) else { continue };
         let next = destination(&entry.key, kind, &entry.value);
@@ -48,16 +52,15 @@ fn place(one: &Destination) -> (bool, Option<String>) {
     match &one.kind {
         DestinationKind::Github(github) => (true, github.repository.clone()),
         DestinationKind::Registry(registry) => (false, registry.prefix.as_ref().map(ToString::to_string)),
+        DestinationKind::Pypi(pypi) => (false, Some(pypi.upload.to_string())),
     }
 }
 
 /// What a destination says that it is, if that is one of ours. A name of the user's own does not say it.
 fn kind_of<'e>(entry: &'e Entry, layers: &mut Layers) -> Option<&'e str> {
     let name = &entry.key;
-    match entry.value.map().and_then(|map| map.get("kind")).and_then(Node::text) {
-        Some(kind) => return Some(kind).filter(|kind| KINDS.contains(kind)),
-        None if name == "pypi" => return None,
-        None => {}
+    if let Some(kind) = entry.value.map().and_then(|map| map.get("kind")).and_then(Node::text) {
+        return Some(kind).filter(|kind| KINDS.contains(kind));
     }
     let hint = match nearest(name, KINDS.iter().chain(LATER_KINDS).copied()) {
         Some(near) => format!("did you mean `{near}`? a name of your own needs `kind:`"),
@@ -82,6 +85,7 @@ fn destination(name: &str, kind: &str, node: &Node) -> Destination {
         environment: (!fields.is_off("environment")).then_some(environment),
         kind: match kind {
             "registry" => DestinationKind::Registry(registry(node, fields)),
+            "pypi" => DestinationKind::Pypi(pypi(fields)),
             _ => DestinationKind::Github(github(fields)),
         },
     }
@@ -106,10 +110,26 @@ fn registry(node: &Node, fields: Fields<'_>) -> Registry {
         (name, host)
     };
     Registry {
-        prefix: short.or_else(|| fields.text("prefix")).and_then(|text| text::image_prefix(&text).ok()),
+        prefix: short.or_else(|| fields.text("prefix")).and_then(|text| names::image_prefix(&text).ok()),
         insecure: fields.flag("insecure").unwrap_or(false),
         ca: fields.path("ca"),
         hosts: hosts.iter().map(host).collect(),
+    }
+}
+
+fn pypi(fields: Fields<'_>) -> Pypi {
+    let url = |key: &str| fields.text(key).and_then(|text| names::index(&text).ok());
+    let by_name = fields.map("token-env").is_some();
+    Pypi {
+        upload: url("index").unwrap_or_else(|| names::index("pypi").expect("our own address is well formed")),
+        simple: url("simple"),
+        trusted: match fields.text("trusted").as_deref() {
+            Some("always") => Trusted::Always,
+            Some("never") => Trusted::Never,
+            _ => Trusted::Auto,
+        },
+        token_env: fields.text("token-env").filter(|_| !by_name),
+        token_envs: if by_name { fields.table("token-env") } else { BTreeMap::new() },
     }
 }
 

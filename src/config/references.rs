@@ -23,7 +23,7 @@ pub fn check(file: &Map, config: &Config, found: &mut Found) {
         destinations: config.destinations.iter().map(|destination| destination.name.as_str()).collect(),
     };
     let defaults = file.get("defaults").and_then(Node::map);
-    for kind in ["binaries", "archives", "assets", "images"] {
+    for kind in ["binaries", "archives", "assets", "images", "wheels"] {
         if let Some(map) = defaults.and_then(|defaults| defaults.get(kind)).and_then(Node::map) {
             names.entry(map, kind, &format!("defaults.{kind}"), found);
         }
@@ -49,7 +49,9 @@ impl Names<'_> {
     fn entry(&self, map: &Map, kind: &str, path: &str, found: &mut Found) {
         let mut references = vec![Reference { key: "component", noun: "component", known: &self.components }];
         match (kind, &self.binaries) {
-            ("binaries", _) => references.push(Reference { key: "assets", noun: "asset", known: &self.assets }),
+            ("binaries" | "wheels", _) => {
+                references.push(Reference { key: "assets", noun: "asset", known: &self.assets })
+            }
             ("archives" | "images", Some(known)) => {
                 references.push(Reference { key: "binaries", noun: "binary", known })
             }

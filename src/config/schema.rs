@@ -69,6 +69,8 @@ pub enum Type {
     Destination,
     /// A command: text, or this section.
     Command(&'static Section),
+    /// Anything: it is written into a file of another format as it is.
+    Any,
     /// Any part of the file, by name of the overlay.
     Overlays,
     /// Not in this version.
@@ -128,6 +130,14 @@ pub enum Text {
     ImagePath,
     /// `8080` or `53/udp`.
     Port,
+    /// The name of a Python distribution.
+    Distribution,
+    /// `2_28` or `pypi`.
+    Compatibility,
+    /// `abi3`, or a version of Python: `3.12`.
+    Python,
+    /// `pypi`, `testpypi` or the URL that files are uploaded to.
+    Index,
     /// Host of a registry, with its port if it has one.
     Host,
     /// A program's argument.
@@ -513,6 +523,61 @@ pub static BASE: Section = Section {
     ],
 };
 
+/// An entry of `wheels:`.
+pub static WHEEL: Section = Section {
+    name: "wheel",
+    keys: &[
+        key("package", LINE, "the only maturin project", "the cargo package").per_target(),
+        key("manifest", Type::Text(Text::Manifest), "", "its Cargo.toml").per_target(),
+        key("targets", TARGETS, "the file's", "what it is made for"),
+        key("features", Type::Many(&LINE), "", "cargo features, beside those of pyproject.toml").per_target(),
+        key("default-features", Type::Flag, "true", "whether cargo's default features are on").per_target(),
+        key("all-features", Type::Flag, "false", "whether all cargo features are on").per_target(),
+        key("profile", LABEL, "release", "cargo profile").per_target(),
+        key("locked", Type::Flag, "true", "whether Cargo.lock must be up to date").per_target(),
+        key("cargo-args", Type::Many(&Type::Text(Text::Argument)), "", "further arguments for maturin").per_target(),
+        key(
+            "builder",
+            Type::Text(Text::Word(&["auto", "cargo", "zigbuild"])),
+            "auto: zig for Linux outside containers, else native",
+            "what links it",
+        )
+        .per_target(),
+        key("runner", LABEL, "native for the target", "label of the machine").per_target(),
+        key("container", LABEL, "none", "image the job runs in").per_target(),
+        key("compatibility", Type::Text(Text::Compatibility), "2_28", "manylinux version of glibc targets")
+            .per_target(),
+        key("prebuilt", Type::Text(Text::Template(Place::Prebuilt)), "", "path of finished wheels").per_target(),
+        key("python", Type::Some(&Type::Text(Text::Python)), "what the crate says", "abi3, or versions of Python"),
+        key("assets", NAMES, "", "assets that are unpacked before building").per_target(),
+        key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands that run before building").per_target(),
+        key("env", ENV, "", "extra environment").per_target(),
+        key("pass-env", Type::Many(&Type::Text(Text::EnvGlob)), "", "globs of credential-like variables").per_target(),
+        key("max-size", Type::Text(Text::Size), "100 MiB", "the largest a wheel may be").per_target(),
+        key("sdist", Type::Flag, "true", "whether it has a source distribution"),
+        key("project", Type::Any, "", "keys of `[project]` to replace in its pyproject.toml"),
+        key(
+            "probe",
+            Type::Off(&Type::Either(&Type::Text(Text::Word(&["auto"])), &Type::Keys(&PROBE))),
+            "auto",
+            "how this distribution is told from another one of the same crate",
+        ),
+        key("override", Type::Override(&Type::Keys(&WHEEL)), "", "other values for some targets, by triple or glob"),
+        COMPONENT_OF,
+        PUBLISH_TO,
+    ],
+};
+
+/// What is in one distribution and not in another.
+pub static PROBE: Section = Section {
+    name: "probe",
+    keys: &[
+        key("present", Type::Many(&LINE), "", "texts that its library holds"),
+        key("absent", Type::Many(&LINE), "", "texts that its library does not hold"),
+        key("python", LINE, "", "an expression that must be true after importing it"),
+    ],
+};
+
 /// A file of `include:` or `files:`.
 pub static FILE: Section = Section {
     name: "file-item",
@@ -612,6 +677,33 @@ pub static REGISTRY: Section = Section {
     ],
 };
 
+/// A destination of kind `pypi`.
+pub static PYPI: Section = Section {
+    name: "pypi",
+    keys: &[
+        KIND,
+        WHEN_OF,
+        ENVIRONMENT,
+        key("index", Type::Text(Text::Index), "pypi", "pypi, testpypi, or the URL that files are uploaded to"),
+        key("simple", Type::Text(Text::Index), "beside it", "the URL of its simple index"),
+        key(
+            "trusted",
+            Type::Text(Text::Word(&["auto", "always", "never"])),
+            "auto: in jobs that may",
+            "whether GitHub's identity is used instead of a token",
+        ),
+        key(
+            "token-env",
+            Type::Either(
+                &Type::Text(Text::EnvName),
+                &Type::Each { key: Text::Distribution, value: &Type::Text(Text::EnvName), fixed: &[] },
+            ),
+            "PYPI_TOKEN_<DISTRIBUTION>, PYPI_TOKEN",
+            "the variable with the token, or one for each distribution",
+        ),
+    ],
+};
+
 /// An entry of `hosts:`.
 pub static HOST: Section = Section {
     name: "registry-host",
@@ -680,6 +772,7 @@ impl Type {
             Self::Off(inner) => format!("`false` or {}", inner.expected()),
             Self::Many(inner) | Self::Some(inner) => format!("{}, or a list of such", inner.expected()),
             Self::Either(first, second) => format!("{}, or {}", first.expected(), second.expected()),
+            Self::Any => "a value".into(),
             Self::Keys(_) | Self::Destination | Self::Overlays | Self::Later => "a map".into(),
             Self::Each { key, .. } => format!("a map by {}", key.noun()),
             Self::Override(_) => "a map by target triple or glob".into(),
@@ -708,6 +801,10 @@ impl Text {
             Self::Platform => "a platform such as `linux/amd64`",
             Self::ImagePath => "a path in the image",
             Self::Port => "a port such as `8080`",
+            Self::Distribution => "the name of a distribution",
+            Self::Compatibility => "a version such as `2_28`",
+            Self::Python => "`abi3` or a version such as `3.12`",
+            Self::Index => "`pypi`, `testpypi` or a URL",
             Self::Host => "the host of a registry",
             Self::Word(_) | Self::DestinationKind => "a word",
             Self::Line
@@ -726,6 +823,7 @@ impl Text {
             Self::EnvName => "variable",
             Self::Word(_) => "operating system",
             Self::Host => "host",
+            Self::Distribution => "distribution",
             _ => "name",
         }
     }

@@ -1,7 +1,7 @@
 //! Holds the tree against the table: unknown keys, keys of later versions, wrong types, text that is not what it should be.
 
 use super::found::Found;
-use super::schema::{GITHUB, Key, LATER_KINDS, REGISTRY, SECTIONS, Section, Status, TOP, Text, Type};
+use super::schema::{GITHUB, Key, LATER_KINDS, PYPI, REGISTRY, SECTIONS, Section, Status, TOP, Text, Type};
 use super::text;
 use super::words::{foreign, nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
@@ -49,7 +49,8 @@ impl Shape<'_> {
             }
             Type::Destination => {
                 let kind = node.map().and_then(|map| map.get("kind")).and_then(Node::text);
-                let section = if kind == Some(REGISTRY.name) { &REGISTRY } else { &GITHUB };
+                let section = [&REGISTRY, &PYPI].into_iter().find(|section| kind == Some(section.name));
+                let section = section.unwrap_or(&GITHUB);
                 self.value(&Type::Keys(section), node, path);
             }
             Type::Each { .. } => {
@@ -63,7 +64,7 @@ impl Shape<'_> {
                 }
             }
             Type::Overlays => self.overlays(node, path),
-            Type::Later => {}
+            Type::Any | Type::Later => {}
         }
     }
 

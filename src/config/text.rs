@@ -2,16 +2,17 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::names;
 use super::schema::{KINDS, LATER_KINDS, Place, Text};
 use super::words::{any_of, nearest, quote};
 use crate::format::Format;
-use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::reference::{Reference, Repository, check_tag};
+use crate::reference::check_tag;
 use crate::target::Target;
 use crate::template::{Piece, Template};
 
-type Parsed<T> = Result<T, Problem>;
+/// What a piece of text is, or what is wrong with it.
+pub type Parsed<T> = Result<T, Problem>;
 
 /// The longest glob, far above any real one: its automaton grows faster than its text.
 const MAX_GLOB: usize = 256;
@@ -51,13 +52,17 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::FileName => file_name(text),
         Text::Repository => repository(text),
         Text::Notes => notes(text),
-        Text::ImageRepository => image_repository(text).map(drop),
-        Text::ImagePrefix => image_prefix(text).map(drop),
-        Text::Image => image(text).map(drop),
-        Text::Platform => platform(text).map(drop),
-        Text::ImagePath => image_path(text).map(drop),
-        Text::Port => port(text).map(drop),
-        Text::Host => host(text),
+        Text::ImageRepository => names::image_repository(text).map(drop),
+        Text::ImagePrefix => names::image_prefix(text).map(drop),
+        Text::Image => names::image(text).map(drop),
+        Text::Platform => names::platform(text).map(drop),
+        Text::ImagePath => names::image_path(text).map(drop),
+        Text::Port => names::port(text).map(drop),
+        Text::Host => names::host(text),
+        Text::Distribution => names::distribution(text).map(drop),
+        Text::Compatibility => names::compatibility(text).map(drop),
+        Text::Python => names::python(text).map(drop),
+        Text::Index => names::index(text).map(drop),
         Text::EnvName => env_name(text),
         Text::EnvGlob => glob(text).map(drop),
         Text::Template(place) => template(place, text).map(drop),
@@ -311,85 +316,6 @@ fn notes(text: &str) -> Parsed<()> {
         Some(word) => Err(Problem::new("unknown-word", format!("unknown word {}", quote(text)))
             .hint(format!("did you mean `{word}`? A file of this name is `./{text}`"))),
         None => path(text).map(drop),
-    }
-}
-
-/// Registry and repository.
-///
-/// # Errors
-/// What no registry takes.
-pub fn image_repository(text: &str) -> Parsed<Repository> {
-    text.parse().map_err(|why: String| {
-        Problem::new("bad-repository", why).hint("write it like `ghcr.io/owner/name` or `docker.io/owner/name`")
-    })
-}
-
-/// What stands before the names of images.
-///
-/// # Errors
-/// What no registry takes.
-pub fn image_prefix(text: &str) -> Parsed<Repository> {
-    Repository::prefix(text).map_err(|why| {
-        Problem::new("bad-repository", why).hint("write it like `ghcr.io/owner` or `registry.example.com/team`")
-    })
-}
-
-/// A base image with its tag or digest.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn image(text: &str) -> Parsed<Reference> {
-    let reference: Reference = text.parse().map_err(|why: String| {
-        Problem::new("bad-reference", why).hint("write it like `docker.io/library/debian:stable-slim`")
-    })?;
-    if reference.tag.is_none() && reference.digest.is_none() {
-        return Err(Problem::new("bad-reference", format!("{} has no tag", quote(text)))
-            .hint(format!("write {}, or the tag you mean", quote(&format!("{text}:latest")))));
-    }
-    Ok(reference)
-}
-
-/// A platform of images.
-///
-/// # Errors
-/// Those there are.
-pub fn platform(text: &str) -> Parsed<Platform> {
-    text.parse().map_err(|_| {
-        let known = Platform::ALL.map(|platform| platform.to_string());
-        let problem = Problem::new("unknown-platform", format!("{} is not a platform longshore knows", quote(text)));
-        match nearest(text, known.iter().map(String::as_str)) {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem.hint(format!("known: {}", known.join(", "))),
-        }
-    })
-}
-
-/// A path in an image, without the leading `/`; empty: the root.
-///
-/// # Errors
-/// What leaves the image.
-pub fn image_path(text: &str) -> Parsed<String> {
-    let path = path(text.trim_start_matches('/')).map_err(|problem| problem.hint("write it like `/etc/app.toml`"))?;
-    Ok(if path == "." { String::new() } else { path })
-}
-
-/// `8080` is `8080/tcp`.
-///
-/// # Errors
-/// What is no port.
-pub fn port(text: &str) -> Parsed<String> {
-    let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    if number.parse::<u16>().is_ok_and(|number| number > 0) && ["tcp", "udp", "sctp"].contains(&protocol) {
-        return Ok(format!("{number}/{protocol}"));
-    }
-    Err(Problem::new("bad-port", format!("{} is not a port", quote(text))).hint("write it like `8080` or `53/udp`"))
-}
-
-fn host(text: &str) -> Parsed<()> {
-    match format!("{text}/x/x").parse::<Repository>() {
-        Ok(repository) if repository.path == "x/x" => Ok(()),
-        _ => Err(Problem::new("bad-host", format!("{} is not the host of a registry", quote(text)))
-            .hint("write it like `docker.io` or `registry.example.com:5000`, without a scheme or path")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::schema::{GITHUB, REGISTRY, Section, TOP, Type};
+use super::schema::{GITHUB, PYPI, REGISTRY, Section, TOP, Type};
 use super::yaml::{Entry, Map, Node, Size, Value};
 
 /// How many nodes (and 64-byte pieces of text) merging may copy: entries times defaults times targets.
@@ -89,7 +89,9 @@ fn merges(ty: &Type) -> bool {
             Type::Keys(section) => section.name == REGISTRY.name,
             _ => false,
         },
-        Type::Text(_) | Type::Flag | Type::Many(_) | Type::Some(_) | Type::Command(_) | Type::Later => false,
+        Type::Text(_) | Type::Flag | Type::Many(_) | Type::Some(_) | Type::Command(_) | Type::Later | Type::Any => {
+            false
+        }
     }
 }
 
@@ -98,7 +100,7 @@ fn child(ty: &Type, key: &str) -> Option<&'static Type> {
     let in_section = |section: &Section| section.key(key).map(|key| &key.ty);
     match ty {
         Type::Keys(section) => in_section(section),
-        Type::Destination => in_section(&GITHUB).or_else(|| in_section(&REGISTRY)),
+        Type::Destination => in_section(&GITHUB).or_else(|| in_section(&REGISTRY)).or_else(|| in_section(&PYPI)),
         Type::Off(inner) => child(inner, key),
         Type::Either(_, second) => child(second, key),
         Type::Each { value, fixed, .. } => {

@@ -87,7 +87,7 @@ pub fn read(root: &Path) -> anyhow::Result<Lock> {
     };
     parse(&text).map_err(|why| {
         let problem = Problem::new("damaged-lock", format!("`{FILE}` {why}"));
-        Failure::usage(problem.hint("write it anew with `longshore lock`")).into()
+        Failure::usage(problem.hint("remove it and run `longshore lock`, or take it from the last commit")).into()
     })
 }
 

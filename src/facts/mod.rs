@@ -4,6 +4,7 @@ pub mod cargo;
 pub mod distance;
 pub mod git;
 pub mod lock;
+pub mod python;
 pub mod remote;
 pub mod version_file;
 
@@ -44,6 +45,8 @@ pub struct Facts {
     pub texts: BTreeMap<String, String>,
     /// `longshore.lock`; empty without one.
     pub lock: lock::Lock,
+    /// Projects that maturin builds, if they were asked for.
+    pub python: Vec<python::PythonProject>,
 }
 
 /// A git remote on a forge.
@@ -164,6 +167,8 @@ pub struct Wanted {
     pub version_files: Vec<String>,
     /// Texts that a plan quotes: changelogs, notes, header, footer. A missing one is simply absent from the facts.
     pub texts: Vec<String>,
+    /// Whether there are wheels: then Python projects are looked for.
+    pub python: bool,
 }
 
 /// The longest text a plan quotes, bytes.
@@ -183,6 +188,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
     // Without a repository nothing else matters, so what git says comes first.
     let (git, packages) = (git?, packages?);
     let texts = texts(root, wanted, &git.files, &packages)?;
+    let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };
     let version = |path: &String| (path.clone(), version_file::read(root, path));
     Ok(Facts {
         folder: root.file_name().map_or_else(|| "project".into(), |name| name.to_string_lossy().into_owned()),
@@ -195,6 +201,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
         version_files: wanted.version_files.iter().map(version).collect(),
         texts,
         lock: lock::read(root)?,
+        python,
     })
 }
 

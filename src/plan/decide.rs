@@ -1,6 +1,6 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
-use super::{Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, release, scope, upload};
+use super::{Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, release, scope, upload, wheel};
 use crate::config::{Component, Config};
 use crate::facts::Facts;
 use crate::problem::Problem;
@@ -31,7 +31,8 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
     let binaries = binary::steps(&inputs, &entries, &assets, &mut problems);
     let archives = archive::steps(&inputs, &entries, (&binaries, &assets), &mut problems);
     let images = image::steps(&inputs, &entries, (&binaries, &assets), &mut problems);
-    let mut steps: Vec<Step> = assets.into_iter().chain(binaries).chain(archives).chain(images).collect();
+    let wheels = wheel::steps(&inputs, &assets, &mut problems);
+    let mut steps: Vec<Step> = assets.into_iter().chain(binaries).chain(wheels).chain(archives).chain(images).collect();
     one_component_each(&steps, &mut problems);
 
     let candidates = candidates(&inputs, &steps, &mut problems);
@@ -44,6 +45,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
     if !releases.is_empty() {
         binary::expect_versions(&mut steps, &releases, origin, facts);
         archive::name_outputs(&inputs, &entries, (&mut steps, &releases), &mut problems);
+        wheel::name_outputs(&inputs, &mut steps, &releases, &mut problems);
         describe::describe(&inputs, &mut steps, &releases, &mut problems);
     }
 
@@ -230,5 +232,6 @@ fn assumptions(
         super::Origin::Tag => {}
     }
     list.extend(describe::notes(steps));
+    list.extend(wheel::notes(steps));
     list
 }

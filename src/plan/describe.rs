@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::decide::{Inputs, Problems};
 use super::image::once;
 use super::{Release, Step, Work};
-use crate::config::Image;
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::template::Template;
@@ -26,6 +25,8 @@ pub struct Places<'a> {
     pub flavor: &'a str,
     /// Platform, for images of one.
     pub platform: Option<Platform>,
+    /// The cargo package of its first executable.
+    pub package: Option<&'a str>,
 }
 
 impl Places<'_> {
@@ -63,6 +64,7 @@ pub fn describe(inputs: &Inputs<'_>, steps: &mut [Step], releases: &[Release], p
     let created = chrono::DateTime::from_timestamp(inputs.facts.head.time, 0).unwrap_or_default();
     let date = created.format("%Y-%m-%d").to_string();
     let created = created.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let packages = packages(steps);
     for step in steps {
         let Some(release) = releases.iter().find(|release| release.component == step.component) else { continue };
         let (name, flavor, platform) = match &step.work {
@@ -79,8 +81,9 @@ pub fn describe(inputs: &Inputs<'_>, steps: &mut [Step], releases: &[Release], p
             date: &date,
             flavor: &flavor,
             platform,
+            package: packages.get(&name).map(String::as_str),
         };
-        let standard = standard(inputs, image, (&places, &created));
+        let standard = standard(inputs, (&places, &created));
         let written = |map: &BTreeMap<String, Template>, key: &str, problems: &mut Problems| {
             let mut all = standard.clone();
             for (label, template) in map {
@@ -104,15 +107,29 @@ pub fn describe(inputs: &Inputs<'_>, steps: &mut [Step], releases: &[Release], p
     }
 }
 
-fn standard(inputs: &Inputs<'_>, image: &Image, (places, created): (&Places<'_>, &str)) -> BTreeMap<String, String> {
+/// The cargo package of each image's first executable.
+fn packages(steps: &[Step]) -> BTreeMap<String, String> {
+    let of = |id: &str| {
+        steps.iter().find(|step| step.id == id).and_then(|step| match &step.work {
+            Work::Binary(work) => Some(work.package.clone()),
+            _ => None,
+        })
+    };
+    let image = |step: &Step| match &step.work {
+        Work::Image(work) => Some((work.image.clone(), of(&work.executables.first()?.step)?)),
+        _ => None,
+    };
+    steps.iter().filter_map(image).collect()
+}
+
+fn standard(inputs: &Inputs<'_>, (places, created): (&Places<'_>, &str)) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut add = |key: &str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             all.insert(format!("org.opencontainers.image.{key}"), value);
         }
     };
-    let binary = image.binaries.as_ref().and_then(|list| list.first()).unwrap_or(&image.name);
-    let package = inputs.facts.packages.iter().find(|package| package.name == *binary);
+    let package = places.package.and_then(|name| inputs.facts.packages.iter().find(|package| package.name == name));
     add("title", Some(places.name.to_owned()));
     add("version", Some(places.release.version.to_string()));
     add("revision", Some(places.sha.to_owned()));

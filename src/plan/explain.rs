@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Plan, Step, Work};
+use super::{Plan, Step, WheelBuilder, Work};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 
@@ -90,12 +90,32 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
             ("entrypoint", work.config.entrypoint.join(" ")),
             ("user", work.config.user.clone()),
         ],
+        Work::Wheel(work) => vec![
+            ("distribution", format!("{} {}", work.stage.distribution, work.stage.version)),
+            ("from", work.stage.manifest.clone()),
+            ("features", work.stage.features.join(", ")),
+            ("platform", work.compatibility.clone().unwrap_or_default()),
+            ("linked", if work.builder == WheelBuilder::Zig { "by zig".into() } else { String::new() }),
+        ],
+        Work::Sdist(work) => vec![
+            ("distribution", format!("{} {}", work.stage.distribution, work.stage.version)),
+            ("from", work.stage.manifest.clone()),
+        ],
         Work::Index(work) => vec![("images", work.images.join(", "))],
         Work::Checksums(work) => {
             vec![("covers", work.covers.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "))]
         }
         Work::Check(work) => vec![
-            ("runs", format!("each executable with {}", shell_words::join(&work.smoke))),
+            (
+                "runs",
+                match &work.http {
+                    Some(path) => format!("the image until it answers to `{path}`"),
+                    None if work.subject.starts_with("image.") => {
+                        format!("the image with {}", shell_words::join(&work.smoke))
+                    }
+                    None => format!("each executable with {}", shell_words::join(&work.smoke)),
+                },
+            ),
             ("expects", work.contains.as_ref().map(|text| format!("`{text}` in what it prints")).unwrap_or_default()),
             ("not run", work.not_run.clone().unwrap_or_default()),
         ],

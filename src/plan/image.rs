@@ -143,8 +143,10 @@ impl<'a> Maker<'a> {
             let layers = self.layers(flavor, *platform, &choice, problems);
             let step = self.one(flavor, *platform, &choice, layers);
             images.push(step.id.clone());
-            let check =
-                image.smoke.as_ref().map(|smoke| smoke_check(&step, smoke, (*platform, self.inputs.request.stand_ins)));
+            let check = image.smoke.as_ref().map(|smoke| {
+                let stand_in = self.inputs.request.stand_ins && choice.base.base.is_some();
+                smoke_check(&step, smoke, (*platform, stand_in))
+            });
             self.steps.push(step);
             self.steps.extend(check);
         }
@@ -387,7 +389,7 @@ fn floor(settings: &BinarySettings, target: Target) -> Floor {
 }
 
 /// A first run of an image, on a machine of its architecture.
-fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_ins): (Platform, bool)) -> Step {
+fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_in): (Platform, bool)) -> Step {
     let (smoke, http) = match smoke {
         ImageSmoke::Args(args) => (args.clone(), None),
         ImageSmoke::Http(path) => (Vec::new(), Some(path.clone())),
@@ -395,7 +397,7 @@ fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_ins): (Platfor
     let target = platform.target(Libc::Gnu);
     let label = runner::any();
     let native = target.is_some_and(|target| runner::runs(label, target));
-    let not_run = match (native, stand_ins) {
+    let not_run = match (native, stand_in) {
         (false, _) => Some(format!("`{label}` cannot run {platform}")),
         (true, true) => Some("its base is a stand-in".into()),
         (true, false) => None,

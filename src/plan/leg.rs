@@ -1,7 +1,7 @@
 //! Groups steps into legs: all steps of one runner, container and target are one machine.
 
 use super::decide::{Inputs, id, is_id};
-use super::{Leg, Step, Work, runner};
+use super::{Leg, Step, WheelBuilder, Work, runner};
 use crate::config::Binaries;
 use crate::target::Target;
 
@@ -44,6 +44,15 @@ pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step]) -> Vec<Leg> {
                 }
             }
         }
+        if let Work::Wheel(work) = &steps[index].work
+            && work.builder != WheelBuilder::Prebuilt
+        {
+            for line in runner::install_python(work.builder == WheelBuilder::Zig) {
+                if !leg.install.contains(&line) {
+                    leg.install.push(line);
+                }
+            }
+        }
         steps[index].leg = Some(leg.id.clone());
     }
     legs.into_iter().map(|(_, leg)| leg).collect()
@@ -63,6 +72,19 @@ fn machine(inputs: &Inputs<'_>, steps: &[Step], index: usize) -> Option<Machine>
             let (runner, container) = chosen(inputs, &step.id, target);
             let runner = runner.unwrap_or_else(|| runner::native(target).to_owned());
             Some(Machine { wave: 2, runner, container, target: Some(target) })
+        }
+        Work::Wheel(_) | Work::Sdist(_) => {
+            let target = step.target?;
+            let stage = match &step.work {
+                Work::Wheel(work) => &work.stage,
+                Work::Sdist(work) => &work.stage,
+                _ => return None,
+            };
+            let wheel = inputs.config.wheels.iter().find(|wheel| wheel.name == stage.distribution)?;
+            let settings =
+                wheel.builds.iter().find(|(other, _)| *other == target).map(|(_, settings)| &settings.cargo)?;
+            let runner = settings.runner.clone().unwrap_or_else(|| runner::native(target).to_owned());
+            Some(Machine { wave: 2, runner, container: settings.container.clone(), target: Some(target) })
         }
         Work::Archive(_) | Work::Check(_) => {
             // Together with what it needs, if that is all on one machine.

@@ -18,13 +18,14 @@ pub mod runner;
 pub mod scope;
 pub mod step;
 pub mod upload;
+pub mod wheel;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::destination::{Adopt, When};
+use crate::destination::{Adopt, Trusted, When};
 use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::reference::Repository;
@@ -35,7 +36,8 @@ pub use decide::plan;
 pub use request::{Request, WithoutTag};
 pub use step::{
     ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, EntryKind, FileSpec,
-    ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder, Step, Work,
+    ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder, SdistWork, StageWork,
+    Step, WheelBuilder, WheelWork, Work,
 };
 
 /// The format of `plan.json`.
@@ -192,6 +194,24 @@ pub enum DestinationKind {
     Github(GithubDestination),
     /// Registries of images.
     Registry(RegistryDestination),
+    /// An index of Python packages.
+    Pypi(PypiDestination),
+}
+
+/// An index of Python packages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PypiDestination {
+    /// Where files are uploaded to.
+    pub upload: String,
+    /// Its simple index.
+    pub simple: String,
+    /// Its JSON API, if it is one that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+    /// Whether GitHub's identity is used instead of a token.
+    pub trusted: Trusted,
+    /// By distribution: the variables a token is looked for in, in order.
+    pub tokens: BTreeMap<String, Vec<String>>,
 }
 
 /// Registries: what is pushed, where to, and under which tags.

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::{Inputs, Problems};
 use super::describe::Places;
+use super::image::once;
 use super::{FloatingTag, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work, upload};
 use crate::config::{self, Image, ImageTag, Publish, Registry};
+use crate::destination::When;
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::reference::{Repository, check_tag};
@@ -101,6 +103,7 @@ fn tags(
         date: &date,
         flavor,
         platform,
+        package: None,
     };
     // A template that does not name the flavor means the first one; the others get their name behind it.
     let is_first = image.flavors.first().is_some_and(|first| first == flavor);
@@ -116,10 +119,17 @@ fn tags(
     });
     let (mut fixed, mut floating) = (Vec::new(), Vec::new());
     for (index, template) in templates.iter().enumerate() {
+        let at = format!("images.{}.{key}.{index}", image.name);
+        let has = |name: &str| template.tag.places().any(|place| place == name);
+        let floats = !(has("version") || has("tag") || has("sha"));
+        if floats && template.when == When::Prerelease {
+            let why = format!("`{}` names no version, and such a tag is moved by stable releases only", template.tag);
+            once(problems, Problem::new("bad-image-tag", why).hint("put `{version}` into it").at_value(at));
+            continue;
+        }
         if !upload::takes(template.when, release) {
             continue;
         }
-        let at = format!("images.{}.{key}.{index}", image.name);
         let text = fill(template, &version).map_err(|place| format!("`{{{place}}}` has no value here"));
         let text = match text.and_then(|text| check_tag(&text).map(|()| text)) {
             Ok(text) => text,
@@ -131,11 +141,14 @@ fn tags(
                 continue;
             }
         };
-        let has = |name: &str| template.tag.places().any(|place| place == name);
-        if has("version") || has("tag") || has("sha") {
+        if !floats {
             if !fixed.contains(&text) {
                 fixed.push(text);
             }
+        } else if pattern.is_none() {
+            let why = format!("nobody could tell the newest release that `{}` is to follow", template.tag);
+            let hint = format!("add a template with `{{version}}` to `{key}:`: the tags it makes are looked at");
+            once(problems, Problem::new("bad-image-tag", why).hint(hint).at_value(at));
         } else if let (false, Some((prefix, suffix))) = (release.prerelease, &pattern) {
             let (major, minor, _) = release.version.triple();
             floating.push(FloatingTag {

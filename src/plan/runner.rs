@@ -27,6 +27,9 @@ struct Label {
 struct Install {
     zigbuild: Vec<String>,
     cross: Vec<String>,
+    maturin: Vec<String>,
+    #[serde(rename = "maturin-zig")]
+    maturin_zig: Vec<String>,
 }
 
 static RUNNERS: LazyLock<Runners> =
@@ -66,6 +69,12 @@ pub fn install(label: &str, container: bool, target: Target, builder: PlannedBui
         PlannedBuilder::Cargo | PlannedBuilder::Prebuilt => {}
     }
     list
+}
+
+/// What a machine needs before it can build wheels.
+pub fn install_python(zig: bool) -> Vec<String> {
+    let install = &RUNNERS.install;
+    if zig { install.maturin_zig.clone() } else { install.maturin.clone() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::decide::{Inputs, Problems, id, is_id};
 use super::{
     ChecksumsWork, Covered, Destination, DestinationKind, GithubDestination, ImageWork, IndexWork, Origin, Output,
-    Part, Release, ReleasePage, Step, Work, registry,
+    Part, Release, ReleasePage, SdistWork, Step, WheelWork, Work, registry, wheel,
 };
 use crate::config::schema::nearest;
 use crate::config::{self, Github, Notes, Publish};
@@ -24,6 +24,17 @@ pub fn destinations(
     for destination in &inputs.config.destinations {
         let github = match &destination.kind {
             config::DestinationKind::Github(github) => github,
+            config::DestinationKind::Pypi(pypi) => {
+                let (kind, credentials) = wheel::destination(pypi, steps);
+                list.push(Destination {
+                    name: destination.name.clone(),
+                    when: destination.when,
+                    environment: destination.environment.clone(),
+                    credentials,
+                    kind: DestinationKind::Pypi(kind),
+                });
+                continue;
+            }
             config::DestinationKind::Registry(kind) => {
                 let (kind, credentials) =
                     registry::destination(inputs, (destination, kind), (steps, releases), problems);
@@ -149,28 +160,18 @@ pub fn assign(
     releases: &[Release],
     problems: &mut Problems,
 ) {
-    let config = inputs.config;
     for step in steps {
-        let wanted = match &step.work {
-            Work::Asset(_) => {
-                let own = config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
-                own.map(|asset| (asset.publish.clone(), format!("assets.{}", asset.name)))
-            }
-            Work::Archive(_) => {
-                let target = step.target.map(|target| target.triple()).unwrap_or_default();
-                let own =
-                    config.archives.items.iter().find(|archive| is_id(&step.id, &["archive", &archive.name, target]));
-                let implied = (config.archives.implied.publish.clone(), "archives".to_owned());
-                Some(own.map_or(implied, |archive| (archive.publish.clone(), format!("archives.{}", archive.name))))
-            }
-            Work::Image(ImageWork { image, .. }) | Work::Index(IndexWork { image, .. }) => {
-                let own = config.images.iter().find(|other| other.name == *image);
-                own.map(|own| (own.publish.clone(), format!("images.{image}")))
-            }
-            _ => None,
+        let wanted = written(inputs, step);
+        let fits = |destination: &&Destination| match &step.work {
+            Work::Image(_) | Work::Index(_) => matches!(destination.kind, DestinationKind::Registry(_)),
+            // A release on GitHub may hold them, too, if that is written.
+            Work::Wheel(_) | Work::Sdist(_) => matches!(destination.kind, DestinationKind::Pypi(_)),
+            _ => matches!(destination.kind, DestinationKind::Github(_)),
         };
-        let of_images = matches!(step.work, Work::Image(_) | Work::Index(_));
-        let fits = |destination: &&Destination| of_images == matches!(destination.kind, DestinationKind::Registry(_));
+        let may = |destination: &&Destination| {
+            let of_python = matches!(step.work, Work::Wheel(_) | Work::Sdist(_));
+            fits(destination) || of_python && matches!(destination.kind, DestinationKind::Github(_))
+        };
         let Some((publish, path)) = wanted else { continue };
         let release = releases.iter().find(|release| release.component == step.component);
         let names: Vec<&str> = match &publish {
@@ -188,8 +189,12 @@ pub fn assign(
         }
         for name in names {
             match destinations.iter().find(|destination| destination.name == name) {
-                Some(destination) if !fits(&destination) => {
-                    let (what, kind) = if of_images { ("an image", "registry") } else { ("a file", "github") };
+                Some(destination) if !may(&destination) => {
+                    let (what, kind) = match &step.work {
+                        Work::Image(_) | Work::Index(_) => ("an image", "registry"),
+                        Work::Wheel(_) | Work::Sdist(_) => ("a distribution", "pypi"),
+                        _ => ("a file", "github"),
+                    };
                     let text =
                         format!("`{name}` takes no {}: {what} goes to destinations of kind `{kind}`", step.work.kind());
                     let problem = Problem::new("wrong-destination", text).at_value(format!("{path}.publish"));
@@ -212,6 +217,32 @@ pub fn assign(
                 }
             }
         }
+    }
+}
+
+/// `publish:` of what a step is part of, and where that stands; nothing for steps that are no artifact.
+fn written(inputs: &Inputs<'_>, step: &Step) -> Option<(Publish, String)> {
+    let config = inputs.config;
+    match &step.work {
+        Work::Asset(_) => {
+            let own = config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
+            own.map(|asset| (asset.publish.clone(), format!("assets.{}", asset.name)))
+        }
+        Work::Archive(_) => {
+            let target = step.target.map(|target| target.triple()).unwrap_or_default();
+            let own = config.archives.items.iter().find(|archive| is_id(&step.id, &["archive", &archive.name, target]));
+            let implied = (config.archives.implied.publish.clone(), "archives".to_owned());
+            Some(own.map_or(implied, |archive| (archive.publish.clone(), format!("archives.{}", archive.name))))
+        }
+        Work::Image(ImageWork { image, .. }) | Work::Index(IndexWork { image, .. }) => {
+            let own = config.images.iter().find(|other| other.name == *image);
+            own.map(|own| (own.publish.clone(), format!("images.{image}")))
+        }
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => {
+            let own = config.wheels.iter().find(|wheel| wheel.name == stage.distribution);
+            own.map(|own| (own.publish.clone(), format!("wheels.{}", stage.distribution)))
+        }
+        _ => None,
     }
 }
 

@@ -81,6 +81,7 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
                 Ok(site) => pages.push(site),
                 Err(more) => failures.extend(more),
             },
+            DestinationKind::Pypi(_) => anyhow::bail!("`{}` cannot be published to yet", destination.name),
             DestinationKind::Registry(_) => match registry::prepare(printer, order, destination).await? {
                 Ok(site) => registries.push(site),
                 Err(more) => failures.extend(more),
@@ -128,7 +129,7 @@ fn destinations<'a>(order: &'a Order<'_>) -> anyhow::Result<Vec<&'a Destination>
             let message = format!("the plan has no destination `{name}`");
             return Err(refuse("unknown-destination", message, &format!("it has: {}", known.join(", "))).into());
         };
-        if matches!(destination.kind, DestinationKind::Registry(_)) {
+        if !matches!(destination.kind, DestinationKind::Github(_)) {
             chosen.push(destination);
             continue;
         }

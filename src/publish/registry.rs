@@ -46,11 +46,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.kind {
             Kind::Denied => Self::Denied(*error.problem),
-            Kind::Missing => Self::Missing(*error.problem),
             Kind::Conflict => Self::Conflict(*error.problem),
             Kind::Usage => Self::Refused(*error.problem),
             Kind::Retry => Self::retry(*error.problem),
-            Kind::Refused | Kind::Damaged => Self::Unconfirmed(*error.problem),
+            Kind::Missing | Kind::Refused | Kind::Damaged => Self::Unconfirmed(*error.problem),
         }
     }
 }

@@ -134,7 +134,10 @@ impl Job<'_> {
                 (Work::Archive(work), None) => archive::check_bare(step, work, (index, file, reader), &made, problems)?,
                 (Work::Asset(_), Some(format)) => archive::check_bundle(step, (file, format, reader), &mut found)?,
                 (Work::Layer(work), _) => layer::check(step, work, (file, reader), &made, problems)?,
-                (Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_), _) => {
+                (
+                    Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_) | Work::Wheel(_) | Work::Sdist(_),
+                    _,
+                ) => {
                     problems.extend(other_bytes(step, file, Digest::of_reader(reader)?));
                 }
             }

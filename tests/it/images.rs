@@ -361,3 +361,44 @@ fn every_fault_of_a_registry_ends_well_or_says_why() {
         }
     }
 }
+
+#[test]
+fn tags_that_nobody_could_keep_right_are_refused() {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plain/in");
+    let check = |tags: &str, part: &str| {
+        let project = Project::copy(&from, "skiff");
+        let yaml = format!(
+            "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nimages: {{ skiff: {{ flavors: scratch, platforms: linux/amd64, tags: {tags} }} }}\n"
+        );
+        std::fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
+        let project = project.commit();
+        must(&project, "git tag v1.2.3");
+        let done = project.sh("longshore plan --json");
+        assert_eq!(done.status.code(), Some(2), "{tags}: {}", text(&done.stdout));
+        let found = problems(&done);
+        assert!(found.iter().any(|(code, text)| code == "bad-image-tag" && text.contains(part)), "{tags}: {found:?}");
+    };
+    check("latest", "the newest release that `latest` is to follow");
+    check("[\"{sha}\", latest]", "the newest release");
+    check("[\"{version}\", { tag: edge, when: prerelease }]", "moved by stable releases only");
+}
+
+#[test]
+fn a_tag_that_nobody_can_see_is_not_released() {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plain/in");
+    let project = Project::copy(&from, "skiff");
+    let yaml = "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nbinaries: { skiff: { static-target: gnu } }\narchives: false\n\
+        images: { skiff: { flavors: scratch, platforms: linux/amd64 } }\npublish: { github: false, registry: registry.example.com/me }\n";
+    std::fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
+    let project = project.commit();
+    must(&project, "git tag v1.2.3 && git init -q --bare ../origin.git && git remote add origin ../origin.git");
+    let done = project.sh("longshore release --yes --json");
+    assert_eq!(done.status.code(), Some(2), "{}", text(&done.stdout));
+    assert_eq!(problems(&done)[0].0, "tag-not-pushed");
+    must(
+        &project,
+        "git commit -q --allow-empty -m more && git tag other && git push -q origin other:refs/tags/v1.2.3 && git checkout -q v1.2.3",
+    );
+    let moved = project.sh("longshore release --yes --json");
+    assert_eq!(moved.status.code(), Some(4), "{}", text(&moved.stdout));
+}

@@ -16,6 +16,7 @@ TRIPLE = f"{MACHINES[HOST]}-unknown-linux-gnu"
 FLAVORS = ["distroless", "debian", "ubuntu", "alpine", "scratch"]
 TARGETS = ("token", "debian", "crane")
 HELLO = "hello from the image\n"
+MORE = 'platform-tags: "{version}-{flavor}-{goarch}"\n    smoke: { http: /hello.txt }'
 
 
 def prove(longshore, folder, docker=True):
@@ -24,7 +25,7 @@ def prove(longshore, folder, docker=True):
         below, *targets = [up.enter_context(Registry(kind)) for kind in ("plain", *TARGETS)]
         bases.push(registry.WORK / "bases", below.url)
         env = environment(targets[0].env)
-        source = project(folder, below.host, [target.host for target in targets])
+        source = project(folder, below.host, [target.host for target in targets], MORE)
         run(source, longshore, "lock", env=env)
         commit_images(source)
         yield release(longshore, source, env)
@@ -40,7 +41,7 @@ def prove(longshore, folder, docker=True):
             yield smoke(longshore, source, {**env, **running.env})
 
 
-def project(folder, bases_host, hosts):
+def project(folder, bases_host, hosts, more):
     source = dufs.fetch(folder)
     write(source / "public" / "hello.txt", HELLO)
     write(source / "longshore.yaml", f"""\
@@ -57,8 +58,7 @@ images:
     include: [{{ from: public/hello.txt, to: /srv/hello.txt }}]
     cmd: /srv
     expose: 5000
-    smoke: {{ http: /hello.txt }}
-    platform-tags: "{{version}}-{{flavor}}-{{goarch}}"
+    {more}
 {bases_of(bases_host)}
 publish:
   github: false

@@ -38,8 +38,10 @@ def triple(arch, libc):
     return f"{MACHINES[arch]}-unknown-linux-{libc}"
 
 
-def write_project(project, target):
-    triples = ", ".join(triple(arch, libc) for libc in ("gnu", "musl") for arch in MACHINES)
+def write_project(project, target, libcs=("gnu", "musl"), arches=MACHINES, flavors="all"):
+    """A package of the executables' name and version that is never compiled."""
+    triples = ", ".join(triple(arch, libc) for libc in libcs for arch in arches)
+    platforms = ", ".join(f"linux/{arch}" for arch in arches)
     write(project / "Cargo.toml", f'[package]\nname = "{NAME}"\nversion = "{VERSION}"\nedition = "2021"\n')
     write(project / "Cargo.lock", f'version = 3\n\n[[package]]\nname = "{NAME}"\nversion = "{VERSION}"\n')
     write(project / "src" / "main.rs", "fn main() {}\n")
@@ -51,7 +53,7 @@ binaries:
   {NAME}: {{ smoke: false }}
 archives: false
 images:
-  {NAME}: {{ flavors: all, repositories: {target.host}/proof/{NAME} }}
+  {NAME}: {{ flavors: {flavors}, platforms: [{platforms}], repositories: {target.host}/proof/{NAME} }}
 {images.bases_of(target.host)}
 publish:
   github: false

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -16,6 +17,13 @@ IDENTITY = {
 
 # Third-party projects ask for fat LTO, which takes minutes and proves nothing about us.
 FAST = {"CARGO_PROFILE_RELEASE_LTO": "off"}
+
+MEASURE = """
+import os, resource, sys
+status = os.spawnvp(os.P_WAIT, sys.argv[2], sys.argv[2:])
+open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""
 
 
 def environment(extra=None):
@@ -87,14 +95,12 @@ def answer(folder, longshore, *arguments, env=None):
 
 def peak(folder, *command, env=None):
     """Runs it; its largest resident memory in MB, children included."""
-    log = folder.parent / "peak.log"
+    log, result = folder.parent / "peak.log", folder.parent / "peak"
     with open(log, "wb") as said:
-        child = subprocess.Popen(list(map(str, command)), cwd=folder, env=env or environment(),
-                                 stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        raise RuntimeError(f"`{' '.join(map(str, command))}` ended with {child.returncode}\n{log.read_text()[-3000:]}")
+        # From a small process: Linux counts what the parent had when it started the child.
+        done = subprocess.run([sys.executable, "-S", "-c", MEASURE, result, *map(str, command)], cwd=folder,
+                              env=env or environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    if done.returncode != 0:
+        raise RuntimeError(f"`{' '.join(map(str, command))}` ended with {done.returncode}\n{log.read_text()[-3000:]}")
     # Linux counts in KiB.
-    return usage.ru_maxrss * 1024 / 1e6
-
+    return int(result.read_text()) * 1024 / 1e6

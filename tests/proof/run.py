@@ -11,13 +11,14 @@ import traceback
 
 import cross
 import dufs
+import figures
 import images
 import memory
 import pairs
 
 WITHOUT_DOCKER = "--without-docker"
 PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
-          "pairs": pairs.prove}
+          "pairs": pairs.prove, "figures": figures.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 

@@ -193,10 +193,10 @@ fn what_is_there_but_not_usable_yet() {
     let (text, report) = init(&repo);
     assert!(text.contains("\n  keel: { manifest: \"rust/Cargo.toml\" } # executable keel\n"), "{text}");
     let later = [
-        "a container image from Dockerfile",
-        "a container image from Dockerfile-release",
+        "an image from a Dockerfile from Dockerfile",
+        "an image from a Dockerfile from Dockerfile-release",
         "a Helm chart from charts/boat/Chart.yaml",
-        "a container image from deploy/web.Dockerfile",
+        "an image from a Dockerfile from deploy/web.Dockerfile",
         "a Python wheel, by maturin from pyproject.toml",
     ];
     let lines: Vec<&str> =

@@ -339,7 +339,7 @@ publish:
     let image = &config.images[0];
     assert_eq!(image.flavors, ["rocky", "distroless", "debian", "ubuntu", "alpine", "scratch"]);
     assert_eq!((image.user.as_deref(), image.workdir.as_str()), (Some("root"), "/srv"));
-    assert_eq!(image.include[0].to.as_deref(), Some("srv/ui"));
+    assert_eq!(image.include[0].to.as_deref(), Some("srv/ui/"));
     assert_eq!(image.expose, ["8080/tcp", "53/udp"]);
     assert_eq!(image.tags.iter().map(|tag| tag.tag.to_string()).collect::<Vec<_>>(), ["{version}", "edge"]);
     assert!(matches!(&image.smoke, Some(ImageSmoke::Http(path)) if path == "/health"));

@@ -129,30 +129,40 @@ pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
     let codes = codes(reply);
     let has = |code: &str| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
     let text = format!("cannot {doing} at `{place}`: {said}");
-    let error = |kind, code, hint: &str| Error::new(kind, Problem::new(code, text.clone()).hint(hint));
-    match reply.status {
-        401 => error(
+    // Distribution answers 500 when its disk is full, others 507.
+    let full = reply.status == 507 || reply.status == 500 && said.contains("no space left");
+    let (kind, problem) = match reply.status {
+        401 => (
             Kind::Denied,
-            "registry-denied",
-            "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`",
+            Problem::new("registry-denied", text).hint(
+                "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`",
+            ),
         ),
-        _ if has("NAME_UNKNOWN") || has("RepositoryNotFoundException") => error(
+        _ if has("NAME_UNKNOWN") || has("RepositoryNotFoundException") => (
             Kind::Missing,
-            "registry-missing",
-            "create the repository first: this registry makes none by itself, or it is misspelled",
+            Problem::new("registry-missing", text)
+                .hint("create the repository first: this registry makes none by itself, or it is misspelled"),
         ),
-        403 => error(
+        403 => (
             Kind::Denied,
-            "registry-denied",
-            "the account may not do this: give it the right to push (GHCR: `permissions: packages: write`)",
+            Problem::new("registry-denied", text)
+                .hint("the account may not do this: give it the right to push (GHCR: `permissions: packages: write`)"),
         ),
-        // Distribution answers 500 when its disk is full, others 507.
-        507 => error(Kind::Refused, "registry-full", "make room there; the same command continues"),
-        500 if said.contains("no space left") => {
-            error(Kind::Refused, "registry-full", "make room there; the same command continues")
+        _ if full => {
+            (Kind::Refused, Problem::new("registry-full", text).hint("make room there; the same command continues"))
         }
-        429 => error(Kind::Retry, "registry-limited", "wait, and run the same command again to continue"),
-        500..=599 => error(Kind::Retry, "registry-unreachable", "run the same command again to continue"),
-        _ => error(Kind::Refused, "registry-refused", "see what the registry says; the same command continues"),
-    }
+        429 => (
+            Kind::Retry,
+            Problem::new("registry-limited", text).hint("wait, and run the same command again to continue"),
+        ),
+        500..=599 => (
+            Kind::Retry,
+            Problem::new("registry-unreachable", text).hint("run the same command again to continue"),
+        ),
+        _ => (
+            Kind::Refused,
+            Problem::new("registry-refused", text).hint("see what the registry says; the same command continues"),
+        ),
+    };
+    Error::new(kind, problem)
 }

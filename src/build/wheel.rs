@@ -1,0 +1,110 @@
+//! Wheels and source distributions: maturin, in a copy of the commit.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::log::Log;
+use super::{command, pack, stage};
+use crate::artifact::{self, Mode};
+use crate::plan::{Plan, Step, WheelBuilder, WheelWork, Work};
+use crate::world::files;
+use crate::world::process::{Cmd, Runner};
+use crate::world::store::Store;
+
+/// Makes the wheels of one target.
+///
+/// # Errors
+/// If maturin fails, or makes other files than were planned.
+pub fn make(
+    runner: &Runner,
+    log: &mut Log<'_>,
+    store: &Store,
+    plan: &Plan,
+    step: &Step,
+) -> anyhow::Result<Vec<artifact::File>> {
+    let Work::Wheel(work) = &step.work else { bail!("`{}` is no wheel", step.id) };
+    if work.builder == WheelBuilder::Prebuilt {
+        let pairs = step.outputs.iter().zip(&work.prebuilt);
+        let take = |(output, path): (&crate::plan::Output, &String)| {
+            pack::copy(&store.repository().join(path), &store.step(&step.id), &output.name, Mode::Plain)
+        };
+        return pairs.map(take).collect();
+    }
+    let target = step.target.with_context(|| format!("`{}` has no target", step.id))?;
+    let mut runner = runner.clone().passing(&work.pass_env);
+    for (name, value) in &work.env {
+        runner = runner.with(name, value);
+    }
+    let folder = stage::lay_out(&runner, store, plan, &work.stage)?;
+    for before in &work.before {
+        log.run(&runner, &command::cmd(before, &folder))?;
+    }
+    let out = empty(store)?;
+    let cmd = Cmd::new("maturin", &folder).args(arguments(work, target.triple(), store)?);
+    let cmd = cmd.arg("--out").arg(out.path().display().to_string());
+    log.run(&runner, &cmd)?;
+    collect(store, step, out.path())
+}
+
+/// Everything maturin is told besides where to write. Features are in the copy's pyproject.toml.
+fn arguments(work: &WheelWork, triple: &str, store: &Store) -> anyhow::Result<Vec<String>> {
+    let target = std::path::absolute(store.root().join("python"))?;
+    let mut args: Vec<String> =
+        ["build", "--manifest-path", work.stage.manifest.as_str(), "--target", triple].map(str::to_owned).to_vec();
+    args.extend(["--profile".into(), work.profile.clone(), "--target-dir".into(), target.display().to_string()]);
+    if work.locked {
+        args.push("--locked".into());
+    }
+    if work.builder == WheelBuilder::Zig {
+        args.push("--zig".into());
+    }
+    if let Some(compatibility) = &work.compatibility {
+        args.extend(["--compatibility".into(), compatibility.clone()]);
+    }
+    for version in &work.python {
+        args.extend(["--interpreter".into(), format!("python{version}")]);
+    }
+    args.extend(work.cargo_args.iter().cloned());
+    Ok(args)
+}
+
+/// Makes the source distribution.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_sdist(
+    runner: &Runner,
+    log: &mut Log<'_>,
+    store: &Store,
+    plan: &Plan,
+    step: &Step,
+) -> anyhow::Result<Vec<artifact::File>> {
+    let Work::Sdist(work) = &step.work else { bail!("`{}` is no source distribution", step.id) };
+    let folder = stage::lay_out(runner, store, plan, &work.stage)?;
+    let out = empty(store)?;
+    // Without the manifest it leaves optional path dependencies out, silently.
+    let cmd = Cmd::new("maturin", &folder).args(["sdist", "--manifest-path", work.stage.manifest.as_str(), "--out"]);
+    log.run(runner, &cmd.arg(out.path().display().to_string()))?;
+    collect(store, step, out.path())
+}
+
+/// A folder of one build: another one's files would be taken for its own.
+fn empty(store: &Store) -> anyhow::Result<tempfile::TempDir> {
+    fs::create_dir_all(store.root())?;
+    let root = std::path::absolute(store.root())?;
+    Ok(tempfile::tempdir_in(root)?)
+}
+
+/// Exactly the planned files.
+fn collect(store: &Store, step: &Step, out: &Path) -> anyhow::Result<Vec<artifact::File>> {
+    let made: Vec<String> = files::walk(out, "", &[])?.into_iter().map(|(path, _)| path).collect();
+    let mut planned: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
+    planned.sort_unstable();
+    if made != planned {
+        bail!("maturin made {}, planned is {}", made.join(", "), planned.join(", "));
+    }
+    let folder = store.step(&step.id);
+    step.outputs.iter().map(|output| pack::copy(&out.join(&output.name), &folder, &output.name, Mode::Plain)).collect()
+}

@@ -1,0 +1,154 @@
+//! Names of things elsewhere: repositories, images, platforms, ports, hosts, distributions, indexes.
+
+use super::text::{Parsed, path};
+use super::words::{nearest, quote};
+use crate::platform::Platform;
+use crate::problem::Problem;
+use crate::reference::{Reference, Repository};
+use crate::wheel::DistributionName;
+
+/// Registry and repository.
+///
+/// # Errors
+/// What no registry takes.
+pub fn image_repository(text: &str) -> Parsed<Repository> {
+    text.parse().map_err(|why: String| {
+        Problem::new("bad-repository", why).hint("write it like `ghcr.io/owner/name` or `docker.io/owner/name`")
+    })
+}
+
+/// What stands before the names of images.
+///
+/// # Errors
+/// What no registry takes.
+pub fn image_prefix(text: &str) -> Parsed<Repository> {
+    Repository::prefix(text).map_err(|why| {
+        Problem::new("bad-repository", why).hint("write it like `ghcr.io/owner` or `registry.example.com/team`")
+    })
+}
+
+/// A base image with its tag or digest.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn image(text: &str) -> Parsed<Reference> {
+    let reference: Reference = text.parse().map_err(|why: String| {
+        Problem::new("bad-reference", why).hint("write it like `docker.io/library/debian:stable-slim`")
+    })?;
+    if reference.tag.is_none() && reference.digest.is_none() {
+        return Err(Problem::new("bad-reference", format!("{} has no tag", quote(text)))
+            .hint(format!("write {}, or the tag you mean", quote(&format!("{text}:latest")))));
+    }
+    Ok(reference)
+}
+
+/// A platform of images.
+///
+/// # Errors
+/// Those there are.
+pub fn platform(text: &str) -> Parsed<Platform> {
+    text.parse().map_err(|_| {
+        let known = Platform::ALL.map(|platform| platform.to_string());
+        let problem = Problem::new("unknown-platform", format!("{} is not a platform longshore knows", quote(text)));
+        match nearest(text, known.iter().map(String::as_str)) {
+            Some(near) => problem.hint(format!("did you mean `{near}`?")),
+            None => problem.hint(format!("known: {}", known.join(", "))),
+        }
+    })
+}
+
+/// A path in an image, without the leading `/`; empty: the root; a `/` at its end stays.
+///
+/// # Errors
+/// What leaves the image.
+pub fn image_path(text: &str) -> Parsed<String> {
+    let folder = text.ends_with('/');
+    let path = path(text.trim_start_matches('/')).map_err(|problem| problem.hint("write it like `/etc/app.toml`"))?;
+    // `/etc/` is a folder for what is put there, `/etc` a name.
+    Ok(if path == "." {
+        String::new()
+    } else if folder {
+        format!("{path}/")
+    } else {
+        path
+    })
+}
+
+/// `8080` is `8080/tcp`.
+///
+/// # Errors
+/// What is no port.
+pub fn port(text: &str) -> Parsed<String> {
+    let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    if number.parse::<u16>().is_ok_and(|number| number > 0) && ["tcp", "udp", "sctp"].contains(&protocol) {
+        return Ok(format!("{number}/{protocol}"));
+    }
+    Err(Problem::new("bad-port", format!("{} is not a port", quote(text))).hint("write it like `8080` or `53/udp`"))
+}
+
+/// The host of a registry.
+///
+/// # Errors
+/// What is none.
+pub fn host(text: &str) -> Parsed<()> {
+    match format!("{text}/x/x").parse::<Repository>() {
+        Ok(repository) if repository.path == "x/x" => Ok(()),
+        _ => Err(Problem::new("bad-host", format!("{} is not the host of a registry", quote(text)))
+            .hint("write it like `docker.io` or `registry.example.com:5000`, without a scheme or path")),
+    }
+}
+
+/// The name of a Python distribution.
+///
+/// # Errors
+/// What PyPI would refuse.
+pub fn distribution(text: &str) -> Parsed<DistributionName> {
+    text.parse().map_err(|why: String| Problem::new("bad-name", why).hint("for example `opsml-client`"))
+}
+
+/// `2_28`; `pypi` is what most systems take now.
+///
+/// # Errors
+/// What is no version.
+pub fn compatibility(text: &str) -> Parsed<String> {
+    if text == "pypi" {
+        return Ok("2_28".into());
+    }
+    let number = |part: &str| !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('_') {
+        Some((major, minor)) if number(major) && number(minor) => Ok(text.to_owned()),
+        _ => Err(Problem::new("bad-version", format!("{} is no manylinux version", quote(text)))
+            .hint("write it like `2_28` (glibc 2.28) or `2_17`")),
+    }
+}
+
+/// `abi3`, or a version of Python.
+///
+/// # Errors
+/// What is neither.
+pub fn python(text: &str) -> Parsed<String> {
+    let minor = text.strip_prefix("3.").and_then(|minor| minor.parse::<u8>().ok());
+    if text == "abi3" || minor.is_some() {
+        return Ok(text.to_owned());
+    }
+    Err(Problem::new("bad-version", format!("{} is no version of Python", quote(text)))
+        .hint("write `abi3`, or versions like `3.12`"))
+}
+
+/// Where Python's files go: the upload URL.
+///
+/// # Errors
+/// What is no URL.
+pub fn index(text: &str) -> Parsed<url::Url> {
+    let text = match text {
+        "pypi" => "https://upload.pypi.org/legacy/",
+        "testpypi" => "https://test.pypi.org/legacy/",
+        other => other,
+    };
+    let url = text.parse::<url::Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.filter(|url| url.host().is_some() && url.password().is_none());
+    url.ok_or_else(|| {
+        Problem::new("bad-url", format!("{} is no index", quote(text)))
+            .hint("write `pypi`, `testpypi`, or the URL that files are uploaded to, without a password")
+    })
+}

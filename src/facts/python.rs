@@ -1,0 +1,159 @@
+//! Python projects that maturin builds: what their pyproject.toml and Cargo.toml say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{TreeFile, text};
+
+/// A project that maturin builds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PythonProject {
+    /// Path of its pyproject.toml, relative to the repository.
+    pub pyproject: String,
+    /// Path of its Cargo.toml, relative to the repository.
+    pub manifest: String,
+    /// `[project].name`
+    pub name: Option<String>,
+    /// `[project].version`
+    pub version: Option<String>,
+    /// `[project].dynamic`
+    pub dynamic: Vec<String>,
+    /// `[project].requires-python`
+    pub requires_python: Option<String>,
+    /// `[project.optional-dependencies]`
+    pub extras: BTreeMap<String, Vec<String>>,
+    /// Names of `[project.scripts]`.
+    pub scripts: Vec<String>,
+    /// `[tool.maturin].features`, those that are plain names.
+    pub features: Vec<String>,
+    /// The top-level import package or module.
+    pub module: String,
+    /// The smallest Python of `abi3-py3X` features of pyo3, as `3.10`; absent: not abi3. By what switches it on: empty for
+    /// the dependency itself, else a feature of the crate.
+    pub abi3: BTreeMap<String, String>,
+}
+
+/// Every project of the commit whose build backend is maturin, sorted by path.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn projects(root: &Path, files: &[TreeFile]) -> anyhow::Result<Vec<PythonProject>> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.path == "pyproject.toml" || file.path.ends_with("/pyproject.toml")) {
+        let Some(content) = text(root, &file.path)? else { continue };
+        let Ok(table) = content.parse::<Table>() else { continue };
+        if at(&table, &["build-system", "build-backend"]).and_then(Value::as_str) != Some("maturin") {
+            continue;
+        }
+        found.push(project(root, &file.path, &table)?);
+    }
+    Ok(found)
+}
+
+fn project(root: &Path, path: &str, table: &Table) -> anyhow::Result<PythonProject> {
+    let folder = path.strip_suffix("pyproject.toml").unwrap_or_default().to_owned();
+    let string = |keys: &[&str]| at(table, keys).and_then(Value::as_str).map(str::to_owned);
+    let manifest = string(&["tool", "maturin", "manifest-path"]).unwrap_or_else(|| "Cargo.toml".into());
+    let manifest = format!("{folder}{}", manifest.trim_start_matches("./"));
+    let crate_table = text(root, &manifest)?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
+    let workspace = text(root, "Cargo.toml")?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
+    let name = string(&["project", "name"]);
+    let library = at(&crate_table, &["lib", "name"]).or_else(|| at(&crate_table, &["package", "name"]));
+    let library = library.and_then(Value::as_str).unwrap_or_default().replace('-', "_");
+    let module = string(&["tool", "maturin", "module-name"]).unwrap_or(library);
+    let extras = at(table, &["project", "optional-dependencies"]).and_then(Value::as_table);
+    let extras = extras.into_iter().flatten().map(|(extra, list)| (extra.clone(), strings(Some(list))));
+    let scripts = at(table, &["project", "scripts"]).and_then(Value::as_table);
+    Ok(PythonProject {
+        pyproject: path.to_owned(),
+        manifest,
+        name,
+        version: string(&["project", "version"]),
+        dynamic: strings(at(table, &["project", "dynamic"])),
+        requires_python: string(&["project", "requires-python"]),
+        extras: extras.collect(),
+        scripts: scripts.into_iter().flatten().map(|(name, _)| name.clone()).collect(),
+        features: strings(at(table, &["tool", "maturin", "features"])),
+        module: module.split('.').next().unwrap_or_default().to_owned(),
+        abi3: abi3(&crate_table, &workspace),
+    })
+}
+
+/// What `abi3-py3X` features of pyo3 are switched on, and by what.
+fn abi3(table: &Table, workspace: &Table) -> BTreeMap<String, String> {
+    let of_dependency = |value: Option<&Value>| strings(value.and_then(|value| value.get("features")));
+    let own = at(table, &["dependencies", "pyo3"]);
+    let mut always = of_dependency(own);
+    if own.and_then(|own| own.get("workspace")).and_then(Value::as_bool) == Some(true) {
+        always.extend(of_dependency(at(workspace, &["workspace", "dependencies", "pyo3"])));
+    }
+    let smallest = |features: &mut dyn Iterator<Item = &str>| {
+        let versions: BTreeSet<u32> =
+            features.filter_map(|feature| feature.strip_prefix("abi3-py3")?.parse().ok()).collect();
+        versions.first().map(|minor| format!("3.{minor}"))
+    };
+    let mut all = BTreeMap::new();
+    if let Some(version) = smallest(&mut always.iter().map(String::as_str)) {
+        all.insert(String::new(), version);
+    }
+    let features = at(table, &["features"]).and_then(Value::as_table);
+    for (feature, list) in features.into_iter().flatten() {
+        let list = strings(Some(list));
+        let of_pyo3 = list.iter().filter_map(|item| item.strip_prefix("pyo3/"));
+        if let Some(version) = smallest(&mut of_pyo3.into_iter()) {
+            all.insert(feature.clone(), version);
+        }
+    }
+    all
+}
+
+fn at<'t>(table: &'t Table, keys: &[&str]) -> Option<&'t Value> {
+    let (first, rest) = keys.split_first()?;
+    rest.iter().try_fold(table.get(*first)?, |value, key| value.get(key))
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::TreeKind;
+
+    #[test]
+    fn reads_what_maturin_reads() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(
+            "Cargo.toml",
+            "[workspace]\nmembers=['py']\n[workspace.dependencies]\npyo3 = { version = '0.29', features = ['abi3-py310'] }\n",
+        );
+        write(
+            "py/Cargo.toml",
+            "[package]\nname='py-demo'\n[lib]\nname='_demo'\n[dependencies]\npyo3.workspace = true\n[features]\nnewer = ['pyo3/abi3-py312', 'x']\n",
+        );
+        write(
+            "py/pyproject.toml",
+            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nfeatures=['newer']\n",
+        );
+        write("other/pyproject.toml", "[build-system]\nbuild-backend='hatchling.build'\n");
+        let file = |path: &str| TreeFile { path: path.into(), kind: TreeKind::File };
+        let found = projects(root.path(), &[file("other/pyproject.toml"), file("py/pyproject.toml")]).unwrap();
+        assert_eq!(found.len(), 1);
+        let project = &found[0];
+        assert_eq!((project.manifest.as_str(), project.module.as_str()), ("py/Cargo.toml", "demo"));
+        assert_eq!(project.name.as_deref(), Some("Demo"));
+        assert_eq!(project.extras["all"], ["demo[a]"]);
+        assert_eq!(project.scripts, ["demo"]);
+        assert_eq!(project.abi3[""], "3.10");
+        assert_eq!(project.abi3["newer"], "3.12");
+    }
+}

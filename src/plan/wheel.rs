@@ -1,0 +1,351 @@
+//! Plans Python distributions: their files by name, the machines that build them, what each is told from the others by.
+
+use std::collections::BTreeMap;
+
+use super::decide::{Inputs, Problems, id};
+use super::{Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset};
+use crate::config::schema::nearest;
+use crate::config::{Builder, Pypi, Wheel, WheelSettings};
+use crate::facts::python::PythonProject;
+use crate::pep440::pep440;
+use crate::problem::Problem;
+use crate::target::{Libc, Os, Target};
+use crate::wheel::{DistributionName, WheelName, WheelTag, platform_tag, sdist_name};
+
+/// What PyPI takes of one file: <https://docs.pypi.org/project-management/storage-limits/>.
+const LARGEST: u64 = 100 << 20;
+
+/// The steps of every distribution. File names hold the version, so they come later.
+pub fn steps(inputs: &Inputs<'_>, assets: &[Step], problems: &mut Problems) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for wheel in &inputs.config.wheels {
+        let Some(project) = project(inputs, wheel, problems) else { continue };
+        let maker = Maker { inputs, wheel, project };
+        maker.features(problems);
+        let own: Vec<Step> = wheel.builds.iter().filter_map(|build| maker.wheel(build, (assets, problems))).collect();
+        let sdist = wheel.sdist.then(|| maker.sdist(&own, (assets, problems))).flatten();
+        steps.extend(own.into_iter().chain(sdist));
+    }
+    steps
+}
+
+/// The maturin project of a distribution: the one of its `manifest:` or `package:`, or the only one.
+fn project<'f>(inputs: &Inputs<'f>, wheel: &Wheel, problems: &mut Problems) -> Option<&'f PythonProject> {
+    let projects = &inputs.facts.python;
+    let settings = wheel.builds.first().map(|(_, settings)| &settings.cargo);
+    let manifest = settings.and_then(|settings| settings.manifest.clone()).or_else(|| {
+        let package = settings?.package.as_ref()?;
+        inputs.facts.packages.iter().find(|known| known.name == *package).map(|known| known.manifest.clone())
+    });
+    let found = match &manifest {
+        Some(manifest) => projects.iter().find(|project| project.manifest == *manifest),
+        None => <&[PythonProject; 1]>::try_from(projects.as_slice()).ok().map(|[only]| only),
+    };
+    if found.is_none() {
+        let known: Vec<&str> = projects.iter().map(|project| project.manifest.as_str()).collect();
+        let text = match &manifest {
+            Some(manifest) => format!("`{manifest}` has no pyproject.toml that names maturin as build backend"),
+            None if known.is_empty() => format!("nothing that maturin builds is here for `{}`", wheel.name),
+            None => format!("which project is `{}`? there are {}", wheel.name, known.join(", ")),
+        };
+        let near = manifest.as_deref().and_then(|manifest| nearest(manifest, known.iter().copied()));
+        let hint = near
+            .map_or_else(|| "write `manifest: path/Cargo.toml`".to_owned(), |near| format!("did you mean `{near}`?"));
+        problems.push(Problem::new("unknown-project", text).hint(hint).at_key(format!("wheels.{}", wheel.name)));
+    }
+    found
+}
+
+struct Maker<'a> {
+    inputs: &'a Inputs<'a>,
+    wheel: &'a Wheel,
+    project: &'a PythonProject,
+}
+
+impl Maker<'_> {
+    fn path(&self, key: &str) -> String {
+        format!("wheels.{}.{key}", self.wheel.name)
+    }
+
+    fn component(&self) -> String {
+        self.inputs.component(self.wheel.component.as_deref(), self.wheel.name.as_str())
+    }
+
+    /// Features that exist nowhere.
+    fn features(&self, problems: &mut Problems) {
+        let Some(package) = self.inputs.facts.packages.iter().find(|known| known.manifest == self.project.manifest)
+        else {
+            return;
+        };
+        let written = self.wheel.builds.iter().flat_map(|(_, settings)| &settings.cargo.features);
+        for feature in written.filter(|feature| !feature.contains('/') && !package.features.contains(feature)) {
+            let text = format!("`{}` has no feature `{feature}`", package.name);
+            let near = nearest(feature, package.features.iter().map(String::as_str));
+            let hint = near.map_or_else(
+                || format!("it has: {}", package.features.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            let problem = Problem::new("unknown-feature", text).hint(hint).at_value(self.path("features"));
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+
+    fn stage(&self, settings: &WheelSettings, (assets, problems): (&[Step], &mut Problems)) -> StageWork {
+        let mut features = self.project.features.clone();
+        features
+            .extend(settings.cargo.features.iter().filter(|feature| !self.project.features.contains(feature)).cloned());
+        let mut needs = Vec::new();
+        for name in &settings.cargo.assets {
+            match asset::named(assets, name) {
+                Some(step) => needs.push(step.id.clone()),
+                None => {
+                    let problem = Problem::new("unknown-asset", format!("no asset is called `{name}`"));
+                    problems.push(problem.at_value(self.path("assets")));
+                }
+            }
+        }
+        StageWork {
+            distribution: self.wheel.name.clone(),
+            written: self.project.name.clone().filter(|written| *written != self.wheel.name.to_string()),
+            version: String::new(),
+            set_version: false,
+            pyproject: self.project.pyproject.clone(),
+            manifest: self.project.manifest.clone(),
+            features,
+            default_features: settings.cargo.default_features,
+            all_features: settings.cargo.all_features,
+            project: self.wheel.project.clone(),
+            assets: needs,
+            modules: vec![self.project.module.clone()],
+        }
+    }
+
+    fn wheel(
+        &self,
+        (target, settings): &(Target, WheelSettings),
+        (assets, problems): (&[Step], &mut Problems),
+    ) -> Option<Step> {
+        let stage = self.stage(settings, (assets, problems));
+        let versions = self.versions(&stage, problems)?;
+        let linux = target.os() == Os::Linux;
+        let builder = match (settings.cargo.builder, linux) {
+            _ if settings.cargo.prebuilt.is_some() => WheelBuilder::Prebuilt,
+            (Builder::Zigbuild, _) => WheelBuilder::Zig,
+            (Builder::Auto, true) if settings.cargo.container.is_none() => WheelBuilder::Zig,
+            _ => WheelBuilder::Native,
+        };
+        let compatibility = match target.libc() {
+            _ if !linux => None,
+            Libc::Musl => Some("musllinux_1_2".to_owned()),
+            _ => Some(format!("manylinux_{}", settings.compatibility)),
+        };
+        let work = WheelWork {
+            builder,
+            compatibility,
+            python: versions,
+            prebuilt: Vec::new(),
+            profile: settings.cargo.profile.clone(),
+            locked: settings.cargo.locked,
+            cargo_args: settings.cargo.cargo_args.clone(),
+            env: settings.cargo.env.clone(),
+            pass_env: settings.cargo.pass_env.clone(),
+            before: settings.cargo.before.clone(),
+            max_size: Some(settings.cargo.max_size.unwrap_or(LARGEST)),
+            stage,
+        };
+        let step = id(&["wheel", self.wheel.name.as_str(), target.triple()]);
+        Some(self.step(step, work.stage.assets.clone(), Some(*target), Work::Wheel(work)))
+    }
+
+    /// The Pythons that wheels are made for; none: the stable ABI.
+    fn versions(&self, stage: &StageWork, problems: &mut Problems) -> Option<Vec<String>> {
+        let abi3 = abi3(self.project, stage);
+        let asked: Vec<&str> = self.wheel.python.iter().map(String::as_str).collect();
+        let problem = |text: String, hint: &str| {
+            Problem::new("unknown-python", text).hint(hint.to_owned()).at_value(self.path("python"))
+        };
+        let found = match (asked.as_slice(), &abi3) {
+            (["abi3"] | [], Some(_)) => return Some(Vec::new()),
+            (["abi3"], None) => problem(
+                format!("`{}` does not switch on `abi3` of pyo3", stage.manifest),
+                "give pyo3 a feature like `abi3-py310`",
+            ),
+            ([], None) => problem(
+                format!("for which Pythons is `{}`? its pyo3 has no `abi3-py3…` feature", self.wheel.name),
+                "give pyo3 such a feature, or write `python: [\"3.12\", \"3.13\"]`",
+            ),
+            (list, Some(_)) if list.iter().any(|one| *one != "abi3") => problem(
+                format!("`{}` is built for the stable ABI: there are no wheels for single Pythons", self.wheel.name),
+                "remove `python:`, or the `abi3` feature",
+            ),
+            (list, _) if list.contains(&"abi3") => {
+                problem("`abi3` and versions exclude each other".into(), "write one of them")
+            }
+            (list, _) => return Some(list.iter().map(ToString::to_string).collect()),
+        };
+        if !problems.contains(&found) {
+            problems.push(found);
+        }
+        None
+    }
+
+    fn sdist(&self, wheels: &[Step], (assets, problems): (&[Step], &mut Problems)) -> Option<Step> {
+        // What every machine would make the same: the settings of the first target.
+        let (_, settings) = self.wheel.builds.first()?;
+        let work = SdistWork { stage: self.stage(settings, (assets, problems)) };
+        let near = wheels.iter().find(|step| step.target.is_some_and(|target| target.os() == Os::Linux));
+        let target = near.or(wheels.first()).and_then(|step| step.target);
+        let step = id(&["sdist", self.wheel.name.as_str()]);
+        Some(self.step(step, work.stage.assets.clone(), target, Work::Sdist(work)))
+    }
+
+    fn step(&self, id: String, needs: Vec<String>, target: Option<Target>, work: Work) -> Step {
+        Step {
+            id,
+            component: self.component(),
+            needs,
+            outputs: Vec::new(),
+            publish: Vec::new(),
+            leg: None,
+            target,
+            work,
+        }
+    }
+}
+
+/// The smallest Python of the stable ABI that a stage's features ask for.
+fn abi3(project: &PythonProject, stage: &StageWork) -> Option<String> {
+    let on = |feature: &str| {
+        feature.is_empty()
+            || stage.all_features
+            || stage.features.iter().any(|known| known == feature)
+            || feature == "default" && stage.default_features
+    };
+    let own = stage.features.iter().filter_map(|feature| feature.strip_prefix("pyo3/abi3-py3"));
+    let own = own.filter_map(|minor| minor.parse::<u32>().ok());
+    let minor = |version: &String| version.strip_prefix("3.").and_then(|minor| minor.parse::<u32>().ok());
+    let of_crate = project.abi3.iter().filter(|(feature, _)| on(feature)).filter_map(|(_, version)| minor(version));
+    of_crate.chain(own).min().map(|minor| format!("3.{minor}"))
+}
+
+/// Names every file, now that versions are known.
+pub fn name_outputs(inputs: &Inputs<'_>, steps: &mut [Step], releases: &[Release], problems: &mut Problems) {
+    for step in steps {
+        let Some(release) = releases.iter().find(|release| release.component == step.component) else { continue };
+        let (target, stage) = match &mut step.work {
+            Work::Wheel(work) => (step.target, &mut work.stage),
+            Work::Sdist(work) => (None, &mut work.stage),
+            _ => continue,
+        };
+        match pep440(&release.version) {
+            Ok(version) => stage.version = version,
+            Err(why) => {
+                let problem = Problem::new("bad-python-version", format!("tag `{}`: {why}", release.tag));
+                let problem = problem.at_key(format!("wheels.{}", stage.distribution));
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+                continue;
+            }
+        }
+        let project = inputs.facts.python.iter().find(|project| project.pyproject == stage.pyproject);
+        let Some(project) = project else { continue };
+        stage.set_version = wants_version(inputs, project, stage, release);
+        let names = match (&step.work, target) {
+            (Work::Wheel(work), Some(target)) => wheel_names(project, work, target),
+            (Work::Sdist(work), _) => vec![sdist_name(&work.stage.distribution, &work.stage.version)],
+            _ => continue,
+        };
+        step.outputs = names.into_iter().map(|name| Output { name, format: None }).collect();
+    }
+}
+
+/// Whether the manifests have another version than the release, as those of a snapshot have.
+fn wants_version(inputs: &Inputs<'_>, project: &PythonProject, stage: &StageWork, release: &Release) -> bool {
+    match &project.version {
+        Some(written) => *written != stage.version,
+        None => {
+            let package = inputs.facts.packages.iter().find(|package| package.manifest == project.manifest);
+            package.is_none_or(|package| package.version != release.version)
+        }
+    }
+}
+
+fn wheel_names(project: &PythonProject, work: &WheelWork, target: Target) -> Vec<String> {
+    let compatibility = work.compatibility.as_deref().and_then(|text| text.strip_prefix("manylinux_"));
+    let platform = platform_tag(target, compatibility.unwrap_or("2_28"));
+    let compact = |version: &str| format!("cp{}", version.replace('.', ""));
+    let name = |python: String, abi: String| {
+        let tag = WheelTag { python, abi, platform: platform.clone() };
+        let (distribution, version) = (work.stage.distribution.in_files(), work.stage.version.clone());
+        WheelName { distribution, version, tag }.to_string()
+    };
+    match (work.python.as_slice(), abi3(project, &work.stage)) {
+        ([], Some(version)) => vec![name(compact(&version), "abi3".into())],
+        (versions, _) => versions.iter().map(|version| name(compact(version), compact(version))).collect(),
+    }
+}
+
+/// Two distributions that bring the same import package overwrite each other's files when both are installed.
+pub fn notes(steps: &[Step]) -> Vec<String> {
+    let mut owners: BTreeMap<&str, Vec<&DistributionName>> = BTreeMap::new();
+    for step in steps {
+        let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage })) = &step.work else { continue };
+        for module in &stage.modules {
+            let known = owners.entry(module).or_default();
+            if !known.contains(&&stage.distribution) {
+                known.push(&stage.distribution);
+            }
+        }
+    }
+    let shared = owners.into_iter().filter(|(_, owners)| owners.len() > 1);
+    shared
+        .map(|(module, owners)| {
+            let names: Vec<String> = owners.iter().map(|name| format!("`{name}`")).collect();
+            format!("{} all bring `import {module}`: who installs two of them breaks one", names.join(" and "))
+        })
+        .collect()
+}
+
+/// An index, and the variables its tokens come from.
+pub fn destination(pypi: &Pypi, steps: &[Step]) -> (PypiDestination, Vec<String>) {
+    let mut tokens: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for step in steps.iter().filter(|step| matches!(step.work, Work::Wheel(_) | Work::Sdist(_))) {
+        let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage })) = &step.work else { continue };
+        let name = &stage.distribution;
+        let written = pypi.token_envs.get(name.as_str()).or(pypi.token_env.as_ref());
+        let names = match written {
+            Some(written) => vec![written.clone()],
+            None => {
+                let own = format!("PYPI_TOKEN_{}", name.in_files().to_uppercase());
+                vec![own, "PYPI_TOKEN".to_owned()]
+            }
+        };
+        tokens.insert(name.to_string(), names);
+    }
+    let host = pypi.upload.host_str().unwrap_or_default();
+    let known = match host {
+        "upload.pypi.org" => Some(("https://pypi.org/simple/", "https://pypi.org/pypi/")),
+        "test.pypi.org" => Some(("https://test.pypi.org/simple/", "https://test.pypi.org/pypi/")),
+        _ => None,
+    };
+    let beside = || {
+        let top = pypi.upload.as_str().trim_end_matches('/').trim_end_matches("legacy").to_owned();
+        format!("{}/simple/", top.trim_end_matches('/'))
+    };
+    let simple = pypi.simple.as_ref().map(ToString::to_string);
+    let simple = simple.or_else(|| known.map(|(simple, _)| simple.to_owned())).unwrap_or_else(beside);
+    let mut credentials: Vec<String> = tokens.values().flatten().cloned().collect();
+    credentials.sort();
+    credentials.dedup();
+    let kind = PypiDestination {
+        upload: pypi.upload.to_string(),
+        simple,
+        json: known.map(|(_, json)| json.to_owned()),
+        trusted: pypi.trusted,
+        tokens,
+    };
+    (kind, credentials)
+}
