@@ -1,6 +1,6 @@
 //! Challenges and tokens: <https://distribution.github.io/distribution/spec/auth/token/>.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -46,6 +46,36 @@ pub struct Token {
     pub secret: Secret,
     /// Until then.
     pub until: Instant,
+}
+
+/// The tokens we have, and the last failure to get one.
+#[derive(Default)]
+pub struct Tokens {
+    /// By login and scopes.
+    pub got: HashMap<(String, Scopes), Token>,
+    /// The last failure, and when.
+    pub failed: Option<((String, Scopes), Instant, Error)>,
+}
+
+/// How an attempt is authorized.
+pub enum Credential {
+    /// Not at all.
+    Nothing,
+    /// By a token; whether nobody had it before.
+    Bearer { token: Secret, fresh: bool },
+    /// By name and password.
+    Basic(String, Secret),
+}
+
+impl Credential {
+    /// As a header.
+    pub fn auth(&self) -> Option<Auth<'_>> {
+        match self {
+            Self::Nothing => None,
+            Self::Bearer { token, .. } => Some(Auth::Bearer(token)),
+            Self::Basic(user, password) => Some(Auth::Basic(user, password)),
+        }
+    }
 }
 
 #[derive(Deserialize)]

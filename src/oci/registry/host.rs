@@ -1,6 +1,5 @@
 //! One registry: its connection, who we are there, how many requests are under way, and when one is tried again.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +8,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::auth::{self, Action, Challenge, Scopes, Token};
+use super::auth::{self, Action, Challenge, Credential, Scopes, Tokens};
 use super::error::{Error, Failed, Kind, refusal, unreachable};
 use super::login::{Login, Logins};
 use super::profile::{self, Profile};
@@ -17,8 +16,7 @@ use super::window::Window;
 use super::{Access, HostAccess};
 use crate::problem::Problem;
 use crate::reference::Repository;
-use crate::secret::Secret;
-use crate::world::http::{Auth, Client, Reply, Request, Trust, is_loopback};
+use crate::world::http::{Client, Reply, Request, Trust, is_loopback};
 
 /// How often a request is tried.
 const ATTEMPTS: u32 = 5;
@@ -40,6 +38,8 @@ pub struct Host {
     /// Whether somebody has asked it something: one request goes ahead, so that not each of many is told to say who we are.
     met: AtomicBool,
     meeting: tokio::sync::Mutex<()>,
+    /// A user whose password was not accepted: it is not sent again.
+    wrong: Mutex<Option<(String, Error)>>,
     tokens: tokio::sync::Mutex<Tokens>,
     window: Window,
     /// Whether it takes no token for several repositories.
@@ -53,31 +53,15 @@ struct Connection {
     base: Url,
 }
 
-/// The tokens we have, by login and scopes, and the last failure to get one.
-#[derive(Default)]
-struct Tokens {
-    got: HashMap<(String, Scopes), Token>,
-    failed: Option<((String, Scopes), Instant, Error)>,
+/// The request that goes ahead of the others, however it ends.
+struct First<'a> {
+    met: &'a AtomicBool,
+    _meeting: tokio::sync::MutexGuard<'a, ()>,
 }
 
-/// How an attempt is authorized.
-pub enum Credential {
-    /// Not at all.
-    Nothing,
-    /// By a token; whether nobody had it before.
-    Bearer { token: Secret, fresh: bool },
-    /// By name and password.
-    Basic(String, Secret),
-}
-
-impl Credential {
-    /// As a header.
-    pub fn auth(&self) -> Option<Auth<'_>> {
-        match self {
-            Self::Nothing => None,
-            Self::Bearer { token, .. } => Some(Auth::Bearer(token)),
-            Self::Basic(user, password) => Some(Auth::Basic(user, password)),
-        }
+impl Drop for First<'_> {
+    fn drop(&mut self) {
+        self.met.store(true, Ordering::Release);
     }
 }
 
@@ -95,6 +79,7 @@ impl Host {
             challenge: Mutex::default(),
             met: AtomicBool::new(false),
             meeting: tokio::sync::Mutex::default(),
+            wrong: Mutex::default(),
             tokens: tokio::sync::Mutex::default(),
             window: Window::new(profile.window),
             apart: AtomicBool::new(false),
@@ -295,18 +280,13 @@ impl Host {
             self.count();
             let sent = client.send(request).await.map_err(|error| Failed::of(unreachable(&error)));
             let Credential::Bearer { ref token, fresh } = shown else {
-                let answered = match &sent {
-                    Ok(reply) if reply.status == 401 => Some(self.answer(reply, &shown).await),
-                    _ => None,
-                };
-                self.met.store(true, Ordering::Release);
-                drop(first.take());
-                match answered {
-                    Some(answered) => answered?,
-                    None => return Ok((sent?, shown)),
+                match sent {
+                    Ok(reply) if reply.status == 401 => self.answer(&reply, &shown).await?,
+                    sent => return Ok((sent?, shown)),
                 }
                 continue;
             };
+            drop(first.take());
             let reply = sent?;
             // A registry that takes no token for several repositories says 401 or 403 to it.
             let several = wide && self.is_shared();
@@ -329,9 +309,12 @@ impl Host {
     }
 
     /// Until the registry has said something, one request goes ahead.
-    async fn first(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let meeting = if self.met.load(Ordering::Acquire) { None } else { Some(self.meeting.lock().await) };
-        meeting.filter(|_| !self.met.load(Ordering::Acquire))
+    async fn first(&self) -> Option<First<'_>> {
+        if self.met.load(Ordering::Acquire) {
+            return None;
+        }
+        let meeting = self.meeting.lock().await;
+        (!self.met.load(Ordering::Acquire)).then_some(First { met: &self.met, _meeting: meeting })
     }
 
     fn is_shared(&self) -> bool {
@@ -343,7 +326,9 @@ impl Host {
         if let Credential::Basic(user, _) = shown {
             let text = format!("the password of `{user}` is not accepted at `{}`", self.name);
             let hint = "log in again, or correct the variables that hold user and password";
-            return Err(Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint)));
+            let error = Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint));
+            *self.wrong.lock().unwrap_or_else(PoisonError::into_inner) = Some((user.clone(), error.clone()));
+            return Err(error);
         }
         let headers = reply.headers.get_all("www-authenticate").iter();
         let headers: Vec<&str> = headers.filter_map(|value| value.to_str().ok()).collect();
@@ -373,7 +358,13 @@ impl Host {
         match challenge {
             None => Ok(Credential::Nothing),
             Some(Challenge::Basic) => match self.login(repository)? {
-                Some(Login::Password { username, password }) => Ok(Credential::Basic(username, password)),
+                Some(Login::Password { username, password }) => {
+                    let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    match wrong.filter(|(user, _)| *user == username) {
+                        Some((_, error)) => Err(error),
+                        None => Ok(Credential::Basic(username, password)),
+                    }
+                }
                 Some(Login::Identity(_)) | None => {
                     let text = format!("nobody is logged in at `{}`", self.name);
                     let hint = "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`";
@@ -404,7 +395,9 @@ impl Host {
         if let Some(token) = tokens.got.get(&id).filter(|token| token.until > Instant::now()) {
             return Ok(Credential::Bearer { token: token.secret.clone(), fresh: false });
         }
-        if let Some((.., error)) = tokens.failed.as_ref().filter(|(of, at, _)| *of == id && *at > since) {
+        if let Some((.., error)) =
+            tokens.failed.as_ref().filter(|(of, at, error)| *of == id && (*at > since || error.kind == Kind::Denied))
+        {
             return Err(error.clone());
         }
         let client = self.client().await?;

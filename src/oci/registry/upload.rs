@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::auth::Action;
+use super::auth::{Action, Credential};
 use super::error::{Error, Failed, Kind, refusal, unreachable};
 use super::hashing;
-use super::host::{Credential, Host};
+use super::host::Host;
 use crate::digest::Digest;
 use crate::oci::Descriptor;
 use crate::problem::Problem;
