@@ -123,6 +123,12 @@ impl Upload<'_> {
             Source::Elsewhere(other) => Some(other),
         };
         let mount = mount.filter(|other| other.registry == self.repository.registry && self.host.profile.mounts);
+        if let Source::File(path, _) = source {
+            let length = tokio::fs::metadata(path).await.map_err(|error| unreadable(path, &error))?.len();
+            if length != self.blob.size {
+                return Err(changed(format!("`{}` has {length} bytes, not {}", path.display(), self.blob.size)).into());
+            }
+        }
         let begun = match mount {
             Some(other) => match self.mount(other).await? {
                 Some(Mount::Done) => return Ok(Pushed::Mounted),
@@ -342,8 +348,11 @@ impl Pieces<'_> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    let text = format!("cannot read `{}`: {error}", path.display());
-    Error::new(Kind::Refused, Problem::new("missing-artifact", text).hint("build it again"))
+    changed(format!("cannot read `{}`: {error}", path.display()))
+}
+
+fn changed(text: String) -> Error {
+    Error::new(Kind::Refused, Problem::new("changed-artifact", text).hint("build it again"))
 }
 
 /// Where the next request of an upload goes: absolute or relative, as registries like.

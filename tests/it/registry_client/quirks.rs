@@ -108,6 +108,24 @@ async fn a_small_least_length_does_not_make_small_parts() {
     assert!(world.count("PATCH") <= 1, "{} parts", world.count("PATCH"));
 }
 
+/// What is known of a registry by its host: long bodies are cut here, and nothing is mounted there.
+#[tokio::test(flavor = "multi_thread")]
+async fn some_registries_are_known_by_their_names() {
+    let world = World::new();
+    let [azure, google] = ["me.azurecr.io", "europe-docker.pkg.dev"];
+    let registries = knowing([azure, google].map(|name| (name, reached(&world.server.url(), None))));
+    let at = |name: &str, path: &str| Repository { registry: name.into(), path: path.into() };
+    let long = some(1, (16 << 20) + 1);
+    let pushed = registries.push_blob(&at(azure, "app"), &long.0, Source::Bytes(&long.1)).await;
+    assert_eq!(pushed.unwrap(), Pushed::Sent);
+    assert_eq!(world.count("PATCH"), 2);
+    let there = at(google, "app");
+    let pushed = registries.push_blob(&at(google, "other"), &long.0, Source::Elsewhere(&there)).await;
+    assert_eq!(pushed.unwrap(), Pushed::Sent);
+    assert!(!world.server.requests().iter().any(|request| request.contains("mount=")));
+    world.read("other", &long).await;
+}
+
 /// A long blob from memory, from a file and from another registry.
 async fn world_of_sources(world: &World, upstream: &Server, length: usize) {
     let app = repository("acme/app");

@@ -26,6 +26,43 @@ async fn the_same_blob_ten_times_at_once_is_sent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_blob_may_be_empty() {
+    fn may_move<T: Send>(future: T) -> T {
+        future
+    }
+    let world = World::with(Options { auth: bearer(), ..Options::default() });
+    let (upstream, empty) = (Server::start(Options::default()).unwrap(), some(1, 0));
+    upstream.seed_blob("base", &empty.1);
+    let registries = knowing([
+        (HOST, reached(&world.server.url(), Some(login(CANARY)))),
+        ("upstream.test", reached(&upstream.url(), None)),
+    ]);
+    let from = Repository { registry: "upstream.test".into(), path: "base".into() };
+    let file = world.file(&empty.1);
+    for (path, source) in
+        [("a/bytes", Source::Bytes(&[])), ("a/file", Source::File(&file, None)), ("a/far", Source::Elsewhere(&from))]
+    {
+        let to = repository(path);
+        let pushed = may_move(registries.push_blob(&to, &empty.0, source)).await;
+        assert_eq!(pushed.unwrap(), Pushed::Sent, "{path}");
+        world.read(path, &empty).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_what_was_promised_is_not_sent() {
+    let world = World::new();
+    let (app, (blob, bytes)) = (repository("acme/app"), some(1, 100_000));
+    let short = world.file(&bytes[1..]);
+    for (path, part) in [(short.as_path(), "99999"), (&world.folder.path().join("nowhere"), "nowhere")] {
+        let pushed = world.registries.push_blob(&app, &blob, Source::File(path, None)).await;
+        let text = fails(pushed, Exit::Unfinished, "changed-artifact");
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(world.count("PUT"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_upload_is_tried_by_whoever_asks_next() {
     let world = World::with(Options { faults: vec![(Fault::Denied, 1)], ..Options::default() });
     let blob = some(1, 100);
