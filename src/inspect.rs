@@ -3,6 +3,7 @@
 mod elf;
 mod macho;
 mod pe;
+mod symbols;
 
 use std::cell::Cell;
 use std::io::{Cursor, Read, Seek};
@@ -17,6 +18,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::target::Linkage;
+
+pub use symbols::Symbols;
 
 /// What the bytes of one executable say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +45,8 @@ pub struct BinaryFacts {
 /// Most bytes of headers, tables and names read from one file. Real executables need a few KiB of them; a damaged
 /// file must not make us read (and keep) more, however large it is.
 const BUDGET: u64 = 8 << 20;
+/// The same for the symbols of a library: the table of one that is not stripped has hundreds of thousands.
+const SYMBOL_BUDGET: u64 = 64 << 20;
 /// What one read costs at least, so that a table that points at itself comes to an end soon.
 const READ_COST: u64 = 64;
 
@@ -77,6 +82,32 @@ pub fn inspect_reader(reader: impl Read + Seek) -> Result<BinaryFacts, String> {
     match read {
         Err(_) if left.get() == 0 => Err(format!("is damaged: its headers take more than {} MiB", BUDGET >> 20)),
         other => other,
+    }
+}
+
+/// Names that a library takes from others and gives to others, of those that are wanted.
+///
+/// # Errors
+/// As [`inspect_reader`].
+pub fn symbols(reader: impl Read + Seek, wanted: &dyn Fn(&[u8]) -> bool) -> Result<Symbols, String> {
+    let cache = ReadCache::new(reader);
+    let left = Cell::new(SYMBOL_BUDGET);
+    let data = Metered { inner: &cache, left: &left };
+    let mut sieve = symbols::Sieve::new(wanted);
+    let read = match FileKind::parse(data) {
+        Ok(FileKind::Elf64) => symbols::elf::<FileHeader64<Endianness>, _>(data, &mut sieve),
+        Ok(FileKind::Elf32) => symbols::elf::<FileHeader32<Endianness>, _>(data, &mut sieve),
+        Ok(FileKind::MachO64) => symbols::macho::<MachHeader64<Endianness>, _>(data, 0, &mut sieve),
+        Ok(FileKind::MachO32) => symbols::macho::<MachHeader32<Endianness>, _>(data, 0, &mut sieve),
+        Ok(FileKind::MachOFat64) => symbols::universal::<FatArch64, _>(data, &mut sieve),
+        Ok(FileKind::MachOFat32) => symbols::universal::<FatArch32, _>(data, &mut sieve),
+        Ok(FileKind::Pe64) => symbols::pe::<ImageNtHeaders64, _>(data, &mut sieve),
+        Ok(FileKind::Pe32) => symbols::pe::<ImageNtHeaders32, _>(data, &mut sieve),
+        _ => Err("is no ELF, Mach-O or PE executable".into()),
+    };
+    match read {
+        Err(_) if left.get() == 0 => Err(format!("is damaged: its symbols take more than {} MiB", SYMBOL_BUDGET >> 20)),
+        other => other.map(|()| sieve.finish()),
     }
 }
 

@@ -28,6 +28,13 @@ pub enum Entry {
     Link(String),
 }
 
+/// What is done with the bytes of a file, given its path: it reads them to their end and answers with their digest.
+pub type Take<'t> = dyn FnMut(&str, &mut dyn Read) -> io::Result<Digest> + 't;
+
+fn hash(_: &str, reader: &mut dyn Read) -> io::Result<Digest> {
+    Ok(Digest::of_reader(reader)?.0)
+}
+
 /// Everything one reading of an archive yields.
 pub struct Content {
     /// Digest and length of the archive itself.
@@ -54,23 +61,32 @@ pub fn read(file: File, format: Format) -> io::Result<Content> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_with(mut file: File, format: Format, inner: bool) -> io::Result<Content> {
+pub fn read_with(file: File, format: Format, inner: bool) -> io::Result<Content> {
+    read_taking(file, (format, inner), &mut hash)
+}
+
+/// The same for somebody who wants to see the bytes of files on the way.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_taking(mut file: File, (format, inner): (Format, bool), take: &mut Take<'_>) -> io::Result<Content> {
     let mut holds = Holds::default();
     let mut tar = inner.then(|| Hashing::new(io::sink()));
     let (damage, bytes) = match format {
         Format::Zip => {
             let bytes = Digest::of_reader(&mut file)?;
-            (zip_entries(file, &mut holds).err(), bytes)
+            (zip_entries(file, &mut holds, take).err(), bytes)
         }
         Format::TarGz | Format::TarZst | Format::Binary => {
             let mut source = Tee { inner: file, seen: Hashing::new(io::sink()) };
             let buffered = BufReader::with_capacity(1 << 16, &mut source);
             let damage = if format == Format::TarGz {
-                tar_entries(Watched { inner: MultiGzDecoder::new(buffered), seen: tar.as_mut() }, &mut holds).err()
+                let inner = MultiGzDecoder::new(buffered);
+                tar_entries(Watched { inner, seen: tar.as_mut() }, &mut holds, take).err()
             } else {
                 zstd::Decoder::with_buffer(buffered)
                     .map_err(|error| error.to_string())
-                    .and_then(|inner| tar_entries(Watched { inner, seen: tar.as_mut() }, &mut holds))
+                    .and_then(|inner| tar_entries(Watched { inner, seen: tar.as_mut() }, &mut holds, take))
                     .err()
             };
             // What the decoder did not want belongs to the digest, too.
@@ -141,7 +157,7 @@ impl<R: Read> Read for Counted<R> {
 
 const BLOCK: u64 = 512;
 
-fn tar_entries(reader: impl Read, holds: &mut Holds) -> Result<(), String> {
+fn tar_entries(reader: impl Read, holds: &mut Holds, take: &mut Take<'_>) -> Result<(), String> {
     let said = |error: io::Error| error.to_string();
     let mut archive = tar::Archive::new(Counted { inner: reader, count: 0 });
     let mut end = 0;
@@ -152,7 +168,7 @@ fn tar_entries(reader: impl Read, holds: &mut Holds) -> Result<(), String> {
         let found = match entry.header().entry_type() {
             tar::EntryType::Regular | tar::EntryType::Continuous => {
                 let mode = entry.header().mode().map_err(said)? & 0o7777;
-                Some(Entry::File { mode, digest: Digest::of_reader(&mut entry).map_err(said)?.0 })
+                Some(Entry::File { mode, digest: take(&name, &mut entry).map_err(said)? })
             }
             tar::EntryType::Directory => Some(Entry::Folder),
             tar::EntryType::Symlink => {
@@ -176,7 +192,7 @@ fn tar_entries(reader: impl Read, holds: &mut Holds) -> Result<(), String> {
     if rest.count < end + 2 * BLOCK { Err("its end mark is missing".into()) } else { Ok(()) }
 }
 
-fn zip_entries(mut file: File, holds: &mut Holds) -> Result<(), String> {
+fn zip_entries(mut file: File, holds: &mut Holds, take: &mut Take<'_>) -> Result<(), String> {
     let said = |error: zip::result::ZipError| error.to_string();
     ends_at_its_end(&mut file)?;
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(said)?;
@@ -199,7 +215,7 @@ fn zip_entries(mut file: File, holds: &mut Holds) -> Result<(), String> {
             entry.by_ref().take(4096).read_to_string(&mut target).map_err(|error| error.to_string())?;
             Some(Entry::Link(target))
         } else if matches!(mode & 0o170_000, 0 | 0o100_000) {
-            let (digest, _) = Digest::of_reader(&mut entry).map_err(|error| error.to_string())?;
+            let digest = take(&name, &mut entry).map_err(|error| error.to_string())?;
             Some(Entry::File { mode: mode & 0o7777, digest })
         } else {
             None
@@ -294,7 +310,7 @@ fn link_leaves(name: &str, target: &str) -> bool {
     false
 }
 
-fn printable(name: &str) -> String {
+pub fn printable(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

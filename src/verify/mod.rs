@@ -8,6 +8,7 @@ mod fit;
 mod image;
 mod layer;
 mod set;
+pub mod wheel;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

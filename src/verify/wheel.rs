@@ -1,0 +1,242 @@
+//! Is a wheel or an sdist what an index takes and a user can install? Reads bytes, runs nothing, knows no plan.
+
+mod entry_points;
+mod framing;
+mod linux;
+mod metadata;
+mod module;
+mod native;
+mod platform;
+mod record;
+mod sdist;
+mod set;
+mod stable_abi;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
+
+use super::content::{self, Listing, printable};
+use crate::core_metadata::CoreMetadata;
+use crate::digest::{Digest, Hashing};
+use crate::format::Format;
+use crate::inspect::BinaryFacts;
+use crate::target::Target;
+use crate::wheel::{DistributionName, WheelName, WheelTag};
+
+pub use sdist::{ExpectedSdist, Sdist, read as read_sdist};
+pub use set::{agree, variants};
+
+/// What PyPI takes unless a project was granted more: <https://docs.pypi.org/project-management/storage-limits/>.
+pub const INDEX_LIMIT: u64 = 100 << 20;
+/// Most bytes of a text that is read (METADATA, RECORD, an SBOM); real ones have up to a few MiB.
+const TEXT: u64 = 16 << 20;
+/// Most bytes of a library that is held in memory to be looked into, one at a time.
+const LIBRARY: u64 = 512 << 20;
+
+/// What a wheel was planned to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// Its distribution.
+    pub distribution: &'a DistributionName,
+    /// Its version, PEP 440.
+    pub version: &'a str,
+    /// Its tag.
+    pub tag: &'a WheelTag,
+    /// What its libraries were compiled for.
+    pub target: Target,
+    /// Import packages that must not be empty: `opsml`, `a.b`.
+    pub modules: &'a [String],
+    /// Other distributions made of the same code: a dependency on one of them may be this one under its old name.
+    pub siblings: &'a [DistributionName],
+    /// Most bytes; without it PyPI's limit.
+    pub max_size: Option<u64>,
+}
+
+/// Something wrong with a file, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// A stable word, the heading under which the documentation explains it.
+    pub code: &'static str,
+    /// What is wrong, to follow the name of the file.
+    pub text: String,
+    /// What to change.
+    pub hint: String,
+}
+
+fn flaw(code: &'static str, text: impl Into<String>, hint: impl Into<String>) -> Flaw {
+    Flaw { code, text: text.into(), hint: hint.into() }
+}
+
+/// What a wheel holds.
+#[derive(Debug)]
+pub struct Wheel {
+    /// Its `METADATA`.
+    pub metadata: CoreMetadata,
+    /// The same as it stands there.
+    pub metadata_text: String,
+    /// Everything that is machine code, by path.
+    pub libraries: Vec<Library>,
+    /// All members.
+    pub listing: Listing,
+    /// Digest and length of the file.
+    pub bytes: (Digest, u64),
+}
+
+/// One library (or program) in a wheel.
+#[derive(Debug)]
+pub struct Library {
+    /// Where it lies.
+    pub path: String,
+    /// Of its bytes.
+    pub digest: Digest,
+    /// What it needs to run.
+    pub facts: BinaryFacts,
+    /// Symbols of Python that it takes from the interpreter.
+    pub python: Vec<String>,
+    /// `PyInit_…` functions that it gives.
+    pub inits: Vec<String>,
+    /// `serde-1.0.228` for each `serde-1.0.228/src/` in it: crates whose paths the compiler left there.
+    pub crates: BTreeSet<String>,
+}
+
+impl Library {
+    /// Whether Python imports it, by its name; others are needed by those or are started.
+    pub fn is_module(&self) -> bool {
+        module::imported_as(&self.path).is_some()
+    }
+}
+
+/// Reads a wheel to its last byte and compares it with what was planned. There is no wheel if its members or its
+/// METADATA cannot be read; the flaws say why.
+///
+/// # Errors
+/// If the file itself cannot be read.
+pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(Option<Wheel>, Vec<Flaw>)> {
+    let mut flaws = Vec::new();
+    let planned = WheelName {
+        distribution: expected.distribution.in_files(),
+        version: expected.version.to_owned(),
+        tag: expected.tag.clone(),
+    };
+    if name != planned.to_string() {
+        let hint = "a name that does not say what is inside is refused by pip and by PyPI: build it again";
+        flaws.push(flaw("dist-name", format!("is not named `{planned}`"), hint));
+    }
+    platform::check(expected.tag, &mut flaws);
+    flaws.extend(too_large(file.metadata()?.len(), expected.max_size));
+    flaws.extend(framing::check(&mut io::BufReader::new(file.try_clone()?))?);
+
+    let info = format!("{}-{}.dist-info", planned.distribution, planned.version);
+    let mut members = Members::new(&info);
+    let content = content::read_taking(file, (Format::Zip, false), &mut |path, reader| members.take(path, reader))?;
+    flaws.append(&mut members.flaws);
+    flaws.extend(damage(content.damage, &content.flaws));
+    let listing = content.listing;
+    record::check(&info, &members, &listing, &mut flaws);
+    members.libraries.sort_by(|one, other| one.path.cmp(&other.path));
+    native::check(expected, &members.libraries, &listing, &mut flaws);
+    module::check(expected, &members.libraries, &listing, &mut flaws);
+    metadata::check_tags(&info, &members, expected.tag, &mut flaws);
+    entry_points::check(members.texts.get(&format!("{info}/entry_points.txt")), &listing, &mut flaws);
+    metadata::local_paths(&members.texts, &mut flaws);
+    let of =
+        metadata::Of { distribution: expected.distribution, version: expected.version, siblings: expected.siblings };
+    let text = members.texts.remove(&format!("{info}/METADATA"));
+    let metadata = of.check(&format!("{info}/METADATA"), text.as_deref(), &mut flaws);
+    let Some((metadata, metadata_text)) = metadata.zip(text) else { return Ok((None, flaws)) };
+    metadata::licenses(&metadata, &format!("{info}/licenses/"), &listing, &mut flaws);
+    let wheel = Wheel { metadata, metadata_text, libraries: members.libraries, listing, bytes: content.bytes };
+    Ok((Some(wheel), flaws))
+}
+
+/// What keeps an archive from being read, and what no archive of ours may hold.
+fn damage(damage: Option<String>, listed: &[String]) -> Vec<Flaw> {
+    let hint = "it was cut off or changed on its way, or is no such file: build it again";
+    let cut = damage.map(|why| flaw("dist-damaged", format!("cannot be read to its end: {why}"), hint));
+    let unsafe_names = listed.iter().map(|text| {
+        flaw("dist-damaged", text.clone(), "whoever unpacks it would write elsewhere or lose a file: build it again")
+    });
+    cut.into_iter().chain(unsafe_names).collect()
+}
+
+fn too_large(size: u64, most: Option<u64>) -> Option<Flaw> {
+    let limit = most.unwrap_or(INDEX_LIMIT);
+    let hint = match most {
+        Some(_) => "strip its libraries (`strip = true` in the cargo profile), or raise `max-size:`",
+        None => {
+            "strip its libraries (`strip = true` in the cargo profile), or ask PyPI for a higher limit and write `max-size:`"
+        }
+    };
+    let text = format!("has {size} bytes, at most {limit} are allowed");
+    (size > limit).then(|| flaw("dist-too-large", text, hint))
+}
+
+/// What is kept of the members while they pass: sizes and digests, a few texts, the facts of libraries.
+struct Members {
+    /// The `.dist-info` folder.
+    info: String,
+    /// Digest and length by path.
+    sums: BTreeMap<String, (Digest, u64)>,
+    texts: BTreeMap<String, String>,
+    libraries: Vec<Library>,
+    flaws: Vec<Flaw>,
+}
+
+impl Members {
+    fn new(info: &str) -> Self {
+        let (sums, texts, libraries, flaws) = Default::default();
+        Self { info: info.to_owned(), sums, texts, libraries, flaws }
+    }
+
+    fn take(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<Digest> {
+        let mut hashing = Hashing::new(io::sink());
+        let mut start = Vec::new();
+        pass(reader, &mut hashing, &mut start, 4)?;
+        let inner = path.strip_prefix(&self.info).and_then(|rest| rest.strip_prefix('/'));
+        if inner.is_some_and(metadata::is_read) {
+            pass(reader, &mut hashing, &mut start, TEXT)?;
+            self.keep_text(path, start);
+        } else if native::is_native(path, &start) {
+            pass(reader, &mut hashing, &mut start, LIBRARY)?;
+            self.keep_library(path, &start);
+        }
+        // What is beyond a limit belongs to the digest, too.
+        io::copy(reader, &mut hashing)?;
+        let (_, digest, size) = hashing.finish();
+        self.sums.insert(path.to_owned(), (digest, size));
+        Ok(digest)
+    }
+
+    fn keep_text(&mut self, path: &str, bytes: Vec<u8>) {
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                self.texts.insert(path.to_owned(), text);
+            }
+            Err(_) => {
+                let text = format!("holds `{}`, which is no UTF-8", printable(path));
+                self.flaws.push(flaw("dist-metadata", text, "no tool can read it: build the file again"));
+            }
+        }
+    }
+
+    fn keep_library(&mut self, path: &str, bytes: &[u8]) {
+        match native::look(path, bytes) {
+            Ok(library) => self.libraries.push(library),
+            Err(why) => {
+                let text = format!("holds `{}`, which {why}", printable(path));
+                self.flaws.push(flaw("wheel-library", text, "no interpreter can load it: build the wheel again"));
+            }
+        }
+    }
+}
+
+/// Moves bytes until `kept` has as many as wanted, hashing them.
+fn pass(reader: &mut dyn Read, hashing: &mut Hashing<io::Sink>, kept: &mut Vec<u8>, most: u64) -> io::Result<()> {
+    let before = kept.len();
+    reader.take(most.saturating_sub(before as u64)).read_to_end(kept)?;
+    io::Write::write_all(hashing, &kept[before..])
+}
+
+#[cfg(test)]
+mod tests;

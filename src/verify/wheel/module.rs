@@ -1,0 +1,94 @@
+//! Does a wheel hold what Python will import: its packages, and libraries with the function that starts them?
+
+use super::{Expected, Flaw, Library, flaw};
+use crate::verify::content::{Entry, Listing};
+
+/// The path of a member as Python sees it when installed; nothing for what goes elsewhere.
+fn installed(path: &str) -> Option<&str> {
+    let (top, rest) = path.split_once('/').unwrap_or((path, ""));
+    if top.ends_with(".data") {
+        return rest.strip_prefix("platlib/").or_else(|| rest.strip_prefix("purelib/"));
+    }
+    let hidden = [".dist-info", ".libs", ".dylibs"].iter().any(|end| top.ends_with(end));
+    let bundled = path.split('/').any(|folder| folder == ".dylibs" || folder == ".libs");
+    (!hidden && !bundled).then_some(path)
+}
+
+/// The path of the module that a library is, if its name says so: `nh3/nh3` of `nh3/nh3.abi3.so`.
+pub fn imported_as(path: &str) -> Option<&str> {
+    let path = installed(path)?;
+    let name = path.rsplit('/').next()?;
+    let (stem, tag) = name.split_once('.')?;
+    let python = tag == "pyd"
+        || tag.ends_with(".pyd")
+        || (tag.ends_with(".so")
+            && (tag.starts_with("abi3") || tag.starts_with("cpython-") || tag.starts_with("pypy")));
+    python.then(|| &path[..path.len() - name.len() + stem.len()])
+}
+
+/// Import packages that are there only in name, and libraries that cannot be imported.
+pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, flaws: &mut Vec<Flaw>) {
+    for library in libraries {
+        let Some(stem) = imported_as(&library.path).and_then(|path| path.rsplit('/').next()) else { continue };
+        let init = format!("PyInit_{stem}");
+        if !library.inits.contains(&init) {
+            let has = match library.inits.first() {
+                Some(other) => format!(" (it has `{other}`)"),
+                None => String::new(),
+            };
+            let text = format!("holds `{}`, which has no function `{init}`{has}: it cannot be imported", library.path);
+            let hint = "the `#[pymodule]` must be named like the last part of maturin's `module-name`";
+            flaws.push(flaw("wheel-init", text, hint));
+        }
+    }
+    for module in expected.modules.iter().filter(|module| !is_there(module, libraries, listing)) {
+        let text =
+            format!("has nothing to import as `{module}`: no `__init__.py`, no other module, no library of that name");
+        let hint = "look at maturin's `python-source`, `python-packages` and `module-name`; a folder without Python files imports as an empty one";
+        flaws.push(flaw("wheel-empty-module", text, hint));
+    }
+}
+
+/// A file of the module, a file right below it, or a library that is the module itself.
+fn is_there(module: &str, libraries: &[Library], listing: &Listing) -> bool {
+    let folder = module.replace('.', "/");
+    let below = format!("{folder}/");
+    let source = |path: &str| {
+        let child = path.strip_prefix(&below).is_some_and(|rest| !rest.contains('/'));
+        path.strip_suffix(".py").is_some_and(|path| path == folder || child)
+    };
+    let file =
+        |(path, entry): (&String, &Entry)| matches!(entry, Entry::File { .. }) && installed(path).is_some_and(source);
+    listing.iter().any(file) || libraries.iter().any(|library| imported_as(&library.path) == Some(&folder))
+}
+
+/// Whether anything of a wheel can be imported under a top-level name.
+pub fn has_top(name: &str, listing: &Listing) -> bool {
+    let of = |path: &str| {
+        let top = path.split('/').next().unwrap_or(path);
+        top == name || top.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+    };
+    listing.keys().filter_map(|path| installed(path)).any(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_that_are_modules() {
+        for (path, expected) in [
+            ("nh3/nh3.abi3.so", Some("nh3/nh3")),
+            ("nh3/nh3.pyd", Some("nh3/nh3")),
+            ("a/_b.cp311-win_amd64.pyd", Some("a/_b")),
+            ("_b.cpython-311-x86_64-linux-gnu.so", Some("_b")),
+            ("a-1.data/platlib/a/b.abi3.so", Some("a/b")),
+            ("a.libs/libgcc_s-1.so.1", None),
+            ("a/.dylibs/libz.abi3.so", None),
+            ("a-1.data/scripts/tool.pyd", None),
+            ("a/plain.so", None),
+        ] {
+            assert_eq!(imported_as(path), expected, "{path}");
+        }
+    }
+}

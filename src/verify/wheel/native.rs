@@ -1,0 +1,180 @@
+//! Libraries in a wheel: are they machine code of the tag's format and architecture, and who compiled what into them?
+
+use std::collections::BTreeSet;
+use std::io::Cursor;
+
+use super::platform::Platform;
+use super::{Expected, Flaw, Library, flaw, linux, stable_abi};
+use crate::digest::Digest;
+use crate::inspect::{inspect, symbols};
+use crate::target::Os;
+use crate::verify::content::{Listing, some_of};
+
+/// Most names of crates that are kept of one library; real ones hold some hundreds.
+const CRATES: usize = 20_000;
+/// Longest `<crate>-<version>`: crates.io allows 64 bytes for a name.
+const LONGEST: usize = 128;
+
+/// Whether a member is machine code by its name or its first four bytes. Other endings are looked at only if those are
+/// of ELF or Mach-O: a text may begin with `MZ`.
+pub fn is_native(path: &str, start: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 5] =
+        [b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"];
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let named =
+        [".so", ".pyd", ".dll", ".dylib", ".exe"].iter().any(|end| name.ends_with(end)) || name.contains(".so.");
+    // An object file is for a linker.
+    named || (!name.ends_with(".o") && MAGIC.contains(&start))
+}
+
+/// Reads one library.
+///
+/// # Errors
+/// Why it is none.
+pub fn look(path: &str, bytes: &[u8]) -> Result<Library, String> {
+    let facts = inspect(bytes)?;
+    let wanted = |name: &[u8]| name.starts_with(b"Py") || name.starts_with(b"_Py");
+    let found = symbols(Cursor::new(bytes), &wanted)?;
+    Ok(Library {
+        path: path.to_owned(),
+        digest: Digest::of(bytes),
+        facts,
+        python: found.imported,
+        inits: found.exported.into_iter().filter(|name| name.starts_with("PyInit")).collect(),
+        crates: crates(bytes),
+    })
+}
+
+/// Every `<crate>-<version>` before a `/src/`, as rustc leaves the paths of sources in panic messages.
+fn crates(bytes: &[u8]) -> BTreeSet<String> {
+    let is_slash = |byte: u8| matches!(byte, b'/' | b'\\');
+    let mut found = BTreeSet::new();
+    for (at, window) in bytes.windows(5).enumerate() {
+        if window[1] != b's' || &window[2..4] != b"rc" || !is_slash(window[0]) || !is_slash(window[4]) {
+            continue;
+        }
+        let before = &bytes[at.saturating_sub(LONGEST)..at];
+        let name = before.rsplit(|byte| is_slash(*byte)).next().unwrap_or_default();
+        // Texts lie next to each other without an end: a path may begin in the middle, never with what no name has.
+        let start = name.iter().rposition(|byte| !is_of_name(*byte)).map_or(0, |at| at + 1);
+        if let Ok(name) = std::str::from_utf8(&name[start..])
+            && is_crate(name)
+            && found.len() < CRATES
+        {
+            found.insert(name.to_owned());
+        }
+    }
+    found
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte)
+}
+
+/// A name, a hyphen and the three numbers of a version.
+fn is_crate(text: &str) -> bool {
+    let version = |text: &str| text.parse::<crate::version::Version>().is_ok();
+    text.match_indices('-').any(|(at, _)| at > 0 && version(&text[at + 1..]))
+}
+
+/// Every library against the tag and the target.
+pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, flaws: &mut Vec<Flaw>) {
+    let platforms: Vec<Platform<'_>> = expected.tag.platform.split('.').map(Platform::of).collect();
+    if platforms.contains(&Platform::Any)
+        && let Some(held) = some_of(libraries.iter().map(|library| library.path.as_str()))
+    {
+        let hint = "a wheel with machine code is for one platform: look at `targets:`";
+        flaws.push(flaw("wheel-library", format!("is for any platform, but holds {held}"), hint));
+    }
+    for library in libraries {
+        if let Some(text) = wrong_machine(expected, &platforms, library) {
+            let hint = format!(
+                "build it for {}: a step's file was exchanged, or `targets:` names another one",
+                expected.target
+            );
+            flaws.push(flaw("wheel-library", format!("holds `{}`, which {text}", library.path), hint));
+            // A library of another machine breaks every other promise, too.
+            continue;
+        }
+        linux::check(library, &platforms, listing, flaws);
+        elsewhere(library, listing, flaws);
+        stable_abi::check(library, expected.tag, flaws);
+    }
+}
+
+fn wrong_machine(expected: &Expected<'_>, platforms: &[Platform<'_>], library: &Library) -> Option<String> {
+    let target = match expected.target.os() {
+        Os::Linux => "elf",
+        Os::Darwin => "macho",
+        Os::Windows => "pe",
+    };
+    let arch = expected.target.arch().name();
+    let promised = platforms.iter().filter_map(|platform| platform.machine());
+    for (format, arches) in promised.chain([(target, vec![arch])]) {
+        if library.facts.format != format {
+            return Some(format!("is {}, the wheel is for {format}", library.facts.format));
+        }
+        let has = |arch: &str| library.facts.arch.split('+').any(|has| has == arch);
+        if let Some(missing) = arches.iter().find(|arch| !has(arch)) {
+            return Some(format!("is for {}, the wheel is for {missing}", library.facts.arch));
+        }
+    }
+    None
+}
+
+/// Apple's libraries are the system's or lie in the wheel; others are on the machine that compiled it.
+fn elsewhere(library: &Library, listing: &Listing, flaws: &mut Vec<Flaw>) {
+    if library.facts.format != "macho" {
+        return;
+    }
+    let system = |name: &str| name.starts_with("/usr/lib/") || name.starts_with("/System/Library/");
+    let foreign = library.facts.needed.iter().map(String::as_str);
+    if let Some(foreign) =
+        some_of(foreign.filter(|name| !system(name) && !(name.starts_with('@') && is_in(listing, name))))
+    {
+        let hint = "link it statically (a `vendored` feature), or let `delocate-wheel` copy it into the wheel";
+        flaws.push(flaw(
+            "wheel-policy",
+            format!("holds `{}`, which needs {foreign} of its builder", library.path),
+            hint,
+        ));
+    }
+}
+
+/// Whether a wheel holds a file of a library's name, in whatever folder.
+pub fn is_in(listing: &Listing, name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    listing.keys().any(|path| path.rsplit('/').next() == Some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_by_their_paths() {
+        let check = |text: &str, expected: &[&str]| {
+            assert_eq!(crates(text.as_bytes()).into_iter().collect::<Vec<_>>(), expected, "{text}");
+        };
+        check("/registry/src/index.crates.io-19/serde-1.0.228/src/de/mod.rs", &["serde-1.0.228"]);
+        check("\\src\\index\\tokio-1.0.0-rc.1\\src\\lib.rs", &["tokio-1.0.0-rc.1"]);
+        check("panic at \u{1}axum-core-0.8.1/src/lib.rsregex-1.2.3/src/x", &["axum-core-0.8.1"]);
+        check("/src/ src/ /a/src/ a-1.2/src/ library/std/src/", &[]);
+        check("zstd-sys-2.0.16+zstd.1.5.7/src/x", &["zstd-sys-2.0.16+zstd.1.5.7"]);
+    }
+
+    #[test]
+    fn machine_code_by_name_or_start() {
+        for (path, start, expected) in [
+            ("a/b.abi3.so", &b""[..], true),
+            ("a.libs/libgcc_s-1.so.1", b"", true),
+            ("a/b.pyd", b"MZ", true),
+            ("a-1.data/scripts/tool", b"\x7fELF", true),
+            ("a/note", b"MZ a", false),
+            ("a/b.py", b"", false),
+            ("a/some.source", b"", false),
+        ] {
+            assert_eq!(is_native(path, start), expected, "{path}");
+        }
+    }
+}

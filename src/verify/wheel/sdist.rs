@@ -1,0 +1,119 @@
+//! An sdist: one folder of its name, metadata and pyproject.toml of its distribution, and the sources that a build needs.
+//!
+//! <https://packaging.python.org/specifications/source-distribution-format/>
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+
+use super::{Flaw, TEXT, damage, flaw, metadata, pass, too_large};
+use crate::core_metadata::CoreMetadata;
+use crate::digest::{Digest, Hashing};
+use crate::format::Format;
+use crate::verify::content::{self, Listing, printable, some_of};
+use crate::wheel::{DistributionName, sdist_name};
+
+/// What an sdist was planned to be.
+#[derive(Clone, Copy, Debug)]
+pub struct ExpectedSdist<'a> {
+    /// Its distribution.
+    pub distribution: &'a DistributionName,
+    /// Its version, PEP 440.
+    pub version: &'a str,
+    /// Files that a build needs (the manifests of path dependencies), from its folder: `crates/lib/Cargo.toml`.
+    pub files: &'a [String],
+    /// Other distributions made of the same code.
+    pub siblings: &'a [DistributionName],
+    /// Most bytes; without it PyPI's limit.
+    pub max_size: Option<u64>,
+}
+
+/// What an sdist holds.
+#[derive(Debug)]
+pub struct Sdist {
+    /// Its `PKG-INFO`.
+    pub metadata: CoreMetadata,
+    /// The same as it stands there.
+    pub metadata_text: String,
+    /// All members.
+    pub listing: Listing,
+    /// Digest and length of the file.
+    pub bytes: (Digest, u64),
+}
+
+/// Reads an sdist to its last byte and compares it with what was planned. There is none if its members or its PKG-INFO
+/// cannot be read; the flaws say why.
+///
+/// # Errors
+/// If the file itself cannot be read.
+pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Result<(Option<Sdist>, Vec<Flaw>)> {
+    let mut flaws = Vec::new();
+    let planned = sdist_name(expected.distribution, expected.version);
+    if name != planned {
+        flaws.push(flaw("dist-name", format!("is not named `{planned}`"), "PyPI refuses it: build it again"));
+    }
+    flaws.extend(too_large(file.metadata()?.len(), expected.max_size));
+    let top = format!("{}-{}/", expected.distribution.in_files(), expected.version);
+    let mut texts = BTreeMap::new();
+    let content = content::read_taking(file, (Format::TarGz, false), &mut |path, reader| {
+        let wanted = path.strip_prefix(&top).is_some_and(|path| matches!(path, "PKG-INFO" | "pyproject.toml"));
+        take(path, wanted, reader, &mut texts)
+    })?;
+    flaws.extend(damage(content.damage, &content.flaws));
+    let listing = content.listing;
+    if let Some(outside) = some_of(listing.keys().map(String::as_str).filter(|path| !path.starts_with(&top))) {
+        let text = format!("holds {outside} beside its folder `{top}`");
+        flaws.push(flaw("sdist-files", text, "pip finds no project in it: build it again"));
+    }
+    let missing = expected.files.iter().map(String::as_str);
+    if let Some(missing) = some_of(missing.filter(|path| !listing.contains_key(&format!("{top}{path}")))) {
+        let text = format!("does not hold {missing}: nobody can build it");
+        let hint = "give maturin the manifest (`-m`), and look at `include` and `exclude`";
+        flaws.push(flaw("sdist-files", text, hint));
+    }
+    project(expected, texts.get(&format!("{top}pyproject.toml")).map(Vec::as_slice), &mut flaws);
+    let of =
+        metadata::Of { distribution: expected.distribution, version: expected.version, siblings: expected.siblings };
+    let text = texts.remove(&format!("{top}PKG-INFO")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let Some((metadata, metadata_text)) = of.check("PKG-INFO", text.as_deref(), &mut flaws).zip(text) else {
+        return Ok((None, flaws));
+    };
+    metadata::local_paths(&BTreeMap::from([("PKG-INFO".to_owned(), metadata_text.clone())]), &mut flaws);
+    metadata::licenses(&metadata, &top, &listing, &mut flaws);
+    Ok((Some(Sdist { metadata, metadata_text, listing, bytes: content.bytes }), flaws))
+}
+
+fn take(path: &str, wanted: bool, reader: &mut dyn Read, texts: &mut BTreeMap<String, Vec<u8>>) -> io::Result<Digest> {
+    let mut hashing = Hashing::new(io::sink());
+    if wanted {
+        let mut kept = Vec::new();
+        pass(reader, &mut hashing, &mut kept, TEXT)?;
+        texts.insert(path.to_owned(), kept);
+    }
+    io::copy(reader, &mut hashing)?;
+    Ok(hashing.finish().1)
+}
+
+/// A build takes the name from pyproject.toml, so a folder and a PKG-INFO that were renamed alone make another
+/// distribution.
+fn project(expected: &ExpectedSdist<'_>, text: Option<&[u8]>, flaws: &mut Vec<Flaw>) {
+    let hint = "pip would build another distribution out of it: build it from a tree whose pyproject.toml says so";
+    let mut wrong = |text: String| flaws.push(flaw("dist-metadata", text, hint));
+    let Some(text) = text else {
+        return wrong("has no `pyproject.toml`".into());
+    };
+    let table = std::str::from_utf8(text).map_err(|error| error.to_string());
+    let table = match table.and_then(|text| text.parse::<toml::Table>().map_err(|error| error.message().to_owned())) {
+        Ok(table) => table,
+        Err(why) => return wrong(format!("has a `pyproject.toml` that cannot be read: {}", printable(&why))),
+    };
+    let field = |name: &str| table.get("project").and_then(|project| project.get(name)).and_then(toml::Value::as_str);
+    let name = field("name").unwrap_or_default();
+    if !name.parse::<DistributionName>().is_ok_and(|name| name.normalized() == expected.distribution.normalized()) {
+        wrong(format!("is the project `{}` in its `pyproject.toml`, not `{}`", printable(name), expected.distribution));
+    }
+    // A version that is not there comes from Cargo.toml.
+    if let Some(version) = field("version").filter(|version| *version != expected.version) {
+        wrong(format!("has version `{}` in its `pyproject.toml`, not `{}`", printable(version), expected.version));
+    }
+}

@@ -1,0 +1,81 @@
+//! Files of one distribution say the same; files of two variants differ in what they were compiled with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Flaw, Library, Sdist, Wheel, flaw};
+use crate::core_metadata::CoreMetadata;
+use crate::verify::content::some_of;
+
+/// Whether all files of a distribution have the same metadata: an index shows that of whichever arrives first.
+pub fn agree(wheels: &[(&str, &Wheel)], sdist: Option<&Sdist>) -> Vec<Flaw> {
+    let hint = "an index shows the metadata of whichever file arrives first: build all of them from one commit";
+    let sdist = sdist.map(|sdist| ("the sdist", &sdist.metadata));
+    let mut files = wheels.iter().map(|(name, wheel)| (*name, &wheel.metadata)).chain(sdist);
+    let Some((first, model)) = files.next() else { return Vec::new() };
+    let mut flaws = Vec::new();
+    for (name, metadata) in files {
+        let differing = differing(model, metadata);
+        if let Some(fields) = some_of(differing.iter().map(String::as_str)) {
+            let text = format!("has another {fields} in its metadata: `{name}` and `{first}` differ");
+            flaws.push(flaw("dist-disagree", text, hint));
+        }
+    }
+    flaws
+}
+
+/// Names of fields whose values differ, in whatever order they stand.
+fn differing(one: &CoreMetadata, other: &CoreMetadata) -> BTreeSet<String> {
+    let values = |metadata: &CoreMetadata| {
+        let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (name, value) in &metadata.fields {
+            values.entry(name.to_lowercase()).or_default().insert(value.clone());
+        }
+        values
+    };
+    let (left, right) = (values(one), values(other));
+    let names = left.keys().chain(right.keys());
+    // An sdist may say which fields a build decides.
+    let mut found: BTreeSet<String> =
+        names.filter(|name| *name != "dynamic" && left.get(*name) != right.get(*name)).cloned().collect();
+    if one.description.trim() != other.description.trim() {
+        found.insert("description".into());
+    }
+    found
+}
+
+/// Whether two variants of one code base are what their features make them: every library of `one` holds at least one
+/// of the crates (`axum-0.8.1`) that only its features need, none of `other` holds any, and no library is in both.
+pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String]) -> Vec<Flaw> {
+    let hint =
+        "look at the features of both: maturin's `--features` replaces `[tool.maturin].features`, it does not add";
+    let mut flaws = Vec::new();
+    let mut wrong = |text: String| flaws.push(flaw("dist-variants", text, hint));
+    let held = |library: &Library| -> Option<String> {
+        some_of(crates_only_in_one.iter().map(String::as_str).filter(|name| library.crates.contains(*name)))
+    };
+    for (wheel, library) in libraries(one) {
+        if !crates_only_in_one.is_empty() && held(library).is_none() {
+            wrong(format!("holds `{}` without a trace of its features ({})", library.path, of(wheel)));
+        }
+    }
+    for (wheel, library) in libraries(other) {
+        if let Some(held) = held(library) {
+            wrong(format!("holds `{}` with {held}, which only the other variant needs ({})", library.path, of(wheel)));
+        }
+        if let Some((twin, _)) = libraries(one).find(|(_, known)| known.digest == library.digest) {
+            wrong(format!("holds the very `{}` of the other variant ({} and {})", library.path, of(twin), of(wheel)));
+        }
+    }
+    flaws
+}
+
+fn libraries<'w>(wheels: &'w [&Wheel]) -> impl Iterator<Item = (&'w Wheel, &'w Library)> {
+    let modules = |wheel: &'w &Wheel| wheel.libraries.iter().filter(|library| library.is_module());
+    wheels.iter().flat_map(move |wheel| modules(wheel).map(move |library| (*wheel, library)))
+}
+
+fn of(wheel: &Wheel) -> String {
+    let (digest, _) = &wheel.bytes;
+    let name = wheel.metadata.get("Name").unwrap_or_default();
+    format!("`{name}`, {}", &digest.to_string()[..19])
+}
