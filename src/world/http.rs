@@ -7,7 +7,6 @@
 use std::error::Error;
 use std::fmt;
 use std::io::Write;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +18,15 @@ pub use reqwest::Method;
 pub use reqwest::header::HeaderMap;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION};
 use tokio::time::{sleep, timeout};
-use tokio_util::io::ReaderStream;
 use url::{Host, Url};
 
 use crate::problem::{Exit, Failure, Problem};
 use crate::secret::Secret;
 
+mod body;
 mod incoming;
 
+pub use body::Body;
 pub use incoming::Incoming;
 
 /// What we call ourselves.
@@ -80,31 +80,6 @@ pub struct Trust<'a> {
     pub ca: Option<&'a str>,
     /// Believe anybody.
     pub unchecked: bool,
-}
-
-/// The body of a request.
-#[derive(Clone, Debug)]
-pub enum Body<'a> {
-    /// Nothing.
-    Empty,
-    /// Bytes in memory.
-    Bytes {
-        /// They.
-        bytes: &'a [u8],
-        /// Their media type.
-        media: &'a str,
-    },
-    /// A file, streamed with its length.
-    File {
-        /// Where it lies.
-        path: &'a Path,
-        /// Its length in bytes; never more is read.
-        size: u64,
-        /// Its media type.
-        media: &'a str,
-        /// Counts the bytes handed to the connection.
-        sent: Arc<AtomicU64>,
-    },
 }
 
 /// An answer, whatever its status.
@@ -348,8 +323,14 @@ impl Client {
             Body::Bytes { bytes, media } => builder = builder.header(CONTENT_TYPE, media).body(bytes.to_vec()),
             Body::File { path, size, media, sent } => {
                 counter = sent;
-                let body = stream(path, size, &counter).await?;
+                let body = body::stream(path, size, &counter).await?;
                 builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, size).body(body);
+            }
+            Body::Framed { head, path, size, tail, media, sent } => {
+                counter = sent;
+                let body = body::framed((head, tail), (path, size), &counter).await?;
+                let length = head.len() as u64 + size + tail.len() as u64;
+                builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, length).body(body);
             }
         }
         self.wait(builder, &counter, &host).await
@@ -477,20 +458,6 @@ fn redirect(response: &reqwest::Response, from: &Url) -> Option<Url> {
         return None;
     }
     from.join(response.headers().get(LOCATION)?.to_str().ok()?).ok()
-}
-
-async fn stream(path: &Path, size: u64, sent: &Arc<AtomicU64>) -> Result<reqwest::Body, NoAnswer> {
-    use tokio::io::AsyncReadExt;
-    let file = tokio::fs::File::open(path)
-        .await
-        .map_err(|error| NoAnswer::new(format!("cannot read `{}`: {error}", path.display())))?;
-    let sent = Arc::clone(sent);
-    let chunks = ReaderStream::with_capacity(file.take(size), 64 << 10).inspect(move |chunk| {
-        if let Ok(chunk) = chunk {
-            sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-        }
-    });
-    Ok(reqwest::Body::wrap_stream(chunks))
 }
 
 #[cfg(test)]

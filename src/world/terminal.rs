@@ -7,6 +7,8 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::secret::Secret;
+
 /// Writes to standard error. Standard output belongs to results (see `cli::output`).
 #[derive(Clone)]
 pub struct Printer {
@@ -93,6 +95,13 @@ impl Printer {
         } else {
             let word = self.paint(Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())), "warning");
             self.line(&format!("{word}: {text}"));
+        }
+    }
+
+    /// Tells the runner of a GitHub Actions job to hide a secret in its log; says nothing anywhere else.
+    pub fn mask(&self, secret: &Secret) {
+        if self.kind == Kind::Actions {
+            self.line(&format!("::add-mask::{}", super::actions::escape(secret.expose())));
         }
     }
 

@@ -1,0 +1,289 @@
+//! What an index means by its answer to an upload.
+//!
+//! The words are PyPI's (`warehouse/forklift/legacy.py`); other indexes have a few of their own.
+
+use serde_json::Value;
+
+use super::page::unescape;
+use crate::problem::Problem;
+use crate::publish::failure::{Failure, Wait};
+use crate::publish::retry::told;
+use crate::secret::Secret;
+use crate::world::http::Reply;
+
+/// What to do after an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// It is stored.
+    Stored,
+    /// The token is too old; this failure if there is no newer one.
+    Expired(Failure),
+    /// Something of that name is there; this failure unless it is the same.
+    Taken(Failure),
+    /// It may work later, or have worked.
+    Again(Failure),
+    /// It will not work today.
+    Over(Failure),
+}
+
+/// Whom the answer is about.
+pub struct About<'a> {
+    /// The host that answers.
+    pub host: &'a str,
+    /// The name of the file.
+    pub name: &'a str,
+    /// The project.
+    pub project: &'a str,
+    /// What was presented, to be kept out of what we say.
+    pub secret: Option<&'a Secret>,
+}
+
+/// How a refusal ends.
+#[derive(Clone, Copy)]
+enum End {
+    Conflict,
+    Denied,
+    Later,
+    Fatal,
+}
+
+/// Refusals for good by the words of their text: code, how it ends, what to do.
+const REFUSALS: &[(&str, (&str, End, &str))] = &[
+    (
+        "non-user identities cannot create new projects",
+        (
+            "index-project-new",
+            End::Denied,
+            "register a pending publisher for exactly this project name; one workflow and environment can have one pending \
+             publisher only, so a second new project needs an environment of its own or a first upload with an API token",
+        ),
+    ),
+    (
+        "too many new projects created",
+        (
+            "index-too-many-projects",
+            End::Later,
+            "PyPI lets a user make 4 new projects in 24 hours: run the same command again tomorrow, or make the project \
+             with a pending publisher, which is not counted",
+        ),
+    ),
+    (
+        "previously used by a file that has since been deleted",
+        ("index-name-used", End::Conflict, "a deleted file's name is never free again: release a new version"),
+    ),
+    ("older than 14 days", ("index-release-old", End::Fatal, "it can never be completed: release a new version")),
+    ("file too large", ("index-file-too-large", End::Fatal, "make it smaller, or ask the index for a higher limit")),
+    (
+        "project size too large",
+        (
+            "index-file-too-large",
+            End::Denied,
+            "delete old releases, or ask the index for a higher limit of the whole project; then run the same command again",
+        ),
+    ),
+    (
+        "only one sdist may be uploaded",
+        ("index-file-differs", End::Conflict, "another sdist of this version is there: release a new version"),
+    ),
+    (
+        "unsupported platform tag",
+        ("index-tag-refused", End::Fatal, "build the wheel for a platform that the index takes"),
+    ),
+    ("isn't allowed to upload to project", ("index-project-denied", End::Denied, PROJECT)),
+    ("isn't allowed to upload", ("index-project-denied", End::Denied, PROJECT)),
+    ("is too similar to an existing project", ("index-project-denied", End::Denied, "choose another name")),
+    ("isn't allowed.", ("index-project-denied", End::Denied, "choose another name")),
+];
+
+const PROJECT: &str = "the token is for other projects, or its user may not upload to this one";
+
+/// Texts for a file that is there already: PyPI, GitLab, Nexus, Artifactory.
+const TAKEN: &[&str] =
+    &["already exist", "already been taken", "updating asset", "does not allow updating", "overwrite artifact"];
+
+/// Texts that pass.
+const PAUSED: &[&str] = &["read-only mode", "uploads are temporarily disabled"];
+
+/// What an answer means.
+pub fn meaning(about: &About<'_>, reply: &Reply) -> Meaning {
+    if reply.is_success() {
+        return Meaning::Stored;
+    }
+    let said = said(about, reply);
+    let words = said.to_lowercase().replace('’', "'");
+    let text = format!("cannot upload `{}`: `{}` answers {} {said}", about.name, about.host, reply.status);
+    let problem = |code| Problem::new(code, text.trim_end().to_owned());
+    let again = |code, wait| {
+        Meaning::Again(Failure::Retry { problem: problem(code), after: told(&reply.headers).map_or(wait, Wait::Told) })
+    };
+    let has = |list: &[&str]| list.iter().any(|part| words.contains(part));
+    if matches!(reply.status, 400..=499) {
+        if let Some((_, (code, end, hint))) = REFUSALS.iter().find(|(part, _)| words.contains(part)) {
+            let hinted = problem(code).hint(*hint);
+            return Meaning::Over(match end {
+                End::Conflict => Failure::Conflict(hinted),
+                End::Denied => Failure::Denied(hinted),
+                End::Later => Failure::retry(hinted),
+                End::Fatal => Failure::Fatal(hinted),
+            });
+        }
+        if has(TAKEN) || reply.status == 409 {
+            let hint = "a file of an index is never replaced: release a new version";
+            return Meaning::Taken(Failure::Conflict(problem("index-file-differs").hint(hint)));
+        }
+        if has(PAUSED) {
+            return again("index-paused", Wait::Limited);
+        }
+        if words.contains("digest supplied does not match") {
+            return again("index-damaged", Wait::Soon);
+        }
+    }
+    match reply.status {
+        401 | 403 if has(&["token is expired", "non-existent authentication"]) => Meaning::Expired(Failure::Denied(
+            problem("token-refused").hint("it is unknown, expired or revoked: set a valid token of this index"),
+        )),
+        401 | 403 => Meaning::Over(Failure::Denied(
+            problem("token-refused").hint(format!("set a token of this index that may upload to `{}`", about.project)),
+        )),
+        429 => again("rate-limited", Wait::Limited),
+        408 | 425 | 500.. => again("server-trouble", Wait::Soon),
+        300..=399 => Meaning::Over(Failure::Fatal(
+            problem("unexpected-answer").hint("write the address for uploads in full, PyPI's with its last slash"),
+        )),
+        404 | 405 => {
+            Meaning::Over(Failure::Fatal(problem("unexpected-answer").hint("is this the address for uploads?")))
+        }
+        _ => Meaning::Over(Failure::Fatal(problem("index-refused").hint(
+            "the index says what it does not like; a new build needs a new version if some \
+                 files of this one are public",
+        ))),
+    }
+}
+
+/// The words of an answer in one line, without what we presented.
+fn said(about: &About<'_>, reply: &Reply) -> String {
+    let body = String::from_utf8_lossy(&reply.body);
+    let json: Value = serde_json::from_str(&body).unwrap_or_default();
+    let code = json["code"].as_str().map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit()).trim());
+    let message = json["message"].as_str().or_else(|| json["detail"].as_str());
+    let text = match (code, message) {
+        (Some(code), _) if code.len() > 20 => code.to_owned(),
+        (_, Some(message)) => message.to_owned(),
+        (Some(code), None) => code.to_owned(),
+        (None, None) => plain(&body),
+    };
+    let mut text = plain(&text).split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some(secret) = about.secret.filter(|secret| !secret.expose().is_empty()) {
+        text = text.replace(secret.expose(), "***");
+    }
+    if let Some((at, _)) = text.char_indices().nth(300) {
+        text.truncate(at);
+    }
+    text
+}
+
+/// HTML without its tags.
+fn plain(html: &str) -> String {
+    let mut text = String::new();
+    let html = html.split_once("</title>").map_or(html, |(_, body)| body);
+    for (index, piece) in html.split('<').enumerate() {
+        let piece = if index == 0 { piece } else { piece.split_once('>').map_or(piece, |(_, text)| text) };
+        text.push_str(piece);
+        text.push(' ');
+    }
+    unescape(text.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Exit;
+    use crate::world::http::HeaderMap;
+
+    fn judge(status: u16, body: &str) -> Meaning {
+        let secret = Secret::new("pypi-secret");
+        let about = About { host: "a.example", name: "x-1.tar.gz", project: "x", secret: Some(&secret) };
+        meaning(&about, &Reply { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+    }
+
+    fn json(status: u16, text: &str) -> String {
+        serde_json::json!({ "code": format!("{status} {text}"), "title": "Bad Request", "message": "<br/>" })
+            .to_string()
+    }
+
+    fn check(status: u16, text: &str, (kind, code, exit): (&str, &str, Exit)) {
+        for body in [json(status, text), format!("<html><head><title>x</title></head><h1>{status}</h1>{text}</html>")] {
+            let found = judge(status, &body);
+            let (name, failure) = match &found {
+                Meaning::Stored => panic!("{status} {text}"),
+                Meaning::Expired(failure) => ("expired", failure),
+                Meaning::Taken(failure) => ("taken", failure),
+                Meaning::Again(failure) => ("again", failure),
+                Meaning::Over(failure) => ("over", failure),
+            };
+            assert_eq!((name, failure.problem().code, failure.exit()), (kind, code, exit), "{status} {text}");
+        }
+    }
+
+    #[test]
+    fn every_answer_has_its_meaning() {
+        assert_eq!(judge(200, ""), Meaning::Stored);
+        let (refused, fatal) = (Exit::Denied, Exit::Unexpected);
+        check(403, "Read-only mode: Uploads are disabled.", ("again", "index-paused", Exit::Unfinished));
+        check(403, "New uploads are temporarily disabled. See", ("again", "index-paused", Exit::Unfinished));
+        check(403, "Invalid or non-existent authentication information. See", ("expired", "token-refused", refused));
+        check(403, "Invalid API Token: token is expired", ("expired", "token-refused", refused));
+        check(
+            403,
+            "The given token isn't allowed to upload to project 'x'.",
+            ("over", "index-project-denied", refused),
+        );
+        check(
+            403,
+            "The user &#39;u&#39; isn&#39;t allowed to upload to project",
+            ("over", "index-project-denied", refused),
+        );
+        check(400, "Non-user identities cannot create new projects.", ("over", "index-project-new", refused));
+        check(429, "Too many new projects created", ("over", "index-too-many-projects", Exit::Unfinished));
+        check(429, "Slow down please, there are too many of you", ("again", "rate-limited", Exit::Unfinished));
+        check(
+            400,
+            "File already exists ('x-1.tar.gz', with blake2_256 hash '0').",
+            ("taken", "index-file-differs", Exit::Conflict),
+        );
+        check(409, "a file named x-1.tar.gz is here", ("taken", "index-file-differs", Exit::Conflict));
+        check(
+            400,
+            "This filename was previously used by a file that has since been deleted.",
+            ("over", "index-name-used", Exit::Conflict),
+        );
+        check(
+            400,
+            "Uploading new files to releases older than 14 days is not allowed.",
+            ("over", "index-release-old", fatal),
+        );
+        check(400, "File too large. Limit for project 'x' is 100 MB.", ("over", "index-file-too-large", fatal));
+        check(
+            400,
+            "The digest supplied does not match a digest calculated",
+            ("again", "index-damaged", Exit::Unfinished),
+        );
+        check(400, "Invalid distribution file. ZIP archive not accepted", ("over", "index-refused", fatal));
+        check(
+            400,
+            "Binary wheel has an unsupported platform tag 'linux_x86_64'.",
+            ("over", "index-tag-refused", fatal),
+        );
+        check(502, "Bad gateway, and some more words of a proxy", ("again", "server-trouble", Exit::Unfinished));
+        check(301, "moved", ("over", "unexpected-answer", fatal));
+    }
+
+    #[test]
+    fn no_answer_repeats_our_secret() {
+        for body in [json(403, "The token pypi-secret is not a good one"), "pypi-secret".to_owned()] {
+            let Meaning::Over(failure) = judge(403, &body) else { panic!() };
+            let message = &failure.problem().message;
+            assert!(message.contains("***") && !message.contains("pypi-secret"), "{message}");
+        }
+    }
+}

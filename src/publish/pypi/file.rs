@@ -1,0 +1,112 @@
+//! What a wheel or an sdist says about itself, and its digests.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use blake2::Blake2b;
+use blake2::digest::Digest as _;
+use blake2::digest::consts::U32;
+use flate2::read::GzDecoder;
+
+use super::Upload;
+use super::rules::is_source;
+use crate::core_metadata::CoreMetadata;
+use crate::digest::{Digest, Hashing};
+use crate::problem::Problem;
+use crate::publish::failure::Failure;
+use crate::wheel::DistributionName;
+
+/// The longest METADATA that is read.
+const LONGEST: u64 = 16 << 20;
+
+/// Looks whether a file can be sent.
+pub async fn check(upload: &Upload<'_>) -> Result<(), Failure> {
+    read(upload).await.map(drop)
+}
+
+/// The metadata of a file and its BLAKE2b-256, after it was seen to be the file that was verified.
+pub async fn read(upload: &Upload<'_>) -> Result<(CoreMetadata, String), Failure> {
+    let (path, source) = (upload.path.to_owned(), is_source(upload.name));
+    let work = move || {
+        let (sha256, blake2, size) = digests(&path).map_err(|error| format!("cannot be read: {error}"))?;
+        let text = if source { sdist(&path) } else { wheel(&path) }?;
+        Ok::<_, String>((sha256, blake2, size, CoreMetadata::parse(&text)?))
+    };
+    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()));
+    let refuse = |why: String| {
+        let problem = Problem::new("index-metadata", format!("the metadata of `{}`: {why}", upload.name));
+        Failure::Refused(problem.hint("an index takes only what says what it is: build and verify it again"))
+    };
+    let (sha256, blake2, size, metadata) = done.map_err(refuse)?;
+    if sha256 != upload.sha256 || size != upload.size {
+        let text = format!("`{}` changed after it was verified", upload.name);
+        return Err(Failure::Refused(Problem::new("changed-artifact", text).hint("run `longshore verify` again")));
+    }
+    let name = metadata.get("name").and_then(|name| name.parse::<DistributionName>().ok());
+    if name.is_none_or(|name| name.normalized() != upload.distribution.normalized()) {
+        return Err(refuse(format!("it is not called `{}`", upload.distribution)));
+    }
+    if metadata.get("version") != Some(upload.version) {
+        return Err(refuse(format!("its version is not {}", upload.version)));
+    }
+    Ok((metadata, blake2))
+}
+
+/// SHA-256, BLAKE2b-256 in hex, and the length.
+fn digests(path: &Path) -> std::io::Result<(Digest, String, u64)> {
+    struct Both(Blake2b<U32>);
+    impl Write for Both {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut sink = Hashing::new(Both(Blake2b::new()));
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            count => sink.write_all(&buffer[..count])?,
+        }
+    }
+    let (Both(blake2), sha256, size) = sink.finish();
+    Ok((sha256, blake2.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), size))
+}
+
+/// `NAME-VERSION.dist-info/METADATA`.
+fn wheel(path: &Path) -> Result<String, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("it is no wheel: {error}");
+    let file = File::open(path).map_err(|error| wrong(&error))?;
+    let mut zip = zip::ZipArchive::new(file).map_err(|error| wrong(&error))?;
+    let is_it = |name: &str| name.strip_suffix(".dist-info/METADATA").is_some_and(|stem| !stem.contains('/'));
+    let name = zip.file_names().find(|name| is_it(name)).map(str::to_owned);
+    let name = name.ok_or("it has no `METADATA`")?;
+    text(zip.by_name(&name).map_err(|error| wrong(&error))?)
+}
+
+/// `NAME-VERSION/PKG-INFO`.
+fn sdist(path: &Path) -> Result<String, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("it is no sdist: {error}");
+    let file = File::open(path).map_err(|error| wrong(&error))?;
+    let mut tar = tar::Archive::new(GzDecoder::new(file));
+    for entry in tar.entries().map_err(|error| wrong(&error))? {
+        let entry = entry.map_err(|error| wrong(&error))?;
+        let name = entry.path().map_err(|error| wrong(&error))?;
+        if name.ends_with("PKG-INFO") && name.components().count() == 2 {
+            return text(entry);
+        }
+    }
+    Err("it has no `PKG-INFO`".into())
+}
+
+fn text(reader: impl Read) -> Result<String, String> {
+    let mut text = String::new();
+    reader.take(LONGEST).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    Ok(text)
+}

@@ -1,0 +1,181 @@
+//! Reading an index: which files are there, and with which digest.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use url::Url;
+
+use super::page::{self, Files, Page, There};
+use super::{Credential, Index, Upload, unreachable};
+use crate::digest::{Digest, Hashing};
+use crate::problem::Problem;
+use crate::publish::failure::{Failure, Wait};
+use crate::publish::retry::told;
+use crate::secret::Secret;
+use crate::wheel::DistributionName;
+use crate::world::http::{self, Auth, Client, Reply, Request, same_origin};
+
+/// What we would like the simple API to answer with.
+const SIMPLE: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+/// The largest page that is read.
+const LARGEST: usize = 64 << 20;
+
+/// Reads one index.
+pub struct Reader<'a> {
+    index: &'a Index,
+    client: Client,
+    /// What a private index wants from readers, too.
+    login: Option<(String, Secret)>,
+}
+
+/// What is known about a version of a project.
+pub struct Seen {
+    /// What the JSON API says, the better witness; empty without one.
+    pub json: Files,
+    /// What the simple API says; nothing if it does not know the project.
+    pub page: Option<Page>,
+}
+
+impl Seen {
+    /// A file, wherever it was seen.
+    pub fn file(&self, name: &str) -> Option<&There> {
+        self.json.get(name).or_else(|| self.listed(name))
+    }
+
+    /// A file that installers see.
+    pub fn listed(&self, name: &str) -> Option<&There> {
+        self.page.as_ref()?.files.get(name)
+    }
+}
+
+/// Collects a page, up to a limit.
+struct Limited(Vec<u8>);
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LARGEST {
+            return Err(io::Error::other(format!("it is longer than {} MiB", LARGEST >> 20)));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Connects nothing yet. PyPI's pages are public; a login goes only to the host that takes the uploads as well.
+    pub fn new(index: &'a Index, client: Client, credentials: &BTreeMap<DistributionName, Credential>) -> Self {
+        let private = index.json.is_none() && same_origin(&index.simple, &index.upload);
+        let login = credentials.values().filter(|_| private).find_map(|credential| match credential {
+            Credential::Login { username, password } => Some((username.clone(), password.clone())),
+            Credential::Token(token) => Some(("__token__".to_owned(), token.clone())),
+            Credential::Trusted { .. } => None,
+        });
+        Self { index, client, login }
+    }
+
+    /// Everything known about a version.
+    pub async fn look(&self, upload: &Upload<'_>) -> Result<Seen, Failure> {
+        let name = upload.distribution.normalized();
+        let json = self.json(&name, upload.version).await?;
+        Ok(Seen { json, page: self.simple(&name).await? })
+    }
+
+    /// One file, asked where the answer is the newest.
+    pub async fn find(&self, upload: &Upload<'_>) -> Result<Option<There>, Failure> {
+        let name = upload.distribution.normalized();
+        let there = self.json(&name, upload.version).await?.remove(upload.name);
+        if there.is_some() || self.index.json.is_some() {
+            return Ok(there);
+        }
+        Ok(self.simple(&name).await?.and_then(|mut page| page.files.remove(upload.name)))
+    }
+
+    /// The digest of a file that is there, and how it became known.
+    pub async fn digest(&self, name: &str, there: &There) -> Result<(Digest, &'static str), Failure> {
+        if let Some(sha256) = there.sha256 {
+            return Ok((sha256, "digest"));
+        }
+        let nothing = || Failure::Unconfirmed(unconfirmed(name, "shows neither its digest nor where to download it"));
+        let url = there.url.clone().ok_or_else(nothing)?;
+        let mut sink = Hashing::new(io::sink());
+        let reply = self.client.download(self.request(url, "*/*"), &mut sink).await;
+        let reply = reply.map_err(|error| unreachable(&error))?;
+        if !reply.is_success() {
+            return Err(self.trouble(&format!("download `{name}`"), &reply));
+        }
+        Ok((sink.finish().1, "download"))
+    }
+
+    async fn json(&self, name: &str, version: &str) -> Result<Files, Failure> {
+        let Some(json) = &self.index.json else { return Ok(Files::new()) };
+        let url = below(json, &format!("{name}/{}/json", http::encode(version)));
+        let Some((bytes, _)) = self.get("look for the release", url.clone(), "application/json").await? else {
+            return Ok(Files::new());
+        };
+        page::release(&bytes, &url).map_err(|why| garbled(&url, &why))
+    }
+
+    async fn simple(&self, name: &str) -> Result<Option<Page>, Failure> {
+        let url = below(&self.index.simple, &format!("{name}/"));
+        let Some((bytes, media)) = self.get("read the simple index", url.clone(), SIMPLE).await? else {
+            return Ok(None);
+        };
+        page::simple(&bytes, &url, &media).map(Some).map_err(|why| garbled(&url, &why))
+    }
+
+    /// A page and its media type; nothing if it is not there.
+    async fn get(&self, doing: &str, url: Url, accept: &str) -> Result<Option<(Vec<u8>, String)>, Failure> {
+        let mut sink = Limited(Vec::new());
+        let reply = self.client.download(self.request(url, accept), &mut sink).await;
+        let reply = reply.map_err(|error| unreachable(&error))?;
+        match reply.status {
+            200..=299 => {
+                let media = reply.header("content-type").unwrap_or_default().to_ascii_lowercase();
+                Ok(Some((sink.0, media)))
+            }
+            404 => Ok(None),
+            _ => Err(self.trouble(doing, &reply)),
+        }
+    }
+
+    fn request<'r>(&'r self, url: Url, accept: &'r str) -> Request<'r> {
+        let near = same_origin(&url, &self.index.simple);
+        let auth = self.login.as_ref().filter(|_| near).map(|(user, password)| Auth::Basic(user, password));
+        Request { auth, accept, ..Request::get(url) }
+    }
+
+    fn trouble(&self, doing: &str, reply: &Reply) -> Failure {
+        let text = format!("cannot {doing}: `{}` answers {}", http::host(&self.index.simple), reply.status);
+        let problem = |code| Problem::new(code, text.clone());
+        match reply.status {
+            401 | 403 => Failure::Denied(problem("token-refused").hint("set a login that may read the index")),
+            408 | 425 | 429 | 500.. => Failure::Retry {
+                problem: problem("server-trouble"),
+                after: told(&reply.headers).map_or(Wait::Soon, Wait::Told),
+            },
+            _ => Failure::Fatal(problem("unexpected-answer").hint("is this the address of its simple API?")),
+        }
+    }
+}
+
+/// A file that nobody can say is right.
+pub fn unconfirmed(name: &str, what: &str) -> Problem {
+    let problem = Problem::new("index-unconfirmed", format!("`{name}`: the index {what}"));
+    problem.hint("run the same command again to look again")
+}
+
+/// An address below a base, which may be written with or without its last slash.
+fn below(base: &Url, tail: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{tail}", base.path().trim_end_matches('/')));
+    url
+}
+
+fn garbled(url: &Url, why: &str) -> Failure {
+    let text = format!("the answer of `{}` to `{}` cannot be read: {why}", http::host(url), url.path());
+    Failure::retry(Problem::new("answer-unreadable", text))
+}

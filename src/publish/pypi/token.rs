@@ -1,0 +1,214 @@
+//! What is presented with an upload; a trusted publisher's token is minted when it is needed, and again before it ends.
+//!
+//! <https://docs.pypi.org/trusted-publishers/internals/>. A minted token lives 15 minutes, and the identity it is minted
+//! with can be used once, so each minting asks GitHub for a new one.
+
+use std::time::Duration;
+
+use base64::Engine;
+use chrono::DateTime;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use url::Url;
+
+use super::{Credential, Site, machine, unreachable};
+use crate::problem::Problem;
+use crate::publish::failure::{Failure, Wait};
+use crate::publish::retry::told;
+use crate::secret::Secret;
+use crate::wheel::DistributionName;
+use crate::world::clock;
+use crate::world::http::{self, Auth, Body, Client, Method, Reply, Request, is_loopback};
+
+/// How long a minted token is used.
+const LIFE: Duration = Duration::from_mins(10);
+/// The user's name that goes with a token.
+const TOKEN_USER: &str = "__token__";
+
+/// Keeps what is presented for one project.
+pub struct Keeper<'a> {
+    credential: Option<&'a Credential>,
+    minted: Mutex<Option<(Secret, Instant)>>,
+}
+
+impl<'a> Keeper<'a> {
+    /// Asks nobody yet.
+    pub fn new(credential: Option<&'a Credential>) -> Self {
+        Self { credential, minted: Mutex::new(None) }
+    }
+
+    /// Whether there is something to present, as far as that can be known before anything is minted.
+    pub async fn check(&self, site: &Site<'_>, name: &DistributionName) -> Result<(), Failure> {
+        let (secret, what) = match self.credential {
+            None if is_loopback(&site.index.upload) => return Ok(()),
+            None => {
+                let text = format!("nothing may be published as `{name}`: there is no token for {}", site.host());
+                let hint = "set an API token of the index, or let a job with `id-token: write` use trusted publishing";
+                return Err(Failure::Denied(Problem::new("token-missing", text).hint(hint)));
+            }
+            Some(Credential::Token(token)) => (token, "token"),
+            Some(Credential::Login { password, .. }) => (password, "password"),
+            Some(Credential::Trusted { request_token, .. }) => (request_token, "`ACTIONS_ID_TOKEN_REQUEST_TOKEN`"),
+        };
+        let spaced = |c: char| c.is_control() || c.is_whitespace();
+        if secret.expose().is_empty() || secret.expose().contains(spaced) {
+            let text = format!("the {what} for `{name}` is empty or holds a space or line break");
+            return Err(Failure::Denied(Problem::new("token-malformed", text).hint("set it again, without them")));
+        }
+        if matches!(self.credential, Some(Credential::Trusted { .. })) {
+            site.patience.retry(async |_| audience(site).await).await?;
+        }
+        Ok(())
+    }
+
+    /// The user's name and the password or token. Nothing on a server of this machine that wants none.
+    pub async fn present(&self, site: &Site<'_>) -> Result<Option<(String, Secret)>, Failure> {
+        Ok(match self.credential {
+            None => None,
+            Some(Credential::Token(token)) => Some((TOKEN_USER.into(), token.clone())),
+            Some(Credential::Login { username, password }) => Some((username.clone(), password.clone())),
+            Some(Credential::Trusted { request_url, request_token }) => {
+                let mut minted = self.minted.lock().await;
+                if let Some((token, end)) = &*minted
+                    && Instant::now() < *end
+                {
+                    return Ok(Some((TOKEN_USER.into(), token.clone())));
+                }
+                let (token, life) = mint(site, request_url, request_token).await?;
+                *minted = Some((token.clone(), Instant::now() + life));
+                Some((TOKEN_USER.into(), token))
+            }
+        })
+    }
+
+    /// Forgets a minted token. Whether another can be minted.
+    pub async fn renew(&self) -> bool {
+        *self.minted.lock().await = None;
+        matches!(self.credential, Some(Credential::Trusted { .. }))
+    }
+}
+
+/// Whom the identity is to be made out to.
+async fn audience(site: &Site<'_>) -> Result<String, Failure> {
+    let reply = site.writer.send(Request::get(beside(site, "/_/oidc/audience"))).await;
+    let reply = reply.map_err(|error| unreachable(&error))?;
+    if !reply.is_success() {
+        let host = http::host(&site.index.upload);
+        return Err(match reply.status {
+            404 | 405 | 415 => {
+                let problem = Problem::new("publisher-unsupported", format!("`{host}` has no trusted publishing"));
+                Failure::Denied(problem.hint("publish there with an API token"))
+            }
+            403 => {
+                let problem =
+                    Problem::new("publisher-unsupported", format!("`{host}` has trusted publishing switched off"));
+                Failure::Denied(problem.hint("come back later, or publish with an API token"))
+            }
+            _ => trouble("ask for the audience of trusted publishing", &host, &reply),
+        });
+    }
+    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    json["audience"].as_str().map(str::to_owned).ok_or_else(|| garbled(&site.index.upload))
+}
+
+/// A token of the index, and how long it is used.
+async fn mint(site: &Site<'_>, request_url: &Url, request_token: &Secret) -> Result<(Secret, Duration), Failure> {
+    let audience = audience(site).await?;
+    let mut url = request_url.clone();
+    url.query_pairs_mut().append_pair("audience", &audience);
+    let client = Client::new(&url).map_err(|error| machine(&error))?;
+    let request = Request { auth: Some(Auth::Bearer(request_token)), ..Request::get(url) };
+    let reply = client.send(request).await.map_err(|error| unreachable(&error))?;
+    if matches!(reply.status, 401 | 403) {
+        let text = format!("`{}` gives this job no identity ({})", http::host(request_url), reply.status);
+        return Err(Failure::Denied(
+            Problem::new("publisher-identity", text).hint("give the job the permission `id-token: write`"),
+        ));
+    }
+    if !reply.is_success() {
+        return Err(trouble("get an identity for trusted publishing", &http::host(request_url), &reply));
+    }
+    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let identity = Secret::new(json["value"].as_str().ok_or_else(|| garbled(request_url))?);
+    site.printer.mask(&identity);
+    let body = serde_json::json!({ "token": identity.expose() }).to_string();
+    let body = Body::Bytes { bytes: body.as_bytes(), media: "application/json" };
+    let url = beside(site, "/_/oidc/mint-token");
+    let request = Request { method: Method::POST, body, ..Request::get(url) };
+    let reply = site.writer.send(request).await.map_err(|error| unreachable(&error))?;
+    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    if !reply.is_success() {
+        return Err(refused(site, &reply, &json, &identity));
+    }
+    let token = Secret::new(json["token"].as_str().ok_or_else(|| garbled(&site.index.upload))?);
+    site.printer.mask(&token);
+    site.printer.step("Minted", format!("a token for {}", http::host(&site.index.upload)));
+    Ok((token, life(&json)))
+}
+
+/// Two thirds of what the index gives it, at most ten minutes.
+fn life(json: &Value) -> Duration {
+    let now = DateTime::parse_from_rfc3339(&clock::now()).map_or(0, |now| now.timestamp());
+    let left = json["expires"].as_i64().map(|end| u64::try_from(end - now).unwrap_or(0));
+    left.map_or(LIFE, |left| Duration::from_secs(left * 2 / 3).min(LIFE))
+}
+
+/// Why the index mints nothing.
+fn refused(site: &Site<'_>, reply: &Reply, json: &Value, identity: &Secret) -> Failure {
+    let errors = json["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let has = |code: &str| errors.iter().any(|error| error["code"] == code);
+    let mut said: Vec<&str> = errors.iter().filter_map(|error| error["description"].as_str()).collect();
+    said.extend(json["message"].as_str().filter(|_| errors.is_empty()));
+    let said = said.join(", ").replace(identity.expose(), "***");
+    let host = http::host(&site.index.upload);
+    let text = format!("`{host}` mints no token ({}): {said}{}", reply.status, claims(identity));
+    if has("invalid-reuse-token") {
+        return Failure::retry(Problem::new("server-trouble", text));
+    }
+    if has("not-enabled") {
+        let hint = "come back later, or publish with an API token";
+        return Failure::Denied(Problem::new("publisher-unsupported", text).hint(hint));
+    }
+    if reply.status == 422 || has("invalid-publisher") || has("invalid-pending-publisher") {
+        let hint = "register this repository, workflow file and environment as a trusted publisher of the project; \
+                    the file that the job stands in counts, and the environment has to be the same";
+        return Failure::Denied(Problem::new("publisher-unknown", text).hint(hint));
+    }
+    trouble("mint a token", &host, reply)
+}
+
+/// Whom the identity names: what has to be registered. None of it is secret.
+fn claims(identity: &Secret) -> String {
+    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let middle = identity.expose().split('.').nth(1).and_then(|text| engine.decode(text).ok());
+    let claims: Value = middle.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let names = ["repository", "job_workflow_ref", "environment"];
+    let found: Vec<String> =
+        names.iter().filter_map(|name| Some(format!("{name} `{}`", claims[name].as_str()?))).collect();
+    if found.is_empty() { String::new() } else { format!("; this job is {}", found.join(", ")) }
+}
+
+fn trouble(doing: &str, host: &str, reply: &Reply) -> Failure {
+    let text = format!("cannot {doing}: `{host}` answers {}", reply.status);
+    match reply.status {
+        408 | 425 | 429 | 500.. => Failure::Retry {
+            problem: Problem::new("server-trouble", text),
+            after: told(&reply.headers).map_or(Wait::Soon, Wait::Told),
+        },
+        _ => Failure::Fatal(Problem::new("unexpected-answer", text)),
+    }
+}
+
+fn garbled(url: &Url) -> Failure {
+    let text = format!("the answer of `{}` for trusted publishing cannot be read", http::host(url));
+    Failure::retry(Problem::new("answer-unreadable", text))
+}
+
+/// An address on the host that takes the uploads.
+fn beside(site: &Site<'_>, path: &str) -> Url {
+    let mut url = site.index.upload.clone();
+    url.set_path(path);
+    url.set_query(None);
+    url
+}
