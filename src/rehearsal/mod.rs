@@ -8,4 +8,5 @@ pub mod github;
 mod hold;
 mod html;
 mod percent;
+pub mod pypi;
 pub mod registry;

@@ -1,0 +1,244 @@
+//! A package index in this process that answers as pypi.org does: warehouse over plain HTTP, with quirks and faults on purpose.
+//!
+//! Checks, their order, codes and texts follow <https://github.com/pypi/warehouse> (6b62157); each file here names the
+//! file there. The bytes of files lie in a folder, all else in memory.
+
+mod answer;
+mod archive;
+mod attestation;
+mod fault;
+mod filename;
+mod form;
+mod framing;
+mod github;
+mod json;
+mod md5;
+mod metadata;
+mod name;
+mod oidc;
+mod options;
+mod page;
+mod pep440;
+mod project;
+mod requirement;
+mod route;
+mod serve;
+mod simple;
+mod state;
+mod stdlib;
+mod token;
+mod upload;
+mod wheel;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::digest::Digest;
+
+use super::cut;
+
+pub use super::hold::{Hold, Moment};
+pub use fault::Fault;
+pub use options::{Existing, Grant, Job, Options, Publisher, Quirks, Token, TrustedPublishing};
+
+/// What a project shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    /// Its name, as its last upload wrote it.
+    pub name: String,
+    /// Names, digests and sizes of its files, by version and name.
+    pub files: Vec<(String, Digest, u64)>,
+}
+
+/// A running index. Dropping it ends it.
+pub struct Server {
+    shared: Arc<serve::Shared>,
+    connections: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// Starts an index on threads of its own.
+    ///
+    /// # Errors
+    /// If the port cannot be had, the folder cannot be written, or two publishers share what must be one's own.
+    pub fn start(options: Options) -> anyhow::Result<Self> {
+        for (index, publisher) in options.publishers.iter().enumerate() {
+            if options.publishers[..index].iter().any(|other| other.key() == publisher.key()) {
+                let (repository, workflow) = (&publisher.repository, &publisher.workflow);
+                bail!("`{workflow}` of `{repository}` is registered twice with one environment, which pypi.org refuses");
+            }
+        }
+        let state = state::State::new(&options);
+        let (folder, temporary) = match options.folder {
+            Some(folder) => (folder, None),
+            None => {
+                let folder = tempfile::tempdir().context("cannot make a folder for files")?;
+                (folder.path().to_owned(), Some(folder))
+            }
+        };
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        let (listener, address) = listen(options.port)?;
+        let shared = Arc::new(serve::Shared {
+            address,
+            key: serve::random().context("no random numbers")?,
+            tokens: options.tokens,
+            jobs: options.jobs,
+            prohibited: options.prohibited,
+            quirks: options.quirks,
+            folder,
+            state: Mutex::new(state),
+            uploads: tokio::sync::Mutex::default(),
+            faults: Mutex::new(fault::Faults::new(&options.faults)),
+            stops: super::hold::Stops::default(),
+            log: Mutex::default(),
+        });
+        let connections = CancellationToken::new();
+        let thread = run(listener, &shared, &connections)?;
+        Ok(Self { shared, connections, thread: Some(thread), _folder: temporary })
+    }
+
+    /// Scheme, host and port, without a slash at the end. Uploads go to `/legacy/` below it, reading starts at `/simple/`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.shared.address)
+    }
+
+    /// `ACTIONS_ID_TOKEN_REQUEST_URL` of a job: clients add `&audience=…`.
+    pub fn oidc_request_url(&self) -> String {
+        format!("{}/_/github-oidc?api-version=2.0", self.url())
+    }
+
+    /// Every request so far, `METHOD /path?query`, in order of arrival.
+    pub fn requests(&self) -> Vec<String> {
+        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops at the request of that number (from 1, as in [`Server::requests`]) and keeps it there, unanswered, until the
+    /// returned [`Hold`] is dropped; its connection is cut then.
+    pub fn hold_at(&self, number: usize, moment: Moment) -> Hold {
+        self.shared.stops.ask(number, moment)
+    }
+
+    /// Ends it: open connections are cut, the port is free again.
+    pub fn stop(self) {}
+
+    /// Puts a file into a release as it is, uploaded so many days ago; project and release are made if they are not
+    /// there. The metadata of a wheel is served beside it, of an sdist nothing is read.
+    ///
+    /// # Panics
+    /// If the version is none or the folder cannot be written.
+    pub fn seed_file(&self, project: &str, version: &str, filename: &str, bytes: &[u8], age_days: u32) -> Digest {
+        let file = tempfile::NamedTempFile::new_in(&self.shared.folder).expect("the folder of files can be written");
+        let (file, from) = file.into_parts();
+        let mut measured = form::Measured::new(file);
+        measured.take(bytes).expect("the folder of files can be written");
+        let (mut file, digests) = measured.finish();
+        file.flush().expect("the folder of files can be written");
+        let parts: Vec<&str> = filename.split('-').collect();
+        let wheel = filename.ends_with(".whl") && parts.len() > 2;
+        let place = wheel.then(|| format!("{}-{}.dist-info/METADATA", parts[0], parts[1]));
+        let core_metadata = place.and_then(|place| archive::member(&from, &place));
+        let (sha256, uploaded) = (digests.sha256, state::ago(age_days));
+        let file = state::File {
+            filename: filename.to_owned(),
+            filetype: if wheel { "bdist_wheel" } else { "sdist" }.to_owned(),
+            pyversion: if wheel { parts[parts.len().saturating_sub(3)] } else { "source" }.to_owned(),
+            digests,
+            core_metadata: core_metadata.as_deref().map(Digest::of),
+            uploaded,
+            seeded: true,
+            provenance: None,
+        };
+        let path = file.stored(&self.shared.folder);
+        state::put(&path, &from, core_metadata.as_deref()).expect("the folder of files can be written");
+        let version = version.parse().expect("a version as PEP 440 has them");
+        let mut state = self.shared.state();
+        state.used.insert(filename.to_owned());
+        state.project(project).release(&version, uploaded).files.push(file);
+        sha256
+    }
+
+    /// Deletes a file, as an owner can by hand: its name cannot be used again.
+    pub fn delete_file(&self, filename: &str) {
+        let mut state = self.shared.state();
+        let releases = state.projects.values_mut().flat_map(|project| &mut project.releases);
+        releases.for_each(|release| release.files.retain(|file| file.filename != filename));
+    }
+
+    /// Yanks a release, as an owner can by hand.
+    pub fn yank(&self, project: &str, version: &str, reason: &str) {
+        let mut state = self.shared.state();
+        let held = state.projects.get_mut(&name::normalize(project));
+        let Some((held, version)) = held.zip(version.parse::<pep440::Version>().ok()) else { return };
+        for release in held.releases.iter_mut().filter(|release| release.version == version) {
+            release.yanked = Some(reason.to_owned());
+        }
+    }
+
+    /// What every project shows, in order of their names.
+    pub fn shown(&self) -> Vec<Project> {
+        let state = self.shared.state();
+        let shown = |held: &state::Project| {
+            let files = held.releases.iter().flat_map(|release| &release.files);
+            let file = |file: &state::File| (file.filename.clone(), file.digests.sha256, file.digests.size);
+            Project { name: held.name.clone(), files: files.map(file).collect() }
+        };
+        state.projects.values().map(shown).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.connections.cancel();
+        if let Some(thread) = self.thread.take() {
+            // It ends by itself; whether it panicked is nobody's business any more.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn listen(port: u16) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
+    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on `{wanted}`"))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Serves until `connections` is cancelled. The runtime lives and ends in a thread of its own: a test that is a task
+/// itself may neither wait for one nor end one.
+fn run(
+    listener: std::net::TcpListener,
+    shared: &Arc<serve::Shared>,
+    connections: &CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
+    let (shared, all) = (Arc::clone(shared), connections.clone());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let thread = std::thread::Builder::new().name("index".into()).spawn(move || {
+        runtime.block_on(async {
+            let Ok(listener) = TcpListener::from_std(listener) else { return };
+            // Files are larger than what is let in by default; they go to disk.
+            let router = Router::new().fallback(serve::serve).layer(DefaultBodyLimit::disable()).with_state(shared);
+            let service = router.into_make_service_with_connect_info::<cut::Peer>();
+            let listening = cut::Listening { inner: listener, all: all.clone() };
+            tokio::spawn(async move { axum::serve(listening, service).await });
+            all.cancelled().await;
+        });
+        // Waits for the listener to close, so that the port is free; not for a request that is held.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+    })?;
+    Ok(thread)
+}
