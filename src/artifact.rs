@@ -1,5 +1,7 @@
 //! What a finished step left behind, and the manifest: the complete, verified set.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +71,7 @@ impl Mode {
 }
 
 /// What a check step found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckResult {
     /// Whether it held.
     pub passed: bool,
@@ -77,6 +79,10 @@ pub struct CheckResult {
     pub subjects: Vec<Subject>,
     /// What it saw, short and for people.
     pub detail: String,
+    /// For the features of a wheel: the crates (`axum-0.8.1`) that it has and another distribution has not, by the name
+    /// of that one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub crates: BTreeMap<String, Vec<String>>,
 }
 
 /// A file a check was run on.

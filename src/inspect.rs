@@ -1,5 +1,6 @@
 //! ELF, Mach-O and PE bytes to facts: what a binary needs to run.
 
+mod crates;
 mod elf;
 mod macho;
 mod pe;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::Linkage;
 
+pub use crates::crates;
 pub use symbols::Symbols;
 
 /// What the bytes of one executable say.

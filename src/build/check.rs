@@ -26,7 +26,7 @@ const LONGEST_OUTPUT: usize = 1 << 20;
 pub fn run(runner: &Runner, log: &mut Log<'_>, store: &Store, plan: &Plan, step: &Step) -> anyhow::Result<CheckResult> {
     let Work::Check(work) = &step.work else { bail!("`{}` is no check", step.id) };
     let subject = plan.step(&work.subject).with_context(|| format!("the plan has no step `{}`", work.subject))?;
-    let mut result = CheckResult { passed: true, subjects: Vec::new(), detail: String::new() };
+    let mut result = CheckResult { passed: true, ..CheckResult::default() };
     let mut details = Vec::new();
     for output in &subject.outputs {
         let path = store.file(&subject.id, &output.name);

@@ -27,7 +27,7 @@ pub fn run(
     let record: Artifact = read_json(&store.record(&wheel.id))?;
     let python = ["python3", "python"].into_iter().find(|name| runner.find(name).is_some());
     let python = python.context("no `python3` is there: install Python")?;
-    let mut result = CheckResult { passed: true, subjects: Vec::new(), detail: String::new() };
+    let mut result = CheckResult { passed: true, ..CheckResult::default() };
     let mut details = Vec::new();
     for file in &record.files {
         let scratch = tempfile::tempdir_in(store.root())?;
@@ -74,10 +74,17 @@ impl Trial<'_> {
                 bail!("the console script `{script}` is not installed");
             }
         }
+        let imports: String = import.modules.iter().map(|module| format!("import {module}; ")).collect();
         if let Some(expression) = &import.expression {
-            let imports: String = import.modules.iter().map(|module| format!("import {module}; ")).collect();
             self.must(log, &own, &["-c", &format!("{imports}assert ({expression})")])
                 .with_context(|| format!("`{expression}` is not true"))?;
+        }
+        for expression in &import.untrue {
+            // Whatever it raises is as good as an untrue.
+            let is_true = self.must(log, &own, &["-c", &format!("{imports}assert ({expression})")]);
+            if is_true.is_ok() {
+                bail!("`{expression}` is true, as of another distribution");
+            }
         }
         Ok(format!("imported {}", import.modules.join(", ")))
     }

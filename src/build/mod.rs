@@ -16,6 +16,8 @@ mod layout;
 mod log;
 mod needs;
 mod pack;
+mod rebuild;
+mod resolve;
 mod schedule;
 mod stage;
 mod start;

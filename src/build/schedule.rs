@@ -10,7 +10,7 @@ use super::binary::{self, Job};
 use super::image::{self, Bases};
 use super::import;
 use super::log::Log;
-use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, start, wheel};
+use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, rebuild, resolve, start, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Step, Work};
@@ -303,9 +303,18 @@ impl Site<'_> {
         let (store, plan) = (self.store, self.order.plan);
         let Work::Check(work) = &step.work else { anyhow::bail!("`{}` is no check", step.id) };
         let subject = plan.step(&work.subject);
-        match (subject.map(|subject| &subject.work), subject, &work.import) {
-            (Some(Work::Wheel(_)), Some(wheel), Some(import)) => import::run(runner, log, store, (import, wheel)),
-            (Some(Work::Image(image)), Some(subject), _) => {
+        let Some(subject) = subject else { return check::run(runner, log, store, plan, step) };
+        if let Some(import) = &work.import {
+            return import::run(runner, log, store, (import, subject));
+        }
+        if let Some(resolve) = &work.resolve {
+            return resolve::run(runner, log, store, (resolve, subject));
+        }
+        if let Some(wheel) = &work.rebuild {
+            return rebuild::run(runner, log, (store, plan), (subject, wheel));
+        }
+        match &subject.work {
+            Work::Image(image) => {
                 start::run(runner, log, (store, self.order.registries.as_ref()), (work, subject, image))
             }
             _ => check::run(runner, log, store, plan, step),

@@ -67,6 +67,7 @@ pub fn run(
         passed,
         subjects: record.files.iter().map(subject).collect(),
         detail: format!("{engine}: {detail}"),
+        ..CheckResult::default()
     })
 }
 

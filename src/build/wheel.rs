@@ -33,30 +33,28 @@ pub fn make(
         return pairs.map(take).collect();
     }
     let target = step.target.with_context(|| format!("`{}` has no target", step.id))?;
-    let mut runner = runner.clone().passing(&work.pass_env);
-    for (name, value) in &work.env {
-        runner = runner.with(name, value);
-    }
+    let runner = environment(runner, work);
     let folder = stage::lay_out(&runner, store, plan, &work.stage)?;
     for before in &work.before {
         log.run(&runner, &command::cmd(before, &folder))?;
     }
     let out = empty(store)?;
-    let cmd = Cmd::new("maturin", &folder).args(arguments(work, target.triple(), store)?);
-    let cmd = cmd.arg("--out").arg(out.path().display().to_string());
-    log.run(&runner, &cmd)?;
+    let mut cmd = Cmd::new("maturin", &folder).args(arguments(work, target.triple(), store)?);
+    cmd = cmd.args(["--manifest-path", work.stage.manifest.as_str()]).args(work.locked.then_some("--locked"));
+    log.run(&runner, &cmd.arg("--out").arg(out.path().display().to_string()))?;
     collect(store, step, out.path())
 }
 
-/// Everything maturin is told besides where to write. Features are in the copy's pyproject.toml.
+/// As the user wants it.
+fn environment(runner: &Runner, work: &WheelWork) -> Runner {
+    work.env.iter().fold(runner.clone().passing(&work.pass_env), |runner, (name, value)| runner.with(name, value))
+}
+
+/// Everything maturin is told besides what to build and where to write. Features are in the copy's pyproject.toml.
 fn arguments(work: &WheelWork, triple: &str, store: &Store) -> anyhow::Result<Vec<String>> {
     let target = std::path::absolute(store.root().join("python"))?;
-    let mut args: Vec<String> =
-        ["build", "--manifest-path", work.stage.manifest.as_str(), "--target", triple].map(str::to_owned).to_vec();
+    let mut args: Vec<String> = ["build", "--target", triple].map(str::to_owned).to_vec();
     args.extend(["--profile".into(), work.profile.clone(), "--target-dir".into(), target.display().to_string()]);
-    if work.locked {
-        args.push("--locked".into());
-    }
     if work.builder == WheelBuilder::Zig {
         args.push("--zig".into());
     }
@@ -88,6 +86,25 @@ pub fn make_sdist(
     let cmd = Cmd::new("maturin", &folder).args(["sdist", "--manifest-path", work.stage.manifest.as_str(), "--out"]);
     log.run(runner, &cmd.arg(out.path().display().to_string()))?;
     collect(store, step, out.path())
+}
+
+/// Builds an sdist as its users would, beside what is compiled already: its wheels, in a folder of their own.
+///
+/// # Errors
+/// If maturin fails.
+pub fn make_back(
+    runner: &Runner,
+    log: &mut Log<'_>,
+    store: &Store,
+    (folder, work, wheel): (&Path, &WheelWork, &Step),
+) -> anyhow::Result<tempfile::TempDir> {
+    let target = wheel.target.with_context(|| format!("`{}` has no target", wheel.id))?;
+    let out = empty(store)?;
+    let locked = work.locked && folder.join("Cargo.lock").is_file();
+    let cmd = Cmd::new("maturin", folder).args(arguments(work, target.triple(), store)?);
+    let cmd = cmd.args(locked.then_some("--locked")).arg("--out").arg(out.path().display().to_string());
+    log.run(&environment(runner, work), &cmd)?;
+    Ok(out)
 }
 
 /// A folder of one build: another one's files would be taken for its own.

@@ -249,7 +249,12 @@ pub static TOP: Section = Section {
             "none",
             "made once, on one machine; published, or input of other steps",
         ),
-        later("wheels", "Python wheels"),
+        key(
+            "wheels",
+            Type::Each { key: Text::Distribution, value: &Type::Keys(&WHEEL), fixed: &[] },
+            "none",
+            "Python distributions that maturin builds, by name",
+        ),
         key(
             "images",
             Type::Each { key: Text::Name, value: &Type::Keys(&IMAGE), fixed: &[] },
@@ -621,13 +626,13 @@ static DESTINATIONS: &[Key] = &[
         "there when there are images",
         "registries of container images; short: the prefix",
     ),
-    later("pypi", "a Python package index"),
+    key("pypi", Type::Off(&Type::Keys(&PYPI)), "none: a name on PyPI is taken for good", "a Python package index"),
 ];
 
 /// Kinds of destinations that work now.
-pub const KINDS: &[&str] = &["github", "registry"];
+pub const KINDS: &[&str] = &["github", "registry", "pypi"];
 /// Kinds of destinations that do not exist yet.
-pub const LATER_KINDS: &[&str] = &["pypi", "command"];
+pub const LATER_KINDS: &[&str] = &["command"];
 
 const KIND: Key =
     key("kind", Type::Text(Text::DestinationKind), "its name", "what it is; required for a name of your own");
@@ -722,7 +727,7 @@ pub static DEFAULTS: Section = Section {
         key("binaries", Type::Keys(&BINARY), "", "for every entry of `binaries`"),
         key("archives", Type::Keys(&ARCHIVE), "", "for every entry of `archives`"),
         key("assets", Type::Keys(&ASSET), "", "for every entry of `assets`"),
-        later("wheels", "Python wheels"),
+        key("wheels", Type::Keys(&WHEEL), "", "for every entry of `wheels`"),
         key("images", Type::Keys(&IMAGE), "", "for every entry of `images`"),
         key("bases", Type::Keys(&BASE), "", "for every entry of `bases`"),
         later("charts", "Helm charts"),
@@ -738,6 +743,7 @@ pub static SECTIONS: &[(&Section, &str)] = &[
     (&ASSET, "an entry of `assets`"),
     (&IMAGE, "an entry of `images`"),
     (&BASE, "an entry of `bases`"),
+    (&WHEEL, "an entry of `wheels`"),
     (&COMPONENT, "an entry of `components`"),
     (&REGISTRY, "`publish.registry`"),
     (&GITHUB, "`publish.github`"),

@@ -273,10 +273,8 @@ fn check(step: &Step, smoke: &[String], label: Option<&str>) -> Step {
         work: Work::Check(CheckWork {
             subject: step.id.clone(),
             smoke: smoke.to_vec(),
-            http: None,
-            import: None,
-            contains: None,
             not_run,
+            ..CheckWork::default()
         }),
     }
 }
@@ -320,7 +318,7 @@ pub fn expect_versions(steps: &mut [Step], releases: &[Release], origin: Origin,
                 let manifest = own.iter().find(|(id, _)| *id == check.subject).and_then(|(_, version)| version.clone());
                 let version = if origin == Origin::Snapshot { manifest } else { release };
                 // What answers over HTTP prints nothing.
-                check.contains = version.filter(|_| check.http.is_none() && check.import.is_none());
+                check.contains = version.filter(|_| check.starts_programs());
             }
             Work::Binary(work) => {
                 for path in &mut work.prebuilt {

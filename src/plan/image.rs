@@ -402,7 +402,7 @@ fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_in): (Platform
         (true, true) => Some("its base is a stand-in".into()),
         (true, false) => None,
     };
-    let work = CheckWork { subject: image.id.clone(), smoke, http, import: None, contains: None, not_run };
+    let work = CheckWork { subject: image.id.clone(), smoke, http, not_run, ..CheckWork::default() };
     let tail = image.id.strip_prefix("image.").unwrap_or(&image.id);
     Step {
         id: id(&["check", "image", tail]),

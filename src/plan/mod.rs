@@ -18,6 +18,7 @@ pub mod runner;
 pub mod scope;
 pub mod step;
 pub mod upload;
+pub mod variant;
 pub mod wheel;
 
 use std::collections::BTreeMap;
@@ -36,8 +37,8 @@ pub use decide::plan;
 pub use request::{Request, WithoutTag};
 pub use step::{
     ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, EntryKind, FileSpec,
-    ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder, SdistWork,
-    StageWork, Step, WheelBuilder, WheelWork, Work,
+    ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder, Resolve,
+    SdistWork, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
 };
 
 /// The format of `plan.json`.

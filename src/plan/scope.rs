@@ -124,7 +124,9 @@ pub fn host_checks(inputs: &Inputs<'_>, steps: &mut [Step], legs: &mut [Leg]) {
     let Some(host) = inputs.request.host.or(inputs.request.machine) else { return };
     for step in steps {
         let Some(target) = step.target else { continue };
-        if let Work::Check(check) = &mut step.work {
+        if let Work::Check(check) = &mut step.work
+            && !check.needs_no_host()
+        {
             let native = runner::runs(runner::native(host), target);
             check.not_run = (!native).then(|| format!("this machine ({host}) cannot run {target}"));
         }

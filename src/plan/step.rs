@@ -275,7 +275,7 @@ pub struct Covered {
 }
 
 /// A check. Its result is its artifact record; it has no output file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckWork {
     /// The step whose outputs are run.
     pub subject: String,
@@ -287,12 +287,35 @@ pub struct CheckWork {
     /// For a wheel: what must work once it is installed, instead of arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import: Option<Import>,
+    /// For a wheel: which crates it has that its siblings have not, as cargo resolves their features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolve: Option<Resolve>,
+    /// For an sdist: the wheel step that building it must make again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuild: Option<String>,
     /// Text that the output must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
     /// Why it is not run; absent: it is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_run: Option<String>,
+}
+
+impl CheckWork {
+    /// Whether executables of its subject are started with arguments, and say their version.
+    pub fn starts_programs(&self) -> bool {
+        self.http.is_none() && !self.of_python()
+    }
+
+    /// Whether it is about a wheel or an sdist.
+    pub fn of_python(&self) -> bool {
+        self.import.is_some() || self.needs_no_host()
+    }
+
+    /// Whether it runs on any machine that can build its subject.
+    pub fn needs_no_host(&self) -> bool {
+        self.resolve.is_some() || self.rebuild.is_some()
+    }
 }
 
 /// What must work once a wheel is installed into an environment of its own.
@@ -305,6 +328,35 @@ pub struct Import {
     /// An expression that must be true after the import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
+    /// Expressions that are true of other distributions, and must not be of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untrue: Vec<String>,
+}
+
+/// What two distributions of one crate are told from each other by: the crates that only one's features pull in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resolve {
+    /// Path of the Cargo.toml, relative to the repository.
+    pub manifest: String,
+    /// `--locked`
+    pub locked: bool,
+    /// What the wheel is built with.
+    pub own: Variant,
+    /// What its siblings are built with.
+    pub others: Vec<Variant>,
+}
+
+/// The features of one distribution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Variant {
+    /// The distribution.
+    pub distribution: DistributionName,
+    /// `--features`
+    pub features: Vec<String>,
+    /// Absent `--no-default-features`.
+    pub default_features: bool,
+    /// `--all-features`
+    pub all_features: bool,
 }
 
 /// A layer: one compressed tar, the same bytes on every machine. Its one output is the blob.
@@ -457,6 +509,12 @@ pub struct WheelWork {
     /// Largest size of one file, bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_size: Option<u64>,
+    /// Texts that must be in its library.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub present: Vec<String>,
+    /// Texts that must not be in it: its own, and those that siblings must have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
 }
 
 /// How a wheel's library is linked.

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use super::decide::{Inputs, Problems, id};
 use super::{
-    CheckWork, Import, Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work,
-    asset, runner,
+    Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset, variant,
 };
 use crate::config::schema::nearest;
-use crate::config::{Builder, Probe, Pypi, Wheel, WheelSettings};
+use crate::config::{Builder, Pypi, Wheel, WheelSettings};
 use crate::facts::python::PythonProject;
 use crate::pep440::pep440;
 use crate::problem::Problem;
@@ -26,26 +25,37 @@ pub fn steps(inputs: &Inputs<'_>, assets: &[Step], problems: &mut Problems) -> V
         let maker = Maker { inputs, wheel, project };
         maker.features(problems);
         let own: Vec<Step> = wheel.builds.iter().filter_map(|build| maker.wheel(build, (assets, problems))).collect();
-        let checks: Vec<Step> = own.iter().map(|step| maker.import(step)).collect();
+        let imports: Vec<Step> = own.iter().map(|step| maker.import(step)).collect();
+        let resolves: Vec<Step> = own.iter().filter_map(|step| maker.resolve(step)).collect();
         let sdist = wheel.sdist.then(|| maker.sdist(&own, (assets, problems))).flatten();
-        steps.extend(own.into_iter().chain(checks).chain(sdist));
+        let rebuild = sdist.as_ref().and_then(|sdist| maker.rebuild(sdist, &own));
+        steps.extend(own.into_iter().chain(imports).chain(resolves).chain(sdist).chain(rebuild));
     }
     steps
 }
 
-/// The maturin project of a distribution: the one of its `manifest:` or `package:`, or the only one.
-fn project<'f>(inputs: &Inputs<'f>, wheel: &Wheel, problems: &mut Problems) -> Option<&'f PythonProject> {
-    let projects = &inputs.facts.python;
-    let settings = wheel.builds.first().map(|(_, settings)| &settings.cargo);
-    let manifest = settings.and_then(|settings| settings.manifest.clone()).or_else(|| {
-        let package = settings?.package.as_ref()?;
+/// The Cargo.toml of a distribution's `manifest:` or `package:`.
+fn manifest(inputs: &Inputs<'_>, wheel: &Wheel) -> Option<String> {
+    let settings = wheel.builds.first().map(|(_, settings)| &settings.cargo)?;
+    settings.manifest.clone().or_else(|| {
+        let package = settings.package.as_ref()?;
         inputs.facts.packages.iter().find(|known| known.name == *package).map(|known| known.manifest.clone())
-    });
-    let found = match &manifest {
-        Some(manifest) => projects.iter().find(|project| project.manifest == *manifest),
+    })
+}
+
+/// The maturin project of a distribution: the one of its Cargo.toml, or the only one.
+pub fn known_project<'f>(inputs: &Inputs<'f>, wheel: &Wheel) -> Option<&'f PythonProject> {
+    let projects = &inputs.facts.python;
+    match manifest(inputs, wheel) {
+        Some(manifest) => projects.iter().find(|project| project.manifest == manifest),
         None => <&[PythonProject; 1]>::try_from(projects.as_slice()).ok().map(|[only]| only),
-    };
+    }
+}
+
+fn project<'f>(inputs: &Inputs<'f>, wheel: &Wheel, problems: &mut Problems) -> Option<&'f PythonProject> {
+    let found = known_project(inputs, wheel);
     if found.is_none() {
+        let (projects, manifest) = (&inputs.facts.python, manifest(inputs, wheel));
         let known: Vec<&str> = projects.iter().map(|project| project.manifest.as_str()).collect();
         let text = match &manifest {
             Some(manifest) => format!("`{manifest}` has no pyproject.toml that names maturin as build backend"),
@@ -60,10 +70,14 @@ fn project<'f>(inputs: &Inputs<'f>, wheel: &Wheel, problems: &mut Problems) -> O
     found
 }
 
-struct Maker<'a> {
-    inputs: &'a Inputs<'a>,
-    wheel: &'a Wheel,
-    project: &'a PythonProject,
+/// Makes the steps of one distribution.
+pub struct Maker<'a> {
+    /// What the plan is made from.
+    pub inputs: &'a Inputs<'a>,
+    /// The distribution.
+    pub wheel: &'a Wheel,
+    /// Its project.
+    pub project: &'a PythonProject,
 }
 
 impl Maker<'_> {
@@ -97,9 +111,7 @@ impl Maker<'_> {
     }
 
     fn stage(&self, settings: &WheelSettings, (assets, problems): (&[Step], &mut Problems)) -> StageWork {
-        let mut features = self.project.features.clone();
-        features
-            .extend(settings.cargo.features.iter().filter(|feature| !self.project.features.contains(feature)).cloned());
+        let features = variant::features(self.project, settings);
         let mut needs = Vec::new();
         for name in &settings.cargo.assets {
             match asset::named(assets, name) {
@@ -157,6 +169,8 @@ impl Maker<'_> {
             pass_env: settings.cargo.pass_env.clone(),
             before: settings.cargo.before.clone(),
             max_size: Some(settings.cargo.max_size.unwrap_or(LARGEST)),
+            present: self.present(),
+            absent: self.absent(),
             stage,
         };
         let step = id(&["wheel", self.wheel.name.as_str(), target.triple()]);
@@ -205,35 +219,8 @@ impl Maker<'_> {
         Some(self.step(step, work.stage.assets.clone(), target, Work::Sdist(work)))
     }
 
-    /// Installed into an environment of its own, on the machine that built it.
-    fn import(&self, wheel: &Step) -> Step {
-        let expression = match &self.wheel.probe {
-            Probe::Written { python, .. } => python.clone(),
-            Probe::Auto | Probe::Off => None,
-        };
-        let import =
-            Import { modules: vec![self.project.module.clone()], scripts: self.project.scripts.clone(), expression };
-        let settings = self.wheel.builds.iter().find(|(target, _)| Some(*target) == wheel.target);
-        let label = settings.and_then(|(_, settings)| settings.cargo.runner.as_deref());
-        let not_run = wheel.target.and_then(|target| {
-            let label = label.unwrap_or_else(|| runner::native(target));
-            let native = runner::runs(label, target) && target.libc() != Libc::Musl;
-            (!native).then(|| format!("`{label}` cannot import wheels of {target}"))
-        });
-        let work = CheckWork {
-            subject: wheel.id.clone(),
-            smoke: Vec::new(),
-            http: None,
-            import: Some(import),
-            contains: None,
-            not_run,
-        };
-        let triple = wheel.target.map(Target::triple).unwrap_or_default();
-        let step = id(&["check", "import", self.wheel.name.as_str(), triple]);
-        self.step(step, vec![wheel.id.clone()], wheel.target, Work::Check(work))
-    }
-
-    fn step(&self, id: String, needs: Vec<String>, target: Option<Target>, work: Work) -> Step {
+    /// A step of its component.
+    pub fn step(&self, id: String, needs: Vec<String>, target: Option<Target>, work: Work) -> Step {
         Step {
             id,
             component: self.component(),

@@ -4,6 +4,7 @@ mod archive;
 mod binary;
 mod checksums;
 mod content;
+mod distribution;
 mod fit;
 mod image;
 mod layer;
@@ -26,6 +27,7 @@ use crate::world::terminal::{Printer, Progress};
 
 use archive::Made;
 use content::Listing;
+use distribution::Distributions;
 use set::Arrived;
 
 /// Verifies everything in the store against the plan's scope and writes `manifest.json`. A manifest of before is gone
@@ -65,6 +67,8 @@ struct Found {
     binaries: Vec<InspectedBinary>,
     /// What the bundles of assets hold, by step.
     listings: BTreeMap<String, Listing>,
+    /// Wheels and sdists.
+    distributions: Distributions,
 }
 
 struct Job<'a> {
@@ -88,6 +92,7 @@ impl Job<'_> {
                 _ => {}
             }
         }
+        distribution::compare(plan, &|id| self.set.record(id).cloned(), &mut found);
         Ok(found)
     }
 
@@ -114,6 +119,7 @@ impl Job<'_> {
             all.problems.append(&mut found.problems);
             all.binaries.append(&mut found.binaries);
             all.listings.append(&mut found.listings);
+            all.distributions.append(&mut found.distributions);
         }
         Ok(all)
     }
@@ -135,10 +141,9 @@ impl Job<'_> {
                 (Work::Archive(work), None) => archive::check_bare(step, work, (index, file, reader), &made, problems)?,
                 (Work::Asset(_), Some(format)) => archive::check_bundle(step, (file, format, reader), &mut found)?,
                 (Work::Layer(work), _) => layer::check(step, work, (file, reader), &made, problems)?,
-                (
-                    Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_) | Work::Wheel(_) | Work::Sdist(_),
-                    _,
-                ) => {
+                (Work::Wheel(work), _) => distribution::check_wheel(step, work, (file, reader), &mut found)?,
+                (Work::Sdist(work), _) => distribution::check_sdist(step, work, (file, reader), &mut found)?,
+                (Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_), _) => {
                     problems.extend(other_bytes(step, file, Digest::of_reader(reader)?));
                 }
             }

@@ -51,6 +51,10 @@ pub struct Expected<'a> {
     pub siblings: &'a [DistributionName],
     /// Most bytes; without it PyPI's limit.
     pub max_size: Option<u64>,
+    /// Texts of which each must be in one of its modules.
+    pub present: &'a [String],
+    /// Texts that must be in none.
+    pub absent: &'a [String],
 }
 
 /// Something wrong with a file, and what to do about it.
@@ -90,6 +94,8 @@ pub struct Library {
     pub path: String,
     /// Of its bytes.
     pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
     /// What it needs to run.
     pub facts: BinaryFacts,
     /// Symbols of Python that it takes from the interpreter.
@@ -98,6 +104,8 @@ pub struct Library {
     pub inits: Vec<String>,
     /// `serde-1.0.228` for each `serde-1.0.228/src/` in it: crates whose paths the compiler left there.
     pub crates: BTreeSet<String>,
+    /// Which of the texts that were asked for are in it.
+    pub texts: BTreeSet<String>,
 }
 
 impl Library {
@@ -128,7 +136,8 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
     flaws.extend(framing::check(&mut io::BufReader::new(file.try_clone()?))?);
 
     let info = format!("{}-{}.dist-info", planned.distribution, planned.version);
-    let mut members = Members::new(&info);
+    let asked: Vec<&String> = expected.present.iter().chain(expected.absent).collect();
+    let mut members = Members::new(&info, &asked);
     let content = content::read_taking(file, (Format::Zip, false), &mut |path, reader| members.take(path, reader))?;
     flaws.append(&mut members.flaws);
     flaws.extend(damage(content.damage, &content.flaws));
@@ -138,6 +147,7 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
     native::check(expected, &members.libraries, &listing, &mut flaws);
     module::check(expected, &members.libraries, &listing, &mut flaws);
     metadata::check_tags(&info, &members, expected.tag, &mut flaws);
+    native::probe(expected, &members.libraries, &mut flaws);
     entry_points::check(members.texts.get(&format!("{info}/entry_points.txt")), &listing, &mut flaws);
     metadata::local_paths(&members.texts, &mut flaws);
     let of =
@@ -173,9 +183,11 @@ fn too_large(size: u64, most: Option<u64>) -> Option<Flaw> {
 }
 
 /// What is kept of the members while they pass: sizes and digests, a few texts, the facts of libraries.
-struct Members {
+struct Members<'a> {
     /// The `.dist-info` folder.
     info: String,
+    /// Texts that are looked for in libraries.
+    asked: &'a [&'a String],
     /// Digest and length by path.
     sums: BTreeMap<String, (Digest, u64)>,
     texts: BTreeMap<String, String>,
@@ -183,10 +195,10 @@ struct Members {
     flaws: Vec<Flaw>,
 }
 
-impl Members {
-    fn new(info: &str) -> Self {
+impl<'a> Members<'a> {
+    fn new(info: &str, asked: &'a [&'a String]) -> Self {
         let (sums, texts, libraries, flaws) = Default::default();
-        Self { info: info.to_owned(), sums, texts, libraries, flaws }
+        Self { info: info.to_owned(), asked, sums, texts, libraries, flaws }
     }
 
     fn take(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<Digest> {
@@ -221,7 +233,7 @@ impl Members {
     }
 
     fn keep_library(&mut self, path: &str, bytes: &[u8]) {
-        match native::look(path, bytes) {
+        match native::look(path, bytes, self.asked) {
             Ok(library) => self.libraries.push(library),
             Err(why) => {
                 let text = format!("holds `{}`, which {why}", printable(path));

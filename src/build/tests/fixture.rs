@@ -114,10 +114,8 @@ impl Fixture {
         let work = CheckWork {
             subject: subject.clone(),
             smoke: vec!["--version".into()],
-            http: None,
-            import: None,
             contains: Some(contains.into()),
-            not_run: None,
+            ..CheckWork::default()
         };
         self.step(&format!("check.{package}"), &[&subject], &[], Work::Check(work));
     }

@@ -85,7 +85,7 @@ fn wheel(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|error| wrong(&error))?;
     let mut zip = zip::ZipArchive::new(file).map_err(|error| wrong(&error))?;
     let is_it = |name: &str| name.strip_suffix(".dist-info/METADATA").is_some_and(|stem| !stem.contains('/'));
-    let name = zip.file_names().find(|name| is_it(name)).map(str::to_owned);
+    let name = zip.file_names().filter_map(Result::ok).find(|name| is_it(name)).map(std::borrow::Cow::into_owned);
     let name = name.ok_or("it has no `METADATA`")?;
     text(zip.by_name(&name).map_err(|error| wrong(&error))?)
 }

@@ -217,10 +217,17 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     if there.is_none() {
         inner.files.push((name, field("name"), bytes, crate::world::clock::now()));
     }
-    if let Some(Fault::Stored(status)) = fault { answer(status, "Bad Gateway") } else { (StatusCode::OK, String::new()) }
+    if let Some(Fault::Stored(status)) = fault {
+        answer(status, "Bad Gateway")
+    } else {
+        (StatusCode::OK, String::new())
+    }
 }
 
-async fn release(State(shared): State<Shared>, Segments((name, _)): Segments<(String, String)>) -> (StatusCode, String) {
+async fn release(
+    State(shared): State<Shared>,
+    Segments((name, _)): Segments<(String, String)>,
+) -> (StatusCode, String) {
     let inner = shared.lock().unwrap();
     let files = inner.files.iter().filter(|file| file.1 == name).map(|(name, _, bytes, at)| {
         json!({ "filename": name, "digests": { "sha256": Digest::of(bytes).hex() }, "size": bytes.len(),
@@ -274,11 +281,17 @@ async fn wheels_of_all_projects_come_before_sdists() {
     let world = World::new().await;
     let receipts = world.run().await.unwrap();
     assert_eq!(receipts.len(), 6);
-    assert!(receipts.iter().all(|one| one.outcome == Outcome::Published && one.confirmed_by.as_deref() == Some("digest")));
+    assert!(
+        receipts.iter().all(|one| one.outcome == Outcome::Published && one.confirmed_by.as_deref() == Some("digest"))
+    );
     let names: Vec<bool> = world.inner().uploads.iter().map(|(name, _)| name.ends_with(".whl")).collect();
     assert_eq!(names, [true, true, true, true, false, false]);
     let form = world.inner().forms[0].clone();
-    for part in ["name=\":action\"\r\n\r\nfile_upload", "name=\"classifiers\"\r\n\r\nX\r\n", "name=\"pyversion\"\r\n\r\ncp310\r\n"] {
+    for part in [
+        "name=\":action\"\r\n\r\nfile_upload",
+        "name=\"classifiers\"\r\n\r\nX\r\n",
+        "name=\"pyversion\"\r\n\r\ncp310\r\n",
+    ] {
         assert!(form.contains(part), "{form}");
     }
     // A second run has nothing to do, and needs nothing to do it with.

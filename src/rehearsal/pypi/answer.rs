@@ -116,12 +116,12 @@ fn title(status: u16) -> (&'static str, &'static str) {
         405 => ("Method Not Allowed", ""),
         409 => ("Conflict", "There was a conflict when trying to complete your request."),
         410 => ("Gone", "This resource is no longer available.  No forwarding address is given."),
-        429 => ("Too Many Requests", "The action could not be performed because there were too many requests by the client."),
-        502 => ("Bad Gateway", "Bad gateway."),
-        503 => (
-            "Service Unavailable",
-            "The server is currently unavailable. Please try again at a later time.",
+        429 => (
+            "Too Many Requests",
+            "The action could not be performed because there were too many requests by the client.",
         ),
+        502 => ("Bad Gateway", "Bad gateway."),
+        503 => ("Service Unavailable", "The server is currently unavailable. Please try again at a later time."),
         _ => ("Error", ""),
     }
 }
@@ -133,7 +133,9 @@ fn explained(status: u16, message: &str, accept: Option<&str>) -> (&'static str,
         Some("text/html") => {
             let line = escape(&format!("{status} {message}"));
             let body = format!("{}<br/><br/>\n{}\n\n", escape(explanation), escape(message));
-            let page = format!("<html>\n <head>\n  <title>{line}</title>\n </head>\n <body>\n  <h1>{line}</h1>\n  {body}\n </body>\n</html>");
+            let page = format!(
+                "<html>\n <head>\n  <title>{line}</title>\n </head>\n <body>\n  <h1>{line}</h1>\n  {body}\n </body>\n</html>"
+            );
             ("text/html; charset=UTF-8", page)
         }
         Some(_) => {

@@ -121,7 +121,9 @@ mod tests {
         assert!(check(&json!([])).contains("an empty attestation set"));
         assert!(check(&json!({})).starts_with("Malformed attestations"));
         assert!(check(&json!([{ "version": 1 }])).starts_with("Malformed attestations: verification_material"));
-        assert!(check(&json!([attested("b.whl", PREDICATES[0])])).ends_with("subject does not match distribution name"));
+        assert!(
+            check(&json!([attested("b.whl", PREDICATES[0])])).ends_with("subject does not match distribution name")
+        );
         assert!(check(&json!([attested("a.whl", "x")])).ends_with("unsupported predicate type: x"));
         let text = provenance(None, "[]", "a.whl", Digest::of(b"a")).unwrap_err();
         assert!(text.contains("only supported when using Trusted Publishing"));

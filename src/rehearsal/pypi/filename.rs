@@ -97,19 +97,8 @@ const PLATFORMS: &[&str] = &[
     "linux_armv6l",
     "linux_armv7l",
 ];
-const MAC: &[&str] = &[
-    "ppc",
-    "ppc64",
-    "i386",
-    "x86_64",
-    "arm64",
-    "intel",
-    "fat",
-    "fat3",
-    "fat64",
-    "universal",
-    "universal2",
-];
+const MAC: &[&str] =
+    &["ppc", "ppc64", "i386", "x86_64", "arm64", "intel", "fat", "fat3", "fat64", "universal", "universal2"];
 const MAC_MAJORS: &[&str] = &["11", "12", "13", "14", "15", "26"];
 const LINUX: &[&str] = &["x86_64", "i686", "aarch64", "armv7l", "ppc64le", "s390x", "riscv64"];
 const ANDROID: &[&str] = &["armeabi_v7a", "arm64_v8a", "x86", "x86_64"];

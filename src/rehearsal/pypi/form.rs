@@ -93,14 +93,12 @@ impl Form {
     }
 
     /// Whether a field is there, be it empty.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|(key, _)| key == name)
-    }
 
     /// Reads a form. `midway` stops in the middle of the body.
     pub(super) async fn read(parts: &Parts, body: Body, folder: &Path, midway: bool) -> Result<Self, Failed> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let length =
+            parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let limit = midway.then(|| length.unwrap_or(1) / 2);
         let body = Body::from_stream(until(body, limit, Arc::clone(&interrupted)));
         let read = Self::parts(Request::from_parts(parts.clone(), body), folder).await;

@@ -24,9 +24,9 @@ const LIFE: i64 = 300;
 /// `GET /_/github-oidc?audience=…`.
 pub(super) fn answer(shared: &Shared, headers: &HeaderMap, asked: &str) -> Answer {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
-    let job = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).and_then(|(_, token)| {
-        shared.jobs.iter().find(|job| job.request_token.expose() == token.trim())
-    });
+    let job = given
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .and_then(|(_, token)| shared.jobs.iter().find(|job| job.request_token.expose() == token.trim()));
     let Some(job) = job else {
         return Answer::json(401, &json!({ "message": "the request token is missing or not known" }));
     };

@@ -24,9 +24,8 @@ pub(super) fn answer(shared: &Shared, name: &str, version: Option<&str>) -> Answ
         let version = version.map_or(String::new(), |version| format!("/{version}"));
         return Answer::empty(301).header(header::LOCATION, format!("/pypi/{normal}{version}/json"));
     }
-    let listed = |release: &Release| -> Vec<Value> {
-        release.files.iter().map(|file| entry(shared, release, file)).collect()
-    };
+    let listed =
+        |release: &Release| -> Vec<Value> { release.files.iter().map(|file| entry(shared, release, file)).collect() };
     let roles: Vec<_> = project.owners.iter().map(|user| json!({ "role": "Owner", "user": user })).collect();
     let mut data = json!({
         "info": info(shared, project, release),
@@ -47,9 +46,10 @@ pub(super) fn answer(shared: &Shared, name: &str, version: Option<&str>) -> Answ
 
 /// Not yanked before yanked, releases before prereleases, then the newest.
 fn latest(project: &Project) -> Option<&Release> {
-    project.releases.iter().max_by_key(|release| {
-        (release.yanked.is_none(), !release.version.is_prerelease(), release.version.clone())
-    })
+    project
+        .releases
+        .iter()
+        .max_by_key(|release| (release.yanked.is_none(), !release.version.is_prerelease(), release.version.clone()))
 }
 
 fn info(shared: &Shared, project: &Project, release: &Release) -> Value {

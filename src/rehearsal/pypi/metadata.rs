@@ -165,9 +165,11 @@ impl Metadata {
             };
             errors.push(("project-url", error));
         }
-        for (name, field) in
-            [("provides_dist", "provides-dist"), ("obsoletes_dist", "obsoletes-dist"), ("requires_dist", "requires-dist")]
-        {
+        for (name, field) in [
+            ("provides_dist", "provides-dist"),
+            ("obsoletes_dist", "obsoletes-dist"),
+            ("requires_dist", "requires-dist"),
+        ] {
             if let Some(direct) = self.all(name).iter().find(|text| requirement::is_direct(text)) {
                 errors.push((field, format!("Can't have direct dependency: {direct}")));
             }
@@ -233,7 +235,8 @@ fn license_file(field: &str, value: &str) -> Option<String> {
 
 /// The answer to errors: the most important one.
 fn first(errors: &Errors) -> Result<(), String> {
-    let rank = |field: &str| ["metadata-version", "name", "version"].iter().position(|first| *first == field).unwrap_or(3);
+    let rank =
+        |field: &str| ["metadata-version", "name", "version"].iter().position(|first| *first == field).unwrap_or(3);
     let Some((field, text)) = errors.iter().min_by_key(|(field, _)| (rank(field), *field)) else { return Ok(()) };
     let local = *field == "version" && text.contains("use of local versions");
     let see = if local { LOCAL_VERSIONS } else { SPECIFICATION };
@@ -276,17 +279,35 @@ mod tests {
             (&[("metadata_version", "")], "None is not a valid metadata version. See"),
             (&[("version", "")], "'version' is a required field. See"),
             (&[("version", "x")], "'x' is invalid for 'version'. See"),
-            (&[("version", "1.0+local")], "The use of local versions in '1.0+local' is not allowed. See https://packaging.python.org/en/latest/specifications/version-specifiers/#local"),
-            (&[("metadata_version", "2.1"), ("license_expression", "MIT")], "license-expression introduced in metadata version 2.4, not 2.1. See"),
+            (
+                &[("version", "1.0+local")],
+                "The use of local versions in '1.0+local' is not allowed. See https://packaging.python.org/en/latest/specifications/version-specifiers/#local",
+            ),
+            (
+                &[("metadata_version", "2.1"), ("license_expression", "MIT")],
+                "license-expression introduced in metadata version 2.4, not 2.1. See",
+            ),
             (&[("summary", "a"), ("summary", "b")], "'summary' has invalid data. See"),
             (&[("summary", "a\nb")], "'summary' must be a single line. See"),
             (&[("requires_python", "3.10")], "'3.10' is invalid for 'requires-python'. See"),
             (&[("requires_dist", "not a requirement")], "'not a requirement' is invalid for 'requires-dist'. See"),
-            (&[("requires_dist", "demo @ https://example.com/x")], "Can't have direct dependency: demo @ https://example.com/x. See"),
-            (&[("description_content_type", "text/html")], "'description-content-type' must be one of ['text/plain', 'text/x-rst', 'text/markdown'], not 'text/html'. See"),
+            (
+                &[("requires_dist", "demo @ https://example.com/x")],
+                "Can't have direct dependency: demo @ https://example.com/x. See",
+            ),
+            (
+                &[("description_content_type", "text/html")],
+                "'description-content-type' must be one of ['text/plain', 'text/x-rst', 'text/markdown'], not 'text/html'. See",
+            ),
             (&[("license_file", "../LICENSE")], "'../LICENSE' is invalid for 'license-file', parent directory"),
-            (&[("license", "MIT"), ("license_expression", "MIT")], "License is deprecated when License-Expression is present."),
-            (&[("classifiers", "Private :: Do Not Upload")], "'Private :: Do Not Upload' is not a valid classifier. See"),
+            (
+                &[("license", "MIT"), ("license_expression", "MIT")],
+                "License is deprecated when License-Expression is present.",
+            ),
+            (
+                &[("classifiers", "Private :: Do Not Upload")],
+                "'Private :: Do Not Upload' is not a valid classifier. See",
+            ),
             (&[("project_urls", "https://example.com")], "Must have a URL. See"),
             (&[("dynamic", "Version")], "'version' is not allowed as a dynamic field. See"),
         ] {

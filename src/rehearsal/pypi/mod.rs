@@ -79,7 +79,9 @@ impl Server {
         for (index, publisher) in options.publishers.iter().enumerate() {
             if options.publishers[..index].iter().any(|other| other.key() == publisher.key()) {
                 let (repository, workflow) = (&publisher.repository, &publisher.workflow);
-                bail!("`{workflow}` of `{repository}` is registered twice with one environment, which pypi.org refuses");
+                bail!(
+                    "`{workflow}` of `{repository}` is registered twice with one environment, which pypi.org refuses"
+                );
             }
         }
         let state = state::State::new(&options);

@@ -110,8 +110,16 @@ fn pending(shared: &Shared, state: &mut State, claims: &Value) -> Result<(), Ref
 /// The publisher a token is for: `find_publisher` of warehouse/oidc/services.py with warehouse/oidc/models/github.py.
 fn find(state: &State, claims: &Value, pending: bool) -> Result<Publisher, Refusal> {
     let none = |why: &str| Err(("invalid-publisher", format!("valid token, but no corresponding publisher ({why})")));
-    let required =
-        ["repository", "repository_owner", "repository_owner_id", "job_workflow_ref", "jti", "event_name", "ref", "sha"];
+    let required = [
+        "repository",
+        "repository_owner",
+        "repository_owner_id",
+        "job_workflow_ref",
+        "jti",
+        "event_name",
+        "ref",
+        "sha",
+    ];
     if let Some(missing) = required.iter().find(|claim| !claims[**claim].is_string()) {
         return none(&format!("Missing claim {}", repr(missing)));
     }

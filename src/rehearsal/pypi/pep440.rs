@@ -191,7 +191,18 @@ mod tests {
 
     #[test]
     fn orders() {
-        let versions = ["1.0.dev1", "1.0a1.dev1", "1.0a1", "1.0b1", "1.0rc1", "1.0", "1.0.post1.dev1", "1.0.post1", "1.1", "1!0.1"];
+        let versions = [
+            "1.0.dev1",
+            "1.0a1.dev1",
+            "1.0a1",
+            "1.0b1",
+            "1.0rc1",
+            "1.0",
+            "1.0.post1.dev1",
+            "1.0.post1",
+            "1.1",
+            "1!0.1",
+        ];
         let parsed: Vec<Version> = versions.iter().map(|text| text.parse().unwrap()).collect();
         assert!(parsed.is_sorted_by(|left, right| left < right));
         let (short, long): (Version, Version) = ("1".parse().unwrap(), "1.0.0".parse().unwrap());

@@ -11,7 +11,8 @@ pub(super) fn is_specifiers(text: &str) -> bool {
 }
 
 fn is_specifier(text: &str) -> bool {
-    let Some((operator, version)) = OPERATORS.iter().find_map(|operator| Some((*operator, text.strip_prefix(operator)?)))
+    let Some((operator, version)) =
+        OPERATORS.iter().find_map(|operator| Some((*operator, text.strip_prefix(operator)?)))
     else {
         return false;
     };
@@ -62,7 +63,8 @@ mod tests {
 
     #[test]
     fn requirements() {
-        for text in ["a", "a>=1", "a (>=1,<2)", "a[b, c]>=1 ; python_version < '3'", "a[]", "a @ https://x/y", "a===x"] {
+        for text in ["a", "a>=1", "a (>=1,<2)", "a[b, c]>=1 ; python_version < '3'", "a[]", "a @ https://x/y", "a===x"]
+        {
             assert!(is_requirement(text), "{text}");
         }
         for text in ["", ">=1", "a b", "a >= x", "a[b", "a[b c]", "a ;", "a >=1 <2", "a @ "] {

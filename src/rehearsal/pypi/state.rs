@@ -98,9 +98,11 @@ impl State {
 
     /// The project of that name, new if there is none; as one that was there at the start.
     pub(super) fn project(&mut self, name: &str) -> &mut Project {
-        self.projects
-            .entry(normalize(name))
-            .or_insert_with(|| Project { name: name.to_owned(), seeded: true, ..Project::default() })
+        self.projects.entry(normalize(name)).or_insert_with(|| Project {
+            name: name.to_owned(),
+            seeded: true,
+            ..Project::default()
+        })
     }
 
     /// The file of that name, or the one with those bytes.

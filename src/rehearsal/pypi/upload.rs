@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::archive;
 use super::attestation;
 use super::fault::{Fault, Kind};
+use super::filename;
 use super::form::{Content, Failed, Form};
 use super::metadata::Metadata;
 use super::name::{is_name, normalize, repr};
@@ -24,7 +25,6 @@ use super::serve::{End, Shared};
 use super::state::{self, File, Project, ago, now};
 use super::token::{self, Identity};
 use super::wheel::Candidate;
-use super::filename;
 
 /// From which age on, in days, a release takes no new files (`MAXIMUM_AGE_FOR_NEW_UPLOADS_DAYS`).
 const OLDEST: u32 = 14;

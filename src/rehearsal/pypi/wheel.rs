@@ -138,10 +138,13 @@ mod tests {
 
     #[test]
     fn entry_points() {
-        for text in ["", "[console_scripts]\na-b.c = x:y\n", "# no\n[other]\na/b = x\n", "[gui_scripts]\na =\n  x:y\n"] {
+        for text in ["", "[console_scripts]\na-b.c = x:y\n", "# no\n[other]\na/b = x\n", "[gui_scripts]\na =\n  x:y\n"]
+        {
             assert!(are_entry_points(text.as_bytes()), "{text}");
         }
-        for text in ["a = x\n", "[console_scripts]\n../a = x:y\n", "[gui_scripts]\na b = x\n", "[console_scripts]\na: x\n"] {
+        for text in
+            ["a = x\n", "[console_scripts]\n../a = x:y\n", "[gui_scripts]\na b = x\n", "[console_scripts]\na: x\n"]
+        {
             assert!(!are_entry_points(text.as_bytes()), "{text}");
         }
         assert!(!are_entry_points(b"\xff"));

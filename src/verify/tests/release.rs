@@ -120,7 +120,7 @@ impl Release {
                 let subject =
                     |file: &File| Subject { step: work.subject.clone(), name: file.name.clone(), sha256: file.sha256 };
                 let subjects = made.files.iter().map(subject).collect();
-                Some(CheckResult { passed: true, subjects, detail: "app 1.2.3".into() })
+                Some(CheckResult { passed: true, subjects, detail: "app 1.2.3".into(), ..CheckResult::default() })
             }
             _ => None,
         };

@@ -97,7 +97,7 @@ pub fn licenses(metadata: &CoreMetadata, folder: &str, listing: &Listing, flaws:
 }
 
 /// WHEEL must have the tags of the file name, one by one, and say that there is machine code.
-pub fn check_tags(info: &str, members: &Members, tag: &WheelTag, flaws: &mut Vec<Flaw>) {
+pub fn check_tags(info: &str, members: &Members<'_>, tag: &WheelTag, flaws: &mut Vec<Flaw>) {
     let mut wrong = |text: String| flaws.push(flaw("wheel-tag", text, BUILD));
     let Some(text) = members.texts.get(&format!("{info}/WHEEL")) else {
         return wrong(format!("has no `{info}/WHEEL`"));

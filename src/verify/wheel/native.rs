@@ -1,19 +1,15 @@
 //! Libraries in a wheel: are they machine code of the tag's format and architecture, and who compiled what into them?
 
-use std::collections::BTreeSet;
 use std::io::Cursor;
+
+use memchr::memmem;
 
 use super::platform::Platform;
 use super::{Expected, Flaw, Library, flaw, linux, stable_abi};
 use crate::digest::Digest;
-use crate::inspect::{inspect, symbols};
+use crate::inspect::{crates, inspect, symbols};
 use crate::target::Os;
-use crate::verify::content::{Listing, some_of};
-
-/// Most names of crates that are kept of one library; real ones hold some hundreds.
-const CRATES: usize = 20_000;
-/// Longest `<crate>-<version>`: crates.io allows 64 bytes for a name.
-const LONGEST: usize = 128;
+use crate::verify::content::{Listing, printable, some_of};
 
 /// Whether a member is machine code by its name or its first four bytes. Other endings are looked at only if those are
 /// of ELF or Mach-O: a text may begin with `MZ`.
@@ -31,50 +27,24 @@ pub fn is_native(path: &str, start: &[u8]) -> bool {
 ///
 /// # Errors
 /// Why it is none.
-pub fn look(path: &str, bytes: &[u8]) -> Result<Library, String> {
+pub fn look(path: &str, bytes: &[u8], asked: &[&String]) -> Result<Library, String> {
     let facts = inspect(bytes)?;
     let wanted = |name: &[u8]| name.starts_with(b"Py") || name.starts_with(b"_Py");
     let found = symbols(Cursor::new(bytes), &wanted)?;
     Ok(Library {
         path: path.to_owned(),
         digest: Digest::of(bytes),
+        size: bytes.len() as u64,
         facts,
         python: found.imported,
         inits: found.exported.into_iter().filter(|name| name.starts_with("PyInit")).collect(),
         crates: crates(bytes),
+        texts: asked
+            .iter()
+            .filter(|text| memmem::find(bytes, text.as_bytes()).is_some())
+            .map(ToString::to_string)
+            .collect(),
     })
-}
-
-/// Every `<crate>-<version>` before a `/src/`, as rustc leaves the paths of sources in panic messages.
-fn crates(bytes: &[u8]) -> BTreeSet<String> {
-    let is_slash = |byte: u8| matches!(byte, b'/' | b'\\');
-    let mut found = BTreeSet::new();
-    for (at, window) in bytes.windows(5).enumerate() {
-        if window[1] != b's' || &window[2..4] != b"rc" || !is_slash(window[0]) || !is_slash(window[4]) {
-            continue;
-        }
-        let before = &bytes[at.saturating_sub(LONGEST)..at];
-        let name = before.rsplit(|byte| is_slash(*byte)).next().unwrap_or_default();
-        // Texts lie next to each other without an end: a path may begin in the middle, never with what no name has.
-        let start = name.iter().rposition(|byte| !is_of_name(*byte)).map_or(0, |at| at + 1);
-        if let Ok(name) = std::str::from_utf8(&name[start..])
-            && is_crate(name)
-            && found.len() < CRATES
-        {
-            found.insert(name.to_owned());
-        }
-    }
-    found
-}
-
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte)
-}
-
-/// A name, a hyphen and the three numbers of a version.
-fn is_crate(text: &str) -> bool {
-    let version = |text: &str| text.parse::<crate::version::Version>().is_ok();
-    text.match_indices('-').any(|(at, _)| at > 0 && version(&text[at + 1..]))
 }
 
 /// Every library against the tag and the target.
@@ -99,6 +69,21 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
         linux::check(library, &platforms, listing, flaws);
         elsewhere(library, listing, flaws);
         stable_abi::check(library, expected.tag, flaws);
+    }
+}
+
+/// What `probe:` says of the modules of a wheel.
+pub fn probe(expected: &Expected<'_>, libraries: &[Library], flaws: &mut Vec<Flaw>) {
+    let hint = "it was built with the features of another distribution; or the text of `probe:` is stripped from it";
+    let held = |text: &String| libraries.iter().find(|library| library.is_module() && library.texts.contains(text));
+    for text in expected.present.iter().filter(|text| held(text).is_none()) {
+        flaws.push(flaw("dist-variants", format!("does not hold `{}` in its libraries", printable(text)), hint));
+    }
+    for text in expected.absent {
+        if let Some(library) = held(text) {
+            let text = format!("holds `{}` in `{}`, which it must not", printable(text), library.path);
+            flaws.push(flaw("dist-variants", text, hint));
+        }
     }
 }
 
@@ -150,18 +135,6 @@ pub fn is_in(listing: &Listing, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn crates_by_their_paths() {
-        let check = |text: &str, expected: &[&str]| {
-            assert_eq!(crates(text.as_bytes()).into_iter().collect::<Vec<_>>(), expected, "{text}");
-        };
-        check("/registry/src/index.crates.io-19/serde-1.0.228/src/de/mod.rs", &["serde-1.0.228"]);
-        check("\\src\\index\\tokio-1.0.0-rc.1\\src\\lib.rs", &["tokio-1.0.0-rc.1"]);
-        check("panic at \u{1}axum-core-0.8.1/src/lib.rsregex-1.2.3/src/x", &["axum-core-0.8.1"]);
-        check("/src/ src/ /a/src/ a-1.2/src/ library/std/src/", &[]);
-        check("zstd-sys-2.0.16+zstd.1.5.7/src/x", &["zstd-sys-2.0.16+zstd.1.5.7"]);
-    }
 
     #[test]
     fn machine_code_by_name_or_start() {

@@ -2,7 +2,7 @@
 //!
 //! <https://packaging.python.org/specifications/source-distribution-format/>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -20,8 +20,6 @@ pub struct ExpectedSdist<'a> {
     pub distribution: &'a DistributionName,
     /// Its version, PEP 440.
     pub version: &'a str,
-    /// Files that a build needs (the manifests of path dependencies), from its folder: `crates/lib/Cargo.toml`.
-    pub files: &'a [String],
     /// Other distributions made of the same code.
     pub siblings: &'a [DistributionName],
     /// Most bytes; without it PyPI's limit.
@@ -56,7 +54,8 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
     let top = format!("{}-{}/", expected.distribution.in_files(), expected.version);
     let mut texts = BTreeMap::new();
     let content = content::read_taking(file, (Format::TarGz, false), &mut |path, reader| {
-        let wanted = path.strip_prefix(&top).is_some_and(|path| matches!(path, "PKG-INFO" | "pyproject.toml"));
+        let own = path.strip_prefix(&top).is_some_and(|path| matches!(path, "PKG-INFO" | "pyproject.toml"));
+        let wanted = own || path.ends_with("/Cargo.toml");
         take(path, wanted, reader, &mut texts)
     })?;
     flaws.extend(damage(content.damage, &content.flaws));
@@ -65,8 +64,8 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
         let text = format!("holds {outside} beside its folder `{top}`");
         flaws.push(flaw("sdist-files", text, "pip finds no project in it: build it again"));
     }
-    let missing = expected.files.iter().map(String::as_str);
-    if let Some(missing) = some_of(missing.filter(|path| !listing.contains_key(&format!("{top}{path}")))) {
+    let missing = needed(&top, &texts);
+    if let Some(missing) = some_of(missing.iter().map(String::as_str).filter(|path| !listing.contains_key(*path))) {
         let text = format!("does not hold {missing}: nobody can build it");
         let hint = "give maturin the manifest (`-m`), and look at `include` and `exclude`";
         flaws.push(flaw("sdist-files", text, hint));
@@ -81,6 +80,54 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
     metadata::local_paths(&BTreeMap::from([("PKG-INFO".to_owned(), metadata_text.clone())]), &mut flaws);
     metadata::licenses(&metadata, &top, &listing, &mut flaws);
     Ok((Some(Sdist { metadata, metadata_text, listing, bytes: content.bytes }), flaws))
+}
+
+/// The manifests of every dependency by path that a Cargo.toml in it names, optional ones too: cargo reads them all.
+/// <https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html#specifying-path-dependencies>
+fn needed(top: &str, texts: &BTreeMap<String, Vec<u8>>) -> BTreeSet<String> {
+    let (mut needed, mut inherited, mut inherits) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+    for (path, bytes) in texts {
+        let Some(folder) = path.strip_suffix("Cargo.toml") else { continue };
+        let table = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<toml::Table>().ok());
+        let Some(table) = table else { continue };
+        let targets = table.get("target").and_then(toml::Value::as_table).into_iter().flatten();
+        let targets = targets.filter_map(|(_, value)| value.as_table());
+        for (name, value) in std::iter::once(&table).chain(targets).flat_map(dependencies) {
+            if let Some(path) = value.get("path").and_then(toml::Value::as_str) {
+                needed.insert(joined(top, folder, path));
+            }
+            if value.get("workspace").and_then(toml::Value::as_bool) == Some(true) {
+                inherits.insert(name.clone());
+            }
+        }
+        // Those of the workspace count where somebody uses them.
+        let workspace = table.get("workspace").and_then(toml::Value::as_table).into_iter().flat_map(dependencies);
+        let paths = workspace.filter_map(|(name, value)| Some((name.clone(), value.get("path")?.as_str()?)));
+        inherited.extend(paths.map(|(name, path)| (name, joined(top, folder, path))));
+    }
+    needed.extend(inherited.into_iter().filter(|(name, _)| inherits.contains(name)).map(|(_, path)| path));
+    needed
+}
+
+fn dependencies(table: &toml::Table) -> impl Iterator<Item = (&String, &toml::Value)> {
+    let of = |kind| table.get(kind).and_then(toml::Value::as_table).into_iter().flatten();
+    of("dependencies").chain(of("build-dependencies"))
+}
+
+/// The Cargo.toml of a path as a manifest in `folder` writes it; as it is written, if it leads out of the sdist.
+fn joined(top: &str, folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> =
+        folder.strip_prefix(top).unwrap_or(folder).split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split(['/', '\\']) {
+        match part {
+            "" | "." => {}
+            ".." if parts.pop().is_none() => return format!("{path}/Cargo.toml"),
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    parts.push("Cargo.toml");
+    format!("{top}{}", parts.join("/"))
 }
 
 fn take(path: &str, wanted: bool, reader: &mut dyn Read, texts: &mut BTreeMap<String, Vec<u8>>) -> io::Result<Digest> {

@@ -1,0 +1,191 @@
+//! Wheels and sdists against their steps: each as planned, all of a distribution alike, variants what they claim to be.
+
+use std::fs::File;
+
+use super::wheel::{self, Expected, ExpectedSdist, Flaw, Sdist, Wheel};
+use super::{Found, again, origin, other_bytes, problem};
+use crate::artifact::{self, Artifact, InspectedBinary};
+use crate::plan::{Plan, SdistWork, StageWork, Step, WheelWork, Work};
+use crate::problem::Problem;
+use crate::wheel::{DistributionName, WheelName};
+
+/// The distributions that were read, with the step and the name of each file.
+#[derive(Default)]
+pub struct Distributions {
+    wheels: Vec<Read<Wheel>>,
+    sdists: Vec<Read<Sdist>>,
+}
+
+struct Read<T> {
+    step: String,
+    name: String,
+    held: T,
+}
+
+impl Distributions {
+    /// Those of another thread.
+    pub fn append(&mut self, other: &mut Self) {
+        self.wheels.append(&mut other.wheels);
+        self.sdists.append(&mut other.sdists);
+    }
+}
+
+/// One wheel.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn check_wheel(
+    step: &Step,
+    work: &WheelWork,
+    (file, reader): (&artifact::File, File),
+    found: &mut Found,
+) -> anyhow::Result<()> {
+    let (Some(target), Ok(planned)) = (step.target, file.name.parse::<WheelName>()) else {
+        found.problems.push(problem(step, "dist-name", format!("`{}` is no name of a wheel", file.name)));
+        return Ok(());
+    };
+    let siblings = siblings(&work.stage);
+    let expected = Expected {
+        distribution: &work.stage.distribution,
+        version: &work.stage.version,
+        tag: &planned.tag,
+        target,
+        modules: &work.stage.modules,
+        siblings: &siblings,
+        max_size: work.max_size,
+        present: &work.present,
+        absent: &work.absent,
+    };
+    let (wheel, flaws) = wheel::read(reader, &file.name, &expected)?;
+    found.problems.extend(flaws.into_iter().map(|flaw| of_file(step, &file.name, flaw)));
+    let Some(wheel) = wheel else { return Ok(()) };
+    found.problems.extend(other_bytes(step, file, wheel.bytes));
+    found.binaries.extend(wheel.libraries.iter().map(|library| InspectedBinary {
+        step: step.id.clone(),
+        name: library.path.clone(),
+        size: library.size,
+        facts: library.facts.clone(),
+    }));
+    found.distributions.wheels.push(Read { step: step.id.clone(), name: file.name.clone(), held: wheel });
+    Ok(())
+}
+
+/// One sdist.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn check_sdist(
+    step: &Step,
+    work: &SdistWork,
+    (file, reader): (&artifact::File, File),
+    found: &mut Found,
+) -> anyhow::Result<()> {
+    let siblings = siblings(&work.stage);
+    let expected = ExpectedSdist {
+        distribution: &work.stage.distribution,
+        version: &work.stage.version,
+        siblings: &siblings,
+        max_size: None,
+    };
+    let (sdist, flaws) = wheel::read_sdist(reader, &file.name, &expected)?;
+    found.problems.extend(flaws.into_iter().map(|flaw| of_file(step, &file.name, flaw)));
+    let Some(sdist) = sdist else { return Ok(()) };
+    found.problems.extend(other_bytes(step, file, sdist.bytes));
+    found.distributions.sdists.push(Read { step: step.id.clone(), name: file.name.clone(), held: sdist });
+    Ok(())
+}
+
+/// The name in the repository, under which a distribution would find its own extras.
+fn siblings(stage: &StageWork) -> Vec<DistributionName> {
+    stage.written.iter().filter_map(|written| written.parse().ok()).collect()
+}
+
+fn of_file(step: &Step, name: &str, flaw: Flaw) -> Problem {
+    let text = format!("`{name}` {} ({})", flaw.text, origin(step));
+    Problem::new(flaw.code, text).step(&step.id).hint(flaw.hint)
+}
+
+/// What only shows when files are compared with each other.
+pub fn compare(plan: &Plan, record: &dyn Fn(&str) -> Option<Artifact>, found: &mut Found) {
+    let read = std::mem::take(&mut found.distributions);
+    for (name, step) in distributions(plan) {
+        let is_own = |id: &str| plan.step(id).and_then(stage).is_some_and(|stage| stage.distribution == *name);
+        let wheels: Vec<(&str, &Wheel)> =
+            read.wheels.iter().filter(|read| is_own(&read.step)).map(|read| (read.name.as_str(), &read.held)).collect();
+        let sdist = read.sdists.iter().find(|read| is_own(&read.step)).map(|read| &read.held);
+        for flaw in wheel::agree(&wheels, sdist) {
+            found.problems.push(of_distribution(step, name, flaw));
+        }
+    }
+    for step in &plan.steps {
+        let Work::Check(check) = &step.work else { continue };
+        let (Some(_), Some(own)) = (&check.resolve, plan.step(&check.subject)) else { continue };
+        let Some(result) = record(&step.id).and_then(|record| record.check) else { continue };
+        for (other, crates) in &result.crates {
+            let Some(sibling) = plan.steps.iter().find(|step| is_wheel_of(step, other, own)) else { continue };
+            let of = |step: &Step| -> Vec<&Wheel> {
+                read.wheels.iter().filter(|read| read.step == step.id).map(|read| &read.held).collect()
+            };
+            let (own_wheels, other_wheels) = (of(own), of(sibling));
+            for flaw in wheel::variants(&own_wheels, &other_wheels, crates) {
+                found.problems.push(of_pair(own, sibling, flaw));
+            }
+            let back = resolved(plan, record, sibling, own).unwrap_or_default();
+            if own.id < sibling.id && crates.is_empty() && back.is_empty() {
+                found.problems.push(alike(own, sibling));
+            }
+        }
+    }
+}
+
+/// The crates that one wheel has and another has not.
+fn resolved(plan: &Plan, record: &dyn Fn(&str) -> Option<Artifact>, one: &Step, other: &Step) -> Option<Vec<String>> {
+    let of_one =
+        |step: &&Step| matches!(&step.work, Work::Check(check) if check.resolve.is_some() && check.subject == one.id);
+    let check = record(&plan.steps.iter().find(of_one)?.id)?.check?;
+    check.crates.get(stage(other)?.distribution.as_str()).cloned()
+}
+
+fn is_wheel_of(step: &Step, distribution: &str, like: &Step) -> bool {
+    let named = stage(step).is_some_and(|stage| stage.distribution.as_str() == distribution);
+    matches!(step.work, Work::Wheel(_)) && named && step.target == like.target
+}
+
+/// Two wheels that nothing can tell apart.
+fn alike(one: &Step, other: &Step) -> Problem {
+    let names = [one, other].map(|step| stage(step).map(|stage| stage.distribution.to_string()).unwrap_or_default());
+    let text = format!("nothing tells `{}` and `{}` apart: the features of neither bring a crate", names[0], names[1]);
+    let hint = "say what only one of them has: `probe: {present: [TEXT]}` or `probe: {python: EXPRESSION}`, or \
+                `probe: false`";
+    Problem::new("dist-variants", text).step(&one.id).hint(hint)
+}
+
+fn of_pair(own: &Step, sibling: &Step, flaw: Flaw) -> Problem {
+    let text = format!("`{}` {}", own.id, flaw.text);
+    let hint = format!("{}; {} and {}", flaw.hint, again(own), again(sibling));
+    Problem::new(flaw.code, text).step(&own.id).hint(hint)
+}
+
+fn of_distribution(step: &Step, name: &DistributionName, flaw: Flaw) -> Problem {
+    Problem::new(flaw.code, format!("`{name}` {}", flaw.text)).step(&step.id).hint(flaw.hint)
+}
+
+fn stage(step: &Step) -> Option<&StageWork> {
+    match &step.work {
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => Some(stage),
+        _ => None,
+    }
+}
+
+/// Every distribution, with its first step.
+fn distributions(plan: &Plan) -> Vec<(&DistributionName, &Step)> {
+    let mut found: Vec<(&DistributionName, &Step)> = Vec::new();
+    for step in &plan.steps {
+        if let Some(stage) = stage(step)
+            && !found.iter().any(|(name, _)| *name == &stage.distribution)
+        {
+            found.push((&stage.distribution, step));
+        }
+    }
+    found
+}
