@@ -32,6 +32,8 @@ TABLE = [
     ("test", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
     ("test", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
     ("test", "openssl", "any", "apt", "openssl"),
+    # builders, uploaders, indexes and checkers of Python packages; versions and digests are pinned in the file
+    ("test", "python", "any", "venv", "tools/python.txt"),
     # registries, clients and an emulator that are only wanted by what takes long
     ("proof", "docker-registry", "any", "apt", "docker-registry"),
     ("proof", "skopeo", "any", "apt", "skopeo"),
@@ -83,7 +85,7 @@ def is_there(row):
     name, kind = row[1], row[3]
     if kind == "apt":
         return shutil.which(name) is not None
-    there = TOOLS / name if kind == "script" else BIN / name
+    there = TOOLS / name if kind in ("script", "venv") else BIN / name
     return stamp(name).is_file() and stamp(name).read_text() == identity(row) and there.exists()
 
 
@@ -92,8 +94,8 @@ def stamp(name):
 
 
 def identity(row):
-    """Changes with the row, and with the text of a script."""
-    script = (ROOT / row[4]).read_bytes() if row[3] == "script" else b""
+    """Changes with the row, and with the text of a script or list."""
+    script = (ROOT / row[4]).read_bytes() if row[3] in ("script", "venv") else b""
     return hashlib.sha256(repr(row).encode() + script).hexdigest()
 
 
@@ -138,6 +140,14 @@ def install_script(name, _version, script):
     run(name, [sys.executable, str(ROOT / script), str(TOOLS / name)])
 
 
+def install_venv(name, _version, wanted):
+    folder = TOOLS / name
+    shutil.rmtree(folder, ignore_errors=True)
+    run(name, [sys.executable, "-m", "venv", str(folder)])
+    run(name, [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes",
+               "--disable-pip-version-check", "--requirement", str(ROOT / wanted)])
+
+
 def link(program, name):
     (BIN / name).unlink(missing_ok=True)
     (BIN / name).symlink_to(os.path.relpath(program, BIN))
@@ -155,7 +165,7 @@ def run(name, command, env=None):
 
 
 INSTALL = {"apt": install_apt, "pip": install_pip, "go": install_go, "cargo": install_cargo,
-           "script": install_script}
+           "script": install_script, "venv": install_venv}
 
 if __name__ == "__main__":
     main()
