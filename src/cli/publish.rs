@@ -7,6 +7,7 @@ use url::Url;
 
 use super::args;
 use super::error::Refused;
+use super::index;
 use super::output::{Fields, Report, State};
 use super::pushed;
 use super::registry;
@@ -31,12 +32,14 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     let manifest = manifest(&plan, &store)?;
     let endpoints = endpoints(&plan, &session.env)?;
     let registries = registry::registries(session, &plan);
+    let indexes = index::indexes(&plan, &session.env)?;
     let order = Order {
         plan: &plan,
         manifest: &manifest,
         store: &store,
         endpoints: &endpoints,
         registries: &registries,
+        indexes: &indexes,
         destinations: destinations(&plan, args)?,
     };
     pushed::check(session, &plan, &registries, store.repository())?;

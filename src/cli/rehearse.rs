@@ -10,7 +10,7 @@ use super::error::Refused;
 use super::output::{Fields, Report};
 use super::publish;
 use super::session::{Session, Wish};
-use super::stage::Stage;
+use super::stage::{self, Stage};
 use super::table::Table;
 use super::verify;
 use crate::artifact::Manifest;
@@ -20,7 +20,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{Endpoint, Endpoints};
 use crate::receipt::Receipts;
 use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
-use crate::rehearsal::registry;
+use crate::rehearsal::{pypi, registry};
 use crate::secret::Secret;
 use crate::world::files;
 use crate::world::store::Store;
@@ -45,7 +45,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     };
     let plan = session.plan(&project, wish)?;
     let store = Store::new(&project.root, &plan.output);
-    let stage = Stage::start(session, &plan, args.bases.as_deref(), &faults.registry)?;
+    let stage = Stage::start(session, &plan, args.bases.as_deref(), &faults.stage)?;
     let order = Order {
         plan: &plan,
         steps: plan.steps.iter().collect(),
@@ -74,6 +74,9 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         for (host, url) in stage.urls() {
             session.printer.step("Serving", format!("{host} at {url}"));
         }
+        for (name, url) in stage.packages() {
+            session.printer.step("Serving", format!("{name}: pip install --index-url {url}/simple/"));
+        }
         report.stay = Some(Box::new(move || {
             let _ = runtime.block_on(tokio::signal::ctrl_c());
             server.stop();
@@ -94,12 +97,13 @@ async fn on_stage(
 ) -> anyhow::Result<(Report, Server)> {
     let spool = store.root().join("rehearsal");
     files::fresh_folder(&spool)?;
-    let injected = !faults.github.is_empty() || !faults.registry.is_empty();
+    let injected = !faults.github.is_empty() || !faults.stage.registry.is_empty() || !faults.stage.index.is_empty();
     let server = start(plan, port, faults.github, &spool).await?;
     let endpoints = endpoints(plan, &server)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
-    let registries = &stage.registries;
-    let order = crate::publish::Order { plan, manifest, store, endpoints: &endpoints, registries, destinations };
+    let (registries, indexes) = (&stage.registries, &stage.indexes);
+    let order =
+        crate::publish::Order { plan, manifest, store, endpoints: &endpoints, registries, indexes, destinations };
     let receipts = publish_until_done(session, &order, injected).await?;
     let requests = server.events().len();
     session.printer.step("Rehearsed", format!("{} with {requests} requests", server.url()));
@@ -107,6 +111,10 @@ async fn on_stage(
     if !places.is_empty() {
         let names: Vec<&str> = places.keys().map(String::as_str).collect();
         session.printer.step("Rehearsed", format!("{} with {} requests", names.join(", "), stage.requests()));
+    }
+    let indexes: BTreeMap<String, String> = stage.packages().into_iter().collect();
+    for (name, url) in &indexes {
+        session.printer.step("Rehearsed", format!("{url}, which is `{name}`: pip install --index-url {url}/simple/"));
     }
     let mut report = publish::report(session, plan, receipts);
     report.fields.value = Some((
@@ -116,6 +124,8 @@ async fn on_stage(
             "requests": requests,
             "registries": places,
             "registry-requests": stage.requests(),
+            "indexes": indexes,
+            "index-requests": stage.package_requests(),
         }),
     ));
     Ok((report, server))
@@ -194,23 +204,27 @@ fn endpoints(plan: &Plan, server: &Server) -> anyhow::Result<Endpoints> {
 #[derive(Default)]
 struct Faults {
     github: Vec<Fault>,
-    registry: Vec<registry::Fault>,
+    stage: stage::Faults,
 }
 
-/// What stands before the name of a registry's fault.
+/// What stands before the name of a registry's or an index's fault.
 const OF_REGISTRY: &str = "registry.";
+const OF_INDEX: &str = "pypi.";
 
 /// `--fault`: one name; nothing for `help`.
 fn faults(wanted: Option<&str>) -> anyhow::Result<Option<Faults>> {
-    let parsed = match wanted {
-        None => Ok(Faults::default()),
-        Some("help") => return Ok(None),
-        Some(name) => match name.strip_prefix(OF_REGISTRY) {
-            Some(name) => name.parse().map(|fault| Faults { registry: vec![fault], ..Faults::default() }),
-            None => name.parse().map(|fault| Faults { github: vec![fault], ..Faults::default() }),
-        },
+    let Some(wanted) = wanted else { return Ok(Some(Faults::default())) };
+    let mut faults = Faults::default();
+    let parsed = if wanted == "help" {
+        return Ok(None);
+    } else if let Some(name) = wanted.strip_prefix(OF_REGISTRY) {
+        name.parse().map(|fault| faults.stage.registry.push(fault))
+    } else if let Some(name) = wanted.strip_prefix(OF_INDEX) {
+        name.parse().map(|fault| faults.stage.index.push(fault))
+    } else {
+        wanted.parse().map(|fault| faults.github.push(fault))
     };
-    parsed.map(Some).map_err(|text: String| {
+    parsed.map(|()| Some(faults)).map_err(|text: String| {
         let problem = Problem::new("unknown-fault", text).hint("`longshore rehearse --fault help` describes them");
         Failure::usage(problem).into()
     })
@@ -223,6 +237,9 @@ fn list() -> String {
     }
     for fault in registry::Fault::all() {
         table.row([format!("{OF_REGISTRY}{fault}"), fault.description().to_owned()]);
+    }
+    for fault in pypi::Fault::all() {
+        table.row([format!("{OF_INDEX}{fault}"), fault.description().to_owned()]);
     }
     table.render(&Printer::silent())
 }

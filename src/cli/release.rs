@@ -3,6 +3,7 @@
 use super::args;
 use super::build::impossible;
 use super::error::Refused;
+use super::index;
 use super::output::{Fields, Report};
 use super::publish;
 use super::pushed;
@@ -24,6 +25,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     let plan = session.plan(&project, wish)?;
     let registries = registry::registries(session, &plan);
     let endpoints = publish::endpoints(&plan, &session.env)?;
+    let indexes = index::indexes(&plan, &session.env)?;
     let cannot = impossible(&plan, args.prebuilt.as_deref())?;
     if !cannot.is_empty() {
         let ids: Vec<String> = cannot.iter().map(|step| format!("  {}", step.id)).collect();
@@ -58,6 +60,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
         store: &store,
         endpoints: &endpoints,
         registries: &registries,
+        indexes: &indexes,
         destinations,
     };
     let receipts = publish::publish(session, &order)?;

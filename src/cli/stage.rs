@@ -1,4 +1,4 @@
-//! The registries of a rehearsal: one server in this process for each host that a plan names, and bases in them.
+//! What a rehearsal plays on beside GitHub: a registry in this process for each host that a plan names, with bases, and an index of Python packages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,8 +9,11 @@ use super::session::Session;
 use crate::oci::registry::{Access, HostAccess, Login, Registries};
 use crate::plan::{DestinationKind, Plan, Work};
 use crate::platform::Platform;
+use crate::publish::Indexes;
+use crate::publish::pypi::{Credential, Index};
 use crate::reference::Reference;
 use crate::rehearsal::base;
+use crate::rehearsal::pypi;
 use crate::rehearsal::registry::{Auth, Fault, Options, Server};
 use crate::secret::Secret;
 
@@ -22,6 +25,18 @@ pub struct Stage {
     servers: BTreeMap<String, Server>,
     /// How they are reached.
     pub registries: Registries,
+    packages: BTreeMap<String, pypi::Server>,
+    /// How the indexes of Python packages are reached.
+    pub indexes: Indexes,
+}
+
+/// What goes wrong on the stage.
+#[derive(Default)]
+pub struct Faults {
+    /// At registries.
+    pub registry: Vec<Fault>,
+    /// At indexes of Python packages.
+    pub index: Vec<pypi::Fault>,
 }
 
 impl Stage {
@@ -29,7 +44,7 @@ impl Stage {
     ///
     /// # Errors
     /// If a server cannot be started, or the layout lacks a base.
-    pub fn start(session: &Session, plan: &Plan, layout: Option<&Path>, faults: &[Fault]) -> anyhow::Result<Self> {
+    pub fn start(session: &Session, plan: &Plan, layout: Option<&Path>, faults: &Faults) -> anyhow::Result<Self> {
         let bases = bases(plan);
         let mut hosts: BTreeSet<&str> = bases.keys().map(|base| base.repository.registry.as_str()).collect();
         let published = plan.destinations.iter().filter_map(|destination| match &destination.kind {
@@ -40,7 +55,7 @@ impl Stage {
         let (mut servers, mut access) = (BTreeMap::new(), Access::default());
         for host in hosts {
             let auth = Auth::Bearer { user: USER.into(), password: Secret::new(USER) };
-            let faults = faults.iter().map(|fault| (*fault, 1)).collect();
+            let faults = faults.registry.iter().map(|fault| (*fault, 1)).collect();
             let server = Server::start(Options { auth, faults, ..Options::default() })?;
             let login = Login::Password { username: USER.into(), password: Secret::new(USER) };
             let reached =
@@ -56,18 +71,52 @@ impl Stage {
             }
         }
         let registries = Registries::new(&session.runner, &session.env, access);
-        Ok(Self { servers, registries })
+        let (packages, indexes) = indexes(plan, &faults.index)?;
+        Ok(Self { servers, registries, packages, indexes })
     }
 
-    /// Host and URL of each.
+    /// Host and URL of each registry.
     pub fn urls(&self) -> Vec<(String, String)> {
         self.servers.iter().map(|(host, server)| (host.clone(), server.url())).collect()
     }
 
-    /// Requests of all.
+    /// Requests of all registries.
     pub fn requests(&self) -> usize {
         self.servers.values().map(|server| server.requests().len()).sum()
     }
+
+    /// Destination and URL of each index of Python packages.
+    pub fn packages(&self) -> Vec<(String, String)> {
+        self.packages.iter().map(|(name, server)| (name.clone(), server.url())).collect()
+    }
+
+    /// Requests of all indexes.
+    pub fn package_requests(&self) -> usize {
+        self.packages.values().map(|server| server.requests().len()).sum()
+    }
+}
+
+/// An index for each destination that is one, where every distribution is a project to be made.
+fn indexes(plan: &Plan, faults: &[pypi::Fault]) -> anyhow::Result<(BTreeMap<String, pypi::Server>, Indexes)> {
+    let (mut servers, mut indexes) = (BTreeMap::new(), Indexes::new());
+    for destination in &plan.destinations {
+        let DestinationKind::Pypi(planned) = &destination.kind else { continue };
+        let token = pypi::Token { secret: Secret::new(USER), user: USER.into(), projects: None };
+        let faults = faults.iter().map(|fault| (*fault, 1)).collect();
+        let server = pypi::Server::start(pypi::Options { tokens: vec![token], faults, ..pypi::Options::default() })?;
+        let url = |path: &str| Url::parse(&format!("{}{path}", server.url()));
+        let index = Index {
+            name: destination.name.clone(),
+            upload: url("/legacy/")?,
+            json: planned.json.as_ref().map(|_| url("/pypi/")).transpose()?,
+            simple: url("/simple/")?,
+        };
+        let names = planned.tokens.keys().filter_map(|name| name.parse().ok());
+        let credentials = names.map(|name| (name, Credential::Token(Secret::new(USER)))).collect();
+        indexes.insert(destination.name.clone(), (index, credentials));
+        servers.insert(destination.name.clone(), server);
+    }
+    Ok((servers, indexes))
 }
 
 /// The bases of a plan's images and the platforms they are wanted for.

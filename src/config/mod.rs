@@ -482,6 +482,8 @@ pub struct Pypi {
     pub token_env: Option<String>,
     /// `token-env:` by distribution.
     pub token_envs: BTreeMap<String, String>,
+    /// `username-env:`
+    pub username_env: Option<String>,
 }
 
 /// A destination of kind `github`.

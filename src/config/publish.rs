@@ -130,6 +130,7 @@ fn pypi(fields: Fields<'_>) -> Pypi {
         },
         token_env: fields.text("token-env").filter(|_| !by_name),
         token_envs: if by_name { fields.table("token-env") } else { BTreeMap::new() },
+        username_env: fields.text("username-env"),
     }
 }
 

@@ -706,6 +706,12 @@ pub static PYPI: Section = Section {
             "PYPI_TOKEN_<DISTRIBUTION>, PYPI_TOKEN",
             "the variable with the token, or one for each distribution",
         ),
+        key(
+            "username-env",
+            Type::Text(Text::EnvName),
+            "none: a token",
+            "the variable with a user's name, where the other holds a password",
+        ),
     ],
 };
 

@@ -213,6 +213,9 @@ pub struct PypiDestination {
     pub trusted: Trusted,
     /// By distribution: the variables a token is looked for in, in order.
     pub tokens: BTreeMap<String, Vec<String>>,
+    /// The variable with a user's name; then those hold a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
 }
 
 /// Registries: what is pushed, where to, and under which tags.

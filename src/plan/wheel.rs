@@ -356,7 +356,7 @@ pub fn destination(pypi: &Pypi, steps: &[Step]) -> (PypiDestination, Vec<String>
     };
     let simple = pypi.simple.as_ref().map(ToString::to_string);
     let simple = simple.or_else(|| known.map(|(simple, _)| simple.to_owned())).unwrap_or_else(beside);
-    let mut credentials: Vec<String> = tokens.values().flatten().cloned().collect();
+    let mut credentials: Vec<String> = tokens.values().flatten().chain(&pypi.username_env).cloned().collect();
     credentials.sort();
     credentials.dedup();
     let kind = PypiDestination {
@@ -365,6 +365,7 @@ pub fn destination(pypi: &Pypi, steps: &[Step]) -> (PypiDestination, Vec<String>
         json: known.map(|(_, json)| json.to_owned()),
         trusted: pypi.trusted,
         tokens,
+        username: pypi.username_env.clone(),
     };
     (kind, credentials)
 }

@@ -23,7 +23,6 @@ use super::failure::Failure;
 use super::ledger::Ledger;
 use super::retry::Pace;
 use crate::artifact::File;
-use crate::destination::When;
 use crate::plan::{self, Destination, GithubDestination, ReleasePage};
 use crate::receipt::{Outcome, Receipt};
 use crate::world::clock;
@@ -215,14 +214,7 @@ fn jobs<'a>(
 ) -> anyhow::Result<Vec<Job<'a>>> {
     let mut jobs = Vec::new();
     for release in &order.plan.releases {
-        let wanted = match destination.when {
-            When::Always => true,
-            When::Stable => !release.prerelease,
-            When::Prerelease => release.prerelease,
-        };
-        if !wanted {
-            let kind = if release.prerelease { "a prerelease" } else { "stable" };
-            printer.step("Skipping", format!("{} for `{}`: it is {kind}", release.tag, destination.name));
+        if !super::is_wanted(printer, destination, release) {
             continue;
         }
         let page = github.pages.iter().find(|page| page.tag == release.tag);
@@ -236,5 +228,15 @@ impl<'a> Wanted<'a> {
     /// A file of a step.
     pub fn new(step: &'a str, file: &'a File) -> Self {
         Self { step, file }
+    }
+
+    /// The step that made it.
+    pub fn step(&self) -> &'a str {
+        self.step
+    }
+
+    /// Its record.
+    pub fn file(&self) -> &'a File {
+        self.file
     }
 }

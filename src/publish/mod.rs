@@ -8,6 +8,7 @@ mod ledger;
 pub mod pypi;
 mod registry;
 mod retry;
+mod upload;
 
 use std::collections::BTreeMap;
 
@@ -18,17 +19,22 @@ use self::github::Wanted;
 use self::ledger::Ledger;
 pub use self::retry::Pace;
 use crate::artifact::Manifest;
+use crate::destination::When;
 use crate::oci::registry::Registries;
 use crate::plan::{Destination, DestinationKind, Plan, Release};
 use crate::problem::{Failure, Problem};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
+use crate::wheel::DistributionName;
 use crate::world::http::{self, is_loopback};
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
 /// Where destinations are reached, by destination name. A destination is a URL.
 pub type Endpoints = BTreeMap<String, Endpoint>;
+
+/// Indexes of Python packages by destination name, with what may be presented for each distribution.
+pub type Indexes = BTreeMap<String, (pypi::Index, BTreeMap<DistributionName, pypi::Credential>)>;
 
 /// How one destination is reached.
 #[derive(Clone, Debug)]
@@ -51,6 +57,8 @@ pub struct Order<'a> {
     pub endpoints: &'a Endpoints,
     /// How registries of images are reached.
     pub registries: &'a Registries,
+    /// How indexes of Python packages are reached, by destination name.
+    pub indexes: &'a Indexes,
     /// Names of the destinations to publish to, in order.
     pub destinations: Vec<String>,
 }
@@ -76,18 +84,27 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
     let mut ledger = Ledger::new(order.store, order.plan.digest());
     // What an earlier run saw is not what this one sees.
     ledger.record([])?;
-    let (mut pages, mut registries, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    let parcels = upload::parcels(printer, order, &destinations)?;
+    let uploads: Vec<_> = parcels.iter().map(upload::Parcels::uploads).collect();
+    let (mut pages, mut registries, mut indexes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut failures = Vec::new();
     for destination in destinations {
         match &destination.kind {
             DestinationKind::Github(_) => match github::prepare(printer, order, destination, pace).await? {
                 Ok(site) => pages.push(site),
                 Err(more) => failures.extend(more),
             },
-            DestinationKind::Pypi(_) => anyhow::bail!("`{}` cannot be published to yet", destination.name),
+            DestinationKind::Pypi(_) => {}
             DestinationKind::Registry(_) => match registry::prepare(printer, order, destination).await? {
                 Ok(site) => registries.push(site),
                 Err(more) => failures.extend(more),
             },
+        }
+    }
+    for (parcels, uploads) in parcels.iter().zip(&uploads) {
+        match pypi::prepare(printer, parcels.index, parcels.credentials, uploads, pace).await {
+            Ok(site) => indexes.push(site),
+            Err(more) => failures.extend(more),
         }
     }
     stop(failures)?;
@@ -101,6 +118,16 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
         failures.extend(registry::fix(site, &mut ledger).await?);
     }
     stop(std::mem::take(&mut failures))?;
+    // A file on an index is there for ever, so it comes after what can be taken back.
+    for site in &indexes {
+        failures.extend(pypi::upload(site).await);
+        match pypi::confirm(site).await {
+            Ok(receipts) => ledger.record(receipts)?,
+            Err(more) if failures.is_empty() => failures.extend(more),
+            Err(_) => {}
+        }
+        stop(std::mem::take(&mut failures))?;
+    }
     for site in &pages {
         failures.extend(github::carry_out(site, &mut ledger).await?);
     }
@@ -131,11 +158,15 @@ fn destinations<'a>(order: &'a Order<'_>) -> anyhow::Result<Vec<&'a Destination>
             let message = format!("the plan has no destination `{name}`");
             return Err(refuse("unknown-destination", message, &format!("it has: {}", known.join(", "))).into());
         };
-        if !matches!(destination.kind, DestinationKind::Github(_)) {
-            chosen.push(destination);
-            continue;
-        }
-        let api = &endpoint(order, name)?.api;
+        let api = match &destination.kind {
+            DestinationKind::Github(_) => &endpoint(order, name)?.api,
+            DestinationKind::Pypi(_) => &index(order, name)?.0.upload,
+            // Each of its images says where it goes.
+            DestinationKind::Registry(_) => {
+                chosen.push(destination);
+                continue;
+            }
+        };
         if let Some(reason) = plan.only_loopback().filter(|_| !is_loopback(api)) {
             let message = format!("this plan is not for `{}`: {reason}", http::host(api));
             return Err(refuse("loopback-only", message, "push the tag, or try it with `longshore rehearse`").into());
@@ -151,6 +182,27 @@ fn destinations<'a>(order: &'a Order<'_>) -> anyhow::Result<Vec<&'a Destination>
 
 fn endpoint<'a>(order: &'a Order<'_>, name: &str) -> anyhow::Result<&'a Endpoint> {
     order.endpoints.get(name).ok_or_else(|| anyhow::anyhow!("nobody said where the destination `{name}` is reached"))
+}
+
+fn index<'a>(
+    order: &'a Order<'_>,
+    name: &str,
+) -> anyhow::Result<&'a (pypi::Index, BTreeMap<DistributionName, pypi::Credential>)> {
+    order.indexes.get(name).ok_or_else(|| anyhow::anyhow!("nobody said where the index `{name}` is reached"))
+}
+
+/// Whether a destination takes a release; said if not.
+fn is_wanted(printer: &Printer, destination: &Destination, release: &Release) -> bool {
+    let wanted = match destination.when {
+        When::Always => true,
+        When::Stable => !release.prerelease,
+        When::Prerelease => release.prerelease,
+    };
+    if !wanted {
+        let kind = if release.prerelease { "a prerelease" } else { "stable" };
+        printer.step("Skipping", format!("{} for `{}`: it is {kind}", release.tag, destination.name));
+    }
+    wanted
 }
 
 /// The files of one release for one destination, in the plan's order of steps.

@@ -176,6 +176,7 @@ impl Made {
         let registries = Registries::new(&nothing, &Env::default(), Access::default());
         let order = Order {
             registries: &registries,
+            indexes: &crate::publish::Indexes::new(),
             plan: &self.plan,
             manifest: &self.manifest,
             store: &self.store,
