@@ -11,6 +11,7 @@ mod docker_archive;
 mod gzip;
 mod image;
 mod import;
+mod install;
 mod layer;
 mod layout;
 mod log;
@@ -74,9 +75,10 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     // Every child may stamp what it makes: https://reproducible-builds.org/docs/source-date-epoch/
     let runner = runner.clone().with("SOURCE_DATE_EPOCH", order.plan.commit_time.to_string());
     if order.install {
-        tools::install(&runner, printer, store, order)?;
+        install::legs(&runner, printer, store, order)?;
     }
-    let runner = tools::on_path(&runner, store);
+    install::maturin(&runner, printer, store, order)?;
+    let runner = install::on_path(&runner, store);
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
     problems.extend(image::unlocked(order));

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::log::Log;
-use super::{unpack, wheel};
+use super::{asset, unpack, wheel};
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::format::Format;
 use crate::inspect::crates;
@@ -52,7 +52,10 @@ fn back(
     (work, wheel): (&WheelWork, &Step),
 ) -> anyhow::Result<()> {
     files::fresh_folder(folder)?;
-    unpack::tree(Format::TarGz, archive, folder)?;
+    let scratch = tempfile::tempdir_in(store.root())?;
+    for member in unpack::tree(Format::TarGz, archive, scratch.path())? {
+        asset::put(&member.body, &files::make_room(folder, &member.path)?)?;
+    }
     let mut tops = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     let (Some(top), true) = (tops.pop(), tops.is_empty()) else { bail!("it does not hold one folder") };
     let out = wheel::make_back(runner, log, store, (&top.path(), work, wheel)).context("it cannot be built")?;

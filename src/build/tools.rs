@@ -1,106 +1,20 @@
-//! The tools that ordered steps need: all looked for before anything starts, and installed where that was ordered.
+//! The tools that ordered steps need: all looked for before anything starts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::Order;
 use super::binary::Job;
 use super::cargo_config::CargoConfig;
+use super::install::ZIG_PATH;
 use crate::command::{Command, Shell};
 use crate::plan::{CheckWork, Leg, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::target::{Libc, Os, Target};
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
-use crate::world::terminal::Printer;
-
-/// The same runner, whose children also find what `install` put into the store.
-pub fn on_path(runner: &Runner, store: &Store) -> Runner {
-    let python = python(store);
-    if !python.is_dir() {
-        return runner.clone();
-    }
-    let runner = runner.clone().with_path(&python.join("bin"));
-    // Named to cargo-zigbuild alone: putting the folder on PYTHONPATH would change the user's own Python programs.
-    match zig_in(&python) {
-        Some(zig) if runner.var(ZIG_PATH).is_none() => runner.with(ZIG_PATH, zig.display().to_string()),
-        _ => runner,
-    }
-}
-
-/// Where cargo-zigbuild looks first: <https://github.com/rust-cross/cargo-zigbuild#environment-variables>.
-const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
-
-/// Absolute, for children start in other folders.
-fn python(store: &Store) -> PathBuf {
-    let folder = store.root().join("tools").join("python");
-    std::path::absolute(&folder).unwrap_or(folder)
-}
-
-fn zig_in(python: &Path) -> Option<PathBuf> {
-    ["zig", "zig.exe"].map(|name| python.join("ziglang").join(name)).into_iter().find(|path| path.is_file())
-}
-
-/// Carries out the `install` lists of the ordered steps' legs. Python packages go into the store, where only `on_path`
-/// finds them; one that was installed before is not fetched again.
-///
-/// # Errors
-/// `Failure` with exit 2 and what the installer said.
-pub fn install(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<()> {
-    let legs: BTreeSet<&str> = order.steps.iter().filter_map(|step| step.leg.as_deref()).collect();
-    let legs = order.plan.legs.iter().filter(|leg| legs.contains(leg.id.as_str()));
-    let lines: BTreeSet<&String> = legs.flat_map(|leg| &leg.install).collect();
-    for line in lines {
-        let mut words = shell_words::split(line).with_context(|| format!("cannot read the install line `{line}`"))?;
-        if words.is_empty() {
-            continue;
-        }
-        let marker = python(store).join(".installed").join(crate::digest::Digest::of(line.as_bytes()).hex());
-        let is_pip = words[0] == "pip";
-        if is_pip {
-            if marker.is_file() {
-                continue;
-            }
-            let target = ["--target".to_owned(), python(store).display().to_string(), "--upgrade".to_owned()];
-            words.splice(2..2, target);
-            words.splice(0..1, pip(runner));
-        }
-        let progress = printer.start("Installing", line);
-        let cmd = Cmd::new(words.remove(0), store.repository()).args(words);
-        let mut said = Vec::new();
-        let ended = runner.stream(&cmd, &mut |_, bytes| {
-            let text = runner.redact(String::from_utf8_lossy(bytes).trim_end());
-            progress.tell(&text);
-            said.push(text);
-        });
-        let why = match ended {
-            Ok((status, _)) if status.success() => {
-                if is_pip {
-                    crate::world::files::write_atomic(&marker, line.as_bytes())?;
-                }
-                continue;
-            }
-            Ok((status, _)) => format!("`{line}` ended with {status}"),
-            Err(error) => format!("`{line}`: {error:#}"),
-        };
-        let last = said.split_off(said.len().saturating_sub(20)).join("\n  ");
-        return Err(Failure::usage(Problem::new("install-failed", why).hint(format!("it said:\n  {last}"))).into());
-    }
-    Ok(())
-}
-
-/// `pip` by the first name it has here.
-fn pip(runner: &Runner) -> Vec<String> {
-    let alone = ["pip", "pip3"].into_iter().find(|name| runner.find(name).is_some());
-    match alone {
-        Some(name) => vec![name.to_owned()],
-        None => ["python3", "-m", "pip"].map(ToOwned::to_owned).to_vec(),
-    }
-}
 
 fn starts_image(work: &CheckWork) -> bool {
     work.not_run.is_none() && work.subject.starts_with("image.")
@@ -122,10 +36,8 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
                 add(for_commands(runner, store.repository(), step, &work.before));
             }
             Work::Wheel(work) if work.builder != WheelBuilder::Prebuilt => {
-                add(for_maturin(runner, store.repository(), step, work.builder == WheelBuilder::Zig));
                 add(for_commands(runner, store.repository(), step, &work.before));
             }
-            Work::Sdist(_) => add(for_maturin(runner, store.repository(), step, false)),
             Work::Check(work) if starts_image(work) && super::start::engine(runner).is_none() => {
                 let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
                 let hint = "install one of them, start its daemon, or write `smoke: false` at the image";
@@ -217,19 +129,8 @@ fn for_compiling(runner: &Runner, store: &Store, leg: Option<&Leg>, job: Job<'_>
     problems
 }
 
-fn for_maturin(runner: &Runner, dir: &Path, step: &Step, zig: bool) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let hint = "run `pip install maturin ziglang`";
-    if runner.find("maturin").is_none() {
-        problems.push(problem(step, "`maturin` is not there", hint));
-    }
-    if zig && !has_zig(runner, dir) {
-        problems.push(problem(step, "`zig` is not there", hint));
-    }
-    problems
-}
-
-fn has_zig(runner: &Runner, dir: &Path) -> bool {
+/// Whether there is a zig that cargo-zigbuild and maturin find.
+pub fn has_zig(runner: &Runner, dir: &Path) -> bool {
     let as_module = || {
         let asked = Cmd::new("python3", dir).args(["-m", "ziglang", "version"]).timeout(Duration::from_secs(60));
         runner.output(&asked).is_ok_and(|finished| finished.status.success())

@@ -162,7 +162,8 @@ fn alike(one: &Step, other: &Step) -> Problem {
 
 fn of_pair(own: &Step, sibling: &Step, flaw: Flaw) -> Problem {
     let text = format!("`{}` {}", own.id, flaw.text);
-    let hint = format!("{}; {} and {}", flaw.hint, again(own), again(sibling));
+    let both = if own.leg == sibling.leg { again(own) } else { format!("{}, {}", again(own), again(sibling)) };
+    let hint = format!("{}; {both}", flaw.hint);
     Problem::new(flaw.code, text).step(&own.id).hint(hint)
 }
 

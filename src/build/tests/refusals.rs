@@ -78,7 +78,7 @@ fn installs_a_legs_list_where_that_is_ordered() {
     it.fake(
         "pip",
         &format!(
-            "echo \"pip $*\" >> {}; mkdir -p $3/bin $3/ziglang; printf '#!/bin/sh\\n' | tee $3/ziglang/zig > $3/bin/cargo-zigbuild; chmod +x $3/bin/cargo-zigbuild $3/ziglang/zig",
+            "echo \"pip $*\" >> {}; mkdir -p $7/bin $7/ziglang; printf '#!/bin/sh\\n' | tee $7/ziglang/zig > $7/bin/cargo-zigbuild; chmod +x $7/bin/cargo-zigbuild $7/ziglang/zig",
             calls.display()
         ),
     );
@@ -95,8 +95,9 @@ fn installs_a_legs_list_where_that_is_ordered() {
     it.install = true;
     it.run(&[]).unwrap();
     it.run(&[]).unwrap();
-    let tools = format!("--target {top}/target/longshore/tools/python --upgrade");
-    let pip = format!("pip install {tools} cargo-zigbuild==0.24.0 ziglang==0.17.0\n");
+    let folder = format!("{top}/target/longshore/tools/python");
+    let flags = "--disable-pip-version-check --no-deps --require-hashes --upgrade";
+    let pip = format!("pip install {flags} --target {folder} --requirement {folder}.txt\n");
     assert_eq!(fs::read_to_string(&calls).unwrap(), format!("{pip}rustup target add x\nrustup target add x\n"));
     it.fake("rustup", "echo no network >&2; exit 1");
     let said = it.fails(&[], Exit::Usage);

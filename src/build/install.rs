@@ -1,0 +1,174 @@
+//! Installs programs that steps need: what a leg lists, where that was ordered, and maturin with zig wherever it is not.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::{Order, tools};
+use crate::digest::Digest;
+use crate::plan::runner::install_python;
+use crate::plan::{WheelBuilder, Work};
+use crate::problem::{Failure, Problem};
+use crate::world::files;
+use crate::world::process::{Cmd, Runner};
+use crate::world::store::Store;
+use crate::world::terminal::Printer;
+
+/// The versions we install from PyPI with the digests of all their files; what has others is refused by pip.
+/// <https://pip.pypa.io/en/stable/topics/secure-installs/>
+const PINNED: &str = include_str!("python.txt");
+
+/// Where cargo-zigbuild and maturin look first: <https://github.com/rust-cross/cargo-zigbuild#environment-variables>.
+pub const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
+
+/// The same runner, whose children also find what was installed into the store.
+pub fn on_path(runner: &Runner, store: &Store) -> Runner {
+    let python = python(store);
+    if !python.is_dir() {
+        return runner.clone();
+    }
+    let runner = runner.clone().with_path(&python.join("bin"));
+    // Named to the two alone: putting the folder on PYTHONPATH would change the user's own Python programs.
+    match zig_in(&python) {
+        Some(zig) if runner.var(ZIG_PATH).is_none() => runner.with(ZIG_PATH, zig.display().to_string()),
+        _ => runner,
+    }
+}
+
+/// Absolute, for children start in other folders.
+fn python(store: &Store) -> PathBuf {
+    let folder = store.root().join("tools").join("python");
+    std::path::absolute(&folder).unwrap_or(folder)
+}
+
+fn zig_in(python: &Path) -> Option<PathBuf> {
+    ["zig", "zig.exe"].map(|name| python.join("ziglang").join(name)).into_iter().find(|path| path.is_file())
+}
+
+/// Carries out the `install` lists of the ordered steps' legs. Python packages go into the store, where only `on_path`
+/// finds them; one that was installed before is not fetched again.
+///
+/// # Errors
+/// `Failure` with exit 2 and what the installer said.
+pub fn legs(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<()> {
+    let legs: BTreeSet<&str> = order.steps.iter().filter_map(|step| step.leg.as_deref()).collect();
+    let legs = order.plan.legs.iter().filter(|leg| legs.contains(leg.id.as_str()));
+    let lines: BTreeSet<&String> = legs.flat_map(|leg| &leg.install).collect();
+    Installer { runner, printer, store }.all(lines)
+}
+
+/// Brings maturin, and zig where wheels are linked with it, if this machine has none: a release always uses the same.
+///
+/// # Errors
+/// As [`legs`].
+pub fn maturin(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<()> {
+    let builders = order.steps.iter().filter_map(|step| match &step.work {
+        Work::Wheel(work) if work.builder != WheelBuilder::Prebuilt => Some(work.builder),
+        Work::Sdist(_) => Some(WheelBuilder::Native),
+        _ => None,
+    });
+    let builders: Vec<WheelBuilder> = builders.collect();
+    let present = on_path(runner, store);
+    let zig = builders.contains(&WheelBuilder::Zig) && !tools::has_zig(&present, store.repository());
+    let lacks = !builders.is_empty() && present.find("maturin").is_none();
+    if !lacks && !zig {
+        return Ok(());
+    }
+    Installer { runner, printer, store }.all(&install_python(zig))
+}
+
+struct Installer<'a> {
+    runner: &'a Runner,
+    printer: &'a Printer,
+    store: &'a Store,
+}
+
+impl Installer<'_> {
+    fn all<'l>(&self, lines: impl IntoIterator<Item = &'l String>) -> anyhow::Result<()> {
+        lines.into_iter().try_for_each(|line| self.one(line))
+    }
+
+    fn one(&self, line: &str) -> anyhow::Result<()> {
+        let words = shell_words::split(line).with_context(|| format!("cannot read the install line `{line}`"))?;
+        match words.as_slice() {
+            [] => Ok(()),
+            [pip, install, packages @ ..] if pip == "pip" && install == "install" => self.packages(line, packages),
+            [program, args @ ..] => self.run(line, Cmd::new(program, self.store.repository()).args(args)),
+        }
+    }
+
+    /// Packages of PyPI, into the store.
+    fn packages(&self, line: &str, packages: &[String]) -> anyhow::Result<()> {
+        let folder = python(self.store);
+        let marker = folder.join(".installed").join(Digest::of(line.as_bytes()).hex());
+        if marker.is_file() {
+            return Ok(());
+        }
+        let pinned: Option<Vec<&str>> = packages.iter().map(|package| pinned(package)).collect();
+        let wanted = pinned.with_context(|| format!("`{line}` names something without a known digest"))?.concat();
+        let list = folder.with_extension("txt");
+        files::write_atomic(&list, wanted.as_bytes())?;
+        let mut words = pip(self.runner);
+        words.extend(["install", "--disable-pip-version-check", "--no-deps", "--require-hashes"].map(str::to_owned));
+        words.extend(["--upgrade", "--target"].map(str::to_owned));
+        words.extend([folder.display().to_string(), "--requirement".to_owned(), list.display().to_string()]);
+        self.run(line, Cmd::new(words.remove(0), self.store.repository()).args(words))?;
+        files::write_atomic(&marker, line.as_bytes())
+    }
+
+    fn run(&self, line: &str, cmd: Cmd) -> anyhow::Result<()> {
+        let progress = self.printer.start("Installing", line);
+        let mut said = Vec::new();
+        let ended = self.runner.stream(&cmd, &mut |_, bytes| {
+            let text = self.runner.redact(String::from_utf8_lossy(bytes).trim_end());
+            progress.tell(&text);
+            said.push(text);
+        });
+        let why = match ended {
+            Ok((status, _)) if status.success() => return Ok(()),
+            Ok((status, _)) => format!("`{line}` ended with {status}"),
+            Err(error) => format!("`{line}`: {error:#}"),
+        };
+        let last = said.split_off(said.len().saturating_sub(20)).join("\n  ");
+        Err(Failure::usage(Problem::new("install-failed", why).hint(format!("it said:\n  {last}"))).into())
+    }
+}
+
+/// The lines of a package with its version and digests.
+fn pinned(package: &str) -> Option<&'static str> {
+    let start = PINNED.find(&format!("{package} \\\n")).filter(|at| *at == 0 || PINNED[..*at].ends_with('\n'))?;
+    let rest = &PINNED[start..];
+    let end = rest.find("\n").and_then(|first| {
+        let next = rest[first + 1..].lines().position(|line| !line.starts_with(' '))?;
+        Some(first + 1 + rest[first + 1..].lines().take(next).map(|line| line.len() + 1).sum::<usize>())
+    });
+    Some(&rest[..end.unwrap_or(rest.len())])
+}
+
+/// `pip` by the first name it has here.
+fn pip(runner: &Runner) -> Vec<String> {
+    let alone = ["pip", "pip3"].into_iter().find(|name| runner.find(name).is_some());
+    match alone {
+        Some(name) => vec![name.to_owned()],
+        None => ["python3", "-m", "pip"].map(ToOwned::to_owned).to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_we_install_is_pinned() {
+        for line in install_python(true) {
+            for package in line.split(' ').skip(2) {
+                let pinned = pinned(package).unwrap();
+                assert!(pinned.starts_with(package) && pinned.matches("--hash=sha256:").count() > 3, "{pinned}");
+                assert_eq!(pinned.matches("==").count(), 1, "{pinned}");
+            }
+        }
+        assert_eq!(pinned("ziglang==0.1"), None);
+        assert_eq!(pinned("lang==0.17.0"), None);
+    }
+}
