@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::log::Log;
-use super::{asset, unpack, wheel};
+use super::{asset, stage, unpack, wheel};
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::format::Format;
 use crate::inspect::crates;
@@ -35,7 +35,7 @@ pub fn run(
         |file: &crate::artifact::File| Subject { step: sdist.id.clone(), name: file.name.clone(), sha256: file.sha256 };
     let file = record.files.first().with_context(|| format!("`{}` made nothing", sdist.id))?;
     let archive = store.file(&sdist.id, &file.name);
-    let folder = store.root().join("stages").join(format!("{}-sdist", work.stage.distribution.in_files()));
+    let folder = stage::fresh(store, format!("{}-sdist", work.stage.distribution.in_files()))?;
     let seen = back(runner, log, (store, &folder, &archive), (work, wheel));
     let detail = match &seen {
         Ok(()) => format!("built back, the same as {}", names(wheel)),
@@ -51,13 +51,13 @@ fn back(
     (store, folder, archive): (&Store, &Path, &Path),
     (work, wheel): (&WheelWork, &Step),
 ) -> anyhow::Result<()> {
-    files::fresh_folder(folder)?;
     let scratch = tempfile::tempdir_in(store.root())?;
     for member in unpack::tree(Format::TarGz, archive, scratch.path())? {
         asset::put(&member.body, &files::make_room(folder, &member.path)?)?;
     }
-    let mut tops = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-    let (Some(top), true) = (tops.pop(), tops.is_empty()) else { bail!("it does not hold one folder") };
+    let tops: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    let mut tops = tops.into_iter().filter(|entry| entry.file_name() != ".git");
+    let (Some(top), None) = (tops.next(), tops.next()) else { bail!("it does not hold one folder") };
     let out = wheel::make_back(runner, log, store, (&top.path(), work, wheel)).context("it cannot be built")?;
     for output in &wheel.outputs {
         let path = out.path().join(&output.name);

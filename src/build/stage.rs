@@ -18,8 +18,7 @@ use crate::world::store::Store;
 /// # Errors
 /// If a file cannot be copied, or the pyproject.toml is none.
 pub fn lay_out(runner: &Runner, store: &Store, plan: &Plan, stage: &StageWork) -> anyhow::Result<PathBuf> {
-    let folder = store.root().join("stages").join(stage.distribution.in_files());
-    files::fresh_folder(&folder)?;
+    let folder = fresh(store, stage.distribution.in_files())?;
     let repository = store.repository();
     // Tracked files, and in a dirty tree what is not ignored: what the plan saw.
     let list = Cmd::new("git", repository);
@@ -39,6 +38,18 @@ pub fn lay_out(runner: &Runner, store: &Store, plan: &Plan, stage: &StageWork) -
     let pyproject = folder.join(&stage.pyproject);
     let text = fs::read_to_string(&pyproject).with_context(|| format!("cannot read `{}`", stage.pyproject))?;
     fs::write(&pyproject, edited(&text, stage)?)?;
+    Ok(folder)
+}
+
+/// An empty folder below the output folder, which git ignores. maturin leaves out what a `.gitignore` of any folder above
+/// names, up to one with a `.git`; to git itself an empty one is none.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn fresh(store: &Store, name: String) -> anyhow::Result<PathBuf> {
+    let folder = store.root().join("stages").join(name);
+    files::fresh_folder(&folder)?;
+    fs::create_dir(folder.join(".git"))?;
     Ok(folder)
 }
 

@@ -1,7 +1,5 @@
 //! Serves the berths of a harbor over HTTP.
 
-mod routes;
-
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -53,7 +51,7 @@ fn serve(address: &str) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let listener = TcpListener::bind(address).await?;
         println!("listening on http://{}", listener.local_addr()?);
-        axum::serve(listener, routes::router()).with_graceful_shutdown(stop()).await?;
+        axum::serve(listener, harbor_server::router(Default::default())).with_graceful_shutdown(stop()).await?;
         println!("stopped");
         Ok(())
     })

@@ -13,9 +13,9 @@ use serde_json::json;
 
 type Shared = Arc<Mutex<Harbor>>;
 
-/// All routes, with an empty harbor.
-pub fn router() -> Router {
-    Router::new().route("/health", get(health)).route("/berths", get(list).post(add)).with_state(Shared::default())
+/// All routes of a harbor.
+pub fn router(harbor: Shared) -> Router {
+    Router::new().route("/health", get(health)).route("/berths", get(list).post(add)).with_state(harbor)
 }
 
 async fn health() -> Response {
