@@ -122,7 +122,7 @@ def layout(folder, flavor):
 def built(source, flavor):
     step = f"image.dufs.{flavor}.linux-{HOST}"
     record = json.loads((source / "target/longshore/artifacts" / f"{step}.json").read_bytes())
-    return "sha256:" + next(file["sha256"] for file in record["files"] if "manifest" in file["name"])
+    return next(file["sha256"] for file in record["files"] if "manifest" in file["name"])
 
 
 def started(target, flavor, folder):
