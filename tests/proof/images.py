@@ -38,7 +38,7 @@ def prove(longshore, folder, docker=True):
             running = up.enter_context(engine.Engine())
             for flavor in FLAVORS:
                 yield in_docker(running, targets[0], flavor)
-            yield smoke(longshore, source, {**env, **running.env})
+            yield smoke(longshore, source, {**env, **running.env}, "docker")
 
 
 def project(folder, bases_host, hosts, more):
