@@ -20,8 +20,12 @@ const CANARY: &str = "canary-pass-0123456789";
 const BASE: &str = "base.example/team/base:1";
 
 fn registry() -> Server {
+    registry_at(0).unwrap()
+}
+
+fn registry_at(port: u16) -> anyhow::Result<Server> {
     let auth = Auth::Bearer { user: "me".into(), password: Secret::new(CANARY) };
-    Server::start(Options { auth, ..Options::default() }).unwrap()
+    Server::start(Options { port, auth, ..Options::default() })
 }
 
 fn host(server: &Server) -> String {
@@ -211,7 +215,8 @@ struct Packed {
 }
 
 static PACKED: LazyLock<Packed> = LazyLock::new(|| {
-    let server = registry();
+    // Below the ports that systems give away by themselves, so that it is still free when it is wanted again.
+    let server = (20_000 + std::process::id() as u16 % 10_000..).find_map(|port| registry_at(port).ok()).unwrap();
     let project = project(&server, "");
     let folder = tempfile::tempdir().unwrap();
     must(
@@ -223,8 +228,7 @@ static PACKED: LazyLock<Packed> = LazyLock::new(|| {
 
 /// The same registry again, as it was before anything was published. Its port is in the plan, so one test at a time has it.
 fn again() -> Server {
-    let auth = Auth::Bearer { user: "me".into(), password: Secret::new(CANARY) };
-    let server = Server::start(Options { port: PACKED.port, auth, ..Options::default() }).unwrap();
+    let server = registry_at(PACKED.port).unwrap();
     let base = format!("{}/{}", host(&server), BASE.split_once('/').unwrap().1);
     base::stand_in(&server, &base.parse().unwrap(), &Platform::ALL).unwrap();
     server

@@ -30,7 +30,7 @@ def prove(longshore, folder):
     run(project, longshore, "verify", "--plan", "target/plan.json", env=env)
     yield f"zigbuild makes {', '.join(names(plan))}; verify finds aarch64 and no symbol above glibc 2.17"
     program = project / "target/longshore/steps/binary.tiny.aarch64-unknown-linux-gnu/tiny"
-    said = run(project, f"{rust}/usr/bin/qemu-aarch64-static", "-L", arm, program, "--version").strip()
+    said = run(project, "qemu-aarch64-static", "-L", arm, program, "--version").strip()
     if said != "tiny 1.0.0":
         raise RuntimeError(f"the arm64 program says `{said}`")
     yield f"under qemu it says `{said}`"
@@ -74,7 +74,7 @@ def debian(folder):
                "-o", "APT::Architectures::=amd64", "-o", "APT::Architectures::=arm64", "-o", "APT::Sandbox::User="]
     run(state, "apt-get", *options, "--quiet", "update")
     depends = run(state, "apt-get", *options, "--quiet", "--simulate", "--no-install-recommends", "install",
-                  *COMPILER, *FOREIGN, "qemu-user-static")
+                  *COMPILER, *FOREIGN)
     packages = [line.split()[1] for line in depends.splitlines() if line.startswith("Inst ")]
     if not packages:
         raise RuntimeError(f"apt finds nothing to unpack; is a Rust installed from Debian?\n{depends}")

@@ -38,7 +38,7 @@ def prove(longshore, folder, docker=True):
             running = up.enter_context(engine.Engine())
             for flavor in FLAVORS:
                 yield in_docker(running, targets[0], flavor)
-            yield smoke(longshore, source, {**env, **running.env})
+            yield smoke(longshore, source, {**env, **running.env}, "docker")
 
 
 def project(folder, bases_host, hosts, more):
@@ -122,7 +122,7 @@ def layout(folder, flavor):
 def built(source, flavor):
     step = f"image.dufs.{flavor}.linux-{HOST}"
     record = json.loads((source / "target/longshore/artifacts" / f"{step}.json").read_bytes())
-    return "sha256:" + next(file["sha256"] for file in record["files"] if "manifest" in file["name"])
+    return next(file["sha256"] for file in record["files"] if "manifest" in file["name"])
 
 
 def started(target, flavor, folder):
