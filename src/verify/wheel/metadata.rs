@@ -185,10 +185,10 @@ mod tests {
     fn paths_of_a_machine() {
         let found = |text: &str| local_path(text);
         assert_eq!(found("\"bom-ref\": \"path+file:///w/a#0.3\","), Some("file:///w/a".into()));
-        assert_eq!(found("x (/home/dev0/a)"), Some("/home/dev0/a".into()));
+        assert_eq!(found("x (/home/me/a)"), Some("/home/me/a".into()));
         assert_eq!(found("at D:\\\\a\\\\b"), Some("D:\\\\a\\\\b".into()));
         for fine in [
-            "https://example.org/home/dev0",
+            "https://example.org/home/me",
             "https://x.y//home",
             "a:\\b",
             "homes/home/x",

@@ -43,8 +43,8 @@ fn differing(one: &CoreMetadata, other: &CoreMetadata) -> BTreeSet<String> {
     found
 }
 
-/// Whether two variants of one code base are what their features make them: every library of `one` holds at least one
-/// of the crates (`axum-0.8.1`) that only its features need, none of `other` holds any, and no library is in both.
+/// Whether two variants of one code base are what their features make them: every wheel of `one` holds at least one of
+/// the crates (`axum-0.8.1`) that only its features need, none of `other` holds any, and no library is in both.
 pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String]) -> Vec<Flaw> {
     let hint =
         "look at the features of both: maturin's `--features` replaces `[tool.maturin].features`, it does not add";
@@ -53,9 +53,13 @@ pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String])
     let held = |library: &Library| -> Option<String> {
         some_of(crates_only_in_one.iter().map(String::as_str).filter(|name| library.crates.contains(*name)))
     };
-    for (wheel, library) in libraries(one) {
-        if !crates_only_in_one.is_empty() && held(library).is_none() {
-            wrong(format!("holds `{}` without a trace of its features ({})", library.path, of(wheel)));
+    for wheel in one {
+        let mut own = libraries(std::slice::from_ref(wheel)).map(|(_, library)| library).peekable();
+        if let Some(first) = own.peek().map(|library| library.path.clone())
+            && !crates_only_in_one.is_empty()
+            && own.all(|library| held(library).is_none())
+        {
+            wrong(format!("holds `{first}` without a trace of its features ({})", of(wheel)));
         }
     }
     for (wheel, library) in libraries(other) {
