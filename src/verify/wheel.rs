@@ -56,6 +56,8 @@ pub struct Expected<'a> {
     pub present: &'a [String],
     /// Texts that must be in none.
     pub absent: &'a [String],
+    /// Whether somebody else built it: its SBOM may tell where.
+    pub prebuilt: bool,
 }
 
 /// Something wrong with a file, and what to do about it.
@@ -155,7 +157,7 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
     metadata::check_tags(&info, &members, expected.tag, &mut flaws);
     native::probe(expected, &members.libraries, &mut flaws);
     entry_points::check(members.texts.get(&format!("{info}/entry_points.txt")), &listing, &mut flaws);
-    metadata::local_paths(&members.texts, &mut flaws);
+    metadata::local_paths(&members.texts, expected.prebuilt, &mut flaws);
     let of =
         metadata::Of { distribution: expected.distribution, version: expected.version, siblings: expected.siblings };
     let text = members.texts.remove(&format!("{info}/METADATA"));

@@ -113,14 +113,19 @@ impl Tree {
         };
         let targets = table.get("target").and_then(Value::as_table).into_iter().flatten();
         let places = std::iter::once(table).chain(targets.filter_map(|(_, value)| value.as_table()));
-        let mut named = Vec::new();
+        let (mut named, mut orphan) = (Vec::new(), false);
         for (name, value) in places.flat_map(|place| dependencies(place, member)) {
             if let Some(written) = value.get("path").and_then(Value::as_str) {
                 named.push(manifest(&base, written));
-            } else if value.get("workspace").and_then(Value::as_bool) == Some(true) {
+            } else if inherits(value) {
                 named.extend(inherited(name));
+                orphan |= root.is_none();
             }
         }
+        let package = table.get("package").and_then(Value::as_table).into_iter().flatten();
+        orphan |= root.is_none() && package.map(|(_, value)| value).chain(table.get("lints")).any(inherits);
+        // Of all places above it the top is the likeliest.
+        named.extend(orphan.then(|| "Cargo.toml".to_owned()));
         // Patches of a member are not read.
         let outermost = root.as_deref().is_none_or(|root| root == path);
         let patches = table.get("patch").filter(|_| outermost).and_then(Value::as_table).into_iter().flatten();
@@ -134,6 +139,11 @@ fn dependencies(table: &Table, member: bool) -> impl Iterator<Item = (&String, &
     let of = |kind| table.get(kind).and_then(Value::as_table).into_iter().flatten();
     let tests = member.then(|| of("dev-dependencies"));
     of("dependencies").chain(of("build-dependencies")).chain(tests.into_iter().flatten())
+}
+
+/// `name.workspace = true`
+fn inherits(value: &Value) -> bool {
+    value.get("workspace").and_then(Value::as_bool) == Some(true)
 }
 
 fn at<'t>(table: &'t Table, keys: &[&str]) -> Option<&'t Value> {

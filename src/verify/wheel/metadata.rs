@@ -135,11 +135,11 @@ fn each(tag: &WheelTag) -> BTreeSet<String> {
 }
 
 /// Paths of the machine that built it: they tell who and where, and make the same sources give other bytes. A README
-/// in a description may show any path.
-pub fn local_paths(texts: &BTreeMap<String, String>, flaws: &mut Vec<Flaw>) {
+/// in a description may show any path, and maturin's SBOM of a given wheel nearly always has some.
+pub fn local_paths(texts: &BTreeMap<String, String>, prebuilt: bool, flaws: &mut Vec<Flaw>) {
     for (path, text) in texts {
         let is_metadata = path.ends_with("/METADATA") || path.ends_with("/PKG-INFO") || path == "PKG-INFO";
-        if !is_metadata && !path.contains("/sboms/") {
+        if !is_metadata && (prebuilt || !path.contains("/sboms/")) {
             continue;
         }
         let fields = if is_metadata { text.split("\n\n").next().unwrap_or(text) } else { text.as_str() };

@@ -81,7 +81,7 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
     let Some((metadata, metadata_text)) = of.check("PKG-INFO", text.as_deref(), &mut flaws).zip(text) else {
         return Ok((None, flaws));
     };
-    metadata::local_paths(&BTreeMap::from([("PKG-INFO".to_owned(), metadata_text.clone())]), &mut flaws);
+    metadata::local_paths(&BTreeMap::from([("PKG-INFO".to_owned(), metadata_text.clone())]), false, &mut flaws);
     metadata::licenses(&metadata, &top, &listing, &mut flaws);
     Ok((Some(Sdist { metadata, metadata_text, listing, bytes: content.bytes }), flaws))
 }

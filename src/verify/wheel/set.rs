@@ -37,7 +37,9 @@ fn differing(one: &CoreMetadata, other: &CoreMetadata) -> BTreeSet<String> {
     // An sdist may say which fields a build decides.
     let mut found: BTreeSet<String> =
         names.filter(|name| *name != "dynamic" && left.get(*name) != right.get(*name)).cloned().collect();
-    if one.description.trim() != other.description.trim() {
+    // A checkout on Windows may end lines in its own way.
+    let plain = |metadata: &CoreMetadata| metadata.description.trim().replace("\r\n", "\n");
+    if plain(one) != plain(other) {
         found.insert("description".into());
     }
     found

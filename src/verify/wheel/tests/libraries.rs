@@ -95,6 +95,8 @@ fn policies() {
     };
     let of_musl = |needed: &[&'static str]| Elf { needed: needed.to_vec(), versions: Vec::new(), ..module() };
     check("musl", musl(of_musl(&["libc.so", "libz.so.1"])), &[]);
+    let of_gcc = Elf { versions: vec![("GLIBC_2.0", 0)], ..of_musl(&["libc.so"]) };
+    check("musl with a version of gcc's library", musl(of_gcc), &[]);
     check("musl with gcc's", musl(of_musl(&["libc.so", "libgcc_s.so.1"])), &[(code, "needs `libgcc_s.so.1`")]);
     check(
         "glibc under the name of musl",

@@ -45,6 +45,7 @@ pub struct Parts {
     pub max_size: Option<u64>,
     pub present: &'static [&'static str],
     pub absent: &'static [&'static str],
+    pub prebuilt: bool,
     /// Path and content, in order; all but RECORD.
     pub members: Vec<(String, Vec<u8>)>,
     /// Changes RECORD.
@@ -86,6 +87,7 @@ impl Parts {
             max_size: None,
             present: &["marker"],
             absent: &["foreign"],
+            prebuilt: false,
             members,
             record: Some,
             file: |bytes| bytes,
@@ -176,6 +178,7 @@ impl Parts {
             max_size: self.max_size,
             present: &owned(self.present),
             absent: &owned(self.absent),
+            prebuilt: self.prebuilt,
         };
         read(file, &self.name, &expected).unwrap()
     }

@@ -35,6 +35,7 @@ fn one_metadata() {
     check("", "", &[]);
     check("Provides-Extra: a\nProvides-Extra: all", "Provides-Extra: all\nProvides-Extra: a", &[]);
     check("\n\n#", "\n\n\n#", &[]);
+    check("# Demo\n\nInstalled", "# Demo\r\n\r\nInstalled", &[]);
     check("Version: 2.4", "Version: 2.4\nDynamic: Requires-Dist", &[]);
     check(
         "License-File: LICENSE\n",

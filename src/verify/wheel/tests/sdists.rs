@@ -186,6 +186,8 @@ fn manifests_that_cargo_wants() {
     }
     missing("py/Cargo.toml", true);
     missing("py/tests/fixture/Cargo.toml", false);
+    // Its members inherit from it, but nothing else says where it was.
+    missing("Cargo.toml", true);
     let edit = |row: &str, (path, from, to): (&str, &str, &str), wanted: &[&str]| {
         let expected: Vec<(&str, &str)> = wanted.iter().map(|text| ("sdist-files", *text)).collect();
         check(row, |parts| parts.edit(path, from, to), &expected);

@@ -122,10 +122,23 @@ fn paths_of_the_builder() {
         |parts| parts.field("Requires-Dist: y @ file:///w/y"),
         &[("dist-local-path", "in `demo_lib-1.2.0rc1.dist-info/METADATA`: `file:///w/y`")],
     );
+    let sbom = |parts: &mut Parts| {
+        let path = format!("{INFO}/sboms/demo.cyclonedx.json");
+        parts.edit(&path, |_| "\"path+file:///w/demo#0.1.0\"".into());
+    };
+    check("an SBOM", sbom, &[("dist-local-path", "sboms/demo.cyclonedx.json`: `file:///w/demo`")]);
+    let given = |prebuilt: fn(&mut Parts)| {
+        move |parts: &mut Parts| {
+            sbom(parts);
+            prebuilt(parts);
+            parts.prebuilt = true;
+        }
+    };
+    check("an SBOM of somebody else", given(|_| {}), &[]);
     check(
-        "an SBOM with paths",
-        |parts| parts.edit(&format!("{INFO}/sboms/demo.cyclonedx.json"), |_| "\"path+file:///w/demo#0.1.0\"".into()),
-        &[("dist-local-path", "sboms/demo.cyclonedx.json`: `file:///w/demo`")],
+        "a dependency of somebody else",
+        given(|parts| parts.field("Requires-Dist: y @ file:///w/y")),
+        &[("dist-local-path", "METADATA`: `file:///w/y`")],
     );
 }
 
