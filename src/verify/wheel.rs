@@ -149,7 +149,9 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
         return Ok((None, flaws));
     }
     let listing = content.listing;
-    folders(&info, &listing, &mut flaws);
+    if !folders(&info, &listing, &mut flaws) {
+        return Ok((None, flaws));
+    }
     record::check(&info, &members, &listing, &mut flaws);
     members.libraries.sort_by(|one, other| one.path.cmp(&other.path));
     native::check(expected, &members.libraries, &listing, &mut flaws);
@@ -178,20 +180,24 @@ fn damage(damage: Option<&str>, listed: &[String]) -> Vec<Flaw> {
     cut.into_iter().chain(unsafe_names).collect()
 }
 
-/// Installers look for the two folders that are named like the file, and for nothing that is no file.
-fn folders(info: &str, listing: &Listing, flaws: &mut Vec<Flaw>) {
+/// Installers look for the two folders that are named like the file, and for nothing that is no file. Whether it is not
+/// altogether the wheel of another name.
+fn folders(info: &str, listing: &Listing, flaws: &mut Vec<Flaw>) -> bool {
     let data = info.replace(".dist-info", ".data");
     let named = |top: &&str| top.ends_with(".dist-info") || top.ends_with(".data");
     let tops: BTreeSet<&str> = listing.keys().filter_map(|path| path.split('/').next()).filter(named).collect();
-    if let Some(other) = some_of(tops.into_iter().filter(|top| *top != info && *top != data)) {
+    let has_own = tops.contains(info);
+    let other = some_of(tops.into_iter().filter(|top| *top != info && *top != data));
+    if let Some(other) = &other {
         let hint = "pip takes what it says of itself from there: it was renamed after it was built; build it again";
-        flaws.push(flaw("dist-name", format!("holds {}, not `{info}`", printable(&other)), hint));
+        flaws.push(flaw("dist-name", format!("holds {}, not `{info}`", printable(other)), hint));
     }
     let links = listing.iter().filter(|(_, entry)| matches!(entry, Entry::Link(_))).map(|(path, _)| path.as_str());
     if let Some(links) = some_of(links) {
         let hint = "a wheel has no links, whoever unpacks it writes a short text in their place: copy the files";
         flaws.push(flaw("dist-damaged", format!("holds the link {}", printable(&links)), hint));
     }
+    has_own || other.is_none()
 }
 
 fn too_large(size: u64, most: Option<u64>) -> Option<Flaw> {

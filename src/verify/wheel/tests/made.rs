@@ -124,6 +124,21 @@ impl Parts {
         assert_ne!(*content, text.into_bytes(), "{path} is as before");
     }
 
+    /// The same of another distribution: `demo_client`.
+    pub fn rename(&mut self, distribution: &str) {
+        let old = self.info().replace(".dist-info", "");
+        let new = old.replace("demo_lib-", &format!("{distribution}-"));
+        self.name = self.name.replace(&old, &new);
+        self.members.iter_mut().for_each(|(path, _)| *path = path.replace(&old, &new));
+        let written = distribution.replace('_', "-");
+        self.edit(&format!("{new}.dist-info/METADATA"), |text| text.replace("demo-lib", &written));
+    }
+
+    fn info(&self) -> String {
+        let place = self.members.iter().find_map(|(path, _)| path.split_once(".dist-info/"));
+        format!("{}.dist-info", place.unwrap().0)
+    }
+
     /// A line more in METADATA.
     pub fn field(&mut self, line: &str) {
         self.edit(&format!("{INFO}/METADATA"), |text| text.replacen("\n\n", &format!("\n{line}\n\n"), 1));
@@ -135,7 +150,7 @@ impl Parts {
         let row = |(path, content): &(String, Vec<u8>)| {
             format!("{path},sha256={},{}\n", URL_SAFE_NO_PAD.encode(Sha256::digest(content)), content.len())
         };
-        let record = format!("{INFO}/RECORD");
+        let record = format!("{}/RECORD", self.info());
         let rows: String = members.iter().map(row).chain([format!("{record},,\n")]).collect();
         members.extend((self.record)(rows).map(|text| (record, text.into_bytes())));
         let bytes = if self.piped {

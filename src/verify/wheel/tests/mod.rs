@@ -4,6 +4,7 @@ mod frames;
 mod libraries;
 mod made;
 mod pairs;
+mod releases;
 mod sdists;
 mod wheels;
 

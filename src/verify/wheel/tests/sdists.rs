@@ -10,16 +10,16 @@ use crate::wheel::DistributionName;
 
 const NAME: &str = "demo_lib-1.2.0rc1.tar.gz";
 
-struct Parts {
+pub struct Parts {
     name: &'static str,
     max_size: Option<u64>,
-    members: Vec<(String, String)>,
+    pub members: Vec<(String, String)>,
     file: fn(Vec<u8>) -> Vec<u8>,
 }
 
 impl Parts {
     /// A workspace as `maturin sdist` packs it.
-    fn good() -> Self {
+    pub fn good() -> Self {
         let pyproject = "[build-system]\nbuild-backend = \"maturin\"\n[project]\nname = \"demo.lib\"\nversion = \"1.2.0-rc.1\"\n\
                          [tool.maturin]\nmanifest-path = \"py/Cargo.toml\"\n";
         let root = "[workspace]\nmembers = [\"py\", \"crates/*\"]\nexclude = [\"crates/alone\"]\n\
@@ -58,14 +58,14 @@ impl Parts {
         assert_eq!(self.members.len(), before - 1, "{path}");
     }
 
-    fn edit(&mut self, path: &str, from: &str, to: &str) {
+    pub fn edit(&mut self, path: &str, from: &str, to: &str) {
         let path = format!("demo_lib-1.2.0rc1/{path}");
         let (_, text) = self.members.iter_mut().find(|(known, _)| *known == path).unwrap();
         assert!(text.contains(from), "{text}");
         *text = text.replace(from, to);
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
         for (path, text) in &self.members {
             let mut header = tar::Header::new_gnu();
