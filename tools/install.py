@@ -27,6 +27,8 @@ TABLE = [
     ("test", "actionlint", "v1.7.12", "go", "github.com/rhysd/actionlint/cmd/actionlint"),
     # real executables of seven targets, out of wheels; version and digests are pinned in the script
     ("test", "typos", "1.52.0", "script", "tests/tools/fetch-typos.py"),
+    # real abi3 wheels of every platform; version and digests are pinned in the script
+    ("test", "nh3", "0.3.7", "script", "tests/tools/fetch-nh3.py"),
     # one real registry and two clients that were not written by us
     ("test", "crane", "v0.22.1", "go", "github.com/google/go-containerregistry/cmd/crane"),
     ("test", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memmem::Finder;
+
 /// Most names that are kept of one library; real ones hold some hundreds.
 const CRATES: usize = 20_000;
 /// Longest `<crate>-<version>`: crates.io allows 64 bytes for a name.
@@ -9,24 +11,38 @@ const LONGEST: usize = 128;
 
 /// Every `<crate>-<version>` before a `/src/`.
 pub fn crates(bytes: &[u8]) -> BTreeSet<String> {
-    let is_slash = |byte: u8| matches!(byte, b'/' | b'\\');
     let mut found = BTreeSet::new();
-    for (at, window) in bytes.windows(5).enumerate() {
-        if window[1] != b's' || &window[2..4] != b"rc" || !is_slash(window[0]) || !is_slash(window[4]) {
-            continue;
-        }
-        let before = &bytes[at.saturating_sub(LONGEST)..at];
-        let name = before.rsplit(|byte| is_slash(*byte)).next().unwrap_or_default();
-        // Texts lie next to each other without an end: a path may begin in the middle, never with what no name has.
-        let start = name.iter().rposition(|byte| !is_of_name(*byte)).map_or(0, |at| at + 1);
-        if let Ok(name) = std::str::from_utf8(&name[start..])
-            && is_crate(name)
-            && found.len() < CRATES
-        {
-            found.insert(name.to_owned());
+    // Windows writes the other slash; a path remapped on the way may have one of each.
+    for middle in [&b"/src"[..], b"\\src"] {
+        for at in Finder::new(middle).find_iter(bytes) {
+            if !bytes.get(at + middle.len()).is_some_and(is_slash) || found.len() >= CRATES {
+                continue;
+            }
+            let name = name_before(&bytes[at.saturating_sub(LONGEST)..at]);
+            // The same path stands there hundreds of times.
+            if is_crate(name) && !found.contains(name) {
+                found.insert(name.to_owned());
+            }
         }
     }
     found
+}
+
+fn is_slash(byte: &u8) -> bool {
+    matches!(byte, b'/' | b'\\')
+}
+
+/// The last name of a path. Texts lie next to each other without an end: a path may begin in the middle of what was
+/// read, and never with what no name has.
+fn name_before(before: &[u8]) -> &str {
+    let start = before.iter().rposition(|byte| !is_of_name(*byte)).map_or(0, |at| at + 1);
+    let name = std::str::from_utf8(&before[start..]).unwrap_or_default();
+    // `lib.rsregex-1.2.3`: the path of before ended there. Names of crates have no dot.
+    let version = name.match_indices('-').find(|(at, _)| is_version(&name[at + 1..])).map_or(name.len(), |(at, _)| at);
+    match name[..version].rfind('.') {
+        Some(dot) => name[dot + 1..].strip_prefix("rs").unwrap_or(&name[dot + 1..]),
+        None => name,
+    }
 }
 
 fn is_of_name(byte: u8) -> bool {
@@ -35,8 +51,12 @@ fn is_of_name(byte: u8) -> bool {
 
 /// A name, a hyphen and the three numbers of a version.
 fn is_crate(text: &str) -> bool {
-    let version = |text: &str| text.parse::<crate::version::Version>().is_ok();
-    text.match_indices('-').any(|(at, _)| at > 0 && version(&text[at + 1..]))
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.match_indices('-').any(|(at, _)| is_version(&text[at + 1..]))
+}
+
+fn is_version(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<crate::version::Version>().is_ok()
 }
 
 #[cfg(test)]
@@ -50,8 +70,11 @@ mod tests {
         };
         check("/registry/src/index.crates.io-19/serde-1.0.228/src/de/mod.rs", &["serde-1.0.228"]);
         check("\\src\\index\\tokio-1.0.0-rc.1\\src\\lib.rs", &["tokio-1.0.0-rc.1"]);
-        check("panic at \u{1}axum-core-0.8.1/src/lib.rsregex-1.2.3/src/x", &["axum-core-0.8.1"]);
-        check("/src/ src/ /a/src/ a-1.2/src/ library/std/src/", &[]);
+        check("C:\\x\\ring-0.17.8\\src/aead.rs", &["ring-0.17.8"]);
+        check("panic at \u{1}axum-core-0.8.1/src/lib.rsregex-1.2.3/src/x", &["axum-core-0.8.1", "regex-1.2.3"]);
+        check("/a/base64ct-1.6.0/src/x\0/a/base64ct-1.6.0/src/y", &["base64ct-1.6.0"]);
+        check("/src/ src/ /a/src/ a-1.2/src/ library/std/src/ -1.2.3/src/ 9-1.2.3/src/ a-1.2.3/srcs", &[]);
         check("zstd-sys-2.0.16+zstd.1.5.7/src/x", &["zstd-sys-2.0.16+zstd.1.5.7"]);
+        check(&format!("{}-1.2.3/src/", "a".repeat(300)), &[&format!("{}-1.2.3", "a".repeat(LONGEST - 6))]);
     }
 }

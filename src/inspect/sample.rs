@@ -13,6 +13,10 @@ pub struct Elf {
     pub versions: Vec<(&'static str, u16)>,
     /// A symbol table.
     pub symbols: bool,
+    /// Functions that it takes from whoever loads it.
+    pub taken: Vec<&'static str>,
+    /// Functions that it gives.
+    pub given: Vec<&'static str>,
     /// Bytes after everything.
     pub padding: usize,
 }
@@ -46,6 +50,8 @@ impl Elf {
         };
         let needed: Vec<u64> = self.needed.iter().map(|name| string(name)).collect();
         let versions: Vec<(u64, u16)> = self.versions.iter().map(|(name, flags)| (string(name), *flags)).collect();
+        let taken: Vec<u64> = self.taken.iter().map(|name| string(name)).collect();
+        let given: Vec<u64> = self.given.iter().map(|name| string(name)).collect();
         let names = string(".shstrtab");
         string(".symtab");
         let interpreter = self.interpreter.map(|path| (HEADERS + string(path), path.len() as u64 + 1));
@@ -59,8 +65,10 @@ impl Elf {
             dynamic.extend([[0x6fff_fffe, version_at], [0x6fff_ffff, 1]]);
         }
         dynamic.push([0, 0]);
-        let sections_at = dynamic_at + 16 * dynamic.len() as u64;
-        let sections = if self.symbols { 3 } else { 2 };
+        let symbols_at = dynamic_at + 16 * dynamic.len() as u64;
+        let symbols = dynamic_symbols(&taken, &given);
+        let sections_at = symbols_at + symbols.len() as u64;
+        let sections = 2 + u64::from(self.symbols) + u64::from(!symbols.is_empty());
         let length = sections_at + 64 * sections;
 
         let mut bytes = self.file_header(sections_at, sections as u16);
@@ -70,10 +78,14 @@ impl Elf {
         bytes.extend(&strings);
         bytes.extend(version_bytes);
         bytes.extend(dynamic.concat().iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend(&symbols);
         bytes.extend([0; 64]);
         section(&mut bytes, (names, 3), (HEADERS, strings.len() as u64));
         if self.symbols {
             section(&mut bytes, (names + 10, 2), (HEADERS, 0));
+        }
+        if !symbols.is_empty() {
+            section(&mut bytes, (names, 11), (symbols_at, symbols.len() as u64));
         }
         bytes.resize(bytes.len() + self.padding, 0);
         bytes
@@ -134,5 +146,23 @@ fn section(bytes: &mut Vec<u8>, (name, kind): (u64, u32), (offset, size): (u64, 
     for word in [0, 0, offset, size] {
         bytes.extend(word.to_le_bytes());
     }
-    bytes.extend([0; 24]);
+    // The strings of symbols are in the first section.
+    for word in [1u32, 1] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.extend([0; 16]);
+}
+
+/// The table of the dynamic linker; empty without a symbol.
+fn dynamic_symbols(taken: &[u64], given: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let all = taken.iter().map(|name| (*name, 0u16)).chain(given.iter().map(|name| (*name, 1)));
+    for (name, section) in all {
+        bytes.extend((name as u32).to_le_bytes());
+        // A global function.
+        bytes.extend([0x12, 0]);
+        bytes.extend(section.to_le_bytes());
+        bytes.extend([0; 16]);
+    }
+    if bytes.is_empty() { bytes } else { [vec![0; 24], bytes].concat() }
 }

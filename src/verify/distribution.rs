@@ -1,11 +1,13 @@
 //! Wheels and sdists against their steps: each as planned, all of a distribution alike, variants what they claim to be.
 
 use std::fs::File;
+use std::io::Seek;
 
 use super::wheel::{self, Expected, ExpectedSdist, Flaw, Sdist, Wheel};
 use super::{Found, again, origin, other_bytes, problem};
 use crate::artifact::{self, Artifact, InspectedBinary};
-use crate::plan::{Plan, SdistWork, StageWork, Step, WheelWork, Work};
+use crate::digest::Digest;
+use crate::plan::{Plan, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work};
 use crate::problem::Problem;
 use crate::wheel::{DistributionName, WheelName};
 
@@ -55,10 +57,12 @@ pub fn check_wheel(
         max_size: work.max_size,
         present: &work.present,
         absent: &work.absent,
+        prebuilt: work.builder == WheelBuilder::Prebuilt,
     };
+    let whole = reader.try_clone()?;
     let (wheel, flaws) = wheel::read(reader, &file.name, &expected)?;
     found.problems.extend(flaws.into_iter().map(|flaw| of_file(step, &file.name, flaw)));
-    let Some(wheel) = wheel else { return Ok(()) };
+    let Some(wheel) = wheel else { return unread(step, file, whole, found) };
     found.problems.extend(other_bytes(step, file, wheel.bytes));
     found.binaries.extend(wheel.libraries.iter().map(|library| InspectedBinary {
         step: step.id.clone(),
@@ -87,11 +91,19 @@ pub fn check_sdist(
         siblings: &siblings,
         max_size: None,
     };
+    let whole = reader.try_clone()?;
     let (sdist, flaws) = wheel::read_sdist(reader, &file.name, &expected)?;
     found.problems.extend(flaws.into_iter().map(|flaw| of_file(step, &file.name, flaw)));
-    let Some(sdist) = sdist else { return Ok(()) };
+    let Some(sdist) = sdist else { return unread(step, file, whole, found) };
     found.problems.extend(other_bytes(step, file, sdist.bytes));
     found.distributions.sdists.push(Read { step: step.id.clone(), name: file.name.clone(), held: sdist });
+    Ok(())
+}
+
+/// What cannot be read may have been changed after it was made.
+fn unread(step: &Step, file: &artifact::File, mut whole: File, found: &mut Found) -> anyhow::Result<()> {
+    whole.rewind()?;
+    found.problems.extend(other_bytes(step, file, Digest::of_reader(whole)?));
     Ok(())
 }
 

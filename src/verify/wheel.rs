@@ -3,6 +3,7 @@
 mod entry_points;
 mod framing;
 mod linux;
+mod manifests;
 mod metadata;
 mod module;
 mod native;
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::content::{self, Listing, printable};
+use super::content::{self, Entry, Listing, printable, some_of};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
@@ -55,6 +56,8 @@ pub struct Expected<'a> {
     pub present: &'a [String],
     /// Texts that must be in none.
     pub absent: &'a [String],
+    /// Whether somebody else built it: its SBOM may tell where.
+    pub prebuilt: bool,
 }
 
 /// Something wrong with a file, and what to do about it.
@@ -140,8 +143,15 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
     let mut members = Members::new(&info, &asked);
     let content = content::read_taking(file, (Format::Zip, false), &mut |path, reader| members.take(path, reader))?;
     flaws.append(&mut members.flaws);
-    flaws.extend(damage(content.damage, &content.flaws));
+    flaws.extend(damage(content.damage.as_deref(), &content.flaws));
+    // What was not read is not missing.
+    if content.damage.is_some() {
+        return Ok((None, flaws));
+    }
     let listing = content.listing;
+    if !folders(&info, &listing, &mut flaws) {
+        return Ok((None, flaws));
+    }
     record::check(&info, &members, &listing, &mut flaws);
     members.libraries.sort_by(|one, other| one.path.cmp(&other.path));
     native::check(expected, &members.libraries, &listing, &mut flaws);
@@ -149,7 +159,7 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
     metadata::check_tags(&info, &members, expected.tag, &mut flaws);
     native::probe(expected, &members.libraries, &mut flaws);
     entry_points::check(members.texts.get(&format!("{info}/entry_points.txt")), &listing, &mut flaws);
-    metadata::local_paths(&members.texts, &mut flaws);
+    metadata::local_paths(&members.texts, expected.prebuilt, &mut flaws);
     let of =
         metadata::Of { distribution: expected.distribution, version: expected.version, siblings: expected.siblings };
     let text = members.texts.remove(&format!("{info}/METADATA"));
@@ -161,13 +171,33 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
 }
 
 /// What keeps an archive from being read, and what no archive of ours may hold.
-fn damage(damage: Option<String>, listed: &[String]) -> Vec<Flaw> {
+fn damage(damage: Option<&str>, listed: &[String]) -> Vec<Flaw> {
     let hint = "it was cut off or changed on its way, or is no such file: build it again";
     let cut = damage.map(|why| flaw("dist-damaged", format!("cannot be read to its end: {why}"), hint));
     let unsafe_names = listed.iter().map(|text| {
         flaw("dist-damaged", text.clone(), "whoever unpacks it would write elsewhere or lose a file: build it again")
     });
     cut.into_iter().chain(unsafe_names).collect()
+}
+
+/// Installers look for the two folders that are named like the file, and for nothing that is no file. Whether it is not
+/// altogether the wheel of another name.
+fn folders(info: &str, listing: &Listing, flaws: &mut Vec<Flaw>) -> bool {
+    let data = info.replace(".dist-info", ".data");
+    let named = |top: &&str| top.ends_with(".dist-info") || top.ends_with(".data");
+    let tops: BTreeSet<&str> = listing.keys().filter_map(|path| path.split('/').next()).filter(named).collect();
+    let has_own = tops.contains(info);
+    let other = some_of(tops.into_iter().filter(|top| *top != info && *top != data));
+    if let Some(other) = &other {
+        let hint = "pip takes what it says of itself from there: it was renamed after it was built; build it again";
+        flaws.push(flaw("dist-name", format!("holds {}, not `{info}`", printable(other)), hint));
+    }
+    let links = listing.iter().filter(|(_, entry)| matches!(entry, Entry::Link(_))).map(|(path, _)| path.as_str());
+    if let Some(links) = some_of(links) {
+        let hint = "a wheel has no links, whoever unpacks it writes a short text in their place: copy the files";
+        flaws.push(flaw("dist-damaged", format!("holds the link {}", printable(&links)), hint));
+    }
+    has_own || other.is_none()
 }
 
 fn too_large(size: u64, most: Option<u64>) -> Option<Flaw> {
@@ -203,20 +233,23 @@ impl<'a> Members<'a> {
 
     fn take(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<Digest> {
         let mut hashing = Hashing::new(io::sink());
-        let mut start = Vec::new();
-        pass(reader, &mut hashing, &mut start, 4)?;
+        let mut kept = Vec::new();
+        pass(reader, &mut hashing, &mut kept, 4)?;
         let inner = path.strip_prefix(&self.info).and_then(|rest| rest.strip_prefix('/'));
-        if inner.is_some_and(metadata::is_read) {
-            pass(reader, &mut hashing, &mut start, TEXT)?;
-            self.keep_text(path, start);
-        } else if native::is_native(path, &start) {
-            pass(reader, &mut hashing, &mut start, LIBRARY)?;
-            self.keep_library(path, &start);
+        let is_text = inner.is_some_and(metadata::is_read);
+        let is_native = !is_text && native::is_native(path, &kept);
+        if is_text || is_native {
+            pass(reader, &mut hashing, &mut kept, if is_text { TEXT } else { LIBRARY })?;
         }
         // What is beyond a limit belongs to the digest, too.
         io::copy(reader, &mut hashing)?;
         let (_, digest, size) = hashing.finish();
         self.sums.insert(path.to_owned(), (digest, size));
+        if is_text {
+            self.keep_text(path, kept);
+        } else if is_native {
+            self.keep_library(path, (&kept, digest));
+        }
         Ok(digest)
     }
 
@@ -232,8 +265,8 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn keep_library(&mut self, path: &str, bytes: &[u8]) {
-        match native::look(path, bytes, self.asked) {
+    fn keep_library(&mut self, path: &str, (bytes, digest): (&[u8], Digest)) {
+        match native::look(path, (bytes, digest), self.asked) {
             Ok(library) => self.libraries.push(library),
             Err(why) => {
                 let text = format!("holds `{}`, which {why}", printable(path));

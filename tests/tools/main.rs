@@ -10,6 +10,7 @@ mod inspect;
 mod project;
 mod registry;
 mod rehearsal_clients;
+mod wheels;
 mod workflows;
 
 use std::path::{Path, PathBuf};
@@ -19,10 +20,21 @@ use std::process::Command;
 ///
 /// # Panics
 /// If it is not installed: a test that needs it has failed, not passed.
-#[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
 pub fn tool(name: &str) -> Command {
-    let path = tools().join("bin").join(name);
-    assert!(path.exists(), "`{name}` is missing: run `make tools`");
+    program(&tools().join("bin").join(name))
+}
+
+/// One of the Python programs of `make tools`.
+///
+/// # Panics
+/// As [`tool`].
+pub fn python_tool(name: &str) -> Command {
+    program(&tools().join("python/bin").join(name))
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
+fn program(path: &Path) -> Command {
+    assert!(path.exists(), "`{}` is missing: run `make tools`", path.display());
     Command::new(path)
 }
 

@@ -92,7 +92,7 @@ fn walk(file: &mut (impl Read + Seek)) -> Result<Vec<String>, Stop> {
         return bad("is ZIP64, which no wheel of an allowed size needs");
     }
     if start.checked_add(size.into()) != Some(end_at) {
-        return bad("has something between its central directory and its end");
+        return bad("has something before its first member, or between its central directory and its end");
     }
     if u64::from(size) > DIRECTORY {
         return bad("has a central directory of more than 32 MiB");

@@ -1,13 +1,13 @@
 //! manylinux and musllinux: what a library may take from the system, by what it asks the loader for.
 //!
 //! The lists are those of <https://peps.python.org/pep-0599/> and its successors as auditwheel knows them
-//! (`policy/manylinux-policy.json`); <https://peps.python.org/pep-0656/> allows musl alone.
+//! (`policy/manylinux-policy.json`, `policy/musllinux-policy.json`); <https://peps.python.org/pep-0656/>.
 
-use super::native::is_in;
+use super::native::{Inside, is_in};
 use super::platform::Platform;
 use super::{Flaw, Library, flaw};
 use crate::inspect::parse_version;
-use crate::verify::content::{Listing, some_of};
+use crate::verify::content::some_of;
 
 /// Libraries that every manylinux system has.
 const MANYLINUX: [&str; 22] = [
@@ -36,7 +36,7 @@ const MANYLINUX: [&str; 22] = [
 ];
 
 /// Whether a library keeps the promise of every Linux tag of its wheel.
-pub fn check(library: &Library, platforms: &[Platform<'_>], listing: &Listing, flaws: &mut Vec<Flaw>) {
+pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>, flaws: &mut Vec<Flaw>) {
     let mut wrong = |text: String, hint: &str| {
         flaws.push(flaw("wheel-policy", format!("holds `{}`, which {text}", library.path), hint));
     };
@@ -49,7 +49,11 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], listing: &Listing, f
     if lowest.is_none() && !musl {
         return;
     }
-    if musl && let Some(version) = &library.facts.glibc {
+    // musl looks at no version: gcc's own library has some of glibc everywhere.
+    if musl
+        && let Some(version) = &library.facts.glibc
+        && library.facts.needed.iter().any(|name| name == "libc.so.6")
+    {
         wrong(format!("needs GLIBC_{version}, but musl has none"), "build it for a musl target");
     }
     if let (Some((glibc, arch)), Some(needed)) = (lowest, &library.facts.glibc)
@@ -59,7 +63,7 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], listing: &Listing, f
         wrong(text, "build on an older system (`container:`) or with `builder: zigbuild`, or raise `glibc:`");
     }
     let allowed = |name: &str| match lowest {
-        _ if is_in(listing, name) => true,
+        _ if is_in(inside, name) => true,
         Some((glibc, _)) => manylinux(name, glibc) && (!musl || musllinux(name)),
         None => musllinux(name),
     };
@@ -84,7 +88,7 @@ fn manylinux(name: &str, glibc: (u32, u32)) -> bool {
     loader || later || MANYLINUX.contains(&name)
 }
 
-/// musl is one file with several names.
+/// musl is one file with several names; zlib is on every such system as well.
 fn musllinux(name: &str) -> bool {
-    name == "libc.so" || name.starts_with("libc.musl-") || name.starts_with("ld-musl-")
+    matches!(name, "libc.so" | "libz.so.1") || name.starts_with("libc.musl-") || name.starts_with("ld-musl-")
 }

@@ -135,11 +135,11 @@ fn each(tag: &WheelTag) -> BTreeSet<String> {
 }
 
 /// Paths of the machine that built it: they tell who and where, and make the same sources give other bytes. A README
-/// in a description may show any path.
-pub fn local_paths(texts: &BTreeMap<String, String>, flaws: &mut Vec<Flaw>) {
+/// in a description may show any path, and maturin's SBOM of a given wheel nearly always has some.
+pub fn local_paths(texts: &BTreeMap<String, String>, prebuilt: bool, flaws: &mut Vec<Flaw>) {
     for (path, text) in texts {
         let is_metadata = path.ends_with("/METADATA") || path.ends_with("/PKG-INFO") || path == "PKG-INFO";
-        if !is_metadata && !path.contains("/sboms/") {
+        if !is_metadata && (prebuilt || !path.contains("/sboms/")) {
             continue;
         }
         let fields = if is_metadata { text.split("\n\n").next().unwrap_or(text) } else { text.as_str() };
@@ -185,10 +185,10 @@ mod tests {
     fn paths_of_a_machine() {
         let found = |text: &str| local_path(text);
         assert_eq!(found("\"bom-ref\": \"path+file:///w/a#0.3\","), Some("file:///w/a".into()));
-        assert_eq!(found("x (/home/dev0/a)"), Some("/home/dev0/a".into()));
+        assert_eq!(found("x (/home/me/a)"), Some("/home/me/a".into()));
         assert_eq!(found("at D:\\\\a\\\\b"), Some("D:\\\\a\\\\b".into()));
         for fine in [
-            "https://example.org/home/dev0",
+            "https://example.org/home/me",
             "https://x.y//home",
             "a:\\b",
             "homes/home/x",

@@ -1,5 +1,6 @@
 //! Libraries in a wheel: are they machine code of the tag's format and architecture, and who compiled what into them?
 
+use std::collections::HashSet;
 use std::io::Cursor;
 
 use memchr::memmem;
@@ -23,17 +24,17 @@ pub fn is_native(path: &str, start: &[u8]) -> bool {
     named || (!name.ends_with(".o") && MAGIC.contains(&start))
 }
 
-/// Reads one library.
+/// Reads one library, of which the digest is known.
 ///
 /// # Errors
 /// Why it is none.
-pub fn look(path: &str, bytes: &[u8], asked: &[&String]) -> Result<Library, String> {
+pub fn look(path: &str, (bytes, digest): (&[u8], Digest), asked: &[&String]) -> Result<Library, String> {
     let facts = inspect(bytes)?;
     let wanted = |name: &[u8]| name.starts_with(b"Py") || name.starts_with(b"_Py");
     let found = symbols(Cursor::new(bytes), &wanted)?;
     Ok(Library {
         path: path.to_owned(),
-        digest: Digest::of(bytes),
+        digest,
         size: bytes.len() as u64,
         facts,
         python: found.imported,
@@ -56,6 +57,7 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
         let hint = "a wheel with machine code is for one platform: look at `targets:`";
         flaws.push(flaw("wheel-library", format!("is for any platform, but holds {held}"), hint));
     }
+    let inside: Inside<'_> = listing.keys().filter_map(|path| path.rsplit('/').next()).collect();
     for library in libraries {
         if let Some(text) = wrong_machine(expected, &platforms, library) {
             let hint = format!(
@@ -66,8 +68,8 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
             // A library of another machine breaks every other promise, too.
             continue;
         }
-        linux::check(library, &platforms, listing, flaws);
-        elsewhere(library, listing, flaws);
+        linux::check(library, &platforms, &inside, flaws);
+        elsewhere(library, &inside, flaws);
         stable_abi::check(library, expected.tag, flaws);
     }
 }
@@ -108,14 +110,14 @@ fn wrong_machine(expected: &Expected<'_>, platforms: &[Platform<'_>], library: &
 }
 
 /// Apple's libraries are the system's or lie in the wheel; others are on the machine that compiled it.
-fn elsewhere(library: &Library, listing: &Listing, flaws: &mut Vec<Flaw>) {
+fn elsewhere(library: &Library, inside: &Inside<'_>, flaws: &mut Vec<Flaw>) {
     if library.facts.format != "macho" {
         return;
     }
     let system = |name: &str| name.starts_with("/usr/lib/") || name.starts_with("/System/Library/");
     let foreign = library.facts.needed.iter().map(String::as_str);
     if let Some(foreign) =
-        some_of(foreign.filter(|name| !system(name) && !(name.starts_with('@') && is_in(listing, name))))
+        some_of(foreign.filter(|name| !system(name) && !(name.starts_with('@') && is_in(inside, name))))
     {
         let hint = "link it statically (a `vendored` feature), or let `delocate-wheel` copy it into the wheel";
         flaws.push(flaw(
@@ -126,10 +128,12 @@ fn elsewhere(library: &Library, listing: &Listing, flaws: &mut Vec<Flaw>) {
     }
 }
 
+/// The files of a wheel without their folders.
+pub type Inside<'l> = HashSet<&'l str>;
+
 /// Whether a wheel holds a file of a library's name, in whatever folder.
-pub fn is_in(listing: &Listing, name: &str) -> bool {
-    let file = name.rsplit('/').next().unwrap_or(name);
-    listing.keys().any(|path| path.rsplit('/').next() == Some(file))
+pub fn is_in(inside: &Inside<'_>, name: &str) -> bool {
+    inside.contains(name.rsplit('/').next().unwrap_or(name))
 }
 
 #[cfg(test)]

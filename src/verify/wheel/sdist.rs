@@ -2,14 +2,15 @@
 //!
 //! <https://packaging.python.org/specifications/source-distribution-format/>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::{Flaw, TEXT, damage, flaw, metadata, pass, too_large};
+use super::{Flaw, TEXT, damage, flaw, manifests, metadata, pass, too_large};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
+use crate::pep440::pep440;
 use crate::verify::content::{self, Listing, printable, some_of};
 use crate::wheel::{DistributionName, sdist_name};
 
@@ -58,14 +59,17 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
         let wanted = own || path.ends_with("/Cargo.toml");
         take(path, wanted, reader, &mut texts)
     })?;
-    flaws.extend(damage(content.damage, &content.flaws));
+    flaws.extend(damage(content.damage.as_deref(), &content.flaws));
+    if content.damage.is_some() {
+        return Ok((None, flaws));
+    }
     let listing = content.listing;
     if let Some(outside) = some_of(listing.keys().map(String::as_str).filter(|path| !path.starts_with(&top))) {
         let text = format!("holds {outside} beside its folder `{top}`");
         flaws.push(flaw("sdist-files", text, "pip finds no project in it: build it again"));
     }
-    let missing = needed(&top, &texts);
-    if let Some(missing) = some_of(missing.iter().map(String::as_str).filter(|path| !listing.contains_key(*path))) {
+    let needed = manifests::needed(&top, &texts);
+    if let Some(missing) = some_of(needed.iter().map(String::as_str).filter(|path| !listing.contains_key(*path))) {
         let text = format!("does not hold {missing}: nobody can build it");
         let hint = "give maturin the manifest (`-m`), and look at `include` and `exclude`";
         flaws.push(flaw("sdist-files", text, hint));
@@ -77,57 +81,9 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
     let Some((metadata, metadata_text)) = of.check("PKG-INFO", text.as_deref(), &mut flaws).zip(text) else {
         return Ok((None, flaws));
     };
-    metadata::local_paths(&BTreeMap::from([("PKG-INFO".to_owned(), metadata_text.clone())]), &mut flaws);
+    metadata::local_paths(&BTreeMap::from([("PKG-INFO".to_owned(), metadata_text.clone())]), false, &mut flaws);
     metadata::licenses(&metadata, &top, &listing, &mut flaws);
     Ok((Some(Sdist { metadata, metadata_text, listing, bytes: content.bytes }), flaws))
-}
-
-/// The manifests of every dependency by path that a Cargo.toml in it names, optional ones too: cargo reads them all.
-/// <https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html#specifying-path-dependencies>
-fn needed(top: &str, texts: &BTreeMap<String, Vec<u8>>) -> BTreeSet<String> {
-    let (mut needed, mut inherited, mut inherits) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
-    for (path, bytes) in texts {
-        let Some(folder) = path.strip_suffix("Cargo.toml") else { continue };
-        let table = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<toml::Table>().ok());
-        let Some(table) = table else { continue };
-        let targets = table.get("target").and_then(toml::Value::as_table).into_iter().flatten();
-        let targets = targets.filter_map(|(_, value)| value.as_table());
-        for (name, value) in std::iter::once(&table).chain(targets).flat_map(dependencies) {
-            if let Some(path) = value.get("path").and_then(toml::Value::as_str) {
-                needed.insert(joined(top, folder, path));
-            }
-            if value.get("workspace").and_then(toml::Value::as_bool) == Some(true) {
-                inherits.insert(name.clone());
-            }
-        }
-        // Those of the workspace count where somebody uses them.
-        let workspace = table.get("workspace").and_then(toml::Value::as_table).into_iter().flat_map(dependencies);
-        let paths = workspace.filter_map(|(name, value)| Some((name.clone(), value.get("path")?.as_str()?)));
-        inherited.extend(paths.map(|(name, path)| (name, joined(top, folder, path))));
-    }
-    needed.extend(inherited.into_iter().filter(|(name, _)| inherits.contains(name)).map(|(_, path)| path));
-    needed
-}
-
-fn dependencies(table: &toml::Table) -> impl Iterator<Item = (&String, &toml::Value)> {
-    let of = |kind| table.get(kind).and_then(toml::Value::as_table).into_iter().flatten();
-    of("dependencies").chain(of("build-dependencies"))
-}
-
-/// The Cargo.toml of a path as a manifest in `folder` writes it; as it is written, if it leads out of the sdist.
-fn joined(top: &str, folder: &str, path: &str) -> String {
-    let mut parts: Vec<&str> =
-        folder.strip_prefix(top).unwrap_or(folder).split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split(['/', '\\']) {
-        match part {
-            "" | "." => {}
-            ".." if parts.pop().is_none() => return format!("{path}/Cargo.toml"),
-            ".." => {}
-            part => parts.push(part),
-        }
-    }
-    parts.push("Cargo.toml");
-    format!("{top}{}", parts.join("/"))
 }
 
 fn take(path: &str, wanted: bool, reader: &mut dyn Read, texts: &mut BTreeMap<String, Vec<u8>>) -> io::Result<Digest> {
@@ -159,8 +115,12 @@ fn project(expected: &ExpectedSdist<'_>, text: Option<&[u8]>, flaws: &mut Vec<Fl
     if !name.parse::<DistributionName>().is_ok_and(|name| name.normalized() == expected.distribution.normalized()) {
         wrong(format!("is the project `{}` in its `pyproject.toml`, not `{}`", printable(name), expected.distribution));
     }
-    // A version that is not there comes from Cargo.toml.
-    if let Some(version) = field("version").filter(|version| *version != expected.version) {
+    // A version that is not there comes from Cargo.toml; one that is may be written as cargo does.
+    let same = |version: &str| {
+        version == expected.version
+            || version.parse().is_ok_and(|version| pep440(&version).as_deref() == Ok(expected.version))
+    };
+    if let Some(version) = field("version").filter(|version| !same(version)) {
         wrong(format!("has version `{}` in its `pyproject.toml`, not `{}`", printable(version), expected.version));
     }
 }

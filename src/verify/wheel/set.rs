@@ -37,14 +37,16 @@ fn differing(one: &CoreMetadata, other: &CoreMetadata) -> BTreeSet<String> {
     // An sdist may say which fields a build decides.
     let mut found: BTreeSet<String> =
         names.filter(|name| *name != "dynamic" && left.get(*name) != right.get(*name)).cloned().collect();
-    if one.description.trim() != other.description.trim() {
+    // A checkout on Windows may end lines in its own way.
+    let plain = |metadata: &CoreMetadata| metadata.description.trim().replace("\r\n", "\n");
+    if plain(one) != plain(other) {
         found.insert("description".into());
     }
     found
 }
 
-/// Whether two variants of one code base are what their features make them: every library of `one` holds at least one
-/// of the crates (`axum-0.8.1`) that only its features need, none of `other` holds any, and no library is in both.
+/// Whether two variants of one code base are what their features make them: every wheel of `one` holds at least one of
+/// the crates (`axum-0.8.1`) that only its features need, none of `other` holds any, and no library is in both.
 pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String]) -> Vec<Flaw> {
     let hint = "look at the features of both; crates that cannot panic leave no trace: then say with `probe:` what only \
                 one of them holds";
@@ -53,9 +55,13 @@ pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String])
     let held = |library: &Library| -> Option<String> {
         some_of(crates_only_in_one.iter().map(String::as_str).filter(|name| library.crates.contains(*name)))
     };
-    for (wheel, library) in libraries(one) {
-        if !crates_only_in_one.is_empty() && held(library).is_none() {
-            wrong(format!("holds `{}` without a trace of its features ({})", library.path, of(wheel)));
+    for wheel in one {
+        let mut own = libraries(std::slice::from_ref(wheel)).map(|(_, library)| library).peekable();
+        if let Some(first) = own.peek().map(|library| library.path.clone())
+            && !crates_only_in_one.is_empty()
+            && own.all(|library| held(library).is_none())
+        {
+            wrong(format!("holds `{first}` without a trace of its features ({})", of(wheel)));
         }
     }
     for (wheel, library) in libraries(other) {

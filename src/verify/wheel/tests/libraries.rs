@@ -1,0 +1,172 @@
+//! The machine code of a wheel: its machine, its policy, its Python, and what was compiled into it.
+
+use super::made::{LIBRARY, Parts, check, module, with_texts};
+use crate::inspect::sample::Elf;
+
+/// Replaces the library.
+fn library(row: &str, elf: Elf, expected: &[(&str, &str)]) {
+    let put = |parts: &mut Parts| parts.put(LIBRARY, with_texts(&elf, "marker"));
+    check(row, put, expected);
+}
+
+#[test]
+fn machines() {
+    library(
+        "arm",
+        Elf { machine: 183, ..module() },
+        &[("wheel-library", "which is for aarch64, the wheel is for x86_64")],
+    );
+    check(
+        "another target",
+        |parts| parts.target = "aarch64-unknown-linux-gnu",
+        &[("wheel-library", "which is for x86_64, the wheel is for aarch64")],
+    );
+    check(
+        "another format",
+        |parts| {
+            parts.target = "x86_64-pc-windows-msvc";
+            parts.tag("demo_lib-1.2.0rc1-cp310-abi3-win_amd64.whl");
+        },
+        &[("wheel-library", "which is elf, the wheel is for pe")],
+    );
+    check(
+        "half of a universal one",
+        |parts| {
+            parts.target = "aarch64-apple-darwin";
+            parts.tag("demo_lib-1.2.0rc1-cp310-abi3-macosx_10_12_universal2.whl");
+        },
+        &[("wheel-library", "which is elf, the wheel is for macho")],
+    );
+    check(
+        "for any platform",
+        |parts| parts.tag("demo_lib-1.2.0rc1-py3-none-any.whl"),
+        &[("wheel-library", "is for any platform, but holds `demo/_demo.abi3.so`")],
+    );
+    check(
+        "a text instead",
+        |parts| parts.put(LIBRARY, "version https://git-lfs.github.com/spec/v1\n"),
+        &[
+            ("wheel-library", "holds `demo/_demo.abi3.so`, which is no ELF, Mach-O or PE executable"),
+            ("dist-variants", "does not hold `marker`"),
+        ],
+    );
+    check(
+        "cut off",
+        |parts| parts.put(LIBRARY, &module().bytes()[..500]),
+        &[("wheel-library", "which is damaged"), ("dist-variants", "does not hold `marker`")],
+    );
+}
+
+#[test]
+fn policies() {
+    let code = "wheel-policy";
+    let versions = |versions: &[(&'static str, u16)]| Elf { versions: versions.to_vec(), ..module() };
+    library("a newer glibc", versions(&[("GLIBC_2.28", 0)]), &[(code, "needs GLIBC_2.28, but the tag promises 2.17")]);
+    library("one more than 2.17", versions(&[("GLIBC_2.18", 0)]), &[(code, "needs GLIBC_2.18")]);
+    library("weakly", versions(&[("GLIBC_2.17", 0), ("GLIBC_2.28", 2)]), &[]);
+    let newer = |parts: &mut Parts| {
+        parts.tag("demo_lib-1.2.0rc1-cp310-abi3-manylinux_2_28_x86_64.whl");
+        parts.put(LIBRARY, with_texts(&versions(&[("GLIBC_2.28", 0)]), "marker"));
+    };
+    check("a newer tag", newer, &[]);
+    let arm = |parts: &mut Parts| {
+        parts.target = "aarch64-unknown-linux-gnu";
+        parts.tag("demo_lib-1.2.0rc1-cp310-abi3-manylinux_2_17_aarch64.manylinux2014_aarch64.whl");
+        parts.put(LIBRARY, with_texts(&Elf { machine: 183, ..versions(&[("GLIBC_2.18", 0)]) }, "marker"));
+    };
+    check("2.18 on arm", arm, &[]);
+
+    let needed = |needed: &[&'static str]| Elf { needed: needed.to_vec(), ..module() };
+    library("of the builder", needed(&["libc.so.6", "libssl.so.3"]), &[(code, "needs `libssl.so.3`, which not every")]);
+    library("allowed", needed(&["libstdc++.so.6", "libz.so.1", "libexpat.so.1"]), &[]);
+    library("allowed later", needed(&["libmvec.so.1"]), &[(code, "needs `libmvec.so.1`")]);
+    let grafted = |parts: &mut Parts| {
+        parts.put(LIBRARY, with_texts(&needed(&["libssl-0a1b.so.3"]), "marker"));
+        parts.put("demo_lib.libs/libssl-0a1b.so.3", needed(&["libc.so.6"]).bytes());
+    };
+    check("in the wheel", grafted, &[]);
+
+    let musl = |elf: Elf| {
+        move |parts: &mut Parts| {
+            parts.target = "x86_64-unknown-linux-musl";
+            parts.tag("demo_lib-1.2.0rc1-cp310-abi3-musllinux_1_2_x86_64.whl");
+            parts.put(LIBRARY, with_texts(&elf, "marker"));
+        }
+    };
+    let of_musl = |needed: &[&'static str]| Elf { needed: needed.to_vec(), versions: Vec::new(), ..module() };
+    check("musl", musl(of_musl(&["libc.so", "libz.so.1"])), &[]);
+    let of_gcc = Elf { versions: vec![("GLIBC_2.0", 0)], ..of_musl(&["libc.so"]) };
+    check("musl with a version of gcc's library", musl(of_gcc), &[]);
+    check("musl with gcc's", musl(of_musl(&["libc.so", "libgcc_s.so.1"])), &[(code, "needs `libgcc_s.so.1`")]);
+    check(
+        "glibc under the name of musl",
+        musl(module()),
+        &[
+            (code, "needs GLIBC_2.17, but musl has none"),
+            (code, "needs `libc.so.6`, `libgcc_s.so.1`, `ld-linux-x86-64.so.2`"),
+        ],
+    );
+}
+
+#[test]
+fn the_stable_abi() {
+    let code = "wheel-abi3";
+    let taken = |taken: &[&'static str]| Elf { taken: taken.to_vec(), ..module() };
+    library(
+        "not in it",
+        taken(&["PyList_New", "PyUnicode_AsUTF8"]),
+        &[(code, "takes `PyUnicode_AsUTF8` from Python, which are not in the stable ABI")],
+    );
+    library(
+        "later in it",
+        taken(&["PyObject_GetBuffer", "PyLong_AsInt"]),
+        &[(code, "takes `PyLong_AsInt`, `PyObject_GetBuffer` from Python, which 3.10 does not have")],
+    );
+    let later = |parts: &mut Parts| {
+        parts.tag("demo_lib-1.2.0rc1-cp313-abi3-manylinux_2_17_x86_64.whl");
+        parts.put(LIBRARY, with_texts(&taken(&["PyObject_GetBuffer", "PyLong_AsInt"]), "marker"));
+    };
+    check("a later Python", later, &[]);
+    let one = |parts: &mut Parts| {
+        parts.tag("demo_lib-1.2.0rc1-cp311-cp311-manylinux_2_17_x86_64.whl");
+        parts.put(LIBRARY, with_texts(&taken(&["PyUnicode_AsUTF8"]), "marker"));
+    };
+    check("one Python", one, &[]);
+    library(
+        "bound to one Python",
+        Elf { needed: vec!["libc.so.6", "libpython3.11.so.1.0"], ..module() },
+        &[("wheel-policy", "needs `libpython3.11.so.1.0`"), (code, "is bound to `libpython3.11.so.1.0`")],
+    );
+}
+
+#[test]
+fn functions_that_start_a_module() {
+    let code = "wheel-init";
+    library(
+        "of another name",
+        Elf { given: vec!["PyInit_demo"], ..module() },
+        &[(code, "has no function `PyInit__demo` (it has `PyInit_demo`): it cannot be imported")],
+    );
+    library("none", Elf { given: Vec::new(), ..module() }, &[(code, "has no function `PyInit__demo`: it cannot")]);
+    // Taken from elsewhere is not given.
+    let only_taken = Elf { given: Vec::new(), taken: vec!["PyInit__demo"], ..module() };
+    library("taken", only_taken, &[("wheel-abi3", "takes `PyInit__demo`"), (code, "has no function `PyInit__demo`")]);
+}
+
+#[test]
+fn texts_that_tell_variants_apart() {
+    let code = "dist-variants";
+    check("not there", |parts| parts.present = &["marker", "axum"], &[]);
+    check(
+        "a stranger",
+        |parts| parts.absent = &["foreign", "axum-0"],
+        &[(code, "holds `axum-0` in `demo/_demo.abi3.so`")],
+    );
+    check("lost", |parts| parts.present = &["marker", "lost\u{1b}"], &[(code, "does not hold `lost\u{fffd}`")]);
+    let elsewhere = |parts: &mut Parts| {
+        parts.present = &["only here"];
+        parts.put("demo/text.py", "only here");
+        parts.put("demo_lib.libs/libx.so.1", with_texts(&module(), "only here"));
+    };
+    check("not in a module", elsewhere, &[(code, "does not hold `only here`")]);
+}
