@@ -6,7 +6,7 @@ use longshore::problem::Exit;
 use longshore::receipt::Outcome;
 use longshore::rehearsal::pypi::Moment;
 
-use super::{NAMES, World, all};
+use super::{NAMES, World, all, existing};
 use crate::package::Package;
 
 /// Requests of a run before its first upload: the JSON and the simple API of both projects.
@@ -60,7 +60,7 @@ async fn one_file_at_a_time_and_no_sdist_before_the_last_wheel() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_follows_a_conflict() {
-    let world = World::new().only("harbor");
+    let world = World::with(|options| options.projects = NAMES.map(existing).into()).only("harbor");
     let other = Package::new("harbor", "1.0").saying("other").wheel(super::TAGS[0]);
     let seed = || world.server.seed_file("harbor", "1.0", &other.name, &other.bytes, 0);
     let failures = world.run_between(seed).await.unwrap_err();
@@ -77,7 +77,7 @@ async fn nothing_follows_a_conflict() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_in_one_project_keeps_the_sdists_of_all() {
-    let world = World::new();
+    let world = World::with(|options| options.projects = NAMES.map(existing).into());
     let other = Package::new("harbor", "1.0").saying("other").wheel(super::TAGS[1]);
     let seed = || world.server.seed_file("harbor", "1.0", &other.name, &other.bytes, 0);
     assert!(world.run_between(seed).await.is_err());
@@ -86,7 +86,7 @@ async fn a_conflict_in_one_project_keeps_the_sdists_of_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_finished_meanwhile_is_fine() {
-    let world = World::new();
+    let world = World::with(|options| options.projects = NAMES.map(existing).into());
     let seed = || {
         for file in &world.files {
             let bytes = std::fs::read(&file.path).unwrap();
