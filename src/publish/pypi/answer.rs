@@ -102,7 +102,7 @@ const TAKEN: &[&str] =
     &["already exist", "already been taken", "updating asset", "does not allow updating", "overwrite artifact"];
 
 /// Texts that pass.
-const PAUSED: &[&str] = &["read-only mode", "uploads are temporarily disabled"];
+const PAUSED: &[&str] = &["read-only mode", "uploads are temporarily disabled", "registration temporarily disabled"];
 
 /// What an answer means.
 pub fn meaning(about: &About<'_>, reply: &Reply) -> Meaning {
@@ -231,6 +231,7 @@ mod tests {
         let (refused, fatal) = (Exit::Denied, Exit::Unexpected);
         check(403, "Read-only mode: Uploads are disabled.", ("again", "index-paused", Exit::Unfinished));
         check(403, "New uploads are temporarily disabled. See", ("again", "index-paused", Exit::Unfinished));
+        check(403, "New project registration temporarily disabled.", ("again", "index-paused", Exit::Unfinished));
         check(403, "Invalid or non-existent authentication information. See", ("expired", "token-refused", refused));
         check(403, "Invalid API Token: token is expired", ("expired", "token-refused", refused));
         check(

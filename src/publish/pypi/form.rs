@@ -37,8 +37,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("Provides-Extra", "provides_extra"),
     ("Provides-Dist", "provides_dist"),
     ("Obsoletes-Dist", "obsoletes_dist"),
-    ("Import-Name", "import_names"),
-    ("Import-Namespace", "import_namespaces"),
+    ("Import-Name", "import_name"),
+    ("Import-Namespace", "import_namespace"),
     ("Requires", "requires"),
     ("Provides", "provides"),
     ("Obsoletes", "obsoletes"),
@@ -130,7 +130,7 @@ mod tests {
             size: 1,
             sha256: Digest::of(b""),
         };
-        let text = "Metadata-Version: 2.4\nName: a-b\nVersion: 1.0\nClassifier: X\nClassifier: Y\nProject-URL: Home, https://a.example\nLicense-File: LICENSE\nX-Own: no\n\n# A\n";
+        let text = "Metadata-Version: 2.4\nName: a-b\nVersion: 1.0\nClassifier: X\nClassifier: Y\nProject-URL: Home, https://a.example\nLicense-File: LICENSE\nImport-Name: a_b\nX-Own: no\n\n# A\n";
         let fields = fields(&upload, &CoreMetadata::parse(text).unwrap(), "b2");
         let all = |name: &str| {
             fields.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>()
@@ -138,6 +138,7 @@ mod tests {
         assert_eq!(all("classifiers"), ["X", "Y"]);
         assert_eq!(all("project_urls"), ["Home, https://a.example"]);
         assert_eq!(all("license_file"), ["LICENSE"]);
+        assert_eq!(all("import_name"), ["a_b"]);
         assert_eq!(all("pyversion"), ["py2.py3"]);
         assert_eq!(all("filetype"), ["bdist_wheel"]);
         assert_eq!(all("requires_python"), [""]);

@@ -1,6 +1,6 @@
 //! What an index refuses, known from a file's name and size alone.
 //!
-//! The platform tags are those of PyPI's own list, `warehouse/utils/wheel.py`.
+//! The platform tags are those of PyPI's own list, `warehouse/forklift/legacy.py`.
 
 use super::{Index, Upload};
 use crate::problem::Problem;
@@ -11,7 +11,7 @@ use crate::wheel::{WheelName, sdist_name};
 pub const LARGEST: u64 = 100 << 20;
 
 /// Platforms without a version.
-const PLATFORMS: &[&str] = &["any", "win32", "win_amd64", "win_arm64", "linux_armv6l", "linux_armv7l"];
+const PLATFORMS: &[&str] = &["any", "win32", "win_amd64", "win_arm64", "win_ia64", "linux_armv6l", "linux_armv7l"];
 /// Machines of `manylinux`.
 const MANY: &[&str] = &["x86_64", "i686", "aarch64", "armv7l", "ppc64", "ppc64le", "s390x", "riscv64"];
 /// Machines of `musllinux`.
@@ -19,6 +19,8 @@ const MUSL: &[&str] = &["x86_64", "i686", "aarch64", "armv7l", "ppc64le", "s390x
 /// Machines of `macosx`.
 const MAC: &[&str] =
     &["x86_64", "arm64", "universal2", "universal", "intel", "fat", "fat3", "fat64", "i386", "ppc", "ppc64"];
+/// Machines of `android`.
+const ANDROID: &[&str] = &["armeabi_v7a", "arm64_v8a", "x86", "x86_64"];
 /// macOS from 11 on; `macosx_10_*` besides.
 const MACOS: &[&str] = &["11", "12", "13", "14", "15", "26"];
 
@@ -63,6 +65,7 @@ fn is_welcome(platform: &str) -> bool {
     match family {
         "manylinux1" | "manylinux2010" => return ["x86_64", "i686"].contains(&rest),
         "manylinux2014" => return MANY.contains(&rest) && rest != "riscv64",
+        "android" => return rest.split_once('_').is_some_and(|(api, abi)| number(api) && ANDROID.contains(&abi)),
         _ => {}
     }
     let mut parts = rest.splitn(3, '_');
@@ -74,7 +77,7 @@ fn is_welcome(platform: &str) -> bool {
         "manylinux" => MANY.contains(&machine),
         "musllinux" => MUSL.contains(&machine),
         "macosx" => MAC.contains(&machine) && (major == "10" || minor == "0" && MACOS.contains(&major)),
-        "pyodide" | "pyemscripten" => machine == "wasm32",
+        "pyemscripten" => machine == "wasm32",
         "ios" => {
             let sdk = machine.strip_prefix("arm64_").or_else(|| machine.strip_prefix("x86_64_"));
             matches!(sdk, Some("iphoneos" | "iphonesimulator"))
@@ -100,11 +103,20 @@ mod tests {
             "macosx_11_0_arm64",
             "macosx_26_0_universal2",
             "ios_13_0_arm64_iphoneos",
-            "pyodide_2025_0_wasm32",
+            "pyemscripten_2026_0_wasm32",
+            "android_21_arm64_v8a",
         ] {
             assert!(is_welcome(good), "{good}");
         }
-        for bad in ["linux_x86_64", "macosx_11_1_arm64", "macosx_16_0_arm64", "manylinux_2_x86_64", "win_x86", "x"] {
+        for bad in [
+            "linux_x86_64",
+            "macosx_11_1_arm64",
+            "macosx_16_0_arm64",
+            "manylinux_2_x86_64",
+            "win_x86",
+            "android_21_mips",
+            "x",
+        ] {
             assert!(!is_welcome(bad), "{bad}");
         }
     }

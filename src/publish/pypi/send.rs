@@ -21,6 +21,14 @@ use crate::world::terminal::Progress;
 pub async fn everything(site: &Site<'_>) -> Vec<Failure> {
     let progress = site.printer.start("Uploading", format!("to {}", http::host(&site.index.upload)));
     let names: BTreeSet<&DistributionName> = site.wanted.iter().map(|wanted| wanted.upload.distribution).collect();
+    // All tokens first: what one project is refused keeps the others from being begun.
+    let missing = |name: &DistributionName| site.wanted.iter().any(|one| !one.there && one.is_of(name));
+    let keepers = site.keepers.iter().filter(|(name, _)| missing(name)).map(|(_, keeper)| keeper);
+    let presented = keepers.map(|keeper| site.patience.retry(async |_| keeper.present(site).await));
+    let failures: Vec<Failure> = join_all(presented).await.into_iter().filter_map(Result::err).collect();
+    if !failures.is_empty() {
+        return failures;
+    }
     for sources in [false, true] {
         // What is refused for good in one project ends the others after the file they are at.
         let stop = AtomicBool::new(false);

@@ -368,7 +368,10 @@ async fn trusted_tokens_are_minted_late_and_renewed_once() {
     world.inner().faults = [Fault::Answer(403, "Invalid API Token: token is expired"); 2].into();
     assert_eq!(world.run_with(&world.trusted()).await.unwrap().len(), 6);
     // Each project has a token of its own, and each was expired once.
-    assert_eq!((world.inner().minted, world.inner().uploads.len()), (4, 8));
+    {
+        let inner = world.inner();
+        assert_eq!((inner.minted, inner.uploads.len()), (4, 8));
+    }
     let world = World::new().await;
     world.inner().faults = [Fault::Answer(403, "Invalid API Token: token is expired"); 12].into();
     let failures = world.run_with(&world.trusted()).await.unwrap_err();

@@ -12,10 +12,9 @@ use axum::http::header;
 use axum::http::request::Parts;
 use blake2::{Blake2b256, Digest as _};
 use futures_util::{Stream, StreamExt, stream};
+use md5::Md5;
 
 use crate::digest::{Digest, Hashing};
-
-use super::md5::Md5;
 
 /// The longest field that is no file.
 const LONGEST: usize = 8 << 20;
@@ -75,8 +74,7 @@ impl<W: Write> Measured<W> {
 
     pub(super) fn finish(self) -> (W, Digests) {
         let (inner, sha256, size) = self.sha256.finish();
-        let blake2 = self.blake2.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        (inner, Digests { size, md5: self.md5.finish(), sha256, blake2 })
+        (inner, Digests { size, md5: hex(&self.md5.finalize()), sha256, blake2: hex(&self.blake2.finalize()) })
     }
 }
 
@@ -91,8 +89,6 @@ impl Form {
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
-
-    /// Whether a field is there, be it empty.
 
     /// Reads a form. `midway` stops in the middle of the body.
     pub(super) async fn read(parts: &Parts, body: Body, folder: &Path, midway: bool) -> Result<Self, Failed> {
@@ -125,6 +121,10 @@ impl Form {
         }
         Ok(form)
     }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn text(mut field: Field<'_>) -> Result<String, ()> {

@@ -12,7 +12,6 @@ mod form;
 mod framing;
 mod github;
 mod json;
-mod md5;
 mod metadata;
 mod name;
 mod oidc;
@@ -29,9 +28,6 @@ mod stdlib;
 mod token;
 mod upload;
 mod wheel;
-
-#[cfg(test)]
-mod tests;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -46,11 +46,7 @@ impl Version {
         self.local.is_some()
     }
 
-    /// Without zeros at the end of the release, by which an index tells releases apart.
-    pub(super) fn canonical(&self) -> String {
-        Self { release: self.trimmed().to_vec(), ..self.clone() }.to_string()
-    }
-
+    /// The release without zeros at its end.
     fn trimmed(&self) -> &[u64] {
         let end = self.release.iter().rposition(|part| *part != 0).map_or(1, |last| last + 1);
         &self.release[..end.min(self.release.len())]
@@ -207,7 +203,6 @@ mod tests {
         assert!(parsed.is_sorted_by(|left, right| left < right));
         let (short, long): (Version, Version) = ("1".parse().unwrap(), "1.0.0".parse().unwrap());
         assert_eq!(short, long);
-        assert_eq!((long.canonical().as_str(), long.to_string().as_str()), ("1", "1.0.0"));
-        assert_eq!("0.0".parse::<Version>().unwrap().canonical(), "0");
+        assert_eq!(long.to_string(), "1.0.0");
     }
 }
