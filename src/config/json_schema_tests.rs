@@ -79,9 +79,10 @@ fn wrong_files_do_not() {
     check("archives: { a: { formats: tgz } }");
     check("archives: { a: { formats: { macos: zip } } }");
     check("assets: { a: { files: { to: x } } }");
-    check("publish: { pypi: {} }");
+    check("publish: { pypi: { trusted: maybe } }");
+    check("wheels: { a: { sdist: maybe } }");
     check("publish: { mine: { kind: command } }");
     check("publish: { github: { repository: x } }");
     check("overlays: { a: { binarys: {} } }");
-    check("defaults: { wheels: {} }");
+    check("defaults: { charts: {} }");
 }

@@ -374,6 +374,7 @@ fn the_example_is_a_workspace_of_its_own() {
         ("harbor", workspace, 1),
         ("harbor-core", workspace, 0),
         ("harbor-server", workspace, 1),
+        ("py-harbor", workspace, 0),
     ];
     assert_eq!(shown, expected);
     assert!(packages.iter().all(|package| package.locked.as_ref() == Some(&package.version)), "{packages:?}");

@@ -8,15 +8,11 @@ fn keys_of_later_versions_are_refused_by_name() {
         let expected: Vec<String> = places.iter().map(|place| format!("not-in-this-version@{place}")).collect();
         assert_eq!(problems(&format!("longshore: 1\n{section}\n"), &[]), expected, "{section}");
     };
-    check("wheels: { opsml: { manifest: py-opsml/Cargo.toml, features: server } }", &["2:1"]);
     check("workflows: { build-assets.yml: { publish: [github, registry] } }", &["2:1"]);
     check("charts: { x: {} }", &["2:1"]);
     check("defaults: { workflows: { setup: .github/actions/release-setup } }", &["2:13"]);
-    check("publish: { registry: ghcr.io/x/y, pypi: {} }", &["2:35"]);
-    check("publish: { testpypi: { kind: pypi, index: x } }", &["2:30"]);
     check("publish: { mine: { kind: command, run: x } }", &["2:26"]);
-    check("assets: { a: { files: x, publish: [github, pypi] } }", &["2:44"]);
-    check("overlays: { a: { charts: {}, publish: { pypi: {} } } }", &["2:18", "2:41"]);
+    check("overlays: { a: { charts: {}, publish: { mine: { kind: command, run: x } } } }", &["2:18", "2:57"]);
 }
 
 #[test]
@@ -52,6 +48,17 @@ fn problems_stand_where_they_were_written() {
         "publish: { registry: ghcr.io/x/y, other: { kind: registry, prefix: ghcr.io/x/y } }",
         &["equal-entries@2:35"],
     );
+    // Wheels, indexes.
+    check("wheels: { \"-x\": {} }", &["bad-distribution-name@2:11"]);
+    check("wheels: { os: {} }", &["bad-distribution-name@2:11"]);
+    check("wheels: { a: { compatibility: 2.28 } }", &["bad-compatibility@2:31"]);
+    check("wheels: { a: { python: [\"3\"] } }", &["bad-python@2:25"]);
+    check("wheels: { a: { probe: { presnt: x } } }", &["unknown-key@2:25"]);
+    check("wheels: { a: {}, A: {} }", &["equal-entries@2:18"]);
+    check("publish: { pypi: { index: ftp://x } }", &["bad-url@2:27"]);
+    check("publish: { pypi: { trusted: maybe } }", &["unknown-word@2:29"]);
+    check("publish: { pypi: { token-env: { a: \"x y\" } } }", &["bad-env-name@2:36"]);
+    check("publish: { testpypi: { kind: pypi, prefix: a/b } }", &["unknown-key@2:36"]);
     // Keys.
     check("binarys: {}", &["unknown-key@2:1"]);
     check("builds: {}", &["unknown-key@2:1"]);

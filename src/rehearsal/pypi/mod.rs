@@ -232,10 +232,12 @@ fn run(
             let router = Router::new().fallback(serve::serve).layer(DefaultBodyLimit::disable()).with_state(shared);
             let service = router.into_make_service_with_connect_info::<cut::Peer>();
             let listening = cut::Listening { inner: listener, all: all.clone() };
-            tokio::spawn(async move { axum::serve(listening, service).await });
+            let listener = tokio::spawn(async move { axum::serve(listening, service).await });
             all.cancelled().await;
+            // Waits for the listener to close, so that the port is free; not for a request that is held.
+            listener.abort();
+            let _ = listener.await;
         });
-        // Waits for the listener to close, so that the port is free; not for a request that is held.
         runtime.shutdown_timeout(Duration::from_secs(1));
     })?;
     Ok(thread)

@@ -186,13 +186,17 @@ fn run(
             let router = Router::new().fallback(serve::serve).with_state(Arc::clone(&shared));
             let service = router.into_make_service_with_connect_info::<cut::Peer>();
             let listening = cut::Listening { inner: registry, all: all.clone() };
-            tokio::spawn(async move { axum::serve(listening, service).await });
+            let registry = tokio::spawn(async move { axum::serve(listening, service).await });
             let service = Router::new().fallback(serve::store).with_state(shared).into_make_service();
             let listening = cut::Listening { inner: blobs, all: all.clone() };
-            tokio::spawn(async move { axum::serve(listening, service).await });
+            let blobs = tokio::spawn(async move { axum::serve(listening, service).await });
             all.cancelled().await;
+            // Waits for the listeners to close, so that the ports are free; not for a request that is held.
+            for listener in [registry, blobs] {
+                listener.abort();
+                let _ = listener.await;
+            }
         });
-        // Waits for the listeners to close, so that the port is free; not for a request that is held.
         runtime.shutdown_timeout(Duration::from_secs(1));
     })?;
     Ok(thread)
