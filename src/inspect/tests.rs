@@ -33,6 +33,14 @@ fn a_static_program() {
 }
 
 #[test]
+fn names_taken_and_given() {
+    let elf = Elf { taken: vec!["PyList_New", "malloc", "PyList_New"], given: vec!["PyInit_a", "other"], ..gnu() };
+    let found = symbols(Cursor::new(elf.bytes()), &|name| name.starts_with(b"Py")).unwrap();
+    assert_eq!((found.imported, found.exported), (vec!["PyList_New".to_owned()], vec!["PyInit_a".to_owned()]));
+    assert_eq!(symbols(Cursor::new(gnu().bytes()), &|_| true).unwrap(), Symbols::default());
+}
+
+#[test]
 fn versions_are_compared_as_numbers() {
     let check = |versions: &[(&'static str, u16)], expected: Option<&str>| {
         let elf = Elf { versions: versions.to_vec(), ..gnu() };
@@ -135,6 +143,7 @@ proptest! {
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
         let _ = inspect(&bytes);
+        let _ = symbols(Cursor::new(bytes), &|_| true);
     }
 
     #[test]
@@ -145,23 +154,27 @@ proptest! {
         ]),
         bytes in prop::collection::vec(any::<u8>(), 0..2048),
     ) {
-        let _ = inspect(&[magic, &bytes].concat());
+        let bytes = [magic, &bytes].concat();
+        let _ = inspect(&bytes);
+        let _ = symbols(Cursor::new(bytes), &|_| true);
     }
 
     #[test]
     fn changed_samples_never_panic(changes in prop::collection::vec((0..1024usize, any::<u8>()), 1..12), cut in 0..64usize) {
-        let mut bytes = Elf { symbols: true, ..gnu() }.bytes();
+        let mut bytes = Elf { symbols: true, taken: vec!["a", "b"], given: vec!["c"], ..gnu() }.bytes();
         for (at, byte) in changes {
             if let Some(place) = bytes.get_mut(at) {
                 *place = byte;
             }
         }
         let _ = inspect(&bytes[..bytes.len() - cut]);
+        let _ = symbols(Cursor::new(&bytes[..bytes.len() - cut]), &|_| true);
     }
 
     #[test]
     fn a_changed_program_never_panics(changes in prop::collection::vec((places(), any::<u8>()), 1..8)) {
         let inner = File::open(std::env::current_exe().unwrap()).unwrap();
+        let _ = symbols(Changed { inner: &inner, at: 0, changes: changes.clone(), read: 0 }, &|name| name.starts_with(b"Py"));
         let _ = inspect_reader(Changed { inner, at: 0, changes, read: 0 });
     }
 }

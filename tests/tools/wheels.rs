@@ -5,11 +5,13 @@ mod rewritten;
 mod sdists;
 
 use std::fs::{self, File};
-use std::io::{Seek, Write};
+use std::io::{Cursor, Seek, Write};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use longshore::artifact::{ARTIFACT_SCHEMA, Artifact, Mode};
 use longshore::digest::Digest;
+use longshore::inspect::symbols;
 use longshore::plan::Plan;
 use longshore::problem::Failure;
 use longshore::verify;
@@ -17,6 +19,7 @@ use longshore::verify::wheel::{Expected, Flaw, Wheel, agree, read};
 use longshore::wheel::{DistributionName, WheelName};
 use longshore::world::store::Store;
 use longshore::world::terminal::Printer;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use rewritten::Rewritten;
@@ -140,6 +143,31 @@ fn python_wheels_cannot_lose_a_byte_of_their_library() {
         let flaws = found_in(&wheel.bytes(), triple);
         assert_eq!(codes(&flaws), ["wheel-record"], "{triple}: {flaws:?}");
         assert!(flaws[0].text.starts_with(&format!("holds `{library}` as sha256:")), "{flaws:?}");
+    }
+}
+
+static LIBRARIES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let library = |(triple, _): &(&str, &str)| {
+        let mut wheel = Rewritten::of(&path(triple));
+        let name = wheel.library();
+        std::mem::take(wheel.content(&name))
+    };
+    WHEELS.iter().map(library).collect()
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn python_symbols_of_changed_libraries_never_panic(
+        library in 0..WHEELS.len(),
+        changes in prop::collection::vec((prop_oneof![0..2048usize, 0..500_000usize], any::<u8>()), 1..40),
+    ) {
+        let mut bytes = LIBRARIES[library].clone();
+        for (at, byte) in changes {
+            bytes[at] = byte;
+        }
+        let _ = symbols(Cursor::new(bytes), &|_| true);
     }
 }
 

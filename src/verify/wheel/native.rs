@@ -115,10 +115,9 @@ fn elsewhere(library: &Library, inside: &Inside<'_>, flaws: &mut Vec<Flaw>) {
         return;
     }
     let system = |name: &str| name.starts_with("/usr/lib/") || name.starts_with("/System/Library/");
-    let foreign = library.facts.needed.iter().map(String::as_str);
-    if let Some(foreign) =
-        some_of(foreign.filter(|name| !system(name) && !(name.starts_with('@') && is_in(inside, name))))
-    {
+    let ours = |name: &str| name.starts_with('@') && is_in(inside, name);
+    let needed = library.facts.needed.iter().map(String::as_str);
+    if let Some(foreign) = some_of(needed.filter(|name| !(system(name) || ours(name)))) {
         let hint = "link it statically (a `vendored` feature), or let `delocate-wheel` copy it into the wheel";
         flaws.push(flaw(
             "wheel-policy",
