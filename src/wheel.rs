@@ -4,6 +4,8 @@
 //! <https://packaging.python.org/specifications/source-distribution-format/>,
 //! <https://packaging.python.org/specifications/name-normalization/>.
 
+mod stdlib;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,17 +19,15 @@ use crate::target::{Arch, Libc, Os, Target};
 pub struct DistributionName(String);
 
 impl DistributionName {
+    /// Whether PyPI has it for a module of Python's standard library, and lets nobody use it.
+    pub fn is_reserved(&self) -> bool {
+        let normal = self.normalized();
+        stdlib::STDLIB.iter().any(|module| normalized(module.trim_matches('_')) == normal)
+    }
+
     /// As indexes compare it: lower case, runs of `-_.` are one `-`.
     pub fn normalized(&self) -> String {
-        let mut text = String::new();
-        for char in self.0.chars() {
-            match char {
-                '-' | '_' | '.' if text.ends_with('-') => {}
-                '-' | '_' | '.' => text.push('-'),
-                other => text.push(other.to_ascii_lowercase()),
-            }
-        }
-        text
+        normalized(&self.0)
     }
 
     /// As file names hold it: normalized, with `_`.
@@ -39,6 +39,18 @@ impl DistributionName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn normalized(name: &str) -> String {
+    let mut text = String::new();
+    for char in name.chars() {
+        match char {
+            '-' | '_' | '.' if text.ends_with('-') => {}
+            '-' | '_' | '.' => text.push('-'),
+            other => text.push(other.to_ascii_lowercase()),
+        }
+    }
+    text
 }
 
 impl FromStr for DistributionName {

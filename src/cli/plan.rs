@@ -9,7 +9,8 @@ use super::output::Report;
 use super::session::{Session, Wish};
 use super::table::Table;
 use crate::plan::{
-    DestinationKind, GithubDestination, Origin, Plan, PypiDestination, RegistryDestination, Step, Work, explain,
+    DestinationKind, GithubDestination, Origin, Plan, PypiDestination, RegistryDestination, Step, WheelBuilder, Work,
+    explain,
 };
 use crate::problem::Failure;
 use crate::reference::Repository;
@@ -98,6 +99,12 @@ fn steps(plan: &Plan) -> Table {
 fn builder(step: &Step) -> String {
     match &step.work {
         Work::Binary(work) => format!("{:?}", work.builder).to_lowercase(),
+        Work::Wheel(work) => match work.builder {
+            WheelBuilder::Native => "maturin".into(),
+            WheelBuilder::Zig => "maturin, zig".into(),
+            WheelBuilder::Prebuilt => "prebuilt".into(),
+        },
+        Work::Sdist(_) => "maturin".into(),
         Work::Image(work) => match &work.base {
             Some(base) => base.from.to_string(),
             None => "(nothing)".into(),
@@ -112,6 +119,8 @@ fn output(step: &Step) -> String {
             Some(reason) => format!("not run: {reason}"),
             None => match (&check.http, &check.contains) {
                 _ if check.import.is_some() => "installed and imported".to_owned(),
+                _ if check.resolve.is_some() => "crates that tell it from its siblings".to_owned(),
+                _ if check.rebuild.is_some() => "built back into a wheel".to_owned(),
                 (Some(path), _) => format!("an answer to `{path}`"),
                 (None, Some(text)) => format!("`{text}` in its output"),
                 (None, None) => String::new(),

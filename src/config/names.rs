@@ -103,7 +103,13 @@ pub fn host(text: &str) -> Parsed<()> {
 /// # Errors
 /// What PyPI would refuse.
 pub fn distribution(text: &str) -> Parsed<DistributionName> {
-    text.parse().map_err(|why: String| Problem::new("bad-name", why).hint("for example `opsml-client`"))
+    let name: DistributionName =
+        text.parse().map_err(|why: String| Problem::new("bad-name", why).hint("for example `opsml-client`"))?;
+    if name.is_reserved() {
+        let text = format!("`{name}` is a module of Python's standard library: PyPI lets nobody use its name");
+        return Err(Problem::new("bad-name", text).hint(format!("for example `{name}-tools`")));
+    }
+    Ok(name)
 }
 
 /// `2_28`; `pypi` is what most systems take now.

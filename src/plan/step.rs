@@ -1,5 +1,7 @@
 //! A step: one thing to do, with everything its carrying out needs, by kind.
 
+mod python;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -11,7 +13,8 @@ use crate::format::Format;
 use crate::platform::{BaseFacts, Compression, Platform};
 use crate::reference::Reference;
 use crate::target::{Libc, Linkage, Os, Target};
-use crate::wheel::DistributionName;
+
+pub use python::{Import, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
 
 /// One thing to do: what it needs and what it makes are known before anything runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -318,47 +321,6 @@ impl CheckWork {
     }
 }
 
-/// What must work once a wheel is installed into an environment of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Import {
-    /// Modules that are imported.
-    pub modules: Vec<String>,
-    /// Console scripts that must be there.
-    pub scripts: Vec<String>,
-    /// An expression that must be true after the import.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expression: Option<String>,
-    /// Expressions that are true of other distributions, and must not be of this one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub untrue: Vec<String>,
-}
-
-/// What two distributions of one crate are told from each other by: the crates that only one's features pull in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Resolve {
-    /// Path of the Cargo.toml, relative to the repository.
-    pub manifest: String,
-    /// `--locked`
-    pub locked: bool,
-    /// What the wheel is built with.
-    pub own: Variant,
-    /// What its siblings are built with.
-    pub others: Vec<Variant>,
-}
-
-/// The features of one distribution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Variant {
-    /// The distribution.
-    pub distribution: DistributionName,
-    /// `--features`
-    pub features: Vec<String>,
-    /// Absent `--no-default-features`.
-    pub default_features: bool,
-    /// `--all-features`
-    pub all_features: bool,
-}
-
 /// A layer: one compressed tar, the same bytes on every machine. Its one output is the blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerWork {
@@ -445,93 +407,4 @@ pub struct IndexWork {
     pub images: Vec<String>,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-}
-
-/// The copy of the commit that one distribution is built from. Tracked files are never edited.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct StageWork {
-    /// The distribution: `[project].name` of the copy.
-    pub distribution: DistributionName,
-    /// The name that stands in the repository, which references to itself (`opsml[onnx]`) use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub written: Option<String>,
-    /// PEP 440.
-    pub version: String,
-    /// Whether the version is written into the copy, because the manifests have another one: snapshots.
-    pub set_version: bool,
-    /// Path of the pyproject.toml, relative to the repository.
-    pub pyproject: String,
-    /// Path of the Cargo.toml, relative to the repository.
-    pub manifest: String,
-    /// Every cargo feature, written into `[tool.maturin]`.
-    pub features: Vec<String>,
-    /// Absent `no-default-features`.
-    pub default_features: bool,
-    /// `all-features`
-    pub all_features: bool,
-    /// Keys of `[project]` that are replaced.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub project: BTreeMap<String, serde_json::Value>,
-    /// Asset steps unpacked into it.
-    pub assets: Vec<String>,
-    /// Import packages it brings.
-    pub modules: Vec<String>,
-}
-
-/// A wheel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct WheelWork {
-    /// What it is built from.
-    pub stage: StageWork,
-    /// How it is linked.
-    pub builder: WheelBuilder,
-    /// `manylinux_2_28`, `musllinux_1_2`; absent elsewhere than on Linux.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compatibility: Option<String>,
-    /// Versions of Python, one file each; none: one file for the stable ABI.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub python: Vec<String>,
-    /// Paths (relative to the repository) of finished wheels to take instead.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub prebuilt: Vec<String>,
-    /// Cargo profile.
-    pub profile: String,
-    /// `--locked`
-    pub locked: bool,
-    /// Further arguments for maturin.
-    pub cargo_args: Vec<String>,
-    /// Extra environment.
-    pub env: BTreeMap<String, String>,
-    /// Globs of credential-like variables handed through all the same.
-    pub pass_env: Vec<String>,
-    /// Commands run before building.
-    pub before: Vec<Command>,
-    /// Largest size of one file, bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_size: Option<u64>,
-    /// Texts that must be in its library.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub present: Vec<String>,
-    /// Texts that must not be in it: its own, and those that siblings must have.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub absent: Vec<String>,
-}
-
-/// How a wheel's library is linked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum WheelBuilder {
-    /// With the system's own linker.
-    Native,
-    /// With zig, for a glibc of choice.
-    Zig,
-    /// Not at all: the file is given.
-    Prebuilt,
-}
-
-/// A source distribution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SdistWork {
-    /// What it is made from.
-    pub stage: StageWork,
 }

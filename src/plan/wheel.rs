@@ -307,9 +307,10 @@ fn wheel_names(project: &PythonProject, work: &WheelWork, target: Target) -> Vec
     }
 }
 
-/// Two distributions that bring the same import package overwrite each other's files when both are installed.
-pub fn notes(steps: &[Step]) -> Vec<String> {
-    let mut owners: BTreeMap<&str, Vec<&DistributionName>> = BTreeMap::new();
+/// What happens to distributions that nobody may have thought of: two that bring one import package overwrite each other's
+/// files when both are installed; extras made of other extras follow a new name.
+pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
+    let (mut owners, mut notes): (BTreeMap<&str, Vec<&DistributionName>>, Vec<String>) = Default::default();
     for step in steps {
         let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage })) = &step.work else { continue };
         for module in &stage.modules {
@@ -318,13 +319,34 @@ pub fn notes(steps: &[Step]) -> Vec<String> {
                 known.push(&stage.distribution);
             }
         }
+        let project = projects.iter().find(|project| project.pyproject == stage.pyproject);
+        for note in project.into_iter().flat_map(|project| renamed(project, stage)) {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
     }
     let shared = owners.into_iter().filter(|(_, owners)| owners.len() > 1);
-    shared
-        .map(|(module, owners)| {
-            let names: Vec<String> = owners.iter().map(|name| format!("`{name}`")).collect();
-            format!("{} all bring `import {module}`: who installs two of them breaks one", names.join(" and "))
-        })
+    let shared = shared.map(|(module, owners)| {
+        let names: Vec<String> = owners.iter().map(|name| format!("`{name}`")).collect();
+        format!("{} bring the same `import {module}`: who installs two of them breaks one", names.join(" and "))
+    });
+    shared.chain(notes).collect()
+}
+
+/// `opsml[onnx]`, which becomes `opsml-client[onnx]`.
+fn renamed(project: &PythonProject, stage: &StageWork) -> Vec<String> {
+    let Some(written) = &stage.written else { return Vec::new() };
+    let own = |requirement: &&String| {
+        let name: String =
+            requirement.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
+        name.parse::<DistributionName>().ok().map(|name| name.normalized())
+            == written.parse::<DistributionName>().ok().map(|name| name.normalized())
+    };
+    let (name, extras) = (&stage.distribution, &project.extras);
+    let requirements = extras.iter().flat_map(|(extra, list)| list.iter().filter(own).map(move |one| (extra, one)));
+    requirements
+        .map(|(extra, one)| format!("`{one}` in the extra `{extra}` becomes `{name}{}`", &one[written.len()..]))
         .collect()
 }
 

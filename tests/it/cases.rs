@@ -35,8 +35,6 @@ cases! {
     no_tag
     opsml
     opsml_charts
-    opsml_pypi
-    opsml_wheels
     opsml_workflows
     overlay
     override_per_target

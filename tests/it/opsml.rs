@@ -119,3 +119,43 @@ fn bases_without_glibc_get_a_static_build() {
     assert_eq!(hidden["linkage"], "static");
     assert_eq!(hidden["publish"], serde_json::json!([]));
 }
+
+/// What OpsML publishes on PyPI: five platforms and an sdist of each distribution.
+const PYTHON: [&str; 12] = [
+    "opsml-3.0.0-cp310-abi3-macosx_10_12_x86_64.whl",
+    "opsml-3.0.0-cp310-abi3-macosx_11_0_arm64.whl",
+    "opsml-3.0.0-cp310-abi3-manylinux_2_28_aarch64.whl",
+    "opsml-3.0.0-cp310-abi3-manylinux_2_28_x86_64.whl",
+    "opsml-3.0.0-cp310-abi3-win_amd64.whl",
+    "opsml-3.0.0.tar.gz",
+    "opsml_client-3.0.0-cp310-abi3-macosx_10_12_x86_64.whl",
+    "opsml_client-3.0.0-cp310-abi3-macosx_11_0_arm64.whl",
+    "opsml_client-3.0.0-cp310-abi3-manylinux_2_28_aarch64.whl",
+    "opsml_client-3.0.0-cp310-abi3-manylinux_2_28_x86_64.whl",
+    "opsml_client-3.0.0-cp310-abi3-win_amd64.whl",
+    "opsml_client-3.0.0.tar.gz",
+];
+
+#[test]
+fn two_distributions_for_five_platforms() {
+    let plan = plan();
+    let steps = plan["steps"].as_array().unwrap();
+    let of_pypi = |step: &&Value| step["publish"] == serde_json::json!(["pypi"]);
+    let mut names: Vec<&str> = steps.iter().filter(of_pypi).flat_map(|step| texts(&step["outputs"], "name")).collect();
+    names.sort_unstable();
+    assert_eq!(names, PYTHON);
+    for step in steps.iter().filter(of_pypi) {
+        let (id, stage) = (step["id"].as_str().unwrap(), &step["stage"]);
+        let server = !id.contains("opsml-client");
+        let features: Vec<&str> = if server { vec!["server"] } else { vec![] };
+        assert_eq!(stage["features"], serde_json::json!(features), "{id}");
+        // What is `opsml[onnx]` in the repository is the other distribution's own extra in its copy.
+        assert_eq!(stage["written"].as_str(), (!server).then_some("opsml"), "{id}");
+    }
+    let pypi = plan["destinations"].as_array().unwrap().iter().find(|one| one["name"] == "pypi").unwrap();
+    let tokens = serde_json::json!({ "opsml": ["PYPI_TOKEN"], "opsml-client": ["CLIENT_PYPI_TOKEN"] });
+    assert_eq!(pypi["tokens"], tokens);
+    // Each wheel is told from its sibling where it is built, and each sdist is built back.
+    let checks = |kind: &str| steps.iter().filter(|step| step["id"].as_str().unwrap().starts_with(kind)).count();
+    assert_eq!((checks("check.import."), checks("check.features."), checks("check.sdist.")), (10, 10, 2));
+}

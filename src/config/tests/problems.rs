@@ -49,15 +49,15 @@ fn problems_stand_where_they_were_written() {
         &["equal-entries@2:35"],
     );
     // Wheels, indexes.
-    check("wheels: { \"-x\": {} }", &["bad-distribution-name@2:11"]);
-    check("wheels: { os: {} }", &["bad-distribution-name@2:11"]);
-    check("wheels: { a: { compatibility: 2.28 } }", &["bad-compatibility@2:31"]);
-    check("wheels: { a: { python: [\"3\"] } }", &["bad-python@2:25"]);
+    check("wheels: { \"-x\": {} }", &["bad-name@2:11"]);
+    check("wheels: { os: {} }", &["bad-name@2:11"]);
+    check("wheels: { a: { compatibility: 2.28 } }", &["bad-version@2:31"]);
+    check("wheels: { a: { python: [\"3\"] } }", &["bad-version@2:25"]);
     check("wheels: { a: { probe: { presnt: x } } }", &["unknown-key@2:25"]);
-    check("wheels: { a: {}, A: {} }", &["equal-entries@2:18"]);
+    check("wheels: { a: {}, A: {} }", &["duplicate-key@2:18"]);
     check("publish: { pypi: { index: ftp://x } }", &["bad-url@2:27"]);
     check("publish: { pypi: { trusted: maybe } }", &["unknown-word@2:29"]);
-    check("publish: { pypi: { token-env: { a: \"x y\" } } }", &["bad-env-name@2:36"]);
+    check("publish: { pypi: { token-env: { a: \"x y\" } } }", &["bad-name@2:36"]);
     check("publish: { testpypi: { kind: pypi, prefix: a/b } }", &["unknown-key@2:36"]);
     // Keys.
     check("binarys: {}", &["unknown-key@2:1"]);

@@ -24,7 +24,6 @@ mod route;
 mod serve;
 mod simple;
 mod state;
-mod stdlib;
 mod token;
 mod upload;
 mod wheel;

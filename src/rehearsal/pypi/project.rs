@@ -4,8 +4,8 @@ use super::fault::Kind;
 use super::name::{is_name, normalize, repr, ultranormalize};
 use super::serve::Shared;
 use super::state::{Project, State};
-use super::stdlib::STDLIB;
 use super::token::Identity;
+use crate::wheel::DistributionName;
 
 /// The project of that name as it is, or as it would be if this upload created it.
 pub(super) fn for_upload(shared: &Shared, who: &Identity, name: &str) -> Result<Project, (u16, String)> {
@@ -41,7 +41,7 @@ pub(super) fn check(state: &State, prohibited: &[String], name: &str) -> Result<
     if !is_name(name) {
         return Err((400, format!("The name {shown} is invalid.")));
     }
-    if STDLIB.iter().any(|module| normalize(module.trim_matches('_')) == normal) {
+    if name.parse::<DistributionName>().is_ok_and(|name| name.is_reserved()) {
         return refuse("isn't allowed (conflict with Python Standard Library module name).");
     }
     if prohibited.iter().any(|prohibited| normalize(prohibited) == normal) {

@@ -1,7 +1,7 @@
 //! A table: modules of Python's standard library, old and new, whose names no project may have.
 
 /// The modules at the top, as the package `stdlib-list` has them; warehouse refuses the ones below too.
-pub(super) const STDLIB: &[&str] = &[
+pub const STDLIB: &[&str] = &[
     "ConfigParser",
     "Cookie",
     "HTMLParser",
