@@ -53,7 +53,8 @@ impl World {
         let mut names: Vec<(&str, Option<Digest>)> =
             receipts.iter().map(|receipt| (receipt.name.as_str(), receipt.sha256)).collect();
         let mut wanted: Vec<_> = self.files.iter().map(|file| (file.name.as_str(), Some(file.sha256))).collect();
-        (names.sort_unstable(), wanted.sort_unstable());
+        names.sort_unstable();
+        wanted.sort_unstable();
         assert_eq!(names, wanted);
         for file in &self.files {
             assert_eq!(self.shown(&file.name), Some(file.sha256), "{}", file.name);

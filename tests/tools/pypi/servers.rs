@@ -119,7 +119,7 @@ async fn pypiserver_with_a_password_and_its_old_digests() {
 async fn pypiserver_that_points_to_another_index() {
     let pypi = super::index(|_| {});
     let wheel = Package::new("harbor", "1.0").saying("elsewhere").wheel(crate::delivery::TAGS[0]);
-    pypi.seed_file("harbor", "1.0", &wheel.name, &wheel.bytes, 1);
+    pypi.seed_file("harbor", "1.0", (&wheel.name, &wheel.bytes), 1);
     let fallback = format!("{}/simple/", pypi.url());
     let words = ["-P", ".", "-a", ".", "--hash-algo", "sha256", "--fallback-url", &fallback];
     let server = Pypiserver::start(&words).await;
