@@ -4,7 +4,6 @@ mod failure;
 #[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod github;
 mod ledger;
-#[expect(clippy::result_large_err, reason = "as above")]
 pub mod pypi;
 mod registry;
 mod retry;

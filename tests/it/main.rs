@@ -5,6 +5,7 @@
 mod bases;
 mod cases;
 mod crash;
+mod delivery;
 mod image;
 mod images;
 mod opsml;

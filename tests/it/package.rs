@@ -35,7 +35,7 @@ import os, zipfile
 
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     text = open("PKG-INFO").read()
-    field = lambda name: text.split(name + ": ", 1)[1].splitlines()[0]
+    field = lambda name: text.split("\n" + name + ": ", 1)[1].splitlines()[0]
     stem = field("Name").replace("-", "_") + "-" + field("Version")
     name = stem + "-py3-none-any.whl"
     info = stem + ".dist-info/"
@@ -145,6 +145,8 @@ pub fn tar_gz(members: &[(String, Vec<u8>)]) -> Vec<u8> {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
+        // ZIP, into which some of it goes again, begins in 1980.
+        header.set_mtime(1_000_000_000);
         tar.append_data(&mut header, name, bytes.as_slice()).unwrap();
     }
     tar.into_inner().unwrap().finish().unwrap()

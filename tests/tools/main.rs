@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../it/delivery.rs"]
+mod delivery;
 mod five_targets;
 #[path = "../it/image.rs"]
 mod image;
 mod inspect;
+#[path = "../it/package.rs"]
+mod package;
 #[path = "../it/project.rs"]
 mod project;
+mod pypi;
 mod registry;
 mod rehearsal_clients;
 mod wheels;

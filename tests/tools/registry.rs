@@ -2,7 +2,7 @@
 //! write: <https://github.com/distribution/distribution>, crane and regctl.
 
 mod clients;
-mod distribution;
+pub mod distribution;
 mod through;
 mod tokens;
 

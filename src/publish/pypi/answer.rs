@@ -47,52 +47,77 @@ enum End {
     Fatal,
 }
 
-/// Refusals for good by the words of their text: code, how it ends, what to do.
-const REFUSALS: &[(&str, (&str, End, &str))] = &[
-    (
-        "non-user identities cannot create new projects",
-        (
-            "index-project-new",
-            End::Denied,
-            "register a pending publisher for exactly this project name; one workflow and environment can have one pending \
+/// A refusal for good.
+struct Refusal {
+    /// The words it is known by, in lower case.
+    words: &'static str,
+    code: &'static str,
+    end: End,
+    /// What to do.
+    hint: &'static str,
+}
+
+/// The refusals for good; the first whose words are said counts.
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        words: "non-user identities cannot create new projects",
+        code: "index-project-new",
+        end: End::Denied,
+        hint: "register a pending publisher for exactly this project name; one workflow and environment can have one pending \
              publisher only, so a second new project needs an environment of its own or a first upload with an API token",
-        ),
-    ),
-    (
-        "too many new projects created",
-        (
-            "index-too-many-projects",
-            End::Later,
-            "PyPI lets a user make 4 new projects in 24 hours: run the same command again tomorrow, or make the project \
+    },
+    Refusal {
+        words: "too many new projects created",
+        code: "index-too-many-projects",
+        end: End::Later,
+        hint: "PyPI lets a user make 4 new projects in 24 hours: run the same command again tomorrow, or make the project \
              with a pending publisher, which is not counted",
-        ),
-    ),
-    (
-        "previously used by a file that has since been deleted",
-        ("index-name-used", End::Conflict, "a deleted file's name is never free again: release a new version"),
-    ),
-    ("older than 14 days", ("index-release-old", End::Fatal, "it can never be completed: release a new version")),
-    ("file too large", ("index-file-too-large", End::Fatal, "make it smaller, or ask the index for a higher limit")),
-    (
-        "project size too large",
-        (
-            "index-file-too-large",
-            End::Denied,
-            "delete old releases, or ask the index for a higher limit of the whole project; then run the same command again",
-        ),
-    ),
-    (
-        "only one sdist may be uploaded",
-        ("index-file-differs", End::Conflict, "another sdist of this version is there: release a new version"),
-    ),
-    (
-        "unsupported platform tag",
-        ("index-tag-refused", End::Fatal, "build the wheel for a platform that the index takes"),
-    ),
-    ("isn't allowed to upload to project", ("index-project-denied", End::Denied, PROJECT)),
-    ("isn't allowed to upload", ("index-project-denied", End::Denied, PROJECT)),
-    ("is too similar to an existing project", ("index-project-denied", End::Denied, "choose another name")),
-    ("isn't allowed.", ("index-project-denied", End::Denied, "choose another name")),
+    },
+    Refusal {
+        words: "previously used by a file that has since been deleted",
+        code: "index-name-used",
+        end: End::Conflict,
+        hint: "a deleted file's name is never free again: release a new version",
+    },
+    Refusal {
+        words: "older than 14 days",
+        code: "index-release-old",
+        end: End::Fatal,
+        hint: "it can never be completed: release a new version",
+    },
+    Refusal {
+        words: "file too large",
+        code: "index-file-too-large",
+        end: End::Fatal,
+        hint: "make it smaller, or ask the index for a higher limit",
+    },
+    Refusal {
+        words: "project size too large",
+        code: "index-file-too-large",
+        end: End::Denied,
+        hint: "delete old releases, or ask the index for a higher limit of the whole project; then run the same command again",
+    },
+    Refusal {
+        words: "only one sdist may be uploaded",
+        code: "index-file-differs",
+        end: End::Conflict,
+        hint: "another sdist of this version is there: release a new version",
+    },
+    Refusal {
+        words: "unsupported platform tag",
+        code: "index-tag-refused",
+        end: End::Fatal,
+        hint: "build the wheel for a platform that the index takes",
+    },
+    Refusal { words: "token is not valid for project", code: "index-project-denied", end: End::Denied, hint: PROJECT },
+    Refusal { words: "isn't allowed to upload", code: "index-project-denied", end: End::Denied, hint: PROJECT },
+    Refusal {
+        words: "is too similar to an existing project",
+        code: "index-project-denied",
+        end: End::Denied,
+        hint: "choose another name",
+    },
+    Refusal { words: "isn't allowed", code: "index-project-denied", end: End::Denied, hint: "choose another name" },
 ];
 
 const PROJECT: &str = "the token is for other projects, or its user may not upload to this one";
@@ -118,7 +143,7 @@ pub fn meaning(about: &About<'_>, reply: &Reply) -> Meaning {
     };
     let has = |list: &[&str]| list.iter().any(|part| words.contains(part));
     if matches!(reply.status, 400..=499) {
-        if let Some((_, (code, end, hint))) = REFUSALS.iter().find(|(part, _)| words.contains(part)) {
+        if let Some(Refusal { code, end, hint, .. }) = REFUSALS.iter().find(|refusal| words.contains(refusal.words)) {
             let hinted = problem(code).hint(*hint);
             return Meaning::Over(match end {
                 End::Conflict => Failure::Conflict(hinted),
@@ -245,6 +270,16 @@ mod tests {
             ("over", "index-project-denied", refused),
         );
         check(400, "Non-user identities cannot create new projects.", ("over", "index-project-new", refused));
+        check(
+            403,
+            "Invalid API Token: project-scoped token is not valid for project: 'x'",
+            ("over", "index-project-denied", refused),
+        );
+        check(
+            400,
+            "The name 'ast' isn't allowed (conflict with Python Standard Library module name).",
+            ("over", "index-project-denied", refused),
+        );
         check(429, "Too many new projects created", ("over", "index-too-many-projects", Exit::Unfinished));
         check(429, "Slow down please, there are too many of you", ("again", "rate-limited", Exit::Unfinished));
         check(

@@ -1,7 +1,7 @@
 //! Reading an index: which files are there, and with which digest.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 
 use url::Url;
 
@@ -17,8 +17,8 @@ use crate::world::http::{self, Auth, Client, Reply, Request, same_origin};
 
 /// What we would like the simple API to answer with.
 const SIMPLE: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
-/// The largest page that is read.
-const LARGEST: usize = 64 << 20;
+/// How many redirects are followed.
+const REDIRECTS: usize = 5;
 
 /// Reads one index.
 pub struct Reader<'a> {
@@ -45,23 +45,6 @@ impl Seen {
     /// A file that installers see.
     pub fn listed(&self, name: &str) -> Option<&There> {
         self.page.as_ref()?.files.get(name)
-    }
-}
-
-/// Collects a page, up to a limit.
-struct Limited(Vec<u8>);
-
-impl Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LARGEST {
-            return Err(io::Error::other(format!("it is longer than {} MiB", LARGEST >> 20)));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -113,33 +96,35 @@ impl<'a> Reader<'a> {
     async fn json(&self, name: &str, version: &str) -> Result<Files, Failure> {
         let Some(json) = &self.index.json else { return Ok(Files::new()) };
         let url = below(json, &format!("{name}/{}/json", http::encode(version)));
-        let Some((bytes, _)) = self.get("look for the release", url.clone(), "application/json").await? else {
+        let Some((reply, url)) = self.get("look for the release", url, "application/json").await? else {
             return Ok(Files::new());
         };
-        page::release(&bytes, &url).map_err(|why| garbled(&url, &why))
+        page::release(&reply.body, &url).map_err(|why| garbled(&url, &why))
     }
 
     async fn simple(&self, name: &str) -> Result<Option<Page>, Failure> {
         let url = below(&self.index.simple, &format!("{name}/"));
-        let Some((bytes, media)) = self.get("read the simple index", url.clone(), SIMPLE).await? else {
-            return Ok(None);
-        };
-        page::simple(&bytes, &url, &media).map(Some).map_err(|why| garbled(&url, &why))
+        let Some((reply, url)) = self.get("read the simple index", url, SIMPLE).await? else { return Ok(None) };
+        let media = reply.header("content-type").unwrap_or_default().to_ascii_lowercase();
+        page::simple(&reply.body, &url, &media).map(Some).map_err(|why| garbled(&url, &why))
     }
 
-    /// A page and its media type; nothing if it is not there.
-    async fn get(&self, doing: &str, url: Url, accept: &str) -> Result<Option<(Vec<u8>, String)>, Failure> {
-        let mut sink = Limited(Vec::new());
-        let reply = self.client.download(self.request(url, accept), &mut sink).await;
-        let reply = reply.map_err(|error| unreachable(&error))?;
-        match reply.status {
-            200..=299 => {
-                let media = reply.header("content-type").unwrap_or_default().to_ascii_lowercase();
-                Ok(Some((sink.0, media)))
+    /// A page and where it was in the end; nothing if the index does not have it. GitLab and pypiserver send readers on to
+    /// PyPI then: what is there is not here.
+    async fn get(&self, doing: &str, mut url: Url, accept: &str) -> Result<Option<(Reply, Url)>, Failure> {
+        for _ in 0..=REDIRECTS {
+            let reply = self.client.send(self.request(url.clone(), accept)).await;
+            let reply = reply.map_err(|error| unreachable(&error))?;
+            let next = reply.header("location").and_then(|to| url.join(to).ok());
+            match (reply.status, next) {
+                (200..=299, _) => return Ok(Some((reply, url))),
+                (404, _) => return Ok(None),
+                (301 | 302 | 303 | 307 | 308, Some(next)) if same_origin(&url, &next) => url = next,
+                (301 | 302 | 303 | 307 | 308, Some(_)) => return Ok(None),
+                _ => return Err(self.trouble(doing, &reply)),
             }
-            404 => Ok(None),
-            _ => Err(self.trouble(doing, &reply)),
         }
+        Err(garbled(&url, "it is redirected too often"))
     }
 
     fn request<'r>(&'r self, url: Url, accept: &'r str) -> Request<'r> {

@@ -49,6 +49,8 @@ struct Inner {
     stale: usize,
     /// Whether the simple index shows no digests.
     undigested: bool,
+    /// Where the simple index sends readers of projects it does not have.
+    forward: Option<String>,
     status: Option<&'static str>,
 }
 
@@ -77,6 +79,12 @@ impl World {
             .route("/legacy/", post(receive))
             .route("/pypi/{name}/{version}/json", get(release))
             .route("/simple/{name}/", get(simple))
+            .route(
+                "/moved/simple/{name}/",
+                get(async |Segments(name): Segments<String>| {
+                    (StatusCode::MOVED_PERMANENTLY, [("location", format!("/simple/{name}/"))])
+                }),
+            )
             .route("/files/{name}", get(download))
             .route("/_/oidc/audience", get(async || axum::Json(json!({ "audience": "pypi" }))))
             .route("/_/oidc/mint-token", post(mint))
@@ -246,6 +254,10 @@ async fn simple(State(shared): State<Shared>, Segments(name): Segments<String>) 
         return (StatusCode::NOT_FOUND, headers, String::new());
     }
     let files: Vec<_> = inner.files.iter().filter(|file| file.1 == name).collect();
+    if let (true, Some(forward)) = (files.is_empty(), &inner.forward) {
+        headers.insert("location", format!("{forward}/simple/{name}/").parse().unwrap());
+        return (StatusCode::FOUND, headers, String::new());
+    }
     if files.is_empty() && inner.status.is_none() {
         return (StatusCode::NOT_FOUND, headers, String::new());
     }
@@ -398,6 +410,21 @@ async fn an_index_without_digests_is_read_back_byte_by_byte() {
     world.inner().undigested = true;
     let receipts = world.run().await.unwrap();
     assert!(receipts.iter().all(|one| one.confirmed_by.as_deref() == Some("download")));
+    assert!(world.run().await.unwrap().iter().all(|one| one.outcome == Outcome::AlreadyThere));
+}
+
+#[tokio::test]
+async fn what_another_index_has_is_not_here() {
+    let (mut world, other) = (World::new().await, World::new().await);
+    world.index.json = None;
+    world.inner().forward = Some(other.base.as_str().trim_end_matches('/').to_owned());
+    // The same files there are none here, and others there are in nobody's way.
+    let (name, project, at) = ("opsml-1.0.tar.gz", "opsml", crate::world::clock::now());
+    other.inner().files.push((name.into(), project.into(), b"other".to_vec(), at));
+    assert!(world.run().await.unwrap().iter().all(|one| one.outcome == Outcome::Published));
+    assert_eq!((world.inner().uploads.len(), other.inner().uploads.len()), (6, 0));
+    // A redirect within the index is followed.
+    world.index.simple = world.base.join("moved/simple/").unwrap();
     assert!(world.run().await.unwrap().iter().all(|one| one.outcome == Outcome::AlreadyThere));
 }
 

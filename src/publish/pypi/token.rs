@@ -157,7 +157,7 @@ fn life(json: &Value) -> Duration {
 /// Why the index mints nothing.
 fn refused(site: &Site<'_>, reply: &Reply, json: &Value, identity: &Secret) -> Failure {
     let errors = json["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let has = |word: &str| errors.iter().any(|error| error["code"] == word);
+    let has = |wanted: &str| errors.iter().any(|error| error["code"] == wanted);
     let mut said: Vec<&str> = errors.iter().filter_map(|error| error["description"].as_str()).collect();
     said.extend(json["message"].as_str().filter(|_| errors.is_empty()));
     let said = said.join(", ").replace(identity.expose(), "***");

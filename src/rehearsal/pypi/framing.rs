@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek};
 
 const MALFORMED: &str = "Malformed zip file";
 
@@ -184,7 +184,7 @@ impl Reader {
     fn skip(&mut self, count: u64) -> Result<(), String> {
         let by = i64::try_from(count).map_err(|_| "Negative offset")?;
         self.file.seek_relative(by).map_err(|error| error.to_string())?;
-        self.at = self.file.seek(SeekFrom::Current(0)).map_err(|error| error.to_string())?;
+        self.at = self.file.stream_position().map_err(|error| error.to_string())?;
         Ok(())
     }
 }

@@ -137,7 +137,7 @@ impl Server {
     ///
     /// # Panics
     /// If the version is none or the folder cannot be written.
-    pub fn seed_file(&self, project: &str, version: &str, filename: &str, bytes: &[u8], age_days: u32) -> Digest {
+    pub fn seed_file(&self, project: &str, version: &str, (filename, bytes): (&str, &[u8]), age_days: u32) -> Digest {
         let file = tempfile::NamedTempFile::new_in(&self.shared.folder).expect("the folder of files can be written");
         let (file, from) = file.into_parts();
         let mut measured = form::Measured::new(file);

@@ -80,7 +80,7 @@ fn exchange(shared: &Shared, body: &[u8]) -> Result<(String, i64), Refusal> {
 fn pending(shared: &Shared, state: &mut State, claims: &Value) -> Result<(), Refusal> {
     let publisher = match find(state, claims, true) {
         Ok(publisher) => publisher,
-        Err((code, _)) if code == "invalid-publisher" => return Ok(()),
+        Err(("invalid-publisher", _)) => return Ok(()),
         Err(refusal) => return Err(refusal),
     };
     let Grant::Pending { project: name, user } = publisher.grant.clone() else { return Ok(()) };

@@ -125,7 +125,7 @@ impl FromStr for Version {
         let (dev, rest) = labelled(rest, DEV);
         let local = local.map(|local| local.replace(['-', '_'], "."));
         let whole = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !rest.is_empty() || digits(epoch).1 != "" || !local.iter().all(|local| local.split('.').all(whole)) {
+        if !rest.is_empty() || !digits(epoch).1.is_empty() || !local.iter().all(|local| local.split('.').all(whole)) {
             return Err(());
         }
         let epoch = epoch.parse().map_err(drop)?;

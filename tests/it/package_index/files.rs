@@ -80,7 +80,7 @@ async fn releases_take_new_files_for_14_days() {
     for (age, expected) in [(13, "200"), (15, old)] {
         let world = World::with(|options| options.projects = vec![existing("demo-lib", "ada")]);
         let wheel = DEMO.wheel(ANY);
-        world.server.seed_file("demo-lib", "1.0", &wheel.name, &wheel.bytes, age);
+        world.server.seed_file("demo-lib", "1.0", (&wheel.name, &wheel.bytes), age);
         world.says(&Form::wheel(&DEMO), "200").await;
         world.says(&Form::wheel(&DEMO.saying("other")), "400 File already exists (").await;
         world.says(&Form::sdist(&DEMO), expected).await;

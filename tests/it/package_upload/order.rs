@@ -62,7 +62,7 @@ async fn one_file_at_a_time_and_no_sdist_before_the_last_wheel() {
 async fn nothing_follows_a_conflict() {
     let world = World::with(|options| options.projects = NAMES.map(existing).into()).only("harbor");
     let other = Package::new("harbor", "1.0").saying("other").wheel(super::TAGS[0]);
-    let seed = || world.server.seed_file("harbor", "1.0", &other.name, &other.bytes, 0);
+    let seed = || world.server.seed_file("harbor", "1.0", (&other.name, &other.bytes), 0);
     let failures = world.run_between(seed).await.unwrap_err();
     let [(code, exit, text)] = &failures[..] else { panic!("{failures:?}") };
     assert_eq!((*code, *exit), ("index-file-differs", Exit::Conflict));
@@ -79,7 +79,7 @@ async fn nothing_follows_a_conflict() {
 async fn a_conflict_in_one_project_keeps_the_sdists_of_all() {
     let world = World::with(|options| options.projects = NAMES.map(existing).into());
     let other = Package::new("harbor", "1.0").saying("other").wheel(super::TAGS[1]);
-    let seed = || world.server.seed_file("harbor", "1.0", &other.name, &other.bytes, 0);
+    let seed = || world.server.seed_file("harbor", "1.0", (&other.name, &other.bytes), 0);
     assert!(world.run_between(seed).await.is_err());
     assert!(world.stored().iter().all(|name| name.ends_with(".whl")), "{:?}", world.stored());
 }
@@ -90,7 +90,7 @@ async fn what_somebody_else_finished_meanwhile_is_fine() {
     let seed = || {
         for file in &world.files {
             let bytes = std::fs::read(&file.path).unwrap();
-            world.server.seed_file(file.distribution.as_str(), "1.0", &file.name, &bytes, 0);
+            world.server.seed_file(file.distribution.as_str(), "1.0", (&file.name, &bytes), 0);
         }
     };
     assert_eq!(world.run_between(seed).await.unwrap().len(), 6);

@@ -64,13 +64,13 @@ async fn names_and_tags() {
 async fn what_is_there_already() {
     let other = CLIENT.saying("other").sdist();
     let text = check("index-file-differs", Exit::Conflict, |world| {
-        world.server.seed_file("harbor-client", "1.0", &other.name, &other.bytes, 0);
+        world.server.seed_file("harbor-client", "1.0", (&other.name, &other.bytes), 0);
     })
     .await;
     assert!(text.contains(&other.sha256().to_string()), "{text}");
     let sdist = CLIENT.sdist();
     let text = check("index-release-old", Exit::Usage, |world| {
-        world.server.seed_file("harbor-client", "1.0", &sdist.name, &sdist.bytes, 20);
+        world.server.seed_file("harbor-client", "1.0", (&sdist.name, &sdist.bytes), 20);
     })
     .await;
     assert!(text.contains("20 days old") && text.contains("macosx") && !text.contains(&sdist.name), "{text}");
@@ -78,7 +78,7 @@ async fn what_is_there_already() {
     let world = World::new();
     for file in &world.files {
         let bytes = std::fs::read(&file.path).unwrap();
-        world.server.seed_file(file.distribution.as_str(), "1.0", &file.name, &bytes, 400);
+        world.server.seed_file(file.distribution.as_str(), "1.0", (&file.name, &bytes), 400);
     }
     world.succeeds().await;
     assert_eq!(world.sent(), 0);
@@ -112,7 +112,7 @@ async fn credentials() {
 async fn everything_is_told_at_once() {
     let mut world = World::new();
     let other = Package::new("harbor", "1.0").saying("other").sdist();
-    world.server.seed_file("harbor", "1.0", &other.name, &other.bytes, 0);
+    world.server.seed_file("harbor", "1.0", (&other.name, &other.bytes), 0);
     std::fs::write(&world.files[4].path, b"no wheel").unwrap();
     world.add("harbor-client", CLIENT.wheel("py3-none-linux_x86_64"));
     let mut codes: Vec<_> = world.run().await.unwrap_err().into_iter().map(|(code, ..)| code).collect();
@@ -140,7 +140,7 @@ async fn what_only_the_upload_tells() {
         options.projects[0].owner = "bob".into();
     })
     .await;
-    check("token-refused", Exit::Denied, |options| {
+    check("index-project-denied", Exit::Denied, |options| {
         options.projects = vec![existing("harbor-client"), existing("harbor")];
         options.tokens[0].projects = Some(vec!["harbor".into()]);
     })

@@ -36,7 +36,8 @@ fn world(change: impl FnOnce(&mut Options)) -> World {
         }];
         change(options);
     });
-    world.present(&credential(&world, REQUEST_TOKEN));
+    let credential = credential(&world, REQUEST_TOKEN);
+    world.present(&credential);
     world
 }
 
@@ -121,7 +122,8 @@ async fn who_gets_no_token() {
     refused(&world(|options| options.quirks = quirks(TrustedPublishing::Off)), "publisher-unsupported").await;
     refused(&world(|options| options.quirks = quirks(TrustedPublishing::Unknown)), "publisher-unsupported").await;
     let mut world = world(|_| {});
-    world.present(&credential(&world, "of-nobody"));
+    let credential = credential(&world, "of-nobody");
+    world.present(&credential);
     refused(&world, "publisher-identity").await;
 }
 
@@ -129,6 +131,7 @@ async fn who_gets_no_token() {
 async fn no_project_is_begun_if_another_has_no_token() {
     let mut world = world(|options| options.tokens = vec![super::ada()]);
     world.credentials.insert("harbor".parse().unwrap(), Credential::Token(Secret::new(super::CANARY)));
-    world.credentials.insert("harbor-client".parse().unwrap(), credential(&world, "of-nobody"));
+    let credential = credential(&world, "of-nobody");
+    world.credentials.insert("harbor-client".parse().unwrap(), credential);
     refused(&world, "publisher-identity").await;
 }

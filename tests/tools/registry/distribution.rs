@@ -115,7 +115,7 @@ async fn address(log: &Path, process: &mut Child) -> String {
 }
 
 /// An authority, and a certificate of it for this machine with its key.
-fn certificates(folder: &Path) -> [PathBuf; 3] {
+pub fn certificates(folder: &Path) -> [PathBuf; 3] {
     let [ca, ca_key, certificate, key] = ["ca.pem", "ca.key", "server.pem", "server.key"].map(|name| folder.join(name));
     let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
     let of_ca = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign"];
