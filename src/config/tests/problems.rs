@@ -12,7 +12,7 @@ fn keys_of_later_versions_are_refused_by_name() {
     check("charts: { x: {} }", &["2:1"]);
     check("defaults: { workflows: { setup: .github/actions/release-setup } }", &["2:13"]);
     check("publish: { mine: { kind: command, run: x } }", &["2:26"]);
-    check("overlays: { a: { charts: {}, publish: { mine: { kind: command, run: x } } } }", &["2:18", "2:57"]);
+    check("overlays: { a: { charts: {}, publish: { mine: { kind: command, run: x } } } }", &["2:18", "2:55"]);
 }
 
 #[test]
