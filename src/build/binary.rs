@@ -10,7 +10,7 @@ use super::cargo_config::{self, CargoConfig};
 use super::log::Log;
 use super::{Order, asset, command, pack};
 use crate::artifact::{self, Mode};
-use crate::plan::{BinaryWork, Plan, PlannedBuilder, Step, Work};
+use crate::plan::{BinaryWork, Plan, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::Problem;
 use crate::target::Target;
 use crate::world::process::{Cmd, Runner, Stream};
@@ -57,19 +57,25 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The finished executables to take for a step instead of compiling it: from the order's folder, or the planned path.
+/// The finished files to take for a step instead of making them: from the order's folder, or the planned paths. A step
+/// that compiles nothing must have them.
 ///
 /// # Errors
-/// A problem if some are there and some are not, or the step compiles nothing and they are missing.
-pub fn supplied(order: &Order<'_>, store: &Store, job: Job<'_>) -> Result<Option<Vec<PathBuf>>, Problem> {
-    let names = || job.step.outputs.iter().map(|output| output.name.as_str());
+/// A problem if some are there and some are not, or they must be there and are missing.
+pub fn supplied(order: &Order<'_>, store: &Store, step: &Step) -> Result<Option<Vec<PathBuf>>, Problem> {
+    let (prebuilt, only): (&[String], bool) = match &step.work {
+        Work::Binary(work) => (&work.prebuilt, work.builder == PlannedBuilder::Prebuilt),
+        Work::Wheel(work) => (&work.prebuilt, work.builder == WheelBuilder::Prebuilt),
+        _ => (&[], false),
+    };
+    let names = || step.outputs.iter().map(|output| output.name.as_str());
     let mut looked = Vec::new();
     if let Some(folder) = &order.prebuilt {
-        let folder = folder.join(job.step.prebuilt_folder().unwrap_or_default());
-        looked.push(names().map(|name| folder.join(name)).collect::<Vec<_>>());
+        let below = names().filter_map(|name| step.prebuilt_path(name)).map(|path| folder.join(path));
+        looked.push(below.collect::<Vec<_>>());
     }
-    if !job.work.prebuilt.is_empty() {
-        looked.push(job.work.prebuilt.iter().map(|path| store.repository().join(path)).collect());
+    if !prebuilt.is_empty() {
+        looked.push(prebuilt.iter().map(|path| store.repository().join(path)).collect());
     }
     for paths in &looked {
         let absent: Vec<&PathBuf> = paths.iter().filter(|path| !path.is_file()).collect();
@@ -77,31 +83,33 @@ pub fn supplied(order: &Order<'_>, store: &Store, job: Job<'_>) -> Result<Option
             None => return Ok(Some(paths.clone())),
             Some(path) if absent.len() < paths.len() => {
                 return Err(Problem::new("missing-prebuilt", format!("`{}` is not there", path.display()))
-                    .hint("a step takes all of its executables prebuilt, or none")
-                    .step(&job.step.id));
+                    .hint("a step takes all of its files prebuilt, or none")
+                    .step(&step.id));
             }
             Some(_) => {}
         }
     }
     // What an asset step makes may only be there later.
-    if job.work.builder == PlannedBuilder::Prebuilt && job.step.needs.is_empty() {
+    if only && step.needs.is_empty() {
         let places: Vec<String> = looked.iter().flatten().map(|path| format!("`{}`", path.display())).collect();
         let places = if places.is_empty() { "no place is given".to_owned() } else { places.join(", ") };
-        return Err(Problem::new("missing-prebuilt", format!("the finished executable is not there: {places}"))
-            .hint(format!("put it there, or pass `--prebuilt DIR` with `DIR/{}/NAME`", job.target))
-            .step(&job.step.id));
+        let path = names().next().and_then(|name| step.prebuilt_path(name)).unwrap_or_default();
+        return Err(Problem::new("missing-prebuilt", format!("the finished file is not there: {places}"))
+            .hint(format!("put it there, or pass `--prebuilt DIR` with `DIR/{path}`"))
+            .step(&step.id));
     }
     Ok(None)
 }
 
-/// Takes finished executables.
+/// Takes finished files.
 ///
 /// # Errors
 /// If one cannot be copied.
 pub fn take(store: &Store, step: &Step, paths: &[PathBuf]) -> anyhow::Result<Vec<artifact::File>> {
     let folder = store.step(&step.id);
+    let mode = if matches!(step.work, Work::Binary(_)) { Mode::Executable } else { Mode::Plain };
     let pairs = step.outputs.iter().zip(paths);
-    pairs.map(|(output, path)| pack::copy(path, &folder, &output.name, Mode::Executable)).collect()
+    pairs.map(|(output, path)| pack::copy(path, &folder, &output.name, mode)).collect()
 }
 
 /// Compiles all jobs (with equal settings) and keeps each one's executables, in the order of the jobs.

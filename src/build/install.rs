@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::schedule::Supply;
 use super::{Order, tools};
 use crate::digest::Digest;
 use crate::plan::runner::install_python;
@@ -62,9 +63,16 @@ pub fn legs(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>
 ///
 /// # Errors
 /// As [`legs`].
-pub fn maturin(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<()> {
-    let builders = order.steps.iter().filter_map(|step| match &step.work {
-        Work::Wheel(work) if work.builder != WheelBuilder::Prebuilt => Some(work.builder),
+pub fn maturin(
+    runner: &Runner,
+    printer: &Printer,
+    store: &Store,
+    (order, supply): (&Order<'_>, &Supply<'_>),
+) -> anyhow::Result<()> {
+    let made = order.steps.iter().filter(|step| !supply.finished.contains_key(step.id.as_str()));
+    let builders = made.filter_map(|step| match &step.work {
+        Work::Wheel(work) => Some(work.builder),
+        Work::Check(work) if work.rebuild.is_some() => Some(WheelBuilder::Native),
         Work::Sdist(_) => Some(WheelBuilder::Native),
         _ => None,
     });

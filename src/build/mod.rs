@@ -77,7 +77,7 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     if order.install {
         install::legs(&runner, printer, store, order)?;
     }
-    install::maturin(&runner, printer, store, order)?;
+    install::maturin(&runner, printer, store, (order, &supply))?;
     let runner = install::on_path(&runner, store);
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));

@@ -19,13 +19,13 @@ use crate::world::process::Runner;
 use crate::world::store::Store;
 use crate::world::terminal::{Printer, Progress};
 
-/// Which binary steps are compiled and which are taken as they are.
+/// Which steps are compiled and which are taken as they are.
 pub struct Supply<'a> {
-    /// Finished executables by step.
+    /// Finished files by step.
     pub finished: BTreeMap<&'a str, Vec<PathBuf>>,
     /// The steps that are compiled.
     pub compiled: Vec<Job<'a>>,
-    /// The steps whose needs must be there: all but those with finished executables.
+    /// The steps whose needs must be there: all but those with finished files.
     pub needing: Vec<&'a Step>,
 }
 
@@ -37,16 +37,13 @@ pub fn supply<'a>(store: &Store, order: &Order<'a>) -> anyhow::Result<Supply<'a>
     let mut supply = Supply { finished: BTreeMap::new(), compiled: Vec::new(), needing: Vec::new() };
     let mut problems = Vec::new();
     for &step in &order.steps {
-        let Some(job) = Job::of(step) else {
-            supply.needing.push(step);
-            continue;
-        };
-        match binary::supplied(order, store, job) {
+        let made = matches!(step.work, Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_));
+        match if made { binary::supplied(order, store, step) } else { Ok(None) } {
             Ok(Some(paths)) => {
                 supply.finished.insert(&step.id, paths);
             }
             Ok(None) => {
-                supply.compiled.push(job);
+                supply.compiled.extend(Job::of(step));
                 supply.needing.push(step);
             }
             Err(problem) => problems.push(problem),
@@ -259,17 +256,18 @@ impl Site<'_> {
     fn make(&self, runner: &Runner, log: &mut Log<'_>, steps: &[&Step]) -> anyhow::Result<Vec<Artifact>> {
         let (store, plan, step) = (self.store, self.order.plan, steps[0]);
         let files = match &step.work {
-            Work::Binary(_) => match self.supply.finished.get(step.id.as_str()) {
-                Some(paths) => {
-                    paths.iter().for_each(|path| log.tell(format_args!("taken from {}", path.display())));
-                    vec![binary::take(store, step, paths)?]
-                }
-                None => {
-                    let jobs: Vec<Job<'_>> = steps.iter().filter_map(|step| Job::of(step)).collect();
-                    anyhow::ensure!(jobs.len() == steps.len(), "a binary step has no target");
-                    binary::compile(runner, log, store, plan, &jobs)?
-                }
-            },
+            Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_)
+                if self.supply.finished.contains_key(step.id.as_str()) =>
+            {
+                let paths = &self.supply.finished[step.id.as_str()];
+                paths.iter().for_each(|path| log.tell(format_args!("taken from {}", path.display())));
+                vec![binary::take(store, step, paths)?]
+            }
+            Work::Binary(_) => {
+                let jobs: Vec<Job<'_>> = steps.iter().filter_map(|step| Job::of(step)).collect();
+                anyhow::ensure!(jobs.len() == steps.len(), "a binary step has no target");
+                binary::compile(runner, log, store, plan, &jobs)?
+            }
             Work::Asset(_) => vec![asset::make(runner, log, store, plan, step)?],
             Work::Archive(_) => vec![archive::make(store, plan, step)?],
             Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
@@ -337,7 +335,7 @@ impl Site<'_> {
 fn verb(step: &Step, supply: &Supply<'_>) -> &'static str {
     match step.work {
         Work::Asset(_) => "Making",
-        Work::Binary(_) if supply.finished.contains_key(step.id.as_str()) => "Taking",
+        _ if supply.finished.contains_key(step.id.as_str()) => "Taking",
         Work::Binary(_) => "Compiling",
         Work::Check(_) => "Checking",
         Work::Archive(_) => "Packing",

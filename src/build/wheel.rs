@@ -25,13 +25,6 @@ pub fn make(
     step: &Step,
 ) -> anyhow::Result<Vec<artifact::File>> {
     let Work::Wheel(work) = &step.work else { bail!("`{}` is no wheel", step.id) };
-    if work.builder == WheelBuilder::Prebuilt {
-        let pairs = step.outputs.iter().zip(&work.prebuilt);
-        let take = |(output, path): (&crate::plan::Output, &String)| {
-            pack::copy(&store.repository().join(path), &store.step(&step.id), &output.name, Mode::Plain)
-        };
-        return pairs.map(take).collect();
-    }
     let target = step.target.with_context(|| format!("`{}` has no target", step.id))?;
     let runner = environment(runner, work);
     let folder = stage::lay_out(&runner, store, plan, &work.stage)?;

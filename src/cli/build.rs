@@ -10,7 +10,7 @@ use super::session::{Session, Wish, this_host};
 use super::table::{Table, size};
 use crate::artifact::Artifact;
 use crate::build::{self, Order};
-use crate::plan::{Plan, Step, WithoutTag, Work};
+use crate::plan::{self, Plan, Step, WithoutTag, Work};
 use crate::problem::{Failure, Problem};
 use crate::world::files;
 use crate::world::handover;
@@ -128,13 +128,18 @@ pub fn table(artifacts: &[Artifact]) -> Table {
 pub fn impossible<'p>(plan: &'p Plan, prebuilt: Option<&Path>) -> anyhow::Result<Vec<&'p Step>> {
     let host = this_host()?;
     let cannot = |step: &&Step| {
-        let (Work::Binary(work), Some(target)) = (&step.work, step.target) else { return false };
-        let given = prebuilt.is_some_and(|folder| {
-            let folder = folder.join(step.prebuilt_folder().unwrap_or_default());
-            step.outputs.iter().all(|output| folder.join(&output.name).is_file())
-        });
+        let Some(target) = step.target else { return false };
+        let reaches = match &step.work {
+            Work::Binary(work) => work.builder.reaches(host, target),
+            Work::Wheel(work) => work.builder.reaches(host, target),
+            _ => return false,
+        };
+        let there = |output: &plan::Output| {
+            prebuilt.zip(step.prebuilt_path(&output.name)).is_some_and(|(folder, path)| folder.join(path).is_file())
+        };
+        let given = !step.outputs.is_empty() && step.outputs.iter().all(there);
         let contained = plan.legs.iter().any(|leg| Some(&leg.id) == step.leg.as_ref() && leg.container.is_some());
-        !given && (contained || !work.builder.reaches(host, target))
+        !given && (contained || !reaches)
     };
     Ok(plan.steps.iter().filter(cannot).collect())
 }

@@ -319,21 +319,23 @@ fn wanted(config: &Config) -> Wanted {
     wanted
 }
 
-/// The executables in a folder: `DIR/<triple>/<executable>`.
-fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
+/// The files in a folder: `DIR/<triple>/<executable>`, and wheels and sdists by their names.
+fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
-    for name in Target::all().flat_map(|target| [target.to_string(), format!("{target}-static")]) {
+    let names = Target::all().flat_map(|target| [format!("{target}/"), format!("{target}-static/")]);
+    for name in names.chain([String::new()]) {
         let Ok(entries) = std::fs::read_dir(folder.join(&name)) else { continue };
         for entry in entries {
             let entry = entry?;
             if let (true, Ok(file)) = (entry.path().is_file(), entry.file_name().into_string()) {
-                found.insert((name.clone(), file));
+                found.insert(format!("{name}{file}"));
             }
         }
     }
     if found.is_empty() {
-        let text = format!("`{}` holds no executable of a known target", folder.display());
-        let problem = Problem::new("no-prebuilt", text).hint("it must hold <triple>/<executable>");
+        let text = format!("`{}` holds nothing that a step takes", folder.display());
+        let problem =
+            Problem::new("no-prebuilt", text).hint("it must hold <triple>/<executable>, or wheels and sdists");
         return Err(Failure::usage(problem).into());
     }
     Ok(found)

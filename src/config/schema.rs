@@ -163,6 +163,8 @@ pub enum Place {
     AssetFile,
     /// Path of an executable.
     Prebuilt,
+    /// Path of a wheel.
+    PrebuiltWheel,
     /// Tag of an image.
     ImageTag,
     /// Label or annotation of an image.
@@ -552,7 +554,13 @@ pub static WHEEL: Section = Section {
         key("container", LABEL, "none", "image the job runs in").per_target(),
         key("compatibility", Type::Text(Text::Compatibility), "2_28", "manylinux version of glibc targets")
             .per_target(),
-        key("prebuilt", Type::Text(Text::Template(Place::Prebuilt)), "", "path of finished wheels").per_target(),
+        key(
+            "prebuilt",
+            Type::Text(Text::Template(Place::PrebuiltWheel)),
+            "",
+            "path of finished wheels, e.g. dist/{file}",
+        )
+        .per_target(),
         key("python", Type::Some(&Type::Text(Text::Python)), "what the crate says", "abi3, or versions of Python"),
         key("assets", NAMES, "", "assets that are unpacked before building").per_target(),
         key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands that run before building").per_target(),
@@ -868,6 +876,7 @@ impl Place {
                 "goarch",
             ],
             Self::Prebuilt => &["name", "version", "target", "arch", "os", "os-abi", "goarch", "binary", "exe"],
+            Self::PrebuiltWheel => &["name", "version", "target", "arch", "os", "os-abi", "goarch", "file"],
         }
     }
 }

@@ -358,7 +358,7 @@ fn literals(place: Place, template: &Template) -> Parsed<()> {
     match place {
         Place::ArchiveFile | Place::AssetFile => texts.try_for_each(|text| file_name(text.trim_start_matches('.')))?,
         // `x` stands for what is filled in, so that `{name}/..` is seen whole.
-        Place::Directory | Place::Prebuilt => {
+        Place::Directory | Place::Prebuilt | Place::PrebuiltWheel => {
             path(&template.fill(|_| Some("x".into())).unwrap_or_default()).map(drop)?
         }
         Place::Tag => tag(template)?,

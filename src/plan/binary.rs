@@ -279,16 +279,16 @@ fn check(step: &Step, smoke: &[String], label: Option<&str>) -> Step {
     }
 }
 
-/// The packages of the binary steps of one component, each once.
+/// The packages that the executables and wheels of one component are made from, each once.
 pub fn packages<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f Package> {
     let mut found: Vec<&Package> = Vec::new();
     for step in steps.iter().filter(|step| step.component == component) {
-        if let Work::Binary(work) = &step.work
-            && let Some(package) = of_work(inputs.facts, work)
-            && !found.contains(&package)
-        {
-            found.push(package);
-        }
+        let package = match &step.work {
+            Work::Binary(work) => of_work(inputs.facts, work),
+            Work::Wheel(work) => inputs.facts.packages.iter().find(|known| known.manifest == work.stage.manifest),
+            _ => None,
+        };
+        found.extend(package.filter(|package| !found.contains(package)));
     }
     found
 }

@@ -23,8 +23,8 @@ pub struct Request {
     pub machine: Option<Target>,
     /// Base images are stand-ins: what is locked lends its facts, not its digests (`rehearse`).
     pub stand_ins: bool,
-    /// Executables in the folder of `--prebuilt`: folder ([`super::Step::prebuilt_folder`]) and file name.
-    pub prebuilt: BTreeSet<(String, String)>,
+    /// Files in the folder of `--prebuilt`, as [`super::Step::prebuilt_path`] names them.
+    pub prebuilt: BTreeSet<String>,
 }
 
 /// What happens when no tag says what is released.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use globset::GlobBuilder;
 
 use super::decide::{Inputs, Problems};
-use super::{Leg, Request, Scope, ScopeKind, Step, Work, runner};
+use super::{Leg, Output, Request, Scope, ScopeKind, Step, Work, runner};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 
@@ -57,11 +57,11 @@ fn host(inputs: &Inputs<'_>, steps: &[Step]) -> BTreeSet<String> {
     let mut inside = BTreeSet::new();
     for step in steps {
         let own = step.target.is_none() || step.target == inputs.request.host && !contained(step);
-        let supplied = step.prebuilt_folder().is_some_and(|folder| {
-            let given = |name: &String| inputs.request.prebuilt.contains(&(folder.clone(), name.clone()));
-            matches!(step.work, Work::Binary(_)) && step.outputs.iter().all(|output| given(&output.name))
-        });
-        let follows = !matches!(step.work, Work::Binary(_)) && !step.needs.is_empty();
+        let given = |output: &Output| {
+            step.prebuilt_path(&output.name).is_some_and(|path| inputs.request.prebuilt.contains(&path))
+        };
+        let supplied = !step.outputs.is_empty() && step.outputs.iter().all(given);
+        let follows = !compiles(step) && !step.needs.is_empty();
         let needs_inside = match step.work {
             Work::Index(_) => step.needs.iter().any(|need| inside.contains(need)),
             _ => step.needs.iter().all(|need| inside.contains(need)),
@@ -79,6 +79,11 @@ fn host(inputs: &Inputs<'_>, steps: &[Step]) -> BTreeSet<String> {
         }
     }
     inside
+}
+
+/// Whether a machine of its target is wanted.
+fn compiles(step: &Step) -> bool {
+    matches!(step.work, Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_))
 }
 
 /// The steps that selectors mean, and all they need.

@@ -41,12 +41,18 @@ pub struct Step {
 }
 
 impl Step {
-    /// The folder below `--prebuilt DIR` that finished executables of it are taken from: the target triple, with
-    /// `-static` for a hidden build whose triple is another build's too.
-    pub fn prebuilt_folder(&self) -> Option<String> {
-        let target = self.target?;
-        let hidden = target.libc() == Libc::Gnu && self.is_hidden();
-        Some(if hidden { format!("{target}-static") } else { target.to_string() })
+    /// Where below `--prebuilt DIR` a finished output is taken from: executables out of a folder named like the target
+    /// triple, with `-static` for a hidden build whose triple is another build's too; wheels and sdists by their name.
+    pub fn prebuilt_path(&self, output: &str) -> Option<String> {
+        match self.work {
+            Work::Binary(_) => {
+                let target = self.target?;
+                let hidden = target.libc() == Libc::Gnu && self.is_hidden();
+                Some(if hidden { format!("{target}-static/{output}") } else { format!("{target}/{output}") })
+            }
+            Work::Wheel(_) | Work::Sdist(_) => Some(output.to_owned()),
+            _ => None,
+        }
     }
 
     /// Whether it is a static build for images alone.

@@ -258,7 +258,7 @@ fn scopes() {
     let host = ids(&Request { host: Some(linux()), ..Request::default() });
     assert!(host.iter().all(|id| id.ends_with("x86_64-unknown-linux-gnu") || id == "checksums.project"), "{host:?}");
     assert_eq!(host.len(), 7);
-    let supplied = BTreeSet::from(["app.exe", "tool.exe"].map(|name| (DEFAULT[4].to_string(), name.to_owned())));
+    let supplied = BTreeSet::from(["app.exe", "tool.exe"].map(|name| format!("{}/{name}", DEFAULT[4])));
     let more = ids(&Request { host: Some(linux()), prebuilt: supplied, ..Request::default() });
     assert!(more.contains(&"archive.app.x86_64-pc-windows-msvc".to_owned()), "{more:?}");
     assert!(!more.contains(&"archive.tool.x86_64-pc-windows-msvc".to_owned()), "`tool-helper.exe` was not brought");

@@ -1,7 +1,8 @@
 //! Plans Python distributions: their files by name, the machines that build them, what each is told from the others by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::binary::target_place;
 use super::decide::{Inputs, Problems, id};
 use super::{
     Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset, variant,
@@ -278,7 +279,47 @@ pub fn name_outputs(inputs: &Inputs<'_>, steps: &mut [Step], releases: &[Release
             _ => continue,
         };
         step.outputs = names.into_iter().map(|name| Output { name, format: None }).collect();
+        let given = prebuilt(inputs, step, release);
+        let Work::Wheel(work) = &mut step.work else { continue };
+        if given.iter().collect::<BTreeSet<_>>().len() < given.len() {
+            let text = format!("`prebuilt:` names one path for {} wheels", given.len());
+            let problem = Problem::new("missing-placeholder", text).hint("write `{file}` into it, their file name");
+            problems.push(problem.at_value(format!("wheels.{}.prebuilt", work.stage.distribution)));
+        }
+        work.prebuilt = given;
     }
+}
+
+/// Paths of finished wheels; the placeholders were checked with the configuration.
+fn prebuilt(inputs: &Inputs<'_>, step: &Step, release: &Release) -> Vec<String> {
+    let (Work::Wheel(WheelWork { stage, .. }), Some(target)) = (&step.work, step.target) else { return Vec::new() };
+    let wheel = inputs.config.wheels.iter().find(|wheel| wheel.name == stage.distribution);
+    let settings = wheel.and_then(|wheel| wheel.builds.iter().find(|(other, _)| *other == target));
+    let Some(template) = settings.and_then(|(_, settings)| settings.cargo.prebuilt.as_ref()) else { return Vec::new() };
+    let fill = |output: &Output| {
+        let place = |place: &str| match place {
+            "file" => Some(output.name.clone()),
+            "name" => Some(stage.distribution.to_string()),
+            "version" => Some(release.version.to_string()),
+            other => target_place(target, other),
+        };
+        template.fill(place).unwrap_or_default()
+    };
+    step.outputs.iter().map(fill).collect()
+}
+
+/// The Python projects of one component's wheels, each once.
+pub fn projects<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f PythonProject> {
+    let mut found: Vec<&PythonProject> = Vec::new();
+    for step in steps.iter().filter(|step| step.component == component) {
+        if let Work::Wheel(WheelWork { stage, .. }) = &step.work
+            && let Some(project) = inputs.facts.python.iter().find(|project| project.pyproject == stage.pyproject)
+            && !found.contains(&project)
+        {
+            found.push(project);
+        }
+    }
+    found
 }
 
 /// Whether the manifests have another version than the release, as those of a snapshot have.

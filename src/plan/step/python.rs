@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
+use crate::target::{Os, Target};
 use crate::wheel::DistributionName;
 
 /// The copy of the commit that one distribution is built from. Tracked files are never edited.
@@ -88,6 +89,17 @@ pub enum WheelBuilder {
     Zig,
     /// Not at all: the file is given.
     Prebuilt,
+}
+
+impl WheelBuilder {
+    /// Whether a machine of `host` can make wheels for `target` with it: for its own system; for any Linux with zig.
+    pub fn reaches(self, host: Target, target: Target) -> bool {
+        match self {
+            Self::Prebuilt => true,
+            Self::Native => host == target || host.os() == target.os() && host.os() != Os::Linux,
+            Self::Zig => target.os() == Os::Linux,
+        }
+    }
 }
 
 /// A source distribution.
