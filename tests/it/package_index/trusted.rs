@@ -113,9 +113,9 @@ async fn a_token_is_good_for_the_projects_of_its_publisher() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_end() {
-    let world = world(vec![publisher(None, &["demo-lib"])], |options| options.quirks.token_life = Some(1));
+    let world = world(vec![publisher(None, &["demo-lib"])], |options| options.quirks.token_life = Some(2));
     let token = mint(&world, "job").await;
-    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(3100)).await;
     world.says(&Form::wheel(&DEMO).by(Some(&token)), "403 Invalid API Token: token is expired").await;
     world.says(&Form::wheel(&DEMO).by(Some(&mint(&world, "job").await)), "200").await;
     let world = self::world(vec![publisher(None, &["demo-lib"])], |_| {});

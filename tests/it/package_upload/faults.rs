@@ -72,6 +72,14 @@ async fn every_fault_however_often_is_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stale_index_is_looked_at_until_it_shows_everything() {
+    let world = faulty(Fault::StaleIndex, 5);
+    world.succeeds().await;
+    // Once each before, three times in vain, once each at last.
+    assert_eq!(world.count("GET /simple/"), 2 + 3 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_cache_is_waited_for() {
     let world = World::quirky(Quirks { index_lag: 1, ..Quirks::default() });
     assert!(all(&world.succeeds().await, Outcome::Published));

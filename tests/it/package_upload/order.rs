@@ -77,11 +77,17 @@ async fn nothing_follows_a_conflict() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_in_one_project_keeps_the_sdists_of_all() {
-    let world = World::with(|options| options.projects = NAMES.map(existing).into());
-    let other = Package::new("harbor", "1.0").saying("other").wheel(super::TAGS[1]);
+    let mut world = World::with(|options| options.projects = NAMES.map(existing).into());
+    // Enough of them that the conflict comes before their end.
+    for minor in 0..40 {
+        world.add(NAMES[1], Package::new(NAMES[1], "1.0").wheel(&format!("cp310-abi3-manylinux_2_{minor}_aarch64")));
+    }
+    let other = Package::new("harbor", "1.0").saying("other").wheel(super::TAGS[0]);
     let seed = || world.server.seed_file("harbor", "1.0", (&other.name, &other.bytes), 0);
     assert!(world.run_between(seed).await.is_err());
     assert!(world.stored().iter().all(|name| name.ends_with(".whl")), "{:?}", world.stored());
+    // The other project ends after the file it is at.
+    assert!(world.sent() < 40, "{}", world.sent());
 }
 
 #[tokio::test(flavor = "multi_thread")]

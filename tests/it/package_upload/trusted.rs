@@ -1,8 +1,10 @@
 //! Trusted publishing by our uploader: what is asked when, and what is said if nothing comes of it.
 
+use std::time::Duration;
+
 use longshore::problem::Exit;
 use longshore::publish::pypi::Credential;
-use longshore::rehearsal::pypi::{Fault, Grant, Job, Options, Publisher, Quirks, TrustedPublishing};
+use longshore::rehearsal::pypi::{Fault, Grant, Job, Moment, Options, Publisher, Quirks, TrustedPublishing};
 use longshore::secret::Secret;
 
 use super::{NAMES, World, existing};
@@ -78,11 +80,18 @@ async fn nothing_is_minted_if_something_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_that_end_are_minted_again() {
-    // Used for two thirds of their life: with one second of it, once.
-    let world = world(|options| options.quirks.token_life = Some(1));
-    world.succeeds().await;
-    assert_eq!(world.sent(), 6);
-    assert!(world.count(MINT) >= 6, "{}", world.count(MINT));
+    // Used for two thirds of their life: after two of three seconds it is another one.
+    let world = world(|options| options.quirks.token_life = Some(3)).only("harbor");
+    let hold = world.server.hold_at(7, Moment::Before);
+    let wait = async {
+        let wait = move || (hold.wait(Duration::from_secs(20)), hold);
+        let (reached, hold) = tokio::task::spawn_blocking(wait).await.unwrap();
+        assert!(reached && world.server.requests()[6].starts_with("POST /legacy/"));
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+        drop(hold);
+    };
+    tokio::join!(world.succeeds(), wait);
+    assert_eq!((world.count(MINT), world.sent()), (2, 4));
     // Ended before we thought: the file is sent again with a new one.
     let world = self::world(|options| options.faults = vec![(Fault::TokenExpired, 1)]);
     world.succeeds().await;
