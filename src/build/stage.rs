@@ -117,6 +117,19 @@ fn edited(text: &str, stage: &StageWork) -> anyhow::Result<String> {
     Ok(document.to_string())
 }
 
+/// The same pyproject.toml with the features that it names, and not all.
+///
+/// # Errors
+/// If it is none.
+pub fn without_all_features(text: &str) -> anyhow::Result<String> {
+    let mut document: DocumentMut = text.parse().context("the pyproject.toml is no TOML")?;
+    let maturin = document.get_mut("tool").and_then(|tool| tool.get_mut("maturin"));
+    if let Some(maturin) = maturin.and_then(Item::as_table_like_mut) {
+        maturin.remove("all-features");
+    }
+    Ok(document.to_string())
+}
+
 fn table<'d>(document: &'d mut DocumentMut, name: &str) -> anyhow::Result<&'d mut Table> {
     let item = document.entry(name).or_insert_with(|| Item::Table(Table::new()));
     item.as_table_mut().with_context(|| format!("`{name}` of the pyproject.toml is no table"))

@@ -6,9 +6,11 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::log::Log;
-use super::{command, pack, stage};
+use super::pack::Body;
+use super::{command, pack, stage, unpack};
 use crate::artifact::{self, Mode};
-use crate::plan::{Plan, Step, WheelBuilder, WheelWork, Work};
+use crate::format::Format;
+use crate::plan::{Plan, StageWork, Step, WheelBuilder, WheelWork, Work};
 use crate::world::files;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
@@ -73,12 +75,28 @@ pub fn make_sdist(
     step: &Step,
 ) -> anyhow::Result<Vec<artifact::File>> {
     let Work::Sdist(work) = &step.work else { bail!("`{}` is no source distribution", step.id) };
-    let folder = stage::lay_out(runner, store, plan, &work.stage)?;
+    // maturin leaves out crates of the repository that no feature needs, although Cargo.toml names them and cargo then
+    // builds nothing. So it is made with every feature, and says its own afterwards.
+    let everything = StageWork { all_features: true, ..work.stage.clone() };
+    let folder = stage::lay_out(runner, store, plan, &everything)?;
     let out = empty(store)?;
     // Without the manifest it leaves optional path dependencies out, silently.
     let cmd = Cmd::new("maturin", &folder).args(["sdist", "--manifest-path", work.stage.manifest.as_str(), "--out"]);
     log.run(runner, &cmd.arg(out.path().display().to_string()))?;
-    collect(store, step, out.path())
+    if work.stage.all_features {
+        return collect(store, step, out.path());
+    }
+    as_planned(step, out.path())?;
+    let [output] = step.outputs.as_slice() else { bail!("`{}` makes one file", step.id) };
+    let scratch = empty(store)?;
+    let members = unpack::tree(Format::TarGz, &out.path().join(&output.name), scratch.path())?;
+    for member in &members {
+        let top = member.path.matches('/').count() == 1;
+        if let (true, Body::File { from, .. }) = (top && member.path.ends_with("/pyproject.toml"), &member.body) {
+            fs::write(from, stage::without_all_features(&fs::read_to_string(from)?)?)?;
+        }
+    }
+    Ok(vec![pack::write(Format::TarGz, members, plan.commit_time, &store.step(&step.id), &output.name)?])
 }
 
 /// Builds an sdist as its users would, beside what is compiled already: its wheels, in a folder of their own.
@@ -109,12 +127,17 @@ fn empty(store: &Store) -> anyhow::Result<tempfile::TempDir> {
 
 /// Exactly the planned files.
 fn collect(store: &Store, step: &Step, out: &Path) -> anyhow::Result<Vec<artifact::File>> {
+    as_planned(step, out)?;
+    let folder = store.step(&step.id);
+    step.outputs.iter().map(|output| pack::copy(&out.join(&output.name), &folder, &output.name, Mode::Plain)).collect()
+}
+
+fn as_planned(step: &Step, out: &Path) -> anyhow::Result<()> {
     let made: Vec<String> = files::walk(out, "", &[])?.into_iter().map(|(path, _)| path).collect();
     let mut planned: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
     planned.sort_unstable();
     if made != planned {
         bail!("maturin made {}, planned is {}", made.join(", "), planned.join(", "));
     }
-    let folder = store.step(&step.id);
-    step.outputs.iter().map(|output| pack::copy(&out.join(&output.name), &folder, &output.name, Mode::Plain)).collect()
+    Ok(())
 }

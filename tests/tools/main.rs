@@ -4,6 +4,7 @@
 
 #[path = "../it/delivery.rs"]
 mod delivery;
+mod duo;
 mod five_targets;
 #[path = "../it/image.rs"]
 mod image;

@@ -1,0 +1,188 @@
+//! Two distributions of one crate, built for real; and the same with each mistake that hand-made releases shipped.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use crate::project::Project;
+use crate::{python_tool, root, tools};
+
+fn project() -> Project {
+    let project = Project::copy(&root().join("tests/tools/duo"), "duo").commit();
+    assert!(sh(&project, "git tag v1.0.0").status.success());
+    project
+}
+
+/// With maturin and zig on PATH.
+fn sh(project: &Project, line: &str) -> Output {
+    assert!(python_tool("maturin").arg("--version").output().unwrap().status.success());
+    project.sh(&format!("export PATH={}/python/bin:$PATH; {line}", tools().display()))
+}
+
+fn must(project: &Project, line: &str) -> Output {
+    let done = sh(project, line);
+    assert!(done.status.success(), "{line}\n{}{}", text(&done.stdout), text(&done.stderr));
+    done
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Built once, with the digests of its files and a copy of the server's sdist. What is built again there compiles little,
+/// one test at a time.
+struct Built {
+    project: Project,
+    digests: BTreeMap<String, String>,
+}
+
+const SDIST: &str = "target/sdist.tar.gz";
+
+static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(|| {
+    let project = project();
+    let plan = "longshore plan --only wheel --out target/wheels.json -q";
+    let keep = format!("cp target/longshore/steps/sdist.duo/duo-1.0.0.tar.gz {SDIST}");
+    must(&project, &format!("{plan} && longshore build --all -q && longshore verify -q && {keep}"));
+    let digests = digests(&project);
+    Mutex::new(Built { project, digests })
+});
+
+fn built() -> MutexGuard<'static, Built> {
+    BUILT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Digests of all wheels and sdists by name.
+fn digests(project: &Project) -> BTreeMap<String, String> {
+    let folder = project.folder().join("target/longshore/artifacts");
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let record: Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        for file in record["files"].as_array().unwrap() {
+            found.insert(file["name"].as_str().unwrap().to_owned(), file["sha256"].as_str().unwrap().to_owned());
+        }
+    }
+    found
+}
+
+/// Builds with one file given instead of made.
+fn with(project: &Project, given: &Path, more: &str) -> Output {
+    sh(project, &format!("longshore build {more} --all --prebuilt {} --json", given.display()))
+}
+
+#[test]
+fn variants_are_real_and_the_same_everywhere() {
+    let (here, other) = (built(), project());
+    let names: Vec<&str> = here.digests.keys().map(String::as_str).collect();
+    let expected = [
+        "duo-1.0.0-cp310-abi3-manylinux_2_28_x86_64.whl",
+        "duo-1.0.0.tar.gz",
+        "duo_client-1.0.0-cp310-abi3-manylinux_2_28_x86_64.whl",
+        "duo_client-1.0.0.tar.gz",
+    ];
+    assert_eq!(names, expected);
+    // Another folder, nothing of the first build.
+    must(&other, "longshore build --all -q");
+    assert_eq!(digests(&other), here.digests);
+    let steps = other.folder().join("target/longshore/steps");
+    for (name, says) in [("duo", "server"), ("duo-client", "client")] {
+        let wheel = steps.join(format!("wheel.{name}.x86_64-unknown-linux-gnu"));
+        let file = fs::read_dir(wheel).unwrap().next().unwrap().unwrap().path();
+        let pip = format!("v-{name}/bin/pip install -q --no-index {}", file.display());
+        let done = must(&other, &format!("python3 -m venv v-{name} && {pip} && v-{name}/bin/duo"));
+        assert_eq!(text(&done.stdout).trim(), says);
+    }
+}
+
+#[test]
+fn an_sdist_whose_features_were_only_on_the_command_line() {
+    let built = built();
+    let project = &built.project;
+    let given = changed_sdist(project, "sed -i /^features/d duo-1.0.0/pyproject.toml");
+    let done = with(project, given.path(), "");
+    assert_eq!(done.status.code(), Some(7), "{}", text(&done.stdout));
+    let said = text(&done.stdout);
+    assert!(said.contains("is another variant") && said.contains("lacks the crates"), "{said}");
+}
+
+#[test]
+fn an_sdist_without_its_path_dependency() {
+    let built = built();
+    let project = &built.project;
+    let given = changed_sdist(project, "rm -r duo-1.0.0/crates");
+    let done = with(project, given.path(), "");
+    assert_eq!(done.status.code(), Some(7), "{}", text(&done.stdout));
+    assert!(text(&done.stdout).contains("it cannot be built"), "{}", text(&done.stdout));
+}
+
+#[test]
+fn a_client_with_the_servers_features() {
+    let built = built();
+    let project = &built.project;
+    let given =
+        raw_wheel(project, "sed -i 's/^name = \"duo\"/name = \"duo-client\"/' pyproject.toml", "--features server");
+    let done = with(project, given.path(), "--plan target/wheels.json");
+    assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
+    let verified = sh(project, "longshore verify --plan target/wheels.json --json");
+    assert_eq!(verified.status.code(), Some(3), "{}", text(&verified.stdout));
+    let said = text(&verified.stdout);
+    assert!(said.contains("dist-variants") && said.contains("which only the other variant needs"), "{said}");
+}
+
+#[test]
+fn a_server_that_lost_its_features() {
+    let built = built();
+    let project = &built.project;
+    let given = raw_wheel(project, "true", "");
+    // The sdist is right, so building it back makes another wheel than this one.
+    let done = with(project, given.path(), "");
+    assert_eq!(done.status.code(), Some(7), "{}", text(&done.stdout));
+    assert!(text(&done.stdout).contains("is another variant"), "{}", text(&done.stdout));
+    // On a machine that makes no sdist, verify finds it.
+    let done = with(project, given.path(), "--plan target/wheels.json");
+    assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
+    let verified = sh(project, "longshore verify --plan target/wheels.json --json");
+    assert_eq!(verified.status.code(), Some(3), "{}", text(&verified.stdout));
+    assert!(text(&verified.stdout).contains("without a trace of its features"), "{}", text(&verified.stdout));
+}
+
+#[test]
+fn a_wheel_whose_name_was_lost() {
+    let built = built();
+    let project = &built.project;
+    let given = raw_wheel(project, "true", "--features server");
+    let to = given.path().join("duo_client-1.0.0-cp310-abi3-manylinux_2_28_x86_64.whl");
+    fs::rename(given.path().join("duo-1.0.0-cp310-abi3-manylinux_2_28_x86_64.whl"), to).unwrap();
+    let done = with(project, given.path(), "--plan target/wheels.json");
+    assert_eq!(done.status.code(), Some(7), "pip refuses it: {}", text(&done.stdout));
+    assert!(text(&done.stdout).contains("check.import.duo-client"), "{}", text(&done.stdout));
+}
+
+/// The sdist of the server, unpacked, changed by a line of shell and packed again.
+fn changed_sdist(project: &Project, change: &str) -> tempfile::TempDir {
+    let (given, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let open = scratch.path().display();
+    let line = format!(
+        "tar xzf {SDIST} -C {open} && cd {open} && {change} && tar czf {}/duo-1.0.0.tar.gz duo-1.0.0",
+        given.path().display()
+    );
+    must(project, &line);
+    given
+}
+
+/// A wheel as a job of a workflow would build it by hand, alone in a folder.
+fn raw_wheel(project: &Project, edit: &str, flags: &str) -> tempfile::TempDir {
+    let (given, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (open, built) = (scratch.path().display(), project.folder().join("target/longshore/python"));
+    let planned = "--release --zig --compatibility manylinux_2_28 --target x86_64-unknown-linux-gnu";
+    let line = format!(
+        "git archive HEAD | tar x -C {open} && cd {open} && {edit} && maturin build {planned} {flags} --target-dir {} --out {}",
+        built.display(),
+        given.path().display()
+    );
+    must(project, &line);
+    given
+}
