@@ -1,5 +1,7 @@
 //! Python projects that maturin builds: what their pyproject.toml and Cargo.toml say.
 
+pub mod requires;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -22,6 +24,8 @@ pub struct PythonProject {
     pub dynamic: Vec<String>,
     /// `[project].requires-python`
     pub requires_python: Option<String>,
+    /// Minor versions of the classifiers `Programming Language :: Python :: 3.X`, sorted.
+    pub classified: Vec<u32>,
     /// `[project.optional-dependencies]`
     pub extras: BTreeMap<String, Vec<String>>,
     /// Names of `[project.scripts]`.
@@ -73,12 +77,19 @@ fn project(root: &Path, path: &str, table: &Table) -> anyhow::Result<PythonProje
         version: string(&["project", "version"]),
         dynamic: strings(at(table, &["project", "dynamic"])),
         requires_python: string(&["project", "requires-python"]),
+        classified: classified(&strings(at(table, &["project", "classifiers"]))),
         extras: extras.collect(),
         scripts: scripts.into_iter().flatten().map(|(name, _)| name.clone()).collect(),
         features: strings(at(table, &["tool", "maturin", "features"])),
         module: module.split('.').next().unwrap_or_default().to_owned(),
         abi3: abi3(&crate_table, &workspace),
     })
+}
+
+fn classified(classifiers: &[String]) -> Vec<u32> {
+    let minors = classifiers.iter().filter_map(|text| text.strip_prefix("Programming Language :: Python :: 3."));
+    let minors: BTreeSet<u32> = minors.filter_map(|minor| minor.parse().ok()).collect();
+    minors.into_iter().collect()
 }
 
 /// What `abi3-py3X` features of pyo3 are switched on, and by what.
@@ -142,7 +153,7 @@ mod tests {
         );
         write(
             "py/pyproject.toml",
-            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nfeatures=['newer']\n",
+            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\nclassifiers=['Programming Language :: Python :: 3.12', 'Programming Language :: Python :: 3.9', 'Programming Language :: Python :: 3 :: Only', 'Typing :: Typed']\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nfeatures=['newer']\n",
         );
         write("other/pyproject.toml", "[build-system]\nbuild-backend='hatchling.build'\n");
         let file = |path: &str| TreeFile { path: path.into(), kind: TreeKind::File };
@@ -153,6 +164,7 @@ mod tests {
         assert_eq!(project.name.as_deref(), Some("Demo"));
         assert_eq!(project.extras["all"], ["demo[a]"]);
         assert_eq!(project.scripts, ["demo"]);
+        assert_eq!(project.classified, [9, 12]);
         assert_eq!(project.abi3[""], "3.10");
         assert_eq!(project.abi3["newer"], "3.12");
     }

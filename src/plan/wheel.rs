@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::decide::{Inputs, Problems, id};
 use super::{
-    Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset, variant,
+    Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset, stable_abi,
+    variant,
 };
 use crate::config::schema::nearest;
 use crate::config::{Builder, Pypi, Wheel, WheelSettings};
@@ -179,7 +180,7 @@ impl Maker<'_> {
 
     /// The Pythons that wheels are made for; none: the stable ABI.
     fn versions(&self, stage: &StageWork, problems: &mut Problems) -> Option<Vec<String>> {
-        let abi3 = abi3(self.project, stage);
+        let abi3 = stable_abi::smallest(self.project, stage);
         let asked: Vec<&str> = self.wheel.python.iter().map(String::as_str).collect();
         let problem = |text: String, hint: &str| {
             Problem::new("unknown-python", text).hint(hint.to_owned()).at_value(self.path("python"))
@@ -234,21 +235,6 @@ impl Maker<'_> {
     }
 }
 
-/// The smallest Python of the stable ABI that a stage's features ask for.
-fn abi3(project: &PythonProject, stage: &StageWork) -> Option<String> {
-    let on = |feature: &str| {
-        feature.is_empty()
-            || stage.all_features
-            || stage.features.iter().any(|known| known == feature)
-            || feature == "default" && stage.default_features
-    };
-    let own = stage.features.iter().filter_map(|feature| feature.strip_prefix("pyo3/abi3-py3"));
-    let own = own.filter_map(|minor| minor.parse::<u32>().ok());
-    let minor = |version: &String| version.strip_prefix("3.").and_then(|minor| minor.parse::<u32>().ok());
-    let of_crate = project.abi3.iter().filter(|(feature, _)| on(feature)).filter_map(|(_, version)| minor(version));
-    of_crate.chain(own).min().map(|minor| format!("3.{minor}"))
-}
-
 /// Names every file, now that versions are known.
 pub fn name_outputs(inputs: &Inputs<'_>, steps: &mut [Step], releases: &[Release], problems: &mut Problems) {
     for step in steps {
@@ -301,14 +287,14 @@ fn wheel_names(project: &PythonProject, work: &WheelWork, target: Target) -> Vec
         let (distribution, version) = (work.stage.distribution.in_files(), work.stage.version.clone());
         WheelName { distribution, version, tag }.to_string()
     };
-    match (work.python.as_slice(), abi3(project, &work.stage)) {
+    match (work.python.as_slice(), stable_abi::smallest(project, &work.stage)) {
         ([], Some(version)) => vec![name(compact(&version), "abi3".into())],
         (versions, _) => versions.iter().map(|version| name(compact(version), compact(version))).collect(),
     }
 }
 
 /// What happens to distributions that nobody may have thought of: two that bring one import package overwrite each other's
-/// files when both are installed; extras made of other extras follow a new name.
+/// files when both are installed; extras made of other extras follow a new name; what is said of Python contradicts itself.
 pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
     let (mut owners, mut notes): (BTreeMap<&str, Vec<&DistributionName>>, Vec<String>) = Default::default();
     for step in steps {
@@ -320,7 +306,8 @@ pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
             }
         }
         let project = projects.iter().find(|project| project.pyproject == stage.pyproject);
-        for note in project.into_iter().flat_map(|project| renamed(project, stage)) {
+        let about = |project| renamed(project, stage).into_iter().chain(stable_abi::notes(project, step, stage));
+        for note in project.into_iter().flat_map(about) {
             if !notes.contains(&note) {
                 notes.push(note);
             }
