@@ -1,7 +1,9 @@
 //! Plans compilations: which package, which executables, by which program, and the smoke check of each.
 
 use super::decide::{Inputs, Problems, id};
-use super::{BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, Step, Work, asset, runner};
+use super::{
+    BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, Step, WheelWork, Work, asset, runner,
+};
 use crate::config::schema::nearest;
 use crate::config::{Binaries, Binary, BinarySettings, Builder};
 use crate::facts::{Facts, Package};
@@ -279,16 +281,18 @@ fn check(step: &Step, smoke: &[String], label: Option<&str>) -> Step {
     }
 }
 
-/// The packages of the binary steps of one component, each once.
+/// The packages of the binaries, wheels and sdists of one component, each once.
 pub fn packages<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f Package> {
     let mut found: Vec<&Package> = Vec::new();
     for step in steps.iter().filter(|step| step.component == component) {
-        if let Work::Binary(work) = &step.work
-            && let Some(package) = of_work(inputs.facts, work)
-            && !found.contains(&package)
-        {
-            found.push(package);
-        }
+        let package = match &step.work {
+            Work::Binary(work) => of_work(inputs.facts, work),
+            Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => {
+                inputs.facts.packages.iter().find(|package| package.manifest == stage.manifest)
+            }
+            _ => None,
+        };
+        found.extend(package.filter(|package| !found.contains(package)));
     }
     found
 }

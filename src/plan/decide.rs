@@ -133,6 +133,7 @@ fn candidates<'a>(inputs: &Inputs<'a>, steps: &[Step], problems: &mut Problems) 
                 component,
                 grammar,
                 packages: binary::packages(inputs, steps, &component.name),
+                projects: wheel::projects(inputs, steps, &component.name),
             }),
             Err(text) => {
                 let path =

@@ -6,7 +6,9 @@ use super::decide::{Inputs, Problems};
 use super::request::WithoutTag;
 use super::{Origin, Release};
 use crate::config;
+use crate::facts::python::PythonProject;
 use crate::facts::{Package, Tag};
+use crate::pep440::semver;
 use crate::problem::Problem;
 use crate::tag::TagGrammar;
 use crate::version::Version;
@@ -17,8 +19,10 @@ pub struct Candidate<'a> {
     pub component: &'a config::Component,
     /// How its tags look.
     pub grammar: TagGrammar,
-    /// Packages of its binaries.
+    /// Packages of its binaries and distributions.
     pub packages: Vec<&'a Package>,
+    /// The maturin projects of its distributions.
+    pub projects: Vec<&'a PythonProject>,
 }
 
 /// A version written somewhere: where, and the text.
@@ -219,6 +223,11 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Proble
         if let (Some(locked), Some(lock)) = (&package.locked, &package.lock) {
             all.push((format!("{lock} ({})", package.name), locked.to_string()));
         }
+    }
+    for project in &candidate.projects {
+        // Without one it is the crate's.
+        let version = project.version.as_ref().map(|text| semver(text).unwrap_or_else(|| text.clone()));
+        all.extend(version.map(|version| (project.pyproject.clone(), version)));
     }
     all
 }

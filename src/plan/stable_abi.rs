@@ -3,27 +3,48 @@
 use super::{StageWork, Step, WheelWork, Work};
 use crate::facts::python::{PythonProject, requires};
 
+/// The cargo features of a build.
+struct On<'a> {
+    features: &'a [String],
+    default: bool,
+    all: bool,
+}
+
+impl<'a> On<'a> {
+    fn of(stage: &'a StageWork) -> Self {
+        Self { features: &stage.features, default: stage.default_features, all: stage.all_features }
+    }
+
+    fn has(&self, feature: &str) -> bool {
+        let named = self.features.iter().any(|known| known == feature);
+        feature.is_empty() || self.all || named || feature == "default" && self.default
+    }
+}
+
 /// The smallest Python of the stable ABI that a stage's features ask for, as `3.10`.
 pub fn smallest(project: &PythonProject, stage: &StageWork) -> Option<String> {
-    asked(project, stage).into_iter().map(|(_, minor)| minor).min().map(|minor| format!("3.{minor}"))
+    lowest(&asked(project, &On::of(stage)))
+}
+
+/// The same for a project as it lies there.
+pub fn of_project(project: &PythonProject) -> Option<String> {
+    lowest(&asked(project, &On { features: &project.features, default: true, all: false }))
+}
+
+fn lowest(asked: &[(String, u32)]) -> Option<String> {
+    asked.iter().map(|(_, minor)| minor).min().map(|minor| format!("3.{minor}"))
 }
 
 /// Every place that switches on `abi3-py3X` of pyo3, and its X.
-fn asked(project: &PythonProject, stage: &StageWork) -> Vec<(String, u32)> {
-    let on = |feature: &str| {
-        feature.is_empty()
-            || stage.all_features
-            || stage.features.iter().any(|known| known == feature)
-            || feature == "default" && stage.default_features
-    };
-    let of_crate = project.abi3.iter().filter(|(feature, _)| on(feature)).filter_map(|(feature, version)| {
+fn asked(project: &PythonProject, on: &On<'_>) -> Vec<(String, u32)> {
+    let of_crate = project.abi3.iter().filter(|(feature, _)| on.has(feature)).filter_map(|(feature, version)| {
         let place = match feature.as_str() {
             "" => format!("pyo3 in {}", project.manifest),
             feature => format!("feature `{feature}` in {}", project.manifest),
         };
         Some((place, minor(version)?))
     });
-    let written = stage.features.iter().filter_map(|feature| {
+    let written = on.features.iter().filter_map(|feature| {
         let minor = feature.strip_prefix("pyo3/abi3-py3")?.parse().ok()?;
         let place = if project.features.contains(feature) { project.pyproject.as_str() } else { "longshore.yaml" };
         Some((format!("`{feature}` in {place}"), minor))
@@ -41,7 +62,7 @@ pub fn notes(project: &PythonProject, step: &Step, stage: &StageWork) -> Vec<Str
     let mut notes = Vec::new();
     let smallest = smallest(project, stage).filter(|_| work.python.is_empty());
     if let Some(smallest) = &smallest {
-        let asked = asked(project, stage);
+        let asked = asked(project, &On::of(stage));
         if asked.iter().any(|(_, minor)| *minor != asked[0].1) {
             let places: Vec<String> = asked.iter().map(|(place, minor)| format!("{place} says 3.{minor}")).collect();
             let (name, places) = (&stage.distribution, places.join(", "));

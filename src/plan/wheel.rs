@@ -71,6 +71,17 @@ fn project<'f>(inputs: &Inputs<'f>, wheel: &Wheel, problems: &mut Problems) -> O
     found
 }
 
+/// The maturin projects of one component, each once.
+pub fn projects<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f PythonProject> {
+    let uses = |step: &Step, project: &PythonProject| match &step.work {
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => {
+            step.component == component && stage.pyproject == project.pyproject
+        }
+        _ => false,
+    };
+    inputs.facts.python.iter().filter(|project| steps.iter().any(|step| uses(step, project))).collect()
+}
+
 /// Makes the steps of one distribution.
 pub struct Maker<'a> {
     /// What the plan is made from.
