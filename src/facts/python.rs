@@ -37,6 +37,8 @@ pub struct PythonProject {
     /// The smallest Python of `abi3-py3X` features of pyo3, as `3.10`; absent: not abi3. By what switches it on: empty for
     /// the dependency itself, else a feature of the crate.
     pub abi3: BTreeMap<String, String>,
+    /// Names of `[profile.…]` in its Cargo.toml.
+    pub profiles: Vec<String>,
 }
 
 /// Every project of the commit whose build backend is maturin, sorted by path.
@@ -60,7 +62,7 @@ fn project(root: &Path, path: &str, table: &Table) -> anyhow::Result<PythonProje
     let folder = path.strip_suffix("pyproject.toml").unwrap_or_default().to_owned();
     let string = |keys: &[&str]| at(table, keys).and_then(Value::as_str).map(str::to_owned);
     let manifest = string(&["tool", "maturin", "manifest-path"]).unwrap_or_else(|| "Cargo.toml".into());
-    let manifest = format!("{folder}{}", manifest.trim_start_matches("./"));
+    let manifest = plain(&format!("{folder}{manifest}"));
     let crate_table = text(root, &manifest)?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
     let workspace = text(root, "Cargo.toml")?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
     let name = string(&["project", "name"]);
@@ -83,7 +85,26 @@ fn project(root: &Path, path: &str, table: &Table) -> anyhow::Result<PythonProje
         features: strings(at(table, &["tool", "maturin", "features"])),
         module: module.split('.').next().unwrap_or_default().to_owned(),
         abi3: abi3(&crate_table, &workspace),
+        profiles: at(&crate_table, &["profile"])
+            .and_then(Value::as_table)
+            .into_iter()
+            .flatten()
+            .map(|(n, _)| n.clone())
+            .collect(),
     })
+}
+
+/// `py/../Cargo.toml` as git and cargo know it.
+fn plain(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "." | "" => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
 }
 
 fn classified(classifiers: &[String]) -> Vec<u32> {
@@ -155,10 +176,19 @@ mod tests {
             "py/pyproject.toml",
             "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\nclassifiers=['Programming Language :: Python :: 3.12', 'Programming Language :: Python :: 3.9', 'Programming Language :: Python :: 3 :: Only', 'Typing :: Typed']\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nfeatures=['newer']\n",
         );
+        write(
+            "python/pyproject.toml",
+            "[build-system]\nbuild-backend='maturin'\n[tool.maturin]\nmanifest-path='./../rust/Cargo.toml'\n",
+        );
+        write("rust/Cargo.toml", "[package]\nname='a-b'\n[profile.release]\nlto='fat'\n[profile.dev]\n");
         write("other/pyproject.toml", "[build-system]\nbuild-backend='hatchling.build'\n");
         let file = |path: &str| TreeFile { path: path.into(), kind: TreeKind::File };
-        let found = projects(root.path(), &[file("other/pyproject.toml"), file("py/pyproject.toml")]).unwrap();
-        assert_eq!(found.len(), 1);
+        let files = ["other/pyproject.toml", "py/pyproject.toml", "python/pyproject.toml"].map(file);
+        let found = projects(root.path(), &files).unwrap();
+        assert_eq!(found.len(), 2);
+        let beside = &found[1];
+        assert_eq!((beside.manifest.as_str(), beside.module.as_str()), ("rust/Cargo.toml", "a_b"));
+        assert_eq!(beside.profiles, ["dev", "release"]);
         let project = &found[0];
         assert_eq!((project.manifest.as_str(), project.module.as_str()), ("py/Cargo.toml", "demo"));
         assert_eq!(project.name.as_deref(), Some("Demo"));

@@ -243,6 +243,29 @@ fn versions_of_distributions_agree_too() {
 }
 
 #[test]
+fn profiles_that_cargo_does_not_read() {
+    let check = |manifest: &str, profiles: &[&str], expected: &[&str]| {
+        let python = crate::facts::python::PythonProject {
+            pyproject: "py/pyproject.toml".into(),
+            manifest: manifest.into(),
+            requires_python: Some(">=3.10".into()),
+            profiles: profiles.iter().map(ToString::to_string).collect(),
+            abi3: BTreeMap::from([(String::new(), "3.10".to_owned())]),
+            ..Default::default()
+        };
+        let module = Package { manifest: manifest.into(), ..package("py", &[]) };
+        let facts = Facts { packages: vec![module], python: vec![python], ..facts() };
+        let plan = planned("wheels: { py: {} }\npublish: { pypi: {} }", &facts, &Request::default()).unwrap();
+        assert_eq!(plan.assumed, expected, "{manifest} {profiles:?}");
+    };
+    check("Cargo.toml", &["release"], &[]);
+    check("py/Cargo.toml", &[], &[]);
+    let note =
+        "`[profile.release]` in py/Cargo.toml has no effect: cargo reads profiles in Cargo.toml, that of the workspace";
+    check("py/Cargo.toml", &["release"], &[note]);
+}
+
+#[test]
 fn which_release() {
     let tag = |name: &str, commit: &str, distance| Tag { name: name.into(), commit: commit.into(), distance };
     let check = |tags: &[Tag], request: &Request, expected: Result<&str, &str>| {

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::config::schema::nearest;
 use crate::config::{Builder, Pypi, Wheel, WheelSettings};
+use crate::facts::Facts;
 use crate::facts::python::PythonProject;
 use crate::pep440::pep440;
 use crate::problem::Problem;
@@ -306,7 +307,7 @@ fn wheel_names(project: &PythonProject, work: &WheelWork, target: Target) -> Vec
 
 /// What happens to distributions that nobody may have thought of: two that bring one import package overwrite each other's
 /// files when both are installed; extras made of other extras follow a new name; what is said of Python contradicts itself.
-pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
+pub fn notes(facts: &Facts, steps: &[Step]) -> Vec<String> {
     let (mut owners, mut notes): (BTreeMap<&str, Vec<&DistributionName>>, Vec<String>) = Default::default();
     for step in steps {
         let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage })) = &step.work else { continue };
@@ -316,8 +317,11 @@ pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
                 known.push(&stage.distribution);
             }
         }
-        let project = projects.iter().find(|project| project.pyproject == stage.pyproject);
-        let about = |project| renamed(project, stage).into_iter().chain(stable_abi::notes(project, step, stage));
+        let project = facts.python.iter().find(|project| project.pyproject == stage.pyproject);
+        let about = |project| {
+            let notes = renamed(project, stage).into_iter().chain(profiles(facts, project));
+            notes.chain(stable_abi::notes(project, step, stage))
+        };
         for note in project.into_iter().flat_map(about) {
             if !notes.contains(&note) {
                 notes.push(note);
@@ -330,6 +334,14 @@ pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
         format!("{} bring the same `import {module}`: who installs two of them breaks one", names.join(" and "))
     });
     shared.chain(notes).collect()
+}
+
+/// Profiles where cargo does not read them: <https://doc.rust-lang.org/cargo/reference/profiles.html>.
+fn profiles(facts: &Facts, project: &PythonProject) -> Option<String> {
+    let package = facts.packages.iter().find(|package| package.manifest == project.manifest)?;
+    let first = project.profiles.first().filter(|_| package.workspace != package.manifest)?;
+    let (own, root) = (&package.manifest, &package.workspace);
+    Some(format!("`[profile.{first}]` in {own} has no effect: cargo reads profiles in {root}, that of the workspace"))
 }
 
 /// `opsml[onnx]`, which becomes `opsml-client[onnx]`.
