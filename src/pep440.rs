@@ -35,6 +35,17 @@ pub fn pep440(version: &Version) -> Result<String, String> {
     })
 }
 
+/// The version that [`pep440`] makes this one from: `1.2.0rc3` is `1.2.0-rc.3`. Nothing if it makes no such text.
+pub fn semver(text: &str) -> Option<String> {
+    let stages = [(".dev", "dev"), ("rc", "rc"), ("a", "alpha"), ("b", "beta")];
+    let spelled = stages.into_iter().find_map(|(letters, word)| {
+        let (base, number) = text.split_once(letters)?;
+        Some(format!("{base}-{word}.{number}"))
+    });
+    let version: Version = spelled.unwrap_or_else(|| text.to_owned()).parse().ok()?;
+    (pep440(&version).as_deref() == Ok(text)).then(|| version.to_string())
+}
+
 /// What somebody probably meant.
 fn nearest(pre: &str) -> Option<String> {
     let words = [
@@ -79,6 +90,20 @@ mod tests {
         check("1.2.3-r1", Err("no counterpart"));
         check("1.2.3-rc.1.2", Err("no counterpart"));
         check("1.2.3+build5", Err("local version"));
+    }
+
+    #[test]
+    fn back_to_the_tag() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(semver(text).as_deref(), expected, "{text}");
+        check("1.2.3", Some("1.2.3"));
+        check("1.2.0rc3", Some("1.2.0-rc.3"));
+        check("1.2.0a0", Some("1.2.0-alpha.0"));
+        check("1.2.0b1", Some("1.2.0-beta.1"));
+        check("1.2.0.dev7", Some("1.2.0-dev.7"));
+        // Python takes them for the same, and would write them otherwise.
+        for other in ["1.2", "1.2.0-rc.3", "1.2.0rc03", "1.2.0.post1", "1.2.0+local", "v1.2.0", ""] {
+            check(other, None);
+        }
     }
 
     /// PEP 440's order of the versions that are made here.

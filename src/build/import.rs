@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::log::Log;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::plan::{Import, Step};
+use crate::wheel::WheelName;
 use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::{Store, read_json};
 
@@ -25,24 +26,52 @@ pub fn run(
     (import, wheel): (&Import, &Step),
 ) -> anyhow::Result<CheckResult> {
     let record: Artifact = read_json(&store.record(&wheel.id))?;
-    let python = ["python3", "python"].into_iter().find(|name| runner.find(name).is_some());
-    let python = python.context("no `python3` is there: install Python")?;
     let mut result = CheckResult { passed: true, ..CheckResult::default() };
-    let mut details = Vec::new();
+    let (mut details, mut tried) = (Vec::new(), false);
     for file in &record.files {
+        let (step, name) = (wheel.id.clone(), file.name.clone());
+        result.subjects.push(Subject { step, name, sha256: file.sha256 });
+        let version = only(&file.name);
+        let Some(python) = interpreter(runner, store, version.as_deref()) else {
+            let name = version.map_or_else(|| "python3".into(), |version| format!("python{version}"));
+            details.push(format!("`{}` was not tried, for there is no `{name}`", file.name));
+            continue;
+        };
+        tried = true;
         let scratch = tempfile::tempdir_in(store.root())?;
         let path = std::path::absolute(store.file(&wheel.id, &file.name))?;
-        let seen = Trial { runner, folder: scratch.path() }.one(log, (python, &path), import);
+        let seen = Trial { runner, folder: scratch.path() }.one(log, (&python, &path), import);
         result.passed &= seen.is_ok();
         details.push(match seen {
             Ok(seen) => seen,
             Err(error) => format!("{error:#}"),
         });
-        let (step, name) = (wheel.id.clone(), file.name.clone());
-        result.subjects.push(Subject { step, name, sha256: file.sha256 });
     }
     result.detail = details.join("; ");
+    // Wheels for single Pythons are tried with those that are there; with none of them nothing would be known.
+    ensure!(tried, "{}: install Python", result.detail);
     Ok(result)
+}
+
+/// The one Python that a wheel is for: `3.12` of `cp312-cp312`.
+fn only(name: &str) -> Option<String> {
+    let tag = name.parse::<WheelName>().ok()?.tag;
+    let minor = tag.python.strip_prefix("cp3").filter(|_| tag.abi.starts_with(&tag.python))?;
+    Some(format!("3.{minor}"))
+}
+
+/// A Python of this version, or any.
+fn interpreter(runner: &Runner, store: &Store, version: Option<&str>) -> Option<String> {
+    let exact = version.map(|version| format!("python{version}"));
+    let is_right = |name: &str| {
+        let print = "import sys; print('%d.%d' % sys.version_info[:2])";
+        version.is_none_or(|version| {
+            let said = runner.text(&Cmd::new(name, store.repository()).args(["-c", print]).timeout(LIMIT));
+            said.is_ok_and(|said| said.trim() == version)
+        })
+    };
+    let names = exact.into_iter().chain(["python3".to_owned(), "python".to_owned()]);
+    names.into_iter().find(|name| runner.find(name).is_some() && is_right(name))
 }
 
 struct Trial<'a> {
@@ -101,5 +130,21 @@ impl Trial<'_> {
             (false, false) => bail!("`{cmd}` failed: {last}"),
             (false, true) => Ok(done),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_python_of_a_wheel() {
+        let check = |tag: &str, expected: Option<&str>| {
+            assert_eq!(only(&format!("demo-1.0.0-{tag}-win_amd64.whl")).as_deref(), expected, "{tag}");
+        };
+        check("cp312-cp312", Some("3.12"));
+        check("cp39-cp39", Some("3.9"));
+        check("cp310-abi3", None);
+        check("py3-none", None);
     }
 }

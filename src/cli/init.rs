@@ -1,5 +1,7 @@
 //! `init`: writes a commented longshore.yaml from what is here.
 
+mod wheel;
+
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -70,8 +72,8 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
     if path.symlink_metadata().is_ok() {
         return Err(exists(&path));
     }
-    let mut facts = facts::gather(runner, env, &root, &Wanted::default())?;
-    let mut found = Found { later: later(&root, &facts), ..Found::default() };
+    let mut facts = facts::gather(runner, env, &root, &Wanted { python: true, ..Wanted::default() })?;
+    let mut found = Found { later: later(&facts), ..Found::default() };
     if !root.join("Cargo.toml").is_file() {
         for manifest in topmost(&facts) {
             let wanted = Wanted { manifests: vec![manifest.clone()], ..Wanted::default() };
@@ -119,7 +121,7 @@ fn topmost(facts: &Facts) -> Vec<String> {
 }
 
 /// Files of kinds that this version cannot release.
-fn later(root: &Path, facts: &Facts) -> Vec<(String, &'static str)> {
+fn later(facts: &Facts) -> Vec<(String, &'static str)> {
     let kind = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);
         match name {
@@ -129,7 +131,6 @@ fn later(root: &Path, facts: &Facts) -> Vec<(String, &'static str)> {
                 Some("an image from a Dockerfile")
             }
             _ if name.ends_with(".Dockerfile") => Some("an image from a Dockerfile"),
-            "pyproject.toml" if is_maturin(&root.join(path)) => Some("a Python wheel, by maturin"),
             _ => None,
         }
     };
@@ -137,25 +138,21 @@ fn later(root: &Path, facts: &Facts) -> Vec<(String, &'static str)> {
     paths.filter_map(|path| Some((path.clone(), kind(path)?))).collect()
 }
 
-fn is_maturin(path: &Path) -> bool {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let Ok(manifest) = text.parse::<toml::Table>() else { return false };
-    let backend = manifest.get("build-system").and_then(|system| system.get("build-backend"));
-    backend.and_then(toml::Value::as_str) == Some("maturin")
-}
-
 /// The text of longshore.yaml.
 pub fn render(facts: &Facts, found: &Found) -> String {
     let packages = released(facts);
+    let versioned = wheel::with_crates(facts, &packages);
     let targets: String = target::DEFAULT.iter().map(|target| format!("#  - {target}\n")).collect();
     let value = |place: &str| {
         Some(match place {
             "schema" => SCHEMA.to_owned(),
             "name" => name(facts.remote.as_ref().map_or(&facts.folder, |remote| &remote.name)),
-            "tag" => tag(&packages),
+            "tag" => tag(&versioned),
             "targets" => targets.clone(),
             "binaries" => binaries(facts, found, &packages),
+            "wheels" => wheel::section(facts, found, &versioned),
             "release" => destination(facts),
+            "publish" => wheel::publish(facts).to_owned(),
             "later" => cannot_yet(found),
             _ => return None,
         })
@@ -274,6 +271,9 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
 }
 
 fn nothing(facts: &Facts, found: &Found) -> String {
+    if wheel::released(facts).next().is_some() {
+        return "# No cargo package has an executable.\nbinaries: false\n".into();
+    }
     let mut text = "# Nothing to release was found yet: ".to_owned();
     if facts.packages.is_empty() {
         text.push_str("there is no Cargo.toml.\n");
@@ -341,6 +341,7 @@ fn summary(facts: &Facts, found: &Found) -> String {
     if packages.is_empty() {
         text.push_str("  no cargo package with an executable\n");
     }
+    wheel::released(facts).for_each(|project| text.push_str(&wheel::line(facts, project)));
     for manifest in &found.refused {
         text.push_str(&format!("  cargo cannot read {manifest}\n"));
     }

@@ -294,8 +294,9 @@ fn wanted(config: &Config) -> Wanted {
         config::Binaries::Implied(implied) => implied.builds.iter().collect(),
         config::Binaries::Off => Vec::new(),
     };
-    let manifests: BTreeSet<String> =
-        builds.into_iter().filter_map(|(_, settings)| settings.manifest.clone()).collect();
+    let of_wheels = config.wheels.iter().flat_map(|wheel| &wheel.builds).map(|(_, settings)| &settings.cargo.manifest);
+    let of_binaries = builds.into_iter().map(|(_, settings)| &settings.manifest);
+    let manifests: BTreeSet<String> = of_binaries.chain(of_wheels).flatten().cloned().collect();
     wanted.manifests.extend(manifests);
     for component in std::iter::once(&config.root).chain(&config.components) {
         wanted.version_files.extend(component.version_files.iter().flatten().cloned());

@@ -1,5 +1,7 @@
 //! Python projects that maturin builds: what their pyproject.toml and Cargo.toml say.
 
+pub mod requires;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -22,6 +24,8 @@ pub struct PythonProject {
     pub dynamic: Vec<String>,
     /// `[project].requires-python`
     pub requires_python: Option<String>,
+    /// Minor versions of the classifiers `Programming Language :: Python :: 3.X`, sorted.
+    pub classified: Vec<u32>,
     /// `[project.optional-dependencies]`
     pub extras: BTreeMap<String, Vec<String>>,
     /// Names of `[project.scripts]`.
@@ -33,6 +37,8 @@ pub struct PythonProject {
     /// The smallest Python of `abi3-py3X` features of pyo3, as `3.10`; absent: not abi3. By what switches it on: empty for
     /// the dependency itself, else a feature of the crate.
     pub abi3: BTreeMap<String, String>,
+    /// Names of `[profile.…]` in its Cargo.toml.
+    pub profiles: Vec<String>,
 }
 
 /// Every project of the commit whose build backend is maturin, sorted by path.
@@ -56,7 +62,7 @@ fn project(root: &Path, path: &str, table: &Table) -> anyhow::Result<PythonProje
     let folder = path.strip_suffix("pyproject.toml").unwrap_or_default().to_owned();
     let string = |keys: &[&str]| at(table, keys).and_then(Value::as_str).map(str::to_owned);
     let manifest = string(&["tool", "maturin", "manifest-path"]).unwrap_or_else(|| "Cargo.toml".into());
-    let manifest = format!("{folder}{}", manifest.trim_start_matches("./"));
+    let manifest = plain(&format!("{folder}{manifest}"));
     let crate_table = text(root, &manifest)?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
     let workspace = text(root, "Cargo.toml")?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
     let name = string(&["project", "name"]);
@@ -73,12 +79,38 @@ fn project(root: &Path, path: &str, table: &Table) -> anyhow::Result<PythonProje
         version: string(&["project", "version"]),
         dynamic: strings(at(table, &["project", "dynamic"])),
         requires_python: string(&["project", "requires-python"]),
+        classified: classified(&strings(at(table, &["project", "classifiers"]))),
         extras: extras.collect(),
         scripts: scripts.into_iter().flatten().map(|(name, _)| name.clone()).collect(),
         features: strings(at(table, &["tool", "maturin", "features"])),
         module: module.split('.').next().unwrap_or_default().to_owned(),
         abi3: abi3(&crate_table, &workspace),
+        profiles: at(&crate_table, &["profile"])
+            .and_then(Value::as_table)
+            .into_iter()
+            .flatten()
+            .map(|(n, _)| n.clone())
+            .collect(),
     })
+}
+
+/// `py/../Cargo.toml` as git and cargo know it.
+fn plain(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "." | "" => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
+}
+
+fn classified(classifiers: &[String]) -> Vec<u32> {
+    let minors = classifiers.iter().filter_map(|text| text.strip_prefix("Programming Language :: Python :: 3."));
+    let minors: BTreeSet<u32> = minors.filter_map(|minor| minor.parse().ok()).collect();
+    minors.into_iter().collect()
 }
 
 /// What `abi3-py3X` features of pyo3 are switched on, and by what.
@@ -142,17 +174,27 @@ mod tests {
         );
         write(
             "py/pyproject.toml",
-            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nfeatures=['newer']\n",
+            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\nclassifiers=['Programming Language :: Python :: 3.12', 'Programming Language :: Python :: 3.9', 'Programming Language :: Python :: 3 :: Only', 'Typing :: Typed']\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nfeatures=['newer']\n",
         );
+        write(
+            "python/pyproject.toml",
+            "[build-system]\nbuild-backend='maturin'\n[tool.maturin]\nmanifest-path='./../rust/Cargo.toml'\n",
+        );
+        write("rust/Cargo.toml", "[package]\nname='a-b'\n[profile.release]\nlto='fat'\n[profile.dev]\n");
         write("other/pyproject.toml", "[build-system]\nbuild-backend='hatchling.build'\n");
         let file = |path: &str| TreeFile { path: path.into(), kind: TreeKind::File };
-        let found = projects(root.path(), &[file("other/pyproject.toml"), file("py/pyproject.toml")]).unwrap();
-        assert_eq!(found.len(), 1);
+        let files = ["other/pyproject.toml", "py/pyproject.toml", "python/pyproject.toml"].map(file);
+        let found = projects(root.path(), &files).unwrap();
+        assert_eq!(found.len(), 2);
+        let beside = &found[1];
+        assert_eq!((beside.manifest.as_str(), beside.module.as_str()), ("rust/Cargo.toml", "a_b"));
+        assert_eq!(beside.profiles, ["dev", "release"]);
         let project = &found[0];
         assert_eq!((project.manifest.as_str(), project.module.as_str()), ("py/Cargo.toml", "demo"));
         assert_eq!(project.name.as_deref(), Some("Demo"));
         assert_eq!(project.extras["all"], ["demo[a]"]);
         assert_eq!(project.scripts, ["demo"]);
+        assert_eq!(project.classified, [9, 12]);
         assert_eq!(project.abi3[""], "3.10");
         assert_eq!(project.abi3["newer"], "3.12");
     }

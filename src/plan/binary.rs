@@ -1,7 +1,9 @@
 //! Plans compilations: which package, which executables, by which program, and the smoke check of each.
 
 use super::decide::{Inputs, Problems, id};
-use super::{BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, Step, Work, asset, runner};
+use super::{
+    BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, Step, WheelWork, Work, asset, runner,
+};
 use crate::config::schema::nearest;
 use crate::config::{Binaries, Binary, BinarySettings, Builder};
 use crate::facts::{Facts, Package};
@@ -46,7 +48,7 @@ pub fn entries(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Binary> {
     } else {
         with_binaries().filter(|package| components.iter().any(|component| component.name == package.name)).collect()
     };
-    if chosen.is_empty() && inputs.config.assets.is_empty() {
+    if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() {
         let problem = Problem::new("no-binary", "no cargo package here has a binary");
         problems.push(problem.hint("add one, or describe what is released in longshore.yaml"));
     }
@@ -279,13 +281,15 @@ fn check(step: &Step, smoke: &[String], label: Option<&str>) -> Step {
     }
 }
 
-/// The packages that the executables and wheels of one component are made from, each once.
+/// The packages of the binaries, wheels and sdists of one component, each once.
 pub fn packages<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f Package> {
     let mut found: Vec<&Package> = Vec::new();
     for step in steps.iter().filter(|step| step.component == component) {
         let package = match &step.work {
             Work::Binary(work) => of_work(inputs.facts, work),
-            Work::Wheel(work) => inputs.facts.packages.iter().find(|known| known.manifest == work.stage.manifest),
+            Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => {
+                inputs.facts.packages.iter().find(|package| package.manifest == stage.manifest)
+            }
             _ => None,
         };
         found.extend(package.filter(|package| !found.contains(package)));

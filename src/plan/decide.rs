@@ -233,6 +233,6 @@ fn assumptions(
         super::Origin::Tag => {}
     }
     list.extend(describe::notes(steps));
-    list.extend(wheel::notes(&inputs.facts.python, steps));
+    list.extend(wheel::notes(inputs.facts, steps));
     list
 }

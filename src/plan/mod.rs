@@ -16,6 +16,7 @@ pub mod release;
 pub mod request;
 pub mod runner;
 pub mod scope;
+pub mod stable_abi;
 pub mod step;
 pub mod upload;
 pub mod variant;

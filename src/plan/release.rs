@@ -8,7 +8,7 @@ use super::{Origin, Release};
 use crate::config;
 use crate::facts::python::PythonProject;
 use crate::facts::{Package, Tag};
-use crate::pep440::pep440;
+use crate::pep440::semver;
 use crate::problem::Problem;
 use crate::tag::TagGrammar;
 use crate::version::Version;
@@ -19,9 +19,9 @@ pub struct Candidate<'a> {
     pub component: &'a config::Component,
     /// How its tags look.
     pub grammar: TagGrammar,
-    /// Packages of its binaries and wheels.
+    /// Packages of its binaries and distributions.
     pub packages: Vec<&'a Package>,
-    /// Python projects of its wheels.
+    /// The maturin projects of its distributions.
     pub projects: Vec<&'a PythonProject>,
 }
 
@@ -225,22 +225,18 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Proble
         }
     }
     for project in &candidate.projects {
-        all.extend(project.version.as_ref().map(|version| (project.pyproject.clone(), version.clone())));
+        // Without one it is the crate's.
+        let version = project.version.as_ref().map(|text| semver(text).unwrap_or_else(|| text.clone()));
+        all.extend(version.map(|version| (project.pyproject.clone(), version)));
     }
     all
-}
-
-/// `3.0.0rc1` in a pyproject.toml is `3.0.0-rc.1` elsewhere.
-fn same(written: &str, version: &str) -> bool {
-    let python = || version.parse().ok().and_then(|version: Version| pep440(&version).ok());
-    written == version || python().is_some_and(|version| version == written)
 }
 
 /// One error that names every file and its value, unless all are equal (to the tag's version, if there is one).
 fn agree(inputs: &Inputs<'_>, candidate: &Candidate<'_>, tagged: Option<&Version>, problems: &mut Problems) {
     let all = written(inputs, candidate, problems);
     let expected = tagged.map(ToString::to_string).or_else(|| all.first().map(|(_, version)| version.clone()));
-    if all.iter().all(|(_, version)| expected.as_ref().is_some_and(|expected| same(version, expected))) {
+    if all.iter().all(|(_, version)| Some(version) == expected.as_ref()) {
         return;
     }
     let mut rows: Vec<Written> = Vec::new();

@@ -213,6 +213,59 @@ fn versions_agree_or_every_file_is_named() {
 }
 
 #[test]
+fn versions_of_distributions_agree_too() {
+    let check = |crate_version: &str, project: Option<&str>, tag: Option<&str>, expected: &str| {
+        let module = Package { version: crate_version.parse().unwrap(), locked: None, ..package("py", &[]) };
+        let python = crate::facts::python::PythonProject {
+            pyproject: "py/pyproject.toml".into(),
+            manifest: module.manifest.clone(),
+            name: Some("py".into()),
+            version: project.map(str::to_owned),
+            abi3: BTreeMap::from([(String::new(), "3.10".to_owned())]),
+            ..Default::default()
+        };
+        let mut facts = Facts { packages: vec![module], python: vec![python], tags: Vec::new(), ..facts() };
+        let tagged = tag.map(|tag| Tag { name: tag.into(), commit: HEAD.into(), distance: Some(0) });
+        facts.tags.extend(tagged);
+        let yaml = "binaries: false\nwheels: { py: {} }\npublish: { pypi: {} }";
+        let found = match planned(yaml, &facts, &Request::default()) {
+            Ok(plan) => plan.releases[0].version.to_string(),
+            Err(problems) => problems[0].code.to_owned(),
+        };
+        assert_eq!(found, expected, "{crate_version} {project:?} {tag:?}");
+    };
+    // A release of nothing but a distribution has the version of its crate.
+    check("1.2.0", None, None, "1.2.0");
+    check("1.2.0-rc.3", Some("1.2.0rc3"), Some("v1.2.0-rc.3"), "1.2.0-rc.3");
+    check("1.2.0", None, Some("v1.2.1"), "version-mismatch");
+    check("1.2.0", Some("1.2.1"), Some("v1.2.0"), "version-mismatch");
+    check("1.2.0-rc.3", Some("1.2.0rc2"), None, "version-mismatch");
+}
+
+#[test]
+fn profiles_that_cargo_does_not_read() {
+    let check = |manifest: &str, profiles: &[&str], expected: &[&str]| {
+        let python = crate::facts::python::PythonProject {
+            pyproject: "py/pyproject.toml".into(),
+            manifest: manifest.into(),
+            requires_python: Some(">=3.10".into()),
+            profiles: profiles.iter().map(ToString::to_string).collect(),
+            abi3: BTreeMap::from([(String::new(), "3.10".to_owned())]),
+            ..Default::default()
+        };
+        let module = Package { manifest: manifest.into(), ..package("py", &[]) };
+        let facts = Facts { packages: vec![module], python: vec![python], ..facts() };
+        let plan = planned("wheels: { py: {} }\npublish: { pypi: {} }", &facts, &Request::default()).unwrap();
+        assert_eq!(plan.assumed, expected, "{manifest} {profiles:?}");
+    };
+    check("Cargo.toml", &["release"], &[]);
+    check("py/Cargo.toml", &[], &[]);
+    let note =
+        "`[profile.release]` in py/Cargo.toml has no effect: cargo reads profiles in Cargo.toml, that of the workspace";
+    check("py/Cargo.toml", &["release"], &[note]);
+}
+
+#[test]
 fn which_release() {
     let tag = |name: &str, commit: &str, distance| Tag { name: name.into(), commit: commit.into(), distance };
     let check = |tags: &[Tag], request: &Request, expected: Result<&str, &str>| {

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::binary::target_place;
 use super::decide::{Inputs, Problems, id};
 use super::{
-    Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset, variant,
+    Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset, stable_abi,
+    variant,
 };
 use crate::config::schema::nearest;
 use crate::config::{Builder, Pypi, Wheel, WheelSettings};
+use crate::facts::Facts;
 use crate::facts::python::PythonProject;
 use crate::pep440::pep440;
 use crate::problem::Problem;
@@ -69,6 +71,17 @@ fn project<'f>(inputs: &Inputs<'f>, wheel: &Wheel, problems: &mut Problems) -> O
         problems.push(Problem::new("unknown-project", text).hint(hint).at_key(format!("wheels.{}", wheel.name)));
     }
     found
+}
+
+/// The maturin projects of one component, each once.
+pub fn projects<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f PythonProject> {
+    let uses = |step: &Step, project: &PythonProject| match &step.work {
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => {
+            step.component == component && stage.pyproject == project.pyproject
+        }
+        _ => false,
+    };
+    inputs.facts.python.iter().filter(|project| steps.iter().any(|step| uses(step, project))).collect()
 }
 
 /// Makes the steps of one distribution.
@@ -180,7 +193,7 @@ impl Maker<'_> {
 
     /// The Pythons that wheels are made for; none: the stable ABI.
     fn versions(&self, stage: &StageWork, problems: &mut Problems) -> Option<Vec<String>> {
-        let abi3 = abi3(self.project, stage);
+        let abi3 = stable_abi::smallest(self.project, stage);
         let asked: Vec<&str> = self.wheel.python.iter().map(String::as_str).collect();
         let problem = |text: String, hint: &str| {
             Problem::new("unknown-python", text).hint(hint.to_owned()).at_value(self.path("python"))
@@ -233,21 +246,6 @@ impl Maker<'_> {
             work,
         }
     }
-}
-
-/// The smallest Python of the stable ABI that a stage's features ask for.
-fn abi3(project: &PythonProject, stage: &StageWork) -> Option<String> {
-    let on = |feature: &str| {
-        feature.is_empty()
-            || stage.all_features
-            || stage.features.iter().any(|known| known == feature)
-            || feature == "default" && stage.default_features
-    };
-    let own = stage.features.iter().filter_map(|feature| feature.strip_prefix("pyo3/abi3-py3"));
-    let own = own.filter_map(|minor| minor.parse::<u32>().ok());
-    let minor = |version: &String| version.strip_prefix("3.").and_then(|minor| minor.parse::<u32>().ok());
-    let of_crate = project.abi3.iter().filter(|(feature, _)| on(feature)).filter_map(|(_, version)| minor(version));
-    of_crate.chain(own).min().map(|minor| format!("3.{minor}"))
 }
 
 /// Names every file, now that versions are known.
@@ -308,20 +306,6 @@ fn prebuilt(inputs: &Inputs<'_>, step: &Step, release: &Release) -> Vec<String> 
     step.outputs.iter().map(fill).collect()
 }
 
-/// The Python projects of one component's wheels, each once.
-pub fn projects<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f PythonProject> {
-    let mut found: Vec<&PythonProject> = Vec::new();
-    for step in steps.iter().filter(|step| step.component == component) {
-        if let Work::Wheel(WheelWork { stage, .. }) = &step.work
-            && let Some(project) = inputs.facts.python.iter().find(|project| project.pyproject == stage.pyproject)
-            && !found.contains(&project)
-        {
-            found.push(project);
-        }
-    }
-    found
-}
-
 /// Whether the manifests have another version than the release, as those of a snapshot have.
 fn wants_version(inputs: &Inputs<'_>, project: &PythonProject, stage: &StageWork, release: &Release) -> bool {
     match &project.version {
@@ -342,15 +326,15 @@ fn wheel_names(project: &PythonProject, work: &WheelWork, target: Target) -> Vec
         let (distribution, version) = (work.stage.distribution.in_files(), work.stage.version.clone());
         WheelName { distribution, version, tag }.to_string()
     };
-    match (work.python.as_slice(), abi3(project, &work.stage)) {
+    match (work.python.as_slice(), stable_abi::smallest(project, &work.stage)) {
         ([], Some(version)) => vec![name(compact(&version), "abi3".into())],
         (versions, _) => versions.iter().map(|version| name(compact(version), compact(version))).collect(),
     }
 }
 
 /// What happens to distributions that nobody may have thought of: two that bring one import package overwrite each other's
-/// files when both are installed; extras made of other extras follow a new name.
-pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
+/// files when both are installed; extras made of other extras follow a new name; what is said of Python contradicts itself.
+pub fn notes(facts: &Facts, steps: &[Step]) -> Vec<String> {
     let (mut owners, mut notes): (BTreeMap<&str, Vec<&DistributionName>>, Vec<String>) = Default::default();
     for step in steps {
         let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage })) = &step.work else { continue };
@@ -360,8 +344,12 @@ pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
                 known.push(&stage.distribution);
             }
         }
-        let project = projects.iter().find(|project| project.pyproject == stage.pyproject);
-        for note in project.into_iter().flat_map(|project| renamed(project, stage)) {
+        let project = facts.python.iter().find(|project| project.pyproject == stage.pyproject);
+        let about = |project| {
+            let notes = renamed(project, stage).into_iter().chain(profiles(facts, project));
+            notes.chain(stable_abi::notes(project, step, stage))
+        };
+        for note in project.into_iter().flat_map(about) {
             if !notes.contains(&note) {
                 notes.push(note);
             }
@@ -373,6 +361,14 @@ pub fn notes(projects: &[PythonProject], steps: &[Step]) -> Vec<String> {
         format!("{} bring the same `import {module}`: who installs two of them breaks one", names.join(" and "))
     });
     shared.chain(notes).collect()
+}
+
+/// Profiles where cargo does not read them: <https://doc.rust-lang.org/cargo/reference/profiles.html>.
+fn profiles(facts: &Facts, project: &PythonProject) -> Option<String> {
+    let package = facts.packages.iter().find(|package| package.manifest == project.manifest)?;
+    let first = project.profiles.first().filter(|_| package.workspace != package.manifest)?;
+    let (own, root) = (&package.manifest, &package.workspace);
+    Some(format!("`[profile.{first}]` in {own} has no effect: cargo reads profiles in {root}, that of the workspace"))
 }
 
 /// `opsml[onnx]`, which becomes `opsml-client[onnx]`.

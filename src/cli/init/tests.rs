@@ -187,7 +187,6 @@ fn what_is_there_but_not_usable_yet() {
         ("Dockerfile-release", ""),
         ("deploy/web.Dockerfile", ""),
         ("charts/boat/Chart.yaml", "name: boat\n"),
-        ("pyproject.toml", "[build-system]\nbuild-backend = 'maturin'\n"),
         ("other/pyproject.toml", "[build-system]\nbuild-backend = 'hatchling.build'\n"),
     ]);
     let (text, report) = init(&repo);
@@ -197,7 +196,6 @@ fn what_is_there_but_not_usable_yet() {
         "an image from a Dockerfile from Dockerfile-release",
         "a Helm chart from charts/boat/Chart.yaml",
         "an image from a Dockerfile from deploy/web.Dockerfile",
-        "a Python wheel, by maturin from pyproject.toml",
     ];
     let lines: Vec<&str> =
         report.found.lines().filter_map(|line| line.strip_prefix("  not in this version yet: ")).collect();
@@ -227,4 +225,117 @@ fn a_folder_with_the_only_manifest() {
     };
     assert_eq!(at("tool"), Path::new("tool/longshore.yaml"));
     assert_eq!(at("tool/docs"), Path::new("longshore.yaml"));
+}
+
+const MODULE: &str = "[package]\nname = 'keel'\nversion = '1.2.3'\nedition = '2024'\n[lib]\ncrate-type = ['cdylib']\n\
+                      [features]\nabi3 = ['pyo3/abi3-py310']\n[dependencies]\npyo3 = { path = 'pyo3' }\n";
+const PYTHON: &str = "[build-system]\nbuild-backend = 'maturin'\n[project]\nname = 'keel'\ndynamic = ['version']\n";
+
+/// A repository with a stand-in for pyo3, which has nothing to compile.
+fn python(files: &[(&str, &str)]) -> Repo {
+    let pyo3 = "[package]\nname = 'pyo3'\nversion = '0.29.0'\npublish = false\n[features]\nabi3-py310 = []\n";
+    let all = [("pyo3/Cargo.toml", pyo3), ("pyo3/src/lib.rs", "")];
+    Repo::with(&[&all, files].concat())
+}
+
+/// The files that the written configuration plans, at once, and what it assumes of Python.
+fn planned(repo: &Repo) -> (Vec<String>, Vec<String>) {
+    let (text, _) = init(repo);
+    let (config, _) = config::parse("longshore.yaml", &text, &[]).unwrap();
+    let manifests = config.wheels.iter().flat_map(|wheel| &wheel.builds);
+    let manifests = manifests.filter_map(|(_, settings)| settings.cargo.manifest.clone()).collect();
+    let wanted = Wanted { python: true, manifests, ..Wanted::default() };
+    let facts = facts::gather(&repo.runner, &Env::default(), &repo.root, &wanted).unwrap();
+    let plan = crate::plan::plan(&config, &facts, &crate::plan::Request::default());
+    let plan = plan.unwrap_or_else(|problems| panic!("{text}\n{problems:?}"));
+    let outputs = plan.steps.iter().flat_map(|step| &step.outputs).map(|output| output.name.clone());
+    let outputs = outputs.filter(|name| !name.contains("aarch64") && !name.contains("macos") && !name.contains("win"));
+    (outputs.collect(), plan.assumed.into_iter().filter(|note| note.contains("ython")).collect())
+}
+
+#[test]
+fn a_module_for_python() {
+    let pyproject = format!("{PYTHON}requires-python = '>=3.10'\n[tool.maturin]\nfeatures = ['abi3']\n");
+    let files = [("Cargo.toml", MODULE), ("src/lib.rs", ""), ("pyproject.toml", &pyproject)];
+    let (names, notes) = planned(&python(&files));
+    assert_eq!(names, ["keel-1.2.3-cp310-abi3-manylinux_2_28_x86_64.whl", "keel-1.2.3.tar.gz"]);
+    assert_eq!(notes.len(), 0, "{notes:?}");
+    let (text, report) = init(&python(&files));
+    for part in
+        ["\nbinaries: false\n", "\nwheels:\n  keel: {}\n", "used up for ever", "\n  pypi: {}\n", "tag is v1.2.3"]
+    {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    assert!(
+        report.found.ends_with("keel, by maturin from pyproject.toml: abi3, Python 3.10 and later\n"),
+        "{report:?}"
+    );
+    // Nothing is sent to an index for a project without one.
+    let text = init(&Repo::with(&[("Cargo.toml", LIBRARY), ("src/main.rs", "fn main() {}")])).0;
+    assert!(!text.contains("pypi") && !text.contains("wheels"), "{text}");
+}
+
+#[test]
+fn a_module_for_each_python() {
+    let check = |project: &str, expected: &str| {
+        let pyproject = format!("{PYTHON}{project}\n");
+        let repo = python(&[("Cargo.toml", MODULE), ("src/lib.rs", ""), ("pyproject.toml", &pyproject)]);
+        let (names, notes) = planned(&repo);
+        let wheels = names.iter().filter_map(|name| name.strip_prefix("keel-1.2.3-cp3")?.split('-').next());
+        assert_eq!(wheels.collect::<Vec<_>>().join(" "), expected, "{project}");
+        assert_eq!(notes.len(), 0, "{notes:?}");
+    };
+    check("", "10 11 12 13 14");
+    check("requires-python = '>=3.12,!=3.13.*'", "12 14");
+    let classifiers =
+        "classifiers = ['Programming Language :: Python :: 3.9', 'Programming Language :: Python :: 3.12']";
+    check(classifiers, "9 12");
+    check(&format!("requires-python = '>=3.10'\n{classifiers}"), "12");
+}
+
+#[test]
+fn several_modules_for_python() {
+    let module = |name: &str, version: &str| {
+        let features = "[features]\ndefault = ['pyo3/abi3-py310']\n[dependencies]\npyo3 = { path = '../pyo3' }\n";
+        format!("[package]\nname = '{name}'\nversion = '{version}'\n[lib]\ncrate-type = ['cdylib']\n{features}")
+    };
+    let pyproject = |name: &str| PYTHON.replace("'keel'", &format!("'{name}'")) + "requires-python = '>=3.10'\n";
+    let check = |version: &str, keys: [&str; 2], files: &[&str]| {
+        let repo = python(&[
+            ("Cargo.toml", "[workspace]\nmembers = ['oar', 'sail', 'pyo3']\nresolver = '3'\n"),
+            ("oar/Cargo.toml", &module("oar", "1.0.0")),
+            ("oar/src/lib.rs", ""),
+            ("oar/pyproject.toml", &pyproject("boat-oar")),
+            ("sail/Cargo.toml", &module("sail", version)),
+            ("sail/src/lib.rs", ""),
+            ("sail/pyproject.toml", &pyproject("sail")),
+            ("tests/pyproject.toml", &pyproject("tried")),
+            ("no-crate/pyproject.toml", &pyproject("no-crate")),
+            ("twin/Cargo.toml", "x"),
+            ("twin/pyproject.toml", &pyproject("Sail")),
+            ("os/Cargo.toml", "x"),
+            ("os/pyproject.toml", &pyproject("os")),
+        ]);
+        assert_eq!(planned(&repo).0, files);
+        let text = fs::read_to_string(repo.root.join("longshore.yaml")).unwrap();
+        let wheels = format!("wheels:\n  boat-oar: {{ {} }}\n  sail: {{ {} }}\n\n", keys[0], keys[1]);
+        assert!(text.contains(&wheels), "{text}");
+    };
+    let (oar, sail) = ("manifest: \"oar/Cargo.toml\"", "manifest: \"sail/Cargo.toml\"");
+    let wheel = |name: &str, version: &str| format!("{name}-{version}-cp310-abi3-manylinux_2_28_x86_64.whl");
+    let names = [
+        wheel("boat_oar", "1.0.0"),
+        "boat_oar-1.0.0.tar.gz".into(),
+        wheel("sail", "1.0.0"),
+        "sail-1.0.0.tar.gz".into(),
+    ];
+    check("1.0.0", [oar, sail], &names.each_ref().map(String::as_str));
+    // Versions of their own: components, and each distribution in that of its crate.
+    let names = [
+        wheel("boat_oar", "1.0.0"),
+        "boat_oar-1.0.0.tar.gz".into(),
+        wheel("sail", "2.0.0"),
+        "sail-2.0.0.tar.gz".into(),
+    ];
+    check("2.0.0", [&format!("{oar}, component: oar"), sail], &names.each_ref().map(String::as_str));
 }

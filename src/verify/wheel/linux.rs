@@ -60,7 +60,7 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>,
         && parse_version(needed) > Some(offered(glibc, arch))
     {
         let text = format!("needs GLIBC_{needed}, but the tag promises {}.{}", glibc.0, glibc.1);
-        wrong(text, "build on an older system (`container:`) or with `builder: zigbuild`, or raise `glibc:`");
+        wrong(text, "build on an older system (`container:`) or with `builder: zigbuild`, or raise `compatibility:`");
     }
     let allowed = |name: &str| match lowest {
         _ if is_in(inside, name) => true,

@@ -127,7 +127,7 @@ fn is_mobile(tag: &str) -> bool {
 pub fn check(tag: &WheelTag, flaws: &mut Vec<Flaw>) {
     for platform in tag.platform.split('.').filter(|platform| !is_taken(platform)) {
         let text = format!("is for `{platform}`, which PyPI does not take");
-        let hint = "a plain `linux_…` needs a manylinux or musllinux policy (`glibc:`, `builder: zigbuild`); macOS is `macosx_10_N` or `macosx_11_0` and up";
+        let hint = "a plain `linux_…` needs a manylinux or musllinux policy (`compatibility:`, `builder: zigbuild`); macOS is `macosx_10_N` or `macosx_11_0` and up";
         flaws.push(flaw("wheel-platform-tag", text, hint));
     }
 }

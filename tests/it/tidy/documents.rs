@@ -10,7 +10,15 @@ use crate::source;
 const ARCHITECTURE_LINES: usize = 150;
 
 /// Documents whose commands must exist.
-const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/problems.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/images.md",
+    "docs/problems.md",
+    "docs/wheels.md",
+];
 
 #[test]
 fn architecture_is_short_and_names_every_module() {
