@@ -46,7 +46,7 @@ pub fn entries(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Binary> {
     } else {
         with_binaries().filter(|package| components.iter().any(|component| component.name == package.name)).collect()
     };
-    if chosen.is_empty() && inputs.config.assets.is_empty() {
+    if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() {
         let problem = Problem::new("no-binary", "no cargo package here has a binary");
         problems.push(problem.hint("add one, or describe what is released in longshore.yaml"));
     }
