@@ -7,9 +7,9 @@ use super::fields::Fields;
 use super::layers::{Kind, Layers, distinct};
 use super::names;
 use super::publish::artifact_publish;
-use super::schema::WHEEL;
+use super::schema::{Place, WHEEL};
 use super::yaml::{Entry, Map, Node, Value};
-use super::{Probe, Wheel, WheelSettings};
+use super::{BinarySettings, Probe, Wheel, WheelSettings};
 use crate::target::Target;
 
 const KIND: Kind = Kind { key: "wheels", section: &WHEEL };
@@ -40,7 +40,9 @@ fn one(file: &Map, entry: &Entry, targets: &[Target], layers: &mut Layers) -> Op
         let fields = Fields(map);
         let compatibility = fields.text("compatibility").and_then(|text| names::compatibility(&text).ok());
         let compatibility = compatibility.unwrap_or_else(|| "2_28".into());
-        builds.push((*target, WheelSettings { cargo: binary::settings(fields, before), compatibility }));
+        let prebuilt = fields.template("prebuilt", Place::PrebuiltWheel);
+        let cargo = BinarySettings { prebuilt, ..binary::settings(fields, before) };
+        builds.push((*target, WheelSettings { cargo, compatibility }));
     }
     let wheel = Wheel {
         name: names::distribution(&entry.key).ok()?,

@@ -242,7 +242,7 @@ fn finished_executables_win_over_compiling() {
     write(&given.path().join(format!("{}/alpha", host())), "#!/bin/sh\necho prebuilt 1.2.3\n");
     it.prebuilt = Some(given.path().to_owned());
     let said = it.fails(&[], Exit::Usage);
-    assert!(said.contains("missing-prebuilt: the finished executable is not there"), "{said}");
+    assert!(said.contains("missing-prebuilt: the finished file is not there"), "{said}");
     write(&it.top().join("given/beta"), "beta");
     it.check("alpha", "1.2.3");
     let records = it.run(&[]).unwrap();
