@@ -1,4 +1,4 @@
-"""A proxy on loopback that passes bytes on and counts the HTTP requests in them."""
+"""A proxy on loopback that passes bytes on, and counts those of the client and the HTTP requests in them."""
 
 import re
 import socket
@@ -10,14 +10,14 @@ REQUEST = re.compile(rb"(?:^|\r\n\r\n)[A-Z]+ [^ \r\n]+ HTTP/1\.1\r\n")
 
 
 class Proxy:
-    """Use as a context; `url` is where to knock, `requests` how often somebody did."""
+    """Use as a context; `url` is where to knock, `requests` how often somebody did, `bytes` what they sent."""
 
-    def __init__(self, url):
+    def __init__(self, url, port=0):
         there = urllib.parse.urlsplit(url)
         self.there = (there.hostname, there.port)
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}{there.path}"
-        self.requests = 0
+        self.requests = self.bytes = 0
 
     def __enter__(self):
         threading.Thread(target=self.accept, daemon=True).start()
@@ -40,6 +40,7 @@ class Proxy:
         while chunk := source.recv(1 << 16):
             if counts:
                 self.requests += len(REQUEST.findall(chunk))
+                self.bytes += len(chunk)
             target.sendall(chunk)
         try:
             target.shutdown(socket.SHUT_WR)

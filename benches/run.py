@@ -14,6 +14,7 @@ import archives
 import counting
 import images
 import projects
+import wheels
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DIST = ROOT / "target" / "tools" / "bin" / "dist"
@@ -41,6 +42,7 @@ def main():
           f" (dist: {DIST.resolve().stat().st_size / 1e6:.1f} MB)")
     archives.bench(longshore)
     images.bench(longshore, docker="--docker" in sys.argv)
+    wheels.bench(longshore)
     print(f"\non {platform.machine()}, {os.cpu_count()} cores; longshore {version(longshore)}, dist {version(DIST)}")
 
 

@@ -8,6 +8,7 @@ use super::decide::{Inputs, Problems};
 use super::{Leg, Output, Request, Scope, ScopeKind, Step, Work, runner};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
+use crate::target::Libc;
 
 /// Removes the steps that are not in; returns their ids.
 pub fn limit(inputs: &Inputs<'_>, steps: &mut Vec<Step>, problems: &mut Problems) -> Vec<String> {
@@ -106,22 +107,28 @@ fn select(selectors: &[String], steps: &[Step], problems: &mut Problems) -> BTre
             );
             problems.push(Problem::new("unknown-step", format!("`--only {selector}` selects no step")).hint(hint));
         }
-        let mut queue = found;
-        while let Some(step) = queue.pop() {
-            if selected.insert(step.id.clone()) {
-                queue.extend(steps.iter().filter(|other| step.needs.contains(&other.id)));
-            }
+        add(&mut selected, found, steps);
+    }
+    // A check belongs to what it proves, and may need more than that.
+    loop {
+        let proves = |step: &&Step| {
+            matches!(&step.work, Work::Check(check) if selected.contains(&check.subject)) && !selected.contains(&step.id)
+        };
+        let checks: Vec<&Step> = steps.iter().filter(proves).collect();
+        if checks.is_empty() {
+            return selected;
+        }
+        add(&mut selected, checks, steps);
+    }
+}
+
+/// Steps, and all they need.
+fn add<'s>(selected: &mut BTreeSet<String>, mut queue: Vec<&'s Step>, steps: &'s [Step]) {
+    while let Some(step) = queue.pop() {
+        if selected.insert(step.id.clone()) {
+            queue.extend(steps.iter().filter(|other| step.needs.contains(&other.id)));
         }
     }
-    // A check belongs to what it proves.
-    for step in steps {
-        if let Work::Check(check) = &step.work
-            && selected.contains(&check.subject)
-        {
-            selected.insert(step.id.clone());
-        }
-    }
-    selected
 }
 
 /// Where one machine does everything, checks of what it cannot run are marked, and its own leg installs nothing.
@@ -132,7 +139,9 @@ pub fn host_checks(inputs: &Inputs<'_>, steps: &mut [Step], legs: &mut [Leg]) {
         if let Work::Check(check) = &mut step.work
             && !check.needs_no_host()
         {
-            let native = runner::runs(runner::native(host), target);
+            // Executables for musl are static, its wheels are for a Python of it.
+            let foreign = check.import.is_some() && target.libc() == Libc::Musl;
+            let native = runner::runs(runner::native(host), target) && !foreign;
             check.not_run = (!native).then(|| format!("this machine ({host}) cannot run {target}"));
         }
     }

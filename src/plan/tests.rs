@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::config;
+use crate::facts::python::PythonProject;
 use crate::facts::{Facts, Head, Package, Remote, Tag, TreeFile, TreeKind};
 use crate::target::DEFAULT;
 
@@ -179,6 +180,50 @@ fn problems_have_their_codes() {
         "publish: { github: {}, mirror: { kind: github, repository: o/r, environment: other } }",
         &["two-environments"],
     );
+}
+
+/// The crate `tool` is a module for Python instead of a program.
+fn module() -> Facts {
+    let project = PythonProject {
+        pyproject: "crates/tool/pyproject.toml".into(),
+        manifest: "crates/tool/Cargo.toml".into(),
+        module: "tool".into(),
+        ..PythonProject::default()
+    };
+    Facts { packages: vec![package("tool", &[])], python: vec![project], ..facts() }
+}
+
+#[test]
+fn a_module_for_python_needs_no_binary() {
+    let yaml = format!("{ONE}wheels: {{ tool: {{ python: \"3.12\", sdist: false }} }}\npublish: {{ pypi: {{}} }}");
+    let plan = planned(&yaml, &module(), &Request::default()).unwrap();
+    assert_eq!(published(&plan), ["tool-1.2.3-cp312-cp312-manylinux_2_28_x86_64.whl"]);
+    assert_eq!(codes(ONE, &module(), &Request::default()), ["no-binary"]);
+}
+
+#[test]
+fn a_check_that_is_in_has_all_it_needs() {
+    let yaml = format!("{ONE}wheels: {{ tool: {{ python: \"3.12\" }} }}\npublish: {{ pypi: {{}} }}");
+    let request = Request { only: vec!["sdist.tool".into()], ..Request::default() };
+    let plan = planned(&yaml, &module(), &request).unwrap();
+    let ids: BTreeSet<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    assert!(ids.contains("check.sdist.tool.x86_64-unknown-linux-gnu"), "{ids:?}");
+    let needs = plan.steps.iter().flat_map(|step| &step.needs);
+    assert_eq!(needs.filter(|need| !ids.contains(need.as_str())).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn wheels_for_musl_are_not_imported_by_another_python() {
+    let yaml = "targets: [x86_64-unknown-linux-gnu, x86_64-unknown-linux-musl]\n\
+        wheels: { tool: { python: \"3.12\", sdist: false } }\npublish: { pypi: {} }";
+    for machine in [None, Some(linux())] {
+        let plan = planned(yaml, &module(), &Request { machine, ..Request::default() }).unwrap();
+        let runs = |libc: &str| {
+            let step = plan.step(&format!("check.import.tool.x86_64-unknown-linux-{libc}")).unwrap();
+            matches!(&step.work, Work::Check(check) if check.not_run.is_none())
+        };
+        assert_eq!((runs("gnu"), runs("musl")), (true, false), "{machine:?}");
+    }
 }
 
 #[test]

@@ -17,11 +17,7 @@ def prove(longshore, folder):
     if platform.machine() != "x86_64":
         raise RuntimeError("written for an x86_64 machine")
     rust, arm = debian(folder)
-    env = environment({
-        "PATH": f"{zig(folder)}:{rust}/usr/bin:{os.environ['PATH']}",
-        "LD_LIBRARY_PATH": f"{rust}/usr/lib/x86_64-linux-gnu:{rust}/usr/lib",
-        "RUSTC": f"{rust}/usr/bin/rustc",
-    })
+    env = environment({**variables(rust), "PATH": f"{zig(folder)}:{rust}/usr/bin:{os.environ['PATH']}"})
     yield f"without rustup: {run(folder, 'rustc', '--version', env=env).strip()}"
     project = write_project(fresh(folder / "project"))
     only = ["--only", "archive.tiny.aarch64-unknown-linux-gnu"]
@@ -61,18 +57,22 @@ def zig(folder):
     return venv / "bin"
 
 
+def variables(rust):
+    """What makes an unpacked Rust the one that is used."""
+    return {
+        "PATH": f"{rust}/usr/bin:{os.environ['PATH']}",
+        "LD_LIBRARY_PATH": f"{rust}/usr/lib/x86_64-linux-gnu:{rust}/usr/lib",
+        "RUSTC": f"{rust}/usr/bin/rustc",
+    }
+
+
 def debian(folder):
     """Debian packages unpacked into two folders: nothing is installed, no root is needed."""
     rust, arm = folder / "rust", folder / "arm"
     stamp, wanted = folder / "unpacked", " ".join(COMPILER + FOREIGN + RUNTIME)
     if stamp.exists() and stamp.read_text() == wanted:
         return rust, arm
-    state = fresh(folder / "apt")
-    for name in ("lists/partial", "archives/partial"):
-        (state / name).mkdir(parents=True)
-    options = ["-o", f"Dir::State::Lists={state}/lists", "-o", f"Dir::Cache={state}", "-o", "Debug::NoLocking=1",
-               "-o", "APT::Architectures::=amd64", "-o", "APT::Architectures::=arm64", "-o", "APT::Sandbox::User="]
-    run(state, "apt-get", *options, "--quiet", "update")
+    state, options = lists(folder / "apt")
     depends = run(state, "apt-get", *options, "--quiet", "--simulate", "--no-install-recommends", "install",
                   *COMPILER, *FOREIGN)
     packages = [line.split()[1] for line in depends.splitlines() if line.startswith("Inst ")]
@@ -80,10 +80,34 @@ def debian(folder):
         raise RuntimeError(f"apt finds nothing to unpack; is a Rust installed from Debian?\n{depends}")
     native = [name for name in packages if ":" not in name]
     for target, names_ in ((rust, native + FOREIGN), (arm, RUNTIME)):
-        fresh(target)
-        fresh(state / "debs")
-        run(state / "debs", "apt-get", *options, "--quiet", "download", *names_)
-        for deb in sorted((state / "debs").glob("*.deb")):
-            run(state, "dpkg-deb", "--extract", deb, target)
+        extract(state, options, names_, fresh(target))
     stamp.write_text(wanted)
     return rust, arm
+
+
+def unpacked(folder, packages):
+    """Exactly these packages in a folder."""
+    stamp, wanted = folder / "unpacked", " ".join(packages)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        state, options = lists(fresh(folder) / "apt")
+        extract(state, options, packages, folder)
+        stamp.write_text(wanted)
+    return folder
+
+
+def lists(folder):
+    """What Debian has, for both architectures; apt's folder and the options that keep it there."""
+    state = fresh(folder)
+    for name in ("lists/partial", "archives/partial"):
+        (state / name).mkdir(parents=True)
+    options = ["-o", f"Dir::State::Lists={state}/lists", "-o", f"Dir::Cache={state}", "-o", "Debug::NoLocking=1",
+               "-o", "APT::Architectures::=amd64", "-o", "APT::Architectures::=arm64", "-o", "APT::Sandbox::User="]
+    run(state, "apt-get", *options, "--quiet", "update")
+    return state, options
+
+
+def extract(state, options, packages, target):
+    fresh(state / "debs")
+    run(state / "debs", "apt-get", *options, "--quiet", "download", *packages)
+    for deb in sorted((state / "debs").glob("*.deb")):
+        run(state, "dpkg-deb", "--extract", deb, target)

@@ -15,10 +15,11 @@ import figures
 import images
 import memory
 import pairs
+import wheels
 
 WITHOUT_DOCKER = "--without-docker"
 PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
-          "pairs": pairs.prove, "figures": figures.prove}
+          "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 
