@@ -261,7 +261,7 @@ fn versions_agree_or_every_file_is_named() {
 fn versions_of_distributions_agree_too() {
     let check = |crate_version: &str, project: Option<&str>, tag: Option<&str>, expected: &str| {
         let module = Package { version: crate_version.parse().unwrap(), locked: None, ..package("py", &[]) };
-        let python = crate::facts::python::PythonProject {
+        let python = PythonProject {
             pyproject: "py/pyproject.toml".into(),
             manifest: module.manifest.clone(),
             name: Some("py".into()),
@@ -290,7 +290,7 @@ fn versions_of_distributions_agree_too() {
 #[test]
 fn profiles_that_cargo_does_not_read() {
     let check = |manifest: &str, profiles: &[&str], expected: &[&str]| {
-        let python = crate::facts::python::PythonProject {
+        let python = PythonProject {
             pyproject: "py/pyproject.toml".into(),
             manifest: manifest.into(),
             requires_python: Some(">=3.10".into()),

@@ -119,13 +119,15 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
     stop(std::mem::take(&mut failures))?;
     // A file on an index is there for ever, so it comes after what can be taken back.
     for site in &indexes {
-        failures.extend(pypi::upload(site).await);
+        let failed = pypi::upload(site).await;
+        if !failed.is_empty() {
+            ledger.record(pypi::remains(site).await)?;
+            stop(failed)?;
+        }
         match pypi::confirm(site).await {
             Ok(receipts) => ledger.record(receipts)?,
-            Err(more) if failures.is_empty() => failures.extend(more),
-            Err(_) => {}
+            Err(failed) => stop(failed)?,
         }
-        stop(std::mem::take(&mut failures))?;
     }
     for site in &pages {
         failures.extend(github::carry_out(site, &mut ledger).await?);

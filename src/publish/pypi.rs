@@ -166,6 +166,11 @@ pub async fn confirm(site: &Site<'_>) -> Result<Vec<Receipt>, Vec<Failure>> {
     confirm::everything(site).await
 }
 
+/// What is there after something failed.
+pub async fn remains(site: &Site<'_>) -> Vec<Receipt> {
+    confirm::remains(site).await
+}
+
 impl Wanted<'_> {
     fn is_of(&self, name: &DistributionName) -> bool {
         self.upload.distribution == name

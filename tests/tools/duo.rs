@@ -33,19 +33,17 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Built once, with the digests of its files and a copy of the server's sdist. What is built again there compiles little,
-/// one test at a time.
+/// Built once, with the digests of its files and copies of them in `target/made`. What is built again there compiles
+/// little, one test at a time.
 struct Built {
     project: Project,
     digests: BTreeMap<String, String>,
 }
 
-const SDIST: &str = "target/sdist.tar.gz";
-
 static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(|| {
     let project = project();
     let plan = "longshore plan --only wheel --out target/wheels.json -q";
-    let keep = format!("cp target/longshore/steps/sdist.duo/duo-1.0.0.tar.gz {SDIST}");
+    let keep = "mkdir target/made && cp target/longshore/steps/*/* target/made";
     must(&project, &format!("{plan} && longshore build --all -q && longshore verify -q && {keep}"));
     let digests = digests(&project);
     Mutex::new(Built { project, digests })
@@ -161,12 +159,53 @@ fn a_wheel_whose_name_was_lost() {
     assert!(text(&done.stdout).contains("check.import.duo-client"), "{}", text(&done.stdout));
 }
 
+#[test]
+fn published_to_an_index_that_loses_an_answer() {
+    let built = built();
+    let done = must(&built.project, "longshore rehearse --fault pypi.lost-answer --json");
+    let answer: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let mut published: BTreeMap<String, String> = BTreeMap::new();
+    for receipt in answer["receipts"].as_array().unwrap() {
+        assert_eq!(receipt["destination"], "pypi");
+        let text = |key: &str| receipt[key].as_str().unwrap().to_owned();
+        published.insert(text("name"), text("sha256"));
+    }
+    assert_eq!(published, built.digests);
+    assert_eq!(answer["state"], "complete");
+    let url = answer["rehearsal"]["indexes"]["pypi"].as_str().unwrap();
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+}
+
+#[test]
+fn an_expression_of_the_users_tells_variants_apart() {
+    let built = built();
+    let wheels = tempfile::tempdir().unwrap();
+    must(&built.project, &format!("cp target/made/*.whl {}", wheels.path().display()));
+    // Nothing is compiled: the wheels are given.
+    let check = |expression: &str, exit: i32, expected: &str| {
+        let project = Project::copy(&root().join("tests/tools/duo"), "duo");
+        let yaml = format!(
+            "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nbinaries: false\npublish: {{ github: false, pypi: {{}} }}\n\
+             wheels:\n  duo: {{ features: server, sdist: false, probe: {{ python: {expression} }} }}\n  duo-client: {{ sdist: false }}\n"
+        );
+        fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
+        let project = project.commit();
+        must(&project, "git tag v1.0.0");
+        let done = with(&project, wheels.path(), "");
+        assert_eq!(done.status.code(), Some(exit), "{expression}: {}{}", text(&done.stdout), text(&done.stderr));
+        assert!(text(&done.stdout).contains(expected), "{expression}: {}", text(&done.stdout));
+    };
+    check("duo.SERVER", 0, "\"ok\":true");
+    check("not duo.SERVER", 7, "is not true");
+    check("duo.main is not None", 7, "as of another distribution");
+}
+
 /// The sdist of the server, unpacked, changed by a line of shell and packed again.
 fn changed_sdist(project: &Project, change: &str) -> tempfile::TempDir {
     let (given, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let open = scratch.path().display();
     let line = format!(
-        "tar xzf {SDIST} -C {open} && cd {open} && {change} && tar czf {}/duo-1.0.0.tar.gz duo-1.0.0",
+        "tar xzf target/made/duo-1.0.0.tar.gz -C {open} && cd {open} && {change} && tar czf {}/duo-1.0.0.tar.gz duo-1.0.0",
         given.path().display()
     );
     must(project, &line);

@@ -29,6 +29,16 @@ pub async fn everything(site: &Site<'_>) -> Result<Vec<Receipt>, Vec<Failure>> {
     if failures.is_empty() { Ok(receipts) } else { Err(failures) }
 }
 
+/// What is there of a publication that failed, at one look: a file on an index stays, so it is written down.
+pub async fn remains(site: &Site<'_>) -> Vec<Receipt> {
+    let looks = site.releases().into_iter().map(async |wanted| {
+        let first = wanted.first()?;
+        let seen = site.reader.look(first.upload).await.ok()?;
+        Some(join_all(wanted.iter().map(|one| receipt(site, one, &seen))).await)
+    });
+    join_all(looks).await.into_iter().flatten().flatten().filter_map(Result::ok).collect()
+}
+
 /// Looks until all files of a version are there and listed, as long as patience lasts. PyPI's simple index is cached for
 /// ten minutes, now and then longer; its JSON is right at once.
 async fn release(site: &Site<'_>, wanted: Vec<&Wanted<'_>>) -> Vec<Result<Receipt, Failure>> {
