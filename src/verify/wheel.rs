@@ -1,5 +1,6 @@
 //! Is a wheel or an sdist what an index takes and a user can install? Reads bytes, runs nothing, knows no plan.
 
+mod declared;
 mod entry_points;
 mod framing;
 mod linux;

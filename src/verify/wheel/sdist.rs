@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::{Flaw, TEXT, damage, flaw, manifests, metadata, pass, too_large};
+use super::{Flaw, TEXT, damage, declared, flaw, manifests, metadata, pass, too_large};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
@@ -74,13 +74,16 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
         let hint = "give maturin the manifest (`-m`), and look at `include` and `exclude`";
         flaws.push(flaw("sdist-files", text, hint));
     }
-    project(expected, texts.get(&format!("{top}pyproject.toml")).map(Vec::as_slice), &mut flaws);
+    let project = project(expected, texts.get(&format!("{top}pyproject.toml")).map(Vec::as_slice), &mut flaws);
     let of =
         metadata::Of { distribution: expected.distribution, version: expected.version, siblings: expected.siblings };
     let text = texts.remove(&format!("{top}PKG-INFO")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let Some((metadata, metadata_text)) = of.check("PKG-INFO", text.as_deref(), &mut flaws).zip(text) else {
         return Ok((None, flaws));
     };
+    if let Some(project) = project.as_ref().and_then(|table| table.get("project")?.as_table()) {
+        declared::check(project, &metadata, &mut flaws);
+    }
     metadata::local_paths(&BTreeMap::from([("PKG-INFO".to_owned(), metadata_text.clone())]), false, &mut flaws);
     metadata::licenses(&metadata, &top, &listing, &mut flaws);
     Ok((Some(Sdist { metadata, metadata_text, listing, bytes: content.bytes }), flaws))
@@ -99,16 +102,20 @@ fn take(path: &str, wanted: bool, reader: &mut dyn Read, texts: &mut BTreeMap<St
 
 /// A build takes the name from pyproject.toml, so a folder and a PKG-INFO that were renamed alone make another
 /// distribution.
-fn project(expected: &ExpectedSdist<'_>, text: Option<&[u8]>, flaws: &mut Vec<Flaw>) {
+fn project(expected: &ExpectedSdist<'_>, text: Option<&[u8]>, flaws: &mut Vec<Flaw>) -> Option<toml::Table> {
     let hint = "pip would build another distribution out of it: build it from a tree whose pyproject.toml says so";
     let mut wrong = |text: String| flaws.push(flaw("dist-metadata", text, hint));
     let Some(text) = text else {
-        return wrong("has no `pyproject.toml`".into());
+        wrong("has no `pyproject.toml`".into());
+        return None;
     };
     let table = std::str::from_utf8(text).map_err(|error| error.to_string());
     let table = match table.and_then(|text| text.parse::<toml::Table>().map_err(|error| error.message().to_owned())) {
         Ok(table) => table,
-        Err(why) => return wrong(format!("has a `pyproject.toml` that cannot be read: {}", printable(&why))),
+        Err(why) => {
+            wrong(format!("has a `pyproject.toml` that cannot be read: {}", printable(&why)));
+            return None;
+        }
     };
     let field = |name: &str| table.get("project").and_then(|project| project.get(name)).and_then(toml::Value::as_str);
     let name = field("name").unwrap_or_default();
@@ -123,4 +130,5 @@ fn project(expected: &ExpectedSdist<'_>, text: Option<&[u8]>, flaws: &mut Vec<Fl
     if let Some(version) = field("version").filter(|version| !same(version)) {
         wrong(format!("has version `{}` in its `pyproject.toml`, not `{}`", printable(version), expected.version));
     }
+    Some(table)
 }

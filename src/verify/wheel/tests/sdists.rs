@@ -234,3 +234,33 @@ fn a_project_at_the_top() {
     };
     check("no crate, and none wanted", other, &[]);
 }
+
+#[test]
+fn what_is_declared_is_in_the_metadata() {
+    let declare = |project: &'static str, made: &'static str| {
+        move |parts: &mut Parts| {
+            parts.edit("pyproject.toml", "[project]\n", &format!("[project]\n{project}\n"));
+            parts.edit("PKG-INFO", "\n\n", &format!("\n{made}\n\n"));
+        }
+    };
+    let code = "dist-metadata";
+    let all = "requires-python = '>=3.10, <4'\ndependencies = ['Rich>=13', 'x ; os_name == \"nt\"']\noptional-dependencies = { A_b = ['y'] }";
+    let right = "Requires-Python: <4,>=3.10\nRequires-Dist: rich>=13\nRequires-Dist: x; os_name == 'nt'\n\
+                 Requires-Dist: y; extra == 'a-b'\nProvides-Extra: a-b";
+    check("the same", declare(all, right), &[]);
+    check(
+        "another Python",
+        declare("requires-python = '>=3.10'", "Requires-Python: >=3.9"),
+        &[(code, "`>=3.10` only in its `pyproject.toml`"), (code, "`>=3.9` only in `PKG-INFO`")],
+    );
+    check(
+        "a dependency less",
+        declare("dependencies = ['rich', 'x']", "Requires-Dist: x"),
+        &[(code, "has the dependency `rich` only in its `pyproject.toml`")],
+    );
+    check(
+        "an extra more",
+        declare("optional-dependencies = {}", "Provides-Extra: onnx"),
+        &[(code, "has the extra `onnx` only in `PKG-INFO`")],
+    );
+}
