@@ -112,7 +112,8 @@ fn select(selectors: &[String], steps: &[Step], problems: &mut Problems) -> BTre
     // A check belongs to what it proves, and may need more than that.
     loop {
         let proves = |step: &&Step| {
-            matches!(&step.work, Work::Check(check) if selected.contains(&check.subject)) && !selected.contains(&step.id)
+            matches!(&step.work, Work::Check(check) if selected.contains(&check.subject))
+                && !selected.contains(&step.id)
         };
         let checks: Vec<&Step> = steps.iter().filter(proves).collect();
         if checks.is_empty() {
