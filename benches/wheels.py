@@ -163,7 +163,7 @@ def stage(longshore, folder, rounds):
         for number in range(files):
             text = f"{number}\n" * 500
             projects.write(project / "data" / f"{number % 100:02}" / f"{number}.txt", text)
-        settings(project, {"lake": {"targets": "x86_64-unknown-linux-gnu", "prebuilt": "dist/x.whl"}})
+        settings(project, {"lake": {"targets": "x86_64-unknown-linux-gnu", "prebuilt": "dist/{file}"}})
         run(project, longshore, "plan", "--only", "sdist.lake", "--out", "target/plan.json")
         command = [longshore, "build", "--plan", "target/plan.json", "--all"]
         samples[f"{files} files"] = [measured(project, *command) for _ in range(rounds)]
@@ -171,7 +171,7 @@ def stage(longshore, folder, rounds):
         if staged != files:
             sys.exit(f"{staged} files were staged, not {files}")
     table("build an sdist step whose maturin does nothing", {name: median(all_) for name, all_ in samples.items()})
-    print(f"10,000 git files in a copy of their own, cp -r: {plain_copy(folder / '10000'):.2f} s")
+    print(f"`cp -r` of the 10,000 files: {plain_copy(folder / '10000'):.2f} s")
 
 
 def plain_copy(project):
@@ -217,7 +217,7 @@ PARTS = {"verify": verify, "upload": upload, "stage": stage, "build": build}
 def release(longshore, project, names, pypi=None):
     """A project whose wheels are there already and taken into its store, ready to be verified."""
     targets = [target for _, _, target, _ in WHEELS.values()]
-    wheel = {"targets": targets, "sdist": False, "probe": False}
+    wheel = {"targets": targets, "prebuilt": "dist/{file}", "sdist": False, "probe": False}
     made = wheels_of(names, project / "dist")
     settings(project, {name: wheel for name in names}, pypi or {})
     run(project, longshore, "build", "--prebuilt", "dist")
