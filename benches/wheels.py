@@ -154,9 +154,10 @@ def upload(longshore, folder, rounds):
 
 
 def stage(longshore, folder, rounds):
-    """A step that makes nothing but the copy: its maturin only writes the planned file."""
+    """A step that makes nothing but the copy: its maturin only packs one small file."""
     programs = folder / "bin"
-    projects.write(programs / "maturin", '#!/bin/sh\nfor last; do :; done\n: > "$last/lake-1.6.0.tar.gz"\n')
+    script = 'for last; do :; done; tar -czf "$last/lake-1.6.0.tar.gz" --transform "s,^,lake-1.6.0/," pyproject.toml'
+    projects.write(programs / "maturin", f"#!/bin/sh\n{script}\n")
     (programs / "maturin").chmod(0o755)
     os.environ["PATH"] = f"{programs}:{os.environ['PATH']}"
     samples = {}

@@ -104,6 +104,8 @@ pub struct Site<'a> {
 struct Wanted<'a> {
     upload: &'a Upload<'a>,
     there: bool,
+    /// What was read from it, if it is to be sent.
+    content: Option<file::Content>,
 }
 
 /// Looks at everything, sends nothing. Without a pace the index gets its own.
@@ -132,15 +134,26 @@ pub async fn prepare<'a>(
         reader: Reader::new(index, client(&index.simple)?, credentials),
         writer: client(&index.upload)?,
         keepers: names.iter().map(|name| (*name, Keeper::new(credentials.get(*name)))).collect(),
-        wanted: uploads.iter().map(|upload| Wanted { upload, there: false }).collect(),
+        wanted: uploads.iter().map(|upload| Wanted { upload, there: false, content: None }).collect(),
     };
     let mut failures: Vec<Failure> = uploads.iter().filter_map(|upload| rules::refused(index, upload)).collect();
-    failures.extend(join_all(uploads.iter().map(file::check)).await.into_iter().filter_map(Result::err));
     let _progress = printer.start("Observing", site.host());
     for seen in join_all(site.releases().into_iter().map(|release| observe::release(&site, release))).await {
         match seen {
             Ok(there) => site.wanted.iter_mut().for_each(|one| one.there |= there.contains(one.upload.name)),
             Err(more) => failures.extend(more),
+        }
+    }
+    // Once for each file that is sent; the index compares the digests with what arrives.
+    let read = join_all(site.wanted.iter().map(async |one| match one.there {
+        true => Ok(None),
+        false => file::read(one.upload).await.map(Some),
+    }));
+    let read = read.await;
+    for (one, read) in site.wanted.iter_mut().zip(read) {
+        match read {
+            Ok(content) => one.content = content,
+            Err(failure) => failures.push(failure),
         }
     }
     let ready = site.keepers.iter().filter(|(name, _)| site.wanted.iter().any(|one| !one.there && one.is_of(name)));

@@ -20,13 +20,16 @@ use crate::wheel::DistributionName;
 /// The longest METADATA that is read.
 const LONGEST: u64 = 16 << 20;
 
-/// Looks whether a file can be sent.
-pub async fn check(upload: &Upload<'_>) -> Result<(), Failure> {
-    read(upload).await.map(drop)
+/// What an upload says of a file.
+pub struct Content {
+    /// Its METADATA or PKG-INFO.
+    pub metadata: CoreMetadata,
+    /// Its BLAKE2b-256 in hex.
+    pub blake2: String,
 }
 
-/// The metadata of a file and its BLAKE2b-256, after it was seen to be the file that was verified.
-pub async fn read(upload: &Upload<'_>) -> Result<(CoreMetadata, String), Failure> {
+/// Reads a file to its end, and sees that it is the one that was verified.
+pub async fn read(upload: &Upload<'_>) -> Result<Content, Failure> {
     let (path, source) = (upload.path.to_owned(), is_source(upload.name));
     let work = move || {
         let (sha256, blake2, size) = digests(&path).map_err(|error| format!("cannot be read: {error}"))?;
@@ -50,7 +53,7 @@ pub async fn read(upload: &Upload<'_>) -> Result<(CoreMetadata, String), Failure
     if metadata.get("version") != Some(upload.version) {
         return Err(refuse(format!("its version is not {}", upload.version)));
     }
-    Ok((metadata, blake2))
+    Ok(Content { metadata, blake2 })
 }
 
 /// SHA-256, BLAKE2b-256 in hex, and the length.

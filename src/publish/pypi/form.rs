@@ -4,10 +4,10 @@
 
 use std::fmt::Write;
 
+use super::Upload;
+use super::file::Content;
 use super::rules::is_source;
-use super::{Upload, file};
 use crate::core_metadata::CoreMetadata;
-use crate::publish::failure::Failure;
 use crate::wheel::WheelName;
 
 /// Fields of core metadata and what the form calls them.
@@ -55,16 +55,15 @@ pub struct Form {
 }
 
 /// The form of a file.
-pub async fn form(upload: &Upload<'_>) -> Result<Form, Failure> {
-    let (metadata, blake2) = file::read(upload).await?;
-    let fields = fields(upload, &metadata, &blake2);
+pub fn form(upload: &Upload<'_>, content: &Content) -> Form {
+    let fields = fields(upload, &content.metadata, &content.blake2);
     let mut random = [0; 16];
     // Without random bytes the text itself is the only danger, and the digest in it is as good.
     if getrandom::fill(&mut random).is_err() {
         random.copy_from_slice(&upload.sha256.hex().as_bytes()[..16]);
     }
     let boundary: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(write(&fields, upload.name, &boundary))
+    write(&fields, upload.name, &boundary)
 }
 
 /// Names and values in order.

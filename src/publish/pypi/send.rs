@@ -54,7 +54,7 @@ async fn project(
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let done = file(site, one.upload).await;
+        let done = file(site, one).await;
         if done.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
@@ -65,8 +65,9 @@ async fn project(
 }
 
 /// Sends one file, and looks whether it arrived before it is sent again.
-async fn file(site: &Site<'_>, upload: &Upload<'_>) -> Result<(), Failure> {
-    let form = form(upload).await?;
+async fn file(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    let (upload, Some(content)) = (wanted.upload, &wanted.content) else { return Ok(()) };
+    let form = form(upload, content);
     let Some(keeper) = site.keepers.get(upload.distribution) else {
         let text = format!("nothing is known about `{}`", upload.distribution);
         return Err(Failure::Fatal(Problem::new("token-missing", text)));
