@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Plan, build, verify and publish a release: archives, wheels, images and charts from one file.
+/// Plan, build, verify and publish a release: archives, wheels and images from one file.
 #[derive(Parser)]
 #[command(name = "longshore", version, about, disable_help_subcommand = true, subcommand_precedence_over_arg = true, max_term_width = 110, after_help = AFTER)]
 pub struct Cli {
