@@ -119,6 +119,9 @@ pub enum Command {
     /// Set up: pin base images by digest in longshore.lock, with what each offers
     #[command(after_help = "Example:  longshore lock --update debian")]
     Lock(Lock),
+    /// One job of a workflow, as action.yml asks for it.
+    #[command(hide = true)]
+    Action,
     /// Write workflows.
     #[command(hide = true)]
     Generate,
@@ -150,6 +153,7 @@ impl Command {
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
             Self::Lock(_) => "lock",
+            Self::Action => "action",
             Self::Generate => "generate",
             Self::Doctor => "doctor",
             Self::Status => "status",

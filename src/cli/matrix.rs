@@ -23,6 +23,7 @@ pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
         ("assets", assets.to_string()),
         ("matrix", rows.to_string()),
         ("assets-empty", assets.include.is_empty().to_string()),
+        ("matrix-empty", rows.include.is_empty().to_string()),
         ("empty", empty.to_string()),
     ] {
         actions::set_output(&session.env, name, &value)?;
