@@ -6,7 +6,7 @@ use super::layers::Layers;
 use super::words::{nearest, quote};
 use super::yaml::{self, Map, Node, Value};
 use super::{Config, Diagnostic, Source};
-use super::{archive, asset, binary, component, image, publish, references, shape, tree, wheel};
+use super::{archive, asset, binary, component, image, publish, references, shape, tree, wheel, workflow};
 use crate::problem::Problem;
 use crate::target;
 
@@ -67,6 +67,7 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
         assets: asset::read(file, layers),
         destinations: publish::read(file, !images.is_empty(), layers),
         bases: image::bases(file, layers),
+        workflows: workflow::read(file, layers),
         images,
         wheels,
         binaries,

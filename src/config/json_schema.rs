@@ -164,6 +164,9 @@ fn text(kind: Text) -> Value {
     match kind {
         Text::FormatNumber => json!({ "const": 1 }),
         Text::Name => json!({ "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }),
+        Text::Share => json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }),
+        Text::WorkflowFile => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]*\\.ya?ml$" }),
+        Text::WorkflowPath => json!({ "type": "string", "pattern": "^\\.github/workflows/[^/]+\\.ya?ml$" }),
         Text::FileName => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+$" }),
         Text::Word(words) => json!({ "enum": words }),
         Text::DestinationKind => {

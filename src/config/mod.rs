@@ -25,6 +25,7 @@ mod text;
 mod tree;
 mod wheel;
 mod words;
+mod workflow;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ use url::Url;
 
 pub use check::{none, parse};
 pub use diagnostic::{Diagnostic, Source};
+pub use workflow::{PullRequest, Workflow};
 
 /// The checked configuration: every string parsed, every default in place, overlays, defaults and overrides applied.
 #[derive(Clone, Debug)]
@@ -70,6 +72,8 @@ pub struct Config {
     pub wheels: Vec<Wheel>,
     /// `publish:`; the destination `github` is here unless it was written `false`.
     pub destinations: Vec<Destination>,
+    /// `workflows:`; one file, `release.yml`, unless some are named.
+    pub workflows: Vec<Workflow>,
 }
 
 /// One component, or the root.

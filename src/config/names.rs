@@ -141,6 +141,37 @@ pub fn python(text: &str) -> Parsed<String> {
         .hint("write `abi3`, or versions like `3.12`"))
 }
 
+/// The name of a file in `.github/workflows`.
+///
+/// # Errors
+/// What GitHub would not read, or what could not be a part of an asset's name.
+pub fn workflow_file(text: &str) -> Parsed<()> {
+    let stem = text.strip_suffix(".yml").or_else(|| text.strip_suffix(".yaml"));
+    let legal = |stem: &str| {
+        !stem.is_empty()
+            && stem.len() <= 80
+            && !stem.starts_with('.')
+            && stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    if stem.is_some_and(legal) {
+        return Ok(());
+    }
+    Err(Problem::new("bad-name", format!("{} is no name of a workflow file", quote(text)))
+        .hint("write a name like `release.yml`, without a folder"))
+}
+
+/// The path of a reusable workflow of the repository.
+///
+/// # Errors
+/// What lies elsewhere: GitHub calls local workflows only there.
+pub fn workflow_path(text: &str) -> Parsed<()> {
+    if text.strip_prefix(".github/workflows/").is_some_and(|file| workflow_file(file).is_ok()) {
+        return Ok(());
+    }
+    Err(Problem::new("bad-path", format!("{} is no reusable workflow of this repository", quote(text)))
+        .hint("write a path like `.github/workflows/notify.yml`; GitHub calls workflows in that folder only"))
+}
+
 /// Where Python's files go: the upload URL.
 ///
 /// # Errors

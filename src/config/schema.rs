@@ -136,6 +136,12 @@ pub enum Text {
     Compatibility,
     /// `abi3`, or a version of Python: `3.12`.
     Python,
+    /// A destination, or one artifact's share of it: `pypi.app`.
+    Share,
+    /// The name of a workflow's file: `release.yml`.
+    WorkflowFile,
+    /// The path of a reusable workflow: `.github/workflows/notify.yml`.
+    WorkflowPath,
     /// `pypi`, `testpypi` or the URL that files are uploaded to.
     Index,
     /// Host of a registry, with its port if it has one.
@@ -276,7 +282,12 @@ pub static TOP: Section = Section {
             "what follows from the repository",
             "where it goes",
         ),
-        later("workflows", "generated workflow files"),
+        key(
+            "workflows",
+            Type::Each { key: Text::WorkflowFile, value: &Type::Keys(&WORKFLOW), fixed: &[] },
+            "release.yml",
+            "the files in .github/workflows that `longshore generate` writes, and what each publishes",
+        ),
         key("defaults", Type::Keys(&DEFAULTS), "none", "keys for every entry of a kind"),
         key("overlays", Type::Overlays, "none", "any part of this file, applied by `--overlay NAME`"),
     ],
@@ -734,6 +745,49 @@ pub static HOST: Section = Section {
     ],
 };
 
+/// An entry of `workflows:`.
+pub static WORKFLOW: Section = Section {
+    name: "workflow",
+    keys: &[
+        key(
+            "publish",
+            Type::Some(&Type::Text(Text::Share)),
+            "all",
+            "the destinations it publishes to; `pypi.app` is one artifact's share of one",
+        ),
+        key(
+            "setup",
+            PATH,
+            "none",
+            "folder of a composite action that every leg runs first; it gets `kind` and `target`",
+        ),
+        key("runner", LABEL, "Linux", "label of the machine that plans, verifies and publishes"),
+        key("jobs", Type::Keys(&WORKFLOW_JOBS), "none", "reusable workflows of your own that run in between"),
+        key(
+            "pull-request",
+            Type::Off(&Type::Text(Text::Word(&["plan", "build"]))),
+            "build",
+            "what a pull request does; `false`: nothing",
+        ),
+        key(
+            "legs",
+            Type::Text(Text::Word(&["target", "step"])),
+            "target",
+            "whether everything for a target is one job, or each binary and distribution",
+        ),
+    ],
+};
+
+/// `jobs:` of a workflow.
+pub static WORKFLOW_JOBS: Section = Section {
+    name: "workflow-jobs",
+    keys: &[
+        key("after-plan", Type::Some(&Type::Text(Text::WorkflowPath)), "none", "before anything is built"),
+        key("after-verify", Type::Some(&Type::Text(Text::WorkflowPath)), "none", "before anything becomes public"),
+        key("after-publish", Type::Some(&Type::Text(Text::WorkflowPath)), "none", "when everything is public"),
+    ],
+};
+
 /// `defaults:`
 pub static DEFAULTS: Section = Section {
     name: "defaults",
@@ -745,7 +799,7 @@ pub static DEFAULTS: Section = Section {
         key("images", Type::Keys(&IMAGE), "", "for every entry of `images`"),
         key("bases", Type::Keys(&BASE), "", "for every entry of `bases`"),
         later("charts", "Helm charts"),
-        later("workflows", "generated workflow files"),
+        key("workflows", Type::Keys(&WORKFLOW), "", "for every entry of `workflows`"),
     ],
 };
 
@@ -758,6 +812,8 @@ pub static SECTIONS: &[(&Section, &str)] = &[
     (&IMAGE, "an entry of `images`"),
     (&BASE, "an entry of `bases`"),
     (&WHEEL, "an entry of `wheels`"),
+    (&WORKFLOW, "an entry of `workflows`"),
+    (&WORKFLOW_JOBS, "`jobs` of a workflow"),
     (&COMPONENT, "an entry of `components`"),
     (&REGISTRY, "`publish.registry`"),
     (&GITHUB, "`publish.github`"),
@@ -826,6 +882,9 @@ impl Text {
             Self::Python => "`abi3` or a version such as `3.12`",
             Self::Index => "`pypi`, `testpypi` or a URL",
             Self::Host => "the host of a registry",
+            Self::Share => "a destination such as `github` or `pypi.app`",
+            Self::WorkflowFile => "a file name such as `release.yml`",
+            Self::WorkflowPath => "a path such as `.github/workflows/notify.yml`",
             Self::Word(_) | Self::DestinationKind => "a word",
             Self::Line
             | Self::Label
@@ -844,6 +903,7 @@ impl Text {
             Self::Word(_) => "operating system",
             Self::Host => "host",
             Self::Distribution => "distribution",
+            Self::WorkflowFile => "workflow file",
             _ => "name",
         }
     }

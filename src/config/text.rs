@@ -66,6 +66,9 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::EnvName => env_name(text),
         Text::EnvGlob => glob(text).map(drop),
         Text::Template(place) => template(place, text).map(drop),
+        Text::Share => name(text),
+        Text::WorkflowFile => names::workflow_file(text),
+        Text::WorkflowPath => names::workflow_path(text),
     }
 }
 

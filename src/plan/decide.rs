@@ -1,6 +1,8 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
-use super::{Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, release, scope, upload, wheel};
+use super::{
+    Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, part, release, scope, upload, wheel,
+};
 use crate::config::{Component, Config};
 use crate::facts::Facts;
 use crate::problem::Problem;
@@ -53,15 +55,15 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
     upload::assign(&inputs, &mut steps, &destinations, &releases, &mut problems);
     let left_out = scope::limit(&inputs, &mut steps, &mut problems);
     upload::checksums(&inputs, &mut steps, &releases, &destinations);
-    let mut legs = leg::legs(&inputs, &mut steps);
-    scope::host_checks(&inputs, &mut steps, &mut legs);
     upload::drop_unused(&mut destinations, &steps);
+    let (parts, idle) = part::parts(&inputs, &steps, &destinations, &mut problems);
+    let mut legs = leg::legs(&inputs, &mut steps, &parts);
+    scope::host_checks(&inputs, &mut steps, &mut legs);
     unique(&steps, &mut problems);
 
     if !problems.is_empty() {
         return Err(problems);
     }
-    let parts = upload::parts(&steps, &destinations).map_err(|problem| vec![problem])?;
     Ok(Plan {
         schema: SCHEMA.into(),
         name: inputs.name(),
@@ -77,6 +79,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
         steps,
         legs,
         parts,
+        idle,
         destinations,
     })
 }

@@ -1,7 +1,10 @@
 //! Groups steps into legs: all steps of one runner, container and target are one machine.
 
+use std::collections::BTreeSet;
+
 use super::decide::{Inputs, id, is_id};
-use super::{Leg, Step, WheelBuilder, Work, runner};
+use super::part::artifact_of;
+use super::{Leg, Part, Step, WheelBuilder, Work, runner};
 use crate::config::Binaries;
 use crate::target::Target;
 
@@ -12,13 +15,16 @@ struct Machine {
     runner: String,
     container: Option<String>,
     target: Option<Target>,
+    /// With `legs: step`, what is compiled there.
+    alone: Option<String>,
 }
 
 /// Puts every step that needs a machine of its own kind into a leg; the rest is `build --rest`.
-pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step]) -> Vec<Leg> {
+pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step], parts: &[Part]) -> Vec<Leg> {
     let mut legs: Vec<(Machine, Leg)> = Vec::new();
+    let alone = alone(inputs, parts);
     for index in 0..steps.len() {
-        let Some(machine) = machine(inputs, steps, index) else { continue };
+        let Some(machine) = machine(inputs, steps, &alone, index) else { continue };
         let known = legs.iter().position(|(other, _)| *other == machine);
         let at = known.unwrap_or_else(|| {
             let leg = Leg {
@@ -58,20 +64,27 @@ pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step]) -> Vec<Leg> {
     legs.into_iter().map(|(_, leg)| leg).collect()
 }
 
+/// The steps of parts that want a machine for each thing compiled.
+fn alone<'p>(inputs: &Inputs<'_>, parts: &'p [Part]) -> BTreeSet<&'p str> {
+    let by_step = |part: &&Part| inputs.config.workflows.iter().any(|one| one.file == part.file && one.leg_per_step);
+    parts.iter().filter(by_step).flat_map(|part| part.steps.iter().map(String::as_str)).collect()
+}
+
 /// The machine a step needs; steps with needs stand after them, so those already have a leg.
-fn machine(inputs: &Inputs<'_>, steps: &[Step], index: usize) -> Option<Machine> {
+fn machine(inputs: &Inputs<'_>, steps: &[Step], alone: &BTreeSet<&str>, index: usize) -> Option<Machine> {
     let step = &steps[index];
+    let own = alone.contains(step.id.as_str()).then(|| artifact_of(step).to_owned());
     match &step.work {
         Work::Asset(_) => {
             let asset = inputs.config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
             let runner = asset.and_then(|asset| asset.runner.clone()).unwrap_or_else(|| runner::any().to_owned());
-            Some(Machine { wave: 1, runner, container: None, target: None })
+            Some(Machine { wave: 1, runner, container: None, target: None, alone: None })
         }
         Work::Binary(_) => {
             let target = step.target?;
             let (runner, container) = chosen(inputs, &step.id, target);
             let runner = runner.unwrap_or_else(|| runner::native(target).to_owned());
-            Some(Machine { wave: 2, runner, container, target: Some(target) })
+            Some(Machine { wave: 2, runner, container, target: Some(target), alone: own })
         }
         Work::Wheel(_) | Work::Sdist(_) => {
             let target = step.target?;
@@ -84,14 +97,15 @@ fn machine(inputs: &Inputs<'_>, steps: &[Step], index: usize) -> Option<Machine>
             let settings =
                 wheel.builds.iter().find(|(other, _)| *other == target).map(|(_, settings)| &settings.cargo)?;
             let runner = settings.runner.clone().unwrap_or_else(|| runner::native(target).to_owned());
-            Some(Machine { wave: 2, runner, container: settings.container.clone(), target: Some(target) })
+            let container = settings.container.clone();
+            Some(Machine { wave: 2, runner, container, target: Some(target), alone: own })
         }
         Work::Archive(_) | Work::Check(_) => {
             // Together with what it needs, if that is all on one machine.
             let mut machines: Vec<Machine> = Vec::new();
             for need in step.needs.iter().filter(|need| !need.starts_with("asset.")) {
                 let at = steps.iter().position(|other| other.id == *need)?;
-                let machine = machine(inputs, steps, at)?;
+                let machine = machine(inputs, steps, alone, at)?;
                 if !machines.contains(&machine) {
                     machines.push(machine);
                 }
@@ -137,6 +151,9 @@ fn name(machine: &Machine, legs: &[(Machine, Leg)]) -> String {
     }
     if machine.runner != runner::native(target) {
         name = format!("{name}-{}", machine.runner);
+    }
+    if let Some(alone) = &machine.alone {
+        name = format!("{alone}-{name}");
     }
     let name: String = id(&[&name]).chars().take(90).collect();
     let taken = |name: &String| legs.iter().any(|(_, leg)| leg.id == *name);

@@ -11,6 +11,7 @@ pub mod image;
 pub mod include;
 pub mod leg;
 pub mod matrix;
+pub mod part;
 pub mod registry;
 pub mod release;
 pub mod request;
@@ -29,12 +30,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::destination::{Adopt, Trusted, When};
 use crate::digest::Digest;
-use crate::problem::Problem;
 use crate::reference::Repository;
 use crate::target::Target;
 use crate::version::Version;
 
 pub use decide::plan;
+pub use part::{Part, PullRequest, Workflow, WorkflowJobs};
 pub use request::{Request, WithoutTag};
 pub use step::{
     ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, EntryKind, FileSpec,
@@ -74,6 +75,9 @@ pub struct Plan {
     pub legs: Vec<Leg>,
     /// Which workflow file builds and publishes what.
     pub parts: Vec<Part>,
+    /// Workflow files that have nothing to do in this plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle: Vec<String>,
     /// Where it goes, in the order of publishing.
     pub destinations: Vec<Destination>,
     /// What nobody wrote and was assumed, for people.
@@ -155,20 +159,6 @@ pub struct Leg {
     pub install: Vec<String>,
     /// Whether asset legs must have run before.
     pub needs_assets: bool,
-}
-
-/// What one workflow file builds and publishes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Part {
-    /// The workflow's file name, e.g. `release.yml`.
-    pub file: String,
-    /// The environment of its publish job.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<String>,
-    /// Ids of the steps it carries out.
-    pub steps: Vec<String>,
-    /// Names of the destinations it publishes to.
-    pub destinations: Vec<String>,
 }
 
 /// A place releases go to.
@@ -327,22 +317,6 @@ impl Plan {
     /// The release of a component.
     pub fn release(&self, component: &str) -> Option<&Release> {
         self.releases.iter().find(|release| release.component == component)
-    }
-
-    /// A part by its workflow's file name; without a name all of the plan.
-    ///
-    /// # Errors
-    /// If the plan has no such part.
-    pub fn part(&self, file: Option<&str>) -> Result<Option<&Part>, Problem> {
-        let Some(file) = file else { return Ok(None) };
-        match self.parts.iter().find(|part| part.file == file) {
-            Some(part) => Ok(Some(part)),
-            None => {
-                let known: Vec<&str> = self.parts.iter().map(|part| part.file.as_str()).collect();
-                let problem = Problem::new("unknown-part", format!("the plan has no part `{file}`"));
-                Err(problem.hint(format!("known: {}", known.join(", "))))
-            }
-        }
     }
 
     /// Whether only loopback destinations may take it: anything but a whole, clean, tagged release.

@@ -53,7 +53,7 @@ pub fn scope(request: &Request, left_out: Vec<String>) -> Scope {
 
 /// Steps without a target, steps of the host's triple without a container, what is supplied, and what needs only those.
 fn host(inputs: &Inputs<'_>, steps: &[Step]) -> BTreeSet<String> {
-    let containers = super::leg::legs(inputs, &mut steps.to_vec());
+    let containers = super::leg::legs(inputs, &mut steps.to_vec(), &[]);
     let contained = |step: &Step| containers.iter().any(|leg| leg.container.is_some() && leg.steps.contains(&step.id));
     let mut inside = BTreeSet::new();
     for step in steps {

@@ -3,15 +3,12 @@
 use super::decide::{Inputs, Problems, id, is_id};
 use super::{
     ChecksumsWork, Covered, Destination, DestinationKind, GithubDestination, ImageWork, IndexWork, Origin, Output,
-    Part, Release, ReleasePage, SdistWork, Step, WheelWork, Work, registry, wheel,
+    Release, ReleasePage, SdistWork, Step, WheelWork, Work, registry, wheel,
 };
 use crate::config::schema::nearest;
 use crate::config::{self, Github, Notes, Publish};
 use crate::destination::When;
 use crate::problem::Problem;
-
-/// The file that publishes everything until a configuration can name several.
-const WORKFLOW: &str = "release.yml";
 
 /// Every configured destination, with the pages of all releases.
 pub fn destinations(
@@ -297,29 +294,4 @@ pub fn drop_unused(destinations: &mut Vec<Destination>, steps: &[Step]) {
         }
     }
     destinations.retain(|destination| steps.iter().any(|step| step.publish.contains(&destination.name)));
-}
-
-/// Which workflow file builds and publishes what.
-///
-/// # Errors
-/// If one file would need two environments.
-pub fn parts(steps: &[Step], destinations: &[Destination]) -> Result<Vec<Part>, Problem> {
-    let mut environments: Vec<Option<String>> =
-        destinations.iter().map(|destination| destination.environment.clone()).collect();
-    environments.dedup();
-    if environments.len() > 1 {
-        let names: Vec<String> =
-            environments.iter().map(|name| name.clone().unwrap_or_else(|| "none".into())).collect();
-        let text = format!("one workflow file has one environment, but the destinations want {}", names.join(" and "));
-        return Err(Problem::new("two-environments", text).hint("give them the same `environment:`").at_key("publish"));
-    }
-    if destinations.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(vec![Part {
-        file: WORKFLOW.into(),
-        environment: environments.pop().flatten(),
-        steps: steps.iter().map(|step| step.id.clone()).collect(),
-        destinations: destinations.iter().map(|destination| destination.name.clone()).collect(),
-    }])
 }
