@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod act;
 pub mod args;
 pub mod build;
 pub mod check;
@@ -19,6 +20,7 @@ pub mod release;
 pub mod schema;
 pub mod session;
 pub mod stage;
+pub mod stage_file;
 pub mod table;
 pub mod verify;
 
