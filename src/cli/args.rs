@@ -119,9 +119,9 @@ pub enum Command {
     /// Set up: pin base images by digest in longshore.lock, with what each offers
     #[command(after_help = "Example:  longshore lock --update debian")]
     Lock(Lock),
-    /// Write workflows.
-    #[command(hide = true)]
-    Generate,
+    /// Set up: write .github/workflows; keeps newer pins of actions
+    #[command(after_help = "Example:  longshore generate --check")]
+    Generate(Generate),
     /// Check tools and permissions.
     #[command(hide = true)]
     Doctor,
@@ -150,7 +150,7 @@ impl Command {
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
             Self::Lock(_) => "lock",
-            Self::Generate => "generate",
+            Self::Generate(_) => "generate",
             Self::Doctor => "doctor",
             Self::Status => "status",
             Self::Serve => "serve",
@@ -217,6 +217,17 @@ impl Lock {
     pub fn updates(&self, name: &str) -> bool {
         self.update.as_ref().is_some_and(|wanted| wanted.as_ref().is_none_or(|wanted| wanted == name))
     }
+}
+
+/// `generate`
+#[derive(Args)]
+pub struct Generate {
+    /// Change nothing; exit 8 if a file is not what would be written
+    #[arg(long)]
+    pub check: bool,
+    /// Call the action by this commit, branch or tag; `./` for the one in this repository
+    #[arg(long, value_name = "REF")]
+    pub action_ref: Option<String>,
 }
 
 /// `release`

@@ -6,6 +6,7 @@ pub mod build;
 pub mod check;
 pub mod complete;
 pub mod error;
+pub mod generate;
 pub mod index;
 mod init;
 pub mod lock;
@@ -67,7 +68,8 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => Ok(complete::completions(&args)),
         Command::Man(args) => complete::man(&args),
-        Command::Generate | Command::Doctor | Command::Status | Command::Serve => {
+        Command::Generate(args) => generate::run(session, &args),
+        Command::Doctor | Command::Status | Command::Serve => {
             let text = format!("`longshore {}` is not in this version", command.name());
             Err(Failure::usage(Problem::new("not-in-this-version", text).hint("`longshore --help` lists what is"))
                 .into())
