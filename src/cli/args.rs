@@ -122,6 +122,9 @@ pub enum Command {
     /// Set up: write .github/workflows; keeps newer pins of actions
     #[command(after_help = "Example:  longshore generate --check")]
     Generate(Generate),
+    /// One job of a workflow, as action.yml asks for it.
+    #[command(hide = true)]
+    Action,
     /// Check tools and permissions.
     #[command(hide = true)]
     Doctor,
@@ -151,6 +154,7 @@ impl Command {
             Self::Man(_) => "man",
             Self::Lock(_) => "lock",
             Self::Generate(_) => "generate",
+            Self::Action => "action",
             Self::Doctor => "doctor",
             Self::Status => "status",
             Self::Serve => "serve",
