@@ -10,10 +10,19 @@ use super::{FOLDER, folder};
 use crate::cli::stage;
 use crate::cli::stage_file::VARIABLE;
 use crate::plan::Plan;
+use crate::world::files;
 use crate::world::process::Cmd;
 
 /// Our own action, as workflows name it.
 const ACTION: &str = "longshore-release/longshore";
+
+/// The files of the action that belongs to this binary: act takes it from here, whatever commit a workflow names.
+const ACTION_FILES: [(&str, &str); 4] = [
+    ("action.yml", include_str!("../../../action.yml")),
+    ("dist/checksums.txt", include_str!("../../../dist/checksums.txt")),
+    ("dist/install.sh", include_str!("../../../dist/install.sh")),
+    ("dist/install.ps1", include_str!("../../../dist/install.ps1")),
+];
 
 /// The label that act knows no machine for: it runs the steps as they are, on this one.
 const HERE: &str = "-self-hosted";
@@ -35,12 +44,15 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Writes the event and the passwords of the rehearsal, which open nothing else and so are no secrets. They come in
+    /// Writes our action, the event, and the passwords of the rehearsal, which open nothing else and so are no secrets. They come in
     /// a file, because steps see act's environment, and a workflow that forgets to hand a secret on must fail here too.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn prepare(&self) -> anyhow::Result<()> {
+        for (name, text) in ACTION_FILES {
+            files::write_atomic(&self.place.join("action").join(name), text.as_bytes())?;
+        }
         fs::write(self.place.join("event.json"), self.event().to_string())?;
         let wanted = self.plan.destinations.iter().flat_map(|destination| &destination.credentials);
         let names: BTreeSet<&str> = wanted.map(String::as_str).chain(["GITHUB_TOKEN"]).collect();
@@ -109,7 +121,9 @@ impl Scene<'_> {
             // The copy holds nothing that is ignored, and all that is there belongs to the commit.
             .arg("--use-gitignore=false")
             .args(["--env", &format!("{VARIABLE}={}", path(self.place, "stage.json"))])
-            .args(["--env", &format!("LONGSHORE_BINARY={}", binary.display())]);
+            .args(["--env", &format!("LONGSHORE_BINARY={}", binary.display())])
+            // act gives steps a terminal, which runners do not.
+            .args(["--env", "NO_COLOR=1"]);
         let legs = self.plan.legs.iter().map(|leg| leg.runner.as_str());
         let runners = self.plan.parts.iter().filter_map(|part| part.workflow.runner.as_deref());
         let labels: BTreeSet<&str> =
