@@ -173,7 +173,7 @@ impl Job {
             )
         })?;
         let (file, plan) = self.planned()?;
-        let mut words = self.words(&["build", "--plan", &file, "--leg", leg]);
+        let mut words = self.of_part(self.words(&["build", "--plan", &file, "--leg", leg]));
         let assets = plan.legs.iter().filter(|leg| leg.wave == 1);
         let there: Vec<String> = self.tars(assets)?.into_iter().filter(|tar| Path::new(tar).is_file()).collect();
         if !there.is_empty() {

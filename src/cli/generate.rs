@@ -146,6 +146,11 @@ fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
 /// How the action is called: `--action-ref`, else what the files have, else the commit of its newest version.
 fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Result<Own> {
     if let Some(text) = &args.action_ref {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte)) {
+            let problem = Problem::new("bad-action-ref", format!("`{text}` is no commit, branch or tag"));
+            let hint = "give the 40 hex digits of a commit, or `./` for the action in this repository";
+            return Err(Failure::usage(problem.hint(hint)).into());
+        }
         return Ok(Own::of(text));
     }
     let mut there: Vec<(&str, Own)> = Vec::new();

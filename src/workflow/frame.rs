@@ -80,8 +80,8 @@ fn pattern(grammar: &str) -> String {
 
 /// A text as a YAML scalar that nobody takes for a number or a word.
 pub fn quoted(text: &str) -> String {
-    let plain = text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    let plain = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '.' && text.starts_with("./"))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
         && !matches!(text.to_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Pins;
 use super::frame::quoted;
-use super::pins::Own;
+use super::pins::{Own, local};
 use crate::destination::Trusted;
 use crate::plan::part::artifact_of;
 use crate::plan::{
@@ -50,8 +50,8 @@ impl<'a> File<'a> {
         }
     }
 
-    fn runner(&self) -> &str {
-        self.part.workflow.runner.as_deref().unwrap_or(runner::any())
+    fn runner(&self) -> String {
+        quoted(self.part.workflow.runner.as_deref().unwrap_or(runner::any()))
     }
 
     /// Ids of the user's jobs after one of ours.
@@ -157,17 +157,22 @@ fn not_pulled(file: &File<'_>) -> &'static str {
 
 fn leg(file: &File<'_>, id: &str, (needs, condition): (&str, &str)) -> String {
     let output = if id == "assets" { "assets" } else { "matrix" };
-    let container = if file.containers && id == "build" { "    container: ${{ matrix.container }}\n" } else { "" };
+    let container = if file.containers && id == "build" {
+        "    container: ${{ matrix.container }} # zizmor: ignore[unpinned-images] as longshore.yaml says\n"
+    } else {
+        ""
+    };
     let below = if file.directory.is_empty() { String::new() } else { format!("{}/", file.directory) };
     let setup = file.part.workflow.setup.as_ref().map(|path| {
-        format!("      - uses: ./{below}{path}\n        with: {{ kind: {id}, target: '${{{{ matrix.target }}}}' }}\n")
+        let uses = local(&format!("./{below}{path}"));
+        format!("      - uses: {uses}\n        with: {{ kind: {id}, target: '${{{{ matrix.target }}}}' }}\n")
     });
     format!(
         "  {id}:
     name: {id} ${{{{ matrix.id }}}}
     needs: {needs}
     if: ${{{{ {condition} }}}}
-    strategy: {{ fail-fast: false, matrix: '${{{{ fromJSON(needs.plan.outputs.{output}) }}}}' }}
+    strategy: {{ fail-fast: false, matrix: \"${{{{ fromJSON(needs.plan.outputs.{output} || '{{}}') }}}}\" }}
     runs-on: ${{{{ matrix.runs-on }}}}
 {container}    permissions:
       contents: read # to check out
@@ -250,8 +255,9 @@ pub fn called(file: &File<'_>, stage: Stage) -> Vec<String> {
     if: ${{{{ {condition} }}}}
     permissions:
       contents: read # to check out
-    uses: ./{path}
-"
+    uses: {}
+",
+            local(&format!("./{path}"))
         )
     };
     file.calls(stage).into_iter().map(text).collect()

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::frame::quoted;
+
 /// The repository of our own action.
 pub const ACTION: &str = "longshore-release/longshore";
 
@@ -114,9 +116,15 @@ impl Pins {
     pub fn uses_own(&self) -> String {
         match &self.own {
             Own::At(pin) => format!("{ACTION}@{pin}"),
-            Own::Here => "./".to_owned(),
+            Own::Here => local("./"),
         }
     }
+}
+
+/// What stands behind `uses:` for something of the same repository. GitHub has `$/` for it since July 2026; act 0.2.89 and
+/// actionlint 1.7.12 refuse that.
+pub fn local(path: &str) -> String {
+    format!("{} # zizmor: ignore[self-repository] act knows no other way", quoted(path))
 }
 
 /// Every `uses: owner/name@reference # version` of a file, the first of each name.
@@ -139,7 +147,11 @@ pub fn own(text: &str) -> Option<Own> {
     if let Some(pin) = read(text).remove(ACTION) {
         return Some(Own::At(pin));
     }
-    text.lines().any(|line| line.trim() == "uses: ./").then_some(Own::Here)
+    let is_here = |line: &str| {
+        let uses = line.trim_start().trim_start_matches("- ").strip_prefix("uses:");
+        uses.is_some_and(|uses| uses.split_once(" #").map_or(uses, |(uses, _)| uses).trim() == "./")
+    };
+    text.lines().any(is_here).then_some(Own::Here)
 }
 
 /// Whether a pin is known to be older than another.
@@ -188,7 +200,8 @@ mod tests {
             assert_eq!(own.map(|own| Pins::new(own).uses_own()), expected.map(str::to_owned), "{line}");
         };
         check("        uses: longshore-release/longshore@abc # v1", Some("longshore-release/longshore@abc # v1"));
-        check("        uses: ./", Some("./"));
+        check("        uses: ./", Some("./ # zizmor: ignore[self-repository] act knows no other way"));
+        check("      - uses: ./ # as it is", Some("./ # zizmor: ignore[self-repository] act knows no other way"));
         check("        uses: ./.github/actions/setup", None);
         check("        uses: actions/checkout@abc", None);
     }

@@ -7,6 +7,9 @@ mod act;
 mod delivery;
 mod duo;
 mod five_targets;
+mod generated;
+#[path = "../it/workflows.rs"]
+mod generated_from;
 #[path = "../it/image.rs"]
 mod image;
 mod inspect;
