@@ -104,6 +104,9 @@ const LONGEST_LINE: u64 = 8 << 20;
 /// How often it is looked whether a program is to be interrupted.
 const GLANCE: Duration = Duration::from_millis(100);
 
+/// How long one that was interrupted may take to end its own children.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// How often a program that is "busy" is tried again, 10 ms apart: another thread's child may still hold a copy of the
 /// descriptor through which it was written (<https://github.com/golang/go/issues/22315>).
 const BUSY_TRIES: u32 = 50;
@@ -250,19 +253,20 @@ impl Runner {
             child.stdout.take().map(|pipe| pump(pipe, Stream::Out, sender.clone())),
             child.stderr.take().map(|pipe| pump(pipe, Stream::Err, sender)),
         ];
-        let end = cmd.timeout.map(|limit| Instant::now() + limit);
+        let mut end = cmd.timeout.map(|limit| Instant::now() + limit);
         let (mut timed_out, mut interrupted) = (false, false);
         loop {
             if !interrupted && stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
                 interrupted = true;
+                end = Some(Instant::now() + GRACE);
                 self.interrupt(&mut child)?;
             }
             let longest = if stop.is_some() { GLANCE } else { Duration::from_secs(3600) };
-            let wait = end.map_or(longest, |end| end.saturating_duration_since(Instant::now()));
+            let wait = end.map_or(longest, |end| end.saturating_duration_since(Instant::now()).min(longest));
             match lines.recv_timeout(wait) {
                 Ok((stream, chunk)) => take(stream, &chunk),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) if end.is_some() => {
+                Err(mpsc::RecvTimeoutError::Timeout) if end.is_some_and(|end| Instant::now() >= end) => {
                     timed_out = true;
                     // A grandchild may hold the pipes open: do not wait for the readers then.
                     child.kill().with_context(|| format!("cannot end `{cmd}`"))?;

@@ -175,7 +175,7 @@ fn judge(
 ) -> anyhow::Result<()> {
     let Rehearsal { plan, workflows, .. } = rehearsal;
     let mut problems: Vec<(Exit, Problem)> = if interrupted {
-        vec![(Exit::Unfinished, Problem::new("interrupted", "interrupted; act and its jobs are ended"))]
+        vec![(Exit::Interrupted, Problem::new("interrupted", "interrupted; act and its jobs are ended"))]
     } else {
         workflows.iter().zip(played).flat_map(|(workflow, played)| played.problems(workflow)).collect()
     };
