@@ -4,6 +4,7 @@
 
 mod action;
 mod action_install;
+mod act;
 mod bases;
 mod cases;
 mod crash;
