@@ -3,6 +3,8 @@
 mod inputs;
 #[cfg(unix)]
 mod jobs;
+#[cfg(unix)]
+mod log;
 
 use longshore::config::yaml::{self, Node, Value};
 

@@ -2,6 +2,7 @@
 //! so hides a mapping that is missing; GitHub does not.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use longshore::config::yaml::Node;
 
@@ -60,7 +61,12 @@ fn is_read(name: &str, step: &str) -> bool {
 }
 
 /// The strings in the program, without its tests.
-fn strings() -> String {
+fn strings() -> &'static str {
+    static STRINGS: OnceLock<String> = OnceLock::new();
+    STRINGS.get_or_init(read_strings)
+}
+
+fn read_strings() -> String {
     let files =
         source::below("src").into_iter().filter(|file| file.path.ends_with(".rs") && !source::is_tests(&file.path));
     let code = files.map(|file| source::without_tests(&source::code(&file.text, Keep::Strings)).to_owned());
