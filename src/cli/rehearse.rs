@@ -76,7 +76,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         return Ok(report);
     }
     let more = if plan.scope.left_out.is_empty() { "" } else { "; other targets: `--prebuilt DIR`" };
-    Ok(report.next(format!("longshore rehearse --serve   (look at it in a browser{more})")))
+    Ok(report.next(format!("longshore generate   (or look at it in a browser: `longshore rehearse --serve`{more})")))
 }
 
 /// Says where everything is, and keeps it there until the user ends it.

@@ -195,11 +195,10 @@ fn tags_that_are_asked_for_are_checked_out() {
     assert_eq!((&plan.outputs["commit"], &runs.sh("git rev-parse HEAD")), (&tagged, &tagged));
     // The jobs after it start where the run was started.
     runs.sh("git checkout -q main");
+    runs.job(&[("command", "build"), ("leg", LEG)]).ok();
+    assert_eq!(runs.sh("git rev-parse HEAD"), tagged);
+    runs.sh("git checkout -q main && echo x > more && git add more && git commit -qm x && echo y > more");
     runs.job(&[("command", "build"), ("leg", LEG)]).refused(2, "wrong-commit");
-    runs.job(&[("command", "build"), ("leg", LEG), ("tags", "v1.2.3")]).ok();
-    runs.sh("git checkout -q main && echo changed >> Cargo.toml");
-    runs.sh("git tag v1.2.4 && echo x > more && git add more && git commit -qm x && git rm -q more && mkdir more && touch more/x");
-    runs.job(&[("command", "build"), ("leg", LEG), ("tags", "v1.2.3")]).refused(2, "wrong-commit");
 }
 
 #[test]
@@ -244,6 +243,6 @@ fn any_other_command_gets_its_words() {
     let check = runs.job(&[("command", "check"), ("working-directory", "sub"), ("config", "other.yaml")]);
     check.refused(2, "unknown-key");
     assert!(check.log.contains("file=sub/other.yaml,line=2,"), "{}", check.log);
-    let plan = runs.job(&[("command", "plan"), ("args", "--only checksums --quiet")]).ok();
+    let plan = runs.job(&[("command", "plan"), ("args", "--only archive --quiet")]).ok();
     assert!(plan.outputs["matrix"].contains(LEG), "{:?}", plan.outputs);
 }

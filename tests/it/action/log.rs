@@ -82,7 +82,7 @@ fn plan_log_without_job(runs: &Runs) -> usize {
 #[test]
 fn the_credentials_that_a_plan_names_are_hidden_too() {
     let runs = Runs::new();
-    runs.sh("printf 'images: { skiff: { repositories: registry.example/o/skiff, flavors: scratch } }\npublish: { registry: { hosts: { registry.example: { username-env: REGISTRY_USER, password-env: REGISTRY_WORD } } } }\n' >> longshore.yaml");
+    runs.sh("printf 'images: { skiff: { repositories: registry.example/o/skiff, flavors: scratch, platforms: linux/amd64 } }\npublish: { registry: { hosts: { registry.example: { username-env: REGISTRY_USER, password-env: REGISTRY_WORD } } } }\n' >> longshore.yaml");
     let plan = runs.job(&[("command", "plan"), ("REGISTRY_USER", "harbor"), ("REGISTRY_WORD", "canary-word")]).ok();
     assert!(plan.log.contains("::add-mask::canary-word\n") && !plan.log.contains("::add-mask::harbor"), "{}", plan.log);
 }
