@@ -12,6 +12,7 @@ use super::args::Cli;
 use super::ended::Ended;
 use super::output;
 use super::session::Session;
+use super::summary;
 use crate::facts;
 use crate::plan::{Leg, Plan};
 use crate::problem::{Exit, Failure, Problem};
@@ -40,8 +41,9 @@ struct Job {
 /// Carries out one job; sets its outputs, also when it fails.
 pub fn run(session: &Session) -> Ended {
     let named = input(&session.env, "LONGSHORE_ACTION_COMMAND").unwrap_or_else(|| "action".to_owned());
-    let lines = match Job::read(&session.env).and_then(|job| job.lines(session)) {
-        Ok(lines) => lines,
+    let read = Job::read(&session.env).and_then(|job| Ok((job.lines(session)?, job)));
+    let (lines, job) = match read {
+        Ok(read) => read,
         Err(error) => return told(session, &[], output::finish(session, &named, Err(error))),
     };
     let mut ended = Ended::shown();
@@ -52,6 +54,9 @@ pub fn run(session: &Session) -> Ended {
         }
     }
     ended.command = named;
+    if ended.exit == Exit::Done as u8 && session.env.get("GITHUB_EVENT_NAME") == Some("pull_request") {
+        summary::add(session, &job.download(&session.env));
+    }
     told(session, lines.last().map_or(&[], Vec::as_slice), ended)
 }
 
@@ -241,6 +246,23 @@ impl Job {
         let mut words = self.words(&[&self.command]);
         words.extend_from_slice(&self.args);
         Ok(vec![words])
+    }
+
+    /// For the summary: what of this job can be downloaded.
+    fn download(&self, env: &Env) -> String {
+        let (artifact, tar) = match (self.command.as_str(), &self.leg) {
+            ("build", Some(leg)) => (format!("longshore-{leg}"), format!("{leg}.tar")),
+            ("verify", _) => ("longshore-release".to_owned(), "release.tar".to_owned()),
+            _ => return String::new(),
+        };
+        let server = env.get("GITHUB_SERVER_URL").unwrap_or("https://github.com");
+        let (Some(repository), Some(run)) = (env.get("GITHUB_REPOSITORY"), env.get("GITHUB_RUN_ID")) else {
+            return String::new();
+        };
+        format!(
+            "**To try it:** `{tar}` in the artifact `{artifact}` of [this run]({server}/{repository}/actions/runs/{run}#artifacts) \
+             holds these files.\n\n```sh\ngh run download {run} --repo {repository} --name {artifact} && tar -xf {tar}\n```\n\n"
+        )
     }
 
     /// The words of a command, in the project's folder.

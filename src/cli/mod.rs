@@ -24,6 +24,7 @@ pub mod schema;
 pub mod session;
 pub mod stage;
 pub mod stage_file;
+pub mod summary;
 pub mod table;
 pub mod verify;
 
@@ -38,7 +39,9 @@ use output::Report;
 use session::Session;
 
 use crate::problem::{Failure, Problem};
+use crate::world::actions;
 use crate::world::env::Env;
+use crate::world::terminal::{Level, Printer};
 
 /// Runs one command line; returns the exit code of the process.
 pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
@@ -50,11 +53,11 @@ pub fn carry_out(words: impl IntoIterator<Item = OsString>, env: &Env) -> Ended 
     let words: Vec<OsString> = words.into_iter().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, words.iter().any(|word| word == "--json")),
+        Err(error) => return usage(&error, words.iter().any(|word| word == "--json"), env),
     };
     let session = match Session::new(&cli, env.clone()) {
         Ok(session) => session,
-        Err(error) => return usage(&error, false),
+        Err(error) => return usage(&error, false, env),
     };
     let name = cli.command.name();
     if matches!(cli.command, Command::Action) {
@@ -89,16 +92,21 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
 }
 
 /// Help and version go to standard output; a wrong command line is exit 2, also as JSON.
-fn usage(error: &clap::Error, json: bool) -> Ended {
+fn usage(error: &clap::Error, json: bool, env: &Env) -> Ended {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = error.print();
         return Ended::shown();
     }
+    let text = error.render().to_string();
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     if json {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         let problem = Problem::new("usage", message).hint("`longshore --help`");
         output::refused(&Failure::usage(problem));
+    } else if actions::is_job(env) {
+        let printer = Printer::new(Level::Normal, false, true);
+        printer.command("error title=usage", &message);
+        printer.foreign(text.trim_end());
+        printer.resume();
     } else {
         let _ = error.print();
     }

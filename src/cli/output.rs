@@ -9,16 +9,21 @@ use serde::Serialize;
 use super::ended::Ended;
 use super::error::Refused;
 use super::session::Session;
-use crate::artifact::Artifact;
+use super::summary;
+use crate::artifact::{Artifact, Manifest};
 use crate::config::{Diagnostic, Source};
+use crate::facts::git;
 use crate::plan::{Plan, Release, Step};
 use crate::problem::{Exit, Failure};
 use crate::receipt::Receipt;
 use crate::world::actions;
-use crate::world::terminal::Kind;
+use crate::world::terminal::{ANNOTATIONS, Kind};
 
 /// The format of what `--json` prints.
 pub const SCHEMA: &str = "longshore/output/1";
+
+/// Characters of an annotation; the log has the rest.
+const LONGEST_ANNOTATION: usize = 3000;
 
 /// What a command has to say when it succeeded.
 #[derive(Default)]
@@ -42,6 +47,8 @@ pub struct Fields {
     pub steps: bool,
     /// What was built or verified.
     pub artifacts: Option<Vec<Artifact>>,
+    /// The verified set they are from.
+    pub manifest: Option<Manifest>,
     /// What was published.
     pub receipts: Option<Vec<Receipt>>,
     /// How much of the release is public.
@@ -152,6 +159,7 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
     match result {
         Ok(report) => {
             let ended = Ended::new(command, &report.fields, None);
+            summary::write(session, command, &report.fields, None);
             if session.json {
                 print_json(&output(command, Exit::Done, report.fields, Vec::new()));
             } else {
@@ -163,6 +171,7 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
                     session.printer.line(&format!("{arrow}: {next}"));
                 }
             }
+            session.printer.resume();
             if let Some(stay) = report.stay {
                 stay();
             }
@@ -171,6 +180,7 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
         Err(error) => {
             let refused = Refused::from(error);
             let ended = Ended::new(command, &refused.fields, Some(&refused));
+            summary::write(session, command, &refused.fields, Some(&refused));
             if session.json {
                 let problems = refused.diagnostics.iter().map(|it| located(it, &refused.source)).collect();
                 print_json(&output(command, refused.exit, refused.fields, problems));
@@ -237,16 +247,44 @@ fn located(diagnostic: &Diagnostic, source: &Source) -> OutputProblem {
 fn draw(session: &Session, refused: &Refused) {
     let source = &refused.source;
     if session.printer.kind() == Kind::Actions {
-        for diagnostic in &refused.diagnostics {
-            let place = diagnostic.span.as_ref().map(|span| {
-                let (line, column) = source.position(span.start);
-                format!(" file={},line={line},col={column}", actions::escape_property(&source.name))
-            });
-            let text = actions::escape(&diagnostic.problem.message);
-            session.printer.line(&format!("::error{}::{text}", place.unwrap_or_default()));
+        let file = repository_path(session, &source.name);
+        let (count, diagnostics) = (refused.diagnostics.len(), &refused.diagnostics);
+        let shown = if count > ANNOTATIONS { ANNOTATIONS - 1 } else { count };
+        for diagnostic in diagnostics.iter().take(shown) {
+            let place = diagnostic.span.as_ref().map(|span| (file.as_str(), source.position(span.start)));
+            annotate(session, place, diagnostic);
+        }
+        if count > shown {
+            session
+                .printer
+                .command("error title=longshore", &format!("{} more problems stand in the log", count - shown));
         }
     }
-    session.printer.line(source.render(&refused.diagnostics, session.printer.color()).trim_end());
+    session.printer.foreign(source.render(&refused.diagnostics, session.printer.color()).trim_end());
+    session.printer.resume();
+}
+
+/// One annotation: GitHub shows it at the line of the file.
+fn annotate(session: &Session, place: Option<(&str, (usize, usize))>, diagnostic: &Diagnostic) {
+    let problem = &diagnostic.problem;
+    let place = place
+        .map(|(file, (line, column))| format!("file={},line={line},col={column},", actions::escape_property(file)));
+    let step = problem.step.as_ref().map(|step| format!(" in {step}")).unwrap_or_default();
+    let title = actions::escape_property(&format!("{}{step}", problem.code));
+    let hint = problem.hint.as_ref().map(|hint| format!("\n{hint}")).unwrap_or_default();
+    let text: String = format!("{}{hint}", problem.message).chars().take(LONGEST_ANNOTATION).collect();
+    session.printer.command(&format!("error {}title={title}", place.unwrap_or_default()), &text);
+}
+
+/// The configuration as the repository knows it; problems name it as it is seen from where the command works.
+fn repository_path(session: &Session, name: &str) -> String {
+    let path = || {
+        let folder = session.folder().ok()?;
+        let top = git::top(&session.runner, &folder).ok()?.canonicalize().ok()?;
+        let file = folder.join(name).canonicalize().ok()?;
+        Some(file.strip_prefix(top).ok()?.to_str()?.replace('\\', "/"))
+    };
+    path().unwrap_or_else(|| name.to_owned())
 }
 
 fn print_json(output: &Output) {

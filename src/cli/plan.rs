@@ -14,7 +14,6 @@ use crate::plan::{
 };
 use crate::problem::Failure;
 use crate::reference::Repository;
-use crate::world::actions;
 use crate::world::files;
 use crate::world::terminal::Printer;
 
@@ -33,9 +32,6 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
         None if args.mermaid => explain::mermaid(&plan),
         None => text(&plan, &session.printer),
     };
-    if args.explain.is_none() {
-        actions::add_summary(&session.env, &summary(&plan))?;
-    }
     let mut report = Report::plan(text, &plan);
     report.fields.steps = true;
     let next = match (project.config.written, plan.origin) {
@@ -221,10 +217,4 @@ fn images(text: &mut String, plan: &Plan, registry: &RegistryDestination) {
             let _ = writeln!(text, "   then moved to it: {}", floating.join(", "));
         }
     }
-}
-
-/// For the step summary of a job.
-fn summary(plan: &Plan) -> String {
-    let releases: Vec<String> = plan.releases.iter().map(|release| format!("`{}`", release.tag)).collect();
-    format!("### Plan of {} {}\n\n{}\n", plan.name, releases.join(", "), steps(plan).markdown())
 }

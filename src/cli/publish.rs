@@ -20,7 +20,6 @@ use crate::plan::{DestinationKind, GithubDestination, Plan, PublishedImage, Rele
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{self, Endpoint, Endpoints, Order};
 use crate::receipt::{Outcome, Receipt, Receipts};
-use crate::world::actions;
 use crate::world::env::Env;
 use crate::world::store::{self, Store};
 
@@ -53,7 +52,9 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     if let Some(stage) = &stage {
         stage.keep(&store, args.part.as_deref())?;
     }
-    Ok(report(session, &plan, published?))
+    let mut report = report(session, &plan, published?);
+    report.fields.manifest = Some(manifest);
+    Ok(report)
 }
 
 /// The manifest in the store, made for this very plan.
@@ -212,7 +213,6 @@ pub fn failed(order: &Order<'_>, error: anyhow::Error) -> anyhow::Error {
 /// What is public now.
 pub fn report(session: &Session, plan: &Plan, receipts: Receipts) -> Report {
     let table = table(&receipts.receipts);
-    let _ = actions::add_summary(&session.env, &format!("### Published\n\n{}\n", table.markdown()));
     let mut report = Report::plan(table.render(&session.printer), plan);
     report.fields.receipts = Some(receipts.receipts);
     report.fields.state = State::Complete;

@@ -11,7 +11,7 @@ use super::error::Refused;
 use super::stage_file::StageFile;
 use crate::config::{self, Config, Notes, Source};
 use crate::facts::{self, Facts, Wanted};
-use crate::plan::{self, Plan, Request, WithoutTag};
+use crate::plan::{self, DestinationKind, Plan, Request, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::target::Target;
 use crate::world::actions;
@@ -95,6 +95,7 @@ impl Session {
             }
         };
         let printer = Printer::new(level, color, actions::is_job(&env));
+        env.credentials().iter().for_each(|secret| printer.mask(secret));
         let runner = Runner::new(env.for_children(&[], &[])).hiding(env.hidden_from_children(&[]));
         let dir = global.directory.clone().unwrap_or_else(|| PathBuf::from("."));
         Ok(Self { runner, printer, dir, json: global.json, quiet: global.quiet, global, env })
@@ -186,6 +187,7 @@ impl Session {
             );
             self.printer.warn(text);
         }
+        self.mask(&plan);
         Ok(plan)
     }
 
@@ -242,7 +244,26 @@ impl Session {
         handover::unpack(&store, &tars)?;
         match &self.global.plan {
             Some(file) => self.stored(file),
-            None => Ok((read_plan(&store.plan())?, store)),
+            None => {
+                let plan = read_plan(&store.plan())?;
+                self.mask(&plan);
+                Ok((plan, store))
+            }
+        }
+    }
+
+    /// Hides the credentials whose variables a plan names in the log of a job. Names of users are none.
+    fn mask(&self, plan: &Plan) {
+        for destination in &plan.destinations {
+            let users: Vec<&String> = match &destination.kind {
+                DestinationKind::Github(_) => Vec::new(),
+                DestinationKind::Registry(registry) => {
+                    registry.hosts.values().filter_map(|host| host.username_env.as_ref()).collect()
+                }
+                DestinationKind::Pypi(pypi) => pypi.username.iter().collect(),
+            };
+            let names = destination.credentials.iter().filter(|name| !users.contains(name));
+            names.filter_map(|name| self.env.secret(name)).for_each(|secret| self.printer.mask(&secret));
         }
     }
 
@@ -253,6 +274,7 @@ impl Session {
     pub fn stored(&self, file: &Path) -> anyhow::Result<(Plan, Store)> {
         let dir = self.folder()?;
         let plan = read_plan(&dir.join(file))?;
+        self.mask(&plan);
         let top = facts::git::top(&self.runner, &dir).unwrap_or_else(|_| dir.clone());
         let root = self.config_file(&dir, &top)?.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or(top);
         let store = Store::new(&root, &plan.output);

@@ -9,7 +9,6 @@ use crate::plan::{Covered, Plan, Work};
 use crate::problem::Failure;
 use crate::target::Linkage;
 use crate::verify;
-use crate::world::actions;
 use crate::world::handover;
 
 /// `longshore verify`
@@ -25,15 +24,13 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
         let ids: Vec<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
         handover::pack(&store, &ids, true, tar)?;
     }
-    let mut summary = format!("### Verified\n\n{}\n", table(&manifest).markdown());
     let mut text = table(&manifest).render(&session.printer);
     if let Some(images) = images(&plan, &manifest) {
-        summary.push_str(&format!("\n{}\n", images.markdown()));
         text = format!("{text}\n{}", images.render(&session.printer));
     }
-    actions::add_summary(&session.env, &summary)?;
     let mut report = Report::plan(text, &plan);
-    report.fields.artifacts = Some(manifest.artifacts);
+    report.fields.artifacts = Some(manifest.artifacts.clone());
+    report.fields.manifest = Some(manifest);
     Ok(report.next("longshore publish"))
 }
 

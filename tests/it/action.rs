@@ -3,6 +3,8 @@
 mod inputs;
 #[cfg(unix)]
 mod jobs;
+#[cfg(unix)]
+mod log;
 
 use longshore::config::yaml::{self, Node, Value};
 
@@ -27,11 +29,12 @@ pub fn run_of(step: &str) -> String {
     get(step, "run").and_then(Node::text).unwrap().to_owned()
 }
 
-/// Its steps by id.
+/// Its steps that run a script, by id.
 pub fn steps(action: &Node) -> impl Iterator<Item = (String, &Node)> {
     let steps = get(action, "runs").and_then(|runs| get(runs, "steps")).unwrap();
     let Value::List(steps) = &steps.value else { panic!("no list of steps") };
-    steps.iter().map(|step| (get(step, "id").and_then(Node::text).unwrap_or_default().to_owned(), step))
+    let scripts = steps.iter().filter(|step| get(step, "run").is_some());
+    scripts.map(|step| (get(step, "id").and_then(Node::text).unwrap_or_default().to_owned(), step))
 }
 
 /// The entries of a map, with a text inside each: `of(action, "inputs", "default")`.
