@@ -1,0 +1,1 @@
+fn main() { println!("skiff {}", env!("CARGO_PKG_VERSION")); }
