@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod action;
+mod action_install;
 mod act;
 mod bases;
 mod cases;
