@@ -90,8 +90,9 @@ impl Env {
     /// Every credential in it: ours by name, the runner's tokens, and variables of the same value.
     pub fn credentials(&self) -> Vec<Secret> {
         let hidden = self.hidden_from_children(&[]).into_iter();
-        let secrets =
-            hidden.filter(|(name, _)| !COMMAND_FILES.contains(&name.as_str()) && !name.ends_with("_URL")).map(|pair| pair.1);
+        let secrets = hidden
+            .filter(|(name, _)| !COMMAND_FILES.contains(&name.as_str()) && !name.ends_with("_URL"))
+            .map(|pair| pair.1);
         secrets.collect::<BTreeSet<String>>().into_iter().map(Secret::new).collect()
     }
 

@@ -78,7 +78,7 @@ fn nothing_is_believed_of_a_green_end() {
     };
     check("silent", 3, "job-did-nothing", "job `plan` of `release.yml` did nothing");
     check("green", 3, "not-published", "`skiff-x86_64-unknown-linux-gnu.tar.gz` was not published to `github`");
-    check("other", 3, "other-plan", "the workflow published plan");
+    check("other", 3, "rehearsed-other-plan", "the workflow published plan");
     check("forgotten", 7, "job-failed", "job `publish` of `release.yml` ended with failure");
     assert!(log(&project, "publish.log").contains("GITHUB_TOKEN"), "the token is not in the environment by chance");
 }

@@ -1,1 +1,5 @@
-fn main() { println!("skiff {}", env!("CARGO_PKG_VERSION")); }
+//! Says which version it is.
+
+fn main() {
+    println!("skiff {}", env!("CARGO_PKG_VERSION"));
+}
