@@ -17,8 +17,8 @@ const STAND_INS: [(&str, &str); 2] = [
     ("actions/download-artifact@70fc10c6e5e1ce46ad2ea6f2b72d43f7d47b13c3", "download-artifact"),
 ];
 
-/// How the workflow names our action.
-const OWN: &str = "longshore-release/longshore@0123456789012345678901234567890123456789 # v0.1.0";
+/// A commit of our action that nobody has ever seen: only what is embedded in the binary can stand for it.
+const PIN: &str = "0123456789012345678901234567890123456789";
 
 /// The words that give act the stand-ins, and them their library.
 fn stand_ins() -> Vec<String> {
@@ -61,18 +61,27 @@ fn files_are_handed_from_job_to_job() {
     assert_eq!(said.matches("Job succeeded").count(), 4, "{said}");
 }
 
-/// The example of these tests, with a change of its workflow.
-fn skiff(change: &[(&str, &str)]) -> Project {
+/// The example of these tests with its generated workflow, which calls the action by `own`; `change` edits it.
+fn skiff(own: &str, change: &[(&str, &str)]) -> Project {
     let project = Project::copy(&root().join("tests/tools/act/skiff"), "skiff");
-    let file = project.folder().join(".github/workflows/release.yml");
+    let folder = project.folder();
+    if own == "./" {
+        fs::copy(root().join("action.yml"), folder.join("action.yml")).unwrap();
+        copy_tree(&root().join("dist"), &folder.join("dist"));
+    }
+    let project = project.commit();
+    let done = project.sh(&format!(
+        "git remote add origin https://github.com/harbor-works/skiff.git && longshore generate --action-ref {own}"
+    ));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let file = folder.join(".github/workflows/release.yml");
     let mut text = fs::read_to_string(&file).unwrap();
     for (from, to) in change {
         assert!(text.contains(from), "{from}");
         text = text.replace(from, to);
     }
     fs::write(file, text).unwrap();
-    let project = project.commit();
-    assert!(project.sh("git remote add origin https://github.com/harbor-works/skiff.git").status.success());
+    assert!(project.sh("git add -A && git commit -q -m workflow").status.success());
     project
 }
 
@@ -114,25 +123,19 @@ fn released(project: &Project) {
 
 #[test]
 fn a_release_by_the_pinned_action() {
-    released(&skiff(&[]));
+    released(&skiff(PIN, &[]));
 }
 
 #[test]
 fn a_release_by_the_action_of_the_repository_itself() {
-    let checkout = "      - uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2\n";
-    let job = "    permissions: { contents: write }\n    steps:\n";
-    let project = skiff(&[(OWN, "./"), (job, &format!("{job}{checkout}"))]);
-    fs::copy(root().join("action.yml"), project.folder().join("action.yml")).unwrap();
-    copy_tree(&root().join("dist"), &project.folder().join("dist"));
-    assert!(project.sh("git add -A && git commit -q -m action").status.success());
-    released(&project);
+    released(&skiff("./", &[]));
 }
 
 /// act itself is green there.
 #[test]
 fn a_job_that_act_leaves_out_is_found() {
     let (known, odd) = ("ubuntu-24.04\n    environment", "${{ fromJSON('[\"odd\"]') }}\n    environment");
-    let project = skiff(&[(known, odd)]);
+    let project = skiff(PIN, &[(known, odd)]);
     let (output, said) = rehearse(&project);
     assert_eq!((&output["exit"], &output["problems"][0]["code"]), (&3.into(), &"job-did-nothing".into()), "{said}");
     let message = output["problems"][0]["message"].as_str().unwrap();
@@ -141,7 +144,7 @@ fn a_job_that_act_leaves_out_is_found() {
 
 #[test]
 fn a_job_that_fails_is_named() {
-    let project = skiff(&[]);
+    let project = skiff(PIN, &[]);
     fs::write(project.folder().join("src/main.rs"), "fn main() { boom }").unwrap();
     let (output, said) = rehearse(&project);
     assert_eq!((&output["exit"], &output["problems"][0]["code"]), (&7.into(), &"job-failed".into()), "{said}");
