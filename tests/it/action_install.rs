@@ -262,3 +262,16 @@ fn the_table_is_one() {
         assert_eq!(rows.iter().filter(|other| other[..2] == row[..2]).count(), 1, "twice: {row:?}");
     }
 }
+
+/// In a job container the checkout belongs to somebody else.
+#[test]
+fn git_is_told_whose_folder_the_workspace_is() {
+    let machine = Machine::new("").with("GITHUB_WORKSPACE", "/__w/a project").with("GIT_CONFIG_GLOBAL", "/dev/null");
+    let binary = machine.path("own");
+    executable(&binary, "#!/bin/sh\ngit config --get-all safe.directory\n");
+    let machine = machine.with("LONGSHORE_ACTION_BINARY", binary.display());
+    let ended = machine.run();
+    assert!(ended.said.contains("/__w/a project"), "{}", ended.said);
+    let ended = machine.with("GIT_CONFIG_COUNT", "0").run();
+    assert!(!ended.said.contains("/__w/a project"), "{}", ended.said);
+}

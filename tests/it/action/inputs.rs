@@ -10,8 +10,17 @@ use super::{get, of, parsed, steps};
 use crate::source::{self, Keep};
 
 /// What the steps read that no input says.
-const GIVEN: &[&str] =
-    &["GITHUB_ACTION_PATH", "RUNNER_TEMP", "RUNNER_ARCH", "LONGSHORE_BINARY", "LONGSHORE_RELEASES", "PATH", "PWD"];
+const GIVEN: &[&str] = &[
+    "GITHUB_ACTION_PATH",
+    "RUNNER_TEMP",
+    "RUNNER_ARCH",
+    "LONGSHORE_BINARY",
+    "LONGSHORE_RELEASES",
+    "PATH",
+    "PWD",
+    "GITHUB_WORKSPACE",
+    "GIT_CONFIG_COUNT",
+];
 
 /// What is wrong with the mapping of an action.
 fn findings(text: &str) -> Vec<String> {
@@ -37,6 +46,9 @@ fn findings(text: &str) -> Vec<String> {
             findings.push(format!("step `{id}` has an expression in its script"));
         }
     }
+    if action_scripts(&action).iter().any(|run| run.contains("${{")) {
+        findings.push("an expression stands in a script".to_owned());
+    }
     // What GitHub would take for an empty text: an input that is not there.
     for (at, mark) in text.match_indices("inputs.") {
         let name: String =
@@ -54,6 +66,12 @@ fn findings(text: &str) -> Vec<String> {
         }
     }
     findings
+}
+
+/// The scripts of all steps.
+fn action_scripts(action: &Node) -> Vec<&str> {
+    let steps = get(action, "runs").and_then(|runs| get(runs, "steps")).unwrap();
+    steps.many().iter().filter_map(|step| get(step, "run").and_then(Node::text)).collect()
 }
 
 fn variables(step: &Node) -> Vec<(String, String)> {
