@@ -6,6 +6,7 @@ use super::*;
 use crate::config;
 use crate::facts::python::PythonProject;
 use crate::facts::{Facts, Head, Package, Remote, Tag, TreeFile, TreeKind};
+use crate::problem::Problem;
 use crate::target::DEFAULT;
 
 const HEAD: &str = "1111111111111111111111111111111111111111";

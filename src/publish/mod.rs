@@ -20,7 +20,7 @@ pub use self::retry::Pace;
 use crate::artifact::Manifest;
 use crate::destination::When;
 use crate::oci::registry::Registries;
-use crate::plan::{Destination, DestinationKind, Plan, Release};
+use crate::plan::{Destination, DestinationKind, Part, Plan, Release, Step};
 use crate::problem::{Failure, Problem};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
@@ -48,6 +48,8 @@ pub struct Endpoint {
 pub struct Order<'a> {
     /// The plan.
     pub plan: &'a Plan,
+    /// The part whose share of it is published; nothing for all of it.
+    pub part: Option<&'a Part>,
     /// Its verified artifacts.
     pub manifest: &'a Manifest,
     /// Where the bytes lie; the ledger is written there too.
@@ -60,6 +62,16 @@ pub struct Order<'a> {
     pub indexes: &'a Indexes,
     /// Names of the destinations to publish to, in order.
     pub destinations: Vec<String>,
+}
+
+impl Order<'_> {
+    /// Whether a step's files are published to a destination.
+    fn takes(&self, destination: &str, step: &Step) -> bool {
+        match self.part {
+            Some(part) => part.publishes(destination, step),
+            None => step.publish.iter().any(|name| name == destination),
+        }
+    }
 }
 
 /// Publishes and confirms.
@@ -210,7 +222,7 @@ fn is_wanted(printer: &Printer, destination: &Destination, release: &Release) ->
 fn files<'a>(order: &Order<'a>, destination: &Destination, release: &Release) -> anyhow::Result<Vec<Wanted<'a>>> {
     let mut files = Vec::new();
     for step in &order.plan.steps {
-        if step.component != release.component || !step.publish.contains(&destination.name) {
+        if step.component != release.component || !order.takes(&destination.name, step) {
             continue;
         }
         let artifact = order.manifest.artifacts.iter().find(|artifact| artifact.step == step.id);

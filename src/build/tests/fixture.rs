@@ -267,6 +267,7 @@ fn plan(commit: String) -> Plan {
         steps: Vec::new(),
         legs: vec![leg],
         parts: Vec::new(),
+        idle: Vec::new(),
         destinations: Vec::new(),
         assumed: Vec::new(),
     }

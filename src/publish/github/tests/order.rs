@@ -123,6 +123,7 @@ fn plan() -> Plan {
         steps: vec![],
         legs: vec![],
         parts: vec![],
+        idle: vec![],
         destinations: vec![destination],
         assumed: vec![],
     }
@@ -178,6 +179,7 @@ impl Made {
             registries: &registries,
             indexes: &crate::publish::Indexes::new(),
             plan: &self.plan,
+            part: None,
             manifest: &self.manifest,
             store: &self.store,
             endpoints: &self.endpoints,
