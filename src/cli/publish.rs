@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use url::Url;
 
@@ -43,6 +44,8 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
         registries: &registries,
         indexes: &indexes,
         destinations: destinations(&plan, share.as_ref()),
+        wait: Duration::from_secs(args.wait.saturating_mul(60)),
+        run: run_page(&session.env),
     };
     pushed::check(session, &plan, &registries, store.repository())?;
     ask(session, &plan)?;
@@ -62,6 +65,13 @@ fn manifest(plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
         return refuse("the manifest was verified for another plan".into());
     }
     Ok(manifest)
+}
+
+/// The page of the run of GitHub Actions that this is a job of.
+fn run_page(env: &Env) -> Option<String> {
+    let [server, repository, id] =
+        ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(|name| env.get(name));
+    Some(format!("{}/{}/actions/runs/{}", server?, repository?, id?))
 }
 
 /// What of the plan is published: the part's share of it, of that what `--to` names; nothing for everything.

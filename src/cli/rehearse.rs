@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use url::Url;
 
@@ -103,7 +104,18 @@ async fn on_stage(
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
     let (registries, indexes) = (&stage.registries, &stage.indexes);
     let (part, endpoints) = (None, &endpoints);
-    let order = crate::publish::Order { plan, part, manifest, store, endpoints, registries, indexes, destinations };
+    let order = crate::publish::Order {
+        plan,
+        part,
+        manifest,
+        store,
+        endpoints,
+        registries,
+        indexes,
+        destinations,
+        wait: Duration::ZERO,
+        run: None,
+    };
     let receipts = publish_until_done(session, &order, injected).await?;
     let requests = server.events().len();
     session.printer.step("Rehearsed", format!("{} with {requests} requests", server.url()));

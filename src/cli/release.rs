@@ -63,6 +63,8 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
         registries: &registries,
         indexes: &indexes,
         destinations,
+        wait: std::time::Duration::ZERO,
+        run: None,
     };
     let receipts = publish::publish(session, &order)?;
     Ok(publish::report(session, &plan, receipts))

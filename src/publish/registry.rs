@@ -227,6 +227,11 @@ pub async fn float(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<F
     tags::float(site, ledger).await
 }
 
+/// Whether a tag of it follows the newest release.
+pub fn floats(site: &Site<'_>) -> bool {
+    site.wanted.iter().any(|wanted| !wanted.image.floating.is_empty())
+}
+
 /// What was seen under a tag.
 fn receipt(site: &Site<'_>, wanted: &Wanted<'_>, tag: &str, outcome: Outcome) -> Receipt {
     let release = site.order.plan.release(&wanted.step.component);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::interval;
 
+use super::api::Api;
 use super::model::{Asset, Release};
 use super::{Job, Parcel, Site, Wanted};
 use crate::artifact::File;
@@ -73,8 +74,8 @@ pub fn different(tag: &str, file: &File, asset: &Asset) -> Failure {
 }
 
 /// Every file of a release, all pages.
-pub async fn list(site: &Site<'_>, release: u64) -> Result<Vec<Asset>, Failure> {
-    let listed = site.api.all("list the release's files", &format!("releases/{release}/assets")).await;
+pub async fn list(api: &Api<'_>, release: u64) -> Result<Vec<Asset>, Failure> {
+    let listed = api.all("list the release's files", &format!("releases/{release}/assets")).await;
     listed.map_err(|failure| match failure {
         Failure::Missing(problem) => {
             Failure::Conflict(problem.hint("the release was deleted in the meantime; run the same command again"))
@@ -142,7 +143,7 @@ async fn put(
             let now = if attempt == 0 {
                 first.clone()
             } else {
-                let assets = list(site, release.id).await?;
+                let assets = list(&site.api, release.id).await?;
                 match standing(wanted.file, &assets) {
                     Standing::Missing => check_renamed(job, wanted, &assets).map(|()| Standing::Missing)?,
                     other => other,
@@ -226,7 +227,7 @@ async fn read_back<'a>(
 
 /// The asset of each wanted file, in order, and whether its digest is known to be right.
 async fn seen(site: &Site<'_>, job: &Job<'_>, release: u64) -> Result<Vec<(Asset, bool)>, Failure> {
-    let assets = list(site, release).await?;
+    let assets = list(&site.api, release).await?;
     let mut all = Vec::new();
     for wanted in &job.files {
         match standing(wanted.file, &assets) {

@@ -184,6 +184,8 @@ impl Made {
             store: &self.store,
             endpoints: &self.endpoints,
             destinations: vec!["github".into()],
+            wait: Duration::ZERO,
+            run: None,
         };
         let result = run_at(&Printer::silent(), &order, Some(QUICK)).await;
         result.map_err(|error| {
