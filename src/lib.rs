@@ -1,7 +1,7 @@
 //! Longshore: from a repository to a verified, published release.
 //!
 //! The modules in reading order: the vocabulary (parsed once, at the edge), the world (the only code with side
-//! effects), then the stages in the order the data flows: config, facts, plan, build, verify, publish. `rehearsal` holds
+//! effects), then the stages in the order the data flows: config, facts, plan, build, verify, publish. `workflow` writes a plan's CI files, `rehearsal` holds
 //! the servers a release is tried against, `cli` one file per command. ARCHITECTURE.md has the map.
 
 pub mod artifact;
@@ -28,6 +28,8 @@ pub mod world;
 pub mod config;
 pub mod facts;
 pub mod plan;
+
+pub mod workflow;
 
 pub mod oci;
 

@@ -119,9 +119,12 @@ pub enum Command {
     /// Set up: pin base images by digest in longshore.lock, with what each offers
     #[command(after_help = "Example:  longshore lock --update debian")]
     Lock(Lock),
-    /// Write workflows.
+    /// Set up: write .github/workflows; keeps newer pins of actions
+    #[command(after_help = "Example:  longshore generate --check")]
+    Generate(Generate),
+    /// One job of a workflow, as action.yml asks for it.
     #[command(hide = true)]
-    Generate,
+    Action,
     /// Check tools and permissions.
     #[command(hide = true)]
     Doctor,
@@ -150,7 +153,8 @@ impl Command {
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
             Self::Lock(_) => "lock",
-            Self::Generate => "generate",
+            Self::Generate(_) => "generate",
+            Self::Action => "action",
             Self::Doctor => "doctor",
             Self::Status => "status",
             Self::Serve => "serve",
@@ -211,6 +215,17 @@ impl Lock {
     pub fn updates(&self, name: &str) -> bool {
         self.update.as_ref().is_some_and(|wanted| wanted.as_ref().is_none_or(|wanted| wanted == name))
     }
+}
+
+/// `generate`
+#[derive(Args)]
+pub struct Generate {
+    /// Change nothing; exit 8 if a file is not what would be written
+    #[arg(long)]
+    pub check: bool,
+    /// Call the action by this commit, branch or tag; `./` for the one in this repository
+    #[arg(long, value_name = "REF")]
+    pub action_ref: Option<String>,
 }
 
 /// `release`

@@ -3,7 +3,7 @@
 use super::args;
 use super::output::Report;
 use super::session::{Session, Wish};
-use crate::plan::matrix::matrix;
+use crate::plan::matrix::{Matrix, matrix};
 use crate::problem::Failure;
 use crate::world::actions;
 
@@ -18,16 +18,17 @@ pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
     };
     let wave = |wave| matrix(&plan, wave, args.part.as_deref()).map_err(Failure::usage);
     let (assets, rows) = (wave(1)?, wave(2)?);
-    let empty = rows.include.is_empty() && assets.include.is_empty();
-    for (name, value) in [
-        ("assets", assets.to_string()),
-        ("matrix", rows.to_string()),
-        ("assets-empty", assets.include.is_empty().to_string()),
-        ("empty", empty.to_string()),
-    ] {
+    let part = args.part.as_deref();
+    let empty = plan.is_idle(part) || plan.steps.is_empty();
+    // A job without rows is skipped: `if: needs.plan.outputs.matrix`.
+    let output = |rows: &Matrix| if rows.include.is_empty() { String::new() } else { rows.to_string() };
+    for (name, value) in [("assets", output(&assets)), ("matrix", output(&rows)), ("empty", empty.to_string())] {
         actions::set_output(&session.env, name, &value)?;
     }
     let shown = if args.assets { &assets } else { &rows };
+    if let Some(part) = part.filter(|_| empty) {
+        session.printer.step("Skipping", format!("{part}: it publishes nothing of this release"));
+    }
     let mut report = Report::plan(format!("{shown}\n"), &plan);
     let value = serde_json::json!({ "assets": assets, "matrix": rows, "empty": empty });
     report.fields.value = Some(("matrix", value));

@@ -1,10 +1,13 @@
 //! The command line: one file per command.
 
+pub mod action;
 pub mod args;
 pub mod build;
 pub mod check;
 pub mod complete;
+pub mod ended;
 pub mod error;
+pub mod generate;
 pub mod index;
 mod init;
 pub mod lock;
@@ -28,24 +31,33 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use args::{Cli, Command};
+use ended::Ended;
 use output::Report;
 use session::Session;
 
-use crate::problem::{Exit, Failure, Problem};
+use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 
 /// Runs one command line; returns the exit code of the process.
 pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
+    carry_out(words, &env).exit
+}
+
+/// Runs one command line; says how it ended.
+pub fn carry_out(words: impl IntoIterator<Item = OsString>, env: &Env) -> Ended {
     let words: Vec<OsString> = words.into_iter().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, words.iter().any(|word| word == "--json")),
     };
-    let session = match Session::new(&cli, env) {
+    let session = match Session::new(&cli, env.clone()) {
         Ok(session) => session,
         Err(error) => return usage(&error, false),
     };
     let name = cli.command.name();
+    if matches!(cli.command, Command::Action) {
+        return action::run(&session);
+    }
     let result = dispatch(&session, cli.command);
     output::finish(&session, name, result)
 }
@@ -65,7 +77,8 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => Ok(complete::completions(&args)),
         Command::Man(args) => complete::man(&args),
-        Command::Generate | Command::Doctor | Command::Status | Command::Serve => {
+        Command::Generate(args) => generate::run(session, &args),
+        Command::Action | Command::Doctor | Command::Status | Command::Serve => {
             let text = format!("`longshore {}` is not in this version", command.name());
             Err(Failure::usage(Problem::new("not-in-this-version", text).hint("`longshore --help` lists what is"))
                 .into())
@@ -74,10 +87,10 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
 }
 
 /// Help and version go to standard output; a wrong command line is exit 2, also as JSON.
-fn usage(error: &clap::Error, json: bool) -> u8 {
+fn usage(error: &clap::Error, json: bool) -> Ended {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = error.print();
-        return Exit::Done as u8;
+        return Ended::shown();
     }
     if json {
         let text = error.render().to_string();
@@ -87,5 +100,5 @@ fn usage(error: &clap::Error, json: bool) -> u8 {
     } else {
         let _ = error.print();
     }
-    Exit::Usage as u8
+    Ended::usage()
 }

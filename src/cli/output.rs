@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::ended::Ended;
 use super::error::Refused;
 use super::session::Session;
 use crate::artifact::Artifact;
@@ -97,13 +98,16 @@ pub struct Output {
 }
 
 /// A release in the output.
-#[derive(Serialize, JsonSchema)]
-struct OutputRelease {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OutputRelease {
     component: String,
-    version: String,
+    /// Its version.
+    pub version: String,
     tag: String,
-    commit: String,
-    prerelease: bool,
+    /// The commit of its tag.
+    pub commit: String,
+    /// Whether the version is a prerelease.
+    pub prerelease: bool,
 }
 
 /// A problem in the output.
@@ -143,15 +147,17 @@ impl Report {
     }
 }
 
-/// Prints the end of a command and returns its exit code.
-pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) -> u8 {
+/// Prints the end of a command, and says how it ended.
+pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) -> Ended {
     match result {
         Ok(report) => {
+            let ended = Ended::new(command, &report.fields, None);
             if session.json {
                 print_json(&output(command, Exit::Done, report.fields, Vec::new()));
             } else {
                 write_out(&report.text);
-                if let Some(next) = report.next.filter(|_| !session.quiet) {
+                // In a job somebody else decided what comes next.
+                if let Some(next) = report.next.filter(|_| !session.quiet && session.printer.kind() != Kind::Actions) {
                     let arrow =
                         session.printer.paint(Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())), "next");
                     session.printer.line(&format!("{arrow}: {next}"));
@@ -160,17 +166,18 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
             if let Some(stay) = report.stay {
                 stay();
             }
-            Exit::Done as u8
+            ended
         }
         Err(error) => {
             let refused = Refused::from(error);
+            let ended = Ended::new(command, &refused.fields, Some(&refused));
             if session.json {
                 let problems = refused.diagnostics.iter().map(|it| located(it, &refused.source)).collect();
                 print_json(&output(command, refused.exit, refused.fields, problems));
             } else {
                 draw(session, &refused);
             }
-            refused.exit as u8
+            ended
         }
     }
 }
@@ -201,7 +208,8 @@ fn output(command: &str, exit: Exit, fields: Fields, problems: Vec<OutputProblem
     }
 }
 
-fn of(plan: &Plan, release: &Release) -> OutputRelease {
+/// A release of a plan.
+pub fn of(plan: &Plan, release: &Release) -> OutputRelease {
     OutputRelease {
         component: release.component.clone(),
         version: release.version.to_string(),

@@ -153,6 +153,11 @@ fn goes(plan: &Plan, printer: &Printer) -> String {
     if plan.destinations.is_empty() {
         text.push_str("nothing is published\n");
     }
+    if plan.parts.len() > 1 {
+        for part in &plan.parts {
+            let _ = writeln!(text, "{} publishes {}", part.file, part.destinations.join(", "));
+        }
+    }
     if let Some(reason) = plan.only_loopback() {
         let _ = writeln!(text, "only servers of this machine take it, for {reason}");
     }

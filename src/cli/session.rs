@@ -66,6 +66,8 @@ pub struct Wish<'a> {
     pub stand_ins: bool,
     /// Folder of finished executables.
     pub prebuilt: Option<&'a Path>,
+    /// For no version in particular: what only depends on the files.
+    pub any_version: bool,
 }
 
 impl Session {
@@ -203,6 +205,7 @@ impl Session {
             tags: global.tag.clone(),
             components: global.component.clone(),
             only: global.only.clone(),
+            version: wish.any_version.then(|| "0.0.0".parse().expect("a version")),
             snapshot: global.snapshot,
             without_tag: wish.without_tag,
             host: if host { Some(this_host()?) } else { None },

@@ -34,11 +34,14 @@ pub struct Row {
     pub needs_assets: bool,
 }
 
-/// The rows of one wave (1: assets, 2: the rest), of one part if it is named.
+/// The rows of one wave (1: assets, 2: the rest), of one part if it is named. A file with nothing to do has none.
 ///
 /// # Errors
 /// If the part is not in the plan, or the rows would not fit into a job's output.
 pub fn matrix(plan: &Plan, wave: u8, part: Option<&str>) -> Result<Matrix, Problem> {
+    if plan.is_idle(part) {
+        return Ok(Matrix { include: Vec::new() });
+    }
     let steps = plan.part(part)?.map(|part| &part.steps);
     let inside = |leg: &&Leg| steps.is_none_or(|steps| leg.steps.iter().any(|step| steps.contains(step)));
     let rows = plan.legs.iter().filter(|leg| leg.wave == wave).filter(inside).map(row);

@@ -143,14 +143,21 @@ impl Plan {
     /// If the plan has no such part.
     pub fn part(&self, file: Option<&str>) -> Result<Option<&Part>, Problem> {
         let Some(file) = file else { return Ok(None) };
-        match self.parts.iter().find(|part| part.file == file) {
-            Some(part) => Ok(Some(part)),
-            None => {
-                let known: Vec<&str> = self.parts.iter().map(|part| part.file.as_str()).collect();
-                let problem = Problem::new("unknown-part", format!("the plan has no part `{file}`"));
-                Err(problem.hint(format!("known: {}", known.join(", "))))
-            }
+        if let Some(part) = self.parts.iter().find(|part| part.file == file) {
+            return Ok(Some(part));
         }
+        if self.is_idle(Some(file)) {
+            let text = format!("`{file}` publishes nothing of this release: there is nothing to do");
+            return Err(Problem::new("idle-part", text).hint("its jobs are skipped when `empty` is `true`"));
+        }
+        let known: Vec<&str> = self.parts.iter().map(|part| &part.file).chain(&self.idle).map(String::as_str).collect();
+        let problem = Problem::new("unknown-part", format!("the plan has no part `{file}`"));
+        Err(problem.hint(format!("known: {}; `longshore generate` writes the files", known.join(", "))))
+    }
+
+    /// Whether a workflow file has nothing to do in this plan.
+    pub fn is_idle(&self, file: Option<&str>) -> bool {
+        file.is_some_and(|file| self.idle.iter().any(|idle| idle == file))
     }
 
     /// Where several parts meet: the GitHub destination whose draft they share, and the part that leads because it
@@ -185,6 +192,7 @@ pub fn parts(
     let mut parts: Vec<Part> = Vec::new();
     let mut idle = Vec::new();
     for file in files {
+        callable(inputs, file, problems);
         let shares = shares(file, inputs.config, destinations, problems);
         let mut part = Part {
             file: file.file.clone(),
@@ -218,6 +226,29 @@ pub fn parts(
         problems.push(Problem::new("no-meeting", text).hint(hint).at_key("workflows"));
     }
     (parts, idle)
+}
+
+/// What a workflow calls must be in the repository.
+fn callable(inputs: &Inputs<'_>, file: &config::Workflow, problems: &mut Problems) {
+    let is_there = |path: &str| inputs.facts.files.iter().any(|file| file.path == path);
+    if let Some(setup) = &file.setup
+        && !["action.yml", "action.yaml"].iter().any(|name| is_there(&format!("{setup}/{name}")))
+    {
+        let text = format!("`{setup}` is no composite action: it holds no action.yml");
+        let hint = "write one that installs what your builds need, and commit it";
+        problems.push(Problem::new("no-such-file", text).hint(hint).at_value(format!("workflows.{}.setup", file.file)));
+    }
+    let jobs = [
+        ("after-plan", &file.after_plan),
+        ("after-verify", &file.after_verify),
+        ("after-publish", &file.after_publish),
+    ];
+    for (key, paths) in jobs {
+        for path in paths.iter().filter(|path| !is_there(path)) {
+            let problem = Problem::new("no-such-file", format!("`{path}` does not exist"));
+            problems.push(problem.at_value(format!("workflows.{}.jobs.{key}", file.file)));
+        }
+    }
 }
 
 fn publishes_share(share: &str, step: &Step) -> bool {

@@ -35,6 +35,10 @@ pub fn releases(inputs: &Inputs<'_>, candidates: &[Candidate<'_>], problems: &mu
     let mut releases = Vec::new();
     for (candidate, tag) in chosen {
         let version = match &tag {
+            _ if inputs.request.version.is_some() => {
+                origin = Origin::Snapshot;
+                inputs.request.version.clone()
+            }
             Some(tag) => candidate.grammar.version(tag),
             None if inputs.request.snapshot || inputs.request.without_tag == WithoutTag::Snapshot => {
                 origin = Origin::Snapshot;
@@ -50,7 +54,9 @@ pub fn releases(inputs: &Inputs<'_>, candidates: &[Candidate<'_>], problems: &mu
             let text = format!("version `{version}` has build metadata (`+…`), which file names and tags cannot carry");
             problems.push(Problem::new("build-metadata", text).hint("tag a version without `+`"));
         }
-        agree(inputs, candidate, tag.is_some().then_some(&version), problems);
+        if inputs.request.version.is_none() {
+            agree(inputs, candidate, tag.is_some().then_some(&version), problems);
+        }
         let alone = candidate.component.name.is_empty() || candidates.len() == 1;
         releases.push(Release {
             component: candidate.component.name.clone(),
@@ -81,7 +87,7 @@ fn choose<'c, 'a>(
             problems.push(problem.hint(format!("known: {}", known.join(", "))));
         }
     }
-    if request.snapshot {
+    if request.snapshot || request.version.is_some() {
         return wanted(request, candidates).map(|candidate| (candidate, None)).collect();
     }
     if !request.tags.is_empty() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::target::Target;
+use crate::version::Version;
 
 /// What a command asks for.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub struct Request {
     pub only: Vec<String>,
     /// `--snapshot`
     pub snapshot: bool,
+    /// One version for everything, whatever tags and manifests say: what does not depend on a version is wanted.
+    pub version: Option<Version>,
     /// What happens when no tag says what is released.
     pub without_tag: WithoutTag,
     /// Only what this host can make, and what `prebuilt` supplies.

@@ -35,7 +35,6 @@ cases! {
     no_tag
     opsml
     opsml_charts
-    opsml_workflows
     overlay
     override_per_target
     plain

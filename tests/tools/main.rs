@@ -6,6 +6,9 @@
 mod delivery;
 mod duo;
 mod five_targets;
+mod generated;
+#[path = "../it/workflows.rs"]
+mod generated_from;
 #[path = "../it/image.rs"]
 mod image;
 mod inspect;

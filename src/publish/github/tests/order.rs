@@ -123,7 +123,7 @@ fn plan() -> Plan {
         steps: vec![],
         legs: vec![],
         parts: vec![],
-        idle: vec![],
+        idle: Vec::new(),
         destinations: vec![destination],
         assumed: vec![],
     }

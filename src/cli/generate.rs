@@ -1,0 +1,269 @@
+//! `generate`: the workflow files of `.github/workflows`, written anew or compared.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use super::args;
+use super::output::Report;
+use super::session::{Project, Session, Wish};
+use super::table::Table;
+use crate::destination::Trusted;
+use crate::facts::{self, Remote};
+use crate::plan::part::artifact_of;
+use crate::plan::{DestinationKind, Plan};
+use crate::problem::{Exit, Failure, Problem};
+use crate::workflow::pins::{self, ACTION, Own, Pin};
+use crate::workflow::{self, Pins};
+use crate::world::files;
+use crate::world::http::{Client, Request};
+
+/// Where GitHub looks for workflows.
+const FOLDER: &str = ".github/workflows";
+/// How long GitHub may take to say which commit the action's tag is.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A workflow file: as it is there, and as it should be.
+struct File {
+    name: String,
+    path: PathBuf,
+    there: Option<String>,
+}
+
+/// `longshore generate`
+///
+/// # Errors
+/// Exit 2 if a file is in the way or nothing is published, 8 for `--check`.
+pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
+    let mut project = session.project()?;
+    let top = facts::git::top(&session.runner, &session.folder()?)?;
+    let remote = project.facts.remote.clone();
+    forget_git(&mut project);
+    let plan = session.plan(&project, Wish { any_version: true, stand_ins: true, ..Wish::default() })?;
+    if plan.parts.is_empty() {
+        let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
+        return Err(Failure::usage(problem.hint("destinations stand under `publish:`")).into());
+    }
+    let mut files = Vec::new();
+    for part in &plan.parts {
+        let path = top.join(FOLDER).join(&part.file);
+        files.push(File { name: part.file.clone(), there: read(&path)?, path });
+    }
+    refuse_foreign(&files, args.check)?;
+    let own = own(session, args, &files)?;
+    let directory = project.root.strip_prefix(&top).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
+    let wanted: Vec<String> = plan
+        .parts
+        .iter()
+        .zip(&files)
+        .map(|(part, file)| {
+            let pins = Pins::new(own.clone()).keeping(file.there.as_deref().unwrap_or_default());
+            workflow::write(&plan, part, &pins, &directory)
+        })
+        .collect();
+    warn_of_others(session, &top, &plan);
+    if args.check {
+        return check(&files, &wanted);
+    }
+    let mut table = Table::new(&["FILE", "STATE", "LINES"]);
+    for (file, text) in files.iter().zip(&wanted) {
+        let state = if file.there.as_deref() == Some(text) {
+            "unchanged"
+        } else {
+            std::fs::create_dir_all(top.join(FOLDER))?;
+            files::write_atomic(&file.path, text.as_bytes())?;
+            if file.there.is_some() { "changed" } else { "written" }
+        };
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#')).count();
+        table.row([format!("{FOLDER}/{}", file.name), state.to_owned(), lines.to_string()]);
+    }
+    if !own.is_fixed() {
+        session.printer.warn(format!(
+            "the action is not pinned: `{ACTION}@{}` can move; `longshore generate --action-ref SHA` pins it",
+            reference(&own)
+        ));
+    }
+    let mut text = table.render(&session.printer);
+    text.push_str(&publishers(session, &plan, remote.as_ref()));
+    let mut report = Report::text(text);
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    report.fields.value = Some(("files", serde_json::json!(names)));
+    let tag = plan.releases.first().map(|release| release.tags.replace("{version}", "1.2.3")).unwrap_or_default();
+    Ok(report.next(format!("git add {FOLDER} && git commit, then: git tag {tag} && git push origin {tag}")))
+}
+
+/// What only depends on this clone must not change a file: its remote, its commits, its folder.
+fn forget_git(project: &mut Project) {
+    let facts = &mut project.facts;
+    facts.remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
+    facts.folder = "project".into();
+    facts.head.commit = "0".repeat(40);
+    facts.head.time = 0;
+    facts.head.dirty.clear();
+    facts.tags.clear();
+    facts.trigger = None;
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(Some(String::new())),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot read `{}`", path.display()))),
+    }
+}
+
+/// A file that somebody wrote by hand is theirs.
+fn refuse_foreign(files: &[File], check: bool) -> anyhow::Result<()> {
+    let foreign = |file: &&File| file.there.as_deref().is_some_and(|text| !workflow::is_generated(text));
+    let problems: Vec<Problem> = files
+        .iter()
+        .filter(foreign)
+        .map(|file| {
+            let text = format!("`{FOLDER}/{}` exists and was not generated; it is not written over", file.name);
+            let hint = "name another file under `workflows:`, or move yours away";
+            Problem::new("foreign-workflow", text).hint(hint)
+        })
+        .collect();
+    let exit = if check { Exit::Drift } else { Exit::Usage };
+    if problems.is_empty() { Ok(()) } else { Err(Failure { exit, problems }.into()) }
+}
+
+/// Files that were generated once and are named no more: said, never deleted.
+fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
+    let Ok(entries) = std::fs::read_dir(top.join(FOLDER)) else { return };
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    for name in names.iter().filter(|name| !plan.parts.iter().any(|part| part.file == **name)) {
+        if read(&top.join(FOLDER).join(name)).ok().flatten().is_some_and(|text| workflow::is_generated(&text)) {
+            let text = format!("`{FOLDER}/{name}` was generated, but longshore.yaml names it no more");
+            session.printer.warn(format!("{text}: delete it, or name it under `workflows:`"));
+        }
+    }
+}
+
+/// How the action is called: `--action-ref`, else what the files have, else the commit of its newest version.
+fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Result<Own> {
+    if let Some(text) = &args.action_ref {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte)) {
+            let problem = Problem::new("bad-action-ref", format!("`{text}` is no commit, branch or tag"));
+            let hint = "give the 40 hex digits of a commit, or `./` for the action in this repository";
+            return Err(Failure::usage(problem.hint(hint)).into());
+        }
+        return Ok(Own::of(text));
+    }
+    let mut there: Vec<(&str, Own)> = Vec::new();
+    for file in files {
+        let own = file.there.as_deref().and_then(pins::own);
+        there.extend(own.map(|own| (file.name.as_str(), own)));
+    }
+    if let Some((name, other)) = there.iter().find(|(_, own)| *own != there[0].1) {
+        let text = format!(
+            "the files call the action by different pins: `{}` in `{}`, `{}` in `{name}`",
+            reference(&there[0].1),
+            there[0].0,
+            reference(other)
+        );
+        let problem = Problem::new("two-action-pins", text)
+            .hint("they plan one release together: `longshore generate --action-ref SHA` writes one pin into all");
+        return Err(Failure::new(if args.check { Exit::Drift } else { Exit::Usage }, problem).into());
+    }
+    match there.into_iter().next() {
+        Some((_, own)) if own.is_fixed() || args.check => Ok(own),
+        _ if args.check => Ok(Own::of(&newest())),
+        _ => Ok(resolve(session)),
+    }
+}
+
+/// The moving tag of the action that takes this program's configuration.
+fn newest() -> String {
+    format!("v{}", env!("CARGO_PKG_VERSION_MAJOR"))
+}
+
+fn reference(own: &Own) -> String {
+    match own {
+        Own::At(pin) => pin.reference.clone(),
+        Own::Here => "./".into(),
+    }
+}
+
+/// Asks GitHub for the commit of the action's tag; without an answer the tag itself is taken.
+fn resolve(session: &Session) -> Own {
+    let tag = newest();
+    let found = commit(session, &tag).inspect_err(|error| {
+        session.printer.warn(format!("cannot ask GitHub which commit `{ACTION}@{tag}` is: {error}"));
+    });
+    let pin = found.ok().map(|commit| Pin { reference: commit, version: Some(tag.clone()) });
+    pin.filter(Pin::is_fixed).map_or_else(|| Own::of(&tag), Own::At)
+}
+
+/// <https://docs.github.com/rest/commits/commits#get-a-commit>
+fn commit(session: &Session, tag: &str) -> anyhow::Result<String> {
+    let base = session.env.get("LONGSHORE_GITHUB_API").unwrap_or("https://api.github.com").trim_end_matches('/');
+    let url = Url::parse(&format!("{base}/repos/{ACTION}/commits/{tag}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = async {
+        let client = Client::new(&url)?.stall(PATIENCE);
+        Ok::<_, anyhow::Error>(client.send(Request::get(url.clone())).await?)
+    };
+    let reply = runtime.block_on(async { tokio::time::timeout(PATIENCE, answer).await })??;
+    anyhow::ensure!(reply.is_success(), "HTTP {}", reply.status);
+    let value: serde_json::Value = serde_json::from_slice(&reply.body)?;
+    Ok(value["sha"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Whether every file says what would be written.
+fn check(files: &[File], wanted: &[String]) -> anyhow::Result<Report> {
+    let mut problems = Vec::new();
+    for (file, wanted) in files.iter().zip(wanted) {
+        let problem = match &file.there {
+            None => Problem::new("workflow-missing", format!("`{FOLDER}/{}` is not there", file.name)),
+            Some(there) => match workflow::drift::drift(&there.replace("\r\n", "\n"), wanted) {
+                None => continue,
+                Some(diff) => {
+                    let text = format!("`{FOLDER}/{}` is not what would be generated:\n{}", file.name, diff.trim_end());
+                    Problem::new("workflow-drift", text)
+                }
+            },
+        };
+        let hint = "`longshore generate` writes it; what you want in it stands in longshore.yaml (`setup`, `jobs`)";
+        problems.push(problem.hint(hint));
+    }
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Drift, problems }.into());
+    }
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    Ok(Report::text(format!("{} as generated\n", names.join(", "))))
+}
+
+/// What must be registered at an index before it trusts a workflow:
+/// <https://docs.pypi.org/trusted-publishers/adding-a-publisher/>.
+fn publishers(session: &Session, plan: &Plan, remote: Option<&Remote>) -> String {
+    let mut table = Table::new(&["PROJECT", "OWNER", "REPOSITORY", "WORKFLOW", "ENVIRONMENT"]);
+    let mut places: Vec<&str> = Vec::new();
+    let (owner, repository) = remote.map_or(("OWNER", "REPOSITORY"), |remote| (&remote.owner, &remote.name));
+    for part in &plan.parts {
+        for destination in plan.destinations.iter().filter(|one| part.goes_to(&one.name)) {
+            let DestinationKind::Pypi(pypi) = &destination.kind else { continue };
+            let place = ["https://pypi.org", "https://test.pypi.org"]
+                .into_iter()
+                .find(|place| pypi.upload.contains(place.trim_start_matches("https://")));
+            let Some(place) = place.filter(|_| pypi.trusted != Trusted::Never) else { continue };
+            places.extend((!places.contains(&place)).then_some(place));
+            let mut names: Vec<&str> =
+                plan.steps.iter().filter(|step| part.publishes(&destination.name, step)).map(artifact_of).collect();
+            names.dedup();
+            for name in names {
+                let environment = part.environment.clone().unwrap_or_else(|| "(any)".into());
+                let cells = [name.into(), owner.into(), repository.into(), part.file.clone(), environment];
+                table.row(cells);
+            }
+        }
+    }
+    if places.is_empty() {
+        return String::new();
+    }
+    let pages: Vec<String> = places.iter().map(|place| format!("{place}/manage/account/publishing/")).collect();
+    format!("\nregister these trusted publishers at {}\n{}", pages.join(" and "), table.render(&session.printer))
+}

@@ -1,0 +1,334 @@
+//! The jobs of a workflow file, each as the text of its YAML. All logic is in the action's program.
+
+use std::collections::BTreeSet;
+
+use super::Pins;
+use super::frame::quoted;
+use super::pins::{Own, local};
+use crate::destination::Trusted;
+use crate::plan::part::artifact_of;
+use crate::plan::{
+    Destination, DestinationKind, Leg, Part, Plan, PullRequest, RegistryDestination, Step, Work, runner,
+};
+
+/// Everything a job's text is made from.
+pub struct File<'a> {
+    /// The plan of no particular version.
+    pub plan: &'a Plan,
+    /// The file's part.
+    pub part: &'a Part,
+    /// Whether there are legs of assets.
+    pub assets: bool,
+    pins: &'a Pins,
+    directory: &'a str,
+    containers: bool,
+}
+
+/// After which job the user's own ones run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// `after-plan`
+    Plan,
+    /// `after-verify`
+    Verify,
+    /// `after-publish`
+    Publish,
+}
+
+impl<'a> File<'a> {
+    /// Of a part.
+    pub fn new(plan: &'a Plan, part: &'a Part, pins: &'a Pins, directory: &'a str) -> Self {
+        let ours = |leg: &&Leg| leg.steps.iter().any(|step| part.steps.contains(step));
+        let legs = || plan.legs.iter().filter(ours);
+        Self {
+            assets: legs().any(|leg| leg.wave == 1),
+            containers: legs().any(|leg| leg.container.is_some()),
+            plan,
+            part,
+            pins,
+            directory,
+        }
+    }
+
+    fn runner(&self) -> String {
+        quoted(self.part.workflow.runner.as_deref().unwrap_or(runner::any()))
+    }
+
+    /// Ids of the user's jobs after one of ours.
+    fn calls(&self, stage: Stage) -> Vec<(String, &'a str)> {
+        let jobs = &self.part.workflow.jobs;
+        let (prefix, paths) = match stage {
+            Stage::Plan => ("after-plan", &jobs.after_plan),
+            Stage::Verify => ("after-verify", &jobs.after_verify),
+            Stage::Publish => ("after-publish", &jobs.after_publish),
+        };
+        let id = |path: &str| {
+            let stem = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".yaml").trim_end_matches(".yml");
+            let legal = |char: char| if char.is_ascii_alphanumeric() || "-_".contains(char) { char } else { '-' };
+            format!("{prefix}-{}", stem.chars().map(legal).collect::<String>())
+        };
+        paths.iter().map(|path| (id(path), path.as_str())).collect()
+    }
+
+    /// `[plan, …]`
+    fn needs(&self, ids: &[&str], stage: Option<Stage>) -> String {
+        let calls = stage.map(|stage| self.calls(stage)).unwrap_or_default();
+        let all: Vec<&str> = ids.iter().copied().chain(calls.iter().map(|(id, _)| id.as_str())).collect();
+        match all.as_slice() {
+            [one] => (*one).to_owned(),
+            all => format!("[{}]", all.join(", ")),
+        }
+    }
+
+    fn checkout(&self, planned: bool) -> String {
+        let commit = if planned { ", ref: '${{ needs.plan.outputs.commit }}'" } else { "" };
+        format!(
+            "      - uses: {}
+        with: {{ fetch-depth: 0, persist-credentials: false{commit} }}
+",
+            self.pins.uses("actions/checkout")
+        )
+    }
+
+    /// A step that calls our action, which also takes what it needs from other jobs and hands over what it made.
+    fn action(&self, id: &str, inputs: &[(&str, &str)]) -> String {
+        let id = if id.is_empty() { String::new() } else { format!("        id: {id}\n") };
+        let mut all: Vec<String> = inputs.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        // What publishes needs no checkout.
+        if !self.directory.is_empty() && !inputs.contains(&("command", "publish")) {
+            all.push(format!("working-directory: {}", quoted(self.directory)));
+        }
+        // What the checkout holds has no released binary.
+        if self.pins.own == Own::Here {
+            all.push("fallback: cargo".into());
+        }
+        format!("      - uses: {}\n{id}        with: {{ {} }}\n", self.pins.uses_own(), all.join(", "))
+    }
+}
+
+/// Decides; everything after it carries out.
+pub fn plan(file: &File<'_>) -> String {
+    let mut outputs = vec!["commit", "empty", "matrix"];
+    if file.assets {
+        outputs.push("assets");
+    }
+    let outputs: String =
+        outputs.iter().map(|name| format!("      {name}: ${{{{ steps.plan.outputs.{name} }}}}\n")).collect();
+    let part = quoted(&file.part.file);
+    let mut inputs = vec![("command", "plan"), ("part", part.as_str()), ("tags", "'${{ inputs.tags }}'")];
+    if file.part.workflow.pull_request != PullRequest::Off {
+        inputs.push(("snapshot", "\"${{ github.event_name == 'pull_request' }}\""));
+    }
+    format!(
+        "  plan:
+    name: plan
+    runs-on: {}
+    permissions:
+      contents: read # to check out
+    outputs:
+{outputs}    steps:
+{}{}",
+        file.runner(),
+        file.checkout(false),
+        file.action("plan", &inputs),
+    )
+}
+
+/// What other machines need: made once.
+pub fn assets(file: &File<'_>) -> String {
+    let condition = format!("!failure() && !cancelled() && needs.plan.outputs.assets{}", not_pulled(file));
+    leg(file, "assets", (&file.needs(&["plan"], Some(Stage::Plan)), &condition))
+}
+
+/// One machine for each leg.
+pub fn build(file: &File<'_>) -> String {
+    let condition = format!("!failure() && !cancelled() && needs.plan.outputs.matrix{}", not_pulled(file));
+    let needs: &[&str] = if file.assets { &["plan", "assets"] } else { &["plan"] };
+    leg(file, "build", (&file.needs(needs, Some(Stage::Plan)), &condition))
+}
+
+/// Whether a pull request is only planned.
+fn not_pulled(file: &File<'_>) -> &'static str {
+    match file.part.workflow.pull_request {
+        PullRequest::Plan => " && github.event_name != 'pull_request'",
+        PullRequest::Build | PullRequest::Off => "",
+    }
+}
+
+fn leg(file: &File<'_>, id: &str, (needs, condition): (&str, &str)) -> String {
+    let output = if id == "assets" { "assets" } else { "matrix" };
+    let container = if file.containers && id == "build" {
+        "    container: ${{ matrix.container }} # zizmor: ignore[unpinned-images] as longshore.yaml says\n"
+    } else {
+        ""
+    };
+    let below = if file.directory.is_empty() { String::new() } else { format!("{}/", file.directory) };
+    let setup = file.part.workflow.setup.as_ref().map(|path| {
+        let uses = local(&format!("./{below}{path}"));
+        format!("      - uses: {uses}\n        with: {{ kind: {id}, target: '${{{{ matrix.target }}}}' }}\n")
+    });
+    format!(
+        "  {id}:
+    name: {id} ${{{{ matrix.id }}}}
+    needs: {needs}
+    if: ${{{{ {condition} }}}}
+    strategy: {{ fail-fast: false, matrix: \"${{{{ fromJSON(needs.plan.outputs.{output} || '{{}}') }}}}\" }}
+    runs-on: ${{{{ matrix.runs-on }}}}
+{container}    permissions:
+      contents: read # to check out
+    steps:
+{}{}{}",
+        file.checkout(true),
+        setup.unwrap_or_default(),
+        file.action("", &[("command", "build"), ("part", &quoted(&file.part.file)), ("leg", "'${{ matrix.id }}'")]),
+    )
+}
+
+/// Brings everything together, and proves it.
+pub fn verify(file: &File<'_>) -> String {
+    let needs: &[&str] = if file.assets { &["plan", "assets", "build"] } else { &["plan", "build"] };
+    let packages = if stands_on_ghcr(file) { "      packages: read # to read base images\n" } else { "" };
+    format!(
+        "  verify:
+    name: verify
+    needs: {}
+    if: ${{{{ !failure() && !cancelled() && needs.plan.outputs.empty == 'false'{} }}}}
+    runs-on: {}
+    permissions:
+      contents: read # to check out
+{packages}    steps:
+{}{}",
+        file.needs(needs, Some(Stage::Plan)),
+        not_pulled(file),
+        file.runner(),
+        file.checkout(true),
+        file.action("", &[("command", "verify"), ("part", &quoted(&file.part.file))]),
+    )
+}
+
+/// Makes it public; the only job that may.
+pub fn publish(file: &File<'_>) -> String {
+    let calls = file.calls(Stage::Verify);
+    let mut needed = vec!["verify"];
+    needed.extend(calls.iter().map(|(id, _)| id.as_str()));
+    let done: Vec<String> = needed.iter().map(|id| format!("needs.{id}.result == 'success'")).collect();
+    let pulled = match file.part.workflow.pull_request {
+        PullRequest::Off => "",
+        _ => " && github.event_name != 'pull_request'",
+    };
+    let environment = file.part.environment.as_ref().map(|name| format!("    environment: {}\n", quoted(name)));
+    // A local action needs its files.
+    let checkout = if file.pins.own == Own::Here { file.checkout(false) } else { String::new() };
+    let secrets: String =
+        secrets(file).iter().map(|name| format!("          {name}: ${{{{ secrets.{name} }}}}\n")).collect();
+    let env = if secrets.is_empty() { String::new() } else { format!("        env:\n{secrets}") };
+    format!(
+        "  publish:
+    name: publish
+    needs: {}
+    if: ${{{{ !cancelled() && {}{pulled} }}}}
+    runs-on: {}
+{}    permissions:
+{}    steps:
+{checkout}{}{env}",
+        file.needs(&["verify"], Some(Stage::Verify)),
+        done.join(" && "),
+        file.runner(),
+        environment.unwrap_or_default(),
+        permissions(file),
+        file.action("", &[("command", "publish"), ("part", &quoted(&file.part.file))]),
+    )
+}
+
+/// The user's own reusable workflows after a stage.
+pub fn called(file: &File<'_>, stage: Stage) -> Vec<String> {
+    let (after, condition) = match stage {
+        Stage::Plan => ("plan", "needs.plan.outputs.empty == 'false'"),
+        Stage::Verify => ("verify", "!cancelled() && needs.verify.result == 'success'"),
+        Stage::Publish => ("publish", "!cancelled() && needs.publish.result == 'success'"),
+    };
+    let text = |(id, path): (String, &str)| {
+        format!(
+            "  {id}:
+    name: {id}
+    needs: {after}
+    if: ${{{{ {condition} }}}}
+    permissions:
+      contents: read # to check out
+    uses: {}
+",
+            local(&format!("./{path}"))
+        )
+    };
+    file.calls(stage).into_iter().map(text).collect()
+}
+
+/// The destinations that the part has a share of.
+fn destinations<'a>(file: &File<'a>) -> impl Iterator<Item = &'a Destination> {
+    let part = file.part;
+    file.plan.destinations.iter().filter(move |destination| part.goes_to(&destination.name))
+}
+
+/// The steps that the part publishes to a destination.
+fn published<'a>(file: &File<'a>, destination: &'a Destination) -> impl Iterator<Item = &'a Step> {
+    let part = file.part;
+    file.plan.steps.iter().filter(move |step| part.publishes(&destination.name, step))
+}
+
+/// What the token of the publish job may do.
+fn permissions(file: &File<'_>) -> String {
+    let mut text = String::new();
+    let github =
+        file.plan.meeting().is_some() || destinations(file).any(|one| matches!(one.kind, DestinationKind::Github(_)));
+    text.push_str(if github {
+        "      contents: write # to make the release\n"
+    } else {
+        "      contents: read # to look at the tag\n"
+    });
+    let trusted = |one: &Destination| matches!(&one.kind, DestinationKind::Pypi(pypi) if pypi.trusted != Trusted::Never && is_known_index(&pypi.upload));
+    if destinations(file).any(trusted) {
+        text.push_str("      id-token: write # to be trusted by the package index\n");
+    }
+    let ghcr =
+        |one: &Destination| matches!(&one.kind, DestinationKind::Registry(registry) if pushes_to(registry, "ghcr.io"));
+    if destinations(file).any(ghcr) {
+        text.push_str("      packages: write # to push to ghcr.io\n");
+    }
+    text
+}
+
+/// Whether an index takes GitHub's identity; a private one takes a token.
+fn is_known_index(upload: &str) -> bool {
+    ["https://upload.pypi.org/", "https://test.pypi.org/"].iter().any(|known| upload.starts_with(known))
+}
+
+fn pushes_to(registry: &RegistryDestination, host: &str) -> bool {
+    registry.images.iter().flat_map(|image| &image.repositories).any(|repository| repository.registry == host)
+}
+
+fn stands_on_ghcr(file: &File<'_>) -> bool {
+    file.plan.steps.iter().filter(|step| file.part.steps.contains(&step.id)).any(|step| match &step.work {
+        Work::Image(work) => work.base.as_ref().is_some_and(|base| base.from.repository.registry == "ghcr.io"),
+        _ => false,
+    })
+}
+
+/// The names of the secrets that the part's destinations read; the job's own token is no secret of the user's.
+fn secrets(file: &File<'_>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for destination in destinations(file) {
+        match &destination.kind {
+            DestinationKind::Pypi(pypi) => {
+                for artifact in published(file, destination).map(artifact_of) {
+                    names.extend(pypi.tokens.get(artifact).into_iter().flatten().cloned());
+                }
+                names.extend(pypi.username.clone());
+            }
+            DestinationKind::Registry(_) | DestinationKind::Github(_) => {
+                names.extend(destination.credentials.iter().cloned());
+            }
+        }
+    }
+    names.remove("GITHUB_TOKEN");
+    names
+}

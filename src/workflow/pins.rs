@@ -1,0 +1,208 @@
+//! Which commit of an action is called: the data file `pins.toml`, newer ones that stand in a file, and the action of ours.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::frame::quoted;
+
+/// The repository of our own action.
+pub const ACTION: &str = "longshore-release/longshore";
+
+#[derive(Deserialize)]
+struct Known {
+    actions: BTreeMap<String, Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    commit: String,
+    version: String,
+}
+
+static KNOWN: LazyLock<Known> =
+    LazyLock::new(|| toml::from_str(include_str!("pins.toml")).expect("the data file is tested"));
+
+/// What stands behind `uses:`: a reference, and the version in the comment behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// A commit, branch or tag.
+    pub reference: String,
+    /// `v6.0.2`
+    pub version: Option<String>,
+}
+
+/// The pins that a file is written with.
+#[derive(Clone, Debug)]
+pub struct Pins {
+    actions: BTreeMap<String, Pin>,
+    /// How our own action is called.
+    pub own: Own,
+}
+
+/// How our own action is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// By a commit, branch or tag of its repository.
+    At(Pin),
+    /// From this repository: `./`.
+    Here,
+}
+
+impl Pin {
+    /// Whether it names a commit, which nobody can move.
+    pub fn is_fixed(&self) -> bool {
+        self.reference.len() == 40 && self.reference.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.version {
+            Some(version) => write!(f, "{} # {version}", self.reference),
+            None => f.write_str(&self.reference),
+        }
+    }
+}
+
+impl Own {
+    /// What a text of `--action-ref` or behind `uses:` means.
+    pub fn of(text: &str) -> Self {
+        if matches!(text, "./" | ".") {
+            return Self::Here;
+        }
+        Self::At(Pin { reference: text.to_owned(), version: None })
+    }
+
+    /// Whether it names a commit, or what the checkout holds.
+    pub fn is_fixed(&self) -> bool {
+        match self {
+            Self::At(pin) => pin.is_fixed(),
+            Self::Here => true,
+        }
+    }
+}
+
+impl Pins {
+    /// Those of the data file, and ours.
+    pub fn new(own: Own) -> Self {
+        let actions = KNOWN.actions.iter().map(|(name, row)| {
+            (name.clone(), Pin { reference: row.commit.clone(), version: Some(row.version.clone()) })
+        });
+        Self { actions: actions.collect(), own }
+    }
+
+    /// The same with what an existing file has, unless that is older.
+    #[must_use]
+    pub fn keeping(mut self, text: &str) -> Self {
+        for (name, pin) in read(text) {
+            if let Some(known) = self.actions.get_mut(&name)
+                && !is_older(&pin, known)
+            {
+                *known = pin;
+            }
+        }
+        self
+    }
+
+    /// What stands behind `uses:` for an action of the data file.
+    pub fn uses(&self, name: &str) -> String {
+        self.actions.get(name).map_or_else(|| name.to_owned(), |pin| format!("{name}@{pin}"))
+    }
+
+    /// What stands behind `uses:` for our own action.
+    pub fn uses_own(&self) -> String {
+        match &self.own {
+            Own::At(pin) => format!("{ACTION}@{pin}"),
+            Own::Here => local("./"),
+        }
+    }
+}
+
+/// What stands behind `uses:` for something of the same repository. GitHub has `$/` for it since July 2026; act 0.2.89 and
+/// actionlint 1.7.12 refuse that.
+pub fn local(path: &str) -> String {
+    format!("{} # zizmor: ignore[self-repository] act knows no other way", quoted(path))
+}
+
+/// Every `uses: owner/name@reference # version` of a file, the first of each name.
+pub fn read(text: &str) -> BTreeMap<String, Pin> {
+    let mut found = BTreeMap::new();
+    for line in text.lines() {
+        let Some(uses) = line.trim_start().trim_start_matches("- ").strip_prefix("uses:") else { continue };
+        let (uses, comment) =
+            uses.split_once(" #").map_or((uses, None), |(uses, comment)| (uses, Some(comment.trim())));
+        let uses = uses.trim().trim_matches(['"', '\'']);
+        let Some((name, reference)) = uses.split_once('@') else { continue };
+        let version = comment.and_then(|text| text.split_whitespace().next()).map(str::to_owned);
+        found.entry(name.to_owned()).or_insert(Pin { reference: reference.to_owned(), version });
+    }
+    found
+}
+
+/// How a file calls our own action, if it does.
+pub fn own(text: &str) -> Option<Own> {
+    if let Some(pin) = read(text).remove(ACTION) {
+        return Some(Own::At(pin));
+    }
+    let is_here = |line: &str| {
+        let uses = line.trim_start().trim_start_matches("- ").strip_prefix("uses:");
+        uses.is_some_and(|uses| uses.split_once(" #").map_or(uses, |(uses, _)| uses).trim() == "./")
+    };
+    text.lines().any(is_here).then_some(Own::Here)
+}
+
+/// Whether a pin is known to be older than another.
+fn is_older(one: &Pin, other: &Pin) -> bool {
+    let numbers = |pin: &Pin| {
+        let text = pin.version.as_deref()?.trim_start_matches('v');
+        text.split('.').map(|part| part.parse::<u64>().ok()).collect::<Option<Vec<_>>>()
+    };
+    match (numbers(one), numbers(other)) {
+        (Some(one), Some(other)) => one.iter().zip(&other).find(|(a, b)| a != b).is_some_and(|(a, b)| a < b),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_pin_is_a_commit() {
+        for row in KNOWN.actions.values() {
+            assert!(Pin { reference: row.commit.clone(), version: None }.is_fixed());
+            assert!(row.version.starts_with('v'));
+        }
+    }
+
+    #[test]
+    fn newer_pins_are_kept() {
+        let check = |line: &str, expected: &str| {
+            let pins = Pins::new(Own::of("./")).keeping(line);
+            assert_eq!(pins.uses("actions/checkout"), format!("actions/checkout@{expected}"), "{line}");
+        };
+        let ours = "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2";
+        check("", ours);
+        check("      - uses: actions/checkout@aaaa # v5.0.0", ours);
+        check("        uses: actions/checkout@bbbb # v7", "bbbb # v7");
+        check("        uses: actions/checkout@cccc # v6.0.10", "cccc # v6.0.10");
+        check("        uses: \"actions/checkout@dddd\"", "dddd");
+        check("        # uses: actions/checkout@eeee", ours);
+    }
+
+    #[test]
+    fn our_own_action_is_found() {
+        let check = |line: &str, expected: Option<&str>| {
+            let own = own(line);
+            assert_eq!(own.map(|own| Pins::new(own).uses_own()), expected.map(str::to_owned), "{line}");
+        };
+        check("        uses: longshore-release/longshore@abc # v1", Some("longshore-release/longshore@abc # v1"));
+        check("        uses: ./", Some("./ # zizmor: ignore[self-repository] act knows no other way"));
+        check("      - uses: ./ # as it is", Some("./ # zizmor: ignore[self-repository] act knows no other way"));
+        check("        uses: ./.github/actions/setup", None);
+        check("        uses: actions/checkout@abc", None);
+    }
+}

@@ -1,0 +1,186 @@
+//! `longshore generate`: what the files depend on, what is kept, what is refused.
+
+use std::fs;
+
+use crate::project::Project;
+use crate::workflows::{ACTION, CONFIGURATIONS, files, generated, repository};
+
+const FILE: &str = ".github/workflows/release.yml";
+
+/// Runs a line; standard output and error together.
+fn sh(project: &Project, line: &str, exit: i32) -> String {
+    let done = project.sh(line);
+    let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+    assert_eq!(done.status.code(), Some(exit), "{line}: {said}");
+    said
+}
+
+fn read(project: &Project, file: &str) -> String {
+    fs::read_to_string(project.folder().join(file)).unwrap()
+}
+
+fn write(project: &Project, file: &str, text: &str) {
+    fs::write(project.folder().join(file), text).unwrap();
+}
+
+fn plain() -> Project {
+    generated("plain", "binaries: { opsml-mcp: {} }")
+}
+
+#[test]
+fn every_configuration_has_short_files_that_are_fresh() {
+    for (name, yaml) in CONFIGURATIONS {
+        let project = generated(name, yaml);
+        let files = files(&project);
+        assert_eq!(files.len(), if name == "two-files" { 2 } else { 1 }, "{name}");
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with('#')).count();
+            assert!(lines <= 105, "{name}: {lines} lines");
+            assert!(!text.contains("0.0.0"), "{name}");
+        }
+        sh(&project, "longshore generate --check", 0);
+    }
+}
+
+#[test]
+fn one_file_for_everything_is_short() {
+    let yaml = read(&Project::copy(&root().join("tests/cases/opsml/in"), "all"), "longshore.yaml");
+    let (all, _) = yaml.split_once("\nworkflows:").unwrap();
+    let project = generated("all", all.trim_start_matches("longshore: 1\n"));
+    let text = read(&project, FILE);
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#')).count();
+    assert!(lines <= 150, "{lines} lines");
+    assert!(text.contains("  assets:\n") && text.contains("PYPI_TOKEN") && text.contains("DOCKER_PASSWORD"), "{text}");
+}
+
+fn root() -> std::path::PathBuf {
+    env!("CARGO_MANIFEST_DIR").into()
+}
+
+#[test]
+fn nothing_of_this_clone_or_version_changes_a_file() {
+    let project = plain();
+    let before = read(&project, FILE);
+    let line = "git remote add origin https://github.com/somebody/elses.git && git tag v9.9.9 && git commit -q --allow-empty -m x &&
+        sed -i 's/^version = .*/version = \"7.7.7\"/' Cargo.toml && mv ../plain ../moved && cd ../moved && longshore generate && mv ../moved ../plain";
+    assert!(sh(&project, line, 0).contains("unchanged"));
+    assert_eq!(read(&project, FILE), before);
+}
+
+#[test]
+fn newer_pins_are_kept_and_no_drift() {
+    let project = plain();
+    let bumped = read(&project, FILE)
+        .replace(
+            "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
+            "abcdefabcdefabcdefabcdefabcdefabcdefabcd # v7.1.0",
+        )
+        .replace(ACTION, "9999999999999999999999999999999999999999 # v3");
+    write(&project, FILE, &bumped);
+    sh(&project, "longshore generate --check", 0);
+    sh(&project, "longshore generate", 0);
+    assert_eq!(read(&project, FILE), bumped);
+    // An older one is brought up.
+    write(&project, FILE, &bumped.replace("# v7.1.0", "# v5.0.0"));
+    sh(&project, "longshore generate --check", 0);
+    sh(&project, "longshore generate", 0);
+    assert!(read(&project, FILE).contains("# v6.0.2"));
+    assert!(read(&project, FILE).contains("9999999999999999999999999999999999999999 # v3"));
+}
+
+#[test]
+fn any_other_change_is_drift_with_a_diff() {
+    let project = plain();
+    let file = read(&project, FILE);
+    write(&project, FILE, &file.replace("contents: read # to check out", "contents: write # why not"));
+    let said = sh(&project, "longshore generate --check", 8);
+    assert!(said.contains("workflow-drift") || said.contains("is not what would be generated"), "{said}");
+    assert!(said.contains("-      contents: write # why not"), "{said}");
+    assert!(said.contains("+      contents: read # to check out"), "{said}");
+    sh(&project, "longshore generate", 0);
+    assert_eq!(read(&project, FILE), file);
+    fs::remove_file(project.folder().join(FILE)).unwrap();
+    assert!(sh(&project, "longshore generate --check", 8).contains("is not there"));
+}
+
+#[test]
+fn a_file_of_somebody_else_is_never_written_over() {
+    let project = repository("foreign", "binaries: { opsml-mcp: {} }");
+    write(&project, FILE, "name: mine\n");
+    let said = sh(&project, &format!("longshore generate --action-ref {ACTION}"), 2);
+    assert!(said.contains("exists and was not generated"), "{said}");
+    assert_eq!(read(&project, FILE), "name: mine\n");
+}
+
+#[test]
+fn a_file_that_is_named_no_more_is_said_and_kept() {
+    let project = plain();
+    write(&project, "longshore.yaml", "longshore: 1\nbinaries: { opsml-mcp: {} }\nworkflows: { other.yml: {} }\n");
+    let said = sh(&project, &format!("longshore generate --action-ref {ACTION}"), 0);
+    assert!(
+        said.contains("`.github/workflows/release.yml` was generated, but longshore.yaml names it no more"),
+        "{said}"
+    );
+    assert!(project.folder().join(FILE).is_file());
+}
+
+#[test]
+fn all_files_call_one_action() {
+    let (_, yaml) = CONFIGURATIONS.into_iter().find(|(name, _)| *name == "two-files").unwrap();
+    let project = generated("pins", yaml);
+    let file = ".github/workflows/programs.yml";
+    write(&project, file, &read(&project, file).replace(ACTION, "2222222222222222222222222222222222222222"));
+    assert!(sh(&project, "longshore generate --check", 8).contains("by different pins"));
+    assert!(sh(&project, "longshore generate", 2).contains("by different pins"));
+    sh(&project, &format!("longshore generate --action-ref {ACTION}"), 0);
+    sh(&project, "longshore generate --check", 0);
+}
+
+#[test]
+fn without_an_answer_the_tag_is_called_and_that_is_said() {
+    let project = repository("offline", "binaries: { opsml-mcp: {} }");
+    let said = sh(&project, "LONGSHORE_GITHUB_API=http://127.0.0.1:9 longshore generate", 0);
+    assert!(said.contains("is not pinned"), "{said}");
+    assert!(read(&project, FILE).contains("uses: longshore-release/longshore@v0\n"));
+}
+
+#[test]
+fn a_reference_cannot_bring_yaml_along() {
+    let project = repository("reference", "binaries: { opsml-mcp: {} }");
+    let said = sh(&project, "longshore generate --action-ref 'v1\n      - run: id'", 2);
+    assert!(said.contains("is no commit, branch or tag"), "{said}");
+    let done = sh(&project, "longshore generate --action-ref ./ && longshore generate --check", 0);
+    assert!(!done.contains("not pinned"), "{done}");
+    let file = read(&project, FILE);
+    assert_eq!((file.matches("uses: ./ #").count(), file.matches("fallback: cargo").count()), (4, 4), "{file}");
+}
+
+#[test]
+fn bad_entries_of_workflows() {
+    let check = |workflows: &str, expected: &str| {
+        let yaml = format!(
+            "binaries: {{ opsml-mcp: {{}} }}\nwheels: {{ opsml: {{ manifest: py-opsml/Cargo.toml }} }}\npublish: {{ pypi: {{}} }}\nworkflows: {workflows}"
+        );
+        let said = sh(&repository("bad", &yaml), "longshore generate", 2);
+        assert!(said.contains(expected), "{workflows}: {said}");
+    };
+    check("{ a.yml: { publish: github } }", "no workflow file publishes `pypi.opsml`");
+    check("{ a.yml: { publish: github }, b.yml: {} }", "`github.opsml-mcp` is published by a.yml and b.yml");
+    check("{ a.yml: { publish: [github, pipy] } }", "no destination is called `pipy`");
+    check("{ a.yml: { publish: github.opsml-mcp } }", "are made by one workflow file");
+    check("{ sub/a.yml: {} }", "is no name of a workflow file");
+    check("{ a.txt: {} }", "is no name of a workflow file");
+    check("{ a.yml: { setup: .github/actions/nothing } }", "is no composite action");
+    check("{ a.yml: { jobs: { after-plan: .github/workflows/nothing.yml } } }", "does not exist");
+    check("{ a.yml: { jobs: { after-plan: ../up.yml } } }", "is no reusable workflow");
+    check("{ a.yml: { jobs: { later: .github/workflows/notify.yml } } }", "unknown key");
+    check("{ a.yml: { pull-request: maybe } }", "maybe");
+}
+
+#[test]
+fn files_that_publish_one_version_need_a_place_to_meet() {
+    let yaml = "binaries: false\nwheels: { opsml: { manifest: py-opsml/Cargo.toml }, opsml-client: { manifest: py-opsml/Cargo.toml } }\n\
+                publish: { github: false, pypi: {} }\nworkflows: { a.yml: { publish: pypi.opsml }, b.yml: { publish: pypi.opsml-client } }";
+    assert!(sh(&repository("alone", yaml), "longshore generate", 2).contains("nothing is there for them to meet at"));
+}

@@ -1,0 +1,48 @@
+//! Generated workflows before linters that we did not write.
+
+use std::fs;
+
+use crate::generated_from::{CONFIGURATIONS, files, generated};
+use crate::tool;
+
+/// Labels and inputs that the linters cannot know.
+const ACTIONLINT: &str = "self-hosted-runner:\n  labels: [my-label]\n";
+
+#[test]
+fn linters_accept_every_generated_file() {
+    for (name, yaml) in CONFIGURATIONS {
+        let project = generated(name, yaml);
+        let folder = project.folder();
+        fs::write(folder.join(".github/actionlint.yaml"), ACTIONLINT).unwrap();
+        let own = files(&project);
+        let zizmor = ["--offline", "--no-progress", "--color=never", "--persona=auditor"];
+        for (linter, words) in [("actionlint", &["-no-color"][..]), ("zizmor", &zizmor)] {
+            let done = tool(linter).args(words).args(&own).current_dir(&folder).output().unwrap();
+            let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+            assert!(done.status.success(), "{name}: {linter}: {said}");
+            assert!(linter != "zizmor" || said.contains("No findings to report"), "{name}: {said}");
+        }
+    }
+}
+
+/// A linter that says nothing to anything would be no proof.
+#[test]
+fn linters_find_what_is_planted() {
+    let (name, yaml) = CONFIGURATIONS[1];
+    let project = generated(name, yaml);
+    let file = &files(&project)[0];
+    let text = fs::read_to_string(file).unwrap();
+    let check = |from: &str, to: &str, linter: &str, words: &[&str], expected: &str| {
+        assert!(text.contains(from), "{from}");
+        fs::write(file, text.replace(from, to)).unwrap();
+        let done = tool(linter).args(words).arg(file).current_dir(project.folder()).output().unwrap();
+        let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        assert!(!done.status.success() && said.contains(expected), "{linter} did not see `{to}`: {said}");
+    };
+    let zizmor = &["--offline", "--no-progress", "--color=never", "--persona=auditor"];
+    check("needs.plan.outputs.empty", "needs.plan.outputs.emtpy", "actionlint", &["-no-color"], "emtpy");
+    check("needs: plan\n", "needs: plam\n", "actionlint", &["-no-color"], "plam");
+    check("permissions: {}\n", "permissions: write-all\n", "zizmor", zizmor, "excessive-permissions");
+    check("persist-credentials: false", "persist-credentials: true", "zizmor", zizmor, "artipacked");
+    check("@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2", "@v6", "zizmor", zizmor, "unpinned-uses");
+}
