@@ -314,10 +314,16 @@ impl<'a> Meeting<'a> {
         }
         let _progress = api.printer.start("Uploading", format!("{name} for {}", found.tag_name));
         let doing = format!("upload `{name}`");
+        let mut begun = Vec::new();
         let put = api.patience.retry(async |_| {
             let assets = assets::list(api, found.id).await?;
             match assets.into_iter().find(|asset| asset.name == name) {
                 Some(asset) if asset.state == "uploaded" => return Ok(asset),
+                // Another run of this part may be sending it right now.
+                Some(asset) if begun.iter().filter(|id| **id == asset.id).count() < 3 => {
+                    begun.push(asset.id);
+                    return Err(assets::pending(&asset));
+                }
                 Some(asset) => {
                     let doing = format!("delete what a broken upload left of `{name}`");
                     api.delete(&doing, &format!("releases/assets/{}", asset.id)).await?;

@@ -301,7 +301,8 @@ fn renamed(name: &str, stored: &str) -> Failure {
     )
 }
 
-fn pending(asset: &Asset) -> Failure {
+/// An upload that has begun.
+pub fn pending(asset: &Asset) -> Failure {
     let message = format!("the server is not done with `{}`: its state is `{}`", asset.name, asset.state);
     Failure::retry(Problem::new("asset-pending", message))
 }
