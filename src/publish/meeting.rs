@@ -192,22 +192,36 @@ impl<'a> Meeting<'a> {
         Ok(false)
     }
 
-    /// Publishes what is seen by nobody until the end, tells the others, and takes part in that end. Returns whether what follows the
+    /// Fills the releases that the parts make together, if this part leads. Nobody sees that until the end, so it comes
+    /// before everything that somebody sees.
+    ///
+    /// # Errors
+    /// If something cannot be done.
+    pub async fn fill<'s>(
+        &self,
+        pages: &[github::Site<'s>],
+        ledger: &mut Ledger,
+    ) -> anyhow::Result<Vec<github::Filled<'s>>> {
+        let Some(site) = pages.iter().find(|site| site.is(self.destination)) else { return Ok(Vec::new()) };
+        match github::fill(site, ledger).await? {
+            Ok(filled) => Ok(filled),
+            Err(failures) => stop(failures).map(|()| Vec::new()),
+        }
+    }
+
+    /// Publishes the other releases, tells the other parts, and takes part in the end. Returns whether what follows the
     /// newest release may move.
     ///
     /// # Errors
     /// If something cannot be done, or one of the others does not come.
-    pub async fn finish(&mut self, sites: &mut Sites<'_>, ledger: &mut Ledger) -> anyhow::Result<bool> {
-        let mut filled = Vec::new();
-        for site in &sites.pages {
-            if site.is(self.destination) {
-                match github::fill(site, ledger).await? {
-                    Ok(all) => filled = all,
-                    Err(failures) => stop(failures)?,
-                }
-            } else {
-                stop(github::carry_out(site, ledger).await?)?;
-            }
+    pub async fn finish<'s>(
+        &mut self,
+        sites: &mut Sites<'s>,
+        filled: Vec<github::Filled<'s>>,
+        ledger: &mut Ledger,
+    ) -> anyhow::Result<bool> {
+        for site in sites.pages.iter().filter(|site| !site.is(self.destination)) {
+            stop(github::carry_out(site, ledger).await?)?;
         }
         if self.order.part.is_none_or(|share| share.destinations != self.part.destinations) {
             let text = format!("the rest of `{}`: `longshore publish --part {0}` without `--to`", self.part.file);

@@ -145,10 +145,14 @@ async fn carry_out(
     {
         return Ok(false);
     }
-    hidden(&sites, ledger).await?;
     let all = match meeting {
-        Some(meeting) => meeting.finish(&mut sites, ledger).await?,
+        Some(meeting) => {
+            let filled = meeting.fill(&sites.pages, ledger).await?;
+            first(&sites, ledger).await?;
+            meeting.finish(&mut sites, filled, ledger).await?
+        }
         None => {
+            first(&sites, ledger).await?;
             let mut failures = Vec::new();
             for site in &sites.pages {
                 failures.extend(github::carry_out(site, ledger).await?);
@@ -202,7 +206,7 @@ async fn prepare<'a>(
 }
 
 /// What comes before the releases: what nobody sees yet, fixed tags, packages.
-async fn hidden(sites: &Sites<'_>, ledger: &mut Ledger) -> anyhow::Result<()> {
+async fn first(sites: &Sites<'_>, ledger: &mut Ledger) -> anyhow::Result<()> {
     let mut failures = Vec::new();
     for site in &sites.registries {
         failures.extend(registry::push(site).await?);
