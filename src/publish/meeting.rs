@@ -223,7 +223,8 @@ impl<'a> Meeting<'a> {
         for site in sites.pages.iter().filter(|site| !site.is(self.destination)) {
             stop(github::carry_out(site, ledger).await?)?;
         }
-        if self.order.part.is_none_or(|share| share.destinations != self.part.destinations) {
+        let chosen = |share: &String| self.order.part.is_some_and(|part| part.destinations.contains(share));
+        if !self.part.destinations.iter().all(chosen) {
             let text = format!("the rest of `{}`: `longshore publish --part {0}` without `--to`", self.part.file);
             self.api.printer.step("Left", text);
             return Ok(false);

@@ -3,6 +3,7 @@
 //! Each is a publisher of its own against one GitHub, one registry and one package index, all of them the rehearsal's.
 
 mod command;
+mod components;
 mod conflicts;
 mod killed;
 mod repeated;

@@ -109,13 +109,18 @@ impl World {
 
     /// One whose repository holds more at the beginning.
     pub async fn with(change: impl FnOnce(&mut Repository)) -> Self {
+        Self::of(&PLAN, change).await
+    }
+
+    /// One for another plan.
+    pub async fn of(plan: &str, change: impl FnOnce(&mut Repository)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("spool");
         std::fs::create_dir(&spool).unwrap();
         let registry = registry::Server::start(registry::Options::default()).unwrap();
         let token = pypi::Token { secret: Secret::new(TOKEN), user: "us".into(), projects: None };
         let index = pypi::Server::start(pypi::Options { tokens: vec![token], ..pypi::Options::default() }).unwrap();
-        let text = PLAN.replace("registry.example", registry.url().trim_start_matches("http://"));
+        let text = plan.replace("registry.example", registry.url().trim_start_matches("http://"));
         let text = text.replace("https://upload.pypi.org", &index.url()).replace("https://pypi.org", &index.url());
         let plan: Plan = serde_json::from_str(&text).unwrap();
         let tag = Tag { name: TAG.into(), commit: plan.commit.clone(), ..Tag::default() };
