@@ -1,4 +1,5 @@
-//! Our own part of a plan: the processor time of this process, without git and cargo, which it waits for.
+//! Our own part of a plan and of `generate --check`: the processor time of this process, without git and cargo, which it
+//! waits for.
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a measurement that prints its result")]
 
@@ -7,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use longshore::config;
 use longshore::facts::{self, Wanted};
-use longshore::plan::{self, Request};
+use longshore::plan::{self, Plan, Request};
+use longshore::workflow::pins::Own;
+use longshore::workflow::{self, Pins};
 use longshore::world::env::Env;
 use longshore::world::process::Runner;
 
@@ -39,6 +42,16 @@ fn main() {
     }
     let own = own_time() - before;
     println!("{:.1} ms for {steps} steps, {:.1} ms of it deciding", millis(own / RUNS), millis(decide / RUNS));
+
+    let any = Request { version: "0.0.0".parse().ok(), ..Request::default() };
+    let write = |plan: &Plan| workflow::write(plan, &plan.parts[0], &Pins::new(Own::of("./")), "");
+    let before = own_time();
+    for _ in 0..RUNS {
+        let plan = plan::plan(&config, &gather(), &any).expect("a plan");
+        let text = write(&plan);
+        assert!(workflow::drift::drift(&text, &write(&plan)).is_none());
+    }
+    println!("{:.1} ms for comparing its workflow", millis((own_time() - before) / RUNS));
 }
 
 fn millis(time: Duration) -> f64 {

@@ -15,6 +15,7 @@ import counting
 import images
 import projects
 import wheels
+import workflows
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DIST = ROOT / "target" / "tools" / "bin" / "dist"
@@ -25,18 +26,21 @@ def main():
     longshore = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        one, many = folder / "one", folder / "many"
+        one, many, ci = folder / "one", folder / "many", folder / "ci"
         projects.workspace(one, packages=1, apps=1)
         projects.workspace(many, packages=200, apps=20)
+        workflows.prepare(longshore, DIST, ci)
         rows = [
             ("`--version`", *pair(folder, [longshore, "--version"], [DIST, "--version"], runs=100)),
             ("plan, one crate", *pair(one, *plans(longshore), runs=20)),
             ("plan, 200 packages, 20 of them programs", *pair(many, *plans(longshore), runs=10)),
+            ("generate --check, one crate", *pair(ci, *workflows.checks(longshore, DIST), runs=20)),
         ]
+        workflows.lines(ci)
         own = own_part(many)
         requests, seconds = republish(longshore, one)
     table(rows)
-    print(f"\nown part of the plan of 200 packages (without git and cargo): {own}")
+    print(f"\nown part of 200 packages (without git and cargo): {own}")
     print(f"publishing a finished release again, rehearsal server: {requests} requests, {seconds * 1000:.0f} ms")
     print(f"size of the release binary, stripped: {longshore.stat().st_size / 1e6:.1f} MB"
           f" (dist: {DIST.resolve().stat().st_size / 1e6:.1f} MB)")

@@ -91,6 +91,8 @@ pub enum Exit {
     Build = 7,
     /// A generated file is not what it would be now.
     Drift = 8,
+    /// The user ended it (128 + SIGINT, as shells count).
+    Interrupted = 130,
 }
 
 /// Why a stage stopped: an exit code and every problem it found. Travels inside `anyhow::Error`.

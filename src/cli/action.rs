@@ -12,12 +12,12 @@ use super::args::Cli;
 use super::ended::Ended;
 use super::output;
 use super::session::Session;
-use crate::facts::git;
+use crate::facts;
 use crate::plan::{Leg, Plan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::actions;
 use crate::world::env::Env;
-use crate::world::process::Cmd;
+use crate::world::process::{Cmd, Finished};
 use crate::world::store;
 
 /// One command line.
@@ -142,8 +142,11 @@ impl Job {
 
     /// The command lines of this job, after looking whether what they need is there.
     fn lines(&self, session: &Session) -> anyhow::Result<Vec<Words>> {
-        if matches!(self.command.as_str(), "plan" | "build" | "verify") {
-            self.check_out(session)?;
+        match self.command.as_str() {
+            "plan" => self.check_out_tags(session)?,
+            // A run that was started by hand checks out the branch it was started from.
+            "build" | "verify" => self.check_out(session, &self.planned()?.1.commit, "the plan's commit")?,
+            _ => {}
         }
         match self.command.as_str() {
             "plan" => self.plan(),
@@ -297,14 +300,12 @@ impl Job {
     }
 
     /// Sees that there is a checkout, and moves it to the commit of the tags that were asked for.
-    fn check_out(&self, session: &Session) -> anyhow::Result<()> {
-        let folder = self.directory.as_deref().unwrap_or(".");
-        let top = git::top(&session.runner, Path::new(folder)).map_err(no_checkout)?;
-        let ask = |args: &[&str]| session.runner.output(&Cmd::new("git", &top).args(args.iter().copied()));
+    fn check_out_tags(&self, session: &Session) -> anyhow::Result<()> {
+        let top = self.top(session)?;
         let mut commits: Vec<(String, &str)> = Vec::new();
         for tag in &self.tags {
-            let done =
-                ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("refs/tags/{tag}^{{commit}}")])?;
+            let name = format!("refs/tags/{tag}^{{commit}}");
+            let done = git(session, &top, &["rev-parse", "--verify", "--quiet", "--end-of-options", &name])?;
             if !done.status.success() {
                 let text = format!("tag `{tag}` does not exist in this checkout");
                 return Err(wrong("tag-missing", text, "push the tag, and check out with `fetch-depth: 0`"));
@@ -316,17 +317,32 @@ impl Job {
             let text = format!("tag `{first}` is commit {commit}, and tag `{second}` is {other}");
             return Err(wrong("several-commits", text, "one run releases one commit: start one for each"));
         }
-        if ask(&["rev-parse", "HEAD"])?.stdout.trim() == commit {
+        self.check_out(session, commit, &format!("tag `{first}`"))
+    }
+
+    /// Moves the checkout to a commit, unless it is there.
+    fn check_out(&self, session: &Session, commit: &str, name: &str) -> anyhow::Result<()> {
+        let top = self.top(session)?;
+        if git(session, &top, &["rev-parse", "HEAD"])?.stdout.trim() == commit {
             return Ok(());
         }
-        session.printer.step("Checking out", format!("{first} ({commit})"));
-        let done = ask(&["-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit])?;
+        session.printer.step("Checking out", format!("{name}, {commit}"));
+        let done = git(session, &top, &["-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit])?;
         if done.status.success() {
             return Ok(());
         }
-        let text = format!("cannot check out tag `{first}`: {}", done.stderr.trim());
-        Err(wrong("wrong-commit", text, format!("`ref: refs/tags/{first}` at actions/checkout")))
+        let text = format!("cannot check out {name}: {}", done.stderr.trim());
+        Err(wrong("wrong-commit", text, "check out with `fetch-depth: 0`, and change no files before"))
     }
+
+    fn top(&self, session: &Session) -> anyhow::Result<PathBuf> {
+        let folder = self.directory.as_deref().unwrap_or(".");
+        facts::git::top(&session.runner, Path::new(folder)).map_err(no_checkout)
+    }
+}
+
+fn git(session: &Session, top: &Path, args: &[&str]) -> anyhow::Result<Finished> {
+    session.runner.output(&Cmd::new("git", top).args(args.iter().copied()))
 }
 
 /// git finds no work tree: what a job can do about it.

@@ -197,6 +197,12 @@ pub struct Rehearse {
     /// Folder of finished executables: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
+    /// Run the workflow files of this repository in `act`, without Docker: all, or one
+    #[arg(long, value_name = "WORKFLOW", num_args = 0..=1, conflicts_with_all = ["fault", "prebuilt", "snapshot", "only"])]
+    pub act: Option<Option<String>>,
+    /// Further words for `act`: `-- -s NAME --env NAME=VALUE`
+    #[arg(last = true, requires = "act", value_name = "WORDS")]
+    pub words: Vec<String>,
 }
 
 /// `lock`

@@ -47,7 +47,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         steps: steps(&plan, args, session.global.plan.is_some())?,
         prebuilt: args.prebuilt.clone(),
         keep_going: args.keep_going,
-        registries: Some(registry::registries(session, &plan)),
+        registries: Some(registry::registries(session, &plan)?),
         complete: args.complete,
         docker_archive: args.docker_archive.clone(),
         install: session.env.is_true("CI") && args.leg.is_some(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
+use super::stage_file::StageFile;
 use crate::destination::Trusted;
 use crate::plan::{DestinationKind, Plan, PypiDestination};
 use crate::problem::{Failure, Problem};
@@ -12,11 +13,15 @@ use crate::publish::pypi::{Credential, Index};
 use crate::wheel::DistributionName;
 use crate::world::env::Env;
 
-/// The indexes of a plan. A distribution without a credential is not in its table.
+/// The indexes of a plan, or those of a rehearsal in their stead. A distribution without a credential is not in its
+/// table.
 ///
 /// # Errors
-/// If an address is none.
+/// If an address is none, or nothing stands for an index.
 pub fn indexes(plan: &Plan, env: &Env) -> anyhow::Result<Indexes> {
+    if let Some(stage) = StageFile::of(env)? {
+        return stage.indexes(plan, env);
+    }
     let mut indexes = Indexes::new();
     for destination in &plan.destinations {
         let DestinationKind::Pypi(pypi) = &destination.kind else { continue };
@@ -40,7 +45,10 @@ fn url(text: &str) -> anyhow::Result<Url> {
 
 /// A token is what its user set on purpose, so it comes before the identity of the job, unless the configuration says
 /// `trusted: always`.
-fn credentials(pypi: &PypiDestination, env: &Env) -> anyhow::Result<BTreeMap<DistributionName, Credential>> {
+///
+/// # Errors
+/// If the address that gives out identities is none.
+pub fn credentials(pypi: &PypiDestination, env: &Env) -> anyhow::Result<BTreeMap<DistributionName, Credential>> {
     let mut credentials = BTreeMap::new();
     let job = env.get("ACTIONS_ID_TOKEN_REQUEST_URL").zip(env.secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN"));
     let trusted = match (job, pypi.trusted) {

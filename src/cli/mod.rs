@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod act;
 pub mod action;
 pub mod args;
 pub mod build;
@@ -22,6 +23,7 @@ pub mod release;
 pub mod schema;
 pub mod session;
 pub mod stage;
+pub mod stage_file;
 pub mod table;
 pub mod verify;
 

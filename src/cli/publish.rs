@@ -13,6 +13,7 @@ use super::output::{Fields, Report, State};
 use super::pushed;
 use super::registry;
 use super::session::Session;
+use super::stage_file::{self, StageFile};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
@@ -31,9 +32,13 @@ use crate::world::store::{self, Store};
 pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     let (plan, store) = session.received(&args.from)?;
     let manifest = manifest(&plan, &store)?;
+    let stage = StageFile::of(&session.env)?;
+    if stage.is_some() {
+        session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage_file::VARIABLE));
+    }
     let endpoints = endpoints(&plan, &session.env)?;
     let share = share(&plan, args)?;
-    let registries = registry::registries(session, &plan);
+    let registries = registry::registries(session, &plan)?;
     let indexes = index::indexes(&plan, &session.env)?;
     let order = Order {
         plan: &plan,
@@ -49,8 +54,11 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     };
     pushed::check(session, &plan, &registries, store.repository())?;
     ask(session, &plan)?;
-    let receipts = publish(session, &order)?;
-    Ok(report(session, &plan, receipts))
+    let published = publish(session, &order);
+    if let Some(stage) = &stage {
+        stage.keep(&store, args.part.as_deref())?;
+    }
+    Ok(report(session, &plan, published?))
 }
 
 /// The manifest in the store, made for this very plan.
@@ -129,11 +137,14 @@ fn destinations(plan: &Plan, share: Option<&Part>) -> Vec<String> {
     all.filter(|name| share.is_none_or(|share| share.goes_to(name))).collect()
 }
 
-/// How each destination of a plan is reached: the environment says, else the forge's own addresses.
+/// How each destination of a plan is reached: a rehearsal that plays, the environment, else the forge's own addresses.
 ///
 /// # Errors
 /// If an address in the environment is none.
 pub fn endpoints(plan: &Plan, env: &Env) -> anyhow::Result<Endpoints> {
+    if let Some(stage) = StageFile::of(env)? {
+        return Ok(stage.endpoints(plan, env));
+    }
     let mut endpoints = Endpoints::new();
     for destination in &plan.destinations {
         let DestinationKind::Github(github) = &destination.kind else { continue };

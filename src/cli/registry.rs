@@ -3,15 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::session::{Project, Session};
+use super::stage_file::StageFile;
 use crate::config;
 use crate::oci::registry::{Access, HostAccess, Login, Registries};
 use crate::plan::{Destination, DestinationKind, Plan, RegistryDestination, RegistryHost};
 use crate::secret::Secret;
 use crate::world::env::Env;
 
-/// The registries of a plan.
-pub fn registries(session: &Session, plan: &Plan) -> Registries {
-    Registries::new(&session.runner, &session.env, access(&plan.destinations, &session.env))
+/// The registries of a plan, or those of a rehearsal in their stead.
+///
+/// # Errors
+/// If nothing in the rehearsal stands for a host.
+pub fn registries(session: &Session, plan: &Plan) -> anyhow::Result<Registries> {
+    let access = match StageFile::of(&session.env)? {
+        Some(stage) => stage.access(plan)?,
+        None => access(&plan.destinations, &session.env),
+    };
+    Ok(Registries::new(&session.runner, &session.env, access))
 }
 
 /// Hosts of which the plan says something, and GitHub's, whose token every job has.

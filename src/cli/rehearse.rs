@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use url::Url;
 
+use super::act;
 use super::args;
 use super::error::Refused;
 use super::output::{Fields, Report};
@@ -27,15 +29,15 @@ use crate::world::files;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
-/// The only token a rehearsal's server takes. It opens nothing else, so it is no secret.
-const TOKEN: &str = "rehearsal";
-
 /// `longshore rehearse`
 ///
 /// # Errors
 /// Of every stage.
 pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let Some(faults) = faults(args.fault.as_deref())? else { return Ok(Report::text(list())) };
+    if let Some(workflow) = &args.act {
+        return act::run(session, args, workflow.as_deref());
+    }
     let project = session.project()?;
     let wish = Wish {
         without_tag: WithoutTag::Assume,
@@ -71,22 +73,27 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let (mut report, server) =
         runtime.block_on(on_stage(session, args.port, (&plan, &manifest, &store), (&stage, faults)))?;
     if args.serve {
-        session.printer.step("Serving", format!("{} until Ctrl-C", server.url()));
-        for (host, url) in stage.urls() {
-            session.printer.step("Serving", format!("{host} at {url}"));
-        }
-        for (name, url) in stage.packages() {
-            session.printer.step("Serving", format!("{name}: pip install --index-url {url}/simple/"));
-        }
-        report.stay = Some(Box::new(move || {
-            let _ = runtime.block_on(tokio::signal::ctrl_c());
-            server.stop();
-            drop(stage);
-        }));
+        report.stay = Some(stay(session, runtime, server, stage));
         return Ok(report);
     }
     let more = if plan.scope.left_out.is_empty() { "" } else { "; other targets: `--prebuilt DIR`" };
-    Ok(report.next(format!("longshore rehearse --serve   (look at it in a browser{more})")))
+    Ok(report.next(format!("longshore generate   (or look at it in a browser: `longshore rehearse --serve`{more})")))
+}
+
+/// Says where everything is, and keeps it there until the user ends it.
+pub fn stay(session: &Session, runtime: Runtime, server: Server, stage: Stage) -> Box<dyn FnOnce()> {
+    session.printer.step("Serving", format!("{} until Ctrl-C", server.url()));
+    for (host, url) in stage.urls() {
+        session.printer.step("Serving", format!("{host} at {url}"));
+    }
+    for (name, url) in stage.packages() {
+        session.printer.step("Serving", format!("{name}: pip install --index-url {url}/simple/"));
+    }
+    Box::new(move || {
+        let _ = runtime.block_on(tokio::signal::ctrl_c());
+        server.stop();
+        drop(stage);
+    })
 }
 
 /// Publishes to a server of our own.
@@ -117,30 +124,35 @@ async fn on_stage(
         run: None,
     };
     let receipts = publish_until_done(session, &order, injected).await?;
-    let requests = server.events().len();
-    session.printer.step("Rehearsed", format!("{} with {requests} requests", server.url()));
-    let places: BTreeMap<String, String> = stage.urls().into_iter().collect();
-    if !places.is_empty() {
-        let names: Vec<&str> = places.keys().map(String::as_str).collect();
-        session.printer.step("Rehearsed", format!("{} with {} requests", names.join(", "), stage.requests()));
-    }
-    let indexes: BTreeMap<String, String> = stage.packages().into_iter().collect();
-    for (name, url) in &indexes {
-        session.printer.step("Rehearsed", format!("{url}, which is `{name}`: pip install --index-url {url}/simple/"));
-    }
+    rehearsed(session, &server, stage);
     let mut report = publish::report(session, plan, receipts);
-    report.fields.value = Some((
-        "rehearsal",
-        serde_json::json!({
-            "url": server.url(),
-            "requests": requests,
-            "registries": places,
-            "registry-requests": stage.requests(),
-            "indexes": indexes,
-            "index-requests": stage.package_requests(),
-        }),
-    ));
+    report.fields.value = Some(("rehearsal", places(&server, stage)));
     Ok((report, server))
+}
+
+/// Says what played, and how much of it.
+pub fn rehearsed(session: &Session, server: &Server, stage: &Stage) {
+    let said = |text: String| session.printer.step("Rehearsed", text);
+    said(format!("{} with {} requests", server.url(), server.events().len()));
+    let names: Vec<String> = stage.urls().into_iter().map(|(host, _)| host).collect();
+    if !names.is_empty() {
+        said(format!("{} with {} requests", names.join(", "), stage.requests()));
+    }
+    for (name, url) in stage.packages() {
+        said(format!("{url}, which is `{name}`: pip install --index-url {url}/simple/"));
+    }
+}
+
+/// The same for programs.
+pub fn places(server: &Server, stage: &Stage) -> serde_json::Value {
+    serde_json::json!({
+        "url": server.url(),
+        "requests": server.events().len(),
+        "registries": stage.urls().into_iter().collect::<BTreeMap<_, _>>(),
+        "registry-requests": stage.requests(),
+        "indexes": stage.packages().into_iter().collect::<BTreeMap<_, _>>(),
+        "index-requests": stage.package_requests(),
+    })
 }
 
 /// A fault may end a run; the same command again must finish it, and here we are the ones who type it.
@@ -168,7 +180,10 @@ async fn publish_until_done(
 }
 
 /// The server, with the repositories and tags of the plan as if they had been pushed.
-async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> anyhow::Result<Server> {
+///
+/// # Errors
+/// If it cannot be started.
+pub async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> anyhow::Result<Server> {
     let mut names = BTreeSet::new();
     for destination in &plan.destinations {
         if let DestinationKind::Github(github) = &destination.kind {
@@ -196,7 +211,7 @@ async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> anyh
     Server::start(Options {
         port,
         repositories: repositories.collect(),
-        token: Secret::new(TOKEN),
+        token: Secret::new(stage::USER),
         reader: None,
         faults,
         spool: spool.to_owned(),
@@ -208,7 +223,7 @@ async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> anyh
 /// Every destination is the one server.
 fn endpoints(plan: &Plan, server: &Server) -> anyhow::Result<Endpoints> {
     let api = Url::parse(&server.url())?;
-    let endpoint = Endpoint { api, token: Some(Secret::new(TOKEN)) };
+    let endpoint = Endpoint { api, token: Some(Secret::new(stage::USER)) };
     Ok(plan.destinations.iter().map(|destination| (destination.name.clone(), endpoint.clone())).collect())
 }
 

@@ -9,6 +9,7 @@ use super::publish;
 use super::pushed;
 use super::registry;
 use super::session::{Session, Wish};
+use super::stage_file;
 use crate::build::{self, Order};
 use crate::plan::WithoutTag;
 use crate::problem::{Failure, Problem};
@@ -19,11 +20,16 @@ use crate::world::store::Store;
 /// # Errors
 /// Of every stage; nothing is started if this machine cannot build all of it.
 pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
+    if session.env.get(stage_file::VARIABLE).is_some() {
+        let text = format!("`{}` is set: nothing would be released", stage_file::VARIABLE);
+        let hint = format!("`unset {}`; to try it: `longshore rehearse`", stage_file::VARIABLE);
+        return Err(Failure::usage(Problem::new("bad-stage", text).hint(hint)).into());
+    }
     let project = session.project()?;
     let wish =
         Wish { without_tag: WithoutTag::Refuse, here: true, prebuilt: args.prebuilt.as_deref(), ..Wish::default() };
     let plan = session.plan(&project, wish)?;
-    let registries = registry::registries(session, &plan);
+    let registries = registry::registries(session, &plan)?;
     let endpoints = publish::endpoints(&plan, &session.env)?;
     let indexes = index::indexes(&plan, &session.env)?;
     let cannot = impossible(&plan, args.prebuilt.as_deref())?;

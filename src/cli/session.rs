@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use super::args::{Cli, Color, Global};
 use super::error::Refused;
+use super::stage_file::StageFile;
 use crate::config::{self, Config, Notes, Source};
 use crate::facts::{self, Facts, Wanted};
 use crate::plan::{self, Plan, Request, WithoutTag};
@@ -178,23 +179,27 @@ impl Session {
     /// # Errors
     /// Every problem of configuration, facts and request.
     pub fn plan(&self, project: &Project, wish: Wish<'_>) -> anyhow::Result<Plan> {
-        let request = self.request(wish)?;
-        match plan::plan(&project.config, &project.facts, &request) {
-            Ok(plan) => {
-                if let Some(first) = project.facts.head.dirty.first() {
-                    let text = format!(
-                        "the work tree differs from the commit (`{first}`…); what is made from it stays on this machine"
-                    );
-                    self.printer.warn(text);
-                }
-                Ok(plan)
-            }
-            Err(problems) => {
-                let source = project.source.clone();
-                let diagnostics = problems.into_iter().map(|problem| source.locate(problem)).collect();
-                Err(Refused::config(diagnostics, source).into())
-            }
+        let plan = self.plan_unsaid(project, wish)?;
+        if let Some(first) = project.facts.head.dirty.first() {
+            let text = format!(
+                "the work tree differs from the commit (`{first}`…); what is made from it stays on this machine"
+            );
+            self.printer.warn(text);
         }
+        Ok(plan)
+    }
+
+    /// The same without a word about a dirty tree.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn plan_unsaid(&self, project: &Project, wish: Wish<'_>) -> anyhow::Result<Plan> {
+        let request = self.request(wish)?;
+        plan::plan(&project.config, &project.facts, &request).map_err(|problems| {
+            let source = project.source.clone();
+            let diagnostics = problems.into_iter().map(|problem| source.locate(problem)).collect();
+            Refused::config(diagnostics, source).into()
+        })
     }
 
     fn request(&self, wish: Wish<'_>) -> anyhow::Result<Request> {
@@ -210,7 +215,7 @@ impl Session {
             without_tag: wish.without_tag,
             host: if host { Some(this_host()?) } else { None },
             machine: if wish.here { Some(this_host()?) } else { None },
-            stand_ins: wish.stand_ins,
+            stand_ins: wish.stand_ins || StageFile::of(&self.env)?.is_some(),
             prebuilt: wish.prebuilt.map(prebuilt).transpose()?.unwrap_or_default(),
         })
     }

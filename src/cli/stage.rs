@@ -6,8 +6,9 @@ use std::path::Path;
 use url::Url;
 
 use super::session::Session;
+use crate::digest::Digest;
 use crate::oci::registry::{Access, HostAccess, Login, Registries};
-use crate::plan::{DestinationKind, Plan, Work};
+use crate::plan::{DestinationKind, Plan, PypiDestination, Work};
 use crate::platform::Platform;
 use crate::publish::Indexes;
 use crate::publish::pypi::{Credential, Index};
@@ -18,7 +19,7 @@ use crate::rehearsal::registry::{Auth, Fault, Options, Server};
 use crate::secret::Secret;
 
 /// Who we are at a rehearsal's registries. It opens nothing else, so it is no secret.
-const USER: &str = "rehearsal";
+pub const USER: &str = "rehearsal";
 
 /// The running registries by the host they stand for.
 pub struct Stage {
@@ -45,25 +46,18 @@ impl Stage {
     /// # Errors
     /// If a server cannot be started, or the layout lacks a base.
     pub fn start(session: &Session, plan: &Plan, layout: Option<&Path>, faults: &Faults) -> anyhow::Result<Self> {
-        let bases = bases(plan);
-        let mut hosts: BTreeSet<&str> = bases.keys().map(|base| base.repository.registry.as_str()).collect();
-        let published = plan.destinations.iter().filter_map(|destination| match &destination.kind {
-            DestinationKind::Registry(registry) => Some(&registry.images),
-            DestinationKind::Github(_) | DestinationKind::Pypi(_) => None,
-        });
-        hosts.extend(published.flatten().flat_map(|image| &image.repositories).map(|one| one.registry.as_str()));
         let (mut servers, mut access) = (BTreeMap::new(), Access::default());
-        for host in hosts {
+        for host in hosts(plan) {
             let auth = Auth::Bearer { user: USER.into(), password: Secret::new(USER) };
             let faults = faults.registry.iter().map(|fault| (*fault, 1)).collect();
             let server = Server::start(Options { auth, faults, ..Options::default() })?;
             let login = Login::Password { username: USER.into(), password: Secret::new(USER) };
             let reached =
                 HostAccess { url: Some(Url::parse(&server.url())?), login: Some(login), ..HostAccess::default() };
-            access.hosts.insert(host.to_owned(), reached);
-            servers.insert(host.to_owned(), server);
+            access.hosts.insert(host.clone(), reached);
+            servers.insert(host, server);
         }
-        for (base, platforms) in &bases {
+        for (base, platforms) in &bases(plan) {
             let Some(server) = servers.get(&base.repository.registry) else { continue };
             match layout {
                 Some(layout) => base::from_layout(server, layout, base)?,
@@ -90,6 +84,21 @@ impl Stage {
         self.packages.iter().map(|(name, server)| (name.clone(), server.url())).collect()
     }
 
+    /// What is shown of a destination: the files of an index, the tags of all registries.
+    pub fn shown(&self, destination: &str) -> Vec<(String, Digest)> {
+        if let Some(index) = self.packages.get(destination) {
+            let files = index.shown().into_iter().flat_map(|project| project.files);
+            return files.map(|(name, digest, _)| (name, digest)).collect();
+        }
+        let shown =
+            self.servers.iter().flat_map(|(host, server)| server.shown().into_iter().map(move |one| (host, one)));
+        let tags = shown.flat_map(|(host, one)| {
+            let place = format!("{host}/{}", one.repository);
+            one.tags.into_iter().map(move |(tag, (digest, _))| (format!("{place}:{tag}"), digest)).collect::<Vec<_>>()
+        });
+        tags.collect()
+    }
+
     /// Requests of all indexes.
     pub fn package_requests(&self) -> usize {
         self.packages.values().map(|server| server.requests().len()).sum()
@@ -104,19 +113,37 @@ fn indexes(plan: &Plan, faults: &[pypi::Fault]) -> anyhow::Result<(BTreeMap<Stri
         let token = pypi::Token { secret: Secret::new(USER), user: USER.into(), projects: None };
         let faults = faults.iter().map(|fault| (*fault, 1)).collect();
         let server = pypi::Server::start(pypi::Options { tokens: vec![token], faults, ..pypi::Options::default() })?;
-        let url = |path: &str| Url::parse(&format!("{}{path}", server.url()));
-        let index = Index {
-            name: destination.name.clone(),
-            upload: url("/legacy/")?,
-            json: planned.json.as_ref().map(|_| url("/pypi/")).transpose()?,
-            simple: url("/simple/")?,
-        };
+        let index = index(&destination.name, planned, &Url::parse(&server.url())?)?;
         let names = planned.tokens.keys().filter_map(|name| name.parse().ok());
         let credentials = names.map(|name| (name, Credential::Token(Secret::new(USER)))).collect();
         indexes.insert(destination.name.clone(), (index, credentials));
         servers.insert(destination.name.clone(), server);
     }
     Ok((servers, indexes))
+}
+
+/// How an index of ours is reached that stands for a destination.
+///
+/// # Errors
+/// If the address has no room for paths.
+pub fn index(name: &str, planned: &PypiDestination, server: &Url) -> anyhow::Result<Index> {
+    Ok(Index {
+        name: name.to_owned(),
+        upload: server.join("/legacy/")?,
+        json: planned.json.as_ref().map(|_| server.join("/pypi/")).transpose()?,
+        simple: server.join("/simple/")?,
+    })
+}
+
+/// The hosts of registries that a plan reads bases from or publishes to.
+pub fn hosts(plan: &Plan) -> BTreeSet<String> {
+    let mut hosts: BTreeSet<String> = bases(plan).into_keys().map(|base| base.repository.registry).collect();
+    let published = plan.destinations.iter().filter_map(|destination| match &destination.kind {
+        DestinationKind::Registry(registry) => Some(&registry.images),
+        DestinationKind::Github(_) | DestinationKind::Pypi(_) => None,
+    });
+    hosts.extend(published.flatten().flat_map(|image| &image.repositories).map(|one| one.registry.clone()));
+    hosts
 }
 
 /// The bases of a plan's images and the platforms they are wanted for.

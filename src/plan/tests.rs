@@ -9,6 +9,8 @@ use crate::facts::{Facts, Head, Package, Remote, Tag, TreeFile, TreeKind};
 use crate::problem::Problem;
 use crate::target::DEFAULT;
 
+mod parts;
+
 const HEAD: &str = "1111111111111111111111111111111111111111";
 const OLDER: &str = "2222222222222222222222222222222222222222";
 

@@ -329,28 +329,16 @@ impl<'a> Meeting<'a> {
         }
         let _progress = api.printer.start("Uploading", format!("{name} for {}", found.tag_name));
         let doing = format!("upload `{name}`");
-        let mut begun = Vec::new();
+        let mut leftover = assets::Leftover::default();
         let put = api.patience.retry(async |_| {
             let assets = assets::list(api, found.id).await?;
             match assets.into_iter().find(|asset| asset.name == name) {
                 Some(asset) if asset.state == "uploaded" => return Ok(asset),
-                // Another run of this part may be sending it right now.
-                Some(asset) if begun.iter().filter(|id| **id == asset.id).count() < 3 => {
-                    begun.push(asset.id);
-                    return Err(assets::pending(&asset));
-                }
-                Some(asset) => {
-                    let doing = format!("delete what a broken upload left of `{name}`");
-                    api.delete(&doing, &format!("releases/assets/{}", asset.id)).await?;
-                }
+                Some(asset) => leftover.clear(api, &asset).await?,
                 None => {}
             }
             let body = Body::Bytes { bytes, media: "application/json" };
-            match api.upload::<Asset>(&doing, (&found.upload_url, name), body).await {
-                // The next attempt looks what is there.
-                Err(Failure::AlreadyThere(problem) | Failure::Missing(problem)) => Err(Failure::retry(problem)),
-                other => other,
-            }
+            leftover.or(api.upload::<Asset>(&doing, (&found.upload_url, name), body).await)
         });
         let asset = put.await?;
         found.assets.retain(|other| other.name != asset.name);

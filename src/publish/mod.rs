@@ -4,6 +4,7 @@ mod failure;
 #[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod github;
 mod ledger;
+#[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod meeting;
 pub mod pypi;
 mod registry;

@@ -139,6 +139,7 @@ pub async fn fetch(shelf: Shelf<'_>, upload: &Upload<'_>, sink: &mut impl std::i
 }
 
 impl<'a> Shelf<'a> {
+    #[expect(clippy::result_large_err, reason = "a failure ends the run; its size costs nothing")]
     fn reader(&self) -> Result<Reader<'a>, Failure> {
         let client = Client::new(&self.index.simple).map_err(|error| machine(&error))?;
         Ok(Reader::new(self.index, client, self.credentials))

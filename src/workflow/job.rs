@@ -80,11 +80,11 @@ impl<'a> File<'a> {
         }
     }
 
-    fn checkout(&self, planned: bool) -> String {
-        let commit = if planned { ", ref: '${{ needs.plan.outputs.commit }}'" } else { "" };
+    /// Without `ref:`, which act would fetch from GitHub: the action itself moves to the plan's commit.
+    fn checkout(&self) -> String {
         format!(
             "      - uses: {}
-        with: {{ fetch-depth: 0, persist-credentials: false{commit} }}
+        with: {{ fetch-depth: 0, persist-credentials: false }}
 ",
             self.pins.uses("actions/checkout")
         )
@@ -108,7 +108,7 @@ impl<'a> File<'a> {
 
 /// Decides; everything after it carries out.
 pub fn plan(file: &File<'_>) -> String {
-    let mut outputs = vec!["commit", "empty", "matrix"];
+    let mut outputs = vec!["empty", "matrix"];
     if file.assets {
         outputs.push("assets");
     }
@@ -129,7 +129,7 @@ pub fn plan(file: &File<'_>) -> String {
 {outputs}    steps:
 {}{}",
         file.runner(),
-        file.checkout(false),
+        file.checkout(),
         file.action("plan", &inputs),
     )
 }
@@ -178,7 +178,7 @@ fn leg(file: &File<'_>, id: &str, (needs, condition): (&str, &str)) -> String {
       contents: read # to check out
     steps:
 {}{}{}",
-        file.checkout(true),
+        file.checkout(),
         setup.unwrap_or_default(),
         file.action("", &[("command", "build"), ("part", &quoted(&file.part.file)), ("leg", "'${{ matrix.id }}'")]),
     )
@@ -201,7 +201,7 @@ pub fn verify(file: &File<'_>) -> String {
         file.needs(needs, Some(Stage::Plan)),
         not_pulled(file),
         file.runner(),
-        file.checkout(true),
+        file.checkout(),
         file.action("", &[("command", "verify"), ("part", &quoted(&file.part.file))]),
     )
 }
@@ -218,7 +218,7 @@ pub fn publish(file: &File<'_>) -> String {
     };
     let environment = file.part.environment.as_ref().map(|name| format!("    environment: {}\n", quoted(name)));
     // A local action needs its files.
-    let checkout = if file.pins.own == Own::Here { file.checkout(false) } else { String::new() };
+    let checkout = if file.pins.own == Own::Here { file.checkout() } else { String::new() };
     let secrets: String =
         secrets(file).iter().map(|name| format!("          {name}: ${{{{ secrets.{name} }}}}\n")).collect();
     let env = if secrets.is_empty() { String::new() } else { format!("        env:\n{secrets}") };

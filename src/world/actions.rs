@@ -1,4 +1,4 @@
-//! What a GitHub Actions job understands: outputs, step summary, annotations.
+//! What a GitHub Actions job understands: outputs, step summary, workflow commands.
 //!
 //! Workflow commands and their escaping: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
 
@@ -8,6 +8,12 @@ use std::io::Write;
 use anyhow::Context;
 
 use super::env::Env;
+
+/// GitHub shows no summary of a step that is over 1 MiB.
+const LARGEST_SUMMARY: usize = 1 << 20;
+
+/// Stands where a summary was cut.
+const CUT: &str = "\n\n*The rest is left out: GitHub shows 1 MiB of a step; the log has everything.*\n";
 
 /// Whether this process is a step of a GitHub Actions job (or of `act`).
 pub fn is_job(env: &Env) -> bool {
@@ -20,18 +26,41 @@ pub fn is_job(env: &Env) -> bool {
 /// If the file named by `GITHUB_OUTPUT` cannot be written.
 pub fn set_output(env: &Env, name: &str, value: &str) -> anyhow::Result<()> {
     let Some(path) = env.get("GITHUB_OUTPUT") else { return Ok(()) };
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
-    let delimiter: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let delimiter = random()?;
     append(path, &format!("{name}<<{delimiter}\n{value}\n{delimiter}\n"))
 }
 
-/// Adds Markdown to the step summary. Nothing outside a job.
+/// Adds Markdown to the step summary, as much as still fits. Nothing outside a job.
 ///
 /// # Errors
 /// If the file named by `GITHUB_STEP_SUMMARY` cannot be written.
 pub fn add_summary(env: &Env, markdown: &str) -> anyhow::Result<()> {
-    env.get("GITHUB_STEP_SUMMARY").map_or(Ok(()), |path| append(path, markdown))
+    let Some(path) = env.get("GITHUB_STEP_SUMMARY") else { return Ok(()) };
+    let used = std::fs::metadata(path).map_or(0, |file| usize::try_from(file.len()).unwrap_or(usize::MAX));
+    append(path, &fitting(markdown, LARGEST_SUMMARY.saturating_sub(used)))
+}
+
+/// The text, or whole lines of it and a note. A block of code that is open there is closed.
+fn fitting(markdown: &str, room: usize) -> String {
+    if markdown.len() < room {
+        return markdown.to_owned();
+    }
+    let fence = "\n```";
+    let Some(room) = room.checked_sub(CUT.len() + fence.len() + 1) else { return String::new() };
+    let end = (0..=room).rev().find(|at| markdown.is_char_boundary(*at)).unwrap_or(0);
+    let lines = markdown[..end].rfind('\n').map_or("", |newline| &markdown[..newline]);
+    let open = lines.lines().filter(|line| line.starts_with("```")).count() % 2 == 1;
+    format!("{lines}{}{CUT}", if open { fence } else { "" })
+}
+
+/// A word that nobody can guess.
+///
+/// # Errors
+/// If the system gives no random bytes.
+pub fn random() -> anyhow::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn append(path: &str, text: &str) -> anyhow::Result<()> {
@@ -51,12 +80,6 @@ pub fn escape_property(text: &str) -> String {
     escape(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// A line of a tool's output that no runner takes for a workflow command.
-pub fn harmless(line: &str) -> String {
-    let start = line.trim_start();
-    if start.starts_with("::") || start.starts_with("##[") { format!("| {line}") } else { line.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,9 +97,23 @@ mod tests {
     }
 
     #[test]
-    fn commands_of_tools_are_not_obeyed() {
-        assert_eq!(harmless("::set-output name=x::y"), "| ::set-output name=x::y");
-        assert_eq!(harmless("plain :: line"), "plain :: line");
+    fn summaries_stay_below_what_github_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary");
+        let env = Env::of([("GITHUB_STEP_SUMMARY", path.to_str().unwrap())]);
+        for text in ["é short\n".to_owned(), format!("```text\n{}", "é line\n".repeat(200_000)), "more\n".repeat(9)] {
+            add_summary(&env, &text).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.len() < LARGEST_SUMMARY && text.len() > LARGEST_SUMMARY - 200, "{}", text.len());
+        assert!(text.ends_with(&format!("é line\n```{CUT}")), "{}", &text[text.len() - 200..]);
+        assert_eq!(fitting("short", 6), "short");
+        assert_eq!(fitting("short", 5), "");
+    }
+
+    #[test]
+    fn values_cannot_become_commands() {
         assert_eq!(escape("50%\n::x"), "50%25%0A::x");
+        assert_eq!(escape_property("a:b,c"), "a%3Ab%2Cc");
     }
 }

@@ -1,6 +1,6 @@
 //! The environment, read once, and what of it children may see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobSetBuilder};
 
@@ -87,6 +87,15 @@ impl Env {
             .collect()
     }
 
+    /// Every credential in it: ours by name, the runner's tokens, and variables of the same value.
+    pub fn credentials(&self) -> Vec<Secret> {
+        let hidden = self.hidden_from_children(&[]).into_iter();
+        let secrets = hidden
+            .filter(|(name, _)| !COMMAND_FILES.contains(&name.as_str()) && !name.ends_with("_URL"))
+            .map(|pair| pair.1);
+        secrets.collect::<BTreeSet<String>>().into_iter().map(Secret::new).collect()
+    }
+
     /// The counterpart of `for_children`: what they do not get, for a runner that may hand single ones back.
     pub fn hidden_from_children(&self, extra: &[String]) -> BTreeMap<String, String> {
         let seen = self.for_children(extra, &[]);
@@ -123,5 +132,7 @@ mod tests {
         let hidden = env.hidden_from_children(&["DOCKER_PASSWORD".into()]);
         assert_eq!(hidden.len(), 6);
         assert!(!hidden.contains_key("PATH"));
+        let secrets: Vec<String> = env.credentials().iter().map(|secret| secret.expose().to_owned()).collect();
+        assert_eq!(secrets, ["canary_2_long", "canary_4", "ghs_canary_1"]);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -99,6 +100,12 @@ pub struct Runner {
 
 /// Longest piece of output handed over at once, so that a program that never ends its line cannot fill the memory.
 const LONGEST_LINE: u64 = 8 << 20;
+
+/// How often it is looked whether a program is to be interrupted.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// How long one that was interrupted may take to end its own children.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// How often a program that is "busy" is tried again, 10 ms apart: another thread's child may still hold a copy of the
 /// descriptor through which it was written (<https://github.com/golang/go/issues/22315>).
@@ -212,8 +219,31 @@ impl Runner {
         self.run(cmd, line)
     }
 
+    /// The same for a program that ends its own children when it is interrupted, which it is as soon as `stop` says so.
+    /// It is out of reach of the terminal's Ctrl-C, so that it hears of it once.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn stream_until(
+        &self,
+        cmd: &Cmd,
+        stop: &AtomicBool,
+        line: &mut dyn FnMut(Stream, &[u8]),
+    ) -> anyhow::Result<ExitStatus> {
+        Ok(self.run_until(cmd, Some(stop), line)?.0)
+    }
+
     fn run(&self, cmd: &Cmd, take: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
-        let mut child = self.start(cmd)?;
+        self.run_until(cmd, None, take)
+    }
+
+    fn run_until(
+        &self,
+        cmd: &Cmd,
+        stop: Option<&AtomicBool>,
+        take: &mut dyn FnMut(Stream, &[u8]),
+    ) -> anyhow::Result<(ExitStatus, bool)> {
+        let mut child = self.start(cmd, stop.is_some())?;
         if let Some(mut pipe) = child.stdin.take() {
             // One that ends without reading is no error of ours; its output will tell.
             let _ = pipe.write_all(cmd.input.as_bytes());
@@ -223,14 +253,20 @@ impl Runner {
             child.stdout.take().map(|pipe| pump(pipe, Stream::Out, sender.clone())),
             child.stderr.take().map(|pipe| pump(pipe, Stream::Err, sender)),
         ];
-        let end = cmd.timeout.map(|limit| Instant::now() + limit);
-        let mut timed_out = false;
+        let mut end = cmd.timeout.map(|limit| Instant::now() + limit);
+        let (mut timed_out, mut interrupted) = (false, false);
         loop {
-            let wait = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
+            if !interrupted && stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
+                interrupted = true;
+                end = Some(Instant::now() + GRACE);
+                self.interrupt(&mut child)?;
+            }
+            let longest = if stop.is_some() { GLANCE } else { Duration::from_secs(3600) };
+            let wait = end.map_or(longest, |end| end.saturating_duration_since(Instant::now()).min(longest));
             match lines.recv_timeout(wait) {
                 Ok((stream, chunk)) => take(stream, &chunk),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) if end.is_some() => {
+                Err(mpsc::RecvTimeoutError::Timeout) if end.is_some_and(|end| Instant::now() >= end) => {
                     timed_out = true;
                     // A grandchild may hold the pipes open: do not wait for the readers then.
                     child.kill().with_context(|| format!("cannot end `{cmd}`"))?;
@@ -248,7 +284,18 @@ impl Runner {
         Ok((status, timed_out))
     }
 
-    fn start(&self, cmd: &Cmd) -> anyhow::Result<Child> {
+    /// What Ctrl-C does, for one program.
+    fn interrupt(&self, child: &mut Child) -> anyhow::Result<()> {
+        if cfg!(unix) {
+            let pid = child.id().to_string();
+            // One that has ended by now cannot be interrupted any more.
+            self.output(&Cmd::new("kill", Path::new("/")).args(["-INT", &pid]))?;
+            return Ok(());
+        }
+        Ok(child.kill()?)
+    }
+
+    fn start(&self, cmd: &Cmd, apart: bool) -> anyhow::Result<Child> {
         #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
         let mut command = Command::new(&cmd.program);
         command
@@ -260,6 +307,10 @@ impl Runner {
             .stdin(if cmd.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        #[cfg(unix)]
+        if apart {
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        }
         let mut tries = 0;
         loop {
             match command.spawn() {
@@ -349,6 +400,18 @@ mod tests {
         let started = Instant::now();
         assert!(runner().output(&cmd).unwrap().timed_out);
         assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn interrupts_when_it_is_told() {
+        let script = "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.05; done";
+        let cmd = Cmd::new("sh", Path::new("/")).args(["-c", script]);
+        let (stop, mut said) = (AtomicBool::new(false), String::new());
+        let status = runner().stream_until(&cmd, &stop, &mut |_, line| {
+            said.push_str(&String::from_utf8_lossy(line));
+            stop.store(true, Ordering::SeqCst);
+        });
+        assert_eq!((status.unwrap().code(), said.as_str()), (Some(4), "ready\ncaught\n"));
     }
 
     #[test]

@@ -2,12 +2,20 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::actions;
 use crate::secret::Secret;
+
+/// GitHub shows this many annotations of a kind for each step.
+pub const ANNOTATIONS: usize = 10;
+
+/// Shorter texts are no secrets, and hiding them would spoil the log.
+const SHORTEST_SECRET: usize = 4;
 
 /// Writes to standard error. Standard output belongs to results (see `cli::output`).
 #[derive(Clone)]
@@ -16,6 +24,15 @@ pub struct Printer {
     color: bool,
     kind: Kind,
     bars: MultiProgress,
+    job: Arc<Mutex<Job>>,
+}
+
+/// What the runner of a job was told.
+#[derive(Default)]
+struct Job {
+    /// While it takes no commands: the word that ends this.
+    stopped: Option<String>,
+    warnings: usize,
 }
 
 /// How much is said.
@@ -57,12 +74,12 @@ impl Printer {
         } else {
             Kind::Plain
         };
-        Self { level, color, kind, bars: MultiProgress::new() }
+        Self { level, color, kind, bars: MultiProgress::new(), job: Arc::default() }
     }
 
     /// One that says nothing, for tests.
     pub fn silent() -> Self {
-        Self { level: Level::Quiet, color: false, kind: Kind::Plain, bars: MultiProgress::new() }
+        Self { level: Level::Quiet, color: false, kind: Kind::Plain, bars: MultiProgress::new(), job: Arc::default() }
     }
 
     /// Whether text may be coloured.
@@ -90,19 +107,65 @@ impl Printer {
 
     /// A warning.
     pub fn warn(&self, text: impl Display) {
+        let text = text.to_string();
+        if self.kind == Kind::Actions && self.counts_as_annotation() {
+            return self.command("warning", &text);
+        }
+        let word = self.paint(Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())), "warning");
+        self.foreign(&format!("{word}: {text}"));
+    }
+
+    fn counts_as_annotation(&self) -> bool {
+        let mut job = self.job();
+        job.warnings += 1;
+        job.warnings <= ANNOTATIONS
+    }
+
+    /// Tells the runner of a GitHub Actions job to hide a secret in its log, line by line as it reads; says nothing
+    /// anywhere else.
+    pub fn mask(&self, secret: &Secret) {
+        let lines = secret.expose().lines().map(str::trim).filter(|line| line.len() >= SHORTEST_SECRET);
         if self.kind == Kind::Actions {
-            self.line(&format!("::warning::{}", super::actions::escape(&text.to_string())));
-        } else {
-            let word = self.paint(Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())), "warning");
-            self.line(&format!("{word}: {text}"));
+            lines.for_each(|line| self.command("add-mask", line));
         }
     }
 
-    /// Tells the runner of a GitHub Actions job to hide a secret in its log; says nothing anywhere else.
-    pub fn mask(&self, secret: &Secret) {
-        if self.kind == Kind::Actions {
-            self.line(&format!("::add-mask::{}", super::actions::escape(secret.expose())));
+    /// A workflow command of ours, such as `error file=x`, with its text.
+    pub fn command(&self, command: &str, text: &str) {
+        let mut job = self.job();
+        self.let_on(&mut job);
+        self.line(&format!("::{command}::{}", actions::escape(text)));
+    }
+
+    /// Text that others had a hand in, such as a tool's output: in a job no command in it is obeyed.
+    pub fn foreign(&self, text: &str) {
+        if self.kind != Kind::Actions {
+            return self.line(text);
         }
+        let mut job = self.job();
+        if job.stopped.is_none() {
+            // A word for each time: whoever saw the last one cannot use it.
+            let Ok(word) = actions::random() else { return self.line("(not shown: no random bytes)") };
+            self.line(&format!("::stop-commands::{word}"));
+            job.stopped = Some(word);
+        }
+        self.line(text);
+    }
+
+    /// Lets the runner of a job take commands again.
+    pub fn resume(&self) {
+        self.let_on(&mut self.job());
+    }
+
+    fn let_on(&self, job: &mut Job) {
+        if let Some(word) = job.stopped.take() {
+            self.line(&format!("::{word}::"));
+        }
+    }
+
+    /// Held while lines are written whose order matters: other threads write, too.
+    fn job(&self) -> MutexGuard<'_, Job> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A plain line, also when quiet.
@@ -128,7 +191,7 @@ impl Printer {
     pub fn start(&self, verb: &str, what: impl Display) -> Progress<'_> {
         let grouped = self.kind == Kind::Actions && self.level > Level::Quiet;
         if grouped {
-            self.line(&format!("::group::{verb} {what}"));
+            self.command("group", &format!("{verb} {what}"));
         } else {
             self.step(verb, &what);
         }
@@ -151,7 +214,7 @@ impl Progress<'_> {
     pub fn tell(&self, line: &str) {
         let line = line.trim_end();
         if self.grouped || self.printer.verbose() {
-            self.printer.line(&super::actions::harmless(line));
+            self.printer.foreign(line);
         } else {
             self.bar.set_message(line.to_owned());
         }
@@ -162,7 +225,7 @@ impl Drop for Progress<'_> {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
         if self.grouped {
-            self.printer.line("::endgroup::");
+            self.printer.command("endgroup", "");
         }
     }
 }

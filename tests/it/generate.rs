@@ -184,3 +184,14 @@ fn files_that_publish_one_version_need_a_place_to_meet() {
                 publish: { github: false, pypi: {} }\nworkflows: { a.yml: { publish: pypi.opsml }, b.yml: { publish: pypi.opsml-client } }";
     assert!(sh(&repository("alone", yaml), "longshore generate", 2).contains("nothing is there for them to meet at"));
 }
+
+#[test]
+fn our_own_workflows_are_fresh() {
+    let done = crate::project::program(crate::project::LONGSHORE)
+        .arg("-C")
+        .arg(root())
+        .args(["generate", "--check"])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod act;
+mod action;
+mod action_install;
 mod bases;
 mod cases;
 mod crash;

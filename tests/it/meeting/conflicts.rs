@@ -20,11 +20,7 @@ fn of_another_plan(draft: bool, change: impl Fn(&mut Value), files: &[&str]) -> 
         "manifest": {},
     });
     change(&mut paper);
-    let asset = |name: &&str| Asset {
-        name: (*name).to_owned(),
-        bytes: Some(paper.to_string().into_bytes()),
-        ..Asset::default()
-    };
+    let asset = |name: &&str| Asset { name: (*name).to_owned(), bytes: Some(paper.to_string().into_bytes()) };
     Release { tag: TAG.into(), draft, assets: files.iter().map(asset).collect(), ..Release::default() }
 }
 

@@ -55,7 +55,7 @@ workflows:
 "#;
 
 const QUICK: Pace = Pace {
-    base: Duration::from_millis(4),
+    base: Duration::from_millis(10),
     most: Duration::from_millis(300),
     total: Duration::from_secs(5),
     attempts: 6,

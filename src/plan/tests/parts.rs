@@ -1,0 +1,122 @@
+//! Parts: which workflow file carries out and publishes which steps.
+
+use super::*;
+
+const TWO: &str = "publish: { pypi: {} }\nwheels: { py: {} }\n\
+                   workflows: { programs.yml: { publish: github }, python.yml: { publish: pypi.py } }";
+
+fn with_wheel() -> Facts {
+    let module = package("py", &[]);
+    let python = PythonProject {
+        pyproject: "py/pyproject.toml".into(),
+        manifest: module.manifest.clone(),
+        name: Some("py".into()),
+        abi3: BTreeMap::from([(String::new(), "3.10".to_owned())]),
+        ..Default::default()
+    };
+    let mut facts = facts();
+    facts.packages.push(module);
+    facts.python.push(python);
+    facts
+}
+
+fn two(request: &Request) -> Plan {
+    planned(TWO, &with_wheel(), request).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn part<'p>(plan: &'p Plan, file: &str) -> &'p Part {
+    plan.part(Some(file)).unwrap().unwrap()
+}
+
+#[test]
+fn one_file_carries_out_everything() {
+    let plan = plain("");
+    let [part] = plan.parts.as_slice() else { panic!("{:?}", plan.parts) };
+    assert_eq!((part.file.as_str(), part.stem()), ("release.yml", "release"));
+    assert_eq!(part.steps.len(), plan.steps.len());
+    assert_eq!(part.destinations, ["github"]);
+    assert!(plan.meeting().is_none());
+}
+
+#[test]
+fn each_file_has_its_share_and_what_that_needs() {
+    let plan = two(&Request::default());
+    let kinds = |file: &str| -> BTreeSet<&str> {
+        part(&plan, file).steps.iter().filter_map(|id| id.split('.').next()).collect()
+    };
+    assert_eq!(kinds("programs.yml"), ["archive", "binary", "check", "checksums"].into());
+    assert_eq!(kinds("python.yml"), ["check", "sdist", "wheel"].into());
+    let all: BTreeSet<&String> = plan.parts.iter().flat_map(|part| &part.steps).collect();
+    assert_eq!(all.len(), plan.steps.len(), "a step that no file carries out");
+    let (destination, lead) = plan.meeting().unwrap();
+    assert_eq!((destination.name.as_str(), lead.file.as_str()), ("github", "programs.yml"));
+    for step in plan.steps.iter().filter(|step| !step.publish.is_empty()) {
+        let files: Vec<&Part> =
+            plan.parts.iter().filter(|part| step.publish.iter().any(|to| part.publishes(to, step))).collect();
+        assert_eq!(files.len(), 1, "{}", step.id);
+    }
+}
+
+#[test]
+fn a_file_with_nothing_to_do_is_idle() {
+    let plan = two(&Request { only: vec!["archive".into()], ..Request::default() });
+    assert_eq!(plan.parts.len(), 1);
+    assert_eq!(plan.idle, ["python.yml"]);
+    assert!(plan.is_idle(Some("python.yml")) && !plan.is_idle(Some("programs.yml")) && !plan.is_idle(None));
+    assert_eq!(plan.part(Some("python.yml")).unwrap_err().code, "idle-part");
+    assert_eq!(plan.part(Some("pyhton.yml")).unwrap_err().code, "unknown-part");
+    assert!(matrix::matrix(&plan, 2, Some("python.yml")).unwrap().include.is_empty());
+    assert!(matrix::matrix(&plan, 2, Some("pyhton.yml")).is_err());
+}
+
+#[test]
+fn what_nobody_publishes_is_built_and_verified_all_the_same() {
+    let yaml = format!(
+        "binaries: {{ app: {{}} }}\narchives: {{ app: {{ publish: false }}, tool: {{ binaries: app }} }}\n{TWO}"
+    );
+    let plan = planned(&yaml, &with_wheel(), &Request::default()).unwrap();
+    let first = part(&plan, "programs.yml");
+    assert!(first.steps.iter().any(|id| id.starts_with("archive.app.")), "{:?}", first.steps);
+    assert!(part(&plan, "python.yml").steps.iter().all(|id| !id.starts_with("archive.")));
+}
+
+#[test]
+fn a_machine_for_each_thing_compiled() {
+    let legs = |legs: &str| -> Vec<String> {
+        let yaml = format!("targets: x86_64-unknown-linux-gnu\nworkflows: {{ release.yml: {{ legs: {legs} }} }}");
+        plain(&yaml).legs.into_iter().map(|leg| format!("{} {}", leg.id, leg.steps.len())).collect()
+    };
+    assert_eq!(legs("target"), ["x86_64-unknown-linux-gnu 6"]);
+    assert_eq!(legs("step"), ["app-x86_64-unknown-linux-gnu 3", "tool-x86_64-unknown-linux-gnu 3"]);
+}
+
+#[test]
+fn shares_that_cannot_be() {
+    let check = |publish: &str, workflows: &str, expected: &[&str]| {
+        let yaml = format!("wheels: {{ py: {{}} }}\npublish: {publish}\nworkflows: {workflows}");
+        assert_eq!(codes(&yaml, &with_wheel(), &Request::default()), expected, "{yaml}");
+    };
+    check("{ pypi: {} }", "{ a.yml: { publish: github } }", &["published-by-nobody"]);
+    check("{ pypi: {} }", "{ a.yml: {}, b.yml: { publish: pypi } }", &["published-twice"]);
+    check(
+        "{ pypi: {} }",
+        "{ a.yml: { publish: [github.app, pypi] } }",
+        &["split-release", "published-by-nobody", "published-by-nobody", "published-by-nobody"],
+    );
+    check("{ pypi: { environment: other } }", "{ a.yml: {} }", &["two-environments"]);
+    check(
+        "{ github: { when: stable }, pypi: {} }",
+        "{ a.yml: { publish: github }, b.yml: { publish: pypi } }",
+        &["no-meeting"],
+    );
+}
+
+#[test]
+fn one_version_for_everything() {
+    let request = Request { version: Some("0.0.0".parse().unwrap()), ..Request::default() };
+    let mut facts = with_wheel();
+    facts.packages[0].version = "9.9.9".parse().unwrap();
+    let plan = planned(TWO, &facts, &request).unwrap();
+    assert_eq!(plan.releases[0].version.to_string(), "0.0.0");
+    assert_eq!(plan.origin, Origin::Snapshot);
+}

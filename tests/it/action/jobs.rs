@@ -1,0 +1,243 @@
+//! Jobs as the action starts them, each with the environment of a runner and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use longshore::rehearsal::github::{Options, Repository, Server, Tag};
+use longshore::secret::Secret;
+use serde_json::Value;
+
+use super::{of, parsed};
+use crate::project::Project;
+use crate::source;
+
+/// The target of this machine's leg.
+const LEG: &str = "x86_64-unknown-linux-gnu";
+
+/// A repository whose tag is at its only commit, and the folder of its jobs beside it.
+pub struct Runs(Project);
+
+/// How a job ended.
+pub struct Done {
+    pub code: i32,
+    pub outputs: BTreeMap<String, String>,
+    pub summary: String,
+    pub log: String,
+}
+
+impl Runs {
+    pub fn new() -> Self {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/two-tags/in");
+        let project = Project::copy(&from, "skiff").commit();
+        let runs = Self(project);
+        runs.sh("mkdir -p ../temp ../empty && git tag v1.2.3 && git remote add origin https://github.com/harbor-works/skiff.git");
+        runs
+    }
+
+    pub fn sh(&self, line: &str) -> String {
+        let done = self.0.sh(line);
+        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
+    }
+
+    /// One job in the repository.
+    pub fn job(&self, inputs: &[(&str, &str)]) -> Done {
+        self.job_in(".", inputs)
+    }
+
+    /// One job in a folder, with inputs as action.yml maps them, or any other variable.
+    pub fn job_in(&self, folder: &str, inputs: &[(&str, &str)]) -> Done {
+        let temp = self.0.folder().parent().unwrap().join("temp");
+        let place = |name: &str| temp.join(name).to_str().unwrap().to_owned();
+        for name in ["output", "summary"] {
+            fs::write(place(name), "").unwrap();
+        }
+        let mut env: BTreeMap<String, String> = BTreeMap::from(
+            [
+                ("GITHUB_ACTIONS", "true"),
+                ("CI", "true"),
+                ("GITHUB_REPOSITORY", "harbor-works/skiff"),
+                ("GITHUB_SERVER_URL", "https://github.com"),
+                ("GITHUB_RUN_ID", "77"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        env.extend([
+            ("RUNNER_TEMP".to_owned(), place("")),
+            ("GITHUB_OUTPUT".to_owned(), place("output")),
+            ("GITHUB_STEP_SUMMARY".to_owned(), place("summary")),
+            ("GITHUB_WORKSPACE".to_owned(), self.0.folder().to_str().unwrap().to_owned()),
+        ]);
+        let variable = |name: &str| match name {
+            "token" => "GITHUB_TOKEN".to_owned(),
+            "api-url" => "LONGSHORE_GITHUB_API".to_owned(),
+            "working-directory" => "LONGSHORE_ACTION_DIRECTORY".to_owned(),
+            name if name.chars().any(|c| c.is_ascii_uppercase()) => name.to_owned(),
+            name => format!("LONGSHORE_ACTION_{}", name.to_uppercase()),
+        };
+        env.extend(inputs.iter().map(|(name, value)| (variable(name), (*value).to_owned())));
+        let words: Vec<String> =
+            env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value))).collect();
+        let done = self.0.sh(&format!("cd {folder} && env {} longshore action", words.join(" ")));
+        let read = |name: &str| fs::read_to_string(place(name)).unwrap();
+        Done {
+            code: done.status.code().unwrap(),
+            outputs: outputs(&read("output")),
+            summary: read("summary"),
+            log: String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned(),
+        }
+    }
+
+    fn planned(&self) -> Done {
+        self.job(&[("command", "plan"), ("part", "release.yml")]).ok()
+    }
+}
+
+impl Done {
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.log);
+        self
+    }
+
+    /// It was refused with this code.
+    pub fn refused(&self, code: i32, problem: &str) {
+        assert_eq!(self.code, code, "{}", self.log);
+        assert!(self.log.contains(&format!("error[{problem}]")), "{}", self.log);
+        let summary: Value = serde_json::from_str(&self.outputs["summary-json"]).unwrap();
+        assert_eq!((&summary["ok"], &summary["problems"]), (&false.into(), &serde_json::json!([problem])));
+    }
+}
+
+/// What a file of outputs says; each value ends where its own delimiter stands.
+fn outputs(text: &str) -> BTreeMap<String, String> {
+    let mut outputs = BTreeMap::new();
+    let mut lines = text.lines();
+    while let Some((name, delimiter)) = lines.next().and_then(|line| line.split_once("<<")) {
+        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
+        outputs.insert(name.to_owned(), value.join("\n"));
+    }
+    outputs
+}
+
+async fn server(commit: &str, spool: &Path) -> Server {
+    let tag = Tag { name: "v1.2.3".into(), commit: commit.into(), annotated: true, ..Tag::default() };
+    let repository = Repository {
+        owner: "harbor-works".into(),
+        name: "skiff".into(),
+        head: commit.into(),
+        tags: vec![tag],
+        ..Repository::default()
+    };
+    let options = Options {
+        port: 0,
+        repositories: vec![repository],
+        token: Secret::new("ghs_canary_token"),
+        reader: None,
+        faults: Vec::new(),
+        spool: spool.to_owned(),
+        clock: "2026-01-01T00:00:00Z".into(),
+    };
+    Server::start(options).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_goes_from_job_to_job() {
+    let (runs, spool) = (Runs::new(), tempfile::tempdir().unwrap());
+    let commit = runs.sh("git rev-parse HEAD");
+    let server = server(&commit, spool.path()).await;
+    let plan = runs.planned();
+    let matrix: Value = serde_json::from_str(&plan.outputs["matrix"]).unwrap();
+    assert_eq!(matrix["include"][0]["id"], LEG);
+    let build = runs.job(&[("command", "build"), ("leg", LEG)]).ok();
+    runs.sh("rm -rf target/longshore");
+    let verify = runs.job(&[("command", "verify"), ("part", "release.yml")]).ok();
+    let url = server.url();
+    let publish = ["first", "second"].map(|_| {
+        let publish =
+            [("command", "publish"), ("part", "release.yml"), ("token", "ghs_canary_token"), ("api-url", &url)];
+        runs.job_in("../empty", &publish).ok()
+    });
+    let ended = |done: &Done| -> Value { serde_json::from_str(&done.outputs["summary-json"]).unwrap() };
+    assert_eq!(ended(&publish[1])["state"], "complete");
+    assert_eq!(ended(&publish[1])["counts"]["published"], 3);
+    for done in [&plan, &build, &verify, &publish[0]] {
+        assert_eq!((&done.outputs["version"], &done.outputs["prerelease"]), (&"1.2.3".into(), &"false".into()));
+        assert_eq!(done.outputs["commit"], commit);
+        assert!(done.log.matches("ghs_canary").count() == done.log.matches("::add-mask::ghs_canary").count());
+        assert!(!done.summary.contains("canary") && !format!("{:?}", done.outputs).contains("canary"));
+    }
+    let manifest: Value = serde_json::from_slice(&fs::read(&verify.outputs["manifest"]).unwrap()).unwrap();
+    assert_eq!(manifest["commit"], commit.as_str());
+    assert!(Path::new(&publish[0].outputs["manifest"]).is_file() && !plan.outputs.contains_key("manifest"));
+    let set: BTreeSet<String> = [plan, verify].iter().flat_map(|done| done.outputs.keys().cloned()).collect();
+    let promised: BTreeSet<String> =
+        of(&parsed(&source::read("action.yml")), "outputs", "value").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(set, promised);
+}
+
+#[test]
+fn tags_that_are_asked_for_are_checked_out() {
+    let runs = Runs::new();
+    let tagged = runs.sh("git rev-parse HEAD");
+    runs.sh("git commit -q --allow-empty -m more && git tag v9.9.9");
+    runs.job(&[("command", "plan"), ("GITHUB_REF", "refs/tags/v1.2.3")]).refused(2, "wrong-commit");
+    runs.job(&[("command", "plan"), ("tags", "v1.2.3\nv9.9.9")]).refused(2, "several-commits");
+    runs.job(&[("command", "plan"), ("tags", "v3")]).refused(2, "tag-missing");
+    runs.job(&[("command", "plan"), ("tags", "--help")]).refused(2, "tag-missing");
+    assert_ne!(runs.sh("git rev-parse HEAD"), tagged);
+    let plan = runs.job(&[("command", "plan"), ("tags", " v1.2.3 ")]).ok();
+    assert_eq!((&plan.outputs["commit"], &runs.sh("git rev-parse HEAD")), (&tagged, &tagged));
+    // The jobs after it start where the run was started.
+    runs.sh("git checkout -q main");
+    runs.job(&[("command", "build"), ("leg", LEG)]).refused(2, "wrong-commit");
+    runs.job(&[("command", "build"), ("leg", LEG), ("tags", "v1.2.3")]).ok();
+    runs.sh("git checkout -q main && echo changed >> Cargo.toml");
+    runs.sh("git tag v1.2.4 && echo x > more && git add more && git commit -qm x && git rm -q more && mkdir more && touch more/x");
+    runs.job(&[("command", "build"), ("leg", LEG), ("tags", "v1.2.3")]).refused(2, "wrong-commit");
+}
+
+#[test]
+fn refuses_what_cannot_be() {
+    let runs = Runs::new();
+    let check = |inputs: &[(&str, &str)], code: i32, problem: &str| runs.job(inputs).refused(code, problem);
+    check(&[], 2, "missing-input");
+    check(&[("command", "plan"), ("RUNNER_TEMP", "")], 2, "no-runner-temp");
+    check(&[("command", "plan"), ("RUNNER_TEMP", "temp")], 2, "no-runner-temp");
+    check(&[("command", "plan"), ("args", "--only 'x")], 2, "bad-args");
+    check(&[("command", "plan"), ("snapshot", "maybe")], 2, "bad-input");
+    check(&[("command", "plan"), ("working-directory", "nowhere")], 2, "no-checkout");
+    check(&[("command", "plan"), ("config", "nowhere.yaml")], 2, "no-such-file");
+    check(&[("command", "action")], 2, "bad-input");
+    check(&[("command", "-C"), ("args", ". action")], 2, "bad-input");
+    check(&[("command", "check"), ("leg", "x")], 2, "bad-input");
+    check(&[("command", "build"), ("leg", LEG)], 2, "missing-hand-over");
+    check(&[("command", "verify")], 2, "missing-hand-over");
+    check(&[("command", "publish")], 2, "missing-hand-over");
+    runs.job_in("../empty", &[("command", "plan")]).refused(2, "no-checkout");
+    runs.planned();
+    check(&[("command", "build")], 2, "missing-input");
+    check(&[("command", "build"), ("leg", "../x")], 2, "unknown-leg");
+    check(&[("command", "verify"), ("part", "release.yml")], 3, "missing-leg");
+    check(&[("command", "verify"), ("part", "nowhere.yml")], 2, "unknown-part");
+    runs.sh("echo '{' > ../temp/longshore/plan.json");
+    check(&[("command", "verify")], 2, "bad-plan");
+    let unknown = runs.job(&[("command", "frobnicate")]);
+    assert!(
+        unknown.code == 2 && unknown.log.contains("::error") && unknown.outputs["summary-json"].contains("\"exit\":2"),
+        "{}",
+        unknown.log
+    );
+}
+
+#[test]
+fn any_other_command_gets_its_words() {
+    let runs = Runs::new();
+    runs.sh("mkdir sub && cp ../skiff/longshore.yaml sub/other.yaml");
+    let schema = runs.job(&[("command", "schema"), ("args", "'config'")]).ok();
+    assert!(schema.log.contains("\"$schema\""));
+    let check = runs.job(&[("command", "check"), ("working-directory", "sub"), ("config", "other.yaml")]).ok();
+    assert!(check.log.contains("other.yaml"), "{}", check.log);
+    let plan = runs.job(&[("command", "plan"), ("args", "--only checksums --quiet")]).ok();
+    assert!(plan.outputs["matrix"].contains(LEG), "{:?}", plan.outputs);
+}
