@@ -108,12 +108,13 @@ mod tests {
         let part: Part = serde_json::from_str(r#"{"file":"one.yml","steps":[],"destinations":[]}"#).unwrap();
         let mut number = 0;
         let rhythm = Rhythm::new(QUICK, Duration::from_millis(limit));
-        let ended = until(&Printer::silent(), rhythm, &part, async || {
+        let printer = Printer::silent();
+        let ended = until(&printer, rhythm, &part, async || {
             number += 1;
             looks(number)
         });
-        let ended = ended.await;
-        (number, ended.err())
+        let failure = ended.await.err();
+        (number, failure)
     }
 
     #[tokio::test]
