@@ -94,3 +94,51 @@ fn time(duration: Duration) -> String {
         seconds => format!("{} min", seconds / 60),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUICK: Pace = Pace { base: Duration::from_millis(1), limited: Duration::from_millis(12), ..Pace::LOOPBACK };
+
+    async fn check(
+        limit: u64,
+        looks: impl Fn(usize) -> Result<Result<(), String>, Failure>,
+    ) -> (usize, Option<Failure>) {
+        let part: Part = serde_json::from_str(r#"{"file":"one.yml","steps":[],"destinations":[]}"#).unwrap();
+        let mut number = 0;
+        let rhythm = Rhythm::new(QUICK, Duration::from_millis(limit));
+        let printer = Printer::silent();
+        let ended = until(&printer, rhythm, &part, async || {
+            number += 1;
+            looks(number)
+        });
+        let failure = ended.await.err();
+        (number, failure)
+    }
+
+    #[tokio::test]
+    async fn looks_less_often_and_not_for_ever() {
+        let missing = || Ok(Err("the others".to_owned()));
+        let (looks, failure) = check(100, |_| missing()).await;
+        // 3, 4, 6, 10, 12, 12 … ms apart.
+        assert!((3..=13).contains(&looks), "{looks}");
+        let problem = failure.unwrap().problem().clone();
+        assert!(problem.message.ends_with("for the others"), "{problem}");
+        assert!(problem.hint.unwrap().contains("`longshore publish --part one.yml`"));
+        assert_eq!(check(0, |_| missing()).await.0, 1, "one look is always had");
+    }
+
+    #[tokio::test]
+    async fn trouble_is_waited_out_and_refusals_are_not() {
+        let busy = || Failure::retry(Problem::new("busy", "busy"));
+        assert_eq!(check(10_000, |number| if number < 4 { Err(busy()) } else { Ok(Ok(())) }).await, (4, None));
+        let started = Instant::now();
+        let told =
+            || Failure::Retry { problem: Problem::new("busy", "busy"), after: Wait::Told(Duration::from_millis(60)) };
+        assert_eq!(check(10_000, |number| if number < 2 { Err(told()) } else { Ok(Ok(())) }).await, (2, None));
+        assert!(started.elapsed() >= Duration::from_millis(60));
+        let refused = Failure::Denied(Problem::new("no", "no"));
+        assert_eq!(check(10_000, |_| Err(refused.clone())).await, (1, Some(refused.clone())));
+    }
+}

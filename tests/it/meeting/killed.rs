@@ -1,4 +1,4 @@
-//! One of three is killed at each of its requests, before and after it took effect, and started again.
+//! One of three is killed at each of its requests, in the middle of uploads too, and started again.
 
 use std::time::Duration;
 
@@ -47,14 +47,18 @@ async fn at_each_request(victim: &str, moment: Moment, least: usize, stop: impl 
     }
 }
 
+/// Before a request is after the one before it.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_one_that_leads_at_github_before() {
-    at_each_request(ASSETS, Moment::Before, 20, |world, at| world.github.hold_for(" /api/", at, Moment::Before)).await;
+async fn the_one_that_leads_at_github() {
+    at_each_request(ASSETS, Moment::After, 20, |world, at| world.github.hold_for(" /api/", at, Moment::After)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_one_that_leads_at_github_after() {
-    at_each_request(ASSETS, Moment::After, 20, |world, at| world.github.hold_for(" /api/", at, Moment::After)).await;
+async fn any_in_the_middle_of_an_upload() {
+    for (part, least) in [(ASSETS, 4), (CLIENT, 2)] {
+        let stop = |world: &World, at| world.github.hold_for(" /api/uploads/", at, Moment::Midway);
+        at_each_request(part, Moment::Midway, least, stop).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +68,5 @@ async fn the_one_that_leads_at_its_registry() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_follows_at_github() {
-    for moment in [Moment::Before, Moment::After] {
-        at_each_request(CLIENT, moment, 8, |world, at| world.github.hold_for(" /api/", at, moment)).await;
-    }
+    at_each_request(CLIENT, Moment::After, 8, |world, at| world.github.hold_for(" /api/", at, Moment::After)).await;
 }
