@@ -83,6 +83,9 @@ pub struct CheckResult {
     /// of that one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crates: BTreeMap<String, Vec<String>>,
+    /// The same the other way round: the crates that the other one has and it has not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lacks: BTreeMap<String, Vec<String>>,
 }
 
 /// A file a check was run on.

@@ -34,6 +34,7 @@ pub fn run(
         let more: Vec<String> = own.difference(&theirs).cloned().collect();
         details.push(format!("{} crates that `{}` has not", more.len(), other.distribution));
         result.crates.insert(other.distribution.to_string(), more);
+        result.lacks.insert(other.distribution.to_string(), theirs.difference(&own).cloned().collect());
     }
     result.detail = details.join("; ");
     Ok(result)

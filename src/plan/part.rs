@@ -213,6 +213,14 @@ pub fn parts(
         parts.push(part);
     }
     everything_once(steps, &parts, problems);
+    for (at, part) in parts.iter().enumerate() {
+        // What each leaves in the draft has the file's name without its ending.
+        if let Some(other) = parts[..at].iter().find(|other| other.stem().eq_ignore_ascii_case(part.stem())) {
+            let text = format!("`{}` and `{}` differ in their ending only", other.file, part.file);
+            let problem = Problem::new("equal-entries", text).hint("give one of them another name");
+            problems.push(problem.at_key(format!("workflows.{}", part.file)));
+        }
+    }
     // What nobody publishes is built and verified all the same.
     let rest = needed(steps, |step| !parts.iter().any(|part| part.steps.contains(&step.id)));
     if let Some(first) = parts.first_mut() {

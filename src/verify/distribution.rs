@@ -134,11 +134,23 @@ pub fn compare((plan, steps): (&Plan, &[&Step]), record: &dyn Fn(&str) -> Option
         let (Some(_), Some(own)) = (&check.resolve, plan.step(&check.subject)) else { continue };
         let Some(result) = record(&step.id).and_then(|record| record.check) else { continue };
         for (other, crates) in &result.crates {
-            let Some(sibling) = steps.iter().copied().find(|step| is_wheel_of(step, other, own)) else { continue };
             let of = |step: &Step| -> Vec<&Wheel> {
                 read.wheels.iter().filter(|read| read.step == step.id).map(|read| &read.held).collect()
             };
-            let (own_wheels, other_wheels) = (of(own), of(sibling));
+            let own_wheels = of(own);
+            let Some(sibling) = steps.iter().copied().find(|step| is_wheel_of(step, other, own)) else {
+                // Another workflow file makes it, at the same time: its wheel is not here, what cargo says of it is.
+                let lacks = result.lacks.get(other).map(Vec::as_slice).unwrap_or_default();
+                let Some(absent) = plan.steps.iter().find(|step| is_wheel_of(step, other, own)) else { continue };
+                let flaws = wheel::variants(&own_wheels, &[], crates);
+                let flaws = flaws.into_iter().chain(wheel::variants(&[], &own_wheels, lacks));
+                found.problems.extend(flaws.map(|flaw| of_pair(own, absent, flaw)));
+                if crates.is_empty() && lacks.is_empty() {
+                    found.problems.push(alike(own, absent));
+                }
+                continue;
+            };
+            let other_wheels = of(sibling);
             for flaw in wheel::variants(&own_wheels, &other_wheels, crates) {
                 found.problems.push(of_pair(own, sibling, flaw));
             }

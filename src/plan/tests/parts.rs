@@ -103,6 +103,7 @@ fn shares_that_cannot_be() {
         "{ a.yml: { publish: [github.app, pypi] } }",
         &["split-release", "published-by-nobody", "published-by-nobody", "published-by-nobody"],
     );
+    check("{ pypi: {} }", "{ a.yml: { publish: github }, a.yaml: { publish: pypi } }", &["equal-entries"]);
     check("{ pypi: { environment: other } }", "{ a.yml: {} }", &["two-environments"]);
     check(
         "{ github: { when: stable }, pypi: {} }",

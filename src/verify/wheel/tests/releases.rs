@@ -65,7 +65,7 @@ impl Made {
     }
 
     /// Codes, steps and texts of what is found.
-    fn verify(&self) -> Vec<(String, String, String)> {
+    fn verify(&self, part: Option<&str>) -> Vec<(String, String, String)> {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path(), "out");
         let plan: Plan = serde_json::from_value(self.plan()).unwrap();
@@ -75,16 +75,20 @@ impl Made {
             let bytes = parts.bytes();
             shelf.put(&id, "wheel", Some((&parts.name, &bytes)), None);
             let subject = Subject { step: id.clone(), name: parts.name.clone(), sha256: Digest::of(&bytes) };
-            let crates: Vec<String> = self.crates[name].iter().map(ToString::to_string).collect();
-            let crates = BTreeMap::from([(other(name).to_owned(), crates)]);
-            let result = CheckResult { passed: true, subjects: vec![subject], crates, ..CheckResult::default() };
+            let only = |of: &str| -> BTreeMap<String, Vec<String>> {
+                let crates = self.crates[of].iter().map(ToString::to_string).collect();
+                BTreeMap::from([(other(name).to_owned(), crates)])
+            };
+            let (crates, lacks) = (only(name), only(other(name)));
+            let result = CheckResult { passed: true, subjects: vec![subject], crates, lacks, ..CheckResult::default() };
             shelf.put(&format!("check.features.{name}.{triple}"), "check", None, Some(result));
         }
         for (name, parts) in &self.sdists {
             let file = format!("{}-1.2.0rc1.tar.gz", name.replace('-', "_"));
             shelf.put(&format!("sdist.{name}"), "sdist", Some((&file, &parts.bytes())), None);
         }
-        let found = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, None);
+        let part = part.map(|file| shelf.plan.part(Some(file)).unwrap().unwrap());
+        let found = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, part);
         let Err(error) = found else { return Vec::new() };
         let failure = error.downcast::<Failure>().unwrap();
         let told = failure.problems.into_iter().map(|problem| {
@@ -120,10 +124,14 @@ impl Made {
                 "publish": [], "leg": X86, "target": X86, "kind": "sdist", "stage": stage(name)
             }));
         }
+        let part = |name: &str| {
+            let ids = steps.iter().filter_map(|step| step["id"].as_str()).filter(|id| id.contains(name));
+            json!({ "file": format!("{name}.yml"), "steps": ids.collect::<Vec<_>>(), "destinations": [] })
+        };
         json!({
             "schema": "longshore/plan/1", "name": "demo", "repository": "local/demo", "commit": "1".repeat(40),
             "commit_time": 1_700_000_000, "dirty": false, "origin": "tag", "output": "out", "releases": [],
-            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [], "destinations": [],
+            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [part(SERVER), part(CLIENT)], "destinations": [],
             "assumed": []
         })
     }
@@ -196,7 +204,7 @@ impl Shelf {
 fn check(row: &str, change: impl FnOnce(&mut Made), expected: &[(&str, &str, &str)]) {
     let mut made = Made::good();
     change(&mut made);
-    let found = made.verify();
+    let found = made.verify(None);
     let fits = found.len() == expected.len()
         && found
             .iter()
@@ -246,6 +254,29 @@ fn variants_across_machines() {
             (code, "wheel.demo-client.aarch64-unknown-linux-gnu", text),
         ],
     );
+}
+
+/// Each workflow file sees its own wheels only, and what cargo says of the others.
+#[test]
+fn variants_of_which_one_is_made_elsewhere() {
+    let library = |text: &str| with_texts(&Elf { machine: 62, ..module() }, text);
+    let check = |row: &str, part: &str, change: &dyn Fn(&mut Made), expected: &[&str]| {
+        let mut made = Made::good();
+        change(&mut made);
+        let found = made.verify(Some(&format!("{part}.yml")));
+        let fits =
+            found.iter().zip(expected).all(|((code, _, text), part)| code == "dist-variants" && text.contains(part));
+        assert!(fits && found.len() == expected.len(), "{row}: {found:#?}");
+    };
+    check("good", SERVER, &|_| {}, &[]);
+    check("good", CLIENT, &|_| {}, &[]);
+    let lost = |made: &mut Made| made.wheel(SERVER, X86).put(LIBRARY, library("server"));
+    check("features lost", SERVER, &lost, &["without a trace of its features (`demo-lib`"]);
+    check("features lost there", CLIENT, &lost, &[]);
+    let gained = |made: &mut Made| made.wheel(CLIENT, X86).put(LIBRARY, library("/r/hyper-1.7.0/src/lib.rs"));
+    check("features of the other", CLIENT, &gained, &["with `hyper-1.7.0`, which only the other variant needs"]);
+    let alike = |made: &mut Made| drop(made.crates.insert(SERVER, Vec::new()));
+    check("alike", CLIENT, &alike, &["nothing tells `demo-client` and `demo-lib` apart"; 2]);
 }
 
 #[test]
