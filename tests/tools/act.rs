@@ -131,6 +131,23 @@ fn a_release_by_the_action_of_the_repository_itself() {
     released(&skiff("./", &[]));
 }
 
+/// Several tags at once start nothing on GitHub: a manual run with their list releases them.
+#[test]
+fn two_tags_are_a_manual_run() {
+    let project = skiff(PIN, &[]);
+    let config = "longshore: 1
+components: [skiff, raft]
+binaries: { skiff: {}, raft: { package: skiff, env: { RAFT: yes } } }
+publish: { github: { notes: false } }
+";
+    fs::write(project.folder().join("longshore.yaml"), config).unwrap();
+    assert!(project.sh(&format!("longshore generate -q --action-ref {PIN}")).status.success());
+    let (output, said) = rehearse(&project);
+    let releases = output["receipts"].as_array().into_iter().flatten().filter(|one| one["name"] == "release");
+    let tags: Vec<&str> = releases.map(|one| one["tag"].as_str().unwrap()).collect();
+    assert_eq!(tags, ["skiff-v1.2.3", "raft-v1.2.3"], "{output:#}{said}");
+}
+
 /// act itself is green there.
 #[test]
 fn a_job_that_act_leaves_out_is_found() {
