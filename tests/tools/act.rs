@@ -131,6 +131,53 @@ fn a_release_by_the_action_of_the_repository_itself() {
     released(&skiff("./", &[]));
 }
 
+/// Several tags at once start nothing on GitHub: a manual run with their list releases them.
+#[test]
+fn two_tags_are_a_manual_run() {
+    let project = skiff(PIN, &[]);
+    let config = "longshore: 1
+components: [skiff, raft]
+binaries: { skiff: {}, raft: { package: skiff, env: { RAFT: yes } } }
+publish: { github: { notes: false } }
+";
+    fs::write(project.folder().join("longshore.yaml"), config).unwrap();
+    assert!(project.sh(&format!("longshore generate -q --action-ref {PIN}")).status.success());
+    let (output, said) = rehearse(&project);
+    let releases = output["receipts"].as_array().into_iter().flatten().filter(|one| one["name"] == "release");
+    let tags: Vec<&str> = releases.map(|one| one["tag"].as_str().unwrap()).collect();
+    assert_eq!(tags, ["skiff-v1.2.3", "raft-v1.2.3"], "{output:#}{said}");
+}
+
+/// Three files, one version: three acts at the same time, whose publish jobs wait for each other at the draft.
+#[test]
+fn three_workflows_meet() {
+    let config = "longshore: 1
+publish: { github: { notes: false } }
+images: { skiff: {}, raft: { binaries: skiff } }
+workflows:
+  assets.yml: { publish: github }
+  skiff.yml: { publish: registry.skiff }
+  raft.yml: { publish: registry.raft }
+";
+    let project = skiff(PIN, &[]);
+    fs::write(project.folder().join("longshore.yaml"), config).unwrap();
+    let line = format!("git rm -q .github/workflows/release.yml && longshore generate -q --action-ref {PIN}");
+    assert!(project.sh(&line).status.success());
+    let (output, said) = rehearse(&project);
+    assert_eq!((&output["exit"], &output["state"]), (&0.into(), &"complete".into()), "{output:#}{said}");
+    let jobs = output["rehearsal"]["jobs"].as_array().unwrap();
+    for file in ["assets.yml", "skiff.yml", "raft.yml"] {
+        let of: Vec<&str> =
+            jobs.iter().filter(|job| job["workflow"] == file).map(|job| job["job"].as_str().unwrap()).collect();
+        assert_eq!(of, ["plan", "build", "verify", "publish"], "{file}");
+    }
+    let names: Vec<&str> = output["receipts"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
+    let archive = "skiff-x86_64-unknown-linux-gnu.tar.gz";
+    for name in ["release", archive, "ghcr.io/harbor-works/skiff:latest", "ghcr.io/harbor-works/raft:1.2.3"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+}
+
 /// act itself is green there.
 #[test]
 fn a_job_that_act_leaves_out_is_found() {
