@@ -12,7 +12,7 @@ if (-not $binary) {
   $row = $rows | Where-Object { $_[0] -eq $version -and $_[1] -eq $target } | Select-Object -First 1
   if ($row) {
     $url = "https://github.com/longshore-release/longshore/releases/download/v$version/longshore-$target.zip"
-    Invoke-WebRequest -Uri $url -OutFile "$folder.zip" -MaximumRetryCount 5 -RetryIntervalSec 5 -SslProtocol Tls12, Tls13
+    Invoke-WebRequest -Uri $url -OutFile "$folder.zip" -MaximumRetryCount 5 -RetryIntervalSec 5 -SslProtocol 'Tls12, Tls13'
     $found = (Get-FileHash -Algorithm SHA256 "$folder.zip").Hash
     if ($found -ne $row[2]) { Fail "$url has the sha256 $found and not $($row[2]), which this action pins: nothing was run" }
     Expand-Archive -LiteralPath "$folder.zip" -DestinationPath $folder
