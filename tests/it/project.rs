@@ -41,9 +41,14 @@ impl Project {
 
     /// Runs a line of shell in it; `longshore` is the one under test.
     pub fn sh(&self, line: &str) -> Output {
+        self.shell(line).output().unwrap()
+    }
+
+    /// Such a line, ready to be started.
+    pub fn shell(&self, line: &str) -> Command {
         let mut command = program("sh");
         command.args(["-c", line]).current_dir(self.folder()).env_clear().envs(self.environment());
-        command.output().unwrap()
+        command
     }
 
     fn environment(&self) -> BTreeMap<&'static str, String> {

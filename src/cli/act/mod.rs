@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Runtime;
 
 use self::copy::Source;
-use self::play::Played;
+use self::play::{Played, Stop};
 use self::words::Scene;
 use self::workflow::Workflow;
 use super::args;
@@ -73,13 +73,13 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     scene.prepare()?;
     let credentials: Vec<String> = plan.destinations.iter().flat_map(|one| one.credentials.clone()).collect();
     let runner = Runner::new(session.env.for_children(&credentials, &[]));
-    let stop = on_interrupt(&runtime);
+    let stop = stop(&runtime, plan.meeting().is_some());
     let commands = scene.commands(&rehearsal.workflows)?;
     let played = play::play(&session.printer, &runner, &commands, &rehearsal.workflows, &stop)?;
     let table = table(&rehearsal.workflows, &played);
     session.printer.block(&table.render(&session.printer));
     let seen = truth::receipts(&receipts)?;
-    judge(&rehearsal, &played, (&stage, &server, &seen), stop.load(Ordering::SeqCst))?;
+    judge(&rehearsal, &played, (&stage, &server, &seen), stop.by_user.load(Ordering::SeqCst))?;
     rehearse::rehearsed(session, &server, &stage);
     let mut report = publish::report(session, plan, together(plan, seen));
     report.fields.value = Some(("rehearsal", with_jobs(rehearse::places(&server, &stage), &rehearsal, &played)));
@@ -133,10 +133,12 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
     Ok(Rehearsal { place, repository, plan, tags, workflows })
 }
 
-/// The one that is named; else those of the plan's parts.
+/// The one that is named; else those of the plan's parts. One that waits for others brings them along.
 fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Result<Vec<Workflow>> {
-    let files: Vec<&str> = match named {
-        Some(named) => vec![named.rsplit('/').next().unwrap_or(named)],
+    let named = named.map(|named| named.rsplit('/').next().unwrap_or(named));
+    let meets = |file: &&str| plan.meeting().is_some() && plan.parts.iter().any(|part| part.file == **file);
+    let files: Vec<&str> = match named.filter(|file| !meets(file)) {
+        Some(named) => vec![named],
         None => plan.parts.iter().map(|part| part.file.as_str()).collect(),
     };
     if files.is_empty() {
@@ -154,13 +156,14 @@ fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Res
     files.iter().map(read).collect()
 }
 
-/// Becomes true when the user interrupts.
-fn on_interrupt(runtime: &Runtime) -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
+/// Comes true when the user interrupts.
+fn stop(runtime: &Runtime, together: bool) -> Arc<Stop> {
+    let stop = Arc::new(Stop { now: AtomicBool::new(false), by_user: AtomicBool::new(false), together });
     let heard = Arc::clone(&stop);
     runtime.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            heard.store(true, Ordering::SeqCst);
+            heard.by_user.store(true, Ordering::SeqCst);
+            heard.now.store(true, Ordering::SeqCst);
         }
     });
     stop
@@ -177,7 +180,7 @@ fn judge(
     let mut problems: Vec<(Exit, Problem)> = if interrupted {
         vec![(Exit::Interrupted, Problem::new("interrupted", "interrupted; act and its jobs are ended"))]
     } else {
-        workflows.iter().zip(played).flat_map(|(workflow, played)| played.problems(workflow)).collect()
+        played.iter().flat_map(|played| played.problems.clone()).collect()
     };
     if problems.is_empty() {
         let missing = truth::missing(plan, workflows, &truth::there(plan, stage, server), seen);

@@ -1,6 +1,6 @@
 //! Runs act for every workflow at the same time, and shows what its jobs do.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::log::{Log, News};
@@ -13,16 +13,18 @@ use crate::world::terminal::Printer;
 pub struct Played {
     /// Everything act said of it.
     pub log: Log,
-    /// How act ended, in words, and whether that is well.
-    status: String,
-    success: bool,
+    /// What is wrong; nothing of one that was cut short.
+    pub problems: Vec<(Exit, Problem)>,
 }
 
-impl Played {
-    /// What is wrong.
-    pub fn problems(&self, workflow: &Workflow) -> Vec<(Exit, Problem)> {
-        self.log.problems(workflow, &self.status, self.success)
-    }
+/// When to stop before the end.
+pub struct Stop {
+    /// act is interrupted.
+    pub now: AtomicBool,
+    /// By the user.
+    pub by_user: AtomicBool,
+    /// Whether the workflows wait for each other: then one that fails ends all.
+    pub together: bool,
 }
 
 /// Runs the command of each workflow to its end.
@@ -34,13 +36,13 @@ pub fn play(
     runner: &Runner,
     commands: &[Cmd],
     workflows: &[Workflow],
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> anyhow::Result<Vec<Played>> {
     thread::scope(|scope| {
         let threads: Vec<_> = commands
             .iter()
             .zip(workflows)
-            .map(|(cmd, workflow)| scope.spawn(move || one(printer, runner, cmd, workflow.file(), stop)))
+            .map(|(cmd, workflow)| scope.spawn(move || one(printer, runner, cmd, workflow, stop)))
             .collect();
         let ended = threads.into_iter().map(|thread| match thread.join() {
             Ok(played) => played,
@@ -51,16 +53,28 @@ pub fn play(
     })
 }
 
-fn one(printer: &Printer, runner: &Runner, cmd: &Cmd, file: &str, stop: &AtomicBool) -> anyhow::Result<Played> {
+fn one(printer: &Printer, runner: &Runner, cmd: &Cmd, workflow: &Workflow, stop: &Stop) -> anyhow::Result<Played> {
+    let file = workflow.file();
     printer.step("Playing", format!("{file} in act"));
     let mut log = Log::default();
-    let status = runner.stream_until(cmd, stop, &mut |_, bytes| {
+    let ended = runner.stream_until(cmd, &stop.now, &mut |_, bytes| {
         for news in log.take(&String::from_utf8_lossy(bytes)) {
             show(printer, file, &news);
         }
-    })?;
-    let words = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
-    Ok(Played { log, status: words, success: status.success() })
+    });
+    let problems = match &ended {
+        _ if stop.now.load(Ordering::SeqCst) => Vec::new(),
+        Ok(status) => {
+            let words = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
+            log.problems(workflow, &words, status.success())
+        }
+        Err(_) => Vec::new(),
+    };
+    if stop.together && (ended.is_err() || !problems.is_empty()) {
+        stop.now.store(true, Ordering::SeqCst);
+    }
+    ended?;
+    Ok(Played { log, problems })
 }
 
 /// Each line begins with its workflow: several run at once.

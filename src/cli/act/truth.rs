@@ -37,7 +37,7 @@ pub fn missing(
     if let Some(other) = seen.iter().find(|receipts| receipts.plan != plan.digest()) {
         let text = format!("the workflow published plan {}, not {}", other.plan, plan.digest());
         let hint = "the plan job must not be given other flags than this command";
-        problems.push(Problem::new("other-plan", text).hint(hint));
+        problems.push(Problem::new("rehearsed-other-plan", text).hint(hint));
     }
     let receipt = |place: &Place| {
         let same =

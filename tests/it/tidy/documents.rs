@@ -15,6 +15,7 @@ const DOCUMENTS: &[&str] = &[
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "docs/act.md",
     "docs/images.md",
     "docs/problems.md",
     "docs/wheels.md",
