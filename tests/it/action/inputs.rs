@@ -10,8 +10,10 @@ use super::{get, of, parsed, steps};
 use crate::source::{self, Keep};
 
 /// What the steps read that no input says.
-const GIVEN: &[&str] =
-    &["GITHUB_ACTION_PATH", "RUNNER_TEMP", "RUNNER_ARCH", "LONGSHORE_BINARY", "LONGSHORE_RELEASES", "PATH", "PWD"];
+const GIVEN: &[&str] = &["GITHUB_ACTION_PATH", "RUNNER_TEMP", "LONGSHORE_BINARY", "LONGSHORE_RELEASES", "PATH", "PWD"];
+
+/// The steps that start the program.
+const OURS: [&str; 2] = ["unix", "windows"];
 
 /// What is wrong with the mapping of an action.
 fn findings(text: &str) -> Vec<String> {
@@ -20,6 +22,12 @@ fn findings(text: &str) -> Vec<String> {
     let inputs: Vec<String> = of(&action, "inputs", "description").into_iter().map(|(name, _)| name).collect();
     for (id, step) in steps(&action) {
         let env = variables(step);
+        if get(step, "run").and_then(Node::text).is_none_or(|run| run.contains("${{")) {
+            findings.push(format!("step `{id}` has an expression in its script"));
+        }
+        if !OURS.contains(&id.as_str()) {
+            continue;
+        }
         for name in &inputs {
             let wanted = format!("${{{{ inputs.{name} }}}}");
             let mapped: Vec<&str> =
@@ -32,9 +40,6 @@ fn findings(text: &str) -> Vec<String> {
         }
         if env.len() != inputs.len() {
             findings.push(format!("step `{id}` maps {} of {} inputs", env.len(), inputs.len()));
-        }
-        if get(step, "run").and_then(Node::text).is_none_or(|run| run.contains("${{")) {
-            findings.push(format!("step `{id}` has an expression in its script"));
         }
     }
     // What GitHub would take for an empty text: an input that is not there.
@@ -57,8 +62,11 @@ fn findings(text: &str) -> Vec<String> {
 }
 
 fn variables(step: &Node) -> Vec<(String, String)> {
-    let env = &get(step, "env").and_then(Node::map).unwrap().entries;
-    env.iter().map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned())).collect()
+    let env = get(step, "env").and_then(Node::map);
+    env.iter()
+        .flat_map(|env| &env.entries)
+        .map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned()))
+        .collect()
 }
 
 /// Whether the program or the step's script reads a variable.
@@ -102,7 +110,7 @@ fn every_input_is_read_and_every_output_set() {
 fn a_missing_mapping_is_found() {
     let text = source::read("action.yml");
     let action = parsed(&text);
-    let mut lines: Vec<String> = variables(&steps(&action).next().unwrap().1.clone())
+    let mut lines: Vec<String> = variables(&steps(&action).find(|(id, _)| id == OURS[0]).unwrap().1.clone())
         .into_iter()
         .map(|(name, value)| format!("        {name}: {value}\n"))
         .collect();
@@ -129,7 +137,7 @@ fn a_missing_mapping_is_found() {
 #[test]
 fn scripts_read_only_what_they_are_given() {
     let action = parsed(&source::read("action.yml"));
-    for (id, step) in steps(&action) {
+    for (id, step) in steps(&action).filter(|(id, _)| OURS.contains(&id.as_str())) {
         let known: Vec<String> = variables(step).into_iter().map(|(name, _)| name).collect();
         let (file, marks) = if id == "windows" { ("dist/install.ps1", "$env:") } else { ("dist/install.sh", "${") };
         let text = source::read(file);
