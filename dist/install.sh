@@ -113,4 +113,8 @@ if [[ -z $binary ]]; then
 fi
 [[ $binary == */* ]] || binary=./$binary
 [[ -f $binary && -x $binary ]] || fail "\`$binary\` is not there or not executable"
+# In a job container git runs as another user than the one who checked out, and refuses until it is told whose folder that is.
+if [[ -n ${GITHUB_WORKSPACE:-} && -z ${GIT_CONFIG_COUNT:-} ]]; then
+  export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$GITHUB_WORKSPACE
+fi
 exec "$binary" action

@@ -163,7 +163,7 @@ fn verified(plan: &Plan, fields: &Fields) -> String {
     });
     let mut text = table(&["File", "Size", "SHA-256", "Linkage", "Goes to"], rows) + &checks(&manifest.artifacts);
     if let Some(images) = verify::images(plan, manifest) {
-        let _ = write!(text, "{}\n", images.markdown());
+        let _ = writeln!(text, "{}", images.markdown());
     }
     text
 }

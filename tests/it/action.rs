@@ -29,11 +29,13 @@ pub fn run_of(step: &str) -> String {
     get(step, "run").and_then(Node::text).unwrap().to_owned()
 }
 
-/// Its steps that run a script, by id.
+/// The steps that become the program, by id.
 pub fn steps(action: &Node) -> impl Iterator<Item = (String, &Node)> {
     let steps = get(action, "runs").and_then(|runs| get(runs, "steps")).unwrap();
     let Value::List(steps) = &steps.value else { panic!("no list of steps") };
+    // One script only says where the hand-over folder is; its id is not one of a system.
     let scripts = steps.iter().filter(|step| get(step, "run").is_some());
+    let scripts = scripts.filter(|step| get(step, "id").and_then(Node::text) != Some("folder"));
     scripts.map(|step| (get(step, "id").and_then(Node::text).unwrap_or_default().to_owned(), step))
 }
 

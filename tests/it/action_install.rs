@@ -292,3 +292,16 @@ fn what_it_asks_for_is_released() {
     let rows: Vec<String> = asked.iter().map(|target| format!("1.2.3 {target} {digest}\n")).collect();
     assert_eq!(table, rows.concat());
 }
+
+/// In a job container the checkout belongs to somebody else.
+#[test]
+fn git_is_told_whose_folder_the_workspace_is() {
+    let machine = Machine::new("").with("GITHUB_WORKSPACE", "/__w/a project").with("GIT_CONFIG_GLOBAL", "/dev/null");
+    let binary = machine.path("own");
+    executable(&binary, "#!/bin/sh\ngit config --get-all safe.directory\n");
+    let machine = machine.with("LONGSHORE_ACTION_BINARY", binary.display());
+    let ended = machine.run();
+    assert!(ended.said.contains("/__w/a project"), "{}", ended.said);
+    let ended = machine.with("GIT_CONFIG_COUNT", "0").run();
+    assert!(!ended.said.contains("/__w/a project"), "{}", ended.said);
+}

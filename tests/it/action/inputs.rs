@@ -10,10 +10,16 @@ use super::{get, of, parsed, steps};
 use crate::source::{self, Keep};
 
 /// What the steps read that no input says.
-const GIVEN: &[&str] = &["GITHUB_ACTION_PATH", "RUNNER_TEMP", "LONGSHORE_BINARY", "LONGSHORE_RELEASES", "PATH", "PWD"];
-
-/// The steps that start the program.
-const OURS: [&str; 2] = ["unix", "windows"];
+const GIVEN: &[&str] = &[
+    "GITHUB_ACTION_PATH",
+    "RUNNER_TEMP",
+    "LONGSHORE_BINARY",
+    "LONGSHORE_RELEASES",
+    "PATH",
+    "PWD",
+    "GITHUB_WORKSPACE",
+    "GIT_CONFIG_COUNT",
+];
 
 /// What is wrong with the mapping of an action.
 fn findings(text: &str) -> Vec<String> {
@@ -22,12 +28,6 @@ fn findings(text: &str) -> Vec<String> {
     let inputs: Vec<String> = of(&action, "inputs", "description").into_iter().map(|(name, _)| name).collect();
     for (id, step) in steps(&action) {
         let env = variables(step);
-        if get(step, "run").and_then(Node::text).is_none_or(|run| run.contains("${{")) {
-            findings.push(format!("step `{id}` has an expression in its script"));
-        }
-        if !OURS.contains(&id.as_str()) {
-            continue;
-        }
         for name in &inputs {
             let wanted = format!("${{{{ inputs.{name} }}}}");
             let mapped: Vec<&str> =
@@ -41,6 +41,9 @@ fn findings(text: &str) -> Vec<String> {
         if env.len() != inputs.len() {
             findings.push(format!("step `{id}` maps {} of {} inputs", env.len(), inputs.len()));
         }
+    }
+    if action_scripts(&action).iter().any(|run| run.contains("${{")) {
+        findings.push("an expression stands in a script".to_owned());
     }
     // What GitHub would take for an empty text: an input that is not there.
     for (at, mark) in text.match_indices("inputs.") {
@@ -61,6 +64,12 @@ fn findings(text: &str) -> Vec<String> {
     findings
 }
 
+/// The scripts of all steps.
+fn action_scripts(action: &Node) -> Vec<&str> {
+    let steps = get(action, "runs").and_then(|runs| get(runs, "steps")).unwrap();
+    steps.many().iter().filter_map(|step| get(step, "run").and_then(Node::text)).collect()
+}
+
 fn variables(step: &Node) -> Vec<(String, String)> {
     let env = get(step, "env").and_then(Node::map);
     env.iter()
@@ -72,7 +81,7 @@ fn variables(step: &Node) -> Vec<(String, String)> {
 /// Whether the program or the step's script reads a variable.
 fn is_read(name: &str, step: &str) -> bool {
     let script = source::read(if step == "windows" { "dist/install.ps1" } else { "dist/install.sh" });
-    let words = script.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(|line| words_of(line));
+    let words = script.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(words_of);
     words.collect::<BTreeSet<_>>().contains(name) || strings().contains(&format!("\"{name}\""))
 }
 
@@ -110,7 +119,7 @@ fn every_input_is_read_and_every_output_set() {
 fn a_missing_mapping_is_found() {
     let text = source::read("action.yml");
     let action = parsed(&text);
-    let mut lines: Vec<String> = variables(&steps(&action).find(|(id, _)| id == OURS[0]).unwrap().1.clone())
+    let mut lines: Vec<String> = variables(&steps(&action).next().unwrap().1.clone())
         .into_iter()
         .map(|(name, value)| format!("        {name}: {value}\n"))
         .collect();
@@ -137,7 +146,7 @@ fn a_missing_mapping_is_found() {
 #[test]
 fn scripts_read_only_what_they_are_given() {
     let action = parsed(&source::read("action.yml"));
-    for (id, step) in steps(&action).filter(|(id, _)| OURS.contains(&id.as_str())) {
+    for (id, step) in steps(&action) {
         let known: Vec<String> = variables(step).into_iter().map(|(name, _)| name).collect();
         let (file, marks) = if id == "windows" { ("dist/install.ps1", "$env:") } else { ("dist/install.sh", "${") };
         let text = source::read(file);
