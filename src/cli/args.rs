@@ -303,9 +303,12 @@ pub struct Publish {
     /// A tar of `verify --pack`
     #[arg(long, value_name = "TAR", num_args = 1..)]
     pub from: Vec<PathBuf>,
-    /// Only these destinations
-    #[arg(long, value_name = "DESTINATION", num_args = 1..)]
+    /// Only these destinations, or one artifact's share of one
+    #[arg(long, value_name = "DESTINATION[.ARTIFACT]", num_args = 1..)]
     pub to: Vec<String>,
+    /// How many minutes to wait for each other part of the version
+    #[arg(long, value_name = "MINUTES", default_value_t = 180)]
+    pub wait: u64,
 }
 
 /// `matrix`

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use url::Url;
 
@@ -16,7 +17,7 @@ use super::stage_file::{self, StageFile};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
-use crate::plan::{DestinationKind, GithubDestination, Plan, PublishedImage, ReleasePage};
+use crate::plan::{DestinationKind, GithubDestination, Part, Plan, PublishedImage, ReleasePage, Step, Workflow};
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{self, Endpoint, Endpoints, Order};
 use crate::receipt::{Outcome, Receipt, Receipts};
@@ -35,16 +36,20 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
         session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage_file::VARIABLE));
     }
     let endpoints = endpoints(&plan, &session.env)?;
+    let share = share(&plan, args)?;
     let registries = registry::registries(session, &plan)?;
     let indexes = index::indexes(&plan, &session.env)?;
     let order = Order {
         plan: &plan,
+        part: share.as_ref(),
         manifest: &manifest,
         store: &store,
         endpoints: &endpoints,
         registries: &registries,
         indexes: &indexes,
-        destinations: destinations(&plan, args)?,
+        destinations: destinations(&plan, share.as_ref()),
+        wait: Duration::from_secs(args.wait.saturating_mul(60)),
+        run: run_page(&session.env),
     };
     pushed::check(session, &plan, &registries, store.repository())?;
     ask(session, &plan)?;
@@ -71,18 +76,66 @@ fn manifest(plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
     Ok(manifest)
 }
 
-/// The destinations of the part and of `--to`.
-fn destinations(plan: &Plan, args: &args::Publish) -> anyhow::Result<Vec<String>> {
+/// The page of the run of GitHub Actions that this is a job of.
+fn run_page(env: &Env) -> Option<String> {
+    let [server, repository, id] =
+        ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(|name| env.get(name));
+    Some(format!("{}/{}/actions/runs/{}", server?, repository?, id?))
+}
+
+/// What of the plan is published: the part's share of it, of that what `--to` names; nothing for everything.
+fn share(plan: &Plan, args: &args::Publish) -> anyhow::Result<Option<Part>> {
     let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
-    let all = plan.destinations.iter().map(|destination| destination.name.clone());
-    let all: Vec<String> = all.filter(|name| part.is_none_or(|part| part.destinations.contains(name))).collect();
-    for wanted in &args.to {
-        if !all.contains(wanted) {
-            let problem = Problem::new("unknown-destination", format!("the plan has no destination `{wanted}`"));
-            return Err(Failure::usage(problem.hint(format!("known: {}", all.join(", ")))).into());
-        }
+    // One part is the whole plan as long as one workflow file publishes everything.
+    let part = part.filter(|_| plan.parts.len() > 1);
+    if args.to.is_empty() {
+        return Ok(part.cloned());
     }
-    Ok(all.into_iter().filter(|name| args.to.is_empty() || args.to.contains(name)).collect())
+    let everything = || Part {
+        file: String::new(),
+        environment: None,
+        steps: plan.steps.iter().map(|step| step.id.clone()).collect(),
+        destinations: plan.destinations.iter().map(|destination| destination.name.clone()).collect(),
+        workflow: Workflow::default(),
+    };
+    let mut part = part.cloned().unwrap_or_else(everything);
+    part.destinations = narrow(plan, &part, &args.to)?;
+    Ok(Some(part))
+}
+
+/// The shares of a part that `--to` names: destinations, or one artifact's share of one.
+fn narrow(plan: &Plan, part: &Part, to: &[String]) -> anyhow::Result<Vec<String>> {
+    let below = |share: &str, whole: &str| share.strip_prefix(whole).is_some_and(|rest| rest.starts_with('.'));
+    let refuse = |code, text: String, hint: String| Err(Failure::usage(Problem::new(code, text).hint(hint)).into());
+    let mut shares = Vec::new();
+    for wanted in to {
+        let own = || part.destinations.iter().filter(|share| *share == wanted || below(share, wanted));
+        if own().next().is_some() {
+            shares.extend(own().cloned());
+            continue;
+        }
+        let destination = plan.destinations.iter().find(|one| below(wanted, &one.name));
+        if destination.is_some_and(|one| matches!(one.kind, DestinationKind::Github(_))) {
+            let text = format!("`{wanted}`: a release is published as a whole");
+            return refuse("split-release", text, "name the destination alone".into());
+        }
+        let one = Part { destinations: vec![wanted.clone()], ..part.clone() };
+        let goes = |step: &&Step| {
+            destination.is_some_and(|to| part.publishes(&to.name, step) && one.publishes(&to.name, step))
+        };
+        if !plan.steps.iter().any(|step| goes(&step)) {
+            let text = format!("nothing is published to `{wanted}`");
+            return refuse("unknown-destination", text, format!("known: {}", part.destinations.join(", ")));
+        }
+        shares.push(wanted.clone());
+    }
+    Ok(shares)
+}
+
+/// The destinations that something is published to.
+fn destinations(plan: &Plan, share: Option<&Part>) -> Vec<String> {
+    let all = plan.destinations.iter().map(|destination| destination.name.clone());
+    all.filter(|name| share.is_none_or(|share| share.goes_to(name))).collect()
 }
 
 /// How each destination of a plan is reached: a rehearsal that plays, the environment, else the forge's own addresses.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use url::Url;
@@ -60,7 +61,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
-    let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
+    let manifest = crate::verify::run(&session.printer, &store, &plan, None).map_err(during)?;
     session.printer.block(&verify::table(&manifest).render(&session.printer));
     if let Some(images) = verify::images(&plan, &manifest) {
         session.printer.block(&images.render(&session.printer));
@@ -109,8 +110,19 @@ async fn on_stage(
     let endpoints = endpoints(plan, &server)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
     let (registries, indexes) = (&stage.registries, &stage.indexes);
-    let order =
-        crate::publish::Order { plan, manifest, store, endpoints: &endpoints, registries, indexes, destinations };
+    let (part, endpoints) = (None, &endpoints);
+    let order = crate::publish::Order {
+        plan,
+        part,
+        manifest,
+        store,
+        endpoints,
+        registries,
+        indexes,
+        destinations,
+        wait: Duration::ZERO,
+        run: None,
+    };
     let receipts = publish_until_done(session, &order, injected).await?;
     rehearsed(session, &server, stage);
     let mut report = publish::report(session, plan, receipts);

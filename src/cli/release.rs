@@ -58,16 +58,19 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
-    let manifest = crate::verify::run(&session.printer, &store, &plan).map_err(during)?;
+    let manifest = crate::verify::run(&session.printer, &store, &plan, None).map_err(during)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
     let order = crate::publish::Order {
         plan: &plan,
+        part: None,
         manifest: &manifest,
         store: &store,
         endpoints: &endpoints,
         registries: &registries,
         indexes: &indexes,
         destinations,
+        wait: std::time::Duration::ZERO,
+        run: None,
     };
     let receipts = publish::publish(session, &order)?;
     Ok(publish::report(session, &plan, receipts))

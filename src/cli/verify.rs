@@ -5,7 +5,7 @@ use super::output::Report;
 use super::session::Session;
 use super::table::{Table, size};
 use crate::artifact::Manifest;
-use crate::plan::{Covered, Plan, Work};
+use crate::plan::{Covered, Plan, Step, Work};
 use crate::problem::Failure;
 use crate::target::Linkage;
 use crate::verify;
@@ -17,11 +17,11 @@ use crate::world::handover;
 /// Exit 3 with everything that is wrong.
 pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     let (plan, store) = session.received(&args.from)?;
-    // One part is the whole plan as long as one workflow file publishes everything.
-    plan.part(args.part.as_deref()).map_err(Failure::usage)?;
-    let manifest = verify::run(&session.printer, &store, &plan)?;
+    let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
+    let manifest = verify::run(&session.printer, &store, &plan, part)?;
     if let Some(tar) = &args.pack {
-        let ids: Vec<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
+        let inside = |step: &&Step| part.is_none_or(|part| part.steps.contains(&step.id));
+        let ids: Vec<String> = plan.steps.iter().filter(inside).map(|step| step.id.clone()).collect();
         handover::pack(&store, &ids, true, tar)?;
     }
     let mut text = table(&manifest).render(&session.printer);
@@ -31,7 +31,8 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     let mut report = Report::plan(text, &plan);
     report.fields.artifacts = Some(manifest.artifacts.clone());
     report.fields.manifest = Some(manifest);
-    Ok(report.next("longshore publish"))
+    let part = args.part.as_ref().map(|file| format!(" --part {file}")).unwrap_or_default();
+    Ok(report.next(format!("longshore publish{part}")))
 }
 
 /// What each image offers and what its executables need: why each of them starts.

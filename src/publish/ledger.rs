@@ -36,6 +36,11 @@ impl Ledger {
         write_json(&self.path, &self.receipts)
     }
 
+    /// What was recorded until now.
+    pub fn so_far(&self) -> &Receipts {
+        &self.receipts
+    }
+
     /// All that was recorded.
     pub fn finish(self) -> Receipts {
         self.receipts

@@ -4,23 +4,27 @@ mod failure;
 #[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod github;
 mod ledger;
+#[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
+mod meeting;
 pub mod pypi;
 mod registry;
 mod retry;
 mod upload;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use url::Url;
 
 use self::failure::together;
 use self::github::Wanted;
 use self::ledger::Ledger;
+use self::meeting::{Meeting, adopt, said};
 pub use self::retry::Pace;
 use crate::artifact::Manifest;
 use crate::destination::When;
 use crate::oci::registry::Registries;
-use crate::plan::{Destination, DestinationKind, Plan, Release};
+use crate::plan::{Destination, DestinationKind, Part, Plan, Release, Step};
 use crate::problem::{Failure, Problem};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
@@ -28,6 +32,9 @@ use crate::wheel::DistributionName;
 use crate::world::http::{self, is_loopback};
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
+
+/// How often a run starts anew because another run of its part was quicker.
+const ROUNDS: usize = 5;
 
 /// Where destinations are reached, by destination name. A destination is a URL.
 pub type Endpoints = BTreeMap<String, Endpoint>;
@@ -45,9 +52,12 @@ pub struct Endpoint {
 }
 
 /// What is to be published.
+#[derive(Clone)]
 pub struct Order<'a> {
     /// The plan.
     pub plan: &'a Plan,
+    /// The part whose share of it is published; nothing for all of it.
+    pub part: Option<&'a Part>,
     /// Its verified artifacts.
     pub manifest: &'a Manifest,
     /// Where the bytes lie; the ledger is written there too.
@@ -60,6 +70,20 @@ pub struct Order<'a> {
     pub indexes: &'a Indexes,
     /// Names of the destinations to publish to, in order.
     pub destinations: Vec<String>,
+    /// How long each wait for another part may take.
+    pub wait: Duration,
+    /// The page of the run that carries this out, for whoever has to look for its bytes.
+    pub run: Option<String>,
+}
+
+impl Order<'_> {
+    /// Whether a step's files are published to a destination.
+    fn takes(&self, destination: &str, step: &Step) -> bool {
+        match self.part {
+            Some(part) => part.publishes(destination, step),
+            None => step.publish.iter().any(|name| name == destination),
+        }
+    }
 }
 
 /// Publishes and confirms.
@@ -79,46 +103,122 @@ pub async fn run(printer: &Printer, order: &Order<'_>) -> anyhow::Result<Receipt
 /// # Errors
 /// As [`run`].
 pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) -> anyhow::Result<Receipts> {
-    let destinations = destinations(order)?;
+    destinations(order)?;
     let mut ledger = Ledger::new(order.store, order.plan.digest());
     // What an earlier run saw is not what this one sees.
     ledger.record([])?;
-    let parcels = upload::parcels(printer, order, &destinations)?;
+    let Some(mut meeting) = Meeting::new(printer, order, pace)? else {
+        carry_out(printer, order, pace, (None, &mut ledger)).await?;
+        return Ok(ledger.finish());
+    };
+    for _ in 0..ROUNDS {
+        let promised = meeting.observe().await.map_err(said)?;
+        let adopted = adopt::adopt(&meeting, order, promised, pace).await?;
+        let promised = adopted.as_ref().map_or_else(|| order.clone(), |adopted| adopted.order(order));
+        if carry_out(printer, &promised, pace, (Some(&mut meeting), &mut ledger)).await? {
+            return Ok(ledger.finish());
+        }
+    }
+    anyhow::bail!("other runs of this workflow file come between again and again")
+}
+
+/// Everything of one order, observed and ready to be written to.
+struct Sites<'a> {
+    pages: Vec<github::Site<'a>>,
+    registries: Vec<registry::Site<'a>>,
+    indexes: Vec<pypi::Site<'a>>,
+}
+
+/// Observes and publishes. Where parts meet, this may be long after the observation; then it says no, to be called again
+/// with fresh eyes.
+async fn carry_out(
+    printer: &Printer,
+    order: &Order<'_>,
+    pace: Option<Pace>,
+    (mut meeting, ledger): (Option<&mut Meeting<'_>>, &mut Ledger),
+) -> anyhow::Result<bool> {
+    let parcels = upload::parcels(printer, order, &destinations(order)?)?;
     let uploads: Vec<_> = parcels.iter().map(upload::Parcels::uploads).collect();
-    let (mut pages, mut registries, mut indexes) = (Vec::new(), Vec::new(), Vec::new());
+    let known = meeting.as_ref().map(|meeting| meeting.known()).unwrap_or_default();
+    let mut sites = prepare(printer, order, pace, (&parcels, &uploads), &known).await?;
+    if let Some(meeting) = &mut meeting
+        && !meeting.gather(&sites.pages, order.manifest).await.map_err(said)?
+    {
+        return Ok(false);
+    }
+    let all = match meeting {
+        Some(meeting) => {
+            let filled = meeting.fill(&sites.pages, ledger).await?;
+            first(&sites, ledger).await?;
+            meeting.finish(&mut sites, filled, ledger).await?
+        }
+        None => {
+            first(&sites, ledger).await?;
+            let mut failures = Vec::new();
+            for site in &sites.pages {
+                failures.extend(github::carry_out(site, ledger).await?);
+            }
+            stop(failures)?;
+            true
+        }
+    };
     let mut failures = Vec::new();
-    for destination in destinations {
+    for site in sites.registries.iter().filter(|_| all) {
+        failures.extend(registry::float(site, ledger).await?);
+    }
+    stop(failures)?;
+    Ok(true)
+}
+
+/// Looks at every destination.
+async fn prepare<'a>(
+    printer: &'a Printer,
+    order: &'a Order<'a>,
+    pace: Option<Pace>,
+    (parcels, uploads): (&'a [upload::Parcels<'a>], &'a [Vec<pypi::Upload<'a>>]),
+    known: &[github::model::Release],
+) -> anyhow::Result<Sites<'a>> {
+    let mut sites = Sites { pages: Vec::new(), registries: Vec::new(), indexes: Vec::new() };
+    let mut failures = Vec::new();
+    for destination in destinations(order)? {
         match &destination.kind {
-            DestinationKind::Github(_) => match github::prepare(printer, order, destination, pace).await? {
-                Ok(site) => pages.push(site),
-                Err(more) => failures.extend(more),
-            },
+            DestinationKind::Github(_) => {
+                let known = if meets_at(order.plan, destination) { known } else { &[] };
+                match github::prepare(printer, order, destination, pace, known).await? {
+                    Ok(site) => sites.pages.push(site),
+                    Err(more) => failures.extend(more),
+                }
+            }
             DestinationKind::Pypi(_) => {}
             DestinationKind::Registry(_) => match registry::prepare(printer, order, destination).await? {
-                Ok(site) => registries.push(site),
+                Ok(site) => sites.registries.push(site),
                 Err(more) => failures.extend(more),
             },
         }
     }
-    for (parcels, uploads) in parcels.iter().zip(&uploads) {
+    for (parcels, uploads) in parcels.iter().zip(uploads) {
         match pypi::prepare(printer, parcels.index, parcels.credentials, uploads, pace).await {
-            Ok(site) => indexes.push(site),
+            Ok(site) => sites.indexes.push(site),
             Err(more) => failures.extend(more),
         }
     }
     stop(failures)?;
-    // What nobody sees yet comes first, what follows the newest release last.
+    Ok(sites)
+}
+
+/// What comes before the releases: what nobody sees yet, fixed tags, packages.
+async fn first(sites: &Sites<'_>, ledger: &mut Ledger) -> anyhow::Result<()> {
     let mut failures = Vec::new();
-    for site in &registries {
+    for site in &sites.registries {
         failures.extend(registry::push(site).await?);
     }
     stop(std::mem::take(&mut failures))?;
-    for site in &registries {
-        failures.extend(registry::fix(site, &mut ledger).await?);
+    for site in &sites.registries {
+        failures.extend(registry::fix(site, ledger).await?);
     }
-    stop(std::mem::take(&mut failures))?;
+    stop(failures)?;
     // A file on an index is there for ever, so it comes after what can be taken back.
-    for site in &indexes {
+    for site in &sites.indexes {
         let failed = pypi::upload(site).await;
         if !failed.is_empty() {
             ledger.record(pypi::remains(site).await)?;
@@ -129,15 +229,11 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
             Err(failed) => stop(failed)?,
         }
     }
-    for site in &pages {
-        failures.extend(github::carry_out(site, &mut ledger).await?);
-    }
-    stop(std::mem::take(&mut failures))?;
-    for site in &registries {
-        failures.extend(registry::float(site, &mut ledger).await?);
-    }
-    stop(failures)?;
-    Ok(ledger.finish())
+    Ok(())
+}
+
+fn meets_at(plan: &Plan, destination: &Destination) -> bool {
+    plan.meeting().is_some_and(|(place, _)| place.name == destination.name)
 }
 
 fn stop(failures: Vec<failure::Failure>) -> anyhow::Result<()> {
@@ -168,17 +264,24 @@ fn destinations<'a>(order: &'a Order<'_>) -> anyhow::Result<Vec<&'a Destination>
                 continue;
             }
         };
-        if let Some(reason) = plan.only_loopback().filter(|_| !is_loopback(api)) {
-            let message = format!("this plan is not for `{}`: {reason}", http::host(api));
-            return Err(refuse("loopback-only", message, "push the tag, or try it with `longshore rehearse`").into());
-        }
-        if api.scheme() != "https" && !is_loopback(api) {
-            let message = format!("`{}` is reached without encryption", http::host(api));
-            return Err(refuse("endpoint-insecure", message, "use its `https` address").into());
-        }
+        reachable(plan, api)?;
         chosen.push(destination);
     }
     Ok(chosen)
+}
+
+/// What is not for everybody stays on this machine, and a token is sent nowhere in clear text.
+fn reachable(plan: &Plan, api: &Url) -> anyhow::Result<()> {
+    let problem = if let Some(reason) = plan.only_loopback().filter(|_| !is_loopback(api)) {
+        Problem::new("loopback-only", format!("this plan is not for `{}`: {reason}", http::host(api)))
+            .hint("push the tag, or try it with `longshore rehearse`")
+    } else if api.scheme() != "https" && !is_loopback(api) {
+        Problem::new("endpoint-insecure", format!("`{}` is reached without encryption", http::host(api)))
+            .hint("use its `https` address")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(problem).into())
 }
 
 fn endpoint<'a>(order: &'a Order<'_>, name: &str) -> anyhow::Result<&'a Endpoint> {
@@ -192,13 +295,18 @@ fn index<'a>(
     order.indexes.get(name).ok_or_else(|| anyhow::anyhow!("nobody said where the index `{name}` is reached"))
 }
 
-/// Whether a destination takes a release; said if not.
-fn is_wanted(printer: &Printer, destination: &Destination, release: &Release) -> bool {
-    let wanted = match destination.when {
+/// Whether a destination takes a release.
+fn takes(destination: &Destination, release: &Release) -> bool {
+    match destination.when {
         When::Always => true,
         When::Stable => !release.prerelease,
         When::Prerelease => release.prerelease,
-    };
+    }
+}
+
+/// Whether a destination takes a release; said if not.
+fn is_wanted(printer: &Printer, destination: &Destination, release: &Release) -> bool {
+    let wanted = takes(destination, release);
     if !wanted {
         let kind = if release.prerelease { "a prerelease" } else { "stable" };
         printer.step("Skipping", format!("{} for `{}`: it is {kind}", release.tag, destination.name));
@@ -210,7 +318,7 @@ fn is_wanted(printer: &Printer, destination: &Destination, release: &Release) ->
 fn files<'a>(order: &Order<'a>, destination: &Destination, release: &Release) -> anyhow::Result<Vec<Wanted<'a>>> {
     let mut files = Vec::new();
     for step in &order.plan.steps {
-        if step.component != release.component || !step.publish.contains(&destination.name) {
+        if step.component != release.component || !order.takes(&destination.name, step) {
             continue;
         }
         let artifact = order.manifest.artifacts.iter().find(|artifact| artifact.step == step.id);

@@ -100,6 +100,52 @@ pub struct Site<'a> {
     wanted: Vec<Wanted<'a>>,
 }
 
+/// An index and how it is read.
+#[derive(Clone, Copy)]
+pub struct Shelf<'a> {
+    /// The index.
+    pub index: &'a Index,
+    /// What is presented to it.
+    pub credentials: &'a BTreeMap<DistributionName, Credential>,
+    /// Instead of the index's own pace.
+    pub pace: Option<Pace>,
+}
+
+/// Whether an index has a file, the very bytes.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn holds(shelf: Shelf<'_>, upload: &Upload<'_>) -> Result<bool, Failure> {
+    let reader = shelf.reader()?;
+    let printer = Printer::silent();
+    let patience = Patience::new(shelf.pace.unwrap_or_else(|| Pace::of(&shelf.index.simple)), &printer);
+    let look = async |_| match reader.find(upload).await? {
+        Some(there) => Ok(reader.digest(upload.name, &there).await?.0 == upload.sha256),
+        None => Ok(false),
+    };
+    patience.retry(look).await
+}
+
+/// Writes a file of an index into `sink`.
+///
+/// # Errors
+/// If it cannot be read.
+pub async fn fetch(shelf: Shelf<'_>, upload: &Upload<'_>, sink: &mut impl std::io::Write) -> Result<(), Failure> {
+    let reader = shelf.reader()?;
+    match reader.find(upload).await? {
+        Some(there) => reader.fetch(upload.name, &there, sink).await,
+        None => Ok(()),
+    }
+}
+
+impl<'a> Shelf<'a> {
+    #[expect(clippy::result_large_err, reason = "a failure ends the run; its size costs nothing")]
+    fn reader(&self) -> Result<Reader<'a>, Failure> {
+        let client = Client::new(&self.index.simple).map_err(|error| machine(&error))?;
+        Ok(Reader::new(self.index, client, self.credentials))
+    }
+}
+
 /// A file and whether it was there before we began.
 struct Wanted<'a> {
     upload: &'a Upload<'a>,

@@ -28,7 +28,6 @@ pub struct Site<'a> {
     order: &'a Order<'a>,
     printer: &'a Printer,
     destination: &'a Destination,
-    registry: &'a RegistryDestination,
     wanted: Vec<Wanted<'a>>,
 }
 
@@ -66,11 +65,14 @@ pub async fn prepare<'a>(
     let DestinationKind::Registry(registry) = &destination.kind else {
         anyhow::bail!("`{}` is no registry", destination.name);
     };
-    let mut site = Site { order, printer, destination, registry, wanted: Vec::new() };
+    let mut site = Site { order, printer, destination, wanted: Vec::new() };
     let mut failures = refused(order, registry);
     for image in &registry.images {
         let step = order.plan.step(&image.step);
         let Some(step) = step else { anyhow::bail!("the plan has no step `{}`", image.step) };
+        if !order.takes(&destination.name, step) {
+            continue;
+        }
         let document = document(order, step)?;
         for repository in &image.repositories {
             let document = document.clone();
@@ -80,7 +82,7 @@ pub async fn prepare<'a>(
     if !failures.is_empty() || site.wanted.is_empty() {
         return Ok(if failures.is_empty() { Ok(site) } else { Err(failures) });
     }
-    let _progress = printer.start("Observing", names(registry));
+    let _progress = printer.start("Observing", names(&site));
     grant(&site);
     let seen = join_all(site.wanted.iter().map(|wanted| observe(order.registries, wanted))).await;
     for (wanted, seen) in site.wanted.iter_mut().zip(seen) {
@@ -187,7 +189,7 @@ pub async fn push(site: &Site<'_>) -> anyhow::Result<Vec<Failure>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let progress = site.printer.start("Pushing", names(site.registry));
+    let progress = site.printer.start("Pushing", names(site));
     push::everything(site, &progress, &wanted).await
 }
 
@@ -225,6 +227,11 @@ pub async fn float(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<F
     tags::float(site, ledger).await
 }
 
+/// Whether a tag of it follows the newest release.
+pub fn floats(site: &Site<'_>) -> bool {
+    site.wanted.iter().any(|wanted| !wanted.image.floating.is_empty())
+}
+
 /// What was seen under a tag.
 fn receipt(site: &Site<'_>, wanted: &Wanted<'_>, tag: &str, outcome: Outcome) -> Receipt {
     let release = site.order.plan.release(&wanted.step.component);
@@ -242,10 +249,10 @@ fn receipt(site: &Site<'_>, wanted: &Wanted<'_>, tag: &str, outcome: Outcome) ->
     }
 }
 
-fn names(registry: &RegistryDestination) -> String {
+fn names(site: &Site<'_>) -> String {
     let mut count: BTreeMap<&Repository, usize> = BTreeMap::new();
-    for repository in registry.images.iter().flat_map(|image| &image.repositories) {
-        *count.entry(repository).or_default() += 1;
+    for wanted in &site.wanted {
+        *count.entry(wanted.repository).or_default() += 1;
     }
     count.iter().map(|(repository, count)| format!("{repository} ({count})")).collect::<Vec<_>>().join(", ")
 }

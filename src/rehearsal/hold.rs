@@ -48,22 +48,46 @@ impl Stop {
 
 /// The stops that were asked for and not reached yet.
 #[derive(Default)]
-pub(super) struct Stops(Mutex<Vec<(usize, Stop)>>);
+pub(super) struct Stops(Mutex<Vec<(Place, Stop)>>);
+
+/// Where a stop is.
+enum Place {
+    /// At the request of that number.
+    Number(usize),
+    /// After so many more requests whose line (`METHOD /path?query`) holds a text.
+    Text(String, usize),
+}
 
 impl Stops {
     /// Asks for a stop at the request of that number.
     pub(super) fn ask(&self, number: usize, moment: Moment) -> Hold {
+        self.put(Place::Number(number), moment)
+    }
+
+    /// Asks for a stop at the request of that number (from 1) among those whose line holds a text.
+    pub(super) fn ask_for(&self, text: &str, number: usize, moment: Moment) -> Hold {
+        self.put(Place::Text(text.to_owned(), number), moment)
+    }
+
+    fn put(&self, place: Place, moment: Moment) -> Hold {
         let (tell, reached) = mpsc::channel();
         let (release, released) = oneshot::channel();
         let mut stops = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        stops.push((number, Stop { moment, reached: tell, released }));
+        stops.push((place, Stop { moment, reached: tell, released }));
         Hold { reached, _release: release }
     }
 
-    /// The stop for that number, once.
-    pub(super) fn take(&self, number: usize) -> Option<Stop> {
+    /// The stop for a request, once.
+    pub(super) fn take(&self, number: usize, line: &str) -> Option<Stop> {
         let mut stops = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = stops.iter().position(|(at, _)| *at == number)?;
+        let reached = |(place, _): &mut (Place, Stop)| match place {
+            Place::Number(at) => *at == number,
+            Place::Text(text, left) => {
+                *left -= usize::from(line.contains(text.as_str()));
+                *left == 0
+            }
+        };
+        let index = stops.iter_mut().position(reached)?;
         Some(stops.swap_remove(index).1)
     }
 }

@@ -117,10 +117,10 @@ fn of_file(step: &Step, name: &str, flaw: Flaw) -> Problem {
     Problem::new(flaw.code, text).step(&step.id).hint(flaw.hint)
 }
 
-/// What only shows when files are compared with each other.
-pub fn compare(plan: &Plan, record: &dyn Fn(&str) -> Option<Artifact>, found: &mut Found) {
+/// What only shows when files are compared with each other: those of the demanded steps.
+pub fn compare((plan, steps): (&Plan, &[&Step]), record: &dyn Fn(&str) -> Option<Artifact>, found: &mut Found) {
     let read = std::mem::take(&mut found.distributions);
-    for (name, step) in distributions(plan) {
+    for (name, step) in distributions(steps) {
         let is_own = |id: &str| plan.step(id).and_then(stage).is_some_and(|stage| stage.distribution == *name);
         let wheels: Vec<(&str, &Wheel)> =
             read.wheels.iter().filter(|read| is_own(&read.step)).map(|read| (read.name.as_str(), &read.held)).collect();
@@ -129,12 +129,12 @@ pub fn compare(plan: &Plan, record: &dyn Fn(&str) -> Option<Artifact>, found: &m
             found.problems.push(of_distribution(step, name, flaw));
         }
     }
-    for step in &plan.steps {
+    for step in steps {
         let Work::Check(check) = &step.work else { continue };
         let (Some(_), Some(own)) = (&check.resolve, plan.step(&check.subject)) else { continue };
         let Some(result) = record(&step.id).and_then(|record| record.check) else { continue };
         for (other, crates) in &result.crates {
-            let Some(sibling) = plan.steps.iter().find(|step| is_wheel_of(step, other, own)) else { continue };
+            let Some(sibling) = steps.iter().copied().find(|step| is_wheel_of(step, other, own)) else { continue };
             let of = |step: &Step| -> Vec<&Wheel> {
                 read.wheels.iter().filter(|read| read.step == step.id).map(|read| &read.held).collect()
             };
@@ -191,9 +191,9 @@ fn stage(step: &Step) -> Option<&StageWork> {
 }
 
 /// Every distribution, with its first step.
-fn distributions(plan: &Plan) -> Vec<(&DistributionName, &Step)> {
+fn distributions<'p>(steps: &[&'p Step]) -> Vec<(&'p DistributionName, &'p Step)> {
     let mut found: Vec<(&DistributionName, &Step)> = Vec::new();
-    for step in &plan.steps {
+    for step in steps.iter().copied() {
         if let Some(stage) = stage(step)
             && !found.iter().any(|(name, _)| *name == &stage.distribution)
         {

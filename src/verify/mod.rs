@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::artifact::{self, InspectedBinary, MANIFEST_SCHEMA, Manifest};
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::plan::{Plan, Step, Work};
+use crate::plan::{Part, Plan, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::store::{Store, write_json};
 use crate::world::terminal::{Printer, Progress};
@@ -30,20 +30,22 @@ use content::Listing;
 use distribution::Distributions;
 use set::Arrived;
 
-/// Verifies everything in the store against the plan's scope and writes `manifest.json`. A manifest of before is gone
-/// as soon as this starts: nothing unverified can be published.
+/// Verifies everything in the store against the plan's scope, or one part's share of it, and writes `manifest.json`. A
+/// manifest of before is gone as soon as this starts: nothing unverified can be published.
 ///
 /// # Errors
 /// `Failure` with exit 3 and every problem, each with its step and leg.
-pub fn run(printer: &Printer, store: &Store, plan: &Plan) -> anyhow::Result<Manifest> {
+pub fn run(printer: &Printer, store: &Store, plan: &Plan, part: Option<&Part>) -> anyhow::Result<Manifest> {
     match fs::remove_file(store.manifest()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let progress = printer.start("Verifying", format!("{} steps", plan.steps.len()));
-    let set = set::arrived(store, plan)?;
+    let inside = |step: &&Step| part.is_none_or(|part| part.steps.contains(&step.id));
+    let steps: Vec<&Step> = plan.steps.iter().filter(inside).collect();
+    let progress = printer.start("Verifying", format!("{} steps", steps.len()));
+    let set = set::arrived(store, plan, &steps)?;
     let job = Job { store, set: &set, progress: &progress };
-    let mut found = job.examine_all(plan)?;
+    let mut found = job.examine_all(plan, &steps)?;
     let mut problems = set.problems.clone();
     problems.append(&mut found.problems);
     if !problems.is_empty() {
@@ -53,7 +55,7 @@ pub fn run(printer: &Printer, store: &Store, plan: &Plan) -> anyhow::Result<Mani
         schema: MANIFEST_SCHEMA.into(),
         plan: set.plan,
         commit: plan.commit.clone(),
-        artifacts: plan.steps.iter().filter_map(|step| set.record(&step.id)).cloned().collect(),
+        artifacts: steps.iter().filter_map(|step| set.record(&step.id)).cloned().collect(),
         binaries: found.binaries,
     };
     write_json(&store.manifest(), &manifest)?;
@@ -79,20 +81,20 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// All steps; archives last, since what they must hold may come out of an asset.
-    fn examine_all(&self, plan: &Plan) -> anyhow::Result<Found> {
+    fn examine_all(&self, plan: &Plan, steps: &[&Step]) -> anyhow::Result<Found> {
         let (archives, others): (Vec<&Step>, Vec<&Step>) =
-            plan.steps.iter().partition(|step| matches!(step.work, Work::Archive(_) | Work::Layer(_)));
+            steps.iter().partition(|step| matches!(step.work, Work::Archive(_) | Work::Layer(_)));
         let mut found = self.examine(&others, &BTreeMap::new())?;
         let listings = std::mem::take(&mut found.listings);
         found.problems.append(&mut self.examine(&archives, &listings)?.problems);
-        for step in &plan.steps {
+        for step in steps {
             match &step.work {
                 Work::Image(work) => image::check(self.store, self.set, (step, work), &mut found)?,
                 Work::Index(work) => image::check_index(self.store, self.set, (step, work), &mut found.problems)?,
                 _ => {}
             }
         }
-        distribution::compare(plan, &|id| self.set.record(id).cloned(), &mut found);
+        distribution::compare((plan, steps), &|id| self.set.record(id).cloned(), &mut found);
         Ok(found)
     }
 

@@ -53,6 +53,22 @@ fn an_old_manifest_does_not_outlive_a_failure() {
     check(&release, &[("missing-artifact", "`checksums` is not here (`build --rest`)")]);
 }
 
+#[test]
+fn a_part_is_demanded_alone() {
+    let release = Release::whole();
+    let mut part: crate::plan::Part =
+        serde_json::from_str(r#"{"file":"one.yml","steps":[],"destinations":[]}"#).unwrap();
+    part.steps = ["binary.app.", "archive.app."].map(|kind| format!("{kind}{ARM}")).to_vec();
+    let verify =
+        || crate::verify::run(&crate::world::terminal::Printer::silent(), &release.store, &release.plan, Some(&part));
+    let held = |manifest: Manifest| manifest.artifacts.into_iter().map(|one| one.step).collect::<Vec<_>>();
+    assert_eq!(held(verify().unwrap()), part.steps, "what else was made here is of other parts");
+    fs::remove_file(release.store.record("checksums")).unwrap();
+    assert_eq!(verify().unwrap().plan, release.plan.digest());
+    fs::remove_file(release.store.record(&part.steps[1])).unwrap();
+    assert!(verify().is_err());
+}
+
 // --- binaries
 
 #[test]

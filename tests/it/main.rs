@@ -12,6 +12,7 @@ mod delivery;
 mod generate;
 mod image;
 mod images;
+mod meeting;
 mod opsml;
 mod package;
 mod package_index;

@@ -165,7 +165,7 @@ fn every_target_keeps_its_promise() {
     for triple in TRIPLES {
         shelf.put(triple, triple);
     }
-    let manifest = verify::run(&Printer::silent(), &shelf.store, &shelf.plan).unwrap();
+    let manifest = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, None).unwrap();
     let measured: Vec<String> = manifest
         .binaries
         .iter()
@@ -196,7 +196,7 @@ fn no_target_passes_for_another() {
             let shelf = Shelf::new(&[one, other]);
             shelf.put(one, other);
             shelf.put(other, one);
-            let error = verify::run(&Printer::silent(), &shelf.store, &shelf.plan).unwrap_err();
+            let error = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, None).unwrap_err();
             let failure = error.downcast::<Failure>().unwrap();
             let told: Vec<&str> = failure.problems.iter().filter_map(|problem| problem.step.as_deref()).collect();
             assert_eq!(told, [format!("binary.typos.{one}"), format!("binary.typos.{other}")], "{one} {other}");

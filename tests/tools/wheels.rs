@@ -177,7 +177,7 @@ fn python_prebuilt_wheels_are_verified_with_a_release() {
     for (triple, _) in WHEELS {
         shelf.put(triple, triple);
     }
-    let manifest = verify::run(&Printer::silent(), &shelf.store, &shelf.plan).unwrap();
+    let manifest = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, None).unwrap();
     let arches: Vec<&str> = manifest
         .binaries
         .iter()
@@ -190,7 +190,7 @@ fn python_prebuilt_wheels_are_verified_with_a_release() {
     let (one, other) = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-musl");
     shelf.put(one, other);
     shelf.put(other, one);
-    let error = verify::run(&Printer::silent(), &shelf.store, &shelf.plan).unwrap_err();
+    let error = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, None).unwrap_err();
     let failure = error.downcast::<Failure>().unwrap();
     for triple in [one, other] {
         let step = format!("wheel.nh3.{triple}");
@@ -211,7 +211,7 @@ fn python_prebuilt_wheels_are_verified_with_a_release() {
     let bytes = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
     fs::write(&file, &bytes[..bytes.len() - 100]).unwrap();
-    let error = verify::run(&Printer::silent(), &shelf.store, &shelf.plan).unwrap_err();
+    let error = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, None).unwrap_err();
     let failure = error.downcast::<Failure>().unwrap();
     let codes: Vec<&str> = failure.problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, ["wheel-framing", "dist-damaged", "wrong-digest"], "{failure}");

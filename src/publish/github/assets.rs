@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::interval;
 
+use super::api::Api;
 use super::model::{Asset, Release};
 use super::{Job, Parcel, Site, Wanted};
 use crate::artifact::File;
@@ -73,8 +74,8 @@ pub fn different(tag: &str, file: &File, asset: &Asset) -> Failure {
 }
 
 /// Every file of a release, all pages.
-pub async fn list(site: &Site<'_>, release: u64) -> Result<Vec<Asset>, Failure> {
-    let listed = site.api.all("list the release's files", &format!("releases/{release}/assets")).await;
+pub async fn list(api: &Api<'_>, release: u64) -> Result<Vec<Asset>, Failure> {
+    let listed = api.all("list the release's files", &format!("releases/{release}/assets")).await;
     listed.map_err(|failure| match failure {
         Failure::Missing(problem) => {
             Failure::Conflict(problem.hint("the release was deleted in the meantime; run the same command again"))
@@ -136,13 +137,14 @@ async fn put(
     let progress = site.api.printer.start("Uploading", format!("{name} ({})", size(wanted.file.size)));
     let doing = format!("upload `{name}`");
     let tell = |sent: u64| progress.tell(&format!("{} of {}", size(sent), size(wanted.file.size)));
+    let mut leftover = Leftover::default();
     site.api
         .patience
         .retry(async |attempt| {
             let now = if attempt == 0 {
                 first.clone()
             } else {
-                let assets = list(site, release.id).await?;
+                let assets = list(&site.api, release.id).await?;
                 match standing(wanted.file, &assets) {
                     Standing::Missing => check_renamed(job, wanted, &assets).map(|()| Standing::Missing)?,
                     other => other,
@@ -152,15 +154,48 @@ async fn put(
                 Standing::Equal(asset) | Standing::Unknown(asset) => return Ok(asset),
                 Standing::Different(asset) => return Err(different(&job.release.tag, wanted.file, &asset)),
                 Standing::Pending(asset) => return Err(pending(&asset)),
-                Standing::Incomplete(asset) => {
-                    let doing = format!("delete what a broken upload left of `{name}`");
-                    site.api.delete(&doing, &format!("releases/assets/{}", asset.id)).await?;
-                }
+                Standing::Incomplete(asset) => leftover.clear(&site.api, &asset).await?,
                 Standing::Missing => {}
             }
-            send(site, release, wanted, &doing, &tell).await
+            leftover.or(send(site, release, wanted, &doing, &tell).await)
         })
         .await
+}
+
+/// What has begun and not ended under a name: left by a broken upload, or on its way by another run.
+#[derive(Default)]
+pub struct Leftover {
+    /// Whether an upload of ours broke.
+    ours: bool,
+    looks: usize,
+}
+
+impl Leftover {
+    /// How often it is looked at before it counts as left.
+    const LOOKS: usize = 3;
+
+    /// What an upload of ours came to. The next attempt looks what is there.
+    pub fn or<T>(&mut self, result: Result<T, Failure>) -> Result<T, Failure> {
+        result.map_err(|failure| match failure {
+            Failure::AlreadyThere(problem) => Failure::retry(problem),
+            // Seen as a passing fault of the upload host.
+            Failure::Missing(problem) => Failure::retry(problem),
+            other => {
+                self.ours = true;
+                other
+            }
+        })
+    }
+
+    /// Takes it away, unless another run may be sending it right now.
+    pub async fn clear(&mut self, api: &Api<'_>, asset: &Asset) -> Result<(), Failure> {
+        if !self.ours && self.looks < Self::LOOKS {
+            self.looks += 1;
+            return Err(pending(asset));
+        }
+        let doing = format!("delete what a broken upload left of `{}`", asset.name);
+        api.delete(&doing, &format!("releases/assets/{}", asset.id)).await
+    }
 }
 
 /// One attempt: streams the file and shows how far it is.
@@ -187,10 +222,7 @@ async fn send(
     };
     match result {
         Ok(asset) if asset.name != file.name => Err(renamed(&file.name, &asset.name)),
-        Ok(asset) => Ok(asset),
-        // Seen as a passing fault of the upload host; the next attempt looks what is there.
-        Err(Failure::AlreadyThere(problem) | Failure::Missing(problem)) => Err(Failure::retry(problem)),
-        Err(other) => Err(other),
+        other => other,
     }
 }
 
@@ -226,7 +258,7 @@ async fn read_back<'a>(
 
 /// The asset of each wanted file, in order, and whether its digest is known to be right.
 async fn seen(site: &Site<'_>, job: &Job<'_>, release: u64) -> Result<Vec<(Asset, bool)>, Failure> {
-    let assets = list(site, release).await?;
+    let assets = list(&site.api, release).await?;
     let mut all = Vec::new();
     for wanted in &job.files {
         match standing(wanted.file, &assets) {

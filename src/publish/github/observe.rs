@@ -4,7 +4,7 @@ use std::{fs, io};
 
 use tokio::task::spawn_blocking;
 
-use super::api::Reader;
+use super::api::{Api, Reader};
 use super::assets::{self, Standing, list};
 use super::model::{Object, Pointer, Release};
 use super::{Job, Site, notes};
@@ -78,8 +78,7 @@ pub fn limits(job: &Job<'_>) -> Vec<Failure> {
 }
 
 /// Every release of the repository, drafts included: a draft is not found by its tag.
-pub async fn releases(site: &Site<'_>) -> Result<Vec<Release>, Failure> {
-    let api = &site.api;
+pub async fn releases(api: &Api<'_>) -> Result<Vec<Release>, Failure> {
     let doing = format!("list the releases of `{}`", api.repository);
     let listed = api.patience.retry(async |_| api.all(&doing, "releases").await).await;
     listed.map_err(|failure| match failure {
@@ -92,10 +91,38 @@ pub async fn releases(site: &Site<'_>) -> Result<Vec<Release>, Failure> {
     })
 }
 
+/// A list in which releases stand that are known by number. Another draft of such a tag is one that whoever made it
+/// takes away again.
+pub fn with_known(mut listed: Vec<Release>, known: &[Release]) -> Vec<Release> {
+    listed.retain(|one| !known.iter().any(|other| other.id == one.id || one.draft && other.tag_name == one.tag_name));
+    listed.extend_from_slice(known);
+    listed
+}
+
+/// A release as it is now, with all its files.
+pub async fn again(api: &Api<'_>, release: &Release) -> Result<Release, Failure> {
+    let (tag, path) = (&release.tag_name, format!("releases/{}", release.id));
+    let doing = format!("look at the release `{tag}`");
+    let now = api.patience.retry(async |_| api.look::<Release>(&doing, &path, Reader::Token).await).await;
+    now.map_err(|failure| gone(tag, failure))
+}
+
+/// What was there is not any more.
+pub fn gone(tag: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Missing(problem) => {
+            let message = format!("the release `{tag}` was deleted in the meantime: {}", problem.message);
+            let hint = "see who did, then run the same command again";
+            Failure::Conflict(Problem::new("release-deleted", message).hint(hint))
+        }
+        other => other,
+    }
+}
+
 /// Where one release stands, and whether it may be continued.
-pub async fn start(site: &Site<'_>, job: &Job<'_>) -> Result<Start, Vec<Failure>> {
-    check_tag(site, job, Moment::First).await.map_err(|failure| vec![failure])?;
+pub async fn start(site: &Site<'_>, job: &Job<'_>, moment: Moment) -> Result<Start, Vec<Failure>> {
     let tag = &job.release.tag;
+    check_tag(&site.api, (tag, site.commit), moment).await.map_err(|failure| vec![failure])?;
     let (drafts, published): (Vec<&Release>, Vec<&Release>) =
         site.releases.iter().filter(|release| release.tag_name == *tag).partition(|release| release.draft);
     match (published.as_slice(), drafts.as_slice()) {
@@ -164,7 +191,7 @@ async fn with_all_assets(site: &Site<'_>, job: &Job<'_>, release: &Release) -> R
     let mut release = release.clone();
     let absent = |wanted: &super::Wanted<'_>| assets::standing(wanted.file, &release.assets).is_absent();
     if !release.assets.is_empty() && job.files.iter().any(absent) {
-        let listed = site.api.patience.retry(async |_| list(site, release.id).await).await;
+        let listed = site.api.patience.retry(async |_| list(&site.api, release.id).await).await;
         release.assets = listed.map_err(|failure| vec![failure])?;
     }
     Ok(release)
@@ -205,7 +232,10 @@ async fn check_foreign(site: &Site<'_>, job: &Job<'_>, draft: &Release) -> Resul
 
 fn foreign<'r>(job: &Job<'_>, release: &'r Release) -> Vec<&'r str> {
     let names = release.assets.iter().map(|asset| asset.name.as_str());
-    names.filter(|name| !job.files.iter().any(|wanted| wanted.file.name == *name)).collect()
+    let planned = |name: &str| {
+        job.files.iter().any(|wanted| wanted.file.name == name) || job.papers.iter().any(|paper| paper == name)
+    };
+    names.filter(|name| !planned(name)).collect()
 }
 
 /// Before the first write, the bytes that will be sent are read once: a server that got wrong ones keeps them.
@@ -237,21 +267,17 @@ pub fn two_drafts(tag: &str, drafts: &[&Release]) -> Failure {
 }
 
 /// The tag on the server is the plan's commit.
-pub async fn check_tag(site: &Site<'_>, job: &Job<'_>, moment: Moment) -> Result<(), Failure> {
-    let tag = &job.release.tag;
+pub async fn check_tag(api: &Api<'_>, (tag, wanted): (&str, &str), moment: Moment) -> Result<(), Failure> {
     let doing = format!("look at the tag `{tag}`");
-    let found = site.api.patience.retry(async |_| commit_of(site, tag, &doing).await).await;
+    let found = api.patience.retry(async |_| commit_of(api, tag, &doing).await).await;
     let problem = match found {
-        Ok(commit) if commit == site.commit => return Ok(()),
+        Ok(commit) if commit == wanted => return Ok(()),
         Ok(commit) => {
-            let message = format!(
-                "the tag `{tag}` of `{}` is {commit}, the plan's commit is {}",
-                site.api.repository, site.commit
-            );
+            let message = format!("the tag `{tag}` of `{}` is {commit}, the plan's commit is {wanted}", api.repository);
             return Err(Failure::Conflict(Problem::new("tag-moved", message).hint("release the next version")));
         }
         Err(Failure::Missing(_)) => {
-            let message = format!("`{}` has no tag `{tag}`", site.api.repository);
+            let message = format!("`{}` has no tag `{tag}`", api.repository);
             Problem::new("tag-missing", message).hint(format!("git push origin {tag}"))
         }
         Err(other) => return Err(other),
@@ -260,14 +286,14 @@ pub async fn check_tag(site: &Site<'_>, job: &Job<'_>, moment: Moment) -> Result
 }
 
 /// The commit a tag stands for, through annotated tags.
-async fn commit_of(site: &Site<'_>, tag: &str, doing: &str) -> Result<String, Failure> {
-    let first: Pointer = site.api.look(doing, &format!("git/ref/tags/{}", encode(tag)), Reader::Token).await?;
+async fn commit_of(api: &Api<'_>, tag: &str, doing: &str) -> Result<String, Failure> {
+    let first: Pointer = api.look(doing, &format!("git/ref/tags/{}", encode(tag)), Reader::Token).await?;
     let mut object: Object = first.object;
     for _ in 0..NESTED_TAGS {
         if object.kind != "tag" {
             break;
         }
-        let next: Pointer = site.api.look(doing, &format!("git/tags/{}", encode(&object.sha)), Reader::Token).await?;
+        let next: Pointer = api.look(doing, &format!("git/tags/{}", encode(&object.sha)), Reader::Token).await?;
         object = next.object;
     }
     Ok(if object.kind == "commit" { object.sha } else { format!("{} {}", object.kind, object.sha) })

@@ -98,7 +98,7 @@ pub async fn publish(site: &Site<'_>, job: &Job<'_>, draft: &Release) -> Result<
                     return Ok(now);
                 }
             }
-            check_tag(site, job, Moment::Last).await?;
+            check_tag(&site.api, (tag, site.commit), Moment::Last).await?;
             let after: Release = site.api.patch(&doing, &path, &publication).await?;
             if after.draft {
                 let message = format!("`{}` left `{tag}` a draft", site.api.host());

@@ -82,15 +82,18 @@ impl<'a> Reader<'a> {
         if let Some(sha256) = there.sha256 {
             return Ok((sha256, "digest"));
         }
+        let mut sink = Hashing::new(io::sink());
+        self.fetch(name, there, &mut sink).await?;
+        Ok((sink.finish().1, "download"))
+    }
+
+    /// Writes a file that is there into `sink`.
+    pub async fn fetch(&self, name: &str, there: &There, sink: &mut impl io::Write) -> Result<(), Failure> {
         let nothing = || Failure::Unconfirmed(unconfirmed(name, "shows neither its digest nor where to download it"));
         let url = there.url.clone().ok_or_else(nothing)?;
-        let mut sink = Hashing::new(io::sink());
-        let reply = self.client.download(self.request(url, "*/*"), &mut sink).await;
+        let reply = self.client.download(self.request(url, "*/*"), sink).await;
         let reply = reply.map_err(|error| unreachable(&error))?;
-        if !reply.is_success() {
-            return Err(self.trouble(&format!("download `{name}`"), &reply));
-        }
-        Ok((sink.finish().1, "download"))
+        if reply.is_success() { Ok(()) } else { Err(self.trouble(&format!("download `{name}`"), &reply)) }
     }
 
     async fn json(&self, name: &str, version: &str) -> Result<Files, Failure> {

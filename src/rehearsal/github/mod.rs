@@ -114,6 +114,11 @@ impl Server {
         self.shared.stops.ask(number, moment)
     }
 
+    /// The same at the request of that number among those whose `METHOD /path?query` holds a text.
+    pub fn hold_for(&self, text: &str, number: usize, moment: Moment) -> Hold {
+        self.shared.stops.ask_for(text, number, moment)
+    }
+
     /// Sets a tag of a repository, also one that is there: what a force-push does. Unknown repositories are ignored.
     pub fn set_tag(&self, repository: &str, tag: &Tag) {
         let (owner, name) = repository.split_once('/').unwrap_or((repository, ""));

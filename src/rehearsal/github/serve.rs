@@ -117,7 +117,7 @@ fn read(shared: &Shared, parts: Parts) -> Call {
 }
 
 async fn carry_out(shared: &Shared, call: &Call, body: Body) -> End {
-    let stop = shared.stops.take(call.number);
+    let stop = shared.stops.take(call.number, &format!("{} {}", call.parts.method, call.parts.uri));
     let moment = stop.as_ref().map(|stop| stop.moment);
     let nothing = End::Cut { received: 0, effects: Vec::new() };
     let end = match moment {

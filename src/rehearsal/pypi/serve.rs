@@ -87,7 +87,9 @@ pub(super) async fn serve(
 }
 
 async fn held(shared: &Shared, parts: &Parts, number: usize, body: Body) -> End {
-    let Some(stop) = shared.stops.take(number) else { return carry_out(shared, parts, body, false).await };
+    let Some(stop) = shared.stops.take(number, &format!("{} {}", parts.method, parts.uri)) else {
+        return carry_out(shared, parts, body, false).await;
+    };
     if stop.moment != Moment::Before {
         carry_out(shared, parts, body, stop.moment == Moment::Midway).await;
     }

@@ -106,6 +106,11 @@ impl Server {
         self.shared.stops.ask(number, moment)
     }
 
+    /// The same at the request of that number among those whose `METHOD /path?query` holds a text.
+    pub fn hold_for(&self, text: &str, number: usize, moment: Moment) -> Hold {
+        self.shared.stops.ask_for(text, number, moment)
+    }
+
     /// Ends it: open connections are cut, the port is free again.
     pub fn stop(self) {}
 

@@ -106,7 +106,8 @@ pub(super) async fn store(Held(shared): Held<Arc<Shared>>, request: Request) -> 
 }
 
 async fn held(shared: &Shared, parts: &Parts, number: usize, body: &mut BodyDataStream) -> End {
-    let Some(stop) = shared.stops.take(number) else { return admitted(shared, parts, body, false).await };
+    let line = format!("{} {}", parts.method, parts.uri);
+    let Some(stop) = shared.stops.take(number, &line) else { return admitted(shared, parts, body, false).await };
     if stop.moment != Moment::Before {
         admitted(shared, parts, body, stop.moment == Moment::Midway).await;
     }

@@ -153,7 +153,7 @@ impl Release {
 
     /// Runs what is tested.
     pub fn verify(&self) -> anyhow::Result<Manifest> {
-        crate::verify::run(&Printer::silent(), &self.store, &self.plan)
+        crate::verify::run(&Printer::silent(), &self.store, &self.plan, None)
     }
 }
 

@@ -179,10 +179,13 @@ impl Made {
             registries: &registries,
             indexes: &crate::publish::Indexes::new(),
             plan: &self.plan,
+            part: None,
             manifest: &self.manifest,
             store: &self.store,
             endpoints: &self.endpoints,
             destinations: vec!["github".into()],
+            wait: Duration::ZERO,
+            run: None,
         };
         let result = run_at(&Printer::silent(), &order, Some(QUICK)).await;
         result.map_err(|error| {

@@ -84,7 +84,7 @@ impl Made {
             let file = format!("{}-1.2.0rc1.tar.gz", name.replace('-', "_"));
             shelf.put(&format!("sdist.{name}"), "sdist", Some((&file, &parts.bytes())), None);
         }
-        let found = verify::run(&Printer::silent(), &shelf.store, &shelf.plan);
+        let found = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, None);
         let Err(error) = found else { return Vec::new() };
         let failure = error.downcast::<Failure>().unwrap();
         let told = failure.problems.into_iter().map(|problem| {

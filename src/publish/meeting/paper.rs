@@ -1,0 +1,138 @@
+//! What a part tells the others: what it will publish, of which plan, and which run made it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::Manifest;
+use crate::digest::Digest;
+use crate::plan::{Part, Plan};
+use crate::problem::Problem;
+use crate::publish::Order;
+use crate::publish::failure::Failure;
+use crate::publish::github::api::Api;
+use crate::publish::github::model::{Asset, Release};
+
+/// The format of `longshore-<stem>.manifest.json`.
+const SCHEMA: &str = "longshore/meeting/1";
+/// The version that plans here.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A part's word: this, and nothing else, will be published.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Paper {
+    #[serde(flatten)]
+    head: Head,
+    /// What was verified.
+    pub manifest: Manifest,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Head {
+    schema: String,
+    /// Digest of the plan.
+    plan: Digest,
+    commit: String,
+    /// The version that planned.
+    longshore: String,
+    /// Where its bytes were made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    /// The workflow files that make this release.
+    parts: Vec<String>,
+}
+
+impl Paper {
+    /// The word of this run.
+    pub fn new(order: &Order<'_>, parts: &[&Part], manifest: Manifest) -> Self {
+        let head = Head {
+            schema: SCHEMA.into(),
+            plan: manifest.plan,
+            commit: manifest.commit.clone(),
+            longshore: VERSION.into(),
+            run: order.run.clone(),
+            parts: parts.iter().map(|part| part.file.clone()).collect(),
+        };
+        Self { head, manifest }
+    }
+
+    /// The run that made it, for people.
+    pub fn run(&self) -> &str {
+        self.head.run.as_deref().unwrap_or("a run that did not say where it was")
+    }
+
+    /// As it is written.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// Where a paper was found.
+pub struct Place<'a> {
+    /// The repository.
+    pub api: &'a Api<'a>,
+    /// The release.
+    pub release: &'a Release,
+    /// The file.
+    pub asset: &'a Asset,
+    /// Whose it is.
+    pub part: &'a Part,
+}
+
+impl Place<'_> {
+    /// Reads a paper and sees that it is of this plan.
+    ///
+    /// # Errors
+    /// If it is of another one, or no paper.
+    pub fn read(&self, plan: &Plan, bytes: &[u8]) -> Result<Paper, Failure> {
+        let head: Head = serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))?;
+        if head.plan != plan.digest() {
+            return Err(self.another(plan, &head));
+        }
+        serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> Failure {
+        let Self { release, asset, .. } = self;
+        let message = format!("`{}` of `{}` cannot be read: {error}", asset.name, release.tag_name);
+        let hint = "was it written by another longshore version? let all workflow files use one";
+        Failure::Conflict(Problem::new("meeting-unreadable", message).hint(hint))
+    }
+
+    /// Another plan is never waited for.
+    fn another(&self, plan: &Plan, head: &Head) -> Failure {
+        let (tag, file) = (&self.release.tag_name, &self.part.file);
+        let message = if head.commit != plan.commit {
+            format!("`{file}` meets for `{tag}` with a plan of commit {}; this one is of {}", head.commit, plan.commit)
+        } else if head.longshore != VERSION {
+            format!("`{file}` planned `{tag}` with longshore {}, this is longshore {VERSION}", head.longshore)
+        } else {
+            format!("`{file}` planned `{tag}` from the same commit in another way: other arguments or environment")
+        };
+        let mut hint = if head.commit == plan.commit {
+            "let all workflow files plan with one version and the same arguments (`longshore generate --check`)"
+                .to_owned()
+        } else {
+            "was the tag moved?".to_owned()
+        };
+        if self.is_hidden(head) {
+            hint.push_str(&format!(
+                "; nothing of it is public yet: `gh release delete {tag} --repo {}` removes the draft, then run all \
+                 workflow files again",
+                self.api.repository
+            ));
+        } else {
+            hint.push_str(
+                "; something of it may be public already: finish it with that plan, or release the next version",
+            );
+        }
+        Failure::Conflict(Problem::new("meeting-other-plan", message).hint(hint))
+    }
+
+    /// Whether nobody can have published anything: a draft that still waits for somebody.
+    fn is_hidden(&self, head: &Head) -> bool {
+        let has = |file: &String| {
+            let stem = file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem);
+            self.release.assets.iter().any(|asset| asset.name == format!("longshore-{stem}.manifest.json"))
+        };
+        self.release.draft && !head.parts.iter().all(has)
+    }
+}

@@ -1,0 +1,116 @@
+//! What meets in one release without belonging together: known at once, never waited for.
+
+use std::time::{Duration, Instant};
+
+use longshore::plan::Plan;
+use longshore::rehearsal::github::{Asset, Effect, Release};
+use longshore::world::http::{Auth, Body, Client, Method, Request};
+use serde_json::{Value, json};
+
+use super::world::{ALL, ASSETS, CLIENT, Run, SERVER, TAG, TOKEN, World, run};
+
+/// A release in which papers of another plan lie.
+fn of_another_plan(draft: bool, change: impl Fn(&mut Value), files: &[&str]) -> Release {
+    let mut paper = json!({
+        "schema": "longshore/meeting/1",
+        "plan": format!("sha256:{}", "5".repeat(64)),
+        "commit": "7".repeat(40),
+        "longshore": "9.9.9",
+        "parts": ALL,
+        "manifest": {},
+    });
+    change(&mut paper);
+    let asset = |name: &&str| Asset { name: (*name).to_owned(), bytes: Some(paper.to_string().into_bytes()) };
+    Release { tag: TAG.into(), draft, assets: files.iter().map(asset).collect(), ..Release::default() }
+}
+
+const PAPERS: [&str; 3] = [
+    "longshore-build-assets.manifest.json",
+    "longshore-release-server.manifest.json",
+    "longshore-release-client.manifest.json",
+];
+
+/// Every part says so at once, and nothing changes.
+async fn refused(release: Release, change: impl Fn(&mut World), code: &str) -> String {
+    let mut world = World::with(|repository| repository.releases.push(release)).await;
+    change(&mut world);
+    let mut texts = Vec::new();
+    for part in ALL {
+        let started = Instant::now();
+        let (exit, found, said) = world.run(run(part)).await.unwrap_err();
+        assert_eq!((exit as u8, found), (4, code), "{part}: {said}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{part} waited");
+        texts.push(said);
+    }
+    let written: Vec<_> = world.github.events().into_iter().filter(|event| event.method != "GET").collect();
+    assert!(written.is_empty() && world.tags().is_empty() && world.packages().is_empty(), "{written:?}");
+    texts.swap_remove(0)
+}
+
+const DELETE: &str = "gh release delete v3.0.0 --repo harbor-works/opsml";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_another_commit() {
+    let one = refused(of_another_plan(true, |_| {}, &PAPERS[1..2]), |_| {}, "meeting-other-plan").await;
+    assert!(one.contains("`release-server.yml`") && one.contains(&"7".repeat(40)) && one.contains(DELETE), "{one}");
+    // All of its parts have met: something may be public.
+    let all = refused(of_another_plan(true, |_| {}, &PAPERS), |_| {}, "meeting-other-plan").await;
+    assert!(!all.contains("gh release delete"), "{all}");
+    let open = refused(of_another_plan(false, |_| {}, &PAPERS[..1]), |_| {}, "meeting-other-plan").await;
+    assert!(!open.contains("gh release delete"), "{open}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_another_version() {
+    let commit = World::new().await.plan.commit;
+    let same = |paper: &mut Value| paper["commit"] = commit.clone().into();
+    let said = refused(of_another_plan(true, same, &PAPERS[..1]), |_| {}, "meeting-other-plan").await;
+    assert!(said.contains("with longshore 9.9.9, this is longshore "), "{said}");
+    assert!(said.contains(DELETE), "{said}");
+    let garbage = of_another_plan(true, |paper| *paper = json!(["?"]), &PAPERS[2..]);
+    refused(garbage, |_| {}, "meeting-unreadable").await;
+}
+
+/// Two wait for each other and a third; one comes with another plan and leaves at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_plan_that_comes_while_others_wait() {
+    let world = World::new().await;
+    let mut other: Plan = world.plan.clone();
+    other.assumed.push("another machine assumed more".into());
+    let (store, mut manifest) = world.built(run(CLIENT));
+    manifest.plan = other.digest();
+    let third = async {
+        world.until("two that wait", |world| PAPERS[..2].iter().all(|name| world.uploaded(name).is_some())).await;
+        world.publish(run(CLIENT), &other, (&store, &manifest)).await
+    };
+    let ended = tokio::select! {
+        ended = world.run(run(ASSETS)) => panic!("{ended:?}"),
+        ended = world.run(run(SERVER)) => panic!("{ended:?}"),
+        ended = third => ended,
+    };
+    let (exit, code, said) = ended.unwrap_err();
+    assert_eq!((exit as u8, code), (4, "meeting-other-plan"), "{said}");
+    assert!(said.contains("in another way"), "{said}");
+    assert!(world.is_hidden() && world.uploaded(PAPERS[2]).is_none());
+}
+
+/// Somebody presses the button before all have met.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_somebody_else_published() {
+    let world = World::new().await;
+    let wait = Duration::from_millis(100);
+    assert!(world.run(Run { wait, ..run(ASSETS) }).await.is_err(), "nobody else is there");
+    let made = world.effects().into_iter().find_map(|(_, effect)| match effect {
+        Effect::ReleaseCreated { id, .. } => Some(id),
+        _ => None,
+    });
+    let url = format!("{}repos/harbor-works/opsml/releases/{}", world.github.url(), made.unwrap()).parse().unwrap();
+    let body = Body::Bytes { bytes: br#"{"draft":false}"#, media: "application/json" };
+    let token = longshore::secret::Secret::new(TOKEN);
+    let request = Request { method: Method::PATCH, auth: Some(Auth::Bearer(&token)), body, ..Request::get(url) };
+    let done = Client::new(&request.url).unwrap().send(request.clone()).await.unwrap();
+    assert!(done.is_success() && world.opened().is_some(), "{done:?}");
+    let (exit, code, said) = world.run(run(CLIENT)).await.unwrap_err();
+    assert_eq!((exit as u8, code), (4, "release-published"), "{said}");
+    assert!(said.contains("without what `release-client.yml` publishes"), "{said}");
+}
