@@ -6,13 +6,13 @@ function Fail($text) { Write-Host "::error title=longshore::$($text -replace '%'
 $binary = if ($env:LONGSHORE_ACTION_BINARY) { $env:LONGSHORE_ACTION_BINARY } else { $env:LONGSHORE_BINARY }
 if (-not $binary) {
   $folder = Join-Path $env:RUNNER_TEMP "longshore-binary-$([guid]::NewGuid())"
-  $target = if ($env:RUNNER_ARCH -eq 'ARM64') { 'aarch64-pc-windows-msvc' } else { 'x86_64-pc-windows-msvc' }
+  $target = 'x86_64-pc-windows-msvc' # Windows on ARM runs it, too.
   $rows = @(Get-Content "$PSScriptRoot/checksums.txt" | Where-Object { $_ -match '^[^#\s]\S* \S+ [0-9a-f]{64}$' } | ForEach-Object { , ($_ -split ' ') })
   $version = if ($env:LONGSHORE_ACTION_VERSION) { $env:LONGSHORE_ACTION_VERSION -replace '^v' } elseif ($rows) { $rows[-1][0] }
   $row = $rows | Where-Object { $_[0] -eq $version -and $_[1] -eq $target } | Select-Object -First 1
   if ($row) {
     $url = "https://github.com/longshore-release/longshore/releases/download/v$version/longshore-$target.zip"
-    Invoke-WebRequest -Uri $url -OutFile "$folder.zip" -MaximumRetryCount 5 -RetryIntervalSec 5 -SslProtocol Tls12, Tls13
+    Invoke-WebRequest -Uri $url -OutFile "$folder.zip" -MaximumRetryCount 5 -RetryIntervalSec 5 -SslProtocol 'Tls12, Tls13'
     $found = (Get-FileHash -Algorithm SHA256 "$folder.zip").Hash
     if ($found -ne $row[2]) { Fail "$url has the sha256 $found and not $($row[2]), which this action pins: nothing was run" }
     Expand-Archive -LiteralPath "$folder.zip" -DestinationPath $folder

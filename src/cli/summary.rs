@@ -93,7 +93,7 @@ fn planned(plan: &Plan) -> String {
     let table = table(&["Step", "Target", "Leg", "Files", "Goes to"], rows);
     let _ = write!(
         text,
-        "<details><summary>{} steps on {} machines</summary>\n\n{table}\n</details>\n\n",
+        "<details><summary>{} steps (machines: {})</summary>\n\n{table}\n</details>\n\n",
         plan.steps.len(),
         plan.legs.len()
     );

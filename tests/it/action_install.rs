@@ -1,7 +1,7 @@
 //! dist/install.sh, started as action.yml starts it: nothing is run that has not the digest in dist/checksums.txt.
 #![cfg(unix)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -261,6 +261,36 @@ fn the_table_is_one() {
         assert!(sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{row:?}");
         assert_eq!(rows.iter().filter(|other| other[..2] == row[..2]).count(), 1, "twice: {row:?}");
     }
+}
+
+/// What is downloaded must be what our own release makes, and its digests get into the table by the line in the docs.
+#[test]
+fn what_it_asks_for_is_released() {
+    let scripts = source::read("dist/install.sh") + &source::read("dist/install.ps1");
+    let asked: BTreeSet<&str> = scripts.split(|c: char| c != '-' && c != '_' && !c.is_ascii_alphanumeric()).collect();
+    let asked: Vec<&str> = asked.into_iter().filter(|word| word.parse::<longshore::target::Target>().is_ok()).collect();
+    assert_eq!(asked.len(), 5, "{asked:?}");
+    let config = source::read("longshore.yaml");
+    for target in &asked {
+        assert!(config.contains(&format!("  - {target}\n")), "longshore.yaml releases no {target}");
+    }
+    let digest = "a".repeat(64);
+    let line = |target: &str| {
+        let ending = if target.contains("windows") { "zip" } else { "tar.gz" };
+        format!("{digest}  longshore-{target}.{ending}\n")
+    };
+    let sums: String = asked.iter().map(|target| line(target)).collect();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("SHA256SUMS"), format!("{digest}  other.json\n{sums}")).unwrap();
+    fs::create_dir(folder.path().join("dist")).unwrap();
+    let page = source::read("docs/action.md");
+    let script: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("sed ") || line.starts_with("version=")).collect();
+    let done = program("bash").args(["-euc", &script.join("\n")]).current_dir(folder.path()).output().unwrap();
+    assert!(done.status.success(), "{script:?}: {}", String::from_utf8_lossy(&done.stderr));
+    let table = fs::read_to_string(folder.path().join("dist/checksums.txt")).unwrap();
+    let rows: Vec<String> = asked.iter().map(|target| format!("1.2.3 {target} {digest}\n")).collect();
+    assert_eq!(table, rows.concat());
 }
 
 /// In a job container the checkout belongs to somebody else.

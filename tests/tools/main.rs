@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod act;
+mod action_log;
 #[path = "../it/delivery.rs"]
 mod delivery;
 mod duo;

@@ -13,7 +13,6 @@ use crate::source::{self, Keep};
 const GIVEN: &[&str] = &[
     "GITHUB_ACTION_PATH",
     "RUNNER_TEMP",
-    "RUNNER_ARCH",
     "LONGSHORE_BINARY",
     "LONGSHORE_RELEASES",
     "PATH",
@@ -41,9 +40,6 @@ fn findings(text: &str) -> Vec<String> {
         }
         if env.len() != inputs.len() {
             findings.push(format!("step `{id}` maps {} of {} inputs", env.len(), inputs.len()));
-        }
-        if get(step, "run").and_then(Node::text).is_none_or(|run| run.contains("${{")) {
-            findings.push(format!("step `{id}` has an expression in its script"));
         }
     }
     if action_scripts(&action).iter().any(|run| run.contains("${{")) {
@@ -75,14 +71,17 @@ fn action_scripts(action: &Node) -> Vec<&str> {
 }
 
 fn variables(step: &Node) -> Vec<(String, String)> {
-    let env = &get(step, "env").and_then(Node::map).unwrap().entries;
-    env.iter().map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned())).collect()
+    let env = get(step, "env").and_then(Node::map);
+    env.iter()
+        .flat_map(|env| &env.entries)
+        .map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned()))
+        .collect()
 }
 
 /// Whether the program or the step's script reads a variable.
 fn is_read(name: &str, step: &str) -> bool {
     let script = source::read(if step == "windows" { "dist/install.ps1" } else { "dist/install.sh" });
-    let words = script.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(|line| words_of(line));
+    let words = script.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(words_of);
     words.collect::<BTreeSet<_>>().contains(name) || strings().contains(&format!("\"{name}\""))
 }
 

@@ -158,6 +158,15 @@ async fn a_release_goes_from_job_to_job() {
     runs.sh("rm -rf target/longshore");
     let verify = runs.job(&[("command", "verify"), ("part", "release.yml")]).ok();
     let url = server.url();
+    let denied = [("command", "publish"), ("part", "release.yml"), ("token", "ghs_wrong_canary"), ("api-url", &url)];
+    let denied = runs.job_in("../empty", &denied);
+    denied.refused(5, "token-refused");
+    assert!(denied.summary.starts_with("### `publish`: denied (exit 5)"), "{}", denied.summary);
+    assert!(
+        denied.summary.contains("gh run rerun 77 --failed") && !denied.summary.contains("canary"),
+        "{}",
+        denied.summary
+    );
     let publish = ["first", "second"].map(|_| {
         let publish =
             [("command", "publish"), ("part", "release.yml"), ("token", "ghs_canary_token"), ("api-url", &url)];

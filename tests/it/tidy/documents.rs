@@ -16,6 +16,7 @@ const DOCUMENTS: &[&str] = &[
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/act.md",
+    "docs/action.md",
     "docs/images.md",
     "docs/problems.md",
     "docs/wheels.md",
