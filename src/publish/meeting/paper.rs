@@ -1,5 +1,7 @@
 //! What a part tells the others: what it will publish, of which plan, and which run made it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Manifest;
@@ -87,10 +89,14 @@ impl Place<'_> {
         if head.plan != plan.digest() {
             return Err(self.another(plan, &head));
         }
-        serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))
+        let paper: Paper = serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))?;
+        match odd(plan, &paper.manifest) {
+            Some(what) => Err(self.unreadable(&what)),
+            None => Ok(paper),
+        }
     }
 
-    fn unreadable(&self, error: &serde_json::Error) -> Failure {
+    fn unreadable(&self, error: &dyn fmt::Display) -> Failure {
         let Self { release, asset, .. } = self;
         let message = format!("`{}` of `{}` cannot be read: {error}", asset.name, release.tag_name);
         let hint = "was it written by another longshore version? let all workflow files use one";
@@ -134,5 +140,52 @@ impl Place<'_> {
             self.release.assets.iter().any(|asset| asset.name == format!("longshore-{stem}.manifest.json"))
         };
         self.release.draft && !head.parts.iter().all(has)
+    }
+}
+
+/// What a manifest holds that this plan never makes: its names become paths of this machine.
+fn odd(plan: &Plan, manifest: &Manifest) -> Option<String> {
+    if manifest.plan != plan.digest() || manifest.commit != plan.commit {
+        return Some("its manifest is of another plan".into());
+    }
+    let plain = |name: &str| !name.contains(['/', '\\', '\0']) && !matches!(name, "" | "." | "..");
+    let odd = manifest
+        .artifacts
+        .iter()
+        .find(|artifact| plan.step(&artifact.step).is_none() || artifact.files.iter().any(|file| !plain(&file.name)));
+    odd.map(|artifact| format!("`{}` is no step of the plan, or its files have no names of files", artifact.step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_stored_manifest_stay_in_their_folder() {
+        let plan: Plan = serde_json::from_str(
+            r#"{"schema":"longshore/plan/1","name":"a","repository":"o/a","commit":"1","commit_time":0,"dirty":false,
+                "origin":"tag","output":"out","releases":[],"scope":{"kind":"all"},"legs":[],"parts":[],"destinations":[],
+                "assumed":[],"steps":[{"id":"asset.a","component":"","needs":[],"outputs":[],"publish":[],"kind":"checksums",
+                "covers":[]}]}"#,
+        )
+        .unwrap();
+        let check = |step: &str, name: &str, commit: &str, expected: bool| {
+            let manifest = serde_json::json!({
+                "schema": "longshore/manifest/1", "plan": plan.digest(), "commit": commit, "binaries": [],
+                "artifacts": [{
+                    "schema": "longshore/artifact/1", "step": step, "kind": "asset", "plan": plan.digest(), "commit": "1",
+                    "files": [{ "name": name, "size": 1, "sha256": plan.digest(), "mode": "0644" }]
+                }]
+            });
+            let manifest = serde_json::from_value(manifest).unwrap();
+            assert_eq!(odd(&plan, &manifest).is_none(), expected, "{step} {name} {commit}");
+        };
+        check("asset.a", "a.tar.gz", "1", true);
+        check("asset.a", "../a.tar.gz", "1", false);
+        check("asset.a", "..", "1", false);
+        check("asset.a", "/etc/passwd", "1", false);
+        check("asset.a", "c:\\a", "1", false);
+        check("../../x", "a", "1", false);
+        check("asset.a", "a", "2", false);
     }
 }
