@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::generated_from::{CONFIGURATIONS, files, generated};
-use crate::tool;
+use crate::{python_tool, tool};
 
 /// Labels and inputs that the linters cannot know.
 const ACTIONLINT: &str = "self-hosted-runner:\n  labels: [my-label]\n";
@@ -22,6 +22,16 @@ fn linters_accept_every_generated_file() {
             assert!(done.status.success(), "{name}: {linter}: {said}");
             assert!(linter != "zizmor" || said.contains("No findings to report"), "{name}: {said}");
         }
+        for file in &own {
+            let mut act = tool("act");
+            act.args(["--validate", "--strict", "--workflows"]).arg(file).args(["-P", "ubuntu-24.04=-self-hosted"]);
+            let done = act.current_dir(&folder).output().unwrap();
+            let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+            assert!(done.status.success() && !said.contains("rror"), "{name}: act: {said}");
+        }
+        let mut schema = python_tool("check-jsonschema");
+        let done = schema.args(["--builtin-schema", "vendor.github-workflows"]).args(&own).output().unwrap();
+        assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stdout));
     }
 }
 
@@ -35,10 +45,13 @@ fn linters_find_what_is_planted() {
     let check = |from: &str, to: &str, linter: &str, words: &[&str], expected: &str| {
         assert!(text.contains(from), "{from}");
         fs::write(file, text.replace(from, to)).unwrap();
-        let done = tool(linter).args(words).arg(file).current_dir(project.folder()).output().unwrap();
+        let mut program = if linter == "check-jsonschema" { python_tool(linter) } else { tool(linter) };
+        let done = program.args(words).arg(file).current_dir(project.folder()).output().unwrap();
         let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
         assert!(!done.status.success() && said.contains(expected), "{linter} did not see `{to}`: {said}");
     };
+    let schema = &["--builtin-schema", "vendor.github-workflows"];
+    check("runs-on: ubuntu-24.04", "runs-onn: ubuntu-24.04", "check-jsonschema", schema, "runs-onn");
     let zizmor = &["--offline", "--no-progress", "--color=never", "--persona=auditor"];
     check("needs.plan.outputs.empty", "needs.plan.outputs.emtpy", "actionlint", &["-no-color"], "emtpy");
     check("needs: plan\n", "needs: plam\n", "actionlint", &["-no-color"], "plam");
