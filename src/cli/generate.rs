@@ -9,7 +9,7 @@ use super::args;
 use super::output::Report;
 use super::session::{Project, Session, Wish};
 use super::table::Table;
-use crate::destination::Trusted;
+use crate::destination::{Trusted, When};
 use crate::facts::{self, Remote};
 use crate::plan::part::artifact_of;
 use crate::plan::{DestinationKind, Plan};
@@ -39,8 +39,11 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let mut project = session.project()?;
     let top = facts::git::top(&session.runner, &session.folder()?)?;
     let remote = project.facts.remote.clone();
-    forget_git(&mut project);
-    let plan = session.plan(&project, Wish { any_version: true, stand_ins: true, ..Wish::default() })?;
+    let wish = || Wish { any_version: true, stand_ins: true, ..Wish::default() };
+    // What is wrong with the file as it is written.
+    session.plan_unsaid(&project, wish())?;
+    generalise(&mut project);
+    let plan = session.plan(&project, wish())?;
     if plan.parts.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
         return Err(Failure::usage(problem.hint("destinations stand under `publish:`")).into());
@@ -93,8 +96,10 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     Ok(report.next(format!("git add {FOLDER} && git commit, then: git tag {tag} && git push origin {tag}")))
 }
 
-/// What only depends on this clone must not change a file: its remote, its commits, its folder.
-fn forget_git(project: &mut Project) {
+/// What only depends on this clone must not change a file: its remote, its commits, its folder. And the file is for every
+/// release, so each destination takes part, whenever it is written for.
+fn generalise(project: &mut Project) {
+    project.config.destinations.iter_mut().for_each(|destination| destination.when = When::Always);
     let facts = &mut project.facts;
     facts.remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
     facts.folder = "project".into();

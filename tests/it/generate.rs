@@ -146,6 +146,14 @@ fn without_an_answer_the_tag_is_called_and_that_is_said() {
 }
 
 #[test]
+fn a_file_is_for_every_release() {
+    let yaml = "binaries: false\nwheels: { opsml: { manifest: py-opsml/Cargo.toml } }\n\
+                publish: { github: false, pypi: { when: stable }, testpypi: { kind: pypi, index: testpypi, when: prerelease, token-env: TEST_TOKEN } }";
+    let file = read(&generated("when", yaml), FILE);
+    assert!(file.contains("secrets.TEST_TOKEN") && file.contains("secrets.PYPI_TOKEN"), "{file}");
+}
+
+#[test]
 fn a_reference_cannot_bring_yaml_along() {
     let project = repository("reference", "binaries: { opsml-mcp: {} }");
     let said = sh(&project, "longshore generate --action-ref 'v1\n      - run: id'", 2);
@@ -183,6 +191,9 @@ fn files_that_publish_one_version_need_a_place_to_meet() {
     let yaml = "binaries: false\nwheels: { opsml: { manifest: py-opsml/Cargo.toml }, opsml-client: { manifest: py-opsml/Cargo.toml } }\n\
                 publish: { github: false, pypi: {} }\nworkflows: { a.yml: { publish: pypi.opsml }, b.yml: { publish: pypi.opsml-client } }";
     assert!(sh(&repository("alone", yaml), "longshore generate", 2).contains("nothing is there for them to meet at"));
+    let yaml = "binaries: { opsml-mcp: {} }\nwheels: { opsml: { manifest: py-opsml/Cargo.toml } }\n\
+                publish: { github: { when: stable }, pypi: {} }\nworkflows: { a.yml: { publish: github }, b.yml: { publish: pypi } }";
+    assert!(sh(&repository("seldom", yaml), "longshore generate", 2).contains("nothing is there for them to meet at"));
 }
 
 #[test]
