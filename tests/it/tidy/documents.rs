@@ -20,6 +20,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/images.md",
     "docs/problems.md",
     "docs/wheels.md",
+    "docs/workflows.md",
 ];
 
 #[test]
