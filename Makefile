@@ -30,7 +30,7 @@ lint: tools ## formatting, clippy and the workflow linters
 	@cargo clippy --locked --all-targets -- --deny warnings
 	@cargo clippy --locked --test tools -- --deny warnings
 	@actionlint
-	@zizmor --offline --quiet .github/workflows
+	@zizmor --offline --quiet .github/workflows action.yml
 
 tools: ## pinned test tools into target/tools; does nothing when they are there
 	@python3 tools/install.py test
