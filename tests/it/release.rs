@@ -17,7 +17,8 @@ fn project(case: &str) -> (Project, String) {
     (project, commit)
 }
 
-async fn server(commit: &str, spool: &Path) -> Server {
+/// A GitHub with a repository whose tag v1.2.3 is at a commit, for whoever has a token.
+pub async fn server(commit: &str, spool: &Path, token: &str) -> Server {
     let tag = Tag { name: "v1.2.3".into(), commit: commit.into(), annotated: true, ..Tag::default() };
     let repository = Repository {
         owner: "harbor-works".into(),
@@ -29,7 +30,7 @@ async fn server(commit: &str, spool: &Path) -> Server {
     let options = Options {
         port: 0,
         repositories: vec![repository],
-        token: Secret::new("token"),
+        token: Secret::new(token),
         reader: None,
         faults: Vec::new(),
         spool: spool.to_owned(),
@@ -42,7 +43,7 @@ async fn server(commit: &str, spool: &Path) -> Server {
 async fn builds_verifies_publishes_and_confirms() {
     let (project, commit) = project("two-tags");
     let spool = tempfile::tempdir().unwrap();
-    let server = server(&commit, spool.path()).await;
+    let server = server(&commit, spool.path(), "token").await;
     let line = format!("LONGSHORE_GITHUB_API={} GITHUB_TOKEN=token longshore release --yes --json", server.url());
     for run in ["first", "second"] {
         let done = project.sh(&line);

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use longshore::rehearsal::github::{Options, Repository, Server, Tag};
-use longshore::secret::Secret;
 use serde_json::Value;
 
 use super::{of, parsed};
 use crate::project::Project;
+use crate::release::server;
 use crate::source;
 
 /// The target of this machine's leg.
@@ -125,32 +124,11 @@ fn outputs(text: &str) -> BTreeMap<String, String> {
     outputs
 }
 
-async fn server(commit: &str, spool: &Path) -> Server {
-    let tag = Tag { name: "v1.2.3".into(), commit: commit.into(), annotated: true, ..Tag::default() };
-    let repository = Repository {
-        owner: "harbor-works".into(),
-        name: "skiff".into(),
-        head: commit.into(),
-        tags: vec![tag],
-        ..Repository::default()
-    };
-    let options = Options {
-        port: 0,
-        repositories: vec![repository],
-        token: Secret::new("ghs_canary_token"),
-        reader: None,
-        faults: Vec::new(),
-        spool: spool.to_owned(),
-        clock: "2026-01-01T00:00:00Z".into(),
-    };
-    Server::start(options).await.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_goes_from_job_to_job() {
     let (runs, spool) = (Runs::new(), tempfile::tempdir().unwrap());
     let commit = runs.sh("git rev-parse HEAD");
-    let server = server(&commit, spool.path()).await;
+    let server = server(&commit, spool.path(), "ghs_canary_token").await;
     let plan = runs.planned();
     let matrix: Value = serde_json::from_str(&plan.outputs["matrix"]).unwrap();
     assert_eq!(matrix["include"][0]["id"], LEG);
