@@ -1,5 +1,6 @@
 //! `publish`: a verified manifest; the same command again finishes it.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::stage_file::{self, StageFile};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
+use crate::plan::part::artifact_of;
 use crate::plan::{DestinationKind, GithubDestination, Part, Plan, PublishedImage, ReleasePage, Step, Workflow};
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{self, Endpoint, Endpoints, Order};
@@ -52,7 +54,7 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
         run: run_page(&session.env),
     };
     pushed::check(session, &plan, &registries, store.repository())?;
-    ask(session, &plan)?;
+    ask(session, &plan, share.as_ref())?;
     let published = publish(session, &order);
     if let Some(stage) = &stage {
         stage.keep(&store, args.part.as_deref())?;
@@ -195,7 +197,7 @@ fn refuse_fork(env: &Env) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If the answer is no, nobody can be asked, or the run is a fork's.
-pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
+pub fn ask(session: &Session, plan: &Plan, share: Option<&Part>) -> anyhow::Result<()> {
     refuse_fork(&session.env)?;
     if session.global.yes || session.env.is_true("CI") {
         return Ok(());
@@ -207,19 +209,26 @@ pub fn ask(session: &Session, plan: &Plan) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         return refuse("nobody is here to confirm what becomes public");
     }
-    for destination in &plan.destinations {
+    let ours =
+        |step: &str, to: &str| plan.step(step).is_some_and(|step| share.is_none_or(|share| share.publishes(to, step)));
+    for destination in plan.destinations.iter().filter(|one| share.is_none_or(|share| share.goes_to(&one.name))) {
+        let name = &destination.name;
         let places: Vec<String> = match &destination.kind {
             DestinationKind::Github(github) => {
                 let page = |page: &ReleasePage| format!("{}/{} {}", github.host, github.repository, page.tag);
                 github.pages.iter().map(page).collect()
             }
-            DestinationKind::Registry(registry) => registry.images.iter().flat_map(image_names).collect(),
+            DestinationKind::Registry(registry) => {
+                registry.images.iter().filter(|image| ours(&image.step, name)).flat_map(image_names).collect()
+            }
             DestinationKind::Pypi(pypi) => {
-                pypi.tokens.keys().map(|name| format!("{name} to {}", pypi.upload)).collect()
+                let steps = plan.steps.iter().filter(|step| step.publish.contains(name) && ours(&step.id, name));
+                let names: BTreeSet<&str> = steps.map(artifact_of).collect();
+                names.into_iter().map(|name| format!("{name} to {}", pypi.upload)).collect()
             }
         };
         for place in places {
-            session.printer.line(&format!("  {}: {place}", destination.name));
+            session.printer.line(&format!("  {name}: {place}"));
         }
     }
     let _ = write!(std::io::stderr(), "Publish this? [y/N] ");

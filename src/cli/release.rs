@@ -44,7 +44,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
         return Err(Failure::usage(Problem::new("cannot-build", text).hint(hint)).into());
     }
     pushed::check(session, &plan, &registries, &project.root)?;
-    publish::ask(session, &plan)?;
+    publish::ask(session, &plan, None)?;
     let store = Store::new(&project.root, &plan.output);
     let order = Order {
         plan: &plan,
