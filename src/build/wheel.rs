@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use super::log::Log;
 use super::pack::Body;
-use super::{command, pack, stage, unpack};
+use super::{cargo_config, command, pack, stage, unpack};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::plan::{Plan, StageWork, Step, WheelBuilder, WheelWork, Work};
@@ -34,7 +34,7 @@ pub fn make(
         log.run(&runner, &command::cmd(before, &folder))?;
     }
     let out = empty(store)?;
-    let mut cmd = Cmd::new("maturin", &folder).args(arguments(work, target.triple(), store)?);
+    let mut cmd = Cmd::new("maturin", &folder).args(arguments(&runner, work, target.triple(), store)?);
     cmd = cmd.args(["--manifest-path", work.stage.manifest.as_str()]).args(work.locked.then_some("--locked"));
     log.run(&runner, &cmd.arg("--out").arg(out.path().display().to_string()))?;
     collect(store, step, out.path())
@@ -46,8 +46,8 @@ fn environment(runner: &Runner, work: &WheelWork) -> Runner {
 }
 
 /// Everything maturin is told besides what to build and where to write. Features are in the copy's pyproject.toml.
-fn arguments(work: &WheelWork, triple: &str, store: &Store) -> anyhow::Result<Vec<String>> {
-    let target = std::path::absolute(store.root().join("python"))?;
+fn arguments(runner: &Runner, work: &WheelWork, triple: &str, store: &Store) -> anyhow::Result<Vec<String>> {
+    let target = cargo_config::target_folder(runner, store, "python")?;
     let mut args: Vec<String> = ["build", "--target", triple].map(str::to_owned).to_vec();
     args.extend(["--profile".into(), work.profile.clone(), "--target-dir".into(), target.display().to_string()]);
     if work.builder == WheelBuilder::Zig {
@@ -110,11 +110,11 @@ pub fn make_back(
     (folder, work, wheel): (&Path, &WheelWork, &Step),
 ) -> anyhow::Result<tempfile::TempDir> {
     let target = wheel.target.with_context(|| format!("`{}` has no target", wheel.id))?;
-    let out = empty(store)?;
+    let (runner, out) = (environment(runner, work), empty(store)?);
     let locked = work.locked && folder.join("Cargo.lock").is_file();
-    let cmd = Cmd::new("maturin", folder).args(arguments(work, target.triple(), store)?);
+    let cmd = Cmd::new("maturin", folder).args(arguments(&runner, work, target.triple(), store)?);
     let cmd = cmd.args(locked.then_some("--locked")).arg("--out").arg(out.path().display().to_string());
-    log.run(&environment(runner, work), &cmd)?;
+    log.run(&runner, &cmd)?;
     Ok(out)
 }
 

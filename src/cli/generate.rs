@@ -7,7 +7,7 @@ use url::Url;
 
 use super::args;
 use super::output::Report;
-use super::session::{Project, Session, Wish};
+use super::session::{Session, Wish};
 use super::table::Table;
 use crate::destination::{Trusted, When};
 use crate::facts::{self, Remote};
@@ -36,13 +36,13 @@ struct File {
 /// # Errors
 /// Exit 2 if a file is in the way or nothing is published, 8 for `--check`.
 pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
-    let mut project = session.project()?;
-    let top = facts::git::top(&session.runner, &session.folder()?)?;
-    let remote = project.facts.remote.clone();
+    let mut project = session.project_of_any_clone()?;
+    let top = project.top.clone();
     let wish = || Wish { any_version: true, stand_ins: true, ..Wish::default() };
     // What is wrong with the file as it is written.
     session.plan_unsaid(&project, wish())?;
-    generalise(&mut project);
+    // The files are for every release, so each destination takes part, whenever it is written for.
+    project.config.destinations.iter_mut().for_each(|destination| destination.when = When::Always);
     let plan = session.plan(&project, wish())?;
     if plan.parts.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
@@ -88,26 +88,13 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
         ));
     }
     let mut text = table.render(&session.printer);
+    let remote = facts::git::remote_of(&session.runner, &session.env, &top)?;
     text.push_str(&publishers(session, &plan, remote.as_ref()));
     let mut report = Report::text(text);
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     report.fields.value = Some(("files", serde_json::json!(names)));
     let tag = plan.releases.first().map(|release| release.tags.replace("{version}", "1.2.3")).unwrap_or_default();
     Ok(report.next(format!("git add {FOLDER} && git commit, then: git tag {tag} && git push origin {tag}")))
-}
-
-/// What only depends on this clone must not change a file: its remote, its commits, its folder. And the file is for every
-/// release, so each destination takes part, whenever it is written for.
-fn generalise(project: &mut Project) {
-    project.config.destinations.iter_mut().for_each(|destination| destination.when = When::Always);
-    let facts = &mut project.facts;
-    facts.remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
-    facts.folder = "project".into();
-    facts.head.commit = "0".repeat(40);
-    facts.head.time = 0;
-    facts.head.dirty.clear();
-    facts.tags.clear();
-    facts.trigger = None;
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<String>> {

@@ -44,6 +44,8 @@ pub struct Session {
 
 /// A project: its folder, its configuration, and what is true there.
 pub struct Project {
+    /// The folder of the repository.
+    pub top: PathBuf,
     /// The folder of longshore.yaml, else of the repository.
     pub root: PathBuf,
     /// The configuration.
@@ -106,13 +108,26 @@ impl Session {
     /// # Errors
     /// If there is no repository, or every problem of its configuration.
     pub fn project(&self) -> anyhow::Result<Project> {
+        self.read(false)
+    }
+
+    /// The same as it is in any clone: its commits, tags and remote do not count.
+    ///
+    /// # Errors
+    /// As [`Self::project`].
+    pub fn project_of_any_clone(&self) -> anyhow::Result<Project> {
+        self.read(true)
+    }
+
+    fn read(&self, any_clone: bool) -> anyhow::Result<Project> {
         let dir = self.folder()?;
         let top = facts::git::top(&self.runner, &dir)?;
         let file = self.config_file(&dir, &top)?;
         let root = file.as_deref().and_then(Path::parent).unwrap_or(&top).to_owned();
         let (config, source) = self.config(file.as_deref())?;
-        let facts = facts::gather(&self.runner, &self.env, &root, &wanted(&config))?;
-        Ok(Project { root, config, source, facts })
+        let wanted = Wanted { any_clone, ..wanted(&config) };
+        let facts = facts::gather(&self.runner, &self.env, &root, &wanted)?;
+        Ok(Project { top, root, config, source, facts })
     }
 
     /// The configuration alone, checked; every default if there is no file.

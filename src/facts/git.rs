@@ -68,6 +68,18 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
     })
 }
 
+/// What is the same in every clone: the files of the work tree, ignored ones aside; the rest stands for any.
+///
+/// # Errors
+/// What git said.
+pub fn read_any(runner: &Runner, root: &Path) -> anyhow::Result<Git> {
+    let args = ["ls-files", "-z", "-s", "-t", "--cached", "--others", "--exclude-standard"];
+    let index = ask(runner, git(root, &args))?;
+    let head = Head { commit: "0".repeat(40), ..Head::default() };
+    let remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
+    Ok(Git { head, tags: Vec::new(), remote, files: tree_files(root, &index, &[]) })
+}
+
 /// What a thread found; its panic, a bug of ours, goes on here.
 pub(super) fn joined<T>(thread: thread::ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -166,6 +178,10 @@ fn tree_files(root: &Path, index: &str, status: &[(String, String)]) -> Vec<Tree
     let changed: BTreeSet<&str> = status.iter().map(|(_, path)| path.as_str()).collect();
     let mut files = BTreeMap::new();
     for entry in index.split('\0') {
+        if let Some(untracked) = entry.strip_prefix("? ") {
+            files.extend(on_disk(&root.join(untracked)).map(|kind| (untracked.to_owned(), kind)));
+            continue;
+        }
         let Some((facts, path)) = entry.split_once('\t') else { continue };
         let kind = match facts.split(' ').nth(1) {
             // In a sparse checkout: the file is not there.
@@ -259,7 +275,10 @@ fn ahead(runner: &Runner, root: &Path, commit: &str) -> anyhow::Result<Option<(S
 }
 
 /// Inside a job what GitHub says; else the address of `origin`, else of the only remote.
-fn remote_of(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Option<Remote>> {
+///
+/// # Errors
+/// Exit 2 if the environment names none; else what git said.
+pub fn remote_of(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Option<Remote>> {
     let pattern = r"^(remote\..*\.url|url\..*\.insteadof)$";
     let found = ask_maybe(runner, git(root, &["config", "-z", "--get-regexp", pattern]))?;
     let here = remote::chosen(&found);

@@ -169,6 +169,8 @@ pub struct Wanted {
     pub texts: Vec<String>,
     /// Whether there are wheels: then Python projects are looked for.
     pub python: bool,
+    /// Whether the facts are those of any clone: no commit, tag or remote, nor the folder's name, is of this one.
+    pub any_clone: bool,
 }
 
 /// The longest text a plan quotes, bytes.
@@ -181,7 +183,8 @@ const TEXT_LIMIT: u64 = 1 << 20;
 /// `Failure` with exit 2 if there is no repository or no commit, or cargo refuses a manifest; else what went wrong.
 pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyhow::Result<Facts> {
     let (git, packages) = thread::scope(|scope| {
-        let git = scope.spawn(|| git::read(runner, env, root));
+        let any = wanted.any_clone;
+        let git = scope.spawn(move || if any { git::read_any(runner, root) } else { git::read(runner, env, root) });
         let packages = cargo::packages(runner, root, &wanted.manifests);
         (git::joined(git), packages)
     });
@@ -190,12 +193,14 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
     let texts = texts(root, wanted, &git.files, &packages)?;
     let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };
     let version = |path: &String| (path.clone(), version_file::read(root, path));
+    let folder = root.file_name().filter(|_| !wanted.any_clone);
+    let trigger = env.get("GITHUB_REF").filter(|_| !wanted.any_clone);
     Ok(Facts {
-        folder: root.file_name().map_or_else(|| "project".into(), |name| name.to_string_lossy().into_owned()),
+        folder: folder.map_or_else(|| "project".into(), |name| name.to_string_lossy().into_owned()),
         remote: git.remote,
         head: git.head,
         tags: git.tags,
-        trigger: env.get("GITHUB_REF").and_then(|name| name.strip_prefix("refs/tags/")).map(str::to_owned),
+        trigger: trigger.and_then(|name| name.strip_prefix("refs/tags/")).map(str::to_owned),
         files: git.files,
         packages,
         version_files: wanted.version_files.iter().map(version).collect(),

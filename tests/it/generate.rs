@@ -68,6 +68,14 @@ fn nothing_of_this_clone_or_version_changes_a_file() {
     assert_eq!(read(&project, FILE), before);
 }
 
+/// The same files before the first commit, where nothing is known of the clone and nothing is added yet.
+#[test]
+fn no_commit_is_needed() {
+    let (name, yaml) = CONFIGURATIONS.into_iter().find(|(name, _)| *name == "wheels").unwrap();
+    let project = generated(name, yaml);
+    assert!(sh(&project, "rm -rf .git && git init -q && longshore generate", 0).contains("unchanged"));
+}
+
 #[test]
 fn newer_pins_are_kept_and_no_drift() {
     let project = plain();

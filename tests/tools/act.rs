@@ -4,12 +4,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
 use crate::project::{Project, copy_tree, program};
-use crate::{root, tool, tools};
+use crate::{python_tool, root, tool, tools};
 
 /// The actions of GitHub that cannot be fetched in a test, each with its pin and its stand-in.
 const STAND_INS: [(&str, &str); 2] = [
@@ -61,9 +61,9 @@ fn files_are_handed_from_job_to_job() {
     assert_eq!(said.matches("Job succeeded").count(), 4, "{said}");
 }
 
-/// The example of these tests with its generated workflow, which calls the action by `own`; `change` edits it.
-fn skiff(own: &str, change: &[(&str, &str)]) -> Project {
-    let project = Project::copy(&root().join("tests/tools/act/skiff"), "skiff");
+/// A project with its generated workflow, which calls the action by `own`.
+fn generated(from: &Path, name: &str, own: &str) -> Project {
+    let project = Project::copy(from, name);
     let folder = project.folder();
     if own == "./" {
         fs::copy(root().join("action.yml"), folder.join("action.yml")).unwrap();
@@ -71,17 +71,24 @@ fn skiff(own: &str, change: &[(&str, &str)]) -> Project {
     }
     let project = project.commit();
     let done = project.sh(&format!(
-        "git remote add origin https://github.com/harbor-works/skiff.git && longshore generate --action-ref {own}"
+        "git remote add origin https://github.com/harbor-works/{name}.git && longshore generate --action-ref {own} &&
+        git add -A && git commit -q -m workflow"
     ));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let file = folder.join(".github/workflows/release.yml");
+    project
+}
+
+/// The example of these tests; `change` edits its workflow.
+fn skiff(own: &str, change: &[(&str, &str)]) -> Project {
+    let project = generated(&root().join("tests/tools/act/skiff"), "skiff", own);
+    let file = project.folder().join(".github/workflows/release.yml");
     let mut text = fs::read_to_string(&file).unwrap();
     for (from, to) in change {
         assert!(text.contains(from), "{from}");
         text = text.replace(from, to);
     }
     fs::write(file, text).unwrap();
-    assert!(project.sh("git add -A && git commit -q -m workflow").status.success());
+    assert!(change.is_empty() || project.sh("git commit -q -a -m change").status.success());
     project
 }
 
@@ -98,26 +105,66 @@ fn rehearse(project: &Project) -> (Value, String) {
     (serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{said}")), said)
 }
 
+/// A rehearsal whose servers are there until it is dropped.
+struct Served {
+    child: Child,
+    output: Value,
+}
+
+impl Served {
+    fn start(project: &Project, variables: &[(&str, &str)]) -> Self {
+        let mut shell = project.shell(&format!("exec env {}", line("--serve")));
+        let mut child =
+            shell.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = child.stderr.take().unwrap();
+        let errors = std::thread::spawn(move || {
+            let mut said = String::new();
+            errors.read_to_string(&mut said).map(|_| said).unwrap()
+        });
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let output: Value = serde_json::from_str(&said).unwrap_or_default();
+        if output["exit"] != 0 {
+            panic!("{said}{}", errors.join().unwrap());
+        }
+        Self { child, output }
+    }
+
+    /// Downloads the archive of this computer's target, in which there is the program `name`.
+    fn program(&self, name: &str) -> String {
+        let receipts = self.output["receipts"].as_array().unwrap();
+        let starts = format!("{name}-x86_64");
+        let archive = receipts.iter().find(|one| one["name"].as_str().unwrap().starts_with(&starts)).unwrap();
+        let (url, digest) = (archive["url"].as_str().unwrap(), archive["sha256"].as_str().unwrap());
+        let script = "set -e; curl -sSfL \"$0\" -o got.tar.gz; sha256sum got.tar.gz >&2
+            tar -xzf got.tar.gz; \"./$1\" --version";
+        let place = tempfile::tempdir().unwrap();
+        let ran = run(program("sh").args(["-c", script, url, name]).current_dir(place.path()));
+        ran.strip_suffix(&format!("{}  got.tar.gz\n", digest.trim_start_matches("sha256:"))).unwrap().to_owned()
+    }
+
+    /// What a script says where pip has installed a distribution from the index.
+    fn installed(&self, distribution: &str, script: &str) -> String {
+        let index = format!("{}/simple/", self.output["rehearsal"]["indexes"]["pypi"].as_str().unwrap());
+        let place = tempfile::tempdir().unwrap();
+        let mut pip = python_tool("pip");
+        pip.args(["--isolated", "--disable-pip-version-check", "install", "--quiet", "--no-cache-dir"]);
+        run(pip.args(["--index-url", &index, "--target"]).arg(place.path()).arg(distribution));
+        run(python_tool("python").args(["-c", script]).env("PYTHONPATH", place.path()))
+    }
+
+    /// Ctrl-C ends it.
+    fn end(mut self) {
+        run(program("kill").args(["-INT", &self.child.id().to_string()]));
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
 /// From the plan to a program that the public can download and run; Ctrl-C ends it and leaves nothing.
 fn released(project: &Project) {
-    let mut rehearsal = project.shell(&format!("exec env {}", line("--serve")));
-    let mut rehearsal = rehearsal.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = String::new();
-    BufReader::new(rehearsal.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    let output: Value = serde_json::from_str(&said).unwrap_or_default();
-    if output["exit"] != 0 {
-        rehearsal.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        panic!("{said}");
-    }
-    let receipts = output["receipts"].as_array().unwrap();
-    let archive = receipts.iter().find(|one| one["name"].as_str().unwrap().ends_with(".tar.gz")).unwrap();
-    let (url, digest) = (archive["url"].as_str().unwrap(), archive["sha256"].as_str().unwrap());
-    let script = "set -e; curl -sSfL \"$0\" -o got.tar.gz; sha256sum got.tar.gz; tar -xzf got.tar.gz; ./skiff";
-    let place = tempfile::tempdir().unwrap();
-    let ran = run(program("sh").args(["-c", script, url]).current_dir(place.path()));
-    assert_eq!(ran, format!("{}  got.tar.gz\nskiff 1.2.3\n", digest.trim_start_matches("sha256:")));
-    run(program("kill").args(["-INT", &rehearsal.id().to_string()]));
-    assert!(rehearsal.wait().unwrap().success());
+    let rehearsal = Served::start(project, &[]);
+    assert_eq!(rehearsal.program("skiff"), "skiff 1.2.3\n");
+    rehearsal.end();
     assert_eq!(project.sh("git status --porcelain && git tag").stdout, b"");
 }
 
@@ -129,6 +176,27 @@ fn a_release_by_the_pinned_action() {
 #[test]
 fn a_release_by_the_action_of_the_repository_itself() {
     released(&skiff("./", &[]));
+}
+
+/// The example with everything in it: what is compiled for one is there for the other.
+#[test]
+fn harbor_by_the_pinned_action_and_by_its_own() {
+    let harbor = root().join("examples/harbor");
+    let version = fs::read_to_string(harbor.join("Cargo.toml")).unwrap();
+    let version =
+        version.lines().find_map(|line| line.strip_prefix("version = ")).unwrap().trim_matches('"').to_owned();
+    let target = root().join("target/harbor").display().to_string();
+    for own in [PIN, "./"] {
+        let project = generated(&harbor, "harbor", own);
+        assert!(project.sh(&format!("git tag v{version}")).status.success());
+        let rehearsal = Served::start(&project, &[("CARGO_TARGET_DIR", &target)]);
+        assert_eq!(rehearsal.program("harbor"), format!("harbor {version}\n"));
+        for (distribution, server) in [("harbor-berths", "True"), ("harbor-berths-client", "False")] {
+            let said = rehearsal.installed(distribution, "import harbor; print(harbor.has_server())");
+            assert_eq!(said, format!("{server}\n"), "{distribution}");
+        }
+        rehearsal.end();
+    }
 }
 
 /// Several tags at once start nothing on GitHub: a manual run with their list releases them.
