@@ -205,7 +205,8 @@ impl Job {
             .collect();
         if !missing.is_empty() {
             let text = format!("nothing came from {} of {} legs: {}", missing.len(), tars.len(), missing.join(", "));
-            let hint = "their jobs failed or were skipped: look there, then re-run the failed jobs";
+            let hint = "their jobs failed or were skipped: look there, then re-run the failed jobs; GitHub also skips them if \
+                        the matrix holds the text of a secret, which the log of `plan` says";
             return Err(Failure::new(Exit::Verification, Problem::new("missing-leg", text).hint(hint)).into());
         }
         let mut rest = self.of_part(self.words(&["build", "--plan", &file, "--rest"]));

@@ -122,12 +122,16 @@ fn refuse_foreign(files: &[File], check: bool) -> anyhow::Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(Failure { exit, problems }.into()) }
 }
 
-/// Files that were generated once and are named no more: said, never deleted.
+/// Files that publish nothing, and those that were generated once and are named no more: said, never deleted.
 fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
+    for name in &plan.idle {
+        session.printer.warn(format!("`{FOLDER}/{name}` is not written: nothing goes where it publishes to"));
+    }
     let Ok(entries) = std::fs::read_dir(top.join(FOLDER)) else { return };
     let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
-    for name in names.iter().filter(|name| !plan.parts.iter().any(|part| part.file == **name)) {
+    let named = |name: &String| plan.idle.contains(name) || plan.parts.iter().any(|part| part.file == *name);
+    for name in names.iter().filter(|name| !named(name)) {
         if read(&top.join(FOLDER).join(name)).ok().flatten().is_some_and(|text| workflow::is_generated(&text)) {
             let text = format!("`{FOLDER}/{name}` was generated, but longshore.yaml names it no more");
             session.printer.warn(format!("{text}: delete it, or name it under `workflows:`"));
@@ -138,7 +142,7 @@ fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
 /// How the action is called: `--action-ref`, else what the files have, else the commit of its newest version.
 fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Result<Own> {
     if let Some(text) = &args.action_ref {
-        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte)) {
+        if !is_reference(text) {
             let problem = Problem::new("bad-action-ref", format!("`{text}` is no commit, branch or tag"));
             let hint = "give the 40 hex digits of a commit, or `./` for the action in this repository";
             return Err(Failure::usage(problem.hint(hint)).into());
@@ -147,10 +151,10 @@ fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Resu
     }
     let mut there: Vec<(&str, Own)> = Vec::new();
     for file in files {
-        let own = file.there.as_deref().and_then(pins::own);
-        there.extend(own.map(|own| (file.name.as_str(), own)));
+        let own = file.there.as_deref().map(pins::own).unwrap_or_default();
+        there.extend(own.into_iter().map(|own| (file.name.as_str(), own)));
     }
-    if let Some((name, other)) = there.iter().find(|(_, own)| *own != there[0].1) {
+    if let Some((name, other)) = there.iter().find(|(_, own)| reference(own) != reference(&there[0].1)) {
         let text = format!(
             "the files call the action by different pins: `{}` in `{}`, `{}` in `{name}`",
             reference(&there[0].1),
@@ -164,8 +168,14 @@ fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Resu
     match there.into_iter().next() {
         Some((_, own)) if own.is_fixed() || args.check => Ok(own),
         _ if args.check => Ok(Own::of(&newest())),
-        _ => Ok(resolve(session)),
+        Some((_, Own::At(pin))) if is_reference(&pin.reference) => Ok(resolve(session, &pin.reference)),
+        _ => Ok(resolve(session, &newest())),
     }
+}
+
+/// Whether a text can be a commit, branch or tag, and nothing more.
+fn is_reference(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte))
 }
 
 /// The moving tag of the action that takes this program's configuration.
@@ -180,14 +190,13 @@ fn reference(own: &Own) -> String {
     }
 }
 
-/// Asks GitHub for the commit of the action's tag; without an answer the tag itself is taken.
-fn resolve(session: &Session) -> Own {
-    let tag = newest();
-    let found = commit(session, &tag).inspect_err(|error| {
+/// Asks GitHub for the commit of a tag or branch of the action; without an answer that itself is taken.
+fn resolve(session: &Session, tag: &str) -> Own {
+    let found = commit(session, tag).inspect_err(|error| {
         session.printer.warn(format!("cannot ask GitHub which commit `{ACTION}@{tag}` is: {error}"));
     });
-    let pin = found.ok().map(|commit| Pin { reference: commit, version: Some(tag.clone()) });
-    pin.filter(Pin::is_fixed).map_or_else(|| Own::of(&tag), Own::At)
+    let pin = found.ok().map(|commit| Pin { reference: commit, version: Some(tag.to_owned()) });
+    pin.filter(Pin::is_fixed).map_or_else(|| Own::of(tag), Own::At)
 }
 
 /// <https://docs.github.com/rest/commits/commits#get-a-commit>

@@ -167,6 +167,7 @@ fn text(kind: Text) -> Value {
         Text::Share => json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }),
         Text::WorkflowFile => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]*\\.ya?ml$" }),
         Text::WorkflowPath => json!({ "type": "string", "pattern": "^\\.github/workflows/[^/]+\\.ya?ml$" }),
+        Text::SecretName => json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }),
         Text::FileName => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+$" }),
         Text::Word(words) => json!({ "enum": words }),
         Text::DestinationKind => {

@@ -114,6 +114,8 @@ pub enum Text {
     Notes,
     /// The name of an environment variable.
     EnvName,
+    /// The name of an environment variable that is a secret in GitHub Actions.
+    SecretName,
     /// A glob of names of environment variables.
     EnvGlob,
     /// The value of an environment variable.
@@ -719,15 +721,15 @@ pub static PYPI: Section = Section {
         key(
             "token-env",
             Type::Either(
-                &Type::Text(Text::EnvName),
-                &Type::Each { key: Text::Distribution, value: &Type::Text(Text::EnvName), fixed: &[] },
+                &Type::Text(Text::SecretName),
+                &Type::Each { key: Text::Distribution, value: &Type::Text(Text::SecretName), fixed: &[] },
             ),
             "PYPI_TOKEN_<DISTRIBUTION>, PYPI_TOKEN",
             "the variable with the token, or one for each distribution",
         ),
         key(
             "username-env",
-            Type::Text(Text::EnvName),
+            Type::Text(Text::SecretName),
             "none: a token",
             "the variable with a user's name, where the other holds a password",
         ),
@@ -738,8 +740,8 @@ pub static PYPI: Section = Section {
 pub static HOST: Section = Section {
     name: "registry-host",
     keys: &[
-        key("username-env", Type::Text(Text::EnvName), "", "the variable that holds the user's name"),
-        key("password-env", Type::Text(Text::EnvName), "", "the variable that holds the password or token"),
+        key("username-env", Type::Text(Text::SecretName), "", "the variable that holds the user's name"),
+        key("password-env", Type::Text(Text::SecretName), "", "the variable that holds the password or token"),
         key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked"),
         key("ca", PATH, "", "path of a PEM file with its authority"),
     ],
@@ -890,6 +892,7 @@ impl Text {
             | Self::Label
             | Self::Repository
             | Self::EnvName
+            | Self::SecretName
             | Self::EnvGlob
             | Self::EnvValue
             | Self::Argument

@@ -64,6 +64,7 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::Python => names::python(text).map(drop),
         Text::Index => names::index(text).map(drop),
         Text::EnvName => env_name(text),
+        Text::SecretName => secret_name(text),
         Text::EnvGlob => glob(text).map(drop),
         Text::Template(place) => template(place, text).map(drop),
         Text::Share => name(text),
@@ -320,6 +321,18 @@ fn notes(text: &str) -> Parsed<()> {
             .hint(format!("did you mean `{word}`? A file of this name is `./{text}`"))),
         None => path(text).map(drop),
     }
+}
+
+/// What GitHub takes as a secret's name, which stands in an expression of a workflow:
+/// <https://docs.github.com/actions/reference/security/secrets#naming-your-secrets>.
+fn secret_name(text: &str) -> Parsed<()> {
+    if !text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        return Ok(());
+    }
+    Err(Problem::new("bad-name", format!("{} cannot be the name of a secret", quote(text)))
+        .hint("use letters, digits and `_`, and no digit first: it is a variable here, and a secret in GitHub Actions"))
 }
 
 fn env_name(text: &str) -> Parsed<()> {

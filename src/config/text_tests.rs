@@ -55,6 +55,7 @@ fn kinds_of_text() {
     );
     check_text(Text::Notes, &["auto", "notes.md", "./changelg", "docs/notes"], &["changelg", "/notes", "../x"]);
     check_text(Text::EnvName, &["A_B"], &["A=B", "", "A B"]);
+    check_text(Text::SecretName, &["A_B", "_a1"], &["A-B", "1A", "", "A B", "ä", "X}}${{github.token"]);
     check_text(Text::Label, &["ubuntu-24.04", "rockylinux:9"], &["a b", "", "a\tb"]);
     check_text(Text::Manifest, &["Cargo.toml", "py/Cargo.toml"], &["py", "Cargo.lock", "../Cargo.toml", "xCargo.toml"]);
     check_text(Text::EnvValue, &["", "a\nb", "x=y"], &["a\u{0}b", "\u{1b}"]);
@@ -94,7 +95,7 @@ fn templates() {
 proptest! {
     #[test]
     fn nothing_panics(text in "\\PC{0,40}") {
-        for kind in [Text::FormatNumber, Text::Line, Text::Label, Text::Name, Text::DestinationKind, Text::Triple, Text::TripleGlob, Text::Size, Text::Glibc, Text::Path, Text::Manifest, Text::FileGlob, Text::FileName, Text::Repository, Text::Notes, Text::EnvName, Text::EnvGlob, Text::EnvValue, Text::Argument, Text::Script] {
+        for kind in [Text::FormatNumber, Text::Line, Text::Label, Text::Name, Text::DestinationKind, Text::Triple, Text::TripleGlob, Text::Size, Text::Glibc, Text::Path, Text::Manifest, Text::FileGlob, Text::FileName, Text::Repository, Text::Notes, Text::EnvName, Text::SecretName, Text::EnvGlob, Text::EnvValue, Text::Argument, Text::Script] {
             let _ = check(kind, &text);
         }
         for place in [Place::Tag, Place::Title, Place::ArchiveFile, Place::Directory, Place::AssetFile, Place::Prebuilt] {

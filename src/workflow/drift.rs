@@ -2,6 +2,8 @@
 
 use granit_parser::{Event, Parser};
 
+use super::pins::is_commit;
+
 /// One event of a document, without what does not change its meaning.
 #[derive(Debug, PartialEq, Eq)]
 enum Word {
@@ -37,11 +39,11 @@ fn words(text: &str) -> Option<Vec<Word>> {
     Some(words)
 }
 
-/// `owner/name@reference` without its reference. No other scalar of a generated file looks like that.
+/// `owner/name@commit` without its commit. No other scalar of a generated file looks like that.
 fn unpinned(text: &str) -> String {
     match text.split_once('@') {
         Some((name, reference))
-            if name.matches('/').count() == 1 && !reference.is_empty() && !text.contains(char::is_whitespace) =>
+            if name.matches('/').count() == 1 && is_commit(reference) && !name.contains(char::is_whitespace) =>
         {
             name.to_owned()
         }
@@ -58,7 +60,8 @@ fn lines(there: &str, wanted: &str) -> String {
 mod tests {
     use super::*;
 
-    const FILE: &str = "# a\non:\n  push: {tags: [v1]}\njobs:\n  a:\n    uses: actions/checkout@aaa # v1\n";
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    const FILE: &str = "# a\non:\n  push: {tags: [v1]}\njobs:\n  a:\n    uses: actions/checkout@0123456789abcdef0123456789abcdef01234567 # v1\n";
 
     fn check(change: impl Fn(&str) -> String, expected: bool) {
         let text = change(FILE);
@@ -68,7 +71,7 @@ mod tests {
     #[test]
     fn pins_comments_and_looks_are_no_drift() {
         check(str::to_owned, false);
-        check(|file| file.replace("@aaa # v1", "@bbb # v2"), false);
+        check(|file| file.replace(COMMIT, &COMMIT.replace('0', "f")).replace("# v1", "# v2"), false);
         check(|file| file.replace("# a\n", ""), false);
         check(|file| file.replace("{tags: [v1]}", "\n    tags:\n      - 'v1'"), false);
         check(|file| file.replace('\n', "\r\n"), false);
@@ -79,6 +82,7 @@ mod tests {
         check(|file| file.replace("actions/checkout", "mallory/checkout"), true);
         check(|file| file.replace("[v1]", "[v1, v2]"), true);
         check(|file| file.replace("push", "pull_request"), true);
+        check(|file| file.replace(COMMIT, "v2"), true);
         check(|file| format!("{file}    if: always()\n"), true);
         check(|_| "{".into(), true);
         let shown = drift(&FILE.replace("v1]", "v2]"), FILE).unwrap();

@@ -67,7 +67,37 @@ impl<'a> File<'a> {
             let legal = |char: char| if char.is_ascii_alphanumeric() || "-_".contains(char) { char } else { '-' };
             format!("{prefix}-{}", stem.chars().map(legal).collect::<String>())
         };
-        paths.iter().map(|path| (id(path), path.as_str())).collect()
+        let mut calls: Vec<(String, &str)> = Vec::new();
+        for path in paths {
+            let taken = |name: &String| calls.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+            let numbered = (2..).map(|number| format!("{}-{number}", id(path)));
+            let free = std::iter::once(id(path)).chain(numbered).find(|name| !taken(name));
+            calls.push((free.unwrap_or_default(), path));
+        }
+        calls
+    }
+
+    /// ` && …`: that the user's jobs of a stage succeeded. `!failure()` would also take one that was skipped or cancelled.
+    fn succeeded(&self, stage: Stage) -> String {
+        self.calls(stage).iter().map(|(id, _)| format!(" && needs.{id}.result == 'success'")).collect()
+    }
+
+    /// A step that fails unless the user's jobs of a stage succeeded: a run in which nothing goes on after one that was
+    /// skipped must not be green.
+    fn gate(&self, stage: Stage) -> String {
+        let bad: Vec<String> =
+            self.calls(stage).iter().map(|(id, _)| format!("needs.{id}.result != 'success'")).collect();
+        if bad.is_empty() {
+            return String::new();
+        }
+        let ids: Vec<String> = self.calls(stage).into_iter().map(|(id, _)| id).collect();
+        format!(
+            "      - if: ${{{{ {} }}}}
+        run: echo '::error title=longshore::{} must succeed before it goes on'; exit 1
+",
+            bad.join(" || "),
+            ids.join(" and ")
+        )
     }
 
     /// `[plan, …]`
@@ -136,13 +166,15 @@ pub fn plan(file: &File<'_>) -> String {
 
 /// What other machines need: made once.
 pub fn assets(file: &File<'_>) -> String {
-    let condition = format!("!failure() && !cancelled() && needs.plan.outputs.assets{}", not_pulled(file));
+    let gate = file.succeeded(Stage::Plan);
+    let condition = format!("!failure() && !cancelled() && needs.plan.outputs.assets{gate}{}", not_pulled(file));
     leg(file, "assets", (&file.needs(&["plan"], Some(Stage::Plan)), &condition))
 }
 
 /// One machine for each leg.
 pub fn build(file: &File<'_>) -> String {
-    let condition = format!("!failure() && !cancelled() && needs.plan.outputs.matrix{}", not_pulled(file));
+    let gate = file.succeeded(Stage::Plan);
+    let condition = format!("!failure() && !cancelled() && needs.plan.outputs.matrix{gate}{}", not_pulled(file));
     let needs: &[&str] = if file.assets { &["plan", "assets"] } else { &["plan"] };
     leg(file, "build", (&file.needs(needs, Some(Stage::Plan)), &condition))
 }
@@ -192,15 +224,16 @@ pub fn verify(file: &File<'_>) -> String {
         "  verify:
     name: verify
     needs: {}
-    if: ${{{{ !failure() && !cancelled() && needs.plan.outputs.empty == 'false'{} }}}}
+    if: ${{{{ !failure() && !cancelled() && needs.plan.outputs.empty != 'true'{} }}}}
     runs-on: {}
     permissions:
       contents: read # to check out
 {packages}    steps:
-{}{}",
+{}{}{}",
         file.needs(needs, Some(Stage::Plan)),
         not_pulled(file),
         file.runner(),
+        file.gate(Stage::Plan),
         file.checkout(),
         file.action("", &[("command", "verify"), ("part", &quoted(&file.part.file))]),
     )
@@ -208,10 +241,6 @@ pub fn verify(file: &File<'_>) -> String {
 
 /// Makes it public; the only job that may.
 pub fn publish(file: &File<'_>) -> String {
-    let calls = file.calls(Stage::Verify);
-    let mut needed = vec!["verify"];
-    needed.extend(calls.iter().map(|(id, _)| id.as_str()));
-    let done: Vec<String> = needed.iter().map(|id| format!("needs.{id}.result == 'success'")).collect();
     let pulled = match file.part.workflow.pull_request {
         PullRequest::Off => "",
         _ => " && github.event_name != 'pull_request'",
@@ -226,16 +255,16 @@ pub fn publish(file: &File<'_>) -> String {
         "  publish:
     name: publish
     needs: {}
-    if: ${{{{ !cancelled() && {}{pulled} }}}}
+    if: ${{{{ !failure() && !cancelled() && needs.verify.result == 'success'{pulled} }}}}
     runs-on: {}
 {}    permissions:
 {}    steps:
-{checkout}{}{env}",
+{}{checkout}{}{env}",
         file.needs(&["verify"], Some(Stage::Verify)),
-        done.join(" && "),
         file.runner(),
         environment.unwrap_or_default(),
         permissions(file),
+        file.gate(Stage::Verify),
         file.action("", &[("command", "publish"), ("part", &quoted(&file.part.file))]),
     )
 }
@@ -243,7 +272,7 @@ pub fn publish(file: &File<'_>) -> String {
 /// The user's own reusable workflows after a stage.
 pub fn called(file: &File<'_>, stage: Stage) -> Vec<String> {
     let (after, condition) = match stage {
-        Stage::Plan => ("plan", "needs.plan.outputs.empty == 'false'"),
+        Stage::Plan => ("plan", "needs.plan.outputs.empty != 'true'"),
         Stage::Verify => ("verify", "!cancelled() && needs.verify.result == 'success'"),
         Stage::Publish => ("publish", "!cancelled() && needs.publish.result == 'success'"),
     };
@@ -329,6 +358,7 @@ fn secrets(file: &File<'_>) -> BTreeSet<String> {
             }
         }
     }
-    names.remove("GITHUB_TOKEN");
+    // GitHub takes no secret of such a name: the job has the variable itself, or nobody has.
+    names.retain(|name| !name.to_ascii_uppercase().starts_with("GITHUB_"));
     names
 }

@@ -1,6 +1,6 @@
 //! Which commit of an action is called: the data file `pins.toml`, newer ones that stand in a file, and the action of ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -51,10 +51,15 @@ pub enum Own {
     Here,
 }
 
+/// Whether a reference is a commit's whole name.
+pub fn is_commit(reference: &str) -> bool {
+    reference.len() == 40 && reference.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Pin {
     /// Whether it names a commit, which nobody can move.
     pub fn is_fixed(&self) -> bool {
-        self.reference.len() == 40 && self.reference.bytes().all(|byte| byte.is_ascii_hexdigit())
+        is_commit(&self.reference)
     }
 }
 
@@ -94,11 +99,14 @@ impl Pins {
         Self { actions: actions.collect(), own }
     }
 
-    /// The same with what an existing file has, unless that is older.
+    /// The same with the commits that an existing file has, unless they are older.
     #[must_use]
     pub fn keeping(mut self, text: &str) -> Self {
+        let mut seen = BTreeSet::new();
         for (name, pin) in read(text) {
             if let Some(known) = self.actions.get_mut(&name)
+                && seen.insert(name)
+                && pin.is_fixed()
                 && !is_older(&pin, known)
             {
                 *known = pin;
@@ -127,31 +135,28 @@ pub fn local(path: &str) -> String {
     format!("{} # zizmor: ignore[self-repository] act knows no other way", quoted(path))
 }
 
-/// Every `uses: owner/name@reference # version` of a file, the first of each name.
-pub fn read(text: &str) -> BTreeMap<String, Pin> {
-    let mut found = BTreeMap::new();
-    for line in text.lines() {
-        let Some(uses) = line.trim_start().trim_start_matches("- ").strip_prefix("uses:") else { continue };
-        let (uses, comment) =
-            uses.split_once(" #").map_or((uses, None), |(uses, comment)| (uses, Some(comment.trim())));
-        let uses = uses.trim().trim_matches(['"', '\'']);
-        let Some((name, reference)) = uses.split_once('@') else { continue };
-        let version = comment.and_then(|text| text.split_whitespace().next()).map(str::to_owned);
-        found.entry(name.to_owned()).or_insert(Pin { reference: reference.to_owned(), version });
-    }
-    found
+/// What stands behind every `uses:` of a file, and in the comment behind that.
+fn uses(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    text.lines().filter_map(|line| {
+        let uses = line.trim_start().trim_start_matches("- ").strip_prefix("uses:")?;
+        let (uses, comment) = uses.split_once(" #").map_or((uses, None), |(uses, comment)| (uses, Some(comment)));
+        Some((uses.trim().trim_matches(['"', '\'']), comment))
+    })
 }
 
-/// How a file calls our own action, if it does.
-pub fn own(text: &str) -> Option<Own> {
-    if let Some(pin) = read(text).remove(ACTION) {
-        return Some(Own::At(pin));
-    }
-    let is_here = |line: &str| {
-        let uses = line.trim_start().trim_start_matches("- ").strip_prefix("uses:");
-        uses.is_some_and(|uses| uses.split_once(" #").map_or(uses, |(uses, _)| uses).trim() == "./")
-    };
-    text.lines().any(is_here).then_some(Own::Here)
+/// Every `uses: owner/name@reference # version` of a file.
+fn read(text: &str) -> impl Iterator<Item = (String, Pin)> {
+    uses(text).filter_map(|(uses, comment)| {
+        let (name, reference) = uses.split_once('@')?;
+        let version = comment.and_then(|text| text.split_whitespace().next()).map(str::to_owned);
+        Some((name.to_owned(), Pin { reference: reference.to_owned(), version }))
+    })
+}
+
+/// How a file calls our own action, each time it does.
+pub fn own(text: &str) -> Vec<Own> {
+    let here = uses(text).filter(|(uses, _)| *uses == "./").map(|_| Own::Here);
+    read(text).filter(|(name, _)| name == ACTION).map(|(_, pin)| Own::At(pin)).chain(here).collect()
 }
 
 /// Whether a pin is known to be older than another.
@@ -186,17 +191,20 @@ mod tests {
         };
         let ours = "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2";
         check("", ours);
-        check("      - uses: actions/checkout@aaaa # v5.0.0", ours);
-        check("        uses: actions/checkout@bbbb # v7", "bbbb # v7");
-        check("        uses: actions/checkout@cccc # v6.0.10", "cccc # v6.0.10");
-        check("        uses: \"actions/checkout@dddd\"", "dddd");
-        check("        # uses: actions/checkout@eeee", ours);
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let at = |text: &str| text.replace('@', &format!("@{commit}"));
+        check(&at("      - uses: actions/checkout@ # v5.0.0"), ours);
+        check(&at("        uses: actions/checkout@ # v7"), &format!("{commit} # v7"));
+        check(&at("        uses: actions/checkout@ # v6.0.10"), &format!("{commit} # v6.0.10"));
+        check(&at("        uses: \"actions/checkout@\""), commit);
+        check(&at("        # uses: actions/checkout@"), ours);
+        check("        uses: actions/checkout@v7", ours);
     }
 
     #[test]
     fn our_own_action_is_found() {
         let check = |line: &str, expected: Option<&str>| {
-            let own = own(line);
+            let own = own(line).pop();
             assert_eq!(own.map(|own| Pins::new(own).uses_own()), expected.map(str::to_owned), "{line}");
         };
         check("        uses: longshore-release/longshore@abc # v1", Some("longshore-release/longshore@abc # v1"));

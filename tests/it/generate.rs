@@ -98,6 +98,28 @@ fn newer_pins_are_kept_and_no_drift() {
 }
 
 #[test]
+fn a_pin_that_can_move_is_drift() {
+    let project = plain();
+    let file = read(&project, FILE);
+    write(
+        &project,
+        FILE,
+        &file.replacen("checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2", "checkout@main", 1),
+    );
+    assert!(sh(&project, "longshore generate --check", 8).contains("-      - uses: actions/checkout@main"));
+    sh(&project, "longshore generate", 0);
+    assert_eq!(read(&project, FILE), file);
+}
+
+#[test]
+fn a_tag_of_the_action_that_was_asked_for_is_kept() {
+    let project = repository("branch", "binaries: { opsml-mcp: {} }");
+    sh(&project, "longshore generate --action-ref v0.3.1 && longshore generate --check", 0);
+    sh(&project, "LONGSHORE_GITHUB_API=http://127.0.0.1:9 longshore generate", 0);
+    assert!(read(&project, FILE).contains("uses: longshore-release/longshore@v0.3.1\n"));
+}
+
+#[test]
 fn any_other_change_is_drift_with_a_diff() {
     let project = plain();
     let file = read(&project, FILE);
@@ -143,6 +165,44 @@ fn all_files_call_one_action() {
     assert!(sh(&project, "longshore generate", 2).contains("by different pins"));
     sh(&project, &format!("longshore generate --action-ref {ACTION}"), 0);
     sh(&project, "longshore generate --check", 0);
+    // Also in one file.
+    write(&project, file, &read(&project, file).replacen(ACTION, "2222222222222222222222222222222222222222", 1));
+    assert!(sh(&project, "longshore generate --check", 8).contains("by different pins"));
+}
+
+#[test]
+fn what_publishes_nothing_is_said() {
+    let yaml = "binaries: { opsml-mcp: {} }\npublish: { pypi: {} }\n\
+                workflows: { programs.yml: { publish: github }, python.yml: { publish: pypi } }";
+    let said = sh(&repository("idle", yaml), &format!("longshore generate --action-ref {ACTION}"), 0);
+    assert!(said.contains("`.github/workflows/python.yml` is not written: nothing goes"), "{said}");
+}
+
+#[test]
+fn called_jobs_hold_the_next_one_and_have_their_own_names() {
+    let yaml = "binaries: { opsml-mcp: {} }\nworkflows:\n  release.yml:\n    jobs: { after-plan: [.github/workflows/audit.yml, \
+                .github/workflows/Audit.yaml], after-verify: .github/workflows/notify.yml }";
+    let project = repository("called", yaml);
+    sh(
+        &project,
+        "cp .github/workflows/audit.yml .github/workflows/Audit.yaml && git add . && git commit -qm called",
+        0,
+    );
+    sh(&project, &format!("longshore generate --action-ref {ACTION}"), 0);
+    let file = read(&project, FILE);
+    let has = |text: &str| assert!(file.contains(text), "{text}: {file}");
+    has("\n  after-plan-audit:\n");
+    has("\n  after-plan-Audit-2:\n");
+    has(
+        "needs.plan.outputs.matrix && needs.after-plan-audit.result == 'success' && needs.after-plan-Audit-2.result == 'success' }}",
+    );
+    has(
+        "if: ${{ needs.after-plan-audit.result != 'success' || needs.after-plan-Audit-2.result != 'success' }}\n        run: echo",
+    );
+    has(
+        "if: ${{ !failure() && !cancelled() && needs.verify.result == 'success' && github.event_name != 'pull_request' }}",
+    );
+    has("if: ${{ needs.after-verify-notify.result != 'success' }}\n        run: echo");
 }
 
 #[test]
