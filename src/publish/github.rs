@@ -150,7 +150,8 @@ pub async fn fill<'a>(site: &Site<'a>, ledger: &mut Ledger) -> anyhow::Result<Re
     Ok(Ok(all))
 }
 
-/// The second half, perhaps an hour later: makes public what somebody else has not made public in the meantime.
+/// The second half, perhaps an hour later: makes public what somebody else has not made public in the meantime, after one
+/// more look at its files.
 ///
 /// # Errors
 /// If the ledger cannot be written.
@@ -172,6 +173,12 @@ pub async fn open<'a>(
                 Err(failure) => return Ok(vec![failure]),
             }
             one.finished = !one.release.draft;
+        }
+        if one.release.draft {
+            match assets::read_back(site, ledger, &one.job, &one.release, one.parcels).await? {
+                Ok(parcels) => one.parcels = parcels,
+                Err(failure) => return Ok(vec![failure]),
+            }
         }
         if let Err(failure) = open_one(site, ledger, one).await? {
             return Ok(vec![failure]);

@@ -120,7 +120,7 @@ impl<'a> Meeting<'a> {
         let _progress = self.api.printer.start("Observing", format!("who makes {} with us", self.tags()));
         let mut listed = Vec::new();
         if self.tables.iter().any(|table| table.found.is_none()) {
-            listed = self.api.patience.retry(async |_| releases(&self.api).await).await?;
+            listed = releases(&self.api).await?;
             self.pages = u32::try_from(listed.len() / 100).unwrap_or(0) + 1;
         }
         for table in &mut self.tables {
@@ -133,8 +133,8 @@ impl<'a> Meeting<'a> {
                 moment = Moment::Last;
                 found.assets = self.api.patience.retry(async |_| assets::list(&self.api, found.id).await).await?;
             }
-            // Whoever leads looks at the tag with everything else that it looks at on GitHub.
-            if self.part.file != self.lead.file {
+            // Whoever publishes there looks at the tag with everything else that it looks at on GitHub.
+            if !self.order.destinations.contains(&self.destination.name) {
                 check_tag(&self.api, (&table.release.tag, &self.order.plan.commit), moment).await?;
             }
         }
@@ -248,16 +248,33 @@ impl<'a> Meeting<'a> {
         let tag = &table.release.tag;
         let awaited = format!("the draft of `{tag}`, which `{}` makes", self.lead.file);
         let rhythm = self.rhythm.slower(self.pages);
+        self.may_write(tag).await?;
         let poll = async || {
             let listed = releases(&self.api).await?;
-            Ok(pick(tag, &listed)?.cloned().ok_or_else(|| awaited.clone()))
+            let Some(found) = pick(tag, &listed)? else { return Ok(Err(awaited.clone())) };
+            self.may_join(found).map(|()| Ok(found.clone()))
         };
         wait::until(self.api.printer, rhythm, self.part, poll).await
     }
 
+    /// GitHub hides drafts from whoever may not write, who would wait for nothing. Asking for notes needs the same right, and
+    /// leaves nothing there.
+    async fn may_write(&self, tag: &str) -> Result<(), Failure> {
+        match self.api.generate_notes(tag, None).await {
+            Err(Failure::Denied(problem)) => {
+                let message = format!("the draft of `{tag}` cannot be seen: {}", problem.message);
+                let hint = "every workflow file that publishes needs `permissions: contents: write`";
+                Err(Failure::Denied(Problem::new("permission-missing", message).hint(hint)))
+            }
+            // Whatever else is wrong, the draft may come.
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until every part has put a paper there.
     async fn all(&mut self, name: fn(&Part) -> String, what: &str) -> Result<(), Failure> {
-        let (printer, rhythm, part) = (self.api.printer, self.rhythm, self.part);
+        let (printer, part) = (self.api.printer, self.part);
+        let rhythm = self.rhythm.slower(u32::try_from(self.tables.len()).unwrap_or(1));
         let poll = async || {
             for at in 0..self.tables.len() {
                 if self.tables[at].missing(name).is_empty() {
@@ -341,6 +358,9 @@ impl<'a> Meeting<'a> {
             leftover.or(api.upload::<Asset>(&doing, (&found.upload_url, name), body).await)
         });
         let asset = put.await?;
+        if asset.name != name {
+            return Err(assets::renamed(name, &asset.name));
+        }
         found.assets.retain(|other| other.name != asset.name);
         found.assets.push(asset);
         Ok(true)

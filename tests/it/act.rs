@@ -18,15 +18,44 @@ jobs:
   publish: { needs: verify, runs-on: ubuntu-24.04, steps: [] }
 ";
 
-fn project() -> Project {
+fn project(name: &str) -> Project {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plain/in");
-    let project = Project::copy(&from, "skiff");
+    let project = Project::copy(&from, name);
     let workflows = project.folder().join(".github/workflows");
     fs::create_dir_all(&workflows).unwrap();
     fs::write(workflows.join("release.yml"), WORKFLOW).unwrap();
     let project = project.commit();
     assert!(project.sh("git remote add origin https://github.com/harbor-works/skiff.git").status.success());
     project
+}
+
+/// Folders of people may be named as ours.
+#[test]
+fn a_repository_may_have_any_name() {
+    for name in ["action", "receipts"] {
+        let project = project(name);
+        let (output, said) = rehearse(&project, "everything", "");
+        assert_eq!(output["exit"], 0, "{name}: {output:#}{said}");
+    }
+}
+
+/// A terminal that is closed, or a machine that goes down.
+#[test]
+#[cfg(unix)]
+fn ends_act_when_it_is_ended_itself() {
+    for signal in ["TERM", "HUP"] {
+        let project = project("skiff");
+        let fakes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/act");
+        let line = format!(
+            "mkdir ../tmp; export TMPDIR=$PWD/../tmp PLAY=endless PLACE=$PWD/.. PATH={}:$PATH
+            longshore rehearse -q --act & for try in $(seq 300); do [ -f ../started ] && break; sleep 0.1; done
+            kill -{signal} $!; wait $!; echo $? $(cat ../ended) $(ls ../tmp)",
+            fakes.display()
+        );
+        let done = project.sh(&line);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(String::from_utf8_lossy(&done.stdout), "130 interrupted\n", "{signal}: {said}");
+    }
 }
 
 /// What `rehearse --act` makes of it.
@@ -47,7 +76,7 @@ fn log(project: &Project, name: &str) -> String {
 
 #[test]
 fn other_processes_play_on_the_stage() {
-    let project = project();
+    let project = project("skiff");
     let (output, said) = rehearse(&project, "everything", "-- --matrix a:b");
     let logs = ["plan.log", "build.log", "verify.log", "publish.log"].map(|name| log(&project, name));
     assert_eq!((&output["exit"], &output["state"]), (&0.into(), &"complete".into()), "{output:#}{said}{logs:?}");
@@ -70,7 +99,7 @@ fn other_processes_play_on_the_stage() {
 
 #[test]
 fn nothing_is_believed_of_a_green_end() {
-    let project = project();
+    let project = project("skiff");
     let check = |play: &str, exit: u8, code: &str, text: &str| {
         let (output, said) = rehearse(&project, play, "");
         let problems = output["problems"].as_array().unwrap();
@@ -87,7 +116,7 @@ fn nothing_is_believed_of_a_green_end() {
 /// Files that meet each other wait for each other: one that fails is the end of all, long before their patience is.
 #[test]
 fn one_that_fails_ends_those_that_wait_for_it() {
-    let project = project();
+    let project = project("skiff");
     let folder = project.folder();
     let config = "longshore: 1\nimages: { skiff: {} }\nworkflows:\n  release.yml: { publish: github }\n  images.yml: { publish: registry }\n";
     fs::write(folder.join("longshore.yaml"), config).unwrap();
@@ -104,7 +133,7 @@ fn one_that_fails_ends_those_that_wait_for_it() {
 
 #[test]
 fn is_refused_before_anything_starts() {
-    let project = project();
+    let project = project("skiff");
     let check = |line: &str, code: &str| {
         let done = project.sh(line);
         let output: Value = serde_json::from_slice(&done.stdout).unwrap();
@@ -122,7 +151,7 @@ fn is_refused_before_anything_starts() {
 /// A variable of the environment cannot send a release to another machine, and cannot make a release of nothing.
 #[test]
 fn a_stage_is_on_this_machine() {
-    let project = project();
+    let project = project("skiff");
     let stage = r#"{"schema":"longshore/stage/1","github":"http://192.0.2.1/","registries":{},"indexes":{},"token":"t","receipts":"/"}"#;
     fs::write(project.folder().join("../stage.json"), stage).unwrap();
     for command in ["plan", "build", "publish", "release --yes"] {

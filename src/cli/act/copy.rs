@@ -50,10 +50,15 @@ pub fn copy(runner: &Runner, source: &Source<'_>, place: &Path) -> anyhow::Resul
 
 /// One path that differs from the commit: a file, a link, or nothing any more.
 fn carry(from: &Path, to: &Path) -> anyhow::Result<()> {
-    if fs::symlink_metadata(to).is_ok() {
-        fs::remove_file(to)?;
+    let found = fs::symlink_metadata(from).ok();
+    match fs::symlink_metadata(to) {
+        // A submodule is not checked out on a runner either.
+        Ok(there) if there.is_dir() && found.as_ref().is_some_and(fs::Metadata::is_dir) => return Ok(()),
+        Ok(there) if there.is_dir() => fs::remove_dir_all(to)?,
+        Ok(_) => fs::remove_file(to)?,
+        Err(_) => {}
     }
-    let Ok(found) = fs::symlink_metadata(from) else { return Ok(()) };
+    let Some(found) = found else { return Ok(()) };
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -112,5 +117,25 @@ mod tests {
         assert_eq!(sh(&to, "git rev-parse v1.2.3").trim(), commit);
         assert_eq!(sh(&to, "git remote get-url origin").trim(), remote);
         assert_eq!(sh(&top, "git tag"), "");
+    }
+
+    #[test]
+    fn folders_become_files_and_submodules_change() {
+        let place = tempfile::tempdir().unwrap();
+        let runner = Runner::new(Env::read().for_children(&[], &[]));
+        let sh = |dir: &Path, line: &str| {
+            let functions = "commit() { git -C $1 -c user.name=x -c user.email=x@example.com commit -q -m x; };";
+            runner.text(&Cmd::new("sh", dir).args(["-ec", &format!("{functions} {line}")])).unwrap()
+        };
+        let script = "git init -q app/lib && echo 1 > app/lib/a && git -C app/lib add a && commit app/lib && cd app &&
+            git init -q && mkdir doc && echo 1 > doc/a && echo 1 > api && git add -A 2> /dev/null && commit . &&
+            rm -r doc api && echo 2 > doc && mkdir api && echo 2 > api/a && echo 2 > lib/a && git rev-parse HEAD";
+        let commit = sh(place.path(), script).trim().to_owned();
+        let top = place.path().join("app");
+        let source = Source { top: &top, commit: &commit, tags: &[], remote: "https://github.com/o/app.git" };
+        let into = place.path().join("into");
+        fs::create_dir(&into).unwrap();
+        let to = copy(&runner, &source, &into).unwrap();
+        assert_eq!(sh(&to, "cat doc api/a; ls lib"), "2\n2\n");
     }
 }

@@ -133,6 +133,11 @@ impl Log {
             problems.push((Exit::Verification, problem.hint(hint)));
         }
         let explained = !problems.is_empty();
+        if !success && !explained && self.jobs.is_empty() {
+            let text = format!("act started no job of `{file}` and ended with {status}{}", quoted(&self.said));
+            let hint = "docs/act.md says which act is known to work; `act --version` says which one this is";
+            return vec![(Exit::Build, Problem::new("act-failed", text).hint(hint))];
+        }
         for job in workflow.jobs.iter().filter(|job| !job.optional && !explained && !self.began(&job.id, &job.name)) {
             let text = format!("job `{}` of `{file}` did nothing: act never started it", job.id);
             let hint = "a job that may be left out has an `if:`";
@@ -248,6 +253,8 @@ mod tests {
         let lines = [fine(), vec!["Error: nothing works".into()]].concat();
         let text = "act ended with 1 for `r.yml`:\n  Error: nothing works".to_owned();
         assert_eq!(problems(&lines, false), [(Exit::Build, text)]);
+        let text = "act started no job of `r.yml` and ended with 1:\n  Error: unknown flag".to_owned();
+        assert_eq!(problems(&["Error: unknown flag".into()], false), [(Exit::Build, text)]);
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
     let place = tempfile::Builder::new().prefix("longshore-act-").tempdir()?;
     let remote = format!("https://{host}/{}.git", plan.repository);
     let source = Source { top: &top, commit: &plan.commit, tags: &tags, remote: &remote };
-    let repository = copy::copy(&session.runner, &source, place.path())?;
+    let repository = copy::copy(&session.runner, &source, &folder(place.path(), "copy")?)?;
     // As the jobs will be, so that it is the same to the byte.
     let mut global = session.global.clone();
     global.component.clear();
@@ -156,18 +156,33 @@ fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Res
     files.iter().map(read).collect()
 }
 
-/// Comes true when the user interrupts.
+/// Comes true when the user interrupts, or closes the terminal.
 fn stop(runtime: &Runtime, together: bool) -> Arc<Stop> {
     let stop = Arc::new(Stop { now: AtomicBool::new(false), by_user: AtomicBool::new(false), together });
     let heard = Arc::clone(&stop);
     runtime.spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if interrupted().await.is_ok() {
             heard.by_user.store(true, Ordering::SeqCst);
             heard.now.store(true, Ordering::SeqCst);
         }
     });
     stop
 }
+
+#[cfg(unix)]
+async fn interrupted() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut ended, mut closed) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done?,
+        _ = ended.recv() => {}
+        _ = closed.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+use tokio::signal::ctrl_c as interrupted;
 
 /// Everything that is wrong, at once; where a job failed, what is missing needs no further word.
 fn judge(

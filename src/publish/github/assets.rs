@@ -226,8 +226,8 @@ async fn send(
     }
 }
 
-/// Reads the list until it holds every file, then settles what has no digest by downloading it.
-async fn read_back<'a>(
+/// Reads the list until it holds every file, then settles what has no digest by downloading it. The outer error is ours.
+pub async fn read_back<'a>(
     site: &Site<'_>,
     ledger: &mut Ledger,
     job: &Job<'a>,
@@ -324,7 +324,8 @@ fn check_renamed(job: &Job<'_>, wanted: Wanted<'_>, assets: &[Asset]) -> Result<
     same.map_or(Ok(()), |asset| Err(renamed(&wanted.file.name, &asset.name)))
 }
 
-fn renamed(name: &str, stored: &str) -> Failure {
+/// A name that the server does not keep.
+pub fn renamed(name: &str, stored: &str) -> Failure {
     let message = format!("the server stored `{name}` as `{stored}`");
     Failure::Conflict(
         Problem::new("asset-renamed", message)

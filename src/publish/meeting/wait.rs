@@ -43,32 +43,35 @@ pub async fn until<T>(
     let started = Instant::now();
     let mut pause = rhythm.first;
     let mut shown: Option<(String, _)> = None;
+    let mut awaited = "the other workflow files".to_owned();
     loop {
         let mut now = pause;
-        let awaited = match look().await {
+        let mut trouble = None;
+        match look().await {
             Ok(Ok(found)) => return Ok(found),
-            Ok(Err(awaited)) => awaited,
+            Ok(Err(missing)) => awaited = missing,
             Err(Failure::Retry { problem, after }) => {
                 now = match after {
                     Wait::Soon => now,
                     Wait::Limited => now.max(rhythm.most),
                     Wait::Told(told) => now.max(told),
                 };
-                problem.to_string()
+                trouble = Some(problem.message);
             }
             Err(failure) => return Err(failure),
-        };
+        }
+        let said = trouble.map_or_else(|| awaited.clone(), |trouble| format!("{awaited}; {trouble}"));
         let elapsed = started.elapsed();
         let left = rhythm.limit.saturating_sub(elapsed);
         if left.is_zero() {
-            return Err(late(&awaited, rhythm.limit, part));
+            return Err(late(&said, rhythm.limit, part));
         }
-        if shown.as_ref().is_none_or(|(before, _)| *before != awaited) {
+        if shown.as_ref().is_none_or(|(before, _)| *before != said) {
             // The old one ends before the new one begins.
             drop(shown.take());
             let progress =
-                printer.start("Waiting", format!("for {awaited} ({} of {})", time(elapsed), time(rhythm.limit)));
-            shown = Some((awaited, progress));
+                printer.start("Waiting", format!("for {said} ({} of {})", time(elapsed), time(rhythm.limit)));
+            shown = Some((said, progress));
         }
         if let Some((_, progress)) = &shown {
             progress.tell(&format!("{} of {}", time(elapsed), time(rhythm.limit)));
@@ -127,6 +130,9 @@ mod tests {
         assert!(problem.message.ends_with("for the others"), "{problem}");
         assert!(problem.hint.unwrap().contains("`longshore publish --part one.yml`"));
         assert_eq!(check(0, |_| missing()).await.0, 1, "one look is always had");
+        let busy = |number| if number == 1 { missing() } else { Err(Failure::retry(Problem::new("busy", "too busy"))) };
+        let message = check(20, busy).await.1.unwrap().problem().message.clone();
+        assert!(message.ends_with("for the others; too busy"), "{message}");
     }
 
     #[tokio::test]

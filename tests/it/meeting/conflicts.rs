@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use longshore::plan::Plan;
-use longshore::rehearsal::github::{Asset, Effect, Release};
+use longshore::rehearsal::github::{Asset, Effect, Moment, Release};
 use longshore::world::http::{Auth, Body, Client, Method, Request};
 use serde_json::{Value, json};
 
-use super::world::{ALL, ASSETS, CLIENT, Run, SERVER, TAG, TOKEN, World, run};
+use super::world::{ALL, ASSETS, CLIENT, READER, Run, SERVER, TAG, TOKEN, World, run};
 
 /// A release in which papers of another plan lie.
 fn of_another_plan(draft: bool, change: impl Fn(&mut Value), files: &[&str]) -> Release {
@@ -94,6 +94,67 @@ async fn another_plan_that_comes_while_others_wait() {
     assert!(world.is_hidden() && world.uploaded(PAPERS[2]).is_none());
 }
 
+/// A request of somebody else.
+async fn ask(world: &World, method: Method, tail: &str, bytes: &[u8]) {
+    let url = format!("{}repos/harbor-works/opsml/{tail}", world.github.url()).parse().unwrap();
+    let body = Body::Bytes { bytes, media: "application/json" };
+    let token = longshore::secret::Secret::new(TOKEN);
+    let request = Request { method, auth: Some(Auth::Bearer(&token)), body, ..Request::get(url) };
+    let done = Client::new(&request.url).unwrap().send(request.clone()).await.unwrap();
+    assert!(done.is_success(), "{done:?}");
+}
+
+/// What is public without the parts is no place to meet at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_appears_in_place_of_the_draft() {
+    let world = World::new().await;
+    let appears = async {
+        let asks = |world: &World| world.github.events().iter().any(|event| event.path.ends_with("generate-notes"));
+        world.until("one that waits", asks).await;
+        ask(&world, Method::POST, "releases", br#"{"tag_name":"v3.0.0"}"#).await;
+    };
+    let (ended, ()) = tokio::join!(world.run(run(CLIENT)), appears);
+    let (exit, code, said) = ended.unwrap_err();
+    assert_eq!((exit as u8, code), (4, "release-published"), "{said}");
+    assert!(world.uploaded(PAPERS[2]).is_none());
+}
+
+/// A draft can be changed by hand for as long as somebody is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_somebody_takes_away_meanwhile() {
+    let world = World::new().await;
+    let hold = world.github.hold_for("name=longshore-release-client.receipts.json", 1, Moment::Before);
+    let taken = async {
+        let receipts = |world: &World| world.uploaded("longshore-build-assets.receipts.json").is_some();
+        world.until("one that waits for the others", receipts).await;
+        let id = world.effects().into_iter().find_map(|(_, effect)| match effect {
+            Effect::AssetUploaded { id, name, .. } if name == "SHA256SUMS" => Some(id),
+            _ => None,
+        });
+        ask(&world, Method::DELETE, &format!("releases/assets/{}", id.unwrap()), b"").await;
+        drop(hold);
+    };
+    let (lead, server, client, ()) =
+        tokio::join!(world.run(run(ASSETS)), world.run(run(SERVER)), world.run(run(CLIENT)), taken);
+    assert!(server.is_ok() && client.is_ok(), "{server:?} {client:?}");
+    let (exit, code, said) = lead.unwrap_err();
+    assert_eq!((exit as u8, code), (6, "asset-unlisted"), "{said}");
+    assert!(said.contains("SHA256SUMS") && world.opened().is_none(), "{said}");
+    world.run(run(ASSETS)).await.unwrap();
+    assert!(world.opened() > world.uploaded("SHA256SUMS"));
+}
+
+/// GitHub shows no draft to whoever may not write: that is said at once, not after the whole wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_sees_no_draft() {
+    let world = World::new().await;
+    let wait = Duration::from_millis(100);
+    assert!(world.run(Run { wait, ..run(ASSETS) }).await.is_err(), "nobody else is there");
+    let (exit, code, said) = world.run(Run { token: READER, ..run(CLIENT) }).await.unwrap_err();
+    assert_eq!((exit as u8, code), (5, "permission-missing"), "{said}");
+    assert!(said.contains("`permissions: contents: write`"), "{said}");
+}
+
 /// Somebody presses the button before all have met.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_somebody_else_published() {
@@ -104,12 +165,8 @@ async fn a_release_that_somebody_else_published() {
         Effect::ReleaseCreated { id, .. } => Some(id),
         _ => None,
     });
-    let url = format!("{}repos/harbor-works/opsml/releases/{}", world.github.url(), made.unwrap()).parse().unwrap();
-    let body = Body::Bytes { bytes: br#"{"draft":false}"#, media: "application/json" };
-    let token = longshore::secret::Secret::new(TOKEN);
-    let request = Request { method: Method::PATCH, auth: Some(Auth::Bearer(&token)), body, ..Request::get(url) };
-    let done = Client::new(&request.url).unwrap().send(request.clone()).await.unwrap();
-    assert!(done.is_success() && world.opened().is_some(), "{done:?}");
+    ask(&world, Method::PATCH, &format!("releases/{}", made.unwrap()), br#"{"draft":false}"#).await;
+    assert!(world.opened().is_some());
     let (exit, code, said) = world.run(run(CLIENT)).await.unwrap_err();
     assert_eq!((exit as u8, code), (4, "release-published"), "{said}");
     assert!(said.contains("without what `release-client.yml` publishes"), "{said}");

@@ -29,6 +29,8 @@ use crate::package::Package;
 
 /// Opens everything here.
 pub const TOKEN: &str = "canary-token-of-tests";
+/// Reads, and sees no drafts.
+pub const READER: &str = "canary-of-a-reader";
 pub const TAG: &str = "v3.0.0";
 pub const ASSETS: &str = "build-assets.yml";
 pub const SERVER: &str = "release-server.yml";
@@ -93,13 +95,15 @@ pub struct Run<'a> {
     pub wait: Duration,
     /// Whether GitHub's address is written so that its requests can be told from those of others (` /api/`).
     pub marked: bool,
+    /// What it presents to GitHub.
+    pub token: &'a str,
 }
 
 /// What a run ends with: exit, code of the first problem, everything it says.
 pub type Ended = Result<Receipts, (Exit, &'static str, String)>;
 
 pub fn run(part: &str) -> Run<'_> {
-    Run { part, salt: "first", wait: Duration::from_secs(30), marked: false }
+    Run { part, salt: "first", wait: Duration::from_secs(30), marked: false, token: TOKEN }
 }
 
 impl World {
@@ -131,7 +135,7 @@ impl World {
             port: 0,
             repositories: vec![repository],
             token: Secret::new(TOKEN),
-            reader: None,
+            reader: Some(Secret::new(READER)),
             faults: Vec::new(),
             spool,
             clock: "2026-01-01T00:00:00Z".into(),
@@ -167,7 +171,7 @@ impl World {
     pub async fn publish(&self, run: Run<'_>, plan: &Plan, (store, manifest): (&Store, &Manifest)) -> Ended {
         let part = plan.part(Some(run.part)).unwrap().unwrap();
         let api = format!("{}{}", self.github.url(), if run.marked { "api/v3/" } else { "" });
-        let endpoint = Endpoint { api: api.parse().unwrap(), token: Some(Secret::new(TOKEN)) };
+        let endpoint = Endpoint { api: api.parse().unwrap(), token: Some(Secret::new(run.token)) };
         let order = Order {
             plan,
             part: Some(part),
