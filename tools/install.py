@@ -31,6 +31,7 @@ TABLE = [
      "2a66e97a5321dbfa9801898e9d737cc5e100ea79c766f768d4313f008d8bf4be"),
     ("test", "npm", "any", "apt", "npm"),
     ("test", "actions", "any", "npm", "tests/tools/act"),
+    ("test", "languageservice", "any", "npm", "tests/tools/languageservice"),
     ("test", "actionlint", "v1.7.12", "go", "github.com/rhysd/actionlint/cmd/actionlint"),
     # real executables of seven targets, out of wheels; version and digests are pinned in the script
     ("test", "typos", "1.52.0", "script", "tests/tools/fetch-typos.py"),

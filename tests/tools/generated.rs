@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::generated_from::{CONFIGURATIONS, files, generated};
+use crate::workflows::language_service;
 use crate::{python_tool, tool};
 
 /// Labels and inputs that the linters cannot know.
@@ -10,6 +11,7 @@ const ACTIONLINT: &str = "self-hosted-runner:\n  labels: [my-label]\n";
 
 #[test]
 fn linters_accept_every_generated_file() {
+    let mut linted = Vec::new();
     for (name, yaml) in CONFIGURATIONS {
         let project = generated(name, yaml);
         let folder = project.folder();
@@ -32,7 +34,12 @@ fn linters_accept_every_generated_file() {
         let mut schema = python_tool("check-jsonschema");
         let done = schema.args(["--builtin-schema", "vendor.github-workflows"]).args(&own).output().unwrap();
         assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stdout));
+        linted.push((project, own));
     }
+    let all: Vec<_> = linted.iter().flat_map(|(_, own)| own.clone()).collect();
+    let done = language_service(&all).output().unwrap();
+    let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+    assert!(done.status.success(), "{said}");
 }
 
 /// A linter that says nothing to anything would be no proof.
@@ -58,4 +65,15 @@ fn linters_find_what_is_planted() {
     check("permissions: {}\n", "permissions: write-all\n", "zizmor", zizmor, "excessive-permissions");
     check("persist-credentials: false", "persist-credentials: true", "zizmor", zizmor, "artipacked");
     check("@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2", "@v6", "zizmor", zizmor, "unpinned-uses");
+    // actionlint knows no inputs of an action that is called by its commit.
+    let check = |from: &str, to: &str, expected: &str| {
+        assert!(text.contains(from), "{from}");
+        fs::write(file, text.replace(from, to)).unwrap();
+        let done = language_service(std::slice::from_ref(file)).output().unwrap();
+        let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        assert!(!done.status.success() && said.contains(expected), "`{to}` is not seen: {said}");
+    };
+    check("part: release.yml", "prat: release.yml", "Invalid action input 'prat'");
+    check("command: verify, ", "", "Missing required input `command`");
+    check("github.event_name ==", "github.event.name ==", "Context access might be invalid: name");
 }

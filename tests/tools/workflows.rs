@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::project::program;
 use crate::{python_tool, root, tool};
 
 /// What zizmor says when it has nothing to say; it ends with success also when it skipped a file.
@@ -50,6 +51,13 @@ fn zizmor(persona: &str, path: &Path) -> Command {
 fn schema(path: &Path) -> Command {
     let mut linter = python_tool("check-jsonschema");
     linter.args(["--color=never", "--builtin-schema", "vendor.github-actions"]).arg(path);
+    linter
+}
+
+/// What GitHub's editor says; no other linter reads the expressions in an action, and act only those that it comes to.
+pub fn language_service(paths: &[PathBuf]) -> Command {
+    let mut linter = program("node");
+    linter.arg(root().join("tests/tools/languageservice/look.mjs")).args(paths);
     linter
 }
 
@@ -112,6 +120,13 @@ fn the_action_follows_its_schema() {
 }
 
 #[test]
+fn the_language_service_accepts_workflows_and_action() {
+    let workflows = fs::read_dir(root().join(".github/workflows")).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<PathBuf> = workflows.chain(["action.yml".into()]).collect();
+    accepts(language_service(&files));
+}
+
+#[test]
 fn shellcheck_accepts_every_script() {
     accepts(shellcheck(&scripts()));
 }
@@ -136,6 +151,11 @@ fn linters_find_what_is_planted() {
     let auditor = |path: &Path| zizmor("auditor", path);
     check(&auditor, "exec env", "exec env ${{ inputs.args }}", "template-injection");
     check(&auditor, "@70fc10c6e5e1ce46ad2ea6f2b72d43f7d47b13c3 # v8.0.0", "@v8", "unpinned-uses");
+    let service = |path: &Path| language_service(&[path.to_owned()]);
+    check(&service, "inputs.command == 'build'", "needs.plan.result == 'build'", "Unrecognized named-value: 'needs'");
+    check(&service, "${{ inputs.args }}", "${{ trim(inputs.args) }}", "Unrecognized function: 'trim'");
+    check(&service, "format('{0}/", "format('{1}/", "references argument {1}");
+    check(&service, "if-no-files-found", "if-no-file-found", "Invalid action input 'if-no-file-found'");
     let script = fs::read_to_string(root().join("dist/install.sh")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("bad.sh");
