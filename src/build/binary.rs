@@ -212,7 +212,7 @@ fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> an
     let mut cmd = cmd.args(["--message-format", "json-render-diagnostics", "--target", &triple]);
     if step.is_hidden() {
         // Other flags for a triple that may be built without them too: each in its own folder, neither undoes the other.
-        cmd = cmd.arg("--target-dir").arg(cargo_config::target_folder(runner, store, "static")?.to_string_lossy());
+        cmd = cmd.arg("--target-dir").arg(cargo_config::own_folder(runner, store, "static")?.to_string_lossy());
     }
     let mut named = Vec::new();
     for job in jobs {

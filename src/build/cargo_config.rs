@@ -6,12 +6,12 @@ use crate::target::{Libc, Linkage, Target};
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
 
-/// A target folder for builds that would undo the user's own, or be undone by them: in the one that `CARGO_TARGET_DIR`
-/// names, which outlives this checkout, else beside the results.
+/// A folder for builds that would undo the user's own or be undone by them, and for what they are made with: in the one
+/// that `CARGO_TARGET_DIR` names, which outlives this checkout, else beside the results.
 ///
 /// # Errors
 /// If there is no current folder.
-pub fn target_folder(runner: &Runner, store: &Store, name: &str) -> std::io::Result<PathBuf> {
+pub fn own_folder(runner: &Runner, store: &Store, name: &str) -> std::io::Result<PathBuf> {
     let named = runner.var("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
     std::path::absolute(named.map_or_else(|| store.root().to_owned(), |folder| Path::new(folder).join("longshore")))
         .map(|folder| folder.join(name))
@@ -139,7 +139,7 @@ mod tests {
     fn builds_of_their_own_outlive_the_checkout_where_the_user_said() {
         let folder = |env: &[(&str, &str)]| {
             let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-            target_folder(&Runner::new(env), &Store::new(Path::new("/out"), ""), "python").unwrap()
+            own_folder(&Runner::new(env), &Store::new(Path::new("/out"), ""), "python").unwrap()
         };
         assert_eq!(folder(&[("CARGO_TARGET_DIR", "")]), Path::new("/out/python"));
         assert_eq!(folder(&[("CARGO_TARGET_DIR", "/kept")]), Path::new("/kept/longshore/python"));

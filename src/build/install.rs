@@ -1,12 +1,13 @@
 //! Installs programs that steps need: what a leg lists, where that was ordered, and maturin with zig wherever it is not.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use super::schedule::Supply;
-use super::{Order, tools};
+use super::{Order, cargo_config, tools};
 use crate::digest::Digest;
 use crate::plan::runner::install_python;
 use crate::plan::{WheelBuilder, Work};
@@ -23,9 +24,9 @@ const PINNED: &str = include_str!("python.txt");
 /// Where cargo-zigbuild and maturin look first: <https://github.com/rust-cross/cargo-zigbuild#environment-variables>.
 pub const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
 
-/// The same runner, whose children also find what was installed into the store.
+/// The same runner, whose children also find what was installed.
 pub fn on_path(runner: &Runner, store: &Store) -> Runner {
-    let python = python(store);
+    let python = python(runner, store);
     if !python.is_dir() {
         return runner.clone();
     }
@@ -37,18 +38,18 @@ pub fn on_path(runner: &Runner, store: &Store) -> Runner {
     }
 }
 
-/// Absolute, for children start in other folders.
-fn python(store: &Store) -> PathBuf {
-    let folder = store.root().join("tools").join("python");
-    std::path::absolute(&folder).unwrap_or(folder)
+/// One folder for each set of versions.
+fn python(runner: &Runner, store: &Store) -> PathBuf {
+    let folder = format!("tools/python-{}", &Digest::of(PINNED.as_bytes()).hex()[..12]);
+    cargo_config::own_folder(runner, store, &folder).unwrap_or_else(|_| store.root().join(folder))
 }
 
 fn zig_in(python: &Path) -> Option<PathBuf> {
     ["zig", "zig.exe"].map(|name| python.join("ziglang").join(name)).into_iter().find(|path| path.is_file())
 }
 
-/// Carries out the `install` lists of the ordered steps' legs. Python packages go into the store, where only `on_path`
-/// finds them; one that was installed before is not fetched again.
+/// Carries out the `install` lists of the ordered steps' legs. Python packages go where only `on_path` finds
+/// them; one that was installed before is not fetched again.
 ///
 /// # Errors
 /// `Failure` with exit 2 and what the installer said.
@@ -106,10 +107,14 @@ impl Installer<'_> {
         }
     }
 
-    /// Packages of PyPI, into the store.
+    /// Packages of PyPI, into the folder of `python`.
     fn packages(&self, line: &str, packages: &[String]) -> anyhow::Result<()> {
-        let folder = python(self.store);
+        let folder = python(self.runner, self.store);
         let marker = folder.join(".installed").join(Digest::of(line.as_bytes()).hex());
+        // Another build of this machine may be installing there.
+        fs::create_dir_all(&folder)?;
+        let lock = fs::File::create(folder.with_extension("lock"))?;
+        lock.lock()?;
         if marker.is_file() {
             return Ok(());
         }

@@ -72,6 +72,7 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     refuse_bad_names(order)?;
     refuse_other_commit(runner, store, order.plan)?;
     let supply = schedule::supply(store, order)?;
+    tools::refuse(image::unlocked(order))?;
     // Every child may stamp what it makes: https://reproducible-builds.org/docs/source-date-epoch/
     let runner = runner.clone().with("SOURCE_DATE_EPOCH", order.plan.commit_time.to_string());
     if order.install {
@@ -81,7 +82,6 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     let runner = install::on_path(&runner, store);
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
-    problems.extend(image::unlocked(order));
     tools::refuse(problems)?;
     needs::clear_others(store, order.plan)?;
     store.keep_plan(&order.plan.to_json())?;

@@ -47,7 +47,7 @@ fn environment(runner: &Runner, work: &WheelWork) -> Runner {
 
 /// Everything maturin is told besides what to build and where to write. Features are in the copy's pyproject.toml.
 fn arguments(runner: &Runner, work: &WheelWork, triple: &str, store: &Store) -> anyhow::Result<Vec<String>> {
-    let target = cargo_config::target_folder(runner, store, "python")?;
+    let target = cargo_config::own_folder(runner, store, "python")?;
     let mut args: Vec<String> = ["build", "--target", triple].map(str::to_owned).to_vec();
     args.extend(["--profile".into(), work.profile.clone(), "--target-dir".into(), target.display().to_string()]);
     if work.builder == WheelBuilder::Zig {

@@ -189,7 +189,8 @@ fn harbor_by_the_pinned_action_and_by_its_own() {
     for own in [PIN, "./"] {
         let project = generated(&harbor, "harbor", own);
         assert!(project.sh(&format!("git tag v{version}")).status.success());
-        let rehearsal = Served::start(&project, &[("CARGO_TARGET_DIR", &target)]);
+        let kept = [("CARGO_TARGET_DIR", target.as_str()), ("CARGO_ZIGBUILD_CACHE_DIR", target.as_str())];
+        let rehearsal = Served::start(&project, &kept);
         assert_eq!(rehearsal.program("harbor"), format!("harbor {version}\n"));
         for (distribution, server) in [("harbor-berths", "True"), ("harbor-berths-client", "False")] {
             let said = rehearsal.installed(distribution, "import harbor; print(harbor.has_server())");
