@@ -83,16 +83,21 @@ impl Trial<'_> {
     fn one(&self, log: &mut Log<'_>, (python, wheel): (&str, &Path), import: &Import) -> anyhow::Result<String> {
         let environment = self.folder.join("venv");
         let text = |path: &Path| path.to_str().map(str::to_owned).context("a path is not UTF-8");
-        self.must(log, python, &["-m", "venv", &text(&environment)?])?;
+        let make = ["-m", "venv", &text(&environment)?];
+        self.must(log, python, &[&make[..], &["--without-pip"]].concat())?;
         let bin = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
         let own = text(&bin.join("python"))?;
         let wheel = text(wheel)?;
-        let install = ["-m", "pip", "install", "--disable-pip-version-check", "--quiet"];
-        let offline: Vec<&str> = install.into_iter().chain(["--no-index", wheel.as_str()]).collect();
+        // A pip that is there installs into other environments since 22.3; bringing one along takes seconds.
+        let mut pip = (python, vec!["-m", "pip", "--disable-pip-version-check", "--python", own.as_str()]);
+        if self.must(log, pip.0, &[&pip.1[..], &["--version"]].concat()).is_err() {
+            self.must(log, python, &make)?;
+            pip = (own.as_str(), vec!["-m", "pip", "--disable-pip-version-check"]);
+        }
+        let install = [&pip.1[..], &["install", "--quiet", wheel.as_str()]].concat();
         // With dependencies the index is asked, as it is for anybody who installs it.
-        if self.must(log, &own, &offline).is_err() {
-            let online: Vec<&str> = install.into_iter().chain([wheel.as_str()]).collect();
-            self.must(log, &own, &online)?;
+        if self.must(log, pip.0, &[&install[..], &["--no-index"]].concat()).is_err() {
+            self.must(log, pip.0, &install)?;
         }
         for module in &import.modules {
             self.must(log, &own, &["-c", &format!("import {module}")])?;

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::project::{Project, copy_tree, program};
-use crate::{python_tool, root, tool, tools};
+use crate::{kept, python_tool, root, tool, tools};
 
 /// The actions of GitHub that cannot be fetched in a test, each with its pin and its stand-in.
 const STAND_INS: [(&str, &str); 2] = [
@@ -112,10 +112,10 @@ struct Served {
 }
 
 impl Served {
-    fn start(project: &Project, variables: &[(&str, &str)]) -> Self {
+    fn start(project: &Project, variables: &[(&str, String)]) -> Self {
         let mut shell = project.shell(&format!("exec env {}", line("--serve")));
         let mut child =
-            shell.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            shell.envs(variables.iter().cloned()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = child.stderr.take().unwrap();
         let errors = std::thread::spawn(move || {
             let mut said = String::new();
@@ -185,12 +185,10 @@ fn harbor_by_the_pinned_action_and_by_its_own() {
     let version = fs::read_to_string(harbor.join("Cargo.toml")).unwrap();
     let version =
         version.lines().find_map(|line| line.strip_prefix("version = ")).unwrap().trim_matches('"').to_owned();
-    let target = root().join("target/harbor").display().to_string();
     for own in [PIN, "./"] {
         let project = generated(&harbor, "harbor", own);
         assert!(project.sh(&format!("git tag v{version}")).status.success());
-        let kept = [("CARGO_TARGET_DIR", target.as_str()), ("CARGO_ZIGBUILD_CACHE_DIR", target.as_str())];
-        let rehearsal = Served::start(&project, &kept);
+        let rehearsal = Served::start(&project, &kept("harbor"));
         assert_eq!(rehearsal.program("harbor"), format!("harbor {version}\n"));
         for (distribution, server) in [("harbor-berths", "True"), ("harbor-berths-client", "False")] {
             let said = rehearsal.installed(distribution, "import harbor; print(harbor.has_server())");

@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::project::Project;
-use crate::{python_tool, root, tools};
+use crate::{kept, python_tool, root, tools};
 
 fn project() -> Project {
     let project = Project::copy(&root().join("tests/tools/duo"), "duo").commit();
@@ -17,10 +17,14 @@ fn project() -> Project {
     project
 }
 
-/// With maturin and zig on PATH.
+/// With maturin and zig on PATH; what they compile is there the next time.
 fn sh(project: &Project, line: &str) -> Output {
     assert!(python_tool("maturin").arg("--version").output().unwrap().status.success());
-    project.sh(&format!("export PATH={}/python/bin:$PATH; {line}", tools().display()))
+    let path = format!("PATH={}/python/bin:$PATH", tools().display());
+    project.sh(&format!(
+        "export {path} {}; {line}",
+        kept("duo").map(|(name, folder)| format!("{name}={folder}")).join(" ")
+    ))
 }
 
 fn must(project: &Project, line: &str) -> Output {
@@ -83,7 +87,7 @@ fn variants_are_real_and_the_same_everywhere() {
     ];
     assert_eq!(names, expected);
     // Another folder, nothing of the first build.
-    must(&other, "longshore build --all -q");
+    must(&other, "unset CARGO_TARGET_DIR; longshore build --all -q");
     assert_eq!(digests(&other), here.digests);
     let steps = other.folder().join("target/longshore/steps");
     for (name, says) in [("duo", "server"), ("duo-client", "client")] {

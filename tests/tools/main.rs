@@ -54,6 +54,16 @@ pub fn tools() -> PathBuf {
     root().join("target/tools")
 }
 
+/// Variables that let compilers keep what they make between tests, whose homes are empty.
+pub fn kept(name: &str) -> [(&'static str, String); 3] {
+    let folder = |name: &str| root().join("target").join(name).display().to_string();
+    [
+        ("CARGO_TARGET_DIR", folder(name)),
+        ("CARGO_ZIGBUILD_CACHE_DIR", folder("zig/wrappers")),
+        ("ZIG_GLOBAL_CACHE_DIR", folder("zig/cache")),
+    ]
+}
+
 /// The repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -86,7 +86,7 @@ fn installs_a_legs_list_where_that_is_ordered() {
     it.fake(
         "cargo",
         &format!(
-            "test \"$CARGO_ZIGBUILD_ZIG_PATH\" = {top}/target/longshore/tools/python/ziglang/zig || exit 9; echo made > {top}/made; echo '{{\"reason\":\"compiler-artifact\",\"package_id\":\"alpha 1.2.3 (x)\",\"target\":{{\"name\":\"alpha\",\"kind\":[\"bin\"]}},\"executable\":\"{top}/made\"}}'"
+            "case \"$CARGO_ZIGBUILD_ZIG_PATH\" in {top}/target/longshore/tools/python-*/ziglang/zig) ;; *) exit 9 ;; esac; echo made > {top}/made; echo '{{\"reason\":\"compiler-artifact\",\"package_id\":\"alpha 1.2.3 (x)\",\"target\":{{\"name\":\"alpha\",\"kind\":[\"bin\"]}},\"executable\":\"{top}/made\"}}'"
         ),
     );
     let keep = ["git", "rustc", "mkdir", "tee", "chmod"];
@@ -95,7 +95,8 @@ fn installs_a_legs_list_where_that_is_ordered() {
     it.install = true;
     it.run(&[]).unwrap();
     it.run(&[]).unwrap();
-    let folder = format!("{top}/target/longshore/tools/python");
+    let tools = fs::read_dir(it.top().join("target/longshore/tools")).unwrap().map(|entry| entry.unwrap().path());
+    let folder = tools.filter(|path| path.is_dir()).map(|path| path.display().to_string()).collect::<String>();
     let flags = "--disable-pip-version-check --no-deps --require-hashes --upgrade";
     let pip = format!("pip install {flags} --target {folder} --requirement {folder}.txt\n");
     assert_eq!(fs::read_to_string(&calls).unwrap(), format!("{pip}rustup target add x\nrustup target add x\n"));
