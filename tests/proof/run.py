@@ -9,7 +9,6 @@ import sys
 import time
 import traceback
 
-import act
 import cross
 import dufs
 import figures
@@ -20,7 +19,7 @@ import wheels
 
 WITHOUT_DOCKER = "--without-docker"
 PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
-          "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove, "act": act.prove}
+          "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 
