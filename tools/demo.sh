@@ -13,7 +13,7 @@ cd "$folder/harbor"
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # What is compiled stays for the next time.
-export CARGO_TARGET_DIR=$OLDPWD/target/harbor
+export CARGO_TARGET_DIR=$OLDPWD/target/harbor CARGO_ZIGBUILD_CACHE_DIR=$OLDPWD/target/zig/wrappers
 # A fixed date and identity: every run of the demo makes the same commit, so the same plan and the same archive names.
 export GIT_AUTHOR_NAME=Harbor GIT_AUTHOR_EMAIL=harbor@example.com GIT_AUTHOR_DATE=2026-01-01T00:00:00Z
 export GIT_COMMITTER_NAME=Harbor GIT_COMMITTER_EMAIL=harbor@example.com GIT_COMMITTER_DATE=2026-01-01T00:00:00Z
