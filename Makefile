@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: ## release examples/harbor against servers in this process and show what was published (minutes when cold, seconds after)
+demo: ## release examples/harbor against servers in this process and show what was published (minutes when cold, one after)
 	@cargo build --quiet --locked --bin longshore
 	@tools/demo.sh target/debug/longshore
 
