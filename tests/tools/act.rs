@@ -160,6 +160,14 @@ impl Served {
     }
 }
 
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Also when something was not as it should be.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// From the plan to a program that the public can download and run; Ctrl-C ends it and leaves nothing.
 fn released(project: &Project) {
     let rehearsal = Served::start(project, &[]);
