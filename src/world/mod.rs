@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod clock;
 pub mod env;
+pub mod family;
 pub mod files;
 pub mod handover;
 pub mod http;

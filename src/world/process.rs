@@ -105,7 +105,7 @@ const LONGEST_LINE: u64 = 8 << 20;
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long one that was interrupted may take to end its own children.
-const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(10);
 
 /// How often a program that is "busy" is tried again, 10 ms apart: another thread's child may still hold a copy of the
 /// descriptor through which it was written (<https://github.com/golang/go/issues/22315>).

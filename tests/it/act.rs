@@ -39,23 +39,55 @@ fn a_repository_may_have_any_name() {
     }
 }
 
-/// A terminal that is closed, or a machine that goes down.
+/// A terminal that is closed, or a machine that goes down. When it says that all is over, it is.
 #[test]
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn ends_act_when_it_is_ended_itself() {
-    for signal in ["TERM", "HUP"] {
+    let ended = "interrupted; act and its jobs are ended";
+    let killed = "interrupted; act did not end within 10 s, and was killed with all of its jobs";
+    for (signal, play, heard, says) in [
+        ("TERM", "endless", " interrupted", ended),
+        ("HUP", "endless", " interrupted", ended),
+        ("INT", "endless", " interrupted", ended),
+        ("TERM", "deaf", "", killed),
+    ] {
         let project = project("skiff");
         let fakes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/act");
         let line = format!(
-            "mkdir ../tmp; export TMPDIR=$PWD/../tmp PLAY=endless PLACE=$PWD/.. PATH={}:$PATH
-            longshore rehearse -q --act & for try in $(seq 300); do [ -f ../started ] && break; sleep 0.1; done
-            kill -{signal} $!; wait $!; echo $? $(cat ../ended) $(ls ../tmp)",
+            "mkdir ../tmp; export TMPDIR=$PWD/../tmp PLAY={play} PLACE=$PWD/.. PATH={}:$PATH
+            longshore rehearse -q --act & for try in $(seq 600); do [ -f ../started ] && break; sleep 0.1; done
+            kill -{signal} $!; wait $!; echo $? $(cat ../ended 2>/dev/null) $(ls ../tmp)",
             fakes.display()
         );
         let done = project.sh(&line);
         let said = String::from_utf8_lossy(&done.stderr);
-        assert_eq!(String::from_utf8_lossy(&done.stdout), "130 interrupted\n", "{signal}: {said}");
+        assert_eq!(String::from_utf8_lossy(&done.stdout), format!("130{heard}\n"), "{signal}, {play}: {said}");
+        assert!(said.contains(says), "{signal}, {play}: {said}");
+        assert_eq!(left_of(&project), [0; 0], "{signal}, {play}: {said}");
     }
+}
+
+/// A job that leaves a program behind, which GitHub's runner ends with the job.
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_runs_on_when_it_is_over() {
+    let project = project("skiff");
+    let (output, said) = rehearse(&project, "everything", "");
+    assert_eq!(output["exit"], 0, "{output:#}{said}");
+    assert!(!log(&project, "background").is_empty());
+    assert_eq!(left_of(&project), [0; 0], "{said}");
+}
+
+/// The processes in whose environment the project's place is.
+#[cfg(target_os = "linux")]
+fn left_of(project: &Project) -> Vec<u32> {
+    let mark = format!("PLACE={}/..", project.folder().display()).into_bytes();
+    let all = fs::read_dir("/proc").unwrap().filter_map(|one| one.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|pair| pair == mark)
+    })
+    .collect()
 }
 
 /// What `rehearse --act` makes of it.

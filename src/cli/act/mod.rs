@@ -35,7 +35,8 @@ use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Receipt, Receipts};
 use crate::rehearsal::github::Server;
-use crate::world::process::Runner;
+use crate::world::family::Family;
+use crate::world::process::{self, Runner};
 use crate::world::store;
 
 /// Where GitHub looks for workflows.
@@ -73,13 +74,18 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     scene.prepare()?;
     let credentials: Vec<String> = plan.destinations.iter().flat_map(|one| one.credentials.clone()).collect();
     let runner = Runner::new(session.env.for_children(&credentials, &[]));
-    let stop = stop(&runtime, plan.meeting().is_some());
+    let stop = stop(&runtime, plan.meeting().is_some())?;
     let commands = scene.commands(&rehearsal.workflows)?;
-    let played = play::play(&session.printer, &runner, &commands, &rehearsal.workflows, &stop)?;
+    let family = Family::keep();
+    let played = play::play(&session.printer, &runner, &commands, &rehearsal.workflows, &stop);
+    // A job may leave a process behind, which GitHub's runner ends with the job.
+    let left = family.end();
+    let played = played?;
     let table = table(&rehearsal.workflows, &played);
     session.printer.block(&table.render(&session.printer));
     let seen = truth::receipts(&receipts)?;
-    judge(&rehearsal, &played, (&stage, &server, &seen), stop.by_user.load(Ordering::SeqCst))?;
+    let interrupted = stop.by_user.load(Ordering::SeqCst).then(|| interrupted(&played, &left));
+    judge(&rehearsal, &played, (&stage, &server, &seen), interrupted)?;
     rehearse::rehearsed(session, &server, &stage);
     let mut report = publish::report(session, plan, together(plan, seen));
     report.fields.value = Some(("rehearsal", with_jobs(rehearse::places(&server, &stage), &rehearsal, &played)));
@@ -156,46 +162,75 @@ fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Res
     files.iter().map(read).collect()
 }
 
-/// Comes true when the user interrupts, or closes the terminal.
-fn stop(runtime: &Runtime, together: bool) -> Arc<Stop> {
+/// Comes true when the user interrupts, or closes the terminal. From now on: what has been started by then is ended.
+fn stop(runtime: &Runtime, together: bool) -> anyhow::Result<Arc<Stop>> {
     let stop = Arc::new(Stop { now: AtomicBool::new(false), by_user: AtomicBool::new(false), together });
     let heard = Arc::clone(&stop);
+    let signals = {
+        let _entered = runtime.enter();
+        signals()?
+    };
     runtime.spawn(async move {
-        if interrupted().await.is_ok() {
-            heard.by_user.store(true, Ordering::SeqCst);
-            heard.now.store(true, Ordering::SeqCst);
-        }
+        signals.await;
+        heard.by_user.store(true, Ordering::SeqCst);
+        heard.now.store(true, Ordering::SeqCst);
     });
-    stop
+    Ok(stop)
 }
 
+/// Listens from the call on, not only when it is waited for.
 #[cfg(unix)]
-async fn interrupted() -> std::io::Result<()> {
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut typed = signal(SignalKind::interrupt())?;
     let (mut ended, mut closed) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    tokio::select! {
-        done = tokio::signal::ctrl_c() => done?,
-        _ = ended.recv() => {}
-        _ = closed.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = typed.recv() => {}
+            _ = ended.recv() => {}
+            _ = closed.recv() => {}
+        }
+    })
 }
 
-#[cfg(not(unix))]
-use tokio::signal::ctrl_c as interrupted;
+/// Listens from the call on, not only when it is waited for.
+#[cfg(windows)]
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::windows::{ctrl_c, ctrl_close};
+    let (mut typed, mut closed) = (ctrl_c()?, ctrl_close()?);
+    Ok(async move {
+        tokio::select! {
+            _ = typed.recv() => {}
+            _ = closed.recv() => {}
+        }
+    })
+}
+
+/// What is left of a rehearsal that was interrupted.
+fn interrupted(played: &[Played], left: &[String]) -> Problem {
+    if !left.is_empty() {
+        let message = format!("interrupted, and what its jobs started goes on: {}", left.join(", "));
+        return Problem::new("interrupted", message).hint("end these processes by their numbers");
+    }
+    if played.iter().any(|played| played.killed) {
+        let limit = process::GRACE.as_secs();
+        let message = format!("interrupted; act did not end within {limit} s, and was killed with all of its jobs");
+        return Problem::new("interrupted", message).hint("`docker ps` shows containers that it may have left");
+    }
+    Problem::new("interrupted", "interrupted; act and its jobs are ended")
+}
 
 /// Everything that is wrong, at once; where a job failed, what is missing needs no further word.
 fn judge(
     rehearsal: &Rehearsal,
     played: &[Played],
     (stage, server, seen): (&Stage, &Server, &[Receipts]),
-    interrupted: bool,
+    interrupted: Option<Problem>,
 ) -> anyhow::Result<()> {
     let Rehearsal { plan, workflows, .. } = rehearsal;
-    let mut problems: Vec<(Exit, Problem)> = if interrupted {
-        vec![(Exit::Interrupted, Problem::new("interrupted", "interrupted; act and its jobs are ended"))]
-    } else {
-        played.iter().flat_map(|played| played.problems.clone()).collect()
+    let mut problems: Vec<(Exit, Problem)> = match interrupted {
+        Some(problem) => vec![(Exit::Interrupted, problem)],
+        None => played.iter().flat_map(|played| played.problems.clone()).collect(),
     };
     if problems.is_empty() {
         let missing = truth::missing(plan, workflows, &truth::there(plan, stage, server), seen);

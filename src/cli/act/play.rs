@@ -15,6 +15,8 @@ pub struct Played {
     pub log: Log,
     /// What is wrong; nothing of one that was cut short.
     pub problems: Vec<(Exit, Problem)>,
+    /// Whether act did not end when it was interrupted.
+    pub killed: bool,
 }
 
 /// When to stop before the end.
@@ -73,8 +75,9 @@ fn one(printer: &Printer, runner: &Runner, cmd: &Cmd, workflow: &Workflow, stop:
     if stop.together && (ended.is_err() || !problems.is_empty()) {
         stop.now.store(true, Ordering::SeqCst);
     }
-    ended?;
-    Ok(Played { log, problems })
+    // act catches what interrupts it: one that ended by a signal did not, or was not given the time.
+    let killed = ended?.code().is_none();
+    Ok(Played { log, problems, killed })
 }
 
 /// Each line begins with its workflow: several run at once.
