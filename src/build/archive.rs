@@ -11,6 +11,7 @@ use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::plan::{self, ArchiveFile, AssetTree, EntryKind, Plan, Step, Work};
 use crate::world::files;
+use crate::world::path::resolve;
 use crate::world::store::Store;
 
 /// Makes every output of an archive step.
@@ -72,9 +73,8 @@ fn of_commit(store: &Store, file: &ArchiveFile) -> anyhow::Result<Member> {
     ensure!(files::is_inside(&file.source), "the path `{}` leaves the repository", file.source);
     let from = store.repository().join(&file.source);
     let meta = fs::symlink_metadata(&from).with_context(|| format!("the file `{}` is not there", file.source))?;
-    let folder = from.parent().map(fs::canonicalize).transpose()?;
-    let inside =
-        folder.is_some_and(|folder| store.repository().canonicalize().is_ok_and(|top| folder.starts_with(top)));
+    let folder = from.parent().map(resolve).transpose()?;
+    let inside = folder.is_some_and(|folder| resolve(store.repository()).is_ok_and(|top| folder.starts_with(top)));
     ensure!(inside, "`{}` lies behind a link that leaves the repository", file.source);
     let body = match &file.entry {
         // A system without symbolic links has a file with the link's text there: the plan knows better.

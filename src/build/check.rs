@@ -10,6 +10,7 @@ use super::log::Log;
 use crate::artifact::{CheckResult, Subject};
 use crate::digest::Digest;
 use crate::plan::{CheckWork, Plan, Step, Work};
+use crate::world::path::resolve;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
 
@@ -46,7 +47,7 @@ pub fn run(runner: &Runner, log: &mut Log<'_>, store: &Store, plan: &Plan, step:
 /// Runs one executable; whether it held, and in words what it did.
 fn smoke(runner: &Runner, log: &mut Log<'_>, path: &Path, work: &CheckWork) -> anyhow::Result<(bool, String)> {
     let empty = tempfile::tempdir().context("cannot make an empty folder")?;
-    let path = path.canonicalize()?;
+    let path = resolve(path)?;
     let program = path.to_str().context("the path of the executable is not UTF-8")?;
     let cmd = Cmd::new(program, empty.path()).args(work.smoke.iter().cloned()).timeout(LIMIT);
     log.tell(format_args!("$ {cmd}"));

@@ -14,6 +14,7 @@ use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::oci::registry::Registries;
 use crate::plan::{CheckWork, ImageWork, Step};
 use crate::world::http::{Client, Request};
+use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::{Store, read_json};
 
@@ -50,7 +51,7 @@ pub fn run(
         |file: &crate::artifact::File| Subject { step: step.id.clone(), name: file.name.clone(), sha256: file.sha256 };
     let engine = engine(runner).context("no engine answers: start Docker or Podman, or install runc")?;
     let scratch = tempfile::tempdir_in(store.root())?;
-    let trial = Trial { runner, engine, scratch: scratch.path().canonicalize()?, name: name(&record) };
+    let trial = Trial { runner, engine, scratch: resolve(scratch.path())?, name: name(&record) };
     let seen = if engine == "runc" {
         trial.with_runc(log, (check, work), blobs(store, registries, step, work)?)
     } else {

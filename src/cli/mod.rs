@@ -6,6 +6,7 @@ pub mod args;
 pub mod build;
 pub mod check;
 pub mod complete;
+mod config_file;
 pub mod ended;
 pub mod error;
 pub mod generate;

@@ -17,6 +17,7 @@ use crate::plan::{Plan, Release, Step};
 use crate::problem::{Exit, Failure};
 use crate::receipt::Receipt;
 use crate::world::actions;
+use crate::world::path::resolve;
 use crate::world::terminal::{ANNOTATIONS, Kind};
 
 /// The format of what `--json` prints.
@@ -280,8 +281,8 @@ fn annotate(session: &Session, place: Option<(&str, (usize, usize))>, diagnostic
 fn repository_path(session: &Session, name: &str) -> String {
     let path = || {
         let folder = session.folder().ok()?;
-        let top = git::top(&session.runner, &folder).ok()?.canonicalize().ok()?;
-        let file = folder.join(name).canonicalize().ok()?;
+        let top = git::top(&session.runner, &folder).ok()?;
+        let file = resolve(&folder.join(name)).ok()?;
         Some(file.strip_prefix(top).ok()?.to_str()?.replace('\\', "/"))
     };
     path().unwrap_or_else(|| name.to_owned())

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use anyhow::Context;
 
 use super::args::{Cli, Color, Global};
+use super::config_file::{self, CONFIG};
 use super::error::Refused;
 use super::stage_file::StageFile;
 use crate::config::{self, Config, Notes, Source};
@@ -17,12 +19,10 @@ use crate::target::Target;
 use crate::world::actions;
 use crate::world::env::Env;
 use crate::world::handover;
+use crate::world::path::resolve;
 use crate::world::process::Runner;
 use crate::world::store::{self, Store};
 use crate::world::terminal::{Level, Printer};
-
-/// The name of the configuration.
-const CONFIG: &str = "longshore.yaml";
 
 /// One run of the program.
 pub struct Session {
@@ -40,6 +40,8 @@ pub struct Session {
     pub quiet: bool,
     /// The global flags.
     pub global: Global,
+    /// Whether a configuration that does not count was named.
+    pub named: Once,
 }
 
 /// A project: its folder, its configuration, and what is true there.
@@ -100,7 +102,7 @@ impl Session {
         env.credentials().iter().for_each(|secret| printer.mask(secret));
         let runner = Runner::new(env.for_children(&[], &[])).hiding(env.hidden_from_children(&[]));
         let dir = global.directory.clone().unwrap_or_else(|| PathBuf::from("."));
-        Ok(Self { runner, printer, dir, json: global.json, quiet: global.quiet, global, env })
+        Ok(Self { runner, printer, dir, json: global.json, quiet: global.quiet, global, env, named: Once::new() })
     }
 
     /// The project of this folder.
@@ -122,12 +124,24 @@ impl Session {
     fn read(&self, any_clone: bool) -> anyhow::Result<Project> {
         let dir = self.folder()?;
         let top = facts::git::top(&self.runner, &dir)?;
-        let file = self.config_file(&dir, &top)?;
-        let root = file.as_deref().and_then(Path::parent).unwrap_or(&top).to_owned();
+        let (file, root) = self.place(&dir, Some(&top))?;
         let (config, source) = self.config(file.as_deref())?;
         let wanted = Wanted { any_clone, ..wanted(&config) };
         let facts = facts::gather(&self.runner, &self.env, &root, &wanted)?;
+        if file.is_none() {
+            self.warn_of_nested(&facts);
+        }
         Ok(Project { top, root, config, source, facts })
+    }
+
+    /// Everything is assumed, and yet there is a configuration further down.
+    fn warn_of_nested(&self, facts: &Facts) {
+        let is_nested = |path: &&str| path.strip_suffix(CONFIG).is_some_and(|folder| folder.ends_with('/'));
+        let mut paths = facts.files.iter().map(|file| file.path.as_str());
+        let Some(nested) = paths.find(is_nested) else { return };
+        let folder = nested.trim_end_matches(CONFIG).trim_end_matches('/');
+        let text = format!("`{nested}` is not taken: run this in its folder, or with `-C {folder}`");
+        self.named.call_once(|| self.printer.warn(text));
     }
 
     /// The configuration alone, checked; every default if there is no file.
@@ -159,29 +173,29 @@ impl Session {
     /// # Errors
     /// If it does not exist.
     pub fn folder(&self) -> anyhow::Result<PathBuf> {
-        std::fs::canonicalize(&self.dir).map_err(|error| {
+        resolve(&self.dir).map_err(|error| {
             let problem = Problem::new("no-such-folder", format!("cannot work in `{}`: {error}", self.dir.display()));
             Failure::usage(problem).into()
         })
     }
 
-    /// `--config`, else longshore.yaml here or above, up to the repository's top.
-    ///
-    /// # Errors
-    /// If `--config` names no file.
-    pub fn config_file(&self, dir: &Path, top: &Path) -> anyhow::Result<Option<PathBuf>> {
-        if let Some(named) = &self.global.config {
-            let file = dir.join(named);
-            return match std::fs::canonicalize(&file) {
-                Ok(file) if file.is_file() => Ok(Some(file)),
-                _ => {
-                    let problem = Problem::new("no-such-file", format!("`{}` does not exist", named.display()));
-                    Err(Failure::usage(problem.hint("`longshore init` writes a longshore.yaml")).into())
+    /// The configuration file, `--config` or longshore.yaml here or above, and the folder of the project: that of the
+    /// file, else the repository's top, else this one.
+    fn place(&self, dir: &Path, top: Option<&Path>) -> anyhow::Result<(Option<PathBuf>, PathBuf)> {
+        let file = match &self.global.config {
+            Some(name) => Some(config_file::named(dir, top, name)?),
+            None => {
+                let top = top.unwrap_or(dir);
+                let found = config_file::find(dir, top)?;
+                if let Some(above) = found.above {
+                    let text = format!("`{}` is not taken: it lies above `{}`", above.display(), top.display());
+                    self.named.call_once(|| self.printer.warn(text));
                 }
-            };
-        }
-        let above = dir.ancestors().take_while(|folder| folder.starts_with(top));
-        Ok(above.map(|folder| folder.join(CONFIG)).find(|file| file.is_file()))
+                found.file
+            }
+        };
+        let root = file.as_deref().and_then(Path::parent).or(top).unwrap_or(dir).to_owned();
+        Ok((file, root))
     }
 
     /// A path as people want to read it: relative to where they are, if it lies below.
@@ -243,10 +257,9 @@ impl Session {
     /// Every problem of the configuration.
     pub fn store(&self) -> anyhow::Result<Store> {
         let dir = self.folder()?;
-        let top = facts::git::top(&self.runner, &dir).unwrap_or_else(|_| dir.clone());
-        let file = self.config_file(&dir, &top)?;
-        let root = file.as_deref().and_then(Path::parent).unwrap_or(&top);
-        Ok(Store::new(root, &self.config(file.as_deref())?.0.output))
+        let top = facts::git::top(&self.runner, &dir).ok();
+        let (file, root) = self.place(&dir, top.as_deref())?;
+        Ok(Store::new(&root, &self.config(file.as_deref())?.0.output))
     }
 
     /// The plan and the store it is about, after the results of other machines came in (`--from`).
@@ -290,8 +303,8 @@ impl Session {
         let dir = self.folder()?;
         let plan = read_plan(&dir.join(file))?;
         self.mask(&plan);
-        let top = facts::git::top(&self.runner, &dir).unwrap_or_else(|_| dir.clone());
-        let root = self.config_file(&dir, &top)?.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or(top);
+        let top = facts::git::top(&self.runner, &dir).ok();
+        let (_, root) = self.place(&dir, top.as_deref())?;
         let store = Store::new(&root, &plan.output);
         Ok((plan, store))
     }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Package, git, relative};
 use crate::problem::{Failure, Problem};
 use crate::version::Version;
+use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 
 /// The packages of the workspaces of `Cargo.toml` (if it exists) and of `manifests`, sorted by workspace and
@@ -157,11 +158,10 @@ fn outside(folder: &Path) -> anyhow::Error {
         .into()
 }
 
-/// A path of cargo's, relative to the repository. Cargo may have resolved links on the way to it.
+/// A path of cargo's, relative to the repository. Either may go through links or short names that the other resolved.
 fn inside(root: &Path, path: &Path) -> Option<String> {
-    let below = |root: &Path| path.strip_prefix(root).ok().map(Path::to_owned);
-    let found = below(root).or_else(|| below(&fs::canonicalize(root).ok()?))?;
-    Some(relative(&found))
+    let below = |root: &Path, path: &Path| path.strip_prefix(root).ok().map(relative);
+    below(root, path).or_else(|| below(&resolve(root).ok()?, &resolve(path).ok()?))
 }
 
 fn join(folder: &str, name: &str) -> String {

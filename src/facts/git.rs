@@ -10,6 +10,7 @@ use super::{Head, Remote, Tag, TreeFile, TreeKind, distance, remote};
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::files;
+use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 
 /// How many differing paths are named.
@@ -40,7 +41,9 @@ pub fn top(runner: &Runner, dir: &Path) -> anyhow::Result<PathBuf> {
     if text.ends_with('\n') {
         text.pop();
     }
-    Ok(PathBuf::from(text))
+    // Git for Windows says `C:/p/x`, and keeps short names such as `RUNNER~1`.
+    resolve(Path::new(&text))
+        .with_context(|| format!("cannot find `{text}`, which git calls the top of the repository"))
 }
 
 /// Reads everything at once: each question is a process of about 2 ms, so they run side by side.

@@ -241,13 +241,14 @@ fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
     if !version_file::stays_inside(path) {
         return refuse("lies outside the repository");
     }
+    // Asked first: Windows does not open folders.
+    if root.join(path).is_dir() {
+        return refuse("is a folder");
+    }
     let file = match File::open(root.join(path)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.with_context(|| format!("cannot read `{path}`"))?,
     };
-    if file.metadata().is_ok_and(|file| file.is_dir()) {
-        return refuse("is a folder");
-    }
     let mut bytes = Vec::new();
     file.take(TEXT_LIMIT + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read `{path}`"))?;
     if bytes.len() as u64 > TEXT_LIMIT {

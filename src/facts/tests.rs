@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::problem::{Exit, Failure};
+use crate::world::path::resolve;
 use crate::world::process::Cmd;
 
 /// A repository in a temporary folder.
@@ -38,7 +39,7 @@ fn runner(more: &[(&str, &str)]) -> Runner {
 impl Repo {
     fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let root = fs::canonicalize(folder.path()).unwrap().join("my project");
+        let root = resolve(folder.path()).unwrap().join("my project");
         fs::create_dir(&root).unwrap();
         let repo = Self { folder, root, runner: runner(&[]) };
         repo.git("init -q -b main");
@@ -220,7 +221,7 @@ fn shallow_clones_and_worktrees() {
     repo.git(&format!("clone -q --depth 1 'file://{}' '{}'", repo.root.display(), clone.display()));
     let facts = gather(&repo.runner, &Env::default(), &clone, &Wanted::default()).unwrap();
     assert_eq!((facts.head.commit.as_str(), facts.head.shallow, facts.tags.len()), (second.as_str(), true, 0));
-    let tree = fs::canonicalize(repo.folder.path()).unwrap().join("tree");
+    let tree = resolve(repo.folder.path()).unwrap().join("tree");
     repo.git(&format!("worktree add -q '{}' v1.0.0", tree.display()));
     assert_eq!(git::top(&repo.runner, &tree).unwrap(), tree);
     let facts = gather(&repo.runner, &Env::default(), &tree, &Wanted::default()).unwrap();

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
+use super::path;
+
 /// Writes a file so that a reader sees the old bytes or the new ones, never a part.
 ///
 /// # Errors
@@ -99,7 +101,7 @@ pub fn link_is_inside(path: &str, link: &str) -> bool {
 /// If the path leaves the root, or the folders cannot be made.
 pub fn make_room(root: &Path, path: &str) -> anyhow::Result<PathBuf> {
     ensure!(is_inside(path), "the path `{path}` leaves its folder");
-    let root = root.canonicalize().with_context(|| format!("cannot find `{}`", root.display()))?;
+    let root = path::resolve(root).with_context(|| format!("cannot find `{}`", root.display()))?;
     let mut folder = root.clone();
     let names: Vec<&str> = path.split('/').collect();
     for name in &names[..names.len() - 1] {
@@ -110,7 +112,7 @@ pub fn make_room(root: &Path, path: &str) -> anyhow::Result<PathBuf> {
             }
             _ => {}
         }
-        folder = folder.canonicalize().with_context(|| format!("cannot go into `{}`", folder.display()))?;
+        folder = path::resolve(&folder).with_context(|| format!("cannot go into `{}`", folder.display()))?;
         ensure!(folder.starts_with(&root), "`{path}` lies behind a link that leaves its folder");
     }
     Ok(folder.join(names[names.len() - 1]))

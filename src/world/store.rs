@@ -15,7 +15,7 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::files;
+use super::{files, path};
 use crate::artifact::Artifact;
 
 /// The output folder of one repository.
@@ -28,7 +28,7 @@ pub struct Store {
 impl Store {
     /// The folder `output` of a repository; made when first written.
     pub fn new(repository: &Path, output: &str) -> Self {
-        Self { repository: repository.to_owned(), root: repository.join(output) }
+        Self { repository: repository.to_owned(), root: path::below(repository, output) }
     }
 
     /// The repository's top folder.

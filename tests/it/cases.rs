@@ -28,6 +28,7 @@ macro_rules! cases {
 
 cases! {
     collision
+    config_aside
     dirty_release
     empty_matrix
     matrix_actions

@@ -35,6 +35,7 @@ impl Project {
     }
 
     /// The project's folder.
+    #[expect(clippy::disallowed_methods, reason = "tests run where paths have one form")]
     pub fn folder(&self) -> PathBuf {
         self.root.path().canonicalize().unwrap().join(&self.name)
     }

@@ -126,6 +126,7 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
         global.tag = tags.clone();
     }
     let inside = Session {
+        named: std::sync::Once::new(),
         env,
         runner: session.runner.clone(),
         printer: session.printer.clone(),

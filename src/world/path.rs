@@ -1,0 +1,91 @@
+//! Paths in one form: resolved without Windows' `\\?\`, and joined with the separator of the system.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A path that exists, absolute, without links, `..` and short names, so that two of one place are equal. Windows
+/// answers `\\?\C:\…`, which neither git nor cargo says, cmd.exe refuses and nobody wants to read.
+///
+/// # Errors
+/// If it does not exist or cannot be looked at.
+pub fn resolve(path: &Path) -> io::Result<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that resolves paths")]
+    let resolved = std::fs::canonicalize(path)?;
+    let plain = if cfg!(windows) { resolved.to_str().and_then(plain) } else { None };
+    Ok(plain.map_or(resolved, PathBuf::from))
+}
+
+/// A file or folder below another, named with `/` as plans and configurations do.
+pub fn below(folder: &Path, path: &str) -> PathBuf {
+    path.split('/').filter(|name| !name.is_empty()).fold(folder.to_owned(), |folder, name| folder.join(name))
+}
+
+/// What Windows calls verbatim, as everybody else says it; `None` if it has no other form.
+/// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file#win32-file-namespaces>
+fn plain(verbatim: &str) -> Option<String> {
+    let rest = verbatim.strip_prefix(r"\\?\")?;
+    let (start, rest) = match rest.strip_prefix(r"UNC\") {
+        Some(share) => (r"\\", share),
+        None if matches!(rest.as_bytes(), [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic()) => ("", rest),
+        None => return None,
+    };
+    // Such a name would mean something else without the prefix.
+    let ordinary = |name: &str| !name.ends_with(['.', ' ']) && !is_device(name);
+    rest.split('\\').all(ordinary).then(|| format!("{start}{rest}"))
+}
+
+/// Whether Windows takes a name for a device, whatever its ending.
+fn is_device(name: &str) -> bool {
+    let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let numbered =
+        |device: &str| stem.strip_prefix(device).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
+    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbatim_paths_as_everybody_says_them() {
+        for (verbatim, expected) in [
+            (r"\\?\C:\p\harbor", r"C:\p\harbor"),
+            (r"\\?\C:\", r"C:\"),
+            (r"\\?\UNC\server\share\x", r"\\server\share\x"),
+            (r"\\?\C:\console\null.txt", r"C:\console\null.txt"),
+        ] {
+            assert_eq!(plain(verbatim).as_deref(), Some(expected), "{verbatim}");
+        }
+        let kept = [
+            r"C:\p",
+            r"\\server\share",
+            r"/home/x",
+            r"\\?\Volume{b75e2c83}\x",
+            r"\\?\C:\p\nul",
+            r"\\?\C:\aux.txt\x",
+            r"\\?\C:\ends.\x",
+            r"\\?\C:\blank \x",
+            r"\\?\C:\com1",
+        ];
+        for path in kept {
+            assert_eq!(plain(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_below_a_folder() {
+        let sum = below(Path::new("top"), "a//b/c");
+        assert_eq!(sum, Path::new("top").join("a").join("b").join("c"));
+        assert_eq!(below(Path::new("top"), ""), Path::new("top"));
+    }
+
+    #[test]
+    fn one_place_has_one_path() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        let path = resolve(&folder.path().join("a").join("..").join("a")).unwrap();
+        assert_eq!(path, resolve(folder.path()).unwrap().join("a"));
+        assert!(!path.to_string_lossy().contains('?'), "{}", path.display());
+        assert!(resolve(&folder.path().join("b")).is_err());
+    }
+}
