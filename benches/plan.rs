@@ -24,7 +24,7 @@ fn main() {
         return;
     };
     let env = Env::read();
-    let runner = Runner::new(env.for_children(&[], &[]));
+    let runner = Runner::new(env.for_children(&[]));
     let config = config::none();
     let request = Request::default();
     let gather = || facts::gather(&runner, &env, Path::new(&folder), &Wanted::default()).expect("a plannable folder");

@@ -88,7 +88,7 @@ pub fn variable(target: Target, key: &str) -> String {
 pub fn link(cmd: Cmd, runner: &Runner, config: &CargoConfig, target: Target, linkage: Linkage) -> Cmd {
     let sign = if linkage == Linkage::Static { '+' } else { '-' };
     let flag = format!("target-feature={sign}crt-static");
-    let set = |name: &str| cmd.env.get(name).map(String::as_str).or(runner.var(name)).map(ToOwned::to_owned);
+    let set = |name: &str| runner.var_of(&cmd, name).map(ToOwned::to_owned);
     if let Some(flags) = set("CARGO_ENCODED_RUSTFLAGS") {
         let separator = if flags.is_empty() { "" } else { "\u{1f}" };
         return cmd.env("CARGO_ENCODED_RUSTFLAGS", format!("{flags}{separator}-C\u{1f}{flag}"));
@@ -96,7 +96,7 @@ pub fn link(cmd: Cmd, runner: &Runner, config: &CargoConfig, target: Target, lin
     if let Some(flags) = set("RUSTFLAGS") {
         return cmd.env("RUSTFLAGS", format!("{flags} -C {flag}").trim_start());
     }
-    let theirs = if config.target_rustflags || cmd.env.contains_key(&variable(target, "RUSTFLAGS")) {
+    let theirs = if config.target_rustflags || cmd.env.value(&variable(target, "RUSTFLAGS")).is_some() {
         &[][..]
     } else {
         &config.build_rustflags[..]
@@ -121,16 +121,15 @@ pub fn is_static_by_itself(runner: &Runner, dir: &Path, target: Target) -> anyho
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
+    use crate::world::env::Env;
 
     fn target() -> Target {
         "x86_64-pc-windows-msvc".parse().unwrap()
     }
 
-    fn linked(env: &[(&str, &str)], config: &CargoConfig) -> (Vec<String>, BTreeMap<String, String>) {
-        let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    fn linked(env: &[(&str, &str)], config: &CargoConfig) -> (Vec<String>, Env) {
+        let env = env.iter().copied().collect();
         let cmd = link(Cmd::new("cargo", Path::new("/")), &Runner::new(env), config, target(), Linkage::Static);
         (cmd.args, cmd.env)
     }
@@ -138,7 +137,7 @@ mod tests {
     #[test]
     fn builds_of_their_own_outlive_the_checkout_where_the_user_said() {
         let folder = |env: &[(&str, &str)]| {
-            let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            let env = env.iter().copied().collect();
             own_folder(&Runner::new(env), &Store::new(Path::new("/out"), ""), "python").unwrap()
         };
         assert_eq!(folder(&[("CARGO_TARGET_DIR", "")]), Path::new("/out/python"));
@@ -161,9 +160,9 @@ mod tests {
         assert!(args[1].ends_with(r#"=["-C","target-feature=+crt-static"]"#), "{}", args[1]);
         let (args, env) = linked(&[("RUSTFLAGS", "-C opt")], &theirs);
         assert!(args.is_empty());
-        assert_eq!(env["RUSTFLAGS"], "-C opt -C target-feature=+crt-static");
+        assert_eq!(env.get("RUSTFLAGS"), Some("-C opt -C target-feature=+crt-static"));
         let (_, env) = linked(&[("RUSTFLAGS", "-x"), ("CARGO_ENCODED_RUSTFLAGS", "-y")], &theirs);
-        assert_eq!(env["CARGO_ENCODED_RUSTFLAGS"], "-y\u{1f}-C\u{1f}target-feature=+crt-static");
+        assert_eq!(env.get("CARGO_ENCODED_RUSTFLAGS"), Some("-y\u{1f}-C\u{1f}target-feature=+crt-static"));
     }
 
     #[test]
@@ -177,7 +176,7 @@ mod tests {
             std::fs::create_dir_all(folder.join(".cargo")).unwrap();
             std::fs::write(folder.join(".cargo/config.toml"), text).unwrap();
         }
-        let runner = Runner::new(BTreeMap::from([("CARGO_HOME".into(), "/none".into())]));
+        let runner = Runner::new(Env::of([("CARGO_HOME", "/none")]));
         let config = CargoConfig::read(&runner, &inner, target());
         let flags = ["-a", "-b", "-c"].map(ToOwned::to_owned).to_vec();
         assert_eq!(config, CargoConfig { build_rustflags: flags, target_rustflags: false, linker: true });

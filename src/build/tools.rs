@@ -13,6 +13,7 @@ use crate::command::{Command, Shell};
 use crate::plan::{CheckWork, Leg, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::target::{Libc, Os, Target};
+use crate::world::env::Env;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
 
@@ -80,7 +81,7 @@ fn for_commands(runner: &Runner, repository: &Path, step: &Step, commands: &[Com
             Some(Shell::Pwsh) => "pwsh",
             None => command.run.first().map_or("", String::as_str),
         };
-        let own_path = command.env.contains_key("PATH");
+        let own_path = own(&command.env).value("PATH").is_some();
         if !program.contains(['/', '\\']) && !own_path && runner.find(program).is_none() {
             let hint = format!("install `{program}`, or put its folder on PATH");
             problems.push(problem(step, format!("the program `{program}` is not there"), hint));
@@ -175,10 +176,10 @@ fn standard_library(runner: &Runner, dir: &Path, step: &Step, target: Target) ->
 fn for_linking(runner: &Runner, dir: &Path, job: Job<'_>) -> Option<Problem> {
     let Job { step, work, target } = job;
     let chosen = CargoConfig::read(runner, dir, target).linker
-        || work.env.contains_key(&super::cargo_config::variable(target, "LINKER"))
+        || own(&work.env).value(&super::cargo_config::variable(target, "LINKER")).is_some()
         || ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"]
             .iter()
-            .any(|name| work.env.get(*name).map(String::as_str).or(runner.var(name)).is_some_and(names_linker));
+            .any(|name| own(&work.env).value(name).or(runner.var(name)).is_some_and(names_linker));
     if chosen || cfg!(windows) {
         return None;
     }
@@ -204,6 +205,11 @@ fn for_linking(runner: &Runner, dir: &Path, job: Job<'_>) -> Option<Problem> {
         _ => format!("build on a {} runner, or name a linker in cargo's configuration", target.os().name()),
     };
     Some(problem(step, format!("no linker for `{target}` is configured here"), hint))
+}
+
+/// Variables of the configuration, by names as this platform compares them.
+fn own(env: &BTreeMap<String, String>) -> Env {
+    env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 fn names_linker(flags: &str) -> bool {

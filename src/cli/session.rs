@@ -100,7 +100,7 @@ impl Session {
         };
         let printer = Printer::new(level, color, actions::is_job(&env));
         env.credentials().iter().for_each(|secret| printer.mask(secret));
-        let runner = Runner::new(env.for_children(&[], &[])).hiding(env.hidden_from_children(&[]));
+        let runner = Runner::new(env.for_children(&[])).hiding(env.hidden_from_children(&[]));
         let dir = global.directory.clone().unwrap_or_else(|| PathBuf::from("."));
         Ok(Self { runner, printer, dir, json: global.json, quiet: global.quiet, global, env, named: Once::new() })
     }

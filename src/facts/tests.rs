@@ -20,8 +20,8 @@ pub(crate) struct Repo {
 
 /// A runner on which no configuration of this machine has influence, with a fixed identity and date.
 fn runner(more: &[(&str, &str)]) -> Runner {
-    let mut env = Env::read().for_children(&[], &[]);
-    env.retain(|name, _| !name.starts_with("GIT_") && !name.starts_with("CARGO_PKG_"));
+    let env = Env::read().for_children(&[]);
+    let env = env.only(|name, _| !name.starts_with("GIT_") && !name.starts_with("CARGO_PKG_"));
     let fixed = [
         ("GIT_CONFIG_NOSYSTEM", "1"),
         ("GIT_CONFIG_GLOBAL", "/dev/null"),
@@ -32,8 +32,7 @@ fn runner(more: &[(&str, &str)]) -> Runner {
         ("GIT_COMMITTER_EMAIL", "a@example.org"),
         ("GIT_COMMITTER_DATE", "2024-01-02T03:04:05Z"),
     ];
-    env.extend(fixed.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    Runner::new(env)
+    Runner::new(env.and(&fixed.iter().chain(more).copied().collect()))
 }
 
 impl Repo {
@@ -139,7 +138,7 @@ fn refusals_say_what_to_do() {
     let (code, _, hint) = failure(&git::top(&foreign, &repo.root).unwrap_err());
     assert_eq!(code, "unsafe-repository");
     assert!(hint.starts_with("git config --global --add safe.directory "), "{hint}");
-    let bare = Runner::new(BTreeMap::from([("PATH".into(), "/nowhere".into())]));
+    let bare = Runner::new(Env::of([("PATH", "/nowhere")]));
     assert_eq!(failure(&git::top(&bare, &repo.root).unwrap_err()).0, "git-missing");
 }
 

@@ -1,14 +1,28 @@
 //! The environment, read once, and what of it children may see.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use globset::{Glob, GlobSetBuilder};
+use globset::{GlobBuilder, GlobMatcher};
 
 use crate::secret::Secret;
 
-/// A snapshot of the process's environment.
-#[derive(Clone, Default)]
-pub struct Env(BTreeMap<String, String>);
+/// Variables by name. Names are compared as the platform does, everywhere: Windows says `Path` where others say `PATH`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Env {
+    names: Names,
+    /// By the name as it is compared: the name as it was written, and the value.
+    vars: BTreeMap<String, (String, String)>,
+}
+
+/// How names of variables are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Letter by letter.
+    Exact,
+    /// Whatever the case of their letters, as Windows does.
+    AnyCase,
+}
 
 /// Variables that hold our credentials.
 const CREDENTIALS: &[&str] =
@@ -17,22 +31,58 @@ const CREDENTIALS: &[&str] =
 /// Command files of a runner: a child that could write them could change later steps.
 const COMMAND_FILES: &[&str] = &["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"];
 
+impl Default for Names {
+    /// Those of the platform that this was compiled for.
+    fn default() -> Self {
+        if cfg!(windows) { Self::AnyCase } else { Self::Exact }
+    }
+}
+
+impl Names {
+    /// A name in the form that is compared: in capitals, where case does not count.
+    fn key(self, name: &str) -> String {
+        match self {
+            Self::Exact => name.to_owned(),
+            // One character stays one, as in the table that Windows uses.
+            Self::AnyCase => name
+                .chars()
+                .map(|letter| {
+                    let mut capital = letter.to_uppercase();
+                    if capital.len() == 1 { capital.next().unwrap_or(letter) } else { letter }
+                })
+                .collect(),
+        }
+    }
+}
+
 impl Env {
     /// Of this process. Variables that are not UTF-8 are left out.
     pub fn read() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let vars = std::env::vars_os();
-        Self(vars.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+        Self::of(vars.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
     }
 
-    /// Made by hand, for tests.
+    /// Made by hand.
     pub fn of<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        Self::comparing(Names::default(), pairs)
+    }
+
+    /// The same, with names compared as another platform does.
+    pub fn comparing<K: Into<String>, V: Into<String>>(names: Names, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        let mut env = Self { names, vars: BTreeMap::new() };
+        pairs.into_iter().for_each(|(name, value)| env.set(name, value));
+        env
     }
 
     /// A variable, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.value(name).filter(|value| !value.is_empty())
+    }
+
+    /// A variable, even if it is empty.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.vars.get(&self.names.key(name)).map(|(_, value)| value.as_str())
     }
 
     /// Whether a variable is set to something that means yes.
@@ -45,71 +95,122 @@ impl Env {
         self.get(name).map(Secret::new)
     }
 
+    /// Names as they are written, with their values, in the order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vars.values().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Sets a variable. One that is there keeps the spelling of its name.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        let name = name.into();
+        match self.vars.entry(self.names.key(&name)) {
+            std::collections::btree_map::Entry::Occupied(mut entry) => entry.get_mut().1 = value.into(),
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert((name, value.into()));
+            }
+        }
+    }
+
     /// The same with one variable set.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.0.insert(name.into(), value.into());
+        self.set(name, value);
         self
     }
 
-    /// What a child gets: everything but our credentials (by name, and any variable of the same value), the runner's
-    /// tokens and its command files. `pass` are globs of names handed on all the same; `extra` names further credentials.
-    pub fn for_children(&self, extra: &[String], pass: &[String]) -> BTreeMap<String, String> {
-        let ours = |name: &str| {
-            CREDENTIALS.contains(&name)
-                || name.starts_with("PYPI_TOKEN_")
-                || extra.iter().any(|credential| credential == name)
-        };
-        let runners = |name: &str| {
-            COMMAND_FILES.contains(&name)
-                || name.starts_with("ACTIONS_ID_TOKEN_")
-                || name.starts_with("ACTIONS_RUNTIME_")
-                || (name.starts_with("ACTIONS_") || name.starts_with("GITHUB_")) && name.contains("TOKEN")
-        };
-        let values: Vec<&str> = self
-            .0
+    /// The same with all of another's variables set.
+    #[must_use]
+    pub fn and(mut self, more: &Self) -> Self {
+        more.iter().for_each(|(name, value)| self.set(name, value));
+        self
+    }
+
+    /// The variables whose names match one of these globs.
+    #[must_use]
+    pub fn matching(&self, globs: &[String]) -> Self {
+        let any_case = self.names == Names::AnyCase;
+        let matchers: Vec<GlobMatcher> = globs
             .iter()
-            .filter(|(name, value)| {
-                (ours(name) || runners(name)) && value.len() >= 8 && !COMMAND_FILES.contains(&name.as_str())
-            })
-            .map(|(_, value)| value.as_str())
+            .filter_map(|glob| GlobBuilder::new(glob).case_insensitive(any_case).build().ok())
+            .map(|glob| glob.compile_matcher())
             .collect();
-        let mut passed = GlobSetBuilder::new();
-        for glob in pass.iter().filter_map(|glob| Glob::new(glob).ok()) {
-            passed.add(glob);
-        }
-        let passed = passed.build().unwrap_or_default();
-        let hidden = |name: &str, value: &str| ours(name) || runners(name) || values.contains(&value);
-        self.0
-            .iter()
-            .filter(|(name, value)| passed.is_match(name) || !hidden(name, value))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+        self.only(|name, _| matchers.iter().any(|matcher| matcher.is_match(name)))
+    }
+
+    /// Whether none is set.
+    pub fn is_empty(&self) -> bool {
+        self.vars.is_empty()
+    }
+
+    /// Some of them.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str, &str) -> bool) -> Self {
+        let kept = self.vars.iter().filter(|(_, (name, value))| keep(name, value));
+        Self { names: self.names, vars: kept.map(|(key, pair)| (key.clone(), pair.clone())).collect() }
+    }
+
+    /// What a child gets: everything but our credentials (by name, and any variable of the same value), the runner's
+    /// tokens and its command files. `extra` names further credentials.
+    #[must_use]
+    pub fn for_children(&self, extra: &[String]) -> Self {
+        let extra: BTreeSet<String> = extra.iter().map(|name| self.names.key(name)).collect();
+        let ours = |key: &str| CREDENTIALS.contains(&key) || key.starts_with("PYPI_TOKEN_") || extra.contains(key);
+        let runners = |key: &str| {
+            COMMAND_FILES.contains(&key)
+                || key.starts_with("ACTIONS_ID_TOKEN_")
+                || key.starts_with("ACTIONS_RUNTIME_")
+                || (key.starts_with("ACTIONS_") || key.starts_with("GITHUB_")) && key.contains("TOKEN")
+        };
+        let named = |key: &str| ours(key) || runners(key);
+        let all = || self.vars.iter().map(|(key, (_, value))| (key.as_str(), value.as_str()));
+        let values: BTreeSet<&str> = all()
+            .filter(|(key, value)| named(key) && value.len() >= 8 && !COMMAND_FILES.contains(key))
+            .map(|(_, value)| value)
+            .collect();
+        self.only(|name, value| !named(&self.names.key(name)) && !values.contains(value))
     }
 
     /// Every credential in it: ours by name, the runner's tokens, and variables of the same value.
     pub fn credentials(&self) -> Vec<Secret> {
-        let hidden = self.hidden_from_children(&[]).into_iter();
-        let secrets = hidden
-            .filter(|(name, _)| !COMMAND_FILES.contains(&name.as_str()) && !name.ends_with("_URL"))
-            .map(|pair| pair.1);
-        secrets.collect::<BTreeSet<String>>().into_iter().map(Secret::new).collect()
+        let hidden = self.hidden_from_children(&[]);
+        let secrets =
+            hidden.vars.iter().filter(|(key, _)| !COMMAND_FILES.contains(&key.as_str()) && !key.ends_with("_URL"));
+        secrets
+            .map(|(_, (_, value))| value.clone())
+            .collect::<BTreeSet<String>>()
+            .into_iter()
+            .map(Secret::new)
+            .collect()
     }
 
     /// The counterpart of `for_children`: what they do not get, for a runner that may hand single ones back.
-    pub fn hidden_from_children(&self, extra: &[String]) -> BTreeMap<String, String> {
-        let seen = self.for_children(extra, &[]);
-        self.0
-            .iter()
-            .filter(|(name, _)| !seen.contains_key(*name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+    #[must_use]
+    pub fn hidden_from_children(&self, extra: &[String]) -> Self {
+        let seen = self.for_children(extra);
+        self.only(|name, _| seen.value(name).is_none())
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
+    fn from_iter<T: IntoIterator<Item = (K, V)>>(pairs: T) -> Self {
+        Self::of(pairs)
+    }
+}
+
+/// Names only: a value may be a secret.
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(|(name, _)| name)).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names(env: &Env) -> Vec<&str> {
+        env.iter().map(|(name, _)| name).collect()
+    }
 
     #[test]
     fn children_see_no_credentials() {
@@ -123,16 +224,45 @@ mod tests {
             ("DOCKER_PASSWORD", "canary_3"),
             ("PYPI_TOKEN_A", "canary_4"),
         ]);
-        let names = |pass: &[&str]| -> Vec<String> {
-            let pass: Vec<String> = pass.iter().map(ToString::to_string).collect();
-            env.for_children(&["DOCKER_PASSWORD".into()], &pass).into_keys().collect()
-        };
-        assert_eq!(names(&[]), ["GITHUB_SHA", "PATH"]);
-        assert_eq!(names(&["GITHUB_TOK*"]), ["GITHUB_SHA", "GITHUB_TOKEN", "PATH"]);
+        assert_eq!(names(&env.for_children(&["DOCKER_PASSWORD".into()])), ["GITHUB_SHA", "PATH"]);
         let hidden = env.hidden_from_children(&["DOCKER_PASSWORD".into()]);
-        assert_eq!(hidden.len(), 6);
-        assert!(!hidden.contains_key("PATH"));
+        assert_eq!(names(&hidden).len(), 6);
+        assert_eq!(hidden.value("PATH"), None);
+        assert_eq!(names(&hidden.matching(&["GITHUB_TOK*".into()])), ["GITHUB_TOKEN"]);
         let secrets: Vec<String> = env.credentials().iter().map(|secret| secret.expose().to_owned()).collect();
         assert_eq!(secrets, ["canary_2_long", "canary_4", "ghs_canary_1"]);
+        assert!(!format!("{env:?}").contains("canary"), "{env:?}");
+    }
+
+    #[test]
+    fn names_are_compared_as_the_platform_does() {
+        let pairs = [
+            ("Path", "C:\\bin"),
+            ("Github_Token", "ghs_canary_1"),
+            ("npm_Config", "x"),
+            ("My_Password", "canary_5_long"),
+            ("Copy", "canary_5_long"),
+            ("github_Output", "C:\\out"),
+            ("Straße", "ß"),
+        ];
+        let extra = ["MY_PASSWORD".to_owned()];
+        let windows = Env::comparing(Names::AnyCase, pairs);
+        assert_eq!(windows.get("PATH"), Some("C:\\bin"));
+        assert_eq!(windows.get("GITHUB_OUTPUT"), Some("C:\\out"));
+        assert_eq!(windows.get("STRAßE"), Some("ß"));
+        assert_eq!(windows.secret("GITHUB_TOKEN").unwrap().expose(), "ghs_canary_1");
+        assert_eq!(names(&windows.for_children(&extra)), ["npm_Config", "Path", "Straße"]);
+        assert_eq!(names(&windows.hidden_from_children(&extra).matching(&["*_TOKEN".into()])), ["Github_Token"]);
+        // One variable, spelled as it was first.
+        let set = windows.clone().with("PATH", "D:\\").and(&Env::of([("pATH", "E:\\")]));
+        assert_eq!((names(&set).len(), set.get("path")), (pairs.len(), Some("E:\\")));
+        assert!(names(&set).contains(&"Path"));
+
+        let unix = Env::comparing(Names::Exact, pairs);
+        assert_eq!((unix.get("PATH"), unix.get("Path")), (None, Some("C:\\bin")));
+        assert_eq!(names(&unix.for_children(&extra)).len(), pairs.len());
+        assert_eq!(names(&unix.with("PATH", "/bin")).len(), pairs.len() + 1);
+        assert_eq!(Env::of([("a", "")]).get("a"), None);
+        assert_eq!(Env::of([("a", "")]).value("a"), Some(""));
     }
 }

@@ -328,7 +328,7 @@ mod tests {
             let executable = files::is_executable(&File::open(path).unwrap()).unwrap();
             assert_eq!(executable, file.mode == Mode::Executable, "{}", file.name);
         }
-        let runner = Runner::new(crate::world::env::Env::read().for_children(&[], &[]));
+        let runner = Runner::new(crate::world::env::Env::read().for_children(&[]));
         let listed = runner.text(&Cmd::new("tar", one.path()).args(["-tf", "leg.tar"])).unwrap();
         let long = "n".repeat(120);
         let expected = format!("plan.json\nartifacts/binary.a.json\nsteps/binary.a/{long}.txt\nsteps/binary.a/prog\n");
@@ -386,7 +386,7 @@ mod tests {
                  t.addfile(i, io.BytesIO(data))\n{script}\nt.close()\n",
                 tar.display().to_string()
             );
-            let runner = Runner::new(crate::world::env::Env::read().for_children(&[], &[]));
+            let runner = Runner::new(crate::world::env::Env::read().for_children(&[]));
             runner.text(&Cmd::new("python3", folder.path()).args(["-c", &script])).unwrap();
             let inner = folder.path().join(format!("into-{name}"));
             let said = refusal(&unpack(&Store::new(&inner, "out"), &[&tar]).unwrap_err());

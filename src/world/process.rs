@@ -1,6 +1,5 @@
 //! Starting programs: a command is a value, one runner starts it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +9,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use globset::Glob;
+
+use super::env::Env;
 
 /// A program to start. Prints as a line one could type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Cmd {
     /// Its arguments.
     pub args: Vec<String>,
     /// Variables set on top of the runner's.
-    pub env: BTreeMap<String, String>,
+    pub env: Env,
     /// Its working folder.
     pub dir: PathBuf,
     /// What it reads from its standard input; not shown.
@@ -52,7 +52,7 @@ impl Cmd {
     /// With a variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.env.insert(name.into(), value.into());
+        self.env.set(name, value);
         self
     }
 
@@ -94,8 +94,8 @@ pub struct Finished {
 /// Starts commands with a cleaned environment.
 #[derive(Clone)]
 pub struct Runner {
-    env: BTreeMap<String, String>,
-    hidden: BTreeMap<String, String>,
+    env: Env,
+    hidden: Env,
 }
 
 /// Longest piece of output handed over at once, so that a program that never ends its line cannot fill the memory.
@@ -122,13 +122,13 @@ pub enum Stream {
 
 impl Runner {
     /// A runner whose children get exactly this environment (see `Env::for_children`).
-    pub fn new(env: BTreeMap<String, String>) -> Self {
-        Self { env, hidden: BTreeMap::new() }
+    pub fn new(env: Env) -> Self {
+        Self { env, hidden: Env::default() }
     }
 
     /// The same, knowing what is kept from its children (see `Env::hidden_from_children`), for `passing` and `redact`.
     #[must_use]
-    pub fn hiding(mut self, hidden: BTreeMap<String, String>) -> Self {
+    pub fn hiding(mut self, hidden: Env) -> Self {
         self.hidden = hidden;
         self
     }
@@ -136,15 +136,15 @@ impl Runner {
     /// The same, with one more variable for its children.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.env.insert(name.into(), value.into());
+        self.env.set(name, value);
         self
     }
 
     /// The same, with a folder searched for programs before all others.
     #[must_use]
     pub fn with_path(self, folder: &Path) -> Self {
-        let old = self.env.get("PATH").cloned().unwrap_or_default();
-        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&old));
+        let old = self.env.get("PATH").unwrap_or_default();
+        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(old));
         match std::env::join_paths(folders).map(|path| path.to_str().map(ToOwned::to_owned)) {
             Ok(Some(path)) => self.with("PATH", path),
             _ => self,
@@ -154,24 +154,26 @@ impl Runner {
     /// The same, whose children also get the hidden variables that match one of these globs (`pass-env`).
     #[must_use]
     pub fn passing(mut self, globs: &[String]) -> Self {
-        let matchers: Vec<_> =
-            globs.iter().filter_map(|glob| Glob::new(glob).ok()).map(|glob| glob.compile_matcher()).collect();
-        let passed = self.hidden.iter().filter(|(name, _)| matchers.iter().any(|matcher| matcher.is_match(name)));
-        self.env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
+        self.env = self.env.and(&self.hidden.matching(globs));
         self
     }
 
     /// A variable that its children get.
     pub fn var(&self, name: &str) -> Option<&str> {
-        self.env.get(name).map(String::as_str)
+        self.env.value(name)
+    }
+
+    /// The same for one command.
+    pub fn var_of<'a>(&'a self, cmd: &'a Cmd, name: &str) -> Option<&'a str> {
+        cmd.env.value(name).or(self.var(name))
     }
 
     /// Text with every hidden value in it replaced by `***`: a tool that was handed one may print it.
     pub fn redact(&self, text: &str) -> String {
         let mut clean = text.to_owned();
-        for value in self.hidden.values().filter(|value| value.len() >= 8) {
-            if clean.contains(value.as_str()) {
-                clean = clean.replace(value.as_str(), "***");
+        for (_, value) in self.hidden.iter().filter(|(_, value)| value.len() >= 8) {
+            if clean.contains(value) {
+                clean = clean.replace(value, "***");
             }
         }
         clean
@@ -302,8 +304,7 @@ impl Runner {
             .args(&cmd.args)
             .current_dir(&cmd.dir)
             .env_clear()
-            .envs(&self.env)
-            .envs(&cmd.env)
+            .envs(self.env.clone().and(&cmd.env).iter())
             .stdin(if cmd.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -360,10 +361,11 @@ fn pump(
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
+    use super::super::env::Names;
     use super::*;
 
     fn runner() -> Runner {
-        Runner::new(BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]))
+        Runner::new(Env::of([("PATH", "/usr/bin:/bin")]))
     }
 
     #[test]
@@ -377,7 +379,7 @@ mod tests {
 
     #[test]
     fn hands_back_only_what_is_asked_for() {
-        let hidden = BTreeMap::from([("NPM_TOKEN".into(), "canary-npm-1".into()), ("OTHER".into(), "canary-2".into())]);
+        let hidden = Env::of([("NPM_TOKEN", "canary-npm-1"), ("OTHER", "canary-2")]);
         let runner = runner().hiding(hidden);
         let env = |runner: &Runner| runner.text(&Cmd::new("env", Path::new("/"))).unwrap();
         assert!(!env(&runner).contains("canary"));
@@ -392,6 +394,12 @@ mod tests {
         let runner = runner().with_path(Path::new("/first")).with("A", "b");
         assert_eq!(runner.var("PATH"), Some("/first:/usr/bin:/bin"));
         assert_eq!(runner.text(&Cmd::new("sh", Path::new("/")).args(["-c", "echo $A"])).unwrap(), "b\n");
+        // Windows calls it `Path`; a command's own is another spelling of the same.
+        let windows = Runner::new(Env::comparing(Names::AnyCase, [("Path", "/usr/bin:/bin"), ("GitHub_Sha", "a")]));
+        assert!(windows.find("sh").is_some());
+        let windows = windows.with_path(Path::new("/first"));
+        let cmd = Cmd::new("env", Path::new("/")).env("GITHUB_SHA", "b");
+        assert_eq!(windows.text(&cmd).unwrap(), "GitHub_Sha=b\nPath=/first:/usr/bin:/bin\n");
     }
 
     #[test]

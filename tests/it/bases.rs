@@ -1,7 +1,5 @@
 //! Base images that can be had, and those that cannot be built upon: each is named with what is wrong with it.
 
-use std::collections::BTreeMap;
-
 use longshore::oci::base::{find, measure};
 use longshore::oci::media;
 use longshore::oci::registry::{Access, HostAccess, Registries};
@@ -23,7 +21,7 @@ impl World {
         let server = Server::start(Options::default()).unwrap();
         let host = HostAccess { url: Some(server.url().parse().unwrap()), anonymous: true, ..HostAccess::default() };
         let access = Access { hosts: [("base.example".to_owned(), host)].into() };
-        let registries = Registries::new(&Runner::new(BTreeMap::new()), &Env::default(), access);
+        let registries = Registries::new(&Runner::new(Env::default()), &Env::default(), access);
         Self { server, registries }
     }
 

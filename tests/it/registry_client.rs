@@ -113,7 +113,7 @@ fn to(server: &Server, login: Option<Login>) -> Registries {
 
 fn knowing<const N: usize>(hosts: [(&str, HostAccess); N]) -> Registries {
     let hosts = hosts.map(|(name, access)| (name.to_owned(), access)).into();
-    Registries::new(&Runner::new(BTreeMap::new()), &Env::default(), Access { hosts })
+    Registries::new(&Runner::new(Env::default()), &Env::default(), Access { hosts })
 }
 
 /// Bytes that no other number has.

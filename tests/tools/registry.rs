@@ -212,7 +212,7 @@ async fn the_rehearsals_registry_behind_tokens() {
 
 fn with(access: longshore::oci::registry::Access) -> Registries {
     Registries::new(
-        &longshore::world::process::Runner::new(std::collections::BTreeMap::new()),
+        &longshore::world::process::Runner::new(longshore::world::env::Env::default()),
         &longshore::world::env::Env::default(),
         access,
     )

@@ -142,7 +142,10 @@ async fn run(cmd: Cmd, env: &BTreeMap<String, String>) -> Finished {
     env.insert("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into());
     let shown = cmd.to_string();
     let cmd = cmd.timeout(Duration::from_secs(60));
-    let finished = tokio::task::spawn_blocking(move || Runner::new(env).output(&cmd)).await.unwrap().unwrap();
+    let finished = tokio::task::spawn_blocking(move || Runner::new(env.into_iter().collect()).output(&cmd))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(finished.status.success(), "`{shown}`: {}{}", finished.stdout, finished.stderr);
     finished
 }

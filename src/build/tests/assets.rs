@@ -7,6 +7,7 @@ use super::fixture::{Fixture, archive, bash, manifest, workspace};
 use crate::format::Format;
 use crate::plan::{AssetTree, Work};
 use crate::problem::Exit;
+use crate::world::env::Env;
 use crate::world::files;
 
 const MAKE_UI: &str = "mkdir -p ui/build/js; echo page > ui/build/index.html; echo script > ui/build/js/a.js; \
@@ -128,10 +129,8 @@ fn two_files_on_one_path_are_an_error() {
 #[test]
 fn children_see_no_secret_unless_it_is_passed() {
     let mut it = workspace();
-    it.runner = it.runner.clone().hiding(BTreeMap::from([
-        ("GITHUB_TOKEN".to_owned(), "canary-github-1".to_owned()),
-        ("NPM_TOKEN".to_owned(), "canary-npm-22".to_owned()),
-    ]));
+    it.runner =
+        it.runner.clone().hiding(Env::of([("GITHUB_TOKEN", "canary-github-1"), ("NPM_TOKEN", "canary-npm-22")]));
     it.binary("alpha", |work| work.before = vec![bash("env; test -z \"${GITHUB_TOKEN-}${NPM_TOKEN-}\"")]);
     it.binary("beta", |work| {
         work.pass_env = vec!["NPM_*".into()];

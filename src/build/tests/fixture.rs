@@ -41,9 +41,10 @@ impl Fixture {
             write(&folder.path().join(path), text);
         }
         let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR"];
-        let env = Env::read().for_children(&[], &[]);
-        let env: BTreeMap<String, String> = env.into_iter().filter(|(name, _)| kept.contains(&name.as_str())).collect();
-        let runner = Runner::new(env).with("CARGO_NET_OFFLINE", "true").with("GIT_CONFIG_NOSYSTEM", "1");
+        let env = Env::read().for_children(&[]);
+        let runner = Runner::new(env.only(|name, _| kept.contains(&name)))
+            .with("CARGO_NET_OFFLINE", "true")
+            .with("GIT_CONFIG_NOSYSTEM", "1");
         let git = |args: &[&str]| {
             let author = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"];
             runner.text(&Cmd::new("git", folder.path()).args(author).args(args.iter().copied())).unwrap()

@@ -22,7 +22,7 @@ fn file(path: &str, from: &Path, executable: bool) -> Member {
 }
 
 fn runner() -> Runner {
-    Runner::new(Env::read().for_children(&[], &[]))
+    Runner::new(Env::read().for_children(&[]))
 }
 
 /// Members of every kind, in no order; among them a name too long for a tar header, and one beyond ASCII.

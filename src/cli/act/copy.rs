@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn is_what_a_runner_would_check_out() {
         let place = tempfile::tempdir().unwrap();
-        let runner = Runner::new(Env::read().for_children(&[], &[]));
+        let runner = Runner::new(Env::read().for_children(&[]));
         let sh = |dir: &Path, line: &str| runner.text(&Cmd::new("sh", dir).args(["-ec", line])).unwrap();
         let script =
             "mkdir app && cd app && git init -q && printf target > .gitignore && echo 1 > kept && echo 1 > edited &&
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn folders_become_files_and_submodules_change() {
         let place = tempfile::tempdir().unwrap();
-        let runner = Runner::new(Env::read().for_children(&[], &[]));
+        let runner = Runner::new(Env::read().for_children(&[]));
         let sh = |dir: &Path, line: &str| {
             let functions = "commit() { git -C $1 -c user.name=x -c user.email=x@example.com commit -q -m x; };";
             runner.text(&Cmd::new("sh", dir).args(["-ec", &format!("{functions} {line}")])).unwrap()

@@ -73,7 +73,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
         Scene { act: &act, place, repository: &rehearsal.repository, plan, tags: &rehearsal.tags, words: &args.words };
     scene.prepare()?;
     let credentials: Vec<String> = plan.destinations.iter().flat_map(|one| one.credentials.clone()).collect();
-    let runner = Runner::new(session.env.for_children(&credentials, &[]));
+    let runner = Runner::new(session.env.for_children(&credentials));
     let stop = stop(&runtime, plan.meeting().is_some())?;
     let commands = scene.commands(&rehearsal.workflows)?;
     let family = Family::keep();

@@ -211,7 +211,7 @@ mod tests {
 
     fn logins(text: &str, path: &str) -> Logins {
         let env = Env::of([("DOCKER_AUTH_CONFIG", text)]);
-        Logins::new(&Runner::new(BTreeMap::from([("PATH".into(), path.into())])), &env)
+        Logins::new(&Runner::new(Env::of([("PATH", path)])), &env)
     }
 
     fn found(text: &str, repository: &str) -> String {

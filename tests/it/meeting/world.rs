@@ -178,7 +178,7 @@ impl World {
             manifest,
             store,
             endpoints: &Endpoints::from([("github".to_owned(), endpoint)]),
-            registries: &Registries::new(&Runner::new(BTreeMap::new()), &Env::default(), Access::default()),
+            registries: &Registries::new(&Runner::new(Env::default()), &Env::default(), Access::default()),
             indexes: &indexes(plan),
             destinations: ["github", "registry", "pypi"]
                 .map(str::to_owned)

@@ -141,7 +141,7 @@ async fn what_holds_a_password_does_not_show_it() {
     assert!(!format!("{access:?}").contains(CANARY));
     assert!(!format!("{:?}", Login::Identity(Secret::new(CANARY))).contains(CANARY));
     // Nobody listens there.
-    let nowhere = Registries::new(&Runner::new(BTreeMap::new()), &Env::default(), access);
+    let nowhere = Registries::new(&Runner::new(Env::default()), &Env::default(), access);
     let text = fails(nowhere.tags(&repository("acme/app")).await, Exit::Unfinished, "registry-unreachable");
     assert!(text.contains("127.0.0.1:1") && text.contains("tried"), "{text}");
 }
@@ -158,7 +158,7 @@ async fn dockers_login_is_found() {
     let docker = world.folder.path().join("docker");
     std::fs::create_dir(&docker).unwrap();
     std::fs::write(docker.join("config.json"), &config).unwrap();
-    let runner = Runner::new(BTreeMap::new());
+    let runner = Runner::new(Env::default());
     let folder = Env::of([("DOCKER_CONFIG", docker.to_str().unwrap())]);
     for env in [Env::of([("DOCKER_AUTH_CONFIG", config.as_str())]), folder] {
         let registries = Registries::new(&runner, &env, Access::default());
@@ -187,7 +187,7 @@ async fn a_credential_helper_is_asked_once() {
     let access = HostAccess { anonymous: false, ..reached(&world.server.url(), None) };
     let access = Access { hosts: [(HOST.to_owned(), access)].into() };
     let config = Env::of([("DOCKER_AUTH_CONFIG", r#"{"credsStore":"test"}"#)]);
-    let registries = Registries::new(&Runner::new(env), &config, access);
+    let registries = Registries::new(&Runner::new(env.into_iter().collect()), &config, access);
     let app = repository("acme/app");
     let blobs: Vec<_> = (0..20).map(|number| some(number, 100)).collect();
     let pushes = blobs.iter().map(|(blob, bytes)| registries.push_blob(&app, blob, Source::Bytes(bytes)));

@@ -65,7 +65,10 @@ impl Place {
         let cmd = Cmd::new(program(name), self.folder.path()).args(args.iter().map(|arg| arg.as_ref().to_owned()));
         let cmd = cmd.timeout(Duration::from_secs(120));
         let (shown, env) = (cmd.to_string(), self.env.clone());
-        let done = tokio::task::spawn_blocking(move || Runner::new(env).output(&cmd)).await.unwrap().unwrap();
+        let done = tokio::task::spawn_blocking(move || Runner::new(env.into_iter().collect()).output(&cmd))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(self.home.path().exists());
         (shown, done)
     }

@@ -40,7 +40,7 @@ impl Place {
 
     /// A run of ours.
     pub fn registries(&self, password: Option<&str>) -> Registries {
-        Registries::new(&Runner::new(BTreeMap::new()), &Env::default(), self.access(password))
+        Registries::new(&Runner::new(Env::default()), &Env::default(), self.access(password))
     }
 
     pub fn access(&self, password: Option<&str>) -> Access {
@@ -88,7 +88,10 @@ impl Place {
         }
         let shown = cmd.to_string();
         let cmd = cmd.timeout(Duration::from_secs(60));
-        let done = tokio::task::spawn_blocking(move || Runner::new(env).output(&cmd)).await.unwrap().unwrap();
+        let done = tokio::task::spawn_blocking(move || Runner::new(env.into_iter().collect()).output(&cmd))
+            .await
+            .unwrap()
+            .unwrap();
         (shown, done)
     }
 }

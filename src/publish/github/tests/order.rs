@@ -5,7 +5,6 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::fake::{Fake, State, TOKEN};
-use std::collections::BTreeMap;
 
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, File, MANIFEST_SCHEMA, Manifest, Mode};
 use crate::destination::{Adopt, When};
@@ -173,7 +172,7 @@ impl Made {
 
     /// Publishes to wherever the endpoint says.
     pub async fn publish_as_is(&self) -> Result<Receipts, Failure> {
-        let nothing = Runner::new(BTreeMap::new());
+        let nothing = Runner::new(Env::default());
         let registries = Registries::new(&nothing, &Env::default(), Access::default());
         let order = Order {
             registries: &registries,
