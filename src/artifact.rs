@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::inspect::BinaryFacts;
@@ -19,6 +19,7 @@ pub struct Artifact {
     /// `longshore/artifact/1`
     pub schema: String,
     /// Id of the step that made it.
+    #[serde(deserialize_with = "plain")]
     pub step: String,
     /// Kind of that step: `binary`, `archive`, `asset`, `checksums`, `check`, `layer`, `image`, `index`.
     pub kind: String,
@@ -37,6 +38,7 @@ pub struct Artifact {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct File {
     /// Its name, without a folder.
+    #[serde(deserialize_with = "plain")]
     pub name: String,
     /// Bytes.
     pub size: u64,
@@ -47,6 +49,16 @@ pub struct File {
     /// For the layer of an image: digest of the tar inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff_id: Option<Digest>,
+}
+
+/// A name that stays in its folder, wherever it is joined to one. Records and manifests come from other machines.
+fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let leaves = |char: char| matches!(char, '/' | '\\' | ':') || char.is_control();
+    if matches!(name.as_str(), "" | "." | "..") || name.contains(leaves) {
+        return Err(serde::de::Error::custom(format_args!("the name {name:?} leaves its folder")));
+    }
+    Ok(name)
 }
 
 /// The two modes we hand on.
@@ -126,4 +138,24 @@ pub struct InspectedBinary {
     /// What was read.
     #[serde(flatten)]
     pub facts: BinaryFacts,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_in_their_folder() {
+        let read = |name: &str| {
+            let sha256 = Digest::of(b"");
+            let text = serde_json::json!({ "name": name, "size": 0, "sha256": sha256, "mode": "0644" });
+            serde_json::from_value::<File>(text).map(|file| file.name).map_err(|error| error.to_string())
+        };
+        for name in ["a", "app_1.0-x.tar.gz", ".hidden", "a..b", "opsml-1.0+local.whl"] {
+            assert_eq!(read(name).as_deref(), Ok(name));
+        }
+        for name in ["", ".", "..", "../a", "a/b", "/etc/passwd", "a\\b", "C:x", "a\nb", "a\0"] {
+            assert!(read(name).unwrap_err().contains("leaves its folder"), "{name:?}");
+        }
+    }
 }

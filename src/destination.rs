@@ -25,6 +25,19 @@ pub enum Adopt {
     Any,
 }
 
+/// Who looks whether an image can be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadBack {
+    /// Everybody where images are for everybody as a rule and the repository is public, else we.
+    #[default]
+    Auto,
+    /// Everybody.
+    Anonymous,
+    /// We, with our login.
+    Own,
+}
+
 /// Whether GitHub's identity is used instead of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -32,9 +32,20 @@ pub struct Reference {
     pub digest: Option<Digest>,
 }
 
+/// What stands before the names of several repositories: a registry, with or without the path of an owner or team below it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Prefix {
+    /// Host and port as in references.
+    pub registry: String,
+    /// Path below it; empty: the registry alone.
+    pub path: String,
+}
+
 /// The longest path of a repository, and the longest tag.
 const LONGEST_NAME: usize = 255;
 const LONGEST_TAG: usize = 128;
+/// The longest name of a host: RFC 1035.
+const LONGEST_HOST: usize = 253;
 
 /// Why a text is no tag; nothing if it is one.
 ///
@@ -58,30 +69,6 @@ pub fn check_tag(text: &str) -> Result<(), String> {
 }
 
 impl Repository {
-    /// The same on another registry or path.
-    ///
-    /// # Errors
-    /// What is wrong with it, for people.
-    pub fn join(&self, name: &str) -> Result<Self, String> {
-        format!("{}/{name}", self.to_string().trim_end_matches('/')).parse()
-    }
-
-    /// What stands before the names of several repositories: a host with an owner, or a host alone. Docker Hub's owners
-    /// are no images of its own.
-    ///
-    /// # Errors
-    /// What is wrong with it, for people.
-    pub fn prefix(text: &str) -> Result<Self, String> {
-        let text = text.trim_end_matches('/');
-        let inner: Self = match text.parse::<Self>() {
-            Err(_) if !text.contains('/') && text.contains(['.', ':']) => format!("{text}/x/x").parse()?,
-            Err(why) => return Err(why),
-            Ok(_) => format!("{text}/x").parse()?,
-        };
-        let path = inner.path.strip_suffix("x/x").or_else(|| inner.path.strip_suffix("/x")).unwrap_or(&inner.path);
-        Ok(Self { path: path.trim_end_matches('/').to_owned(), registry: inner.registry })
-    }
-
     /// With a tag.
     pub fn tagged(&self, tag: impl Into<String>) -> Reference {
         Reference { repository: self.clone(), tag: Some(tag.into()), digest: None }
@@ -104,45 +91,106 @@ impl Reference {
     }
 }
 
+impl Prefix {
+    /// The repository of a name below it.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn join(&self, name: &str) -> Result<Repository, String> {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
+        let repository = Repository { registry: self.registry.clone(), path };
+        check_path(&repository.path).map_err(|why| format!("`{repository}` {why}"))?;
+        Ok(repository)
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (registry, path) = split(text.trim_end_matches('/'))?;
+        let path = path.unwrap_or_default();
+        if path.is_empty() {
+            // Whose images would they be? Docker's own have no owner.
+            if registry == HUB {
+                return Err(format!(
+                    "`{text}` names no owner: on Docker Hub one stands before each name, `{HUB}/owner`"
+                ));
+            }
+            return Ok(Self { registry, path: String::new() });
+        }
+        check_path(path).map_err(|why| format!("`{text}` {why}"))?;
+        Ok(Self { registry, path: path.to_owned() })
+    }
+}
+
 impl FromStr for Repository {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((scheme, rest)) = text.split_once("://") {
-            return Err(format!("`{text}` begins with `{scheme}://`: a repository is written without it, `{rest}`"));
-        }
-        let (first, rest) = text.split_once('/').unwrap_or(("", text));
-        // A first part with a dot or port, or `localhost`, is a host; anything else belongs to Docker Hub.
-        let is_host = first.contains(['.', ':']) || first == "localhost";
-        let (registry, path) = if is_host { (first, rest) } else { ("docker.io", text) };
-        let registry =
-            if matches!(registry, "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { registry };
-        check_host(registry).map_err(|why| format!("`{text}` {why}"))?;
-        check_path(path).map_err(|why| format!("`{text}` {why}"))?;
-        let official = registry == "docker.io" && !path.contains('/');
+        let (registry, path) = split(text)?;
+        let alone = || match text.contains(['/', '.']) || !text.contains(':') {
+            true => format!("`{text}` names no repository"),
+            false => format!("`{text}` has a tag or digest; only the repository belongs here"),
+        };
+        let path = path.filter(|path| !path.is_empty()).ok_or_else(alone)?;
+        let official = registry == HUB && !path.contains('/');
         let path = if official { format!("library/{path}") } else { path.to_owned() };
-        Ok(Self { registry: registry.to_ascii_lowercase(), path })
+        check_path(&path).map_err(|why| format!("`{text}` {why}"))?;
+        Ok(Self { registry, path })
     }
 }
 
-fn check_host(host: &str) -> Result<(), String> {
-    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((inner, port)) if inner.chars().all(|c| c.is_ascii_hexdigit() || c == ':') => {
-            ("v6", port.strip_prefix(':'))
-        }
-        Some(_) => ("", None),
-        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+/// Docker Hub, as references call it.
+const HUB: &str = "docker.io";
+
+/// The registry of a text, and what stands below it; nothing if it is a registry alone. A first part with a dot or a port,
+/// or `localhost`, is a host; anything else belongs to Docker Hub.
+fn split(text: &str) -> Result<(String, Option<&str>), String> {
+    if let Some((scheme, rest)) = text.split_once("://") {
+        return Err(format!("`{text}` begins with `{scheme}://`: it is written without it, `{rest}`"));
+    }
+    let (first, rest) = text.split_once('/').map_or((text, None), |(first, rest)| (first, Some(rest)));
+    let is_host = first.contains(['.', ':', '[']) || first.eq_ignore_ascii_case("localhost");
+    if !is_host {
+        return Ok((HUB.to_owned(), Some(text)));
+    }
+    // `debian:12` is no host; said by whoever reads repositories.
+    if rest.is_none() && first.contains(':') && host(first).is_err() {
+        return Ok((HUB.to_owned(), Some(text)));
+    }
+    Ok((host(first).map_err(|why| format!("`{text}` {why}"))?, rest))
+}
+
+/// A registry's host as references have it: lower case, Docker Hub by its short name.
+///
+/// # Errors
+/// Why it is none.
+pub fn host(text: &str) -> Result<String, String> {
+    let host = text.to_ascii_lowercase();
+    let bad = || format!("has no legal registry host: `{text}`");
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').ok_or_else(bad)?,
+        None => host.find(':').map_or((host.as_str(), ""), |at| host.split_at(at)),
     };
+    let is_port = port.strip_prefix(':').is_some_and(|port| {
+        !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+    });
     let label = |label: &str| {
         !label.is_empty()
             && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if !name.split('.').all(label) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err(format!("has no legal registry host: `{host}`"));
+    let is_host = name == "localhost" || name.contains('.') || !port.is_empty();
+    let is_name = is_host && name.len() <= LONGEST_HOST && name.split('.').all(label);
+    // `1.2` and `0x7f.1` are other addresses to whoever connects to them, and so is `[0::1]` to whoever compares.
+    let bare = &host[..host.len() - port.len()];
+    let same = url::Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.host_str() == Some(bare));
+    if !(host.starts_with('[') || is_name) || !(port.is_empty() || is_port) || !same {
+        return Err(bad());
     }
-    Ok(())
+    Ok(if matches!(host.as_str(), "index.docker.io" | "registry-1.docker.io") { HUB.to_owned() } else { host })
 }
 
 fn check_path(path: &str) -> Result<(), String> {
@@ -175,6 +223,15 @@ fn check_path(path: &str) -> Result<(), String> {
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.registry, self.path)
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.registry),
+            path => write!(f, "{}/{path}", self.registry),
+        }
     }
 }
 
@@ -237,61 +294,5 @@ macro_rules! text {
 text!(Repository, "Repository"; Reference, "Reference");
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn repositories_are_spelled_out() {
-        let check = |text: &str, expected: &str| {
-            let repository: Repository = text.parse().unwrap();
-            assert_eq!(repository.to_string(), expected);
-            assert_eq!(repository.to_string().parse(), Ok(repository));
-        };
-        check("debian", "docker.io/library/debian");
-        check("demml/opsml", "docker.io/demml/opsml");
-        check("index.docker.io/demml/opsml", "docker.io/demml/opsml");
-        check("ghcr.io/Owner/app".to_lowercase().as_str(), "ghcr.io/owner/app");
-        check("localhost:5000/a/b_c/d--e", "localhost:5000/a/b_c/d--e");
-        check("[::1]:5000/a", "[::1]:5000/a");
-    }
-
-    #[test]
-    fn bad_repositories_say_why() {
-        let check = |text: &str, part: &str| {
-            let why = text.parse::<Repository>().unwrap_err();
-            assert!(why.contains(part), "{text}: {why}");
-        };
-        check("https://ghcr.io/a/b", "without it, `ghcr.io/a/b`");
-        check("ghcr.io/Owner/app", "`owner/app`");
-        check("ghcr.io/a/b:1", "only the repository");
-        check("ghcr.io/", "names no repository");
-        check("ghcr.io/a//b", "empty part");
-        check("ghcr.io/a/-b", "`-b`");
-        check("gh_cr.io/a", "no legal registry host");
-        check("localhost:99999/a", "no legal registry host");
-    }
-
-    #[test]
-    fn references_print_what_they_parse() {
-        let digest = Digest::of(b"x");
-        for text in [
-            "docker.io/library/debian:stable-slim",
-            "localhost:5000/a",
-            &format!("ghcr.io/a/b@{digest}"),
-            &format!("ghcr.io/a/b:1@{digest}"),
-        ] {
-            assert_eq!(text.parse::<Reference>().unwrap().to_string(), text);
-        }
-        assert_eq!("debian".parse::<Reference>().unwrap().identifier(), "latest");
-        assert!("debian@sha512:00".parse::<Reference>().is_err());
-        assert!("debian:a+b".parse::<Reference>().unwrap_err().contains('+'));
-    }
-
-    #[test]
-    fn tags_have_a_length_and_an_alphabet() {
-        assert_eq!(check_tag(&"a".repeat(128)), Ok(()));
-        assert!(check_tag(&"a".repeat(129)).unwrap_err().contains("129"));
-        assert!(check_tag("1.0.0+5").unwrap_err().contains("`+`"));
-        assert!(check_tag(".a").is_err() && check_tag("").is_err());
-    }
-}
+#[path = "reference_tests.rs"]
+mod tests;

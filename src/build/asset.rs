@@ -247,12 +247,16 @@ pub fn put(body: &Body, at: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Makes a symbolic link.
+///
+/// # Errors
+/// What the system says.
 #[cfg(unix)]
-fn link_to(link: &str, at: &Path) -> io::Result<()> {
+pub fn link_to(link: &str, at: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(link, at)
 }
 
 #[cfg(windows)]
-fn link_to(link: &str, at: &Path) -> io::Result<()> {
+pub fn link_to(link: &str, at: &Path) -> io::Result<()> {
     std::os::windows::fs::symlink_file(link, at)
 }

@@ -19,6 +19,7 @@ mod needs;
 mod pack;
 mod rebuild;
 mod resolve;
+mod rootfs;
 mod schedule;
 mod stage;
 mod start;

@@ -14,6 +14,7 @@ use crate::format::Format;
 use crate::inspect::crates;
 use crate::plan::{Plan, Step, WheelWork, Work};
 use crate::world::files;
+use crate::world::members::unzip;
 use crate::world::process::Runner;
 use crate::world::store::{Store, read_json};
 
@@ -83,7 +84,7 @@ struct Inside {
 
 impl Inside {
     fn of(path: &Path) -> anyhow::Result<Self> {
-        let mut archive = zip::ZipArchive::new(File::open(path)?)?;
+        let mut archive = unzip(File::open(path)?).map_err(anyhow::Error::msg)?;
         let mut inside = Self { paths: BTreeSet::new(), metadata: String::new(), libraries: BTreeMap::new() };
         for index in 0..archive.len() {
             let mut entry = archive.by_index(index)?;

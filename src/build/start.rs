@@ -1,7 +1,6 @@
 //! Starts an image, to see that it does: with Docker or Podman if they are there, else with runc in a tree of our own.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::docker_archive::{blobs, write_some};
 use super::log::Log;
+use super::rootfs::Rootfs;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::oci::registry::Registries;
 use crate::plan::{CheckWork, ImageWork, Step};
@@ -147,10 +147,9 @@ impl Trial<'_> {
         (check, work): (&CheckWork, &ImageWork),
         ((_, config), layers): ((crate::digest::Digest, PathBuf), Vec<(crate::digest::Digest, PathBuf)>),
     ) -> anyhow::Result<String> {
-        let rootfs = self.scratch.join("rootfs");
-        fs::create_dir_all(&rootfs)?;
+        let mut rootfs = Rootfs::new(self.scratch.join("rootfs"))?;
         for (_, layer) in &layers {
-            unpack(layer, &rootfs).with_context(|| format!("cannot unpack `{}`", layer.display()))?;
+            rootfs.add(layer).with_context(|| format!("cannot unpack `{}`", layer.display()))?;
         }
         let config: Value = read_json(&config)?;
         let bundle = bundle(&config["config"], &rootfs, &check.smoke);
@@ -220,46 +219,8 @@ fn wait_for(url: &str) -> anyhow::Result<String> {
     }
 }
 
-/// A layer over what is there. Devices are left out; whiteouts remove.
-fn unpack(layer: &Path, rootfs: &Path) -> anyhow::Result<()> {
-    let mut magic = [0; 4];
-    let read = File::open(layer)?.read(&mut magic)?;
-    let file = std::io::BufReader::new(File::open(layer)?);
-    let reader: Box<dyn Read> = match &magic[..read] {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::with_buffer(file)?),
-        _ => Box::new(file),
-    };
-    let mut archive = tar::Archive::new(reader);
-    archive.set_preserve_permissions(true);
-    archive.set_preserve_ownerships(cfg!(unix));
-    archive.set_overwrite(true);
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let path = entry.path()?.into_owned();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        if let Some(hidden) = name.strip_prefix(".wh.") {
-            let folder = path.parent().unwrap_or(Path::new(""));
-            let gone = if name == ".wh..wh..opq" { folder.to_owned() } else { folder.join(hidden) };
-            let plain = gone.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-            let target = rootfs.join(&gone);
-            if plain && fs::symlink_metadata(&target).is_ok_and(|meta| meta.is_dir()) {
-                fs::remove_dir_all(&target)?;
-            } else if plain && target.symlink_metadata().is_ok() {
-                fs::remove_file(&target)?;
-            }
-            continue;
-        }
-        if matches!(entry.header().entry_type(), tar::EntryType::Block | tar::EntryType::Char | tar::EntryType::Fifo) {
-            continue;
-        }
-        entry.unpack_in(rootfs)?;
-    }
-    Ok(())
-}
-
 /// A container as runc wants it: <https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md>.
-fn bundle(config: &Value, rootfs: &Path, smoke: &[String]) -> Value {
+fn bundle(config: &Value, rootfs: &Rootfs, smoke: &[String]) -> Value {
     let words = |key: &str| -> Vec<String> {
         let items = config[key].as_array().map(Vec::as_slice).unwrap_or_default();
         items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
@@ -294,10 +255,10 @@ fn bundle(config: &Value, rootfs: &Path, smoke: &[String]) -> Value {
 }
 
 /// User and group as numbers; names are looked up in the image.
-fn ids(user: &str, rootfs: &Path) -> (u32, u32) {
+fn ids(user: &str, rootfs: &Rootfs) -> (u32, u32) {
     let (user, group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
     let table = |file: &str, name: &str| -> Option<Vec<String>> {
-        let text = fs::read_to_string(rootfs.join(file)).ok()?;
+        let text = rootfs.text(file)?;
         let line = text.lines().find(|line| line.split(':').next() == Some(name))?;
         Some(line.split(':').map(str::to_owned).collect())
     };
@@ -317,11 +278,12 @@ mod tests {
 
     #[test]
     fn users_are_looked_up_in_the_image() {
-        let rootfs = tempfile::tempdir().unwrap();
-        fs::create_dir(rootfs.path().join("etc")).unwrap();
-        fs::write(rootfs.path().join("etc/passwd"), "root:x:0:0::/:/x\napp:x:12:34::/:/x\n").unwrap();
-        fs::write(rootfs.path().join("etc/group"), "staff:x:50:\n").unwrap();
-        let check = |user: &str, expected| assert_eq!(ids(user, rootfs.path()), expected, "{user}");
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("etc")).unwrap();
+        fs::write(folder.path().join("etc/passwd"), "root:x:0:0::/:/x\napp:x:12:34::/:/x\n").unwrap();
+        fs::write(folder.path().join("etc/group"), "staff:x:50:\n").unwrap();
+        let rootfs = Rootfs::new(folder.path().to_owned()).unwrap();
+        let check = |user: &str, expected| assert_eq!(ids(user, &rootfs), expected, "{user}");
         check("", (0, 0));
         check("65532:65532", (65532, 65532));
         check("app", (12, 34));
@@ -332,10 +294,12 @@ mod tests {
     #[test]
     fn a_container_runs_what_the_image_says() {
         let config = json!({ "Entrypoint": ["/app"], "Cmd": ["serve"], "Env": ["A=b"], "User": "5", "WorkingDir": "" });
-        let usual = bundle(&config, Path::new("/nowhere"), &[]);
+        let folder = tempfile::tempdir().unwrap();
+        let rootfs = Rootfs::new(folder.path().to_owned()).unwrap();
+        let usual = bundle(&config, &rootfs, &[]);
         assert_eq!(usual["process"]["args"], json!(["/app", "serve"]));
         assert_eq!((&usual["process"]["user"]["uid"], &usual["process"]["cwd"]), (&json!(5), &json!("/")));
-        let asked = bundle(&config, Path::new("/nowhere"), &["--version".into()]);
+        let asked = bundle(&config, &rootfs, &["--version".into()]);
         assert_eq!(asked["process"]["args"], json!(["/app", "--version"]));
     }
 }

@@ -1,5 +1,6 @@
 //! Reads an asset's bundle back: its members, one after another, and the tree they make.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -9,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 use super::pack::{Body, Member};
 use crate::format::Format;
 use crate::world::files;
+use crate::world::members::{Members, unzip};
 
 /// A member as it is read.
 pub struct Item<'a> {
@@ -44,10 +46,10 @@ pub fn each(
     visit: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let file = File::open(archive).with_context(|| format!("cannot read `{}`", archive.display()))?;
-    let file = BufReader::with_capacity(1 << 16, file);
+    let buffered = |file| BufReader::with_capacity(1 << 16, file);
     let read = match format {
-        Format::TarGz => tar(flate2::read::MultiGzDecoder::new(file), visit),
-        Format::TarZst => tar(zstd::Decoder::with_buffer(file)?, visit),
+        Format::TarGz => tar(flate2::read::MultiGzDecoder::new(buffered(file)), visit),
+        Format::TarZst => tar(zstd::Decoder::with_buffer(buffered(file))?, visit),
         Format::Zip => zip(file, visit),
         Format::Binary => bail!("bare executables are no archive"),
     };
@@ -77,20 +79,19 @@ pub fn tree(format: Format, archive: &Path, folder: &Path) -> anyhow::Result<Vec
 }
 
 fn tar(reader: impl Read, visit: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let mut archive = tar::Archive::new(reader);
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let path = String::from_utf8(entry.path_bytes().into_owned()).context("a path is not UTF-8")?;
-        let executable = entry.header().mode()? & 0o111 != 0;
-        match entry.header().entry_type() {
-            tar::EntryType::Regular => {
-                check(&path, None)?;
-                visit(Item { path, content: Content::File { bytes: &mut entry, executable } })?;
+    let mut members = Members::new(reader);
+    let mut places = Places::default();
+    while let Some(member) = members.advance()? {
+        let path = String::from_utf8(member.path).context("a path is not UTF-8")?;
+        let executable = member.header.mode()? & 0o111 != 0;
+        match member.kind {
+            tar::EntryType::Regular if !member.sparse => {
+                places.add(&path, None)?;
+                visit(Item { path, content: Content::File { bytes: &mut members.content(), executable } })?;
             }
             tar::EntryType::Symlink => {
-                let link = entry.link_name_bytes().context("a link without a target")?.into_owned();
-                let link = String::from_utf8(link).context("a link is not UTF-8")?;
-                check(&path, Some(&link))?;
+                let link = String::from_utf8(member.link).context("a link is not UTF-8")?;
+                places.add(&path, Some(&link))?;
                 visit(Item { path, content: Content::Link(link) })?;
             }
             tar::EntryType::Directory => {}
@@ -100,8 +101,9 @@ fn tar(reader: impl Read, visit: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>)
     Ok(())
 }
 
-fn zip(reader: impl Read + io::Seek, visit: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let mut archive = zip::ZipArchive::new(reader)?;
+fn zip(file: File, visit: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut archive = unzip(file).map_err(anyhow::Error::msg)?;
+    let mut places = Places::default();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
         let path = entry.name()?.into_owned();
@@ -112,20 +114,70 @@ fn zip(reader: impl Read + io::Seek, visit: &mut dyn FnMut(Item<'_>) -> anyhow::
         if entry.is_symlink() {
             let mut link = String::new();
             (&mut entry).take(LONGEST_LINK).read_to_string(&mut link)?;
-            check(&path, Some(&link))?;
+            places.add(&path, Some(&link))?;
             visit(Item { path, content: Content::Link(link) })?;
         } else {
-            check(&path, None)?;
+            places.add(&path, None)?;
             visit(Item { path, content: Content::File { bytes: &mut entry, executable } })?;
         }
     }
     Ok(())
 }
 
-fn check(path: &str, link: Option<&str>) -> anyhow::Result<()> {
-    ensure!(files::is_inside(path), "the path `{path}` leaves the archive");
-    if let Some(link) = link {
-        ensure!(files::link_is_inside(path, link), "the link `{path}` points out of the archive, to `{link}`");
+/// Where members of an archive lie. A member below a link would land where the link points, and a second one of a name
+/// would be written through the first: no archive of ours has such.
+#[derive(Default)]
+struct Places(BTreeSet<String>);
+
+impl Places {
+    fn add(&mut self, path: &str, link: Option<&str>) -> anyhow::Result<()> {
+        ensure!(files::is_inside(path), "the path `{path}` leaves the archive");
+        if let Some(link) = link {
+            ensure!(files::link_is_inside(path, link), "the link `{path}` points out of the archive, to `{link}`");
+        }
+        let below = path.match_indices('/').map(|(end, _)| &path[..end]).find(|above| self.0.contains(*above));
+        if let Some(above) = below {
+            bail!("`{path}` lies below `{above}`, which is no folder");
+        }
+        let inner = format!("{path}/");
+        if let Some(other) = self.0.range(inner.clone()..).next().filter(|other| other.starts_with(&inner)) {
+            bail!("`{other}` lies below `{path}`, which is no folder");
+        }
+        ensure!(self.0.insert(path.to_owned()), "`{path}` is there twice");
+        Ok(())
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_stay_where_they_seem_to_be() {
+        let check = |members: &[&str], expected: &str| {
+            let mut builder = tar::Builder::new(Vec::new());
+            for member in members {
+                let mut header = tar::Header::new_gnu();
+                header.set_mode(0o644);
+                header.set_size(0);
+                match member.split_once(" -> ") {
+                    Some((path, link)) => {
+                        header.set_entry_type(tar::EntryType::Symlink);
+                        builder.append_link(&mut header, path, link).unwrap();
+                    }
+                    None => builder.append_data(&mut header, member, io::empty()).unwrap(),
+                }
+            }
+            let bytes = builder.into_inner().unwrap();
+            let said =
+                tar(bytes.as_slice(), &mut |_| Ok(())).map_or_else(|error| error.to_string(), |()| "fine".into());
+            assert!(said.contains(expected), "{members:?}: {said}");
+        };
+        check(&["a/b", "a/l -> b", "c"], "fine");
+        check(&["a -> b", "a"], "`a` is there twice");
+        // Taken by its name, the second link stays inside; it would lie in another folder and lead out of the tree.
+        check(&["a/b/l -> ../..", "a/b/l/x -> ../../.."], "`a/b/l/x` lies below `a/b/l`");
+        check(&["a/b/x", "a/b -> c"], "`a/b/x` lies below `a/b`");
+        check(&["l -> ../x"], "points out of the archive");
+    }
 }

@@ -31,6 +31,7 @@ fn access(destinations: &[Destination], env: &Env) -> Access {
             let known: &mut HostAccess = access.hosts.entry(name.clone()).or_default();
             known.insecure |= host.insecure;
             known.ca = known.ca.take().or_else(|| host.ca.clone());
+            known.token_service = known.token_service.take().or_else(|| host.token_service.clone());
             let of = |name: &Option<String>| name.as_ref().and_then(|name| env.get(name));
             if let Some(password) = of(&host.password_env) {
                 let username = of(&host.username_env).unwrap_or("token").to_owned();
@@ -56,7 +57,8 @@ pub fn of_project(project: &Project, env: &Env) -> Access {
         let mut hosts: BTreeMap<String, RegistryHost> = BTreeMap::new();
         for (name, host) in &registry.hosts {
             let (username_env, password_env) = (host.username_env.clone(), host.password_env.clone());
-            let host = RegistryHost { username_env, password_env, insecure: host.insecure, ca: pem(&host.ca) };
+            let (insecure, token_service) = (host.insecure, host.token_service.clone());
+            let host = RegistryHost { username_env, password_env, insecure, ca: pem(&host.ca), token_service };
             hosts.insert(name.clone(), host);
         }
         if let Some(prefix) = &registry.prefix {
@@ -69,7 +71,11 @@ pub fn of_project(project: &Project, env: &Env) -> Access {
             when: destination.when,
             environment: None,
             credentials: Vec::new(),
-            kind: DestinationKind::Registry(RegistryDestination { hosts, images: Vec::new() }),
+            kind: DestinationKind::Registry(RegistryDestination {
+                hosts,
+                images: Vec::new(),
+                read_back: registry.read_back,
+            }),
         });
     }
     access(&destinations, env)
@@ -82,10 +88,11 @@ mod tests {
     #[test]
     fn credentials_come_from_the_named_variables() {
         let host =
-            RegistryHost { username_env: Some("U".into()), password_env: Some("P".into()), insecure: false, ca: None };
+            RegistryHost { username_env: Some("U".into()), password_env: Some("P".into()), ..RegistryHost::default() };
         let kind = DestinationKind::Registry(RegistryDestination {
             hosts: [("docker.io".to_owned(), host)].into(),
             images: Vec::new(),
+            read_back: crate::destination::ReadBack::Own,
         });
         let destination = Destination {
             name: "registry".into(),

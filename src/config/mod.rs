@@ -30,10 +30,10 @@ mod workflow;
 use std::collections::BTreeMap;
 
 use crate::command::Command;
-use crate::destination::{Adopt, Trusted, When};
+use crate::destination::{Adopt, ReadBack, Trusted, When};
 use crate::format::Format;
 use crate::platform::{Compression, Platform};
-use crate::reference::{Reference, Repository};
+use crate::reference::{Prefix, Reference, Repository};
 use crate::target::{Libc, Linkage, Os, Target};
 use crate::template::Template;
 use crate::wheel::DistributionName;
@@ -319,11 +319,13 @@ impl Destination {
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     /// `prefix:`; absent: `ghcr.io/<owner>`.
-    pub prefix: Option<Repository>,
+    pub prefix: Option<Prefix>,
     /// `insecure:`, of the prefix's host.
     pub insecure: bool,
     /// `ca:`, of the prefix's host: path of a PEM file.
     pub ca: Option<String>,
+    /// `read-back:`
+    pub read_back: ReadBack,
     /// `hosts:`
     pub hosts: BTreeMap<String, RegistryHost>,
 }
@@ -339,6 +341,8 @@ pub struct RegistryHost {
     pub insecure: bool,
     /// `ca:`, path of a PEM file.
     pub ca: Option<String>,
+    /// `token-service:`
+    pub token_service: Option<String>,
 }
 
 /// One entry of `images:`.

@@ -4,7 +4,7 @@ use super::text::{Parsed, path};
 use super::words::{nearest, quote};
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::reference::{Reference, Repository};
+use crate::reference::{self, Prefix, Reference, Repository};
 use crate::wheel::DistributionName;
 
 /// Registry and repository.
@@ -21,8 +21,8 @@ pub fn image_repository(text: &str) -> Parsed<Repository> {
 ///
 /// # Errors
 /// What no registry takes.
-pub fn image_prefix(text: &str) -> Parsed<Repository> {
-    Repository::prefix(text).map_err(|why| {
+pub fn image_prefix(text: &str) -> Parsed<Prefix> {
+    text.parse().map_err(|why: String| {
         Problem::new("bad-repository", why).hint("write it like `ghcr.io/owner` or `registry.example.com/team`")
     })
 }
@@ -91,9 +91,9 @@ pub fn port(text: &str) -> Parsed<String> {
 /// # Errors
 /// What is none.
 pub fn host(text: &str) -> Parsed<()> {
-    match format!("{text}/x/x").parse::<Repository>() {
-        Ok(repository) if repository.path == "x/x" => Ok(()),
-        _ => Err(Problem::new("bad-host", format!("{} is not the host of a registry", quote(text)))
+    match reference::host(text) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Problem::new("bad-host", format!("{} is not the host of a registry", quote(text)))
             .hint("write it like `docker.io` or `registry.example.com:5000`, without a scheme or path")),
     }
 }

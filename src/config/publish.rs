@@ -9,9 +9,9 @@ use super::schema::{KINDS, LATER_KINDS, Place};
 use super::words::{nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
 use super::{Destination, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost};
-use crate::destination::{Adopt, Trusted, When};
+use crate::destination::{Adopt, ReadBack, Trusted, When};
 use crate::problem::Problem;
-use crate::reference::Repository;
+use crate::reference;
 
 /// Reads `publish:`: `github` unless it is written `false`, `registry` if there are images, then the others.
 pub fn read(file: &Map, images: bool, layers: &mut Layers) -> Vec<Destination> {
@@ -103,16 +103,20 @@ fn registry(node: &Node, fields: Fields<'_>) -> Registry {
             password_env: fields.text("password-env"),
             insecure: fields.flag("insecure").unwrap_or(false),
             ca: fields.path("ca"),
+            token_service: fields.text("token-service").map(|host| host.to_ascii_lowercase()),
         };
         // Docker Hub has several names; references use one.
-        let name =
-            format!("{}/x/x", entry.key).parse::<Repository>().map_or_else(|_| entry.key.clone(), |one| one.registry);
-        (name, host)
+        (reference::host(&entry.key).unwrap_or_else(|_| entry.key.clone()), host)
     };
     Registry {
         prefix: short.or_else(|| fields.text("prefix")).and_then(|text| names::image_prefix(&text).ok()),
         insecure: fields.flag("insecure").unwrap_or(false),
         ca: fields.path("ca"),
+        read_back: match fields.text("read-back").as_deref() {
+            Some("anonymous") => ReadBack::Anonymous,
+            Some("own") => ReadBack::Own,
+            _ => ReadBack::Auto,
+        },
         hosts: hosts.iter().map(host).collect(),
     }
 }

@@ -695,6 +695,12 @@ pub static REGISTRY: Section = Section {
         key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked, at the prefix's host"),
         key("ca", PATH, "", "path of a PEM file with the authority of the prefix's host"),
         key(
+            "read-back",
+            Type::Text(Text::Word(&["auto", "anonymous", "own"])),
+            "auto: anonymous for a public repository on ghcr.io, docker.io, quay.io, public.ecr.aws",
+            "who looks whether an image can be read: anybody, or we with our login",
+        ),
+        key(
             "hosts",
             Type::Each { key: Text::Host, value: &Type::Keys(&HOST), fixed: &[] },
             "",
@@ -744,6 +750,12 @@ pub static HOST: Section = Section {
         key("password-env", Type::Text(Text::SecretName), "", "the variable that holds the password or token"),
         key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked"),
         key("ca", PATH, "", "path of a PEM file with its authority"),
+        key(
+            "token-service",
+            Type::Text(Text::Host),
+            "the registry's own",
+            "another host that may be shown our login for a token",
+        ),
     ],
 };
 

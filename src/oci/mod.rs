@@ -2,7 +2,9 @@
 
 pub mod base;
 pub mod document;
+pub mod layer;
 pub mod registry;
+mod tree;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,9 @@ pub struct Descriptor {
     /// Bytes.
     pub size: u64,
 }
+
+/// The largest config, manifest or index that is read into memory; registries take no manifest of more than 4 MiB.
+pub const LARGEST_DOCUMENT: u64 = 8 << 20;
 
 /// Media types we write, and those of Docker that we read.
 pub mod media {

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::destination::{Adopt, Trusted, When};
+use crate::destination::{Adopt, ReadBack, Trusted, When};
 use crate::digest::Digest;
 use crate::reference::Repository;
 use crate::target::Target;
@@ -216,6 +216,13 @@ pub struct RegistryDestination {
     pub hosts: BTreeMap<String, RegistryHost>,
     /// The images and indexes.
     pub images: Vec<PublishedImage>,
+    /// Who looks whether they can be read.
+    #[serde(default, skip_serializing_if = "is_auto")]
+    pub read_back: ReadBack,
+}
+
+fn is_auto(read_back: &ReadBack) -> bool {
+    *read_back == ReadBack::Auto
 }
 
 /// How a registry is reached.
@@ -232,6 +239,9 @@ pub struct RegistryHost {
     /// Further certificate authorities, PEM text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
+    /// Another host that may be shown our login for a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_service: Option<String>,
 }
 
 /// One image or index as it is published.

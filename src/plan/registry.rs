@@ -10,7 +10,7 @@ use crate::config::{self, Image, ImageTag, Publish, Registry};
 use crate::destination::When;
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::reference::{Repository, check_tag};
+use crate::reference::{Prefix, Repository, check_tag};
 
 /// Stands for the version while a tag is taken apart; no tag holds it.
 const VERSION: &str = "\u{1}";
@@ -61,11 +61,11 @@ pub fn destination(
     distinct(&images, problems);
     let hosts = hosts(inputs, registry, prefix.as_ref().ok(), &named.name, problems);
     let credentials = credentials(&hosts, &images);
-    (RegistryDestination { hosts, images }, credentials)
+    (RegistryDestination { hosts, images, read_back: registry.read_back }, credentials)
 }
 
 /// `prefix:`, else `ghcr.io/<owner>` of a repository on GitHub.
-fn prefix(inputs: &Inputs<'_>, registry: &Registry) -> Result<Repository, String> {
+fn prefix(inputs: &Inputs<'_>, registry: &Registry) -> Result<Prefix, String> {
     if let Some(written) = &registry.prefix {
         return Ok(written.clone());
     }
@@ -79,7 +79,7 @@ fn prefix(inputs: &Inputs<'_>, registry: &Registry) -> Result<Repository, String
     format!("ghcr.io/{owner}").parse()
 }
 
-fn own_repository(prefix: &Result<Repository, String>, name: &str) -> Result<Repository, String> {
+fn own_repository(prefix: &Result<Prefix, String>, name: &str) -> Result<Repository, String> {
     prefix.clone()?.join(&name.to_lowercase())
 }
 
@@ -182,7 +182,7 @@ fn distinct(images: &[PublishedImage], problems: &mut Problems) {
 fn hosts(
     inputs: &Inputs<'_>,
     registry: &Registry,
-    prefix: Option<&Repository>,
+    prefix: Option<&Prefix>,
     name: &str,
     problems: &mut Problems,
 ) -> BTreeMap<String, RegistryHost> {
@@ -204,6 +204,7 @@ fn hosts(
                 password_env: written.password_env.clone(),
                 insecure: written.insecure,
                 ca: pem(&written.ca, format!("publish.{name}.hosts.{host}.ca")),
+                token_service: written.token_service.clone(),
             },
         );
     }

@@ -13,6 +13,7 @@ pub mod observe;
 mod release;
 #[cfg(test)]
 mod tests;
+pub mod visibility;
 
 use self::api::Api;
 use self::confirm::Done;
@@ -38,6 +39,13 @@ pub struct Site<'a> {
     store: &'a Store,
     releases: Vec<Release>,
     jobs: Vec<(Job<'a>, Start)>,
+}
+
+impl Site<'_> {
+    /// Whether everybody can read the repository; nothing if GitHub does not say.
+    pub async fn is_public(&self) -> Option<bool> {
+        visibility::is_public(&self.api).await
+    }
 }
 
 /// One release to be made.

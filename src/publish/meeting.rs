@@ -17,6 +17,7 @@ use super::github::api::{Api, Reader};
 use super::github::assets;
 use super::github::model::{Asset, Release as Draft};
 use super::github::observe::{Moment, again, check_tag, gone, releases, two_drafts};
+use super::github::visibility;
 use super::ledger::Ledger;
 use super::{Order, Pace, Sites, github, registry, stop};
 use crate::artifact::Manifest;
@@ -110,6 +111,11 @@ impl<'a> Meeting<'a> {
     /// The releases that were found.
     pub fn known(&self) -> Vec<Draft> {
         self.tables.iter().filter_map(|table| table.found.clone()).collect()
+    }
+
+    /// Whether everybody can read the repository; nothing if GitHub does not say.
+    pub async fn is_public(&self) -> Option<bool> {
+        visibility::is_public(&self.api).await
     }
 
     /// Looks at what is there, writes nothing. Returns what stands for this part if it met the others before.

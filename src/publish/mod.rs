@@ -141,6 +141,14 @@ async fn carry_out(
     let uploads: Vec<_> = parcels.iter().map(upload::Parcels::uploads).collect();
     let known = meeting.as_ref().map(|meeting| meeting.known()).unwrap_or_default();
     let mut sites = prepare(printer, order, pace, (&parcels, &uploads), &known).await?;
+    if sites.registries.iter().any(registry::Site::depends_on_visibility) {
+        let public = match (sites.pages.first(), &meeting) {
+            (Some(page), _) => page.is_public().await,
+            (None, Some(meeting)) => meeting.is_public().await,
+            (None, None) => None,
+        };
+        sites.registries.iter_mut().for_each(|site| site.know(public));
+    }
     if let Some(meeting) = &mut meeting
         && !meeting.gather(&sites.pages, order.manifest).await.map_err(said)?
     {

@@ -4,6 +4,7 @@
 //! run finds them.
 
 mod push;
+mod readers;
 mod tags;
 
 use std::collections::BTreeMap;
@@ -14,14 +15,15 @@ use super::Order;
 use super::failure::Failure;
 use super::ledger::Ledger;
 use crate::artifact::Artifact;
-use crate::oci::media;
+use crate::destination::ReadBack;
 use crate::oci::registry::{Action, Document, Error, Kind, Registries};
+use crate::oci::{LARGEST_DOCUMENT, media};
 use crate::plan::{self, Destination, DestinationKind, PublishedImage, RegistryDestination, Step, Work};
 use crate::problem::Problem;
 use crate::receipt::{Outcome, Receipt};
 use crate::reference::Repository;
-use crate::world::clock;
 use crate::world::terminal::Printer;
+use crate::world::{clock, files};
 
 /// One destination, observed and ready to be written to.
 pub struct Site<'a> {
@@ -29,6 +31,23 @@ pub struct Site<'a> {
     printer: &'a Printer,
     destination: &'a Destination,
     wanted: Vec<Wanted<'a>>,
+    /// The registries as somebody without a login sees them.
+    everybody: Registries,
+    read_back: ReadBack,
+    /// Whether everybody can read the repository that all of this comes from; nothing: unknown.
+    public: Option<bool>,
+}
+
+impl Site<'_> {
+    /// Whether it matters who can read the repository that all of this comes from.
+    pub fn depends_on_visibility(&self) -> bool {
+        readers::depends_on_visibility(self)
+    }
+
+    /// With the answer.
+    pub fn know(&mut self, public: Option<bool>) {
+        self.public = public;
+    }
 }
 
 /// One image or index in one repository.
@@ -65,7 +84,8 @@ pub async fn prepare<'a>(
     let DestinationKind::Registry(registry) = &destination.kind else {
         anyhow::bail!("`{}` is no registry", destination.name);
     };
-    let mut site = Site { order, printer, destination, wanted: Vec::new() };
+    let (everybody, read_back) = (order.registries.anonymous(), registry.read_back);
+    let mut site = Site { order, printer, destination, wanted: Vec::new(), everybody, read_back, public: None };
     let mut failures = refused(order, registry);
     for image in &registry.images {
         let step = order.plan.step(&image.step);
@@ -123,7 +143,7 @@ fn refused(order: &Order<'_>, registry: &RegistryDestination) -> Vec<Failure> {
 fn document(order: &Order<'_>, step: &Step) -> anyhow::Result<Document> {
     let artifact = artifact(order, &step.id)?;
     let file = artifact.files.last().ok_or_else(|| anyhow::anyhow!("`{}` made nothing", step.id))?;
-    let bytes = std::fs::read(order.store.file(&step.id, &file.name))?;
+    let bytes = files::read_small(&order.store.file(&step.id, &file.name), LARGEST_DOCUMENT)?;
     let kind = if matches!(step.work, Work::Index(_)) { media::INDEX } else { media::MANIFEST };
     let document = Document::new(kind, bytes);
     if document.descriptor.digest != file.sha256 {

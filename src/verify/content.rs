@@ -8,6 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
+use crate::world::members::{Members, unzip};
 
 /// The entries of an archive by path; folders end in `/`.
 pub type Listing = BTreeMap<String, Entry>;
@@ -141,61 +142,52 @@ impl<R: Read> Read for Watched<'_, R> {
     }
 }
 
-/// A reader that counts.
-struct Counted<R> {
-    inner: R,
-    count: u64,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.count += count as u64;
-        Ok(count)
-    }
-}
-
 const BLOCK: u64 = 512;
+
+/// Writers fill up the last of their records, of 10 KiB as a rule.
+const LONGEST_TAIL: usize = 64 << 20;
 
 fn tar_entries(reader: impl Read, holds: &mut Holds, take: &mut Take<'_>) -> Result<(), String> {
     let said = |error: io::Error| error.to_string();
-    let mut archive = tar::Archive::new(Counted { inner: reader, count: 0 });
+    let mut members = Members::new(reader);
     let mut end = 0;
-    for entry in archive.entries().map_err(said)? {
-        let mut entry = entry.map_err(said)?;
-        end = entry.raw_file_position() + entry.size().next_multiple_of(BLOCK);
-        let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| "a name is no UTF-8".to_owned())?;
-        let found = match entry.header().entry_type() {
-            tar::EntryType::Regular | tar::EntryType::Continuous => {
-                let mode = entry.header().mode().map_err(said)? & 0o7777;
-                Some(Entry::File { mode, digest: take(&name, &mut entry).map_err(said)? })
+    while let Some(member) = members.advance().map_err(said)? {
+        end = members.end();
+        let name = String::from_utf8(member.path).map_err(|_| "a name is no UTF-8".to_owned())?;
+        let found = match member.kind {
+            tar::EntryType::Regular | tar::EntryType::Continuous if !member.sparse => {
+                let mode = member.header.mode().map_err(said)? & 0o7777;
+                Some(Entry::File { mode, digest: take(&name, &mut members.content()).map_err(said)? })
             }
             tar::EntryType::Directory => Some(Entry::Folder),
             tar::EntryType::Symlink => {
-                let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-                Some(Entry::Link(String::from_utf8(target).map_err(|_| "a link is no UTF-8".to_owned())?))
+                Some(Entry::Link(String::from_utf8(member.link).map_err(|_| "a link is no UTF-8".to_owned())?))
             }
             _ => None,
         };
         holds.add(&name, found);
     }
-    let mut rest = archive.into_inner();
-    let mut buffer = [0; 8192];
+    let (mut rest, mut count) = members.into_inner();
+    let (mut buffer, mut tail) = ([0; 8192], 0);
     loop {
         match rest.read(&mut buffer).map_err(said)? {
             0 => break,
-            count if buffer[..count].iter().all(|byte| *byte == 0) => {}
+            read if buffer[..read].iter().all(|byte| *byte == 0) => tail += read,
             _ => return Err("there is more after its end".into()),
         }
+        if tail > LONGEST_TAIL {
+            return Err(format!("there are more than {} MiB of zeros after its end", LONGEST_TAIL >> 20));
+        }
     }
+    count += tail as u64;
     // Two zero blocks end a tar (POSIX pax, "ustar Interchange Format"); without them entries may be missing.
-    if rest.count < end + 2 * BLOCK { Err("its end mark is missing".into()) } else { Ok(()) }
+    if count < end + 2 * BLOCK { Err("its end mark is missing".into()) } else { Ok(()) }
 }
 
 fn zip_entries(mut file: File, holds: &mut Holds, take: &mut Take<'_>) -> Result<(), String> {
     let said = |error: zip::result::ZipError| error.to_string();
     ends_at_its_end(&mut file)?;
-    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(said)?;
+    let mut archive = unzip(file)?;
     if archive.offset() != 0 {
         return Err("there is something before its start".into());
     }

@@ -1,6 +1,6 @@
 //! Is an image what was planned: its config, its manifest, its layers, and do its executables start on its base?
 
-use std::fs::{self, File};
+use std::fs::File;
 
 use serde_json::{Value, json};
 
@@ -9,9 +9,10 @@ use super::set::Arrived;
 use super::{Found, problem};
 use crate::artifact;
 use crate::inspect;
-use crate::oci::{Descriptor, document, media};
+use crate::oci::{Descriptor, LARGEST_DOCUMENT, document, media};
 use crate::plan::{ImageWork, IndexWork, Step};
 use crate::problem::Problem;
+use crate::world::files;
 use crate::world::store::Store;
 
 /// Compares config and manifest with the step and with the layers' records, and each executable with the base.
@@ -22,8 +23,7 @@ pub fn check(store: &Store, set: &Arrived, (step, work): (&Step, &ImageWork), fo
     let Some(record) = set.record(&step.id) else { return Ok(()) };
     let [config_file, manifest_file] = record.files.as_slice() else { return Ok(()) };
     let mut wrong = Vec::new();
-    let read = |file: &artifact::File| fs::read(store.file(&step.id, &file.name)).ok();
-    // One that is missing or other than recorded was reported with its file.
+    let mut read = |file: &artifact::File| text(store, step, file, &mut found.problems);
     let (Some(config), Some(manifest)) = (read(config_file), read(manifest_file)) else { return Ok(()) };
     let parsed = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
     let (config, manifest) = (parsed(&config), parsed(&manifest));
@@ -52,6 +52,16 @@ pub fn check(store: &Store, set: &Arrived, (step, work): (&Step, &ImageWork), fo
     }
     fits(store, (step, work), found);
     Ok(())
+}
+
+/// The bytes of a config, manifest or index. One that is missing or other than recorded was reported with its file.
+fn text(store: &Store, step: &Step, file: &artifact::File, problems: &mut Vec<Problem>) -> Option<Vec<u8>> {
+    if file.size > LARGEST_DOCUMENT {
+        let text = format!("`{}` has {} bytes, at most {} MiB are read", file.name, file.size, LARGEST_DOCUMENT >> 20);
+        problems.push(problem(step, "image-content", text));
+        return None;
+    }
+    files::read_small(&store.file(&step.id, &file.name), LARGEST_DOCUMENT).ok()
 }
 
 /// Whether each executable starts on the base.
@@ -149,13 +159,13 @@ pub fn check_index(
     problems: &mut Vec<Problem>,
 ) -> anyhow::Result<()> {
     let Some(file) = set.record(&step.id).and_then(|record| record.files.first()) else { return Ok(()) };
-    let Ok(bytes) = fs::read(store.file(&step.id, &file.name)) else { return Ok(()) };
+    let Some(bytes) = text(store, step, file, problems) else { return Ok(()) };
     let index: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let mut expected = Vec::new();
     for id in &work.images {
         let Some(record) = set.record(id) else { return Ok(()) };
         let [config, manifest] = record.files.as_slice() else { return Ok(()) };
-        let Ok(config) = fs::read(store.file(id, &config.name)) else { return Ok(()) };
+        let Ok(config) = files::read_small(&store.file(id, &config.name), LARGEST_DOCUMENT) else { return Ok(()) };
         let mut entry =
             json!(Descriptor { media_type: media::MANIFEST.into(), digest: manifest.sha256, size: manifest.size });
         entry["platform"] = document::platform(&serde_json::from_slice(&config).unwrap_or_default());

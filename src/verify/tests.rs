@@ -228,7 +228,8 @@ fn records_of_something_else() {
         "wrong-outputs",
         "made nothing, planned is `app-aarch64-unknown-linux-gnu.tar.gz`",
     );
-    check_record(&|record| record.files[0].name = "../app".into(), "wrong-outputs", "made `../app`");
+    check_record(&|record| record.files[0].name = "../app".into(), "damaged-record", "leaves its folder");
+    check_record(&|record| record.files[0].name = "other".into(), "wrong-outputs", "made `other`");
     let executable = crate::artifact::Mode::Executable;
     check_record(&|record| record.files[0].mode = executable, "wrong-mode", "was recorded with mode 0755");
 }

@@ -33,6 +33,9 @@ pub use set::{agree, variants};
 pub const INDEX_LIMIT: u64 = 100 << 20;
 /// Most bytes of a text that is read (METADATA, RECORD, an SBOM); real ones have up to a few MiB.
 const TEXT: u64 = 16 << 20;
+/// Most bytes of all of them, and how many there may be.
+const TEXTS: usize = 128 << 20;
+const MOST_TEXTS: usize = 5000;
 /// Most bytes of a library that is held in memory to be looked into, one at a time.
 const LIBRARY: u64 = 512 << 20;
 
@@ -247,6 +250,7 @@ impl<'a> Members<'a> {
         let (_, digest, size) = hashing.finish();
         self.sums.insert(path.to_owned(), (digest, size));
         if is_text {
+            too_many_texts(self.texts.values().map(String::len), kept.len())?;
             self.keep_text(path, kept);
         } else if is_native {
             self.keep_library(path, (&kept, digest));
@@ -275,6 +279,17 @@ impl<'a> Members<'a> {
             }
         }
     }
+}
+
+/// All texts of one file are in memory together.
+fn too_many_texts(held: impl ExactSizeIterator<Item = usize>, more: usize) -> io::Result<()> {
+    if held.len() >= MOST_TEXTS {
+        return Err(io::Error::other(format!("it has more than {MOST_TEXTS} texts about itself")));
+    }
+    if held.sum::<usize>() + more > TEXTS {
+        return Err(io::Error::other(format!("its texts have more than {} MiB together", TEXTS >> 20)));
+    }
+    Ok(())
 }
 
 /// Moves bytes until `kept` has as many as wanted, hashing them.

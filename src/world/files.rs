@@ -1,7 +1,7 @@
 //! Files: written whole or not at all, made in folders that exist.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -116,6 +116,18 @@ pub fn make_room(root: &Path, path: &str) -> anyhow::Result<PathBuf> {
         ensure!(folder.starts_with(&root), "`{path}` lies behind a link that leaves its folder");
     }
     Ok(folder.join(names[names.len() - 1]))
+}
+
+/// Reads a file that is small if it is what it should be.
+///
+/// # Errors
+/// If it cannot be read, or is longer than `most`.
+pub fn read_small(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
+    let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read `{}`", path.display()))?;
+    ensure!(bytes.len() as u64 <= most, "`{}` has more than {most} bytes", path.display());
+    Ok(bytes)
 }
 
 /// Whether two files hold the same bytes.

@@ -17,17 +17,21 @@ use futures_util::StreamExt;
 pub use reqwest::Method;
 pub use reqwest::header::HeaderMap;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION};
-use tokio::time::{sleep, timeout};
-use url::{Host, Url};
+use tokio::time::{Instant, sleep};
+use url::Url;
 
 use crate::problem::{Exit, Failure, Problem};
 use crate::secret::Secret;
 
+mod address;
 mod body;
 mod incoming;
+mod pace;
 
+pub use address::{is_loopback, may_lead, same_machine, same_origin};
 pub use body::Body;
-pub use incoming::Incoming;
+pub use incoming::{Incoming, Limited};
+use pace::{LONGEST, LONGEST_REPLY, Pace, least, too_long, too_slow};
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
@@ -35,7 +39,7 @@ const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing at all may move, in either direction; also how long an answer may take.
 pub const STALL: Duration = Duration::from_secs(90);
-/// The largest answer that is kept in memory.
+/// The largest answer that is kept in memory, if nobody says less.
 const LARGEST_REPLY: usize = 64 << 20;
 /// How many redirects are followed.
 const REDIRECTS: usize = 5;
@@ -45,6 +49,8 @@ const REDIRECTS: usize = 5;
 pub struct Client {
     inner: reqwest::Client,
     stall: Duration,
+    /// Hosts that the user wrote: redirects within private networks lead to these.
+    known: Arc<[String]>,
 }
 
 /// One request.
@@ -62,6 +68,9 @@ pub struct Request<'a> {
     pub body: Body<'a>,
     /// `Content-Range` of a part of a longer upload: its first and last byte.
     pub range: Option<(u64, u64)>,
+    /// The largest answer that is kept in memory, in bytes. A download may be longer: its sink says how long
+    /// ([`Limited`]).
+    pub largest: usize,
 }
 
 /// An `Authorization` header.
@@ -120,7 +129,15 @@ impl Error for NoAnswer {}
 impl<'a> Request<'a> {
     /// A `GET` for JSON, without a token.
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, auth: None, accept: "application/json", body: Body::Empty, range: None }
+        Self {
+            method: Method::GET,
+            url,
+            auth: None,
+            accept: "application/json",
+            body: Body::Empty,
+            range: None,
+            largest: LARGEST_REPLY,
+        }
     }
 }
 
@@ -186,12 +203,27 @@ impl Client {
                 ),
             )
         })?;
-        Ok(Self { inner, stall: STALL })
+        Ok(Self { inner, stall: STALL, known: Arc::default() })
     }
 
     /// The same pool for a library that brings its own requests; it neither retries nor follows redirects.
     pub fn pool(&self) -> reqwest::Client {
         self.inner.clone()
+    }
+
+    /// The same, with hosts that the user wrote.
+    #[must_use]
+    pub fn knowing(mut self, hosts: &[String]) -> Self {
+        self.known = hosts.into();
+        self
+    }
+
+    /// Whether an answer from one place may send us to another.
+    ///
+    /// # Errors
+    /// Why not, to follow the name of the host that said so.
+    pub fn may_lead(&self, from: &Url, to: &Url) -> Result<(), String> {
+        may_lead(from, to, &self.known)
     }
 
     /// The same with another limit of standstill, for tests.
@@ -206,9 +238,9 @@ impl Client {
     /// # Errors
     /// If there is no whole answer.
     pub async fn send(&self, request: Request<'_>) -> Result<Reply, NoAnswer> {
-        let host = host(&request.url);
+        let (host, largest) = (host(&request.url), request.largest);
         let response = self.begin(request).await?;
-        self.collect(response, &host).await
+        self.collect(response, &host, largest).await
     }
 
     /// Sends a request, follows redirects (the token stays with its own host) and writes a 2xx body into `sink`.
@@ -219,12 +251,14 @@ impl Client {
         let response = self.follow(&mut request).await?;
         let host = host(&request.url);
         if !response.status().is_success() {
-            return self.collect(response, &host).await;
+            return self.collect(response, &host, request.largest).await;
         }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut chunks = response.bytes_stream();
-        while let Some(chunk) = self.patiently(chunks.next(), &host).await? {
+        let mut pace = Pace::new(self.stall, LONGEST);
+        while let Some(chunk) = pace.wait(&host, chunks.next()).await? {
             let chunk = chunk.map_err(|error| explain(error, &host))?;
+            pace.count(&host, chunk.len())?;
             sink.write_all(&chunk)
                 .map_err(|error| NoAnswer::new(format!("cannot keep what `{host}` sends: {error}")))?;
         }
@@ -241,7 +275,7 @@ impl Client {
         if response.status().is_success() {
             return Ok(Ok(Incoming::new(response, host, self.stall)));
         }
-        self.collect(response, &host).await.map(Err)
+        self.collect(response, &host, request.largest).await.map(Err)
     }
 
     /// Sends a body that comes from elsewhere on, as it comes; `request` has none of its own.
@@ -249,7 +283,7 @@ impl Client {
     /// # Errors
     /// If there is no whole answer, or the body ends early.
     pub async fn forward(&self, request: Request<'_>, (incoming, size): (Incoming, u64)) -> Result<Reply, NoAnswer> {
-        let host = host(&request.url);
+        let (host, largest) = (host(&request.url), request.largest);
         let moved = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&moved);
         let chunks = incoming.stream().inspect(move |chunk| {
@@ -262,8 +296,8 @@ impl Client {
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, size)
             .body(reqwest::Body::wrap_stream(chunks));
-        let response = self.wait(builder, &moved, &host).await?;
-        self.collect(response, &host).await
+        let response = self.wait(builder, (&moved, size), &host).await?;
+        self.collect(response, &host, largest).await
     }
 
     /// Follows redirects to their end. `request` is then the last one.
@@ -272,13 +306,8 @@ impl Client {
             let from = host(&request.url);
             let response = self.begin(request.clone()).await?;
             let Some(next) = redirect(&response, &request.url) else { return Ok(response) };
-            if request.url.scheme() == "https" && next.scheme() != "https" {
-                return Err(NoAnswer::new(format!("`{from}` redirects from https to {}", next.scheme())));
-            }
+            self.may_lead(&request.url, &next).map_err(|why| NoAnswer::new(format!("`{from}` redirects {why}")))?;
             if !same_origin(&request.url, &next) {
-                if is_private(&next) && !is_private(&request.url) {
-                    return Err(NoAnswer::new(format!("`{from}` redirects to the private address `{}`", host(&next))));
-                }
                 request.auth = None;
             }
             request.url = next;
@@ -314,37 +343,46 @@ impl Client {
         let host = host(&request.url);
         let mut builder = self.build(&request)?;
         let mut counter = Arc::new(AtomicU64::new(0));
+        let mut whole = 0;
         match request.body {
             // Some registries want a length even of nothing.
             Body::Empty if matches!(request.method, Method::POST | Method::PUT) => {
                 builder = builder.header(CONTENT_LENGTH, 0);
             }
             Body::Empty => {}
-            Body::Bytes { bytes, media } => builder = builder.header(CONTENT_TYPE, media).body(bytes.to_vec()),
+            Body::Bytes { bytes, media } if bytes.len() <= body::PIECE => {
+                builder = builder.header(CONTENT_TYPE, media).body(bytes.to_vec());
+            }
+            Body::Bytes { bytes, media } => {
+                whole = bytes.len() as u64;
+                let pieces = body::pieces(bytes, &counter);
+                builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, whole).body(pieces);
+            }
             Body::File { path, size, media, sent } => {
-                counter = sent;
+                (counter, whole) = (sent, size);
                 let body = body::stream(path, size, &counter).await?;
                 builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, size).body(body);
             }
             Body::Framed { head, path, size, tail, media, sent } => {
-                counter = sent;
+                (counter, whole) = (sent, size);
                 let body = body::framed((head, tail), (path, size), &counter).await?;
                 let length = head.len() as u64 + size + tail.len() as u64;
                 builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, length).body(body);
             }
         }
-        self.wait(builder, &counter, &host).await
+        self.wait(builder, (&counter, whole), &host).await
     }
 
-    /// Waits for the head of the answer, as long as bytes move.
+    /// Waits for the head of the answer, as long as enough bytes move of so many.
     async fn wait(
         &self,
         builder: reqwest::RequestBuilder,
-        counter: &AtomicU64,
+        (counter, whole): (&AtomicU64, u64),
         host: &str,
     ) -> Result<reqwest::Response, NoAnswer> {
         let mut response = pin!(builder.send());
-        let mut before = 0;
+        let (begun, mut before) = (Instant::now(), counter.load(Ordering::Relaxed));
+        let start = before;
         loop {
             tokio::select! {
                 done = &mut response => return done.map_err(|error| explain(error, host)),
@@ -353,59 +391,33 @@ impl Client {
                     if now == before {
                         return Err(NoAnswer::new(format!("`{host}` gave no answer in {} s", self.stall.as_secs())));
                     }
+                    if now - start < whole && now - before < least(self.stall) {
+                        return Err(too_slow(host));
+                    }
+                    if begun.elapsed() > LONGEST {
+                        return Err(too_long(host, LONGEST));
+                    }
                     before = now;
                 }
             }
         }
     }
 
-    async fn collect(&self, response: reqwest::Response, host: &str) -> Result<Reply, NoAnswer> {
+    async fn collect(&self, response: reqwest::Response, host: &str, largest: usize) -> Result<Reply, NoAnswer> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut chunks = response.bytes_stream();
         let mut body = Vec::new();
-        while let Some(chunk) = self.patiently(chunks.next(), host).await? {
+        let mut pace = Pace::new(self.stall, LONGEST_REPLY);
+        while let Some(chunk) = pace.wait(host, chunks.next()).await? {
             let chunk = chunk.map_err(|error| explain(error, host))?;
-            if body.len() + chunk.len() > LARGEST_REPLY {
-                return Err(NoAnswer::new(format!("`{host}` answers with more than {} MiB", LARGEST_REPLY >> 20)));
+            pace.count(host, chunk.len())?;
+            if body.len() + chunk.len() > largest {
+                return Err(NoAnswer::new(format!("`{host}` answers with more than {} KiB", largest >> 10)));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Reply { status, headers, body })
     }
-
-    async fn patiently<T>(&self, work: impl Future<Output = T>, host: &str) -> Result<T, NoAnswer> {
-        timeout(self.stall, work).await.map_err(|_| incoming::stopped(host))
-    }
-}
-
-/// Whether a URL is on this machine: 127.0.0.0/8, ::1, `localhost`.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    }
-}
-
-/// Whether a URL names an address that only machines near it can reach: loopback, private networks, link-local ones (where
-/// clouds hand out credentials).
-pub fn is_private(url: &Url) -> bool {
-    is_loopback(url)
-        || match url.host() {
-            Some(Host::Ipv4(address)) => {
-                address.is_private() || address.is_link_local() || address.is_unspecified() || address.is_broadcast()
-            }
-            Some(Host::Ipv6(address)) => {
-                address.is_unique_local() || address.is_unicast_link_local() || address.is_unspecified()
-            }
-            _ => false,
-        }
-}
-
-/// Whether two URLs have one scheme, host and port.
-pub fn same_origin(a: &Url, b: &Url) -> bool {
-    a.scheme() == b.scheme() && a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
 }
 
 /// Text as one segment of a path or one value of a query: all but RFC 3986's unreserved characters encoded.

@@ -10,28 +10,6 @@ fn url(text: &str) -> Url {
 }
 
 #[test]
-fn loopback_is_this_machine() {
-    let check = |text: &str, expected| assert_eq!(is_loopback(&url(text)), expected, "{text}");
-    check("http://127.0.0.1:8080/", true);
-    check("http://127.9.9.9/", true);
-    check("http://[::1]:1/", true);
-    check("http://LocalHost/", true);
-    check("http://localhost.example.com/", false);
-    check("http://127.0.0.1.example.com/", false);
-    check("http://10.0.0.1/", false);
-    check("https://api.github.com/", false);
-}
-
-#[test]
-fn one_origin_is_scheme_host_and_port() {
-    let check = |a: &str, b: &str, expected| assert_eq!(same_origin(&url(a), &url(b)), expected, "{a} {b}");
-    check("https://a.example/x", "https://a.example:443/y", true);
-    check("https://a.example/", "http://a.example/", false);
-    check("https://a.example/", "https://a.example:8443/", false);
-    check("https://a.example/", "https://a.example.org/", false);
-}
-
-#[test]
 fn everything_but_unreserved_is_encoded() {
     assert_eq!(encode("app/v1.2.0+5 ä&#?%"), "app%2Fv1.2.0%2B5%20%C3%A4%26%23%3F%25");
     assert_eq!(encode("A-z_0.9~"), "A-z_0.9~");
@@ -126,4 +104,100 @@ async fn files_are_streamed_with_their_length() {
     let head = &asked.await.unwrap()[0];
     assert!(head.contains("content-length: 5\r\n") && head.contains("content-type: application/gzip\r\n"), "{head}");
     assert!(!head.contains("transfer-encoding"));
+}
+
+/// A server that sends a piece again and again, with a pause between.
+async fn dripping(head: &'static str, piece: Vec<u8>, pause: Duration) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = url(&format!("http://{}/", listener.local_addr().unwrap()));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let piece = piece.clone();
+            tokio::spawn(async move {
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    asked.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(head.as_bytes()).await.unwrap();
+                while stream.write_all(&piece).await.is_ok() {
+                    sleep(pause).await;
+                }
+            });
+        }
+    });
+    base
+}
+
+#[tokio::test]
+async fn bodies_that_drip_have_an_end() {
+    let head = "HTTP/1.1 200 x\r\ncontent-length: 100000000\r\n\r\n";
+    let base = dripping(head, b"x".to_vec(), Duration::from_millis(20)).await;
+    let client = Client::new(&base).unwrap().stall(Duration::from_millis(300));
+    let slow = format!("`{}` moves less than 1024 bytes a second", host(&base));
+    let get = || Request::get(base.clone());
+    assert_eq!(client.send(get()).await.unwrap_err().text, slow);
+    assert_eq!(client.download(get(), &mut Vec::new()).await.unwrap_err().text, slow);
+    let mut incoming = client.open(get()).await.unwrap().unwrap_or_else(|_| panic!("refused"));
+    assert_eq!(incoming.next(1 << 20).await.unwrap_err().text, slow);
+    // A head that drips is no answer.
+    let base = dripping("HTTP/1.1 200 x\r\n", b"x: y\r\n".to_vec(), Duration::from_millis(20)).await;
+    let client = Client::new(&base).unwrap().stall(Duration::from_millis(300));
+    assert!(client.send(Request::get(base.clone())).await.is_err());
+}
+
+#[tokio::test]
+async fn uploads_that_are_taken_in_drops_have_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    let size = 64 << 20;
+    std::fs::File::create(&path).unwrap().set_len(size).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = url(&format!("http://{}/", listener.local_addr().unwrap()));
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // Everything the kernel keeps for us fits; then a little now and then, less than the floor.
+        let mut some = vec![0; 100];
+        while stream.read_exact(&mut some).await.is_ok() {
+            sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let client = Client::new(&base).unwrap().stall(Duration::from_millis(1000));
+    let body = Body::File { path: &path, size, media: "x/y", sent: Arc::default() };
+    let request = Request { method: Method::PUT, body, ..Request::get(base) };
+    let text = client.send(request).await.unwrap_err().text;
+    assert!(text.contains("gave no answer") || text.contains("moves less than"), "{text}");
+}
+
+#[tokio::test]
+async fn answers_in_memory_are_as_large_as_is_said() {
+    let head = "HTTP/1.1 200 x\r\nconnection: close\r\n\r\n";
+    let base = dripping(head, vec![b'x'; 60_000], Duration::from_millis(1)).await;
+    let client = Client::new(&base).unwrap();
+    let request = Request { largest: 100 << 10, ..Request::get(base.clone()) };
+    let text = client.send(request).await.unwrap_err().text;
+    assert_eq!(text, format!("`{}` answers with more than 100 KiB", host(&base)));
+    let mut kept = Vec::new();
+    let mut sink = Limited::new(&mut kept, 100 << 10);
+    let text = client.download(Request::get(base), &mut sink).await.unwrap_err().text;
+    assert!(text.contains("longer than it should be") && sink.is_over(), "{text}");
+    assert!(kept.len() <= 100 << 10);
+}
+
+#[tokio::test]
+async fn a_redirect_leads_nobody_inside() {
+    let check = async |location: &str| {
+        let away = format!("HTTP/1.1 307 x\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let (port, _asked) = serve(vec![away]).await;
+        let base = url(&format!("http://127.0.0.1:{port}/a"));
+        let text = Client::new(&base).unwrap().download(Request::get(base), &mut Vec::new()).await.unwrap_err().text;
+        assert!(text.contains("redirects to `"), "{location}: {text}");
+    };
+    for location in [
+        "http://169.254.169.254/latest",
+        "http://[fd00:ec2::254]/",
+        "http://metadata.google.internal/",
+        "https://example.com/",
+    ] {
+        check(location).await;
+    }
 }

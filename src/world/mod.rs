@@ -7,6 +7,7 @@ pub mod family;
 pub mod files;
 pub mod handover;
 pub mod http;
+pub mod members;
 pub mod path;
 pub mod process;
 pub mod store;

@@ -118,12 +118,15 @@ impl Store {
     }
 }
 
+/// The largest JSON file of ours that is read, as much as is taken out of a tar.
+const LARGEST: u64 = 64 << 20;
+
 /// Reads a JSON file of ours.
 ///
 /// # Errors
 /// If it cannot be read, or is not what it should be.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let bytes = files::read_small(path, LARGEST)?;
     match serde_json::from_slice(&bytes) {
         Ok(value) => Ok(value),
         Err(error) => bail!("`{}` is damaged: {error}", path.display()),

@@ -20,7 +20,7 @@ impl World {
     fn new() -> Self {
         let server = Server::start(Options::default()).unwrap();
         let host = HostAccess { url: Some(server.url().parse().unwrap()), anonymous: true, ..HostAccess::default() };
-        let access = Access { hosts: [("base.example".to_owned(), host)].into() };
+        let access = Access { hosts: [("base.example".to_owned(), host)].into(), ..Access::default() };
         let registries = Registries::new(&Runner::new(Env::default()), &Env::default(), access);
         Self { server, registries }
     }
@@ -114,4 +114,47 @@ async fn a_base_is_found_below_an_index_with_attestations_and_measured() {
     // Locked: the tag may say what it likes.
     let again = find(&world.registries, &"base.example/b:moved".parse().unwrap(), Some(named), AMD).await.unwrap();
     assert_eq!(again.manifest, base.manifest);
+}
+
+/// What a layer says of itself costs us nothing: it is believed as far as an honest one goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layer_that_would_eat_memory_is_refused() {
+    let world = World::new();
+    let check = async |tag: &str, layer: Value, part: &str| {
+        world.image(tag, |_, manifest| manifest["layers"] = json!([layer]));
+        let from = format!("base.example/b:{tag}").parse().unwrap();
+        let base = find(&world.registries, &from, None, AMD).await.unwrap();
+        let error = measure(&world.registries, &from, &base, AMD).await.unwrap_err();
+        assert_eq!(error.problem.code, "base-unfit", "{tag}: {}", error.problem);
+        assert!(error.problem.message.contains(part), "{tag}: {}", error.problem);
+    };
+    for (tag, kind, part) in [
+        ("long-name", tar::EntryType::GNULongName, "a name has 8589934592 bytes, at most 4096 are read"),
+        ("long-link", tar::EntryType::GNULongLink, "a link has 8589934592 bytes, at most 4096 are read"),
+        ("pax", tar::EntryType::XHeader, "a pax header has 8589934592 bytes, at most 1048576 are read"),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(8 << 30);
+        header.set_cksum();
+        check(tag, world.blob(header.as_bytes(), media::LAYER_TAR), part).await;
+    }
+    let names: Vec<String> = (0..1100).map(|number| format!("etc/ld.so.conf.d/{number}.conf")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    check("conf", world.blob(&tar(&names), media::LAYER_TAR), "more than 1000 files `/etc/ld.so.conf*`").await;
+    check("outside", world.blob(&tar_of("../x"), media::LAYER_TAR), "leads out of the image").await;
+    let mut large = world.blob(&tar(&["x"]), media::LAYER_TAR);
+    large["size"] = (1_u64 << 50).into();
+    check("large", large, "at most 32 GiB are taken").await;
+}
+
+/// A tar of one name that no honest writer writes.
+fn tar_of(name: &str) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_cksum();
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.resize(3 * 512, 0);
+    bytes
 }

@@ -34,6 +34,11 @@ fn host(server: &Server) -> String {
 
 /// skiff as an image on a base of ours and on nothing, published to a registry.
 fn project(server: &Server, more: &str) -> Project {
+    project_with(server, more, "")
+}
+
+/// The same with more of how its registry is reached.
+fn project_with(server: &Server, more: &str, registry: &str) -> Project {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plain/in");
     let project = Project::copy(&from, "skiff");
     let host = host(server);
@@ -43,7 +48,7 @@ fn project(server: &Server, more: &str) -> Project {
         "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nbinaries: {{ skiff: {{ static-target: gnu }} }}\narchives: false\n\
          images:\n  skiff:\n    platforms: linux/amd64\n    flavors: [own, scratch]\n    platform-tags: \"{{version}}-{{flavor}}-{{goarch}}\"\n{more}\
          bases: {{ own: {{ from: \"{base}\" }} }}\n\
-         publish: {{ github: false, registry: {{ prefix: \"{host}/me\", hosts: {{ \"{host}\": {{ username-env: REG_USER, password-env: REG_PASSWORD }} }} }} }}\n",
+         publish: {{ github: false, registry: {{ prefix: \"{host}/me\", {registry} hosts: {{ \"{host}\": {{ username-env: REG_USER, password-env: REG_PASSWORD }} }} }} }}\n",
     );
     std::fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
     let project = project.commit();
@@ -189,6 +194,33 @@ fn logins_are_asked_for_and_never_shown() {
     assert_eq!(nobody.status.code(), Some(5), "{}", text(&nobody.stdout));
     let done = must(&project, "longshore publish --yes --json");
     assert!(!text(&done.stdout).contains(CANARY) && !text(&done.stderr).contains(CANARY));
+}
+
+/// A package that nobody can pull without a login is not published, whatever the registry says to us.
+#[test]
+fn what_nobody_can_pull_is_not_published() {
+    let auth = Auth::Basic { user: "me".into(), password: Secret::new(CANARY) };
+    let closed = Server::start(Options { auth, ..Options::default() }).unwrap();
+    let project = project_with(&closed, "", "read-back: anonymous,");
+    must(&project, "longshore build -q && longshore verify -q");
+    let done = sh(&project, "longshore publish --yes --json");
+    assert_eq!(done.status.code(), Some(6), "{}", text(&done.stdout));
+    assert_eq!(problems(&done).len(), 1, "one for each repository: {:?}", problems(&done));
+    let (code, message) = problems(&done).remove(0);
+    assert!(code == "image-not-public" && message.contains("without logging in"), "{code}: {message}");
+    assert!(
+        tags(&closed).iter().any(|(tag, _)| tag == "1.2.3") && !tags(&closed).iter().any(|(tag, _)| tag == "latest")
+    );
+    let open = registry();
+    let project = project_with(&open, "", "read-back: anonymous,");
+    must(&project, "longshore build -q && longshore verify -q && longshore publish -q --yes");
+    let counted = open.requests().iter().filter(|line| line.starts_with("GET /v2/me/skiff/manifests")).count();
+    assert_eq!(counted, 0, "registries count whoever asks for the bytes");
+    // Nobody looks where images are not for everybody as a rule.
+    let auth = Auth::Basic { user: "me".into(), password: Secret::new(CANARY) };
+    let other = Server::start(Options { auth, ..Options::default() }).unwrap();
+    let private = self::project(&other, "");
+    must(&private, "longshore build -q && longshore verify -q && longshore publish -q --yes");
 }
 
 #[test]

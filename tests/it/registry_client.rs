@@ -2,6 +2,7 @@
 
 mod access;
 mod faults;
+mod guards;
 mod quirks;
 mod script;
 mod scripted;
@@ -112,8 +113,11 @@ fn to(server: &Server, login: Option<Login>) -> Registries {
 }
 
 fn knowing<const N: usize>(hosts: [(&str, HostAccess); N]) -> Registries {
-    let hosts = hosts.map(|(name, access)| (name.to_owned(), access)).into();
-    Registries::new(&Runner::new(Env::default()), &Env::default(), Access { hosts })
+    Registries::new(&Runner::new(Env::default()), &Env::default(), knowing_access(hosts))
+}
+
+fn knowing_access<const N: usize>(hosts: [(&str, HostAccess); N]) -> Access {
+    Access { hosts: hosts.map(|(name, access)| (name.to_owned(), access)).into(), ..Access::default() }
 }
 
 /// Bytes that no other number has.

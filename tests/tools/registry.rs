@@ -7,7 +7,7 @@ mod through;
 mod tokens;
 
 use longshore::oci::media;
-use longshore::oci::registry::{Action, Kind as Meaning, Pushed, Registries, Source};
+use longshore::oci::registry::{Action, Kind as Meaning, Pushed, Registries, Shown, Source};
 use longshore::problem::Exit;
 use longshore::reference::Repository;
 use longshore::rehearsal::registry::{Auth, Options, Server};
@@ -42,6 +42,7 @@ async fn everything(place: &Place, open: bool) {
     we_push_and_they_read(place, &registries).await;
     they_push_and_we_read(place, &registries).await;
     referrers(place, &registries).await;
+    everybody(place, &registries, open).await;
     if !open {
         refused(place).await;
     }
@@ -125,6 +126,19 @@ async fn they_push_and_we_read(place: &Place, registries: &Registries) {
     image.check(registries, &copy, "1").await;
     place.regctl(&["image", "copy", &format!("{copy}:1"), &format!("{copy}:2")]).await;
     image.check(registries, &copy, "2").await;
+}
+
+/// Whoever logs in nowhere sees what is there, or is told that he may not; never that it is something else.
+async fn everybody(place: &Place, registries: &Registries, open: bool) {
+    let (app, digest) = (place.repository("acme/app"), Image::new("1.2.3").index.descriptor.digest);
+    let everybody = registries.anonymous();
+    match everybody.shows(&app.tagged("1.2.3"), digest).await {
+        Ok(shown) => assert_eq!(shown, Shown::Right),
+        Err(error) => assert!(!open && error.kind == Meaning::Denied, "{error:?}"),
+    }
+    if open {
+        assert_eq!(everybody.shows(&app.tagged("0.0.0"), digest).await.unwrap(), Shown::Nothing);
+    }
 }
 
 /// Distribution has no list of referrers: the tag is read. Ours has one.

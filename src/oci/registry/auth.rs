@@ -11,7 +11,7 @@ use super::error::{Error, Kind, refusal, unreachable};
 use super::login::Login;
 use crate::problem::Problem;
 use crate::secret::Secret;
-use crate::world::http::{Auth, Body, Client, Method, Request, host, is_private};
+use crate::world::http::{Auth, Body, Client, Method, Request, host, may_lead, same_machine};
 
 /// What may be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,9 +87,11 @@ struct Given {
 
 /// Without a word a token holds this long.
 const USUAL_LIFE: u64 = 60;
+/// The largest answer with a token.
+const LARGEST_TOKEN: usize = 1 << 20;
 
-/// The challenges of a 401, strongest first.
-pub fn challenge(headers: &[&str], registry: &Url) -> Result<Challenge, Error> {
+/// The challenges of a 401, strongest first. `written` is the token service that the user named.
+pub fn challenge(headers: &[&str], registry: &Url, written: Option<&str>) -> Result<Challenge, Error> {
     let mut basic = false;
     for header in headers {
         let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
@@ -97,7 +99,7 @@ pub fn challenge(headers: &[&str], registry: &Url) -> Result<Challenge, Error> {
             let words = parameters(rest);
             let realm = words.get("realm").and_then(|realm| registry.join(realm).ok());
             let Some(realm) = realm else { continue };
-            return safe(&realm, registry)
+            return safe(&realm, registry, written)
                 .map(|()| Challenge::Bearer { realm, service: words.get("service").cloned() });
         }
         basic |= scheme.eq_ignore_ascii_case("basic");
@@ -109,16 +111,43 @@ pub fn challenge(headers: &[&str], registry: &Url) -> Result<Challenge, Error> {
     Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint("`Basic` and `Bearer` are known")))
 }
 
-/// A password goes only where nobody reads along: no plain HTTP for a registry behind HTTPS, no address inside our own
-/// network for one outside.
-fn safe(realm: &Url, registry: &Url) -> Result<(), Error> {
+/// A token is asked for only where nobody reads along: no plain HTTP for a registry behind HTTPS, no address inside our own
+/// network that the user did not write.
+fn safe(realm: &Url, registry: &Url, written: Option<&str>) -> Result<(), Error> {
+    let known: Vec<String> = written.map(str::to_owned).into_iter().collect();
     let plain = realm.scheme() != "https" && registry.scheme() == "https";
-    let inside = is_private(realm) && !is_private(registry) && realm.host() != registry.host();
-    if !plain && !inside && matches!(realm.scheme(), "http" | "https") {
+    let is_written = known.contains(&host(realm)) && !plain && matches!(realm.scheme(), "http" | "https");
+    let Err(why) = may_lead(registry, realm, &known) else { return Ok(()) };
+    if is_written {
         return Ok(());
     }
-    let text = format!("`{}` sends us to `{}` for a token, which is not safe", host(registry), host(realm));
-    Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint("its token service must use HTTPS")))
+    let text = format!("`{}` sends us for a token {why}", host(registry));
+    let hint =
+        format!("its token service must use HTTPS; one in a private network is named: {}", line(registry, realm));
+    Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)))
+}
+
+/// Whether a token service is the registry's: on its own machine, or one of those that are named for it.
+pub fn is_own(realm: &Url, registry: &Url, named: [Option<&str>; 2]) -> bool {
+    named.contains(&Some(host(realm).as_str())) || same_machine(realm, registry)
+}
+
+/// Our login is not for the host that wants it.
+pub fn stranger(registry: &str, realm: &Url) -> Error {
+    let text = format!("`{registry}` wants our login sent to `{}`, for a token", host(realm));
+    let hint = format!("if that is its token service, write {}", setting(registry, &host(realm)));
+    Error::new(Kind::Usage, Problem::new("token-service", text).hint(hint))
+}
+
+fn line(registry: &Url, realm: &Url) -> String {
+    setting(&host(registry), &host(realm))
+}
+
+/// What a user writes to let a login go elsewhere.
+fn setting(registry: &str, service: &str) -> String {
+    let quoted = |text: &str| if text.contains([':', '[']) { format!("\"{text}\"") } else { text.to_owned() };
+    let (registry, service) = (quoted(registry), quoted(service));
+    format!("`publish: {{ registry: {{ hosts: {{ {registry}: {{ token-service: {service} }} }} }} }}`")
 }
 
 /// `key="value", key=value`: RFC 9110, section 11.2.
@@ -197,7 +226,8 @@ pub async fn token(
             Request { auth, ..Request::get(url) }
         }
     };
-    let reply = client.send(request).await.map_err(|error| unreachable(&error))?;
+    let reply =
+        client.send(Request { largest: LARGEST_TOKEN, ..request }).await.map_err(|error| unreachable(&error))?;
     let place = host(realm);
     if !reply.is_success() {
         let mut error = refusal("get a token", &place, &reply);
@@ -238,7 +268,7 @@ mod tests {
     #[test]
     fn challenges_as_registries_write_them() {
         let check = |header: &str, realm: &str, service: Option<&str>| {
-            let found = challenge(&[header], &url("https://r.example/v2/")).unwrap();
+            let found = challenge(&[header], &url("https://r.example/v2/"), None).unwrap();
             let expected = Challenge::Bearer { realm: url(realm), service: service.map(str::to_owned) };
             assert_eq!(found, expected, "{header}");
         };
@@ -248,29 +278,63 @@ mod tests {
             Some("registry.docker.io"),
         );
         check(
-            r#"bearer realm="https://x/\"t", service=plain , error="insufficient_scope""#,
-            "https://x/\"t",
+            r#"bearer realm="https://x.example/\"t", service=plain , error="insufficient_scope""#,
+            "https://x.example/\"t",
             Some("plain"),
         );
         check(r#"Bearer realm="/token""#, "https://r.example/token", None);
         let registry = url("https://r.example/");
-        assert_eq!(challenge(&["Negotiate", "Basic realm=x"], &registry), Ok(Challenge::Basic));
-        assert!(challenge(&["Negotiate"], &registry).is_err());
-        assert!(challenge(&[], &registry).is_err());
+        assert_eq!(challenge(&["Negotiate", "Basic realm=x"], &registry, None), Ok(Challenge::Basic));
+        assert!(challenge(&["Negotiate"], &registry, None).is_err());
+        assert!(challenge(&[], &registry, None).is_err());
     }
 
     #[test]
     fn passwords_stay_out_of_unsafe_places() {
         let check = |realm: &str, registry: &str, expected: bool| {
             let header = format!("Bearer realm=\"{realm}\"");
-            assert_eq!(challenge(&[&header], &url(registry)).is_ok(), expected, "{realm} for {registry}");
+            assert_eq!(challenge(&[&header], &url(registry), None).is_ok(), expected, "{realm} for {registry}");
         };
+        let written = |realm: &str, written: &str| {
+            let header = format!("Bearer realm=\"{realm}\"");
+            challenge(&[&header], &url("https://r.corp.internal/"), Some(written))
+        };
+        assert!(written("https://t.corp.internal/token", "t.corp.internal").is_ok());
+        assert!(written("https://t.corp.internal:8443/token", "t.corp.internal:8443").is_ok());
+        assert!(written("http://t.corp.internal/token", "t.corp.internal").is_err());
+        let error = written("https://other.corp.internal/token", "t.corp.internal").unwrap_err();
+        let hint = error.problem.hint.unwrap();
+        assert!(hint.contains("hosts: { r.corp.internal: { token-service: other.corp.internal } }"), "{hint}");
         check("http://auth.example/token", "https://r.example/", false);
         check("https://10.0.0.1/token", "https://r.example/", false);
         check("http://169.254.169.254/token", "http://r.example/", false);
+        check("https://[::ffff:169.254.169.254]/token", "https://r.example/", false);
+        check("https://a.localhost/token", "https://r.example/", false);
+        check("https://auth.example/token", "http://127.0.0.1:5000/", false);
         check("http://127.0.0.1:5001/token", "http://127.0.0.1:5000/", true);
         check("https://auth.example/token", "https://r.example/", true);
         check("file:///etc/passwd", "http://r.example/", false);
+    }
+
+    #[test]
+    fn logins_go_to_the_registrys_own_token_service() {
+        let check = |realm: &str, registry: &str, written: Option<&str>, expected: bool| {
+            let tokens = crate::oci::registry::profile::of(registry).tokens;
+            let base = url(&format!("https://{registry}/"));
+            assert_eq!(is_own(&url(realm), &base, [tokens, written]), expected, "{realm} for {registry}");
+        };
+        check("https://ghcr.io/token", "ghcr.io", None, true);
+        check("https://auth.docker.io/token", "docker.io", None, true);
+        check("https://gitlab.com/jwt/auth", "registry.gitlab.com", None, true);
+        check("https://gitlab.example.com/jwt/auth", "registry.example.com", None, false);
+        check("https://gitlab.example.com/jwt/auth", "registry.example.com", Some("gitlab.example.com"), true);
+        check("https://gitlab.example.com:8443/jwt/auth", "registry.example.com", Some("gitlab.example.com"), false);
+        check("https://auth.docker.io.example/token", "docker.io", None, false);
+        check("https://registry.example.com:8443/token", "registry.example.com", None, true);
+        check("http://localhost:5001/token", "127.0.0.1:5000", None, true);
+        let error = stranger("registry.example.com:5000", &url("https://gitlab.example.com/jwt/auth"));
+        let hint = error.problem.hint.unwrap();
+        assert!(hint.contains("{ \"registry.example.com:5000\": { token-service: gitlab.example.com } }"), "{hint}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::world::http::{Client, Reply, Request, Trust, is_loopback};
 
 /// How often a request is tried.
 const ATTEMPTS: u32 = 5;
+/// The largest answer: more than any manifest, or a page of a list.
+const LARGEST_ANSWER: usize = 8 << 20;
 /// The longest a server is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,8 +32,12 @@ pub struct Host {
     /// What is special about it.
     pub profile: Profile,
     access: HostAccess,
+    /// Hosts that the user wrote.
+    known: Vec<String>,
     logins: Logins,
     connection: OnceCell<Connection>,
+    /// Why there was no connection, and when.
+    unreached: Mutex<Option<(Instant, Error)>>,
     /// What this run will do here, for one token that is good for all of it.
     granted: Mutex<Scopes>,
     challenge: Mutex<Option<Challenge>>,
@@ -72,9 +78,14 @@ impl Host {
         Self {
             name: name.to_owned(),
             profile,
-            access: access.hosts.get(name).cloned().unwrap_or_default(),
+            access: HostAccess {
+                anonymous: access.anonymous || access.hosts.get(name).is_some_and(|host| host.anonymous),
+                ..access.hosts.get(name).cloned().unwrap_or_default()
+            },
+            known: access.hosts.keys().cloned().collect(),
             logins: logins.clone(),
             connection: OnceCell::new(),
+            unreached: Mutex::default(),
             granted: Mutex::default(),
             challenge: Mutex::default(),
             met: AtomicBool::new(false),
@@ -137,8 +148,18 @@ impl Host {
         self.connection.get().map(|connection| connection.base.clone())
     }
 
+    /// Connects once. Who waited while it came to nothing does not try anew.
     async fn connection(&self) -> Result<&Connection, Error> {
-        self.connection.get_or_try_init(|| self.connect()).await
+        let since = Instant::now();
+        let failed = || self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
+        let connect = async || {
+            let before = failed().clone();
+            if let Some((_, error)) = before.filter(|(at, _)| *at > since) {
+                return Err(error);
+            }
+            self.connect().await.inspect_err(|error| *failed() = Some((Instant::now(), error.clone())))
+        };
+        self.connection.get_or_try_init(connect).await
     }
 
     /// Finds out how the host is reached. Only one that may be insecure is asked: HTTPS is never given up otherwise.
@@ -153,7 +174,8 @@ impl Host {
         let https = at("https")?;
         let open = |base: Url, unchecked: bool| {
             let trust = Trust { ca: self.access.ca.as_deref(), unchecked };
-            Client::trusting(&base, trust).map(|client| Connection { client, base }).map_err(|error| {
+            let client = Client::trusting(&base, trust).map(|client| client.knowing(&self.known));
+            client.map(|client| Connection { client, base }).map_err(|error| {
                 let problem = match error.downcast::<crate::problem::Failure>() {
                     Ok(failure) => failure.problems.into_iter().next(),
                     Err(error) => Some(Problem::new("https-unavailable", error.to_string())),
@@ -169,14 +191,42 @@ impl Host {
         if !may_be_plain {
             return open(https, false);
         }
-        let (plain, secure) = (open(at("http")?, false)?, open(https, self.access.insecure)?);
-        // Plain HTTP spoken to a TLS port is answered with 400, or not at all.
-        let request = Request::get(plain.base.join("v2/").unwrap_or_else(|_| plain.base.clone()));
-        self.count();
-        match plain.client.send(request).await {
-            Ok(reply) if reply.status != 400 => Ok(plain),
-            _ => Ok(secure),
+        self.choose(open(at("http")?, false)?, open(https, self.access.insecure)?).await
+    }
+
+    /// Plain HTTP spoken to a TLS port is answered with 400, or not at all: then TLS must be answered. What is answered
+    /// neither way was cut, and says nothing of how this registry is spoken to.
+    async fn choose(&self, plain: Connection, secure: Connection) -> Result<Connection, Error> {
+        let ask = async |connection: &Connection| {
+            let url = connection.base.join("v2/").unwrap_or_else(|_| connection.base.clone());
+            self.count();
+            connection.client.send(Request { largest: LARGEST_ANSWER, ..Request::get(url) }).await
+        };
+        let mut number = 0;
+        loop {
+            number += 1;
+            let first = ask(&plain).await;
+            if first.as_ref().is_ok_and(|reply| reply.status != 400) {
+                return Ok(plain);
+            }
+            match (first, ask(&secure).await) {
+                (_, Ok(_)) => return Ok(secure),
+                (_, Err(error)) if error.untrusted => return Ok(secure),
+                (Ok(_), Err(_)) if number >= ATTEMPTS => return Ok(plain),
+                (Ok(_), Err(_)) => sleep(wait(is_loopback(&plain.base), number)).await,
+                (Err(error), Err(_)) => self.hold_on(is_loopback(&plain.base), number, unreachable(&error)).await?,
+            }
         }
+    }
+
+    /// Waits before a next attempt to connect, or gives up.
+    async fn hold_on(&self, near: bool, number: u32, mut error: Error) -> Result<(), Error> {
+        if number >= ATTEMPTS {
+            error.problem.message = format!("{} (tried {number} times)", error.problem.message);
+            return Err(error);
+        }
+        sleep(wait(near, number)).await;
+        Ok(())
     }
 
     /// One of the requests that may be under way at once.
@@ -224,10 +274,9 @@ impl Host {
     /// The error of the last attempt.
     pub async fn pause(&self, number: u32, (mut error, asked): (Error, Option<Duration>)) -> Result<(), Error> {
         let near = self.connection.get().is_some_and(|connection| is_loopback(&connection.base));
-        let base = if near { 50 } else { 500 };
         // A little different for each, so that those who failed together do not come back together.
-        let spread = self.sent.load(Ordering::Relaxed) % 8 * base / 16;
-        let wait = asked.unwrap_or(Duration::from_millis((base << number.min(6)) + spread));
+        let spread = wait(near, 0).mul_f64((self.sent.load(Ordering::Relaxed) % 8) as f64 / 16.0);
+        let wait = asked.unwrap_or(wait(near, number) + spread);
         if number >= ATTEMPTS || wait > PATIENCE {
             error.problem.message = match wait > PATIENCE {
                 true => format!("{}; it asks to come back in {} s", error.problem.message, wait.as_secs()),
@@ -276,7 +325,8 @@ impl Host {
         let (mut wide, mut refused) = (!self.apart.load(Ordering::Relaxed), 0);
         loop {
             let shown = self.credential((repository, action), wide).await?;
-            let request = Request { auth: shown.auth(), ..request.clone() };
+            let largest = request.largest.min(LARGEST_ANSWER);
+            let request = Request { auth: shown.auth(), largest, ..request.clone() };
             self.count();
             let sent = client.send(request).await.map_err(|error| Failed::of(unreachable(&error)));
             let Credential::Bearer { ref token, fresh } = shown else {
@@ -332,7 +382,7 @@ impl Host {
         }
         let headers = reply.headers.get_all("www-authenticate").iter();
         let headers: Vec<&str> = headers.filter_map(|value| value.to_str().ok()).collect();
-        let found = auth::challenge(&headers, self.base().await?)?;
+        let found = auth::challenge(&headers, self.base().await?, self.access.token_service.as_deref())?;
         *self.challenge.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         Ok(())
     }
@@ -373,6 +423,9 @@ impl Host {
             },
             Some(Challenge::Bearer { realm, service }) => {
                 let login = self.login(repository)?;
+                if login.is_some() && !self.is_own(&realm).await? {
+                    return Err(auth::stranger(&self.name, &realm));
+                }
                 let mut scopes = if wide { self.scopes() } else { Scopes::new() };
                 let known = scopes.entry(repository.path.clone()).or_insert(action);
                 *known = (*known).max(action);
@@ -421,9 +474,21 @@ impl Host {
         }
     }
 
+    /// Whether our login may go to a token service: that of the registry's own machine, the one it is known to have, or
+    /// the one that the user wrote.
+    async fn is_own(&self, realm: &Url) -> Result<bool, Error> {
+        let named = [self.profile.tokens, self.access.token_service.as_deref()];
+        Ok(auth::is_own(realm, self.base().await?, named))
+    }
+
     fn scopes(&self) -> Scopes {
         self.granted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// How long is waited after so many attempts, without being told.
+fn wait(near: bool, number: u32) -> Duration {
+    Duration::from_millis(if near { 50 } else { 500 } << number.min(6))
 }
 
 fn key(login: Option<&Login>) -> String {

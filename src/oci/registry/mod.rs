@@ -24,12 +24,13 @@ use crate::digest::{Digest, Hashing};
 use crate::problem::Problem;
 use crate::reference::{Reference, Repository};
 use crate::world::env::Env;
-use crate::world::http::{Body, Method, Reply, Request, is_loopback};
+use crate::world::http::{Body, Limited, Method, Reply, Request, is_loopback};
 use crate::world::process::Runner;
 
 pub use auth::Action;
 pub use error::{Error, Kind};
 pub use login::Login;
+pub use profile::visibility_page;
 pub use upload::{Pushed, Source};
 
 use error::refusal;
@@ -40,8 +41,10 @@ use login::Logins;
 const LARGEST_MANIFEST: usize = 4 << 20;
 /// The largest blob we keep in memory; configs are a few KiB.
 const LARGEST_BLOB: u64 = 8 << 20;
-/// How many pages of tags are read at most.
+/// How many pages of a list are read at most, and how many bytes and entries of all of them.
 const PAGES: usize = 1000;
+const LONGEST_LIST: usize = 64 << 20;
+const MOST_ENTRIES: usize = 500_000;
 /// Lists: JSON of tags, an index of referrers.
 const LISTS: &str = "application/json, application/vnd.oci.image.index.v1+json";
 /// What we can read.
@@ -53,6 +56,8 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vn
 pub struct Access {
     /// Those of which something is to be said.
     pub hosts: BTreeMap<String, HostAccess>,
+    /// Whether nobody logs in anywhere.
+    pub anonymous: bool,
 }
 
 /// How a host is reached.
@@ -68,6 +73,8 @@ pub struct HostAccess {
     pub login: Option<Login>,
     /// Whether Docker's configuration is not asked.
     pub anonymous: bool,
+    /// The host that gives out its tokens, if that is another one and our login may go there.
+    pub token_service: Option<String>,
 }
 
 /// A manifest or index: its exact bytes.
@@ -90,6 +97,19 @@ impl Document {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
+}
+
+/// What a registry shows under a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// What was expected.
+    Right,
+    /// Something else.
+    Other(Digest),
+    /// Something; it does not say what.
+    Unsaid,
+    /// Nothing.
+    Nothing,
 }
 
 /// All registries of a run. Cheap to clone.
@@ -115,6 +135,15 @@ impl Registries {
             hosts: Mutex::default(),
             uploads: Mutex::default(),
         }))
+    }
+
+    /// The same registries for somebody who logs in nowhere.
+    #[must_use]
+    pub fn anonymous(&self) -> Self {
+        let mut access = Access { anonymous: true, ..self.0.access.clone() };
+        access.hosts.values_mut().for_each(|host| host.login = None);
+        let logins = self.0.logins.clone();
+        Self(Arc::new(Inner { access, logins, hosts: Mutex::default(), uploads: Mutex::default() }))
     }
 
     /// Announces what the run will do, so that one token per registry is good for all of it.
@@ -160,16 +189,7 @@ impl Registries {
     /// # Errors
     /// If nobody answers, or we may not look.
     pub async fn head(&self, reference: &Reference) -> Result<Option<Descriptor>, Error> {
-        let host = self.host(&reference.repository.registry);
-        let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
-        let request = Request { method: Method::HEAD, accept: MANIFESTS, ..Request::get(url) };
-        let reply = read(&host, &reference.repository, "look", request).await?;
-        if reply.status == 404 {
-            return Ok(None);
-        }
-        if !reply.is_success() {
-            return Err(refusal("look", &reference.to_string(), &reply));
-        }
+        let Some(reply) = self.glance(reference).await? else { return Ok(None) };
         let digest = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
         let size = reply.header("content-length").and_then(|text| text.parse().ok());
         let (Some(digest), Some(size)) = (digest, size) else {
@@ -179,6 +199,32 @@ impl Registries {
         match reference.digest.filter(|asked| *asked != digest) {
             Some(_) => Err(damaged(format!("`{reference}` is said to be {digest}"))),
             None => Ok(Some(Descriptor { media_type: media_type(&reply), digest, size })),
+        }
+    }
+
+    /// Whether a tag names what it should, without ever asking for its bytes: some registries count those who do.
+    ///
+    /// # Errors
+    /// If nobody answers, or we may not look.
+    pub async fn shows(&self, reference: &Reference, expected: Digest) -> Result<Shown, Error> {
+        let Some(reply) = self.glance(reference).await? else { return Ok(Shown::Nothing) };
+        Ok(match reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok()) {
+            Some(digest) if digest == expected => Shown::Right,
+            Some(digest) => Shown::Other(digest),
+            None => Shown::Unsaid,
+        })
+    }
+
+    /// The answer to a `HEAD`; nothing if there is nothing.
+    async fn glance(&self, reference: &Reference) -> Result<Option<Reply>, Error> {
+        let host = self.host(&reference.repository.registry);
+        let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
+        let request = Request { method: Method::HEAD, accept: MANIFESTS, ..Request::get(url) };
+        let reply = read(&host, &reference.repository, "look", request).await?;
+        match reply.status {
+            404 => Ok(None),
+            _ if reply.is_success() => Ok(Some(reply)),
+            _ => Err(refusal("look", &reference.to_string(), &reply)),
         }
     }
 
@@ -238,9 +284,9 @@ impl Registries {
     ) -> Result<(), Error> {
         let host = self.host(&repository.registry);
         let url = host.url(repository, &format!("blobs/{}", blob.digest)).await?;
-        let mut sink = Limited { inner: sink, left: Some(blob.size) };
+        let mut sink = Limited::new(sink, blob.size);
         let fetched = upload::fetch(&host, repository, url, &mut sink).await;
-        if sink.left.is_none() {
+        if sink.is_over() {
             let text =
                 format!("blob `{repository}@{}` is longer than the {} bytes of its descriptor", blob.digest, blob.size);
             return Err(damaged(text));
@@ -339,22 +385,32 @@ impl Registries {
     ) -> Result<Result<Vec<Value>, Reply>, Error> {
         let host = self.host(&repository.registry);
         let mut url = host.url(repository, tail).await?;
-        let mut items = Vec::new();
+        let (mut items, mut length) = (Vec::new(), 0);
+        let too_long = |limit: String| Err(damaged(format!("cannot {doing} of `{repository}`: more than {limit}")));
         for _ in 0..PAGES {
             let request = Request { accept: LISTS, ..Request::get(url.clone()) };
             let reply = host.send((repository, Action::Pull), doing, request).await?;
-            let page: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+            let mut page: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
             // A page for people, or of a proxy, is no empty list.
             if reply.status != 200 || !page.is_object() {
                 return Ok(Err(reply));
             }
-            items.extend(page[key].as_array().cloned().unwrap_or_default());
+            length += reply.body.len();
+            if let Some(Value::Array(more)) = page.get_mut(key).map(Value::take) {
+                items.extend(more);
+            }
+            if length > LONGEST_LIST {
+                return too_long(format!("{} MiB", LONGEST_LIST >> 20));
+            }
+            if items.len() > MOST_ENTRIES {
+                return too_long(format!("{MOST_ENTRIES} entries"));
+            }
             match next_page(&reply, &url) {
                 Some(next) => url = next,
                 None => return Ok(Ok(items)),
             }
         }
-        Err(damaged(format!("cannot {doing} of `{repository}`: the list has no end")))
+        too_long(format!("{PAGES} pages"))
     }
 
     /// The manifests that refer to one, as descriptors with `artifactType` and annotations. A registry without the API keeps
@@ -383,33 +439,11 @@ async fn read(host: &Host, repository: &Repository, doing: &str, request: Reques
         return Ok(reply);
     }
     let mut body = Vec::new();
-    let mut sink = Limited { inner: &mut body, left: Some(LARGEST_MANIFEST as u64 + 1) };
+    let mut sink = Limited::new(&mut body, LARGEST_MANIFEST as u64 + 1);
     host.count();
     let reply = host.client().await?.download(Request { auth: shown.auth(), ..request }, &mut sink).await;
     let reply = reply.map_err(|error| error::unreachable(&error))?;
     Ok(if reply.is_success() { Reply { body, ..reply } } else { reply })
-}
-
-/// A sink that refuses more than it was promised: a registry may lie about sizes, our disk must not pay for it.
-struct Limited<'w, W: Write> {
-    inner: &'w mut W,
-    /// Nothing once more came.
-    left: Option<u64>,
-}
-
-impl<W: Write> Write for Limited<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.left = self.left.and_then(|left| left.checked_sub(bytes.len() as u64));
-        if self.left.is_none() {
-            return Err(std::io::Error::other("it is longer than its descriptor says"));
-        }
-        self.inner.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
 }
 
 /// Digest and length of what passes on to a sink.

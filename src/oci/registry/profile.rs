@@ -1,6 +1,8 @@
 //! What is special about a registry, as data. Sources: each registry's documentation and issue threads; which ones could be
 //! tried is said in docs/images.md.
 
+use crate::reference::Repository;
+
 /// A registry's peculiarities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -14,18 +16,45 @@ pub struct Profile {
     pub mounts: bool,
     /// How many requests may be under way at once.
     pub window: usize,
+    /// The host that gives out its tokens, if it is another one.
+    pub tokens: Option<&'static str>,
 }
 
-const USUAL: Profile = Profile { name: "a registry", api: None, chunk: None, mounts: true, window: 24 };
+const USUAL: Profile = Profile { name: "a registry", api: None, chunk: None, mounts: true, window: 24, tokens: None };
+
+/// The page where a repository is made public; nothing where nobody knows.
+pub fn visibility_page(repository: &Repository) -> Option<String> {
+    let (owner, name) = repository.path.split_once('/')?;
+    match repository.registry.as_str() {
+        // https://docs.github.com/packages/learn-github-packages/configuring-a-packages-access-control-and-visibility
+        "ghcr.io" => {
+            let below = |kind: &str| {
+                format!("https://github.com/{kind}/{owner}/packages/container/{}/settings", name.replace('/', "%2F"))
+            };
+            Some(format!("{} (of a user: {})", below("orgs"), below("users")))
+        }
+        "docker.io" => Some(format!("https://hub.docker.com/repository/docker/{owner}/{name}/settings")),
+        "quay.io" => Some(format!("https://quay.io/repository/{owner}/{name}?tab=settings")),
+        _ => None,
+    }
+}
 
 /// The profile of a host as it stands in references.
 pub fn of(host: &str) -> Profile {
     let ends = |ending: &str| host.ends_with(ending);
     match host {
         // Pulls are counted, pushes are not: https://docs.docker.com/docker-hub/usage/
-        "docker.io" => Profile { name: "Docker Hub", api: Some("registry-1.docker.io"), ..USUAL },
+        "docker.io" => {
+            Profile { name: "Docker Hub", api: Some("registry-1.docker.io"), tokens: Some("auth.docker.io"), ..USUAL }
+        }
         // Parts over 4 MiB are answered with 416; one body of any length is taken.
         "ghcr.io" => Profile { name: "GHCR", window: 16, ..USUAL },
+        // https://docs.gitlab.com/administration/packages/container_registry/#use-an-external-container-registry
+        "registry.gitlab.com" => Profile { name: "GitLab", tokens: Some("gitlab.com"), ..USUAL },
+        // https://docs.digitalocean.com/products/container-registry/
+        "registry.digitalocean.com" => Profile { name: "DigitalOcean", tokens: Some("api.digitalocean.com"), ..USUAL },
+        "icr.io" => Profile { name: "IBM Cloud", tokens: Some("iam.cloud.ibm.com"), ..USUAL },
+        _ if ends(".icr.io") => Profile { name: "IBM Cloud", tokens: Some("iam.cloud.ibm.com"), ..USUAL },
         "public.ecr.aws" => Profile { name: "ECR Public", window: 8, mounts: false, ..USUAL },
         // PutImage 10/s: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
         _ if ends(".amazonaws.com") && host.contains(".dkr.ecr.") => Profile { name: "ECR", window: 8, ..USUAL },
@@ -42,6 +71,23 @@ pub fn of(host: &str) -> Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_where_images_are_made_public() {
+        let check = |repository: &str, expected: Option<&str>| {
+            assert_eq!(visibility_page(&repository.parse().unwrap()).as_deref(), expected, "{repository}");
+        };
+        check(
+            "ghcr.io/acme/tools/app",
+            Some(
+                "https://github.com/orgs/acme/packages/container/tools%2Fapp/settings (of a user: \
+                 https://github.com/users/acme/packages/container/tools%2Fapp/settings)",
+            ),
+        );
+        check("docker.io/acme/app", Some("https://hub.docker.com/repository/docker/acme/app/settings"));
+        check("quay.io/acme/app", Some("https://quay.io/repository/acme/app?tab=settings"));
+        check("registry.example.com/acme/app", None);
+    }
 
     #[test]
     fn knows_registries_by_their_hosts() {

@@ -14,12 +14,14 @@ use crate::digest::Digest;
 use crate::oci::Descriptor;
 use crate::problem::Problem;
 use crate::reference::Repository;
-use crate::world::http::{Body, Incoming, Method, Reply, Request, encode, host as host_of, is_private, same_origin};
+use crate::world::http::{Body, Incoming, Method, Reply, Request, encode, host as host_of, same_origin};
 
 /// Blobs shorter than this are sent without asking: that costs no more than the question.
 const TINY: u64 = 64 << 10;
 /// The length of a part where the registry wants parts and does not say how long.
 const PART: u64 = 4 << 20;
+/// The longest part: one is in memory for each upload under way.
+const LARGEST_PART: u64 = 64 << 20;
 
 /// Where a blob comes from.
 #[derive(Clone, Copy, Debug)]
@@ -210,9 +212,9 @@ impl Upload<'_> {
     async fn is_near(&self, url: &Url) -> Result<bool, Error> {
         let base = self.host.base().await?;
         let near = same_origin(base, url);
-        if !near && is_private(url) && !is_private(base) {
-            let text = format!("`{}` sends an upload to the private address `{}`", host_of(base), host_of(url));
-            let hint = "the registry must name an address that everybody can reach";
+        if let (false, Err(why)) = (near, self.host.client().await?.may_lead(base, url)) {
+            let text = format!("`{}` sends an upload {why}", host_of(base));
+            let hint = "the registry must name an address that is for everybody, or one that stands in `publish.registry.hosts`";
             return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)));
         }
         Ok(near)
@@ -323,6 +325,12 @@ enum Mount {
 
 fn begun(asked: &Url, reply: &Reply, shown: Credential) -> Result<Begun, Error> {
     let least = reply.header("oci-chunk-min-length").and_then(|text| text.parse().ok()).unwrap_or_default();
+    if least > LARGEST_PART {
+        let most = LARGEST_PART >> 20;
+        let text = format!("`{}` wants parts of at least {least} bytes, at most {most} MiB are sent", host_of(asked));
+        let hint = "see what stands between us and the registry";
+        return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)));
+    }
     Ok(Begun { location: location(reply, asked)?, least, shown })
 }
 

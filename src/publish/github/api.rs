@@ -193,6 +193,7 @@ impl<'a> Api<'a> {
     /// Asks for a public URL without a token; `GET` writes its body into `sink`.
     pub async fn public(&self, method: Method, url: &str, sink: &mut impl std::io::Write) -> Result<Reply, Failure> {
         let url = Url::parse(url).map_err(|error| self.garbled("read a download URL", &error))?;
+        self.client.may_lead(&self.base, &url).map_err(|why| self.garbled("read a download URL", &why))?;
         self.stream("download as anybody would", Request { method, accept: "*/*", ..Request::get(url) }, sink).await
     }
 

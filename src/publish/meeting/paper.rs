@@ -177,8 +177,10 @@ mod tests {
                     "files": [{ "name": name, "size": 1, "sha256": plan.digest(), "mode": "0644" }]
                 }]
             });
-            let manifest = serde_json::from_value(manifest).unwrap();
-            assert_eq!(odd(&plan, &manifest).is_none(), expected, "{step} {name} {commit}");
+            // A name that leaves its folder is refused when it is read.
+            let read = serde_json::from_value(manifest).ok();
+            let taken = read.is_some_and(|manifest| odd(&plan, &manifest).is_none());
+            assert_eq!(taken, expected, "{step} {name} {commit}");
         };
         check("asset.a", "a.tar.gz", "1", true);
         check("asset.a", "../a.tar.gz", "1", false);

@@ -16,6 +16,7 @@ use crate::digest::{Digest, Hashing};
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::wheel::DistributionName;
+use crate::world::members::{Members, unzip};
 
 /// The longest METADATA that is read.
 const LONGEST: u64 = 16 << 20;
@@ -86,7 +87,7 @@ fn digests(path: &Path) -> std::io::Result<(Digest, String, u64)> {
 fn wheel(path: &Path) -> Result<String, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("it is no wheel: {error}");
     let file = File::open(path).map_err(|error| wrong(&error))?;
-    let mut zip = zip::ZipArchive::new(file).map_err(|error| wrong(&error))?;
+    let mut zip = unzip(file).map_err(|error| wrong(&error))?;
     let is_it = |name: &str| name.strip_suffix(".dist-info/METADATA").is_some_and(|stem| !stem.contains('/'));
     let name = zip.file_names().filter_map(Result::ok).find(|name| is_it(name)).map(std::borrow::Cow::into_owned);
     let name = name.ok_or("it has no `METADATA`")?;
@@ -97,12 +98,11 @@ fn wheel(path: &Path) -> Result<String, String> {
 fn sdist(path: &Path) -> Result<String, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("it is no sdist: {error}");
     let file = File::open(path).map_err(|error| wrong(&error))?;
-    let mut tar = tar::Archive::new(GzDecoder::new(file));
-    for entry in tar.entries().map_err(|error| wrong(&error))? {
-        let entry = entry.map_err(|error| wrong(&error))?;
-        let name = entry.path().map_err(|error| wrong(&error))?;
+    let mut members = Members::new(GzDecoder::new(file));
+    while let Some(member) = members.advance().map_err(|error| wrong(&error))? {
+        let name = Path::new(std::str::from_utf8(&member.path).map_err(|error| wrong(&error))?);
         if name.ends_with("PKG-INFO") && name.components().count() == 2 {
-            return text(entry);
+            return text(members.content());
         }
     }
     Err("it has no `PKG-INFO`".into())

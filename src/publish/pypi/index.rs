@@ -91,6 +91,8 @@ impl<'a> Reader<'a> {
     pub async fn fetch(&self, name: &str, there: &There, sink: &mut impl io::Write) -> Result<(), Failure> {
         let nothing = || Failure::Unconfirmed(unconfirmed(name, "shows neither its digest nor where to download it"));
         let url = there.url.clone().ok_or_else(nothing)?;
+        let led = self.client.may_lead(&self.index.simple, &url);
+        led.map_err(|why| Failure::Unconfirmed(unconfirmed(name, &format!("leads us {why}"))))?;
         let reply = self.client.download(self.request(url, "*/*"), sink).await;
         let reply = reply.map_err(|error| unreachable(&error))?;
         if reply.is_success() { Ok(()) } else { Err(self.trouble(&format!("download `{name}`"), &reply)) }

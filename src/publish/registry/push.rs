@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::{Failure, Site, Wanted, artifact};
 use crate::digest::Digest;
 use crate::oci::registry::{Error, Pushed, Source};
-use crate::oci::{Descriptor, media};
+use crate::oci::{Descriptor, LARGEST_DOCUMENT, media};
 use crate::plan::{ImageWork, Work};
 use crate::reference::Repository;
+use crate::world::files;
 use crate::world::terminal::Progress;
 
 /// Where the bytes of a blob are.
@@ -129,7 +130,7 @@ fn blobs_of<'a>(site: &Site<'a>, wanted: &Wanted<'a>, work: &'a ImageWork) -> an
     }
     let config = artifact(order, &wanted.step.id)?.files.first();
     let config = config.ok_or_else(|| anyhow::anyhow!("`{}` made no config", wanted.step.id))?;
-    let bytes = std::fs::read(order.store.file(&wanted.step.id, &config.name))?;
+    let bytes = files::read_small(&order.store.file(&wanted.step.id, &config.name), LARGEST_DOCUMENT)?;
     let descriptor = Descriptor { media_type: media::CONFIG.into(), digest: config.sha256, size: config.size };
     blobs.push(Blob { repository, descriptor, origin: Origin::Config(bytes) });
     Ok(blobs)

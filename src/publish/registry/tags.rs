@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use super::{Failure, Ledger, Outcome, Site, Wanted, receipt};
+use super::{Failure, Ledger, Outcome, Site, Wanted, readers, receipt};
 use crate::digest::Digest;
 use crate::oci::registry::Registries;
 use crate::plan::{FloatingTag, Work};
@@ -44,10 +44,14 @@ pub async fn fix(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<Fai
         }
         ledger.record(receipts)?;
         if !failures.is_empty() {
-            break;
+            return Ok(failures);
         }
     }
-    Ok(failures)
+    let tags = site.wanted.iter().flat_map(|wanted| {
+        let digest = wanted.document.descriptor.digest;
+        wanted.image.tags.iter().map(move |tag| (wanted.repository.tagged(tag), digest))
+    });
+    Ok(readers::look(site, &tags.collect::<Vec<_>>()).await)
 }
 
 async fn put(site: &Site<'_>, wanted: &Wanted<'_>, tag: &str) -> Result<(), Failure> {
@@ -109,7 +113,10 @@ pub async fn float(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<F
             Err(failure) => failures.push(failure),
         }
     }
+    let moved = receipts.iter().filter_map(|receipt| Some((receipt.name.parse().ok()?, receipt.sha256?)));
+    let moved: Vec<(Reference, Digest)> = moved.collect();
     ledger.record(receipts)?;
+    failures.extend(readers::look(site, &moved).await);
     Ok(failures)
 }
 

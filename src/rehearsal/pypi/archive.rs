@@ -11,6 +11,7 @@ use flate2::read::GzDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::framing::{self, Sizes};
+use crate::world::members::Members;
 
 /// From which size on, and by which factor, a file may not grow when it is unpacked.
 const BOMB: (u64, u64) = (64 << 20, 50);
@@ -74,15 +75,11 @@ fn zipped(path: &Path, filename: &str) -> Result<Archive, String> {
 
 fn tar(path: &Path) -> Result<Archive, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(file)));
+    let mut members = Members::new(GzDecoder::new(BufReader::new(file)));
     let (mut names, mut sparse) = (BTreeSet::new(), false);
-    for entry in archive.entries().map_err(|_| "File is not a tarfile")? {
-        let mut entry = entry.map_err(|_| "File is not a tarfile")?;
-        let name = String::from_utf8_lossy(&entry.path_bytes()).trim_end_matches('/').to_owned();
-        names.insert(name);
-        sparse |= entry.header().entry_type().is_gnu_sparse();
-        let pax = entry.pax_extensions().ok().flatten();
-        sparse |= pax.is_some_and(|all| all.flatten().any(|pair| pair.key_bytes().starts_with(b"GNU.sparse.")));
+    while let Some(member) = members.advance().map_err(|_| "File is not a tarfile")? {
+        names.insert(String::from_utf8_lossy(&member.path).trim_end_matches('/').to_owned());
+        sparse |= member.sparse;
     }
     if sparse {
         let text = "tar archive not accepted: Sparse members are not allowed. See https://docs.pypi.org/archives for \

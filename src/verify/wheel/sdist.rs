@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::{Flaw, TEXT, damage, declared, flaw, manifests, metadata, pass, too_large};
+use super::{Flaw, TEXT, damage, declared, flaw, manifests, metadata, pass, too_large, too_many_texts};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
@@ -94,6 +94,7 @@ fn take(path: &str, wanted: bool, reader: &mut dyn Read, texts: &mut BTreeMap<St
     if wanted {
         let mut kept = Vec::new();
         pass(reader, &mut hashing, &mut kept, TEXT)?;
+        too_many_texts(texts.values().map(Vec::len), kept.len())?;
         texts.insert(path.to_owned(), kept);
     }
     io::copy(reader, &mut hashing)?;

@@ -12,6 +12,9 @@ use tokio_util::io::ReaderStream;
 
 use super::NoAnswer;
 
+/// How much is handed to a connection at once.
+pub(super) const PIECE: usize = 64 << 10;
+
 /// The body of a request.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
@@ -52,6 +55,17 @@ pub enum Body<'a> {
     },
 }
 
+/// Bytes as a body, in pieces, so that it is known how many were taken.
+pub(super) fn pieces(bytes: &[u8], sent: &Arc<AtomicU64>) -> reqwest::Body {
+    let (mut rest, sent) = (Bytes::copy_from_slice(bytes), Arc::clone(sent));
+    let pieces = std::iter::from_fn(move || {
+        let piece = rest.split_to(rest.len().min(PIECE));
+        sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        (!piece.is_empty()).then_some(Ok::<_, io::Error>(piece))
+    });
+    reqwest::Body::wrap_stream(stream::iter(pieces))
+}
+
 /// A file as a body.
 pub(super) async fn stream(path: &Path, size: u64, sent: &Arc<AtomicU64>) -> Result<reqwest::Body, NoAnswer> {
     Ok(reqwest::Body::wrap_stream(chunks(path, size, sent).await?))
@@ -80,7 +94,7 @@ async fn chunks(
         .await
         .map_err(|error| NoAnswer::new(format!("cannot read `{}`: {error}", path.display())))?;
     let sent = Arc::clone(sent);
-    Ok(ReaderStream::with_capacity(file.take(size), 64 << 10).inspect(move |chunk| {
+    Ok(ReaderStream::with_capacity(file.take(size), PIECE).inspect(move |chunk| {
         if let Ok(chunk) = chunk {
             sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }

@@ -1,25 +1,26 @@
 //! The body of an answer, taken piece by piece.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::time::timeout;
 
+use super::pace::{LONGEST, Pace};
 use super::{NoAnswer, explain};
 
 /// A body that is on its way to us.
 pub struct Incoming {
     response: reqwest::Response,
     host: String,
-    stall: Duration,
+    pace: Pace,
     /// What came and was not taken yet.
     rest: Bytes,
 }
 
 impl Incoming {
     pub(super) fn new(response: reqwest::Response, host: String, stall: Duration) -> Self {
-        Self { response, host, stall, rest: Bytes::new() }
+        Self { response, host, pace: Pace::new(stall, LONGEST), rest: Bytes::new() }
     }
 
     /// All of it, as it comes.
@@ -30,14 +31,17 @@ impl Incoming {
     /// So many bytes more; fewer only at its end.
     ///
     /// # Errors
-    /// If it ends early.
+    /// If it ends early, or is too slow.
     pub async fn next(&mut self, length: usize) -> Result<Vec<u8>, NoAnswer> {
         let mut taken = Vec::new();
         while taken.len() < length {
             if self.rest.is_empty() {
-                let more = timeout(self.stall, self.response.chunk()).await.map_err(|_| stopped(&self.host))?;
+                let more = self.pace.wait(&self.host, self.response.chunk()).await?;
                 match more.map_err(|error| explain(error, &self.host))? {
-                    Some(chunk) => self.rest = chunk,
+                    Some(chunk) => {
+                        self.pace.count(&self.host, chunk.len())?;
+                        self.rest = chunk;
+                    }
                     None => break,
                 }
             }
@@ -47,6 +51,36 @@ impl Incoming {
     }
 }
 
-pub(super) fn stopped(host: &str) -> NoAnswer {
-    NoAnswer::new(format!("`{host}` stopped in the middle of its answer"))
+/// A sink that refuses more than was promised: a server may lie about sizes, our disk must not pay for it.
+pub struct Limited<W> {
+    inner: W,
+    /// Nothing once more came.
+    left: Option<u64>,
+}
+
+impl<W: Write> Limited<W> {
+    /// So many bytes go into a sink.
+    pub fn new(inner: W, most: u64) -> Self {
+        Self { inner, left: Some(most) }
+    }
+
+    /// Whether more came.
+    pub fn is_over(&self) -> bool {
+        self.left.is_none()
+    }
+}
+
+impl<W: Write> Write for Limited<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.and_then(|left| left.checked_sub(bytes.len() as u64));
+        if self.left.is_none() {
+            return Err(io::Error::other("it is longer than it should be"));
+        }
+        self.inner.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }

@@ -137,7 +137,7 @@ async fn an_identity_token_is_exchanged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_holds_a_password_does_not_show_it() {
-    let access = Access { hosts: [(HOST.to_owned(), reached("http://127.0.0.1:1", Some(login(CANARY))))].into() };
+    let access = knowing_access([(HOST, reached("http://127.0.0.1:1", Some(login(CANARY))))]);
     assert!(!format!("{access:?}").contains(CANARY));
     assert!(!format!("{:?}", Login::Identity(Secret::new(CANARY))).contains(CANARY));
     // Nobody listens there.
@@ -185,7 +185,7 @@ async fn a_credential_helper_is_asked_once() {
     let count = world.folder.path().join("count");
     let env = BTreeMap::from([("PATH".to_owned(), path), ("COUNT".to_owned(), count.display().to_string())]);
     let access = HostAccess { anonymous: false, ..reached(&world.server.url(), None) };
-    let access = Access { hosts: [(HOST.to_owned(), access)].into() };
+    let access = knowing_access([(HOST, access)]);
     let config = Env::of([("DOCKER_AUTH_CONFIG", r#"{"credsStore":"test"}"#)]);
     let registries = Registries::new(&Runner::new(env.into_iter().collect()), &config, access);
     let app = repository("acme/app");

@@ -142,7 +142,7 @@ async fn a_challenge_that_is_not_known_or_not_safe_is_refused() {
     for (challenge, part) in [
         ("Negotiate", "does not know"),
         ("Bearer service=\"x\"", "does not know"),
-        ("Bearer realm=\"file:///etc/passwd\"", "not safe"),
+        ("Bearer realm=\"file:///etc/passwd\"", "from http to file"),
     ] {
         let script = Script::new(move |_| say(401).header("www-authenticate", challenge)).await;
         let text = fails(over(&script).tags(&repository("a/b")).await, Exit::Unfinished, "registry-refused");

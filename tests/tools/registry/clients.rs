@@ -47,7 +47,7 @@ impl Place {
         let ca = self.ca.as_ref().map(|path| std::fs::read_to_string(path).unwrap());
         let login = password.map(|text| Login::Password { username: USER.into(), password: Secret::new(text) });
         let host = HostAccess { ca, login, anonymous: true, ..HostAccess::default() };
-        Access { hosts: [(self.host.clone(), host)].into() }
+        Access { hosts: [(self.host.clone(), host)].into(), ..Access::default() }
     }
 
     pub fn folder(&self) -> &Path {

@@ -18,7 +18,7 @@ async fn a_base_streams_from_registry_to_registry() {
     let (server, here) = ours(bearer());
     let places = [Place::of(&tokens), Place::of(&password), here];
     let hosts = places.iter().flat_map(|place| place.access(Some(PASSWORD)).hosts).collect();
-    let registries = with(longshore::oci::registry::Access { hosts });
+    let registries = with(longshore::oci::registry::Access { hosts, ..Default::default() });
     let image = Image::new("base");
     image.push(&registries, &places[0].repository("library/base"), &["1"]).await.unwrap();
     let base = blob(media::LAYER_TAR, (0..5_000_000u32).flat_map(u32::to_le_bytes).collect());

@@ -1,0 +1,170 @@
+//! Whether everybody can read what was pushed: a look without a login. A package is private on its first push to GHCR.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use super::{Failure, Site};
+use crate::destination::ReadBack;
+use crate::digest::Digest;
+use crate::oci::registry::{Error, Kind, Shown, visibility_page};
+use crate::problem::Problem;
+use crate::reference::{Reference, Repository};
+
+/// How often one tag is looked at: some registries show it a little later.
+const LOOKS: u32 = 5;
+/// Registries whose images everybody reads, as a rule.
+const OPEN: [&str; 4] = ["ghcr.io", "docker.io", "quay.io", "public.ecr.aws"];
+
+/// What becomes of an image that not everybody can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Demand {
+    /// Nobody asks.
+    None,
+    /// It is said.
+    Said,
+    /// It is not published.
+    Required,
+}
+
+/// Looks at tags as anybody would. What not everybody can read stops us, or is said; once for each repository.
+pub async fn look(site: &Site<'_>, tags: &[(Reference, Digest)]) -> Vec<Failure> {
+    let demand = |repository: &Repository| demand((site.read_back, site.public), &repository.registry);
+    let asked = tags.iter().filter(|(tag, _)| demand(&tag.repository) != Demand::None);
+    // One request for the whole manifest at most, where a registry does not say the digest: such are counted.
+    let mut whole: BTreeMap<(&Repository, Digest), tokio::sync::OnceCell<()>> = BTreeMap::new();
+    let asked: Vec<&(Reference, Digest)> = asked.collect();
+    for (tag, digest) in &asked {
+        whole.entry((&tag.repository, *digest)).or_default();
+    }
+    let seen = join_all(asked.iter().map(|(tag, digest)| one(site, tag, *digest, &whole))).await;
+    let (mut failures, mut said): (Vec<Failure>, Vec<Failure>) = (Vec::new(), Vec::new());
+    for ((tag, _), failure) in asked.iter().zip(seen) {
+        let Err(failure) = failure else { continue };
+        let closed = failure.problem().code == "image-not-public";
+        let list = if closed && demand(&tag.repository) == Demand::Said { &mut said } else { &mut failures };
+        if !list.contains(&failure) {
+            list.push(failure);
+        }
+    }
+    for failure in said {
+        let Problem { message, hint, .. } = failure.problem();
+        site.printer.warn(format!("{message}; {}", hint.as_deref().unwrap_or_default()));
+    }
+    failures
+}
+
+/// `public`: whether everybody can read the repository that all of this comes from; nothing: unknown.
+fn demand((read_back, public): (ReadBack, Option<bool>), registry: &str) -> Demand {
+    let open = OPEN.contains(&registry);
+    match (read_back, public) {
+        (ReadBack::Own, _) => Demand::None,
+        (ReadBack::Anonymous, _) => Demand::Required,
+        (ReadBack::Auto, _) if !open => Demand::None,
+        (ReadBack::Auto, Some(true)) => Demand::Required,
+        (ReadBack::Auto, Some(false)) => Demand::None,
+        (ReadBack::Auto, None) => Demand::Said,
+    }
+}
+
+/// Whether a site looks, and whether it must know first who may read the repository that all of this comes from.
+pub fn depends_on_visibility(site: &Site<'_>) -> bool {
+    let open = |repository: &Repository| OPEN.contains(&repository.registry.as_str());
+    site.read_back == ReadBack::Auto && site.wanted.iter().any(|wanted| open(wanted.repository))
+}
+
+async fn one(
+    site: &Site<'_>,
+    tag: &Reference,
+    expected: Digest,
+    whole: &BTreeMap<(&Repository, Digest), tokio::sync::OnceCell<()>>,
+) -> Result<(), Failure> {
+    let mut last = closed(&tag.repository);
+    for number in 0..LOOKS {
+        match site.everybody.shows(tag, expected).await {
+            Ok(Shown::Right) => return Ok(()),
+            Ok(Shown::Unsaid) => {
+                let Some(cell) = whole.get(&(&tag.repository, expected)) else { return Ok(()) };
+                let read = cell.get_or_try_init(async || {
+                    let found = site.everybody.manifest(&tag.repository.at(expected)).await?;
+                    found.map(drop).ok_or_else(|| Error::new(Kind::Missing, Problem::new("registry-missing", "")))
+                });
+                match read.await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => last = why(tag, error)?,
+                }
+            }
+            Ok(Shown::Other(other)) => {
+                let text = format!("`{tag}` is {expected} for us, but {other} for everybody else");
+                let hint = "a cache may be old: run the same command again to look again";
+                last = Failure::Unconfirmed(Problem::new("image-unconfirmed", text).hint(hint));
+            }
+            Ok(Shown::Nothing) => last = closed(&tag.repository),
+            Err(error) => last = why(tag, error)?,
+        }
+        if number + 1 < LOOKS {
+            sleep(Duration::from_millis(200 << number)).await;
+        }
+    }
+    Err(last)
+}
+
+/// What an answer to nobody means: closed, if it says that it is; anything else is no statement about who may read.
+fn why(tag: &Reference, error: Error) -> Result<Failure, Failure> {
+    match error.kind {
+        Kind::Denied | Kind::Missing => Ok(closed(&tag.repository)),
+        Kind::Retry => {
+            let text = format!("nobody knows yet whether everybody can read `{tag}`: {}", error.problem.message);
+            let hint = "wait, and run the same command again: it only looks again";
+            Err(Failure::Unconfirmed(Problem::new("image-unconfirmed", text).hint(hint)))
+        }
+        _ => Err(error.into()),
+    }
+}
+
+fn closed(repository: &Repository) -> Failure {
+    let text = format!("`{repository}` was pushed, but nobody can pull it without logging in");
+    let place = visibility_page(repository).map_or_else(|| "at its registry".into(), |page| format!("at {page}"));
+    let hint = format!(
+        "make it public {place}, and run the same command again; if it is to stay private, write `read-back: own` at \
+         `publish.registry`"
+    );
+    Failure::Unconfirmed(Problem::new("image-not-public", text).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_is_asked_where_images_are_for_everybody() {
+        let check = |read_back, public, registry: &str, expected| {
+            assert_eq!(demand((read_back, public), registry), expected, "{read_back:?} {public:?} {registry}");
+        };
+        for registry in ["ghcr.io", "docker.io", "quay.io", "public.ecr.aws"] {
+            check(ReadBack::Auto, Some(true), registry, Demand::Required);
+            check(ReadBack::Auto, None, registry, Demand::Said);
+            check(ReadBack::Auto, Some(false), registry, Demand::None);
+            check(ReadBack::Own, Some(true), registry, Demand::None);
+        }
+        for public in [Some(true), Some(false), None] {
+            check(ReadBack::Auto, public, "registry.example.com", Demand::None);
+            check(ReadBack::Anonymous, public, "registry.example.com", Demand::Required);
+            check(ReadBack::Anonymous, public, "ghcr.io", Demand::Required);
+        }
+    }
+
+    #[test]
+    fn a_limit_is_no_statement_about_who_may_read() {
+        let tag: Reference = "ghcr.io/acme/app:1".parse().unwrap();
+        let error = |kind, code| Error::new(kind, Problem::new(code, "x"));
+        let closed = why(&tag, error(Kind::Denied, "registry-denied")).unwrap();
+        assert_eq!((closed.problem().code, closed.exit()), ("image-not-public", crate::problem::Exit::Unfinished));
+        let hint = closed.problem().hint.clone().unwrap();
+        assert!(hint.contains("https://github.com/orgs/acme/packages/container/app/settings"), "{hint}");
+        let limited = why(&tag, error(Kind::Retry, "registry-limited")).unwrap_err();
+        assert_eq!((limited.problem().code, limited.exit()), ("image-unconfirmed", crate::problem::Exit::Unfinished));
+    }
+}
