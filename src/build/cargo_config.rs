@@ -140,8 +140,9 @@ mod tests {
             let env = env.iter().copied().collect();
             own_folder(&Runner::new(env), &Store::new(Path::new("/out"), ""), "python").unwrap()
         };
-        assert_eq!(folder(&[("CARGO_TARGET_DIR", "")]), Path::new("/out/python"));
-        assert_eq!(folder(&[("CARGO_TARGET_DIR", "/kept")]), Path::new("/kept/longshore/python"));
+        let absolute = |path: &str| std::path::absolute(path).unwrap();
+        assert_eq!(folder(&[("CARGO_TARGET_DIR", "")]), absolute("/out/python"));
+        assert_eq!(folder(&[("CARGO_TARGET_DIR", "/kept")]), absolute("/kept/longshore/python"));
     }
 
     #[test]

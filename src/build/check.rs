@@ -11,7 +11,7 @@ use crate::artifact::{CheckResult, Subject};
 use crate::digest::Digest;
 use crate::plan::{CheckWork, Plan, Step, Work};
 use crate::world::path::resolve;
-use crate::world::process::{Cmd, Runner};
+use crate::world::process::{Cmd, Runner, described};
 use crate::world::store::Store;
 
 /// How long one executable may take.
@@ -68,7 +68,7 @@ fn smoke(runner: &Runner, log: &mut Log<'_>, path: &Path, work: &CheckWork) -> a
         return Ok((false, format!("did not end within {} s; {}", LIMIT.as_secs(), printed(&said))));
     }
     if !status.success() {
-        return Ok((false, format!("ended with {status}; {}", printed(&said))));
+        return Ok((false, format!("ended with {}; {}", described(status), printed(&said))));
     }
     Ok(match &work.contains {
         Some(text) if !said.contains(text) => (false, format!("does not say `{text}`; {}", printed(&said))),

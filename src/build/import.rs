@@ -86,7 +86,8 @@ impl Trial<'_> {
         let make = ["-m", "venv", &text(&environment)?];
         self.must(log, python, &[&make[..], &["--without-pip"]].concat())?;
         let bin = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
-        let own = text(&bin.join("python"))?;
+        let ending = if cfg!(windows) { ".exe" } else { "" };
+        let own = text(&bin.join(format!("python{ending}")))?;
         let wheel = text(wheel)?;
         // A pip that is there installs into other environments since 22.3; bringing one along takes seconds.
         let mut pip = (python, vec!["-m", "pip", "--disable-pip-version-check", "--python", own.as_str()]);
@@ -103,7 +104,6 @@ impl Trial<'_> {
             self.must(log, &own, &["-c", &format!("import {module}")])?;
         }
         for script in &import.scripts {
-            let ending = if cfg!(windows) { ".exe" } else { "" };
             if !bin.join(format!("{script}{ending}")).is_file() {
                 bail!("the console script `{script}` is not installed");
             }

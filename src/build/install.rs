@@ -13,7 +13,7 @@ use crate::plan::runner::install_python;
 use crate::plan::{WheelBuilder, Work};
 use crate::problem::{Failure, Problem};
 use crate::world::files;
-use crate::world::process::{Cmd, Runner};
+use crate::world::process::{Cmd, Runner, described};
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
@@ -140,7 +140,7 @@ impl Installer<'_> {
         });
         let why = match ended {
             Ok((status, _)) if status.success() => return Ok(()),
-            Ok((status, _)) => format!("`{line}` ended with {status}"),
+            Ok((status, _)) => format!("`{line}` ended with {}", described(status)),
             Err(error) => format!("`{line}`: {error:#}"),
         };
         let last = said.split_off(said.len().saturating_sub(20)).join("\n  ");

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use crate::world::process::{Cmd, Runner, Stream};
+use crate::world::path;
+use crate::world::process::{Cmd, Runner, Stream, described};
 use crate::world::store::Store;
 use crate::world::terminal::Progress;
 
@@ -83,16 +84,17 @@ impl<'a> Log<'a> {
             }
         })?;
         if !status.success() {
-            bail!("`{}` ended with {status}", runner.redact(&cmd.to_string()));
+            bail!("`{}` ended with {}", runner.redact(&cmd.to_string()), described(status));
         }
         Ok(())
     }
 
     /// For people: where the log lies, and how it ends.
     pub fn hint(&self, store: &Store) -> String {
-        let path = self.paths.first().map_or_else(String::new, |path| {
-            path.strip_prefix(store.repository()).unwrap_or(path).display().to_string().replace('\\', "/")
-        });
+        let path = self
+            .paths
+            .first()
+            .map_or_else(String::new, |path| path::relative(path.strip_prefix(store.repository()).unwrap_or(path)));
         let mut hint = format!("the whole log is in `{path}`");
         if !self.last.is_empty() {
             hint.push_str("; it ends with:");

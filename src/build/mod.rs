@@ -28,6 +28,7 @@ mod tools;
 mod unpack;
 mod wheel;
 
+// Steps run bash, cargo and gcc; `make proof` builds with those of Windows.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
@@ -41,6 +42,7 @@ use crate::platform::Platform;
 use crate::problem::{Failure, Problem};
 use crate::target::Target;
 use crate::world::handover::{is_file_name, is_step_id};
+use crate::world::path;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
@@ -91,7 +93,7 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
         let lacking = layout::write(store, order.plan, order.registries.as_ref().filter(|_| order.complete))?;
         let more = if lacking > 0 { format!(", without {lacking} layers of bases") } else { String::new() };
         let folder = store.root().join("images");
-        let folder = folder.strip_prefix(store.repository()).unwrap_or(&folder).display().to_string();
+        let folder = path::relative(folder.strip_prefix(store.repository()).unwrap_or(&folder));
         printer.step("Laid out", format!("images in {folder}{more}"));
         if let (Some(path), Some(platform)) = (&order.docker_archive, host_platform()) {
             let _progress = printer.start("Archiving", format!("images of {platform} for `docker load`"));

@@ -1,12 +1,13 @@
 //! What ordered steps need from steps done before, here or on another machine: there, whole, of this very plan.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 
 use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::plan::{Plan, Step, Work};
 use crate::problem::Problem;
+use crate::world::busy;
 use crate::world::handover::is_step_id;
 use crate::world::store::{self, Store};
 
@@ -75,11 +76,6 @@ pub fn clear_others(store: &Store, plan: &Plan) -> anyhow::Result<()> {
 /// # Errors
 /// If something cannot be removed.
 pub fn forget(store: &Store, step: &str) -> anyhow::Result<()> {
-    for removed in [fs::remove_file(store.record(step)), fs::remove_dir_all(store.step(step))] {
-        match removed {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Ok(())
+    busy::remove(&store.record(step))?;
+    busy::remove(&store.step(step))
 }

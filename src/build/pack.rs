@@ -16,6 +16,7 @@ use crate::digest::Hashing;
 use crate::format::Format;
 
 use crate::platform::Compression;
+use crate::world::busy;
 use crate::world::files;
 
 /// One member of an archive.
@@ -150,7 +151,7 @@ pub fn save(
     files::set_mode(temporary.path(), mode.bits())?;
     let path = folder.join(name);
     // Closed before it is renamed: Windows renames no open file.
-    temporary.into_temp_path().persist(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    busy::persist(temporary.into_temp_path(), &path)?;
     Ok(artifact::File { name: name.to_owned(), size, sha256, mode, diff_id: None })
 }
 

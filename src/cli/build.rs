@@ -12,6 +12,7 @@ use crate::artifact::Artifact;
 use crate::build::{self, Order};
 use crate::plan::{self, Plan, Step, WithoutTag, Work};
 use crate::problem::{Failure, Problem};
+use crate::world::busy;
 use crate::world::files;
 use crate::world::handover;
 use crate::world::store::Store;
@@ -76,9 +77,7 @@ fn keep_plan(plan: &Plan, store: &Store) -> anyhow::Result<()> {
         files::fresh_folder(&store.root().join(name))?;
     }
     for file in [store.manifest(), store.receipts()] {
-        if file.exists() {
-            std::fs::remove_file(file)?;
-        }
+        busy::remove(&file)?;
     }
     store.keep_plan(&bytes)
 }

@@ -3,6 +3,7 @@
 use super::output::{Fields, State};
 use crate::config::{Diagnostic, Source};
 use crate::problem::{Exit, Failure, Problem};
+use crate::world::busy::InUse;
 
 /// A command that did not succeed: how the process ends, and everything there is to say.
 #[derive(Default)]
@@ -45,6 +46,10 @@ impl From<anyhow::Error> for Refused {
             let state = if failure.exit == Exit::Unfinished { State::Partial } else { State::Nothing };
             let fields = Fields { state, ..Fields::default() };
             return Self { fields, ..Self::of(failure.exit, failure.problems.clone()) };
+        }
+        if let Some(in_use) = error.chain().find_map(|cause| cause.downcast_ref::<InUse>()) {
+            let hint = "close what has it open (an editor, a virus scanner), and run the same command again";
+            return Self::of(Exit::Unexpected, vec![Problem::new("file-in-use", in_use.to_string()).hint(hint)]);
         }
         let problem = Problem::new("unexpected", format!("{error:#}")).hint("if this is a bug, please report it");
         Self::of(Exit::Unexpected, vec![problem])

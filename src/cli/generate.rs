@@ -71,7 +71,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     }
     let mut table = Table::new(&["FILE", "STATE", "LINES"]);
     for (file, text) in files.iter().zip(&wanted) {
-        let state = if file.there.as_deref() == Some(text) {
+        let state = if file.there.as_ref().is_some_and(|there| there.replace("\r\n", "\n") == *text) {
             "unchanged"
         } else {
             std::fs::create_dir_all(top.join(FOLDER))?;

@@ -42,7 +42,7 @@ use session::Session;
 use crate::problem::{Failure, Problem};
 use crate::world::actions;
 use crate::world::env::Env;
-use crate::world::terminal::{Level, Printer};
+use crate::world::terminal::{Colors, Level, Printer};
 
 /// Runs one command line; returns the exit code of the process.
 pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
@@ -104,7 +104,7 @@ fn usage(error: &clap::Error, json: bool, env: &Env) -> Ended {
         let problem = Problem::new("usage", message).hint("`longshore --help`");
         output::refused(&Failure::usage(problem));
     } else if actions::is_job(env) {
-        let printer = Printer::new(Level::Normal, false, true);
+        let printer = Printer::new(Level::Normal, Colors::NONE, true);
         printer.command("error title=usage", &message);
         printer.foreign(text.trim_end());
         printer.resume();

@@ -164,12 +164,13 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
             if session.json {
                 print_json(&output(command, Exit::Done, report.fields, Vec::new()));
             } else {
-                write_out(&report.text);
+                // A reader that went away is not our error.
+                let _ = session.printer.write_result(&report.text);
                 // In a job somebody else decided what comes next.
                 if let Some(next) = report.next.filter(|_| !session.quiet && session.printer.kind() != Kind::Actions) {
                     let arrow =
                         session.printer.paint(Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())), "next");
-                    session.printer.line(&format!("{arrow}: {next}"));
+                    session.printer.block(&format!("{arrow}: {next}"));
                 }
             }
             session.printer.resume();

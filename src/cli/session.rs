@@ -1,7 +1,6 @@
 //! One run of the program: where it is, who reads, and how it comes to configuration, facts and plan.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -22,7 +21,7 @@ use crate::world::handover;
 use crate::world::path::resolve;
 use crate::world::process::Runner;
 use crate::world::store::{self, Store};
-use crate::world::terminal::{Level, Printer};
+use crate::world::terminal::{Colors, Level, Printer};
 
 /// One run of the program.
 pub struct Session {
@@ -91,14 +90,12 @@ impl Session {
             (_, true) => Level::Verbose,
             _ => Level::Normal,
         };
-        let color = match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                std::io::stderr().is_terminal() && env.get("NO_COLOR").is_none() && env.get("TERM") != Some("dumb")
-            }
+        let colors = match global.color {
+            Color::Always => Colors::ALL,
+            Color::Never => Colors::NONE,
+            Color::Auto => Colors::of_terminals(&env),
         };
-        let printer = Printer::new(level, color, actions::is_job(&env));
+        let printer = Printer::new(level, colors, actions::is_job(&env));
         env.credentials().iter().for_each(|secret| printer.mask(secret));
         let runner = Runner::new(env.for_children(&[])).hiding(env.hidden_from_children(&[]));
         let dir = global.directory.clone().unwrap_or_else(|| PathBuf::from("."));

@@ -8,10 +8,10 @@ use std::thread;
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{Package, git, relative};
+use super::{Package, git};
 use crate::problem::{Failure, Problem};
 use crate::version::Version;
-use crate::world::path::resolve;
+use crate::world::path::{relative, resolve};
 use crate::world::process::{Cmd, Finished, Runner};
 
 /// The packages of the workspaces of `Cargo.toml` (if it exists) and of `manifests`, sorted by workspace and

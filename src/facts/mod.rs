@@ -19,6 +19,7 @@ use anyhow::Context;
 use crate::problem::{Failure, Problem};
 use crate::version::Version;
 use crate::world::env::Env;
+use crate::world::path::relative;
 use crate::world::process::Runner;
 
 /// Everything a plan needs to know of the world. No clock, no environment beyond the trigger, no absolute path.
@@ -255,12 +256,6 @@ fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
         return refuse("is too long");
     }
     String::from_utf8(bytes).map_or_else(|_| refuse("is not text"), |text| Ok(Some(text)))
-}
-
-/// A relative path with `/`, on every system.
-fn relative(path: &Path) -> String {
-    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    parts.join("/")
 }
 
 #[cfg(test)]

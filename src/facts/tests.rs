@@ -217,7 +217,8 @@ fn shallow_clones_and_worktrees() {
     repo.git("tag v1.0.0");
     let second = repo.commit("second");
     let clone = repo.folder.path().join("clone");
-    repo.git(&format!("clone -q --depth 1 'file://{}' '{}'", repo.root.display(), clone.display()));
+    let url = url::Url::from_directory_path(&repo.root).unwrap();
+    repo.git(&format!("clone -q --depth 1 '{url}' '{}'", clone.display()));
     let facts = gather(&repo.runner, &Env::default(), &clone, &Wanted::default()).unwrap();
     assert_eq!((facts.head.commit.as_str(), facts.head.shallow, facts.tags.len()), (second.as_str(), true, 0));
     let tree = resolve(repo.folder.path()).unwrap().join("tree");
@@ -227,6 +228,7 @@ fn shallow_clones_and_worktrees() {
     assert_eq!(tags(&facts).first().map(|tag| (tag.0, tag.2)), Some(("v1.0.0", Some(0))));
 }
 
+// Modes and links are made on disk.
 #[cfg(unix)]
 #[test]
 fn files_and_their_kinds() {
@@ -422,6 +424,7 @@ fn what_cargo_refuses_is_told_in_its_words() {
     assert_eq!(failure(&repo.gather(&Wanted::default()).unwrap_err()).0, "cargo-lock");
 }
 
+// A link gives git a folder of its own; copied, git for Windows finds no parts of its own.
 #[cfg(unix)]
 #[test]
 fn a_missing_cargo_is_named() {

@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::format::Format;
 use crate::plan::{Part, Plan, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
+use crate::world::busy;
 use crate::world::store::{Store, write_json};
 use crate::world::terminal::{Printer, Progress};
 
@@ -36,10 +37,7 @@ use set::Arrived;
 /// # Errors
 /// `Failure` with exit 3 and every problem, each with its step and leg.
 pub fn run(printer: &Printer, store: &Store, plan: &Plan, part: Option<&Part>) -> anyhow::Result<Manifest> {
-    match fs::remove_file(store.manifest()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
+    busy::remove(&store.manifest())?;
     let inside = |step: &&Step| part.is_none_or(|part| part.steps.contains(&step.id));
     let steps: Vec<&Step> = plan.steps.iter().filter(inside).collect();
     let progress = printer.start("Verifying", format!("{} steps", steps.len()));

@@ -12,7 +12,6 @@ use crate::digest::Digest;
 use crate::format::Format;
 use crate::plan::{CheckWork, Output, Plan, Step, Work};
 use crate::problem::Problem;
-use crate::world::files;
 use crate::world::store::{Store, read_json};
 
 /// The records that arrived and belong to the plan, and what is wrong with the set.
@@ -157,7 +156,7 @@ fn mode(work: &Work, output: &Output) -> Option<Mode> {
 /// What the system says.
 #[cfg(unix)]
 pub fn wrong_mode(step: &Step, file: &artifact::File, opened: &File) -> anyhow::Result<Option<Problem>> {
-    if files::is_executable(opened)? == (file.mode == Mode::Executable) {
+    if crate::world::files::is_executable(opened)? == (file.mode == Mode::Executable) {
         return Ok(None);
     }
     let is = if file.mode == Mode::Executable { "lost" } else { "got" };

@@ -241,6 +241,7 @@ fn a_damaged_record() {
     check(&release, &[("damaged-record", "is damaged")]);
 }
 
+// Elsewhere files have no such bit.
 #[cfg(unix)]
 #[test]
 fn a_lost_executable_bit() {

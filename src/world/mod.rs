@@ -1,6 +1,7 @@
 //! The only code with side effects: processes, network, environment, clock, terminal, files.
 
 pub mod actions;
+pub mod busy;
 pub mod clock;
 pub mod env;
 pub mod family;
@@ -10,5 +11,6 @@ pub mod http;
 pub mod members;
 pub mod path;
 pub mod process;
+pub mod search;
 pub mod store;
 pub mod terminal;

@@ -20,6 +20,15 @@ pub fn below(folder: &Path, path: &str) -> PathBuf {
     path.split('/').filter(|name| !name.is_empty()).fold(folder.to_owned(), |folder, name| folder.join(name))
 }
 
+/// A path below a folder as plans, configurations and people write it: with `/`, on every system.
+pub fn relative(path: &Path) -> String {
+    if path.is_absolute() {
+        return path.display().to_string();
+    }
+    let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
+    names.join("/")
+}
+
 /// What Windows calls verbatim, as everybody else says it; `None` if it has no other form.
 /// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file#win32-file-namespaces>
 fn plain(verbatim: &str) -> Option<String> {
@@ -30,16 +39,16 @@ fn plain(verbatim: &str) -> Option<String> {
         None => return None,
     };
     // Such a name would mean something else without the prefix.
-    let ordinary = |name: &str| !name.ends_with(['.', ' ']) && !is_device(name);
-    rest.split('\\').all(ordinary).then(|| format!("{start}{rest}"))
+    rest.split('\\').all(|name| !is_special(name)).then(|| format!("{start}{rest}"))
 }
 
-/// Whether Windows takes a name for a device, whatever its ending.
-fn is_device(name: &str) -> bool {
+/// Whether a name means something else to Windows: it cuts dots and blanks off the end, and `nul.txt` is a device.
+pub fn is_special(name: &str) -> bool {
     let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let numbered =
         |device: &str| stem.strip_prefix(device).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
-    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
+    let device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT");
+    device || name.ends_with(['.', ' '])
 }
 
 #[cfg(test)]
@@ -77,6 +86,7 @@ mod tests {
         let sum = below(Path::new("top"), "a//b/c");
         assert_eq!(sum, Path::new("top").join("a").join("b").join("c"));
         assert_eq!(below(Path::new("top"), ""), Path::new("top"));
+        assert_eq!(relative(sum.strip_prefix("top").unwrap()), "a/b/c");
     }
 
     #[test]

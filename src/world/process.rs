@@ -1,7 +1,7 @@
 //! Starting programs: a command is a value, one runner starts it.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::busy;
 use super::env::Env;
+use super::search::Search;
 
 /// A program to start. Prints as a line one could type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -181,10 +183,20 @@ impl Runner {
 
     /// Where a program lies on the children's `PATH`.
     pub fn find(&self, program: &str) -> Option<PathBuf> {
-        let path = self.env.get("PATH")?;
-        std::env::split_paths(path)
-            .flat_map(|folder| [folder.join(program), folder.join(format!("{program}.exe"))])
-            .find(|candidate| candidate.is_file())
+        Search::of(&self.env).find(program)
+    }
+
+    /// What is started for a command. Windows itself would add no ending but `.exe`, and look for paths elsewhere.
+    fn program(&self, cmd: &Cmd) -> PathBuf {
+        let named = PathBuf::from(&cmd.program);
+        if !cfg!(windows) {
+            return named;
+        }
+        let env = self.env.clone().and(&cmd.env);
+        let search = Search::of(&env);
+        let is_path = cmd.program.contains(['/', '\\']);
+        let found = if is_path { search.beside(&cmd.dir, &cmd.program) } else { search.find(&cmd.program) };
+        found.unwrap_or(named)
     }
 
     /// Runs it to its end and returns all it wrote.
@@ -208,7 +220,7 @@ impl Runner {
     pub fn text(&self, cmd: &Cmd) -> anyhow::Result<String> {
         let finished = self.output(cmd)?;
         if !finished.status.success() {
-            bail!("`{cmd}` failed ({}): {}", finished.status, finished.stderr.trim());
+            bail!("`{cmd}` failed ({}): {}", described(finished.status), finished.stderr.trim());
         }
         Ok(finished.stdout)
     }
@@ -299,7 +311,7 @@ impl Runner {
 
     fn start(&self, cmd: &Cmd, apart: bool) -> anyhow::Result<Child> {
         #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
-        let mut command = Command::new(&cmd.program);
+        let mut command = Command::new(self.program(cmd));
         command
             .args(&cmd.args)
             .current_dir(&cmd.dir)
@@ -312,10 +324,13 @@ impl Runner {
         if apart {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
+        #[cfg(not(unix))]
+        let _ = apart;
+        let is_busy = |error: &Error| error.kind() == ErrorKind::ExecutableFileBusy || busy::is_busy(error);
         let mut tries = 0;
         loop {
             match command.spawn() {
-                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                Err(error) if is_busy(&error) && tries < BUSY_TRIES => {
                     tries += 1;
                     std::thread::sleep(Duration::from_millis(10));
                 }
@@ -323,6 +338,28 @@ impl Runner {
             }
         }
     }
+}
+
+/// How a program ended, with what Windows means by a number that programs do not choose.
+pub fn described(status: ExitStatus) -> String {
+    match status.code().and_then(meaning) {
+        Some(meaning) => format!("{status} ({meaning})"),
+        None => status.to_string(),
+    }
+}
+
+/// <https://learn.microsoft.com/openspecs/windows_protocols/ms-erref/596a1078-e883-4972-9bbc-49e60bebca55>
+fn meaning(code: i32) -> Option<&'static str> {
+    Some(match code.cast_unsigned() {
+        0xC000_0005 => "it used memory that is not its own",
+        0xC000_007B => "it or a DLL it needs is of another architecture",
+        0xC000_00FD => "its stack is full",
+        0xC000_0135 => "a DLL it needs is not there",
+        0xC000_0139 => "a DLL it needs lacks a function",
+        0xC000_013A => "it was ended with Ctrl-C",
+        0xC000_0142 => "a DLL it needs cannot be started",
+        _ => return None,
+    })
 }
 
 /// Waits for a child that closed its pipes; one with a time limit is ended when that is over.
@@ -358,6 +395,7 @@ fn pump(
     })
 }
 
+// Started are the programs of Unix; `make proof` starts those of Windows.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -400,6 +438,14 @@ mod tests {
         let windows = windows.with_path(Path::new("/first"));
         let cmd = Cmd::new("env", Path::new("/")).env("GITHUB_SHA", "b");
         assert_eq!(windows.text(&cmd).unwrap(), "GitHub_Sha=b\nPath=/first:/usr/bin:/bin\n");
+    }
+
+    #[test]
+    fn numbers_of_windows_are_explained() {
+        assert_eq!(meaning(0xC000_0135_u32.cast_signed()), Some("a DLL it needs is not there"));
+        assert_eq!((meaning(0), meaning(1), meaning(101), meaning(-1)), (None, None, None, None));
+        let status = runner().output(&Cmd::new("false", Path::new("/"))).unwrap().status;
+        assert_eq!(described(status), "exit status: 1");
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! What people see while work goes on: lines, progress and warnings on standard error; plain when it is no terminal.
 
+use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::actions;
+use super::env::Env;
 use crate::secret::Secret;
 
 /// GitHub shows this many annotations of a kind for each step.
@@ -21,7 +25,7 @@ const SHORTEST_SECRET: usize = 4;
 #[derive(Clone)]
 pub struct Printer {
     level: Level,
-    color: bool,
+    colors: Colors,
     kind: Kind,
     bars: MultiProgress,
     job: Arc<Mutex<Job>>,
@@ -33,6 +37,33 @@ struct Job {
     /// While it takes no commands: the word that ends this.
     stopped: Option<String>,
     warnings: usize,
+}
+
+/// Which streams get colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Colors {
+    /// Standard output.
+    pub out: bool,
+    /// Standard error.
+    pub err: bool,
+}
+
+impl Colors {
+    /// Both.
+    pub const ALL: Self = Self { out: true, err: true };
+    /// Neither.
+    pub const NONE: Self = Self { out: false, err: false };
+
+    /// Each stream that is a terminal: one may be, and the other a pipe or file.
+    pub fn of_terminals(env: &Env) -> Self {
+        Self::of(env, io::stdout().is_terminal(), io::stderr().is_terminal())
+    }
+
+    fn of(env: &Env, out: bool, err: bool) -> Self {
+        // <https://no-color.org>
+        let allowed = env.get("NO_COLOR").is_none() && env.get("TERM") != Some("dumb");
+        Self { out: out && allowed, err: err && allowed }
+    }
 }
 
 /// How much is said.
@@ -65,26 +96,32 @@ pub struct Progress<'a> {
 }
 
 impl Printer {
-    /// For standard error as it is. `color` is the `--color` choice, already decided.
-    pub fn new(level: Level, color: bool, actions: bool) -> Self {
+    /// For standard error as it is.
+    pub fn new(level: Level, colors: Colors, actions: bool) -> Self {
         let kind = if actions {
             Kind::Actions
-        } else if std::io::stderr().is_terminal() {
+        } else if io::stderr().is_terminal() {
             Kind::Terminal
         } else {
             Kind::Plain
         };
-        Self { level, color, kind, bars: MultiProgress::new(), job: Arc::default() }
+        Self { level, colors, kind, bars: MultiProgress::new(), job: Arc::default() }
     }
 
     /// One that says nothing, for tests.
     pub fn silent() -> Self {
-        Self { level: Level::Quiet, color: false, kind: Kind::Plain, bars: MultiProgress::new(), job: Arc::default() }
+        Self {
+            level: Level::Quiet,
+            colors: Colors::NONE,
+            kind: Kind::Plain,
+            bars: MultiProgress::new(),
+            job: Arc::default(),
+        }
     }
 
-    /// Whether text may be coloured.
+    /// Whether standard error gets colours.
     pub fn color(&self) -> bool {
-        self.color
+        self.colors.err
     }
 
     /// Who reads.
@@ -100,7 +137,8 @@ impl Printer {
     /// A line about what happens: a verb and what it happens to.
     pub fn step(&self, verb: &str, what: impl Display) {
         if self.level > Level::Quiet {
-            let verb = self.paint(Style::new().bold().fg_color(Some(AnsiColor::Green.into())), &format!("{verb:>12}"));
+            let verb =
+                self.paint_here(Style::new().bold().fg_color(Some(AnsiColor::Green.into())), &format!("{verb:>12}"));
             self.line(&format!("{verb} {what}"));
         }
     }
@@ -111,7 +149,7 @@ impl Printer {
         if self.kind == Kind::Actions && self.counts_as_annotation() {
             return self.command("warning", &text);
         }
-        let word = self.paint(Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())), "warning");
+        let word = self.paint_here(Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())), "warning");
         self.foreign(&format!("{word}: {text}"));
     }
 
@@ -171,20 +209,37 @@ impl Printer {
     /// A plain line, also when quiet.
     pub fn line(&self, text: &str) {
         self.bars.suspend(|| {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            // Tells a console of Windows to take escape sequences. What tools write stays as it is.
+            let choice = if self.colors.err { ColorChoice::Always } else { ColorChoice::AlwaysAnsi };
+            let _ = writeln!(AutoStream::new(io::stderr().lock(), choice), "{text}");
         });
     }
 
     /// A block of text, such as a table; nothing when quiet.
     pub fn block(&self, text: &str) {
         if self.level > Level::Quiet {
-            self.line(text.trim_end());
+            self.line(&stripped(text.trim_end(), self.colors.err));
         }
     }
 
-    /// Text in a style, if colours are on.
+    /// Text in a style. It loses that again on a stream without colours: see `block` and `write_result`.
     pub fn paint(&self, style: Style, text: &str) -> String {
-        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.colors == Colors::NONE { text.to_owned() } else { format!("{style}{text}{style:#}") }
+    }
+
+    fn paint_here(&self, style: Style, text: &str) -> String {
+        if self.colors.err { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// Writes a result to standard output.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write_result(&self, text: &str) -> io::Result<()> {
+        let out = io::stdout().lock();
+        let mut out = AutoStream::new(out, if self.colors.out { ColorChoice::Always } else { ColorChoice::AlwaysAnsi });
+        out.write_all(stripped(text, self.colors.out).as_bytes())?;
+        out.flush()
     }
 
     /// Starts showing a piece of work: a spinner on a terminal, a group in a job's log, a line elsewhere.
@@ -209,6 +264,11 @@ impl Printer {
     }
 }
 
+/// Our own text without its styles, where a stream takes none.
+fn stripped(text: &str, colors: bool) -> Cow<'_, str> {
+    if colors { Cow::Borrowed(text) } else { Cow::Owned(strip_str(text).to_string()) }
+}
+
 impl Progress<'_> {
     /// A line of a tool's output, or news of a transfer.
     pub fn tell(&self, line: &str) {
@@ -227,5 +287,39 @@ impl Drop for Progress<'_> {
         if self.grouped {
             self.printer.command("endgroup", "");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stream_is_asked_for_itself() {
+        let of = |vars: &[(&str, &str)], out, err| {
+            let colors = Colors::of(&Env::of(vars.iter().copied()), out, err);
+            (colors.out, colors.err)
+        };
+        for (out, err) in [(false, true), (true, false), (true, true), (false, false)] {
+            assert_eq!(of(&[("TERM", "xterm")], out, err), (out, err));
+        }
+        assert_eq!(of(&[("NO_COLOR", "1")], true, true), (false, false));
+        assert_eq!(of(&[("TERM", "dumb")], true, true), (false, false));
+        assert_eq!(of(&[("NO_COLOR", "")], true, true), (true, true));
+    }
+
+    #[test]
+    fn styles_go_only_where_they_are_taken() {
+        let printer = |colors| Printer { colors, ..Printer::silent() };
+        let bold = |colors| printer(colors).paint(Style::new().bold(), "tide");
+        assert_eq!(bold(Colors::NONE), "tide");
+        // One text may go to either stream.
+        for colors in [Colors::ALL, Colors { out: true, err: false }, Colors { out: false, err: true }] {
+            assert_eq!(bold(colors), "\u{1b}[1mtide\u{1b}[0m");
+        }
+        assert_eq!(stripped(&bold(Colors::ALL), false), "tide");
+        assert_eq!(stripped(&bold(Colors::ALL), true), bold(Colors::ALL));
+        let here = |colors| printer(colors).paint_here(Style::new().bold(), "tide");
+        assert_eq!(here(Colors { out: true, err: false }), "tide");
     }
 }

@@ -81,6 +81,7 @@ fn link(target: &Path, at: &Path) -> std::io::Result<()> {
     fs::write(at, target.display().to_string())
 }
 
+// act and its copy need a shell.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {

@@ -254,6 +254,7 @@ mod tests {
         assert!(!found("{\"auths\": \"canary\"}", "debian").contains("canary"));
     }
 
+    // Helpers are shell scripts here.
     #[cfg(unix)]
     #[test]
     fn helpers_answer_or_are_named() {

@@ -86,6 +86,8 @@ fn plain_zip(entries: &[Entry]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for entry in entries {
         let options = zip::write::SimpleFileOptions::default().unix_permissions(entry.mode).large_file(true);
+        // On Windows it would say DOS, which has no modes.
+        let options = options.system(zip::System::Unix);
         if entry.kind == tar::EntryType::Symlink {
             writer.add_symlink(&*entry.path, str::from_utf8(&entry.content).unwrap(), options).unwrap();
         } else {
