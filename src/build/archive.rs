@@ -1,28 +1,64 @@
 //! Packs executables, files of the commit and trees of assets into a step's archives.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
-use super::asset;
+use super::commit::{self, Wanted};
 use super::pack::{self, Body, Member};
+use super::{Order, asset};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
+use crate::link;
 use crate::plan::{self, ArchiveFile, AssetTree, EntryKind, Plan, Step, Work};
+use crate::target::{Os, Target};
 use crate::world::files;
 use crate::world::path::resolve;
+use crate::world::process::Runner;
 use crate::world::store::Store;
+
+/// The files of the commit that steps pack.
+pub struct Files {
+    folder: PathBuf,
+    /// Kept as long as they are read.
+    _scratch: Option<tempfile::TempDir>,
+}
+
+impl Files {
+    /// Checks out what the archives and layers of an order hold of the commit.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn of(runner: &Runner, store: &Store, order: &Order<'_>) -> anyhow::Result<Self> {
+        let files = order.steps.iter().flat_map(|step| match &step.work {
+            Work::Archive(work) => work.files.as_slice(),
+            Work::Layer(work) => work.files.as_slice(),
+            _ => &[],
+        });
+        let wanted: BTreeSet<String> = files.map(|file| file.source.clone()).collect();
+        if wanted.is_empty() {
+            return Ok(Self { folder: store.root().to_owned(), _scratch: None });
+        }
+        fs::create_dir_all(store.root())?;
+        let scratch = tempfile::tempdir_in(store.root())?;
+        let at = (scratch.path(), Wanted::Some(&wanted));
+        let folder = commit::check_out(runner, order.plan, store.repository(), at)?.folder;
+        Ok(Self { folder, _scratch: Some(scratch) })
+    }
+}
 
 /// Makes every output of an archive step.
 ///
 /// # Errors
 /// If a member is missing or not what was planned, two land on one path, or an archive cannot be written.
-pub fn make(store: &Store, plan: &Plan, step: &Step) -> anyhow::Result<Vec<artifact::File>> {
+pub fn make((store, commit): (&Store, &Files), plan: &Plan, step: &Step) -> anyhow::Result<Vec<artifact::File>> {
     let Work::Archive(work) = &step.work else { bail!("`{}` is no archive", step.id) };
     fs::create_dir_all(store.root())?;
     let scratch = tempfile::tempdir_in(store.root())?;
-    let members = members(store, plan, (&work.executables, &work.files, &work.trees), scratch.path())?;
+    let os = step.target.map_or(Os::Linux, Target::os);
+    let members = members((store, commit), plan, (&work.executables, &work.files, &work.trees), (scratch.path(), os))?;
     let folder = store.step(&step.id);
     let mut bare = work.executables.iter();
     let mut made = Vec::new();
@@ -46,10 +82,10 @@ pub fn make(store: &Store, plan: &Plan, step: &Step) -> anyhow::Result<Vec<artif
 /// # Errors
 /// If one is missing or not what was planned.
 pub fn members(
-    store: &Store,
+    (store, commit): (&Store, &Files),
     plan: &Plan,
     (executables, files, trees): (&[plan::Member], &[ArchiveFile], &[AssetTree]),
-    scratch: &Path,
+    (scratch, os): (&Path, Os),
 ) -> anyhow::Result<Vec<Member>> {
     let mut members = Vec::new();
     for executable in executables {
@@ -58,23 +94,23 @@ pub fn members(
         members.push(Member { path: executable.path.clone(), body: Body::File { from, executable: true } });
     }
     for file in files {
-        members.push(of_commit(store, file)?);
+        members.push(of_commit(&commit.folder, file)?);
     }
     for (index, wanted) in trees.iter().enumerate() {
         let scratch = scratch.join(index.to_string());
         fs::create_dir(&scratch)?;
-        members.extend(tree(store, plan, wanted, &scratch)?);
+        members.extend(tree(store, plan, (wanted, os), &scratch)?);
     }
     Ok(members)
 }
 
-/// A file of the commit, as it lies in the work tree. Its mode is the commit's, which not every file system keeps.
-fn of_commit(store: &Store, file: &ArchiveFile) -> anyhow::Result<Member> {
+/// A file of the commit. Its mode is the commit's, which not every file system keeps.
+fn of_commit(commit: &Path, file: &ArchiveFile) -> anyhow::Result<Member> {
     ensure!(files::is_inside(&file.source), "the path `{}` leaves the repository", file.source);
-    let from = store.repository().join(&file.source);
-    let meta = fs::symlink_metadata(&from).with_context(|| format!("the file `{}` is not there", file.source))?;
+    let from = commit.join(&file.source);
+    let meta = fs::symlink_metadata(&from).with_context(|| format!("the commit has no file `{}`", file.source))?;
     let folder = from.parent().map(resolve).transpose()?;
-    let inside = folder.is_some_and(|folder| resolve(store.repository()).is_ok_and(|top| folder.starts_with(top)));
+    let inside = folder.is_some_and(|folder| resolve(commit).is_ok_and(|top| folder.starts_with(top)));
     ensure!(inside, "`{}` lies behind a link that leaves the repository", file.source);
     let body = match &file.entry {
         // A system without symbolic links has a file with the link's text there: the plan knows better.
@@ -88,25 +124,24 @@ fn of_commit(store: &Store, file: &ArchiveFile) -> anyhow::Result<Member> {
     Ok(Member { path: file.path.clone(), body })
 }
 
-fn tree(store: &Store, plan: &Plan, tree: &AssetTree, scratch: &Path) -> anyhow::Result<Vec<Member>> {
+fn tree(store: &Store, plan: &Plan, (tree, os): (&AssetTree, Os), scratch: &Path) -> anyhow::Result<Vec<Member>> {
     let asset = plan.step(&tree.step).with_context(|| format!("the plan has no step `{}`", tree.step))?;
+    let made: BTreeMap<String, Body> =
+        asset::members(store, asset, scratch)?.into_iter().map(|member| (member.path, member.body)).collect();
+    let link = |body: &Body| match body {
+        Body::Link(link) => Some(link.clone()),
+        _ => None,
+    };
+    let paths: link::Paths = made.iter().map(|(path, body)| (path.clone(), link(body))).collect();
+    let settled = link::settle(&paths, &tree.path, os != Os::Windows);
+    let settled = settled.map_err(|why| anyhow::anyhow!("of `{}`, {why}; write `links: follow` there", tree.step))?;
     let mut members = Vec::new();
-    for member in asset::members(store, asset, scratch)? {
-        let Some(rest) = below(&member.path, &tree.path) else { continue };
-        members.push(Member { path: joined(&tree.to, rest), body: member.body });
+    for (path, real) in settled {
+        let rest = link::below(&path, &tree.path).unwrap_or_default();
+        members.push(Member { path: joined(&tree.to, rest), body: made[&real].clone() });
     }
     ensure!(!members.is_empty(), "`{}` has nothing at or below `{}`", tree.step, tree.path);
     Ok(members)
-}
-
-/// The rest of a path at or below a folder; empty: the path itself.
-fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
-    let folder = folder.trim_end_matches('/');
-    if folder.is_empty() || folder == "." {
-        return Some(path);
-    }
-    let rest = path.strip_prefix(folder)?;
-    if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
 }
 
 fn joined(folder: &str, rest: &str) -> String {

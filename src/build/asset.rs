@@ -8,14 +8,17 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::commit::{self, Wanted};
 use super::log::Log;
 use super::pack::{self, Body, Member};
 use super::{command, unpack};
-use crate::artifact::{self, Mode};
+use crate::artifact::{self, Artifact, Mode};
+use crate::link;
 use crate::plan::{FileSpec, Plan, Step, Work};
 use crate::world::files::{self, Found};
+use crate::world::path::resolve;
 use crate::world::process::{Cmd, Runner};
-use crate::world::store::Store;
+use crate::world::store::{Store, read_json};
 
 /// Runs an asset's commands and keeps its files.
 ///
@@ -32,16 +35,25 @@ pub fn make(
     for run in &work.run {
         log.run(runner, &command::cmd(run, store.repository()))?;
     }
-    let members = find(store, &work.files)?;
+    let mut members = find(store, &work.files)?;
+    let _commit = of_commit(runner, (store, plan), &mut members)?;
     let folder = store.step(&step.id);
     if work.bundle {
+        let link = |member: &Member| match &member.body {
+            Body::Link(link) => Some(link.clone()),
+            _ => None,
+        };
+        let paths: link::Paths = members.iter().map(|member| (member.path.clone(), link(member))).collect();
+        if let Err(why) = link::settle(&paths, "", true) {
+            bail!("{why}; write `links: follow`, or name what it points at in `files:`");
+        }
         let output = step.outputs.first().context("a bundle without a file name")?;
         let format = output.format.with_context(|| format!("no archive format is known for `{}`", output.name))?;
         return Ok(vec![pack::write(format, members, plan.commit_time, &folder, &output.name)?]);
     }
     let mut found = BTreeMap::new();
     for Member { path, body } in &members {
-        let Body::File { from, executable } = body else { bail!("`{path}` is a link, and can only be bundled") };
+        let Body::File { from, executable } = body else { bail!("`{path}` is a link: write `links: follow`") };
         if let Some((other, _)) = found.insert(file_name(path).to_owned(), (from.clone(), *executable)) {
             bail!("`{}` and `{path}` land on one file name", other.display());
         }
@@ -108,7 +120,10 @@ pub fn members(store: &Store, step: &Step, scratch: &Path) -> anyhow::Result<Vec
             format!("no path of `{}` ends in `{}`, so it has no place in the repository", step.id, output.name)
         })?;
         let from = store.file(&step.id, &output.name);
-        let executable = files::is_executable(&fs::File::open(&from)?)?;
+        // The mode is the record's: this file system may know none.
+        let record: Artifact = read_json(&store.record(&step.id))?;
+        let file = record.files.iter().find(|file| file.name == output.name);
+        let executable = file.is_some_and(|file| file.mode == Mode::Executable);
         members.push(Member { path, body: Body::File { from, executable } });
     }
     Ok(members)
@@ -118,10 +133,20 @@ pub fn members(store: &Store, step: &Step, scratch: &Path) -> anyhow::Result<Vec
 fn find(store: &Store, specs: &[FileSpec]) -> anyhow::Result<Vec<Member>> {
     let mut members: BTreeMap<String, Member> = BTreeMap::new();
     for spec in specs {
-        for (path, found) in matches(store, spec)? {
-            let to = destination(spec, &path);
+        let found = matches(store, spec)?;
+        let found = match spec.follow {
+            true => followed(store, found)?,
+            false => found.into_iter().map(|(path, found)| (path.clone(), path, found)).collect(),
+        };
+        for (place, path, found) in found {
+            let to = destination(spec, &place);
             let body = match found {
-                Found::File { executable } => Body::File { from: store.repository().join(&path), executable },
+                Found::File { executable } => {
+                    let from = store.repository().join(&path);
+                    // Where there are no modes the bytes say what is started.
+                    let executable = executable || cfg!(windows) && starts(&from)?;
+                    Body::File { from, executable }
+                }
                 Found::Link(link) => {
                     ensure!(
                         files::link_is_inside(&path, &link) && files::link_is_inside(&to, &link),
@@ -138,6 +163,40 @@ fn find(store: &Store, specs: &[FileSpec]) -> anyhow::Result<Vec<Member>> {
         }
     }
     Ok(members.into_values().collect())
+}
+
+/// How many links one may lead through, and how many files they may stand for.
+const MOST_HOPS: usize = 40;
+const MOST_FILES: usize = 100_000;
+
+/// With what links point at in their place, also from outside of what was named, but inside the repository: where it
+/// belongs, where it lies.
+fn followed(store: &Store, found: Vec<(String, Found)>) -> anyhow::Result<Vec<(String, String, Found)>> {
+    let top = resolve(store.repository())?;
+    let (mut settled, mut todo) = (Vec::new(), Vec::new());
+    todo.extend(found.into_iter().rev().map(|(path, found)| (path.clone(), path, found, 0)));
+    while let Some((place, path, found, hops)) = todo.pop() {
+        let Found::Link(link) = &found else {
+            settled.push((place, path, found));
+            continue;
+        };
+        let real = resolve(&store.repository().join(&path));
+        let real = real.with_context(|| format!("the link `{path}` points at `{link}`, which is not there"))?;
+        let inside = real.strip_prefix(&top).ok().and_then(|real| real.to_str());
+        let inside = inside.with_context(|| format!("the link `{path}` leaves the repository, to `{link}`"))?;
+        let inside = if cfg!(windows) { inside.replace('\\', "/") } else { inside.to_owned() };
+        ensure!(
+            hops < MOST_HOPS && link::below(&path, &inside).is_none() && settled.len() + todo.len() < MOST_FILES,
+            "what the link `{path}` points at holds itself, or is too much"
+        );
+        for (path, found) in files::walk(store.repository(), &inside, &[store.root().to_owned()])? {
+            let rest = link::below(&path, &inside).unwrap_or_default();
+            let place = if rest.is_empty() { place.clone() } else { format!("{place}/{rest}") };
+            todo.push((place, path, found, hops + 1));
+        }
+    }
+    settled.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(settled)
 }
 
 fn matches(store: &Store, spec: &FileSpec) -> anyhow::Result<Vec<(String, Found)>> {
@@ -204,6 +263,49 @@ fn file_name(path: &str) -> &str {
 fn made(folder: &Path) -> anyhow::Result<&Path> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     Ok(folder)
+}
+
+/// Whether a file begins as a script or a program of Linux or macOS does.
+fn starts(path: &Path) -> io::Result<bool> {
+    let mut first = Vec::new();
+    fs::File::open(path)?.take(4).read_to_end(&mut first)?;
+    let machos: [[u8; 4]; 3] = [[0xcf, 0xfa, 0xed, 0xfe], [0xce, 0xfa, 0xed, 0xfe], [0xca, 0xfe, 0xba, 0xbe]];
+    Ok(first.starts_with(b"#!") || first == b"\x7fELF" || machos.iter().any(|magic| first == magic))
+}
+
+/// Takes what the commands left as the commit has it from the commit: bytes, modes and links.
+fn of_commit(
+    runner: &Runner,
+    (store, plan): (&Store, &Plan),
+    members: &mut [Member],
+) -> anyhow::Result<Option<tempfile::TempDir>> {
+    let repository = store.repository();
+    let mut tracked = tracked(runner, repository)?;
+    let status = ["-c", "safe.directory=*", "status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames"];
+    let status = runner.text(&Cmd::new("git", repository).args(status).env("GIT_OPTIONAL_LOCKS", "0"))?;
+    let prefix =
+        runner.text(&Cmd::new("git", repository).args(["-c", "safe.directory=*", "rev-parse", "--show-prefix"]))?;
+    for path in status.split('\0').filter_map(|entry| entry.get(3..)?.strip_prefix(prefix.trim_end_matches('\n'))) {
+        tracked.remove(path);
+    }
+    let path = |body: &Body| match body {
+        Body::File { from, .. } => Some(from.strip_prefix(repository).ok()?.to_str()?.replace('\\', "/")),
+        _ => None,
+    };
+    let wanted: BTreeSet<String> =
+        members.iter().filter_map(|member| path(&member.body)).filter(|path| tracked.contains(path)).collect();
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let scratch = tempfile::tempdir_in(made(store.root())?)?;
+    let tree = commit::check_out(runner, plan, repository, (scratch.path(), Wanted::Some(&wanted)))?;
+    for member in members {
+        let Some(path) = path(&member.body).filter(|path| wanted.contains(path)) else { continue };
+        if let Some(body) = tree.body(&path)? {
+            member.body = body;
+        }
+    }
+    Ok(Some(scratch))
 }
 
 /// Every path that git tracks.

@@ -11,6 +11,7 @@ use super::{archive, system};
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::plan::{LayerWork, Plan, Step, Work};
+use crate::target::Os;
 use crate::world::store::{Store, read_json, write_json};
 
 /// The number of the way layers are written; it changes whenever the same files would give other bytes.
@@ -30,12 +31,21 @@ struct Cached {
 ///
 /// # Errors
 /// If a member is missing or not what was planned, or the layer cannot be written.
-pub fn make(store: &Store, plan: &Plan, step: &Step) -> anyhow::Result<Vec<artifact::File>> {
+pub fn make(
+    (store, commit): (&Store, &archive::Files),
+    plan: &Plan,
+    step: &Step,
+) -> anyhow::Result<Vec<artifact::File>> {
     let Work::Layer(work) = &step.work else { bail!("`{}` is no layer", step.id) };
     let output = step.outputs.first().with_context(|| format!("`{}` has no output", step.id))?;
     fs::create_dir_all(store.root())?;
     let scratch = tempfile::tempdir_in(store.root())?;
-    let mut members = archive::members(store, plan, (&work.executables, &work.files, &work.trees), scratch.path())?;
+    let mut members = archive::members(
+        (store, commit),
+        plan,
+        (&work.executables, &work.files, &work.trees),
+        (scratch.path(), Os::Linux),
+    )?;
     if work.system {
         members.extend(system::members());
     }

@@ -7,6 +7,7 @@ mod cargo_config;
 mod check;
 mod checksums;
 mod command;
+mod commit;
 mod docker_archive;
 mod gzip;
 mod image;
@@ -16,6 +17,7 @@ mod layer;
 mod layout;
 mod log;
 mod needs;
+mod outside;
 mod pack;
 mod rebuild;
 mod resolve;
@@ -127,7 +129,9 @@ fn refuse_bad_names(order: &Order<'_>) -> anyhow::Result<()> {
 
 fn refuse_other_commit(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Result<()> {
     if runner.find("git").is_none() {
-        let problem = Problem::new("missing-tool", "`git` is not there").hint("install git, or put it on PATH");
+        let hint =
+            "install git, or put it on PATH; in a container before the checkout, which leaves no repository else";
+        let problem = Problem::new("missing-tool", "`git` is not there").hint(hint);
         return Err(Failure::usage(problem).into());
     }
     // In a job's container the repository often belongs to another user.
@@ -138,7 +142,13 @@ fn refuse_other_commit(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::R
         return Ok(());
     }
     let message = format!("the plan is of commit `{}`, but HEAD is `{head}`", plan.commit);
-    let hint = format!("run `git checkout {}`, or make a new plan", plan.commit);
+    let hint = match head.as_str() {
+        "nothing" => {
+            "this folder is no git repository: actions/checkout leaves one without `.git` where there is no git, so install it in a step before, as generated workflows do"
+                .to_owned()
+        }
+        _ => format!("run `git checkout {}`, or make a new plan", plan.commit),
+    };
     Err(Failure::usage(Problem::new("wrong-commit", message).hint(hint)).into())
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::log::Log;
-use super::{asset, stage, unpack, wheel};
+use super::{asset, outside, unpack, wheel};
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::format::Format;
 use crate::inspect::crates;
@@ -36,8 +36,11 @@ pub fn run(
         |file: &crate::artifact::File| Subject { step: sdist.id.clone(), name: file.name.clone(), sha256: file.sha256 };
     let file = record.files.first().with_context(|| format!("`{}` made nothing", sdist.id))?;
     let archive = store.file(&sdist.id, &file.name);
-    let folder = stage::fresh(store, format!("{}-sdist", work.stage.distribution.in_files()))?;
+    let folder = outside::fresh(runner, store, &format!("{}-sdist", work.stage.distribution.in_files()))?;
     let seen = back(runner, log, (store, &folder, &archive), (work, wheel));
+    if seen.is_ok() {
+        fs::remove_dir_all(&folder)?;
+    }
     let detail = match &seen {
         Ok(()) => format!("built back, the same as {}", names(wheel)),
         Err(error) => format!("{error:#}"),
@@ -57,7 +60,7 @@ fn back(
         asset::put(&member.body, &files::make_room(folder, &member.path)?)?;
     }
     let tops: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    let mut tops = tops.into_iter().filter(|entry| entry.file_name() != ".git");
+    let mut tops = tops.into_iter();
     let (Some(top), None) = (tops.next(), tops.next()) else { bail!("it does not hold one folder") };
     let out = wheel::make_back(runner, log, store, (&top.path(), work, wheel)).context("it cannot be built")?;
     for output in &wheel.outputs {

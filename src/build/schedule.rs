@@ -68,7 +68,8 @@ pub fn carry_out(
     let mut records: BTreeMap<String, Artifact> = BTreeMap::new();
     let (mut problems, mut exit) = (Vec::new(), None);
     let bases = Bases::ask(order.registries.as_ref(), &order.steps);
-    let site = Site { store, order, supply, digest: order.plan.digest(), bases };
+    let commit = archive::Files::of(runner, store, order)?;
+    let site = Site { store, order, supply, digest: order.plan.digest(), bases, commit };
     while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
         let batch = next(&pending, supply);
         if batch.is_empty() {
@@ -167,6 +168,7 @@ struct Site<'a> {
     supply: &'a Supply<'a>,
     digest: Digest,
     bases: Bases,
+    commit: archive::Files,
 }
 
 impl Site<'_> {
@@ -269,11 +271,11 @@ impl Site<'_> {
                 binary::compile(runner, log, store, plan, &jobs)?
             }
             Work::Asset(_) => vec![asset::make(runner, log, store, plan, step)?],
-            Work::Archive(_) => vec![archive::make(store, plan, step)?],
+            Work::Archive(_) => vec![archive::make((store, &self.commit), plan, step)?],
             Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
             Work::Wheel(_) => vec![wheel::make(runner, log, store, plan, step)?],
             Work::Sdist(_) => vec![wheel::make_sdist(runner, log, store, plan, step)?],
-            Work::Layer(_) => vec![layer::make(store, plan, step)?],
+            Work::Layer(_) => vec![layer::make((store, &self.commit), plan, step)?],
             Work::Image(_) => vec![image::make(store, plan, step, &self.bases)?],
             Work::Index(_) => vec![image::make_index(store, step)?],
             Work::Check(_) => {

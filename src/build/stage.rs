@@ -1,32 +1,42 @@
-//! The copy of the commit that one Python distribution is built from: tracked files stay as they are, and two distributions
-//! do not see each other.
+//! The copy of the commit that one Python distribution is built from, outside the repository: tracked files stay as they
+//! are, and two distributions do not see each other.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
 
-use super::asset;
+use super::commit::{self, Wanted};
+use super::log::Log;
+use super::{asset, outside};
 use crate::plan::{Plan, StageWork};
+use crate::portable;
 use crate::world::files;
-use crate::world::process::{Cmd, Runner};
+use crate::world::process::Runner;
 use crate::world::store::Store;
 
-/// Lays out the copy and edits its pyproject.toml.
+/// The copy: where it lies, and what it was before anything was made in it.
+pub struct Stage {
+    /// The project's folder in it.
+    pub folder: PathBuf,
+    /// The files of the commit.
+    committed: BTreeSet<String>,
+    root: PathBuf,
+}
+
+/// Lays out the copy and edits its pyproject.toml. `git`: whether build scripts find the commit's git there, as in the
+/// repository; what is made into an sdist has none.
 ///
 /// # Errors
 /// If a file cannot be copied, or the pyproject.toml is none.
-pub fn lay_out(runner: &Runner, store: &Store, plan: &Plan, stage: &StageWork) -> anyhow::Result<PathBuf> {
-    let folder = fresh(store, stage.distribution.in_files())?;
-    let repository = store.repository();
-    // Tracked files, and in a dirty tree what is not ignored: what the plan saw.
-    let list = Cmd::new("git", repository);
-    let list = list.args(["-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"]);
-    for path in runner.text(&list)?.split('\0').filter(|path| !path.is_empty()) {
-        ensure!(files::is_inside(path), "the path `{path}` leaves the repository");
-        copy(&repository.join(path), &folder, path)?;
-    }
+pub fn lay_out(runner: &Runner, store: &Store, plan: &Plan, (stage, git): (&StageWork, bool)) -> anyhow::Result<Stage> {
+    let root = outside::fresh(runner, store, &stage.distribution.in_files())?;
+    let tree = commit::check_out(runner, plan, store.repository(), (&root, Wanted::All))?;
+    let folder = tree.folder.clone();
+    let committed = names(&folder)?;
     for id in &stage.assets {
         let step = plan.step(id).with_context(|| format!("the plan has no step `{id}`"))?;
         let scratch = tempfile::tempdir_in(store.root())?;
@@ -35,40 +45,116 @@ pub fn lay_out(runner: &Runner, store: &Store, plan: &Plan, stage: &StageWork) -
             asset::put(&member.body, &at)?;
         }
     }
+    tree.follow()?;
     let pyproject = folder.join(&stage.pyproject);
     let text = fs::read_to_string(&pyproject).with_context(|| format!("cannot read `{}`", stage.pyproject))?;
     fs::write(&pyproject, edited(&text, stage)?)?;
-    Ok(folder)
+    if git {
+        let mut ours = vec![stage.pyproject.clone()];
+        ours.extend(take_all(&folder, &stage.pyproject)?);
+        tree.assume_unchanged(runner, &ours)?;
+    } else {
+        tree.forget_git()?;
+    }
+    Ok(Stage { folder, committed, root })
 }
 
-/// An empty folder below the output folder, which git ignores. maturin leaves out what a `.gitignore` of any folder above
-/// names, up to one with a `.git`; to git itself an empty one is none.
-///
-/// # Errors
-/// If it cannot be made.
-pub fn fresh(store: &Store, name: String) -> anyhow::Result<PathBuf> {
-    let folder = store.root().join("stages").join(name);
-    files::fresh_folder(&folder)?;
-    fs::create_dir(folder.join(".git"))?;
-    Ok(folder)
+/// Where a `.git` stands above, maturin passes over what a `.gitignore` names. Whatever lies in the copy was put there, so
+/// the folder of the pyproject.toml says that nothing is ignored; rules of an `.ignore` of the user's stand behind that.
+/// The name of that file, if it is the commit's.
+fn take_all(folder: &Path, pyproject: &str) -> anyhow::Result<Option<String>> {
+    let name = format!("{}.ignore", pyproject.strip_suffix("pyproject.toml").unwrap_or_default());
+    let path = folder.join(&name);
+    let own = fs::read_to_string(&path).ok();
+    fs::write(&path, format!("!*\n{}", own.as_deref().unwrap_or_default()))?;
+    Ok(own.map(|_| name))
 }
 
-fn copy(from: &Path, folder: &Path, path: &str) -> anyhow::Result<()> {
-    // One that was removed from the work tree is not there any more.
-    let Ok(meta) = fs::symlink_metadata(from) else { return Ok(()) };
-    let at = files::make_room(folder, path)?;
-    if meta.is_symlink() {
-        let link = fs::read_link(from)?;
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(link, at)?;
-        #[cfg(not(unix))]
-        fs::copy(from.parent().unwrap_or(Path::new(".")).join(link), at).map(drop)?;
-        return Ok(());
+impl Stage {
+    /// Files of the import package that are not of the commit: `assets:` and `before:` made them, so the wheel must hold
+    /// them. By their path in the stage and in the wheel.
+    ///
+    /// # Errors
+    /// If the pyproject.toml or a folder cannot be read.
+    pub fn made(&self, stage: &StageWork) -> anyhow::Result<Vec<(String, String)>> {
+        let text = fs::read_to_string(self.folder.join(&stage.pyproject))?;
+        let document: toml::Table = text.parse().with_context(|| format!("`{}` is no TOML", stage.pyproject))?;
+        let maturin = document.get("tool").and_then(|tool| tool.get("maturin"));
+        let key = |name: &str| maturin.and_then(|maturin| maturin.get(name));
+        let project = stage.pyproject.strip_suffix("pyproject.toml").unwrap_or_default();
+        let source = key("python-source").and_then(toml::Value::as_str).unwrap_or_default();
+        let source = match source.trim_start_matches("./").trim_end_matches('/') {
+            "" | "." => project.to_owned(),
+            source => format!("{project}{source}/"),
+        };
+        let excluded = excluded(key("exclude"))?;
+        let mut made = Vec::new();
+        for path in names(&self.folder)?.difference(&self.committed) {
+            let Some(inside) = path.strip_prefix(&source) else { continue };
+            let of_package = stage.modules.iter().filter_map(|module| module.split('.').next());
+            let mut of_package =
+                of_package.filter(|top| inside.strip_prefix(top).is_some_and(|rest| rest.starts_with('/')));
+            let in_project = path.strip_prefix(project).unwrap_or(path);
+            let compiled = [".so", ".pyd", ".dylib", ".pyc"].iter().any(|ending| path.ends_with(ending));
+            if of_package.next().is_some() && !compiled && !excluded.is_match(in_project) {
+                made.push((path.clone(), inside.to_owned()));
+            }
+        }
+        Ok(made)
     }
-    if meta.is_file() {
-        fs::copy(from, &at).with_context(|| format!("cannot copy `{path}`"))?;
+
+    /// Takes out files that Windows cannot have: an sdist goes there, too, and cargo lists none with them. Whether it can
+    /// do without is seen when it is built back.
+    ///
+    /// # Errors
+    /// If one cannot be removed.
+    pub fn leave_out(&self, log: &mut Log<'_>) -> anyhow::Result<()> {
+        for path in names(&self.folder)? {
+            if let Some(why) = portable::not_on_windows(&path) {
+                log.tell(format_args!("not in the sdist: `{}`, which Windows cannot have: {why}", path.escape_debug()));
+                fs::remove_file(self.folder.join(&path))?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Takes it away.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove(self) -> anyhow::Result<()> {
+        fs::remove_dir_all(&self.root).with_context(|| format!("cannot remove `{}`", self.root.display()))
+    }
+}
+
+/// The globs of `[tool.maturin] exclude`, texts or tables with a `path`.
+fn excluded(globs: Option<&toml::Value>) -> anyhow::Result<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for glob in globs.and_then(toml::Value::as_array).into_iter().flatten() {
+        let glob = glob.as_str().or_else(|| glob.get("path").and_then(toml::Value::as_str));
+        if let Some(glob) = glob.and_then(|glob| Glob::new(glob).ok()) {
+            set.add(glob);
+        }
+    }
+    Ok(set.build()?)
+}
+
+/// Every file below a folder. A name that is no UTF-8 cannot be one of ours.
+fn names(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let (mut found, mut todo) = (BTreeSet::new(), vec![String::new()]);
+    while let Some(above) = todo.pop() {
+        for entry in fs::read_dir(folder.join(&above))? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let path = if above.is_empty() { name } else { format!("{above}/{name}") };
+            if entry.file_type()?.is_dir() {
+                todo.push(path);
+            } else {
+                found.insert(path);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A pyproject.toml as a distribution has it. Comments and order stay.

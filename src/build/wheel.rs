@@ -1,5 +1,6 @@
 //! Wheels and source distributions: maturin, in a copy of the commit.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -29,15 +30,37 @@ pub fn make(
     let Work::Wheel(work) = &step.work else { bail!("`{}` is no wheel", step.id) };
     let target = step.target.with_context(|| format!("`{}` has no target", step.id))?;
     let runner = environment(runner, work);
-    let folder = stage::lay_out(&runner, store, plan, &work.stage)?;
+    let stage = stage::lay_out(&runner, store, plan, (&work.stage, true))?;
     for before in &work.before {
-        log.run(&runner, &command::cmd(before, &folder))?;
+        log.run(&runner, &command::cmd(before, &stage.folder))?;
     }
     let out = empty(store)?;
-    let mut cmd = Cmd::new("maturin", &folder).args(arguments(&runner, work, target.triple(), store)?);
+    let mut cmd = Cmd::new("maturin", &stage.folder).args(arguments(&runner, work, target.triple(), store)?);
     cmd = cmd.args(["--manifest-path", work.stage.manifest.as_str()]).args(work.locked.then_some("--locked"));
     log.run(&runner, &cmd.arg("--out").arg(out.path().display().to_string()))?;
+    as_planned(step, out.path())?;
+    for output in &step.outputs {
+        holds(&out.path().join(&output.name), &stage.made(&work.stage)?)?;
+    }
+    stage.remove()?;
     collect(store, step, out.path())
+}
+
+/// What `assets:` and `before:` put into the import package is in the wheel.
+fn holds(wheel: &Path, made: &[(String, String)]) -> anyhow::Result<()> {
+    let archive = zip::ZipArchive::new(fs::File::open(wheel)?)?;
+    let held: BTreeSet<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+    let missing = made.iter().filter(|(_, inside)| !held.contains(inside));
+    let missing: Vec<String> = missing.map(|(path, _)| format!("`{path}`")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (shown, more) = (missing.len().min(3), missing.len().saturating_sub(3));
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    bail!(
+        "maturin left out what `assets:` or `before:` made: {}{more}; name it in `include` of `[tool.maturin]`, or in `exclude`",
+        missing[..shown].join(", ")
+    )
 }
 
 /// As the user wants it.
@@ -78,11 +101,15 @@ pub fn make_sdist(
     // maturin leaves out crates of the repository that no feature needs, although Cargo.toml names them and cargo then
     // builds nothing. So it is made with every feature, and says its own afterwards.
     let everything = StageWork { all_features: true, ..work.stage.clone() };
-    let folder = stage::lay_out(runner, store, plan, &everything)?;
+    let stage = stage::lay_out(runner, store, plan, (&everything, false))?;
+    stage.leave_out(log)?;
+    let runner = &without_git(runner, &stage.folder);
     let out = empty(store)?;
     // Without the manifest it leaves optional path dependencies out, silently.
-    let cmd = Cmd::new("maturin", &folder).args(["sdist", "--manifest-path", work.stage.manifest.as_str(), "--out"]);
+    let cmd =
+        Cmd::new("maturin", &stage.folder).args(["sdist", "--manifest-path", work.stage.manifest.as_str(), "--out"]);
     log.run(runner, &cmd.arg(out.path().display().to_string()))?;
+    stage.remove()?;
     if work.stage.all_features {
         return collect(store, step, out.path());
     }
@@ -110,12 +137,18 @@ pub fn make_back(
     (folder, work, wheel): (&Path, &WheelWork, &Step),
 ) -> anyhow::Result<tempfile::TempDir> {
     let target = wheel.target.with_context(|| format!("`{}` has no target", wheel.id))?;
-    let (runner, out) = (environment(runner, work), empty(store)?);
+    let (runner, out) = (without_git(&environment(runner, work), folder), empty(store)?);
     let locked = work.locked && folder.join("Cargo.lock").is_file();
     let cmd = Cmd::new("maturin", folder).args(arguments(&runner, work, target.triple(), store)?);
     let cmd = cmd.args(locked.then_some("--locked")).arg("--out").arg(out.path().display().to_string());
     log.run(&runner, &cmd)?;
     Ok(out)
+}
+
+/// Whose children find no repository above a folder.
+fn without_git(runner: &Runner, folder: &Path) -> Runner {
+    let above = folder.parent().unwrap_or(folder);
+    runner.clone().with("GIT_CEILING_DIRECTORIES", above.display().to_string())
 }
 
 /// A folder of one build: another one's files would be taken for its own.

@@ -73,7 +73,11 @@ impl<'n> Fields<'n> {
 
 fn file(node: &Node) -> Option<FileItem> {
     match &node.value {
-        Value::Map(map) => Some(FileItem { from: Fields(map).path("from")?, to: Fields(map).path("to") }),
-        _ => Some(FileItem { from: text::path(node.text()?).ok()?, to: None }),
+        Value::Map(map) => {
+            let fields = Fields(map);
+            let follow = fields.text("links").as_deref() == Some("follow");
+            Some(FileItem { from: fields.path("from")?, to: fields.path("to"), follow })
+        }
+        _ => Some(FileItem { from: text::path(node.text()?).ok()?, to: None, follow: false }),
     }
 }

@@ -135,7 +135,7 @@ fn platforms(fields: Fields<'_>) -> Option<Vec<Platform>> {
 fn files(fields: Fields<'_>) -> Vec<FileItem> {
     let item = |node: &Node| {
         let fields = Fields(node.map()?);
-        Some(FileItem { from: fields.path("from")?, to: names::image_path(&fields.text("to")?).ok() })
+        Some(FileItem { from: fields.path("from")?, to: names::image_path(&fields.text("to")?).ok(), follow: false })
     };
     fields.many("include").unwrap_or_default().iter().filter_map(item).collect()
 }

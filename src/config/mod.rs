@@ -247,6 +247,8 @@ pub struct FileItem {
     pub from: String,
     /// Where it goes; absent: its own path (a glob's match: its file name for `include`).
     pub to: Option<String>,
+    /// `links: follow` of an asset's files.
+    pub follow: bool,
 }
 
 /// One entry of `assets:`.

@@ -201,6 +201,7 @@ const PATH: Type = Type::Text(Text::Path);
 const NAMES: Type = Type::Many(&NAME);
 const TARGETS: Type = Type::Some(&Type::Text(Text::Triple));
 const FILE_ITEM: Type = Type::Either(&Type::Text(Text::FileGlob), &Type::Keys(&FILE));
+const ASSET_FILE_ITEM: Type = Type::Either(&Type::Text(Text::FileGlob), &Type::Keys(&ASSET_FILE));
 const COMPONENT_OF: Key = key(
     "component",
     NAME,
@@ -439,7 +440,7 @@ pub static ASSET: Section = Section {
     name: "asset",
     keys: &[
         key("run", Type::Many(&Type::Command(&COMMAND)), "", "the commands that make it"),
-        key("files", Type::Some(&FILE_ITEM), "", "the files it is made of (required)"),
+        key("files", Type::Some(&ASSET_FILE_ITEM), "", "the files it is made of (required)"),
         key(
             "file",
             Type::Text(Text::Template(Place::AssetFile)),
@@ -605,12 +606,21 @@ pub static PROBE: Section = Section {
 };
 
 /// A file of `include:` or `files:`.
-pub static FILE: Section = Section {
-    name: "file-item",
-    keys: &[
-        key("from", Type::Text(Text::FileGlob), "", "path or glob (required)"),
-        key("to", PATH, "its own path", "where it goes"),
-    ],
+pub static FILE: Section = Section { name: "file-item", keys: &FILE_KEYS };
+
+const FILE_KEYS: [Key; 2] = [
+    key("from", Type::Text(Text::FileGlob), "", "path or glob (required)"),
+    key("to", PATH, "its own path", "where it goes"),
+];
+
+/// A file of an asset's `files:`.
+pub static ASSET_FILE: Section = Section {
+    name: "asset-file",
+    keys: &{
+        let [from, to] = FILE_KEYS;
+        let links = Type::Text(Text::Word(&["keep", "follow"]));
+        [from, to, key("links", links, "keep", "whether links stay links, or become what they point at")]
+    },
 };
 
 /// The long form of a command.

@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::Context;
 
-use super::{Head, Remote, Tag, TreeFile, TreeKind, distance, remote};
+use super::{Head, Remote, Tag, TreeFile, TreeKind, distance, remote, whole};
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::files;
@@ -26,6 +26,8 @@ pub struct Git {
     pub remote: Option<Remote>,
     /// Files, sorted by path.
     pub files: Vec<TreeFile>,
+    /// What a checkout needs besides git, and what this one lacks.
+    pub whole: whole::Whole,
 }
 
 /// The top folder of the repository that contains `dir`.
@@ -54,7 +56,8 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
     thread::scope(|scope| {
         let place = scope.spawn(|| place(runner, root));
         let status = scope.spawn(|| status(runner, root));
-        let index = scope.spawn(|| ask(runner, git(root, &["ls-files", "-z", "-s", "-t"])));
+        let index = scope.spawn(|| ask(runner, git(root, &["ls-files", "-z", "-s", "-t", "--recurse-submodules"])));
+        let large = scope.spawn(|| ask(runner, git(root, &whole::LARGE)));
         let remote = scope.spawn(|| remote_of(runner, env, root));
         let tags = scope.spawn(|| ask_maybe(runner, git(root, &["show-ref", "-d", "--tags"])));
         let (commit, time) = head(runner, root)?;
@@ -62,12 +65,14 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
         let (shallow, prefix) = joined(place)?;
         let status: Vec<(String, String)> =
             joined(status)?.into_iter().map(|(state, path)| (state, from_root(&prefix, path))).collect();
-        let files = tree_files(root, &joined(index)?, &status);
+        let index = joined(index)?;
+        let files = tree_files(root, &index, (&status, without(runner, root, &status)?));
+        let whole = whole::Whole::of(root, &index, &joined(large)?);
         let dirty = status.iter().take(DIRTY_SHOWN).map(|(_, path)| path.clone()).collect();
         // Walking all of history is slow; only a repository without tags is asked for it.
         let count = if tags.is_empty() { count(runner, root)? } else { 0 };
         let head = Head { commit, time, dirty, shallow, count };
-        Ok(Git { head, tags, remote: joined(remote)?, files })
+        Ok(Git { head, tags, remote: joined(remote)?, files, whole })
     })
 }
 
@@ -80,7 +85,8 @@ pub fn read_any(runner: &Runner, root: &Path) -> anyhow::Result<Git> {
     let index = ask(runner, git(root, &args))?;
     let head = Head { commit: "0".repeat(40), ..Head::default() };
     let remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
-    Ok(Git { head, tags: Vec::new(), remote, files: tree_files(root, &index, &[]) })
+    let whole = whole::Whole::of(root, &index, &ask(runner, git(root, &whole::LARGE))?).of_any();
+    Ok(Git { head, tags: Vec::new(), remote, files: tree_files(root, &index, (&[], Without::default())), whole })
 }
 
 /// What a thread found; its panic, a bug of ours, goes on here.
@@ -176,8 +182,27 @@ fn status(runner: &Runner, root: &Path) -> anyhow::Result<Vec<(String, String)>>
     Ok(text.split('\0').filter(|part| !part.is_empty()).filter_map(entry).collect())
 }
 
+/// What this work tree keeps of files: where it has no modes or no links, git's records stand.
+#[derive(Clone, Copy, Default)]
+struct Without {
+    modes: bool,
+    links: bool,
+}
+
+/// Asked only where something differs.
+fn without(runner: &Runner, root: &Path, status: &[(String, String)]) -> anyhow::Result<Without> {
+    if status.is_empty() {
+        return Ok(Without::default());
+    }
+    let is_false = |key: &str| {
+        let said = ask_maybe(runner, git(root, &["config", "--type=bool", "--get", key]))?;
+        anyhow::Ok(said.trim() == "false")
+    };
+    Ok(Without { modes: is_false("core.fileMode")?, links: is_false("core.symlinks")? })
+}
+
 /// The index, and for paths that differ from it what lies on disk.
-fn tree_files(root: &Path, index: &str, status: &[(String, String)]) -> Vec<TreeFile> {
+fn tree_files(root: &Path, index: &str, (status, without): (&[(String, String)], Without)) -> Vec<TreeFile> {
     let changed: BTreeSet<&str> = status.iter().map(|(_, path)| path.as_str()).collect();
     let mut files = BTreeMap::new();
     for entry in index.split('\0') {
@@ -186,13 +211,19 @@ fn tree_files(root: &Path, index: &str, status: &[(String, String)]) -> Vec<Tree
             continue;
         }
         let Some((facts, path)) = entry.split_once('\t') else { continue };
-        let kind = match facts.split(' ').nth(1) {
+        let mode = facts.split(' ').nth(1);
+        let kind = match mode {
             // In a sparse checkout: the file is not there.
-            _ if facts.starts_with('S') => None,
-            _ if changed.contains(path) => on_disk(&root.join(path)),
+            _ if facts.starts_with('S') && root.join(path).symlink_metadata().is_err() => None,
+            _ if changed.contains(path) => on_disk(&root.join(path)).map(|kind| match (kind, mode) {
+                (TreeKind::File | TreeKind::Executable, Some("120000")) if without.links => link(&root.join(path)),
+                (TreeKind::File | TreeKind::Executable, Some("100755")) if without.modes => TreeKind::Executable,
+                (TreeKind::Executable, Some("100644")) if without.modes => TreeKind::File,
+                (kind, _) => kind,
+            }),
             Some("100755") => Some(TreeKind::Executable),
             Some("120000") => Some(link(&root.join(path))),
-            // 160000 is the commit of a submodule, whose files are another repository's.
+            // 160000 is the commit of a submodule that is not checked out.
             Some("160000") => None,
             _ => Some(TreeKind::File),
         };
@@ -220,6 +251,7 @@ fn on_disk(path: &Path) -> Option<TreeKind> {
 /// Where a link points. Without links (`core.symlinks=false`) git writes a file that holds it.
 fn link(path: &Path) -> TreeKind {
     let target = std::fs::read_link(path).map(|target| target.to_string_lossy().into_owned());
+    let target = target.map(|target| if cfg!(windows) { target.replace('\\', "/") } else { target });
     TreeKind::Symlink(target.or_else(|_| std::fs::read_to_string(path)).unwrap_or_default())
 }
 

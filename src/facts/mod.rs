@@ -7,6 +7,7 @@ pub mod lock;
 pub mod python;
 pub mod remote;
 pub mod version_file;
+pub mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -37,6 +38,8 @@ pub struct Facts {
     pub trigger: Option<String>,
     /// Files of the commit (for a dirty tree also untracked, not ignored ones), sorted by path.
     pub files: Vec<TreeFile>,
+    /// What a checkout needs besides git, and what this one lacks.
+    pub whole: whole::Whole,
     /// Every cargo package of the root workspace and of the manifests asked for.
     pub packages: Vec<Package>,
     /// Versions in the files asked for (`version-files`), by path: text or why there is none.
@@ -203,6 +206,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
         tags: git.tags,
         trigger: trigger.and_then(|name| name.strip_prefix("refs/tags/")).map(str::to_owned),
         files: git.files,
+        whole: git.whole,
         packages,
         version_files: wanted.version_files.iter().map(version).collect(),
         texts,
@@ -255,7 +259,9 @@ fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
     if bytes.len() as u64 > TEXT_LIMIT {
         return refuse("is too long");
     }
-    String::from_utf8(bytes).map_or_else(|_| refuse("is not text"), |text| Ok(Some(text)))
+    // A checkout of another system may have other line ends; the plan is the commit's.
+    let unix = |text: String| Ok(Some(text.replace("\r\n", "\n")));
+    String::from_utf8(bytes).map_or_else(|_| refuse("is not text"), unix)
 }
 
 #[cfg(test)]

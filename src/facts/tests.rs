@@ -76,7 +76,7 @@ impl Repo {
         self.git("rev-parse HEAD")
     }
 
-    fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         self.gather(&Wanted::default()).unwrap()
     }
 

@@ -2,7 +2,7 @@
 
 use super::decide::{Inputs, Problems, id, is_id};
 use super::include::Included;
-use super::{ArchiveWork, Member, Output, Release, Step, Work, binary, include};
+use super::{ArchiveWork, Member, Output, Release, Step, Work, binary, include, links};
 use crate::config::schema::nearest;
 use crate::config::{Archive, Binary};
 use crate::format::Format;
@@ -33,7 +33,10 @@ pub fn steps(
             } else {
                 include::resolve(inputs, own, assets, problems)
             };
-            steps.push(pack(archive, target, (&members, binaries), included));
+            let (files, trees) = included;
+            let at = format!("archives.{}", archive.name);
+            let files = links::settle(inputs, (files, &trees), target.os(), (&at, problems));
+            steps.push(pack(archive, target, (&members, binaries), (files, trees)));
             if problems.len() > before {
                 break;
             }
@@ -201,6 +204,7 @@ pub fn name_outputs(
                 Err(place) => problems.push(unknown_place(&place, &format!("{path}.directory"))),
             }
             include::unique(work, &format!("{path}.include"), problems);
+            include::portable(work, target.os(), &path, problems);
         }
         legal_names(step, problems);
     }

@@ -30,7 +30,11 @@ pub fn steps(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Step> {
             outputs.clear();
             problems.push(problem.at_value(format!("assets.{}.files", asset.name)));
         }
-        let files = asset.files.iter().map(|file| FileSpec { from: file.from.clone(), to: file.to.clone() }).collect();
+        let files = asset.files.iter().map(|file| {
+            let (from, to) = (file.from.clone(), file.to.clone());
+            FileSpec { from, to, follow: file.follow }
+        });
+        let files = files.collect();
         steps.push(Step {
             id: id(&["asset", &asset.name]),
             component: inputs.component(asset.component.as_deref(), &asset.name),

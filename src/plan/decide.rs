@@ -1,7 +1,8 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
 use super::{
-    Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, part, release, scope, upload, wheel,
+    Checkout, Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, part, release, scope, upload,
+    wheel, whole,
 };
 use crate::config::{Component, Config};
 use crate::facts::Facts;
@@ -28,6 +29,7 @@ pub struct Inputs<'a> {
 pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, Problems> {
     let inputs = Inputs { config, facts, request };
     let mut problems = Problems::new();
+    whole::refuse(&inputs, &mut problems);
     let assets = asset::steps(&inputs, &mut problems);
     let entries = binary::entries(&inputs, &mut problems);
     let binaries = binary::steps(&inputs, &entries, &assets, &mut problems);
@@ -71,9 +73,10 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
         commit: facts.head.commit.clone(),
         commit_time: facts.head.time,
         dirty: !facts.head.dirty.is_empty(),
+        checkout: Checkout { submodules: facts.whole.submodules, lfs: facts.whole.lfs },
         origin,
         output: config.output.clone(),
-        assumed: assumptions(&inputs, (&releases, &steps), origin),
+        assumed: assumptions(&inputs, (&releases, &steps, &legs), origin),
         releases,
         scope: scope::scope(request, left_out),
         steps,
@@ -214,7 +217,7 @@ fn path_of(step: &Step) -> String {
 /// What nobody wrote, for people.
 fn assumptions(
     inputs: &Inputs<'_>,
-    (releases, steps): (&[super::Release], &[Step]),
+    (releases, steps, legs): (&[super::Release], &[Step], &[super::Leg]),
     origin: super::Origin,
 ) -> Vec<String> {
     let mut list = Vec::new();
@@ -237,5 +240,7 @@ fn assumptions(
     }
     list.extend(describe::notes(steps));
     list.extend(wheel::notes(inputs.facts, steps));
+    list.extend(leg::notes(legs));
+    list.extend(whole::notes(inputs, steps));
     list
 }

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use super::base::{self, Candidate, Floor};
 use super::decide::{Inputs, Problems, id};
 use super::include::{self, Included};
+use super::links;
 use super::{
     CheckWork, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, Step, Work, binary, runner,
 };
 use crate::config::{Binary, BinarySettings, Image, ImageSmoke};
 use crate::platform::{Compression, Platform};
+use crate::portable;
 use crate::problem::Problem;
-use crate::target::{Libc, Linkage, Target};
+use crate::target::{Libc, Linkage, Os, Target};
 
 /// Where executables lie in an image: on every base's `PATH`, and never behind a symbolic link.
 const FOLDER: &str = "usr/local/bin";
@@ -103,6 +105,10 @@ fn items(
     let (mut files, mut trees) = include::items(inputs, items, assets, (path, problems));
     files.iter_mut().for_each(|file| file.path = file.path.trim_start_matches('/').to_owned());
     trees.iter_mut().for_each(|tree| tree.to = tree.to.trim_start_matches('/').to_owned());
+    let files = links::settle(inputs, (files, &trees), Os::Linux, (path, problems));
+    for text in portable::flaws(files.iter().map(|file| file.path.as_str()), Os::Linux) {
+        problems.push(Problem::new("unportable-name", text).hint("give it another name with `to:`").at_key(path));
+    }
     (files, trees)
 }
 

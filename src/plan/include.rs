@@ -6,7 +6,9 @@ use super::decide::{Inputs, Problems, id};
 use super::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Step};
 use crate::config::{Archive, FileItem};
 use crate::facts::{TreeFile, TreeKind};
+use crate::portable;
 use crate::problem::Problem;
+use crate::target::Os;
 
 /// How the names begin of what an archive gets when nobody writes `include:`; nothing of it must exist.
 const DEFAULT: [&str; 4] = ["README", "LICENSE", "COPYING", "NOTICE"];
@@ -160,6 +162,19 @@ pub fn unique(work: &ArchiveWork, at: &str, problems: &mut Problems) {
         problems.push(
             Problem::new("same-file-name", text).hint("place one of them elsewhere with `{from, to}`").at_value(at),
         );
+    }
+}
+
+/// Every member can be unpacked where the archive is for.
+pub fn portable(work: &ArchiveWork, os: Os, at: &str, problems: &mut Problems) {
+    let executables = work.executables.iter().map(|member| member.path.as_str());
+    let paths = executables.chain(work.files.iter().map(|file| file.path.as_str()));
+    for text in portable::flaws(paths, os) {
+        let problem = Problem::new("unportable-name", text).at_key(at);
+        let problem = problem.hint("rename the file, or leave it out with `include:`");
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 }
 

@@ -64,6 +64,17 @@ pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step], parts: &[Part]) -> Vec<Leg>
     legs.into_iter().map(|(_, leg)| leg).collect()
 }
 
+/// What an image must hold to be a job's container, for people.
+pub fn notes(legs: &[Leg]) -> Vec<String> {
+    let images: BTreeSet<&str> = legs.iter().filter_map(|leg| leg.container.as_deref()).collect();
+    let note = |image: &str| {
+        format!(
+            "the container `{image}` holds a shell, cargo and a C linker, or `setup:` puts them there; git comes with a package manager before the checkout"
+        )
+    };
+    images.into_iter().map(note).collect()
+}
+
 /// The steps of parts that want a machine for each thing compiled.
 fn alone<'p>(inputs: &Inputs<'_>, parts: &'p [Part]) -> BTreeSet<&'p str> {
     let by_step = |part: &&Part| inputs.config.workflows.iter().any(|one| one.file == part.file && one.leg_per_step);

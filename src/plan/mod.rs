@@ -10,6 +10,7 @@ pub mod explain;
 pub mod image;
 pub mod include;
 pub mod leg;
+pub mod links;
 pub mod matrix;
 pub mod part;
 pub mod registry;
@@ -22,6 +23,7 @@ pub mod step;
 pub mod upload;
 pub mod variant;
 pub mod wheel;
+pub mod whole;
 
 use std::collections::BTreeMap;
 
@@ -61,6 +63,9 @@ pub struct Plan {
     pub commit_time: i64,
     /// Whether the work tree differed from the commit.
     pub dirty: bool,
+    /// What a checkout of the commit needs besides git.
+    #[serde(default, skip_serializing_if = "Checkout::is_plain")]
+    pub checkout: Checkout,
     /// Where the versions come from.
     pub origin: Origin,
     /// Folder for everything made, relative to the repository.
@@ -82,6 +87,25 @@ pub struct Plan {
     pub destinations: Vec<Destination>,
     /// What nobody wrote and was assumed, for people.
     pub assumed: Vec<String>,
+}
+
+/// What a checkout of the commit needs besides git.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Checkout {
+    /// Its submodules.
+    #[serde(default)]
+    pub submodules: bool,
+    /// Files that Git LFS keeps.
+    #[serde(default)]
+    pub lfs: bool,
+}
+
+impl Checkout {
+    /// Whether git alone has everything.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Where the versions of a plan come from.

@@ -135,6 +135,9 @@ pub struct FileSpec {
     /// Destination path; absent: the path itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Whether links become what they point at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follow: bool,
 }
 
 /// A compilation.

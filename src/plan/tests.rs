@@ -9,6 +9,7 @@ use crate::facts::{Facts, Head, Package, Remote, Tag, TreeFile, TreeKind};
 use crate::problem::Problem;
 use crate::target::DEFAULT;
 
+mod links;
 mod parts;
 
 const HEAD: &str = "1111111111111111111111111111111111111111";

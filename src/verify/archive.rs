@@ -9,8 +9,11 @@ use super::{Found, other_bytes, problem};
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::format::Format;
+use crate::link;
 use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, AssetWork, EntryKind, FileSpec, Member, Step};
+use crate::portable;
 use crate::problem::Problem;
+use crate::target::{Os, Target};
 
 /// What other steps made: their records, and what the assets among them hold.
 pub struct Made<'a> {
@@ -36,8 +39,12 @@ pub fn check(
         return Ok(());
     }
     let mut wrong = |text: String| problems.push(problem(step, "archive-content", format!("`{}` {text}", file.name)));
-    if let Some(planned) = planned((&work.executables, &work.files, &work.trees), made, &mut wrong) {
+    let os = step.target.map_or(Os::Linux, Target::os);
+    if let Some(planned) = planned((&work.executables, &work.files, &work.trees), (made, os), &mut wrong) {
         compare(&planned, &content.listing, &mut wrong);
+    }
+    for text in portable::flaws(content.listing.keys().map(String::as_str), os).into_iter().take(10) {
+        problems.push(problem(step, "unportable-name", format!("of `{}`, {text}", file.name)));
     }
     Ok(())
 }
@@ -143,7 +150,7 @@ pub enum Planned {
 /// What must be in the archive, by path; nothing if an asset is missing or damaged, which is a problem of its own.
 pub fn planned(
     (executables, files, trees): (&[Member], &[ArchiveFile], &[AssetTree]),
-    made: &Made<'_>,
+    (made, os): (&Made<'_>, Os),
     wrong: &mut dyn FnMut(String),
 ) -> Option<BTreeMap<String, Planned>> {
     let mut planned = BTreeMap::new();
@@ -157,9 +164,23 @@ pub fn planned(
     }
     for tree in trees {
         let mut empty = true;
-        for (name, entry) in made.assets.get(&tree.step)? {
-            let Some(rest) = below(name, &tree.path) else { continue };
-            let entry = match entry {
+        let listing = made.assets.get(&tree.step)?;
+        let link = |(path, entry): (&String, &Entry)| match entry {
+            Entry::Folder => None,
+            Entry::Link(link) => Some((path.clone(), Some(link.clone()))),
+            Entry::File { .. } => Some((path.clone(), None)),
+        };
+        let paths: link::Paths = listing.iter().filter_map(link).collect();
+        let settled = match link::settle(&paths, &tree.path, os != Os::Windows) {
+            Ok(settled) => settled,
+            Err(why) => {
+                wrong(format!("cannot hold `{}` of `{}`: {why}", tree.path, tree.step));
+                continue;
+            }
+        };
+        for (path, real) in &settled {
+            let rest = link::below(path, &tree.path).unwrap_or_default();
+            let entry = match &listing[real] {
                 Entry::Folder => continue,
                 Entry::Link(target) => Planned::Link(target.clone()),
                 Entry::File { mode, digest } => Planned::File { mode: *mode, made: Some((tree.step.clone(), *digest)) },
@@ -214,16 +235,6 @@ pub fn compare(planned: &BTreeMap<String, Planned>, listing: &Listing, wrong: &m
     }
 }
 
-/// The rest of a path at or below another; empty for the path itself.
-fn below<'p>(path: &'p str, top: &str) -> Option<&'p str> {
-    let top = top.trim_end_matches('/');
-    match top {
-        "" | "." => Some(path),
-        top if path == top => Some(""),
-        top => path.strip_prefix(top)?.strip_prefix('/'),
-    }
-}
-
 fn join(folder: &str, rest: &str) -> String {
     match (folder.trim_end_matches('/'), rest) {
         ("" | ".", rest) => rest.to_owned(),
@@ -239,7 +250,7 @@ mod tests {
     #[test]
     fn loose_files_have_a_place() {
         let check = |from: &str, to: Option<&str>, expected: &str| {
-            assert_eq!(place(&FileSpec { from: from.into(), to: to.map(str::to_owned) }), expected);
+            assert_eq!(place(&FileSpec { from: from.into(), to: to.map(str::to_owned), follow: false }), expected);
         };
         check("./out/app.js", None, "out/app.js");
         check("out/app.js", Some("www/main.js"), "www/main.js");
@@ -249,7 +260,7 @@ mod tests {
     #[test]
     fn trees_are_cut_and_moved() {
         let check = |path: &str, top: &str, to: &str, expected: Option<&str>| {
-            assert_eq!(below(path, top).map(|rest| join(to, rest)).as_deref(), expected, "{path} {top} {to}");
+            assert_eq!(link::below(path, top).map(|rest| join(to, rest)).as_deref(), expected, "{path} {top} {to}");
         };
         check("ui/build/a/b.js", "ui/build", "www", Some("www/a/b.js"));
         check("ui/build/a", "ui/build/", "", Some("a"));

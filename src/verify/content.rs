@@ -8,6 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
+use crate::lfs;
 use crate::world::members::{Members, unzip};
 
 /// The entries of an archive by path; folders end in `/`.
@@ -157,7 +158,8 @@ fn tar_entries(reader: impl Read, holds: &mut Holds, take: &mut Take<'_>) -> Res
         let found = match member.kind {
             tar::EntryType::Regular | tar::EntryType::Continuous if !member.sparse => {
                 let mode = member.header.mode().map_err(said)? & 0o7777;
-                Some(Entry::File { mode, digest: take(&name, &mut members.content()).map_err(said)? })
+                let digest = holds.take(take, &name, &mut members.content()).map_err(said)?;
+                Some(Entry::File { mode, digest })
             }
             tar::EntryType::Directory => Some(Entry::Folder),
             tar::EntryType::Symlink => {
@@ -207,7 +209,7 @@ fn zip_entries(mut file: File, holds: &mut Holds, take: &mut Take<'_>) -> Result
             entry.by_ref().take(4096).read_to_string(&mut target).map_err(|error| error.to_string())?;
             Some(Entry::Link(target))
         } else if matches!(mode & 0o170_000, 0 | 0o100_000) {
-            let digest = take(&name, &mut entry).map_err(|error| error.to_string())?;
+            let digest = holds.take(take, &name, &mut entry).map_err(|error| error.to_string())?;
             Some(Entry::File { mode: mode & 0o7777, digest })
         } else {
             None
@@ -234,6 +236,16 @@ struct Holds {
 }
 
 impl Holds {
+    /// Hands the bytes of a file over, and looks whether they are a pointer in place of a file.
+    fn take(&mut self, take: &mut Take<'_>, name: &str, bytes: &mut dyn Read) -> io::Result<Digest> {
+        let mut start = Vec::new();
+        bytes.take(lfs::LONGEST + 1).read_to_end(&mut start)?;
+        if lfs::is_pointer_text(&start) {
+            self.flaws.push(format!("holds `{}`, a Git LFS pointer in place of the file", printable(name)));
+        }
+        take(name, &mut start.as_slice().chain(bytes))
+    }
+
     fn add(&mut self, name: &str, found: Option<Entry>) {
         let Some(entry) = found else {
             self.flaws.push(format!("holds `{}`, which is no file, folder or symbolic link", printable(name)));

@@ -10,6 +10,7 @@ use crate::format::Format;
 use crate::plan::{LayerWork, Step};
 use crate::platform::Compression;
 use crate::problem::Problem;
+use crate::target::Os;
 
 /// What an image from nothing needs; there are more time zones than anybody can list.
 const SYSTEM: [&str; 4] =
@@ -50,7 +51,7 @@ pub fn check(
     if let Some(names) = some_of(folders) {
         wrong(format!("holds the folders {names}, which belong to the base"));
     }
-    if let Some(planned) = planned((&work.executables, &work.files, &work.trees), made, &mut wrong) {
+    if let Some(planned) = planned((&work.executables, &work.files, &work.trees), (made, Os::Linux), &mut wrong) {
         compare(&planned, &content.listing, &mut wrong);
     }
     Ok(())

@@ -13,13 +13,14 @@ pub mod wheel;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::artifact::{self, InspectedBinary, MANIFEST_SCHEMA, Manifest};
 use crate::digest::Digest;
 use crate::format::Format;
+use crate::lfs;
 use crate::plan::{Part, Plan, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::busy;
@@ -130,7 +131,7 @@ impl Job<'_> {
         let mut found = Found::default();
         for (index, file) in record.files.iter().enumerate() {
             self.progress.tell(&file.name);
-            let Some(reader) = self.open(step, file, &mut found.problems)? else { continue };
+            let Some(mut reader) = self.open(step, file, &mut found.problems)? else { continue };
             let problems = &mut found.problems;
             match (&step.work, step.outputs[index].format.filter(|format| *format != Format::Binary)) {
                 (Work::Binary(work), _) => binary::check(step, work, (file, reader), &mut found)?,
@@ -144,7 +145,13 @@ impl Job<'_> {
                 (Work::Wheel(work), _) => distribution::check_wheel(step, work, (file, reader), &mut found)?,
                 (Work::Sdist(work), _) => distribution::check_sdist(step, work, (file, reader), &mut found)?,
                 (Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_), _) => {
-                    problems.extend(other_bytes(step, file, Digest::of_reader(reader)?));
+                    let mut start = Vec::new();
+                    reader.by_ref().take(lfs::LONGEST + 1).read_to_end(&mut start)?;
+                    problems.extend(other_bytes(step, file, Digest::of_reader(start.as_slice().chain(reader))?));
+                    if lfs::is_pointer_text(&start) {
+                        let text = format!("`{}` is a Git LFS pointer in place of the file", file.name);
+                        problems.push(problem(step, "lfs-pointer", text));
+                    }
                 }
             }
         }

@@ -23,7 +23,8 @@ use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
 use crate::inspect::BinaryFacts;
-use crate::target::Target;
+use crate::portable;
+use crate::target::{Os, Target};
 use crate::wheel::{DistributionName, WheelName, WheelTag};
 
 pub use sdist::{ExpectedSdist, Sdist, read as read_sdist};
@@ -73,6 +74,12 @@ pub struct Flaw {
     pub text: String,
     /// What to change.
     pub hint: String,
+}
+
+/// Names that a system cannot have.
+fn unportable(listing: &Listing, os: Os) -> impl Iterator<Item = Flaw> {
+    let texts = portable::flaws(listing.keys().map(String::as_str), os).into_iter().take(10);
+    texts.map(|text| flaw("unportable-name", format!("holds what cannot be unpacked: {text}"), "rename the file"))
 }
 
 fn flaw(code: &'static str, text: impl Into<String>, hint: impl Into<String>) -> Flaw {
@@ -153,6 +160,7 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
         return Ok((None, flaws));
     }
     let listing = content.listing;
+    flaws.extend(unportable(&listing, expected.target.os()));
     if !folders(&info, &listing, &mut flaws) {
         return Ok((None, flaws));
     }

@@ -112,11 +112,34 @@ impl<'a> File<'a> {
 
     /// Without `ref:`, which act would fetch from GitHub: the action itself moves to the plan's commit.
     fn checkout(&self) -> String {
+        let submodules = if self.plan.checkout.submodules { ", submodules: recursive" } else { "" };
+        let lfs = if self.plan.checkout.lfs { ", lfs: true" } else { "" };
         format!(
             "      - uses: {}
-        with: {{ fetch-depth: 0, persist-credentials: false }}
+        with: {{ fetch-depth: 0, persist-credentials: false{submodules}{lfs} }}
 ",
             self.pins.uses("actions/checkout")
+        )
+    }
+
+    /// Where there is no git, actions/checkout takes an archive of GitHub's: no history, no commit, nothing to build from.
+    fn git(&self) -> String {
+        let packages = if self.plan.checkout.lfs { "git git-lfs" } else { "git" };
+        format!(
+            "      - name: git for the checkout
+        if: matrix.container
+        shell: sh
+        run: |
+          if command -v git; then exit 0; fi
+          if command -v apt-get; then apt-get update -q && apt-get install -qy --no-install-recommends ca-certificates {packages}
+          elif command -v dnf; then dnf install -qy {packages}
+          elif command -v microdnf; then microdnf install -y {packages}
+          elif command -v yum; then yum install -qy {packages}
+          elif command -v apk; then apk add -q {packages}
+          elif command -v zypper; then zypper -nq install {packages}
+          elif command -v pacman; then pacman -Sy --noconfirm {packages}
+          else echo '::error title=longshore::the container has no git, and no package manager that is known'; exit 1; fi
+"
         )
     }
 
@@ -209,7 +232,8 @@ fn leg(file: &File<'_>, id: &str, (needs, condition): (&str, &str)) -> String {
 {container}    permissions:
       contents: read # to check out
     steps:
-{}{}{}",
+{}{}{}{}",
+        if container.is_empty() { String::new() } else { file.git() },
         file.checkout(),
         setup.unwrap_or_default(),
         file.action("", &[("command", "build"), ("part", &quoted(&file.part.file)), ("leg", "'${{ matrix.id }}'")]),

@@ -69,16 +69,19 @@ pub fn fresh_folder(path: &Path) -> anyhow::Result<()> {
 /// Whether a relative path with `/` stays where it starts: no `..`, no `.`, nothing absolute, no drive, no backslash.
 pub fn is_inside(path: &str) -> bool {
     let plain = |name: &str| {
-        !matches!(name, "" | "." | "..")
-            && !name.contains(['\\', ':', '\0'])
-            && !(cfg!(windows) && path::is_special(name))
+        !matches!(name, "" | "." | "..") && !name.contains(['\\', '\0']) && !(cfg!(windows) && path::is_special(name))
     };
-    path.split('/').all(plain)
+    path.split('/').all(plain) && !names_a_drive(path)
+}
+
+/// Windows has drives and streams behind a colon; elsewhere it is a letter like others.
+fn names_a_drive(path: &str) -> bool {
+    path.as_bytes().get(1) == Some(&b':') || cfg!(windows) && path.contains(':')
 }
 
 /// Whether a symbolic link that lies at `path` points at something below the folder `path` is relative to.
 pub fn link_is_inside(path: &str, link: &str) -> bool {
-    if link.is_empty() || link.starts_with('/') || link.contains(['\\', ':', '\0']) {
+    if link.is_empty() || link.starts_with('/') || link.contains(['\\', '\0']) || names_a_drive(link) {
         return false;
     }
     let mut depth = path.matches('/').count();

@@ -124,7 +124,7 @@ impl Fixture {
     /// Adds an asset of these files, bundled into `ui.tar.gz` or not.
     pub fn asset(&mut self, run: &str, files: &[&str], bundle: Option<(&str, Format)>) -> &mut Step {
         let run = if run.is_empty() { vec![] } else { vec![bash(run)] };
-        let files = files.iter().map(|from| FileSpec { from: (*from).into(), to: None }).collect();
+        let files = files.iter().map(|from| FileSpec { from: (*from).into(), to: None, follow: false }).collect();
         let outputs: Vec<_> = bundle.iter().map(|(name, format)| (*name, Some(*format))).collect();
         self.step("asset.ui", &[], &outputs, Work::Asset(AssetWork { run, files, bundle: bundle.is_some() }))
     }
@@ -261,6 +261,7 @@ fn plan(commit: String) -> Plan {
         commit,
         commit_time: TIME,
         dirty: false,
+        checkout: crate::plan::Checkout::default(),
         origin: Origin::Assumed,
         output: "target/longshore".into(),
         releases: Vec::new(),

@@ -2,6 +2,8 @@
 
 mod assets;
 mod binaries;
+mod commit;
 mod fixture;
 mod packs;
 mod refusals;
+mod wheels;

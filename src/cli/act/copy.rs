@@ -32,8 +32,9 @@ pub fn copy(runner: &Runner, source: &Source<'_>, place: &Path) -> anyhow::Resul
     };
     let (from, into) = (top.display().to_string(), to.display().to_string());
     git(place, &["clone", "--quiet", "--local", "--no-checkout", &from, &into])?;
-    git(&to, &["checkout", "--quiet", "--detach", source.commit])?;
+    check_out(runner, &to, source.commit)?;
     git(&to, &["remote", "set-url", "origin", source.remote])?;
+    modules(runner, top, &to)?;
     for tag in source.tags {
         let tag = format!("refs/tags/{tag}");
         if git(&to, &["rev-parse", "--verify", "--quiet", &tag]).is_err() {
@@ -42,17 +43,49 @@ pub fn copy(runner: &Runner, source: &Source<'_>, place: &Path) -> anyhow::Resul
     }
     let changed = git(top, &["diff", "--name-only", "--no-renames", "-z", "HEAD"])?;
     let new = git(top, &["ls-files", "--others", "--exclude-standard", "-z"])?;
-    for path in changed.split('\0').chain(new.split('\0')).filter(|path| !path.is_empty()) {
+    // What LFS keeps lies there: nobody has to be asked for it.
+    let large = git(top, &["ls-files", "-z", "--", ":(attr:filter=lfs)"])?;
+    let all = changed.split('\0').chain(new.split('\0')).chain(large.split('\0'));
+    for path in all.filter(|path| !path.is_empty()) {
         carry(&top.join(path), &to.join(path)).with_context(|| format!("cannot copy `{path}`"))?;
     }
     Ok(to)
+}
+
+fn check_out(runner: &Runner, folder: &Path, commit: &str) -> anyhow::Result<()> {
+    let args = ["-c", "safe.directory=*", "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit];
+    runner.text(&Cmd::new("git", folder).args(args).env("GIT_LFS_SKIP_SMUDGE", "1")).map(drop)
+}
+
+/// Submodules as a checkout with `submodules: recursive` has them, out of those that are checked out here.
+fn modules(runner: &Runner, top: &Path, to: &Path) -> anyhow::Result<()> {
+    if !to.join(".gitmodules").is_file() {
+        return Ok(());
+    }
+    let git = |dir: &Path, args: &[&str]| {
+        runner.text(&Cmd::new("git", dir).args(["-c", "safe.directory=*"]).args(args.iter().copied()))
+    };
+    git(to, &["submodule", "--quiet", "init"])?;
+    for entry in git(to, &["ls-files", "-z", "-s"])?.split('\0') {
+        let Some((facts, path)) = entry.split_once('\t') else { continue };
+        let mut facts = facts.split(' ');
+        let (Some("160000"), Some(commit)) = (facts.next(), facts.next()) else { continue };
+        let (from, into) = (top.join(path), to.join(path));
+        if from.join(".git").exists() {
+            let (from_text, into_text) = (from.display().to_string(), into.display().to_string());
+            git(top, &["clone", "--quiet", "--local", "--no-checkout", &from_text, &into_text])?;
+            check_out(runner, &into, commit)?;
+            modules(runner, &from, &into)?;
+        }
+    }
+    Ok(())
 }
 
 /// One path that differs from the commit: a file, a link, or nothing any more.
 fn carry(from: &Path, to: &Path) -> anyhow::Result<()> {
     let found = fs::symlink_metadata(from).ok();
     match fs::symlink_metadata(to) {
-        // A submodule is not checked out on a runner either.
+        // A submodule is checked out at the commit's own.
         Ok(there) if there.is_dir() && found.as_ref().is_some_and(fs::Metadata::is_dir) => return Ok(()),
         Ok(there) if there.is_dir() => fs::remove_dir_all(to)?,
         Ok(_) => fs::remove_file(to)?,
@@ -138,5 +171,28 @@ mod tests {
         fs::create_dir(&into).unwrap();
         let to = copy(&runner, &source, &into).unwrap();
         assert_eq!(sh(&to, "cat doc api/a; ls lib"), "2\n2\n");
+    }
+
+    #[test]
+    fn submodules_and_large_files_are_there() {
+        let place = tempfile::tempdir().unwrap();
+        let runner = Runner::new(Env::read().for_children(&[]));
+        let sh = |dir: &Path, line: &str| {
+            let functions = "commit() { git -C $1 -c user.name=x -c user.email=x@example.com commit -q -m x; };";
+            runner.text(&Cmd::new("sh", dir).args(["-ec", &format!("{functions} {line}")])).unwrap()
+        };
+        let script = "git init -q lib && echo 1 > lib/a && git -C lib add a && commit lib && git init -q app && cd app &&
+            git -c protocol.file.allow=always submodule --quiet add ../lib vendor/lib && echo '*.bin filter=lfs' > .gitattributes &&
+            echo pointer > x.bin && git add -A && commit . && echo large > x.bin && git rev-parse HEAD";
+        let commit = sh(place.path(), script).trim().to_owned();
+        let top = place.path().join("app");
+        let source = Source { top: &top, commit: &commit, tags: &[], remote: "https://github.com/o/app.git" };
+        let into = place.path().join("into");
+        fs::create_dir(&into).unwrap();
+        let to = copy(&runner, &source, &into).unwrap();
+        assert_eq!(
+            sh(&to, "cat vendor/lib/a x.bin; git ls-files --recurse-submodules | tail -n 2"),
+            "1\nlarge\nvendor/lib/a\nx.bin\n"
+        );
     }
 }

@@ -33,7 +33,7 @@ fn reads_opsml() {
 
     let asset = &config.assets[0];
     assert_eq!(asset.run, [Command { run: vec!["make".into(), "build.ui".into()], ..Command::default() }]);
-    assert_eq!(asset.files, [FileItem { from: "ui/build".into(), to: None }]);
+    assert_eq!(asset.files, [FileItem { from: "ui/build".into(), to: None, follow: false }]);
     let (file, format) = asset.file.as_ref().unwrap();
     assert_eq!((file.to_string().as_str(), *format), ("opsml-ui-node.zip", Format::Zip));
 
@@ -42,7 +42,7 @@ fn reads_opsml() {
     assert_eq!(server.formats.of(Os::Linux), [Format::TarGz]);
     assert_eq!(server.formats.of(Os::Darwin), [Format::Zip]);
     assert_eq!(server.formats.of(Os::Windows), [Format::Zip]);
-    assert_eq!(server.include.as_deref(), Some(&[FileItem { from: "ui/build".into(), to: None }][..]));
+    assert_eq!(server.include.as_deref(), Some(&[FileItem { from: "ui/build".into(), to: None, follow: false }][..]));
     assert_eq!(archive(&config, "opsml-server-rocky").file.to_string(), "opsml-server-{arch}-{os-abi}-rocky");
     assert_eq!(config.archives.implied.include.as_deref(), Some(&[][..]));
     assert_eq!(config.archives.implied.file.to_string(), "{name}-{arch}-{os-abi}");
@@ -267,7 +267,7 @@ x-anything: [1, {a: b}]
     assert_eq!(config.archives.dropped, ["x"]);
     let docs = &config.assets[0];
     assert_eq!((docs.title.as_deref(), docs.run.len(), docs.run[1].dir.as_deref()), (Some("manual"), 2, None));
-    assert_eq!(docs.files[1], FileItem { from: "a/*.md".into(), to: Some("notes".into()) });
+    assert_eq!(docs.files[1], FileItem { from: "a/*.md".into(), to: Some("notes".into()), follow: false });
     assert_eq!(docs.file.as_ref().unwrap().1, Format::TarZst);
     assert_eq!(docs.publish, Publish::To(vec!["github".into(), "mirror".into()]));
     assert_eq!(config.assets[1].publish, Publish::Off);

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::{Flaw, TEXT, damage, declared, flaw, manifests, metadata, pass, too_large, too_many_texts};
+use super::{Flaw, TEXT, damage, declared, flaw, manifests, metadata, pass, too_large, too_many_texts, unportable};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
 use crate::pep440::pep440;
+use crate::target::Os;
 use crate::verify::content::{self, Listing, printable, some_of};
 use crate::wheel::{DistributionName, sdist_name};
 
@@ -64,6 +65,8 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
         return Ok((None, flaws));
     }
     let listing = content.listing;
+    // It goes to every system, and Windows is the one that takes the least.
+    flaws.extend(unportable(&listing, Os::Windows));
     if let Some(outside) = some_of(listing.keys().map(String::as_str).filter(|path| !path.starts_with(&top))) {
         let text = format!("holds {outside} beside its folder `{top}`");
         flaws.push(flaw("sdist-files", text, "pip finds no project in it: build it again"));

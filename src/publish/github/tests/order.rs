@@ -115,6 +115,7 @@ fn plan() -> Plan {
         commit: COMMIT.into(),
         commit_time: 0,
         dirty: false,
+        checkout: Default::default(),
         origin: Origin::Tag,
         output: "out".into(),
         releases: vec![release],

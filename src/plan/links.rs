@@ -1,0 +1,129 @@
+//! What becomes of links that an artifact holds: they are kept where what they point at is in it, too, else followed.
+
+use std::collections::BTreeMap;
+
+use super::decide::{Inputs, Problems};
+use super::{ArchiveFile, AssetTree, EntryKind};
+use crate::facts::{TreeFile, TreeKind};
+use crate::link::{self, below};
+use crate::problem::Problem;
+use crate::target::Os;
+
+/// How many files may come of one link to a folder.
+const MOST: usize = 10_000;
+
+/// The links of the repository.
+pub fn all(files: &[TreeFile]) -> BTreeMap<String, String> {
+    let link = |file: &TreeFile| match &file.kind {
+        TreeKind::Symlink(link) => Some((file.path.clone(), link.clone())),
+        _ => None,
+    };
+    files.iter().filter_map(link).collect()
+}
+
+/// The files of an artifact for a system, every link kept, or replaced by what it points at. Windows gets no links: who
+/// unpacks there often may not make any.
+pub fn settle(
+    inputs: &Inputs<'_>,
+    (files, trees): (Vec<ArchiveFile>, &[AssetTree]),
+    os: Os,
+    (at, problems): (&str, &mut Problems),
+) -> Vec<ArchiveFile> {
+    if !files.iter().any(|file| matches!(file.entry, EntryKind::Symlink { .. })) {
+        return files;
+    }
+    let settler = Settler { files: &inputs.facts.files, links: all(&inputs.facts.files), given: &files, trees };
+    let mut settled = Vec::new();
+    for file in &files {
+        let EntryKind::Symlink { link } = &file.entry else {
+            settled.push(file.clone());
+            continue;
+        };
+        if os != Os::Windows && settler.is_kept(file, link) {
+            settled.push(file.clone());
+        } else if let Err(problem) = settler.follow(file, link, &mut settled) {
+            // What leaves the repository was said where it was written.
+            if !problems.iter().any(|known| known.code == problem.code && known.message == problem.message) {
+                problems.push(problem.at_key(at));
+            }
+        }
+    }
+    settled.sort_by(|one, other| one.path.cmp(&other.path));
+    settled
+}
+
+struct Settler<'a> {
+    files: &'a [TreeFile],
+    links: BTreeMap<String, String>,
+    given: &'a [ArchiveFile],
+    trees: &'a [AssetTree],
+}
+
+impl Settler<'_> {
+    /// Whether a link at its place in the artifact points at the same as in the repository.
+    fn is_kept(&self, file: &ArchiveFile, link: &str) -> bool {
+        let folder = file.path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let inside = link::resolve(&format!("{folder}{link}"), &BTreeMap::new()).filter(|path| !path.is_empty());
+        let (Some(inside), Some(real)) = (inside, link::resolve(&file.source, &self.links)) else { return false };
+        let same = |other: &ArchiveFile| {
+            let source = link::resolve(&other.source, &self.links);
+            let rest = below(&other.path, &inside);
+            rest.zip(source.as_deref().and_then(|source| below(source, &real))).is_some_and(|(one, other)| one == other)
+        };
+        let made = |tree: &AssetTree| {
+            let tree = tree.to.trim_end_matches('/');
+            tree.is_empty() || below(&inside, tree).is_some() || below(tree, &inside).is_some()
+        };
+        self.given.iter().any(same) || self.trees.iter().any(made)
+    }
+
+    /// Puts what a link points at in its place.
+    fn follow(&self, file: &ArchiveFile, link: &str, settled: &mut Vec<ArchiveFile>) -> Result<(), Problem> {
+        let name = &file.source;
+        let Some(real) = link::resolve(name, &self.links) else {
+            let text = format!("`{name}` is a link to `{link}`, which leaves the repository");
+            return Err(Problem::new("escaping-link", text));
+        };
+        let start = settled.len();
+        let mut todo = vec![(real, file.path.clone(), vec![name.clone()])];
+        while let Some((real, path, way)) = todo.pop() {
+            let mut found = false;
+            for other in self.files.iter().filter(|other| below(&other.path, &real).is_some()) {
+                found = true;
+                let rest = below(&other.path, &real).unwrap_or_default();
+                let path = if rest.is_empty() { path.clone() } else { format!("{path}/{rest}") };
+                match &other.kind {
+                    TreeKind::Symlink(_) => {
+                        let next = link::resolve(&other.path, &self.links).ok_or_else(|| nothing(&other.path))?;
+                        if way.contains(&other.path) || below(&other.path, &next).is_some() {
+                            return Err(endless(name));
+                        }
+                        todo.push((next, path, [&way[..], std::slice::from_ref(&other.path)].concat()));
+                    }
+                    kind => settled.push(ArchiveFile {
+                        source: other.path.clone(),
+                        path,
+                        entry: if *kind == TreeKind::Executable { EntryKind::Executable } else { EntryKind::File },
+                    }),
+                }
+                if settled.len() - start > MOST || todo.len() > MOST {
+                    return Err(endless(name));
+                }
+            }
+            if !found {
+                return Err(nothing(way.last().unwrap_or(name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn nothing(path: &str) -> Problem {
+    let text = format!("`{path}` is a link that points at no file of the commit");
+    Problem::new("dangling-link", text).hint("commit what it points at, or leave the link out of `include`")
+}
+
+fn endless(path: &str) -> Problem {
+    let text = format!("what the link `{path}` points at holds itself, or more than {MOST} files");
+    Problem::new("endless-link", text).hint("leave the link out of `include`")
+}

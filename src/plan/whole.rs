@@ -1,0 +1,47 @@
+//! Refuses a checkout that lacks files of the commit, before anything is built from what is there instead.
+
+use super::decide::{Inputs, Problems};
+use super::{Step, Work};
+use crate::portable;
+use crate::problem::Problem;
+
+/// What is not there: files of a sparse checkout, submodules, files of Git LFS.
+pub fn refuse(inputs: &Inputs<'_>, problems: &mut Problems) {
+    let whole = &inputs.facts.whole;
+    if let Some(files) = some(&whole.sparse, "file", "files") {
+        let problem = Problem::new("sparse-checkout", format!("{files} of the commit not checked out"));
+        problems.push(problem.hint("`git sparse-checkout disable`: a release is made of all files of the commit"));
+    }
+    if let Some(modules) = some(&whole.no_modules, "submodule", "submodules") {
+        let problem = Problem::new("submodule-missing", format!("{modules} not checked out"));
+        let hint = "`git submodule update --init --recursive`; in a workflow of your own, `submodules: recursive` of actions/checkout";
+        problems.push(problem.hint(hint));
+    }
+    if let Some(files) = some(&whole.pointers, "file", "files") {
+        let problem = Problem::new("lfs-pointer", format!("{files} here as a Git LFS pointer"));
+        let hint = "`git lfs install && git lfs pull`; in a workflow of your own, `lfs: true` of actions/checkout";
+        problems.push(problem.hint(hint));
+    }
+}
+
+/// Files that no sdist can hold, for people.
+pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
+    if !steps.iter().any(|step| matches!(step.work, Work::Sdist(_))) {
+        return Vec::new();
+    }
+    let paths = inputs.facts.files.iter().filter(|file| portable::not_on_windows(&file.path).is_some());
+    let paths: Vec<String> = paths.map(|file| file.path.escape_debug().to_string()).collect();
+    let note = |files: String| format!("{files} left out of sdists: Windows cannot have such a name");
+    some(&paths, "file", "files").map(note).into_iter().collect()
+}
+
+/// `2 files (a, b) are`
+fn some(paths: &[String], one: &str, many: &str) -> Option<String> {
+    let shown: Vec<String> = paths.iter().take(3).map(|path| format!("`{path}`")).collect();
+    match paths.len() {
+        0 => None,
+        1 => Some(format!("the {one} {} is", shown[0])),
+        count @ 2..=3 => Some(format!("{count} {many} ({}) are", shown.join(", "))),
+        count => Some(format!("{count} {many} ({} and {} more) are", shown.join(", "), count - 3)),
+    }
+}
