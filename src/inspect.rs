@@ -40,6 +40,9 @@ pub struct BinaryFacts {
     /// Highest `GLIBC_x.y` symbol version, as `x.y[.z]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub glibc: Option<String>,
+    /// The oldest macOS that starts it, as `x.y`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macos: Option<String>,
     /// Whether symbols and debug information are gone.
     pub stripped: bool,
 }
@@ -85,6 +88,18 @@ pub fn inspect_reader(reader: impl Read + Seek) -> Result<BinaryFacts, String> {
         Err(_) if left.get() == 0 => Err(format!("is damaged: its headers take more than {} MiB", BUDGET >> 20)),
         other => other,
     }
+}
+
+/// Whether a member is machine code by its name or its first four bytes. Other endings are looked at only if those are
+/// of ELF or Mach-O: a text may begin with `MZ`.
+pub fn is_native(path: &str, start: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 5] =
+        [b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"];
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let named =
+        [".so", ".pyd", ".dll", ".dylib", ".exe"].iter().any(|end| name.ends_with(end)) || name.contains(".so.");
+    // An object file is for a linker.
+    named || (!name.ends_with(".o") && MAGIC.contains(&start))
 }
 
 /// Names that a library takes from others and gives to others, of those that are wanted.

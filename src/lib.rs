@@ -13,6 +13,7 @@ pub mod format;
 pub mod inspect;
 pub mod lfs;
 pub mod link;
+pub mod macos;
 pub mod pep440;
 pub mod platform;
 pub mod portable;

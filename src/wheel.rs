@@ -4,6 +4,7 @@
 //! <https://packaging.python.org/specifications/source-distribution-format/>,
 //! <https://packaging.python.org/specifications/name-normalization/>.
 
+mod python;
 mod stdlib;
 
 use std::fmt;
@@ -11,7 +12,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::macos::MacosVersion;
 use crate::target::{Arch, Libc, Os, Target};
+
+pub use python::{FIRST_ABI3T, Pythons};
 
 /// The name of a distribution as its author writes it: `opsml-client`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -153,9 +157,9 @@ pub fn sdist_name(distribution: &DistributionName, version: &str) -> String {
     format!("{}-{version}.tar.gz", distribution.in_files())
 }
 
-/// The platform part of a wheel's tag as maturin writes it. `glibc` (`2_28`) is what gnu targets promise; musl is 1.2, macOS
-/// what Rust's targets start at.
-pub fn platform_tag(target: Target, glibc: &str) -> String {
+/// The platform part of a wheel's tag as maturin writes it. `glibc` (`2_28`) is what gnu targets promise; musl is 1.2; for
+/// Apple's targets `macos` is promised, without it what Rust starts at.
+pub fn platform_tag(target: Target, glibc: &str, macos: Option<MacosVersion>) -> String {
     let arch = target.arch().name();
     match (target.os(), target.libc()) {
         (Os::Linux, Libc::Musl) => format!("musllinux_1_2_{arch}"),
@@ -164,10 +168,12 @@ pub fn platform_tag(target: Target, glibc: &str) -> String {
             "2_17" => format!("manylinux_2_17_{arch}.manylinux2014_{arch}"),
             glibc => format!("manylinux_{glibc}_{arch}"),
         },
-        (Os::Darwin, _) => match target.arch() {
-            Arch::Aarch64 => "macosx_11_0_arm64".into(),
-            Arch::X86_64 => "macosx_10_12_x86_64".into(),
-        },
+        (Os::Darwin, _) => {
+            let arch = if target.arch() == Arch::Aarch64 { "arm64" } else { arch };
+            let MacosVersion { major, minor } =
+                macos.or(MacosVersion::oldest(target)).unwrap_or(MacosVersion { major: 11, minor: 0 });
+            format!("macosx_{major}_{minor}_{arch}")
+        }
         (Os::Windows, _) => match target.arch() {
             Arch::Aarch64 => "win_arm64".into(),
             Arch::X86_64 => "win_amd64".into(),
@@ -205,8 +211,10 @@ mod tests {
     #[test]
     fn platforms_as_maturin_writes_them() {
         let check = |triple: &str, expected: &str| {
-            assert_eq!(platform_tag(triple.parse().unwrap(), "2_28"), expected, "{triple}");
+            assert_eq!(platform_tag(triple.parse().unwrap(), "2_28", None), expected, "{triple}");
         };
+        let later = platform_tag("x86_64-apple-darwin".parse().unwrap(), "2_28", "13".parse().ok());
+        assert_eq!(later, "macosx_13_0_x86_64");
         check("x86_64-unknown-linux-gnu", "manylinux_2_28_x86_64");
         check("aarch64-unknown-linux-musl", "musllinux_1_2_aarch64");
         check("aarch64-apple-darwin", "macosx_11_0_arm64");

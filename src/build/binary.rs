@@ -10,6 +10,7 @@ use super::cargo_config::{self, CargoConfig};
 use super::log::Log;
 use super::{Order, asset, command, pack};
 use crate::artifact::{self, Mode};
+use crate::macos::DEPLOYMENT_TARGET;
 use crate::plan::{BinaryWork, Plan, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::Problem;
 use crate::target::Target;
@@ -127,6 +128,10 @@ pub fn compile(
     let mut runner = runner.clone().passing(&first.work.pass_env);
     for (name, value) in &first.work.env {
         runner = runner.with(name, value);
+    }
+    // What the machine says of macOS does not count.
+    if let Some(version) = first.work.macos {
+        runner = runner.with(DEPLOYMENT_TARGET, version.to_string());
     }
     for asset in &first.work.assets {
         let step = plan.step(asset).with_context(|| format!("the plan has no step `{asset}`"))?;

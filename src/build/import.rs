@@ -8,12 +8,14 @@ use anyhow::{Context, bail, ensure};
 use super::log::Log;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::plan::{Import, Step};
-use crate::wheel::WheelName;
+use crate::wheel::{Pythons, WheelName};
 use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::{Store, read_json};
 
 /// How long one program may take.
 const LIMIT: Duration = Duration::from_secs(300);
+/// How long a program of the wheel may take to say what it is.
+const START: Duration = Duration::from_secs(10);
 
 /// Installs each wheel of a step and imports what it brings. One that does not work is a result, no error.
 ///
@@ -27,14 +29,15 @@ pub fn run(
 ) -> anyhow::Result<CheckResult> {
     let record: Artifact = read_json(&store.record(&wheel.id))?;
     let mut result = CheckResult { passed: true, ..CheckResult::default() };
-    let (mut details, mut tried) = (Vec::new(), false);
+    let (mut details, mut tried, mut rare) = (Vec::new(), false, true);
     for file in &record.files {
         let (step, name) = (wheel.id.clone(), file.name.clone());
         result.subjects.push(Subject { step, name, sha256: file.sha256 });
-        let version = only(&file.name);
-        let Some(python) = interpreter(runner, store, version.as_deref()) else {
-            let name = version.map_or_else(|| "python3".into(), |version| format!("python{version}"));
-            details.push(format!("`{}` was not tried, for there is no `{name}`", file.name));
+        let wanted = wanted(&file.name);
+        let Some(python) = interpreter(runner, store, wanted) else {
+            let name = wanted.map_or_else(|| "python3".into(), needed);
+            details.push(format!("`{}` was not tried, for there is no {name}", file.name));
+            rare &= wanted.is_some_and(is_rare);
             continue;
         };
         tried = true;
@@ -48,29 +51,53 @@ pub fn run(
         });
     }
     result.detail = details.join("; ");
-    // Wheels for single Pythons are tried with those that are there; with none of them nothing would be known.
-    ensure!(tried, "{}: install Python", result.detail);
+    // Wheels for single Pythons are tried with those that are there; with none of them nothing would be known. A
+    // free-threaded one is on few machines.
+    ensure!(tried || rare, "{}: install Python", result.detail);
     Ok(result)
 }
 
-/// The one Python that a wheel is for: `3.12` of `cp312-cp312`.
-fn only(name: &str) -> Option<String> {
+/// The Pythons that a wheel is for; nothing: any.
+fn wanted(name: &str) -> Option<Pythons> {
     let tag = name.parse::<WheelName>().ok()?.tag;
-    let minor = tag.python.strip_prefix("cp3").filter(|_| tag.abi.starts_with(&tag.python))?;
-    Some(format!("3.{minor}"))
+    Pythons::of_tags(&tag.python, &tag.abi)
 }
 
-/// A Python of this version, or any.
-fn interpreter(runner: &Runner, store: &Store, version: Option<&str>) -> Option<String> {
-    let exact = version.map(|version| format!("python{version}"));
+/// What has to be there, for people.
+fn needed(pythons: Pythons) -> String {
+    match pythons {
+        Pythons::Abi3(minor) | Pythons::Abi3t(minor) => format!("Python 3.{minor} or later"),
+        Pythons::Only { .. } => format!("`python{pythons}`"),
+    }
+}
+
+/// Whether most machines have no such Python.
+fn is_rare(pythons: Pythons) -> bool {
+    matches!(pythons, Pythons::Abi3t(_) | Pythons::Only { threaded: true, .. })
+}
+
+/// Whether a Python, by its minor version and whether it is free-threaded, takes such a wheel.
+fn takes(pythons: Pythons, minor: u32, threaded: bool) -> bool {
+    match pythons {
+        Pythons::Abi3(first) => minor >= first && !threaded,
+        Pythons::Abi3t(first) => minor >= first,
+        Pythons::Only { minor: only, threaded: free } => minor == only && threaded == free,
+    }
+}
+
+/// A Python that takes such a wheel, or any.
+fn interpreter(runner: &Runner, store: &Store, wanted: Option<Pythons>) -> Option<String> {
     let is_right = |name: &str| {
-        let print = "import sys; print('%d.%d' % sys.version_info[:2])";
-        version.is_none_or(|version| {
+        let print = "import sys, sysconfig; print(sys.version_info[0], sys.version_info[1], sysconfig.get_config_var('Py_GIL_DISABLED') or 0)";
+        wanted.is_none_or(|wanted| {
             let said = runner.text(&Cmd::new(name, store.repository()).args(["-c", print]).timeout(LIMIT));
-            said.is_ok_and(|said| said.trim() == version)
+            let numbers = said.ok().map(|said| said.split_whitespace().map(str::parse).collect::<Result<Vec<u32>, _>>());
+            matches!(numbers, Some(Ok(numbers)) if matches!(numbers[..], [3, minor, free] if takes(wanted, minor, free == 1)))
         })
     };
-    let names = exact.into_iter().chain(["python3".to_owned(), "python".to_owned()]);
+    let exact = wanted.map(|wanted| format!("python{}", wanted.version()));
+    let plain = wanted.map(|wanted| format!("python3.{}", wanted.first()));
+    let names = exact.into_iter().chain(plain).chain(["python3".to_owned(), "python".to_owned()]);
     names.into_iter().find(|name| runner.find(name).is_some() && is_right(name))
 }
 
@@ -108,6 +135,11 @@ impl Trial<'_> {
                 bail!("the console script `{script}` is not installed");
             }
         }
+        for program in &import.programs {
+            let path = bin.join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
+            ensure!(path.is_file(), "the program `{program}` is not installed");
+            self.starts(log, &text(&path)?).with_context(|| format!("the program `{program}` does not start"))?;
+        }
         let imports: String = import.modules.iter().map(|module| format!("import {module}; ")).collect();
         if let Some(expression) = &import.expression {
             self.must(log, &own, &["-c", &format!("{imports}assert ({expression})")])
@@ -120,7 +152,24 @@ impl Trial<'_> {
                 bail!("`{expression}` is true, as of another distribution");
             }
         }
-        Ok(format!("imported {}", import.modules.join(", ")))
+        let modules = (!import.modules.is_empty()).then(|| format!("imported {}", import.modules.join(", ")));
+        let programs = (!import.programs.is_empty()).then(|| format!("started {}", import.programs.join(", ")));
+        let seen: Vec<String> = modules.into_iter().chain(programs).collect();
+        Ok(if seen.is_empty() { "installed".into() } else { seen.join(", ") })
+    }
+
+    /// A program may say what it likes of `--version`, and a server goes on; it must not fail to start, or crash.
+    fn starts(&self, log: &mut Log<'_>, program: &str) -> anyhow::Result<()> {
+        let cmd = Cmd::new(program, self.folder).args(["--version"]).timeout(START);
+        log.tell(format_args!("$ {cmd}"));
+        let done = self.runner.output(&cmd)?;
+        let said = format!("{}{}", done.stdout, done.stderr);
+        said.lines().for_each(|line| log.tell(line));
+        let code = done.status.code();
+        // What a loader says that misses a library, on Linux and on Windows.
+        let missing = code == Some(127) || code == Some(0xC000_0135_u32.cast_signed());
+        ensure!(done.timed_out || code.is_some() && !missing, "{}: {}", done.status, said.trim());
+        Ok(())
     }
 
     fn must(&self, log: &mut Log<'_>, program: &str, args: &[&str]) -> anyhow::Result<Finished> {
@@ -144,12 +193,18 @@ mod tests {
 
     #[test]
     fn the_python_of_a_wheel() {
-        let check = |tag: &str, expected: Option<&str>| {
-            assert_eq!(only(&format!("demo-1.0.0-{tag}-win_amd64.whl")).as_deref(), expected, "{tag}");
+        let check = |tag: &str, expected: Option<&str>, taking: &[(u32, bool)]| {
+            let wanted = wanted(&format!("demo-1.0.0-{tag}-win_amd64.whl"));
+            assert_eq!(wanted.map(Pythons::version).as_deref(), expected, "{tag}");
+            let all = [(9, false), (12, false), (14, true), (15, false), (15, true)];
+            let takes = |(minor, free): &&(u32, bool)| wanted.is_none_or(|wanted| takes(wanted, *minor, *free));
+            assert_eq!(all.iter().filter(takes).copied().collect::<Vec<_>>(), taking, "{tag}");
         };
-        check("cp312-cp312", Some("3.12"));
-        check("cp39-cp39", Some("3.9"));
-        check("cp310-abi3", None);
-        check("py3-none", None);
+        check("cp312-cp312", Some("3.12"), &[(12, false)]);
+        check("cp39-cp39", Some("3.9"), &[(9, false)]);
+        check("cp314-cp314t", Some("3.14t"), &[(14, true)]);
+        check("cp310-abi3", Some("3.10"), &[(12, false), (15, false)]);
+        check("cp315-abi3.abi3t", Some("3.15t"), &[(15, false), (15, true)]);
+        check("py3-none", None, &[(9, false), (12, false), (14, true), (15, false), (15, true)]);
     }
 }

@@ -19,6 +19,7 @@ mod log;
 mod needs;
 mod outside;
 mod pack;
+mod pyo3;
 mod rebuild;
 mod resolve;
 mod rootfs;

@@ -10,13 +10,17 @@ use anyhow::{Context, bail};
 use super::log::Log;
 use super::{asset, outside, unpack, wheel};
 use crate::artifact::{Artifact, CheckResult, Subject};
+use crate::digest::Digest;
 use crate::format::Format;
-use crate::inspect::crates;
+use crate::inspect::{crates, is_native};
 use crate::plan::{Plan, Step, WheelWork, Work};
 use crate::world::files;
 use crate::world::members::unzip;
 use crate::world::process::Runner;
 use crate::world::store::{Store, read_json};
+
+/// Most bytes of a library or program that is searched for names.
+const LIBRARY: u64 = 512 << 20;
 
 /// Unpacks an sdist, builds it, and compares the outcome with the wheel of this machine. Another one is a result, no
 /// error.
@@ -77,48 +81,43 @@ fn back(
 }
 
 /// What two builds of the same sources have in common, wherever they were made.
+#[derive(Default)]
 struct Inside {
-    /// All members.
-    paths: BTreeSet<String>,
-    metadata: String,
-    /// Names of the crates in each library, by its path.
+    /// Everything that is no machine code, and what must be equal of it.
+    files: BTreeMap<String, Digest>,
+    /// Names of the crates in each library and program, by its path: code differs with the folder it is compiled in.
     libraries: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Inside {
     fn of(path: &Path) -> anyhow::Result<Self> {
         let mut archive = unzip(File::open(path)?).map_err(anyhow::Error::msg)?;
-        let mut inside = Self { paths: BTreeSet::new(), metadata: String::new(), libraries: BTreeMap::new() };
+        let mut inside = Self::default();
         for index in 0..archive.len() {
             let mut entry = archive.by_index(index)?;
             let path = entry.name()?.into_owned();
-            if path.ends_with(".dist-info/METADATA") {
-                entry.read_to_string(&mut inside.metadata)?;
-            } else if [".so", ".pyd"].iter().any(|ending| path.ends_with(ending)) {
-                let mut bytes = Vec::new();
-                entry.read_to_end(&mut bytes)?;
+            let mut start = Vec::new();
+            entry.by_ref().take(4).read_to_end(&mut start)?;
+            if is_native(&path, &start) {
+                entry.take(LIBRARY).read_to_end(&mut start)?;
                 let name = |found: String| found.rsplit_once('-').map_or(found.clone(), |(name, _)| name.to_owned());
-                inside.libraries.insert(path.clone(), crates(&bytes).into_iter().map(name).collect());
+                inside.libraries.insert(path, crates(&start).into_iter().map(name).collect());
+            } else {
+                let (digest, _) = Digest::of_reader(start.as_slice().chain(entry))?;
+                inside.files.insert(path, digest);
             }
-            inside.paths.insert(path);
         }
         Ok(inside)
     }
 
     /// In what this differs from the wheel that is published.
     fn difference(&self, wheel: &Self) -> Option<String> {
-        let some = |left: &BTreeSet<String>, right: &BTreeSet<String>| {
-            let names: Vec<String> = left.difference(right).take(3).map(|name| format!("`{name}`")).collect();
-            (!names.is_empty()).then(|| names.join(", "))
-        };
-        if let Some(missing) = some(&wheel.paths, &self.paths) {
+        let (made, published) = (self.paths(), wheel.paths());
+        if let Some(missing) = some(&published, &made) {
             return Some(format!("lacks {missing} of the wheel"));
         }
-        if let Some(more) = some(&self.paths, &wheel.paths) {
+        if let Some(more) = some(&made, &published) {
             return Some(format!("holds {more}, which the wheel does not"));
-        }
-        if self.metadata != wheel.metadata {
-            return Some("has other METADATA than the wheel".into());
         }
         for (path, crates) in &wheel.libraries {
             let made = self.libraries.get(path).cloned().unwrap_or_default();
@@ -129,10 +128,62 @@ impl Inside {
                 return Some(format!("is another variant: `{path}` has the crates {more}, the wheel does not"));
             }
         }
-        None
+        // RECORD has the digests of machine code, and a bill of materials names folders.
+        let varies = |path: &str| path.ends_with(".dist-info/RECORD") || path.contains(".dist-info/sboms/");
+        let other = |path: &&String| self.files.get(*path) != wheel.files.get(*path) && !varies(path);
+        let other: BTreeSet<String> = wheel.files.keys().filter(other).cloned().collect();
+        some(&other, &BTreeSet::new()).map(|other| format!("has another {other} than the wheel"))
     }
+
+    fn paths(&self) -> BTreeSet<String> {
+        self.files.keys().chain(self.libraries.keys()).cloned().collect()
+    }
+}
+
+/// The first few of what only the first has.
+fn some(left: &BTreeSet<String>, right: &BTreeSet<String>) -> Option<String> {
+    let names: Vec<String> = left.difference(right).take(3).map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn names(wheel: &Step) -> String {
     wheel.outputs.iter().map(|output| format!("`{}`", output.name)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn wheel(members: &[(&str, &[u8])]) -> Inside {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = zip::ZipWriter::new(file.reopen().unwrap());
+        for (path, bytes) in members {
+            zip.start_file(*path, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        Inside::of(file.path()).unwrap()
+    }
+
+    #[test]
+    fn contents_are_compared() {
+        let (server, client) =
+            (b"\x7fELF /axum-0.8.1/src/lib.rs".as_slice(), b"\x7fELF /log-0.4.1/src/lib.rs".as_slice());
+        let (stubs, program) = ("quay/__init__.pyi", "quay-1.data/scripts/quay");
+        let published = [(stubs, b"A: int".as_slice()), ("quay-1.dist-info/RECORD", b"a"), (program, server)];
+        let check = |made: &[(&str, &[u8])], expected: Option<&str>| {
+            assert_eq!(wheel(made).difference(&wheel(&published)).as_deref(), expected);
+        };
+        check(&published, None);
+        check(&[published[0], ("quay-1.dist-info/RECORD", b"b"), published[2]], None);
+        check(
+            &[(stubs, b"A: str"), published[1], published[2]],
+            Some("has another `quay/__init__.pyi` than the wheel"),
+        );
+        check(&[published[1], published[2]], Some("lacks `quay/__init__.pyi` of the wheel"));
+        let other = "is another variant: `quay-1.data/scripts/quay` lacks the crates `axum` of the wheel";
+        check(&[published[0], published[1], (program, client)], Some(other));
+    }
 }

@@ -1,6 +1,6 @@
 //! Wheels and source distributions: maturin, in a copy of the commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -8,10 +8,12 @@ use anyhow::{Context, bail};
 
 use super::log::Log;
 use super::pack::Body;
-use super::{cargo_config, command, pack, stage, unpack};
+use super::{cargo_config, command, pack, pyo3, stage, unpack};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
+use crate::macos::DEPLOYMENT_TARGET;
 use crate::plan::{Plan, StageWork, Step, WheelBuilder, WheelWork, Work};
+use crate::wheel::Pythons;
 use crate::world::files;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
@@ -34,10 +36,14 @@ pub fn make(
     for before in &work.before {
         log.run(&runner, &command::cmd(before, &stage.folder))?;
     }
+    pyo3::check(&runner, log, (&stage.folder, work, target))?;
     let out = empty(store)?;
-    let mut cmd = Cmd::new("maturin", &stage.folder).args(arguments(&runner, work, target.triple(), store)?);
-    cmd = cmd.args(["--manifest-path", work.stage.manifest.as_str()]).args(work.locked.then_some("--locked"));
-    log.run(&runner, &cmd.arg("--out").arg(out.path().display().to_string()))?;
+    let args = arguments(&runner, work, target.triple(), store)?;
+    for interpreters in calls(work) {
+        let cmd = Cmd::new("maturin", &stage.folder).args(args.iter().cloned()).args(interpreters);
+        let cmd = cmd.args(["--manifest-path", work.stage.manifest.as_str()]).args(work.locked.then_some("--locked"));
+        log.run(&runner, &cmd.arg("--out").arg(out.path().display().to_string()))?;
+    }
     as_planned(step, out.path())?;
     for output in &step.outputs {
         holds(&out.path().join(&output.name), &stage.made(&work.stage)?)?;
@@ -63,9 +69,33 @@ fn holds(wheel: &Path, made: &[(String, String)]) -> anyhow::Result<()> {
     )
 }
 
-/// As the user wants it.
+/// As the user wants it; what the machine says of macOS does not count.
 fn environment(runner: &Runner, work: &WheelWork) -> Runner {
-    work.env.iter().fold(runner.clone().passing(&work.pass_env), |runner, (name, value)| runner.with(name, value))
+    let runner = with(runner, &work.pass_env, &work.env);
+    match work.macos {
+        Some(version) => runner.with(DEPLOYMENT_TARGET, version.to_string()),
+        None => runner,
+    }
+}
+
+fn with(runner: &Runner, pass: &[String], env: &BTreeMap<String, String>) -> Runner {
+    env.iter().fold(runner.clone().passing(pass), |runner, (name, value)| runner.with(name, value))
+}
+
+/// What each call of maturin is told of Pythons. It makes wheels of one stable ABI at a time, and which one follows from
+/// the interpreter that it is named; none of them has to be there.
+fn calls(work: &WheelWork) -> Vec<Vec<String>> {
+    let named = |pythons: &Pythons| ["--interpreter".to_owned(), format!("python{}", pythons.version())];
+    let is_single = |pythons: &&Pythons| matches!(pythons, Pythons::Only { .. });
+    let several = work.python.len() > 1;
+    let stable = work.python.iter().filter(|pythons| !is_single(pythons)).map(|pythons| match pythons {
+        // Alone it is what maturin makes by itself. On Windows older versions of pyo3 need the Python that is there.
+        Pythons::Abi3(_) if !several => Vec::new(),
+        pythons => named(pythons).to_vec(),
+    });
+    let single: Vec<String> = work.python.iter().filter(is_single).flat_map(named).collect();
+    let calls: Vec<Vec<String>> = stable.chain((!single.is_empty()).then_some(single)).collect();
+    if calls.is_empty() { vec![Vec::new()] } else { calls }
 }
 
 /// Everything maturin is told besides what to build and where to write. Features are in the copy's pyproject.toml.
@@ -78,9 +108,6 @@ fn arguments(runner: &Runner, work: &WheelWork, triple: &str, store: &Store) -> 
     }
     if let Some(compatibility) = &work.compatibility {
         args.extend(["--compatibility".into(), compatibility.clone()]);
-    }
-    for version in &work.python {
-        args.extend(["--interpreter".into(), format!("python{version}")]);
     }
     args.extend(work.cargo_args.iter().cloned());
     Ok(args)
@@ -101,9 +128,13 @@ pub fn make_sdist(
     // maturin leaves out crates of the repository that no feature needs, although Cargo.toml names them and cargo then
     // builds nothing. So it is made with every feature, and says its own afterwards.
     let everything = StageWork { all_features: true, ..work.stage.clone() };
+    let runner = &with(runner, &work.pass_env, &work.env);
     let stage = stage::lay_out(runner, store, plan, (&everything, false))?;
-    stage.leave_out(log)?;
     let runner = &without_git(runner, &stage.folder);
+    for before in &work.before {
+        log.run(runner, &command::cmd(before, &stage.folder))?;
+    }
+    stage.leave_out(log)?;
     let out = empty(store)?;
     // Without the manifest it leaves optional path dependencies out, silently.
     let cmd =
@@ -139,9 +170,12 @@ pub fn make_back(
     let target = wheel.target.with_context(|| format!("`{}` has no target", wheel.id))?;
     let (runner, out) = (without_git(&environment(runner, work), folder), empty(store)?);
     let locked = work.locked && folder.join("Cargo.lock").is_file();
-    let cmd = Cmd::new("maturin", folder).args(arguments(&runner, work, target.triple(), store)?);
-    let cmd = cmd.args(locked.then_some("--locked")).arg("--out").arg(out.path().display().to_string());
-    log.run(&runner, &cmd)?;
+    let args = arguments(&runner, work, target.triple(), store)?;
+    for interpreters in calls(work) {
+        let cmd = Cmd::new("maturin", folder).args(args.iter().cloned()).args(interpreters);
+        let cmd = cmd.args(locked.then_some("--locked")).arg("--out").arg(out.path().display().to_string());
+        log.run(&runner, &cmd)?;
+    }
     Ok(out)
 }
 
@@ -173,4 +207,35 @@ fn as_planned(step: &Step, out: &Path) -> anyhow::Result<()> {
         bail!("maturin made {}, planned is {}", made.join(", "), planned.join(", "));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maturin_is_told_one_stable_abi_at_a_time() {
+        let check = |python: &[&str], expected: &[&[&str]]| {
+            let work = serde_json::json!({
+                "stage": {
+                    "distribution": "demo", "version": "1.0.0", "set_version": false, "pyproject": "pyproject.toml",
+                    "manifest": "Cargo.toml", "features": [], "default_features": true, "all_features": false,
+                    "assets": [], "modules": ["demo"],
+                },
+                "builder": "zig", "python": python, "profile": "release", "locked": true, "cargo_args": [], "env": {},
+                "pass_env": [], "before": [],
+            });
+            let calls = calls(&serde_json::from_value(work).unwrap());
+            let calls: Vec<Vec<&str>> = calls
+                .iter()
+                .map(|call| call.iter().map(String::as_str).filter(|word| *word != "--interpreter").collect())
+                .collect();
+            assert_eq!(calls, expected, "{python:?}");
+        };
+        check(&[], &[&[]]);
+        check(&["abi3-py310"], &[&[]]);
+        check(&["3.12", "3.13"], &[&["python3.12", "python3.13"]]);
+        check(&["abi3t-py315"], &[&["python3.15t"]]);
+        check(&["abi3-py310", "3.14t", "abi3t-py315"], &[&["python3.10"], &["python3.15t"], &["python3.14t"]]);
+    }
 }

@@ -153,7 +153,7 @@ pub fn render(facts: &Facts, found: &Found) -> String {
             "wheels" => wheel::section(facts, found, &versioned),
             "release" => destination(facts),
             "publish" => wheel::publish(facts).to_owned(),
-            "later" => cannot_yet(found),
+            "later" => cannot_yet(facts, found),
             _ => return None,
         })
     };
@@ -318,8 +318,9 @@ fn destination(facts: &Facts) -> String {
     format!("{place}, with SHA256SUMS.\n{notes}")
 }
 
-fn cannot_yet(found: &Found) -> String {
+fn cannot_yet(facts: &Facts, found: &Found) -> String {
     let mut text = String::new();
+    wheel::refused(facts).for_each(|line| text.push_str(&format!("\n# {line}")));
     for (path, what) in found.later.iter().take(NAMED) {
         text.push_str(&format!("\n# not in this version yet: {what} from {path}"));
     }
@@ -342,6 +343,7 @@ fn summary(facts: &Facts, found: &Found) -> String {
         text.push_str("  no cargo package with an executable\n");
     }
     wheel::released(facts).for_each(|project| text.push_str(&wheel::line(facts, project)));
+    wheel::refused(facts).for_each(|line| text.push_str(&format!("  {line}\n")));
     for manifest in &found.refused {
         text.push_str(&format!("  cargo cannot read {manifest}\n"));
     }

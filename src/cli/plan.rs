@@ -8,6 +8,7 @@ use super::args;
 use super::output::Report;
 use super::session::{Session, Wish};
 use super::table::Table;
+use crate::macos::MacosVersion;
 use crate::plan::{
     DestinationKind, GithubDestination, Origin, Plan, PypiDestination, RegistryDestination, Step, WheelBuilder, Work,
     explain,
@@ -94,7 +95,12 @@ fn steps(plan: &Plan) -> Table {
 
 fn builder(step: &Step) -> String {
     match &step.work {
-        Work::Binary(work) => format!("{:?}", work.builder).to_lowercase(),
+        Work::Binary(work) => {
+            let builder = format!("{:?}", work.builder).to_lowercase();
+            // What everybody gets needs no words.
+            let later = work.macos.filter(|version| step.target.and_then(MacosVersion::oldest) != Some(*version));
+            later.map_or(builder.clone(), |version| format!("{builder}, macOS {version}"))
+        }
         Work::Wheel(work) => match work.builder {
             WheelBuilder::Native => "maturin".into(),
             WheelBuilder::Zig => "maturin, zig".into(),

@@ -7,7 +7,7 @@ use super::error::Refused;
 use super::output::Fields;
 use super::session::Session;
 use super::table::size;
-use super::verify;
+use super::verify::{self, system};
 use crate::artifact::{Artifact, Manifest};
 use crate::plan::{Plan, Step, Work, explain};
 use crate::problem::Exit;
@@ -211,9 +211,9 @@ fn linkage(plan: &Plan, manifest: &Manifest, step: &Step) -> String {
     let mut said = BTreeSet::new();
     while let Some(step) = open.pop() {
         for binary in manifest.binaries.iter().filter(|binary| binary.step == step.id) {
-            said.insert(match (binary.facts.linkage, &binary.facts.glibc) {
+            said.insert(match (binary.facts.linkage, system(&binary.facts)) {
                 (Linkage::Static, _) => "static".to_owned(),
-                (Linkage::Dynamic, Some(version)) => format!("dynamic, glibc {version}"),
+                (Linkage::Dynamic, Some(system)) => format!("dynamic, {system}"),
                 (Linkage::Dynamic, None) => "dynamic".to_owned(),
             });
         }

@@ -5,6 +5,7 @@ use super::output::Report;
 use super::session::Session;
 use super::table::{Table, size};
 use crate::artifact::Manifest;
+use crate::inspect::BinaryFacts;
 use crate::plan::{Covered, Plan, Step, Work};
 use crate::problem::Failure;
 use crate::target::Linkage;
@@ -59,9 +60,15 @@ pub fn images(plan: &Plan, manifest: &Manifest) -> Option<Table> {
     (!empty).then_some(table)
 }
 
+/// The oldest system that starts it.
+pub fn system(facts: &BinaryFacts) -> Option<String> {
+    let glibc = facts.glibc.as_ref().map(|version| format!("glibc {version}"));
+    glibc.or_else(|| facts.macos.as_ref().map(|version| format!("macOS {version}")))
+}
+
 /// What the executables say of themselves.
 pub fn table(manifest: &Manifest) -> Table {
-    let mut table = Table::new(&["STEP", "FILE", "FORMAT", "ARCH", "LINKAGE", "GLIBC", "NEEDS", "STRIPPED", "SIZE"]);
+    let mut table = Table::new(&["STEP", "FILE", "FORMAT", "ARCH", "LINKAGE", "SYSTEM", "NEEDS", "STRIPPED", "SIZE"]);
     for binary in &manifest.binaries {
         let facts = &binary.facts;
         let linkage = match facts.linkage {
@@ -74,7 +81,7 @@ pub fn table(manifest: &Manifest) -> Table {
             facts.format.clone(),
             facts.arch.clone(),
             linkage.to_owned(),
-            facts.glibc.clone().unwrap_or_default(),
+            system(facts).unwrap_or_default(),
             facts.needed.iter().map(|name| name.rsplit('/').next().unwrap_or(name)).collect::<Vec<_>>().join(" "),
             if facts.stripped { "yes" } else { "no" }.to_owned(),
             size(binary.size),

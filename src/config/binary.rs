@@ -86,6 +86,7 @@ pub fn settings(fields: Fields<'_>, before: Vec<Command>) -> BinarySettings {
         runner: fields.text("runner"),
         container: fields.text("container"),
         glibc: fields.text("glibc"),
+        macos: fields.text("macos").and_then(|text| text.parse().ok()),
         linkage: linkage(fields.text("linkage").as_deref()),
         static_target: if fields.text("static-target").as_deref() == Some("gnu") { Libc::Gnu } else { Libc::Musl },
         static_build: None,

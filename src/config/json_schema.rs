@@ -177,6 +177,7 @@ fn text(kind: Text) -> Value {
         Text::Size => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMG]i?)?B?$" }),
         // An editor reads `2.30` as a number.
         Text::Glibc => json!({ "type": ["string", "number"], "pattern": "^[0-9]+\\.[0-9]+(\\.[0-9]+)?$" }),
+        Text::Macos => json!({ "type": ["string", "number"], "pattern": "^[0-9]+(\\.[0-9]+){0,2}$" }),
         Text::Path | Text::Manifest | Text::FileGlob | Text::Notes => {
             json!({ "type": "string", "pattern": "^[^/\\\\]" })
         }
@@ -185,7 +186,7 @@ fn text(kind: Text) -> Value {
         Text::Port => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(/(tcp|udp|sctp))?$" }),
         Text::ImageRepository | Text::ImagePrefix | Text::Image => json!({ "type": "string", "pattern": "^[^A-Z]+" }),
         Text::Compatibility => json!({ "type": "string", "pattern": "^(pypi|[0-9]+_[0-9]+)$" }),
-        Text::Python => json!({ "type": ["string", "number"], "pattern": "^(abi3|3\\.[0-9]+)$" }),
+        Text::Python => json!({ "type": ["string", "number"], "pattern": "^(abi3t?|3\\.[0-9]+t?)$" }),
         Text::Distribution => json!({ "type": ["string", "number"] }),
         Text::EnvValue => json!({ "type": ["string", "number", "boolean"] }),
         Text::Argument | Text::Line => json!({ "type": ["string", "number"] }),

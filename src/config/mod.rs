@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use crate::command::Command;
 use crate::destination::{Adopt, ReadBack, Trusted, When};
 use crate::format::Format;
+use crate::macos::MacosVersion;
 use crate::platform::{Compression, Platform};
 use crate::reference::{Prefix, Reference, Repository};
 use crate::target::{Libc, Linkage, Os, Target};
@@ -142,6 +143,8 @@ pub struct BinarySettings {
     pub container: Option<String>,
     /// `glibc:`, the promised floor, e.g. `2.28`.
     pub glibc: Option<String>,
+    /// `macos:`, the oldest it is for.
+    pub macos: Option<MacosVersion>,
     /// `linkage:`; absent: the target's own.
     pub linkage: Option<Linkage>,
     /// `static-target:`: how the hidden static build for images is made, `Musl` or `Gnu`.

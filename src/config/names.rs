@@ -2,10 +2,11 @@
 
 use super::text::{Parsed, path};
 use super::words::{nearest, quote};
+use crate::macos::MacosVersion;
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::reference::{self, Prefix, Reference, Repository};
-use crate::wheel::DistributionName;
+use crate::wheel::{DistributionName, Pythons};
 
 /// Registry and repository.
 ///
@@ -128,17 +129,26 @@ pub fn compatibility(text: &str) -> Parsed<String> {
     }
 }
 
-/// `abi3`, or a version of Python.
+/// A version of macOS.
+///
+/// # Errors
+/// What is none.
+pub fn macos(text: &str) -> Parsed<()> {
+    let known = text.parse().is_ok_and(MacosVersion::exists);
+    let problem = || Problem::new("bad-version", format!("{} is no version of macOS", quote(text)));
+    if known { Ok(()) } else { Err(problem().hint("write it like `11.0` or `10.13`; 26 follows 15")) }
+}
+
+/// `abi3`, `abi3t`, or a version of Python, with a `t` for the free-threaded one.
 ///
 /// # Errors
 /// What is neither.
 pub fn python(text: &str) -> Parsed<String> {
-    let minor = text.strip_prefix("3.").and_then(|minor| minor.parse::<u8>().ok());
-    if text == "abi3" || minor.is_some() {
+    if matches!(text, "abi3" | "abi3t") || matches!(text.parse(), Ok(Pythons::Only { .. })) {
         return Ok(text.to_owned());
     }
     Err(Problem::new("bad-version", format!("{} is no version of Python", quote(text)))
-        .hint("write `abi3`, or versions like `3.12`"))
+        .hint("write `abi3`, `abi3t`, or versions like `3.12` and `3.14t`"))
 }
 
 /// The name of a file in `.github/workflows`.

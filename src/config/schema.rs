@@ -100,6 +100,8 @@ pub enum Text {
     Size,
     /// `2.28`
     Glibc,
+    /// `11.0`
+    Macos,
     /// A path inside the repository.
     Path,
     /// The path of a Cargo.toml.
@@ -136,7 +138,7 @@ pub enum Text {
     Distribution,
     /// `2_28` or `pypi`.
     Compatibility,
-    /// `abi3`, or a version of Python: `3.12`.
+    /// `abi3`, `abi3t`, or a version of Python: `3.12`, `3.14t`.
     Python,
     /// A destination, or one artifact's share of it: `pypi.app`.
     Share,
@@ -214,6 +216,13 @@ const PUBLISH_TO: Key = key(
     "every destination for its kind",
     "the destinations it goes to; `false`: none",
 );
+const MACOS: Key = key(
+    "macos",
+    Type::Text(Text::Macos),
+    "MACOSX_DEPLOYMENT_TARGET of `env` or .cargo/config.toml, else what Rust starts at",
+    "the oldest macOS it is for",
+)
+.per_target();
 const TITLE: Key = key("name", NAME, "its key", "what `{name}` stands for");
 
 /// Archive formats, as written.
@@ -341,6 +350,7 @@ pub static BINARY: Section = Section {
         key("runner", LABEL, "native for the target", "label of the machine").per_target(),
         key("container", LABEL, "none", "image the job runs in").per_target(),
         key("glibc", Type::Text(Text::Glibc), "measured and shown", "the highest glibc it may need").per_target(),
+        MACOS,
         key(
             "linkage",
             Type::Text(Text::Word(&["dynamic", "static"])),
@@ -568,6 +578,7 @@ pub static WHEEL: Section = Section {
         key("container", LABEL, "none", "image the job runs in").per_target(),
         key("compatibility", Type::Text(Text::Compatibility), "2_28", "manylinux version of glibc targets")
             .per_target(),
+        MACOS,
         key(
             "prebuilt",
             Type::Text(Text::Template(Place::PrebuiltWheel)),
@@ -575,7 +586,12 @@ pub static WHEEL: Section = Section {
             "path of finished wheels, e.g. dist/{file}",
         )
         .per_target(),
-        key("python", Type::Some(&Type::Text(Text::Python)), "what the crate says", "abi3, or versions of Python"),
+        key(
+            "python",
+            Type::Some(&Type::Text(Text::Python)),
+            "what the crate says",
+            "abi3, abi3t, or versions of Python",
+        ),
         key("assets", NAMES, "", "assets that are unpacked before building").per_target(),
         key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands that run before building").per_target(),
         key("env", ENV, "", "extra environment").per_target(),
@@ -890,6 +906,7 @@ impl Text {
             Self::TripleGlob => "a target triple or glob",
             Self::Size => "a size such as `50MB`",
             Self::Glibc => "a version such as `2.28`",
+            Self::Macos => "a version such as `11.0`",
             Self::Path | Self::Manifest | Self::Notes => "a path",
             Self::FileGlob => "a path or glob",
             Self::Name => "a name",
@@ -903,7 +920,7 @@ impl Text {
             Self::Port => "a port such as `8080`",
             Self::Distribution => "the name of a distribution",
             Self::Compatibility => "a version such as `2_28`",
-            Self::Python => "`abi3` or a version such as `3.12`",
+            Self::Python => "`abi3`, `abi3t` or a version such as `3.12`",
             Self::Index => "`pypi`, `testpypi` or a URL",
             Self::Host => "the host of a registry",
             Self::Share => "a destination such as `github` or `pypi.app`",

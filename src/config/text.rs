@@ -46,6 +46,7 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::TripleGlob => triple_glob(text).map(drop),
         Text::Size => size(text).map(drop),
         Text::Glibc => glibc(text),
+        Text::Macos => names::macos(text),
         Text::Path => path(text).map(drop),
         Text::Manifest => manifest(text),
         Text::FileGlob => file_glob(text),

@@ -4,6 +4,7 @@ pub mod cargo;
 pub mod distance;
 pub mod git;
 pub mod lock;
+pub mod macos;
 pub mod python;
 pub mod remote;
 pub mod version_file;
@@ -51,6 +52,8 @@ pub struct Facts {
     pub lock: lock::Lock,
     /// Projects that maturin builds, if they were asked for.
     pub python: Vec<python::PythonProject>,
+    /// The oldest macOS that `.cargo/config.toml` of a folder asks for, as written.
+    pub macos: BTreeMap<String, String>,
 }
 
 /// A git remote on a forge.
@@ -197,6 +200,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
     let texts = texts(root, wanted, &git.files, &packages)?;
     let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };
     let version = |path: &String| (path.clone(), version_file::read(root, path));
+    let macos = macos::asked(root, &git.files)?;
     let folder = root.file_name().filter(|_| !wanted.any_clone);
     let trigger = env.get("GITHUB_REF").filter(|_| !wanted.any_clone);
     Ok(Facts {
@@ -212,6 +216,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
         texts,
         lock: lock::read(root)?,
         python,
+        macos,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Python projects that maturin builds: what their pyproject.toml and Cargo.toml say.
 
+pub mod crates;
 pub mod requires;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +8,10 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use self::crates::Crate;
 use super::{TreeFile, text};
+use crate::macos::MacosVersion;
+use crate::target::Target;
 
 /// A project that maturin builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,13 +36,29 @@ pub struct PythonProject {
     pub scripts: Vec<String>,
     /// `[tool.maturin].features`, those that are plain names.
     pub features: Vec<String>,
+    /// `[tool.maturin].no-default-features` and `all-features`.
+    pub feature_flags: FeatureFlags,
+    /// `[tool.maturin].bindings`, as written; absent: what the crates say.
+    pub bindings: Option<String>,
+    /// `[tool.maturin.target.TRIPLE].macos-deployment-target`
+    pub macos: BTreeMap<Target, MacosVersion>,
     /// The top-level import package or module.
     pub module: String,
-    /// The smallest Python of `abi3-py3X` features of pyo3, as `3.10`; absent: not abi3. By what switches it on: empty for
-    /// the dependency itself, else a feature of the crate.
-    pub abi3: BTreeMap<String, String>,
+    /// Whether the commit has Python files of that package.
+    pub has_python: bool,
+    /// Its crate and those of the repository that it depends on, by path of the Cargo.toml.
+    pub crates: BTreeMap<String, Crate>,
     /// Names of `[profile.…]` in its Cargo.toml.
     pub profiles: Vec<String>,
+}
+
+/// Which of the features are on that nobody names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeatureFlags {
+    /// `no-default-features`
+    pub no_default: bool,
+    /// `all-features`
+    pub all: bool,
 }
 
 /// Every project of the commit whose build backend is maturin, sorted by path.
@@ -53,28 +73,31 @@ pub fn projects(root: &Path, files: &[TreeFile]) -> anyhow::Result<Vec<PythonPro
         if at(&table, &["build-system", "build-backend"]).and_then(Value::as_str) != Some("maturin") {
             continue;
         }
-        found.push(project(root, &file.path, &table)?);
+        found.push(project(root, (&file.path, files), &table)?);
     }
     Ok(found)
 }
 
-fn project(root: &Path, path: &str, table: &Table) -> anyhow::Result<PythonProject> {
+fn project(root: &Path, (path, files): (&str, &[TreeFile]), table: &Table) -> anyhow::Result<PythonProject> {
     let folder = path.strip_suffix("pyproject.toml").unwrap_or_default().to_owned();
     let string = |keys: &[&str]| at(table, keys).and_then(Value::as_str).map(str::to_owned);
     let manifest = string(&["tool", "maturin", "manifest-path"]).unwrap_or_else(|| "Cargo.toml".into());
     let manifest = plain(&format!("{folder}{manifest}"));
     let crate_table = text(root, &manifest)?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
-    let workspace = text(root, "Cargo.toml")?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
     let name = string(&["project", "name"]);
     let library = at(&crate_table, &["lib", "name"]).or_else(|| at(&crate_table, &["package", "name"]));
     let library = library.and_then(Value::as_str).unwrap_or_default().replace('-', "_");
     let module = string(&["tool", "maturin", "module-name"]).unwrap_or(library);
+    let module = module.split('.').next().unwrap_or_default().to_owned();
+    let flag = |name: &str| at(table, &["tool", "maturin", name]).and_then(Value::as_bool) == Some(true);
+    let source = string(&["tool", "maturin", "python-source"]);
+    let source = source.map_or_else(|| folder.clone(), |source| format!("{folder}{source}/"));
+    let package = format!("{}/", plain(&format!("{source}{module}")));
     let extras = at(table, &["project", "optional-dependencies"]).and_then(Value::as_table);
     let extras = extras.into_iter().flatten().map(|(extra, list)| (extra.clone(), strings(Some(list))));
     let scripts = at(table, &["project", "scripts"]).and_then(Value::as_table);
     Ok(PythonProject {
         pyproject: path.to_owned(),
-        manifest,
         name,
         version: string(&["project", "version"]),
         dynamic: strings(at(table, &["project", "dynamic"])),
@@ -83,15 +106,29 @@ fn project(root: &Path, path: &str, table: &Table) -> anyhow::Result<PythonProje
         extras: extras.collect(),
         scripts: scripts.into_iter().flatten().map(|(name, _)| name.clone()).collect(),
         features: strings(at(table, &["tool", "maturin", "features"])),
-        module: module.split('.').next().unwrap_or_default().to_owned(),
-        abi3: abi3(&crate_table, &workspace),
+        feature_flags: FeatureFlags { no_default: flag("no-default-features"), all: flag("all-features") },
+        bindings: string(&["tool", "maturin", "bindings"]),
+        macos: macos(table),
+        has_python: files.iter().any(|file| file.path.starts_with(&package) && file.path.ends_with(".py")),
+        module,
+        crates: crates::closure(root, &manifest)?,
         profiles: at(&crate_table, &["profile"])
             .and_then(Value::as_table)
             .into_iter()
             .flatten()
             .map(|(n, _)| n.clone())
             .collect(),
+        manifest,
     })
+}
+
+fn macos(table: &Table) -> BTreeMap<Target, MacosVersion> {
+    let targets = at(table, &["tool", "maturin", "target"]).and_then(Value::as_table).into_iter().flatten();
+    let asked = |(triple, target): (&String, &Value)| {
+        let version = target.get("macos-deployment-target")?.as_str()?;
+        Some((triple.parse().ok()?, version.parse().ok()?))
+    };
+    targets.filter_map(asked).collect()
 }
 
 /// `py/../Cargo.toml` as git and cargo know it.
@@ -111,34 +148,6 @@ fn classified(classifiers: &[String]) -> Vec<u32> {
     let minors = classifiers.iter().filter_map(|text| text.strip_prefix("Programming Language :: Python :: 3."));
     let minors: BTreeSet<u32> = minors.filter_map(|minor| minor.parse().ok()).collect();
     minors.into_iter().collect()
-}
-
-/// What `abi3-py3X` features of pyo3 are switched on, and by what.
-fn abi3(table: &Table, workspace: &Table) -> BTreeMap<String, String> {
-    let of_dependency = |value: Option<&Value>| strings(value.and_then(|value| value.get("features")));
-    let own = at(table, &["dependencies", "pyo3"]);
-    let mut always = of_dependency(own);
-    if own.and_then(|own| own.get("workspace")).and_then(Value::as_bool) == Some(true) {
-        always.extend(of_dependency(at(workspace, &["workspace", "dependencies", "pyo3"])));
-    }
-    let smallest = |features: &mut dyn Iterator<Item = &str>| {
-        let versions: BTreeSet<u32> =
-            features.filter_map(|feature| feature.strip_prefix("abi3-py3")?.parse().ok()).collect();
-        versions.first().map(|minor| format!("3.{minor}"))
-    };
-    let mut all = BTreeMap::new();
-    if let Some(version) = smallest(&mut always.iter().map(String::as_str)) {
-        all.insert(String::new(), version);
-    }
-    let features = at(table, &["features"]).and_then(Value::as_table);
-    for (feature, list) in features.into_iter().flatten() {
-        let list = strings(Some(list));
-        let of_pyo3 = list.iter().filter_map(|item| item.strip_prefix("pyo3/"));
-        if let Some(version) = smallest(&mut of_pyo3.into_iter()) {
-            all.insert(feature.clone(), version);
-        }
-    }
-    all
 }
 
 fn at<'t>(table: &'t Table, keys: &[&str]) -> Option<&'t Value> {
@@ -174,7 +183,7 @@ mod tests {
         );
         write(
             "py/pyproject.toml",
-            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\nclassifiers=['Programming Language :: Python :: 3.12', 'Programming Language :: Python :: 3.9', 'Programming Language :: Python :: 3 :: Only', 'Typing :: Typed']\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nfeatures=['newer']\n",
+            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\nclassifiers=['Programming Language :: Python :: 3.12', 'Programming Language :: Python :: 3.9', 'Programming Language :: Python :: 3 :: Only', 'Typing :: Typed']\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nbindings='pyo3'\nfeatures=['newer']\n[tool.maturin.target.aarch64-apple-darwin]\nmacos-deployment-target='12.0'\n",
         );
         write(
             "python/pyproject.toml",
@@ -183,7 +192,8 @@ mod tests {
         write("rust/Cargo.toml", "[package]\nname='a-b'\n[profile.release]\nlto='fat'\n[profile.dev]\n");
         write("other/pyproject.toml", "[build-system]\nbuild-backend='hatchling.build'\n");
         let file = |path: &str| TreeFile { path: path.into(), kind: TreeKind::File };
-        let files = ["other/pyproject.toml", "py/pyproject.toml", "python/pyproject.toml"].map(file);
+        let files =
+            ["other/pyproject.toml", "py/demo/__init__.py", "py/pyproject.toml", "python/pyproject.toml"].map(file);
         let found = projects(root.path(), &files).unwrap();
         assert_eq!(found.len(), 2);
         let beside = &found[1];
@@ -195,7 +205,10 @@ mod tests {
         assert_eq!(project.extras["all"], ["demo[a]"]);
         assert_eq!(project.scripts, ["demo"]);
         assert_eq!(project.classified, [9, 12]);
-        assert_eq!(project.abi3[""], "3.10");
-        assert_eq!(project.abi3["newer"], "3.12");
+        assert_eq!(project.crates["py/Cargo.toml"].dependencies[0].features, ["abi3-py310"]);
+        assert_eq!(project.bindings.as_deref(), Some("pyo3"));
+        assert!(project.has_python && !beside.has_python);
+        let macos: Vec<String> = project.macos.values().map(ToString::to_string).collect();
+        assert_eq!(macos, ["12.0"]);
     }
 }

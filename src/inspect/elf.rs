@@ -40,6 +40,7 @@ where
         interpreter: interpreter.map(text),
         needed,
         glibc: dynamic.glibc()?,
+        macos: None,
         stripped: is_stripped(header, endian, data)?,
     })
 }

@@ -4,7 +4,7 @@ use object::read::macho::{FatArch, MachHeader, MachOFatFile};
 use object::read::{FileKind, ReadRef};
 use object::{BigEndian, Endianness, macho};
 
-use super::{BinaryFacts, Res, damaged, inside, text};
+use super::{BinaryFacts, Res, damaged, inside, parse_version, text};
 use crate::target::Linkage;
 
 /// The facts of a universal binary: every architecture, and what any part needs.
@@ -29,12 +29,24 @@ pub fn universal<'a, F: FatArch, R: ReadRef<'a>>(data: R) -> Res<BinaryFacts> {
             Some(all) => {
                 all.arch = format!("{}+{}", all.arch, one.arch);
                 all.stripped &= one.stripped;
+                all.macos = later(&all, &one);
                 let new = one.needed.into_iter().filter(|name| !all.needed.contains(name)).collect::<Vec<_>>();
                 all.needed.extend(new);
             }
         }
     }
     all.ok_or_else(|| damaged("the universal binary is empty"))
+}
+
+/// The later minimum of two parts. No Mac with Apple's processor has less than 11.0, so that of its part says nothing.
+fn later(all: &BinaryFacts, one: &BinaryFacts) -> Option<String> {
+    let first_arm = |facts: &&BinaryFacts| !(facts.arch == "aarch64" && facts.macos.as_deref() == Some("11.0"));
+    let parts = [all, one].into_iter().filter(first_arm).filter_map(|facts| facts.macos.clone());
+    parts.max_by_key(|version| parse_version(version))
+}
+
+fn version(version: macho::Version) -> String {
+    format!("{}.{}", version.major(), version.minor())
 }
 
 /// The facts of the Mach-O that starts at `start`.
@@ -49,7 +61,7 @@ pub fn facts<'a, M: MachHeader<Endian = Endianness>, R: ReadRef<'a>>(data: R, st
         macho::CPU_TYPE_ARM64 => "aarch64".to_owned(),
         other => format!("cpu {}", other.0),
     };
-    let (mut needed, mut locals, mut symbols, mut dwarf) = (Vec::new(), None, 0, false);
+    let (mut needed, mut locals, mut symbols, mut dwarf, mut macos) = (Vec::new(), None, 0, false, None);
     let mut commands = header.load_commands(endian, data, start).map_err(damaged)?;
     while let Some(command) = commands.next().map_err(damaged)? {
         if let Some(dylib) = command.dylib().map_err(damaged)? {
@@ -58,6 +70,13 @@ pub fn facts<'a, M: MachHeader<Endian = Endianness>, R: ReadRef<'a>>(data: R, st
             symbols = table.nsyms.get(endian);
         } else if let Some(table) = command.dysymtab().map_err(damaged)? {
             locals = Some(table.nlocalsym.get(endian));
+        } else if let Some((build, _)) = command.build_version(endian).map_err(damaged)? {
+            if build.platform.get(endian) == macho::PLATFORM_MACOS {
+                macos = Some(version(build.minos.get(endian)));
+            }
+        } else if command.cmd() == macho::LC_VERSION_MIN_MACOSX {
+            let minimum: &macho::VersionMinCommand<Endianness> = command.data().map_err(damaged)?;
+            macos = Some(version(minimum.version.get(endian)));
         } else if let Some((segment, _)) = command.segment_64().map_err(damaged)? {
             let offset = start.saturating_add(segment.fileoff.get(endian));
             inside(data, offset, segment.filesize.get(endian))?;
@@ -72,6 +91,7 @@ pub fn facts<'a, M: MachHeader<Endian = Endianness>, R: ReadRef<'a>>(data: R, st
         interpreter: None,
         needed,
         glibc: None,
+        macos,
         // `strip` may leave one local entry, `radr://5614542`, a place holder.
         stripped: !dwarf && locals.unwrap_or(symbols) <= 1,
     })

@@ -32,6 +32,7 @@ pub fn facts<'a, N: ImageNtHeaders, R: ReadRef<'a>>(data: R) -> Res<BinaryFacts>
         interpreter: None,
         needed,
         glibc: None,
+        macos: None,
         stripped: is_stripped(data, header.file_header(), &sections)?,
     })
 }

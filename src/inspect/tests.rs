@@ -20,9 +20,25 @@ fn a_dynamic_program() {
             interpreter: Some("/lib64/ld-linux-x86-64.so.2".into()),
             needed: vec!["libc.so.6".into()],
             glibc: Some("2.17".into()),
+            macos: None,
             stripped: true,
         }
     );
+}
+
+#[test]
+fn machine_code_by_name_or_start() {
+    for (path, start, expected) in [
+        ("a/b.abi3.so", &b""[..], true),
+        ("a.libs/libgcc_s-1.so.1", b"", true),
+        ("a/b.pyd", b"MZ", true),
+        ("a-1.data/scripts/tool", b"\x7fELF", true),
+        ("a/note", b"MZ a", false),
+        ("a/b.py", b"", false),
+        ("a/some.source", b"", false),
+    ] {
+        assert_eq!(is_native(path, start), expected, "{path}");
+    }
 }
 
 #[test]
@@ -186,4 +202,44 @@ fn changes_are_seen() {
     let mut text = String::new();
     changed.read_to_string(&mut text).unwrap();
     assert_eq!(text, "cXef");
+}
+
+/// A Mach-O library with one load command.
+pub fn mach_o(cpu: u32, command: &[u32]) -> Vec<u8> {
+    let size = 4 * u32::try_from(command.len() + 1).unwrap();
+    let header = [0xfeed_facf, cpu, 0, 6, 1, size, 0, 0];
+    let command = [command[0], size].into_iter().chain(command[1..].iter().copied());
+    header.into_iter().chain(command).flat_map(u32::to_le_bytes).collect()
+}
+
+#[test]
+fn the_oldest_macos() {
+    const ARM: u32 = 0x0100_000c;
+    const INTEL: u32 = 0x0100_0007;
+    let check = |bytes: &[u8], expected: Option<&str>| {
+        assert_eq!(inspect(bytes).unwrap().macos.as_deref(), expected);
+    };
+    let build = |platform: u32, version: u32| [0x32, platform, version, version, 0];
+    check(&mach_o(ARM, &build(1, 0x000d_0300)), Some("13.3"));
+    check(&mach_o(INTEL, &[0x24, 0x000a_0c00, 0x000e_0000]), Some("10.12"));
+    // That of an iPhone is none.
+    check(&mach_o(ARM, &build(2, 0x0011_0000)), None);
+    check(&mach_o(ARM, &[0x1d, 0, 0]), None);
+    let both = |intel: &[u8], arm: &[u8]| {
+        let parts = [(INTEL, intel, 4096_u32), (ARM, arm, 8192)];
+        let mut bytes: Vec<u8> = [0xcafe_babe_u32, 2].into_iter().flat_map(u32::to_be_bytes).collect();
+        for (cpu, part, at) in parts {
+            let size = u32::try_from(part.len()).unwrap();
+            bytes.extend([cpu, 0, at, size, 12].into_iter().flat_map(u32::to_be_bytes));
+        }
+        for (_, part, at) in parts {
+            bytes.resize(at as usize, 0);
+            bytes.extend(part);
+        }
+        bytes
+    };
+    let (intel, arm) = (mach_o(INTEL, &build(1, 0x000a_0c00)), mach_o(ARM, &build(1, 0x000b_0000)));
+    check(&both(&intel, &arm), Some("10.12"));
+    check(&both(&intel, &mach_o(ARM, &build(1, 0x000c_0000))), Some("12.0"));
+    check(&both(&mach_o(INTEL, &build(1, 0x000e_0000)), &arm), Some("14.0"));
 }

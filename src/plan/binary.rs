@@ -2,7 +2,8 @@
 
 use super::decide::{Inputs, Problems, id};
 use super::{
-    BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, Step, WheelWork, Work, asset, runner,
+    BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, Step, WheelWork, Work, asset, macos,
+    runner,
 };
 use crate::config::schema::nearest;
 use crate::config::{Binaries, Binary, BinarySettings, Builder};
@@ -123,10 +124,16 @@ fn compile(
     }
     let outputs =
         bins.iter().map(|bin| Output { name: format!("{bin}{}", target.exe_suffix()), format: None }).collect();
+    let builder = builder(settings, target);
+    let folder = package.workspace.strip_suffix("Cargo.toml").unwrap_or_default().trim_end_matches('/');
+    let place = macos::Place { entry: &format!("binaries.{}", binary.name), folder, project: None, in_tag: false };
+    let macos = macos::of(inputs, target, (settings, place), problems);
+    // What others made is for what they say.
+    let macos = macos.filter(|(_, asked)| *asked || builder != PlannedBuilder::Prebuilt).map(|(version, _)| version);
     let work = BinaryWork {
         manifest: package.workspace.clone(),
         package: package.name.clone(),
-        builder: builder(settings, target),
+        builder,
         prebuilt: prebuilt(inputs, &binary.name, settings, (target, &bins)),
         bins,
         profile: settings.profile.clone(),
@@ -140,6 +147,7 @@ fn compile(
         before: settings.before.clone(),
         assets: needs.clone(),
         glibc: settings.glibc.clone(),
+        macos,
         linkage: settings.linkage.unwrap_or_else(|| target.default_linkage()),
         max_size: settings.max_size,
     };
@@ -287,7 +295,7 @@ pub fn packages<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec
     for step in steps.iter().filter(|step| step.component == component) {
         let package = match &step.work {
             Work::Binary(work) => of_work(inputs.facts, work),
-            Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => {
+            Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => {
                 inputs.facts.packages.iter().find(|package| package.manifest == stage.manifest)
             }
             _ => None,

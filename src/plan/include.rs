@@ -1,8 +1,10 @@
 //! Resolves `include:` to files of the commit and trees of assets.
 
+mod made;
+
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::decide::{Inputs, Problems, id};
+use super::decide::{Inputs, Problems};
 use super::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Step};
 use crate::config::{Archive, FileItem};
 use crate::facts::{TreeFile, TreeKind};
@@ -43,11 +45,16 @@ pub fn items(
     for (index, item) in items.iter().enumerate() {
         let path = format!("{path}.include.{index}");
         let found = matches(inputs, &item.from, item.to.as_deref());
-        if let Some(tree) = tree(inputs, item, assets) {
-            trees.push(tree);
-        } else if found.is_empty() {
+        let made = made::trees(inputs, item, assets);
+        if !made.is_empty() && made::is_glob(&item.from) {
+            // What a command makes is not known yet, so a pattern cannot be resolved.
+            let text = format!("`{}` is a pattern over what an asset makes", item.from);
+            let hint = "name one file or folder; `assets.*.files` takes patterns";
+            problems.push(Problem::new("no-such-file", text).hint(hint).at_value(&path));
+        } else if made.is_empty() && found.is_empty() {
             problems.push(nothing(inputs, &item.from).at_value(&path));
         }
+        trees.extend(made);
         for file in &found {
             if let EntryKind::Symlink { link } = &file.entry
                 && !stays_inside(&file.source, link)
@@ -65,6 +72,9 @@ pub fn items(
 fn nothing(inputs: &Inputs<'_>, from: &str) -> Problem {
     let problem =
         Problem::new("no-such-file", format!("`{from}` matches no file of the commit and nothing an asset makes"));
+    if let Some((asset, place)) = made::moved(inputs, from) {
+        return problem.hint(format!("the asset `{asset}` lays it out as `{place}`: write that"));
+    }
     let paths = inputs.facts.files.iter().map(|file| file.path.as_str());
     match crate::config::schema::nearest(from, paths) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
@@ -117,21 +127,6 @@ fn kind(kind: &TreeKind) -> EntryKind {
         TreeKind::Executable => EntryKind::Executable,
         TreeKind::Symlink(link) => EntryKind::Symlink { link: link.clone() },
     }
-}
-
-/// The asset that makes what is included: its files lie at, below or above the path.
-fn tree(inputs: &Inputs<'_>, item: &FileItem, assets: &[Step]) -> Option<AssetTree> {
-    let from = item.from.trim_start_matches("./").trim_end_matches('/');
-    let below = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}/"));
-    let makes = |file: &FileItem| {
-        let made = file.from.trim_start_matches("./").trim_end_matches('/');
-        let base = made.find(['*', '?', '[', '{']).map_or(made, |at| made[..at].trim_end_matches('/'));
-        below(base, from) || below(from, base) || matcher(made).is_some_and(|glob| glob.is_match(from))
-    };
-    let asset = inputs.config.assets.iter().find(|asset| asset.files.iter().any(makes))?;
-    let step = assets.iter().find(|step| step.id == id(&["asset", &asset.name]))?;
-    let to = item.to.as_deref().unwrap_or(from).trim_end_matches('/').to_owned();
-    Some(AssetTree { step: step.id.clone(), path: from.to_owned(), to })
 }
 
 /// Whether a link at `path` points at something inside the repository.

@@ -4,6 +4,8 @@ pub mod archive;
 pub mod asset;
 pub mod base;
 pub mod binary;
+pub mod bindings;
+pub mod crates;
 pub mod decide;
 pub mod describe;
 pub mod explain;
@@ -11,6 +13,7 @@ pub mod image;
 pub mod include;
 pub mod leg;
 pub mod links;
+pub mod macos;
 pub mod matrix;
 pub mod part;
 pub mod registry;
@@ -40,9 +43,9 @@ pub use decide::plan;
 pub use part::{Part, PullRequest, Workflow, WorkflowJobs};
 pub use request::{Request, WithoutTag};
 pub use step::{
-    ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, EntryKind, FileSpec,
-    ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder, Resolve,
-    SdistWork, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
+    ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, Bindings, CheckWork, ChecksumsWork, Covered, EntryKind,
+    FileSpec, ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder,
+    Resolve, SdistWork, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
 };
 
 /// The format of `plan.json`.

@@ -122,7 +122,7 @@ fn named(share: &str, destination: &str) -> bool {
 /// The name of the artifact that a step is of, as it stands in the configuration.
 pub fn artifact_of(step: &Step) -> &str {
     match &step.work {
-        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => stage.distribution.as_str(),
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => stage.distribution.as_str(),
         Work::Image(work) => &work.image,
         Work::Index(work) => &work.image,
         _ => {

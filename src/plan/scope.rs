@@ -109,18 +109,15 @@ fn select(selectors: &[String], steps: &[Step], problems: &mut Problems) -> BTre
         }
         add(&mut selected, found, steps);
     }
-    // A check belongs to what it proves, and may need more than that.
-    loop {
-        let proves = |step: &&Step| {
-            matches!(&step.work, Work::Check(check) if selected.contains(&check.subject))
-                && !selected.contains(&step.id)
-        };
-        let checks: Vec<&Step> = steps.iter().filter(proves).collect();
-        if checks.is_empty() {
-            return selected;
-        }
-        add(&mut selected, checks, steps);
-    }
+    // A check belongs to what it proves. One that needs more than is selected, as the wheel that an sdist is built back
+    // into, would bring that along.
+    let proves = |step: &&Step| {
+        matches!(&step.work, Work::Check(check) if selected.contains(&check.subject))
+            && step.needs.iter().all(|need| selected.contains(need))
+    };
+    let checks: Vec<&Step> = steps.iter().filter(proves).collect();
+    add(&mut selected, checks, steps);
+    selected
 }
 
 /// Steps, and all they need.

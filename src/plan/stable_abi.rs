@@ -1,78 +1,181 @@
 //! Which Pythons the wheels of a project are for: the stable ABI, and what else its files say of versions.
 
-use super::{StageWork, Step, WheelWork, Work};
+use super::crates::{On, Resolved, resolve};
+use super::{Bindings, StageWork, Step, WheelWork, Work};
+use crate::config::Wheel;
 use crate::facts::python::{PythonProject, requires};
+use crate::wheel::{DistributionName, FIRST_ABI3T, Pythons};
 
-/// The cargo features of a build.
-struct On<'a> {
-    features: &'a [String],
-    default: bool,
-    all: bool,
+/// The stable ABIs that a crate is compiled for if asked: the smallest minor version of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Provided {
+    /// Of `abi3-py3X`.
+    pub abi3: Option<u32>,
+    /// Of `abi3t-py3X`.
+    pub abi3t: Option<u32>,
+    /// Whether one is on that says no version: then it is that of the machine's Python.
+    pub unnumbered: bool,
 }
 
-impl<'a> On<'a> {
-    fn of(stage: &'a StageWork) -> Self {
-        Self { features: &stage.features, default: stage.default_features, all: stage.all_features }
-    }
-
-    fn has(&self, feature: &str) -> bool {
-        let named = self.features.iter().any(|known| known == feature);
-        feature.is_empty() || self.all || named || feature == "default" && self.default
+impl Provided {
+    /// A wheel for each.
+    pub fn all(self) -> Vec<Pythons> {
+        self.abi3.map(Pythons::Abi3).into_iter().chain(self.abi3t.map(Pythons::Abi3t)).collect()
     }
 }
 
-/// The smallest Python of the stable ABI that a stage's features ask for, as `3.10`.
-pub fn smallest(project: &PythonProject, stage: &StageWork) -> Option<String> {
-    lowest(&asked(project, &On::of(stage)))
+/// What a stage is compiled with.
+pub fn of_stage(project: &PythonProject, stage: &StageWork) -> Resolved {
+    let place = |feature: &String| {
+        let file = if project.features.contains(feature) { project.pyproject.as_str() } else { "longshore.yaml" };
+        (feature.clone(), format!("`{feature}` in {file}"))
+    };
+    on(project, stage.features.iter().map(place).collect(), (stage.default_features, stage.all_features))
 }
 
 /// The same for a project as it lies there.
-pub fn of_project(project: &PythonProject) -> Option<String> {
-    lowest(&asked(project, &On { features: &project.features, default: true, all: false }))
+pub fn of_project(project: &PythonProject) -> Resolved {
+    let place = |feature: &String| (feature.clone(), format!("`{feature}` in {}", project.pyproject));
+    on(project, project.features.iter().map(place).collect(), (true, false))
 }
 
-fn lowest(asked: &[(String, u32)]) -> Option<String> {
-    asked.iter().map(|(_, minor)| minor).min().map(|minor| format!("3.{minor}"))
+fn on(project: &PythonProject, features: Vec<(String, String)>, (default, all): (bool, bool)) -> Resolved {
+    let flags = project.feature_flags;
+    let on = On { features, default: default && !flags.no_default, all: all || flags.all };
+    resolve(&project.crates, &project.manifest, &on)
 }
 
-/// Every place that switches on `abi3-py3X` of pyo3, and its X.
-fn asked(project: &PythonProject, on: &On<'_>) -> Vec<(String, u32)> {
-    let of_crate = project.abi3.iter().filter(|(feature, _)| on.has(feature)).filter_map(|(feature, version)| {
-        let place = match feature.as_str() {
-            "" => format!("pyo3 in {}", project.manifest),
-            feature => format!("feature `{feature}` in {}", project.manifest),
+/// What is compiled for which stable ABI, by the features of pyo3: maturin takes the smallest of each.
+pub fn provided(resolved: &Resolved) -> Provided {
+    let smallest = |prefix: &str| asked(resolved, prefix).into_iter().map(|(_, minor)| minor).min();
+    let bare = |name: &str| resolved.asked.iter().any(|one| is_pyo3(&one.package) && one.feature == name);
+    let (abi3, abi3t) = (smallest("abi3-py3"), smallest("abi3t-py3").map(|minor| minor.max(FIRST_ABI3T)));
+    let unnumbered = abi3.is_none() && bare("abi3") || abi3t.is_none() && bare("abi3t");
+    Provided { abi3, abi3t, unnumbered }
+}
+
+/// The Pythons that wheels are made for: those of `python:`, else each stable ABI that the crate has.
+///
+/// # Errors
+/// What cannot be made: text and hint.
+pub fn versions(
+    wheel: &Wheel,
+    manifest: &str,
+    bindings: Bindings,
+    provided: Provided,
+) -> Result<Vec<Pythons>, (String, String)> {
+    let name = &wheel.name;
+    let wrong = |text: String, hint: &str| Err((text, hint.to_owned()));
+    match (bindings.is_pyo3(), wheel.python.is_empty()) {
+        (false, true) => return Ok(Vec::new()),
+        (false, false) => return wrong(format!("a wheel of `{name}` is for every Python 3"), "remove `python:`"),
+        (true, _) => {}
+    }
+    if provided.unnumbered {
+        let text =
+            format!("`{manifest}` switches on the stable ABI without its first Python: it would be the builder's");
+        return wrong(text, "give pyo3 a feature like `abi3-py310` or `abi3t-py315`");
+    }
+    let all = provided.all();
+    if wheel.python.is_empty() {
+        let text = || format!("for which Pythons is `{name}`? its pyo3 has no `abi3-py3…` feature");
+        let hint = "give pyo3 such a feature, or write `python: [\"3.12\", \"3.13\"]`";
+        return if all.is_empty() { wrong(text(), hint) } else { Ok(all) };
+    }
+    let mut found = Vec::new();
+    for word in &wheel.python {
+        let one = match (word.as_str(), provided) {
+            ("abi3", Provided { abi3: Some(minor), .. }) => Pythons::Abi3(minor),
+            ("abi3t", Provided { abi3t: Some(minor), .. }) => Pythons::Abi3t(minor),
+            ("abi3", _) => {
+                let text = format!("`{manifest}` does not switch on `abi3` of pyo3");
+                return wrong(text, "give pyo3 a feature like `abi3-py310`");
+            }
+            ("abi3t", _) => {
+                let text = format!("`{manifest}` does not switch on `abi3t` of pyo3");
+                return wrong(text, "give pyo3 a feature like `abi3t-py315`");
+            }
+            (version, _) => match version.parse() {
+                Ok(one) => single(name, one, provided)?,
+                Err(why) => return wrong(why, "write versions like `3.12` and `3.14t`"),
+            },
         };
-        Some((place, minor(version)?))
-    });
-    let written = on.features.iter().filter_map(|feature| {
-        let minor = feature.strip_prefix("pyo3/abi3-py3")?.parse().ok()?;
-        let place = if project.features.contains(feature) { project.pyproject.as_str() } else { "longshore.yaml" };
-        Some((format!("`{feature}` in {place}"), minor))
-    });
-    of_crate.chain(written).collect()
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    Ok(found)
 }
 
-fn minor(version: &str) -> Option<u32> {
-    version.strip_prefix("3.")?.parse().ok()
+/// A wheel for one Python, which maturin makes only where no stable ABI does.
+fn single(name: &DistributionName, one: Pythons, provided: Provided) -> Result<Pythons, (String, String)> {
+    let Pythons::Only { minor, threaded } = one else { return Ok(one) };
+    if threaded && minor < FIRST_ABI3T - 1 {
+        let text = format!("there is no free-threaded Python {one} that maturin builds for");
+        return Err((text, format!("the first is 3.{}t", FIRST_ABI3T - 1)));
+    }
+    let stable = match provided {
+        Provided { abi3: Some(_), .. } if !threaded => Some("abi3"),
+        Provided { abi3t: Some(first), .. } if minor >= first => Some("abi3t"),
+        _ => None,
+    };
+    let Some(word) = stable else { return Ok(one) };
+    let text = format!("`{name}` is built for the stable ABI: there are no wheels for single Pythons like {one}");
+    Err((text, format!("write `{word}` instead, or remove the feature `{word}` of pyo3")))
 }
 
-/// Versions of Python that contradict each other: the stable ABI's in several places, those of `requires-python`.
+fn is_pyo3(package: &str) -> bool {
+    matches!(package, "pyo3" | "pyo3-ffi")
+}
+
+/// Every place that switches on such a feature of pyo3, and its number.
+fn asked(resolved: &Resolved, prefix: &str) -> Vec<(String, u32)> {
+    let of_pyo3 = resolved.asked.iter().filter(|one| is_pyo3(&one.package));
+    of_pyo3.filter_map(|one| Some((one.place.clone(), one.feature.strip_prefix(prefix)?.parse().ok()?))).collect()
+}
+
+/// Versions of Python that contradict each other: the stable ABI's in several places, those of `requires-python`; and
+/// what a crate could be built for, and is not.
 pub fn notes(project: &PythonProject, step: &Step, stage: &StageWork) -> Vec<String> {
     let Work::Wheel(work) = &step.work else { return Vec::new() };
-    let mut notes = Vec::new();
-    let smallest = smallest(project, stage).filter(|_| work.python.is_empty());
-    if let Some(smallest) = &smallest {
-        let asked = asked(project, &On::of(stage));
+    let (mut notes, name) = (Vec::new(), &stage.distribution);
+    let resolved = of_stage(project, stage);
+    let first = work.python.iter().find_map(|one| match one {
+        Pythons::Abi3(minor) => Some(*minor),
+        _ => None,
+    });
+    if let Some(first) = first {
+        let asked = asked(&resolved, "abi3-py3");
         if asked.iter().any(|(_, minor)| *minor != asked[0].1) {
             let places: Vec<String> = asked.iter().map(|(place, minor)| format!("{place} says 3.{minor}")).collect();
-            let (name, places) = (&stage.distribution, places.join(", "));
-            notes.push(format!("`{name}` is for Python {smallest} and later, the lowest that is asked for: {places}"));
+            let places = places.join(", ");
+            notes.push(format!("`{name}` is for Python 3.{first} and later, the lowest that is asked for: {places}"));
         }
     }
     let replaced = stage.project.get("requires-python");
     let requires = replaced.map_or(project.requires_python.as_deref(), serde_json::Value::as_str);
-    notes.extend(smallest.as_deref().and_then(minor).and_then(|first| older(stage, requires, first)));
+    notes.extend(first.and_then(|first| older(stage, requires, first)));
     notes.extend(excluded(work, requires));
+    notes.extend(left_out(work, provided(&resolved), requires));
+    notes
+}
+
+/// What of the crate's own offer is not built, and the free-threaded Python that takes neither stable ABI.
+fn left_out(work: &WheelWork, provided: Provided, requires: Option<&str>) -> Vec<String> {
+    let name = &work.stage.distribution;
+    let mut notes = Vec::new();
+    for pythons in provided.all().into_iter().filter(|one| !work.python.contains(one)) {
+        let word = if matches!(pythons, Pythons::Abi3(_)) { "abi3" } else { "abi3t" };
+        notes.push(format!(
+            "`{name}` has no wheel for {pythons}, which its crate provides: `{word}` in `python:` adds it"
+        ));
+    }
+    let older = Pythons::Only { minor: FIRST_ABI3T - 1, threaded: true };
+    let lets_in = requires::lets_in(requires.unwrap_or_default(), older.first());
+    let free_threaded = work.python.iter().any(|one| matches!(one, Pythons::Abi3t(_)));
+    if free_threaded && lets_in && !work.python.contains(&older) {
+        notes.push(format!("`{name}` has no wheel for free-threaded Python {older}, which takes neither abi3 nor abi3t: `\"{older}\"` in `python:` adds it"));
+    }
     notes
 }
 
@@ -88,8 +191,8 @@ fn older(stage: &StageWork, requires: Option<&str>, first: u32) -> Option<String
 /// Wheels that pip never takes.
 fn excluded(work: &WheelWork, requires: Option<&str>) -> Option<String> {
     let requires = requires?;
-    let out = |version: &&String| minor(version).is_some_and(|minor| !requires::lets_in(requires, minor));
-    let versions: Vec<&str> = work.python.iter().filter(out).map(String::as_str).collect();
+    let out = |one: &&Pythons| matches!(one, Pythons::Only { minor, .. } if !requires::lets_in(requires, *minor));
+    let versions: Vec<String> = work.python.iter().filter(out).map(ToString::to_string).collect();
     let (name, list) = (&work.stage.distribution, versions.join(", "));
     let text = || format!("`{name}` has wheels for Python {list}, which its `requires-python = {requires:?}` excludes");
     (!versions.is_empty()).then(text)
@@ -99,18 +202,25 @@ fn excluded(work: &WheelWork, requires: Option<&str>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::config;
+    use crate::facts::python::crates::with_pyo3;
     use crate::facts::{Facts, Head, Tag};
     use crate::plan::{Request, plan};
 
     /// What is assumed of `demo`, whose crate has these `abi3` features.
-    fn check(yaml: &str, requires: Option<&str>, abi3: &[(&str, &str)], features: &[&str], expected: &[&str]) {
+    fn check(yaml: &str, requires: Option<&str>, stable: &[(&str, &str)], features: &[&str], expected: &[&str]) {
+        let of = |wanted: bool| stable.iter().filter(move |(feature, _)| feature.is_empty() == wanted);
+        let always: Vec<&str> = of(true).map(|(_, word)| *word).collect();
+        let mut crates = with_pyo3("py/Cargo.toml", &always);
+        if let Some(own) = crates.get_mut("py/Cargo.toml") {
+            own.features = of(false).map(|(feature, word)| ((*feature).into(), vec![format!("pyo3/{word}")])).collect();
+        }
         let project = PythonProject {
             pyproject: "py/pyproject.toml".into(),
             manifest: "py/Cargo.toml".into(),
             name: Some("demo".into()),
             version: Some("1.2.3".into()),
             requires_python: requires.map(str::to_owned),
-            abi3: abi3.iter().map(|(feature, version)| ((*feature).into(), (*version).into())).collect(),
+            crates,
             features: features.iter().map(ToString::to_string).collect(),
             module: "demo".into(),
             ..PythonProject::default()
@@ -133,21 +243,21 @@ mod tests {
     #[test]
     fn the_stable_abi_is_asked_for_once() {
         let since = Some(">=3.12");
-        let pyo3 = ("", "3.12");
+        let pyo3 = ("", "abi3-py312");
         check("{}", since, &[pyo3], &[], &[]);
         check("{}", since, &[pyo3], &["pyo3/abi3-py312"], &[]);
-        check("{}", since, &[pyo3, ("old", "3.9")], &[], &[]);
+        check("{}", since, &[pyo3, ("old", "abi3-py39")], &[], &[]);
         let both = "`demo` is for Python 3.12 and later, the lowest that is asked for: pyo3 in py/Cargo.toml says 3.12, \
                     `pyo3/abi3-py313` in py/pyproject.toml says 3.13";
         check("{}", since, &[pyo3], &["pyo3/abi3-py313"], &[both]);
         let both = "`demo` is for Python 3.12 and later, the lowest that is asked for: pyo3 in py/Cargo.toml says 3.12, \
                     feature `new` in py/Cargo.toml says 3.13, `pyo3/abi3-py314` in longshore.yaml says 3.14";
-        check("{ features: [new, pyo3/abi3-py314] }", since, &[pyo3, ("new", "3.13")], &[], &[both]);
+        check("{ features: [new, pyo3/abi3-py314] }", since, &[pyo3, ("new", "abi3-py313")], &[], &[both]);
     }
 
     #[test]
     fn every_python_that_is_let_in_has_a_wheel() {
-        let abi3 = [("", "3.10")];
+        let abi3 = [("", "abi3-py310")];
         check("{}", Some(">=3.10"), &abi3, &[], &[]);
         check("{}", Some(">=3.11"), &abi3, &[], &[]);
         let text =
@@ -164,5 +274,17 @@ mod tests {
         check("{ python: [\"3.10\"] }", None, &[], &[], &[]);
         let text = "`demo` has wheels for Python 3.9, 3.13, which its `requires-python = \">=3.10,<3.13\"` excludes";
         check("{ python: [\"3.9\", \"3.10\", \"3.13\"] }", Some(">=3.10,<3.13"), &[], &[], &[text]);
+    }
+
+    #[test]
+    fn what_a_crate_provides_is_built_or_named() {
+        let both = [("", "abi3-py310"), ("", "abi3t-py315")];
+        let threaded = "`demo` has no wheel for free-threaded Python 3.14t, which takes neither abi3 nor abi3t: \
+                        `\"3.14t\"` in `python:` adds it";
+        check("{}", Some(">=3.10"), &both, &[], &[threaded]);
+        check("{ python: [abi3, 3.14t, abi3t] }", Some(">=3.10"), &both, &[], &[]);
+        check("{}", Some(">=3.15"), &[("", "abi3t-py315")], &[], &[]);
+        let less = "`demo` has no wheel for abi3t-py315, which its crate provides: `abi3t` in `python:` adds it";
+        check("{ python: abi3 }", Some(">=3.10"), &both, &[], &[less]);
     }
 }

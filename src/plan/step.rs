@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::command::Command;
 use crate::digest::Digest;
 use crate::format::Format;
+use crate::macos::MacosVersion;
 use crate::platform::{BaseFacts, Compression, Platform};
 use crate::reference::Reference;
 use crate::target::{Libc, Linkage, Os, Target};
 
-pub use python::{Import, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
+pub use python::{Bindings, Import, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
 
 /// One thing to do: what it needs and what it makes are known before anything runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -177,6 +178,9 @@ pub struct BinaryWork {
     /// The promised highest glibc symbol version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub glibc: Option<String>,
+    /// The oldest macOS it is for, which the compiler is told; absent elsewhere, and for what others made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macos: Option<MacosVersion>,
     /// The promised linkage.
     pub linkage: Linkage,
     /// Largest size of one executable, bytes.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::config;
 use crate::facts::python::PythonProject;
+use crate::facts::python::crates::with_pyo3;
 use crate::facts::{Facts, Head, Package, Remote, Tag, TreeFile, TreeKind};
 use crate::problem::Problem;
 use crate::target::DEFAULT;
@@ -206,14 +207,21 @@ fn a_module_for_python_needs_no_binary() {
 }
 
 #[test]
-fn a_check_that_is_in_has_all_it_needs() {
+fn a_check_is_in_with_all_that_it_needs() {
     let yaml = format!("{ONE}wheels: {{ tool: {{ python: \"3.12\" }} }}\npublish: {{ pypi: {{}} }}");
-    let request = Request { only: vec!["sdist.tool".into()], ..Request::default() };
-    let plan = planned(&yaml, &module(), &request).unwrap();
-    let ids: BTreeSet<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
-    assert!(ids.contains("check.sdist.tool.x86_64-unknown-linux-gnu"), "{ids:?}");
-    let needs = plan.steps.iter().flat_map(|step| &step.needs);
-    assert_eq!(needs.filter(|need| !ids.contains(need.as_str())).collect::<Vec<_>>(), Vec::<&String>::new());
+    let check = |only: &[&str], expected: &[&str]| {
+        let request = Request { only: only.iter().map(ToString::to_string).collect(), ..Request::default() };
+        let plan = planned(&yaml, &module(), &request).unwrap();
+        let ids: BTreeSet<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+        assert_eq!(ids, expected.iter().copied().collect(), "{only:?}");
+    };
+    let [wheel, sdist] = ["wheel.tool.x86_64-unknown-linux-gnu", "sdist.tool"];
+    let [import, rebuild] = ["import", "sdist"].map(|kind| format!("check.{kind}.tool.x86_64-unknown-linux-gnu"));
+    // Who wants the sdist gets no wheel with it.
+    check(&["sdist"], &[sdist]);
+    check(&["wheel"], &[wheel, &import]);
+    check(&["sdist", "wheel"], &[wheel, &import, sdist, &rebuild]);
+    check(&["check.sdist"], &[wheel, &import, sdist, &rebuild]);
 }
 
 #[test]
@@ -270,7 +278,7 @@ fn versions_of_distributions_agree_too() {
             manifest: module.manifest.clone(),
             name: Some("py".into()),
             version: project.map(str::to_owned),
-            abi3: BTreeMap::from([(String::new(), "3.10".to_owned())]),
+            crates: with_pyo3(&module.manifest, &["abi3-py310"]),
             ..Default::default()
         };
         let mut facts = Facts { packages: vec![module], python: vec![python], tags: Vec::new(), ..facts() };
@@ -299,7 +307,7 @@ fn profiles_that_cargo_does_not_read() {
             manifest: manifest.into(),
             requires_python: Some(">=3.10".into()),
             profiles: profiles.iter().map(ToString::to_string).collect(),
-            abi3: BTreeMap::from([(String::new(), "3.10".to_owned())]),
+            crates: with_pyo3(manifest, &["abi3-py310"]),
             ..Default::default()
         };
         let module = Package { manifest: manifest.into(), ..package("py", &[]) };

@@ -235,7 +235,7 @@ fn written(inputs: &Inputs<'_>, step: &Step) -> Option<(Publish, String)> {
             let own = config.images.iter().find(|other| other.name == *image);
             own.map(|own| (own.publish.clone(), format!("images.{image}")))
         }
-        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => {
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => {
             let own = config.wheels.iter().find(|wheel| wheel.name == stage.distribution);
             own.map(|own| (own.publish.clone(), format!("wheels.{}", stage.distribution)))
         }

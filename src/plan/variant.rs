@@ -2,7 +2,7 @@
 
 use super::decide::id;
 use super::wheel::{Maker, known_project};
-use super::{CheckWork, Import, Resolve, Step, Variant, WheelBuilder, Work, runner};
+use super::{Bindings, CheckWork, Import, Resolve, StageWork, Step, Variant, WheelBuilder, Work, runner};
 use crate::config::{Probe, Wheel, WheelSettings};
 use crate::facts::python::PythonProject;
 use crate::target::{Libc, Target};
@@ -18,8 +18,8 @@ fn variant(project: &PythonProject, wheel: &Wheel, settings: &WheelSettings) -> 
     Variant {
         distribution: wheel.name.clone(),
         features: features(project, settings),
-        default_features: settings.cargo.default_features,
-        all_features: settings.cargo.all_features,
+        default_features: settings.cargo.default_features && !project.feature_flags.no_default,
+        all_features: settings.cargo.all_features || project.feature_flags.all,
     }
 }
 
@@ -54,10 +54,16 @@ impl Maker<'_> {
     /// Installed into an environment of its own, on the machine that built it.
     pub fn import(&self, wheel: &Step) -> Step {
         let own = expression(self.wheel);
+        let (stage, programs) = match &wheel.work {
+            Work::Wheel(work) if work.bindings == Bindings::Bin => (Some(&work.stage), self.programs(&work.stage)),
+            Work::Wheel(work) => (Some(&work.stage), Vec::new()),
+            _ => (None, Vec::new()),
+        };
         let untrue = self.siblings().filter_map(expression).filter(|theirs| Some(theirs) != own.as_ref()).collect();
         let import = Import {
-            modules: vec![self.project.module.clone()],
+            modules: stage.map(|stage| stage.modules.clone()).unwrap_or_default(),
             scripts: self.project.scripts.clone(),
+            programs,
             expression: own,
             untrue,
         };
@@ -70,6 +76,14 @@ impl Maker<'_> {
         });
         let work = CheckWork { import: Some(import), not_run, ..CheckWork::default() };
         self.check("import", wheel, Vec::new(), work)
+    }
+
+    /// The programs that maturin puts into it: all that cargo compiles with these features.
+    fn programs(&self, stage: &StageWork) -> Vec<String> {
+        let package = self.inputs.facts.packages.iter().find(|package| package.manifest == stage.manifest);
+        let compiled =
+            package.map(|package| package.compiled(&stage.features, stage.default_features, stage.all_features));
+        compiled.into_iter().flatten().map(str::to_owned).collect()
     }
 
     /// Which crates tell it from its siblings. Without siblings, or with a probe of the user's, nothing has to.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::binary::target_place;
 use super::decide::{Inputs, Problems, id};
 use super::{
-    Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset, stable_abi,
-    variant,
+    Bindings, Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset,
+    bindings, macos, stable_abi, variant,
 };
 use crate::config::schema::nearest;
 use crate::config::{Builder, Pypi, Wheel, WheelSettings};
@@ -15,7 +15,7 @@ use crate::facts::python::PythonProject;
 use crate::pep440::pep440;
 use crate::problem::Problem;
 use crate::target::{Libc, Os, Target};
-use crate::wheel::{DistributionName, WheelName, WheelTag, platform_tag, sdist_name};
+use crate::wheel::{DistributionName, Pythons, WheelName, WheelTag, platform_tag, sdist_name};
 
 /// What PyPI takes of one file: <https://docs.pypi.org/project-management/storage-limits/>.
 const LARGEST: u64 = 100 << 20;
@@ -76,7 +76,7 @@ fn project<'f>(inputs: &Inputs<'f>, wheel: &Wheel, problems: &mut Problems) -> O
 /// The maturin projects of one component, each once.
 pub fn projects<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f PythonProject> {
     let uses = |step: &Step, project: &PythonProject| match &step.work {
-        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => {
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => {
             step.component == component && stage.pyproject == project.pyproject
         }
         _ => false,
@@ -136,7 +136,7 @@ impl Maker<'_> {
                 }
             }
         }
-        StageWork {
+        let mut stage = StageWork {
             distribution: self.wheel.name.clone(),
             written: self.project.name.clone().filter(|written| *written != self.wheel.name.to_string()),
             version: String::new(),
@@ -144,12 +144,17 @@ impl Maker<'_> {
             pyproject: self.project.pyproject.clone(),
             manifest: self.project.manifest.clone(),
             features,
-            default_features: settings.cargo.default_features,
-            all_features: settings.cargo.all_features,
+            default_features: settings.cargo.default_features && !self.project.feature_flags.no_default,
+            all_features: settings.cargo.all_features || self.project.feature_flags.all,
             project: self.wheel.project.clone(),
             assets: needs,
-            modules: vec![self.project.module.clone()],
+            modules: Vec::new(),
+        };
+        let is_program = bindings::of(self.project, &stable_abi::of_stage(self.project, &stage)) == Ok(Bindings::Bin);
+        if !is_program || self.project.has_python {
+            stage.modules.push(self.project.module.clone());
         }
+        stage
     }
 
     fn wheel(
@@ -158,7 +163,14 @@ impl Maker<'_> {
         (assets, problems): (&[Step], &mut Problems),
     ) -> Option<Step> {
         let stage = self.stage(settings, (assets, problems));
-        let versions = self.versions(&stage, problems)?;
+        let (bindings, python) = self.versions(&stage, problems)?;
+        let place = macos::Place {
+            entry: &format!("wheels.{}", self.wheel.name),
+            folder: "",
+            project: self.project.macos.get(target).copied(),
+            in_tag: true,
+        };
+        let macos = macos::of(self.inputs, *target, (&settings.cargo, place), problems).map(|(version, _)| version);
         let linux = target.os() == Os::Linux;
         let builder = match (settings.cargo.builder, linux) {
             _ if settings.cargo.prebuilt.is_some() => WheelBuilder::Prebuilt,
@@ -174,7 +186,9 @@ impl Maker<'_> {
         let work = WheelWork {
             builder,
             compatibility,
-            python: versions,
+            macos,
+            bindings,
+            python,
             prebuilt: Vec::new(),
             profile: settings.cargo.profile.clone(),
             locked: settings.cargo.locked,
@@ -191,42 +205,37 @@ impl Maker<'_> {
         Some(self.step(step, work.stage.assets.clone(), Some(*target), Work::Wheel(work)))
     }
 
-    /// The Pythons that wheels are made for; none: the stable ABI.
-    fn versions(&self, stage: &StageWork, problems: &mut Problems) -> Option<Vec<String>> {
-        let abi3 = stable_abi::smallest(self.project, stage);
-        let asked: Vec<&str> = self.wheel.python.iter().map(String::as_str).collect();
-        let problem = |text: String, hint: &str| {
-            Problem::new("unknown-python", text).hint(hint.to_owned()).at_value(self.path("python"))
-        };
-        let found = match (asked.as_slice(), &abi3) {
-            (["abi3"] | [], Some(_)) => return Some(Vec::new()),
-            (["abi3"], None) => problem(
-                format!("`{}` does not switch on `abi3` of pyo3", stage.manifest),
-                "give pyo3 a feature like `abi3-py310`",
-            ),
-            ([], None) => problem(
-                format!("for which Pythons is `{}`? its pyo3 has no `abi3-py3…` feature", self.wheel.name),
-                "give pyo3 such a feature, or write `python: [\"3.12\", \"3.13\"]`",
-            ),
-            (list, Some(_)) if list.iter().any(|one| *one != "abi3") => problem(
-                format!("`{}` is built for the stable ABI: there are no wheels for single Pythons", self.wheel.name),
-                "remove `python:`, or the `abi3` feature",
-            ),
-            (list, _) if list.contains(&"abi3") => {
-                problem("`abi3` and versions exclude each other".into(), "write one of them")
+    /// What Python has to do with it, and the Pythons that wheels are made for.
+    fn versions(&self, stage: &StageWork, problems: &mut Problems) -> Option<(Bindings, Vec<Pythons>)> {
+        let resolved = stable_abi::of_stage(self.project, stage);
+        let found = bindings::of(self.project, &resolved);
+        let found = found.map_err(|(text, hint)| {
+            Problem::new("unknown-bindings", text).hint(hint).at_key(format!("wheels.{}", self.wheel.name))
+        });
+        let found = found.and_then(|bindings| {
+            let versions = stable_abi::versions(self.wheel, &stage.manifest, bindings, stable_abi::provided(&resolved));
+            let problem = |(text, hint): (String, String)| {
+                Problem::new("unknown-python", text).hint(hint).at_value(self.path("python"))
+            };
+            versions.map(|versions| (bindings, versions)).map_err(problem)
+        });
+        match found {
+            Ok(found) => Some(found),
+            Err(problem) => {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+                None
             }
-            (list, _) => return Some(list.iter().map(ToString::to_string).collect()),
-        };
-        if !problems.contains(&found) {
-            problems.push(found);
         }
-        None
     }
 
     fn sdist(&self, wheels: &[Step], (assets, problems): (&[Step], &mut Problems)) -> Option<Step> {
         // What every machine would make the same: the settings of the first target.
         let (_, settings) = self.wheel.builds.first()?;
-        let work = SdistWork { stage: self.stage(settings, (assets, problems)) };
+        let (cargo, stage) = (&settings.cargo, self.stage(settings, (assets, problems)));
+        let (env, pass_env, before) = (cargo.env.clone(), cargo.pass_env.clone(), cargo.before.clone());
+        let work = SdistWork { stage, env, pass_env, before };
         let near = wheels.iter().find(|step| step.target.is_some_and(|target| target.os() == Os::Linux));
         let target = near.or(wheels.first()).and_then(|step| step.target);
         let step = id(&["sdist", self.wheel.name.as_str()]);
@@ -272,7 +281,7 @@ pub fn name_outputs(inputs: &Inputs<'_>, steps: &mut [Step], releases: &[Release
         let Some(project) = project else { continue };
         stage.set_version = wants_version(inputs, project, stage, release);
         let names = match (&step.work, target) {
-            (Work::Wheel(work), Some(target)) => wheel_names(project, work, target),
+            (Work::Wheel(work), Some(target)) => wheel_names(work, target),
             (Work::Sdist(work), _) => vec![sdist_name(&work.stage.distribution, &work.stage.version)],
             _ => continue,
         };
@@ -317,18 +326,17 @@ fn wants_version(inputs: &Inputs<'_>, project: &PythonProject, stage: &StageWork
     }
 }
 
-fn wheel_names(project: &PythonProject, work: &WheelWork, target: Target) -> Vec<String> {
+fn wheel_names(work: &WheelWork, target: Target) -> Vec<String> {
     let compatibility = work.compatibility.as_deref().and_then(|text| text.strip_prefix("manylinux_"));
-    let platform = platform_tag(target, compatibility.unwrap_or("2_28"));
-    let compact = |version: &str| format!("cp{}", version.replace('.', ""));
-    let name = |python: String, abi: String| {
+    let platform = platform_tag(target, compatibility.unwrap_or("2_28"), work.macos);
+    let name = |(python, abi): (String, String)| {
         let tag = WheelTag { python, abi, platform: platform.clone() };
         let (distribution, version) = (work.stage.distribution.in_files(), work.stage.version.clone());
         WheelName { distribution, version, tag }.to_string()
     };
-    match (work.python.as_slice(), stable_abi::smallest(project, &work.stage)) {
-        ([], Some(version)) => vec![name(compact(&version), "abi3".into())],
-        (versions, _) => versions.iter().map(|version| name(compact(version), compact(version))).collect(),
+    match work.bindings {
+        Bindings::Pyo3 => work.python.iter().map(|pythons| name(pythons.tags())).collect(),
+        Bindings::Bin | Bindings::Cffi | Bindings::Uniffi => vec![name(("py3".into(), "none".into()))],
     }
 }
 
@@ -337,7 +345,9 @@ fn wheel_names(project: &PythonProject, work: &WheelWork, target: Target) -> Vec
 pub fn notes(facts: &Facts, steps: &[Step]) -> Vec<String> {
     let (mut owners, mut notes): (BTreeMap<&str, Vec<&DistributionName>>, Vec<String>) = Default::default();
     for step in steps {
-        let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage })) = &step.work else { continue };
+        let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. })) = &step.work else {
+            continue;
+        };
         for module in &stage.modules {
             let known = owners.entry(module).or_default();
             if !known.contains(&&stage.distribution) {
@@ -391,7 +401,9 @@ fn renamed(project: &PythonProject, stage: &StageWork) -> Vec<String> {
 pub fn destination(pypi: &Pypi, steps: &[Step]) -> (PypiDestination, Vec<String>) {
     let mut tokens: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for step in steps.iter().filter(|step| matches!(step.work, Work::Wheel(_) | Work::Sdist(_))) {
-        let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage })) = &step.work else { continue };
+        let (Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. })) = &step.work else {
+            continue;
+        };
         let name = &stage.distribution;
         let written = pypi.token_envs.get(name.as_str()).or(pypi.token_env.as_ref());
         let names = match written {

@@ -56,7 +56,7 @@ pub fn parcels<'a>(
 
 fn stage(step: &Step) -> Option<&StageWork> {
     match &step.work {
-        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => Some(stage),
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => Some(stage),
         _ => None,
     }
 }

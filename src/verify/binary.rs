@@ -8,6 +8,7 @@ use super::{Found, other_bytes, problem};
 use crate::artifact::{self, InspectedBinary};
 use crate::digest::Digest;
 use crate::inspect::{BinaryFacts, inspect_reader, is_c_runtime, parse_version};
+use crate::macos::MacosVersion;
 use crate::plan::{BinaryWork, PlannedBuilder, Step};
 use crate::target::{Arch, Libc, Linkage, Os, Target};
 
@@ -73,6 +74,13 @@ fn broken_promises(
         let text = format!("needs glibc {needed}, promised is {floor}");
         let hint = "build on an older system (`runner:`, `container:`) or with `builder: zigbuild`, or raise `glibc:`";
         all.push(broken("glibc-above-floor", text, hint));
+    }
+    if let (Some(promised), Some(needed)) = (work.macos, &facts.macos)
+        && needed.parse().is_ok_and(|needed: MacosVersion| needed > promised)
+    {
+        let text = format!("needs macOS {needed}, promised is {promised}");
+        let hint = "write `macos:` with the version that is needed; a library or linker argument of yours may want it";
+        all.push(broken("macos-above-minimum", text, hint));
     }
     if let Some(most) = work.max_size.filter(|most| file.size > *most) {
         let text = format!("has {} bytes, at most {most} are allowed", file.size);
@@ -146,4 +154,43 @@ fn wrong_loader(target: Target, facts: &BinaryFacts) -> Option<Broken> {
     };
     let hint = "build it with a common toolchain of its target: outside of a Nix shell, or with `builder: zigbuild`";
     Some(broken("wrong-interpreter", text, hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Mode;
+
+    #[test]
+    fn a_later_macos_than_promised() {
+        let check = |promised: Option<&str>, needed: Option<&str>, expected: &[&str]| {
+            let mut work = serde_json::json!({
+                "manifest": "Cargo.toml", "package": "app", "bins": ["app"], "builder": "cargo", "profile": "release",
+                "features": [], "default_features": true, "all_features": false, "locked": true, "cargo_args": [],
+                "env": {}, "pass_env": [], "before": [], "assets": [], "linkage": "dynamic",
+            });
+            work["macos"] = promised.into();
+            let work: BinaryWork = serde_json::from_value(work).unwrap();
+            let facts = BinaryFacts {
+                format: "macho".into(),
+                arch: "aarch64".into(),
+                linkage: Linkage::Dynamic,
+                interpreter: None,
+                needed: Vec::new(),
+                glibc: None,
+                macos: needed.map(str::to_owned),
+                stripped: true,
+            };
+            let (name, sha256) = ("app".into(), Digest::of(b"a"));
+            let file = artifact::File { name, size: 1, sha256, mode: Mode::Executable, diff_id: None };
+            let broken = broken_promises("aarch64-apple-darwin".parse().ok(), &work, &file, &facts);
+            let texts: Vec<&str> = broken.iter().map(|broken| broken.text.as_str()).collect();
+            assert_eq!(texts, expected);
+        };
+        check(Some("11.0"), Some("11.0"), &[]);
+        check(Some("13.0"), Some("10.12"), &[]);
+        check(Some("11.0"), Some("13.3"), &["needs macOS 13.3, promised is 11.0"]);
+        check(None, Some("13.3"), &[]);
+        check(Some("11.0"), None, &[]);
+    }
 }

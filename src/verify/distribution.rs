@@ -197,7 +197,7 @@ fn of_distribution(step: &Step, name: &DistributionName, flaw: Flaw) -> Problem 
 
 fn stage(step: &Step) -> Option<&StageWork> {
     match &step.work {
-        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage }) => Some(stage),
+        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => Some(stage),
         _ => None,
     }
 }

@@ -112,6 +112,7 @@ mod tests {
             interpreter: Some(interpreter.to_owned()).filter(|text| !text.is_empty()),
             needed: needed.iter().map(ToString::to_string).collect(),
             glibc: Some(glibc.to_owned()).filter(|text| !text.is_empty()),
+            macos: None,
             stripped: true,
         }
     }

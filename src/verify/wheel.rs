@@ -22,7 +22,7 @@ use super::content::{self, Entry, Listing, printable, some_of};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
-use crate::inspect::BinaryFacts;
+use crate::inspect::{BinaryFacts, is_native};
 use crate::portable;
 use crate::target::{Os, Target};
 use crate::wheel::{DistributionName, WheelName, WheelTag};
@@ -63,6 +63,12 @@ pub struct Expected<'a> {
     pub absent: &'a [String],
     /// Whether somebody else built it: its SBOM may tell where.
     pub prebuilt: bool,
+}
+
+/// The machine code that a wheel is about: its modules; without one, its programs and whatever else is loaded.
+fn own(libraries: &[Library]) -> impl Iterator<Item = &Library> {
+    let has_module = libraries.iter().any(Library::is_module);
+    libraries.iter().filter(move |library| !has_module || library.is_module())
 }
 
 /// Something wrong with a file, and what to do about it.
@@ -114,7 +120,7 @@ pub struct Library {
     pub facts: BinaryFacts,
     /// Symbols of Python that it takes from the interpreter.
     pub python: Vec<String>,
-    /// `PyInit_…` functions that it gives.
+    /// Functions that it gives by which Python starts a module: `PyInit_…`, `PyModExport_…`.
     pub inits: Vec<String>,
     /// `serde-1.0.228` for each `serde-1.0.228/src/` in it: crates whose paths the compiler left there.
     pub crates: BTreeSet<String>,
@@ -249,7 +255,7 @@ impl<'a> Members<'a> {
         pass(reader, &mut hashing, &mut kept, 4)?;
         let inner = path.strip_prefix(&self.info).and_then(|rest| rest.strip_prefix('/'));
         let is_text = inner.is_some_and(metadata::is_read);
-        let is_native = !is_text && native::is_native(path, &kept);
+        let is_native = !is_text && is_native(path, &kept);
         if is_text || is_native {
             pass(reader, &mut hashing, &mut kept, if is_text { TEXT } else { LIBRARY })?;
         }

@@ -27,10 +27,12 @@ macro_rules! cases {
 }
 
 cases! {
+    asset_places
     collision
     config_aside
     dirty_release
     empty_matrix
+    macos_minimum
     matrix_actions
     no_repository
     no_tag
@@ -40,7 +42,9 @@ cases! {
     override_per_target
     plain
     plain_file
+    program_as_wheel
     snapshot
+    stable_abi
     three_tools
     two_tags
     typos_and_types

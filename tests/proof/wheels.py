@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import tarfile
+import zipfile
 
 import cross
 import dufs
@@ -30,6 +31,11 @@ PROJECTS = [
      'import nh3; assert nh3.clean("<b onclick=x>bold</b><script>no</script>") == "<b>bold</b>"'),
 ]
 
+# Debian's newest Python, with the C library that it needs.
+SID = "http://deb.debian.org/debian"
+NEWEST = ["python3.15-minimal", "libpython3.15-minimal", "libpython3.15-stdlib", "libc6", "libgcc-s1", "libexpat1",
+          "zlib1g"]
+
 # What Debian's arm64 Python of this version needs to start.
 ARM_PYTHON = [f"{package}:arm64" for package in (
     f"python{PYTHON}-minimal", f"libpython{PYTHON}-minimal", f"libpython{PYTHON}-stdlib", "libc6", "libgcc-s1",
@@ -50,6 +56,7 @@ def prove(longshore, folder):
             server.send_signal(signal.SIGINT)
             server.wait(timeout=20)
     yield from arm64(longshore, folder)
+    yield from free_threaded(longshore, folder)
 
 
 def fetch(folder, name, version, digest):
@@ -129,3 +136,88 @@ def arm64(longshore, folder):
         if said != ["aarch64", version]:
             raise RuntimeError(f"{name} for arm64 says {said}")
         yield f"{name} {version}: imported and used by Debian's arm64 Python under qemu"
+
+
+def free_threaded(longshore, folder):
+    """Both stable ABIs and the free-threaded Python between them; imported by every Python that can be had."""
+    source = fresh(folder / "quay")
+    write(source / "Cargo.toml", '[package]\nname = "quay"\nversion = "1.2.3"\nedition = "2021"\n\n'
+          '[lib]\nname = "_quay"\ncrate-type = ["cdylib"]\n\n[dependencies]\n'
+          'pyo3 = { version = "=0.29.3", features = ["abi3-py310", "abi3t-py315"] }\n\n[workspace]\n')
+    write(source / "src" / "lib.rs", "use pyo3::prelude::*;\n#[pyfunction]\nfn sum(all: Vec<i64>) -> i64 { all.iter().sum() }\n"
+          "#[pymodule(gil_used = false)]\nfn _quay(m: &Bound<'_, PyModule>) -> PyResult<()> {\n"
+          "    m.add_function(wrap_pyfunction!(sum, m)?)\n}\n")
+    write(source / "python" / "quay" / "__init__.py", "from ._quay import sum\n")
+    write(source / "pyproject.toml", '[build-system]\nrequires = ["maturin>=1.16,<2"]\nbuild-backend = "maturin"\n\n'
+          '[project]\nname = "quay"\ndynamic = ["version"]\nrequires-python = ">=3.10"\n\n'
+          '[tool.maturin]\npython-source = "python"\nmodule-name = "quay._quay"\n')
+    run(source, "cargo", "generate-lockfile", "--quiet")
+    configure(source, "quay", 'python: [abi3, "3.14t", abi3t], sdist: false', [HOST], "1.2.3")
+    server, first = dufs.rehearse(longshore, source)
+    server.send_signal(signal.SIGINT)
+    server.wait(timeout=20)
+    if not first["ok"]:
+        raise RuntimeError(f"rehearse of quay: {first['problems']}")
+    files = sorted(urls(first))
+    yield f"`rehearse` builds, verifies and publishes {', '.join(files)}; none of these Pythons is there"
+    step = source / "target" / "longshore" / "steps" / f"wheel.quay.{HOST}"
+    use = "import sys, quay; assert quay.sum([1, 2]) == 3; print(sys.version.split()[0], sys._is_gil_enabled() if hasattr(sys, '_is_gil_enabled') else True)"
+    root = newest(folder / "newest")
+    library = root / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
+    env = environment({"PYTHONHOME": str(root / "usr"), "PYTHONPATH": str(site(folder, step, "abi3t"))})
+    said = run(folder, library / "ld-linux-x86-64.so.2", "--library-path", library, root / "usr" / "bin" / "python3.15",
+               "-c", use, env=env).split()
+    yield f"the abi3t wheel is imported and used by Debian's Python {said[0]}"
+    for minor, tag in ((15, "abi3t"), (14, "cp314t")):
+        try:
+            python = without_gil(folder, minor)
+        except RuntimeError as why:
+            yield f"not tried with free-threaded Python 3.{minor}: {str(why).strip().splitlines()[-1]}"
+            continue
+        said = run(folder, python, "-c", use, env=environment({"PYTHONPATH": str(site(folder, step, tag))})).split()
+        if said[1] != "False":
+            raise RuntimeError(f"Python {said[0]} holds its lock")
+        yield f"the {tag} wheel is imported and used by free-threaded Python {said[0]}, built from Debian's source"
+
+
+def site(folder, step, tag):
+    """The wheel of this tag, unpacked."""
+    [file] = [file for file in step.iterdir() if f"{tag}-" in file.name]
+    target = fresh(folder / f"site-{tag}")
+    with zipfile.ZipFile(file) as wheel:
+        wheel.extractall(target)
+    return target
+
+
+def sid(folder):
+    """apt's folder for what Debian has not released yet, and the options that keep it there."""
+    state = fresh(folder)
+    for name in ("lists/partial", "archives/partial"):
+        (state / name).mkdir(parents=True)
+    write(state / "sources.list", f"deb {SID} sid main\ndeb-src {SID} sid main\n")
+    options = ["-o", f"Dir::Etc::SourceList={state}/sources.list", "-o", "Dir::Etc::SourceParts=/dev/null",
+               "-o", f"Dir::State::Lists={state}/lists", "-o", f"Dir::Cache={state}", "-o", "Debug::NoLocking=1",
+               "-o", "APT::Sandbox::User="]
+    run(state, "apt-get", *options, "--quiet", "update")
+    return state, options
+
+
+def newest(folder):
+    if not (folder / "usr" / "bin" / "python3.15").exists():
+        state, options = sid(fresh(folder) / "apt")
+        cross.extract(state, options, NEWEST, folder)
+    return folder
+
+
+def without_gil(folder, minor):
+    """CPython as Debian packs its source, built free-threaded: takes minutes once."""
+    python = folder / f"free-3.{minor}" / "bin" / f"python3.{minor}t"
+    if not python.exists():
+        state, options = sid(folder / "sid")
+        source = fresh(folder / f"source-3.{minor}")
+        run(source, "apt-get", *options, "--quiet", "--download-only", "source", f"python3.{minor}")
+        run(source, "tar", "--extract", "--strip-components=1", "--file", next(source.glob("*.orig.tar.xz")))
+        run(source, "./configure", "-q", "--disable-gil", "--disable-test-modules", f"--prefix={python.parent.parent}")
+        run(source, "make", "--silent", f"-j{os.cpu_count()}")
+        run(source, "make", "--silent", "install")
+    return python

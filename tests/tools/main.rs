@@ -4,6 +4,7 @@
 
 mod act;
 mod action_log;
+mod bindings;
 #[path = "../it/delivery.rs"]
 mod delivery;
 mod duo;

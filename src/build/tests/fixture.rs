@@ -206,6 +206,7 @@ pub fn binary(package: &str) -> BinaryWork {
         before: Vec::new(),
         assets: Vec::new(),
         glibc: None,
+        macos: None,
         linkage: Linkage::Dynamic,
         max_size: None,
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::fixture::{Fixture, bash};
-use crate::plan::{SdistWork, StageWork, WheelBuilder, WheelWork, Work};
+use crate::plan::{Bindings, SdistWork, StageWork, WheelBuilder, WheelWork, Work};
 use crate::problem::Exit;
 
 /// Packs what lies in python/, without what is called as in LEFT_OUT; or all of it as an sdist, if there is no git.
@@ -54,6 +54,8 @@ fn keel() -> (Fixture, tempfile::TempDir) {
         stage: stage.clone(),
         builder: WheelBuilder::Native,
         compatibility: None,
+        macos: None,
+        bindings: Bindings::Pyo3,
         python: Vec::new(),
         prebuilt: Vec::new(),
         profile: "release".into(),
@@ -68,7 +70,7 @@ fn keel() -> (Fixture, tempfile::TempDir) {
     };
     let target = Some(super::fixture::host());
     fixture.step("wheel.keel", &[], &[("keel-1.2.3-cp310-abi3-any.whl", None)], Work::Wheel(work)).target = target;
-    let sdist = Work::Sdist(SdistWork { stage });
+    let sdist = Work::Sdist(SdistWork { stage, env: Default::default(), pass_env: Vec::new(), before: Vec::new() });
     fixture.step("sdist.keel", &[], &[("keel-1.2.3.tar.gz", None)], sdist).target = target;
     (fixture, cache)
 }

@@ -294,6 +294,34 @@ fn a_module_for_each_python() {
 }
 
 #[test]
+fn what_is_no_module_for_python() {
+    let check = |cargo: &str, maturin: &str, says: &str, files: &[&str]| {
+        let manifest = format!("[package]\nname = 'keel'\nversion = '1.2.3'\nedition = '2024'\n{cargo}\n");
+        let pyproject = format!("{PYTHON}[tool.maturin]\n{maturin}\n");
+        let main = "fn main() {}";
+        let own = [
+            ("Cargo.toml", manifest.as_str()),
+            ("src/main.rs", main),
+            ("src/lib.rs", ""),
+            ("pyproject.toml", &pyproject),
+        ];
+        let report = init(&python(&own)).1;
+        assert!(report.found.contains(says), "{says} in {report:?}");
+        let names = planned(&python(&own)).0;
+        let python: Vec<&String> = names.iter().filter(|name| name.ends_with(".whl")).collect();
+        assert_eq!(python, files, "{cargo} {maturin}");
+    };
+    let program = "keel-1.2.3-py3-none-manylinux_2_28_x86_64.whl";
+    check("", "bindings = 'bin'", "keel, by maturin from pyproject.toml: a program\n", &[program]);
+    check("", "", "a program\n", &[program]);
+    check("[lib]\ncrate-type = ['cdylib']", "", "by cffi, for every Python\n", &[program]);
+    check("[lib]\ncrate-type = ['cdylib']", "bindings = 'uniffi'", "by uniffi, for every Python\n", &[program]);
+    let embeds = "pyproject.toml is left out: `Cargo.toml` is a program that holds a Python";
+    check("[dependencies]\npyo3 = { path = 'pyo3' }", "bindings = 'bin'", embeds, &[]);
+    check("", "bindings = 'other'", "`bindings = \"other\"`, which are not in this version", &[]);
+}
+
+#[test]
 fn several_modules_for_python() {
     let module = |name: &str, version: &str| {
         let features = "[features]\ndefault = ['pyo3/abi3-py310']\n[dependencies]\npyo3 = { path = '../pyo3' }\n";

@@ -3,8 +3,8 @@
 use super::{Found, is_aside, scalar};
 use crate::facts::python::{PythonProject, requires};
 use crate::facts::{Facts, Package};
-use crate::plan::stable_abi;
-use crate::wheel::DistributionName;
+use crate::plan::{Bindings, stable_abi};
+use crate::wheel::{DistributionName, Pythons};
 
 /// The Pythons of a project that does not say which it is for: those that are maintained, <https://devguide.python.org/versions/>.
 const MAINTAINED: std::ops::RangeInclusive<u32> = 10..=14;
@@ -12,12 +12,32 @@ const MAINTAINED: std::ops::RangeInclusive<u32> = 10..=14;
 /// The projects that are released, each name once.
 pub fn released(facts: &Facts) -> impl Iterator<Item = &PythonProject> {
     let has_crate = |project: &&PythonProject| facts.files.iter().any(|file| file.path == project.manifest);
-    let projects = move || facts.python.iter().filter(|project| !is_aside(&project.pyproject)).filter(has_crate);
+    let can = |project: &&PythonProject| bindings(project).is_ok();
+    let here = move || facts.python.iter().filter(|project| !is_aside(&project.pyproject));
+    let projects = move || here().filter(has_crate).filter(can);
     let is_first = move |(index, project): &(usize, &PythonProject)| {
         let name = name(facts, project).map(|name| name.normalized());
         name.is_some() && projects().take(*index).all(|other| self::name(facts, other).map(|n| n.normalized()) != name)
     };
     projects().enumerate().filter(is_first).map(|(_, project)| project)
+}
+
+/// What nothing is built of, and why.
+pub fn refused(facts: &Facts) -> impl Iterator<Item = String> {
+    let here = facts.python.iter().filter(|project| !is_aside(&project.pyproject));
+    here.filter_map(|project| {
+        bindings(project).err().map(|(text, _)| format!("{} is left out: {text}", project.pyproject))
+    })
+}
+
+fn bindings(project: &PythonProject) -> Result<Bindings, (String, &'static str)> {
+    crate::plan::bindings::of(project, &stable_abi::of_project(project))
+}
+
+/// Whether each Python gets a wheel of its own.
+fn is_for_single(project: &PythonProject) -> bool {
+    let provided = stable_abi::provided(&stable_abi::of_project(project));
+    bindings(project) == Ok(Bindings::Pyo3) && provided.all().is_empty()
 }
 
 /// The distribution's name, if an index takes it.
@@ -61,7 +81,12 @@ pub fn section(facts: &Facts, found: &Found, versioned: &[&Package]) -> String {
         if let Some(package) = package.filter(|package| several && package.name != name.as_str()) {
             keys.push(format!("component: {}", scalar(&package.name)));
         }
-        if stable_abi::of_project(project).is_none() {
+        match bindings(project) {
+            Ok(Bindings::Bin) => why = " # a program: a wheel for each target, for every Python".into(),
+            Ok(Bindings::Cffi | Bindings::Uniffi) => why = " # a wheel for each target, for every Python".into(),
+            _ => {}
+        }
+        if is_for_single(project) {
             let versions: Vec<String> = pythons(project).iter().map(|minor| format!("\"3.{minor}\"")).collect();
             keys.push(format!("python: [{}]", versions.join(", ")));
             why = " # its pyo3 has no `abi3-py3…` feature, so each Python gets a wheel of its own".into();
@@ -99,9 +124,20 @@ pub fn publish(facts: &Facts) -> &'static str {
 /// A project, for the terminal.
 pub fn line(facts: &Facts, project: &PythonProject) -> String {
     let name = name(facts, project).map(|name| name.to_string()).unwrap_or_default();
-    let pythons = match stable_abi::of_project(project) {
-        Some(version) => format!("abi3, Python {version} and later"),
-        None => {
+    let provided = stable_abi::provided(&stable_abi::of_project(project)).all();
+    let words: Vec<String> = provided
+        .iter()
+        .map(|one| match one {
+            Pythons::Abi3t(_) => format!("abi3t, free-threaded Python 3.{} and later", one.first()),
+            _ => format!("abi3, Python 3.{} and later", one.first()),
+        })
+        .collect();
+    let pythons = match bindings(project) {
+        Ok(Bindings::Bin) => "a program".into(),
+        Ok(Bindings::Cffi) => "by cffi, for every Python".into(),
+        Ok(Bindings::Uniffi) => "by uniffi, for every Python".into(),
+        _ if !words.is_empty() => words.join("; "),
+        _ => {
             let versions: Vec<String> = pythons(project).iter().map(|minor| format!("3.{minor}")).collect();
             format!("Python {}", versions.join(", "))
         }

@@ -140,6 +140,7 @@ binaries:
         runner: Some("ubuntu-22.04".into()),
         container: Some("rockylinux:9".into()),
         glibc: Some("2.30".into()),
+        macos: None,
         linkage: Some(Linkage::Static),
         static_target: Libc::Musl,
         static_build: None,

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
+use crate::macos::MacosVersion;
 use crate::target::{Os, Target};
-use crate::wheel::DistributionName;
+use crate::wheel::{DistributionName, Pythons};
 
 /// The copy of the commit that one distribution is built from. Tracked files are never edited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,9 +51,15 @@ pub struct WheelWork {
     /// `manylinux_2_28`, `musllinux_1_2`; absent elsewhere than on Linux.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compatibility: Option<String>,
-    /// Versions of Python, one file each; none: one file for the stable ABI.
+    /// The oldest macOS it is for, which the compiler is told; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macos: Option<MacosVersion>,
+    /// What Python has to do with it.
+    #[serde(default, skip_serializing_if = "Bindings::is_pyo3")]
+    pub bindings: Bindings,
+    /// Which Pythons each file is for; none: one file for every Python 3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub python: Vec<String>,
+    pub python: Vec<Pythons>,
     /// Paths (relative to the repository) of finished wheels to take instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prebuilt: Vec<String>,
@@ -77,6 +84,28 @@ pub struct WheelWork {
     /// Texts that must not be in it: its own, and those that siblings must have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<String>,
+}
+
+/// How Python comes to what is compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Bindings {
+    /// It imports a module that was written with pyo3.
+    #[default]
+    Pyo3,
+    /// Not at all: programs that pip puts beside it.
+    Bin,
+    /// By functions of C, with the package `cffi`.
+    Cffi,
+    /// By code that uniffi writes.
+    Uniffi,
+}
+
+impl Bindings {
+    /// Whether its wheels are for some Pythons only.
+    pub fn is_pyo3(&self) -> bool {
+        *self == Self::Pyo3
+    }
 }
 
 /// How a wheel's library is linked.
@@ -107,6 +136,15 @@ impl WheelBuilder {
 pub struct SdistWork {
     /// What it is made from.
     pub stage: StageWork,
+    /// Extra environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Globs of credential-like variables handed through all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_env: Vec<String>,
+    /// Commands run before it is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Command>,
 }
 
 /// What must work once a wheel is installed into an environment of its own.
@@ -116,6 +154,9 @@ pub struct Import {
     pub modules: Vec<String>,
     /// Console scripts that must be there.
     pub scripts: Vec<String>,
+    /// Programs that must be there and start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<String>,
     /// An expression that must be true after the import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,

@@ -11,7 +11,7 @@ fn with_wheel() -> Facts {
         pyproject: "py/pyproject.toml".into(),
         manifest: module.manifest.clone(),
         name: Some("py".into()),
-        abi3: BTreeMap::from([(String::new(), "3.10".to_owned())]),
+        crates: with_pyo3(&module.manifest, &["abi3-py310"]),
         ..Default::default()
     };
     let mut facts = facts();

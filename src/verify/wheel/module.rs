@@ -1,7 +1,9 @@
 //! Does a wheel hold what Python will import: its packages, and libraries with the function that starts them?
 
-use super::{Expected, Flaw, Library, flaw};
+use super::{Expected, Flaw, Library, flaw, stable_abi};
+use crate::digest::Digest;
 use crate::verify::content::{Entry, Listing};
+use crate::wheel::FIRST_ABI3T;
 
 /// The path of a member as Python sees it when installed; nothing for what goes elsewhere.
 fn installed(path: &str) -> Option<&str> {
@@ -31,7 +33,9 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
     for library in libraries {
         let Some(stem) = imported_as(&library.path).and_then(|path| path.rsplit('/').next()) else { continue };
         let init = format!("PyInit_{stem}");
-        if !library.inits.contains(&init) {
+        let newer = format!("PyModExport_{stem}");
+        let is_newer = stable_abi::oldest(&expected.tag.python) >= FIRST_ABI3T && library.inits.contains(&newer);
+        if !library.inits.contains(&init) && !is_newer {
             let has = match library.inits.first() {
                 Some(other) => format!(" (it has `{other}`)"),
                 None => String::new(),
@@ -42,8 +46,9 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
         }
     }
     for module in expected.modules.iter().filter(|module| !is_there(module, libraries, listing)) {
-        let text =
-            format!("has nothing to import as `{module}`: no `__init__.py`, no other module, no library of that name");
+        let text = format!(
+            "has nothing to import as `{module}`: no `__init__.py` with anything in it, no library of that name"
+        );
         let hint = "look at maturin's `python-source`, `python-packages` and `module-name`; a folder without Python files imports as an empty one";
         flaws.push(flaw("wheel-empty-module", text, hint));
     }
@@ -59,7 +64,19 @@ fn is_there(module: &str, libraries: &[Library], listing: &Listing) -> bool {
     };
     let file =
         |(path, entry): (&String, &Entry)| matches!(entry, Entry::File { .. }) && installed(path).is_some_and(source);
-    listing.iter().any(file) || libraries.iter().any(|library| imported_as(&library.path) == Some(&folder))
+    if libraries.iter().any(|library| imported_as(&library.path) == Some(&folder)) {
+        return true;
+    }
+    // Where a generator wrote nothing there is an empty `__init__.py`, and a library that is no module.
+    let inside = |path: &str| installed(path).is_some_and(|path| path.starts_with(&below));
+    let own = || libraries.iter().filter(|library| inside(&library.path));
+    let says = |(path, entry): (&String, &Entry)| {
+        inside(path)
+            && path.ends_with(".py")
+            && !matches!(entry, Entry::File { digest, .. } if *digest == Digest::of(b""))
+    };
+    let is_empty = own().next().is_some() && !own().any(Library::is_module) && !listing.iter().any(says);
+    listing.iter().any(file) && !is_empty
 }
 
 /// Whether anything of a wheel can be imported under a top-level name.

@@ -8,21 +8,9 @@ use memchr::memmem;
 use super::platform::Platform;
 use super::{Expected, Flaw, Library, flaw, linux, stable_abi};
 use crate::digest::Digest;
-use crate::inspect::{crates, inspect, symbols};
+use crate::inspect::{crates, inspect, parse_version, symbols};
 use crate::target::Os;
 use crate::verify::content::{Listing, printable, some_of};
-
-/// Whether a member is machine code by its name or its first four bytes. Other endings are looked at only if those are
-/// of ELF or Mach-O: a text may begin with `MZ`.
-pub fn is_native(path: &str, start: &[u8]) -> bool {
-    const MAGIC: [&[u8]; 5] =
-        [b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"];
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    let named =
-        [".so", ".pyd", ".dll", ".dylib", ".exe"].iter().any(|end| name.ends_with(end)) || name.contains(".so.");
-    // An object file is for a linker.
-    named || (!name.ends_with(".o") && MAGIC.contains(&start))
-}
 
 /// Reads one library, of which the digest is known.
 ///
@@ -38,7 +26,7 @@ pub fn look(path: &str, (bytes, digest): (&[u8], Digest), asked: &[&String]) -> 
         size: bytes.len() as u64,
         facts,
         python: found.imported,
-        inits: found.exported.into_iter().filter(|name| name.starts_with("PyInit")).collect(),
+        inits: found.exported.into_iter().filter(|name| starts_module(name)).collect(),
         crates: crates(bytes),
         texts: asked
             .iter()
@@ -46,6 +34,11 @@ pub fn look(path: &str, (bytes, digest): (&[u8], Digest), asked: &[&String]) -> 
             .map(ToString::to_string)
             .collect(),
     })
+}
+
+/// `PyInit_…`, and since Python 3.15 `PyModExport_…` (<https://peps.python.org/pep-0793/>).
+fn starts_module(name: &str) -> bool {
+    name.starts_with("PyInit") || name.starts_with("PyModExport_")
 }
 
 /// Every library against the tag and the target.
@@ -70,6 +63,7 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
         }
         linux::check(library, &platforms, &inside, flaws);
         elsewhere(library, &inside, flaws);
+        later(library, &platforms, flaws);
         stable_abi::check(library, expected.tag, flaws);
     }
 }
@@ -77,7 +71,7 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
 /// What `probe:` says of the modules of a wheel.
 pub fn probe(expected: &Expected<'_>, libraries: &[Library], flaws: &mut Vec<Flaw>) {
     let hint = "it was built with the features of another distribution; or the text of `probe:` is stripped from it";
-    let held = |text: &String| libraries.iter().find(|library| library.is_module() && library.texts.contains(text));
+    let held = |text: &String| super::own(libraries).find(|library| library.texts.contains(text));
     for text in expected.present.iter().filter(|text| held(text).is_none()) {
         flaws.push(flaw("dist-variants", format!("does not hold `{}` in its libraries", printable(text)), hint));
     }
@@ -127,30 +121,24 @@ fn elsewhere(library: &Library, inside: &Inside<'_>, flaws: &mut Vec<Flaw>) {
     }
 }
 
+/// A library may be for an older macOS than the tag says, not for a later one.
+fn later(library: &Library, platforms: &[Platform<'_>], flaws: &mut Vec<Flaw>) {
+    let promised = platforms.iter().filter_map(|platform| match platform {
+        Platform::Macos { version, .. } => Some(*version),
+        _ => None,
+    });
+    let (Some((major, minor)), Some(needed)) = (promised.min(), &library.facts.macos) else { return };
+    if parse_version(needed) > Some(vec![major, minor]) {
+        let text =
+            format!("holds `{}`, which needs macOS {needed}, but the tag promises {major}.{minor}", library.path);
+        flaws.push(flaw("wheel-policy", text, "write `macos:` with the version that is needed: the tag follows it"));
+    }
+}
+
 /// The files of a wheel without their folders.
 pub type Inside<'l> = HashSet<&'l str>;
 
 /// Whether a wheel holds a file of a library's name, in whatever folder.
 pub fn is_in(inside: &Inside<'_>, name: &str) -> bool {
     inside.contains(name.rsplit('/').next().unwrap_or(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn machine_code_by_name_or_start() {
-        for (path, start, expected) in [
-            ("a/b.abi3.so", &b""[..], true),
-            ("a.libs/libgcc_s-1.so.1", b"", true),
-            ("a/b.pyd", b"MZ", true),
-            ("a-1.data/scripts/tool", b"\x7fELF", true),
-            ("a/note", b"MZ a", false),
-            ("a/b.py", b"", false),
-            ("a/some.source", b"", false),
-        ] {
-            assert_eq!(is_native(path, start), expected, "{path}");
-        }
-    }
 }

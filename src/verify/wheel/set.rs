@@ -76,8 +76,7 @@ pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String])
 }
 
 fn libraries<'w>(wheels: &'w [&Wheel]) -> impl Iterator<Item = (&'w Wheel, &'w Library)> {
-    let modules = |wheel: &'w &Wheel| wheel.libraries.iter().filter(|library| library.is_module());
-    wheels.iter().flat_map(move |wheel| modules(wheel).map(move |library| (*wheel, library)))
+    wheels.iter().flat_map(move |wheel| super::own(&wheel.libraries).map(move |library| (*wheel, library)))
 }
 
 fn of(wheel: &Wheel) -> String {

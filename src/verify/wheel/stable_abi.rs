@@ -50,7 +50,7 @@ pub fn check(library: &Library, tag: &WheelTag, flaws: &mut Vec<Flaw>) {
 }
 
 /// The minor version of the oldest Python that a tag is for: `cp310` is 10.
-fn oldest(python: &str) -> u32 {
+pub fn oldest(python: &str) -> u32 {
     python.split('.').filter_map(|tag| tag.strip_prefix("cp3")?.parse().ok()).min().unwrap_or(FIRST)
 }
 

@@ -170,3 +170,58 @@ fn texts_that_tell_variants_apart() {
     };
     check("not in a module", elsewhere, &[(code, "does not hold `only here`")]);
 }
+
+#[test]
+fn a_later_macos_than_the_tag_says() {
+    let library = |version: u32| {
+        let command = [0x32_u32, 24, 1, version, version, 0];
+        let header = [0xfeed_facf_u32, 0x0100_000c, 0, 6, 1, 24, 0, 0];
+        header.into_iter().chain(command).flat_map(u32::to_le_bytes).collect::<Vec<u8>>()
+    };
+    let with = |version: u32, tag: &'static str| {
+        move |parts: &mut Parts| {
+            parts.target = "aarch64-apple-darwin";
+            parts.tag(tag);
+            parts.put(LIBRARY, [library(version), b"marker PyInit__demo".to_vec()].concat());
+        }
+    };
+    let init = ("wheel-init", "has no function `PyInit__demo`");
+    let later = ("wheel-policy", "holds `demo/_demo.abi3.so`, which needs macOS 13.0, but the tag promises 11.0");
+    check("as promised", with(0x000b_0000, "demo_lib-1.2.0rc1-cp310-abi3-macosx_11_0_arm64.whl"), &[init]);
+    check("an older one", with(0x000b_0000, "demo_lib-1.2.0rc1-cp310-abi3-macosx_13_0_arm64.whl"), &[init]);
+    check("a later one", with(0x000d_0000, "demo_lib-1.2.0rc1-cp310-abi3-macosx_11_0_arm64.whl"), &[later, init]);
+}
+
+#[test]
+fn code_that_a_generator_left_out() {
+    let empty = ("wheel-empty-module", "has nothing to import as `demo`");
+    let left = |parts: &mut Parts| {
+        parts.members.retain(|(path, _)| path != LIBRARY);
+        parts.put("demo/__init__.py", "");
+        parts.put("demo/libdemo.so", with_texts(&module(), "marker"));
+        parts.tag("demo_lib-1.2.0rc1-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl");
+    };
+    check("an empty package beside a library", left, &[empty]);
+    let filled = |parts: &mut Parts| {
+        left(parts);
+        parts.put("demo/demo.py", "def main(): pass\n");
+    };
+    check("one with its code", filled, &[]);
+}
+
+#[test]
+fn modules_that_start_in_the_newer_way() {
+    let with = |tag: &'static str| {
+        move |parts: &mut Parts| {
+            parts.remove(LIBRARY);
+            let elf = Elf { given: vec!["PyModExport__demo"], ..module() };
+            parts.put("demo/_demo.abi3t-x86_64-linux-gnu.so", with_texts(&elf, "marker"));
+            parts.tag(tag);
+        }
+    };
+    let newer = "demo_lib-1.2.0rc1-cp315-abi3.abi3t-manylinux_2_17_x86_64.manylinux2014_x86_64.whl";
+    check("from 3.15 on", with(newer), &[]);
+    let init = ("wheel-init", "has no function `PyInit__demo` (it has `PyModExport__demo`)");
+    let older = "demo_lib-1.2.0rc1-cp314-cp314t-manylinux_2_17_x86_64.manylinux2014_x86_64.whl";
+    check("an older Python does not know it", with(older), &[init]);
+}

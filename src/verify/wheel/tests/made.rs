@@ -100,8 +100,10 @@ impl Parts {
     pub fn tag(&mut self, planned: &'static str) {
         (self.name, self.planned) = (planned.into(), planned);
         let tag = planned.parse::<WheelName>().unwrap().tag;
-        let tags: String =
-            tag.platform.split('.').map(|platform| format!("Tag: {}-{}-{platform}\n", tag.python, tag.abi)).collect();
+        let platforms = |abi: &str| -> String {
+            tag.platform.split('.').map(|platform| format!("Tag: {}-{abi}-{platform}\n", tag.python)).collect()
+        };
+        let tags: String = tag.abi.split('.').map(platforms).collect();
         self.edit(&format!("{INFO}/WHEEL"), |text| {
             let (head, _) = text.split_once("Tag:").unwrap();
             format!("{head}{tags}")
