@@ -870,7 +870,7 @@ impl Section {
     pub fn required(&self) -> &'static [&'static str] {
         match self.name {
             "command" | "command-for-targets" => &["run"],
-            "file-item" => &["from"],
+            "file-item" | "asset-file" => &["from"],
             "image-file" => &["from", "to"],
             "image-tag" => &["tag"],
             "image-smoke" => &["http"],

@@ -56,7 +56,7 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
     thread::scope(|scope| {
         let place = scope.spawn(|| place(runner, root));
         let status = scope.spawn(|| status(runner, root));
-        let index = scope.spawn(|| ask(runner, git(root, &["ls-files", "-z", "-s", "-t", "--recurse-submodules"])));
+        let index = scope.spawn(|| index(runner, root, &["ls-files", "-z", "-s", "-t"]));
         let large = scope.spawn(|| ask(runner, git(root, &whole::LARGE)));
         let remote = scope.spawn(|| remote_of(runner, env, root));
         let tags = scope.spawn(|| ask_maybe(runner, git(root, &["show-ref", "-d", "--tags"])));
@@ -67,7 +67,7 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
             joined(status)?.into_iter().map(|(state, path)| (state, from_root(&prefix, path))).collect();
         let index = joined(index)?;
         let files = tree_files(root, &index, (&status, without(runner, root, &status)?));
-        let whole = whole::Whole::of(root, &index, &joined(large)?);
+        let whole = whole::Whole::of((root, &prefix), &index, &joined(large)?);
         let dirty = status.iter().take(DIRTY_SHOWN).map(|(_, path)| path.clone()).collect();
         // Walking all of history is slow; only a repository without tags is asked for it.
         let count = if tags.is_empty() { count(runner, root)? } else { 0 };
@@ -82,10 +82,11 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
 /// What git said.
 pub fn read_any(runner: &Runner, root: &Path) -> anyhow::Result<Git> {
     let args = ["ls-files", "-z", "-s", "-t", "--cached", "--others", "--exclude-standard"];
-    let index = ask(runner, git(root, &args))?;
+    let index = index(runner, root, &args)?;
     let head = Head { commit: "0".repeat(40), ..Head::default() };
     let remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
-    let whole = whole::Whole::of(root, &index, &ask(runner, git(root, &whole::LARGE))?).of_any();
+    let (_, prefix) = place(runner, root)?;
+    let whole = whole::Whole::of((root, &prefix), &index, &ask(runner, git(root, &whole::LARGE))?).of_any();
     Ok(Git { head, tags: Vec::new(), remote, files: tree_files(root, &index, (&[], Without::default())), whole })
 }
 
@@ -180,6 +181,29 @@ fn status(runner: &Runner, root: &Path) -> anyhow::Result<Vec<(String, String)>>
     let text = ask(runner, git(root, &args))?;
     let entry = |entry: &str| entry.split_at_checked(3).map(|(state, path)| (state.trim_end().into(), path.into()));
     Ok(text.split('\0').filter(|part| !part.is_empty()).filter_map(entry).collect())
+}
+
+/// What `git ls-files` says of a repository and of the submodules that are checked out in it. (`--recurse-submodules`
+/// knows `-s` only since git 2.36.)
+fn index(runner: &Runner, root: &Path, args: &[&str]) -> anyhow::Result<String> {
+    let own = ask(runner, git(root, args))?;
+    let mut all = String::with_capacity(own.len());
+    for entry in own.split_inclusive('\0') {
+        let module = entry.split_once('\t').filter(|(facts, _)| facts.split(' ').nth(1) == Some("160000"));
+        let module = module.map(|(_, path)| path.trim_end_matches('\0'));
+        let Some(path) = module.filter(|path| root.join(path).join(".git").exists()) else {
+            all.push_str(entry);
+            continue;
+        };
+        for inner in index(runner, &root.join(path), args)?.split_terminator('\0') {
+            match (inner.strip_prefix("? "), inner.split_once('\t')) {
+                (Some(untracked), _) => all.push_str(&format!("? {path}/{untracked}\0")),
+                (None, Some((facts, inner))) => all.push_str(&format!("{facts}\t{path}/{inner}\0")),
+                (None, None) => {}
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// What this work tree keeps of files: where it has no modes or no links, git's records stand.

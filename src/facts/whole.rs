@@ -26,15 +26,19 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// From `git ls-files -z -s -t --recurse-submodules`, and the answer to `LARGE`.
-    pub fn of(root: &Path, index: &str, large: &str) -> Self {
-        let modules = modules(&std::fs::read_to_string(root.join(".gitmodules")).unwrap_or_default());
+    /// From `git ls-files -z -s -t` of a folder (with its path in the repository: empty, or ending in `/`), and the answer
+    /// to `LARGE`.
+    pub fn of((root, prefix): (&Path, &str), index: &str, large: &str) -> Self {
+        let top = "../".repeat(prefix.matches('/').count());
+        let modules = modules(&std::fs::read_to_string(root.join(top).join(".gitmodules")).unwrap_or_default());
         let mut whole = Self { submodules: !modules.is_empty(), lfs: !large.is_empty(), ..Self::default() };
         for entry in index.split('\0') {
             let Some((facts, path)) = entry.split_once('\t') else { continue };
             match facts.split(' ').nth(1) {
                 // A commit of another repository that `.gitmodules` does not name is nothing that git would fetch.
-                Some("160000") if modules.contains(path) => whole.no_modules.push(path.to_owned()),
+                Some("160000") if modules.contains(&format!("{prefix}{path}")) => {
+                    whole.no_modules.push(path.to_owned())
+                }
                 Some("160000") => {}
                 _ if facts.starts_with('S') && root.join(path).symlink_metadata().is_err() => {
                     whole.sparse.push(path.to_owned());

@@ -65,7 +65,6 @@ fn modules(runner: &Runner, top: &Path, to: &Path) -> anyhow::Result<()> {
     let git = |dir: &Path, args: &[&str]| {
         runner.text(&Cmd::new("git", dir).args(["-c", "safe.directory=*"]).args(args.iter().copied()))
     };
-    git(to, &["submodule", "--quiet", "init"])?;
     for entry in git(to, &["ls-files", "-z", "-s"])?.split('\0') {
         let Some((facts, path)) = entry.split_once('\t') else { continue };
         let mut facts = facts.split(' ');
