@@ -1,6 +1,8 @@
 //! Images from longshore.yaml to a registry: built the same twice, refused where they cannot start, published once, whatever
 //! happens on the way. The registry is the rehearsal's; `tests/tools` has others.
 
+mod start;
+
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::LazyLock;

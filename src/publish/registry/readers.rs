@@ -29,7 +29,8 @@ enum Demand {
     Required,
 }
 
-/// Looks at tags as anybody would. What not everybody can read stops us, or is said; once for each repository.
+/// Looks at tags as anybody would. What not everybody can read stops us; where nobody knows whether everybody should, it
+/// is said. Once for each repository.
 pub async fn look(site: &Site<'_>, tags: &[(Reference, Digest)]) -> Vec<Failure> {
     let demand = |repository: &Repository| demand((site.read_back, site.public), &repository.registry);
     let asked = tags.iter().filter(|(tag, _)| demand(&tag.repository) != Demand::None);
@@ -43,8 +44,7 @@ pub async fn look(site: &Site<'_>, tags: &[(Reference, Digest)]) -> Vec<Failure>
     let (mut failures, mut said): (Vec<Failure>, Vec<Failure>) = (Vec::new(), Vec::new());
     for ((tag, _), failure) in asked.iter().zip(seen) {
         let Err(failure) = failure else { continue };
-        let closed = failure.problem().code == "image-not-public";
-        let list = if closed && demand(&tag.repository) == Demand::Said { &mut said } else { &mut failures };
+        let list = if demand(&tag.repository) == Demand::Said { &mut said } else { &mut failures };
         if !list.contains(&failure) {
             list.push(failure);
         }
