@@ -109,12 +109,14 @@ pub struct NoAnswer {
     pub text: String,
     /// Whether the server's certificate was not accepted; then nothing was carried out, and nothing ever will be.
     pub untrusted: bool,
+    /// Whether it led where we do not go; it always will.
+    pub forbidden: bool,
 }
 
 impl NoAnswer {
     /// One that may be an accident.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), untrusted: false }
+        Self { text: text.into(), untrusted: false, forbidden: false }
     }
 }
 
@@ -306,7 +308,8 @@ impl Client {
             let from = host(&request.url);
             let response = self.begin(request.clone()).await?;
             let Some(next) = redirect(&response, &request.url) else { return Ok(response) };
-            self.may_lead(&request.url, &next).map_err(|why| NoAnswer::new(format!("`{from}` redirects {why}")))?;
+            self.may_lead(&request.url, &next)
+                .map_err(|why| NoAnswer { forbidden: true, ..NoAnswer::new(format!("`{from}` redirects {why}")) })?;
             if !same_origin(&request.url, &next) {
                 request.auth = None;
             }
@@ -445,7 +448,7 @@ pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
     } else {
         format!("the connection to `{host}` broke: {cause}")
     };
-    NoAnswer { text, untrusted }
+    NoAnswer { untrusted, ..NoAnswer::new(text) }
 }
 
 /// What an error comes from.

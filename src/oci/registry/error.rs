@@ -91,6 +91,10 @@ impl From<Error> for anyhow::Error {
 /// No answer came.
 pub fn unreachable(error: &NoAnswer) -> Error {
     let problem = Problem::new("registry-unreachable", error.text.clone());
+    if error.forbidden {
+        let hint = "a host in a private network that is meant stands in `publish.registry.hosts`: `HOST: {}`";
+        return Error::new(Kind::Refused, Problem::new("registry-refused", error.text.clone()).hint(hint));
+    }
     if error.untrusted {
         let hint = "give its authority as `ca:` of the host in `publish.registry.hosts`";
         return Error::new(Kind::Usage, problem.hint(hint));

@@ -69,6 +69,23 @@ async fn logins_are_sent_nowhere_else() {
     }
 }
 
+/// A blob and a manifest that are kept elsewhere; asked for once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_elsewhere_is_not_looked_for_inside() {
+    let app = repository("acme/app");
+    for location in
+        ["http://169.254.169.254/latest", "http://[64:ff9b::a9fe:a9fe]/x", "http://metadata.google.internal./x"]
+    {
+        let script = Script::new(move |_| say(307).header("location", location)).await;
+        let mut sink = Vec::new();
+        let read = over(&script).download(&app, &some(4, 10).0, &mut sink).await;
+        let text = fails(read, Exit::Unfinished, "registry-refused");
+        assert!(text.contains("redirects to `") && script.asked().len() == 1, "{location}: {text}");
+        let text = fails(over(&script).manifest(&app.tagged("1")).await, Exit::Unfinished, "registry-refused");
+        assert!(text.contains("redirects to `"), "{location}: {text}");
+    }
+}
+
 /// The first connections are cut. What comes then is plain HTTP; TLS is never spoken.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_is_cut_at_first_is_not_taken_for_another_kind() {
