@@ -33,6 +33,8 @@ pub enum Content<'a> {
     Link(String),
 }
 
+/// How deep folders lie in each other.
+const DEEPEST: usize = 256;
 /// Longest symbolic link that is read.
 const LONGEST_LINK: u64 = 4096;
 
@@ -135,6 +137,7 @@ impl Places {
         if let Some(link) = link {
             ensure!(files::link_is_inside(path, link), "the link `{path}` points out of the archive, to `{link}`");
         }
+        ensure!(path.matches('/').count() < DEEPEST, "a path has more than {DEEPEST} folders");
         let below = path.match_indices('/').map(|(end, _)| &path[..end]).find(|above| self.0.contains(*above));
         if let Some(above) = below {
             bail!("`{path}` lies below `{above}`, which is no folder");
@@ -179,5 +182,6 @@ mod tests {
         check(&["a/b/l -> ../..", "a/b/l/x -> ../../.."], "`a/b/l/x` lies below `a/b/l`");
         check(&["a/b/x", "a/b -> c"], "`a/b/x` lies below `a/b`");
         check(&["l -> ../x"], "points out of the archive");
+        check(&[&format!("{}x", "a/".repeat(300))], "more than 256 folders");
     }
 }

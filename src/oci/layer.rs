@@ -12,7 +12,9 @@ use crate::world::members::Members;
 
 /// How many symbolic links are followed, as Linux has it; and how many names are passed on the way.
 const LINKS: usize = 40;
-const STEPS: usize = 4096;
+const STEPS: usize = 1024;
+/// How deep folders lie in each other; whoever looks through deeper ones is busy for hours.
+const DEEPEST: usize = 256;
 
 /// What an entry of a layer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +134,9 @@ fn clean(path: &str) -> Result<Option<String>, String> {
     if names.contains(&"..") || path.contains('\0') {
         return Err(format!("`{path}` leads out of the image"));
     }
+    if names.len() > DEEPEST {
+        return Err(format!("it has a path of more than {DEEPEST} folders"));
+    }
     Ok((!names.is_empty()).then(|| names.join("/")))
 }
 
@@ -146,6 +151,9 @@ pub fn resolve(path: &str, link: &mut dyn FnMut(&str) -> Option<String>) -> Opti
     let (mut links, mut steps) = (0, 0);
     while let Some(name) = todo.pop() {
         steps += 1;
+        if steps > STEPS {
+            return None;
+        }
         if name == ".." {
             at.truncate(folder(&at).len());
             continue;
@@ -158,7 +166,7 @@ pub fn resolve(path: &str, link: &mut dyn FnMut(&str) -> Option<String>) -> Opti
         let Some(target) = link(&at) else { continue };
         at.truncate(before);
         links += 1;
-        if links > LINKS || steps > STEPS {
+        if links > LINKS {
             return None;
         }
         if target.starts_with('/') {
@@ -212,5 +220,7 @@ mod tests {
         }
         assert_eq!(clean("./a//b/"), Ok(Some("a/b".into())));
         assert_eq!(clean("./"), Ok(None));
+        assert!(clean(&"a/".repeat(256)).is_ok());
+        assert!(clean(&"a/".repeat(257)).unwrap_err().contains("more than 256 folders"));
     }
 }
