@@ -14,9 +14,11 @@ mod window;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use url::Url;
 
 use super::Descriptor;
@@ -41,8 +43,9 @@ use login::Logins;
 const LARGEST_MANIFEST: usize = 4 << 20;
 /// The largest blob we keep in memory; configs are a few KiB.
 const LARGEST_BLOB: u64 = 8 << 20;
-/// How many pages of a list are read at most, and how many bytes and entries of all of them.
+/// How many pages of a list are read at most, how many bytes and entries of all of them, and for how long.
 const PAGES: usize = 1000;
+const LONGEST_READING: Duration = Duration::from_secs(600);
 const LONGEST_LIST: usize = 64 << 20;
 const MOST_ENTRIES: usize = 500_000;
 /// Lists: JSON of tags, an index of referrers.
@@ -385,7 +388,7 @@ impl Registries {
     ) -> Result<Result<Vec<Value>, Reply>, Error> {
         let host = self.host(&repository.registry);
         let mut url = host.url(repository, tail).await?;
-        let (mut items, mut length) = (Vec::new(), 0);
+        let (mut items, mut length, begun) = (Vec::new(), 0, Instant::now());
         let too_long = |limit: String| Err(damaged(format!("cannot {doing} of `{repository}`: more than {limit}")));
         for _ in 0..PAGES {
             let request = Request { accept: LISTS, ..Request::get(url.clone()) };
@@ -398,6 +401,9 @@ impl Registries {
             length += reply.body.len();
             if let Some(Value::Array(more)) = page.get_mut(key).map(Value::take) {
                 items.extend(more);
+            }
+            if begun.elapsed() > LONGEST_READING {
+                return too_long(format!("{} minutes of it", LONGEST_READING.as_secs() / 60));
             }
             if length > LONGEST_LIST {
                 return too_long(format!("{} MiB", LONGEST_LIST >> 20));
