@@ -18,6 +18,7 @@ pub mod pep440;
 pub mod platform;
 pub mod portable;
 pub mod problem;
+pub mod pypi;
 pub mod receipt;
 pub mod reference;
 pub mod secret;

@@ -13,7 +13,7 @@ use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::{Store, read_json};
 
 /// How long one program may take.
-const LIMIT: Duration = Duration::from_secs(300);
+pub const LIMIT: Duration = Duration::from_secs(300);
 /// How long a program of the wheel may take to say what it is.
 const START: Duration = Duration::from_secs(10);
 
@@ -86,7 +86,7 @@ fn takes(pythons: Pythons, minor: u32, threaded: bool) -> bool {
 }
 
 /// A Python that takes such a wheel, or any.
-fn interpreter(runner: &Runner, store: &Store, wanted: Option<Pythons>) -> Option<String> {
+pub fn interpreter(runner: &Runner, store: &Store, wanted: Option<Pythons>) -> Option<String> {
     let is_right = |name: &str| {
         let print = "import sys, sysconfig; print(sys.version_info[0], sys.version_info[1], sysconfig.get_config_var('Py_GIL_DISABLED') or 0)";
         wanted.is_none_or(|wanted| {

@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::schedule::Supply;
 use super::{Order, cargo_config, tools};
 use crate::digest::Digest;
-use crate::plan::runner::install_python;
+use crate::plan::runner::{install_python, install_readme};
 use crate::plan::{WheelBuilder, Work};
 use crate::problem::{Failure, Problem};
 use crate::world::files;
@@ -38,8 +38,8 @@ pub fn on_path(runner: &Runner, store: &Store) -> Runner {
     }
 }
 
-/// One folder for each set of versions.
-fn python(runner: &Runner, store: &Store) -> PathBuf {
+/// The folder of Python packages, one for each set of versions.
+pub fn python(runner: &Runner, store: &Store) -> PathBuf {
     let folder = format!("tools/python-{}", &Digest::of(PINNED.as_bytes()).hex()[..12]);
     cargo_config::own_folder(runner, store, &folder).unwrap_or_else(|_| store.root().join(folder))
 }
@@ -61,6 +61,7 @@ pub fn legs(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>
 }
 
 /// Brings maturin, and zig where wheels are linked with it, if this machine has none: a release always uses the same.
+/// PyPI's renderer comes from there whatever the machine has.
 ///
 /// # Errors
 /// As [`legs`].
@@ -81,10 +82,14 @@ pub fn maturin(
     let present = on_path(runner, store);
     let zig = builders.contains(&WheelBuilder::Zig) && !tools::has_zig(&present, store.repository());
     let lacks = !builders.is_empty() && present.find("maturin").is_none();
+    let installer = Installer { runner, printer, store };
+    if order.steps.iter().any(|step| matches!(&step.work, Work::Check(work) if work.readme)) {
+        installer.all(&install_readme())?;
+    }
     if !lacks && !zig {
         return Ok(());
     }
-    Installer { runner, printer, store }.all(&install_python(zig))
+    installer.all(&install_python(zig))
 }
 
 struct Installer<'a> {
@@ -174,10 +179,10 @@ mod tests {
 
     #[test]
     fn what_we_install_is_pinned() {
-        for line in install_python(true) {
+        for line in install_python(true).into_iter().chain(install_readme()) {
             for package in line.split(' ').skip(2) {
                 let pinned = pinned(package).unwrap();
-                assert!(pinned.starts_with(package) && pinned.matches("--hash=sha256:").count() > 3, "{pinned}");
+                assert!(pinned.starts_with(package) && pinned.matches("--hash=sha256:").count() > 1, "{pinned}");
                 assert_eq!(pinned.matches("==").count(), 1, "{pinned}");
             }
         }

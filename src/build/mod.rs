@@ -20,6 +20,7 @@ mod needs;
 mod outside;
 mod pack;
 mod pyo3;
+mod readme;
 mod rebuild;
 mod resolve;
 mod rootfs;

@@ -10,7 +10,7 @@ use super::binary::{self, Job};
 use super::image::{self, Bases};
 use super::import;
 use super::log::Log;
-use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, rebuild, resolve, start, wheel};
+use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, readme, rebuild, resolve, start, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Step, Work};
@@ -306,6 +306,9 @@ impl Site<'_> {
         let Some(subject) = subject else { return check::run(runner, log, store, plan, step) };
         if let Some(import) = &work.import {
             return import::run(runner, log, store, (import, subject));
+        }
+        if work.readme {
+            return readme::run(runner, log, store, subject);
         }
         if let Some(resolve) = &work.resolve {
             return resolve::run(runner, log, store, (resolve, subject));

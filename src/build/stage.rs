@@ -296,6 +296,7 @@ mod tests {
             all_features: false,
             project: [("description".to_owned(), "a client".into()), ("readme".to_owned(), serde_json::Value::Null)]
                 .into(),
+            new_classifiers: Vec::new(),
             assets: Vec::new(),
             modules: Vec::new(),
         };

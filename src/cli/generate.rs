@@ -88,7 +88,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
         ));
     }
     let mut text = table.render(&session.printer);
-    let remote = facts::git::remote_of(&session.runner, &session.env, &top)?;
+    let (remote, _) = facts::git::remote_of(&session.runner, &session.env, &top)?;
     text.push_str(&publishers(session, &plan, remote.as_ref()));
     let mut report = Report::text(text);
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();

@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use super::output::Report;
 use super::session::Session;
-use crate::facts::{self, Facts, Package, Wanted};
+use crate::facts::{self, Facts, Package, Wanted, is_changelog};
 use crate::problem::{Failure, Problem};
 use crate::target;
 use crate::template::Template;
@@ -310,7 +310,7 @@ fn destination(facts: &Facts) -> String {
         Some(remote) => format!("a release of {}/{} on {}", remote.owner, remote.name, remote.host),
         None => "a release on GitHub, in the repository that the git remote `origin` will name".into(),
     };
-    let notes = if facts.texts.keys().any(|path| path.ends_with("CHANGELOG.md")) {
+    let notes = if facts.texts.keys().any(|path| is_changelog(path).is_some()) {
         "# Its notes are the version's section of CHANGELOG.md, else those that GitHub generates."
     } else {
         "# Its notes are those that GitHub generates; with a CHANGELOG.md, the version's section of it."

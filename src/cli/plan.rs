@@ -122,6 +122,7 @@ fn output(step: &Step) -> String {
             None => match (&check.http, &check.contains) {
                 _ if check.import.is_some() => "installed and imported".to_owned(),
                 _ if check.resolve.is_some() => "crates that tell it from its siblings".to_owned(),
+                _ if check.readme => "its README renders on PyPI".to_owned(),
                 _ if check.rebuild.is_some() => "built back into a wheel".to_owned(),
                 (Some(path), _) => format!("an answer to `{path}`"),
                 (None, Some(text)) => format!("`{text}` in its output"),

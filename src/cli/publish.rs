@@ -151,15 +151,26 @@ pub fn endpoints(plan: &Plan, env: &Env) -> anyhow::Result<Endpoints> {
     let mut endpoints = Endpoints::new();
     for destination in &plan.destinations {
         let DestinationKind::Github(github) = &destination.kind else { continue };
-        let token = ["GITHUB_TOKEN", "GH_TOKEN"].into_iter().find_map(|name| env.secret(name));
+        let token = tokens(github, env).iter().find_map(|name| env.secret(name));
         endpoints.insert(destination.name.clone(), Endpoint { api: api(github, env)?, token });
     }
     Ok(endpoints)
 }
 
+/// The host that runs this job.
+fn job_host(env: &Env) -> Option<String> {
+    env.get("GITHUB_SERVER_URL").and_then(|url| Url::parse(url).ok()?.host_str().map(str::to_owned))
+}
+
+/// Where a token is looked for. The `GITHUB_TOKEN` of a job that another forge runs is that forge's.
+fn tokens(github: &GithubDestination, env: &Env) -> &'static [&'static str] {
+    let foreign = job_host(env).is_some_and(|host| host != github.host);
+    if foreign && env.get("LONGSHORE_GITHUB_API").is_none() { &["GH_TOKEN"] } else { &["GITHUB_TOKEN", "GH_TOKEN"] }
+}
+
 /// `LONGSHORE_GITHUB_API`; `GITHUB_API_URL` in a job of the same forge; else what GitHub documents for the host.
 fn api(github: &GithubDestination, env: &Env) -> anyhow::Result<Url> {
-    let job = env.get("GITHUB_SERVER_URL").and_then(|url| Url::parse(url).ok()?.host_str().map(str::to_owned));
+    let job = job_host(env);
     let from_job = env.get("GITHUB_API_URL").filter(|_| job.as_deref() == Some(github.host.as_str()));
     let (name, text) = match (env.get("LONGSHORE_GITHUB_API"), from_job) {
         (Some(url), _) => ("LONGSHORE_GITHUB_API", url.to_owned()),
@@ -341,6 +352,10 @@ mod tests {
         let job = [("GITHUB_SERVER_URL", "https://ghes.example"), ("GITHUB_API_URL", "https://ghes.example/api/v3")];
         check("ghes.example", &job, "https://ghes.example/api/v3/");
         check("github.com", &job, "https://api.github.com/");
+        let names = |host: &str, env: &[(&str, &str)]| tokens(&github(host), &Env::of(env.iter().copied())).join(" ");
+        assert_eq!(names("ghes.example", &job), "GITHUB_TOKEN GH_TOKEN");
+        assert_eq!(names("github.com", &[]), "GITHUB_TOKEN GH_TOKEN");
+        assert_eq!(names("github.com", &job), "GH_TOKEN");
         check("github.com", &[("LONGSHORE_GITHUB_API", "http://127.0.0.1:1")], "http://127.0.0.1:1/");
         let env = Env::of([("LONGSHORE_GITHUB_API", "ftp://x")]);
         assert!(api(&github("github.com"), &env).is_err());

@@ -8,7 +8,7 @@ use url::Url;
 use super::session::Session;
 use crate::digest::Digest;
 use crate::oci::registry::{Access, HostAccess, Login, Registries};
-use crate::plan::{DestinationKind, Plan, PypiDestination, Work};
+use crate::plan::{DestinationKind, Plan, PypiDestination, SdistWork, WheelWork, Work};
 use crate::platform::Platform;
 use crate::publish::Indexes;
 use crate::publish::pypi::{Credential, Index};
@@ -112,7 +112,15 @@ fn indexes(plan: &Plan, faults: &[pypi::Fault]) -> anyhow::Result<(BTreeMap<Stri
         let DestinationKind::Pypi(planned) = &destination.kind else { continue };
         let token = pypi::Token { secret: Secret::new(USER), user: USER.into(), projects: None };
         let faults = faults.iter().map(|fault| (*fault, 1)).collect();
-        let server = pypi::Server::start(pypi::Options { tokens: vec![token], faults, ..pypi::Options::default() })?;
+        let stages = plan.steps.iter().filter_map(|step| match &step.work {
+            Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => Some(stage),
+            _ => None,
+        });
+        let classifiers = stages.flat_map(|stage| stage.new_classifiers.clone()).collect();
+        let lenient = planned.json.is_none();
+        let tokens = vec![token];
+        let options = pypi::Options { tokens, faults, classifiers, lenient, ..pypi::Options::default() };
+        let server = pypi::Server::start(options)?;
         let index = index(&destination.name, planned, &Url::parse(&server.url())?)?;
         let names = planned.tokens.keys().filter_map(|name| name.parse().ok());
         let credentials = names.map(|name| (name, Credential::Token(Secret::new(USER)))).collect();

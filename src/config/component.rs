@@ -38,7 +38,12 @@ fn component(name: &str, fields: Fields<'_>, root: bool) -> Component {
     let default = if root { "v{version}" } else { "{component}-v{version}" };
     let built_in = || default.parse::<Template>().expect("our own template is well formed");
     // The root's other keys have no place in the file.
-    let paths = |key: &str| fields.parsed(key, |text| super::text::path(text).ok()).filter(|_| !root);
+    let version_file = |text: &str| match text.split_once('#') {
+        // A key is kept as it is: a JSON pointer may hold `//`.
+        Some((path, key)) => super::text::path(path).ok().map(|path| format!("{path}#{key}")),
+        None => super::text::path(text).ok(),
+    };
+    let paths = |key: &str| fields.parsed(key, version_file).filter(|_| !root);
     Component {
         name: name.to_owned(),
         tag: fields.template("tag", Place::Tag).unwrap_or_else(built_in),

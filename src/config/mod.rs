@@ -447,6 +447,8 @@ pub struct Wheel {
     pub sdist: bool,
     /// `project:`, keys of `[project]`.
     pub project: BTreeMap<String, serde_json::Value>,
+    /// `new-classifiers:`
+    pub new_classifiers: Vec<String>,
     /// `probe:`
     pub probe: Probe,
     /// `publish:`
@@ -504,6 +506,8 @@ pub struct Pypi {
 pub struct Github {
     /// `repository:` = git remote.
     pub repository: Option<String>,
+    /// `host:` = github.com.
+    pub host: Option<String>,
     /// `draft:`: leave the release a draft.
     pub draft: bool,
     /// `title:`

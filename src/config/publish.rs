@@ -50,6 +50,9 @@ pub fn read(file: &Map, images: bool, layers: &mut Layers) -> Vec<Destination> {
 /// What two destinations must not share.
 fn place(one: &Destination) -> (bool, Option<String>) {
     match &one.kind {
+        DestinationKind::Github(Github { repository, host: Some(host), .. }) if host != "github.com" => {
+            (true, Some(format!("{host} {}", repository.as_deref().unwrap_or_default())))
+        }
         DestinationKind::Github(github) => (true, github.repository.clone()),
         DestinationKind::Registry(registry) => (false, registry.prefix.as_ref().map(ToString::to_string)),
         DestinationKind::Pypi(pypi) => (false, Some(pypi.upload.to_string())),
@@ -148,6 +151,7 @@ fn github(fields: Fields<'_>) -> Github {
     };
     Github {
         repository: fields.text("repository"),
+        host: fields.text("host").map(|host| host.to_lowercase()),
         draft: fields.flag("draft").unwrap_or(false),
         title: fields
             .template("title", Place::Title)

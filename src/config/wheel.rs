@@ -50,6 +50,7 @@ fn one(file: &Map, entry: &Entry, targets: &[Target], layers: &mut Layers) -> Op
         python: fields.parsed("python", |text| names::python(text).ok()).unwrap_or_default(),
         sdist: fields.flag("sdist").unwrap_or(true),
         project: map.get("project").and_then(Node::map).map(table).unwrap_or_default(),
+        new_classifiers: fields.texts("new-classifiers").unwrap_or_default(),
         probe: probe(fields),
         publish: artifact_publish(fields),
         builds,

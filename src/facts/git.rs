@@ -24,6 +24,8 @@ pub struct Git {
     pub tags: Vec<Tag>,
     /// The address of `origin`, else of the only remote, taken apart.
     pub remote: Option<Remote>,
+    /// Names of the remotes, if there are several and nothing says which is meant.
+    pub remotes: Vec<String>,
     /// Files, sorted by path.
     pub files: Vec<TreeFile>,
     /// What a checkout needs besides git, and what this one lacks.
@@ -72,7 +74,8 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
         // Walking all of history is slow; only a repository without tags is asked for it.
         let count = if tags.is_empty() { count(runner, root)? } else { 0 };
         let head = Head { commit, time, dirty, shallow, count };
-        Ok(Git { head, tags, remote: joined(remote)?, files, whole })
+        let (remote, remotes) = joined(remote)?;
+        Ok(Git { head, tags, remote, remotes, files, whole })
     })
 }
 
@@ -87,7 +90,8 @@ pub fn read_any(runner: &Runner, root: &Path) -> anyhow::Result<Git> {
     let remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
     let (_, prefix) = place(runner, root)?;
     let whole = whole::Whole::of((root, &prefix), &index, &ask(runner, git(root, &whole::LARGE))?).of_any();
-    Ok(Git { head, tags: Vec::new(), remote, files: tree_files(root, &index, (&[], Without::default())), whole })
+    let files = tree_files(root, &index, (&[], Without::default()));
+    Ok(Git { head, tags: Vec::new(), remote, remotes: Vec::new(), files, whole })
 }
 
 /// What a thread found; its panic, a bug of ours, goes on here.
@@ -333,20 +337,20 @@ fn ahead(runner: &Runner, root: &Path, commit: &str) -> anyhow::Result<Option<(S
     Ok((behind == "0").then(|| (commit.to_owned(), ahead)))
 }
 
-/// Inside a job what GitHub says; else the address of `origin`, else of the only remote.
+/// Inside a job what GitHub says; else the address of `origin`, else of the only remote; else the names of all.
 ///
 /// # Errors
 /// Exit 2 if the environment names none; else what git said.
-pub fn remote_of(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Option<Remote>> {
+pub fn remote_of(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<(Option<Remote>, Vec<String>)> {
     let pattern = r"^(remote\..*\.url|url\..*\.insteadof)$";
     let found = ask_maybe(runner, git(root, &["config", "-z", "--get-regexp", pattern]))?;
-    let here = remote::chosen(&found);
-    let Some(repository) = env.get("GITHUB_REPOSITORY") else { return Ok(here) };
+    let (here, others) = remote::chosen(&found);
+    let Some(repository) = env.get("GITHUB_REPOSITORY") else { return Ok((here, others)) };
     let server = env.get("GITHUB_SERVER_URL").map(str::to_owned);
     let server = server.or_else(|| here.map(|remote| format!("https://{}", remote.host)));
     let server = server.as_deref().unwrap_or("https://github.com");
     let address = format!("{}/{repository}", server.trim_end_matches('/'));
-    remote::parse(&address).map(Some).ok_or_else(|| {
+    remote::parse(&address).map(|remote| (Some(remote), Vec::new())).ok_or_else(|| {
         let message = "`GITHUB_SERVER_URL` and `GITHUB_REPOSITORY` do not name a repository";
         Failure::usage(Problem::new("bad-repository", message).hint("GITHUB_REPOSITORY=owner/name")).into()
     })

@@ -9,6 +9,7 @@ pub mod python;
 pub mod remote;
 pub mod version_file;
 pub mod whole;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -31,6 +32,8 @@ pub struct Facts {
     pub folder: String,
     /// From the remote, if there is one.
     pub remote: Option<Remote>,
+    /// Names of the remotes, if there are several and nothing says which is meant.
+    pub remotes: Vec<String>,
     /// HEAD.
     pub head: Head,
     /// Every local tag, sorted by name: name and dereferenced commit.
@@ -45,8 +48,8 @@ pub struct Facts {
     pub packages: Vec<Package>,
     /// Versions in the files asked for (`version-files`), by path: text or why there is none.
     pub version_files: BTreeMap<String, Result<String, String>>,
-    /// Texts asked for (changelogs, notes, header, footer) that exist, and each CHANGELOG.md beside or above a package,
-    /// by path.
+    /// Texts asked for (changelogs, notes, header, footer) that exist, and each changelog beside or above a package, a
+    /// Python project or a version file, by path.
     pub texts: BTreeMap<String, String>,
     /// `longshore.lock`; empty without one.
     pub lock: lock::Lock,
@@ -206,6 +209,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
     Ok(Facts {
         folder: folder.map_or_else(|| "project".into(), |name| name.to_string_lossy().into_owned()),
         remote: git.remote,
+        remotes: git.remotes,
         head: git.head,
         tags: git.tags,
         trigger: trigger.and_then(|name| name.strip_prefix("refs/tags/")).map(str::to_owned),
@@ -220,8 +224,17 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
     })
 }
 
-/// The texts asked for, and each CHANGELOG.md beside a package or in a folder above one: which of them a component
-/// uses is known only when its packages are.
+/// What a changelog in Markdown may be called, in any case; the first in a folder counts.
+const CHANGELOGS: [&str; 5] = ["changelog.md", "changes.md", "history.md", "releases.md", "changelog"];
+
+/// Whether a file is a changelog by its name, and which of several in a folder comes first.
+pub fn is_changelog(path: &str) -> Option<usize> {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    CHANGELOGS.iter().position(|known| *known == name)
+}
+
+/// The texts asked for, and each changelog beside a package or a version file, or in a folder above one: which of them
+/// a component uses is known only when its packages are.
 fn texts(
     root: &Path,
     wanted: &Wanted,
@@ -229,9 +242,15 @@ fn texts(
     packages: &[Package],
 ) -> anyhow::Result<BTreeMap<String, String>> {
     let mut paths: BTreeSet<String> = wanted.texts.iter().cloned().collect();
-    let folders = packages.iter().flat_map(|package| Path::new(&package.manifest).ancestors().skip(1));
-    let near = folders.map(|folder| relative(&folder.join("CHANGELOG.md"))).collect::<BTreeSet<_>>();
-    let is_near = |file: &&TreeFile| file.path == "CHANGELOG.md" || near.contains(&file.path);
+    let manifests = packages.iter().map(|package| package.manifest.as_str());
+    let versions = wanted.version_files.iter().map(|path| version_file::path(path).0);
+    let projects = files.iter().map(|file| file.path.as_str()).filter(|path| path.ends_with("pyproject.toml"));
+    let places = manifests.chain(versions).chain(projects.filter(|_| wanted.python));
+    let folders: BTreeSet<String> = places.flat_map(|path| Path::new(path).ancestors().skip(1)).map(relative).collect();
+    let is_near = |file: &&TreeFile| {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        is_changelog(&file.path).is_some() && (folder.is_empty() || folders.contains(folder))
+    };
     paths.extend(files.iter().filter(is_near).map(|file| file.path.clone()));
     let mut texts = BTreeMap::new();
     for path in paths {

@@ -48,6 +48,8 @@ pub struct PythonProject {
     pub has_python: bool,
     /// Its crate and those of the repository that it depends on, by path of the Cargo.toml.
     pub crates: BTreeMap<String, Crate>,
+    /// How its README is written: a media type, or the path of the file; absent: it has none, or cargo finds one.
+    pub readme: Option<String>,
     /// Names of `[profile.…]` in its Cargo.toml.
     pub profiles: Vec<String>,
 }
@@ -84,6 +86,7 @@ fn project(root: &Path, (path, files): (&str, &[TreeFile]), table: &Table) -> an
     let manifest = string(&["tool", "maturin", "manifest-path"]).unwrap_or_else(|| "Cargo.toml".into());
     let manifest = plain(&format!("{folder}{manifest}"));
     let crate_table = text(root, &manifest)?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
+    let workspace = text(root, "Cargo.toml")?.and_then(|content| content.parse::<Table>().ok()).unwrap_or_default();
     let name = string(&["project", "name"]);
     let library = at(&crate_table, &["lib", "name"]).or_else(|| at(&crate_table, &["package", "name"]));
     let library = library.and_then(Value::as_str).unwrap_or_default().replace('-', "_");
@@ -112,6 +115,7 @@ fn project(root: &Path, (path, files): (&str, &[TreeFile]), table: &Table) -> an
         has_python: files.iter().any(|file| file.path.starts_with(&package) && file.path.ends_with(".py")),
         module,
         crates: crates::closure(root, &manifest)?,
+        readme: readme(at(table, &["project", "readme"])).or_else(|| readme_of_crate(&crate_table, &workspace)),
         profiles: at(&crate_table, &["profile"])
             .and_then(Value::as_table)
             .into_iter()
@@ -129,6 +133,19 @@ fn macos(table: &Table) -> BTreeMap<Target, MacosVersion> {
         Some((triple.parse().ok()?, version.parse().ok()?))
     };
     targets.filter_map(asked).collect()
+}
+
+/// `readme` of `[project]`: a path, or a table.
+fn readme(value: Option<&Value>) -> Option<String> {
+    let (table, text) = (value?, |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned));
+    text(value).or_else(|| text(table.get("content-type"))).or_else(|| text(table.get("file")))
+}
+
+/// maturin takes that of the crate where `[project]` names none.
+fn readme_of_crate(table: &Table, workspace: &Table) -> Option<String> {
+    let own = at(table, &["package", "readme"])?;
+    let inherited = own.get("workspace").and_then(|_| at(workspace, &["workspace", "package", "readme"]));
+    readme(inherited.or(Some(own)))
 }
 
 /// `py/../Cargo.toml` as git and cargo know it.

@@ -17,17 +17,17 @@ pub fn parse(address: &str) -> Option<Remote> {
     if host.is_empty() || !legal(owner) || !legal(name) {
         return None;
     }
-    // GitHub's ssh over the https port has a host name of its own.
-    let host = if host == "ssh.github.com" { "github.com".into() } else { host };
+    // GitHub's ssh over the https port has a host name of its own, and its pages answer to two.
+    let host = if ["ssh.github.com", "www.github.com"].contains(&host.as_str()) { "github.com".into() } else { host };
     Some(Remote { host, owner: owner.into(), name: name.into() })
 }
 
-/// The remote that releases belong to: `origin`, else the only one. `config` is what `git config -z --get-regexp` says of
-/// `remote.*.url` and `url.*.insteadof`.
+/// The remote that releases belong to: `origin`, else the only one; where there are others, their names. `config` is what
+/// `git config -z --get-regexp` says of `remote.*.url` and `url.*.insteadof`.
 ///
 /// The address as written comes first: an `insteadOf` often leads to a mirror or carries a token. Only an address that
 /// names no host of the internet (`gh:owner/name`) is rewritten.
-pub fn chosen(config: &str) -> Option<Remote> {
+pub fn chosen(config: &str) -> (Option<Remote>, Vec<String>) {
     let mut remotes: Vec<(&str, &str)> = Vec::new();
     let mut instead: Vec<(&str, &str)> = Vec::new();
     for (key, value) in config.split('\0').filter_map(|entry| entry.split_once('\n')) {
@@ -40,13 +40,24 @@ pub fn chosen(config: &str) -> Option<Remote> {
             instead.push((value, base));
         }
     }
-    let origin = remotes.iter().find(|(name, _)| *name == "origin");
-    let (_, address) = origin.or(if remotes.len() == 1 { remotes.first() } else { None })?;
+    instead.sort_by_key(|(start, _)| start.len());
+    if let Some((_, address)) = remotes.iter().find(|(name, _)| *name == "origin") {
+        return (place(address, &instead), Vec::new());
+    }
+    let places: Vec<Option<Remote>> = remotes.iter().map(|(_, address)| place(address, &instead)).collect();
+    // Several names of one place leave nothing to ask.
+    match places.first() {
+        Some(first) if places.iter().all(|other| other == first) => (first.clone(), Vec::new()),
+        _ => (None, remotes.iter().map(|(name, _)| (*name).to_owned()).collect()),
+    }
+}
+
+/// What an address leads to, by git's rules of rewriting.
+fn place(address: &str, instead: &[(&str, &str)]) -> Option<Remote> {
     let written = parse(address);
     if written.as_ref().is_some_and(|remote| remote.host.contains('.')) {
         return written;
     }
-    instead.sort_by_key(|(start, _)| start.len());
     let rule = instead.iter().rev().find(|(start, _)| address.starts_with(start));
     rule.and_then(|(start, base)| parse(&format!("{base}{}", &address[start.len()..]))).or(written)
 }
@@ -97,6 +108,8 @@ mod tests {
         check("https://GitHub.com/owner/my.name.git/", "github.com owner my.name");
         check("ssh://git@github.com/owner/name.git", "github.com owner name");
         check("ssh://git@ssh.github.com:443/owner/name.git", "github.com owner name");
+        check("https://www.github.com/owner/name", "github.com owner name");
+        check("git@github.com-work:owner/name.git", "github.com-work owner name");
         check("git@github.com:owner/name.git", "github.com owner name");
         check("github.com:owner/name", "github.com owner name");
         check("git@github.com:/owner/name", "github.com owner name");
@@ -116,12 +129,14 @@ mod tests {
     #[test]
     fn chooses_origin_else_the_only_one() {
         let check = |config: &str, expected: &str| {
-            let found = chosen(&config.replace(';', "\0")).map(|remote| format!("{}/{}", remote.host, remote.name));
-            assert_eq!(found.unwrap_or_default(), expected, "{config}");
+            let (found, others) = chosen(&config.replace(';', "\0"));
+            let found = found.map(|remote| format!("{}/{}", remote.host, remote.name));
+            assert_eq!(found.unwrap_or_else(|| others.join(" ")), expected, "{config}");
         };
         check("", "");
         check("remote.up.url\ngit@a.org:o/n;", "a.org/n");
-        check("remote.up.url\ngit@a.org:o/n;remote.down.url\ngit@b.org:o/n;", "");
+        check("remote.up.url\ngit@a.org:o/n;remote.down.url\ngit@b.org:o/n;", "up down");
+        check("remote.up.url\ngit@a.org:o/n;remote.down.url\nhttps://a.org/o/n;", "a.org/n");
         check("remote.up.url\ngit@a.org:o/n;remote.origin.url\ngit@b.org:o/n;", "b.org/n");
         check("remote.origin.url\ngit@b.org:o/n;remote.origin.url\ngit@c.org:o/n;", "b.org/n");
         let rules =

@@ -1,16 +1,30 @@
-//! The version that a file says it has: manifests of cargo, npm, Python and Helm, or a plain text file.
+//! The version that a file says it has: manifests of cargo, npm, Python and Helm, a key of another file, or plain text.
 
 use std::path::{Component, Path};
 
-/// Reads the version in the file `path` of the repository `root`; `Err` says why there is none.
+use serde_json::Value;
+
+use super::yaml;
+
+/// The path and the key of `PATH#KEY`.
+pub fn path(text: &str) -> (&str, Option<&str>) {
+    text.split_once('#').map_or((text, None), |(path, key)| (path, Some(key)))
+}
+
+/// Reads the version in the file `path` of the repository `root`, or in a key of it (`PATH#KEY`); `Err` says why there is
+/// none.
 ///
 /// # Errors
 /// A reason, lower case, without the path.
 pub fn read(root: &Path, path: &str) -> Result<String, String> {
+    let (path, key) = self::path(path);
     if !stays_inside(path) {
         return Err("lies outside the repository".into());
     }
     let text = text(&root.join(path))?;
+    if let Some(key) = key {
+        return keyed(path, &text, key);
+    }
     match path.rsplit('/').next().unwrap_or(path) {
         "Cargo.toml" => cargo(root, path, &text),
         "pyproject.toml" => pyproject(&text),
@@ -18,6 +32,36 @@ pub fn read(root: &Path, path: &str) -> Result<String, String> {
         name if name.ends_with(".json") => json(&text),
         _ => plain(&text),
     }
+}
+
+/// A key of a file: one of the top level if there is one of this name, else a dotted path; from `/` on a JSON pointer.
+fn keyed(path: &str, text: &str, key: &str) -> Result<String, String> {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let text = text.trim_start_matches('\u{feff}');
+    let value = match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("json") => serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?,
+        Some("toml" | "lock") => serde_json::to_value(table(text)?).map_err(|error| format!("is not TOML: {error}"))?,
+        Some("yaml" | "yml") => yaml::read(text)?,
+        _ => return Err("has keys only if it is JSON, TOML or YAML".into()),
+    };
+    let found = match key.strip_prefix('/') {
+        Some(_) => value.pointer(key),
+        None => value.get(key).or_else(|| dotted(&value, key)),
+    };
+    match found {
+        None => Err(format!("has no key `{key}`")),
+        Some(Value::String(text)) if text.trim().is_empty() => Err(format!("has an empty `{key}`")),
+        Some(Value::String(text)) => Ok(text.trim().to_owned()),
+        Some(_) => Err(format!("has a `{key}` that is not text")),
+    }
+}
+
+/// `a.b.0`: keys of maps, places in lists.
+fn dotted<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
+    key.split('.').try_fold(value, |value, part| match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        _ => value.get(part),
+    })
 }
 
 /// Whether a path of the user's cannot lead out of the folder it starts in.
@@ -72,7 +116,7 @@ fn pyproject(text: &str) -> Result<String, String> {
 }
 
 fn json(text: &str) -> Result<String, String> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
     value
         .get("version")
         .and_then(|version| version.as_str())
@@ -105,7 +149,7 @@ mod tests {
 
     fn check(path: &str, text: &str, expected: Result<&str, &str>) {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join(path);
+        let file = folder.path().join(super::path(path).0);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, text).unwrap();
         let found = read(folder.path(), path);
@@ -129,6 +173,30 @@ mod tests {
         check("py/pyproject.toml", "[project]\nname='a'\nversion='1.2.3'\n", Ok("1.2.3"));
         check("py/pyproject.toml", "[project]\ndynamic=['version']\n", Err("dynamic"));
         check("py/pyproject.toml", "[build-system]\n", Err("no `[project]`"));
+    }
+
+    #[test]
+    fn keys() {
+        let json =
+            "{\"a.b\":\"1.2.3\",\"a\":{\"b\":\"9\",\"c\":[\"0\",\"1.2.3\"],\"/\":{\"\":\"1.2.3\"}},\"n\":1,\"e\":\"\"}";
+        check("v.json#a.b", json, Ok("1.2.3"));
+        check("v.json#a.c.1", json, Ok("1.2.3"));
+        check("v.json#/a/c/1", json, Ok("1.2.3"));
+        check("v.json#/a/~1/", json, Ok("1.2.3"));
+        check("v.json#/a.b", json, Ok("1.2.3"));
+        check("v.json#a.d", json, Err("has no key `a.d`"));
+        check("v.json#n", json, Err("not text"));
+        check("v.json#e", json, Err("empty"));
+        check("v.json#a", "{", Err("is not JSON"));
+        check("v.toml#tool.own.version", "[tool.own]\nversion = '1.2.3'\n", Ok("1.2.3"));
+        check("Cargo.lock#package.0.version", "[[package]]\nversion = '1.2.3'\n", Ok("1.2.3"));
+        check("v.toml#a", "[", Err("is not TOML"));
+        check("v.yaml#image.tag", "image:\n  tag: 1.10 # text\n", Ok("1.10"));
+        check("v.yml#list.1.a/b", "list:\n- x\n- {a/b: 'v1.2.3'}\n", Ok("v1.2.3"));
+        check("v.yml#/list/1/a~1b", "list:\n- x\n- a/b: >-\n    1.2.3\n", Ok("1.2.3"));
+        check("v.yaml#a", "a: [", Err("is not YAML"));
+        check("v.yaml#a", "x: &x 1.2.3\na: *x\n", Ok("1.2.3"));
+        check("v.txt#a", "1.2.3", Err("JSON, TOML or YAML"));
     }
 
     #[test]

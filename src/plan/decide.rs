@@ -1,8 +1,8 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
 use super::{
-    Checkout, Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, part, release, scope, upload,
-    wheel, whole,
+    Checkout, Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, notes, part, release, scope,
+    upload, wheel, whole,
 };
 use crate::config::{Component, Config};
 use crate::facts::Facts;
@@ -58,6 +58,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
     let left_out = scope::limit(&inputs, &mut steps, &mut problems);
     upload::checksums(&inputs, &mut steps, &releases, &destinations);
     upload::drop_unused(&mut destinations, &steps);
+    upload::ask_for_places(&inputs, &destinations, &mut problems);
     let (parts, idle) = part::parts(&inputs, &steps, &destinations, &mut problems);
     let mut legs = leg::legs(&inputs, &mut steps, &parts);
     scope::host_checks(&inputs, &mut steps, &mut legs);
@@ -76,7 +77,12 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
         checkout: Checkout { submodules: facts.whole.submodules, lfs: facts.whole.lfs },
         origin,
         output: config.output.clone(),
-        assumed: assumptions(&inputs, (&releases, &steps, &legs), origin),
+        assumed: assumptions(
+            &inputs,
+            (&releases, &steps, &legs),
+            origin,
+            notes::unused(&inputs, &releases, &destinations),
+        ),
         releases,
         scope: scope::scope(request, left_out),
         steps,
@@ -94,11 +100,14 @@ impl Inputs<'_> {
         self.config.name.clone().or(remote).unwrap_or_else(|| self.facts.folder.clone())
     }
 
-    /// `owner/name`; `local/<folder>` without a remote.
+    /// `owner/name`; without a remote that of a destination, else `local/<folder>`.
     pub fn repository(&self) -> String {
         match &self.facts.remote {
             Some(remote) => format!("{}/{}", remote.owner, remote.name),
-            None => format!("local/{}", self.facts.folder),
+            None => {
+                let mut written = self.config.destinations.iter().filter_map(|one| one.github()?.repository.clone());
+                written.next().unwrap_or_else(|| format!("local/{}", self.facts.folder))
+            }
         }
     }
 
@@ -219,12 +228,13 @@ fn assumptions(
     inputs: &Inputs<'_>,
     (releases, steps, legs): (&[super::Release], &[Step], &[super::Leg]),
     origin: super::Origin,
+    changelogs: Vec<String>,
 ) -> Vec<String> {
     let mut list = Vec::new();
     if !inputs.config.written {
         list.push("no longshore.yaml: one binary and one archive per package, five targets, GitHub Releases".into());
     }
-    if inputs.facts.remote.is_none() {
+    if inputs.facts.remote.is_none() && inputs.facts.remotes.is_empty() {
         list.push(format!("no git remote: the repository is called `{}`", inputs.repository()));
     }
     match origin {
@@ -238,6 +248,7 @@ fn assumptions(
         super::Origin::Snapshot => list.push("a snapshot: for this machine and loopback only".into()),
         super::Origin::Tag => {}
     }
+    list.extend(changelogs);
     list.extend(describe::notes(steps));
     list.extend(wheel::notes(inputs.facts, steps));
     list.extend(leg::notes(legs));

@@ -112,6 +112,7 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
                 match &work.http {
                     _ if work.import.is_some() => "the wheel, installed into an environment of its own".to_owned(),
                     _ if work.resolve.is_some() => "`cargo tree`, with the features of each distribution".to_owned(),
+                    _ if work.readme => "PyPI's renderer on the README".to_owned(),
                     _ if work.rebuild.is_some() => "maturin on the unpacked sdist, as `pip` would".to_owned(),
                     Some(path) => format!("the image until it answers to `{path}`"),
                     None if work.subject.starts_with("image.") => {

@@ -59,6 +59,9 @@ pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step], parts: &[Part]) -> Vec<Leg>
                 }
             }
         }
+        if matches!(&steps[index].work, Work::Check(work) if work.readme) {
+            leg.install.extend(runner::install_readme());
+        }
         steps[index].leg = Some(leg.id.clone());
     }
     legs.into_iter().map(|(_, leg)| leg).collect()

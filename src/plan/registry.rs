@@ -69,9 +69,18 @@ fn prefix(inputs: &Inputs<'_>, registry: &Registry) -> Result<Prefix, String> {
     if let Some(written) = &registry.prefix {
         return Ok(written.clone());
     }
+    let is_github = |host: &str| {
+        let named = inputs.config.destinations.iter().filter_map(|one| one.github()?.host.as_deref());
+        // An alias of ssh that is said to be one.
+        host == "github.com" || inputs.facts.remote.is_some() && named.into_iter().any(|named| named == "github.com")
+    };
     let owner = match &inputs.facts.remote {
-        Some(remote) if remote.host != "github.com" => {
+        Some(remote) if !is_github(&remote.host) => {
             return Err(format!("nobody said which registry images go to: `{}` is not GitHub", remote.host));
+        }
+        None if !inputs.facts.remotes.is_empty() => {
+            let names = inputs.facts.remotes.join("`, `");
+            return Err(format!("nobody said which registry images go to: which of the remotes `{names}` is it?"));
         }
         Some(remote) => remote.owner.to_lowercase(),
         None => "local".into(),

@@ -217,9 +217,10 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Proble
     if let Some(files) = &candidate.component.version_files {
         for file in files {
             match inputs.facts.version_files.get(file) {
-                Some(Ok(version)) => all.push((file.clone(), version.clone())),
-                Some(Err(reason)) => problems.push(Problem::new("no-version", format!("`{file}`: {reason}"))),
-                None => problems.push(Problem::new("no-version", format!("version file `{file}` does not exist"))),
+                // Python writes prereleases otherwise.
+                Some(Ok(version)) => all.push((file.clone(), semver(version).unwrap_or_else(|| version.clone()))),
+                Some(Err(reason)) => problems.push(no_version(candidate, format!("`{file}` {reason}"))),
+                None => problems.push(no_version(candidate, format!("`{file}` was not read"))),
             }
         }
         return all;
@@ -236,6 +237,13 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Proble
         all.extend(version.map(|version| (project.pyproject.clone(), version)));
     }
     all
+}
+
+/// A version file that says none.
+fn no_version(candidate: &Candidate<'_>, text: String) -> Problem {
+    let hint =
+        "name files that hold the version of this component: `PATH`, or `PATH#KEY` for a key in JSON, TOML or YAML";
+    Problem::new("no-version", text).hint(hint).at_key(format!("components.{}.version-files", candidate.component.name))
 }
 
 /// One error that names every file and its value, unless all are equal (to the tag's version, if there is one).

@@ -30,6 +30,7 @@ struct Install {
     maturin: Vec<String>,
     #[serde(rename = "maturin-zig")]
     maturin_zig: Vec<String>,
+    readme: Vec<String>,
 }
 
 static RUNNERS: LazyLock<Runners> =
@@ -75,6 +76,11 @@ pub fn install(label: &str, container: bool, target: Target, builder: PlannedBui
 pub fn install_python(zig: bool) -> Vec<String> {
     let install = &RUNNERS.install;
     if zig { install.maturin_zig.clone() } else { install.maturin.clone() }
+}
+
+/// What a machine needs to render a README as PyPI does.
+pub fn install_readme() -> Vec<String> {
+    RUNNERS.install.readme.clone()
 }
 
 #[cfg(test)]

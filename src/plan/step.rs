@@ -306,6 +306,9 @@ pub struct CheckWork {
     /// For a wheel: which crates it has that its siblings have not, as cargo resolves their features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve: Option<Resolve>,
+    /// For a wheel: its README must render as PyPI renders it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub readme: bool,
     /// For an sdist: the wheel step that building it must make again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebuild: Option<String>,
@@ -330,7 +333,7 @@ impl CheckWork {
 
     /// Whether it runs on any machine that can build its subject.
     pub fn needs_no_host(&self) -> bool {
-        self.resolve.is_some() || self.rebuild.is_some()
+        self.resolve.is_some() || self.rebuild.is_some() || self.readme
     }
 }
 

@@ -3,10 +3,10 @@
 use super::decide::{Inputs, Problems, id, is_id};
 use super::{
     ChecksumsWork, Covered, Destination, DestinationKind, GithubDestination, ImageWork, IndexWork, Origin, Output,
-    Release, ReleasePage, SdistWork, Step, WheelWork, Work, registry, wheel,
+    Release, SdistWork, Step, WheelWork, Work, notes, registry, wheel,
 };
 use crate::config::schema::nearest;
-use crate::config::{self, Github, Notes, Publish};
+use crate::config::{self, Publish};
 use crate::destination::When;
 use crate::problem::Problem;
 
@@ -49,9 +49,8 @@ pub fn destinations(
         let pages = releases
             .iter()
             .filter(|release| takes(destination.when, release))
-            .map(|release| page(inputs, github, release, (&path, origin), problems))
+            .map(|release| notes::page(inputs, github, release, (&path, origin), problems))
             .collect();
-        let host = inputs.facts.remote.as_ref().map_or("github.com", |remote| remote.host.as_str());
         list.push(Destination {
             name: destination.name.clone(),
             when: destination.when,
@@ -59,7 +58,7 @@ pub fn destinations(
             credentials: vec!["GITHUB_TOKEN".into()],
             kind: DestinationKind::Github(GithubDestination {
                 repository: github.repository.clone().unwrap_or_else(|| inputs.repository()),
-                host: host.to_owned(),
+                host: github.host.clone().unwrap_or_else(|| GITHUB.to_owned()),
                 draft: github.draft,
                 adopt: github.adopt,
                 pages,
@@ -69,6 +68,52 @@ pub fn destinations(
     list
 }
 
+/// The one host that is a GitHub without being called one: no other gets a token of GitHub's.
+const GITHUB: &str = "github.com";
+
+/// Forges that are none.
+const OTHERS: [&str; 7] =
+    ["gitlab.com", "codeberg.org", "bitbucket.org", "git.sr.ht", "gitea.com", "gitee.com", "salsa.debian.org"];
+
+/// What nobody said of the repositories that releases go to.
+pub fn ask_for_places(inputs: &Inputs<'_>, destinations: &[Destination], problems: &mut Problems) {
+    for destination in destinations {
+        let configured = inputs.config.destinations.iter().find(|one| one.name == destination.name);
+        let Some(github) = configured.and_then(|one| one.github()) else { continue };
+        let key = format!("publish.{}", destination.name);
+        let problem = match (&inputs.facts.remote, &github.repository, &github.host) {
+            (_, Some(_), _) => continue,
+            (None, ..) if inputs.facts.remotes.is_empty() => continue,
+            (None, ..) => {
+                let names = inputs.facts.remotes.join("`, `");
+                let text = format!("which repository is released to? the remotes are `{names}`, and none is `origin`");
+                let hint = format!("write `{key}.repository: owner/name`, or `git remote rename` one to `origin`");
+                Problem::new("which-repository", text).hint(hint)
+            }
+            (Some(remote), ..) if remote.host == GITHUB => continue,
+            (Some(_), _, Some(_)) => continue,
+            (Some(remote), ..) if OTHERS.contains(&remote.host.as_str()) => {
+                let text = format!("releases go to GitHub, and the git remote is on `{}`", remote.host);
+                let hint = format!(
+                    "write `{key}.repository: owner/name` for a repository on github.com, or `publish: {{ {}: false }}`",
+                    destination.name
+                );
+                Problem::new("which-repository", text).hint(hint)
+            }
+            (Some(remote), ..) => {
+                let host = &remote.host;
+                let text = format!("the git remote is on `{host}`, which nobody said is a GitHub");
+                let hint = format!(
+                    "write `{key}.host: github.com` if `{host}` is an alias of ssh for it, `{key}.host: {host}` if it \
+                     is a GitHub Enterprise Server, or `{key}.repository: owner/name`"
+                );
+                Problem::new("which-repository", text).hint(hint)
+            }
+        };
+        problems.push(problem.at_key(key));
+    }
+}
+
 /// Whether a destination or tag takes a release.
 pub fn takes(when: When, release: &Release) -> bool {
     match when {
@@ -76,77 +121,6 @@ pub fn takes(when: When, release: &Release) -> bool {
         When::Stable => !release.prerelease,
         When::Prerelease => release.prerelease,
     }
-}
-
-/// Title and notes of one release.
-fn page(
-    inputs: &Inputs<'_>,
-    github: &Github,
-    release: &Release,
-    (path, origin): (&str, Origin),
-    problems: &mut Problems,
-) -> ReleasePage {
-    let title = github.title.fill(|place| match place {
-        "tag" => Some(release.tag.clone()),
-        "version" => Some(release.version.to_string()),
-        "name" => Some(inputs.name()),
-        "component" => Some(release.component.clone()),
-        _ => None,
-    });
-    let section = || section(inputs, release);
-    let mut generated = false;
-    let notes = match &github.notes {
-        Notes::Off => String::new(),
-        _ if origin == Origin::Snapshot => format!("Snapshot of commit {}.", inputs.facts.head.commit),
-        Notes::File(file) => text(inputs, file, &format!("{path}.notes"), problems),
-        Notes::Changelog => section().unwrap_or_else(|| {
-            let text = format!("the changelog has no section for {}", release.version);
-            let hint = format!("add `## [{}]` to it, or use `notes: auto`", release.version);
-            problems.push(Problem::new("no-notes", text).hint(hint).at_value(format!("{path}.notes")));
-            String::new()
-        }),
-        Notes::Auto => section().unwrap_or_else(|| {
-            generated = true;
-            "{generated}".into()
-        }),
-        Notes::Github => {
-            generated = true;
-            "{generated}".into()
-        }
-    };
-    let mut around = |file: &Option<String>, key: &str| {
-        file.as_ref().map(|file| text(inputs, file, &format!("{path}.{key}"), problems)).unwrap_or_default()
-    };
-    let (header, footer) = (around(&github.header, "header"), around(&github.footer, "footer"));
-    let parts: Vec<&str> =
-        [header.trim(), notes.trim(), footer.trim()].into_iter().filter(|part| !part.is_empty()).collect();
-    ReleasePage {
-        tag: release.tag.clone(),
-        title: title.unwrap_or_else(|_| release.tag.clone()),
-        body: parts.join("\n\n"),
-        generated,
-    }
-}
-
-fn text(inputs: &Inputs<'_>, file: &str, path: &str, problems: &mut Problems) -> String {
-    inputs.facts.texts.get(file).cloned().unwrap_or_else(|| {
-        let problem = Problem::new("no-such-file", format!("`{file}` does not exist"));
-        problems.push(problem.hint("paths are relative to longshore.yaml").at_value(path));
-        String::new()
-    })
-}
-
-/// The changelog's section of a release's version.
-fn section(inputs: &Inputs<'_>, release: &Release) -> Option<String> {
-    let all = std::iter::once(&inputs.config.root).chain(&inputs.config.components);
-    let component = all.into_iter().find(|component| component.name == release.component)?;
-    let own = inputs.facts.packages.iter().find(|package| package.name == component.name);
-    let beside = own.and_then(|package| Some(format!("{}CHANGELOG.md", package.manifest.strip_suffix("Cargo.toml")?)));
-    let candidates = [component.changelog.clone(), beside, Some("CHANGELOG.md".to_owned())];
-    let text = candidates.into_iter().flatten().find_map(|path| inputs.facts.texts.get(&path))?;
-    let changelog = parse_changelog::parse(text).ok()?;
-    let section = changelog.get(release.version.to_string().as_str())?;
-    Some(section.notes.to_owned()).filter(|notes| !notes.trim().is_empty())
 }
 
 /// Gives every archive and asset its destinations.

@@ -5,7 +5,7 @@ use super::wheel::{Maker, known_project};
 use super::{Bindings, CheckWork, Import, Resolve, StageWork, Step, Variant, WheelBuilder, Work, runner};
 use crate::config::{Probe, Wheel, WheelSettings};
 use crate::facts::python::PythonProject;
-use crate::target::{Libc, Target};
+use crate::target::{Libc, Os, Target};
 
 /// Every feature of a build: those that the pyproject.toml has, and those of the configuration.
 pub fn features(project: &PythonProject, settings: &WheelSettings) -> Vec<String> {
@@ -102,6 +102,21 @@ impl Maker<'_> {
         let resolve = Resolve { manifest: self.project.manifest.clone(), locked: settings.cargo.locked, own, others };
         let work = CheckWork { resolve: Some(resolve), ..CheckWork::default() };
         (!work.resolve.as_ref()?.others.is_empty()).then(|| self.check("features", wheel, Vec::new(), work))
+    }
+
+    /// Whether its README renders. Markdown and plain text always do; the wheels of all machines have the same.
+    pub fn readme(&self, wheels: &[Step]) -> Option<Step> {
+        let written = match self.wheel.project.get("readme") {
+            Some(readme) => readme.as_str().or(readme["content-type"].as_str()).or(readme["file"].as_str()),
+            None => self.project.readme.as_deref(),
+        };
+        let written = written?.to_lowercase();
+        if !written.ends_with(".rst") && !written.starts_with("text/x-rst") {
+            return None;
+        }
+        let near = wheels.iter().find(|step| step.target.is_some_and(|target| target.os() == Os::Linux));
+        let wheel = near.or(wheels.first())?;
+        Some(self.check("readme", wheel, Vec::new(), CheckWork { readme: true, ..CheckWork::default() }))
     }
 
     /// The sdist, built back into the wheel of its machine.

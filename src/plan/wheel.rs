@@ -30,9 +30,10 @@ pub fn steps(inputs: &Inputs<'_>, assets: &[Step], problems: &mut Problems) -> V
         let own: Vec<Step> = wheel.builds.iter().filter_map(|build| maker.wheel(build, (assets, problems))).collect();
         let imports: Vec<Step> = own.iter().map(|step| maker.import(step)).collect();
         let resolves: Vec<Step> = own.iter().filter_map(|step| maker.resolve(step)).collect();
+        let readme = maker.readme(&own);
         let sdist = wheel.sdist.then(|| maker.sdist(&own, (assets, problems))).flatten();
         let rebuild = sdist.as_ref().and_then(|sdist| maker.rebuild(sdist, &own));
-        steps.extend(own.into_iter().chain(imports).chain(resolves).chain(sdist).chain(rebuild));
+        steps.extend(own.into_iter().chain(imports).chain(resolves).chain(readme).chain(sdist).chain(rebuild));
     }
     steps
 }
@@ -147,6 +148,7 @@ impl Maker<'_> {
             default_features: settings.cargo.default_features && !self.project.feature_flags.no_default,
             all_features: settings.cargo.all_features || self.project.feature_flags.all,
             project: self.wheel.project.clone(),
+            new_classifiers: self.wheel.new_classifiers.clone(),
             assets: needs,
             modules: Vec::new(),
         };

@@ -17,6 +17,8 @@ pub enum Failure {
     Denied(Problem),
     /// Found before anything was started.
     Refused(Problem),
+    /// The destination does not take it, whoever sends it and how often.
+    Rejected(Problem),
     /// It may work later; whoever repeats it observes first.
     Retry {
         /// What happened.
@@ -55,6 +57,7 @@ impl Failure {
             | Self::Conflict(problem)
             | Self::Denied(problem)
             | Self::Refused(problem)
+            | Self::Rejected(problem)
             | Self::Retry { problem, .. }
             | Self::Unconfirmed(problem)
             | Self::Fatal(problem) => problem,
@@ -67,6 +70,7 @@ impl Failure {
             Self::AlreadyThere(_) | Self::Conflict(_) => Exit::Conflict,
             Self::Missing(_) | Self::Denied(_) => Exit::Denied,
             Self::Refused(_) => Exit::Usage,
+            Self::Rejected(_) => Exit::Verification,
             Self::Retry { .. } | Self::Unconfirmed(_) => Exit::Unfinished,
             Self::Fatal(_) => Exit::Unexpected,
         }
@@ -79,8 +83,9 @@ pub fn together(failures: Vec<Failure>) -> Option<crate::problem::Failure> {
         Exit::Conflict => 0,
         Exit::Denied => 1,
         Exit::Usage => 2,
-        Exit::Unexpected => 3,
-        _ => 4,
+        Exit::Verification => 3,
+        Exit::Unexpected => 4,
+        _ => 5,
     };
     let exit = failures.iter().map(Failure::exit).min_by_key(|exit| rank(*exit))?;
     let problems = failures.iter().map(|failure| failure.problem().clone()).collect();
@@ -104,6 +109,7 @@ mod tests {
         check(&[unfinished.clone(), Failure::Conflict(problem())], Some(Exit::Conflict));
         check(&[Failure::Denied(problem()), unfinished.clone()], Some(Exit::Denied));
         check(&[Failure::Denied(problem()), Failure::Conflict(problem())], Some(Exit::Conflict));
+        check(&[unfinished.clone(), Failure::Rejected(problem())], Some(Exit::Verification));
         check(&[unfinished, Failure::Fatal(problem())], Some(Exit::Unexpected));
     }
 }

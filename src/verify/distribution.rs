@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::io::Seek;
 
+use super::content::printable;
 use super::wheel::{self, Expected, ExpectedSdist, Flaw, Sdist, Wheel};
 use super::{Found, again, origin, other_bytes, problem};
 use crate::artifact::{self, Artifact, InspectedBinary};
+use crate::core_metadata::CoreMetadata;
 use crate::digest::Digest;
-use crate::plan::{Plan, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work};
+use crate::plan::{DestinationKind, Plan, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work};
 use crate::problem::Problem;
+use crate::pypi::{self, Refusal};
 use crate::wheel::{DistributionName, WheelName};
 
 /// The distributions that were read, with the step and the name of each file.
@@ -22,6 +25,12 @@ struct Read<T> {
     step: String,
     name: String,
     held: T,
+}
+
+impl<T> Read<T> {
+    fn at(&self) -> (&str, &str) {
+        (&self.step, &self.name)
+    }
 }
 
 impl Distributions {
@@ -128,6 +137,9 @@ pub fn compare((plan, steps): (&Plan, &[&Step]), record: &dyn Fn(&str) -> Option
         for flaw in wheel::agree(&wheels, sdist) {
             found.problems.push(of_distribution(step, name, flaw));
         }
+        let held = read.wheels.iter().filter(|read| is_own(&read.step)).map(|read| (read.at(), &read.held.metadata));
+        let sources = read.sdists.iter().filter(|read| is_own(&read.step)).map(|read| (read.at(), &read.held.metadata));
+        index(plan, &held.chain(sources).collect::<Vec<_>>(), found);
     }
     for step in steps {
         let Work::Check(check) = &step.work else { continue };
@@ -160,6 +172,38 @@ pub fn compare((plan, steps): (&Plan, &[&Step]), record: &dyn Fn(&str) -> Option
             }
         }
     }
+}
+
+/// What PyPI would refuse in the files of one distribution, and what its page would lack. Other indexes take more.
+fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Found) {
+    let mut seen: Vec<Refusal> = Vec::new();
+    for (index, ((id, name), metadata)) in files.iter().enumerate() {
+        let Some(step) = plan.step(id) else { continue };
+        let newer = stage(step).map(|stage| stage.new_classifiers.as_slice()).unwrap_or_default();
+        let for_pypi = step.publish.iter().any(|name| is_pypi(plan, name));
+        // The metadata of all is nearly always the same; its version was looked at with each.
+        let mut refusals = pypi::Metadata::of_file(metadata).refusals(newer);
+        refusals.retain(|one| one.field != "metadata-version" && !seen.contains(one));
+        seen.extend(refusals.iter().cloned());
+        for Refusal { text, hint, .. } in refusals {
+            let text = format!("`{name}` would be refused by PyPI: {}", printable(&text));
+            if for_pypi {
+                let hint = hint.unwrap_or_else(|| "correct it in pyproject.toml or Cargo.toml".into());
+                found.problems.push(Problem::new("dist-refused", text).step(*id).hint(hint));
+            } else {
+                found.warnings.push(text);
+            }
+        }
+        if metadata.description.trim().is_empty() && index == 0 {
+            let key = "write `readme = \"README.md\"` into `[project]`";
+            found.warnings.push(format!("`{name}` has no README: its page on an index stays empty; {key}"));
+        }
+    }
+}
+
+fn is_pypi(plan: &Plan, destination: &str) -> bool {
+    let mut known = plan.destinations.iter().filter(|known| known.name == destination);
+    known.any(|known| matches!(&known.kind, DestinationKind::Pypi(index) if index.json.is_some()))
 }
 
 /// The crates that one wheel has and another has not.

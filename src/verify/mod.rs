@@ -45,6 +45,7 @@ pub fn run(printer: &Printer, store: &Store, plan: &Plan, part: Option<&Part>) -
     let set = set::arrived(store, plan, &steps)?;
     let job = Job { store, set: &set, progress: &progress };
     let mut found = job.examine_all(plan, &steps)?;
+    found.warnings.iter().for_each(|warning| printer.warn(warning));
     let mut problems = set.problems.clone();
     problems.append(&mut found.problems);
     if !problems.is_empty() {
@@ -65,6 +66,8 @@ pub fn run(printer: &Printer, store: &Store, plan: &Plan, part: Option<&Part>) -
 #[derive(Default)]
 struct Found {
     problems: Vec<Problem>,
+    /// What keeps nobody from publishing.
+    warnings: Vec<String>,
     binaries: Vec<InspectedBinary>,
     /// What the bundles of assets hold, by step.
     listings: BTreeMap<String, Listing>,

@@ -29,6 +29,7 @@ macro_rules! cases {
 cases! {
     asset_places
     collision
+    changelog_links
     config_aside
     dirty_release
     empty_matrix
@@ -43,11 +44,13 @@ cases! {
     plain
     plain_file
     program_as_wheel
+    remote_hosts
     snapshot
     stable_abi
     three_tools
     two_tags
     typos_and_types
+    version_keys
     version_mismatch
 }
 

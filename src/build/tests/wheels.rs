@@ -46,6 +46,7 @@ fn keel() -> (Fixture, tempfile::TempDir) {
         default_features: true,
         all_features: false,
         project: Default::default(),
+        new_classifiers: Vec::new(),
         assets: Vec::new(),
         modules: vec!["keel".into()],
     };

@@ -35,6 +35,9 @@ pub struct StageWork {
     /// Keys of `[project]` that are replaced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub project: BTreeMap<String, serde_json::Value>,
+    /// Classifiers that are taken although our list does not know them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new_classifiers: Vec<String>,
     /// Asset steps unpacked into it.
     pub assets: Vec<String>,
     /// Import packages it brings.

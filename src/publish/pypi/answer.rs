@@ -44,7 +44,7 @@ enum End {
     Conflict,
     Denied,
     Later,
-    Fatal,
+    Rejected,
 }
 
 /// A refusal for good.
@@ -82,13 +82,13 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         words: "older than 14 days",
         code: "index-release-old",
-        end: End::Fatal,
+        end: End::Rejected,
         hint: "it can never be completed: release a new version",
     },
     Refusal {
         words: "file too large",
         code: "index-file-too-large",
-        end: End::Fatal,
+        end: End::Rejected,
         hint: "make it smaller, or ask the index for a higher limit",
     },
     Refusal {
@@ -106,7 +106,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         words: "unsupported platform tag",
         code: "index-tag-refused",
-        end: End::Fatal,
+        end: End::Rejected,
         hint: "build the wheel for a platform that the index takes",
     },
     Refusal { words: "token is not valid for project", code: "index-project-denied", end: End::Denied, hint: PROJECT },
@@ -149,7 +149,7 @@ pub fn meaning(about: &About<'_>, reply: &Reply) -> Meaning {
                 End::Conflict => Failure::Conflict(hinted),
                 End::Denied => Failure::Denied(hinted),
                 End::Later => Failure::retry(hinted),
-                End::Fatal => Failure::Fatal(hinted),
+                End::Rejected => Failure::Rejected(hinted),
             });
         }
         if has(TAKEN) || reply.status == 409 {
@@ -172,13 +172,13 @@ pub fn meaning(about: &About<'_>, reply: &Reply) -> Meaning {
         )),
         429 => again("rate-limited", Wait::Limited),
         408 | 425 | 500.. => again("server-trouble", Wait::Soon),
-        300..=399 => Meaning::Over(Failure::Fatal(
+        300..=399 => Meaning::Over(Failure::Refused(
             problem("unexpected-answer").hint("write the address for uploads in full, PyPI's with its last slash"),
         )),
         404 | 405 => {
-            Meaning::Over(Failure::Fatal(problem("unexpected-answer").hint("is this the address for uploads?")))
+            Meaning::Over(Failure::Refused(problem("unexpected-answer").hint("is this the address for uploads?")))
         }
-        _ => Meaning::Over(Failure::Fatal(problem("index-refused").hint(
+        _ => Meaning::Over(Failure::Rejected(problem("index-refused").hint(
             "the index says what it does not like; a new build needs a new version if some \
                  files of this one are public",
         ))),
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn every_answer_has_its_meaning() {
         assert_eq!(judge(200, ""), Meaning::Stored);
-        let (refused, fatal) = (Exit::Denied, Exit::Unexpected);
+        let (refused, rejected) = (Exit::Denied, Exit::Verification);
         check(403, "Read-only mode: Uploads are disabled.", ("again", "index-paused", Exit::Unfinished));
         check(403, "New uploads are temporarily disabled. See", ("again", "index-paused", Exit::Unfinished));
         check(403, "New project registration temporarily disabled.", ("again", "index-paused", Exit::Unfinished));
@@ -296,22 +296,22 @@ mod tests {
         check(
             400,
             "Uploading new files to releases older than 14 days is not allowed.",
-            ("over", "index-release-old", fatal),
+            ("over", "index-release-old", rejected),
         );
-        check(400, "File too large. Limit for project 'x' is 100 MB.", ("over", "index-file-too-large", fatal));
+        check(400, "File too large. Limit for project 'x' is 100 MB.", ("over", "index-file-too-large", rejected));
         check(
             400,
             "The digest supplied does not match a digest calculated",
             ("again", "index-damaged", Exit::Unfinished),
         );
-        check(400, "Invalid distribution file. ZIP archive not accepted", ("over", "index-refused", fatal));
+        check(400, "Invalid distribution file. ZIP archive not accepted", ("over", "index-refused", rejected));
         check(
             400,
             "Binary wheel has an unsupported platform tag 'linux_x86_64'.",
-            ("over", "index-tag-refused", fatal),
+            ("over", "index-tag-refused", rejected),
         );
         check(502, "Bad gateway, and some more words of a proxy", ("again", "server-trouble", Exit::Unfinished));
-        check(301, "moved", ("over", "unexpected-answer", fatal));
+        check(301, "moved", ("over", "unexpected-answer", Exit::Usage));
     }
 
     #[test]

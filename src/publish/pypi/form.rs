@@ -8,41 +8,8 @@ use super::Upload;
 use super::file::Content;
 use super::rules::is_source;
 use crate::core_metadata::CoreMetadata;
+use crate::pypi::Metadata;
 use crate::wheel::WheelName;
-
-/// Fields of core metadata and what the form calls them.
-const FIELDS: &[(&str, &str)] = &[
-    ("Metadata-Version", "metadata_version"),
-    ("Name", "name"),
-    ("Version", "version"),
-    ("Dynamic", "dynamic"),
-    ("Platform", "platform"),
-    ("Supported-Platform", "supported_platform"),
-    ("Summary", "summary"),
-    ("Description-Content-Type", "description_content_type"),
-    ("Keywords", "keywords"),
-    ("Home-page", "home_page"),
-    ("Download-URL", "download_url"),
-    ("Author", "author"),
-    ("Author-email", "author_email"),
-    ("Maintainer", "maintainer"),
-    ("Maintainer-email", "maintainer_email"),
-    ("License", "license"),
-    ("License-Expression", "license_expression"),
-    ("License-File", "license_file"),
-    ("Classifier", "classifiers"),
-    ("Requires-Dist", "requires_dist"),
-    ("Requires-External", "requires_external"),
-    ("Project-URL", "project_urls"),
-    ("Provides-Extra", "provides_extra"),
-    ("Provides-Dist", "provides_dist"),
-    ("Obsoletes-Dist", "obsoletes_dist"),
-    ("Import-Name", "import_name"),
-    ("Import-Namespace", "import_namespace"),
-    ("Requires", "requires"),
-    ("Provides", "provides"),
-    ("Obsoletes", "obsoletes"),
-];
 
 /// A form with a file in it, ready to be sent.
 pub struct Form {
@@ -80,17 +47,11 @@ fn fields(upload: &Upload<'_>, metadata: &CoreMetadata, blake2: &str) -> Vec<(&'
         ("sha256_digest", upload.sha256.hex()),
         ("blake2_256_digest", blake2.to_owned()),
     ];
-    for (name, field) in FIELDS {
-        fields.extend(metadata.all(name).map(|value| (*field, value.to_owned())));
-    }
+    let metadata = Metadata::of_file(metadata);
+    fields.extend(metadata.fields().map(|(name, value)| (name, value.to_owned())));
     // GitLab wants it even if there is nothing to say.
-    if metadata.get("Requires-Python").is_none_or(str::is_empty) {
+    if metadata.get("requires_python").is_none() {
         fields.push(("requires_python", String::new()));
-    } else {
-        fields.extend(metadata.get("Requires-Python").map(|value| ("requires_python", value.to_owned())));
-    }
-    if !metadata.description.is_empty() {
-        fields.push(("description", metadata.description.clone()));
     }
     fields
 }

@@ -339,7 +339,7 @@ async fn refusals_end_it_with_their_reason() {
         (403, "The given token isn't allowed to upload to project 'opsml'.", "index-project-denied", Exit::Denied),
         (400, "Non-user identities cannot create new projects.", "index-project-new", Exit::Denied),
         (429, "Too many new projects created", "index-too-many-projects", Exit::Unfinished),
-        (400, "Invalid distribution file. x", "index-refused", Exit::Unexpected),
+        (400, "Invalid distribution file. x", "index-refused", Exit::Verification),
     ] {
         let world = World::new().await;
         world.inner().faults = [Fault::Answer(status, text); 2].into();

@@ -4,10 +4,10 @@ use axum::http::header;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::name::normalize;
 use super::serve::Shared;
 use super::simple::{SERIAL, url};
 use super::state::{self, File, Project, Release, iso};
+use crate::pypi::name::normalize;
 
 /// `GET /pypi/NAME/json` and `GET /pypi/NAME/VERSION/json`.
 pub(super) fn answer(shared: &Shared, name: &str, version: Option<&str>) -> Answer {

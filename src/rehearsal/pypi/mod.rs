@@ -13,13 +13,10 @@ mod framing;
 mod github;
 mod json;
 mod metadata;
-mod name;
 mod oidc;
 mod options;
 mod page;
-mod pep440;
 mod project;
-mod requirement;
 mod route;
 mod serve;
 mod simple;
@@ -41,6 +38,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::digest::Digest;
+use crate::pypi::name::normalize;
+use crate::pypi::version::Version;
 
 use super::cut;
 
@@ -95,6 +94,8 @@ impl Server {
             tokens: options.tokens,
             jobs: options.jobs,
             prohibited: options.prohibited,
+            classifiers: options.classifiers,
+            lenient: options.lenient,
             quirks: options.quirks,
             folder,
             state: Mutex::new(state),
@@ -178,8 +179,8 @@ impl Server {
     /// Yanks a release, as an owner can by hand.
     pub fn yank(&self, project: &str, version: &str, reason: &str) {
         let mut state = self.shared.state();
-        let held = state.projects.get_mut(&name::normalize(project));
-        let Some((held, version)) = held.zip(version.parse::<pep440::Version>().ok()) else { return };
+        let held = state.projects.get_mut(&normalize(project));
+        let Some((held, version)) = held.zip(version.parse::<Version>().ok()) else { return };
         for release in held.releases.iter_mut().filter(|release| release.version == version) {
             release.yanked = Some(reason.to_owned());
         }

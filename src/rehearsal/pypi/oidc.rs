@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::github::{self, ISSUER};
-use super::name::{normalize, repr};
 use super::options::{Grant, Publisher, TrustedPublishing};
 use super::project;
 use super::serve::{Shared, random};
 use super::state::{Minted, Project, State, now};
+use crate::pypi::name::{normalize, repr};
 
 /// Tokens are good for so long, in seconds.
 const LIFE: u64 = 900;

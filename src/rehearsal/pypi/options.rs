@@ -21,6 +21,10 @@ pub struct Options {
     pub jobs: Vec<Job>,
     /// Names no project may have (`ProhibitedProjectName` of warehouse/packaging/models.py).
     pub prohibited: Vec<String>,
+    /// Classifiers that are known besides those of our list.
+    pub classifiers: Vec<String>,
+    /// Takes metadata that pypi.org refuses, as other indexes do.
+    pub lenient: bool,
     /// In what it differs from pypi.org.
     pub quirks: Quirks,
     /// What goes wrong on purpose, and how often.

@@ -1,10 +1,10 @@
 //! New projects: which names can be had (`ProjectService` of warehouse/packaging/services.py).
 
 use super::fault::Kind;
-use super::name::{is_name, normalize, repr, ultranormalize};
 use super::serve::Shared;
 use super::state::{Project, State};
 use super::token::Identity;
+use crate::pypi::name::{is_name, normalize, repr, ultranormalize};
 use crate::wheel::DistributionName;
 
 /// The project of that name as it is, or as it would be if this upload created it.

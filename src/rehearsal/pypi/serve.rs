@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) tokens: Vec<Token>,
     pub(super) jobs: Vec<Job>,
     pub(super) prohibited: Vec<String>,
+    pub(super) classifiers: Vec<String>,
+    pub(super) lenient: bool,
     pub(super) quirks: Quirks,
     pub(super) folder: PathBuf,
     pub(super) state: Mutex<State>,

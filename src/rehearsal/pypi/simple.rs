@@ -8,9 +8,9 @@ use crate::rehearsal::percent::encode;
 
 use super::answer::{Answer, preferred};
 use super::fault::Kind;
-use super::name::normalize;
 use super::serve::Shared;
 use super::state::{File, Project, Release, iso, now};
+use crate::pypi::name::normalize;
 
 const VERSION: &str = "1.4";
 const HTML: &str = "text/html";

@@ -11,10 +11,10 @@ use crate::digest::Digest;
 use crate::world::clock;
 
 use super::form::Digests;
-use super::metadata::Metadata;
-use super::name::normalize;
 use super::options::{Grant, Options, Publisher};
-use super::pep440::Version;
+use crate::pypi::Metadata;
+use crate::pypi::name::normalize;
+use crate::pypi::version::Version;
 
 /// All of it.
 #[derive(Default)]

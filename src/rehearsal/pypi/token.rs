@@ -5,10 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::fault::Kind;
-use super::name::{normalize, repr};
 use super::options::{Publisher, Token};
 use super::serve::Shared;
 use super::state::{Minted, Project, now};
+use crate::pypi::name::{normalize, repr};
 
 /// Who uploads.
 #[derive(Clone, Debug)]

@@ -17,14 +17,15 @@ use super::attestation;
 use super::fault::{Fault, Kind};
 use super::filename;
 use super::form::{Content, Failed, Form};
-use super::metadata::Metadata;
-use super::name::{is_name, normalize, repr};
-use super::pep440::Version;
+use super::metadata;
 use super::project;
 use super::serve::{End, Shared};
 use super::state::{self, File, Project, ago, now};
 use super::token::{self, Identity};
 use super::wheel::Candidate;
+use crate::pypi::Metadata;
+use crate::pypi::name::{is_name, normalize, repr};
+use crate::pypi::version::Version;
 
 /// From which age on, in days, a release takes no new files (`MAXIMUM_AGE_FOR_NEW_UPLOADS_DAYS`).
 const OLDEST: u32 = 14;
@@ -95,7 +96,8 @@ fn take(shared: &Shared, parts: &Parts, form: &Form) -> Result<bool, Refusal> {
         return Err((400, "Unknown protocol version.".into()));
     }
     fields(form).map_err(|text| (400, text))?;
-    let (metadata, version) = Metadata::read(form).map_err(|text| (400, text))?;
+    let (metadata, version) =
+        metadata::read(form, (&shared.classifiers, shared.lenient)).map_err(|text| (400, text))?;
     let Some(content) = &form.content else { return Err((400, "Upload payload does not have a file.".into())) };
     let name = metadata.get("name").unwrap_or_default();
     let project = project::for_upload(shared, &who, name)?;

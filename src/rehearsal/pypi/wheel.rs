@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::archive::{Archive, member};
-use super::filename::{self, is_platform};
-use super::metadata::Metadata;
-use super::name::{escaped, normalize, repr};
-use super::pep440::Version;
+use super::filename;
+use crate::pypi::Metadata;
+use crate::pypi::name::{escaped, normalize, repr};
+use crate::pypi::platform::is_platform;
+use crate::pypi::version::Version;
 
 /// What is known of a file when it is looked into.
 pub(super) struct Candidate<'a> {

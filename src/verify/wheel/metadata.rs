@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Flaw, Members, flaw};
 use crate::core_metadata::CoreMetadata;
+use crate::pypi;
 use crate::verify::content::{Listing, printable, some_of};
 use crate::wheel::{DistributionName, WheelTag};
 
-/// Versions of the format that PyPI takes.
-const VERSIONS: [&str; 8] = ["1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5"];
 const BUILD: &str = "build it again";
 
 /// Whether a file of `.dist-info` is read as text.
@@ -50,7 +49,7 @@ impl Of<'_> {
             wrong(format!("has version `{}` in its `{path}`, not `{}`", printable(version), self.version));
         }
         let format = metadata.get("Metadata-Version").unwrap_or_default();
-        if !VERSIONS.contains(&format) {
+        if !pypi::VERSIONS.contains(&format) {
             wrong(format!("has metadata of version `{}` in its `{path}`, which PyPI does not take", printable(format)));
         }
         self.other_names(&metadata, flaws);

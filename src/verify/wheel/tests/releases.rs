@@ -27,6 +27,10 @@ struct Made {
     sdists: BTreeMap<&'static str, sdists::Parts>,
     /// Crates that one has and the other has not.
     crates: BTreeMap<&'static str, Vec<&'static str>>,
+    /// Whether the files go to PyPI.
+    to_pypi: bool,
+    /// `new-classifiers:`
+    newer: &'static [&'static str],
 }
 
 impl Made {
@@ -57,7 +61,13 @@ impl Made {
             *path = path.replace("demo_lib-", "demo_client-");
         }
         let crates = BTreeMap::from([(SERVER, vec!["axum-0.8.1", "hyper-1.7.0"]), (CLIENT, vec![])]);
-        Self { wheels, sdists: BTreeMap::from([(SERVER, server), (CLIENT, client)]), crates }
+        Self {
+            wheels,
+            sdists: BTreeMap::from([(SERVER, server), (CLIENT, client)]),
+            crates,
+            to_pypi: false,
+            newer: &[],
+        }
     }
 
     fn wheel(&mut self, name: &'static str, triple: &'static str) -> &mut Parts {
@@ -124,6 +134,20 @@ impl Made {
                 "publish": [], "leg": X86, "target": X86, "kind": "sdist", "stage": stage(name)
             }));
         }
+        let mut destinations = Vec::new();
+        if self.to_pypi {
+            destinations.push(json!({
+                "name": "pypi", "when": "always", "credentials": [], "kind": "pypi", "trusted": "auto", "tokens": {},
+                "upload": "https://upload.pypi.org/legacy/", "simple": "https://pypi.org/simple/",
+                "json": "https://pypi.org/pypi/"
+            }));
+            for step in &mut steps {
+                if step["kind"] != "check" {
+                    step["publish"] = json!(["pypi"]);
+                    step["stage"]["new_classifiers"] = json!(self.newer);
+                }
+            }
+        }
         let part = |name: &str| {
             let ids = steps.iter().filter_map(|step| step["id"].as_str()).filter(|id| id.contains(name));
             json!({ "file": format!("{name}.yml"), "steps": ids.collect::<Vec<_>>(), "destinations": [] })
@@ -131,7 +155,7 @@ impl Made {
         json!({
             "schema": "longshore/plan/1", "name": "demo", "repository": "local/demo", "commit": "1".repeat(40),
             "commit_time": 1_700_000_000, "dirty": false, "origin": "tag", "output": "out", "releases": [],
-            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [part(SERVER), part(CLIENT)], "destinations": [],
+            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [part(SERVER), part(CLIENT)], "destinations": destinations,
             "assumed": []
         })
     }
@@ -294,6 +318,30 @@ fn distributions_agree_in_themselves() {
         |made| made.sdists.get_mut(SERVER).unwrap().edit("PKG-INFO", "A demo", "B"),
         &[(code, "wheel.demo-lib.x86_64-unknown-linux-gnu", "`the sdist` and `demo_lib-1.2.0rc1-cp310")],
     );
+}
+
+#[test]
+fn what_pypi_refuses_stops_before_anything_is_public() {
+    let refused = |field: &'static str, to_pypi: bool, newer: &'static [&'static str]| {
+        move |made: &mut Made| {
+            (made.to_pypi, made.newer) = (to_pypi, newer);
+            for parts in made.wheels.values_mut().filter(|parts| parts.name.contains("demo_lib")) {
+                parts.field(field);
+            }
+            made.sdists.get_mut(SERVER).unwrap().edit("PKG-INFO", "Summary", &format!("{field}\nSummary"));
+        }
+    };
+    let (step, code) = ("wheel.demo-lib.x86_64-unknown-linux-gnu", "dist-refused");
+    let direct = "Requires-Dist: a @ https://a.example/a.whl";
+    // All files have the same metadata: said once.
+    let expected =
+        [(code, step, "manylinux2014_x86_64.whl` would be refused by PyPI: Can't have direct dependency: a @")];
+    check("a direct dependency", refused(direct, true, &[]), &expected);
+    check("the same for another index", refused(direct, false, &[]), &[]);
+    let unknown = "Classifier: Topic :: Something New";
+    let expected = [(code, step, "'Topic :: Something New' is not a valid classifier.")];
+    check("a classifier that is not known", refused(unknown, true, &[]), &expected);
+    check("a classifier that is let through", refused(unknown, true, &["Topic :: Something New"]), &[]);
 }
 
 #[test]

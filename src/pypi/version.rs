@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// A version; equal to another if both order alike (`1.0` and `1.0.0`), as Python's `packaging` has it.
 #[derive(Clone, Debug)]
-pub(super) struct Version {
+pub struct Version {
     epoch: u64,
     release: Vec<u64>,
     pre: Option<(&'static str, u64)>,
@@ -32,18 +32,28 @@ const SEPARATORS: [char; 3] = ['-', '_', '.'];
 
 impl Version {
     /// Whether it comes after a release (`1.0.post1`).
-    pub(super) fn is_post(&self) -> bool {
+    pub fn is_post(&self) -> bool {
         self.post.is_some()
     }
 
     /// Whether it comes before a release (`1.0rc1`, `1.0.dev1`).
-    pub(super) fn is_prerelease(&self) -> bool {
+    pub fn is_prerelease(&self) -> bool {
         self.pre.is_some() || self.dev.is_some()
     }
 
     /// Whether it has a local part (`1.0+local`).
-    pub(super) fn is_local(&self) -> bool {
+    pub fn is_local(&self) -> bool {
         self.local.is_some()
+    }
+
+    /// Whether it is numbers and nothing else (`1.0`).
+    pub fn is_final(&self) -> bool {
+        !self.is_prerelease() && !self.is_post() && !self.is_local()
+    }
+
+    /// How many numbers its release has: two of `1.0`.
+    pub fn parts(&self) -> usize {
+        self.release.len()
     }
 
     /// The release without zeros at its end.

@@ -1,7 +1,7 @@
 //! Names of projects: what is one, when two are the same, and how Python quotes them.
 
 /// As PEP 503 normalizes: lower case, runs of `-`, `_` and `.` are one `-`.
-pub(super) fn normalize(name: &str) -> String {
+pub fn normalize(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
     for char in name.chars() {
         if !matches!(char, '-' | '_' | '.') {
@@ -14,19 +14,19 @@ pub(super) fn normalize(name: &str) -> String {
 }
 
 /// As file names write a project (PEP 625, PEP 427): normal, with `_`.
-pub(super) fn escaped(name: &str) -> String {
+pub fn escaped(name: &str) -> String {
     normalize(name).replace('-', "_")
 }
 
 /// `PROJECT_NAME_RE` of warehouse/utils/project.py.
-pub(super) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
     ends(name.bytes().next()) && ends(name.bytes().next_back()) && name.bytes().all(inner)
 }
 
 /// What warehouse's database function `ultranormalize_name` tells names too similar by.
-pub(super) fn ultranormalize(name: &str) -> String {
+pub fn ultranormalize(name: &str) -> String {
     let kept = name.chars().filter(|char| !matches!(char, '-' | '_' | '.'));
     let alike = |char: char| match char.to_ascii_lowercase() {
         'l' | 'i' => '1',
@@ -37,7 +37,7 @@ pub(super) fn ultranormalize(name: &str) -> String {
 }
 
 /// Text as Python's `repr` shows it.
-pub(super) fn repr(text: &str) -> String {
+pub fn repr(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut shown = String::from(quote);
     for char in text.chars() {

@@ -1,0 +1,82 @@
+//! Renders the README of a wheel with PyPI's own renderer, to see that its page will have one.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::import::interpreter;
+use super::install;
+use super::log::Log;
+use crate::artifact::{Artifact, CheckResult, Subject};
+use crate::core_metadata::CoreMetadata;
+use crate::plan::Step;
+use crate::world::process::{Cmd, Runner};
+use crate::world::store::{Store, read_json};
+
+/// Reads a folder of packages and a file from its arguments.
+const SCRIPT: &str = include_str!("readme.py");
+/// Most bytes of a METADATA.
+const LARGEST: u64 = 16 << 20;
+
+/// Renders the description of each wheel of a step. One that does not render is a result, no error.
+///
+/// # Errors
+/// If a wheel cannot be read, or there is no Python.
+pub fn run(runner: &Runner, log: &mut Log<'_>, store: &Store, wheel: &Step) -> anyhow::Result<CheckResult> {
+    let record: Artifact = read_json(&store.record(&wheel.id))?;
+    let mut result = CheckResult { passed: true, ..CheckResult::default() };
+    let mut details = Vec::new();
+    for file in &record.files {
+        let (step, name) = (wheel.id.clone(), file.name.clone());
+        result.subjects.push(Subject { step, name, sha256: file.sha256 });
+        let text = description(&store.file(&wheel.id, &file.name))?;
+        let wrong = rendered(runner, log, store, &text)?;
+        result.passed &= wrong.is_none();
+        let seen = wrong.map_or_else(|| "renders".to_owned(), |why| format!("does not render on PyPI: {why}"));
+        details.push(format!("the README of `{}` {seen}", file.name));
+    }
+    result.detail = details.join("; ");
+    Ok(result)
+}
+
+/// The description in the METADATA of a wheel.
+fn description(path: &Path) -> anyhow::Result<String> {
+    let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let mut archive = zip::ZipArchive::new(file)?;
+    let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+    let is_metadata = |name: &&String| name.ends_with(".dist-info/METADATA") && name.matches('/').count() == 1;
+    let name = names.iter().find(is_metadata).context("the wheel has no METADATA")?;
+    let mut text = String::new();
+    archive.by_name(name)?.take(LARGEST).read_to_string(&mut text).context("METADATA is not UTF-8")?;
+    let metadata = CoreMetadata::parse(&text).map_err(|why| anyhow::anyhow!("METADATA {why}"))?;
+    Ok(metadata.description)
+}
+
+/// What the renderer says of a text that it does not take.
+fn rendered(runner: &Runner, log: &mut Log<'_>, store: &Store, text: &str) -> anyhow::Result<Option<String>> {
+    let python = interpreter(runner, store, None).context("there is no `python3`: install Python")?;
+    let scratch = tempfile::tempdir_in(store.root())?;
+    let (script, readme) = (scratch.path().join("render.py"), scratch.path().join("README.rst"));
+    fs::write(&script, SCRIPT)?;
+    fs::write(&readme, text)?;
+    // The program starts in a folder of its own.
+    let places = [&script, &install::python(runner, store), &readme].map(std::path::absolute);
+    let args = places.into_iter().map(|place| Ok(place?.display().to_string())).collect::<io::Result<Vec<_>>>()?;
+    let cmd = Cmd::new(&python, scratch.path()).arg("-I").args(args).timeout(super::import::LIMIT);
+    log.tell(format_args!("$ {cmd}"));
+    let done = runner.output(&cmd)?;
+    done.stdout.lines().chain(done.stderr.lines()).for_each(|line| log.tell(line));
+    if done.status.success() {
+        return Ok(None);
+    }
+    let said = done.stdout.lines().next().filter(|line| !line.trim().is_empty());
+    let failed = || done.stderr.lines().next_back().map(str::trim);
+    Ok(Some(match said {
+        // `<string>:4: (ERROR/3) …`
+        Some(said) => said.strip_prefix("<string>:").map_or(said.to_owned(), |said| format!("line {said}")),
+        None if done.timed_out => "the renderer did not end".into(),
+        None => failed().unwrap_or("nothing is left of it").to_owned(),
+    }))
+}

@@ -1,0 +1,162 @@
+//! Titles and notes of releases: a changelog's section, texts of the user's, or what GitHub generates.
+
+use super::changelog::{self, Base, Found};
+use super::decide::{Inputs, Problems};
+use super::{Destination, DestinationKind, Origin, Release, ReleasePage};
+use crate::config::{Github, Notes};
+use crate::facts::{Package, is_changelog, version_file};
+use crate::problem::Problem;
+
+/// Title and notes of one release.
+pub fn page(
+    inputs: &Inputs<'_>,
+    github: &Github,
+    release: &Release,
+    (path, origin): (&str, Origin),
+    problems: &mut Problems,
+) -> ReleasePage {
+    let title = github.title.fill(|place| match place {
+        "tag" => Some(release.tag.clone()),
+        "version" => Some(release.version.to_string()),
+        "name" => Some(inputs.name()),
+        "component" => Some(release.component.clone()),
+        _ => None,
+    });
+    let section = || section(inputs, github, release);
+    let mut generated = false;
+    let notes = match &github.notes {
+        Notes::Off => String::new(),
+        _ if origin == Origin::Snapshot => format!("Snapshot of commit {}.", inputs.facts.head.commit),
+        Notes::File(file) => text(inputs, file, &format!("{path}.notes"), problems),
+        Notes::Changelog => section().unwrap_or_else(|why| {
+            let text = why.unwrap_or_else(|| "there is no changelog: no CHANGELOG.md, CHANGES.md or HISTORY.md".into());
+            let hint = format!("add `## [{}]` to it, or use `notes: auto`", release.version);
+            problems.push(Problem::new("no-notes", text).hint(hint).at_value(format!("{path}.notes")));
+            String::new()
+        }),
+        Notes::Auto => section().unwrap_or_else(|_| {
+            generated = true;
+            "{generated}".into()
+        }),
+        Notes::Github => {
+            generated = true;
+            "{generated}".into()
+        }
+    };
+    let mut around = |file: &Option<String>, key: &str| {
+        file.as_ref().map(|file| text(inputs, file, &format!("{path}.{key}"), problems)).unwrap_or_default()
+    };
+    let (header, footer) = (around(&github.header, "header"), around(&github.footer, "footer"));
+    let parts: Vec<&str> =
+        [header.trim(), notes.trim(), footer.trim()].into_iter().filter(|part| !part.is_empty()).collect();
+    ReleasePage {
+        tag: release.tag.clone(),
+        title: title.unwrap_or_else(|_| release.tag.clone()),
+        body: parts.join("\n\n"),
+        generated,
+    }
+}
+
+fn text(inputs: &Inputs<'_>, file: &str, path: &str, problems: &mut Problems) -> String {
+    inputs.facts.texts.get(file).cloned().unwrap_or_else(|| {
+        let problem = Problem::new("no-such-file", format!("`{file}` does not exist"));
+        problems.push(problem.hint("paths are relative to longshore.yaml").at_value(path));
+        String::new()
+    })
+}
+
+/// The section of a release's version in its changelog; else what is said of the changelog, if there is one.
+fn section(inputs: &Inputs<'_>, github: &Github, release: &Release) -> Result<String, Option<String>> {
+    let host = github.host.as_deref().unwrap_or("github.com");
+    let repository = github.repository.clone().unwrap_or_else(|| inputs.repository());
+    let names = names(inputs, &release.component);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut first = None;
+    for path in changelogs(inputs, &release.component) {
+        let Some(text) = inputs.facts.texts.get(&path) else { continue };
+        let repository = format!("https://{host}/{repository}");
+        let base = Base { repository, tag: release.tag.clone(), path: path.clone() };
+        match changelog::section(text, &release.version, &names, &base) {
+            Found::Section(notes) => return Ok(notes),
+            Found::Nothing(line, why) => {
+                let place = line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
+                first.get_or_insert(format!("`{place}`: {why}"));
+            }
+        }
+    }
+    Err(first)
+}
+
+/// What a heading may call a component, or the project if it is the root.
+fn names(inputs: &Inputs<'_>, component: &str) -> Vec<String> {
+    let own = if component.is_empty() { inputs.name() } else { component.to_owned() };
+    let packages = packages(inputs, component).map(|package| package.name.clone());
+    std::iter::once(own).chain(packages).collect()
+}
+
+/// The cargo packages that a component is named after; all of them for the root.
+fn packages<'i>(inputs: &'i Inputs<'_>, component: &'i str) -> impl Iterator<Item = &'i Package> {
+    inputs.facts.packages.iter().filter(move |package| component.is_empty() || package.name == component)
+}
+
+/// Where the changelog of a component may be: where it says, else beside its version files, its package and its Python
+/// project, then in the folders above.
+fn changelogs(inputs: &Inputs<'_>, name: &str) -> Vec<String> {
+    let all = std::iter::once(&inputs.config.root).chain(&inputs.config.components);
+    let Some(component) = all.into_iter().find(|component| component.name == name) else { return Vec::new() };
+    if let Some(written) = &component.changelog {
+        return vec![written.clone()];
+    }
+    let versions = component.version_files.iter().flatten().map(|file| version_file::path(file).0.to_owned());
+    let own = packages(inputs, name).filter(|_| !name.is_empty()).map(|package| package.manifest.clone());
+    let projects = inputs.facts.python.iter().filter(|project| project.name.as_deref() == Some(name));
+    let places: Vec<String> = versions.chain(own).chain(projects.map(|project| project.pyproject.clone())).collect();
+    let mut folders: Vec<&str> = Vec::new();
+    for place in &places {
+        let mut folder = place.as_str();
+        while let Some((above, _)) = folder.rsplit_once('/') {
+            folder = above;
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+    }
+    // The nearest first: the deepest.
+    folders.sort_by_key(|folder| std::cmp::Reverse(folder.matches('/').count()));
+    folders.push("");
+    let mut found = Vec::new();
+    for folder in folders {
+        let inside = |path: &&String| path.rsplit_once('/').map_or("", |(above, _)| above) == folder;
+        let here = inputs.facts.texts.keys().filter(inside);
+        let mut here: Vec<(usize, &String)> = here.filter_map(|path| Some((is_changelog(path)?, path))).collect();
+        here.sort();
+        found.extend(here.into_iter().map(|(_, path)| path.clone()));
+    }
+    // Without a component's name every package's changelog may be meant, if the root has none.
+    if name.is_empty() && found.is_empty() && inputs.facts.packages.len() == 1 {
+        let folder = inputs.facts.packages[0].manifest.strip_suffix("Cargo.toml").unwrap_or_default();
+        let texts = inputs.facts.texts.keys();
+        found.extend(texts.filter(|path| path.starts_with(folder) && is_changelog(path).is_some()).cloned());
+    }
+    found
+}
+
+/// Changelogs that are there and whose notes are not used, for people.
+pub fn unused(inputs: &Inputs<'_>, releases: &[Release], destinations: &[Destination]) -> Vec<String> {
+    let mut said = Vec::new();
+    for destination in destinations {
+        let DestinationKind::Github(planned) = &destination.kind else { continue };
+        let configured = inputs.config.destinations.iter().find(|one| one.name == destination.name);
+        let Some(github) = configured.and_then(|one| one.github()).filter(|one| one.notes == Notes::Auto) else {
+            continue;
+        };
+        for release in
+            releases.iter().filter(|one| planned.pages.iter().any(|page| page.tag == one.tag && page.generated))
+        {
+            if let Err(Some(why)) = section(inputs, github, release) {
+                said.push(format!("GitHub generates the notes of {}: {why}", release.tag));
+            }
+        }
+    }
+    said
+}
