@@ -189,9 +189,6 @@ mod tests {
         let into = place.path().join("into");
         fs::create_dir(&into).unwrap();
         let to = copy(&runner, &source, &into).unwrap();
-        assert_eq!(
-            sh(&to, "cat vendor/lib/a x.bin; git ls-files --recurse-submodules | tail -n 2"),
-            "1\nlarge\nvendor/lib/a\nx.bin\n"
-        );
+        assert_eq!(sh(&to, "cat vendor/lib/a x.bin; git status --porcelain vendor"), "1\nlarge\n");
     }
 }
