@@ -29,16 +29,20 @@ impl Whole {
     /// From `git ls-files -z -s -t` of a folder (with its path in the repository: empty, or ending in `/`), and the answer
     /// to `LARGE`.
     pub fn of((root, prefix): (&Path, &str), index: &str, large: &str) -> Self {
-        let top = "../".repeat(prefix.matches('/').count());
-        let modules = modules(&std::fs::read_to_string(root.join(top).join(".gitmodules")).unwrap_or_default());
-        let mut whole = Self { submodules: !modules.is_empty(), lfs: !large.is_empty(), ..Self::default() };
+        let top = root.join("../".repeat(prefix.matches('/').count()));
+        let of = |folder: &Path| modules(&std::fs::read_to_string(folder.join(".gitmodules")).unwrap_or_default());
+        let own = of(&top);
+        // One of a submodule is named there.
+        let is_named = |path: &str| {
+            let inner = |(at, _): (usize, &str)| of(&top.join(&path[..at])).contains(&path[at + 1..]);
+            own.contains(path) || path.match_indices('/').any(inner)
+        };
+        let mut whole = Self { submodules: !own.is_empty(), lfs: !large.is_empty(), ..Self::default() };
         for entry in index.split('\0') {
             let Some((facts, path)) = entry.split_once('\t') else { continue };
             match facts.split(' ').nth(1) {
                 // A commit of another repository that `.gitmodules` does not name is nothing that git would fetch.
-                Some("160000") if modules.contains(&format!("{prefix}{path}")) => {
-                    whole.no_modules.push(path.to_owned())
-                }
+                Some("160000") if is_named(&format!("{prefix}{path}")) => whole.no_modules.push(path.to_owned()),
                 Some("160000") => {}
                 _ if facts.starts_with('S') && root.join(path).symlink_metadata().is_err() => {
                     whole.sparse.push(path.to_owned());
@@ -118,7 +122,13 @@ mod tests {
 
     #[test]
     fn what_a_checkout_lacks() {
-        let inner = Repo::with(&[("x.rs", "")]);
+        let (deep, inner) = (Repo::with(&[("y.rs", "")]), Repo::with(&[("x.rs", "")]));
+        let add = |to: &Repo, from: &Repo, at: &str| {
+            let from = from.root.display();
+            to.git(&format!("-c protocol.file.allow=always submodule --quiet add '{from}' {at}"));
+            to.commit("module");
+        };
+        add(&inner, &deep, "deep");
         let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n";
         let repo = Repo::with(&[
             (".gitattributes", "*.bin filter=lfs\n"),
@@ -128,13 +138,10 @@ mod tests {
         ]);
         assert_eq!(repo.facts().whole.pointers, ["m/a.bin"]);
         assert!(repo.facts().whole.lfs);
-        repo.git(&format!(
-            "-c protocol.file.allow=always submodule --quiet add '{}' vendor/inner",
-            inner.root.display()
-        ));
-        repo.commit("module");
+        add(&repo, &inner, "vendor/inner");
         let whole = repo.facts().whole;
-        assert!(whole.submodules && whole.no_modules.is_empty());
+        // Its own are not checked out along.
+        assert!(whole.submodules && whole.no_modules == ["vendor/inner/deep"]);
         assert!(repo.facts().files.iter().any(|file| file.path == "vendor/inner/x.rs"));
         let clone = cloned(&repo, "");
         assert_eq!(clone.facts().whole.no_modules, ["vendor/inner"]);

@@ -125,12 +125,13 @@ impl<'a> File<'a> {
     /// Where there is no git, actions/checkout takes an archive of GitHub's: no history, no commit, nothing to build from.
     fn git(&self) -> String {
         let packages = if self.plan.checkout.lfs { "git git-lfs" } else { "git" };
+        let there = if self.plan.checkout.lfs { "command -v git && command -v git-lfs" } else { "command -v git" };
         format!(
             "      - name: git for the checkout
         if: matrix.container
         shell: sh
         run: |
-          if command -v git; then exit 0; fi
+          if {there}; then exit 0; fi
           if command -v apt-get; then apt-get update -q && apt-get install -qy --no-install-recommends ca-certificates {packages}
           elif command -v dnf; then dnf install -qy {packages}
           elif command -v microdnf; then microdnf install -y {packages}
