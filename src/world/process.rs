@@ -399,7 +399,7 @@ fn pump(
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use super::super::env::Names;
+    use crate::world::env::Names;
     use super::*;
 
     fn runner() -> Runner {

@@ -75,7 +75,7 @@ impl<'a> Search<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::env::Names;
+    use crate::world::env::Names;
     use super::*;
 
     /// A folder with programs of these names, and a search in its folders `a` and `b`.
