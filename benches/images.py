@@ -26,7 +26,8 @@ import netsim
 import projects
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "proof"))
+# Behind ours: there are modules of the same names.
+sys.path.append(str(ROOT / "tests" / "proof"))
 
 import bases  # noqa: E402
 import registry  # noqa: E402

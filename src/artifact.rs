@@ -32,6 +32,9 @@ pub struct Artifact {
     /// For a check: what it proved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<CheckResult>,
+    /// For what was compiled: the flags that rustc got, without those that only keep folders of the machine out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rustflags: Vec<String>,
 }
 
 /// One finished file.
@@ -91,6 +94,9 @@ pub struct CheckResult {
     pub subjects: Vec<Subject>,
     /// What it saw, short and for people.
     pub detail: String,
+    /// What it could not prove and does not insist on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// For the features of a wheel: the crates (`axum-0.8.1`) that it has and another distribution has not, by the name
     /// of that one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use super::cargo_config::{self, CargoConfig};
+use super::cargo_config;
 use super::log::Log;
+use super::rustflags::Rustflags;
 use super::{Order, asset, command, pack};
 use crate::artifact::{self, Mode};
 use crate::macos::DEPLOYMENT_TARGET;
@@ -162,7 +163,8 @@ fn build(
     jobs: &[Job<'_>],
 ) -> anyhow::Result<Vec<Vec<artifact::File>>> {
     let dir = jobs[0].dir(store.repository());
-    let cmd = cargo(runner, (&dir, store), jobs)?;
+    let (cmd, flags) = cargo(runner, (&dir, store), jobs)?;
+    log.compiled_with(&flags);
     let mut made: BTreeMap<(String, String), PathBuf> = BTreeMap::new();
     let mut clash = None;
     log.run_with(runner, &cmd, &mut |stream, line| {
@@ -199,7 +201,7 @@ fn build(
 }
 
 /// The one call. The user's own target folder is kept, so that what cargo already knows is not built again.
-fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> anyhow::Result<Cmd> {
+fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> anyhow::Result<(Cmd, Rustflags)> {
     let Job { step, work, target } = jobs[0];
     let cmd = match work.builder {
         PlannedBuilder::Cargo => Cmd::new("cargo", dir).arg("build"),
@@ -214,10 +216,13 @@ fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> an
         (Some(glibc), PlannedBuilder::Zigbuild) => format!("{target}.{glibc}"),
         _ => target.to_string(),
     };
+    let mut folders = Vec::new();
     let mut cmd = cmd.args(["--message-format", "json-render-diagnostics", "--target", &triple]);
     if step.is_hidden() {
         // Other flags for a triple that may be built without them too: each in its own folder, neither undoes the other.
-        cmd = cmd.arg("--target-dir").arg(cargo_config::own_folder(runner, store, "static")?.to_string_lossy());
+        let own = cargo_config::own_folder(runner, store, "static")?;
+        cmd = cmd.arg("--target-dir").arg(own.to_string_lossy());
+        folders.push((own, "/target"));
     }
     let mut named = Vec::new();
     for job in jobs {
@@ -240,11 +245,9 @@ fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> an
         cmd = cmd.arg("--features").arg(work.features.join(","));
     }
     cmd = cmd.args(work.cargo_args.iter().cloned());
-    if cargo_config::is_static_by_itself(runner, dir, target)? != (work.linkage == crate::target::Linkage::Static) {
-        let config = CargoConfig::read(runner, dir, target);
-        cmd = cargo_config::link(cmd, runner, &config, target, work.linkage);
-    }
-    Ok(cmd)
+    let flags = Rustflags::in_force(runner, dir, target, &cargo_config::configs(&work.cargo_args));
+    let flags = flags.linking(runner, dir, (target, work.linkage))?.remapping(runner, dir, store, &folders);
+    Ok((flags.apply(cmd), flags))
 }
 
 /// `flag value`, unless it is there already.

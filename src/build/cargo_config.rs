@@ -1,8 +1,12 @@
-//! What the user's own cargo configuration says about flags and linkers, so that ours are added and theirs kept.
+//! What the user's own cargo configuration says about flags and linkers.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use crate::target::{Libc, Linkage, Target};
+use cargo_platform::{Cfg, Platform};
+use toml::{Table, Value};
+
+use crate::target::{Libc, Target};
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
 
@@ -17,60 +21,142 @@ pub fn own_folder(runner: &Runner, store: &Store, name: &str) -> std::io::Result
         .map(|folder| folder.join(name))
 }
 
-/// The parts of cargo's configuration that matter here, merged as cargo does it: the folder of the manifest, the
-/// folders above it, then cargo's home (<https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CargoConfig {
-    /// `build.rustflags`
-    pub build_rustflags: Vec<String>,
-    /// Whether `target.<triple>.rustflags` is set.
-    pub target_rustflags: bool,
-    /// Whether `target.<triple>.linker` is set.
-    pub linker: bool,
+/// Cargo's home.
+pub fn home(runner: &Runner) -> Option<PathBuf> {
+    let named = runner.var("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    named.or_else(|| Some(Path::new(runner.var("HOME").or(runner.var("USERPROFILE"))?).join(".cargo")))
 }
 
+/// Cargo's configuration, merged as cargo does it: the folder of the manifest, the folders above it, then cargo's home
+/// (<https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>), and `--config` above all. Variables
+/// are asked where a value is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CargoConfig {
+    table: Table,
+    build: Option<String>,
+}
+
+/// How deep files may include each other.
+const DEEPEST: usize = 8;
+
 impl CargoConfig {
-    /// Reads it for builds started in `dir`. A file that is not TOML is left to cargo, which says so better.
-    pub fn read(runner: &Runner, dir: &Path, target: Target) -> Self {
-        let home = runner.var("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(Path::new(runner.var("HOME").or(runner.var("USERPROFILE"))?).join(".cargo")));
-        let mut config = Self::default();
-        // Lists are joined, the nearest folder's last.
+    /// Reads it for builds started in `dir` with these values of `--config`. A file that is not TOML is left to cargo,
+    /// which says so better.
+    pub fn read(runner: &Runner, dir: &Path, configs: &[String]) -> Self {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let above: Vec<PathBuf> = dir.ancestors().map(|folder| folder.join(".cargo")).collect();
+        let home = home(runner);
         let folders = home.iter().filter(|home| !above.contains(home)).chain(above.iter().rev());
+        let mut table = Table::new();
         for folder in folders {
             let named = ["config", "config.toml"].map(|name| folder.join(name));
-            let Some(path) = named.iter().find(|path| path.is_file()) else { continue };
-            if let Some(table) = std::fs::read_to_string(path).ok().and_then(|text| text.parse().ok()) {
-                config.add(&table, target);
+            if let Some(path) = named.iter().find(|path| path.is_file()) {
+                merge(&mut table, file(path, DEEPEST));
             }
         }
-        if let Some(flags) = runner.var("CARGO_BUILD_RUSTFLAGS") {
-            config.build_rustflags.extend(flags.split_whitespace().map(ToOwned::to_owned));
+        for config in configs {
+            let path = dir.join(config);
+            merge(&mut table, if path.is_file() { file(&path, DEEPEST) } else { config.parse().unwrap_or_default() });
         }
-        config.target_rustflags |= runner.var(&variable(target, "RUSTFLAGS")).is_some();
-        config.linker |= runner.var(&variable(target, "LINKER")).is_some();
-        config
+        Self { table, build: runner.var("CARGO_BUILD_RUSTFLAGS").map(ToOwned::to_owned) }
     }
 
-    fn add(&mut self, table: &toml::Table, target: Target) {
-        let of = |section: &str| table.get(section).and_then(toml::Value::as_table);
-        match of("build").and_then(|build| build.get("rustflags")) {
-            Some(toml::Value::String(flags)) => {
-                self.build_rustflags.extend(flags.split_whitespace().map(ToOwned::to_owned));
-            }
-            Some(toml::Value::Array(flags)) => {
-                self.build_rustflags.extend(flags.iter().filter_map(toml::Value::as_str).map(ToOwned::to_owned));
-            }
-            _ => {}
+    fn section(&self, name: &str) -> Option<&Table> {
+        self.table.get(name)?.as_table()
+    }
+
+    /// `build.rustflags`
+    pub fn build_rustflags(&self) -> Vec<String> {
+        let mut flags = flags(self.section("build").and_then(|build| build.get("rustflags")));
+        flags.extend(self.build.iter().flat_map(|text| words(text)));
+        flags
+    }
+
+    /// `target.<triple>.rustflags`, and those of every `target.'cfg(…)'` that fits.
+    pub fn target_rustflags(&self, runner: &Runner, dir: &Path, target: Target) -> Vec<String> {
+        let of = |table: &Value| flags(table.get("rustflags"));
+        let targets = self.section("target");
+        let mut found = targets.and_then(|targets| targets.get(target.triple())).map(of).unwrap_or_default();
+        found.extend(runner.var(&variable(target, "RUSTFLAGS")).iter().flat_map(|text| words(text)));
+        let conditions = || targets.into_iter().flatten().filter(|(key, _)| key.starts_with("cfg("));
+        if conditions().any(|(_, table)| !of(table).is_empty()) {
+            let facts: Vec<Cfg> = cfg(runner, dir, target)
+                .unwrap_or_default()
+                .lines()
+                .filter_map(|line| Cfg::from_str(line).ok())
+                .collect();
+            let fits =
+                |key: &str| Platform::from_str(key).is_ok_and(|platform| platform.matches(target.triple(), &facts));
+            found.extend(conditions().filter(|(key, _)| fits(key)).flat_map(|(_, table)| of(table)));
         }
-        let ours = of("target").and_then(|targets| targets.get(target.triple())).and_then(toml::Value::as_table);
-        if let Some(ours) = ours {
-            self.target_rustflags |= ours.contains_key("rustflags");
-            self.linker |= ours.contains_key("linker");
+        found
+    }
+
+    /// Whether `target.<triple>.linker` is set.
+    pub fn names_linker(&self, runner: &Runner, target: Target) -> bool {
+        let own = self.section("target").and_then(|targets| targets.get(target.triple()));
+        own.is_some_and(|own| own.get("linker").is_some()) || runner.var(&variable(target, "LINKER")).is_some()
+    }
+}
+
+/// A file with what it includes, which is weaker.
+/// <https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files>
+fn file(path: &Path, deeper: usize) -> Table {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let own: Table = text.parse().unwrap_or_default();
+    let mut whole = Table::new();
+    let listed = match own.get("include") {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    for one in listed.iter().filter(|_| deeper > 0) {
+        let named = one.as_str().or_else(|| one.get("path")?.as_str());
+        if let (Some(named), Some(folder)) = (named, path.parent()) {
+            merge(&mut whole, file(&folder.join(named), deeper - 1));
         }
     }
+    merge(&mut whole, own);
+    whole
+}
+
+/// Tables are merged, lists are joined with the stronger last, everything else is replaced.
+fn merge(table: &mut Table, stronger: Table) {
+    for (key, value) in stronger {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
+            (Some(Value::Array(old)), Value::Array(new)) => old.extend(new),
+            (_, value) => drop(table.insert(key, value)),
+        }
+    }
+}
+
+/// A list of flags, or a text of them.
+fn flags(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(text)) => words(text),
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Flags in a text, which knows no quotes.
+pub fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(ToOwned::to_owned).collect()
+}
+
+/// The values of `--config` among arguments for cargo.
+pub fn configs(args: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--config" {
+            found.extend(args.next().cloned());
+        } else if let Some(value) = arg.strip_prefix("--config=") {
+            found.push(value.to_owned());
+        }
+    }
+    found
 }
 
 /// `CARGO_TARGET_<TRIPLE>_<KEY>`
@@ -78,32 +164,10 @@ pub fn variable(target: Target, key: &str) -> String {
     format!("CARGO_TARGET_{}_{key}", target.triple().to_uppercase().replace('-', "_"))
 }
 
-/// Adds the flag that makes a target's C library static or dynamic, if that is not what `rustc` does by itself.
-///
-/// Cargo takes flags from exactly one of four places: `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, `target.*.rustflags`,
-/// `build.rustflags` (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>). Setting one would drop
-/// what the user has in a later one, so ours is appended to the one that is in force. The third is a list that cargo
-/// joins with the user's; where the user only has the fourth, we repeat that in the third. (A `target.'cfg(…)'` table
-/// is joined as well; together with `build.rustflags` both then apply, where cargo alone would drop the latter.)
-pub fn link(cmd: Cmd, runner: &Runner, config: &CargoConfig, target: Target, linkage: Linkage) -> Cmd {
-    let sign = if linkage == Linkage::Static { '+' } else { '-' };
-    let flag = format!("target-feature={sign}crt-static");
-    let set = |name: &str| runner.var_of(&cmd, name).map(ToOwned::to_owned);
-    if let Some(flags) = set("CARGO_ENCODED_RUSTFLAGS") {
-        let separator = if flags.is_empty() { "" } else { "\u{1f}" };
-        return cmd.env("CARGO_ENCODED_RUSTFLAGS", format!("{flags}{separator}-C\u{1f}{flag}"));
-    }
-    if let Some(flags) = set("RUSTFLAGS") {
-        return cmd.env("RUSTFLAGS", format!("{flags} -C {flag}").trim_start());
-    }
-    let theirs = if config.target_rustflags || cmd.env.value(&variable(target, "RUSTFLAGS")).is_some() {
-        &[][..]
-    } else {
-        &config.build_rustflags[..]
-    };
-    // A list of strings is written the same way in JSON and in TOML.
-    let flags: serde_json::Value = theirs.iter().cloned().chain(["-C".to_owned(), flag]).collect();
-    cmd.arg("--config").arg(format!("target.{}.rustflags={flags}", target.triple()))
+/// What `rustc` says of a target.
+fn cfg(runner: &Runner, dir: &Path, target: Target) -> anyhow::Result<String> {
+    let rustc = runner.var("RUSTC").unwrap_or("rustc");
+    runner.text(&Cmd::new(rustc, dir).args(["--print", "cfg", "--target", target.triple()]))
 }
 
 /// Whether `rustc` links the C library statically if nobody says anything.
@@ -114,25 +178,13 @@ pub fn is_static_by_itself(runner: &Runner, dir: &Path, target: Target) -> anyho
     if target.libc() == Libc::System {
         return Ok(false);
     }
-    let rustc = runner.var("RUSTC").unwrap_or("rustc");
-    let cfg = runner.text(&Cmd::new(rustc, dir).args(["--print", "cfg", "--target", target.triple()]))?;
-    Ok(cfg.lines().any(|line| line == "target_feature=\"crt-static\""))
+    Ok(cfg(runner, dir, target)?.lines().any(|line| line == "target_feature=\"crt-static\""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::world::env::Env;
-
-    fn target() -> Target {
-        "x86_64-pc-windows-msvc".parse().unwrap()
-    }
-
-    fn linked(env: &[(&str, &str)], config: &CargoConfig) -> (Vec<String>, Env) {
-        let env = env.iter().copied().collect();
-        let cmd = link(Cmd::new("cargo", Path::new("/")), &Runner::new(env), config, target(), Linkage::Static);
-        (cmd.args, cmd.env)
-    }
 
     #[test]
     fn builds_of_their_own_outlive_the_checkout_where_the_user_said() {
@@ -146,40 +198,22 @@ mod tests {
     }
 
     #[test]
-    fn our_flag_joins_the_one_place_in_force() {
-        let theirs = CargoConfig { build_rustflags: vec!["--cfg".into(), "a=\"b\"".into()], ..CargoConfig::default() };
-        let (args, env) = linked(&[], &theirs);
-        assert_eq!(args[0], "--config");
-        assert_eq!(
-            args[1].parse::<toml::Table>().unwrap(),
-            "target.x86_64-pc-windows-msvc.rustflags = ['--cfg', 'a=\"b\"', '-C', 'target-feature=+crt-static']"
-                .parse()
-                .unwrap()
-        );
-        assert!(env.is_empty());
-        let (args, _) = linked(&[], &CargoConfig { target_rustflags: true, ..theirs.clone() });
-        assert!(args[1].ends_with(r#"=["-C","target-feature=+crt-static"]"#), "{}", args[1]);
-        let (args, env) = linked(&[("RUSTFLAGS", "-C opt")], &theirs);
-        assert!(args.is_empty());
-        assert_eq!(env.get("RUSTFLAGS"), Some("-C opt -C target-feature=+crt-static"));
-        let (_, env) = linked(&[("RUSTFLAGS", "-x"), ("CARGO_ENCODED_RUSTFLAGS", "-y")], &theirs);
-        assert_eq!(env.get("CARGO_ENCODED_RUSTFLAGS"), Some("-y\u{1f}-C\u{1f}target-feature=+crt-static"));
-    }
-
-    #[test]
     fn reads_what_cargo_reads() {
         let top = tempfile::tempdir().unwrap();
         let inner = top.path().join("py");
         for (folder, text) in [
-            (top.path(), "[build]\nrustflags = '-a -b'\n"),
+            (top.path(), "[build]\nrustflags = ['-a', '-b']\n"),
             (&inner, "[build]\nrustflags = ['-c']\n[target.x86_64-pc-windows-msvc]\nlinker = 'l'\n"),
         ] {
             std::fs::create_dir_all(folder.join(".cargo")).unwrap();
             std::fs::write(folder.join(".cargo/config.toml"), text).unwrap();
         }
         let runner = Runner::new(Env::of([("CARGO_HOME", "/none")]));
-        let config = CargoConfig::read(&runner, &inner, target());
-        let flags = ["-a", "-b", "-c"].map(ToOwned::to_owned).to_vec();
-        assert_eq!(config, CargoConfig { build_rustflags: flags, target_rustflags: false, linker: true });
+        let config = CargoConfig::read(&runner, &inner, &[]);
+        assert_eq!(config.build_rustflags(), ["-a", "-b", "-c"]);
+        assert!(config.names_linker(&runner, "x86_64-pc-windows-msvc".parse().unwrap()));
+        assert!(!config.names_linker(&runner, "x86_64-unknown-linux-gnu".parse().unwrap()));
+        let args = ["--config", "a=1", "-v", "--config=b=2", "--config"].map(str::to_owned);
+        assert_eq!(configs(&args), ["a=1", "b=2"]);
     }
 }

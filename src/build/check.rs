@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -10,6 +11,7 @@ use super::log::Log;
 use crate::artifact::{CheckResult, Subject};
 use crate::digest::Digest;
 use crate::plan::{CheckWork, Plan, Step, Work};
+use crate::version::Version;
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Runner, described};
 use crate::world::store::Store;
@@ -33,47 +35,154 @@ pub fn run(runner: &Runner, log: &mut Log<'_>, store: &Store, plan: &Plan, step:
         let path = store.file(&subject.id, &output.name);
         let file = File::open(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let (sha256, _) = Digest::of_reader(file)?;
-        let subject = Subject { step: subject.id.clone(), name: output.name.clone(), sha256 };
-        let command = shell_words::join(std::iter::once(&output.name).chain(&work.smoke));
-        let (passed, seen) = smoke(runner, log, &path, work)?;
-        result.passed &= passed;
-        result.subjects.push(subject);
-        details.push(format!("`{command}` {seen}"));
+        result.subjects.push(Subject { step: subject.id.clone(), name: output.name.clone(), sha256 });
+        let mut first = First { runner, log, path: &path, name: &output.name, work };
+        let Some((end, seen)) = first.run()? else {
+            details.push(format!("`{}` is not started", output.name));
+            continue;
+        };
+        match end {
+            End::Holds => {}
+            End::Doubt => result.warnings.push(format!("{seen}; {}", advice(work))),
+            End::Fails => result.passed = false,
+        }
+        details.push(if end == End::Fails { format!("{seen}; {}", advice(work)) } else { seen });
     }
     result.detail = details.join("; ");
     Ok(result)
 }
 
-/// Runs one executable; whether it held, and in words what it did.
-fn smoke(runner: &Runner, log: &mut Log<'_>, path: &Path, work: &CheckWork) -> anyhow::Result<(bool, String)> {
-    let empty = tempfile::tempdir().context("cannot make an empty folder")?;
-    let path = resolve(path)?;
-    let program = path.to_str().context("the path of the executable is not UTF-8")?;
-    let cmd = Cmd::new(program, empty.path()).args(work.smoke.iter().cloned()).timeout(LIMIT);
-    log.tell(format_args!("$ {cmd}"));
-    let mut said = Vec::new();
-    let ended = runner.stream(&cmd, &mut |_, bytes| {
-        let room = LONGEST_OUTPUT - said.len();
-        said.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    });
-    let said = runner.redact(&String::from_utf8_lossy(&said));
-    for line in said.lines() {
-        log.tell(line);
+/// What one can do about a first run that says nothing.
+fn advice(work: &CheckWork) -> String {
+    let wanted = work.contains.as_ref().map(|text| format!(" and prints `{text}`")).unwrap_or_default();
+    format!("write `smoke: [ARGUMENT]` at the binary for arguments with which it ends well{wanted}, or `smoke: false`")
+}
+
+/// What a first run proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It starts and says its version.
+    Holds,
+    /// It starts. Nobody said how it prints its version.
+    Doubt,
+    /// It does not start, is another version, or does not do what is written.
+    Fails,
+}
+
+/// The first run of one executable.
+struct First<'r, 'l, 's> {
+    runner: &'r Runner,
+    log: &'r mut Log<'l>,
+    path: &'s Path,
+    name: &'s str,
+    work: &'s CheckWork,
+}
+
+impl First<'_, '_, '_> {
+    /// What it proves, and in words what it did; none if it is not to be started.
+    fn run(&mut self) -> anyhow::Result<Option<(End, String)>> {
+        let (args, assumed) = match self.work.programs.get(self.name) {
+            Some(None) => return Ok(None),
+            Some(Some(args)) => (args, false),
+            None => (&self.work.smoke, self.work.assumed),
+        };
+        let (end, seen) = self.with(args, assumed)?;
+        // cargo starts its subcommands with their own name: `cargo x --version` is `cargo-x x --version`.
+        let Some(subcommand) = self.stem().strip_prefix("cargo-").filter(|_| assumed && end == End::Doubt) else {
+            return Ok(Some((end, seen)));
+        };
+        let args: Vec<String> = std::iter::once(subcommand.to_owned()).chain(args.iter().cloned()).collect();
+        let (second, saw) = self.with(&args, assumed)?;
+        Ok(Some(if second == End::Doubt { (end, seen) } else { (second, saw) }))
     }
-    let (status, timed_out) = match ended {
-        Ok(ended) => ended,
-        Err(error) => return Ok((false, format!("cannot be started: {error:#}"))),
+
+    /// The executable's name without an ending.
+    fn stem(&self) -> &str {
+        self.name.strip_suffix(".exe").unwrap_or(self.name)
+    }
+
+    fn with(&mut self, args: &[String], assumed: bool) -> anyhow::Result<(End, String)> {
+        let empty = tempfile::tempdir().context("cannot make an empty folder")?;
+        let path = resolve(self.path)?;
+        let program = path.to_str().context("the path of the executable is not UTF-8")?;
+        let cmd = Cmd::new(program, empty.path()).args(args.iter().cloned()).timeout(LIMIT);
+        self.log.tell(format_args!("$ {cmd}"));
+        let mut said = Vec::new();
+        let ended = self.runner.stream(&cmd, &mut |_, bytes| {
+            let room = LONGEST_OUTPUT - said.len();
+            said.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        });
+        let said = self.runner.redact(&String::from_utf8_lossy(&said));
+        for line in said.lines() {
+            self.log.tell(line);
+        }
+        let (end, seen) = match ended {
+            Err(error) => (End::Fails, format!("cannot be started: {error:#}")),
+            Ok((status, timed_out)) => self.judge((status, timed_out), &said, assumed),
+        };
+        Ok((
+            end,
+            format!(
+                "`{}` {seen}",
+                shell_words::join(std::iter::once(self.name).chain(args.iter().map(String::as_str)))
+            ),
+        ))
+    }
+
+    fn judge(&self, (status, timed_out): (ExitStatus, bool), said: &str, assumed: bool) -> (End, String) {
+        let doubt = if assumed { End::Doubt } else { End::Fails };
+        if timed_out {
+            return (doubt, format!("did not end within {} s; {}", LIMIT.as_secs(), printed(said)));
+        }
+        if !status.success() {
+            let end = if could_not_run(status, said) { End::Fails } else { doubt };
+            return (end, format!("ended with {}; {}", described(status), printed(said)));
+        }
+        match &self.work.contains {
+            Some(text) if !said.contains(text) => {
+                let end = if version_in(said, self.stem()).is_some() { End::Fails } else { doubt };
+                (end, format!("does not say `{text}`; {}", printed(said)))
+            }
+            _ => (End::Holds, printed(said)),
+        }
+    }
+}
+
+/// What loaders of Linux (glibc, musl) and macOS say of a program that they cannot start.
+const LOADERS: [&str; 6] = [
+    "error while loading shared libraries",
+    "' not found (required by ",
+    "symbol lookup error",
+    "Error loading shared library",
+    "Error relocating ",
+    "Library not loaded",
+];
+
+/// Whether a program ended because it cannot run here, and not because it did not like its arguments. One that gives up
+/// by itself (a panic that aborts) started.
+fn could_not_run(status: ExitStatus, said: &str) -> bool {
+    const ABORTED: i32 = 6;
+    // STATUS_STACK_BUFFER_OVERRUN, which is how a Rust program aborts on Windows; other such codes are its loader's.
+    const FAILED_FAST: i32 = 0xC000_0409_u32.cast_signed();
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None;
+    signal.is_some_and(|signal: i32| signal != ABORTED)
+        || status.code().is_some_and(|code| code < 0 && code != FAILED_FAST)
+        || LOADERS.iter().any(|text| said.contains(text))
+}
+
+/// The version that a program says it is, in its first line: `quay 1.2.2`, `quay version v1.2.2 (abc)`, `1.2.2`.
+fn version_in(said: &str, program: &str) -> Option<Version> {
+    let line = said.lines().find(|line| !line.trim().is_empty())?;
+    let named = program.strip_prefix("cargo-").unwrap_or(program);
+    let is_name = |word: &&str| {
+        let word = word.trim_end_matches([':', ',']);
+        [program, named, "version", "cargo"].iter().any(|name| word.eq_ignore_ascii_case(name))
     };
-    if timed_out {
-        return Ok((false, format!("did not end within {} s; {}", LIMIT.as_secs(), printed(&said))));
-    }
-    if !status.success() {
-        return Ok((false, format!("ended with {}; {}", described(status), printed(&said))));
-    }
-    Ok(match &work.contains {
-        Some(text) if !said.contains(text) => (false, format!("does not say `{text}`; {}", printed(&said))),
-        _ => (true, printed(&said)),
-    })
+    let word = line.split_whitespace().find(|word| !is_name(word))?;
+    word.trim_start_matches('v').trim_end_matches([',', ';', ':']).parse().ok()
 }
 
 fn printed(said: &str) -> String {
@@ -87,4 +196,26 @@ fn printed(said: &str) -> String {
 
 fn cut(line: &str) -> String {
     line.trim().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_says_another_version_is_told_from_one_that_says_none() {
+        let check = |said: &str, expected: Option<&str>| {
+            let found = version_in(said, "cargo-quay").map(|version| version.to_string());
+            assert_eq!(found.as_deref(), expected, "{said}");
+        };
+        check("\nquay 1.2.2\nmore", Some("1.2.2"));
+        check("cargo-quay version v1.2.2-rc.1, of today", Some("1.2.2-rc.1"));
+        check("Quay: 1.2.2", Some("1.2.2"));
+        check("1.2.2", Some("1.2.2"));
+        check("cargo quay 1.2.2", Some("1.2.2"));
+        check("", None);
+        check("usage: quay FILE", None);
+        check("listening on 127.0.0.1:80", None);
+        check("rustc 1.2.2 is needed", None);
+    }
 }

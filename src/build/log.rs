@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
+use super::rustflags::Rustflags;
 use crate::world::path;
 use crate::world::process::{Cmd, Runner, Stream, described};
 use crate::world::store::Store;
@@ -19,6 +20,8 @@ pub struct Log<'a> {
     paths: Vec<PathBuf>,
     progress: &'a Progress<'a>,
     last: VecDeque<String>,
+    /// What the record repeats of how it was compiled.
+    pub rustflags: Vec<String>,
 }
 
 /// How many lines an error message repeats.
@@ -39,7 +42,7 @@ impl<'a> Log<'a> {
             let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
             files.push(BufWriter::new(file));
         }
-        Ok(Self { files, paths, progress, last: VecDeque::new() })
+        Ok(Self { files, paths, progress, last: VecDeque::new(), rustflags: Vec::new() })
     }
 
     /// Writes a line, and shows it.
@@ -56,6 +59,12 @@ impl<'a> Log<'a> {
             self.last.pop_front();
         }
         self.last.push_back(line);
+    }
+
+    /// Says which flags rustc gets, here and in the record.
+    pub fn compiled_with(&mut self, flags: &Rustflags) {
+        self.tell(flags.said());
+        self.rustflags = flags.recorded();
     }
 
     /// Runs a command to its end; its output goes here.

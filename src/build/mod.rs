@@ -24,9 +24,11 @@ mod readme;
 mod rebuild;
 mod resolve;
 mod rootfs;
+mod rustflags;
 mod schedule;
 mod stage;
 mod start;
+mod supplied;
 mod system;
 mod tools;
 mod unpack;
@@ -78,7 +80,7 @@ pub struct Order<'a> {
 pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<Vec<Artifact>> {
     refuse_bad_names(order)?;
     refuse_other_commit(runner, store, order.plan)?;
-    let supply = schedule::supply(store, order)?;
+    let supply = schedule::supply(printer, store, order)?;
     tools::refuse(image::unlocked(order))?;
     // Every child may stamp what it makes: https://reproducible-builds.org/docs/source-date-epoch/
     let runner = runner.clone().with("SOURCE_DATE_EPOCH", order.plan.commit_time.to_string());
@@ -90,6 +92,9 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
     tools::refuse(problems)?;
+    if !supply.compiled.is_empty() || order.steps.iter().any(|step| matches!(step.work, Work::Wheel(_))) {
+        rustflags::from_outside(&runner).iter().for_each(|said| printer.warn(said));
+    }
     needs::clear_others(store, order.plan)?;
     store.keep_plan(&order.plan.to_json())?;
     let records = schedule::carry_out(&runner, printer, store, order, &supply)?;

@@ -10,7 +10,9 @@ use super::binary::{self, Job};
 use super::image::{self, Bases};
 use super::import;
 use super::log::Log;
-use super::{Order, archive, asset, check, checksums, is_idle, layer, needs, readme, rebuild, resolve, start, wheel};
+use super::{
+    Order, archive, asset, check, checksums, is_idle, layer, needs, readme, rebuild, resolve, start, supplied, wheel,
+};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Step, Work};
@@ -32,8 +34,8 @@ pub struct Supply<'a> {
 /// Looks for finished executables.
 ///
 /// # Errors
-/// `Failure` with exit 2 if some are missing.
-pub fn supply<'a>(store: &Store, order: &Order<'a>) -> anyhow::Result<Supply<'a>> {
+/// `Failure` with exit 2 if some are missing, or none is where finished files were promised.
+pub fn supply<'a>(printer: &Printer, store: &Store, order: &Order<'a>) -> anyhow::Result<Supply<'a>> {
     let mut supply = Supply { finished: BTreeMap::new(), compiled: Vec::new(), needing: Vec::new() };
     let mut problems = Vec::new();
     for &step in &order.steps {
@@ -48,6 +50,9 @@ pub fn supply<'a>(store: &Store, order: &Order<'a>) -> anyhow::Result<Supply<'a>
             }
             Err(problem) => problems.push(problem),
         }
+    }
+    if problems.is_empty() {
+        problems.extend(supplied::unused(printer, order, &supply.finished)?);
     }
     super::tools::refuse(problems)?;
     Ok(supply)
@@ -177,8 +182,18 @@ impl Site<'_> {
             return self.at_once(runner, printer, steps);
         }
         let progress = printer.start(verb(steps[0], self.supply), names(steps));
-        match self.together(runner, &progress, steps) {
-            Ok(records) => (records, Vec::new()),
+        let done = self.together(runner, &progress, steps);
+        drop(progress);
+        match done {
+            Ok(records) => {
+                let checks = records.iter().filter_map(|record| Some((&record.step, record.check.as_ref()?)));
+                for (step, warning) in
+                    checks.flat_map(|(step, check)| check.warnings.iter().map(move |one| (step, one)))
+                {
+                    printer.warn(format_args!("`{step}`: {warning}"));
+                }
+                (records, Vec::new())
+            }
             Err(failed) => (Vec::new(), vec![*failed]),
         }
     }
@@ -291,7 +306,7 @@ impl Site<'_> {
             for file in &files {
                 log.tell(format_args!("made {} ({} bytes, {})", file.name, file.size, file.sha256));
             }
-            let record = self.record(step, files, None);
+            let record = Artifact { rustflags: log.rustflags.clone(), ..self.record(step, files, None) };
             store.write_record(&record)?;
             records.push(record);
         }
@@ -333,6 +348,7 @@ impl Site<'_> {
             commit: self.order.plan.commit.clone(),
             files,
             check,
+            rustflags: Vec::new(),
         }
     }
 }

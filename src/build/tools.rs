@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Order;
 use super::binary::Job;
-use super::cargo_config::CargoConfig;
+use super::cargo_config::{self, CargoConfig};
 use super::install::ZIG_PATH;
 use crate::command::{Command, Shell};
 use crate::plan::{CheckWork, Leg, PlannedBuilder, Step, WheelBuilder, Work};
@@ -175,8 +175,8 @@ fn standard_library(runner: &Runner, dir: &Path, step: &Step, target: Target) ->
 /// Whether plain cargo can link for a target here. On Windows `rustc` finds the linker without `PATH`.
 fn for_linking(runner: &Runner, dir: &Path, job: Job<'_>) -> Option<Problem> {
     let Job { step, work, target } = job;
-    let chosen = CargoConfig::read(runner, dir, target).linker
-        || own(&work.env).value(&super::cargo_config::variable(target, "LINKER")).is_some()
+    let chosen = CargoConfig::read(runner, dir, &cargo_config::configs(&work.cargo_args)).names_linker(runner, target)
+        || own(&work.env).value(&cargo_config::variable(target, "LINKER")).is_some()
         || ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"]
             .iter()
             .any(|name| own(&work.env).value(name).or(runner.var(name)).is_some_and(names_linker));
@@ -198,7 +198,7 @@ fn for_linking(runner: &Runner, dir: &Path, job: Job<'_>) -> Option<Problem> {
         (Os::Linux, Libc::Gnu) => format!(
             "install one (`apt-get install gcc-{2}-linux-gnu`) and set `{1}={0}-linux-gnu-gcc`, or write `builder: zigbuild`",
             target.arch().name(),
-            super::cargo_config::variable(target, "LINKER"),
+            cargo_config::variable(target, "LINKER"),
             target.arch().name().replace('_', "-"),
         ),
         (Os::Linux, _) => "write `builder: zigbuild`, or build on a native runner".to_owned(),

@@ -24,10 +24,11 @@ use crate::world::terminal::Printer;
 /// Every problem of configuration, facts and request.
 pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     let project = session.project()?;
-    let plan = session.plan(&project, Wish { host: args.host, ..Wish::default() })?;
+    let plan = session.plan_to_show(&project, Wish { host: args.host, ..Wish::default() })?;
     if let Some(out) = &args.out {
         files::write_atomic(&session.folder()?.join(out), &plan.to_json())?;
     }
+    session.refuse_unlocked(&project, &plan)?;
     let text = match &args.explain {
         Some(step) => explain::explain(&plan, step).map_err(Failure::usage)?,
         None if args.mermaid => explain::mermaid(&plan),
@@ -125,6 +126,7 @@ fn output(step: &Step) -> String {
                 _ if check.readme => "its README renders on PyPI".to_owned(),
                 _ if check.rebuild.is_some() => "built back into a wheel".to_owned(),
                 (Some(path), _) => format!("an answer to `{path}`"),
+                (None, Some(text)) if check.assumed => format!("`{text}` in its output (assumed)"),
                 (None, Some(text)) => format!("`{text}` in its output"),
                 (None, None) => String::new(),
             },

@@ -206,6 +206,16 @@ impl Session {
     /// # Errors
     /// Every problem of configuration, facts and request.
     pub fn plan(&self, project: &Project, wish: Wish<'_>) -> anyhow::Result<Plan> {
+        let plan = self.plan_to_show(project, wish)?;
+        self.refuse_unlocked(project, &plan)?;
+        Ok(plan)
+    }
+
+    /// The same, also where it cannot be carried out: the caller goes on with [`Self::refuse_unlocked`].
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn plan_to_show(&self, project: &Project, wish: Wish<'_>) -> anyhow::Result<Plan> {
         let plan = self.plan_unsaid(project, wish)?;
         if let Some(first) = project.facts.head.dirty.first() {
             let text = format!(
@@ -217,17 +227,22 @@ impl Session {
         Ok(plan)
     }
 
+    /// Refuses a plan that promises a lock file which the commit has not.
+    ///
+    /// # Errors
+    /// One problem for each entry.
+    pub fn refuse_unlocked(&self, project: &Project, plan: &Plan) -> anyhow::Result<()> {
+        let problems = plan::locked::broken(plan, &project.facts);
+        if problems.is_empty() { Ok(()) } else { Err(located(project, problems)) }
+    }
+
     /// The same without a word about a dirty tree.
     ///
     /// # Errors
     /// As [`Self::plan`].
     pub fn plan_unsaid(&self, project: &Project, wish: Wish<'_>) -> anyhow::Result<Plan> {
         let request = self.request(wish)?;
-        plan::plan(&project.config, &project.facts, &request).map_err(|problems| {
-            let source = project.source.clone();
-            let diagnostics = problems.into_iter().map(|problem| source.locate(problem)).collect();
-            Refused::config(diagnostics, source).into()
-        })
+        plan::plan(&project.config, &project.facts, &request).map_err(|problems| located(project, problems))
     }
 
     fn request(&self, wish: Wish<'_>) -> anyhow::Result<Request> {
@@ -305,6 +320,13 @@ impl Session {
         let store = Store::new(&root, &plan.output);
         Ok((plan, store))
     }
+}
+
+/// Problems of a plan, drawn where the configuration says what they are about.
+fn located(project: &Project, problems: Vec<Problem>) -> anyhow::Error {
+    let source = project.source.clone();
+    let diagnostics = problems.into_iter().map(|problem| source.locate(problem)).collect();
+    Refused::config(diagnostics, source).into()
 }
 
 /// Reads a plan and sees that it is one of ours.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::fields::Fields;
 use super::layers::{Kind, Layers, distinct};
 use super::schema::{BINARY, Place};
+use super::smoke::Smoke;
 use super::text;
 use super::yaml::{Map, Node, Value};
 use super::{Binaries, Binary, BinarySettings, Builder};
@@ -80,7 +81,7 @@ pub fn settings(fields: Fields<'_>, before: Vec<Command>) -> BinarySettings {
         default_features: fields.flag("default-features").unwrap_or(true),
         all_features: fields.flag("all-features").unwrap_or(false),
         profile: fields.text("profile").unwrap_or_else(|| "release".into()),
-        locked: fields.flag("locked").unwrap_or(true),
+        locked: fields.flag("locked"),
         cargo_args: fields.texts("cargo-args").unwrap_or_default(),
         builder: builder(fields.text("builder").as_deref()),
         runner: fields.text("runner"),
@@ -95,7 +96,7 @@ pub fn settings(fields: Fields<'_>, before: Vec<Command>) -> BinarySettings {
         before,
         env: fields.table("env"),
         pass_env: fields.texts("pass-env").unwrap_or_default(),
-        smoke: (!fields.is_off("smoke")).then(|| fields.texts("smoke").unwrap_or_else(|| vec!["--version".into()])),
+        smoke: Smoke::read(fields),
         max_size: fields.text("max-size").and_then(|text| text::size(&text).ok()),
     }
 }

@@ -19,6 +19,7 @@ mod publish;
 mod references;
 mod shape;
 mod shell;
+mod smoke;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -42,6 +43,7 @@ use url::Url;
 
 pub use check::{none, parse};
 pub use diagnostic::{Diagnostic, Source};
+pub use smoke::Smoke;
 pub use workflow::{PullRequest, Workflow};
 
 /// The checked configuration: every string parsed, every default in place, overlays, defaults and overrides applied.
@@ -131,8 +133,8 @@ pub struct BinarySettings {
     pub all_features: bool,
     /// `profile:`
     pub profile: String,
-    /// `locked:`
-    pub locked: bool,
+    /// `locked:`; absent: if there is a lock file in the commit.
+    pub locked: Option<bool>,
     /// `cargo-args:`
     pub cargo_args: Vec<String>,
     /// `builder:`
@@ -161,8 +163,8 @@ pub struct BinarySettings {
     pub env: BTreeMap<String, String>,
     /// `pass-env:`, globs of variable names.
     pub pass_env: Vec<String>,
-    /// `smoke:`; `None` = off.
-    pub smoke: Option<Vec<String>>,
+    /// `smoke:`
+    pub smoke: Smoke,
     /// `max-size:` in bytes.
     pub max_size: Option<u64>,
 }

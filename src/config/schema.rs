@@ -390,9 +390,12 @@ pub static BINARY: Section = Section {
         .per_target(),
         key(
             "smoke",
-            Type::Off(&Type::Many(&Type::Text(Text::Argument))),
-            "--version",
-            "arguments of a first run of each executable",
+            Type::Off(&Type::Either(
+                &ARGUMENTS,
+                &Type::Each { key: Text::Line, value: &Type::Off(&ARGUMENTS), fixed: &[] },
+            )),
+            "--version, where it is only a warning if the version is not printed",
+            "arguments of a first run of each executable, whose output must hold the version; or by executable",
         )
         .per_target(),
         key("max-size", Type::Text(Text::Size), "none", "the largest an executable may be").per_target(),

@@ -199,7 +199,14 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
         (git::joined(git), packages)
     });
     // Without a repository nothing else matters, so what git says comes first.
-    let (git, packages) = (git?, packages?);
+    let (git, mut packages) = (git?, packages?);
+    for package in &mut packages {
+        // What git ignores, or nobody has committed, is on this machine alone.
+        let lock = package.lock.as_ref().filter(|lock| git.files.iter().any(|file| file.path == **lock));
+        if lock.is_none() {
+            (package.lock, package.locked) = (None, None);
+        }
+    }
     let texts = texts(root, wanted, &git.files, &packages)?;
     let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };
     let version = |path: &String| (path.clone(), version_file::read(root, path));

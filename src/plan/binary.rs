@@ -1,12 +1,14 @@
 //! Plans compilations: which package, which executables, by which program, and the smoke check of each.
 
+use std::collections::BTreeMap;
+
 use super::decide::{Inputs, Problems, id};
 use super::{
-    BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, Step, WheelWork, Work, asset, macos,
-    runner,
+    BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, Step, WheelWork, Work, asset, locked,
+    macos, runner,
 };
 use crate::config::schema::nearest;
-use crate::config::{Binaries, Binary, BinarySettings, Builder};
+use crate::config::{Binaries, Binary, BinarySettings, Builder, Smoke};
 use crate::facts::{Facts, Package};
 use crate::problem::Problem;
 use crate::target::{Libc, Linkage, Os, Target};
@@ -19,12 +21,8 @@ pub fn steps(inputs: &Inputs<'_>, entries: &[Binary], assets: &[Step], problems:
             let Some(package) = package(inputs, binary, settings, problems) else { break };
             let known = problems.len();
             let Some(step) = compile(inputs, binary, *target, (settings, package), (assets, problems)) else { break };
-            if let Some(smoke) = &settings.smoke {
-                steps.push(step.clone());
-                steps.push(check(&step, smoke, settings.runner.as_deref()));
-            } else {
-                steps.push(step);
-            }
+            let check = check(&step, &settings.smoke, settings.runner.as_deref());
+            steps.extend(std::iter::once(step).chain(check));
             if problems.len() > known {
                 break;
             }
@@ -68,7 +66,7 @@ pub fn hidden(
     let package = package(inputs, binary, &settings, problems)?;
     let mut step = compile(inputs, binary, target, (&settings, package), (assets, problems))?;
     step.id = id(&["binary", &binary.name, &format!("{target}-static")]);
-    let check = settings.smoke.as_ref().map(|smoke| check(&step, smoke, settings.runner.as_deref()));
+    let check = check(&step, &settings.smoke, settings.runner.as_deref());
     Some((step, check))
 }
 
@@ -114,6 +112,7 @@ fn compile(
 ) -> Option<Step> {
     let path = |key: &str| format!("binaries.{}.{key}", binary.name);
     let bins = bins(binary, settings, package, problems)?;
+    problems.extend(runner::unbuildable(settings, target).map(|(key, problem)| problem.at_value(path(key))));
     let mut needs = Vec::new();
     for name in &settings.assets {
         match asset::named(assets, name) {
@@ -140,7 +139,7 @@ fn compile(
         features: settings.features.clone(),
         default_features: settings.default_features,
         all_features: settings.all_features,
-        locked: settings.locked && package.lock.is_some(),
+        locked: locked::holds(settings.locked, Some(package)),
         cargo_args: settings.cargo_args.clone(),
         env: settings.env.clone(),
         pass_env: settings.pass_env.clone(),
@@ -197,6 +196,13 @@ fn bins(binary: &Binary, settings: &BinarySettings, package: &Package, problems:
         problems.push(
             problem.at_value(path(&format!("bins.{index}"))).hint(near.unwrap_or_else(|| package.bins.join(", "))),
         );
+    }
+    if let Smoke::Each(each) = &settings.smoke {
+        for bin in each.keys().filter(|bin| !bins.contains(bin)) {
+            let problem = Problem::new("unknown-bin", format!("`{bin}` is none of the executables of this entry"));
+            let near = nearest(bin, bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            problems.push(problem.at_key(path(&format!("smoke.{bin}"))).hint(near.unwrap_or_else(|| bins.join(", "))));
+        }
     }
     for (index, feature) in settings.features.iter().enumerate() {
         if !feature.contains('/') && !package.features.contains(feature) {
@@ -267,12 +273,25 @@ pub fn target_place(target: Target, place: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The smoke check of a binary step, run where its runner is native.
-fn check(step: &Step, smoke: &[String], label: Option<&str>) -> Step {
+/// The smoke check of a binary step, run where its runner is native; none if none of its executables is started.
+fn check(step: &Step, smoke: &Smoke, label: Option<&str>) -> Option<Step> {
     let target = step.target.unwrap_or(crate::target::DEFAULT[0]);
+    let (args, programs) = match smoke {
+        Smoke::Off => return None,
+        Smoke::Assumed => (None, BTreeMap::new()),
+        Smoke::All(args) => (Some(args.clone()), BTreeMap::new()),
+        Smoke::Each(each) => {
+            let file = |bin: &String| format!("{bin}{}", target.exe_suffix());
+            (None, each.iter().map(|(bin, args)| (file(bin), args.clone())).collect())
+        }
+    };
+    if step.outputs.iter().all(|output| programs.get(&output.name) == Some(&None)) {
+        return None;
+    }
+    let assumed = args.is_none() && step.outputs.iter().any(|output| !programs.contains_key(&output.name));
     let label = label.unwrap_or_else(|| runner::native(target));
     let not_run = (!runner::runs(label, target)).then(|| format!("`{label}` cannot run {target}"));
-    Step {
+    Some(Step {
         id: format!("check.smoke.{}", step.id.strip_prefix("binary.").unwrap_or(&step.id)),
         component: step.component.clone(),
         needs: vec![step.id.clone()],
@@ -282,11 +301,13 @@ fn check(step: &Step, smoke: &[String], label: Option<&str>) -> Step {
         target: step.target,
         work: Work::Check(CheckWork {
             subject: step.id.clone(),
-            smoke: smoke.to_vec(),
+            smoke: args.unwrap_or_else(|| vec!["--version".to_owned()]),
+            programs,
+            assumed,
             not_run,
             ..CheckWork::default()
         }),
-    }
+    })
 }
 
 /// The packages of the binaries, wheels and sdists of one component, each once.

@@ -1,8 +1,8 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
 use super::{
-    Checkout, Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, notes, part, release, scope,
-    upload, wheel, whole,
+    Checkout, Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, locked, notes, part, release,
+    scope, upload, wheel, whole,
 };
 use crate::config::{Component, Config};
 use crate::facts::Facts;
@@ -249,6 +249,7 @@ fn assumptions(
         super::Origin::Tag => {}
     }
     list.extend(changelogs);
+    list.extend(locked::notes(inputs, steps));
     list.extend(describe::notes(steps));
     list.extend(wheel::notes(inputs.facts, steps));
     list.extend(leg::notes(legs));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Plan, Step, WheelBuilder, Work};
+use super::{CheckWork, Plan, Step, WheelBuilder, Work};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 
@@ -118,13 +118,28 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
                     None if work.subject.starts_with("image.") => {
                         format!("the image with {}", shell_words::join(&work.smoke))
                     }
-                    None => format!("each executable with {}", shell_words::join(&work.smoke)),
+                    None => programs(work),
                 },
             ),
+            ("assumed", if work.assumed { UNSAID.to_owned() } else { String::new() }),
             ("expects", work.contains.as_ref().map(|text| format!("`{text}` in what it prints")).unwrap_or_default()),
             ("not run", work.not_run.clone().unwrap_or_default()),
         ],
     }
+}
+
+/// What is said of a first run that nobody described.
+const UNSAID: &str = "`smoke:` is not written: an executable that does not print its version is a warning";
+
+/// How the executables of a check are started.
+fn programs(work: &CheckWork) -> String {
+    let mut said = vec![format!("each executable with {}", shell_words::join(&work.smoke))];
+    said.extend(work.programs.iter().map(|(name, args)| match args {
+        Some(args) if args.is_empty() => format!("`{name}` without arguments"),
+        Some(args) => format!("`{name}` with {}", shell_words::join(args)),
+        None => format!("`{name}` not at all"),
+    }));
+    said.join(", ")
 }
 
 fn features(default: bool, all: bool, named: &[String]) -> String {

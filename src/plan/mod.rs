@@ -14,6 +14,7 @@ pub mod image;
 pub mod include;
 pub mod leg;
 pub mod links;
+pub mod locked;
 pub mod macos;
 pub mod matrix;
 pub mod notes;

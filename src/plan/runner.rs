@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::PlannedBuilder;
-use crate::target::Target;
+use crate::config::{BinarySettings, Builder};
+use crate::problem::Problem;
+use crate::target::{Os, Target};
 
 #[derive(Deserialize)]
 struct Runners {
@@ -70,6 +72,39 @@ pub fn install(label: &str, container: bool, target: Target, builder: PlannedBui
         PlannedBuilder::Cargo | PlannedBuilder::Prebuilt => {}
     }
     list
+}
+
+/// Why no machine makes a target as it is written, and the key that says so.
+pub fn unbuildable(settings: &BinarySettings, target: Target) -> Option<(&'static str, Problem)> {
+    let refuse =
+        |key, text: String, hint: &str| Some((key, Problem::new("unbuildable-target", text).hint(hint.to_owned())));
+    match settings.builder {
+        // <https://github.com/rust-cross/cargo-zigbuild#limitations>
+        Builder::Zigbuild if target.os() == Os::Windows => {
+            return refuse(
+                "builder",
+                format!("zig cannot link {target}"),
+                "`builder: cargo` on a Windows runner, by `override`",
+            );
+        }
+        // <https://github.com/cross-rs/cross#supported-targets>
+        Builder::Cross if target.os() != Os::Linux => {
+            return refuse(
+                "builder",
+                format!("cross has no image for {target}"),
+                "`builder: cargo` on a native runner, by `override`",
+            );
+        }
+        _ => {}
+    }
+    let label = settings.runner.as_deref().unwrap_or_else(|| native(target));
+    let is_linux = RUNNERS.labels.get(label).is_none_or(|row| row.os == Os::Linux.name());
+    // <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idcontainer>
+    if let Some(container) = settings.container.as_ref().filter(|_| !is_linux) {
+        let text = format!("`{label}`, which builds {target}, runs no container `{container}`");
+        return refuse("container", text, "only Linux runners do: write it for those, by `override`");
+    }
+    None
 }
 
 /// What a machine needs before it can build wheels.

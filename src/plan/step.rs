@@ -297,6 +297,12 @@ pub struct CheckWork {
     pub subject: String,
     /// Arguments for each executable (`--version`).
     pub smoke: Vec<String>,
+    /// Arguments for single executables by file name, instead of `smoke`; none: it is not started.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub programs: BTreeMap<String, Option<Vec<String>>>,
+    /// Nobody wrote `smoke`: an executable that does not print its version is a warning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed: bool,
     /// For an image: a path that must answer over HTTP on the first exposed port, instead of arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<String>,

@@ -10,6 +10,7 @@ use crate::facts::{Facts, Head, Package, Remote, Tag, TreeFile, TreeKind};
 use crate::problem::Problem;
 use crate::target::DEFAULT;
 
+mod builds;
 mod links;
 mod parts;
 

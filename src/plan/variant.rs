@@ -2,7 +2,7 @@
 
 use super::decide::id;
 use super::wheel::{Maker, known_project};
-use super::{Bindings, CheckWork, Import, Resolve, StageWork, Step, Variant, WheelBuilder, Work, runner};
+use super::{Bindings, CheckWork, Import, Resolve, StageWork, Step, Variant, WheelBuilder, Work, locked, runner};
 use crate::config::{Probe, Wheel, WheelSettings};
 use crate::facts::python::PythonProject;
 use crate::target::{Libc, Os, Target};
@@ -99,7 +99,8 @@ impl Maker<'_> {
             Some(variant(self.project, sibling, settings))
         });
         let others: Vec<Variant> = others.collect();
-        let resolve = Resolve { manifest: self.project.manifest.clone(), locked: settings.cargo.locked, own, others };
+        let locked = locked::holds(settings.cargo.locked, self.package());
+        let resolve = Resolve { manifest: self.project.manifest.clone(), locked, own, others };
         let work = CheckWork { resolve: Some(resolve), ..CheckWork::default() };
         (!work.resolve.as_ref()?.others.is_empty()).then(|| self.check("features", wheel, Vec::new(), work))
     }

@@ -6,12 +6,12 @@ use super::binary::target_place;
 use super::decide::{Inputs, Problems, id};
 use super::{
     Bindings, Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset,
-    bindings, macos, stable_abi, variant,
+    bindings, locked, macos, runner, stable_abi, variant,
 };
 use crate::config::schema::nearest;
 use crate::config::{Builder, Pypi, Wheel, WheelSettings};
-use crate::facts::Facts;
 use crate::facts::python::PythonProject;
+use crate::facts::{Facts, Package};
 use crate::pep440::pep440;
 use crate::problem::Problem;
 use crate::target::{Libc, Os, Target};
@@ -100,6 +100,11 @@ impl Maker<'_> {
         format!("wheels.{}.{key}", self.wheel.name)
     }
 
+    /// The crate.
+    pub fn package(&self) -> Option<&Package> {
+        self.inputs.facts.packages.iter().find(|known| known.manifest == self.project.manifest)
+    }
+
     fn component(&self) -> String {
         self.inputs.component(self.wheel.component.as_deref(), self.wheel.name.as_str())
     }
@@ -165,6 +170,10 @@ impl Maker<'_> {
         (assets, problems): (&[Step], &mut Problems),
     ) -> Option<Step> {
         let stage = self.stage(settings, (assets, problems));
+        if let Some((key, problem)) = runner::unbuildable(&settings.cargo, *target) {
+            problems.push(problem.at_value(self.path(key)));
+            return None;
+        }
         let (bindings, python) = self.versions(&stage, problems)?;
         let place = macos::Place {
             entry: &format!("wheels.{}", self.wheel.name),
@@ -193,7 +202,7 @@ impl Maker<'_> {
             python,
             prebuilt: Vec::new(),
             profile: settings.cargo.profile.clone(),
-            locked: settings.cargo.locked,
+            locked: locked::holds(settings.cargo.locked, self.package()),
             cargo_args: settings.cargo.cargo_args.clone(),
             env: settings.cargo.env.clone(),
             pass_env: settings.cargo.pass_env.clone(),

@@ -293,6 +293,7 @@ mod tests {
             commit: "c".into(),
             files: vec![file("prog", Mode::Executable), file(&long, Mode::Plain)],
             check: None,
+            rustflags: Vec::new(),
         };
         store.write_record(&record).unwrap();
         store

@@ -165,6 +165,11 @@ impl Runner {
         self.env.value(name)
     }
 
+    /// All variables that its children get.
+    pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.env.iter()
+    }
+
     /// The same for one command.
     pub fn var_of<'a>(&'a self, cmd: &'a Cmd, name: &str) -> Option<&'a str> {
         cmd.env.value(name).or(self.var(name))

@@ -35,6 +35,7 @@ cases! {
     empty_matrix
     macos_minimum
     matrix_actions
+    no_lock_file
     no_repository
     no_tag
     opsml

@@ -250,6 +250,7 @@ impl Shelf {
             commit,
             files: vec![file],
             check: None,
+            rustflags: Vec::new(),
         };
         self.store.write_record(&record).unwrap();
     }

@@ -256,6 +256,7 @@ impl Shelf {
             commit: self.plan.commit.clone(),
             files: vec![file],
             check: None,
+            rustflags: Vec::new(),
         };
         self.store.write_record(&record).unwrap();
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use super::fixture::{Fixture, TIME, archive, bash, checksums, host, manifest, workspace, write};
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::plan::{ArchiveFile, EntryKind, PlannedBuilder, Work};
+use crate::plan::{ArchiveFile, CheckWork, EntryKind, PlannedBuilder, Work};
 use crate::problem::Exit;
 use crate::target::Linkage;
 
@@ -179,12 +180,9 @@ fn adds_a_flag_only_where_rustc_would_link_otherwise() {
         let target = triple.parse().unwrap();
         it.binary(package, |work| work.linkage = linkage).target = Some(target);
     }
-    it.run(&[]).unwrap();
-    let calls = calls(&it);
-    let lines: Vec<&str> = calls.lines().collect();
-    let added = r#"--locked --config target.x86_64-pc-windows-msvc.rustflags=["-C","target-feature=+crt-static"]"#;
-    assert!(lines[0].ends_with(added), "{calls}");
-    assert!(lines[1].ends_with("--locked"), "{calls}");
+    let records = it.run(&[]).unwrap();
+    assert_eq!(records[0].rustflags, ["-C", "target-feature=+crt-static"]);
+    assert!(records[1].rustflags.is_empty(), "{:?}", records[1].rustflags);
 }
 
 #[test]
@@ -228,6 +226,80 @@ fn keeps_the_users_flags_when_it_links_statically() {
     it.run(&[]).unwrap();
     let said = it.sees(it.store.file("binary.alpha", "alpha").to_str().unwrap(), &[], it.top());
     assert_eq!(said, format!("true true {TIME}\n"));
+}
+
+/// Cargo takes flags from one place: ours must not put another one in force.
+#[test]
+fn no_flag_of_the_user_is_lost() {
+    let mut it = Fixture::new(&[
+        ("Cargo.toml", &manifest("alpha")),
+        ("src/main.rs", "fn main() { println!(\"{} {}\", cfg!(one), cfg!(two)); }\n"),
+    ]);
+    it.binary("alpha", |work| work.locked = false);
+    let (t, plain) = (host(), it.runner.clone());
+    let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", t.triple().to_uppercase().replace('-', "_"));
+    let build = "build.rustflags = ['--cfg', 'one']\n";
+    let own = format!("target.{t}.rustflags = ['--cfg', 'one']\n");
+    let both = format!("{own}[target.'cfg(unix)']\nrustflags = ['--cfg', 'two']\n");
+    let two = "--cfg two";
+    let check = |it: &mut Fixture, (config, env, args): (&str, &[(&str, &str)], &[&str]), expected: &str| {
+        write(&it.top().join(".cargo/config.toml"), config);
+        it.runner = env.iter().fold(plain.clone(), |runner, (name, value)| runner.with(name, *value));
+        let Work::Binary(work) = &mut it.plan.steps[0].work else { panic!("no binary") };
+        work.cargo_args = args.iter().map(ToString::to_string).collect();
+        let record = it.run(&[]).unwrap().remove(0);
+        let said = it.sees(it.store.file("binary.alpha", "alpha").to_str().unwrap(), &[], it.top());
+        assert_eq!(said, format!("{expected}\n"), "{config} {env:?} {args:?}");
+        let recorded = ["one", "two"].map(|name| record.rustflags.iter().any(|flag| flag == name).to_string());
+        assert_eq!(recorded.join(" "), expected, "{config} {env:?} {args:?}");
+        assert!(it.log("binary.alpha").contains("--remap-path-prefix="), "{}", it.log("binary.alpha"));
+    };
+    check(&mut it, ("", &[], &[]), "false false");
+    check(&mut it, (build, &[], &[]), "true false");
+    check(&mut it, (&both, &[], &[]), "true true");
+    check(&mut it, (build, &[("CARGO_BUILD_RUSTFLAGS", two)], &[]), "true true");
+    check(&mut it, (&own, &[(&variable, two)], &[]), "true true");
+    check(&mut it, (&own, &[("RUSTFLAGS", two)], &[]), "false true");
+    check(&mut it, (&own, &[("RUSTFLAGS", "--x"), ("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}two")], &[]), "false true");
+    check(&mut it, (build, &[], &["--config", "build.rustflags=['--cfg', 'two']"]), "true true");
+}
+
+/// Other homes and another checkout: nothing of them is in the executable, and its bytes are the same.
+#[test]
+fn the_same_commit_makes_the_same_bytes_anywhere() {
+    let main = "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));
+        fn main() {
+            use base64::Engine;
+            let words: Vec<String> = std::env::args().collect();
+            println!(\"{} {}\", at(words.len()), base64::engine::general_purpose::STANDARD.encode(&words[0]));
+        }\n";
+    let made = "fn main() {
+            let path = std::path::Path::new(&std::env::var(\"OUT_DIR\").unwrap()).join(\"made.rs\");
+            std::fs::write(path, \"pub fn at(n: usize) -> u8 { [1, 2, 3][n] }\").unwrap();
+        }\n";
+    let with_base64 = format!("{}[dependencies]\nbase64 = \"0.22\"\n", manifest("alpha"));
+    let build = || {
+        let mut it = Fixture::new(&[("Cargo.toml", &with_base64), ("src/main.rs", main), ("build.rs", made)]);
+        it.binary("alpha", |work| (work.locked, work.profile) = (false, "release".into()));
+        let home = tempfile::tempdir().unwrap();
+        let (old, cargo) = (it.runner.var("HOME").unwrap().to_owned(), home.path().join("cargo"));
+        let known = |name: &str, folder: &str| it.runner.var(name).map_or(format!("{old}/{folder}"), ToOwned::to_owned);
+        let (rustup, registry) = (known("RUSTUP_HOME", ".rustup"), known("CARGO_HOME", ".cargo"));
+        fs::create_dir(&cargo).unwrap();
+        std::os::unix::fs::symlink(Path::new(&registry).join("registry"), cargo.join("registry")).unwrap();
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        it.runner = it.runner.clone().with("HOME", text(home.path())).with("CARGO_HOME", text(&cargo));
+        it.runner = it.runner.clone().with("RUSTUP_HOME", rustup);
+        it.run(&[]).unwrap();
+        let bytes = fs::read(it.store.file("binary.alpha", "alpha")).unwrap();
+        for folder in [home.path(), it.top()] {
+            let found = memchr::memmem::find(&bytes, text(folder).as_bytes());
+            assert_eq!(found, None, "{} is in it", folder.display());
+        }
+        assert!(memchr::memmem::find(&bytes, b"/cargo/registry/src/").is_some(), "nothing of a dependency is in it");
+        bytes
+    };
+    assert!(build() == build(), "two machines make two programs");
 }
 
 #[test]
@@ -304,6 +376,76 @@ fn smoke_fails_on_a_wrong_version_a_bad_end_and_silence() {
     check("#!/bin/sh\necho alpha 1.2.3; exit 3\n", "ended with exit status: 3; it printed");
     check("#!/bin/sh\ncat\n", "does not say `1.2.3`; it printed nothing");
     check("#!/nowhere\n", "cannot be started");
+}
+
+/// Programs as they are, before anybody has written `smoke:`.
+#[test]
+fn a_first_run_that_nobody_described_is_an_error_only_if_it_shows_one() {
+    let given = tempfile::tempdir().unwrap();
+    let run = |name: &str, script: &str, change: fn(&mut CheckWork)| {
+        let mut it = workspace();
+        it.binary("alpha", |work| work.bins = vec![name.into()]).outputs[0].name = name.into();
+        it.first_run("alpha", "1.2.3", |work| {
+            work.assumed = true;
+            change(work);
+        });
+        write(&given.path().join(format!("{}/{name}", host())), script);
+        it.prebuilt = Some(given.path().to_owned());
+        match it.run(&[]) {
+            Ok(records) => Ok(records[1].check.clone().unwrap()),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    };
+    let doubts = |script: &str, expected: &str| {
+        let result = run("alpha", script, |_| ()).unwrap();
+        assert!(result.passed && result.warnings.len() == 1, "{script}: {result:?}");
+        let warning = &result.warnings[0];
+        assert!(warning.contains(expected) && warning.contains("`smoke: [ARGUMENT]`"), "{script}: {warning}");
+    };
+    doubts("#!/bin/sh\necho usage >&2; exit 64\n", "`alpha --version` ended with exit status: 64; it printed `usage`");
+    doubts("#!/bin/sh\n", "does not say `1.2.3`; it printed nothing");
+    doubts("#!/bin/sh\necho listening on 127.0.0.1:80; exec sleep 60\n", "did not end within 10 s");
+    doubts("#!/bin/sh\nkill -ABRT $$\n", "ended with signal: 6");
+    let fails = |script: &str, expected: &str| {
+        let said = run("alpha", script, |_| ()).unwrap_err();
+        assert!(said.contains(expected) && said.contains("`smoke: [ARGUMENT]`"), "{script}: {said}");
+    };
+    fails("#!/bin/sh\necho alpha 1.2.2\n", "does not say `1.2.3`; it printed `alpha 1.2.2`");
+    fails("#!/nowhere\n", "cannot be started");
+    fails("#!/bin/sh\nkill -SEGV $$\n", "ended with signal: 11");
+    fails("#!/bin/sh\necho alpha: error while loading shared libraries: x.so; exit 127\n", "exit status: 127");
+    // A subcommand of cargo is called as cargo calls it, too.
+    let subcommand = "#!/bin/sh\n[ \"$*\" = 'alpha --version' ] || exit 2\necho cargo-alpha 1.2.3\n";
+    let result = run("cargo-alpha", subcommand, |_| ()).unwrap();
+    assert_eq!(
+        (result.warnings.len(), result.detail.as_str()),
+        (0, "`cargo-alpha alpha --version` it printed `cargo-alpha 1.2.3`")
+    );
+    // What is written for one executable holds for it.
+    let own = "#!/bin/sh\n[ \"$1\" = version ] && echo 1.2.3\n";
+    let named = |work: &mut CheckWork| drop(work.programs.insert("alpha".into(), Some(vec!["version".into()])));
+    assert_eq!(run("alpha", own, named).unwrap().detail, "`alpha version` it printed `1.2.3`");
+    assert!(run("alpha", "#!/bin/sh\n", named).is_err());
+    let off = |work: &mut CheckWork| drop(work.programs.insert("alpha".into(), None));
+    assert_eq!(run("alpha", "#!/bin/sh\nexit 1\n", off).unwrap().detail, "`alpha` is not started");
+}
+
+/// `--prebuilt DIR` with something else in it would compile everything, and nobody would know.
+#[test]
+fn a_folder_of_finished_files_without_any_is_refused() {
+    let mut it = workspace();
+    it.binary("alpha", |work| work.before = vec![bash("touch compiled")]);
+    let given = tempfile::tempdir().unwrap();
+    it.prebuilt = Some(given.path().to_owned());
+    for place in ["alpha", "other/alpha"] {
+        write(&given.path().join(place), "#!/bin/sh\n");
+        let said = it.fails(&[], Exit::Usage);
+        assert!(said.contains("no-prebuilt: no step takes a file of"), "{said}");
+        assert!(said.contains(&format!("wanted is `{}/alpha`", host())), "{said}");
+        assert!(!it.top().join("compiled").exists());
+    }
+    write(&given.path().join(format!("{}/alpha", host())), "#!/bin/sh\n");
+    it.run(&[]).unwrap();
 }
 
 #[test]

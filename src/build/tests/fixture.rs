@@ -111,13 +111,19 @@ impl Fixture {
 
     /// Adds a check of `binary.<package>`.
     pub fn check(&mut self, package: &str, contains: &str) {
+        self.first_run(package, contains, |_| ());
+    }
+
+    /// Likewise, changed.
+    pub fn first_run(&mut self, package: &str, contains: &str, change: impl FnOnce(&mut CheckWork)) {
         let subject = format!("binary.{package}");
-        let work = CheckWork {
+        let mut work = CheckWork {
             subject: subject.clone(),
             smoke: vec!["--version".into()],
             contains: Some(contains.into()),
             ..CheckWork::default()
         };
+        change(&mut work);
         self.step(&format!("check.{package}"), &[&subject], &[], Work::Check(work));
     }
 

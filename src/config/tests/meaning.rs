@@ -1,7 +1,7 @@
 //! What files mean.
 
 use super::*;
-use crate::config::{DestinationKind, ImageSmoke};
+use crate::config::{DestinationKind, ImageSmoke, Smoke};
 use crate::target::Libc;
 
 #[test]
@@ -63,9 +63,9 @@ fn defaults_of_a_plain_file() {
         let Binaries::Implied(binary) = &config.binaries else { panic!("binaries are not implied") };
         assert_eq!((binary.name.as_str(), binary.builds.len()), ("", 5));
         let settings = &binary.builds[0].1;
-        assert!(settings.locked && settings.default_features && !settings.all_features);
+        assert!(settings.locked.is_none() && settings.default_features && !settings.all_features);
         assert_eq!((settings.profile.as_str(), settings.builder), ("release", Builder::Auto));
-        assert_eq!(settings.smoke.as_deref(), Some(&["--version".to_owned()][..]));
+        assert_eq!(settings.smoke, Smoke::Assumed);
         let archives = &config.archives;
         assert!(!archives.off && archives.items.is_empty() && archives.implied.include.is_none());
         assert_eq!(archives.implied.file.to_string(), "{name}-{target}");
@@ -134,7 +134,7 @@ binaries:
         default_features: false,
         all_features: true,
         profile: "dist".into(),
-        locked: false,
+        locked: Some(false),
         cargo_args: vec!["--config".into(), "x = 1".into()],
         builder: Builder::Cross,
         runner: Some("ubuntu-22.04".into()),
@@ -157,7 +157,7 @@ binaries:
         ],
         env: [("A", "true"), ("B", "1.50"), ("C", "")].map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         pass_env: vec!["MY_*".into()],
-        smoke: Some(vec!["version".into(), "--json".into()]),
+        smoke: Smoke::All(vec!["version".into(), "--json".into()]),
         max_size: Some(20 << 20),
     };
     let hidden = settings.static_build.as_deref().map(|build| build.before.len());
@@ -189,7 +189,7 @@ archives:
     let profiles = |binary: &Binary| binary.builds.iter().map(|(_, one)| one.profile.clone()).collect::<Vec<_>>();
     assert_eq!(profiles(one), ["linux", "exact", "own"]);
     assert_eq!(profiles(two), ["base", "base", "base"]);
-    assert_eq!(one.builds.iter().map(|(_, one)| one.locked).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(one.builds.iter().map(|(_, one)| one.locked).collect::<Vec<_>>(), [None, Some(false), None]);
     assert_eq!(one.builds[0].1.features, ["d"]);
     assert_eq!(one.builds[0].1.env["A"], "1");
     assert_eq!(one.builds[0].1.env["B"], "2");
@@ -351,4 +351,19 @@ publish:
     let DestinationKind::Registry(registry) = &config.destinations[1].kind else { panic!("no registry") };
     assert_eq!(registry.prefix.as_ref().unwrap().to_string(), "docker.io/me");
     assert!(registry.hosts.contains_key("docker.io"), "Docker Hub has one name");
+}
+
+#[test]
+fn how_executables_are_started() {
+    let check = |yaml: &str, expected: Smoke| {
+        let config = config(&format!("longshore: 1\nbinaries: {{ a: {{ {yaml} }} }}\n"));
+        assert_eq!(binaries(&config)[0].builds[0].1.smoke, expected, "{yaml}");
+    };
+    let args = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    check("", Smoke::Assumed);
+    check("smoke: false", Smoke::Off);
+    check("smoke: -V", Smoke::All(args("-V")));
+    check("smoke: []", Smoke::All(Vec::new()));
+    let each = [("x".to_owned(), Some(args("version --short"))), ("y".to_owned(), None)];
+    check("smoke: { x: [version, --short], y: false }", Smoke::Each(each.into()));
 }

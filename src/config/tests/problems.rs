@@ -38,6 +38,7 @@ fn problems_stand_where_they_were_written() {
     check("images: { a: { include: { from: x } } }", &["missing-key@2:25"]);
     check("images: { a: { expose: 70000 } }", &["bad-port@2:24"]);
     check("images: { a: { smoke: { htp: / } } }", &["missing-key@2:23", "unknown-key@2:25"]);
+    check("binaries: { a: { smoke: { x: true } } }", &["wrong-type@2:30"]);
     check("images: { a: { binaries: x } }\nbinaries: { y: {} }", &["unknown-reference@2:26"]);
     check("bases: { rocky: { user: root } }", &["missing-key@2:10"]);
     check("bases: { debian: { from: debian } }", &["bad-reference@2:26"]);

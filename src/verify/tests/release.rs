@@ -132,6 +132,7 @@ impl Release {
             commit: self.plan.commit.clone(),
             files: files.collect(),
             check,
+            rustflags: Vec::new(),
         };
         self.write(&artifact);
     }

@@ -341,6 +341,7 @@ fn fabricate(plan: &Plan, part: &Part, store: &Store, salt: &str) -> Manifest {
             commit: plan.commit.clone(),
             files: files.collect(),
             check: None,
+            rustflags: Vec::new(),
         };
         store.write_record(&artifact).unwrap();
         artifacts.push(artifact);

@@ -17,6 +17,7 @@ const DOCUMENTS: &[&str] = &[
     "CHANGELOG.md",
     "docs/act.md",
     "docs/action.md",
+    "docs/binaries.md",
     "docs/images.md",
     "docs/problems.md",
     "docs/wheels.md",

@@ -72,6 +72,7 @@ pub fn made(files: &[(&str, &[u8])]) -> Made {
             commit: COMMIT.into(),
             files: vec![file],
             check: None,
+            rustflags: Vec::new(),
         });
     }
     let manifest = Manifest {

@@ -219,6 +219,7 @@ impl Shelf {
             commit: self.plan.commit.clone(),
             files: files.into_iter().collect(),
             check,
+            rustflags: Vec::new(),
         };
         self.store.write_record(&record).unwrap();
     }

@@ -1,0 +1,71 @@
+//! Finished files that are taken instead of being made: what lies in `--prebuilt DIR` and is no step's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::Order;
+use crate::plan::Step;
+use crate::problem::Problem;
+use crate::world::terminal::Printer;
+
+/// Names what lies in the folder of finished files and is no step's; `finished` is what the ordered steps take.
+///
+/// # Errors
+/// If the folder cannot be read. The problem: no step takes anything of it, so everything would be compiled.
+pub fn unused(
+    printer: &Printer,
+    order: &Order<'_>,
+    finished: &BTreeMap<&str, Vec<PathBuf>>,
+) -> anyhow::Result<Option<Problem>> {
+    let Some(folder) = &order.prebuilt else { return Ok(None) };
+    let wanted = |step: &Step| -> Vec<String> {
+        step.outputs.iter().filter_map(|output| step.prebuilt_path(&output.name)).collect()
+    };
+    let there = listed(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let paths: Vec<String> = order.steps.iter().flat_map(|step| wanted(step)).collect();
+    // Packing and all that comes later takes none, and nothing is compiled for it.
+    if !paths.is_empty() && !finished.values().flatten().any(|path| path.starts_with(folder)) {
+        let text = format!("no step takes a file of `{}`", folder.display());
+        let hint = format!("it holds {}; wanted is {}", some(&there), some(&paths));
+        return Ok(Some(Problem::new("no-prebuilt", text).hint(hint)));
+    }
+    let known: BTreeSet<String> = order.plan.steps.iter().flat_map(wanted).collect();
+    let left: Vec<String> = there.into_iter().filter(|path| !known.contains(path)).collect();
+    if !left.is_empty() {
+        printer.warn(format_args!("no step takes {} of `{}`", some(&left), folder.display()));
+    }
+    Ok(None)
+}
+
+/// The files of a folder and of the folders in it, sorted; a folder further down is named with a `/` behind it.
+fn listed(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !entry.path().is_dir() {
+            found.push(name);
+            continue;
+        }
+        for inner in fs::read_dir(entry.path())? {
+            let inner = inner?;
+            let end = if inner.path().is_dir() { "/" } else { "" };
+            found.push(format!("{name}/{}{end}", inner.file_name().to_string_lossy()));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The first few, and how many more there are.
+fn some(names: &[String]) -> String {
+    let first: Vec<String> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(5) {
+        0 if names.is_empty() => "nothing".to_owned(),
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}

@@ -1,0 +1,94 @@
+//! Lock files: whether `--locked` can hold, by what is in the commit and not by what lies on disk.
+
+use super::decide::Inputs;
+use super::{Plan, Step, Work};
+use crate::config::Binaries;
+use crate::facts::{Facts, Package};
+use crate::problem::Problem;
+
+/// Whether cargo is told `--locked`: as it is written, else if the commit has a lock file.
+pub fn holds(written: Option<bool>, package: Option<&Package>) -> bool {
+    written.unwrap_or_else(|| package.is_some_and(|package| package.lock.is_some()))
+}
+
+/// The steps of a plan whose `locked: true` cannot hold: one problem for each entry.
+pub fn broken(plan: &Plan, facts: &Facts) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for step in &plan.steps {
+        let Some((path, package, true)) = build(facts, step) else { continue };
+        if package.lock.is_none() {
+            let problem = Problem::new("no-lock-file", format!("`{}` is not in the commit", lock(package)));
+            let problem = problem.hint(format!("`git add --force {}`, or remove `locked: true`", lock(package)));
+            let problem = problem.at_value(format!("{path}.locked"));
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    problems
+}
+
+/// What is not locked although nobody said so.
+pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for step in steps {
+        let Some((_, package, false)) = build(inputs.facts, step) else { continue };
+        if package.lock.is_some() || is_said(inputs, step, package) {
+            continue;
+        }
+        let lock = lock(package);
+        let note = format!(
+            "`{lock}` is not in the commit: each machine takes the dependencies of its day, and no build can be repeated \
+             (commit it, or write `locked: false`)"
+        );
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+/// Where the entry of a step is configured, the package that it builds, and whether that is to be locked.
+fn build<'f>(facts: &'f Facts, step: &Step) -> Option<(String, &'f Package, bool)> {
+    let mut packages = facts.packages.iter();
+    match &step.work {
+        Work::Binary(work) if work.prebuilt.is_empty() => {
+            let target = step.target.map(|target| format!(".{target}")).unwrap_or_default();
+            let name = step.id.trim_end_matches("-static").trim_end_matches(target.as_str());
+            let package =
+                packages.find(|package| package.name == work.package && package.workspace == work.manifest)?;
+            let name = name.strip_prefix("binary.").unwrap_or(name);
+            Some((format!("binaries.{name}"), package, work.locked))
+        }
+        Work::Wheel(work) if work.prebuilt.is_empty() => {
+            let package = packages.find(|package| package.manifest == work.stage.manifest)?;
+            Some((format!("wheels.{}", work.stage.distribution), package, work.locked))
+        }
+        _ => None,
+    }
+}
+
+/// Whether somebody wrote `locked: false` for it.
+fn is_said(inputs: &Inputs<'_>, step: &Step, package: &Package) -> bool {
+    let off = |locked: Option<bool>| locked == Some(false);
+    if let Work::Wheel(work) = &step.work {
+        let own = inputs.config.wheels.iter().filter(|wheel| wheel.name == work.stage.distribution);
+        return own.flat_map(|wheel| &wheel.builds).any(|(_, settings)| off(settings.cargo.locked));
+    }
+    match &inputs.config.binaries {
+        Binaries::Listed(list) => {
+            let named = |name: &str, written: &Option<String>| written.as_deref().unwrap_or(name) == package.name;
+            let mut builds = list.iter().flat_map(|one| one.builds.iter().map(move |(_, build)| (one, build)));
+            builds.any(|(one, build)| off(build.locked) && named(&one.name, &build.package))
+        }
+        Binaries::Implied(implied) => implied.builds.iter().any(|(_, build)| off(build.locked)),
+        Binaries::Off => false,
+    }
+}
+
+fn lock(package: &Package) -> String {
+    package
+        .workspace
+        .strip_suffix("Cargo.toml")
+        .map_or_else(|| "Cargo.lock".into(), |folder| folder.to_owned() + "Cargo.lock")
+}
