@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
 use tempfile::TempPath;
 
 /// How often it is tried again, `PAUSE` apart: about a second, longer than scanners and indexers take.
@@ -43,14 +42,13 @@ impl std::error::Error for InUse {
 /// [`InUse`], or what the system says, with the path.
 pub fn persist(temporary: TempPath, to: &Path) -> anyhow::Result<()> {
     let mut temporary = Some(temporary);
-    patiently(to, || match temporary.take().map(|path| path.persist(to)) {
+    patiently(("write", to), || match temporary.take().map(|path| path.persist(to)) {
         Some(Err(failed)) => {
             temporary = Some(failed.path);
             Err(failed.error)
         }
         _ => Ok(()),
     })
-    .with_context(|| format!("cannot write `{}`", to.display()))
 }
 
 /// Removes a file or a whole folder; nothing if it is not there.
@@ -60,11 +58,10 @@ pub fn persist(temporary: TempPath, to: &Path) -> anyhow::Result<()> {
 pub fn remove(path: &Path) -> anyhow::Result<()> {
     let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
     let remove = || if is_folder(path) { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    patiently(path, || match remove() {
+    patiently(("remove", path), || match remove() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         ended => ended,
     })
-    .with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
 /// Whether an error means that a file is in use.
@@ -76,9 +73,11 @@ fn is_busy_on(windows: bool, error: &io::Error) -> bool {
     windows && error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
-fn patiently<T>(path: &Path, act: impl FnMut() -> io::Result<T>) -> anyhow::Result<T> {
-    again(act, is_busy, PAUSE)
-        .map_err(|error| if is_busy(&error) { InUse { path: path.to_owned(), error }.into() } else { error.into() })
+fn patiently<T>((verb, path): (&str, &Path), act: impl FnMut() -> io::Result<T>) -> anyhow::Result<T> {
+    again(act, is_busy, PAUSE).map_err(|error| match is_busy(&error) {
+        true => InUse { path: path.to_owned(), error }.into(),
+        false => anyhow::Error::new(error).context(format!("cannot {verb} `{}`", path.display())),
+    })
 }
 
 fn again<T>(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 
 use super::{busy, path};
+use crate::portable::not_on_windows;
 
 /// Writes a file so that a reader sees the old bytes or the new ones, never a part.
 ///
@@ -68,10 +69,8 @@ pub fn fresh_folder(path: &Path) -> anyhow::Result<()> {
 
 /// Whether a relative path with `/` stays where it starts: no `..`, no `.`, nothing absolute, no drive, no backslash.
 pub fn is_inside(path: &str) -> bool {
-    let plain = |name: &str| {
-        !matches!(name, "" | "." | "..") && !name.contains(['\\', '\0']) && !(cfg!(windows) && path::is_special(name))
-    };
-    path.split('/').all(plain) && !names_a_drive(path)
+    let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains(['\\', '\0']);
+    path.split('/').all(plain) && !names_a_drive(path) && !(cfg!(windows) && not_on_windows(path).is_some())
 }
 
 /// Windows has drives and streams behind a colon; elsewhere it is a letter like others.

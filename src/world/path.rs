@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::portable::not_on_windows;
+
 /// A path that exists, absolute, without links, `..` and short names, so that two of one place are equal. Windows
 /// answers `\\?\C:\…`, which neither git nor cargo says, cmd.exe refuses and nobody wants to read.
 ///
@@ -39,16 +41,8 @@ fn plain(verbatim: &str) -> Option<String> {
         None => return None,
     };
     // Such a name would mean something else without the prefix.
-    rest.split('\\').all(|name| !is_special(name)).then(|| format!("{start}{rest}"))
-}
-
-/// Whether a name means something else to Windows: it cuts dots and blanks off the end, and `nul.txt` is a device.
-pub fn is_special(name: &str) -> bool {
-    let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
-    let numbered =
-        |device: &str| stem.strip_prefix(device).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
-    let device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT");
-    device || name.ends_with(['.', ' '])
+    let (_, names) = rest.split_once('\\')?;
+    not_on_windows(&names.replace('\\', "/")).is_none().then(|| format!("{start}{rest}"))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod project;
 mod pypi;
 mod registry;
 mod rehearsal_clients;
+mod terminal;
 mod wheels;
 mod workflows;
 
