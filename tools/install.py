@@ -50,6 +50,9 @@ TABLE = [
     ("proof", "umoci", "any", "apt", "umoci"),
     ("proof", "runc", "any", "apt", "runc"),
     ("proof", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
+    # longshore.exe: compiled here, started by wine
+    ("proof", "wine", "any", "apt", "wine"),
+    ("proof", "x86_64-w64-mingw32-gcc", "any", "apt", "gcc-mingw-w64-x86-64-win32"),
     ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]

@@ -6,8 +6,9 @@ import sys
 
 from project import answer, commit, environment, fresh, run, write
 
-# bookworm's security archive carries a current Rust under these names, for arm64 too.
-COMPILER = ["rustc-web", "cargo-web", "libstd-rust-web-dev"]
+# bookworm's security archive carries a current Rust under these names, for arm64 too; the source of its standard library
+# is compiled for Windows (`windows`), which has none ready.
+COMPILER = ["rustc-web", "cargo-web", "libstd-rust-web-dev", "rust-web-src"]
 FOREIGN = ["libstd-rust-web-dev:arm64"]
 RUNTIME = ["libc6:arm64", "libgcc-s1:arm64"]
 ZIG = ["cargo-zigbuild==0.24.0", "ziglang==0.17.0"]

@@ -16,10 +16,11 @@ import images
 import memory
 import pairs
 import wheels
+import windows
 
 WITHOUT_DOCKER = "--without-docker"
 PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
-          "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove}
+          "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove, "windows": windows.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 
