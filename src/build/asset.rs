@@ -358,7 +358,19 @@ pub fn link_to(link: &str, at: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(link, at)
 }
 
+/// Windows knows links to files and links to folders, and gives the right to make them to few.
 #[cfg(windows)]
 pub fn link_to(link: &str, at: &Path) -> io::Result<()> {
-    std::os::windows::fs::symlink_file(link, at)
+    use std::os::windows::fs::{symlink_dir, symlink_file};
+    const PRIVILEGE_NOT_HELD: i32 = 1314;
+    let link = link.replace('/', "\\");
+    let is_folder = at.parent().is_some_and(|folder| folder.join(&link).is_dir());
+    let made = if is_folder { symlink_dir(&link, at) } else { symlink_file(&link, at) };
+    made.map_err(|error| match error.raw_os_error() {
+        Some(PRIVILEGE_NOT_HELD) => {
+            let text = "links need a right here: switch on the developer mode of Windows, or write `links: follow`";
+            io::Error::new(error.kind(), text)
+        }
+        _ => error,
+    })
 }
