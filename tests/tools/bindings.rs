@@ -108,10 +108,10 @@ fn an_sdist_is_compared_by_content() {
     must(&project, "longshore build --only sdist -q");
     assert_eq!(made(&project, "sdist.quay"), ["quay-1.2.3.tar.gz"]);
     assert!(!project.folder().join("target/longshore/steps").join(format!("wheel.quay.{TARGET}")).exists());
-    let open = "mkdir open given && tar xzf target/longshore/steps/sdist.quay/*.tar.gz -C open";
-    let change = "echo 'DEPTH: str' > open/quay-1.2.3/python/quay/__init__.pyi";
-    must(&project, &format!("{open} && {change} && tar czf given/quay-1.2.3.tar.gz -C open quay-1.2.3"));
-    let done = sh(&project, "longshore build --all --prebuilt given --json");
+    let open = "mkdir target/open target/given && tar xzf target/longshore/steps/sdist.quay/*.tar.gz -C target/open";
+    let change = "echo 'DEPTH: str' > target/open/quay-1.2.3/python/quay/__init__.pyi";
+    must(&project, &format!("{open} && {change} && tar czf target/given/quay-1.2.3.tar.gz -C target/open quay-1.2.3"));
+    let done = sh(&project, "longshore build --all --prebuilt target/given --json");
     let said = text(&done.stdout);
     assert_eq!(done.status.code(), Some(7), "{said}");
     assert!(said.contains("has another `quay/__init__.pyi` than the wheel"), "{said}");
