@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::pack;
-use super::{Order, system};
+use super::system;
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::oci::base::{self, Base};
@@ -88,12 +88,11 @@ async fn all(registries: &Registries, wanted: BTreeSet<Key>) -> Found {
 
 /// Images whose base is not locked, though they go somewhere that is not this machine: what they stand on could be another
 /// thing tomorrow.
-pub fn unlocked(order: &Order<'_>) -> Vec<Problem> {
-    let Some(registries) = &order.registries else { return Vec::new() };
+pub fn unlocked(plan: &Plan, steps: &[&Step], registries: &Registries) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
-    for (step, work) in images(&order.steps) {
+    for (step, work) in images(steps) {
         let Some(base) = work.base.as_ref().filter(|base| base.digest.is_none()) else { continue };
-        let Some(host) = far(order.plan, step, registries) else { continue };
+        let Some(host) = far(plan, step, registries) else { continue };
         let text = format!("the base `{}` is not locked, and images on it go to `{host}`", base.from);
         let hint = "run `longshore lock` and commit `longshore.lock`: it pins the base by digest";
         let problem = Problem::new("base-not-locked", text).hint(hint);

@@ -10,7 +10,7 @@ mod command;
 mod commit;
 mod docker_archive;
 mod gzip;
-mod image;
+pub mod image;
 mod import;
 mod install;
 mod layer;
@@ -81,7 +81,9 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     refuse_bad_names(order)?;
     refuse_other_commit(runner, store, order.plan)?;
     let supply = schedule::supply(printer, store, order)?;
-    tools::refuse(image::unlocked(order))?;
+    if let Some(registries) = &order.registries {
+        tools::refuse(image::unlocked(order.plan, &order.steps, registries))?;
+    }
     // Every child may stamp what it makes: https://reproducible-builds.org/docs/source-date-epoch/
     let runner = runner.clone().with("SOURCE_DATE_EPOCH", order.plan.commit_time.to_string());
     if order.install {

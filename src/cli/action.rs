@@ -11,15 +11,15 @@ use clap::Parser;
 use super::args::Cli;
 use super::ended::Ended;
 use super::output;
-use super::session::Session;
+use super::session::{self, Session};
 use super::summary;
+use crate::digest::Digest;
 use crate::facts;
 use crate::plan::{Leg, Plan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::actions;
 use crate::world::env::Env;
 use crate::world::process::{Cmd, Finished};
-use crate::world::store;
 
 /// One command line.
 type Words = Vec<String>;
@@ -34,6 +34,8 @@ struct Job {
     leg: Option<String>,
     tags: Vec<String>,
     snapshot: bool,
+    /// Of the plan that other jobs carry out.
+    plan_digest: Option<String>,
     /// What other jobs handed over, and what this one hands on.
     hand_over: PathBuf,
 }
@@ -89,7 +91,7 @@ fn manifest(words: &[String], env: &Env) -> Option<String> {
     }
     let session = Session::new(&cli, env.clone()).ok()?;
     let store = match &session.global.plan {
-        Some(file) => session.stored(file).ok()?.1,
+        Some(file) => session.stored(file, None).ok()?.1,
         None => session.store().ok()?,
     };
     let path = Some(store.manifest()).filter(|path| path.is_file())?;
@@ -141,6 +143,7 @@ impl Job {
             leg: input(env, "LONGSHORE_ACTION_LEG"),
             tags: tags.split_whitespace().map(str::to_owned).collect(),
             snapshot,
+            plan_digest: input(env, "LONGSHORE_ACTION_PLAN_DIGEST"),
             hand_over: temp.join("longshore"),
         })
     }
@@ -181,7 +184,7 @@ impl Job {
             )
         })?;
         let (file, plan) = self.planned()?;
-        let mut words = self.of_part(self.words(&["build", "--plan", &file, "--leg", leg]));
+        let mut words = self.of_plan(self.words(&["build", "--plan", &file, "--leg", leg]))?;
         let assets = plan.legs.iter().filter(|leg| leg.wave == 1);
         let there: Vec<String> = self.tars(assets)?.into_iter().filter(|tar| Path::new(tar).is_file()).collect();
         if !there.is_empty() {
@@ -209,14 +212,14 @@ impl Job {
                         the matrix holds the text of a secret, which the log of `plan` says";
             return Err(Failure::new(Exit::Verification, Problem::new("missing-leg", text).hint(hint)).into());
         }
-        let mut rest = self.of_part(self.words(&["build", "--plan", &file, "--rest"]));
+        let mut rest = self.of_plan(self.words(&["build", "--plan", &file, "--rest"]))?;
         if !tars.is_empty() {
             rest.push("--from".into());
             rest.extend(tars);
         }
         rest.extend_from_slice(&self.args);
         let verify = self.words(&["verify", "--plan", &file, "--pack", &self.file("release.tar")?]);
-        Ok(vec![rest, self.of_part(verify)])
+        Ok(vec![rest, self.of_plan(verify)?])
     }
 
     /// Without a checkout, in a folder that only this job has.
@@ -224,7 +227,7 @@ impl Job {
         let release = self.handed("release.tar", "verify", "longshore-release")?;
         let folder = self.file("")?;
         let words = ["longshore", "-C", &folder, "publish", "--from", &release, "--yes"].map(str::to_owned).to_vec();
-        let mut words = self.of_part(words);
+        let mut words = self.of_plan(words)?;
         words.extend_from_slice(&self.args);
         Ok(vec![words])
     }
@@ -235,6 +238,7 @@ impl Job {
             ("leg", self.leg.is_some()),
             ("tags", !self.tags.is_empty()),
             ("snapshot", self.snapshot),
+            ("plan-digest", self.plan_digest.is_some()),
         ];
         if let Some((name, _)) = given.into_iter().find(|(_, given)| *given) {
             let text = format!("the action's input `{name}` means nothing to `{}`", self.command);
@@ -280,6 +284,24 @@ impl Job {
         words
     }
 
+    /// The words of a job that carries out the plan job's plan, and no other.
+    fn of_plan(&self, words: Words) -> anyhow::Result<Words> {
+        let digest = self.digest()?;
+        let mut words = self.of_part(words);
+        words.push(format!("--plan-digest={digest}"));
+        Ok(words)
+    }
+
+    /// What the plan job said. An output that GitHub dropped must not let another plan through.
+    fn digest(&self) -> anyhow::Result<Digest> {
+        let hint = "`plan-digest: ${{ needs.plan.outputs.plan-digest }}`, an output of the job that runs `plan`, which this \
+                    one must need; `longshore generate` writes it";
+        let Some(text) = &self.plan_digest else {
+            return Err(wrong("missing-input", "the action's input `plan-digest` is empty", hint));
+        };
+        text.parse().map_err(|error| wrong("bad-input", format!("the action's input `plan-digest`: {error}"), hint))
+    }
+
     /// A path in the hand-over folder.
     fn file(&self, name: &str) -> anyhow::Result<String> {
         let path = if name.is_empty() { self.hand_over.clone() } else { self.hand_over.join(name) };
@@ -312,13 +334,7 @@ impl Job {
 
     fn planned(&self) -> anyhow::Result<(String, Plan)> {
         let file = self.handed("plan.json", "plan", "longshore-plan")?;
-        let plan = store::read_json(Path::new(&file)).map_err(|error| {
-            wrong(
-                "bad-plan",
-                format!("{error:#}"),
-                "it was cut off, or written by another longshore version: re-run all jobs",
-            )
-        })?;
+        let plan = session::read_plan(Path::new(&file), Some(self.digest()?))?;
         Ok((file, plan))
     }
 

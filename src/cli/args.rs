@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::digest::Digest;
+
 /// Plan, build, verify and publish a release: archives, wheels and images from one file.
 #[derive(Parser)]
 #[command(name = "longshore", version, about, disable_help_subcommand = true, subcommand_precedence_over_arg = true, max_term_width = 110, after_help = AFTER)]
@@ -269,6 +271,9 @@ pub struct Build {
     /// Folder of finished executables: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
+    /// Digest that the plan must have, as the machine that made it printed it
+    #[arg(long, value_name = "SHA256")]
+    pub plan_digest: Option<Digest>,
     /// Go on with steps that do not need a failed one
     #[arg(long)]
     pub keep_going: bool,
@@ -292,6 +297,9 @@ pub struct Verify {
     /// Pack plan, manifest and every artifact into one tar
     #[arg(long, value_name = "TAR")]
     pub pack: Option<PathBuf>,
+    /// Digest that the plan must have, as the machine that made it printed it
+    #[arg(long, value_name = "SHA256")]
+    pub plan_digest: Option<Digest>,
 }
 
 /// `publish`
@@ -303,6 +311,9 @@ pub struct Publish {
     /// A tar of `verify --pack`
     #[arg(long, value_name = "TAR", num_args = 1..)]
     pub from: Vec<PathBuf>,
+    /// Digest that the plan must have, as the machine that made it printed it
+    #[arg(long, value_name = "SHA256")]
+    pub plan_digest: Option<Digest>,
     /// Only these destinations, or one artifact's share of one
     #[arg(long, value_name = "DESTINATION[.ARTIFACT]", num_args = 1..)]
     pub to: Vec<String>,

@@ -10,6 +10,7 @@ use super::session::{Session, Wish, this_host};
 use super::table::{Table, size};
 use crate::artifact::Artifact;
 use crate::build::{self, Order};
+use crate::digest::Digest;
 use crate::plan::{self, Plan, Step, WithoutTag, Work};
 use crate::problem::{Failure, Problem};
 use crate::world::busy;
@@ -24,7 +25,7 @@ use crate::world::store::Store;
 pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let whole = args.all || args.rest || args.leg.is_some();
     let (plan, store) = match &session.global.plan {
-        Some(file) => session.stored(file)?,
+        Some(file) => session.stored(file, args.plan_digest)?,
         None => {
             let project = session.project()?;
             let wish = Wish {
@@ -34,6 +35,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
                 ..Wish::default()
             };
             let plan = session.plan(&project, wish)?;
+            wanted(&plan, args.plan_digest)?;
             let store = Store::new(&project.root, &plan.output);
             (plan, store)
         }
@@ -41,7 +43,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     if !args.from.is_empty() {
         keep_plan(&plan, &store)?;
         let tars: Vec<&Path> = args.from.iter().map(AsRef::as_ref).collect();
-        handover::unpack(&store, &tars)?;
+        handover::unpack(&store, &tars, Some(plan.digest()))?;
     }
     let order = Order {
         plan: &plan,
@@ -65,6 +67,19 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let mut report = Report::plan(text, &plan);
     report.fields.artifacts = Some(artifacts);
     Ok(if args.leg.is_none() { report.next("longshore verify") } else { report })
+}
+
+/// Refuses a plan that was made here and is not the one that was asked for.
+fn wanted(plan: &Plan, digest: Option<Digest>) -> anyhow::Result<()> {
+    let found = plan.digest();
+    match digest {
+        Some(wanted) if wanted != found => {
+            let text = format!("the plan made here is {found}, wanted is {wanted}");
+            let hint = "name the plan that was made there: `--plan plan.json`";
+            Err(Failure::usage(Problem::new("wrong-plan-digest", text).hint(hint)).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes plan.json into the store before results of other machines come in: what another plan left is removed.

@@ -2,6 +2,7 @@
 
 use super::output::Report;
 use super::session::{Session, Wish};
+use super::unlocked;
 
 /// `longshore check`
 ///
@@ -10,6 +11,7 @@ use super::session::{Session, Wish};
 pub fn run(session: &Session) -> anyhow::Result<Report> {
     let project = session.project()?;
     let plan = session.plan(&project, Wish::default())?;
+    unlocked::tell(session, &plan)?;
     let name = if project.config.written { project.source.name.as_str() } else { "the assumed configuration" };
     Ok(Report::plan(format!("{name} is fine: {} steps\n", plan.steps.len()), &plan).next("longshore plan"))
 }

@@ -9,6 +9,7 @@ use super::args;
 use super::output::Report;
 use super::session::{Session, Wish};
 use super::table::Table;
+use super::unlocked;
 use crate::destination::{Trusted, When};
 use crate::facts::{self, Remote};
 use crate::plan::part::artifact_of;
@@ -94,7 +95,9 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     report.fields.value = Some(("files", serde_json::json!(names)));
     let tag = plan.releases.first().map(|release| release.tags.replace("{version}", "1.2.3")).unwrap_or_default();
-    Ok(report.next(format!("git add {FOLDER} && git commit, then: git tag {tag} && git push origin {tag}")))
+    // What the plan job would find only after the tag was pushed.
+    let lock = unlocked::next(session, &project, &plan)?.map(|command| format!("{command} && ")).unwrap_or_default();
+    Ok(report.next(format!("{lock}git add {FOLDER} && git commit, then: git tag {tag} && git push origin {tag}")))
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<String>> {

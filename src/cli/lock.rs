@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::args;
 use super::output::Report;
 use super::registry;
-use super::session::Session;
+use super::session::{Project, Session};
 use super::table::Table;
 use crate::facts::lock::{self, Lock, LockedBase, LockedPlatform};
 use crate::oci::base;
@@ -52,6 +52,11 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     let mut report = Report::text(table(&lock).render(&session.printer));
     report.fields.value = Some(("lock", serde_json::to_value(&lock)?));
     Ok(if changed { report.next(format!("git add {}", lock::FILE)) } else { report })
+}
+
+/// Whether a base of the configuration is not locked.
+pub fn is_open(project: &Project) -> bool {
+    used(&project.config).iter().any(|base| !covered(&project.facts.lock, base))
 }
 
 /// `--update NAME` of something that is not there.

@@ -13,7 +13,7 @@ use crate::world::actions;
 /// If the plan or the part is not there, or the matrix would be too large.
 pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
     let plan = match &session.global.plan {
-        Some(file) => session.stored(file)?.0,
+        Some(file) => session.stored(file, None)?.0,
         None => session.plan(&session.project()?, Wish::default())?,
     };
     let wave = |wave| matrix(&plan, wave, args.part.as_deref()).map_err(Failure::usage);
@@ -25,6 +25,7 @@ pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
     for (name, value) in [("assets", output(&assets)), ("matrix", output(&rows)), ("empty", empty.to_string())] {
         actions::set_output(&session.env, name, &value)?;
     }
+    actions::set_output(&session.env, "plan-digest", &plan.digest().to_string())?;
     let shown = if args.assets { &assets } else { &rows };
     if let Some(part) = part.filter(|_| empty) {
         session.printer.step("Skipping", format!("{part}: it publishes nothing of this release"));

@@ -27,6 +27,7 @@ pub mod stage;
 pub mod stage_file;
 pub mod summary;
 pub mod table;
+mod unlocked;
 pub mod verify;
 
 use std::ffi::OsString;

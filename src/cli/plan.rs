@@ -8,6 +8,7 @@ use super::args;
 use super::output::Report;
 use super::session::{Session, Wish};
 use super::table::Table;
+use super::unlocked;
 use crate::macos::MacosVersion;
 use crate::plan::{
     DestinationKind, GithubDestination, Origin, Plan, PypiDestination, RegistryDestination, Step, WheelBuilder, Work,
@@ -25,6 +26,7 @@ use crate::world::terminal::Printer;
 pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     let project = session.project()?;
     let plan = session.plan_to_show(&project, Wish { host: args.host, ..Wish::default() })?;
+    unlocked::tell(session, &plan)?;
     if let Some(out) = &args.out {
         files::write_atomic(&session.folder()?.join(out), &plan.to_json())?;
     }

@@ -19,7 +19,9 @@ use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
 use crate::plan::part::artifact_of;
-use crate::plan::{DestinationKind, GithubDestination, Part, Plan, PublishedImage, ReleasePage, Step, Workflow};
+use crate::plan::{
+    Destination, DestinationKind, GithubDestination, Part, Plan, PublishedImage, ReleasePage, Step, Workflow,
+};
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{self, Endpoint, Endpoints, Order};
 use crate::receipt::{Outcome, Receipt, Receipts};
@@ -31,7 +33,7 @@ use crate::world::store::{self, Store};
 /// # Errors
 /// Exit 2, 4, 5 or 6 as INTERFACE says.
 pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
-    let (plan, store) = session.received(&args.from)?;
+    let (plan, store) = session.received(&args.from, args.plan_digest)?;
     let manifest = manifest(&plan, &store)?;
     let stage = StageFile::of(&session.env)?;
     if stage.is_some() {
@@ -220,26 +222,9 @@ pub fn ask(session: &Session, plan: &Plan, share: Option<&Part>) -> anyhow::Resu
     if !std::io::stdin().is_terminal() {
         return refuse("nobody is here to confirm what becomes public");
     }
-    let ours =
-        |step: &str, to: &str| plan.step(step).is_some_and(|step| share.is_none_or(|share| share.publishes(to, step)));
     for destination in plan.destinations.iter().filter(|one| share.is_none_or(|share| share.goes_to(&one.name))) {
-        let name = &destination.name;
-        let places: Vec<String> = match &destination.kind {
-            DestinationKind::Github(github) => {
-                let page = |page: &ReleasePage| format!("{}/{} {}", github.host, github.repository, page.tag);
-                github.pages.iter().map(page).collect()
-            }
-            DestinationKind::Registry(registry) => {
-                registry.images.iter().filter(|image| ours(&image.step, name)).flat_map(image_names).collect()
-            }
-            DestinationKind::Pypi(pypi) => {
-                let steps = plan.steps.iter().filter(|step| step.publish.contains(name) && ours(&step.id, name));
-                let names: BTreeSet<&str> = steps.map(artifact_of).collect();
-                names.into_iter().map(|name| format!("{name} to {}", pypi.upload)).collect()
-            }
-        };
-        for place in places {
-            session.printer.line(&format!("  {name}: {place}"));
+        for line in places(plan, share, destination).into_iter().chain(presented(destination)) {
+            session.printer.line(&format!("  {}: {line}", destination.name));
         }
     }
     let _ = write!(std::io::stderr(), "Publish this? [y/N] ");
@@ -249,6 +234,55 @@ pub fn ask(session: &Session, plan: &Plan, share: Option<&Part>) -> anyhow::Resu
         Ok(())
     } else {
         refuse("not published: the answer was no")
+    }
+}
+
+/// What goes where.
+fn places(plan: &Plan, share: Option<&Part>, destination: &Destination) -> Vec<String> {
+    let ours =
+        |step: &str, to: &str| plan.step(step).is_some_and(|step| share.is_none_or(|share| share.publishes(to, step)));
+    let name = &destination.name;
+    match &destination.kind {
+        DestinationKind::Github(github) => {
+            let page = |page: &ReleasePage| format!("{}/{} {}", github.host, github.repository, page.tag);
+            github.pages.iter().map(page).collect()
+        }
+        DestinationKind::Registry(registry) => {
+            registry.images.iter().filter(|image| ours(&image.step, name)).flat_map(image_names).collect()
+        }
+        DestinationKind::Pypi(pypi) => {
+            let steps = plan.steps.iter().filter(|step| step.publish.contains(name) && ours(&step.id, name));
+            let names: BTreeSet<&str> = steps.map(artifact_of).collect();
+            names.into_iter().map(|name| format!("{name} to {}", pypi.upload)).collect()
+        }
+    }
+}
+
+/// Which credentials are presented to which host: what an edited plan would change.
+fn presented(destination: &Destination) -> Vec<String> {
+    let line = |names: &[&str], host: &str| format!("{host} gets {}", names.join(", "));
+    match &destination.kind {
+        DestinationKind::Github(github) => vec![line(&["GITHUB_TOKEN"], &github.host)],
+        DestinationKind::Registry(registry) => {
+            let images = registry.images.iter().flat_map(|image| &image.repositories);
+            let hosts: BTreeSet<&str> =
+                images.map(|one| one.registry.as_str()).chain(registry.hosts.keys().map(String::as_str)).collect();
+            let named = |host: &str| {
+                let said = registry.hosts.get(host);
+                let names = said.into_iter().flat_map(|said| said.username_env.iter().chain(&said.password_env));
+                match names.map(String::as_str).collect::<Vec<_>>() {
+                    names if !names.is_empty() => line(&names, host),
+                    _ if host == "ghcr.io" => line(&["GITHUB_TOKEN or Docker's login"], host),
+                    _ => line(&["Docker's login, if there is one"], host),
+                }
+            };
+            hosts.into_iter().map(named).collect()
+        }
+        DestinationKind::Pypi(pypi) => {
+            let names: BTreeSet<&str> =
+                pypi.tokens.values().flatten().chain(&pypi.username).map(String::as_str).collect();
+            vec![line(&Vec::from_iter(names), &pypi.upload)]
+        }
     }
 }
 
@@ -332,6 +366,32 @@ mod tests {
         check(&pull(r#"{"full_name":"o/r"}"#), false);
         check(&pull(r#"{"full_name":"mallory/r"}"#), true);
         check(&pull("null"), true);
+    }
+
+    #[test]
+    fn who_is_asked_sees_which_credential_goes_where() {
+        let check = |kind: &str, expected: &[&str]| {
+            let text = format!(r#"{{"name":"x","when":"always","credentials":[],{kind}}}"#);
+            assert_eq!(presented(&serde_json::from_str(&text).unwrap()), expected, "{kind}");
+        };
+        check(
+            r#""kind":"github","repository":"o/r","host":"ghes.test","draft":false,"adopt":"draft","pages":[]"#,
+            &["ghes.test gets GITHUB_TOKEN"],
+        );
+        check(
+            r#""kind":"registry","hosts":{"mallory.test":{"password_env":"GITHUB_TOKEN","insecure":false}},
+               "images":[{"step":"s","repositories":["ghcr.io/o/r","quay.io/o/r"],"tags":[]}]"#,
+            &[
+                "ghcr.io gets GITHUB_TOKEN or Docker's login",
+                "mallory.test gets GITHUB_TOKEN",
+                "quay.io gets Docker's login, if there is one",
+            ],
+        );
+        check(
+            r#""kind":"pypi","upload":"https://u.test/","simple":"https://u.test/s/","trusted":"auto",
+               "tokens":{"a":["PYPI_TOKEN_A","PYPI_TOKEN"]},"username":"PYPI_USER""#,
+            &["https://u.test/ gets PYPI_TOKEN, PYPI_TOKEN_A, PYPI_USER"],
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One run of the program: where it is, who reads, and how it comes to configuration, facts and plan.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Once;
 
 use anyhow::Context;
@@ -11,6 +11,7 @@ use super::config_file::{self, CONFIG};
 use super::error::Refused;
 use super::stage_file::StageFile;
 use crate::config::{self, Config, Notes, Source};
+use crate::digest::Digest;
 use crate::facts::{self, Facts, Wanted};
 use crate::plan::{self, DestinationKind, Plan, Request, WithoutTag};
 use crate::problem::{Failure, Problem};
@@ -274,22 +275,23 @@ impl Session {
         Ok(Store::new(&root, &self.config(file.as_deref())?.0.output))
     }
 
-    /// The plan and the store it is about, after the results of other machines came in (`--from`).
+    /// The plan and the store it is about, after the results of other machines came in (`--from`). Nothing comes in for
+    /// another plan than `--plan`, or than one of the digest that is given.
     ///
     /// # Errors
-    /// If a tar cannot be taken, or there is no plan.
-    pub fn received(&self, from: &[PathBuf]) -> anyhow::Result<(Plan, Store)> {
-        let store = self.store()?;
+    /// If a tar cannot be taken, or there is no plan, or another one.
+    pub fn received(&self, from: &[PathBuf], wanted: Option<Digest>) -> anyhow::Result<(Plan, Store)> {
         let tars: Vec<&Path> = from.iter().map(AsRef::as_ref).collect();
-        handover::unpack(&store, &tars)?;
-        match &self.global.plan {
-            Some(file) => self.stored(file),
-            None => {
-                let plan = read_plan(&store.plan())?;
-                self.mask(&plan);
-                Ok((plan, store))
-            }
+        if let Some(file) = &self.global.plan {
+            let (plan, store) = self.stored(file, wanted)?;
+            handover::unpack(&store, &tars, Some(plan.digest()))?;
+            return Ok((plan, store));
         }
+        let store = self.store()?;
+        handover::unpack(&store, &tars, wanted)?;
+        let plan = read_plan(&store.plan(), wanted)?;
+        self.mask(&plan);
+        Ok((plan, store))
     }
 
     /// Hides the credentials whose variables a plan names in the log of a job. Names of users are none.
@@ -310,10 +312,10 @@ impl Session {
     /// The stored plan (`--plan`), with the store that lies beside the repository of this folder.
     ///
     /// # Errors
-    /// If the file is not a plan of this version.
-    pub fn stored(&self, file: &Path) -> anyhow::Result<(Plan, Store)> {
+    /// If the file is not a plan of this version, or not the one that is wanted.
+    pub fn stored(&self, file: &Path, wanted: Option<Digest>) -> anyhow::Result<(Plan, Store)> {
         let dir = self.folder()?;
-        let plan = read_plan(&dir.join(file))?;
+        let plan = read_plan(&dir.join(file), wanted)?;
         self.mask(&plan);
         let top = facts::git::top(&self.runner, &dir).ok();
         let (_, root) = self.place(&dir, top.as_deref())?;
@@ -329,20 +331,27 @@ fn located(project: &Project, problems: Vec<Problem>) -> anyhow::Error {
     Refused::config(diagnostics, source).into()
 }
 
-/// Reads a plan and sees that it is one of ours.
+/// Reads a plan and sees that it is one of ours, and of the digest that is wanted.
 ///
 /// # Errors
-/// If it is missing, damaged, or of another version.
-fn read_plan(file: &Path) -> anyhow::Result<Plan> {
+/// If it is missing, damaged, of another version, or another one.
+pub fn read_plan(file: &Path, wanted: Option<Digest>) -> anyhow::Result<Plan> {
     let usage = |problem: Problem| anyhow::Error::from(Failure::usage(problem));
     if !file.is_file() {
         let problem = Problem::new("no-plan", format!("there is no plan at `{}`", file.display()));
         return Err(usage(problem.hint("`longshore plan --out plan.json`, or name it with `--plan`")));
     }
+    if let Some(wanted) = wanted {
+        handover::check_plan(file, wanted)?;
+    }
     let plan: Plan = store::read_json(file).map_err(|error| {
         let hint = "it was edited, cut off, or written by another longshore version: make it again";
         usage(Problem::new("bad-plan", format!("{error:#}")).hint(hint))
     })?;
+    if let Some(what) = astray(&plan) {
+        let hint = "make it again: `longshore plan --out plan.json`";
+        return Err(usage(Problem::new("bad-plan", format!("`{}`: {what}", file.display())).hint(hint)));
+    }
     if plan.schema != plan::SCHEMA {
         return Err(usage(Problem::new(
             "bad-plan",
@@ -350,6 +359,20 @@ fn read_plan(file: &Path) -> anyhow::Result<Plan> {
         )));
     }
     Ok(plan)
+}
+
+/// What in a plan would be written or read outside the folder that is for it.
+fn astray(plan: &Plan) -> Option<String> {
+    let inside = |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);
+    if plan.output.is_empty() || !Path::new(&plan.output).components().all(inside) {
+        return Some(format!("the output folder `{}` is not inside the project", plan.output.escape_default()));
+    }
+    if let Some(step) = plan.steps.iter().find(|step| !handover::is_step_id(&step.id)) {
+        return Some(format!("`{}` is not the id of a step", step.id.escape_default()));
+    }
+    let mut outputs = plan.steps.iter().flat_map(|step| &step.outputs);
+    let output = outputs.find(|output| !handover::is_file_name(&output.name))?;
+    Some(format!("`{}` is not the name of a file", output.name.escape_default()))
 }
 
 /// The triple of this machine.
@@ -417,4 +440,30 @@ fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
         return Err(Failure::usage(problem).into());
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_stays_in_its_folder() {
+        let check = |output: &str, step: &str, name: &str, expected: bool| {
+            let text = serde_json::json!({
+                "schema": "longshore/plan/1", "name": "a", "repository": "o/a", "commit": "1", "commit_time": 0,
+                "dirty": false, "origin": "tag", "output": output, "releases": [], "scope": { "kind": "all" },
+                "legs": [], "parts": [], "destinations": [], "assumed": [],
+                "steps": [{ "id": step, "component": "", "needs": [], "outputs": [{ "name": name }], "publish": [],
+                            "kind": "checksums", "covers": [] }]
+            });
+            let plan = serde_json::from_value(text).unwrap();
+            assert_eq!(astray(&plan).is_none(), expected, "{output} {step} {name}");
+        };
+        check("target/longshore", "checksums.a", "SHA256SUMS", true);
+        for output in ["", "/tmp/x", "..", "target/../../x"] {
+            check(output, "checksums.a", "SHA256SUMS", false);
+        }
+        check("out", "../x", "SHA256SUMS", false);
+        check("out", "checksums.a", "../SHA256SUMS", false);
+    }
 }

@@ -17,7 +17,7 @@ use crate::world::handover;
 /// # Errors
 /// Exit 3 with everything that is wrong.
 pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
-    let (plan, store) = session.received(&args.from)?;
+    let (plan, store) = session.received(&args.from, args.plan_digest)?;
     let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
     let manifest = verify::run(&session.printer, &store, &plan, part)?;
     if let Some(tar) = &args.pack {

@@ -132,7 +132,7 @@ impl Writer {
             Text::Triple => "target",
             Text::Path => "path",
             Text::FileGlob => "path-or-glob",
-            Text::Line => "line",
+            Text::Line | Text::Environment => "line",
             Text::Argument => "argument",
             Text::Word(words) if words.len() > 3 => match words.first() {
                 Some(&"tar.gz") => "format",
@@ -189,9 +189,10 @@ fn text(kind: Text) -> Value {
         Text::Python => json!({ "type": ["string", "number"], "pattern": "^(abi3t?|3\\.[0-9]+t?)$" }),
         Text::Distribution => json!({ "type": ["string", "number"] }),
         Text::EnvValue => json!({ "type": ["string", "number", "boolean"] }),
-        Text::Argument | Text::Line => json!({ "type": ["string", "number"] }),
+        Text::Argument | Text::Line | Text::Environment => json!({ "type": ["string", "number"] }),
         Text::Template(place) => template(place),
         Text::Label
+        | Text::Runner
         | Text::ImagePath
         | Text::Host
         | Text::Index

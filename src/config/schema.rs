@@ -118,6 +118,10 @@ pub enum Text {
     EnvName,
     /// The name of an environment variable that is a secret in GitHub Actions.
     SecretName,
+    /// The environment of a job: a name, or an expression that a generated file may hold.
+    Environment,
+    /// The label of a machine in a generated file, or such an expression.
+    Runner,
     /// A glob of names of environment variables.
     EnvGlob,
     /// The value of an environment variable.
@@ -694,7 +698,12 @@ const KIND: Key =
     key("kind", Type::Text(Text::DestinationKind), "its name", "what it is; required for a name of your own");
 const WHEN: Type = Type::Text(Text::Word(&["always", "stable", "prerelease"]));
 const WHEN_OF: Key = key("when", WHEN, "always", "which releases go there");
-const ENVIRONMENT: Key = key("environment", Type::Off(&LINE), "release", "the environment of the job that publishes");
+const ENVIRONMENT: Key = key(
+    "environment",
+    Type::Off(&Type::Text(Text::Environment)),
+    "release",
+    "the environment of the job that publishes",
+);
 
 /// A destination of kind `github`.
 pub static GITHUB: Section = Section {
@@ -816,7 +825,7 @@ pub static WORKFLOW: Section = Section {
             "none",
             "folder of a composite action that every leg runs first; it gets `kind` and `target`",
         ),
-        key("runner", LABEL, "Linux", "label of the machine that plans, verifies and publishes"),
+        key("runner", Type::Text(Text::Runner), "Linux", "label of the machine that plans, verifies and publishes"),
         key("jobs", Type::Keys(&WORKFLOW_JOBS), "none", "reusable workflows of your own that run in between"),
         key(
             "pull-request",
@@ -944,6 +953,8 @@ impl Text {
             Self::Word(_) | Self::DestinationKind => "a word",
             Self::Line
             | Self::Label
+            | Self::Environment
+            | Self::Runner
             | Self::Repository
             | Self::EnvName
             | Self::SecretName

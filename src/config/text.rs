@@ -39,6 +39,9 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::FormatNumber => format_number(text),
         Text::Line | Text::EnvValue | Text::Argument | Text::Script => Ok(()),
         Text::Label => label(text),
+        Text::Environment => expression(text),
+        Text::Runner if is_expression(text) => expression(text),
+        Text::Runner => label(text),
         Text::Name => name(text),
         Text::Word(words) => word(text, words),
         Text::DestinationKind => kind_of_destination(text),
@@ -82,7 +85,46 @@ fn format_number(text: &str) -> Parsed<()> {
         .hint("this version reads `longshore: 1`; a higher number needs a newer longshore"))
 }
 
+/// What a generated file may ask GitHub: only what those who may change the repository decide. Expressions:
+/// <https://docs.github.com/actions/reference/workflows-and-actions/contexts>.
+const SAFE: &[&str] = &["github.repository", "github.repository_owner", "github.event_name", "github.ref_type"];
+
+/// Whether GitHub would put something else in a text's place.
+fn is_expression(text: &str) -> bool {
+    text.contains("${{")
+}
+
+/// A literal, or literals around safe expressions: anybody may name a branch, a tag or a title, and with a function of
+/// GitHub's a secret could become a name.
+fn expression(text: &str) -> Parsed<()> {
+    let variable = |word: &str| {
+        word.strip_prefix("vars.").is_some_and(|name| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+    };
+    let mut rest = text;
+    while let Some((_, inside)) = rest.split_once("${{") {
+        let word = inside.split_once("}}").map(|(word, after)| {
+            rest = after;
+            word.trim()
+        });
+        if !word.is_some_and(|word| SAFE.contains(&word) || variable(word)) {
+            return Err(Problem::new(
+                "unsafe-expression",
+                format!("{} cannot stand in a generated workflow", quote(text)),
+            )
+            .hint(format!("write a literal, or `${{{{ vars.NAME }}}}`, `${{{{ {} }}}}`", SAFE.join(" }}`, `${{ "))));
+        }
+    }
+    Ok(())
+}
+
 fn label(text: &str) -> Parsed<()> {
+    if is_expression(text) {
+        return Err(Problem::new("unsafe-expression", format!("{} is never asked of GitHub", quote(text)))
+            .hint("write a literal; `workflows.*.runner` and `environment` also take `${{ vars.NAME }}`"));
+    }
     if text.contains(char::is_whitespace) {
         return Err(Problem::new("bad-text", format!("{} holds a space", quote(text))).hint("write one word"));
     }

@@ -56,7 +56,27 @@ fn kinds_of_text() {
     check_text(Text::Notes, &["auto", "notes.md", "./changelg", "docs/notes"], &["changelg", "/notes", "../x"]);
     check_text(Text::EnvName, &["A_B"], &["A=B", "", "A B"]);
     check_text(Text::SecretName, &["A_B", "_a1"], &["A-B", "1A", "", "A B", "ä", "X}}${{github.token"]);
-    check_text(Text::Label, &["ubuntu-24.04", "rockylinux:9"], &["a b", "", "a\tb"]);
+    check_text(Text::Label, &["ubuntu-24.04", "rockylinux:9"], &["a b", "", "a\tb", "${{ vars.X }}"]);
+    let (safe, unsafe_) = (
+        ["${{ vars.RUNNER }}", "${{vars._a}}", "x-${{ github.repository_owner }}-${{ vars.A }}", "$HOME", "}}"],
+        [
+            "${{ secrets.X }}",
+            "${{ github.head_ref }}",
+            "${{ github.event.pull_request.title }}",
+            "${{ vars.A || secrets.X }}",
+            "${{ vars.A }}${{ github.ref_name }}",
+            "${{ fromJSON(vars.A) }}",
+            "${{ toJSON(secrets) }}",
+            "${{ vars['A'] }}",
+            "${{ vars.A",
+            "${{ '${{' }}",
+            "",
+        ],
+    );
+    check_text(Text::Runner, &safe, &unsafe_);
+    check_text(Text::Environment, &safe, &unsafe_);
+    check_text(Text::Environment, &["release", "my release"], &["a\tb"]);
+    check_text(Text::Runner, &["ubuntu-24.04"], &["a b"]);
     check_text(Text::Manifest, &["Cargo.toml", "py/Cargo.toml"], &["py", "Cargo.lock", "../Cargo.toml", "xCargo.toml"]);
     check_text(Text::EnvValue, &["", "a\nb", "x=y"], &["a\u{0}b", "\u{1b}"]);
 }
@@ -95,7 +115,7 @@ fn templates() {
 proptest! {
     #[test]
     fn nothing_panics(text in "\\PC{0,40}") {
-        for kind in [Text::FormatNumber, Text::Line, Text::Label, Text::Name, Text::DestinationKind, Text::Triple, Text::TripleGlob, Text::Size, Text::Glibc, Text::Path, Text::Manifest, Text::FileGlob, Text::FileName, Text::Repository, Text::Notes, Text::EnvName, Text::SecretName, Text::EnvGlob, Text::EnvValue, Text::Argument, Text::Script] {
+        for kind in [Text::FormatNumber, Text::Line, Text::Label, Text::Name, Text::DestinationKind, Text::Triple, Text::TripleGlob, Text::Size, Text::Glibc, Text::Path, Text::Manifest, Text::FileGlob, Text::FileName, Text::Repository, Text::Notes, Text::EnvName, Text::SecretName, Text::EnvGlob, Text::EnvValue, Text::Argument, Text::Script, Text::Environment, Text::Runner] {
             let _ = check(kind, &text);
         }
         for place in [Place::Tag, Place::Title, Place::ArchiveFile, Place::Directory, Place::AssetFile, Place::Prebuilt] {

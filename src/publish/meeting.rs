@@ -4,6 +4,7 @@
 //! verified. Then it publishes, and puts its receipts there. When all receipts are there, the part that leads, the one that
 //! publishes to that GitHub destination, makes the release public; what follows the newest release moves after that.
 
+mod account;
 pub mod adopt;
 mod paper;
 mod wait;
@@ -24,7 +25,7 @@ use crate::artifact::Manifest;
 use crate::destination::Adopt;
 use crate::plan::{Destination, DestinationKind, GithubDestination, Part, Plan, Release};
 use crate::problem::{self, Problem};
-use crate::world::http::Body;
+use crate::world::http::{Body, Limited};
 use crate::world::terminal::Printer;
 
 /// One part of a plan at the releases that it makes together with others.
@@ -241,6 +242,7 @@ impl<'a> Meeting<'a> {
         }
         if let Some(site) = sites.pages.iter_mut().find(|site| site.is(self.destination)) {
             self.all(receipts, "receipts").await.map_err(said)?;
+            self.account().await.map_err(said)?;
             stop(github::open(site, ledger, filled).await?)?;
         }
         if sites.registries.iter().any(registry::floats) {
@@ -328,15 +330,16 @@ impl<'a> Meeting<'a> {
                 if self.papers.contains_key(&asset.id) {
                     continue;
                 }
+                let place = paper::Place { api: &self.api, release: found, asset, part };
+                place.fits()?;
                 let mut bytes = Vec::new();
                 self.api
                     .patience
                     .retry(async |_| {
                         bytes.clear();
-                        self.api.download(asset.id, &mut bytes).await
+                        self.api.download(asset.id, &mut Limited::new(&mut bytes, asset.size)).await
                     })
                     .await?;
-                let place = paper::Place { api: &self.api, release: found, asset, part };
                 self.papers.insert(asset.id, place.read(self.order.plan, &bytes)?);
             }
         }

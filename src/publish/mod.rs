@@ -6,6 +6,7 @@ mod github;
 mod ledger;
 #[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod meeting;
+mod promise;
 pub mod pypi;
 mod registry;
 mod retry;
@@ -251,10 +252,10 @@ fn stop(failures: Vec<failure::Failure>) -> anyhow::Result<()> {
 /// The plan's destinations to publish to, after everything was refused that a glance at the plan refuses.
 fn destinations<'a>(order: &'a Order<'_>) -> anyhow::Result<Vec<&'a Destination>> {
     let refuse = |code, message: String, hint: &str| Failure::usage(Problem::new(code, message).hint(hint));
-    let (plan, manifest) = (order.plan, order.manifest);
-    if manifest.plan != plan.digest() || manifest.commit != plan.commit {
-        let message = "the manifest is of another plan".to_owned();
-        return Err(refuse("manifest-of-another-plan", message, "run `longshore verify` for this plan").into());
+    let plan = order.plan;
+    let takes = |step: &Step| order.destinations.iter().any(|name| order.takes(name, step));
+    if let Some(problem) = promise::broken(plan, order.manifest, takes) {
+        return Err(Failure::usage(problem.hint("run `longshore verify` for this plan")).into());
     }
     let mut chosen = Vec::new();
     for name in &order.destinations {

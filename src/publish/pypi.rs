@@ -120,7 +120,7 @@ pub async fn holds(shelf: Shelf<'_>, upload: &Upload<'_>) -> Result<bool, Failur
     let printer = Printer::silent();
     let patience = Patience::new(shelf.pace.unwrap_or_else(|| Pace::of(&shelf.index.simple)), &printer);
     let look = async |_| match reader.find(upload).await? {
-        Some(there) => Ok(reader.digest(upload.name, &there).await?.0 == upload.sha256),
+        Some(there) => Ok(reader.digest(upload, &there).await?.0 == upload.sha256),
         None => Ok(false),
     };
     patience.retry(look).await
@@ -278,6 +278,10 @@ fn insecure(index: &Index, credentials: &BTreeMap<DistributionName, Credential>)
 /// A request without an answer.
 fn unreachable(error: &NoAnswer) -> Failure {
     let problem = |code| Problem::new(code, error.to_string());
+    if error.changed {
+        let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+        return Failure::Refused(problem("changed-artifact").hint(hint));
+    }
     if error.untrusted {
         let hint = "if the server is yours, add its authority to the system, or name a file with it in `SSL_CERT_FILE`";
         return Failure::Fatal(problem("certificate-untrusted").hint(hint));

@@ -78,8 +78,13 @@ fn pattern(grammar: &str) -> String {
     format!("'{}[0-9]+.[0-9]+.[0-9]+*{}'", plain(before).replace('\'', "''"), plain(after).replace('\'', "''"))
 }
 
-/// A text as a YAML scalar that nobody takes for a number or a word.
+/// A text as a YAML scalar that nobody takes for a number, a word or an expression.
 pub fn quoted(text: &str) -> String {
+    asked(&text.replace("${{", "${{ '${{' }}"))
+}
+
+/// The same of a text in which expressions may stand; the configuration takes only safe ones.
+pub fn asked(text: &str) -> String {
     let plain = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '.' && text.starts_with("./"))
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
         && !matches!(text.to_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
@@ -104,5 +109,7 @@ mod tests {
         check("release-server", "release-server");
         check("on", "'on'");
         check("1.2", "'1.2'");
+        check("a/${{ secrets.X }}", "'a/${{ ''${{'' }} secrets.X }}'");
+        assert_eq!(asked("${{ vars.X }}"), "'${{ vars.X }}'");
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Pins;
-use super::frame::quoted;
-use super::pins::{Own, local};
+use super::frame::{asked, quoted};
+use super::pins::{Own, has_releases, local};
 use crate::destination::Trusted;
 use crate::plan::part::artifact_of;
 use crate::plan::{
@@ -51,7 +51,7 @@ impl<'a> File<'a> {
     }
 
     fn runner(&self) -> String {
-        quoted(self.part.workflow.runner.as_deref().unwrap_or(runner::any()))
+        asked(self.part.workflow.runner.as_deref().unwrap_or(runner::any()))
     }
 
     /// Ids of the user's jobs after one of ours.
@@ -149,11 +149,15 @@ impl<'a> File<'a> {
         let id = if id.is_empty() { String::new() } else { format!("        id: {id}\n") };
         let mut all: Vec<String> = inputs.iter().map(|(key, value)| format!("{key}: {value}")).collect();
         // What publishes needs no checkout.
+        if !inputs.contains(&("command", "plan")) {
+            // Whoever can edit what lies between two jobs cannot edit the output of a job.
+            all.push("plan-digest: '${{ needs.plan.outputs.plan-digest }}'".to_owned());
+        }
         if !self.directory.is_empty() && !inputs.contains(&("command", "publish")) {
             all.push(format!("working-directory: {}", quoted(self.directory)));
         }
-        // What the checkout holds has no released binary.
-        if self.pins.own == Own::Here {
+        // Neither what the checkout holds nor, before the first release, any commit has a released program.
+        if self.pins.own == Own::Here || !has_releases() {
             all.push("fallback: cargo".into());
         }
         format!("      - uses: {}\n{id}        with: {{ {} }}\n", self.pins.uses_own(), all.join(", "))
@@ -162,7 +166,7 @@ impl<'a> File<'a> {
 
 /// Decides; everything after it carries out.
 pub fn plan(file: &File<'_>) -> String {
-    let mut outputs = vec!["empty", "matrix"];
+    let mut outputs = vec!["empty", "matrix", "plan-digest"];
     if file.assets {
         outputs.push("assets");
     }
@@ -270,7 +274,7 @@ pub fn publish(file: &File<'_>) -> String {
         PullRequest::Off => "",
         _ => " && github.event_name != 'pull_request'",
     };
-    let environment = file.part.environment.as_ref().map(|name| format!("    environment: {}\n", quoted(name)));
+    let environment = file.part.environment.as_ref().map(|name| format!("    environment: {}\n", asked(name)));
     // A local action needs its files.
     let checkout = if file.pins.own == Own::Here { file.checkout() } else { String::new() };
     let secrets: String =
@@ -285,7 +289,7 @@ pub fn publish(file: &File<'_>) -> String {
 {}    permissions:
 {}    steps:
 {}{checkout}{}{env}",
-        file.needs(&["verify"], Some(Stage::Verify)),
+        file.needs(&["plan", "verify"], Some(Stage::Verify)),
         file.runner(),
         environment.unwrap_or_default(),
         permissions(file),

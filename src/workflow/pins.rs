@@ -25,6 +25,16 @@ struct Row {
 static KNOWN: LazyLock<Known> =
     LazyLock::new(|| toml::from_str(include_str!("pins.toml")).expect("the data file is tested"));
 
+/// Whether any program of a release is known: the action downloads only what its table names, and compiles itself with
+/// `fallback: cargo`, where a table names it not.
+pub fn has_releases() -> bool {
+    has_rows(include_str!("../../dist/checksums.txt"))
+}
+
+fn has_rows(table: &str) -> bool {
+    table.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#'))
+}
+
 /// What stands behind `uses:`: a reference, and the version in the comment behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
@@ -181,6 +191,12 @@ mod tests {
             assert!(Pin { reference: row.commit.clone(), version: None }.is_fixed());
             assert!(row.version.starts_with('v'));
         }
+    }
+
+    #[test]
+    fn a_table_of_checksums_without_rows_has_no_program() {
+        assert!(!has_rows("# version target sha256\n\n"));
+        assert!(has_rows(&format!("# version\n0.1.0 x86_64-unknown-linux-musl {}\n", "0".repeat(64))));
     }
 
     #[test]

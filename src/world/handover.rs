@@ -130,18 +130,19 @@ impl<R: Read> Read for Seen<R> {
 }
 
 /// Unpacks tars into a store. A path that leaves the store is refused; a file that is there with other bytes is an error.
+/// Of a tar whose plan has not the digest that is wanted, nothing else is read.
 ///
 /// # Errors
 /// `Failure` with exit 2 if a tar cannot be read; with exit 3 if one is damaged, holds anything else than `pack` writes,
 /// is of another plan, or a file is there with other bytes.
-pub fn unpack(store: &Store, tars: &[&Path]) -> anyhow::Result<()> {
+pub fn unpack(store: &Store, tars: &[&Path], wanted: Option<Digest>) -> anyhow::Result<()> {
     let mut origins = BTreeMap::new();
     for tar in tars {
         let file = File::open(tar).map_err(|error| {
             let message = format!("cannot read `{}`: {error}", tar.display());
             Failure::usage(Problem::new("missing-tar", message).hint("name a tar that `--pack` wrote"))
         })?;
-        let unpacking = Unpacking { store, tar, origins: &mut origins, seen: BTreeSet::new() };
+        let unpacking = Unpacking { store, tar, wanted, origins: &mut origins, seen: BTreeSet::new() };
         if let Err(error) = unpacking.all(BufReader::with_capacity(1 << 16, file)) {
             if error.is::<Failure>() {
                 return Err(error);
@@ -154,10 +155,29 @@ pub fn unpack(store: &Store, tars: &[&Path]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Sees that a plan is the one that was made: whoever may change what lies between two machines could have edited it.
+///
+/// # Errors
+/// `Failure` with exit 3 if it is another one.
+pub fn check_plan(file: &Path, wanted: Digest) -> anyhow::Result<()> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    is_wanted(Digest::of(&bytes), wanted, &file.display().to_string())
+}
+
+fn is_wanted(found: Digest, wanted: Digest, place: &str) -> anyhow::Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    let problem = Problem::new("wrong-plan-digest", format!("the plan in `{place}` is {found}, wanted is {wanted}"))
+        .hint("hand over what was made for that plan; if nobody else wrote there, find out who edited it");
+    Err(Failure::new(Exit::Verification, problem).into())
+}
+
 /// One tar on its way into the store.
 struct Unpacking<'a> {
     store: &'a Store,
     tar: &'a Path,
+    wanted: Option<Digest>,
     /// Which tar each file came from.
     origins: &'a mut BTreeMap<PathBuf, PathBuf>,
     seen: BTreeSet<String>,
@@ -207,6 +227,9 @@ impl Unpacking<'_> {
         ensure!(copied == size, "is cut off after {copied} of {size} bytes");
         files::set_mode(temporary.path(), mode)?;
         let temporary = temporary.into_temp_path();
+        if let Some(wanted) = self.wanted.filter(|_| name == "plan.json") {
+            is_wanted(Digest::of(&fs::read(&temporary)?), wanted, &self.tar.display().to_string())?;
+        }
         if fs::symlink_metadata(&place).is_ok() {
             if !files::same_bytes(&temporary, &place)? {
                 return Err(self.conflict(name, &place).into());
@@ -319,7 +342,7 @@ mod tests {
         pack(&built(two.path(), "text"), &steps(), false, &again).unwrap();
         assert!(files::same_bytes(&tar, &again).unwrap(), "equal results, equal tars");
         let there = Store::new(&two.path().join("fresh"), "out");
-        unpack(&there, &[&tar, &again]).unwrap();
+        unpack(&there, &[&tar, &again], None).unwrap();
         assert_eq!(there.records().unwrap(), here.records().unwrap());
         for file in &here.records().unwrap()[0].files {
             let path = there.file("binary.a", &file.name);
@@ -363,7 +386,7 @@ mod tests {
         let other_plan = store(&folder.path().join("3"), r#"{"steps":[]}"#);
         let three = folder.path().join("three.tar");
         pack(&other_plan, &[], false, &three).unwrap();
-        let into = |name: &str, tars: &[&Path]| unpack(&Store::new(&folder.path().join(name), "out"), tars);
+        let into = |name: &str, tars: &[&Path]| unpack(&Store::new(&folder.path().join(name), "out"), tars, None);
         let said = refusal(&into("a", &[&one, &two]).unwrap_err());
         let (one_name, two_name, three_name) = (one.display(), two.display(), three.display());
         assert_eq!(
@@ -393,7 +416,7 @@ mod tests {
             let runner = Runner::new(crate::world::env::Env::read().for_children(&[]));
             runner.text(&Cmd::new("python3", folder.path()).args(["-c", &script])).unwrap();
             let inner = folder.path().join(format!("into-{name}"));
-            let said = refusal(&unpack(&Store::new(&inner, "out"), &[&tar]).unwrap_err());
+            let said = refusal(&unpack(&Store::new(&inner, "out"), &[&tar], None).unwrap_err());
             assert!(said.starts_with("bad-tar: ") && said.ends_with(expected), "{name}: {said}");
             assert!(!folder.path().join("x").exists() && !inner.join("x").exists());
         };

@@ -20,6 +20,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONT
 use tokio::time::{Instant, sleep};
 use url::Url;
 
+use crate::digest::Digest;
 use crate::problem::{Exit, Failure, Problem};
 use crate::secret::Secret;
 
@@ -111,12 +112,14 @@ pub struct NoAnswer {
     pub untrusted: bool,
     /// Whether it led where we do not go; it always will.
     pub forbidden: bool,
+    /// Whether a file of ours is not what it should be; then the server got no whole request, and never will.
+    pub changed: bool,
 }
 
 impl NoAnswer {
     /// One that may be an accident.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), untrusted: false, forbidden: false }
+        Self { text: text.into(), untrusted: false, forbidden: false, changed: false }
     }
 }
 
@@ -208,11 +211,6 @@ impl Client {
         Ok(Self { inner, stall: STALL, known: Arc::default() })
     }
 
-    /// The same pool for a library that brings its own requests; it neither retries nor follows redirects.
-    pub fn pool(&self) -> reqwest::Client {
-        self.inner.clone()
-    }
-
     /// The same, with hosts that the user wrote.
     #[must_use]
     pub fn knowing(mut self, hosts: &[String]) -> Self {
@@ -284,11 +282,15 @@ impl Client {
     ///
     /// # Errors
     /// If there is no whole answer, or the body ends early.
-    pub async fn forward(&self, request: Request<'_>, (incoming, size): (Incoming, u64)) -> Result<Reply, NoAnswer> {
+    pub async fn forward(
+        &self,
+        request: Request<'_>,
+        (incoming, size, sha256): (Incoming, u64, Digest),
+    ) -> Result<Reply, NoAnswer> {
         let (host, largest) = (host(&request.url), request.largest);
         let moved = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&moved);
-        let chunks = incoming.stream().inspect(move |chunk| {
+        let chunks = body::passed_on(incoming, size, sha256).inspect(move |chunk| {
             if let Ok(chunk) = chunk {
                 counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             }
@@ -361,14 +363,14 @@ impl Client {
                 let pieces = body::pieces(bytes, &counter);
                 builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, whole).body(pieces);
             }
-            Body::File { path, size, media, sent } => {
+            Body::File { path, size, sha256, media, sent } => {
                 (counter, whole) = (sent, size);
-                let body = body::stream(path, size, &counter).await?;
+                let body = body::stream((path, size, sha256), &counter).await?;
                 builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, size).body(body);
             }
-            Body::Framed { head, path, size, tail, media, sent } => {
+            Body::Framed { head, path, size, sha256, tail, media, sent } => {
                 (counter, whole) = (sent, size);
-                let body = body::framed((head, tail), (path, size), &counter).await?;
+                let body = body::framed((head, tail), (path, size, sha256), &counter).await?;
                 let length = head.len() as u64 + size + tail.len() as u64;
                 builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, length).body(body);
             }
@@ -440,6 +442,9 @@ pub fn encode(text: &str) -> String {
 pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
     let error = error.without_url();
     let cause = root(&error);
+    if let Some(changed) = cause.downcast_ref::<body::Changed>() {
+        return NoAnswer { changed: true, ..NoAnswer::new(changed.to_string()) };
+    }
     let untrusted = matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)));
     let text = if error.is_timeout() {
         format!("`{host}` gave no answer in time")

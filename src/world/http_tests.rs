@@ -96,7 +96,8 @@ async fn files_are_streamed_with_their_length() {
     let (port, asked) = serve(vec!["HTTP/1.1 201 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into()]).await;
     let base = url(&format!("http://127.0.0.1:{port}/"));
     let sent = Arc::new(AtomicU64::new(0));
-    let body = Body::File { path: &path, size: 5, media: "application/gzip", sent: Arc::clone(&sent) };
+    let sha256 = Digest::of(b"hello");
+    let body = Body::File { path: &path, size: 5, sha256, media: "application/gzip", sent: Arc::clone(&sent) };
     let request = Request { method: Method::POST, body, ..Request::get(base.clone()) };
     let reply = Client::new(&base).unwrap().send(request).await.unwrap();
     assert!(reply.is_success());
@@ -162,7 +163,8 @@ async fn uploads_that_are_taken_in_drops_have_an_end() {
         }
     });
     let client = Client::new(&base).unwrap().stall(Duration::from_millis(1000));
-    let body = Body::File { path: &path, size, media: "x/y", sent: Arc::default() };
+    let sha256 = Digest::of(b"");
+    let body = Body::File { path: &path, size, sha256, media: "x/y", sent: Arc::default() };
     let request = Request { method: Method::PUT, body, ..Request::get(base) };
     let text = client.send(request).await.unwrap_err().text;
     assert!(text.contains("gave no answer") || text.contains("moves less than"), "{text}");
@@ -200,4 +202,57 @@ async fn a_redirect_leads_nobody_inside() {
     ] {
         check(location).await;
     }
+}
+
+/// A server must never have a whole request with other bytes: not every one compares.
+#[tokio::test]
+async fn a_file_that_changed_is_never_sent_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    let right = vec![7; 200_000];
+    let mut wrong = right.clone();
+    wrong[150_000] = 8;
+    let grown = [right.as_slice(), b"more"].concat();
+    for (there, changed) in [(&right, false), (&wrong, true), (&right[..199_999].to_vec(), true), (&grown, false)] {
+        std::fs::write(&path, there).unwrap();
+        for framed in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let base = url(&format!("http://{}/", listener.local_addr().unwrap()));
+            let (path, size, sha256) = (path.as_path(), 200_000, Digest::of(&right));
+            let (media, sent) = ("x/y", Arc::default());
+            let body = if framed {
+                Body::Framed { head: b"head", path, size, sha256, tail: b"tail", media, sent }
+            } else {
+                Body::File { path, size, sha256, media, sent }
+            };
+            let client = Client::new(&base).unwrap();
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let (mut got, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+                let whole = loop {
+                    let count = stream.read(&mut buffer).await.unwrap_or(0);
+                    got.extend_from_slice(&buffer[..count]);
+                    let at = got.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
+                    let length = if framed { 200_008 } else { 200_000 };
+                    let whole = at.is_some_and(|at| got.len() - at >= length);
+                    if whole || count == 0 {
+                        break whole;
+                    }
+                };
+                let _ = stream.write_all(b"HTTP/1.1 201 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                whole
+            });
+            let sent = client.send(Request { method: Method::POST, body, ..Request::get(base) }).await;
+            assert_eq!(server.await.unwrap(), !changed);
+            match sent {
+                Ok(reply) => assert!(reply.is_success() && !changed),
+                Err(error) => assert!(changed && error.changed, "{error:?}"),
+            }
+        }
+    }
+    let gone = folder.path().join("gone");
+    let base = url("http://127.0.0.1:1/");
+    let body = Body::File { path: &gone, size: 1, sha256: Digest::of(b""), media: "x/y", sent: Arc::default() };
+    let error = Client::new(&base).unwrap().send(Request { body, ..Request::get(base.clone()) }).await.unwrap_err();
+    assert!(error.changed, "{error:?}");
 }

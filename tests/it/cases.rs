@@ -51,6 +51,7 @@ cases! {
     three_tools
     two_tags
     typos_and_types
+    unlocked_bases
     version_keys
     version_mismatch
 }

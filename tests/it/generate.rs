@@ -274,3 +274,24 @@ fn our_own_workflows_are_fresh() {
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
+
+#[test]
+fn our_own_first_tag_needs_nothing_that_cannot_be_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = format!(
+        "git clone -q {0} own && cd own && cp {0}/longshore.yaml . && git -c user.name=x -c user.email=x@example.com \
+         commit -q --allow-empty -am x && git remote set-url origin https://github.com/longshore-release/longshore.git && \
+         git tag v{1} && CI=true GITHUB_REF=refs/tags/v{1} {2} plan",
+        shell_words::quote(root().to_str().unwrap()),
+        env!("CARGO_PKG_VERSION"),
+        shell_words::quote(crate::project::LONGSHORE)
+    );
+    let done = crate::project::program("sh").args(["-c", &line]).current_dir(&folder).output().unwrap();
+    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    assert!(done.status.success() && said.contains("2 images to ghcr.io/longshore-release/longshore"), "{said}");
+    // Without a released program the jobs compile their own.
+    let table = fs::read_to_string(root().join("dist/checksums.txt")).unwrap();
+    let released = table.lines().any(|line| !line.starts_with('#'));
+    let file = read(&plain(), FILE);
+    assert_eq!(file.matches("fallback: cargo").count(), if released { 0 } else { 4 }, "{file}");
+}

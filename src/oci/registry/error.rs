@@ -95,6 +95,10 @@ pub fn unreachable(error: &NoAnswer) -> Error {
         let hint = "a host in a private network that is meant stands in `publish.registry.hosts`: `HOST: {}`";
         return Error::new(Kind::Refused, Problem::new("registry-refused", error.text.clone()).hint(hint));
     }
+    if error.changed {
+        let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+        return Error::new(Kind::Usage, Problem::new("changed-artifact", error.to_string()).hint(hint));
+    }
     if error.untrusted {
         let hint = "give its authority as `ca:` of the host in `publish.registry.hosts`";
         return Error::new(Kind::Usage, problem.hint(hint));

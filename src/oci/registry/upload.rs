@@ -54,6 +54,11 @@ pub async fn push(
     blob: &Descriptor,
     (source, from): (Source<'_>, Option<&Host>),
 ) -> Result<Pushed, Error> {
+    if let Source::Bytes(bytes) = source
+        && Digest::of(bytes) != blob.digest
+    {
+        return Err(changed(format!("what was verified as {} has other bytes now", blob.digest)));
+    }
     let tiny = blob.size <= TINY && matches!(source, Source::Bytes(_));
     if !tiny && is_there(host, repository, blob).await? {
         return Ok(Pushed::There);
@@ -191,7 +196,9 @@ impl Upload<'_> {
         let url = with_digest(&begun.location, self.blob.digest);
         let body = match source {
             Source::Bytes(bytes) => Body::Bytes { bytes, media: OCTETS },
-            Source::File(path, _) => Body::File { path, size: self.blob.size, media: OCTETS, sent: Arc::default() },
+            Source::File(path, _) => {
+                Body::File { path, size: self.blob.size, sha256: self.blob.digest, media: OCTETS, sent: Arc::default() }
+            }
             Source::Elsewhere(other) => return self.through(url, &begun.shown, (other, origin)).await,
         };
         self.send(Request { method: Method::PUT, body, accept: "*/*", ..Request::get(url) }).await
@@ -239,11 +246,13 @@ impl Upload<'_> {
     async fn parts(&self, begun: Begun, mut pieces: Pieces<'_>, part: u64) -> Result<(), Failed> {
         let mut location = begun.location;
         let mut at = 0;
+        let mut seen = hashing(std::io::sink());
         while at < self.blob.size {
             let bytes = pieces.next(part.min(self.blob.size - at)).await?;
             if bytes.is_empty() {
                 break;
             }
+            seen.write_all(&bytes).map_err(|error| changed(error.to_string()))?;
             let range = Some((at, at + bytes.len() as u64 - 1));
             let body = Body::Bytes { bytes: &bytes, media: OCTETS };
             let request =
@@ -253,6 +262,11 @@ impl Upload<'_> {
             // ECR answers 201, and with a range that is not up to date: what was sent is what counts.
             location = super::upload::location(&reply, &location)?;
             at += bytes.len() as u64;
+        }
+        // Not every registry compares: the upload is not ended.
+        let (_, found, _) = seen.finish();
+        if found != self.blob.digest {
+            return Err(pieces.wrong(format!("{found} came in place of {}", self.blob.digest)).into());
         }
         let url = with_digest(&location, self.blob.digest);
         let reply = self.send(Request { method: Method::PUT, accept: "*/*", ..Request::get(url) }).await?;
@@ -301,8 +315,11 @@ impl Upload<'_> {
         let _slot = self.host.slot().await;
         self.host.count();
         let request = Request { method: Method::PUT, accept: "*/*", auth, ..Request::get(url) };
-        let reply = self.host.client().await?.forward(request, (incoming, self.blob.size)).await;
-        reply.map_err(|error| Failed::of(unreachable(&error)))
+        let reply = self.host.client().await?.forward(request, (incoming, self.blob.size, self.blob.digest)).await;
+        reply.map_err(|error| match error.changed {
+            true => super::damaged(format!("`{from}@{}` came as other bytes", self.blob.digest)).into(),
+            false => Failed::of(unreachable(&error)),
+        })
     }
 
     /// What another registry gave and this one finds to be something else is that one's fault.
@@ -335,6 +352,15 @@ fn begun(asked: &Url, reply: &Reply, shown: Credential) -> Result<Begun, Error> 
 }
 
 impl Pieces<'_> {
+    /// Bytes that are not what their digest says.
+    fn wrong(&self, text: String) -> Error {
+        match self {
+            Self::Memory(_) => changed(text),
+            Self::File(path, _) => changed(format!("`{}`: {text}", path.display())),
+            Self::Elsewhere(_) => super::damaged(text),
+        }
+    }
+
     /// At most so many bytes; fewer only at the end.
     async fn next(&mut self, most: u64) -> Result<Vec<u8>, Failed> {
         use tokio::io::AsyncReadExt;
@@ -360,7 +386,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 }
 
 fn changed(text: String) -> Error {
-    Error::new(Kind::Refused, Problem::new("changed-artifact", text).hint("build it again"))
+    let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+    Error::new(Kind::Usage, Problem::new("changed-artifact", text).hint(hint))
 }
 
 /// Where the next request of an upload goes: absolute or relative, as registries like.

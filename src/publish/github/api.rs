@@ -1,21 +1,14 @@
-//! The connection to one repository's API: octocrab for JSON, our own client where a status, a stream or a tag matters.
+//! The connection to one repository's API: every request through our own client, every answer with a limit.
 //!
-//! octocrab runs on our own client, so it neither retries nor follows redirects, and proxies, TLS and time limits are
-//! decided in one place. Of octocrab's calls the generic ones are used with [`super::model`]'s types: its own models want
-//! every field of every author, and one odd release in a long history would stop a publish. Not octocrab's job: uploads
-//! (it wants the whole file in memory and does not encode names), deletions (it does not read the status), tags (it does
-//! not encode them), and anonymous reads.
+//! The client neither retries nor follows redirects of writes; proxies, TLS and time limits are decided there.
 
-use std::time::Duration;
-
-use octocrab::{FromResponse, Octocrab, Page};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::time::timeout;
 use url::Url;
 
 use super::answer::{Answer, judge};
+use super::model::Notes;
 use crate::plan::{Destination, GithubDestination};
 use crate::problem::Problem;
 use crate::publish::Endpoint;
@@ -23,7 +16,7 @@ use crate::publish::failure::Failure;
 use crate::publish::retry::{Pace, Patience};
 use crate::secret::Secret;
 use crate::world::http::{
-    self, Auth, Body, Client, Method, NoAnswer, Reply, Request, STALL, encode, is_loopback, same_origin,
+    self, Auth, Body, Client, Method, NoAnswer, Reply, Request, encode, is_loopback, same_origin,
 };
 use crate::world::terminal::Printer;
 
@@ -31,8 +24,9 @@ use crate::world::terminal::Printer;
 pub const JSON: &str = "application/vnd.github+json";
 /// How many entries a page holds.
 const PER_PAGE: usize = 100;
-/// How many pages are read at most.
-const PAGES: u32 = 1000;
+/// How much of a list is read at most, all its pages together: GitHub's largest page has a few megabytes, and few
+/// repositories have hundreds of pages.
+const LARGEST_LIST: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
 
 /// One repository on one forge.
 pub struct Api<'a> {
@@ -45,7 +39,6 @@ pub struct Api<'a> {
     /// Shows what happens.
     pub printer: &'a Printer,
     client: Client,
-    crab: Octocrab,
     base: Url,
     token: Option<Secret>,
 }
@@ -60,7 +53,7 @@ pub enum Reader {
 }
 
 impl<'a> Api<'a> {
-    /// Connects nothing yet. Must be called inside a Tokio runtime.
+    /// Connects nothing yet.
     ///
     /// # Errors
     /// A missing or malformed token, or a machine that cannot speak HTTPS.
@@ -78,18 +71,12 @@ impl<'a> Api<'a> {
             base.set_path(&format!("{}/", base.path()));
         }
         let client = Client::new(&base)?;
-        let mut builder = Octocrab::builder().base_uri(base.as_str())?;
-        if let Some(token) = &endpoint.token {
-            builder = builder.personal_token(token.expose());
-        }
-        let crab = builder.build_with_reqwest(client.pool())?;
         Ok(Self {
             repository: &github.repository,
             credential,
             patience: Patience::new(pace, printer),
             printer,
             client,
-            crab,
             base,
             token: endpoint.token.clone(),
         })
@@ -102,29 +89,47 @@ impl<'a> Api<'a> {
 
     /// `GET` of everything behind a paged list, as the owner of the token.
     pub async fn all<T: DeserializeOwned>(&self, doing: &str, tail: &str) -> Result<Vec<T>, Failure> {
-        let mut all = Vec::new();
-        for number in 1..=PAGES {
-            let query = [("per_page", PER_PAGE.to_string()), ("page", number.to_string())];
-            let page: Page<T> = self.json(doing, self.crab.get(self.route(tail), Some(&query))).await?;
-            let full = page.items.len() >= PER_PAGE;
-            all.extend(page.items);
-            if page.next.is_none() && !full {
+        let (mut all, mut size) = (Vec::new(), 0);
+        for number in 1_u64.. {
+            let url = self.url(&format!("{tail}?per_page={PER_PAGE}&page={number}"));
+            let request = Request { accept: JSON, auth: self.auth(Reader::Token), ..Request::get(url) };
+            let reply = self.ask(doing, request).await?;
+            size += reply.body.len();
+            if size > LARGEST_LIST {
+                break;
+            }
+            let page: Vec<T> = serde_json::from_slice(&reply.body).map_err(|error| self.garbled(doing, &error))?;
+            let more = page.len() >= PER_PAGE || reply.header("link").is_some_and(|link| link.contains("rel=\"next\""));
+            all.extend(page);
+            if !more {
                 return Ok(all);
             }
         }
-        Err(Failure::Fatal(Problem::new("endless-list", format!("`{}` has a list without an end", self.host()))))
+        let message = format!("cannot {doing}: the list of `{}` is over {} MiB", self.host(), LARGEST_LIST >> 20);
+        let hint = "no repository has such a list: is this the address of a GitHub API?";
+        Err(Failure::Fatal(Problem::new("endless-list", message).hint(hint)))
     }
 
     /// `POST` of JSON, counted as a write.
-    pub async fn post<T: FromResponse>(&self, doing: &str, tail: &str, body: &impl Serialize) -> Result<T, Failure> {
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        doing: &str,
+        tail: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         self.patience.write().await;
-        self.json(doing, self.crab.post(self.route(tail), Some(body))).await
+        self.write(doing, (Method::POST, tail), body).await
     }
 
     /// `PATCH` of JSON, counted as a write.
-    pub async fn patch<T: FromResponse>(&self, doing: &str, tail: &str, body: &impl Serialize) -> Result<T, Failure> {
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        doing: &str,
+        tail: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         self.patience.write().await;
-        self.json(doing, self.crab.patch(self.route(tail), Some(body))).await
+        self.write(doing, (Method::PATCH, tail), body).await
     }
 
     /// GitHub's own notes for a tag since another one; saves nothing there. Left to itself GitHub takes the last release
@@ -134,19 +139,37 @@ impl<'a> Api<'a> {
         if let Some(previous) = previous {
             body["previous_tag_name"] = previous.into();
         }
-        let notes: octocrab::models::repos::ReleaseNotes =
-            self.json("generate notes", self.crab.post(self.route("releases/generate-notes"), Some(&body))).await?;
+        let notes: Notes = self.write("generate notes", (Method::POST, "releases/generate-notes"), &body).await?;
         Ok(notes.body)
     }
 
-    /// `GET` of JSON through our own client: exact, encoded, and anonymous if wanted.
+    /// `GET` of JSON, anonymous if wanted.
     pub async fn look<T: DeserializeOwned>(&self, doing: &str, tail: &str, reader: Reader) -> Result<T, Failure> {
         let request = Request { accept: JSON, auth: self.auth(reader), ..Request::get(self.url(tail)) };
-        let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
-        if !reply.is_success() {
-            return Err(self.refusal(doing, &reply));
-        }
+        self.read(doing, request).await
+    }
+
+    async fn write<T: DeserializeOwned>(
+        &self,
+        doing: &str,
+        (method, tail): (Method, &str),
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let bytes = serde_json::to_vec(body).map_err(|error| self.garbled(doing, &error))?;
+        let body = Body::Bytes { bytes: &bytes, media: "application/json" };
+        let auth = self.auth(Reader::Token);
+        self.read(doing, Request { method, accept: JSON, auth, body, ..Request::get(self.url(tail)) }).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, doing: &str, request: Request<'_>) -> Result<T, Failure> {
+        let reply = self.ask(doing, request).await?;
         serde_json::from_slice(&reply.body).map_err(|error| self.garbled(doing, &error))
+    }
+
+    /// A successful answer.
+    async fn ask(&self, doing: &str, request: Request<'_>) -> Result<Reply, Failure> {
+        let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
+        if reply.is_success() { Ok(reply) } else { Err(self.refusal(doing, &reply)) }
     }
 
     /// `DELETE`; a thing that is gone already is fine.
@@ -173,11 +196,7 @@ impl<'a> Api<'a> {
         self.patience.write().await;
         let request =
             Request { method: Method::POST, auth: self.auth(Reader::Token), accept: JSON, body, ..Request::get(url) };
-        let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
-        if !reply.is_success() {
-            return Err(self.refusal(doing, &reply));
-        }
-        serde_json::from_slice(&reply.body).map_err(|error| self.garbled(doing, &error))
+        self.read(doing, request).await
     }
 
     /// Downloads an asset by id into `sink`, as the owner of the token; redirects do not get the token.
@@ -230,31 +249,6 @@ impl<'a> Api<'a> {
         // Not `join`: what stands in `tail` is encoded already, and a query may follow.
         let text = format!("{url}/{tail}");
         Url::parse(text.trim_end_matches('/')).unwrap_or(url)
-    }
-
-    async fn json<T>(&self, doing: &str, call: impl Future<Output = octocrab::Result<T>>) -> Result<T, Failure> {
-        let late =
-            |limit: Duration| NoAnswer::new(format!("`{}` gave no answer in {} s", self.host(), limit.as_secs()));
-        match timeout(STALL, call).await {
-            Err(_) => Err(unreachable(&late(STALL))),
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(octocrab::Error::GitHub { source, .. })) => {
-                let headers = source.headers.clone().unwrap_or_default();
-                let errors = source.errors.as_deref().unwrap_or_default();
-                let answer =
-                    Answer { status: source.status_code.as_u16(), headers: &headers, message: &source.message, errors };
-                Err(judge(self, doing, &answer))
-            }
-            Ok(Err(octocrab::Error::Reqwest { source, .. })) => Err(unreachable(&http::explain(source, &self.host()))),
-            Ok(Err(octocrab::Error::Service { source, .. })) => match source.downcast::<octocrab::Error>() {
-                Ok(inner) => match *inner {
-                    octocrab::Error::Reqwest { source, .. } => Err(unreachable(&http::explain(source, &self.host()))),
-                    other => Err(self.garbled(doing, &other)),
-                },
-                Err(other) => Err(self.garbled(doing, &other)),
-            },
-            Ok(Err(other)) => Err(self.garbled(doing, &other)),
-        }
     }
 
     fn refusal(&self, doing: &str, reply: &Reply) -> Failure {
@@ -324,7 +318,12 @@ fn check_token(endpoint: &Endpoint, credential: &str, repository: &str) -> anyho
     }
 }
 
-fn unreachable(error: &NoAnswer) -> Failure {
+/// A request without an answer.
+pub fn unreachable(error: &NoAnswer) -> Failure {
+    if error.changed {
+        let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+        return Failure::Refused(Problem::new("file-changed", error.to_string()).hint(hint));
+    }
     if error.untrusted {
         let hint = "if the server is yours, add its authority to the system, or name a file with it in `SSL_CERT_FILE`";
         return Failure::Fatal(Problem::new("certificate-untrusted", error.to_string()).hint(hint));

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::ledger::Ledger;
 use crate::receipt::Outcome;
-use crate::world::http::Body;
+use crate::world::http::{Body, Limited};
 
 /// Where one file stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,21 @@ pub fn different(tag: &str, file: &File, asset: &Asset) -> Failure {
         Problem::new("asset-differs", message)
             .hint("nothing is overwritten: publish the bytes that are there, or release the next version"),
     )
+}
+
+/// The same where nobody sees it yet: in a draft the wrong file may be taken away, by whoever knows how it came there.
+pub fn differs(api: &Api<'_>, release: &Release, file: &File, asset: &Asset) -> Failure {
+    match different(&release.tag_name, file, asset) {
+        Failure::Conflict(mut problem) if release.draft => {
+            problem.hint = Some(format!(
+                "nothing is overwritten, but the draft is not public: `gh release delete-asset {} {} --repo {}` removes \
+                 the file, then run the same command again",
+                release.tag_name, file.name, api.repository
+            ));
+            Failure::Conflict(problem)
+        }
+        other => other,
+    }
 }
 
 /// Every file of a release, all pages.
@@ -152,14 +167,30 @@ async fn put(
             };
             match now {
                 Standing::Equal(asset) | Standing::Unknown(asset) => return Ok(asset),
-                Standing::Different(asset) => return Err(different(&job.release.tag, wanted.file, &asset)),
+                Standing::Different(asset) => return Err(differs(&site.api, release, wanted.file, &asset)),
                 Standing::Pending(asset) => return Err(pending(&asset)),
                 Standing::Incomplete(asset) => leftover.clear(&site.api, &asset).await?,
                 Standing::Missing => {}
             }
-            leftover.or(send(site, release, wanted, &doing, &tell).await)
+            let sent = leftover.or(send(site, release, wanted, &doing, &tell).await)?;
+            match standing(wanted.file, std::slice::from_ref(&sent)) {
+                Standing::Different(_) => Err(damaged(site, release, &sent).await?),
+                _ => Ok(sent),
+            }
         })
         .await
+}
+
+/// What this run has sent itself a moment ago and came as other bytes: damaged on its way. In a draft nobody has seen it,
+/// so it is taken away and sent again.
+async fn damaged(site: &Site<'_>, release: &Release, sent: &Asset) -> Result<Failure, Failure> {
+    if release.draft {
+        let doing = format!("delete what came damaged of `{}`", sent.name);
+        site.api.delete(&doing, &format!("releases/assets/{}", sent.id)).await?;
+    }
+    let digest = sent.digest.as_deref().unwrap_or("other bytes");
+    let message = format!("`{}` came as {digest} ({} bytes): damaged on its way", sent.name, sent.size);
+    Ok(Failure::retry(Problem::new("asset-damaged", message)))
 }
 
 /// What has begun and not ended under a name: left by a broken upload, or on its way by another run.
@@ -209,7 +240,13 @@ async fn send(
     let file = wanted.file;
     let path = site.store.file(wanted.step, &file.name);
     let sent = Arc::new(AtomicU64::new(0));
-    let body = Body::File { path: &path, size: file.size, media: media_type(&file.name), sent: Arc::clone(&sent) };
+    let body = Body::File {
+        path: &path,
+        size: file.size,
+        sha256: file.sha256,
+        media: media_type(&file.name),
+        sent: Arc::clone(&sent),
+    };
     let upload = site.api.upload::<Asset>(doing, (&release.upload_url, &file.name), body);
     let mut upload = std::pin::pin!(upload);
     let mut tick = interval(Duration::from_secs(2));
@@ -235,7 +272,7 @@ pub async fn read_back<'a>(
     mut parcels: Vec<Parcel<'a>>,
 ) -> anyhow::Result<Result<Vec<Parcel<'a>>, Failure>> {
     let _progress = site.api.printer.start("Verifying", format!("{} files of {}", parcels.len(), job.release.tag));
-    let standings = site.api.patience.retry(async |_| seen(site, job, release.id).await).await;
+    let standings = site.api.patience.retry(async |_| seen(site, job, release).await).await;
     let assets = match standings {
         Ok(assets) => assets,
         Err(failure) => return Ok(Err(failure)),
@@ -257,14 +294,14 @@ pub async fn read_back<'a>(
 }
 
 /// The asset of each wanted file, in order, and whether its digest is known to be right.
-async fn seen(site: &Site<'_>, job: &Job<'_>, release: u64) -> Result<Vec<(Asset, bool)>, Failure> {
-    let assets = list(&site.api, release).await?;
+async fn seen(site: &Site<'_>, job: &Job<'_>, release: &Release) -> Result<Vec<(Asset, bool)>, Failure> {
+    let assets = list(&site.api, release.id).await?;
     let mut all = Vec::new();
     for wanted in &job.files {
         match standing(wanted.file, &assets) {
             Standing::Equal(asset) => all.push((asset, true)),
             Standing::Unknown(asset) => all.push((asset, false)),
-            Standing::Different(asset) => return Err(different(&job.release.tag, wanted.file, &asset)),
+            Standing::Different(asset) => return Err(differs(&site.api, release, wanted.file, &asset)),
             Standing::Pending(asset) | Standing::Incomplete(asset) => return Err(pending(&asset)),
             Standing::Missing => {
                 check_renamed(job, *wanted, &assets)?;
@@ -280,7 +317,7 @@ async fn seen(site: &Site<'_>, job: &Job<'_>, release: u64) -> Result<Vec<(Asset
 async fn hash(site: &Site<'_>, job: &Job<'_>, parcel: &mut Parcel<'_>, asset: &Asset) -> Result<(), Failure> {
     let download = site.api.patience.retry(async |_| {
         let mut sink = Hashing::new(io::sink());
-        site.api.download(asset.id, &mut sink).await?;
+        site.api.download(asset.id, &mut Limited::new(&mut sink, asset.size)).await?;
         let (_, digest, size) = sink.finish();
         Ok((digest, size))
     });

@@ -2,7 +2,6 @@
 //!
 //! From GitHub's OpenAPI description: <https://github.com/github/rest-api-description>.
 
-use octocrab::repos::releases::MakeLatest;
 use serde::{Deserialize, Serialize};
 
 /// A release, draft or published.
@@ -99,6 +98,13 @@ pub struct Publication<'a> {
     pub draft: bool,
     /// Whether it is a prerelease.
     pub prerelease: bool,
-    /// Whether it becomes "latest"; a text, not a boolean.
-    pub make_latest: MakeLatest,
+    /// Whether it becomes "latest": `true`, `false` or `legacy`, a text and not a boolean.
+    pub make_latest: &'static str,
+}
+
+/// `POST /repos/{o}/{r}/releases/generate-notes`
+#[derive(Debug, Deserialize)]
+pub struct Notes {
+    /// Markdown.
+    pub body: String,
 }

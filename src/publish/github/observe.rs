@@ -132,7 +132,7 @@ pub async fn start(site: &Site<'_>, job: &Job<'_>, moment: Moment) -> Result<Sta
         }
         ([], [draft]) => {
             let draft = with_all_assets(site, job, draft).await?;
-            check_different(job, &draft)?;
+            check_different(&site.api, job, &draft)?;
             check_foreign(site, job, &draft).await.map_err(|failure| vec![failure])?;
             check_bytes(site, job, &draft.assets).await?;
             Ok(Start::Fill(draft))
@@ -151,7 +151,7 @@ pub async fn start(site: &Site<'_>, job: &Job<'_>, moment: Moment) -> Result<Sta
 
 async fn published_start(site: &Site<'_>, job: &Job<'_>, release: &Release) -> Result<Start, Vec<Failure>> {
     let release = with_all_assets(site, job, release).await?;
-    check_different(job, &release)?;
+    check_different(&site.api, job, &release)?;
     let missing: Vec<&str> = job
         .files
         .iter()
@@ -198,12 +198,12 @@ async fn with_all_assets(site: &Site<'_>, job: &Job<'_>, release: &Release) -> R
 }
 
 /// Files with our names and other bytes: said all at once, never replaced.
-fn check_different(job: &Job<'_>, release: &Release) -> Result<(), Vec<Failure>> {
+fn check_different(api: &Api<'_>, job: &Job<'_>, release: &Release) -> Result<(), Vec<Failure>> {
     let failures: Vec<Failure> = job
         .files
         .iter()
         .filter_map(|wanted| match assets::standing(wanted.file, &release.assets) {
-            Standing::Different(asset) => Some(assets::different(&job.release.tag, wanted.file, &asset)),
+            Standing::Different(asset) => Some(assets::differs(api, release, wanted.file, &asset)),
             _ => None,
         })
         .collect();

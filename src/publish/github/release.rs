@@ -1,7 +1,5 @@
 //! The release itself: made as a draft, made public when everything in it is right.
 
-use octocrab::repos::releases::MakeLatest;
-
 use super::api::Reader;
 use super::model::{NewRelease, Publication, Release};
 use super::observe::{Moment, check_tag, is_latest, two_drafts};
@@ -77,7 +75,7 @@ async fn of_tag(site: &Site<'_>, tag: &str, doing: &str) -> Result<Vec<Release>,
 pub async fn publish(site: &Site<'_>, job: &Job<'_>, draft: &Release) -> Result<Release, Failure> {
     let body = notes::body(site, job).await?;
     let tag = job.release.tag.as_str();
-    let make_latest = if is_latest(job.release, &site.releases) { MakeLatest::True } else { MakeLatest::False };
+    let make_latest = if is_latest(job.release, &site.releases) { "true" } else { "false" };
     let publication = Publication {
         tag_name: tag,
         name: &job.page.title,

@@ -21,6 +21,7 @@ use crate::publish::pypi::{self, Upload};
 use crate::publish::upload::{Parcels, parcels};
 use crate::publish::{Order, Pace, takes};
 use crate::world::files;
+use crate::world::http::Limited;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
@@ -138,7 +139,10 @@ impl Search<'_> {
         if let Some(asset) = self.asset(file) {
             let sink = self.sink(step, file)?;
             let api = &self.meeting.api;
-            let got = api.patience.retry(async |_| api.download(asset, &mut rewound(&sink)?).await).await;
+            let got = api
+                .patience
+                .retry(async |_| api.download(asset, &mut Limited::new(rewound(&sink)?, file.size)).await)
+                .await;
             if got.is_ok() && self.settle(step, file).await? {
                 return Ok(());
             }
@@ -149,7 +153,7 @@ impl Search<'_> {
                     continue;
                 }
                 let sink = self.sink(step, file)?;
-                pypi::fetch(self.at(parcels), upload, &mut rewound(&sink)?).await?;
+                pypi::fetch(self.at(parcels), upload, &mut Limited::new(rewound(&sink)?, file.size)).await?;
                 if self.settle(step, file).await? {
                     return Ok(());
                 }
@@ -207,7 +211,11 @@ impl Search<'_> {
         for repository in &image.repositories {
             let sink = self.sink(step, file)?;
             // One that does not have it answers in many ways.
-            let got = self.order.registries.download(repository, &descriptor, &mut rewound(&sink)?).await;
+            let got = self
+                .order
+                .registries
+                .download(repository, &descriptor, &mut Limited::new(rewound(&sink)?, file.size))
+                .await;
             if got.is_ok() && self.settle(step, file).await? {
                 return Ok(());
             }

@@ -6,15 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::Manifest;
 use crate::digest::Digest;
-use crate::plan::{Part, Plan};
+use crate::plan::{Part, Plan, Step};
 use crate::problem::Problem;
-use crate::publish::Order;
 use crate::publish::failure::Failure;
 use crate::publish::github::api::Api;
 use crate::publish::github::model::{Asset, Release};
+use crate::publish::{Order, promise};
 
 /// The format of `longshore-<stem>.manifest.json`.
 const SCHEMA: &str = "longshore/meeting/1";
+/// The most that is read of one: a manifest has some hundred bytes for each file.
+const LARGEST: u64 = 64 << 20;
 /// The version that plans here.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -80,6 +82,17 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// Sees that it is not too long to be a paper.
+    ///
+    /// # Errors
+    /// If it is.
+    pub fn fits(&self) -> Result<(), Failure> {
+        if self.asset.size <= LARGEST {
+            return Ok(());
+        }
+        Err(self.unreadable(&format!("it has {} bytes, and {} MiB are the limit", self.asset.size, LARGEST >> 20)))
+    }
+
     /// Reads a paper and sees that it is of this plan.
     ///
     /// # Errors
@@ -90,13 +103,14 @@ impl Place<'_> {
             return Err(self.another(plan, &head));
         }
         let paper: Paper = serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))?;
-        match odd(plan, &paper.manifest) {
+        match odd(plan, self.part, &paper.manifest) {
             Some(what) => Err(self.unreadable(&what)),
             None => Ok(paper),
         }
     }
 
-    fn unreadable(&self, error: &dyn fmt::Display) -> Failure {
+    /// A paper that says nothing that can be believed.
+    pub fn unreadable(&self, error: &dyn fmt::Display) -> Failure {
         let Self { release, asset, .. } = self;
         let message = format!("`{}` of `{}` cannot be read: {error}", asset.name, release.tag_name);
         let hint = "was it written by another longshore version? let all workflow files use one";
@@ -143,51 +157,8 @@ impl Place<'_> {
     }
 }
 
-/// What a manifest holds that this plan never makes: its names become paths of this machine.
-fn odd(plan: &Plan, manifest: &Manifest) -> Option<String> {
-    if manifest.plan != plan.digest() || manifest.commit != plan.commit {
-        return Some("its manifest is of another plan".into());
-    }
-    let plain = |name: &str| !name.contains(['/', '\\', '\0']) && !matches!(name, "" | "." | "..");
-    let odd = manifest
-        .artifacts
-        .iter()
-        .find(|artifact| plan.step(&artifact.step).is_none() || artifact.files.iter().any(|file| !plain(&file.name)));
-    odd.map(|artifact| format!("`{}` is no step of the plan, or its files have no names of files", artifact.step))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_a_stored_manifest_stay_in_their_folder() {
-        let plan: Plan = serde_json::from_str(
-            r#"{"schema":"longshore/plan/1","name":"a","repository":"o/a","commit":"1","commit_time":0,"dirty":false,
-                "origin":"tag","output":"out","releases":[],"scope":{"kind":"all"},"legs":[],"parts":[],"destinations":[],
-                "assumed":[],"steps":[{"id":"asset.a","component":"","needs":[],"outputs":[],"publish":[],"kind":"checksums",
-                "covers":[]}]}"#,
-        )
-        .unwrap();
-        let check = |step: &str, name: &str, commit: &str, expected: bool| {
-            let manifest = serde_json::json!({
-                "schema": "longshore/manifest/1", "plan": plan.digest(), "commit": commit, "binaries": [],
-                "artifacts": [{
-                    "schema": "longshore/artifact/1", "step": step, "kind": "asset", "plan": plan.digest(), "commit": "1",
-                    "files": [{ "name": name, "size": 1, "sha256": plan.digest(), "mode": "0644" }]
-                }]
-            });
-            // A name that leaves its folder is refused when it is read.
-            let read = serde_json::from_value(manifest).ok();
-            let taken = read.is_some_and(|manifest| odd(&plan, &manifest).is_none());
-            assert_eq!(taken, expected, "{step} {name} {commit}");
-        };
-        check("asset.a", "a.tar.gz", "1", true);
-        check("asset.a", "../a.tar.gz", "1", false);
-        check("asset.a", "..", "1", false);
-        check("asset.a", "/etc/passwd", "1", false);
-        check("asset.a", "c:\\a", "1", false);
-        check("../../x", "a", "1", false);
-        check("asset.a", "a", "2", false);
-    }
+/// What a part promises that is not the plan's, or does not promise though it is.
+fn odd(plan: &Plan, part: &Part, manifest: &Manifest) -> Option<String> {
+    let takes = |step: &Step| step.publish.iter().any(|to| part.publishes(to, step));
+    promise::broken(plan, manifest, takes).map(|problem| problem.message)
 }

@@ -77,7 +77,7 @@ async fn receipt(site: &Site<'_>, wanted: &Wanted<'_>, seen: &Seen) -> Result<Re
     let Some(there) = seen.file(upload.name) else {
         return Err(Failure::Unconfirmed(unconfirmed(upload.name, "took it, but does not show it yet")));
     };
-    let (found, how) = site.patience.retry(async |_| site.reader.digest(upload.name, there).await).await?;
+    let (found, how) = site.patience.retry(async |_| site.reader.digest(upload, there).await).await?;
     if found != upload.sha256 {
         return Err(differs(upload.name, found, upload.sha256));
     }

@@ -13,7 +13,7 @@ use crate::publish::failure::{Failure, Wait};
 use crate::publish::retry::told;
 use crate::secret::Secret;
 use crate::wheel::DistributionName;
-use crate::world::http::{self, Auth, Client, Reply, Request, same_origin};
+use crate::world::http::{self, Auth, Client, Limited, Reply, Request, same_origin};
 
 /// What we would like the simple API to answer with.
 const SIMPLE: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
@@ -78,13 +78,20 @@ impl<'a> Reader<'a> {
     }
 
     /// The digest of a file that is there, and how it became known.
-    pub async fn digest(&self, name: &str, there: &There) -> Result<(Digest, &'static str), Failure> {
+    pub async fn digest(&self, upload: &Upload<'_>, there: &There) -> Result<(Digest, &'static str), Failure> {
         if let Some(sha256) = there.sha256 {
             return Ok((sha256, "digest"));
         }
-        let mut sink = Hashing::new(io::sink());
-        self.fetch(name, there, &mut sink).await?;
-        Ok((sink.finish().1, "download"))
+        let mut hashing = Hashing::new(io::sink());
+        let mut sink = Limited::new(&mut hashing, upload.size);
+        let fetched = self.fetch(upload.name, there, &mut sink).await;
+        if sink.is_over() {
+            let text = format!("`{}` is on the index with more than the {} bytes of ours", upload.name, upload.size);
+            let hint = "a file of an index is never replaced: release a new version";
+            return Err(Failure::Conflict(Problem::new("index-file-differs", text).hint(hint)));
+        }
+        fetched?;
+        Ok((hashing.finish().1, "download"))
     }
 
     /// Writes a file that is there into `sink`.
@@ -104,18 +111,18 @@ impl<'a> Reader<'a> {
         let Some((reply, url)) = self.get("look for the release", url, "application/json").await? else {
             return Ok(Files::new());
         };
-        page::release(&reply.body, &url).map_err(|why| garbled(&url, &why))
+        page::release(&reply.body, &url).map_err(|why| unreadable(&url, &why))
     }
 
     async fn simple(&self, name: &str) -> Result<Option<Page>, Failure> {
         let url = below(&self.index.simple, &format!("{name}/"));
         let Some((reply, url)) = self.get("read the simple index", url, SIMPLE).await? else { return Ok(None) };
         let media = reply.header("content-type").unwrap_or_default().to_ascii_lowercase();
-        page::simple(&reply.body, &url, &media).map(Some).map_err(|why| garbled(&url, &why))
+        page::simple(&reply.body, &url, &media).map(Some).map_err(|why| unreadable(&url, &why))
     }
 
     /// A page and where it was in the end; nothing if the index does not have it. GitLab and pypiserver send readers on to
-    /// PyPI then: what is there is not here.
+    /// PyPI then: what is there is not here. Anywhere else, such as to a login, nobody can say what the index has.
     async fn get(&self, doing: &str, mut url: Url, accept: &str) -> Result<Option<(Reply, Url)>, Failure> {
         for _ in 0..=REDIRECTS {
             let reply = self.client.send(self.request(url.clone(), accept)).await;
@@ -125,11 +132,14 @@ impl<'a> Reader<'a> {
                 (200..=299, _) => return Ok(Some((reply, url))),
                 (404, _) => return Ok(None),
                 (301 | 302 | 303 | 307 | 308, Some(next)) if same_origin(&url, &next) => url = next,
-                (301 | 302 | 303 | 307 | 308, Some(_)) => return Ok(None),
+                (301 | 302 | 303 | 307 | 308, Some(next)) if is_pypi(&next) && !is_pypi(&url) => return Ok(None),
+                (301 | 302 | 303 | 307 | 308, Some(next)) => {
+                    return Err(unreadable(&url, &format!("it is redirected to `{}`", http::host(&next))));
+                }
                 _ => return Err(self.trouble(doing, &reply)),
             }
         }
-        Err(garbled(&url, "it is redirected too often"))
+        Err(unreadable(&url, "it is redirected too often"))
     }
 
     fn request<'r>(&'r self, url: Url, accept: &'r str) -> Request<'r> {
@@ -165,7 +175,15 @@ fn below(base: &Url, tail: &str) -> Url {
     url
 }
 
-fn garbled(url: &Url, why: &str) -> Failure {
+/// A page of PyPI about a project, where indexes send readers on to that know none of its name.
+fn is_pypi(url: &Url) -> bool {
+    url.scheme() == "https" && url.host_str() == Some("pypi.org") && url.path().starts_with("/simple/")
+}
+
+/// An answer that is no page of an index is not one of an empty index: what is there could be overlooked.
+fn unreadable(url: &Url, why: &str) -> Failure {
     let text = format!("the answer of `{}` to `{}` cannot be read: {why}", http::host(url), url.path());
-    Failure::retry(Problem::new("answer-unreadable", text))
+    let hint = "nothing was sent: see what answers there (a login, a proxy?), and whether `index:` is right; then run the \
+                same command again";
+    Failure::Unconfirmed(Problem::new("answer-unreadable", text).hint(hint))
 }

@@ -46,7 +46,7 @@ pub async fn release(site: &Site<'_>, wanted: Vec<&Wanted<'_>>) -> Result<BTreeS
 async fn is_there(site: &Site<'_>, wanted: &Wanted<'_>, seen: &Seen) -> Result<bool, Failure> {
     let name = wanted.upload.name;
     let Some(there) = seen.file(name) else { return Ok(false) };
-    let (found, _) = site.patience.retry(async |_| site.reader.digest(name, there).await).await?;
+    let (found, _) = site.patience.retry(async |_| site.reader.digest(wanted.upload, there).await).await?;
     if found == wanted.upload.sha256 { Ok(true) } else { Err(differs(name, found, wanted.upload.sha256)) }
 }
 

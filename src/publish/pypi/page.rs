@@ -73,10 +73,19 @@ pub fn simple(bytes: &[u8], base: &Url, media: &str) -> Result<Page, String> {
         return Ok(Page { files: simple.files.into_iter().map(|entry| entry.file(base)).collect(), status });
     }
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    if !text.to_ascii_lowercase().contains("<html") && !text.contains("<a ") {
-        return Err("it is neither JSON nor HTML".into());
-    }
-    Ok(Page { files: html(text, base), status: None })
+    let files = html(text, base);
+    if is_index(text, &files) { Ok(Page { files, status: None }) } else { Err("it is no page of an index".into()) }
+}
+
+/// Whether a page of HTML is one of an index, with or without files, and not one of a login, a proxy or an error. Indexes
+/// say it in a `meta` (<https://peps.python.org/pep-0629/>) or in their heading, else files are what tells them.
+fn is_index(text: &str, files: &Files) -> bool {
+    let text = text.to_ascii_lowercase();
+    let asks = ["type=\"password\"", "type='password'", "type=password"].iter().any(|field| text.contains(field));
+    let says = ["pypi:repository-version", "links for", "index of"].iter().any(|mark| text.contains(mark));
+    let endings = [".whl", ".tar.gz", ".zip", ".egg", ".tar.bz2", ".exe"];
+    let has = files.keys().any(|name| endings.iter().any(|ending| name.ends_with(ending)));
+    !asks && (says || has)
 }
 
 impl Entry {
@@ -154,5 +163,23 @@ mod tests {
         assert_eq!(page.files["x-1.tar.gz"].url.as_ref().unwrap().as_str(), "https://a.example/f/x-1.tar.gz?a=1&b=2");
         assert_eq!(page.files["y-1.tar.gz"].sha256, None);
         assert!(simple(b"hello", &base(), "text/plain").is_err());
+    }
+
+    #[test]
+    fn a_page_that_is_no_index_is_not_an_empty_one() {
+        let check = |text: &str, expected: bool| {
+            assert_eq!(simple(text.as_bytes(), &base(), "text/html").is_ok(), expected, "{text}");
+        };
+        check("<!DOCTYPE html><html><head><meta name=\"pypi:repository-version\" content=\"1.0\"></head></html>", true);
+        check("<html><body><h1>Links for x</h1></body></html>", true);
+        check("<html><h1>root/dev: links for x</h1></html>", true);
+        check("<a href=\"x-1.tar.gz\">x-1.tar.gz</a>", true);
+        check("<html><body><h1>Sign in</h1><form><input type=\"password\"></form></body></html>", false);
+        check("<html><h1>Links for you</h1><form><input name=p type='password'></form></html>", false);
+        check("<html><body>We are upgrading. <a href=\"/status\">Status</a></body></html>", false);
+        check("<html></html>", false);
+        check("", false);
+        let json = |text: &str| simple(text.as_bytes(), &base(), "application/json").is_ok();
+        assert!(json(r#"{"files":[]}"#) && !json("{}") && !json(r#"{"error":"login"}"#) && !json("<html>"));
     }
 }

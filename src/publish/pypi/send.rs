@@ -110,6 +110,7 @@ async fn attempt(site: &Site<'_>, upload: &Upload<'_>, form: &Form, keeper: &Kee
         head: &form.head,
         path: upload.path,
         size: upload.size,
+        sha256: upload.sha256,
         tail: &form.tail,
         media: &form.media,
         sent: Arc::new(AtomicU64::new(0)),
@@ -129,6 +130,6 @@ async fn attempt(site: &Site<'_>, upload: &Upload<'_>, form: &Form, keeper: &Kee
 /// Whether the file is there with our bytes.
 async fn is_there(site: &Site<'_>, upload: &Upload<'_>) -> Result<bool, Failure> {
     let Some(there) = site.reader.find(upload).await? else { return Ok(false) };
-    let (found, _) = site.reader.digest(upload.name, &there).await?;
+    let (found, _) = site.reader.digest(upload, &there).await?;
     if found == upload.sha256 { Ok(true) } else { Err(differs(upload.name, found, upload.sha256)) }
 }

@@ -51,6 +51,8 @@ struct Inner {
     undigested: bool,
     /// Where the simple index sends readers of projects it does not have.
     forward: Option<String>,
+    /// What every project's page is.
+    page: Option<&'static str>,
     status: Option<&'static str>,
 }
 
@@ -258,6 +260,10 @@ async fn simple(State(shared): State<Shared>, Segments(name): Segments<String>) 
         headers.insert("location", format!("{forward}/simple/{name}/").parse().unwrap());
         return (StatusCode::FOUND, headers, String::new());
     }
+    if let Some(page) = inner.page {
+        headers.insert("content-type", "text/html".parse().unwrap());
+        return (StatusCode::OK, headers, page.to_owned());
+    }
     if files.is_empty() && inner.status.is_none() {
         return (StatusCode::NOT_FOUND, headers, String::new());
     }
@@ -415,17 +421,30 @@ async fn an_index_without_digests_is_read_back_byte_by_byte() {
 
 #[tokio::test]
 async fn what_another_index_has_is_not_here() {
-    let (mut world, other) = (World::new().await, World::new().await);
+    let mut world = World::new().await;
     world.index.json = None;
-    world.inner().forward = Some(other.base.as_str().trim_end_matches('/').to_owned());
-    // The same files there are none here, and others there are in nobody's way.
-    let (name, project, at) = ("opsml-1.0.tar.gz", "opsml", crate::world::clock::now());
-    other.inner().files.push((name.into(), project.into(), b"other".to_vec(), at));
+    // What GitLab and pypiserver say of projects that they do not have; nobody goes there.
+    world.inner().forward = Some("https://pypi.org".to_owned());
     assert!(world.run().await.unwrap().iter().all(|one| one.outcome == Outcome::Published));
-    assert_eq!((world.inner().uploads.len(), other.inner().uploads.len()), (6, 0));
+    assert_eq!(world.inner().uploads.len(), 6);
     // A redirect within the index is followed.
     world.index.simple = world.base.join("moved/simple/").unwrap();
     assert!(world.run().await.unwrap().iter().all(|one| one.outcome == Outcome::AlreadyThere));
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_read_is_not_an_empty_index() {
+    let login = "<html><body><h1>Sign in</h1><form><input type=\"password\"></form></body></html>";
+    for (forward, page) in
+        [(Some("http://127.0.0.1:9"), None), (Some("https://sso.example/login"), None), (None, Some(login))]
+    {
+        let mut world = World::new().await;
+        world.index.json = None;
+        world.inner().forward = forward.map(str::to_owned);
+        world.inner().page = page;
+        world.fails("answer-unreadable", Exit::Unfinished).await;
+        assert_eq!(world.inner().uploads.len(), 0);
+    }
 }
 
 #[tokio::test]

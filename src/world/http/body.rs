@@ -1,16 +1,20 @@
-//! What a request sends: nothing, bytes, or a file that is read while it is sent.
+//! What a request sends: nothing, bytes, or a file that is read, and compared with its digest, while it is sent.
 
-use std::io;
+use std::error::Error;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::{fmt, io};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
-use super::NoAnswer;
+use super::{Incoming, NoAnswer};
+use crate::digest::{Digest, Hashing};
 
 /// How much is handed to a connection at once.
 pub(super) const PIECE: usize = 64 << 10;
@@ -33,6 +37,8 @@ pub enum Body<'a> {
         path: &'a Path,
         /// Its length in bytes; never more is read.
         size: u64,
+        /// Its digest: with other bytes the request is never whole.
+        sha256: Digest,
         /// Its media type.
         media: &'a str,
         /// Counts the bytes handed to the connection.
@@ -46,6 +52,8 @@ pub enum Body<'a> {
         path: &'a Path,
         /// Its length in bytes; never more is read.
         size: u64,
+        /// Its digest: with other bytes the request is never whole.
+        sha256: Digest,
         /// What stands after it.
         tail: &'a [u8],
         /// The media type of the whole.
@@ -67,34 +75,107 @@ pub(super) fn pieces(bytes: &[u8], sent: &Arc<AtomicU64>) -> reqwest::Body {
 }
 
 /// A file as a body.
-pub(super) async fn stream(path: &Path, size: u64, sent: &Arc<AtomicU64>) -> Result<reqwest::Body, NoAnswer> {
-    Ok(reqwest::Body::wrap_stream(chunks(path, size, sent).await?))
+pub(super) async fn stream(file: (&Path, u64, Digest), sent: &Arc<AtomicU64>) -> Result<reqwest::Body, NoAnswer> {
+    Ok(reqwest::Body::wrap_stream(chunks(file, sent).await?))
+}
+
+/// What another server sends, compared before its last piece is handed on.
+pub(super) fn passed_on(incoming: Incoming, size: u64, sha256: Digest) -> impl Stream<Item = io::Result<Bytes>> {
+    let inner = Box::pin(incoming.stream().map(|chunk| chunk.map_err(io::Error::other)));
+    Checked { inner, hashing: Some(Hashing::new(io::sink())), left: size, file: None, sha256 }
 }
 
 /// A file between a head and a tail.
 pub(super) async fn framed(
     (head, tail): (&[u8], &[u8]),
-    (path, size): (&Path, u64),
+    file: (&Path, u64, Digest),
     sent: &Arc<AtomicU64>,
 ) -> Result<reqwest::Body, NoAnswer> {
     let piece = |bytes: &[u8]| {
         let bytes = Bytes::copy_from_slice(bytes);
         stream::once(async move { Ok(bytes) })
     };
-    let all = piece(head).chain(chunks(path, size, sent).await?).chain(piece(tail));
+    let all = piece(head).chain(chunks(file, sent).await?).chain(piece(tail));
     Ok(reqwest::Body::wrap_stream(all))
 }
 
+/// A file that is not what it should be.
+#[derive(Debug)]
+pub(super) struct Changed(String);
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Changed {}
+
+/// The chunks of a file. The last one is only handed out when all of them together have the right digest: a server that
+/// gets wrong bytes may keep them.
+struct Checked<S> {
+    inner: S,
+    hashing: Option<Hashing<io::Sink>>,
+    left: u64,
+    /// A file of ours; nothing for what another server sends.
+    file: Option<String>,
+    sha256: Digest,
+}
+
+impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Stream for Checked<S> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = std::task::ready!(Pin::new(&mut self.inner).poll_next(context));
+        Poll::Ready(self.checked(next))
+    }
+}
+
+impl<S> Checked<S> {
+    fn checked(&mut self, next: Option<io::Result<Bytes>>) -> Option<io::Result<Bytes>> {
+        use io::Write;
+        let changed = |text: String| Some(Err(io::Error::other(Changed(text))));
+        let chunk = match (next, &self.file) {
+            (Some(Ok(chunk)), _) => chunk,
+            (Some(Err(error)), Some(file)) => return changed(format!("cannot read `{file}`: {error}")),
+            (None, Some(file)) if self.left > 0 => {
+                return changed(format!("`{file}` is shorter than it was, by {} bytes", self.left));
+            }
+            (other, _) => return other,
+        };
+        self.left = self.left.saturating_sub(chunk.len() as u64);
+        let Some(hashing) = &mut self.hashing else { return Some(Ok(chunk)) };
+        if let Err(error) = hashing.write_all(&chunk) {
+            return Some(Err(error));
+        }
+        if self.left > 0 {
+            return Some(Ok(chunk));
+        }
+        let found = self.hashing.take().map(|hashing| hashing.finish().1);
+        match found {
+            Some(found) if found != self.sha256 => changed(match &self.file {
+                Some(file) => {
+                    format!("`{file}` is not the verified file any more: it has {found}, not {}", self.sha256)
+                }
+                None => format!("{} came as {found}", self.sha256),
+            }),
+            _ => Some(Ok(chunk)),
+        }
+    }
+}
+
 async fn chunks(
-    path: &Path,
-    size: u64,
+    (path, size, sha256): (&Path, u64, Digest),
     sent: &Arc<AtomicU64>,
 ) -> Result<impl Stream<Item = io::Result<Bytes>> + use<>, NoAnswer> {
+    let name = path.display().to_string();
     let file = tokio::fs::File::open(path)
         .await
-        .map_err(|error| NoAnswer::new(format!("cannot read `{}`: {error}", path.display())))?;
+        .map_err(|error| NoAnswer { changed: true, ..NoAnswer::new(format!("cannot read `{name}`: {error}")) })?;
+    let inner = ReaderStream::with_capacity(file.take(size), 64 << 10);
+    let checked = Checked { inner, hashing: Some(Hashing::new(io::sink())), left: size, file: Some(name), sha256 };
     let sent = Arc::clone(sent);
-    Ok(ReaderStream::with_capacity(file.take(size), PIECE).inspect(move |chunk| {
+    Ok(checked.inspect(move |chunk| {
         if let Ok(chunk) = chunk {
             sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }

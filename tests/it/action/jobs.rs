@@ -1,5 +1,6 @@
 //! Jobs as the action starts them, each with the environment of a runner and nothing else.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -15,7 +16,7 @@ use crate::source;
 pub const LEG: &str = "x86_64-unknown-linux-gnu";
 
 /// A repository whose tag is at its only commit, and the folder of its jobs beside it.
-pub struct Runs(Project);
+pub struct Runs(Project, RefCell<String>);
 
 /// How a job ended.
 pub struct Done {
@@ -33,7 +34,7 @@ impl Runs {
     pub fn of(case: &str, tag: &str) -> Self {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(case).join("in");
         let project = Project::copy(&from, "skiff").commit();
-        let runs = Self(project);
+        let runs = Self(project, RefCell::default());
         runs.sh(&format!("mkdir -p ../temp ../empty && git tag {tag}"));
         runs.sh("git remote add origin https://github.com/harbor-works/skiff.git");
         runs
@@ -78,16 +79,24 @@ impl Runs {
             "api-url" => "LONGSHORE_GITHUB_API".to_owned(),
             "working-directory" => "LONGSHORE_ACTION_DIRECTORY".to_owned(),
             name if name.chars().any(|c| c.is_ascii_uppercase()) => name.to_owned(),
-            name => format!("LONGSHORE_ACTION_{}", name.to_uppercase()),
+            name => format!("LONGSHORE_ACTION_{}", name.to_uppercase().replace('-', "_")),
         };
+        // As the generated workflows do; who gives it gives another one.
+        if inputs.iter().any(|input| matches!(input, ("command", "build" | "verify" | "publish"))) {
+            env.insert(variable("plan-digest"), self.1.borrow().clone());
+        }
         env.extend(inputs.iter().map(|(name, value)| (variable(name), (*value).to_owned())));
         let words: Vec<String> =
             env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value))).collect();
         let done = self.0.sh(&format!("cd {folder} && env {} longshore action", words.join(" ")));
         let read = |name: &str| fs::read_to_string(place(name)).unwrap();
+        let outputs = outputs(&read("output"));
+        if let Some(digest) = outputs.get("plan-digest") {
+            self.1.replace(digest.clone());
+        }
         Done {
             code: done.status.code().unwrap(),
-            outputs: outputs(&read("output")),
+            outputs,
             summary: read("summary"),
             log: String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned(),
         }
@@ -168,6 +177,58 @@ async fn a_release_goes_from_job_to_job() {
     assert_eq!(set, promised);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_plan_goes_no_further() {
+    let (runs, spool) = (Runs::new(), tempfile::tempdir().unwrap());
+    let server = server(&runs.sh("git rev-parse HEAD"), spool.path(), "ghs_canary_token").await;
+    let digest = runs.planned().outputs["plan-digest"].clone();
+    assert_eq!(format!("sha256:{}", runs.sh("sha256sum < ../temp/longshore/plan.json | cut -d ' ' -f 1")), digest);
+    for (command, name) in [("build", "leg"), ("verify", "part"), ("publish", "part")] {
+        let value = if name == "leg" { LEG } else { "release.yml" };
+        let job = |digest: &str| {
+            let url = server.url();
+            let inputs = [
+                ("command", command),
+                (name, value),
+                ("plan-digest", digest),
+                ("token", "ghs_canary_token"),
+                ("api-url", &url),
+            ];
+            runs.job_in(if command == "publish" { "../empty" } else { "." }, &inputs)
+        };
+        // Planned anew with another word: of the same shape, and as valid.
+        let edited = if command == "publish" {
+            "cd ../temp/longshore && cp release.tar kept && mkdir x && tar -xf release.tar -C x && cd x && \
+             sed -i 's/harbor-works/mallory-works/' plan.json && \
+             tar --format=gnu --owner=0 --group=0 --no-recursion -cf ../release.tar plan.json manifest.json artifacts/* steps/*/*"
+        } else {
+            "cd ../temp/longshore && cp plan.json kept && sed -i 's/harbor-works/mallory-works/' plan.json"
+        };
+        job("").refused(2, "missing-input");
+        job("sha256:1").refused(2, "bad-input");
+        runs.sh(edited);
+        job(&digest).refused(3, "wrong-plan-digest");
+        runs.sh(&format!(
+            "cd ../temp/longshore && mv kept {}",
+            if command == "publish" { "release.tar" } else { "plan.json" }
+        ));
+        // Nothing of it was taken: the right one is welcome.
+        job(&digest).ok();
+    }
+    // By hand, too.
+    let other = format!("sha256:{}", "0".repeat(64));
+    let publish =
+        format!("longshore publish --from ../temp/longshore/release.tar --yes --plan-digest {other} 2>&1 || true");
+    assert!(
+        runs.sh(&format!("mkdir ../by-hand && cd ../by-hand && {publish} && ls -R"))
+            .contains("error[wrong-plan-digest]")
+    );
+    assert_eq!(runs.sh("cd ../by-hand && find . -type f"), "");
+    assert!(
+        runs.sh(&format!("longshore build --plan-digest {other} 2>&1 || true")).contains("error[wrong-plan-digest]")
+    );
+}
+
 #[test]
 fn tags_that_are_asked_for_are_checked_out() {
     let runs = Runs::new();
@@ -212,7 +273,9 @@ fn refuses_what_cannot_be() {
     check(&[("command", "verify"), ("part", "release.yml")], 3, "missing-leg");
     check(&[("command", "verify"), ("part", "nowhere.yml")], 2, "unknown-part");
     runs.sh("echo '{' > ../temp/longshore/plan.json");
-    check(&[("command", "verify")], 2, "bad-plan");
+    check(&[("command", "verify")], 3, "wrong-plan-digest");
+    let damaged = runs.sh("sha256sum < ../temp/longshore/plan.json | cut -d ' ' -f 1");
+    check(&[("command", "verify"), ("plan-digest", &damaged)], 2, "bad-plan");
     let unknown = runs.job(&[("command", "frobnicate")]);
     assert!(
         unknown.code == 2 && unknown.log.contains("::error") && unknown.outputs["summary-json"].contains("\"exit\":2"),

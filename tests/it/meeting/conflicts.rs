@@ -71,6 +71,48 @@ async fn a_plan_of_another_version() {
     refused(garbage, |_| {}, "meeting-unreadable").await;
 }
 
+/// A world with a draft in which a file lies that is made from its plan.
+async fn holding(name: &str, bytes: impl Fn(&World) -> Vec<u8>) -> World {
+    let draft = Release { tag: TAG.into(), draft: true, ..Release::default() };
+    let world = World::with(|repository| repository.releases.push(draft)).await;
+    let listed = ask(&world, Method::GET, "releases", b"").await;
+    let upload = listed[0]["upload_url"].as_str().unwrap().split('{').next().unwrap().to_owned();
+    let upload = upload.split_once("/repos/harbor-works/opsml/").unwrap();
+    let (base, tail) = (format!("{}/repos/harbor-works/opsml/", upload.0), format!("{}?name={name}", upload.1));
+    ask_at(&base, Method::POST, &tail, &bytes(&world)).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_promises_less_than_the_plan() {
+    let short = |world: &World| {
+        let (_, manifest) = world.built(run(SERVER));
+        let mut manifest = serde_json::to_value(manifest).unwrap();
+        manifest["artifacts"][0]["files"] = json!([]);
+        let paper = json!({
+            "schema": "longshore/meeting/1", "plan": world.plan.digest(), "commit": world.plan.commit,
+            "longshore": env!("CARGO_PKG_VERSION"), "parts": ALL, "manifest": manifest,
+        });
+        paper.to_string().into_bytes()
+    };
+    for part in ALL {
+        let world = holding(PAPERS[1], short).await;
+        let (exit, code, said) = world.run(run(part)).await.unwrap_err();
+        assert_eq!((exit as u8, code), (4, "meeting-unreadable"), "{said}");
+        assert!(said.contains("it has nothing, planned is"), "{said}");
+        assert!(world.tags().is_empty() && world.packages().is_empty() && world.is_hidden());
+    }
+}
+
+/// It is not even fetched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_is_too_long() {
+    let mut release = of_another_plan(true, |_| {}, &PAPERS[1..2]);
+    release.assets[0].bytes = Some(vec![b' '; (64 << 20) + 1]);
+    let said = refused(release, |_| {}, "meeting-unreadable").await;
+    assert!(said.contains("67108865 bytes, and 64 MiB are the limit"), "{said}");
+}
+
 /// Two wait for each other and a third; one comes with another plan and leaves at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_plan_that_comes_while_others_wait() {
@@ -79,6 +121,7 @@ async fn another_plan_that_comes_while_others_wait() {
     other.assumed.push("another machine assumed more".into());
     let (store, mut manifest) = world.built(run(CLIENT));
     manifest.plan = other.digest();
+    manifest.artifacts.iter_mut().for_each(|artifact| artifact.plan = manifest.plan);
     let third = async {
         world.until("two that wait", |world| PAPERS[..2].iter().all(|name| world.uploaded(name).is_some())).await;
         world.publish(run(CLIENT), &other, (&store, &manifest)).await
@@ -95,13 +138,18 @@ async fn another_plan_that_comes_while_others_wait() {
 }
 
 /// A request of somebody else.
-async fn ask(world: &World, method: Method, tail: &str, bytes: &[u8]) {
-    let url = format!("{}repos/harbor-works/opsml/{tail}", world.github.url()).parse().unwrap();
-    let body = Body::Bytes { bytes, media: "application/json" };
+async fn ask(world: &World, method: Method, tail: &str, bytes: &[u8]) -> Value {
+    ask_at(&format!("{}repos/harbor-works/opsml/", world.github.url()), method, tail, bytes).await
+}
+
+async fn ask_at(base: &str, method: Method, tail: &str, bytes: &[u8]) -> Value {
+    let url = format!("{base}{tail}").parse().unwrap();
+    let body = if bytes.is_empty() { Body::Empty } else { Body::Bytes { bytes, media: "application/json" } };
     let token = longshore::secret::Secret::new(TOKEN);
     let request = Request { method, auth: Some(Auth::Bearer(&token)), body, ..Request::get(url) };
     let done = Client::new(&request.url).unwrap().send(request.clone()).await.unwrap();
     assert!(done.is_success(), "{done:?}");
+    serde_json::from_slice(&done.body).unwrap_or_default()
 }
 
 /// What is public without the parts is no place to meet at.
@@ -117,6 +165,27 @@ async fn a_release_that_appears_in_place_of_the_draft() {
     let (exit, code, said) = ended.unwrap_err();
     assert_eq!((exit as u8, code), (4, "release-published"), "{said}");
     assert!(world.uploaded(PAPERS[2]).is_none());
+}
+
+/// A file with the name of receipts does not make a release public that may lack what they would be of.
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_that_say_nothing() {
+    let hollow = |world: &World| {
+        let receipts = json!({ "schema": "longshore/receipts/1", "plan": world.plan.digest(), "receipts": [] });
+        receipts.to_string().into_bytes()
+    };
+    let garbage = |_: &World| b"?".to_vec();
+    let name = "longshore-release-client.receipts.json";
+    for (world, expected) in
+        [(holding(name, garbage).await, "cannot be read"), (holding(name, hollow).await, "nothing says that")]
+    {
+        let (lead, server, client) =
+            tokio::join!(world.run(run(ASSETS)), world.run(run(SERVER)), world.run(run(CLIENT)));
+        assert!(server.is_ok() && client.is_ok(), "{server:?} {client:?}");
+        let (exit, code, said) = lead.unwrap_err();
+        assert_eq!((exit as u8, code), (4, "meeting-unreadable"), "{said}");
+        assert!(said.contains(expected) && world.opened().is_none(), "{said}");
+    }
 }
 
 /// A draft can be changed by hand for as long as somebody is waited for.

@@ -255,3 +255,55 @@ async fn what_a_registry_says_does_not_reach_the_terminal_as_it_is() {
     let text = fails(over(&script).tags(&app).await, Exit::Unfinished, "registry-unreachable");
     assert!(text.contains("status 502 (tried 5 times)"), "{text}");
 }
+
+/// A registry that does not compare would keep them, and show a broken image to everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_bytes_than_the_verified_ones_never_arrive_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("layer");
+    for parts in [false, true] {
+        let script = Script::new(move |asked| match takes(asked) {
+            said if parts => said.header("oci-chunk-min-length", "1048576"),
+            said => said,
+        })
+        .await;
+        let (descriptor, right) = some(1, 9 << 20);
+        let mut wrong = right.clone();
+        wrong[5 << 20] ^= 1;
+        for (bytes, fine) in [(&wrong, false), (&right, true)] {
+            std::fs::write(&path, bytes).unwrap();
+            for source in [Source::File(&path, None), Source::Bytes(bytes)] {
+                let before = script.count("PUT");
+                let pushed = over(&script).push_blob(&repository("acme/app"), &descriptor, source).await;
+                match pushed {
+                    Ok(pushed) => assert!(fine && pushed == Pushed::Sent),
+                    Err(error) => {
+                        assert_eq!((fine, error.exit(), error.problem.code), (false, Exit::Usage, "changed-artifact"));
+                        assert!(!parts || script.count("PUT") == before, "{:?}", script.asked());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Of another registry's bytes neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_base_is_not_passed_on_to_a_registry_that_does_not_compare() {
+    let upstream = World::faulty(Fault::WrongBytes, 100);
+    let base = some(1, 3 << 20);
+    upstream.server.seed_blob("upstream/base", &base.1);
+    for parts in [false, true] {
+        let script = Script::new(move |asked| match takes(asked) {
+            said if parts => said.header("oci-chunk-min-length", "1048576"),
+            said => said,
+        })
+        .await;
+        let registries =
+            knowing([(HOST, reached(&script.url, None)), ("upstream.test", reached(&upstream.server.url(), None))]);
+        let from = Repository { registry: "upstream.test".into(), path: "upstream/base".into() };
+        let pushed = registries.push_blob(&repository("acme/app"), &base.0, Source::Elsewhere(&from)).await;
+        fails(pushed, Exit::Verification, "registry-damaged");
+        assert!(!parts || script.count("PUT") == 0, "{:?}", script.asked());
+    }
+}

@@ -56,7 +56,7 @@ async fn a_file_that_is_not_what_was_promised_is_not_sent() {
     let short = world.file(&bytes[1..]);
     for (path, part) in [(short.as_path(), "99999"), (&world.folder.path().join("nowhere"), "nowhere")] {
         let pushed = world.registries.push_blob(&app, &blob, Source::File(path, None)).await;
-        let text = fails(pushed, Exit::Unfinished, "changed-artifact");
+        let text = fails(pushed, Exit::Usage, "changed-artifact");
         assert!(text.contains(part), "{text}");
     }
     assert_eq!(world.count("PUT"), 0);

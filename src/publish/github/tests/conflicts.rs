@@ -21,6 +21,7 @@ async fn other_bytes_are_never_overwritten() {
         for bytes in [b"archive", b"ARCHIVE"] {
             assert!(text.contains(&Digest::of(bytes).to_string()), "{text}");
         }
+        assert_eq!(text.contains("`gh release delete-asset v1.2.0 app.tar.gz --repo o/r`"), draft, "{text}");
         assert!(fake.requests().iter().all(|line| line.starts_with("GET")), "nothing was written");
     }
 }
@@ -182,4 +183,41 @@ async fn burned_tags_and_strange_answers_are_not_repeated() {
     check(422, burned, (Exit::Conflict, "release-immutable")).await;
     check(422, json!({"message": "body is odd"}), (Exit::Unexpected, "unexpected-answer")).await;
     check(301, json!({"message": "Moved Permanently"}), (Exit::Unexpected, "repository-moved")).await;
+}
+
+#[tokio::test]
+async fn what_came_damaged_is_taken_away_and_sent_again() {
+    let fake = github(|state| state.faults.push(("name=app.tar.gz", Fault::Damage))).await;
+    let mut made = made(FILES);
+    made.publish(&fake).await.unwrap();
+    assert_eq!(fake.state().releases[0].assets.len(), 2);
+    assert!(fake.state().releases[0].assets.iter().any(|asset| asset.bytes == b"archive"));
+    assert!(fake.requests().iter().any(|line| line.starts_with("DELETE")));
+}
+
+#[tokio::test]
+async fn a_file_that_changes_after_it_was_looked_at_is_not_sent() {
+    let mut made = made(FILES);
+    let path = made.store.file("asset.app-tar-gz", "app.tar.gz");
+    let fake =
+        github(|state| state.faults.push(("POST /repos/o/r/releases", Fault::Change(path.clone(), b"ARCHIVE")))).await;
+    let (exit, code, text) = told(made.publish(&fake).await);
+    assert_eq!((exit, code), (Exit::Usage, "file-changed"));
+    assert!(text.contains("longshore verify"), "{text}");
+    assert!(fake.state().releases[0].draft && fake.state().releases[0].assets.is_empty());
+    // The way out: the right bytes are there again, by another look or another build.
+    std::fs::write(path, b"archive").unwrap();
+    made.publish(&fake).await.unwrap();
+    assert!(!fake.state().releases[0].draft);
+}
+
+#[tokio::test]
+async fn a_manifest_without_a_planned_file_publishes_nothing() {
+    let fake = github(|_| {}).await;
+    let mut made = made(FILES);
+    made.manifest.artifacts[1].files.clear();
+    let (exit, code, text) = told(made.publish(&fake).await);
+    assert_eq!((exit, code), (Exit::Usage, "manifest-differs"));
+    assert!(text.contains("SHA256SUMS"), "{text}");
+    assert!(fake.requests().is_empty());
 }

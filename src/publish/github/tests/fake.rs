@@ -99,6 +99,10 @@ pub enum Fault {
     MoveTag,
     /// A file of somebody else appears just before.
     Appear(File),
+    /// What was sent arrives as something else.
+    Damage,
+    /// A file on the publisher's disk changes just before.
+    Change(std::path::PathBuf, &'static [u8]),
 }
 
 struct Request {
@@ -234,6 +238,15 @@ impl State {
             }
             Some(Fault::Appear(file)) => {
                 self.releases.last_mut().unwrap().assets.push(file);
+                self.answer(request, port)
+            }
+            Some(Fault::Damage) => {
+                let (method, path, query) = (request.method.clone(), request.path.clone(), request.query.clone());
+                let body = request.body.to_ascii_uppercase();
+                self.answer(&Request { method, path, query, token: request.token, body }, port)
+            }
+            Some(Fault::Change(path, bytes)) => {
+                std::fs::write(path, bytes).unwrap();
                 self.answer(request, port)
             }
             Some(Fault::MoveTag) => {

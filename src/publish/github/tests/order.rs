@@ -82,7 +82,7 @@ pub fn made(files: &[(&str, &[u8])]) -> Made {
         artifacts,
         binaries: vec![],
     };
-    Made { plan, manifest, store, endpoints: Endpoints::new(), _folder: folder }
+    Made { plan, manifest, store, endpoints: Endpoints::new(), _folder: folder }.plan(|_| {})
 }
 
 fn plan() -> Plan {
@@ -148,6 +148,9 @@ impl Made {
     pub fn plan(mut self, change: impl FnOnce(&mut Plan)) -> Self {
         change(&mut self.plan);
         self.manifest.plan = self.plan.digest();
+        for artifact in &mut self.manifest.artifacts {
+            artifact.plan = self.manifest.plan;
+        }
         self
     }
 

@@ -1,0 +1,45 @@
+//! Bases of images that are not locked: said before a tag is pushed, and not by a job after it.
+
+use super::lock;
+use super::registry;
+use super::session::{Project, Session};
+use super::stage_file::StageFile;
+use crate::build::image::unlocked;
+use crate::plan::{Origin, Plan, Step};
+use crate::problem::{Exit, Failure};
+
+/// What pins them.
+pub const COMMAND: &str = "longshore lock && git add longshore.lock";
+
+/// Warns; in CI, for a tag, it is an error: each job after this one would find it, the last ones after everything is built.
+///
+/// # Errors
+/// Exit 2 for a tag in CI.
+pub fn tell(session: &Session, plan: &Plan) -> anyhow::Result<()> {
+    if StageFile::of(&session.env)?.is_some() {
+        return Ok(());
+    }
+    let steps: Vec<&Step> = plan.steps.iter().collect();
+    let problems = unlocked(plan, &steps, &registry::registries(session, plan)?);
+    let Some(first) = problems.first() else { return Ok(()) };
+    if session.env.is_true("CI") && plan.origin == Origin::Tag {
+        return Err(Failure { exit: Exit::Usage, problems }.into());
+    }
+    let more = match problems.len() {
+        1 => String::new(),
+        count => format!(" ({} more are not)", count - 1),
+    };
+    session.printer.warn(format!("{}{more}; before a tag is pushed: `{COMMAND}`, and commit it", first.message));
+    Ok(())
+}
+
+/// The command that is still to be typed before the workflows can publish images; nothing without such.
+///
+/// # Errors
+/// If registries cannot be told.
+pub fn next(session: &Session, project: &Project, plan: &Plan) -> anyhow::Result<Option<&'static str>> {
+    let registries = registry::registries(session, plan)?;
+    let steps: Vec<&Step> = plan.steps.iter().collect();
+    let open = lock::is_open(project) && !unlocked(plan, &steps, &registries).is_empty();
+    Ok(open.then_some(COMMAND))
+}
