@@ -179,6 +179,13 @@ fn links_are_what_was_planned() {
 }
 
 #[test]
+fn no_pointer_stands_in_place_of_a_file() {
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
+    let text = "holds `README.md`, a Git LFS pointer in place of the file";
+    check_contents(|entries| entries[0].content = pointer.to_vec(), text);
+}
+
+#[test]
 fn nothing_leaves_the_archive() {
     check_contents(|entries| entries.push(file("../evil", b"")), "holds `../evil`, a path that leaves it");
     check_contents(
