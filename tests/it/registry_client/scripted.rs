@@ -291,7 +291,7 @@ async fn other_bytes_than_the_verified_ones_never_arrive_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_base_is_not_passed_on_to_a_registry_that_does_not_compare() {
     let upstream = World::faulty(Fault::WrongBytes, 100);
-    let base = some(1, 3 << 20);
+    let base = some(1, 9 << 20);
     upstream.server.seed_blob("upstream/base", &base.1);
     for parts in [false, true] {
         let script = Script::new(move |asked| match takes(asked) {
