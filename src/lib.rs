@@ -22,6 +22,7 @@ pub mod pypi;
 pub mod receipt;
 pub mod reference;
 pub mod secret;
+pub mod shown;
 pub mod tag;
 pub mod target;
 pub mod template;

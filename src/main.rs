@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use longshore::cli;
-use longshore::world::env::Env;
+use longshore::world::private;
 
 fn main() -> ExitCode {
-    ExitCode::from(cli::run(std::env::args_os(), Env::read()))
+    let env = private::environment();
+    ExitCode::from(cli::run(std::env::args_os(), env))
 }

@@ -93,6 +93,8 @@ pub enum Exit {
     Drift = 8,
     /// The user ended it (128 + SIGINT, as shells count).
     Interrupted = 130,
+    /// Somebody ended it (128 + SIGTERM).
+    Terminated = 143,
 }
 
 /// Why a stage stopped: an exit code and every problem it found. Travels inside `anyhow::Error`.

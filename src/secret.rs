@@ -4,17 +4,30 @@ use std::fmt;
 
 /// Text that must not reach argv, logs, errors, plans or images.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    open: bool,
+}
 
 impl Secret {
     /// Wraps text read from the environment or a file.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), open: false }
+    }
+
+    /// One that opens nothing but a stand-in: it need not be hidden.
+    pub fn open(text: impl Into<String>) -> Self {
+        Self { text: text.into(), open: true }
+    }
+
+    /// Whether it opens nothing but a stand-in.
+    pub fn opens_nothing(&self) -> bool {
+        self.open
     }
 
     /// The text itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -17,6 +18,7 @@ use crate::oci::registry::Registries;
 use crate::oci::{Descriptor, document};
 use crate::plan::{ImageWork, Plan, Step, Work};
 use crate::platform::Platform;
+use crate::world::sink::Sink;
 use crate::world::store::{Store, read_json};
 
 /// Writes every finished image of a platform into one tar. The format has no platforms, so there is one of them in it.
@@ -80,27 +82,22 @@ pub fn write_some(
             }
         }
     }
-    let (folder, name) = (path.parent().filter(|folder| !folder.as_os_str().is_empty()), path.file_name());
-    let name = name.and_then(|name| name.to_str()).context("the archive needs a name")?;
-    pack::save(folder.unwrap_or(Path::new(".")), name, Mode::Plain, |out| {
-        let mut tar = tar::Builder::new(out);
-        let mut add = |path: &str, size: u64, bytes: &mut dyn std::io::Read| {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(size);
-            header.set_mode(0o644);
-            header.set_mtime(0);
-            tar.append_data(&mut header, path, bytes)
-        };
-        for (place, from) in &files {
-            let mut file = File::open(from).with_context(|| format!("cannot read `{}`", from.display()))?;
-            add(place, file.metadata()?.len(), &mut file)?;
-        }
-        let text = Value::Array(manifest).to_string();
-        add("manifest.json", text.len() as u64, &mut text.as_bytes())?;
-        tar.finish()?;
-        Ok(())
-    })?;
-    Ok(())
+    let mut tar = tar::Builder::new(BufWriter::new(Sink::create(path)?));
+    let mut add = |path: &str, size: u64, bytes: &mut dyn std::io::Read| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        tar.append_data(&mut header, path, bytes)
+    };
+    for (place, from) in &files {
+        let mut file = File::open(from).with_context(|| format!("cannot read `{}`", from.display()))?;
+        add(place, file.metadata()?.len(), &mut file)?;
+    }
+    let text = Value::Array(manifest).to_string();
+    add("manifest.json", text.len() as u64, &mut text.as_bytes())?;
+    let sink = tar.into_inner()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    sink.finish()
 }
 
 type Blob = (Digest, PathBuf);

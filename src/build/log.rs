@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use super::rustflags::Rustflags;
+use crate::world::mask;
 use crate::world::path;
 use crate::world::process::{Cmd, Runner, Stream, described};
 use crate::world::store::Store;
@@ -47,7 +48,7 @@ impl<'a> Log<'a> {
 
     /// Writes a line, and shows it.
     pub fn tell(&mut self, line: impl Display) {
-        let line = line.to_string();
+        let line = mask::hide(&line.to_string()).into_owned();
         self.progress.tell(&line);
         // Jobs often set CARGO_TERM_COLOR=always; in a file and in an error message colours are only noise.
         let line = anstream::adapter::strip_str(line.trim_end()).to_string();

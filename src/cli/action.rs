@@ -376,12 +376,12 @@ impl Job {
 
     fn top(&self, session: &Session) -> anyhow::Result<PathBuf> {
         let folder = self.directory.as_deref().unwrap_or(".");
-        facts::git::top(&session.runner, Path::new(folder)).map_err(no_checkout)
+        facts::git::top(&session.runner(), Path::new(folder)).map_err(no_checkout)
     }
 }
 
 fn git(session: &Session, top: &Path, args: &[&str]) -> anyhow::Result<Finished> {
-    session.runner.output(&Cmd::new("git", top).args(args.iter().copied()))
+    session.runner().output(&Cmd::new("git", top).args(args.iter().copied()))
 }
 
 /// git finds no work tree: what a job can do about it.

@@ -55,7 +55,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         docker_archive: args.docker_archive.clone(),
         install: session.env.is_true("CI") && args.leg.is_some(),
     };
-    let artifacts = match build::run(&session.runner, &session.printer, &store, &order) {
+    let artifacts = match build::run(&session.runner(), &session.printer, &store, &order) {
         Ok(artifacts) => artifacts,
         Err(error) => return Err(Refused::during(error, Fields { plan: Some(plan), ..Fields::default() }).into()),
     };

@@ -70,6 +70,11 @@ impl Ended {
         Self::new("", &Fields::default(), Some(&refused))
     }
 
+    /// The same, but nobody has its result.
+    pub fn lost(self) -> Self {
+        Self { ok: false, exit: Exit::Unexpected as u8, problems: vec!["output-lost"], ..self }
+    }
+
     /// Help or a version was shown.
     pub fn shown() -> Self {
         Self::new("", &Fields::default(), None)

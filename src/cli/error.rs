@@ -4,6 +4,7 @@ use super::output::{Fields, State};
 use crate::config::{Diagnostic, Source};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::busy::InUse;
+use crate::world::mask;
 
 /// A command that did not succeed: how the process ends, and everything there is to say.
 #[derive(Default)]
@@ -30,6 +31,23 @@ impl Refused {
         Self { exit, diagnostics, ..Self::default() }
     }
 
+    /// Told to stop by a signal, whatever came of it.
+    pub fn interrupted(signal: i32) -> Self {
+        let exit = if signal == 15 { Exit::Terminated } else { Exit::Interrupted };
+        let problem = Problem::new("interrupted", "interrupted; the same command continues");
+        Self::of(exit, vec![problem.hint("programs that it had started were told to stop, and waited for")])
+    }
+
+    /// Without the secrets that others may have put into it.
+    fn hidden(mut self) -> Self {
+        for diagnostic in &mut self.diagnostics {
+            let problem = &mut diagnostic.problem;
+            problem.message = mask::hide(&problem.message).into_owned();
+            problem.hint = problem.hint.as_deref().map(|hint| mask::hide(hint).into_owned());
+        }
+        self
+    }
+
     /// An error of any stage, with what was reached until then.
     pub fn during(error: anyhow::Error, fields: Fields) -> Self {
         Self { fields, ..Self::from(error) }
@@ -39,20 +57,20 @@ impl Refused {
 impl From<anyhow::Error> for Refused {
     fn from(error: anyhow::Error) -> Self {
         let error = match error.downcast::<Self>() {
-            Ok(refused) => return refused,
+            Ok(refused) => return refused.hidden(),
             Err(error) => error,
         };
         if let Some(failure) = error.downcast_ref::<Failure>() {
             let state = if failure.exit == Exit::Unfinished { State::Partial } else { State::Nothing };
             let fields = Fields { state, ..Fields::default() };
-            return Self { fields, ..Self::of(failure.exit, failure.problems.clone()) };
+            return Self { fields, ..Self::of(failure.exit, failure.problems.clone()) }.hidden();
         }
         if let Some(in_use) = error.chain().find_map(|cause| cause.downcast_ref::<InUse>()) {
             let hint = "close what has it open (an editor, a virus scanner), and run the same command again";
             return Self::of(Exit::Unexpected, vec![Problem::new("file-in-use", in_use.to_string()).hint(hint)]);
         }
         let problem = Problem::new("unexpected", format!("{error:#}")).hint("if this is a bug, please report it");
-        Self::of(Exit::Unexpected, vec![problem])
+        Self::of(Exit::Unexpected, vec![problem]).hidden()
     }
 }
 

@@ -17,8 +17,8 @@ use crate::plan::{DestinationKind, Plan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
 use crate::workflow::{self, Pins};
-use crate::world::files;
 use crate::world::http::{Client, Request};
+use crate::world::sink;
 
 /// Where GitHub looks for workflows.
 const FOLDER: &str = ".github/workflows";
@@ -76,7 +76,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
             "unchanged"
         } else {
             std::fs::create_dir_all(top.join(FOLDER))?;
-            files::write_atomic(&file.path, text.as_bytes())?;
+            sink::write(&file.path, text.as_bytes())?;
             if file.there.is_some() { "changed" } else { "written" }
         };
         let lines = text.lines().filter(|line| !line.trim_start().starts_with('#')).count();
@@ -89,7 +89,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
         ));
     }
     let mut text = table.render(&session.printer);
-    let (remote, _) = facts::git::remote_of(&session.runner, &session.env, &top)?;
+    let (remote, _) = facts::git::remote_of(&session.runner(), &session.env, &top)?;
     text.push_str(&publishers(session, &plan, remote.as_ref()));
     let mut report = Report::text(text);
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();

@@ -54,7 +54,7 @@ pub struct InitReport {
 /// # Errors
 /// Those of [`run`].
 pub fn command(session: &Session) -> anyhow::Result<Report> {
-    let report = run(&session.runner, &session.env, &session.folder()?)?;
+    let report = run(&session.runner(), &session.env, &session.folder()?)?;
     let mut output = Report::text(format!("wrote {FILE}\n{}", report.found)).next("longshore plan");
     output.fields.value = Some(("file", report.path.display().to_string().into()));
     Ok(output)

@@ -13,7 +13,7 @@ use crate::oci::registry::{Action, Error, Registries};
 use crate::plan::base::{UsedBase, used};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
-use crate::world::files;
+use crate::world::sink;
 
 /// `longshore lock`
 ///
@@ -29,7 +29,7 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     if args.check {
         return check(known, &wanted, &asked);
     }
-    let registries = Registries::new(&session.runner, &session.env, registry::of_project(&project, &session.env));
+    let registries = Registries::new(&session.runner(), &session.env, registry::of_project(&project, &session.env));
     let mut lock = Lock { bases: kept.iter().filter_map(|base| of(known, base).cloned()).collect() };
     for base in &mut lock.bases {
         let used = wanted.iter().find(|used| used.name == base.name);
@@ -45,7 +45,7 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     let file = project.root.join(lock::FILE);
     let changed = lock != *known;
     if changed {
-        files::write_atomic(&file, lock.to_text()?.as_bytes())?;
+        sink::write(&file, lock.to_text()?.as_bytes())?;
     }
     let state = if changed { "Wrote" } else { "Kept" };
     session.printer.step(state, format!("{} ({} bases)", lock::FILE, lock.bases.len()));

@@ -7,6 +7,7 @@ pub mod build;
 pub mod check;
 pub mod complete;
 mod config_file;
+mod credentials;
 pub mod ended;
 pub mod error;
 pub mod generate;
@@ -96,8 +97,11 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
 /// Help and version go to standard output; a wrong command line is exit 2, also as JSON.
 fn usage(error: &clap::Error, json: bool, env: &Env) -> Ended {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let _ = error.print();
-        return Ended::shown();
+        let shown = Ended::shown();
+        return match output::plain().write_value(&error.render().to_string()) {
+            Ok(()) => shown,
+            Err(_) => shown.lost(),
+        };
     }
     let text = error.render().to_string();
     let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();

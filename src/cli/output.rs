@@ -1,6 +1,6 @@
 //! What a command leaves: text or one JSON object on standard output, problems on standard error, and the exit code.
 
-use std::io::Write;
+use std::io;
 
 use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
@@ -14,11 +14,11 @@ use crate::artifact::{Artifact, Manifest};
 use crate::config::{Diagnostic, Source};
 use crate::facts::git;
 use crate::plan::{Plan, Release, Step};
-use crate::problem::{Exit, Failure};
+use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipt;
-use crate::world::actions;
 use crate::world::path::resolve;
-use crate::world::terminal::{ANNOTATIONS, Kind};
+use crate::world::terminal::{ANNOTATIONS, Colors, Kind, Level, Printer};
+use crate::world::{actions, interrupt};
 
 /// The format of what `--json` prints.
 pub const SCHEMA: &str = "longshore/output/1";
@@ -157,15 +157,21 @@ impl Report {
 
 /// Prints the end of a command, and says how it ended.
 pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) -> Ended {
-    match result {
+    let interrupted =
+        interrupt::told().filter(|_| result.is_err()).map(|signal| anyhow::Error::from(Refused::interrupted(signal)));
+    match interrupted.map_or(result, Err) {
         Ok(report) => {
             let ended = Ended::new(command, &report.fields, None);
             summary::write(session, command, &report.fields, None);
-            if session.json {
-                print_json(&output(command, Exit::Done, report.fields, Vec::new()));
+            let printed = if session.json {
+                print_json(session, &output(command, Exit::Done, report.fields, Vec::new()))
             } else {
-                // A reader that went away is not our error.
-                let _ = session.printer.write_result(&report.text);
+                session.printer.write_result(&report.text)
+            };
+            if let Err(error) = printed {
+                return lost(session, ended, &error);
+            }
+            if !session.json {
                 // In a job somebody else decided what comes next.
                 if let Some(next) = report.next.filter(|_| !session.quiet && session.printer.kind() != Kind::Actions) {
                     let arrow =
@@ -185,7 +191,9 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
             summary::write(session, command, &refused.fields, Some(&refused));
             if session.json {
                 let problems = refused.diagnostics.iter().map(|it| located(it, &refused.source)).collect();
-                print_json(&output(command, refused.exit, refused.fields, problems));
+                if let Err(error) = print_json(session, &output(command, refused.exit, refused.fields, problems)) {
+                    lost_words(session, &error);
+                }
             } else {
                 draw(session, &refused);
             }
@@ -194,11 +202,16 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
     }
 }
 
+/// Writes where there is no session yet.
+pub fn plain() -> Printer {
+    Printer::new(Level::Normal, Colors::NONE, false)
+}
+
 /// The JSON of a command line that could not be read.
 pub fn refused(failure: &Failure) {
     let diagnostics = failure.problems.iter().map(|problem| Diagnostic { problem: problem.clone(), span: None });
     let problems = diagnostics.map(|diagnostic| located(&diagnostic, &Source::default())).collect();
-    print_json(&output("", failure.exit, Fields::default(), problems));
+    let _ = plain().write_value(&json(&output("", failure.exit, Fields::default(), problems)));
 }
 
 fn output(command: &str, exit: Exit, fields: Fields, problems: Vec<OutputProblem>) -> Output {
@@ -282,21 +295,31 @@ fn annotate(session: &Session, place: Option<(&str, (usize, usize))>, diagnostic
 fn repository_path(session: &Session, name: &str) -> String {
     let path = || {
         let folder = session.folder().ok()?;
-        let top = git::top(&session.runner, &folder).ok()?;
+        let top = git::top(&session.runner(), &folder).ok()?;
         let file = resolve(&folder.join(name)).ok()?;
         Some(file.strip_prefix(top).ok()?.to_str()?.replace('\\', "/"))
     };
     path().unwrap_or_else(|| name.to_owned())
 }
 
-fn print_json(output: &Output) {
-    let mut text = serde_json::to_string(output).unwrap_or_default();
-    text.push('\n');
-    write_out(&text);
+fn json(output: &Output) -> String {
+    serde_json::to_string(output).unwrap_or_default() + "\n"
 }
 
-/// Writes a result. A reader that went away is not our error.
-fn write_out(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+fn print_json(session: &Session, output: &Output) -> io::Result<()> {
+    session.printer.write_value(&json(output))
+}
+
+/// A result that nobody has is no success, whatever was done.
+fn lost(session: &Session, ended: Ended, error: &io::Error) -> Ended {
+    lost_words(session, error);
+    session.printer.resume();
+    ended.lost()
+}
+
+fn lost_words(session: &Session, error: &io::Error) {
+    let problem = Problem::new("output-lost", format!("cannot write the result to standard output: {error}"))
+        .hint("what the command was to do is done; make room, and run it again for its result");
+    let refused = Refused { diagnostics: vec![Diagnostic { problem, span: None }], ..Refused::default() };
+    draw(session, &refused);
 }

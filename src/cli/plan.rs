@@ -16,7 +16,8 @@ use crate::plan::{
 };
 use crate::problem::Failure;
 use crate::reference::Repository;
-use crate::world::files;
+use crate::shown;
+use crate::world::sink;
 use crate::world::terminal::Printer;
 
 /// `longshore plan`
@@ -28,7 +29,7 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     let plan = session.plan_to_show(&project, Wish { host: args.host, ..Wish::default() })?;
     unlocked::tell(session, &plan)?;
     if let Some(out) = &args.out {
-        files::write_atomic(&session.folder()?.join(out), &plan.to_json())?;
+        sink::write(&session.folder()?.join(out), &plan.to_json())?;
     }
     session.refuse_unlocked(&project, &plan)?;
     let text = match &args.explain {
@@ -49,7 +50,7 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
 pub fn text(plan: &Plan, printer: &Printer) -> String {
     let mut text = heading(plan, printer);
     for assumed in &plan.assumed {
-        let _ = writeln!(text, "  assumed: {assumed}");
+        let _ = writeln!(text, "  assumed: {}", shown::one_line(assumed));
     }
     text.push('\n');
     text.push_str(&steps(plan).render(printer));
@@ -154,7 +155,7 @@ fn goes(plan: &Plan, printer: &Printer) -> String {
             DestinationKind::Pypi(pypi) => distributions(&mut text, plan, (&destination.name, pypi)),
         }
         if !destination.credentials.is_empty() {
-            let _ = writeln!(text, "   reads {}", destination.credentials.join(", "));
+            let _ = writeln!(text, "   reads {}", shown::one_line(&destination.credentials.join(", ")));
         }
     }
     if plan.destinations.is_empty() {
@@ -187,7 +188,7 @@ fn releases(text: &mut String, plan: &Plan, (name, github): (&String, &GithubDes
                 lines => format!("{lines} lines"),
             },
         };
-        let _ = writeln!(text, "   title `{}`, notes: {notes}", page.title);
+        let _ = writeln!(text, "   title `{}`, notes: {notes}", shown::one_line(&page.title));
     }
 }
 

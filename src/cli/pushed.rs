@@ -32,7 +32,7 @@ pub fn check(session: &Session, plan: &Plan, registries: &Registries, repository
     let git = |args: &[&str]| {
         let cmd = Cmd::new("git", repository).args(["-c", "safe.directory=*"]).args(args.iter().copied());
         // Nobody is here to type a password.
-        session.runner.output(&cmd.env("GIT_TERMINAL_PROMPT", "0").timeout(LIMIT))
+        session.runner().output(&cmd.env("GIT_TERMINAL_PROMPT", "0").timeout(LIMIT))
     };
     // A release from a packed tar has no checkout; it was planned where there is one.
     if !far || plan.only_loopback().is_some() || !git(&["remote", "get-url", "origin"])?.status.success() {

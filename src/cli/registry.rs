@@ -19,7 +19,7 @@ pub fn registries(session: &Session, plan: &Plan) -> anyhow::Result<Registries> 
         Some(stage) => stage.access(plan)?,
         None => access(&plan.destinations, &session.env),
     };
-    Ok(Registries::new(&session.runner, &session.env, access))
+    Ok(Registries::new(&session.runner(), &session.env, access))
 }
 
 /// Hosts of which the plan says something, and GitHub's, whose token every job has.

@@ -26,6 +26,7 @@ use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
 use crate::rehearsal::{pypi, registry};
 use crate::secret::Secret;
 use crate::world::files;
+use crate::world::interrupt::Elsewhere;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
@@ -60,7 +61,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         install: false,
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
-    build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
+    build::run(&session.runner(), &session.printer, &store, &order).map_err(during)?;
     let manifest = crate::verify::run(&session.printer, &store, &plan, None).map_err(during)?;
     session.printer.block(&verify::table(&manifest).render(&session.printer));
     if let Some(images) = verify::images(&plan, &manifest) {
@@ -90,6 +91,7 @@ pub fn stay(session: &Session, runtime: Runtime, server: Server, stage: Stage) -
         session.printer.step("Serving", format!("{name}: pip install --index-url {url}/simple/"));
     }
     Box::new(move || {
+        let _ours = Elsewhere::new();
         let _ = runtime.block_on(tokio::signal::ctrl_c());
         server.stop();
         drop(stage);
@@ -211,7 +213,7 @@ pub async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> 
     Server::start(Options {
         port,
         repositories: repositories.collect(),
-        token: Secret::new(stage::USER),
+        token: Secret::open(stage::USER),
         reader: None,
         faults,
         spool: spool.to_owned(),
@@ -223,7 +225,7 @@ pub async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> 
 /// Every destination is the one server.
 fn endpoints(plan: &Plan, server: &Server) -> anyhow::Result<Endpoints> {
     let api = Url::parse(&server.url())?;
-    let endpoint = Endpoint { api, token: Some(Secret::new(stage::USER)) };
+    let endpoint = Endpoint { api, token: Some(Secret::open(stage::USER)) };
     Ok(plan.destinations.iter().map(|destination| (destination.name.clone(), endpoint.clone())).collect())
 }
 

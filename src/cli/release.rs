@@ -57,7 +57,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
         install: false,
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
-    build::run(&session.runner, &session.printer, &store, &order).map_err(during)?;
+    build::run(&session.runner(), &session.printer, &store, &order).map_err(during)?;
     let manifest = crate::verify::run(&session.printer, &store, &plan, None).map_err(during)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
     let order = crate::publish::Order {

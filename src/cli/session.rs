@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError, RwLock};
 
 use anyhow::Context;
 
@@ -13,7 +13,8 @@ use super::stage_file::StageFile;
 use crate::config::{self, Config, Notes, Source};
 use crate::digest::Digest;
 use crate::facts::{self, Facts, Wanted};
-use crate::plan::{self, DestinationKind, Plan, Request, WithoutTag};
+use crate::oci::registry;
+use crate::plan::{self, Plan, Request, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::target::Target;
 use crate::world::actions;
@@ -28,8 +29,10 @@ use crate::world::terminal::{Colors, Level, Printer};
 pub struct Session {
     /// The environment.
     pub env: Env,
-    /// Starts programs, without our credentials.
-    pub runner: Runner,
+    /// Starts programs, without the credentials that are known by now.
+    pub(super) runner: RwLock<Runner>,
+    /// Variables that configuration and plan name for credentials.
+    pub(super) credentials: Mutex<BTreeSet<String>>,
     /// Standard error.
     pub printer: Printer,
     /// `-C`, else where it was started.
@@ -97,10 +100,32 @@ impl Session {
             Color::Auto => Colors::of_terminals(&env),
         };
         let printer = Printer::new(level, colors, actions::is_job(&env));
-        env.credentials().iter().for_each(|secret| printer.mask(secret));
-        let runner = Runner::new(env.for_children(&[])).hiding(env.hidden_from_children(&[]));
+        let runner = RwLock::new(Runner::new(Env::default()));
+        let credentials = Mutex::default();
         let dir = global.directory.clone().unwrap_or_else(|| PathBuf::from("."));
-        Ok(Self { runner, printer, dir, json: global.json, quiet: global.quiet, global, env, named: Once::new() })
+        let (json, quiet, named) = (global.json, global.quiet, Once::new());
+        let session = Self { runner, credentials, printer, dir, json, quiet, global, env, named };
+        session.withhold(&[], &[]);
+        let docker = session.env.get("DOCKER_AUTH_CONFIG").map(registry::secrets).unwrap_or_default();
+        docker.iter().for_each(|secret| session.printer.mask(secret));
+        session.foresee();
+        Ok(session)
+    }
+
+    /// The same in another folder and environment; what is known of credentials stays known.
+    pub fn elsewhere(&self, dir: PathBuf, global: Global, env: Env) -> Self {
+        let known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self {
+            env,
+            runner: RwLock::new(self.runner()),
+            credentials: Mutex::new(known),
+            printer: self.printer.clone(),
+            dir,
+            json: self.json,
+            quiet: self.quiet,
+            global,
+            named: Once::new(),
+        }
     }
 
     /// The project of this folder.
@@ -121,11 +146,11 @@ impl Session {
 
     fn read(&self, any_clone: bool) -> anyhow::Result<Project> {
         let dir = self.folder()?;
-        let top = facts::git::top(&self.runner, &dir)?;
+        let top = facts::git::top(&self.runner(), &dir)?;
         let (file, root) = self.place(&dir, Some(&top))?;
         let (config, source) = self.config(file.as_deref())?;
         let wanted = Wanted { any_clone, ..wanted(&config) };
-        let facts = facts::gather(&self.runner, &self.env, &root, &wanted)?;
+        let facts = facts::gather(&self.runner(), &self.env, &root, &wanted)?;
         if file.is_none() {
             self.warn_of_nested(&facts);
         }
@@ -161,7 +186,10 @@ impl Session {
             return Err(Failure::usage(problem).into());
         };
         match config::parse(&name, &text, &self.global.overlay) {
-            Ok(parsed) => Ok(parsed),
+            Ok(parsed) => {
+                self.mask_named(&parsed.0);
+                Ok(parsed)
+            }
             Err((source, diagnostics)) => Err(Refused::config(diagnostics, source).into()),
         }
     }
@@ -270,7 +298,7 @@ impl Session {
     /// Every problem of the configuration.
     pub fn store(&self) -> anyhow::Result<Store> {
         let dir = self.folder()?;
-        let top = facts::git::top(&self.runner, &dir).ok();
+        let top = facts::git::top(&self.runner(), &dir).ok();
         let (file, root) = self.place(&dir, top.as_deref())?;
         Ok(Store::new(&root, &self.config(file.as_deref())?.0.output))
     }
@@ -294,21 +322,6 @@ impl Session {
         Ok((plan, store))
     }
 
-    /// Hides the credentials whose variables a plan names in the log of a job. Names of users are none.
-    fn mask(&self, plan: &Plan) {
-        for destination in &plan.destinations {
-            let users: Vec<&String> = match &destination.kind {
-                DestinationKind::Github(_) => Vec::new(),
-                DestinationKind::Registry(registry) => {
-                    registry.hosts.values().filter_map(|host| host.username_env.as_ref()).collect()
-                }
-                DestinationKind::Pypi(pypi) => pypi.username.iter().collect(),
-            };
-            let names = destination.credentials.iter().filter(|name| !users.contains(name));
-            names.filter_map(|name| self.env.secret(name)).for_each(|secret| self.printer.mask(&secret));
-        }
-    }
-
     /// The stored plan (`--plan`), with the store that lies beside the repository of this folder.
     ///
     /// # Errors
@@ -317,7 +330,7 @@ impl Session {
         let dir = self.folder()?;
         let plan = read_plan(&dir.join(file), wanted)?;
         self.mask(&plan);
-        let top = facts::git::top(&self.runner, &dir).ok();
+        let top = facts::git::top(&self.runner(), &dir).ok();
         let (_, root) = self.place(&dir, top.as_deref())?;
         let store = Store::new(&root, &plan.output);
         Ok((plan, store))

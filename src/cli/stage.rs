@@ -48,10 +48,10 @@ impl Stage {
     pub fn start(session: &Session, plan: &Plan, layout: Option<&Path>, faults: &Faults) -> anyhow::Result<Self> {
         let (mut servers, mut access) = (BTreeMap::new(), Access::default());
         for host in hosts(plan) {
-            let auth = Auth::Bearer { user: USER.into(), password: Secret::new(USER) };
+            let auth = Auth::Bearer { user: USER.into(), password: Secret::open(USER) };
             let faults = faults.registry.iter().map(|fault| (*fault, 1)).collect();
             let server = Server::start(Options { auth, faults, ..Options::default() })?;
-            let login = Login::Password { username: USER.into(), password: Secret::new(USER) };
+            let login = Login::Password { username: USER.into(), password: Secret::open(USER) };
             let reached =
                 HostAccess { url: Some(Url::parse(&server.url())?), login: Some(login), ..HostAccess::default() };
             access.hosts.insert(host.clone(), reached);
@@ -64,7 +64,7 @@ impl Stage {
                 None => base::stand_in(server, base, &platforms.iter().copied().collect::<Vec<_>>())?,
             }
         }
-        let registries = Registries::new(&session.runner, &session.env, access);
+        let registries = Registries::new(&session.runner(), &session.env, access);
         let (packages, indexes) = indexes(plan, &faults.index)?;
         Ok(Self { servers, registries, packages, indexes })
     }
@@ -110,7 +110,7 @@ fn indexes(plan: &Plan, faults: &[pypi::Fault]) -> anyhow::Result<(BTreeMap<Stri
     let (mut servers, mut indexes) = (BTreeMap::new(), Indexes::new());
     for destination in &plan.destinations {
         let DestinationKind::Pypi(planned) = &destination.kind else { continue };
-        let token = pypi::Token { secret: Secret::new(USER), user: USER.into(), projects: None };
+        let token = pypi::Token { secret: Secret::open(USER), user: USER.into(), projects: None };
         let faults = faults.iter().map(|fault| (*fault, 1)).collect();
         let stages = plan.steps.iter().filter_map(|step| match &step.work {
             Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => Some(stage),
@@ -123,7 +123,7 @@ fn indexes(plan: &Plan, faults: &[pypi::Fault]) -> anyhow::Result<(BTreeMap<Stri
         let server = pypi::Server::start(options)?;
         let index = index(&destination.name, planned, &Url::parse(&server.url())?)?;
         let names = planned.tokens.keys().filter_map(|name| name.parse().ok());
-        let credentials = names.map(|name| (name, Credential::Token(Secret::new(USER)))).collect();
+        let credentials = names.map(|name| (name, Credential::Token(Secret::open(USER)))).collect();
         indexes.insert(destination.name.clone(), (index, credentials));
         servers.insert(destination.name.clone(), server);
     }

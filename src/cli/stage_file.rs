@@ -88,7 +88,7 @@ impl StageFile {
     /// How the GitHub destinations of a plan are reached. Whoever forgot the token has none here either.
     pub fn endpoints(&self, plan: &Plan, env: &Env) -> Endpoints {
         let given = ["GITHUB_TOKEN", "GH_TOKEN"].into_iter().any(|name| env.get(name).is_some());
-        let endpoint = Endpoint { api: self.github.clone(), token: given.then(|| Secret::new(&self.token)) };
+        let endpoint = Endpoint { api: self.github.clone(), token: given.then(|| Secret::open(&self.token)) };
         let github = plan.destinations.iter().filter(|one| matches!(one.kind, DestinationKind::Github(_)));
         github.map(|destination| (destination.name.clone(), endpoint.clone())).collect()
     }
@@ -101,7 +101,7 @@ impl StageFile {
         let mut access = Access::default();
         for host in stage::hosts(plan) {
             let url = self.registries.get(&host).ok_or_else(|| lacks(&host))?;
-            let login = Login::Password { username: stage::USER.into(), password: Secret::new(&self.token) };
+            let login = Login::Password { username: stage::USER.into(), password: Secret::open(&self.token) };
             let reached = HostAccess { url: Some(url.clone()), login: Some(login), ..HostAccess::default() };
             access.hosts.insert(host, reached);
         }
@@ -121,7 +121,7 @@ impl StageFile {
             let given = index::credentials(planned, env)?;
             let names = planned.tokens.keys().filter_map(|name| name.parse().ok());
             let welcome = names.filter(|name| given.contains_key(name) || planned.trusted != Trusted::Never);
-            let credentials = welcome.map(|name| (name, Credential::Token(Secret::new(&self.token)))).collect();
+            let credentials = welcome.map(|name| (name, Credential::Token(Secret::open(&self.token)))).collect();
             indexes.insert(destination.name.clone(), (stage::index(&destination.name, planned, url)?, credentials));
         }
         Ok(indexes)

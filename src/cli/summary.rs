@@ -12,9 +12,11 @@ use crate::artifact::{Artifact, Manifest};
 use crate::plan::{Plan, Step, Work, explain};
 use crate::problem::Exit;
 use crate::receipt::{Outcome, Receipt};
+use crate::shown;
 use crate::target::Linkage;
 use crate::world::actions;
 use crate::world::env::Env;
+use crate::world::mask;
 
 /// Nodes of a graph that one can still read.
 const NODES: usize = 60;
@@ -283,7 +285,7 @@ fn meaning(exit: Exit) -> (&'static str, &'static str, &'static str) {
             "Nothing was published by this command.",
             "fix the step and push again. If the machine was to blame, re-run the failed jobs.",
         ),
-        Exit::Interrupted => (
+        Exit::Interrupted | Exit::Terminated => (
             "interrupted",
             "It was told to stop.",
             "re-run the failed jobs: what is there already is looked at and kept.",
@@ -312,7 +314,7 @@ fn table(headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 /// Text that is nothing but text.
 fn plain(text: &str) -> String {
     let mut clean = String::new();
-    for c in text.chars().take(TEXT) {
+    for c in mask::hide(text).chars().take(TEXT) {
         match c {
             '\n' | '\r' => clean.push(' '),
             '<' => clean.push_str("&lt;"),
@@ -326,12 +328,12 @@ fn plain(text: &str) -> String {
 
 /// A word in a code span, also inside a table.
 fn code(text: &str) -> String {
-    format!("`{}`", text.replace(['`', '\n', '\r'], " ").replace('|', "\\|"))
+    format!("`{}`", mask::hide(text).replace(['`', '\n', '\r'], " ").replace('|', "\\|"))
 }
 
 /// Lines that nothing in them can end.
 fn block(text: &str) -> String {
-    let text: String = text.chars().take(TEXT).collect();
+    let text: String = shown::lines(&mask::hide(text)).chars().take(TEXT).collect();
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n\n", text.trim_end())

@@ -2,6 +2,7 @@
 
 use anstyle::Style;
 
+use crate::shown;
 use crate::world::terminal::Printer;
 
 /// A table with a heading row.
@@ -15,9 +16,9 @@ impl Table {
         Self { rows: vec![headings.iter().map(ToString::to_string).collect()] }
     }
 
-    /// Adds a row.
+    /// Adds a row. A cell stays on its line, whatever it holds.
     pub fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        self.rows.push(cells.into_iter().map(|cell| shown::one_line(&cell.into())).collect());
     }
 
     /// Whether only headings are there.
@@ -81,6 +82,8 @@ mod tests {
         table.row(["x", "", "yy"]);
         table.row(["long", "", "z"]);
         assert_eq!(table.render(&Printer::silent()), "A     B\nx     yy\nlong  z\n");
+        table.row(["a\n::error::b", "", "\u{1b}[2J"]);
+        assert!(table.render(&Printer::silent()).ends_with("\na\\n::error::b  \\u{1b}[2J\n"));
         assert_eq!((size(999).as_str(), size(12_345_678).as_str()), ("999 B", "12.3 MB"));
     }
 }

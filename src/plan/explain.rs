@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{CheckWork, Plan, Step, WheelBuilder, Work};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
+use crate::shown;
 
 /// Everything the plan knows of one step.
 ///
@@ -24,7 +25,7 @@ pub fn explain(plan: &Plan, id: &str) -> Result<String, Problem> {
     let mut text = format!("{}\n", step.id);
     let mut row = |name: &str, value: &str| {
         if !value.is_empty() {
-            let _ = writeln!(text, "  {name:<10}{value}");
+            let _ = writeln!(text, "  {name:<10}{}", shown::one_line(value));
         }
     };
     row("kind", step.work.kind());

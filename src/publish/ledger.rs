@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::receipt::{Receipt, Receipts, SCHEMA};
+use crate::world::mask;
 use crate::world::store::{Store, write_json};
 
 /// The ledger of one run.
@@ -24,7 +25,8 @@ impl Ledger {
     /// # Errors
     /// If the file cannot be written.
     pub fn record(&mut self, receipts: impl IntoIterator<Item = Receipt>) -> anyhow::Result<()> {
-        for receipt in receipts {
+        for mut receipt in receipts {
+            receipt.url = receipt.url.map(|url| mask::hide(&url).into_owned());
             let same = |old: &&mut Receipt| {
                 (&old.destination, &old.tag, &old.name) == (&receipt.destination, &receipt.tag, &receipt.name)
             };

@@ -8,6 +8,7 @@ use std::io::Write;
 use anyhow::Context;
 
 use super::env::Env;
+use super::mask;
 
 /// GitHub shows no summary of a step that is over 1 MiB.
 const LARGEST_SUMMARY: usize = 1 << 20;
@@ -27,7 +28,7 @@ pub fn is_job(env: &Env) -> bool {
 pub fn set_output(env: &Env, name: &str, value: &str) -> anyhow::Result<()> {
     let Some(path) = env.get("GITHUB_OUTPUT") else { return Ok(()) };
     let delimiter = random()?;
-    append(path, &format!("{name}<<{delimiter}\n{value}\n{delimiter}\n"))
+    append(path, &format!("{name}<<{delimiter}\n{}\n{delimiter}\n", mask::hide(value)))
 }
 
 /// Adds Markdown to the step summary, as much as still fits. Nothing outside a job.
@@ -37,7 +38,7 @@ pub fn set_output(env: &Env, name: &str, value: &str) -> anyhow::Result<()> {
 pub fn add_summary(env: &Env, markdown: &str) -> anyhow::Result<()> {
     let Some(path) = env.get("GITHUB_STEP_SUMMARY") else { return Ok(()) };
     let used = std::fs::metadata(path).map_or(0, |file| usize::try_from(file.len()).unwrap_or(usize::MAX));
-    append(path, &fitting(markdown, LARGEST_SUMMARY.saturating_sub(used)))
+    append(path, &fitting(&mask::hide(markdown), LARGEST_SUMMARY.saturating_sub(used)))
 }
 
 /// The text, or whole lines of it and a note. A block of code that is open there is closed.

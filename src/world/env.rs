@@ -26,7 +26,43 @@ pub enum Names {
 
 /// Variables that hold our credentials.
 const CREDENTIALS: &[&str] =
-    &["GITHUB_TOKEN", "GH_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "GH_ENTERPRISE_TOKEN", "PYPI_TOKEN"];
+    &["GITHUB_TOKEN", "GH_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "GH_ENTERPRISE_TOKEN", "PYPI_TOKEN", "DOCKER_AUTH_CONFIG"];
+
+/// What programs cannot do without; it is handed on whatever it holds and whoever names it.
+const NEEDED: &[&str] = &[
+    "APPDATA",
+    "CARGO_HOME",
+    "COMSPEC",
+    "HOME",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "LANG",
+    "LOCALAPPDATA",
+    "LOGNAME",
+    "PATH",
+    "PATHEXT",
+    "PWD",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "SHELL",
+    "SYSTEMROOT",
+    "TEMP",
+    "TERM",
+    "TMP",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "USERDOMAIN",
+    "USERNAME",
+    "USERPROFILE",
+    "WINDIR",
+];
+
+/// A shorter value is no credential: others may well be the same.
+const SHORTEST: usize = 8;
+
+/// A longer one gives itself away also as a part of another, such as an address.
+const LONG: usize = 16;
 
 /// Command files of a runner: a child that could write them could change later steps.
 const COMMAND_FILES: &[&str] = &["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"];
@@ -149,8 +185,8 @@ impl Env {
         Self { names: self.names, vars: kept.map(|(key, pair)| (key.clone(), pair.clone())).collect() }
     }
 
-    /// What a child gets: everything but our credentials (by name, and any variable of the same value), the runner's
-    /// tokens and its command files. `extra` names further credentials.
+    /// What a child gets: everything but our credentials (by name, and any variable of the same value, or that holds a
+    /// long one), the runner's tokens and its command files. `extra` names further credentials.
     #[must_use]
     pub fn for_children(&self, extra: &[String]) -> Self {
         let extra: BTreeSet<String> = extra.iter().map(|name| self.names.key(name)).collect();
@@ -161,18 +197,25 @@ impl Env {
                 || key.starts_with("ACTIONS_RUNTIME_")
                 || (key.starts_with("ACTIONS_") || key.starts_with("GITHUB_")) && key.contains("TOKEN")
         };
-        let named = |key: &str| ours(key) || runners(key);
+        let named = |key: &str| !NEEDED.contains(&key) && (ours(key) || runners(key));
         let all = || self.vars.iter().map(|(key, (_, value))| (key.as_str(), value.as_str()));
         let values: BTreeSet<&str> = all()
-            .filter(|(key, value)| named(key) && value.len() >= 8 && !COMMAND_FILES.contains(key))
+            .filter(|(key, value)| named(key) && value.len() >= SHORTEST && !COMMAND_FILES.contains(key))
             .map(|(_, value)| value)
             .collect();
-        self.only(|name, value| !named(&self.names.key(name)) && !values.contains(value))
+        let given_away = |value: &str| {
+            values.contains(value) || values.iter().any(|secret| secret.len() >= LONG && value.contains(secret))
+        };
+        self.only(|name, value| {
+            let key = self.names.key(name);
+            NEEDED.contains(&key.as_str()) || !named(&key) && !given_away(value)
+        })
     }
 
-    /// Every credential in it: ours by name, the runner's tokens, and variables of the same value.
-    pub fn credentials(&self) -> Vec<Secret> {
-        let hidden = self.hidden_from_children(&[]);
+    /// Every credential in it: ours by name, those that `extra` names, the runner's tokens, and variables of the same
+    /// value.
+    pub fn credentials(&self, extra: &[String]) -> Vec<Secret> {
+        let hidden = self.hidden_from_children(extra);
         let secrets =
             hidden.vars.iter().filter(|(key, _)| !COMMAND_FILES.contains(&key.as_str()) && !key.ends_with("_URL"));
         secrets
@@ -229,9 +272,28 @@ mod tests {
         assert_eq!(names(&hidden).len(), 6);
         assert_eq!(hidden.value("PATH"), None);
         assert_eq!(names(&hidden.matching(&["GITHUB_TOK*".into()])), ["GITHUB_TOKEN"]);
-        let secrets: Vec<String> = env.credentials().iter().map(|secret| secret.expose().to_owned()).collect();
+        let secrets: Vec<String> = env.credentials(&[]).iter().map(|secret| secret.expose().to_owned()).collect();
         assert_eq!(secrets, ["canary_2_long", "canary_4", "ghs_canary_1"]);
         assert!(!format!("{env:?}").contains("canary"), "{env:?}");
+    }
+
+    #[test]
+    fn a_credential_is_withheld_under_other_names_but_never_what_programs_need() {
+        let env = Env::of([
+            ("HOME", "canary-password"),
+            ("USER", "canary-user"),
+            ("MY_USER", "canary-user"),
+            ("MY_PASSWORD", "canary-password"),
+            ("SHORT", "canary!"),
+            ("MY_SHORT", "canary!"),
+            ("COPY", "canary-password"),
+            ("INSIDE", "https://canary-password@x"),
+            ("LONG", "canary-that-is-long"),
+            ("ADDRESS", "https://x:canary-that-is-long@y/"),
+            ("DOCKER_AUTH_CONFIG", "{}"),
+        ]);
+        let extra: Vec<String> = ["MY_USER", "MY_PASSWORD", "MY_SHORT", "LONG", "USER"].map(str::to_owned).into();
+        assert_eq!(names(&env.for_children(&extra)), ["HOME", "INSIDE", "SHORT", "USER"]);
     }
 
     #[test]

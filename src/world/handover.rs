@@ -16,6 +16,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
+use super::sink::Sink;
 use super::store::{self, Store};
 use super::{busy, files};
 use crate::artifact::{Artifact, Mode};
@@ -37,13 +38,7 @@ const LONGEST_PATH: u64 = 6 + 100 + 1 + 255 + 1;
 /// `Failure` with exit 2 if a step was not built, 3 if a file is not what its record says; else what the system says.
 pub fn pack(store: &Store, steps: &[String], manifest: bool, tar: &Path) -> anyhow::Result<()> {
     let plan: Planned = store::read_json(&store.plan())?;
-    let folder = match tar.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    let temporary = NamedTempFile::new_in(folder).with_context(|| format!("cannot write in `{}`", folder.display()))?;
-    let mut builder = tar::Builder::new(BufWriter::with_capacity(1 << 17, temporary));
+    let mut builder = tar::Builder::new(BufWriter::with_capacity(1 << 17, Sink::create(tar)?));
     append(&mut builder, "plan.json", &store.plan(), Mode::Plain)?;
     if manifest {
         append(&mut builder, "manifest.json", &store.manifest(), Mode::Plain)?;
@@ -73,9 +68,8 @@ pub fn pack(store: &Store, steps: &[String], manifest: bool, tar: &Path) -> anyh
             }
         }
     }
-    let temporary = builder.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-    files::set_mode(temporary.path(), 0o644)?;
-    busy::persist(temporary.into_temp_path(), tar)
+    let sink = builder.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+    sink.finish()
 }
 
 /// The little of `plan.json` that matters here.

@@ -20,6 +20,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONT
 use tokio::time::{Instant, sleep};
 use url::Url;
 
+use super::mask;
 use crate::digest::Digest;
 use crate::problem::{Exit, Failure, Problem};
 use crate::secret::Secret;
@@ -325,8 +326,12 @@ impl Client {
             self.inner.request(request.method.clone(), request.url.clone()).header(ACCEPT, request.accept);
         let value = match request.auth {
             None => None,
-            Some(Auth::Bearer(token)) => Some(format!("Bearer {}", token.expose())),
+            Some(Auth::Bearer(token)) => {
+                mask::learn(token);
+                Some(format!("Bearer {}", token.expose()))
+            }
             Some(Auth::Basic(user, password)) => {
+                mask::learn(password);
                 let pair = format!("{user}:{}", password.expose());
                 Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
             }

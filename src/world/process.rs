@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::busy;
 use super::env::Env;
+use super::interrupt::{self, Running};
 use super::search::Search;
 
 /// A program to start. Prints as a line one could type.
@@ -108,6 +109,9 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long one that was interrupted may take to end its own children.
 pub const GRACE: Duration = Duration::from_secs(10);
+
+/// How long what a program left running may hold its output after it has ended.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How often a program that is "busy" is tried again, 10 ms apart: another thread's child may still hold a copy of the
 /// descriptor through which it was written (<https://github.com/golang/go/issues/22315>).
@@ -235,7 +239,7 @@ impl Runner {
     /// # Errors
     /// If it cannot be started.
     pub fn stream(&self, cmd: &Cmd, line: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
-        self.run(cmd, line)
+        self.run_until(cmd, (true, None), line)
     }
 
     /// The same for a program that ends its own children when it is interrupted, which it is as soon as `stop` says so.
@@ -249,20 +253,21 @@ impl Runner {
         stop: &AtomicBool,
         line: &mut dyn FnMut(Stream, &[u8]),
     ) -> anyhow::Result<ExitStatus> {
-        Ok(self.run_until(cmd, Some(stop), line)?.0)
+        Ok(self.run_until(cmd, (true, Some(stop)), line)?.0)
     }
 
     fn run(&self, cmd: &Cmd, take: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
-        self.run_until(cmd, None, take)
+        self.run_until(cmd, (false, None), take)
     }
 
     fn run_until(
         &self,
         cmd: &Cmd,
-        stop: Option<&AtomicBool>,
+        (apart, stop): (bool, Option<&AtomicBool>),
         take: &mut dyn FnMut(Stream, &[u8]),
     ) -> anyhow::Result<(ExitStatus, bool)> {
-        let mut child = self.start(cmd, stop.is_some())?;
+        let mut child = self.start(cmd, apart)?;
+        let _running = Running::new(child.id(), apart);
         if let Some(mut pipe) = child.stdin.take() {
             // One that ends without reading is no error of ours; its output will tell.
             let _ = pipe.write_all(cmd.input.as_bytes());
@@ -273,28 +278,36 @@ impl Runner {
             child.stderr.take().map(|pipe| pump(pipe, Stream::Err, sender)),
         ];
         let mut end = cmd.timeout.map(|limit| Instant::now() + limit);
-        let (mut timed_out, mut interrupted) = (false, false);
+        let (mut timed_out, mut left, mut interrupted) = (false, false, false);
+        let (mut over, mut looked) = (None, Instant::now());
         loop {
             if !interrupted && stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
                 interrupted = true;
                 end = Some(Instant::now() + GRACE);
                 self.interrupt(&mut child)?;
             }
-            let longest = if stop.is_some() { GLANCE } else { Duration::from_secs(3600) };
-            let wait = end.map_or(longest, |end| end.saturating_duration_since(Instant::now()).min(longest));
+            let wait = end.map_or(GLANCE, |end| end.saturating_duration_since(Instant::now()).min(GLANCE));
             match lines.recv_timeout(wait) {
                 Ok((stream, chunk)) => take(stream, &chunk),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) if end.is_some_and(|end| Instant::now() >= end) => {
-                    timed_out = true;
-                    // A grandchild may hold the pipes open: do not wait for the readers then.
-                    child.kill().with_context(|| format!("cannot end `{cmd}`"))?;
-                    break;
-                }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
+            timed_out = end.is_some_and(|end| Instant::now() >= end);
+            if looked.elapsed() >= GLANCE {
+                looked = Instant::now();
+                over = over.or(child.try_wait()?.map(|_| looked));
+                left = over.is_some_and(|over| over.elapsed() >= LINGER);
+            }
+            if timed_out || left {
+                // Somebody else may hold the pipes open: nobody waits for the readers then.
+                end_all(&mut child, apart).with_context(|| format!("cannot end `{cmd}`"))?;
+                break;
+            }
         }
-        if !timed_out {
+        if left {
+            take(Stream::Err, format!("`{}` left something running that held its output\n", cmd.program).as_bytes());
+        }
+        if !timed_out && !left {
             for reader in readers.into_iter().flatten() {
                 let _ = reader.join();
             }
@@ -315,6 +328,7 @@ impl Runner {
     }
 
     fn start(&self, cmd: &Cmd, apart: bool) -> anyhow::Result<Child> {
+        ensure!(interrupt::told().is_none(), "interrupted: `{}` is not started", cmd.program);
         #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
         let mut command = Command::new(self.program(cmd));
         command
@@ -367,6 +381,16 @@ fn meaning(code: i32) -> Option<&'static str> {
     })
 }
 
+/// Ends a program, and what it left running beside it.
+fn end_all(child: &mut Child, apart: bool) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if apart {
+        interrupt::end(child.id(), true);
+    }
+    let _ = apart;
+    child.kill()
+}
+
 /// Waits for a child that closed its pipes; one with a time limit is ended when that is over.
 fn wait(child: &mut Child, end: Option<Instant>) -> anyhow::Result<ExitStatus> {
     let Some(end) = end else { return Ok(child.wait()?) };
@@ -403,82 +427,5 @@ fn pump(
 // Started are the programs of Unix; `make proof` starts those of Windows.
 #[cfg(test)]
 #[cfg(unix)]
-mod tests {
-    use crate::world::env::Names;
-    use super::*;
-
-    fn runner() -> Runner {
-        Runner::new(Env::of([("PATH", "/usr/bin:/bin")]))
-    }
-
-    #[test]
-    fn returns_what_a_program_wrote() {
-        let cmd = Cmd::new("sh", Path::new("/")).args(["-c", "echo out; echo err >&2; exit 3"]);
-        let finished = runner().output(&cmd).unwrap();
-        assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
-        assert_eq!(finished.status.code(), Some(3));
-        assert_eq!(cmd.to_string(), "sh -c 'echo out; echo err >&2; exit 3'");
-    }
-
-    #[test]
-    fn hands_back_only_what_is_asked_for() {
-        let hidden = Env::of([("NPM_TOKEN", "canary-npm-1"), ("OTHER", "canary-2")]);
-        let runner = runner().hiding(hidden);
-        let env = |runner: &Runner| runner.text(&Cmd::new("env", Path::new("/"))).unwrap();
-        assert!(!env(&runner).contains("canary"));
-        let passing = runner.clone().passing(&["NPM_*".into()]);
-        assert!(env(&passing).contains("NPM_TOKEN=canary-npm-1"));
-        assert!(!env(&passing).contains("canary-2"));
-        assert_eq!(passing.redact("said canary-npm-1!"), "said ***!");
-    }
-
-    #[test]
-    fn searches_added_folders_first() {
-        let runner = runner().with_path(Path::new("/first")).with("A", "b");
-        assert_eq!(runner.var("PATH"), Some("/first:/usr/bin:/bin"));
-        assert_eq!(runner.text(&Cmd::new("sh", Path::new("/")).args(["-c", "echo $A"])).unwrap(), "b\n");
-        // Windows calls it `Path`; a command's own is another spelling of the same.
-        let windows = Runner::new(Env::comparing(Names::AnyCase, [("Path", "/usr/bin:/bin"), ("GitHub_Sha", "a")]));
-        assert!(windows.find("sh").is_some());
-        let windows = windows.with_path(Path::new("/first"));
-        let cmd = Cmd::new("env", Path::new("/")).env("GITHUB_SHA", "b");
-        assert_eq!(windows.text(&cmd).unwrap(), "GitHub_Sha=b\nPath=/first:/usr/bin:/bin\n");
-    }
-
-    #[test]
-    fn numbers_of_windows_are_explained() {
-        assert_eq!(meaning(0xC000_0135_u32.cast_signed()), Some("a DLL it needs is not there"));
-        assert_eq!((meaning(0), meaning(1), meaning(101), meaning(-1)), (None, None, None, None));
-        let status = runner().output(&Cmd::new("false", Path::new("/"))).unwrap().status;
-        assert_eq!(described(status), "exit status: 1");
-    }
-
-    #[test]
-    fn ends_what_takes_too_long() {
-        let cmd = Cmd::new("sleep", Path::new("/")).arg("30").timeout(Duration::from_millis(50));
-        let started = Instant::now();
-        assert!(runner().output(&cmd).unwrap().timed_out);
-        assert!(started.elapsed() < Duration::from_secs(10));
-    }
-
-    #[test]
-    fn interrupts_when_it_is_told() {
-        // No children: a shell that is just starting one may die of the signal despite its trap.
-        let script = "trap 'echo caught; exit 4' INT; echo ready; while :; do :; done";
-        let cmd = Cmd::new("sh", Path::new("/")).args(["-c", script]);
-        let (stop, mut said) = (AtomicBool::new(false), String::new());
-        let status = runner().stream_until(&cmd, &stop, &mut |_, line| {
-            said.push_str(&String::from_utf8_lossy(line));
-            stop.store(true, Ordering::SeqCst);
-        });
-        assert_eq!((status.unwrap().code(), said.as_str()), (Some(4), "ready\ncaught\n"));
-    }
-
-    #[test]
-    fn names_a_missing_program() {
-        let error = runner().output(&Cmd::new("no-such-program", Path::new("/"))).unwrap_err();
-        assert!(format!("{error:#}").contains("`no-such-program`"));
-        assert_eq!(runner().find("no-such-program"), None);
-        assert!(runner().find("sh").is_some());
-    }
-}
+#[path = "process_tests.rs"]
+mod tests;

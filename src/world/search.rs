@@ -75,8 +75,8 @@ impl<'a> Search<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::world::env::Names;
     use super::*;
+    use crate::world::env::Names;
 
     /// A folder with programs of these names, and a search in its folders `a` and `b`.
     fn found(windows: bool, files: &[&str], pathext: &str, program: &str) -> Option<String> {

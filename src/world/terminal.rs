@@ -11,15 +11,13 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::actions;
 use super::env::Env;
+use super::{actions, mask};
 use crate::secret::Secret;
+use crate::shown;
 
 /// GitHub shows this many annotations of a kind for each step.
 pub const ANNOTATIONS: usize = 10;
-
-/// Shorter texts are no secrets, and hiding them would spoil the log.
-const SHORTEST_SECRET: usize = 4;
 
 /// Writes to standard error. Standard output belongs to results (see `cli::output`).
 #[derive(Clone)]
@@ -139,13 +137,13 @@ impl Printer {
         if self.level > Level::Quiet {
             let verb =
                 self.paint_here(Style::new().bold().fg_color(Some(AnsiColor::Green.into())), &format!("{verb:>12}"));
-            self.line(&format!("{verb} {what}"));
+            self.line(&format!("{verb} {}", shown::one_line(&what.to_string())));
         }
     }
 
     /// A warning.
     pub fn warn(&self, text: impl Display) {
-        let text = text.to_string();
+        let text = shown::lines(&text.to_string());
         if self.kind == Kind::Actions && self.counts_as_annotation() {
             return self.command("warning", &text);
         }
@@ -159,12 +157,15 @@ impl Printer {
         job.warnings <= ANNOTATIONS
     }
 
-    /// Tells the runner of a GitHub Actions job to hide a secret in its log, line by line as it reads; says nothing
-    /// anywhere else.
+    /// Hides a secret from now on, and tells the runner of a GitHub Actions job to do the same in its log, line by line as
+    /// it reads.
     pub fn mask(&self, secret: &Secret) {
-        let lines = secret.expose().lines().map(str::trim).filter(|line| line.len() >= SHORTEST_SECRET);
-        if self.kind == Kind::Actions {
-            lines.for_each(|line| self.command("add-mask", line));
+        mask::learn(secret);
+        let lines = secret.expose().lines().map(str::trim).filter(|line| line.len() >= mask::SHORTEST);
+        if self.kind == Kind::Actions && !secret.opens_nothing() {
+            let mut job = self.job();
+            self.let_on(&mut job);
+            lines.for_each(|line| self.write(&format!("::add-mask::{}", actions::escape(line))));
         }
     }
 
@@ -177,6 +178,7 @@ impl Printer {
 
     /// Text that others had a hand in, such as a tool's output: in a job no command in it is obeyed.
     pub fn foreign(&self, text: &str) {
+        let text = &shown::coloured(text);
         if self.kind != Kind::Actions {
             return self.line(text);
         }
@@ -208,6 +210,10 @@ impl Printer {
 
     /// A plain line, also when quiet.
     pub fn line(&self, text: &str) {
+        self.write(&mask::hide(text));
+    }
+
+    fn write(&self, text: &str) {
         self.bars.suspend(|| {
             // Tells a console of Windows to take escape sequences. What tools write stays as it is.
             let choice = if self.colors.err { ColorChoice::Always } else { ColorChoice::AlwaysAnsi };
@@ -231,15 +237,28 @@ impl Printer {
         if self.colors.err { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
-    /// Writes a result to standard output.
+    /// Writes a result to standard output, in our colours and with nothing in it that steers. A reader that went away is
+    /// no error of ours.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says, for example of a full disk.
     pub fn write_result(&self, text: &str) -> io::Result<()> {
+        self.write_value(&stripped(&shown::coloured(text), self.colors.out))
+    }
+
+    /// The same for JSON and what else machines read.
+    ///
+    /// # Errors
+    /// As `write_result`.
+    pub fn write_value(&self, text: &str) -> io::Result<()> {
+        let text = mask::hide(text);
+        let text = if self.kind == Kind::Actions { shown::in_job(&text) } else { text.into_owned() };
         let out = io::stdout().lock();
         let mut out = AutoStream::new(out, if self.colors.out { ColorChoice::Always } else { ColorChoice::AlwaysAnsi });
-        out.write_all(stripped(text, self.colors.out).as_bytes())?;
-        out.flush()
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Starts showing a piece of work: a spinner on a terminal, a group in a job's log, a line elsewhere.
@@ -276,7 +295,7 @@ impl Progress<'_> {
         if self.grouped || self.printer.verbose() {
             self.printer.foreign(line);
         } else {
-            self.bar.set_message(line.to_owned());
+            self.bar.set_message(shown::one_line(&mask::hide(&strip_str(line).to_string())));
         }
     }
 }

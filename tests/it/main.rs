@@ -21,6 +21,7 @@ mod project;
 mod registry_client;
 mod rehearsal_server;
 mod release;
+mod secrets;
 mod source;
 mod tidy;
 mod workflows;

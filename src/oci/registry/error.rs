@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::http::{NoAnswer, Reply};
+use crate::world::mask;
 
 /// Why a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +122,8 @@ pub fn words(reply: &Reply) -> String {
     let raw = String::from_utf8_lossy(&reply.body[..reply.body.len().min(2000)]).into_owned();
     // A page of HTML says nothing.
     let text = message.map(str::to_owned).unwrap_or_else(|| if raw.contains('<') { String::new() } else { raw });
-    let line: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect();
+    let line: String =
+        mask::hide(&text).chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect();
     let codes = codes(reply).join(", ");
     match (codes.is_empty(), line.trim().is_empty()) {
         (true, true) => format!("status {}", reply.status),

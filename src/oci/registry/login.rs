@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use crate::reference::Repository;
 use crate::secret::Secret;
 use crate::world::env::Env;
+use crate::world::mask;
 use crate::world::process::{Cmd, Runner};
 
 /// How long a credential helper may take; one that asks a person would wait forever.
@@ -75,6 +76,19 @@ struct Entry {
 struct Answer {
     username: String,
     secret: String,
+}
+
+/// What of Docker's configuration must not be shown.
+pub fn secrets(text: &str) -> Vec<Secret> {
+    let config: Config = serde_json::from_str(text).unwrap_or_default();
+    let mut found = vec![Secret::new(text)];
+    for (key, entry) in &config.auths {
+        found.extend([&entry.auth, &entry.password, &entry.identitytoken].map(Secret::new));
+        if let Ok(Some(Login::Password { password, .. })) = inline(entry, "", key) {
+            found.push(password);
+        }
+    }
+    found
 }
 
 impl Logins {
@@ -146,7 +160,7 @@ impl Logins {
             if said.contains("credentials not found") {
                 return Ok(None);
             }
-            let line: String = said.lines().next().unwrap_or_default().chars().take(200).collect();
+            let line: String = mask::hide(said.lines().next().unwrap_or_default()).chars().take(200).collect();
             return Err(broken(format!("failed: {line}")));
         }
         let answer: Answer = serde_json::from_str(&done.stdout)

@@ -31,7 +31,7 @@ use crate::world::process::Runner;
 
 pub use auth::Action;
 pub use error::{Error, Kind};
-pub use login::Login;
+pub use login::{Login, secrets};
 pub use profile::visibility_page;
 pub use upload::{Pushed, Source};
 

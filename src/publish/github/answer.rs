@@ -7,6 +7,7 @@ use crate::problem::Problem;
 use crate::publish::failure::{Failure, Wait};
 use crate::publish::retry::told;
 use crate::world::http::HeaderMap;
+use crate::world::mask;
 
 /// An answer that is not 2xx.
 pub struct Answer<'a> {
@@ -97,7 +98,7 @@ fn said(answer: &Answer<'_>) -> String {
         }
     }
     words.retain(|word| !word.is_empty());
-    let mut text = format!("{} {}", answer.status, words.join(", "));
+    let mut text = mask::hide(&format!("{} {}", answer.status, words.join(", "))).into_owned();
     if let Some((at, _)) = text.char_indices().nth(300) {
         text.truncate(at);
     }

@@ -18,6 +18,7 @@ use crate::secret::Secret;
 use crate::world::http::{
     self, Auth, Body, Client, Method, NoAnswer, Reply, Request, encode, is_loopback, same_origin,
 };
+use crate::world::mask;
 use crate::world::terminal::Printer;
 
 /// The media type of GitHub's API.
@@ -260,7 +261,7 @@ impl<'a> Api<'a> {
 
     /// An answer that is no JSON of ours, perhaps of something between us and the server.
     fn garbled(&self, doing: &str, error: &dyn std::fmt::Display) -> Failure {
-        let mut text = error.to_string();
+        let mut text = mask::hide(&error.to_string()).into_owned();
         if let Some((at, _)) = text.char_indices().nth(200) {
             text.truncate(at);
         }

@@ -10,6 +10,7 @@ use crate::publish::failure::{Failure, Wait};
 use crate::publish::retry::told;
 use crate::secret::Secret;
 use crate::world::http::Reply;
+use crate::world::mask;
 
 /// What to do after an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,10 +198,9 @@ fn said(about: &About<'_>, reply: &Reply) -> String {
         (Some(code), None) => code.to_owned(),
         (None, None) => plain(&body),
     };
-    let mut text = plain(&text).split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some(secret) = about.secret.filter(|secret| !secret.expose().is_empty()) {
-        text = text.replace(secret.expose(), "***");
-    }
+    about.secret.into_iter().for_each(mask::learn);
+    let text = plain(&mask::hide(&text)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = mask::hide(&text).into_owned();
     if let Some((at, _)) = text.char_indices().nth(300) {
         text.truncate(at);
     }

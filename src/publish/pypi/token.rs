@@ -20,6 +20,7 @@ use crate::secret::Secret;
 use crate::wheel::DistributionName;
 use crate::world::clock;
 use crate::world::http::{self, Auth, Body, Client, Method, Reply, Request, is_loopback};
+use crate::world::mask;
 
 /// How long a minted token is used.
 const LIFE: Duration = Duration::from_mins(10);
@@ -160,7 +161,7 @@ fn refused(site: &Site<'_>, reply: &Reply, json: &Value, identity: &Secret) -> F
     let has = |wanted: &str| errors.iter().any(|error| error["code"] == wanted);
     let mut said: Vec<&str> = errors.iter().filter_map(|error| error["description"].as_str()).collect();
     said.extend(json["message"].as_str().filter(|_| errors.is_empty()));
-    let said = said.join(", ").replace(identity.expose(), "***");
+    let said = mask::hide(&said.join(", ")).into_owned();
     let host = http::host(&site.index.upload);
     let text = format!("`{host}` mints no token ({}): {said}{}", reply.status, claims(identity));
     if has("invalid-reuse-token") {

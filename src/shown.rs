@@ -1,0 +1,84 @@
+//! Text of others (a server, a repository, a tool) as it is shown: nothing in it steers a terminal or a job.
+
+/// On one line: line breaks and everything else that has no shape of its own is written out.
+pub fn one_line(text: &str) -> String {
+    clean(text, |_| false)
+}
+
+/// On its own lines.
+pub fn lines(text: &str) -> String {
+    clean(&text.replace("\r\n", "\n"), |c| matches!(c, '\n' | '\t'))
+}
+
+/// On its own lines, in its own colours.
+pub fn coloured(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("\u{1b}[") {
+        let (before, sequence) = rest.split_at(at);
+        shown.push_str(&lines(before));
+        let parameters = sequence[2..].find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':').map(|end| end + 2);
+        match parameters.filter(|end| sequence[*end..].starts_with('m')) {
+            Some(end) => {
+                shown.push_str(&sequence[..=end]);
+                rest = &sequence[end + 1..];
+            }
+            None => {
+                shown.push_str(&lines("\u{1b}"));
+                rest = &sequence[1..];
+            }
+        }
+    }
+    shown + &lines(rest)
+}
+
+/// Lines that the runner of a job takes for nothing but text: it obeys those that begin with `::`, and `##[` anywhere
+/// (<https://github.com/actions/runner/blob/v2.328.0/src/Runner.Common/ActionCommand.cs>). In JSON it stays the same value.
+pub fn in_job(text: &str) -> String {
+    let mut shown = String::new();
+    for line in text.split_inclusive('\n') {
+        let words = line.trim_start();
+        if words.starts_with("::") {
+            shown.push_str(&line[..line.len() - words.len()]);
+            shown.push('\\');
+            shown.push_str(words);
+        } else {
+            shown.push_str(line);
+        }
+    }
+    shown.replace("##[", "##\\u005b")
+}
+
+fn clean(text: &str, keep: impl Fn(char) -> bool) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        if (c.is_control() || turns(c)) && !keep(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Whether a character changes the direction of others, so that they read as something else (UAX #9).
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers() {
+        assert_eq!(one_line("a\n::error::b\t\u{1b}[31mc\u{7}é"), "a\\n::error::b\\t\\u{1b}[31mc\\u{7}é");
+        assert_eq!(one_line("x\u{202e}y"), "x\\u{202e}y");
+        assert_eq!(lines("a\r\nb\tc\rd\u{1b}]0;t\u{7}"), "a\nb\tc\\rd\\u{1b}]0;t\\u{7}");
+        assert_eq!(
+            coloured("\u{1b}[1;31mred\u{1b}[0m\u{1b}[2Jé\u{1b}["),
+            "\u{1b}[1;31mred\u{1b}[0m\\u{1b}[2Jé\\u{1b}["
+        );
+        assert_eq!(in_job("a\n  ::error::b\nx ##[add-mask]y ::z\n"), "a\n  \\::error::b\nx ##\\u005badd-mask]y ::z\n");
+    }
+}

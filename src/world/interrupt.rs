@@ -1,0 +1,163 @@
+//! What becomes of the programs that were started when this one is told to stop: they are told, waited for, and ended.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The signal that told us; 0 as long as there was none.
+static TOLD: AtomicI32 = AtomicI32::new(0);
+
+/// Who deals with it himself.
+static ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
+
+/// Numbers of the programs that run, and whether each leads a group of its own.
+static RUNNING: Mutex<BTreeMap<u32, bool>> = Mutex::new(BTreeMap::new());
+
+/// The signal by which this process was told to stop.
+pub fn told() -> Option<i32> {
+    Some(TOLD.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+}
+
+fn running() -> MutexGuard<'static, BTreeMap<u32, bool>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A program that runs; over when dropped.
+pub struct Running(u32);
+
+impl Running {
+    /// One that was just started.
+    pub fn new(pid: u32, leads_group: bool) -> Self {
+        #[cfg(unix)]
+        if leads_group {
+            unix::listen();
+        }
+        running().insert(pid, leads_group);
+        Self(pid)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        running().remove(&self.0);
+    }
+}
+
+/// As long as it is held, somebody else hears of signals and does what is to be done.
+pub struct Elsewhere(());
+
+impl Elsewhere {
+    /// From now on.
+    pub fn new() -> Self {
+        ELSEWHERE.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Default for Elsewhere {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        ELSEWHERE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Ends a program and, if it leads a group, all that are in it, without giving them a choice.
+#[cfg(unix)]
+pub fn end(pid: u32, leads_group: bool) {
+    unix::send(pid, leads_group, rustix::process::Signal::KILL);
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::Write;
+    use std::sync::Once;
+    use std::sync::atomic::Ordering;
+    use std::time::{Duration, Instant};
+
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::{ELSEWHERE, TOLD, running};
+
+    /// How long programs may take to end by themselves.
+    const GRACE: Duration = Duration::from_secs(10);
+
+    /// How long we may take to say how it ended.
+    const LAST_WORDS: Duration = Duration::from_secs(3);
+
+    const GLANCE: Duration = Duration::from_millis(20);
+
+    static LISTENING: Once = Once::new();
+
+    pub fn send(pid: u32, leads_group: bool, signal: Signal) {
+        let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+        // One that has ended by now is no error.
+        let _ = if leads_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
+    }
+
+    /// Begins to listen when there is somebody to be told. Without it a signal ends this process at once.
+    pub fn listen() {
+        LISTENING.call_once(|| {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+            let signals = {
+                let _entered = runtime.enter();
+                kinds.map(signal)
+            };
+            let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else { return };
+            std::thread::spawn(move || {
+                runtime.block_on(async {
+                    loop {
+                        let (number, which) = tokio::select! {
+                            _ = interrupt.recv() => (2, Signal::INT),
+                            _ = terminate.recv() => (15, Signal::TERM),
+                            _ = hangup.recv() => (1, Signal::HUP),
+                        };
+                        if ELSEWHERE.load(Ordering::SeqCst) > 0 {
+                            continue;
+                        }
+                        TOLD.store(number, Ordering::SeqCst);
+                        let nobody_runs = running().is_empty();
+                        tokio::select! {
+                            () = stop(which) => {}
+                            // Told twice: at once.
+                            _ = interrupt.recv() => all(Signal::KILL),
+                            _ = terminate.recv() => all(Signal::KILL),
+                        }
+                        last_words(number, nobody_runs).await;
+                    }
+                });
+            });
+        });
+    }
+
+    fn all(signal: Signal) {
+        for (pid, leads_group) in running().clone() {
+            send(pid, leads_group, signal);
+        }
+    }
+
+    /// Tells all that run, waits, and ends those that are left.
+    async fn stop(signal: Signal) {
+        all(signal);
+        let end = Instant::now() + GRACE;
+        while !running().is_empty() && Instant::now() < end {
+            tokio::time::sleep(GLANCE).await;
+        }
+        all(Signal::KILL);
+    }
+
+    /// Who started them says how it ended; if nobody does, we do.
+    async fn last_words(number: i32, nobody_runs: bool) {
+        if !nobody_runs {
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+        let _ = writeln!(std::io::stderr(), "interrupted; the same command continues");
+        std::process::exit(128 + number);
+    }
+}
