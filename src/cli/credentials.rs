@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use super::config_file::CONFIG;
 use super::session::{Session, read_plan};
+use super::stage;
 use crate::config::{self, Config};
 use crate::plan::{DestinationKind, Plan};
 use crate::world::process::Runner;
@@ -45,9 +46,11 @@ impl Session {
         let names: Vec<String> = known.iter().cloned().collect();
         let runner = Runner::new(self.env.for_children(&names)).hiding(self.env.hidden_from_children(&names));
         *self.runner.write().unwrap_or_else(PoisonError::into_inner) = runner;
-        self.env.credentials(secrets).iter().for_each(|secret| self.printer.mask(secret));
         // By name also what is too short to be looked for elsewhere.
-        secrets.iter().filter_map(|name| self.env.secret(name)).for_each(|secret| self.printer.mask(&secret));
+        let named = secrets.iter().filter_map(|name| self.env.secret(name));
+        // The word that jobs of a rehearsal have for a token opens nothing, and stands in our own messages.
+        let hidden = self.env.credentials(secrets).into_iter().chain(named).filter(|one| one.expose() != stage::USER);
+        hidden.for_each(|secret| self.printer.mask(&secret));
     }
 
     /// Withholds and hides the credentials whose variables a plan names.

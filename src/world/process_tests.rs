@@ -67,8 +67,15 @@ fn what_is_left_running_holds_nobody() {
     assert!(status.success() && started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     assert!(said.contains("done\n") && said.contains("`sh` left something running"), "{said}");
     let left = std::fs::read_to_string(folder.path().join("left")).unwrap();
-    let state = std::fs::read_to_string(format!("/proc/{}/stat", left.trim())).unwrap_or_default();
-    assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    // It has the signal; how soon it goes is the system's.
+    let is_over = || {
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", left.trim())).unwrap_or_default();
+        state.is_empty() || state.contains(") Z ")
+    };
+    while !is_over() {
+        assert!(started.elapsed() < Duration::from_secs(50), "what was left running goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
