@@ -1,7 +1,9 @@
 //! `rehearse`: the whole release against servers in this process, on the same path as the real one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::path::Path;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -90,9 +92,15 @@ pub fn stay(session: &Session, runtime: Runtime, server: Server, stage: Stage) -
     for (name, url) in stage.packages() {
         session.printer.step("Serving", format!("{name}: pip install --index-url {url}/simple/"));
     }
+    // Listens from here on: whoever reads the result may answer it at once.
+    let ours = Elsewhere::new();
+    let mut typed = Box::pin(tokio::signal::ctrl_c());
+    let is_deaf = runtime.block_on(poll_fn(|task| Poll::Ready(typed.as_mut().poll(task).is_ready())));
     Box::new(move || {
-        let _ours = Elsewhere::new();
-        let _ = runtime.block_on(tokio::signal::ctrl_c());
+        if !is_deaf {
+            let _ = runtime.block_on(typed);
+        }
+        drop(ours);
         server.stop();
         drop(stage);
     })
