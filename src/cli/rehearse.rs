@@ -100,7 +100,8 @@ pub fn stay(session: &Session, runtime: Runtime, server: Server, stage: Stage) -
         if !is_deaf {
             let _ = runtime.block_on(typed);
         }
-        drop(ours);
+        // Nothing comes after it: others who hear of the signal a moment later leave it to us, too.
+        std::mem::forget(ours);
         server.stop();
         drop(stage);
     })
