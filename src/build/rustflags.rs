@@ -169,14 +169,11 @@ mod tests {
         fs::write(folder.path().join(".cargo/config.toml"), config).unwrap();
         fs::write(folder.path().join(".cargo/more.toml"), "build.rustflags = ['-included']").unwrap();
         fs::write(folder.path().join("given.toml"), "build.rustflags = ['-given']").unwrap();
-        let mut all: Env = env.iter().copied().collect();
+        // rustc is asked what the target is, and needs what programs need to start.
+        let mut all =
+            Env::read().only(|name, _| !["CARGO", "RUSTC", "RUSTFLAGS"].iter().any(|own| name.starts_with(own)));
+        env.iter().for_each(|(name, value)| all.set(*name, *value));
         all.set("CARGO_HOME", "/none");
-        // rustc is asked what the target is.
-        for name in ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
-            if let Some(value) = Env::read().get(name) {
-                all.set(name, value);
-            }
-        }
         let configs: Vec<String> = configs.iter().map(ToString::to_string).collect();
         let found = Rustflags::in_force(&Runner::new(all), folder.path(), target(), &configs);
         (found.place, found.theirs.join(" "))
@@ -216,7 +213,7 @@ mod tests {
     fn ours_stand_behind_theirs_and_the_innermost_folder_last() {
         let folder = tempfile::tempdir().unwrap();
         let home = resolve(folder.path()).unwrap();
-        let repository = home.join("work/app");
+        let repository = home.join("work").join("app");
         fs::create_dir_all(&repository).unwrap();
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let env = Env::of([

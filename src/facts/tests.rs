@@ -125,7 +125,7 @@ fn the_top_of_a_repository() {
     assert_eq!((code, hint.as_str()), ("no-repository", "git init && git add -A && git commit -m \"first commit\""));
     assert_eq!(failure(&git::top(&repo.runner, &repo.root.join("nowhere")).unwrap_err()).0, "no-folder");
     let bare = repo.folder.path().join("bare.git");
-    repo.git(&format!("clone -q --bare . {}", bare.display()));
+    repo.git(&format!("clone -q --bare . '{}'", bare.display()));
     assert_eq!(failure(&git::top(&repo.runner, &bare).unwrap_err()).0, "no-repository");
 }
 

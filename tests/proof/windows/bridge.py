@@ -22,7 +22,9 @@ class Bridge(socketserver.ThreadingTCPServer):
 
     def __init__(self, drive_c, env):
         super().__init__(("127.0.0.1", 0), Call)
-        self.drive_c, self.env = os.path.realpath(drive_c), env
+        self.drive_c = os.path.realpath(drive_c)
+        # Drive C may lie in a repository, of which Windows knows nothing.
+        self.env = {**env, "GIT_CEILING_DIRECTORIES": self.drive_c}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -30,7 +32,9 @@ class Bridge(socketserver.ThreadingTCPServer):
         return self.server_address[1]
 
     def unix(self, text):
-        """A Windows path, alone or after `NAME=`, as a Unix one; anything else stays."""
+        """A Windows path, alone, after `NAME=` or in a `file:` address, as a Unix one; anything else stays."""
+        if text.startswith("file:///"):
+            return "file://" + self.unix(text.removeprefix("file:///"))
         name, equals, path = text.rpartition("=")
         found = DRIVE.match(path)
         if not found:
