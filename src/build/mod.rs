@@ -19,6 +19,7 @@ mod log;
 mod needs;
 mod outside;
 mod pack;
+mod patchelf;
 mod pyo3;
 mod readme;
 mod rebuild;
@@ -90,6 +91,7 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
         install::legs(&runner, printer, store, order)?;
     }
     install::maturin(&runner, printer, store, (order, &supply))?;
+    install::patchelf(&runner, printer, store, (order, &supply))?;
     let runner = install::on_path(&runner, store);
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));

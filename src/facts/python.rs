@@ -40,6 +40,8 @@ pub struct PythonProject {
     pub feature_flags: FeatureFlags,
     /// `[tool.maturin].bindings`, as written; absent: what the crates say.
     pub bindings: Option<String>,
+    /// Whether `[tool.maturin]` keeps maturin from copying libraries of the machine into a wheel.
+    pub repair_off: bool,
     /// `[tool.maturin.target.TRIPLE].macos-deployment-target`
     pub macos: BTreeMap<Target, MacosVersion>,
     /// The top-level import package or module.
@@ -111,6 +113,8 @@ fn project(root: &Path, (path, files): (&str, &[TreeFile]), table: &Table) -> an
         features: strings(at(table, &["tool", "maturin", "features"])),
         feature_flags: FeatureFlags { no_default: flag("no-default-features"), all: flag("all-features") },
         bindings: string(&["tool", "maturin", "bindings"]),
+        repair_off: string(&["tool", "maturin", "auditwheel"])
+            .map_or_else(|| flag("skip-auditwheel"), |mode| mode != "repair"),
         macos: macos(table),
         has_python: files.iter().any(|file| file.path.starts_with(&package) && file.path.ends_with(".py")),
         module,
@@ -200,7 +204,7 @@ mod tests {
         );
         write(
             "py/pyproject.toml",
-            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\nclassifiers=['Programming Language :: Python :: 3.12', 'Programming Language :: Python :: 3.9', 'Programming Language :: Python :: 3 :: Only', 'Typing :: Typed']\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nbindings='pyo3'\nfeatures=['newer']\n[tool.maturin.target.aarch64-apple-darwin]\nmacos-deployment-target='12.0'\n",
+            "[build-system]\nbuild-backend='maturin'\n[project]\nname='Demo'\ndynamic=['version']\nrequires-python='>=3.10'\nclassifiers=['Programming Language :: Python :: 3.12', 'Programming Language :: Python :: 3.9', 'Programming Language :: Python :: 3 :: Only', 'Typing :: Typed']\n[project.optional-dependencies]\nall=['demo[a]']\n[project.scripts]\ndemo='demo:main'\n[tool.maturin]\nmodule-name='demo._demo'\nbindings='pyo3'\nauditwheel='check'\nfeatures=['newer']\n[tool.maturin.target.aarch64-apple-darwin]\nmacos-deployment-target='12.0'\n",
         );
         write(
             "python/pyproject.toml",
@@ -225,6 +229,7 @@ mod tests {
         assert_eq!(project.crates["py/Cargo.toml"].dependencies[0].features, ["abi3-py310"]);
         assert_eq!(project.bindings.as_deref(), Some("pyo3"));
         assert!(project.has_python && !beside.has_python);
+        assert!(project.repair_off && !beside.repair_off);
         let macos: Vec<String> = project.macos.values().map(ToString::to_string).collect();
         assert_eq!(macos, ["12.0"]);
     }

@@ -53,7 +53,8 @@ pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step], parts: &[Part]) -> Vec<Leg>
         if let Work::Wheel(work) = &steps[index].work
             && work.builder != WheelBuilder::Prebuilt
         {
-            for line in runner::install_python(work.builder == WheelBuilder::Zig) {
+            let patchelf = if work.repair { runner::install_patchelf() } else { Vec::new() };
+            for line in runner::install_python(work.builder == WheelBuilder::Zig).into_iter().chain(patchelf) {
                 if !leg.install.contains(&line) {
                     leg.install.push(line);
                 }

@@ -32,6 +32,7 @@ struct Install {
     maturin: Vec<String>,
     #[serde(rename = "maturin-zig")]
     maturin_zig: Vec<String>,
+    patchelf: Vec<String>,
     readme: Vec<String>,
 }
 
@@ -111,6 +112,11 @@ pub fn unbuildable(settings: &BinarySettings, target: Target) -> Option<(&'stati
 pub fn install_python(zig: bool) -> Vec<String> {
     let install = &RUNNERS.install;
     if zig { install.maturin_zig.clone() } else { install.maturin.clone() }
+}
+
+/// What a machine needs before maturin can copy its libraries into wheels.
+pub fn install_patchelf() -> Vec<String> {
+    RUNNERS.install.patchelf.clone()
 }
 
 /// What a machine needs to render a README as PyPI does.

