@@ -3,6 +3,7 @@
 use super::args;
 use super::output::Report;
 use super::session::{Session, Wish};
+use super::unlocked;
 use crate::plan::matrix::{Matrix, matrix};
 use crate::problem::Failure;
 use crate::world::actions;
@@ -10,11 +11,15 @@ use crate::world::actions;
 /// `longshore matrix`
 ///
 /// # Errors
-/// If the plan or the part is not there, or the matrix would be too large.
+/// If the plan or the part is not there, the matrix would be too large, or, for a tag in CI, bases are not locked.
 pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
     let plan = match &session.global.plan {
         Some(file) => session.stored(file, None)?.0,
-        None => session.plan(&session.project()?, Wish::default())?,
+        None => {
+            let plan = session.plan(&session.project()?, Wish::default())?;
+            unlocked::tell(session, &plan)?;
+            plan
+        }
     };
     let wave = |wave| matrix(&plan, wave, args.part.as_deref()).map_err(Failure::usage);
     let (assets, rows) = (wave(1)?, wave(2)?);
