@@ -29,7 +29,7 @@ pub fn universal<'a, F: FatArch, R: ReadRef<'a>>(data: R) -> Res<BinaryFacts> {
             Some(all) => {
                 all.arch = format!("{}+{}", all.arch, one.arch);
                 all.stripped &= one.stripped;
-                all.macos = later(&all, &one);
+                all.macos = later(all, &one);
                 let new = one.needed.into_iter().filter(|name| !all.needed.contains(name)).collect::<Vec<_>>();
                 all.needed.extend(new);
             }

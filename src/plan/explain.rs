@@ -107,26 +107,31 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
         Work::Checksums(work) => {
             vec![("covers", work.covers.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "))]
         }
-        Work::Check(work) => vec![
-            (
-                "runs",
-                match &work.http {
-                    _ if work.import.is_some() => "the wheel, installed into an environment of its own".to_owned(),
-                    _ if work.resolve.is_some() => "`cargo tree`, with the features of each distribution".to_owned(),
-                    _ if work.readme => "PyPI's renderer on the README".to_owned(),
-                    _ if work.rebuild.is_some() => "maturin on the unpacked sdist, as `pip` would".to_owned(),
-                    Some(path) => format!("the image until it answers to `{path}`"),
-                    None if work.subject.starts_with("image.") => {
-                        format!("the image with {}", shell_words::join(&work.smoke))
-                    }
-                    None => programs(work),
-                },
-            ),
-            ("assumed", if work.assumed { UNSAID.to_owned() } else { String::new() }),
-            ("expects", work.contains.as_ref().map(|text| format!("`{text}` in what it prints")).unwrap_or_default()),
-            ("not run", work.not_run.clone().unwrap_or_default()),
-        ],
+        Work::Check(work) => check(work),
     }
+}
+
+/// How a check is carried out, row by row.
+fn check(work: &CheckWork) -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "runs",
+            match &work.http {
+                _ if work.import.is_some() => "the wheel, installed into an environment of its own".to_owned(),
+                _ if work.resolve.is_some() => "`cargo tree`, with the features of each distribution".to_owned(),
+                _ if work.readme => "PyPI's renderer on the README".to_owned(),
+                _ if work.rebuild.is_some() => "maturin on the unpacked sdist, as `pip` would".to_owned(),
+                Some(path) => format!("the image until it answers to `{path}`"),
+                None if work.subject.starts_with("image.") => {
+                    format!("the image with {}", shell_words::join(&work.smoke))
+                }
+                None => programs(work),
+            },
+        ),
+        ("assumed", if work.assumed { UNSAID.to_owned() } else { String::new() }),
+        ("expects", work.contains.as_ref().map(|text| format!("`{text}` in what it prints")).unwrap_or_default()),
+        ("not run", work.not_run.clone().unwrap_or_default()),
+    ]
 }
 
 /// What is said of a first run that nobody described.

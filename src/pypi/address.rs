@@ -32,7 +32,7 @@ fn is_made_of(text: &str, more: &str) -> bool {
         let plain =
             byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte) || more.as_bytes().contains(&byte);
         let mut digit = || bytes.next().is_some_and(|byte| byte.is_ascii_hexdigit());
-        if !plain && !(byte == b'%' && digit() && digit()) {
+        if !plain && (byte != b'%' || !digit() || !digit()) {
             return false;
         }
     }

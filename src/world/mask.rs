@@ -124,7 +124,7 @@ fn cores(secret: &[u8]) -> BTreeSet<String> {
         for text in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
             // The first letters also hold what stands before, the last one what comes after.
             let start = [0, 2, 3][before];
-            let end = if padded.len() % 3 == 0 { text.len() } else { text.len() - 1 };
+            let end = if padded.len().is_multiple_of(3) { text.len() } else { text.len() - 1 };
             found.extend(text.get(start..end).map(str::to_owned));
         }
     }

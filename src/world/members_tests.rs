@@ -3,7 +3,10 @@
 use super::*;
 
 /// Everything a tar holds: path, link, kind, content.
-fn all(bytes: &[u8]) -> io::Result<Vec<(String, String, EntryType, Vec<u8>)>> {
+/// Path, link, kind and content.
+type Seen = (String, String, EntryType, Vec<u8>);
+
+fn all(bytes: &[u8]) -> io::Result<Vec<Seen>> {
     let mut members = Members::new(bytes);
     let mut found = Vec::new();
     while let Some(member) = members.advance()? {

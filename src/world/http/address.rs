@@ -156,77 +156,27 @@ mod tests {
     fn addresses_in_every_form() {
         let check =
             |host: &str, expected: Reach| assert_eq!(reach(&url(&format!("http://{host}/"))), expected, "{host}");
-        for host in [
-            "127.0.0.1",
-            "127.1",
-            "0x7f.1",
-            "2130706433",
-            "017700000001",
-            "0.0.0.0",
-            "0",
-            "[::1]",
-            "[::]",
-            "[::ffff:127.0.0.1]",
-            "[::ffff:7f00:1]",
-            "[::127.0.0.1]",
-            "[::ffff:0:127.0.0.1]",
-            "[64:ff9b::127.0.0.1]",
-            "[2002:7f00:1::]",
-            "localhost",
-            "localhost.",
-            "LOCALHOST",
-            "a.localhost",
-            "a.b.localhost.",
-            "localhost.localdomain",
-            "ip6-localhost",
-        ] {
+        for host in "127.0.0.1 127.1 0x7f.1 2130706433 017700000001 0.0.0.0 0 [::1] [::] [::ffff:127.0.0.1] \
+            [::ffff:7f00:1] [::127.0.0.1] [::ffff:0:127.0.0.1] [64:ff9b::127.0.0.1] [2002:7f00:1::] \
+            localhost localhost. LOCALHOST a.localhost a.b.localhost. localhost.localdomain \
+            ip6-localhost"
+            .split_whitespace()
+        {
             check(host, Reach::Loopback);
         }
-        for host in [
-            "10.0.0.1",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.100.100.200",
-            "192.0.0.192",
-            "168.63.129.16",
-            "198.19.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "[fe80::1]",
-            "[fd00:ec2::254]",
-            "[fc00::1]",
-            "[fec0::1]",
-            "[ff02::1]",
-            "[::ffff:169.254.169.254]",
-            "[64:ff9b::a9fe:a9fe]",
-            "[64:ff9b:1::1]",
-            "[2002:a9fe:a9fe::1]",
-            "[2001:0:1::1]",
-            "metadata",
-            "metadata.google.internal",
-            "metadata.google.internal.",
-            "registry.local",
-            "registry",
-            "registry.lan",
-            "x.home.arpa",
-        ] {
+        for host in "10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254 100.100.100.200 \
+            192.0.0.192 168.63.129.16 198.19.0.1 224.0.0.1 255.255.255.255 [fe80::1] [fd00:ec2::254] \
+            [fc00::1] [fec0::1] [ff02::1] [::ffff:169.254.169.254] [64:ff9b::a9fe:a9fe] \
+            [64:ff9b:1::1] [2002:a9fe:a9fe::1] [2001:0:1::1] metadata metadata.google.internal \
+            metadata.google.internal. registry.local registry registry.lan x.home.arpa"
+            .split_whitespace()
+        {
             check(host, Reach::Near);
         }
-        for host in [
-            "ghcr.io",
-            "8.8.8.8",
-            "172.32.0.1",
-            "100.128.0.1",
-            "169.253.0.1",
-            "[2606:4700::1111]",
-            "[64:ff9b::8.8.8.8]",
-            "localhost.example.com",
-            "mylocal",
-            "notlocal.dev",
-            "internal.example.com",
-        ] {
+        for host in "ghcr.io 8.8.8.8 172.32.0.1 100.128.0.1 169.253.0.1 [2606:4700::1111] [64:ff9b::8.8.8.8] \
+            localhost.example.com mylocal notlocal.dev internal.example.com"
+            .split_whitespace()
+        {
             // A name without a dot is near, whatever it is.
             check(host, if host.contains(['.', ':']) { Reach::Everybody } else { Reach::Near });
         }
