@@ -51,6 +51,11 @@ pub fn not_on_windows(path: &str) -> Option<String> {
     path.split('/').find_map(refused)
 }
 
+/// Whether a path lies where git keeps a repository; Windows and macOS take other spellings for the same folder.
+pub fn is_of_git(path: &str) -> bool {
+    path.split('/').any(|name| folded(name.trim_end_matches(['.', ' '])) == ".git")
+}
+
 fn name(os: Os) -> &'static str {
     match os {
         Os::Windows => "Windows",
@@ -77,7 +82,7 @@ fn refused(name: &str) -> Option<String> {
 }
 
 /// Equal for names that such a file system takes for one: without case, and accents taken apart.
-fn folded(path: &str) -> String {
+pub fn folded(path: &str) -> String {
     let apart = DecomposingNormalizerBorrowed::new_nfd();
     let lower: String = apart.normalize(path).to_uppercase().to_lowercase();
     apart.normalize(&lower).into_owned()

@@ -17,6 +17,7 @@ use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Step, Work};
 use crate::problem::{Exit, Failure, Problem};
+use crate::world::disk;
 use crate::world::process::Runner;
 use crate::world::store::Store;
 use crate::world::terminal::{Printer, Progress};
@@ -251,8 +252,12 @@ impl Site<'_> {
                     Box::new(Failed { steps, problem: problems[0].clone().step(ids[0]), exit: Some(*exit) })
                 }
                 _ => {
-                    let problem = Problem::new("step-failed", message).hint(hint).step(ids[0]);
-                    Box::new(Failed { steps, problem, exit: None })
+                    let full = disk::problem(error).filter(|problem| problem.code == "disk-full");
+                    let (problem, exit) = match full {
+                        Some(full) => (Problem { message, ..full }, Some(Exit::Unexpected)),
+                        None => (Problem::new("step-failed", message).hint(hint), None),
+                    };
+                    Box::new(Failed { steps, problem: problem.step(ids[0]), exit })
                 }
             }
         };

@@ -36,7 +36,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
             };
             let plan = session.plan(&project, wish)?;
             wanted(&plan, args.plan_digest)?;
-            let store = Store::new(&project.root, &plan.output);
+            let store = Store::open(&project.root, &plan.output, &session.printer)?;
             (plan, store)
         }
     };

@@ -4,6 +4,7 @@ use super::output::{Fields, State};
 use crate::config::{Diagnostic, Source};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::busy::InUse;
+use crate::world::disk;
 use crate::world::mask;
 
 /// A command that did not succeed: how the process ends, and everything there is to say.
@@ -68,6 +69,9 @@ impl From<anyhow::Error> for Refused {
         if let Some(in_use) = error.chain().find_map(|cause| cause.downcast_ref::<InUse>()) {
             let hint = "close what has it open (an editor, a virus scanner), and run the same command again";
             return Self::of(Exit::Unexpected, vec![Problem::new("file-in-use", in_use.to_string()).hint(hint)]);
+        }
+        if let Some(problem) = disk::problem(&error) {
+            return Self::of(Exit::Unexpected, vec![problem]).hidden();
         }
         let problem = Problem::new("unexpected", format!("{error:#}")).hint("if this is a bug, please report it");
         Self::of(Exit::Unexpected, vec![problem]).hidden()

@@ -57,6 +57,8 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     };
     pushed::check(session, &plan, &registries, store.repository())?;
     ask(session, &plan, share.as_ref())?;
+    // Another part may publish beside us, and wait for us at the draft.
+    store.share();
     let published = publish(session, &order);
     if let Some(stage) = &stage {
         stage.keep(&store, args.part.as_deref())?;

@@ -27,7 +27,6 @@ use crate::receipt::Receipts;
 use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
 use crate::rehearsal::{pypi, registry};
 use crate::secret::Secret;
-use crate::world::files;
 use crate::world::interrupt::Elsewhere;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
@@ -50,7 +49,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         ..Wish::default()
     };
     let plan = session.plan(&project, wish)?;
-    let store = Store::new(&project.root, &plan.output);
+    let store = Store::open(&project.root, &plan.output, &session.printer)?;
     let stage = Stage::start(session, &plan, args.bases.as_deref(), &faults.stage)?;
     let order = Order {
         plan: &plan,
@@ -73,10 +72,17 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Not in the output folder: what is shown stays although another run makes everything anew.
+    let spool = tempfile::Builder::new().prefix("longshore-rehearsal-").tempdir()?;
+    let scene = (&plan, &manifest, &store);
     let (mut report, server) =
-        runtime.block_on(on_stage(session, args.port, (&plan, &manifest, &store), (&stage, faults)))?;
+        runtime.block_on(on_stage(session, (args.port, spool.path()), scene, (&stage, faults)))?;
     if args.serve {
-        report.stay = Some(stay(session, runtime, server, stage));
+        let stay = stay(session, runtime, server, stage);
+        report.stay = Some(Box::new(move || {
+            stay();
+            drop(spool);
+        }));
         return Ok(report);
     }
     let more = if plan.scope.left_out.is_empty() { "" } else { "; other targets: `--prebuilt DIR`" };
@@ -110,14 +116,12 @@ pub fn stay(session: &Session, runtime: Runtime, server: Server, stage: Stage) -
 /// Publishes to a server of our own.
 async fn on_stage(
     session: &Session,
-    port: u16,
+    (port, spool): (u16, &Path),
     (plan, manifest, store): (&Plan, &Manifest, &Store),
     (stage, faults): (&Stage, Faults),
 ) -> anyhow::Result<(Report, Server)> {
-    let spool = store.root().join("rehearsal");
-    files::fresh_folder(&spool)?;
     let injected = !faults.github.is_empty() || !faults.stage.registry.is_empty() || !faults.stage.index.is_empty();
-    let server = start(plan, port, faults.github, &spool).await?;
+    let server = start(plan, port, faults.github, spool).await?;
     let endpoints = endpoints(plan, &server)?;
     let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
     let (registries, indexes) = (&stage.registries, &stage.indexes);

@@ -45,7 +45,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     }
     pushed::check(session, &plan, &registries, &project.root)?;
     publish::ask(session, &plan, None)?;
-    let store = Store::new(&project.root, &plan.output);
+    let store = Store::open(&project.root, &plan.output, &session.printer)?;
     let order = Order {
         plan: &plan,
         steps: plan.steps.iter().collect(),

@@ -15,6 +15,7 @@ use crate::digest::Digest;
 use crate::facts::{self, Facts, Wanted};
 use crate::oci::registry;
 use crate::plan::{self, Plan, Request, WithoutTag};
+use crate::portable;
 use crate::problem::{Failure, Problem};
 use crate::target::Target;
 use crate::world::actions;
@@ -300,7 +301,7 @@ impl Session {
         let dir = self.folder()?;
         let top = facts::git::top(&self.runner(), &dir).ok();
         let (file, root) = self.place(&dir, top.as_deref())?;
-        Ok(Store::new(&root, &self.config(file.as_deref())?.0.output))
+        Store::open(&root, &self.config(file.as_deref())?.0.output, &self.printer)
     }
 
     /// The plan and the store it is about, after the results of other machines came in (`--from`). Nothing comes in for
@@ -332,7 +333,7 @@ impl Session {
         self.mask(&plan);
         let top = facts::git::top(&self.runner(), &dir).ok();
         let (_, root) = self.place(&dir, top.as_deref())?;
-        let store = Store::new(&root, &plan.output);
+        let store = Store::open(&root, &plan.output, &self.printer)?;
         Ok((plan, store))
     }
 }
@@ -379,6 +380,9 @@ fn astray(plan: &Plan) -> Option<String> {
     let inside = |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);
     if plan.output.is_empty() || !Path::new(&plan.output).components().all(inside) {
         return Some(format!("the output folder `{}` is not inside the project", plan.output.escape_default()));
+    }
+    if portable::is_of_git(&plan.output) {
+        return Some(format!("the output folder `{}` is one of git's", plan.output.escape_default()));
     }
     if let Some(step) = plan.steps.iter().find(|step| !handover::is_step_id(&step.id)) {
         return Some(format!("`{}` is not the id of a step", step.id.escape_default()));
@@ -473,7 +477,7 @@ mod tests {
             assert_eq!(astray(&plan).is_none(), expected, "{output} {step} {name}");
         };
         check("target/longshore", "checksums.a", "SHA256SUMS", true);
-        for output in ["", "/tmp/x", "..", "target/../../x"] {
+        for output in ["", "/tmp/x", "..", "target/../../x", ".git", "a/.GIT/x"] {
             check(output, "checksums.a", "SHA256SUMS", false);
         }
         check("out", "../x", "SHA256SUMS", false);

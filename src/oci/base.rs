@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::platform::{BaseFacts, Platform};
 use crate::problem::Problem;
 use crate::reference::Reference;
+use crate::world::disk;
 
 /// The largest layer that is taken, packed, and the most of them.
 const LARGEST_LAYER: u64 = 32 << 30;
@@ -137,7 +138,11 @@ pub async fn measure(
             let most = LARGEST_LAYER >> 30;
             return Err(broken(format!("it has {} bytes, at most {most} GiB are taken", layer.size)));
         }
-        let mut file = tempfile::tempfile().map_err(|error| broken(error.to_string()))?;
+        let mut file = tempfile::tempfile().map_err(|error| {
+            let text = format!("cannot keep a layer of `{from}`: {error}");
+            let (code, hint) = disk::of(&error).unwrap_or(("not-writable", "see what `TMPDIR` names"));
+            Error::new(Kind::Disk, Problem::new(code, text).hint(hint))
+        })?;
         registries.download(&from.repository, &layer, &mut file).await?;
         file.rewind().map_err(|error| broken(error.to_string()))?;
         tree.apply(layer::open(file).map_err(|error| broken(error.to_string()))?).map_err(broken)?;

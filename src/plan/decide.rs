@@ -1,8 +1,8 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
 use super::{
-    Checkout, Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, locked, notes, part, release,
-    scope, upload, wheel, whole,
+    Checkout, Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, locked, notes, output, part,
+    release, scope, upload, wheel, whole,
 };
 use crate::config::{Component, Config};
 use crate::facts::Facts;
@@ -30,6 +30,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
     let inputs = Inputs { config, facts, request };
     let mut problems = Problems::new();
     whole::refuse(&inputs, &mut problems);
+    output::refuse(&inputs, &mut problems);
     let assets = asset::steps(&inputs, &mut problems);
     let entries = binary::entries(&inputs, &mut problems);
     let binaries = binary::steps(&inputs, &entries, &assets, &mut problems);

@@ -18,6 +18,7 @@ pub mod locked;
 pub mod macos;
 pub mod matrix;
 pub mod notes;
+pub mod output;
 pub mod part;
 pub mod registry;
 pub mod release;
@@ -108,7 +109,6 @@ pub struct Checkout {
 
 impl Checkout {
     /// Whether git alone has everything.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub fn is_plain(&self) -> bool {
         *self == Self::default()
     }

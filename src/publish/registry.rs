@@ -67,7 +67,7 @@ impl From<Error> for Failure {
             Kind::Conflict => Self::Conflict(*error.problem),
             Kind::Usage => Self::Refused(*error.problem),
             Kind::Retry => Self::retry(*error.problem),
-            Kind::Missing | Kind::Refused | Kind::Damaged => Self::Unconfirmed(*error.problem),
+            Kind::Missing | Kind::Refused | Kind::Damaged | Kind::Disk => Self::Unconfirmed(*error.problem),
         }
     }
 }

@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 
 use super::sink::Sink;
 use super::store::{self, Store};
-use super::{busy, files};
+use super::{busy, disk, files};
 use crate::artifact::{Artifact, Mode};
 use crate::digest::{Digest, Hashing};
 use crate::problem::{Exit, Failure, Problem};
@@ -141,7 +141,11 @@ pub fn unpack(store: &Store, tars: &[&Path], wanted: Option<Digest>) -> anyhow::
             if error.is::<Failure>() {
                 return Err(error);
             }
-            let problem = Problem::new("bad-tar", format!("cannot unpack `{}`: {error:#}", tar.display()))
+            let cannot = format!("cannot unpack `{}`", tar.display());
+            if disk::problem(&error).is_some() {
+                return Err(error.context(cannot));
+            }
+            let problem = Problem::new("bad-tar", format!("{cannot}: {error:#}"))
                 .hint("pack it again with `--pack`, and hand it over unchanged");
             return Err(Failure::new(Exit::Verification, problem).into());
         }

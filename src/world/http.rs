@@ -20,7 +20,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONT
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::mask;
+use super::{disk, mask};
 use crate::digest::Digest;
 use crate::problem::{Exit, Failure, Problem};
 use crate::secret::Secret;
@@ -115,12 +115,14 @@ pub struct NoAnswer {
     pub forbidden: bool,
     /// Whether a file of ours is not what it should be; then the server got no whole request, and never will.
     pub changed: bool,
+    /// Whether it is our disk that does not take what came: code and hint.
+    pub disk: Option<(&'static str, &'static str)>,
 }
 
 impl NoAnswer {
     /// One that may be an accident.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), untrusted: false, forbidden: false, changed: false }
+        Self { text: text.into(), untrusted: false, forbidden: false, changed: false, disk: None }
     }
 }
 
@@ -260,8 +262,10 @@ impl Client {
         while let Some(chunk) = pace.wait(&host, chunks.next()).await? {
             let chunk = chunk.map_err(|error| explain(error, &host))?;
             pace.count(&host, chunk.len())?;
-            sink.write_all(&chunk)
-                .map_err(|error| NoAnswer::new(format!("cannot keep what `{host}` sends: {error}")))?;
+            sink.write_all(&chunk).map_err(|error| {
+                let text = format!("cannot keep what `{host}` sends: {error}");
+                NoAnswer { disk: disk::of(&error), ..NoAnswer::new(text) }
+            })?;
         }
         Ok(Reply { status, headers, body: Vec::new() })
     }

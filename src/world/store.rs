@@ -1,6 +1,8 @@
 //! The output folder: where each step's files, record and log lie.
 //!
 //! ```text
+//! .gitignore                    says that the folder is ours, and hides it from git
+//! .lock                         held by whoever works here
 //! plan.json                     the plan
 //! steps/<step>/<file>           finished files
 //! artifacts/<step>.json         their records
@@ -8,27 +10,114 @@
 //! manifest.json receipts.json   what verify and publish wrote
 //! ```
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::terminal::Printer;
 use super::{files, path};
 use crate::artifact::Artifact;
+use crate::problem::{Failure, Problem};
+
+/// By its first line a folder is known as ours.
+const IGNORE: &str = "# Made by longshore, which removes what lies here when it builds.\n*\n";
+
+/// How many names of other things in the folder are shown.
+const SHOWN: usize = 3;
 
 /// The output folder of one repository.
 #[derive(Clone, Debug)]
 pub struct Store {
     repository: PathBuf,
     root: PathBuf,
+    /// Of a store that was opened: held as long as one of its clones lives.
+    lock: Option<Arc<File>>,
 }
 
 impl Store {
     /// The folder `output` of a repository; made when first written.
     pub fn new(repository: &Path, output: &str) -> Self {
-        Self { repository: repository.to_owned(), root: path::below(repository, output) }
+        Self { repository: repository.to_owned(), root: path::below(repository, output), lock: None }
+    }
+
+    /// The same, for this run alone: made if need be, and waited for as long as another one works there.
+    ///
+    /// # Errors
+    /// `Failure` with exit 2 if it holds what longshore did not make; else if it cannot be written.
+    pub fn open(repository: &Path, output: &str, printer: &Printer) -> anyhow::Result<Self> {
+        let mut store = Self::new(repository, output);
+        let lock = store.root.join(".lock");
+        // Whoever makes the folder locks it first: what he has not finished is not taken for somebody else's.
+        if !lock.is_file() {
+            store.refuse_foreign(output)?;
+        }
+        let cannot = || format!("cannot write in `{}`", store.root.display());
+        fs::create_dir_all(&store.root).with_context(cannot)?;
+        let file = File::options().create(true).truncate(false).write(true).open(lock);
+        let file = file.with_context(cannot)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                printer.step("Waiting", format!("for another longshore that works in `{output}`"));
+                file.lock().with_context(cannot)?;
+            }
+            // Some file systems have no locks: there everybody is alone.
+            Err(TryLockError::Error(_)) => {}
+        }
+        store.refuse_foreign(output)?;
+        let ignore = store.root.join(".gitignore");
+        if !is_ours(&ignore) {
+            files::write_atomic(&ignore, IGNORE.as_bytes())?;
+        }
+        store.lock = Some(Arc::new(file));
+        Ok(store)
+    }
+
+    /// From now on others may work here that only read what is finished: several publish at the same time, each its part.
+    pub fn share(&self) {
+        if let Some(lock) = &self.lock {
+            // Without locks there is nothing to share.
+            let _ = lock.unlock().and_then(|()| lock.lock_shared());
+        }
+    }
+
+    /// Results are removed when they are made anew: nothing of others may lie beside them.
+    fn refuse_foreign(&self, output: &str) -> anyhow::Result<()> {
+        let refuse = |text: String| {
+            let hint = "name a folder of its own with `output:` in longshore.yaml, or move away what lies there";
+            Err(Failure::usage(Problem::new("foreign-output", text).hint(hint)).into())
+        };
+        if !self.root.exists() {
+            return Ok(());
+        }
+        if !self.root.is_dir() {
+            return refuse(format!("the output folder `{output}` is a file"));
+        }
+        if is_ours(&self.root.join(".gitignore")) {
+            return Ok(());
+        }
+        let entries = fs::read_dir(&self.root).with_context(|| format!("cannot read `{}`", self.root.display()))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        // `longshore plan --out` may have been first, or a run that was cut off.
+        names.retain(|name| !matches!(name.as_str(), "plan.json" | ".lock"));
+        names.sort();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", name.escape_debug())).collect();
+        let more = match names.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        refuse(format!("the output folder `{output}` holds what longshore did not make: {}{more}", shown.join(", ")))
     }
 
     /// The repository's top folder.
@@ -41,15 +130,11 @@ impl Store {
         &self.root
     }
 
-    /// Keeps plan.json here. The folder ignores itself, so that a repository without an entry for it stays clean.
+    /// Keeps plan.json here.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn keep_plan(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let ignore = self.root.join(".gitignore");
-        if !ignore.exists() {
-            files::write_atomic(&ignore, b"*\n")?;
-        }
         files::write_atomic(&self.plan(), bytes)
     }
 
@@ -116,6 +201,13 @@ impl Store {
             .map(|path| read_json(path))
             .collect()
     }
+}
+
+/// Whether it is the `.gitignore` of a folder of ours.
+fn is_ours(ignore: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read = File::open(ignore).and_then(|file| file.take(IGNORE.len() as u64).read_to_end(&mut bytes));
+    read.is_ok() && bytes == IGNORE.as_bytes()
 }
 
 /// The largest JSON file of ours that is read, as much as is taken out of a tar.

@@ -14,6 +14,7 @@ mod image;
 mod images;
 mod meeting;
 mod opsml;
+mod output;
 mod package;
 mod package_index;
 mod package_upload;

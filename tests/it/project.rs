@@ -27,6 +27,17 @@ impl Project {
         project
     }
 
+    /// These files, in a folder `name` of a fresh place.
+    pub fn of(name: &str, files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let at = folder.path().join(path);
+            fs::create_dir_all(at.parent().unwrap()).unwrap();
+            fs::write(at, text).unwrap();
+        }
+        Self::copy(folder.path(), name)
+    }
+
     /// Makes the copy a repository with one commit of everything.
     pub fn commit(self) -> Self {
         let done = self.sh("git init -q -b main && git add -A && git commit -q -m 'the project'");

@@ -36,16 +36,6 @@ const BUILD_RS: &str = r#"fn main() {
 const GIT: &str =
     "#!/bin/sh\nenv >> \"$SEEN\"\ntr '\\0' '\\n' < /proc/$PPID/environ >> \"$SEEN\"\nexec /usr/bin/git \"$@\"\n";
 
-fn project(files: &[(&str, &str)]) -> Project {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, text) in files {
-        let at = folder.path().join(path);
-        fs::create_dir_all(at.parent().unwrap()).unwrap();
-        fs::write(at, text).unwrap();
-    }
-    Project::copy(folder.path(), "app").commit()
-}
-
 fn said(done: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr))
 }
@@ -63,17 +53,21 @@ fn no_child_sees_a_credential_that_is_named() {
         binaries: { app: { before: { run: 'env > target/seen/before; tr \"\\0\" \"\\n\" < /proc/$PPID/environ >> target/seen/before', shell: bash } } }\n\
         publish:\n  github: false\n  pypi: { token-env: INDEX_TOKEN, username-env: INDEX_USER }\n  \
         registry: { prefix: registry.test/me, hosts: { registry.test: { username-env: REG_USER, password-env: REG_PASSWORD } } }\n";
-    let project = project(&[
-        (
-            "Cargo.toml",
-            "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\nlicense = \"MIT\"\n[workspace]\n",
-        ),
-        ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.2.3\"\n"),
-        ("src/main.rs", "fn main() { println!(\"app 1.2.3\"); }\n"),
-        ("build.rs", BUILD_RS),
-        (".gitignore", "target\n"),
-        ("longshore.yaml", yaml),
-    ]);
+    let project = Project::of(
+        "app",
+        &[
+            (
+                "Cargo.toml",
+                "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\nlicense = \"MIT\"\n[workspace]\n",
+            ),
+            ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.2.3\"\n"),
+            ("src/main.rs", "fn main() { println!(\"app 1.2.3\"); }\n"),
+            ("build.rs", BUILD_RS),
+            (".gitignore", "target\n"),
+            ("longshore.yaml", yaml),
+        ],
+    )
+    .commit();
     let seen = project.folder().join("target/seen");
     fs::create_dir_all(&seen).unwrap();
     let bin = project.folder().join("target/bin");
@@ -160,11 +154,15 @@ fn a_server_that_repeats_what_it_was_sent_gives_nothing_away() {
          bases: {{ own: {{ from: \"{host}/base:1\" }} }}\n\
          publish: {{ github: false, registry: {{ prefix: \"{host}/me\", hosts: {{ \"{host}\": {{ username-env: REG_USER, password-env: REG_PASSWORD }} }} }} }}\n"
     );
-    let project = project(&[
-        ("Cargo.toml", "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\n[workspace]\n"),
-        ("src/main.rs", "fn main() {}\n"),
-        ("longshore.yaml", &yaml),
-    ]);
+    let project = Project::of(
+        "app",
+        &[
+            ("Cargo.toml", "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\n[workspace]\n"),
+            ("src/main.rs", "fn main() {}\n"),
+            ("longshore.yaml", &yaml),
+        ],
+    )
+    .commit();
     let summary = project.folder().join(".git/summary");
     for more in ["", "--json", "--verbose"] {
         let done = project.sh(&format!(
@@ -186,10 +184,14 @@ fn a_result_that_finds_no_room_is_no_success() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let project = project(&[
-        ("Cargo.toml", "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\n[workspace]\n"),
-        ("src/main.rs", "fn main() {}\n"),
-    ]);
+    let project = Project::of(
+        "app",
+        &[
+            ("Cargo.toml", "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\n[workspace]\n"),
+            ("src/main.rs", "fn main() {}\n"),
+        ],
+    )
+    .commit();
     for command in ["plan --json", "plan", "matrix", "schema plan", "--version", "plan --out /dev/full"] {
         let to = if command.contains("--out") { "" } else { ">/dev/full" };
         let done = project.sh(&format!("longshore {command} {to}"));

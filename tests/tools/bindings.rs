@@ -13,13 +13,7 @@ const BACKEND: &str = "[build-system]\nrequires = ['maturin>=1.9,<2']\nbuild-bac
 
 /// A project of these files, tagged.
 fn project(files: &[(&str, &str)]) -> Project {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, text) in files {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let project = Project::copy(folder.path(), "quay");
+    let project = Project::of("quay", files);
     must(&project, "cargo generate-lockfile -q");
     let project = project.commit();
     must(&project, "git tag v1.2.3");

@@ -53,7 +53,7 @@ impl Fixture {
         git(&["add", "-A", "-f"]);
         git(&["commit", "-q", "--allow-empty", "-m", "first"]);
         let commit = git(&["rev-parse", "HEAD"]).trim().to_owned();
-        let store = Store::new(folder.path(), "target/longshore");
+        let store = Store::open(folder.path(), "target/longshore", &Printer::silent()).unwrap();
         Self { store, plan: plan(commit), runner, prebuilt: None, keep_going: false, install: false, folder }
     }
 

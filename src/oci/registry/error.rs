@@ -34,6 +34,8 @@ pub enum Kind {
     Damaged,
     /// Something here must be corrected first.
     Usage,
+    /// Our disk is full, or may not be written.
+    Disk,
 }
 
 /// How an attempt failed.
@@ -73,6 +75,7 @@ impl Error {
             Kind::Damaged => Exit::Verification,
             Kind::Usage => Exit::Usage,
             Kind::Missing | Kind::Retry | Kind::Refused => Exit::Unfinished,
+            Kind::Disk => Exit::Unexpected,
         }
     }
 }
@@ -99,6 +102,9 @@ pub fn unreachable(error: &NoAnswer) -> Error {
     if error.changed {
         let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
         return Error::new(Kind::Usage, Problem::new("changed-artifact", error.to_string()).hint(hint));
+    }
+    if let Some((code, hint)) = error.disk {
+        return Error::new(Kind::Disk, Problem::new(code, error.text.clone()).hint(hint));
     }
     if error.untrusted {
         let hint = "give its authority as `ca:` of the host in `publish.registry.hosts`";

@@ -223,7 +223,7 @@ async fn an_edited_plan_goes_no_further() {
         runs.sh(&format!("mkdir ../by-hand && cd ../by-hand && {publish} && ls -R"))
             .contains("error[wrong-plan-digest]")
     );
-    assert_eq!(runs.sh("cd ../by-hand && find . -type f"), "");
+    assert_eq!(runs.sh("cd ../by-hand && find . -type f ! -name '.*'"), "");
     assert!(
         runs.sh(&format!("longshore build --plan-digest {other} 2>&1 || true")).contains("error[wrong-plan-digest]")
     );

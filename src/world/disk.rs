@@ -1,0 +1,55 @@
+//! What the system says of a disk that is full or a place that may not be written: no file is to blame for it.
+
+use std::io::{self, ErrorKind};
+
+use crate::problem::Problem;
+
+/// The problem behind an error, if it is one of the disk.
+pub fn problem(error: &anyhow::Error) -> Option<Problem> {
+    let kind = error.chain().find_map(|cause| of(cause.downcast_ref::<io::Error>()?))?;
+    Some(Problem::new(kind.0, format!("{error:#}")).hint(kind.1))
+}
+
+/// Code and hint for an error of the system.
+pub fn of(error: &io::Error) -> Option<(&'static str, &'static str)> {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some(("disk-full", "make room there, and run the same command again: it continues"))
+        }
+        ErrorKind::FileTooLarge => {
+            Some(("disk-full", "raise the limit for the size of a file (`ulimit -f`), or use another disk"))
+        }
+        ErrorKind::ReadOnlyFilesystem => Some(("not-writable", "use a place that may be written")),
+        ErrorKind::PermissionDenied => Some((
+            "not-writable",
+            "give this user the right to it (`ls -ld` shows who has it), and run the same command again",
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn the_disk_is_to_blame() {
+        let code = |error: io::Error| {
+            let error = Err::<(), _>(error).context("cannot write `x`").unwrap_err();
+            problem(&error).map(|problem| (problem.code, problem.message))
+        };
+        let check = |kind: ErrorKind, expected: Option<&str>| {
+            let found = code(kind.into());
+            assert_eq!(found.as_ref().map(|(code, _)| *code), expected, "{kind}");
+            assert!(found.is_none_or(|(_, message)| message.starts_with("cannot write `x`: ")));
+        };
+        check(ErrorKind::StorageFull, Some("disk-full"));
+        check(ErrorKind::QuotaExceeded, Some("disk-full"));
+        check(ErrorKind::PermissionDenied, Some("not-writable"));
+        check(ErrorKind::UnexpectedEof, None);
+        // As temporary files say it, with their path.
+        assert_eq!(code(io::Error::new(ErrorKind::StorageFull, "x")).unwrap().0, "disk-full");
+    }
+}
