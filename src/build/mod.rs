@@ -10,6 +10,7 @@ mod command;
 mod commit;
 mod docker_archive;
 mod gzip;
+mod head;
 pub mod image;
 mod import;
 mod install;
@@ -50,7 +51,7 @@ use crate::problem::{Failure, Problem};
 use crate::target::Target;
 use crate::world::handover::{is_file_name, is_step_id};
 use crate::world::path;
-use crate::world::process::{Cmd, Runner};
+use crate::world::process::Runner;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
@@ -80,7 +81,7 @@ pub struct Order<'a> {
 /// `Failure` with exit 2 (a tool is missing, HEAD is not the plan's commit) or 7 (a step failed).
 pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<Vec<Artifact>> {
     refuse_bad_names(order)?;
-    refuse_other_commit(runner, store, order.plan)?;
+    head::refuse_other(runner, store, order.plan)?;
     let supply = schedule::supply(printer, store, order)?;
     if let Some(registries) = &order.registries {
         tools::refuse(image::unlocked(order.plan, &order.steps, registries))?;
@@ -136,31 +137,6 @@ fn refuse_bad_names(order: &Order<'_>) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn refuse_other_commit(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Result<()> {
-    if runner.find("git").is_none() {
-        let hint =
-            "install git, or put it on PATH; in a container before the checkout, which leaves no repository else";
-        let problem = Problem::new("missing-tool", "`git` is not there").hint(hint);
-        return Err(Failure::usage(problem).into());
-    }
-    // In a job's container the repository often belongs to another user.
-    let asked = Cmd::new("git", store.repository()).args(["-c", "safe.directory=*", "rev-parse", "HEAD"]);
-    let head = runner.output(&asked)?;
-    let head = if head.status.success() { head.stdout.trim().to_owned() } else { "nothing".to_owned() };
-    if head == plan.commit {
-        return Ok(());
-    }
-    let message = format!("the plan is of commit `{}`, but HEAD is `{head}`", plan.commit);
-    let hint = match head.as_str() {
-        "nothing" => {
-            "this folder is no git repository: actions/checkout leaves one without `.git` where there is no git, so install it in a step before, as generated workflows do"
-                .to_owned()
-        }
-        _ => format!("run `git checkout {}`, or make a new plan", plan.commit),
-    };
-    Err(Failure::usage(Problem::new("wrong-commit", message).hint(hint)).into())
 }
 
 /// Whether a step does nothing: a check that was planned as not run.

@@ -10,6 +10,7 @@ use super::{Head, Remote, Tag, TreeFile, TreeKind, distance, remote, whole};
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::files;
+use crate::world::git::{NO_GIT_BEFORE, Refusal};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 
@@ -69,6 +70,9 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
             joined(status)?.into_iter().map(|(state, path)| (state, from_root(&prefix, path))).collect();
         let index = joined(index)?;
         let files = tree_files(root, &index, (&status, without(runner, root, &status)?));
+        if files.is_empty() && !prefix.is_empty() {
+            return Err(not_its_own(runner, root));
+        }
         let whole = whole::Whole::of((root, &prefix), &index, &joined(large)?);
         let dirty = status.iter().take(DIRTY_SHOWN).map(|(_, path)| path.clone()).collect();
         // Walking all of history is slow; only a repository without tags is asked for it.
@@ -107,14 +111,18 @@ fn git(dir: &Path, args: &[&str]) -> Cmd {
 /// Its answer; any other end than success is an error.
 fn ask(runner: &Runner, cmd: Cmd) -> anyhow::Result<String> {
     let finished = run(runner, &cmd)?;
-    if finished.status.success() { Ok(finished.stdout) } else { Err(refusal(&cmd, &finished)) }
+    if finished.status.success() { Ok(finished.stdout) } else { Err(refusal(&cmd, &finished, in_actions(runner))) }
 }
 
 /// The same for questions that git answers with exit code 1 when there is nothing.
 fn ask_maybe(runner: &Runner, cmd: Cmd) -> anyhow::Result<String> {
     let finished = run(runner, &cmd)?;
     let nothing = finished.status.code() == Some(1) && finished.stderr.is_empty();
-    if finished.status.success() || nothing { Ok(finished.stdout) } else { Err(refusal(&cmd, &finished)) }
+    if finished.status.success() || nothing {
+        Ok(finished.stdout)
+    } else {
+        Err(refusal(&cmd, &finished, in_actions(runner)))
+    }
 }
 
 fn run(runner: &Runner, cmd: &Cmd) -> anyhow::Result<Finished> {
@@ -126,27 +134,42 @@ fn run(runner: &Runner, cmd: &Cmd) -> anyhow::Result<Finished> {
     runner.output(cmd)
 }
 
+fn in_actions(runner: &Runner) -> bool {
+    runner.var("GITHUB_ACTIONS") == Some("true")
+}
+
 /// Why git said no: what the user can do something about is a usage failure with git's own advice.
-fn refusal(cmd: &Cmd, finished: &Finished) -> anyhow::Error {
+fn refusal(cmd: &Cmd, finished: &Finished, in_actions: bool) -> anyhow::Error {
     let said = finished.stderr.trim();
     let dir = cmd.dir.display();
-    let problem = if said.contains("not a git repository") {
-        Problem::new("no-repository", format!("`{dir}` is in no git repository"))
-            .hint("git init && git add -A && git commit -m \"first commit\"")
-    } else if said.contains("must be run in a work tree") {
-        Problem::new("no-repository", format!("`{dir}` is a git repository without a work tree"))
-            .hint("run this in a clone of it")
-    } else if said.contains("dubious ownership") {
-        let advice = said.lines().map(str::trim).find(|line| line.starts_with("git config"));
-        Problem::new("unsafe-repository", format!("git refuses `{dir}`: it belongs to another user"))
-            .hint(advice.unwrap_or("git config --global --add safe.directory <folder>"))
-    } else if ["unknown revision", "bad revision", "ambiguous argument"].iter().any(|words| said.contains(words)) {
-        Problem::new("no-commit", format!("the repository `{dir}` has no commit yet"))
-            .hint("git add -A && git commit -m \"first commit\"")
-    } else {
-        return anyhow::anyhow!("`{cmd}` failed ({}): {said}", finished.status);
+    let problem = match Refusal::of(said) {
+        Refusal::NoRepository => {
+            let hint = match in_actions {
+                true => NO_GIT_BEFORE,
+                false => "git init && git add -A && git commit -m \"first commit\"",
+            };
+            Problem::new("no-repository", format!("`{dir}` is in no git repository")).hint(hint)
+        }
+        Refusal::NoWorkTree => {
+            Problem::new("no-repository", format!("`{dir}` is a git repository without a work tree"))
+                .hint("run this in a clone of it")
+        }
+        Refusal::OtherOwner(advice) => {
+            let hint = advice.unwrap_or_else(|| "git config --global --add safe.directory <folder>".into());
+            Problem::new("unsafe-repository", format!("git refuses `{dir}`: it belongs to another user")).hint(hint)
+        }
+        Refusal::NoCommit => Problem::new("no-commit", format!("the repository `{dir}` has no commit yet"))
+            .hint("git add -A && git commit -m \"first commit\""),
+        Refusal::Other => return anyhow::anyhow!("`{cmd}` failed ({}): {said}", finished.status),
     };
     Failure::usage(problem).into()
+}
+
+/// The folder lies in a repository that ignores it: its commits, tags and remote are not the folder's.
+fn not_its_own(runner: &Runner, root: &Path) -> anyhow::Error {
+    let text = format!("`{}` has no `.git` of its own, and the repository above it has no file of it", root.display());
+    let hint = if in_actions(runner) { NO_GIT_BEFORE } else { "run `git init` there, or commit it to the one above" };
+    Failure::usage(Problem::new("no-repository", text).hint(hint)).into()
 }
 
 /// Commit and time of HEAD.

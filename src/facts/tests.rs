@@ -138,8 +138,30 @@ fn refusals_say_what_to_do() {
     let (code, _, hint) = failure(&git::top(&foreign, &repo.root).unwrap_err());
     assert_eq!(code, "unsafe-repository");
     assert!(hint.starts_with("git config --global --add safe.directory "), "{hint}");
+    let job = runner(&[("GITHUB_ACTIONS", "true")]);
+    let (code, _, hint) = failure(&git::top(&job, repo.folder.path()).unwrap_err());
+    assert_eq!(code, "no-repository");
+    assert!(hint.ends_with("install git in a step before it, as generated workflows do"), "{hint}");
     let bare = Runner::new(Env::of([("PATH", "/nowhere")]));
     assert_eq!(failure(&git::top(&bare, &repo.root).unwrap_err()).0, "git-missing");
+}
+
+/// A workspace in a repository that ignores it, such as a home folder's.
+#[test]
+fn a_repository_above_is_not_taken_for_the_folders_own() {
+    let repo = Repo::with(&[(".gitignore", "/work\n"), ("README.md", "home\n")]);
+    repo.git("tag v9.9.9");
+    repo.write("work/app/Cargo.toml", "[package]\nname = 'app'\nversion = '1.2.3'\n");
+    repo.write("work/app/src/main.rs", "fn main() {}\n");
+    let root = repo.root.join("work/app");
+    let (code, message, _) = failure(&gather(&repo.runner, &Env::default(), &root, &Wanted::default()).unwrap_err());
+    let expected =
+        format!("`{}` has no `.git` of its own, and the repository above it has no file of it", root.display());
+    assert_eq!((code, message), ("no-repository", expected));
+    // Not ignored, it is a folder of that repository that differs from its commit: nothing of it is published.
+    repo.write(".gitignore", "");
+    let facts = gather(&repo.runner, &Env::default(), &root, &Wanted::default()).unwrap();
+    assert!(!facts.head.dirty.is_empty());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Groups steps into legs: all steps of one runner, container and target are one machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::{Inputs, id, is_id};
 use super::part::artifact_of;
@@ -70,10 +70,17 @@ pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step], parts: &[Part]) -> Vec<Leg>
 
 /// What an image must hold to be a job's container, for people.
 pub fn notes(legs: &[Leg]) -> Vec<String> {
-    let images: BTreeSet<&str> = legs.iter().filter_map(|leg| leg.container.as_deref()).collect();
-    let note = |image: &str| {
+    let mut images: BTreeMap<&str, bool> = BTreeMap::new();
+    for leg in legs {
+        let pip = leg.install.iter().any(|line| line.starts_with("pip "));
+        if let Some(image) = &leg.container {
+            *images.entry(image).or_default() |= pip;
+        }
+    }
+    let note = |(image, pip): (&str, bool)| {
+        let python = if pip { "Python with pip, " } else { "" };
         format!(
-            "the container `{image}` holds a shell, cargo and a C linker, or `setup:` puts them there; git comes with a package manager before the checkout"
+            "the container `{image}` holds bash, curl, tar, {python}cargo and a C linker, or `setup:` puts them there; git comes with a package manager before the checkout"
         )
     };
     images.into_iter().map(note).collect()

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod env;
 pub mod family;
 pub mod files;
+pub mod git;
 pub mod handover;
 pub mod http;
 pub mod interrupt;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::fixture::{archive, bash, workspace};
 use crate::command::{Command, Shell};
 use crate::format::Format;
-use crate::plan::{PlannedBuilder, Work};
+use crate::plan::{ArchiveFile, ArchiveWork, EntryKind, PlannedBuilder, Work};
 use crate::problem::Exit;
 
 #[test]
@@ -17,8 +17,60 @@ fn another_commit() {
     it.plan.dirty = true;
     let said = it.fails(&[], Exit::Usage);
     assert!(said.starts_with(&format!("wrong-commit: the plan is of commit `{}`, but HEAD is `", "0".repeat(40))));
-    assert!(said.contains("run `git checkout 0000"), "{said}");
+    assert!(said.contains("this clone does not have it: run `git fetch origin 0000"), "{said}");
     assert!(!it.top().join("started").exists());
+    it.plan.commit = it.sees("git", &["rev-parse", "HEAD"], it.top()).trim().to_owned();
+    it.sees(
+        "git",
+        &["-c", "user.name=t", "-c", "user.email=t@x.org", "commit", "-q", "--allow-empty", "-m", "2"],
+        it.top(),
+    );
+    let said = it.fails(&[], Exit::Usage);
+    assert!(said.contains(&format!("run `git checkout {}`, or make a new plan", it.plan.commit)), "{said}");
+}
+
+/// As actions/checkout leaves it in a container that gets git later.
+#[test]
+fn a_tree_without_its_git() {
+    let mut it = workspace();
+    it.binary("alpha", |_| ());
+    let app = it.top().join("work/app");
+    fs::create_dir_all(&app).unwrap();
+    it.store = crate::world::store::Store::new(&app, "target/longshore");
+    // Another repository lies above it, and its commit is not the plan's.
+    let above = std::mem::replace(&mut it.plan.commit, "0".repeat(40));
+    let said = it.fails(&[], Exit::Usage);
+    let place = format!("but git finds the repository `{}` above, and HEAD is `{above}`", it.top().display());
+    assert!(said.starts_with("wrong-commit: the plan is of commit `0000") && said.contains(&place), "{said}");
+    let hint =
+        "`.git` of its own: actions/checkout leaves a tree without `.git` where there is no git: install git in a";
+    assert!(said.contains(hint), "{said}");
+    // A project may be a folder of its repository.
+    it.plan.commit = above;
+    it.run(&[]).unwrap();
+    fs::rename(it.top().join(".git"), it.top().join("gone")).unwrap();
+    let said = it.fails(&[], Exit::Usage);
+    let expected = format!("no-repository: `{}` is in no git repository, and the plan is of commit `", app.display());
+    assert!(said.starts_with(&expected) && said.contains("install git in a step before it"), "{said}");
+}
+
+#[test]
+fn a_tree_of_another_user() {
+    let mut it = workspace();
+    let (source, path) = ("README.md".to_owned(), "README.md".to_owned());
+    let files = vec![ArchiveFile { source, path, entry: EntryKind::File }];
+    let work = Work::Archive(ArchiveWork { files, ..archive(&[]) });
+    it.step("archive.a", &[], &[("a.zip", Some(Format::Zip))], work);
+    it.asset("mkdir ui; touch ui/x", &["ui/"], Some(("ui.tar.gz", Format::TarGz)));
+    it.runner = it.runner.clone().with("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    it.run(&[]).unwrap();
+    // A git that takes no `-c safe.directory`, as those of 2022 do not.
+    let said =
+        "fatal: unsafe repository ('/w' is owned by someone else)\n\n\tgit config --global --add safe.directory /w";
+    it.fake("git", &format!("printf \"{said}\\n\" >&2; exit 128"));
+    let said = it.fails(&[], Exit::Usage);
+    let expected = format!("unsafe-repository: git refuses `{}`: it belongs to another user\n", it.top().display());
+    assert_eq!(said, expected + "git config --global --add safe.directory /w\n");
 }
 
 #[test]

@@ -1,0 +1,40 @@
+//! What git means when it refuses, and what to do where a folder is no repository.
+
+/// Why git said no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Neither the folder nor one above it has a `.git`.
+    NoRepository,
+    /// The repository is a bare one.
+    NoWorkTree,
+    /// It belongs to another user: the command that git names, if it names one.
+    OtherOwner(Option<String>),
+    /// It has no commit.
+    NoCommit,
+    /// Something else.
+    Other,
+}
+
+impl Refusal {
+    /// From what git says in English.
+    pub fn of(said: &str) -> Self {
+        let says = |words: &[&str]| words.iter().any(|words| said.contains(words));
+        if says(&["not a git repository"]) {
+            Self::NoRepository
+        } else if says(&["must be run in a work tree"]) {
+            Self::NoWorkTree
+        // The second is git 2.35.2's, which also takes no `-c safe.directory`.
+        } else if says(&["dubious ownership", "unsafe repository"]) {
+            let advice = said.lines().map(str::trim).find(|line| line.starts_with("git config"));
+            Self::OtherOwner(advice.map(str::to_owned))
+        } else if says(&["unknown revision", "bad revision", "ambiguous argument"]) {
+            Self::NoCommit
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// What helps where a folder should be a repository and is none.
+pub const NO_GIT_BEFORE: &str = "actions/checkout leaves a tree without `.git` where there is no git: install git in a step \
+                                 before it, as generated workflows do";
