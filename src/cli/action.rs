@@ -19,6 +19,7 @@ use crate::plan::{Leg, Plan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::actions;
 use crate::world::env::Env;
+use crate::world::git::trust;
 use crate::world::process::{Cmd, Finished};
 
 /// One command line.
@@ -381,7 +382,8 @@ impl Job {
 }
 
 fn git(session: &Session, top: &Path, args: &[&str]) -> anyhow::Result<Finished> {
-    session.runner().output(&Cmd::new("git", top).args(args.iter().copied()))
+    let runner = session.runner();
+    runner.output(&Cmd::new("git", top).args(trust(&runner).iter().chain(args).copied()))
 }
 
 /// git finds no work tree: what a job can do about it.

@@ -10,7 +10,7 @@ use super::{Head, Remote, Tag, TreeFile, TreeKind, distance, remote, whole};
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::files;
-use crate::world::git::{NO_GIT_BEFORE, Refusal};
+use crate::world::git::{NO_GIT_BEFORE, Refusal, in_actions, trust};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 
@@ -131,11 +131,9 @@ fn run(runner: &Runner, cmd: &Cmd) -> anyhow::Result<Finished> {
             Problem::new("git-missing", "there is no `git` on `PATH`").hint("install git: https://git-scm.com");
         return Err(Failure::usage(problem).into());
     }
-    runner.output(cmd)
-}
-
-fn in_actions(runner: &Runner) -> bool {
-    runner.var("GITHUB_ACTIONS") == Some("true")
+    let mut cmd = cmd.clone();
+    cmd.args.splice(0..0, trust(runner).iter().map(ToString::to_string));
+    runner.output(&cmd)
 }
 
 /// Why git said no: what the user can do something about is a usage failure with git's own advice.

@@ -1,5 +1,7 @@
 //! What git means when it refuses, and what to do where a folder is no repository.
 
+use super::process::Runner;
+
 /// Why git said no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -33,6 +35,17 @@ impl Refusal {
             Self::Other
         }
     }
+}
+
+/// Whether this is a job of GitHub Actions.
+pub fn in_actions(runner: &Runner) -> bool {
+    runner.var("GITHUB_ACTIONS") == Some("true")
+}
+
+/// What git is told before its command. In a job's container the workspace belongs to the runner's user; what
+/// actions/checkout says of that to git is gone when it has ended.
+pub fn trust(runner: &Runner) -> &'static [&'static str] {
+    if in_actions(runner) { &["-c", "safe.directory=*"] } else { &[] }
 }
 
 /// What helps where a folder should be a repository and is none.

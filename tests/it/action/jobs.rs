@@ -177,6 +177,18 @@ async fn a_release_goes_from_job_to_job() {
     assert_eq!(set, promised);
 }
 
+/// In a job's container the workspace belongs to the runner's user; what actions/checkout tells git of it is gone after it.
+#[test]
+fn a_workspace_of_another_user() {
+    let runs = Runs::new();
+    let foreign = ("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    runs.job(&[("command", "plan"), ("part", "release.yml"), foreign]).ok();
+    runs.job(&[("command", "build"), ("leg", LEG), foreign]).ok();
+    runs.sh("rm -rf target/longshore");
+    runs.job(&[("command", "verify"), ("part", "release.yml"), foreign]).ok();
+    runs.job(&[("command", "plan"), ("GITHUB_ACTIONS", "false"), foreign]).refused(2, "unsafe-repository");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edited_plan_goes_no_further() {
     let (runs, spool) = (Runs::new(), tempfile::tempdir().unwrap());
