@@ -34,7 +34,8 @@ pub struct Tree {
     pub folder: PathBuf,
     /// Links by path from the top, and what they point at.
     pub links: BTreeMap<String, String>,
-    top: PathBuf,
+    /// The repository's folder in it.
+    pub top: PathBuf,
     git: PathBuf,
     /// Files that are started, by path from the top.
     executables: BTreeSet<String>,

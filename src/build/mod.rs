@@ -27,6 +27,7 @@ mod rebuild;
 mod resolve;
 mod rootfs;
 mod rustflags;
+mod sbom;
 mod schedule;
 mod stage;
 mod start;

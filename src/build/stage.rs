@@ -22,6 +22,8 @@ use crate::world::store::Store;
 pub struct Stage {
     /// The project's folder in it.
     pub folder: PathBuf,
+    /// The repository's folder in it.
+    pub top: PathBuf,
     /// The files of the commit.
     committed: BTreeSet<String>,
     root: PathBuf,
@@ -56,7 +58,7 @@ pub fn lay_out(runner: &Runner, store: &Store, plan: &Plan, (stage, git): (&Stag
     } else {
         tree.forget_git()?;
     }
-    Ok(Stage { folder, committed, root })
+    Ok(Stage { folder, top: tree.top, committed, root })
 }
 
 /// Where a `.git` stands above, maturin passes over what a `.gitignore` names. Whatever lies in the copy was put there, so
@@ -193,7 +195,7 @@ fn edited(text: &str, stage: &StageWork) -> anyhow::Result<String> {
     if stage.all_features {
         maturin.insert("all-features", value(true));
     }
-    // Its bill of materials names folders of this machine.
+    // Its bill of materials is for those who ask for it.
     let sbom = maturin.entry("sbom").or_insert_with(|| Item::Table(Table::new()));
     if let Some(sbom) = sbom.as_table_like_mut()
         && sbom.get("rust").is_none()

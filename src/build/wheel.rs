@@ -8,11 +8,13 @@ use anyhow::{Context, bail};
 
 use super::log::Log;
 use super::pack::Body;
-use super::{cargo_config, command, pack, pyo3, stage, unpack};
+use super::rustflags::Rustflags;
+use super::{cargo_config, command, pack, pyo3, sbom, stage, unpack};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::macos::DEPLOYMENT_TARGET;
-use crate::plan::{Plan, StageWork, Step, WheelBuilder, WheelWork, Work};
+use crate::plan::{Bindings, Plan, StageWork, Step, WheelBuilder, WheelWork, Work};
+use crate::target::{Libc, Os, Target};
 use crate::wheel::Pythons;
 use crate::world::files;
 use crate::world::process::{Cmd, Runner};
@@ -39,14 +41,20 @@ pub fn make(
     pyo3::check(&runner, log, (&stage.folder, work, target))?;
     let out = empty(store)?;
     let args = arguments(&runner, work, target.triple(), store)?;
+    let (pyproject, manifest) = (work.stage.pyproject.as_str(), Some(work.stage.manifest.as_str()));
+    let project = Project { folder: &stage.folder, top: &stage.top, pyproject, manifest };
+    let flags = project.rustflags(&runner, store, (work, target))?;
+    log.compiled_with(&flags);
     for interpreters in calls(work) {
         let cmd = Cmd::new("maturin", &stage.folder).args(args.iter().cloned()).args(interpreters);
         let cmd = cmd.args(["--manifest-path", work.stage.manifest.as_str()]).args(work.locked.then_some("--locked"));
-        log.run(&runner, &cmd.arg("--out").arg(out.path().display().to_string()))?;
+        log.run(&runner, &flags.apply(cmd).arg("--out").arg(out.path().display().to_string()))?;
     }
     as_planned(step, out.path())?;
     for output in &step.outputs {
-        holds(&out.path().join(&output.name), &stage.made(&work.stage)?)?;
+        let wheel = out.path().join(&output.name);
+        holds(&wheel, &stage.made(&work.stage)?)?;
+        sbom::make_relative(&wheel, &stage.top).with_context(|| format!("cannot rewrite `{}`", output.name))?;
     }
     stage.remove()?;
     collect(store, step, out.path())
@@ -80,6 +88,54 @@ fn environment(runner: &Runner, work: &WheelWork) -> Runner {
 
 fn with(runner: &Runner, pass: &[String], env: &BTreeMap<String, String>) -> Runner {
     env.iter().fold(runner.clone().passing(pass), |runner, (name, value)| runner.with(name, value))
+}
+
+/// What maturin is started in.
+struct Project<'a> {
+    folder: &'a Path,
+    /// The folder of the copy that holds it.
+    top: &'a Path,
+    pyproject: &'a str,
+    /// If it is told one.
+    manifest: Option<&'a str>,
+}
+
+impl Project<'_> {
+    /// What rustc is told: the flags that maturin and cargo would take by themselves, and ours. Given in the first place,
+    /// maturin keeps them all and adds its own behind them.
+    fn rustflags(
+        &self,
+        runner: &Runner,
+        store: &Store,
+        (work, target): (&WheelWork, Target),
+    ) -> anyhow::Result<Rustflags> {
+        let text = fs::read_to_string(self.folder.join(self.pyproject)).unwrap_or_default();
+        let document: toml::Table = text.parse().unwrap_or_default();
+        let maturin = document.get("tool").and_then(|tool| tool.get("maturin"));
+        let key = |name: &str| maturin.and_then(|maturin| maturin.get(name));
+        let mut configs = cargo_config::configs(&work.cargo_args);
+        if configs.is_empty() {
+            let written = key("config").and_then(toml::Value::as_array).into_iter().flatten();
+            configs.extend(written.filter_map(|config| config.as_str().map(ToOwned::to_owned)));
+        }
+        // Cargo reads the configuration of the folder that it is started in. Where maturin has flags to add, it puts those
+        // of the crate's folder in force.
+        let adds = target.libc() == Libc::Musl && work.bindings != Bindings::Bin
+            || target.os() == Os::Darwin && work.bindings.is_pyo3();
+        let mut dir = self.folder.to_owned();
+        let manifest = self.manifest.or_else(|| key("manifest-path")?.as_str());
+        if adds && let Some(above) = manifest.and_then(|manifest| Path::new(manifest).parent()) {
+            // A file is named from the folder that maturin is started in.
+            for config in configs.iter_mut().filter(|config| self.folder.join(config.as_str()).is_file()) {
+                *config = self.folder.join(config.as_str()).display().to_string();
+            }
+            dir.push(above);
+        }
+        let own = cargo_config::own_folder(runner, store, "python")?;
+        let folders = [(self.top.to_owned(), "."), (own, "/target")];
+        let flags = Rustflags::in_force(runner, &dir, target, &configs);
+        Ok(flags.remapping(runner, self.folder, store, &folders))
+    }
 }
 
 /// What each call of maturin is told of Pythons. It makes wheels of one stable ABI at a time, and which one follows from
@@ -171,10 +227,13 @@ pub fn make_back(
     let (runner, out) = (without_git(&environment(runner, work), folder), empty(store)?);
     let locked = work.locked && folder.join("Cargo.lock").is_file();
     let args = arguments(&runner, work, target.triple(), store)?;
+    let project = Project { folder, top: folder, pyproject: "pyproject.toml", manifest: None };
+    let flags = project.rustflags(&runner, store, (work, target))?;
+    log.compiled_with(&flags);
     for interpreters in calls(work) {
         let cmd = Cmd::new("maturin", folder).args(args.iter().cloned()).args(interpreters);
         let cmd = cmd.args(locked.then_some("--locked")).arg("--out").arg(out.path().display().to_string());
-        log.run(&runner, &cmd)?;
+        log.run(&runner, &flags.apply(cmd))?;
     }
     Ok(out)
 }

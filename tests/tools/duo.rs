@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::Output;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,11 @@ use crate::project::Project;
 use crate::{kept, python_tool, root, tools};
 
 fn project() -> Project {
-    let project = Project::copy(&root().join("tests/tools/duo"), "duo").commit();
+    let project = Project::copy(&root().join("tests/tools/duo"), "duo");
+    // What checkouts spoil: a link, and a file that is started.
+    must(&project, "ln -s count.py python/duo/link.py && echo '#!/bin/sh' > python/duo/run && chmod +x python/duo/run");
+    fs::write(project.folder().join("python/duo/count.py"), "ONE = 1\n").unwrap();
+    let project = project.commit();
     assert!(sh(&project, "git tag v1.0.0").status.success());
     project
 }
@@ -70,6 +75,16 @@ fn digests(project: &Project) -> BTreeMap<String, String> {
     found
 }
 
+/// The bytes of all members of a wheel.
+fn unpacked(wheel: &Path) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(wheel).unwrap()).unwrap();
+    let mut all = Vec::new();
+    for index in 0..archive.len() {
+        archive.by_index(index).unwrap().read_to_end(&mut all).unwrap();
+    }
+    all
+}
+
 /// Builds with one file given instead of made.
 fn with(project: &Project, given: &Path, more: &str) -> Output {
     sh(project, &format!("longshore build {more} --all --prebuilt {} --json", given.display()))
@@ -86,13 +101,28 @@ fn variants_are_real_and_the_same_everywhere() {
         "duo_client-1.0.0.tar.gz",
     ];
     assert_eq!(names, expected);
-    // Another folder, nothing of the first build.
-    must(&other, "unset CARGO_TARGET_DIR; longshore build --all -q");
+    // Another checkout, as on Windows, and other homes; nothing of the first build.
+    let clone = "git clone -q -c core.autocrlf=true -c core.symlinks=false . ../clone && cd ../clone";
+    let homes = "mkdir ../cargo && ln -s \"$CARGO_HOME/registry\" ../cargo && export CARGO_HOME=$PWD/../cargo";
+    let spoiled = "grep -q '\r' python/duo/run && test ! -L python/duo/link.py";
+    let build = "unset CARGO_TARGET_DIR; longshore build --all -q && longshore verify -q";
+    must(&other, &format!("{clone} && {spoiled} && {homes} && {build} && mv target ../duo"));
     assert_eq!(digests(&other), here.digests);
     let steps = other.folder().join("target/longshore/steps");
+    must(&other, "grep -qr 'rustflags: .*--remap-path-prefix' target/longshore/logs");
     for (name, says) in [("duo", "server"), ("duo-client", "client")] {
         let wheel = steps.join(format!("wheel.{name}.x86_64-unknown-linux-gnu"));
         let file = fs::read_dir(wheel).unwrap().next().unwrap().unwrap().path();
+        let all = unpacked(&file);
+        let holds = |text: &str| memchr::memmem::find(&all, text.as_bytes()).is_some();
+        for project in [&other, &here.project] {
+            let place = project.folder().parent().unwrap().display().to_string();
+            assert!(!holds(&place), "{place} is in {}", file.display());
+        }
+        // Of a dependency, of the SBOM of the crate, of the file beside it.
+        assert!(
+            holds("/cargo/registry/src/") && holds("\"path+file://.#duo@1.0.0\"") && holds("given.cdx.json,sha256=")
+        );
         let pip = format!("v-{name}/bin/pip install -q --no-index {}", file.display());
         let done = must(&other, &format!("python3 -m venv v-{name} && {pip} && v-{name}/bin/duo"));
         assert_eq!(text(&done.stdout).trim(), says);
@@ -132,6 +162,8 @@ fn a_client_with_the_servers_features() {
     assert_eq!(verified.status.code(), Some(3), "{}", text(&verified.stdout));
     let said = text(&verified.stdout);
     assert!(said.contains("dist-variants") && said.contains("which only the other variant needs"), "{said}");
+    // Nobody made its SBOM relative.
+    assert!(said.contains("dist-local-path") && said.contains("sboms/duo.cyclonedx.json"), "{said}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod bindings;
 mod delivery;
 mod duo;
 mod five_targets;
+mod flags;
 mod generated;
 #[path = "../it/workflows.rs"]
 mod generated_from;

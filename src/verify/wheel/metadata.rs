@@ -147,7 +147,8 @@ pub fn local_paths(texts: &BTreeMap<String, String>, prebuilt: bool, flaws: &mut
         let hint = if is_metadata {
             "depend on a version instead of a path"
         } else {
-            "turn maturin's SBOM off (`[tool.maturin.sbom] rust = false`), or build below one fixed path"
+            "let `longshore build` make the wheel, which takes its own folder out of SBOMs, or build it with \
+             `[tool.maturin.sbom] rust = false`; a file of `include` there must name no absolute path"
         };
         flaws.push(flaw("dist-local-path", text, hint));
     }
