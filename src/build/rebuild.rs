@@ -66,7 +66,9 @@ fn back(
     let tops: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     let mut tops = tops.into_iter();
     let (Some(top), None) = (tops.next(), tops.next()) else { bail!("it does not hold one folder") };
-    let out = wheel::make_back(runner, log, store, (&top.path(), work, wheel)).context("it cannot be built")?;
+    let copies = folder.parent().unwrap_or(folder);
+    let out =
+        wheel::make_back(runner, log, store, (&top.path(), copies), (work, wheel)).context("it cannot be built")?;
     for output in &wheel.outputs {
         let path = out.path().join(&output.name);
         if !path.is_file() {

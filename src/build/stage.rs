@@ -73,6 +73,11 @@ fn take_all(folder: &Path, pyproject: &str) -> anyhow::Result<Option<String>> {
 }
 
 impl Stage {
+    /// The folder of all copies.
+    pub fn copies(&self) -> &Path {
+        self.root.parent().unwrap_or(&self.root)
+    }
+
     /// Files of the import package that are not of the commit: `assets:` and `before:` made them, so the wheel must hold
     /// them. By their path in the stage and in the wheel.
     ///

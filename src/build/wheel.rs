@@ -42,7 +42,7 @@ pub fn make(
     let out = empty(store)?;
     let args = arguments(&runner, work, target.triple(), store)?;
     let (pyproject, manifest) = (work.stage.pyproject.as_str(), Some(work.stage.manifest.as_str()));
-    let project = Project { folder: &stage.folder, top: &stage.top, pyproject, manifest };
+    let project = Project { folder: &stage.folder, copies: stage.copies(), pyproject, manifest };
     let flags = project.rustflags(&runner, store, (work, target))?;
     log.compiled_with(&flags);
     for interpreters in calls(work) {
@@ -93,8 +93,8 @@ fn with(runner: &Runner, pass: &[String], env: &BTreeMap<String, String>) -> Run
 /// What maturin is started in.
 struct Project<'a> {
     folder: &'a Path,
-    /// The folder of the copy that holds it.
-    top: &'a Path,
+    /// The folder of all copies. Not of this one alone: with other flags cargo compiles all crates again.
+    copies: &'a Path,
     pyproject: &'a str,
     /// If it is told one.
     manifest: Option<&'a str>,
@@ -132,7 +132,7 @@ impl Project<'_> {
             dir.push(above);
         }
         let own = cargo_config::own_folder(runner, store, "python")?;
-        let folders = [(self.top.to_owned(), "."), (own, "/target")];
+        let folders = [(self.copies.to_owned(), "/build"), (own, "/target")];
         let flags = Rustflags::in_force(runner, &dir, target, &configs);
         Ok(flags.remapping(runner, self.folder, store, &folders))
     }
@@ -221,13 +221,14 @@ pub fn make_back(
     runner: &Runner,
     log: &mut Log<'_>,
     store: &Store,
-    (folder, work, wheel): (&Path, &WheelWork, &Step),
+    (folder, copies): (&Path, &Path),
+    (work, wheel): (&WheelWork, &Step),
 ) -> anyhow::Result<tempfile::TempDir> {
     let target = wheel.target.with_context(|| format!("`{}` has no target", wheel.id))?;
     let (runner, out) = (without_git(&environment(runner, work), folder), empty(store)?);
     let locked = work.locked && folder.join("Cargo.lock").is_file();
     let args = arguments(&runner, work, target.triple(), store)?;
-    let project = Project { folder, top: folder, pyproject: "pyproject.toml", manifest: None };
+    let project = Project { folder, copies, pyproject: "pyproject.toml", manifest: None };
     let flags = project.rustflags(&runner, store, (work, target))?;
     log.compiled_with(&flags);
     for interpreters in calls(work) {

@@ -110,6 +110,9 @@ fn variants_are_real_and_the_same_everywhere() {
     assert_eq!(digests(&other), here.digests);
     let steps = other.folder().join("target/longshore/steps");
     must(&other, "grep -qr 'rustflags: .*--remap-path-prefix' target/longshore/logs");
+    // Both distributions and what is built back from their sdists share what is compiled.
+    let compiled = must(&other, "cat target/longshore/logs/* | grep -c 'Compiling pyo3 v'");
+    assert_eq!(text(&compiled.stdout).trim(), "1");
     for (name, says) in [("duo", "server"), ("duo-client", "client")] {
         let wheel = steps.join(format!("wheel.{name}.x86_64-unknown-linux-gnu"));
         let file = fs::read_dir(wheel).unwrap().next().unwrap().unwrap().path();
