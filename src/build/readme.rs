@@ -12,6 +12,8 @@ use super::log::Log;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::core_metadata::CoreMetadata;
 use crate::plan::Step;
+use crate::problem::{Exit, Failure, Problem};
+use crate::pypi::content_type;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::{Store, read_json};
 
@@ -31,18 +33,39 @@ pub fn run(runner: &Runner, log: &mut Log<'_>, store: &Store, wheel: &Step) -> a
     for file in &record.files {
         let (step, name) = (wheel.id.clone(), file.name.clone());
         result.subjects.push(Subject { step, name, sha256: file.sha256 });
-        let text = description(&store.file(&wheel.id, &file.name))?;
-        let wrong = rendered(runner, log, store, &text)?;
-        result.passed &= wrong.is_none();
-        let seen = wrong.map_or_else(|| "renders".to_owned(), |why| format!("does not render on PyPI: {why}"));
+        let metadata = metadata(&store.file(&wheel.id, &file.name))?;
+        let content_type = metadata.get("description-content-type");
+        let seen = match content_type::may_fail(content_type) {
+            false => format!("is {}, which always renders", content_type::kind(content_type)),
+            true => match rendered(runner, log, store, &metadata.description)? {
+                None => "renders".to_owned(),
+                Some(why) => {
+                    result.passed = false;
+                    format!("does not render on PyPI: {why}")
+                }
+            },
+        };
         details.push(format!("the README of `{}` {seen}", file.name));
     }
     result.detail = details.join("; ");
     Ok(result)
 }
 
-/// The description in the METADATA of a wheel.
-fn description(path: &Path) -> anyhow::Result<String> {
+/// A README that does not render is refused like everything else that PyPI would not take.
+///
+/// # Errors
+/// `Failure` with exit 3 if it did not pass.
+pub fn refuse(step: &Step, result: &CheckResult) -> anyhow::Result<()> {
+    if result.passed {
+        return Ok(());
+    }
+    let hint = "correct the README, or write it in Markdown, which always renders";
+    let problem = Problem::new("dist-refused", &result.detail).hint(hint).step(&step.id);
+    Err(Failure { exit: Exit::Verification, problems: vec![problem] }.into())
+}
+
+/// The METADATA of a wheel.
+fn metadata(path: &Path) -> anyhow::Result<CoreMetadata> {
     let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let mut archive = zip::ZipArchive::new(file)?;
     let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
@@ -50,8 +73,7 @@ fn description(path: &Path) -> anyhow::Result<String> {
     let name = names.iter().find(is_metadata).context("the wheel has no METADATA")?;
     let mut text = String::new();
     archive.by_name(name)?.take(LARGEST).read_to_string(&mut text).context("METADATA is not UTF-8")?;
-    let metadata = CoreMetadata::parse(&text).map_err(|why| anyhow::anyhow!("METADATA {why}"))?;
-    Ok(metadata.description)
+    CoreMetadata::parse(&text).map_err(|why| anyhow::anyhow!("METADATA {why}"))
 }
 
 /// What the renderer says of a text that it does not take.

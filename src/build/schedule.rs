@@ -62,7 +62,7 @@ pub fn supply<'a>(printer: &Printer, store: &Store, order: &Order<'a>) -> anyhow
 /// Carries out all steps and returns their records in the order of the steps.
 ///
 /// # Errors
-/// `Failure` with exit 7 and a problem for each failed step.
+/// `Failure` with exit 7, or 3 for what PyPI would refuse, and a problem for each failed step.
 pub fn carry_out(
     runner: &Runner,
     printer: &Printer,
@@ -302,6 +302,9 @@ impl Site<'_> {
                 let result = self.check(runner, log, step)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));
                 store.write_record(&record)?;
+                if matches!(&step.work, Work::Check(work) if work.readme) {
+                    readme::refuse(step, &result)?;
+                }
                 anyhow::ensure!(result.passed, "{}", result.detail);
                 return Ok(vec![record]);
             }

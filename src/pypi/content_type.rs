@@ -10,6 +10,11 @@ pub fn kind(value: Option<&str>) -> &str {
     value.map_or("text/x-rst", |value| value.split(';').next().unwrap_or_default().trim())
 }
 
+/// Whether a description is in reStructuredText, the only one of the three that may fail to render.
+pub fn may_fail(value: Option<&str>) -> bool {
+    kind(value).eq_ignore_ascii_case("text/x-rst")
+}
+
 /// What is wrong with it.
 pub fn wrong(field: &str, value: &str) -> Option<String> {
     let mut parts = value.split(';').map(str::trim);

@@ -11,7 +11,7 @@ use crate::core_metadata::CoreMetadata;
 use crate::digest::Digest;
 use crate::plan::{DestinationKind, Plan, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work};
 use crate::problem::Problem;
-use crate::pypi::{self, Refusal};
+use crate::pypi::{self, Refusal, content_type};
 use crate::wheel::{DistributionName, WheelName};
 
 /// The distributions that were read, with the step and the name of each file.
@@ -194,11 +194,27 @@ fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Found
                 found.warnings.push(text);
             }
         }
-        if metadata.description.trim().is_empty() && index == 0 {
+        let may_fail = content_type::may_fail(metadata.get("description-content-type"));
+        let is_empty = metadata.description.trim().is_empty();
+        if may_fail && !is_empty && index == 0 && for_pypi && !is_rendered(plan, step) {
+            let key = "it does where `readme` of `[project]` names that file; or look at it with `twine check`";
+            found.warnings.push(format!("the README of `{name}` is reStructuredText, and no check rendered it: {key}"));
+        }
+        if is_empty && index == 0 {
             let key = "write `readme = \"README.md\"` into `[project]`";
             found.warnings.push(format!("`{name}` has no README: its page on an index stays empty; {key}"));
         }
     }
+}
+
+/// Whether a check renders the README of a step's distribution.
+fn is_rendered(plan: &Plan, step: &Step) -> bool {
+    let own = |id: &str| plan.step(id).and_then(stage).map(|stage| &stage.distribution);
+    let mut checks = plan.steps.iter().filter_map(|other| match &other.work {
+        Work::Check(check) if check.readme => own(&check.subject),
+        _ => None,
+    });
+    checks.any(|distribution| stage(step).is_some_and(|stage| stage.distribution == *distribution))
 }
 
 fn is_pypi(plan: &Plan, destination: &str) -> bool {
@@ -257,4 +273,59 @@ fn distributions<'p>(steps: &[&'p Step]) -> Vec<(&'p DistributionName, &'p Step)
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A prebuilt wheel has the README of whoever made it, whatever the project's own is.
+    #[test]
+    fn a_readme_that_nothing_rendered_is_said() {
+        let stage = json!({
+            "distribution": "keel", "version": "1.2.3", "set_version": false, "pyproject": "pyproject.toml",
+            "manifest": "Cargo.toml", "features": [], "default_features": true, "all_features": false, "assets": [],
+            "modules": ["keel"]
+        });
+        let step = |id: &str, publish: &[&str], kind: serde_json::Value| {
+            let mut step = json!({ "id": id, "component": "", "needs": [], "outputs": [], "publish": publish });
+            step.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
+            step
+        };
+        let check = |content_type: Option<&str>, planned: bool, to_pypi: bool, expected: bool| {
+            let wheel = json!({
+                "kind": "wheel", "builder": "prebuilt", "profile": "release", "locked": true, "cargo_args": [],
+                "env": {}, "pass_env": [], "before": [], "stage": stage
+            });
+            let mut steps = vec![step("wheel.keel", if to_pypi { &["pypi"] } else { &[] }, wheel)];
+            let readme = json!({ "kind": "check", "subject": "wheel.keel", "smoke": [], "readme": true });
+            steps.extend(planned.then(|| step("check.readme.keel", &[], readme)));
+            let plan: Plan = serde_json::from_value(json!({
+                "schema": "longshore/plan/1", "name": "keel", "repository": "local/keel", "commit": "1".repeat(40),
+                "commit_time": 0, "dirty": false, "origin": "tag", "output": "out", "releases": [],
+                "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [], "assumed": [],
+                "destinations": [{
+                    "name": "pypi", "when": "always", "credentials": [], "kind": "pypi", "trusted": "auto",
+                    "tokens": {}, "upload": "https://upload.pypi.org/legacy/", "simple": "https://pypi.org/simple/",
+                    "json": "https://pypi.org/pypi/"
+                }]
+            }))
+            .unwrap();
+            let kind = content_type.map(|kind| format!("Description-Content-Type: {kind}\n")).unwrap_or_default();
+            let text = format!("Metadata-Version: 2.4\nName: keel\nVersion: 1.2.3\n{kind}\nKeel\n====\n");
+            let (metadata, mut found) = (CoreMetadata::parse(&text).unwrap(), Found::default());
+            index(&plan, &[(("wheel.keel", "keel.whl"), &metadata), (("wheel.keel", "b.whl"), &metadata)], &mut found);
+            assert!(found.problems.is_empty(), "{:?}", found.problems);
+            let said = found.warnings.iter().filter(|said| said.contains("no check rendered it")).count();
+            assert_eq!(said, usize::from(expected), "{content_type:?} {planned} {to_pypi}: {:?}", found.warnings);
+        };
+        check(Some("text/x-rst; charset=UTF-8"), false, true, true);
+        // What says nothing is reStructuredText to PyPI.
+        check(None, false, true, true);
+        check(Some("text/x-rst"), true, true, false);
+        check(Some("text/markdown"), false, true, false);
+        check(Some("text/x-rst"), false, false, false);
+    }
 }

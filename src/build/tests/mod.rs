@@ -5,5 +5,6 @@ mod binaries;
 mod commit;
 mod fixture;
 mod packs;
+mod readme;
 mod refusals;
 mod wheels;
