@@ -331,3 +331,20 @@ fn a_missing_asset_is_one_problem() {
     fs::remove_file(release.store.record("asset.ui")).unwrap();
     check(&release, &[("missing-artifact", "`asset.ui` is not here (leg `assets`)")]);
 }
+
+/// Published as it is, nothing opens it before its users do.
+#[test]
+fn a_pointer_in_place_of_a_bare_asset() {
+    let release = Release::make(|parts| {
+        let step = serde_json::json!({
+            "id": "asset.model", "component": "", "needs": [], "publish": [], "leg": "assets", "kind": "asset",
+            "bundle": false, "outputs": [{ "name": "model.bin" }], "run": [], "files": [{ "from": "model.bin" }]
+        });
+        parts.plan["steps"].as_array_mut().unwrap().push(step);
+    });
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
+    release.put("asset.model", "model.bin", pointer.replace('7', "8").as_bytes());
+    check(&release, &[("lfs-pointer", "`model.bin` is a Git LFS pointer in place of the file (leg `assets`)")]);
+    release.put("asset.model", "model.bin", b"version https://git-lfs.github.com/spec/v1\nis what a pointer says\n");
+    release.verify().unwrap();
+}

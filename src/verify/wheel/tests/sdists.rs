@@ -264,3 +264,18 @@ fn what_is_declared_is_in_the_metadata() {
         &[(code, "has the extra `onnx` only in `PKG-INFO`")],
     );
 }
+
+#[test]
+fn names_and_pointers() {
+    let put = |path: &'static str, text: &'static str| {
+        move |parts: &mut Parts| parts.members.push((format!("demo_lib-1.2.0rc1/{path}"), text.to_owned()))
+    };
+    let code = "unportable-name";
+    let why = "holds what cannot be unpacked: `";
+    check("a device of Windows", put("py/nul.rs", ""), &[(code, why)]);
+    check("a stream of Windows", put("tests/at:10.json", ""), &[(code, why)]);
+    check("one file on macOS and Windows", put("license", ""), &[(code, "`demo_lib-1.2.0rc1/LICENSE` and `demo_lib")]);
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
+    let text = "holds `demo_lib-1.2.0rc1/py/model.bin`, a Git LFS pointer in place of the file";
+    check("a pointer", put("py/model.bin", pointer), &[("dist-damaged", text)]);
+}

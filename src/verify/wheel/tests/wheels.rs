@@ -250,3 +250,36 @@ fn programs() {
     check("d = demo:main\n", &[(code, "has the line `d = demo:main`")]);
     check("[console_scripts\n", &[(code, "has the section `[console_scripts`")]);
 }
+
+/// A wheel goes to its own system, and an sdist to every one.
+#[test]
+fn names_that_a_system_cannot_have() {
+    let check = |target: &'static str, paths: &[&str], expected: &[&str]| {
+        let mut parts = Parts::good();
+        parts.target = target;
+        paths.iter().for_each(|path| parts.put(path, "x\n"));
+        let flaws = parts.read().1.into_iter().filter(|flaw| flaw.code == "unportable-name");
+        let found: Vec<String> = flaws.map(|flaw| flaw.text).collect();
+        assert_eq!(found.len(), expected.len(), "{target} {paths:?}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(&format!("holds what cannot be unpacked: {expected}")), "{found}");
+        }
+    };
+    let [linux, macos, windows] = ["x86_64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"];
+    let device = ["demo/aux.py"];
+    check(linux, &device, &[]);
+    check(macos, &device, &[]);
+    check(windows, &device, &["`demo/aux.py` cannot be unpacked on Windows"]);
+    let twice = ["demo/Data.json", "demo/data.json"];
+    check(linux, &twice, &[]);
+    check(macos, &twice, &["`demo/Data.json` and `demo/data.json` are one file on macOS"]);
+    check(windows, &twice, &["`demo/Data.json` and `demo/data.json` are one file on Windows"]);
+    check(windows, &["demo/a ", "demo/b?", "demo/ok.txt"], &["`demo/a ` cannot", "`demo/b?` cannot"]);
+}
+
+#[test]
+fn no_pointer_stands_in_place_of_a_file() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
+    let text = "holds `demo/model.bin`, a Git LFS pointer in place of the file";
+    check("a pointer", |parts| parts.put("demo/model.bin", pointer), &[("dist-damaged", text)]);
+}
