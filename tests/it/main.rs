@@ -12,6 +12,7 @@ mod delivery;
 mod generate;
 mod image;
 mod images;
+mod interrupted;
 mod meeting;
 mod opsml;
 mod output;
