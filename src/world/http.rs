@@ -4,8 +4,6 @@
 //! sends it. HTTP/1.1 only. Roots of trust are the operating system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them on
 //! Unix); proxies come from the usual variables, except that loopback is always reached directly.
 
-use std::error::Error;
-use std::fmt;
 use std::io::Write;
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,11 +26,15 @@ use crate::secret::Secret;
 mod address;
 mod body;
 mod incoming;
+mod names;
+mod no_answer;
 mod pace;
 
 pub use address::{is_loopback, may_lead, same_machine, same_origin};
 pub use body::Body;
 pub use incoming::{Incoming, Limited};
+use names::Names;
+pub use no_answer::{NoAnswer, explain};
 use pace::{LONGEST, LONGEST_REPLY, Pace, least, too_long, too_slow};
 
 /// What we call ourselves.
@@ -53,6 +55,10 @@ pub struct Client {
     stall: Duration,
     /// Hosts that the user wrote: redirects within private networks lead to these.
     known: Arc<[String]>,
+    /// The host it is for.
+    base: String,
+    /// Hosts that answers led us to.
+    names: Names,
 }
 
 /// One request.
@@ -104,36 +110,6 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// No answer: nobody knows whether the request was carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoAnswer {
-    /// What happened.
-    pub text: String,
-    /// Whether the server's certificate was not accepted; then nothing was carried out, and nothing ever will be.
-    pub untrusted: bool,
-    /// Whether it led where we do not go; it always will.
-    pub forbidden: bool,
-    /// Whether a file of ours is not what it should be; then the server got no whole request, and never will.
-    pub changed: bool,
-    /// Whether it is our disk that does not take what came: code and hint.
-    pub disk: Option<(&'static str, &'static str)>,
-}
-
-impl NoAnswer {
-    /// One that may be an accident.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), untrusted: false, forbidden: false, changed: false, disk: None }
-    }
-}
-
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl Error for NoAnswer {}
-
 impl<'a> Request<'a> {
     /// A `GET` for JSON, without a token.
     pub fn get(url: Url) -> Self {
@@ -177,10 +153,12 @@ impl Client {
     pub fn trusting(base: &Url, trust: Trust<'_>) -> anyhow::Result<Self> {
         // An error means that one is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let names = Names::default();
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(names.clone())
             .retry(reqwest::retry::never());
         if is_loopback(base) {
             builder = builder.no_proxy();
@@ -203,7 +181,7 @@ impl Client {
             builder = builder.tls_danger_accept_invalid_certs(true);
         }
         let inner = builder.build().map_err(|error| {
-            let why = root(&error);
+            let why = no_answer::root(&error);
             Failure::new(
                 Exit::Unexpected,
                 Problem::new("https-unavailable", format!("cannot set up HTTPS: {why}")).hint(
@@ -211,7 +189,8 @@ impl Client {
                 ),
             )
         })?;
-        Ok(Self { inner, stall: STALL, known: Arc::default() })
+        let base = base.host_str().unwrap_or_default().to_owned();
+        Ok(Self { inner, stall: STALL, base, known: Arc::default(), names })
     }
 
     /// The same, with hosts that the user wrote.
@@ -226,7 +205,18 @@ impl Client {
     /// # Errors
     /// Why not, to follow the name of the host that said so.
     pub fn may_lead(&self, from: &Url, to: &Url) -> Result<(), String> {
-        may_lead(from, to, &self.known)
+        may_lead(from, to, &self.known)?;
+        self.led(from, to);
+        Ok(())
+    }
+
+    /// An answer from one place leads us to another: what looks like a host for everybody has to be one. Not if the user
+    /// wrote it.
+    pub fn led(&self, from: &Url, to: &Url) {
+        let is_ours = [from.host_str(), Some(self.base.as_str())].contains(&to.host_str());
+        if !is_ours && address::looks_public(to) && !address::is_written(to, &self.known) {
+            self.names.led_to(to);
+        }
     }
 
     /// The same with another limit of standstill, for tests.
@@ -445,35 +435,6 @@ pub fn encode(text: &str) -> String {
         }
     }
     encoded
-}
-
-/// Says in one line why there was no answer. The URL is left out: that of a redirect may carry a signature.
-pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
-    let error = error.without_url();
-    let cause = root(&error);
-    if let Some(changed) = cause.downcast_ref::<body::Changed>() {
-        return NoAnswer { changed: true, ..NoAnswer::new(changed.to_string()) };
-    }
-    let untrusted = matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)));
-    let text = if error.is_timeout() {
-        format!("`{host}` gave no answer in time")
-    } else if error.is_connect() {
-        format!("cannot connect to `{host}`: {cause}")
-    } else {
-        format!("the connection to `{host}` broke: {cause}")
-    };
-    NoAnswer { untrusted, ..NoAnswer::new(text) }
-}
-
-/// What an error comes from.
-fn root<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
-    std::iter::successors(Some(error), |error| inner(*error)).last().unwrap_or(error)
-}
-
-/// What an error wraps; an I/O error does not name what it was made of as its source.
-fn inner<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    let io = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-    io.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
 }
 
 /// Host and port of a URL, for people.

@@ -75,14 +75,12 @@ impl Host {
     /// Not connected yet.
     pub fn new(name: &str, access: &Access, logins: &Logins) -> Self {
         let profile = profile::of(name);
+        let own = access.hosts.get(name).cloned().unwrap_or_default();
         Self {
             name: name.to_owned(),
             profile,
-            access: HostAccess {
-                anonymous: access.anonymous || access.hosts.get(name).is_some_and(|host| host.anonymous),
-                ..access.hosts.get(name).cloned().unwrap_or_default()
-            },
-            known: access.hosts.keys().cloned().collect(),
+            known: access.hosts.keys().chain(&own.token_service).cloned().collect(),
+            access: HostAccess { anonymous: access.anonymous || own.anonymous, ..own },
             logins: logins.clone(),
             connection: OnceCell::new(),
             unreached: Mutex::default(),
@@ -120,8 +118,7 @@ impl Host {
     /// # Errors
     /// If it cannot be connected to.
     pub async fn url(&self, repository: &Repository, tail: &str) -> Result<Url, Error> {
-        let base = &self.connection().await?.base;
-        base.join(&format!("v2/{}/{tail}", repository.path)).map_err(|_| {
+        self.base().await?.join(&format!("v2/{}/{tail}", repository.path)).map_err(|_| {
             let text = format!("`{}` makes no URL at `{}`", repository.path, self.name);
             Error::new(Kind::Usage, Problem::new("bad-repository", text))
         })
@@ -380,9 +377,12 @@ impl Host {
             *self.wrong.lock().unwrap_or_else(PoisonError::into_inner) = Some((user.clone(), error.clone()));
             return Err(error);
         }
-        let headers = reply.headers.get_all("www-authenticate").iter();
-        let headers: Vec<&str> = headers.filter_map(|value| value.to_str().ok()).collect();
-        let found = auth::challenge(&headers, self.base().await?, self.access.token_service.as_deref())?;
+        let headers = reply.headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
+        let Connection { client, base } = self.connection().await?;
+        let found = auth::challenge(&headers.collect::<Vec<_>>(), base, self.access.token_service.as_deref())?;
+        if let Challenge::Bearer { realm, .. } = &found {
+            client.led(base, realm);
+        }
         *self.challenge.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! <https://www.iana.org/assignments/iana-ipv6-special-registry>; names: <https://www.rfc-editor.org/rfc/rfc6761>,
 //! <https://www.rfc-editor.org/rfc/rfc8375>.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
@@ -46,7 +46,7 @@ pub fn may_lead(from: &Url, to: &Url, known: &[String]) -> Result<(), String> {
     if !matches!(to.scheme(), "http" | "https") || from.scheme() == "https" && to.scheme() != "https" {
         return Err(format!("from {} to {}", from.scheme(), to.scheme()));
     }
-    let written = || known.iter().any(|one| *one == host(to) || Some(one.as_str()) == to.host_str());
+    let written = || is_written(to, known);
     let may = match (reach(from), reach(to)) {
         (Reach::Everybody, to) => to == Reach::Everybody,
         (Reach::Loopback, to) => to == Reach::Loopback,
@@ -61,6 +61,11 @@ pub fn may_lead(from: &Url, to: &Url, known: &[String]) -> Result<(), String> {
     if may { Ok(()) } else { Err(format!("to `{}`, {why}", host(to))) }
 }
 
+/// Whether the user wrote the host, with or without its port.
+pub fn is_written(url: &Url, known: &[String]) -> bool {
+    known.iter().any(|one| *one == host(url) || Some(one.as_str()) == url.host_str())
+}
+
 /// Whether both are one machine: one name, or this one.
 pub fn same_machine(a: &Url, b: &Url) -> bool {
     a.host() == b.host() || reach(a) == Reach::Loopback && reach(b) == Reach::Loopback
@@ -73,6 +78,20 @@ fn reach(url: &Url) -> Reach {
         Some(Host::Domain(name)) => of_name(&name.to_ascii_lowercase()),
         None => Reach::Near,
     }
+}
+
+/// Whether everybody can reach an address.
+pub fn is_of_everybody(address: IpAddr) -> bool {
+    let reach = match address {
+        IpAddr::V4(address) => of_v4(address),
+        IpAddr::V6(address) => of_v6(address),
+    };
+    reach == Reach::Everybody
+}
+
+/// Whether a host looks as if everybody could reach it.
+pub fn looks_public(url: &Url) -> bool {
+    reach(url) == Reach::Everybody
 }
 
 fn of_v4(address: Ipv4Addr) -> Reach {
