@@ -3,39 +3,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
 use crate::project::Project;
-use crate::{kept, python_tool, tools};
+use crate::quay::{must, project, sh, text};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const BACKEND: &str = "[build-system]\nrequires = ['maturin>=1.9,<2']\nbuild-backend = 'maturin'\n";
-
-/// A project of these files, tagged.
-fn project(files: &[(&str, &str)]) -> Project {
-    let project = Project::of("quay", files);
-    must(&project, "cargo generate-lockfile -q");
-    let project = project.commit();
-    must(&project, "git tag v1.2.3");
-    project
-}
-
-/// With maturin and zig on PATH; what they compile is there the next time.
-fn sh(project: &Project, line: &str) -> Output {
-    assert!(python_tool("maturin").arg("--version").output().unwrap().status.success());
-    let kept = kept("duo").map(|(name, folder)| format!("{name}={folder}")).join(" ");
-    project.sh(&format!("export PATH={}/python/bin:$PATH {kept}; {line}", tools().display()))
-}
-
-fn must(project: &Project, line: &str) -> String {
-    let done = sh(project, line);
-    assert!(done.status.success(), "{line}\n{}{}", text(&done.stdout), text(&done.stderr));
-    text(&done.stdout)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 fn made(project: &Project, step: &str) -> Vec<String> {
     let folder = project.folder().join("target/longshore/steps").join(step);

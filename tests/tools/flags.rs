@@ -1,43 +1,10 @@
 //! Flags for rustc in wheels: those of the user and of maturin stay in force beside ours.
 
 use std::fs;
-use std::process::Output;
 
-use crate::project::Project;
-use crate::{kept, python_tool, tools};
+use crate::quay::{must, project, sh, text};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
-
-fn sh(project: &Project, line: &str) -> Output {
-    assert!(python_tool("maturin").arg("--version").output().unwrap().status.success());
-    let kept = kept("flags").map(|(name, folder)| format!("{name}={folder}")).join(" ");
-    project.sh(&format!("export PATH={}/python/bin:$PATH {kept}; {line}", tools().display()))
-}
-
-fn must(project: &Project, line: &str) -> String {
-    let done = sh(project, line);
-    assert!(done.status.success(), "{line}\n{}{}", text(&done.stdout), text(&done.stderr));
-    text(&done.stdout)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A project of these files, tagged.
-fn project(files: &[(&str, &str)]) -> Project {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, text) in files {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let project = Project::copy(folder.path(), "quay");
-    must(&project, "find . -name Cargo.toml -execdir cargo generate-lockfile -q ';'");
-    let project = project.commit();
-    must(&project, "git tag v1.2.3");
-    project
-}
 
 fn yaml(target: &str, wheel: &str) -> String {
     format!(

@@ -21,6 +21,7 @@ mod package;
 #[path = "../it/project.rs"]
 mod project;
 mod pypi;
+mod quay;
 mod registry;
 mod rehearsal_clients;
 mod terminal;
