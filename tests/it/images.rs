@@ -262,7 +262,16 @@ static PACKED: LazyLock<Packed> = LazyLock::new(|| {
 
 /// The same registry again, as it was before anything was published. Its port is in the plan, so one test at a time has it.
 fn again() -> Server {
-    let server = registry_at(PACKED.port).unwrap();
+    // A program that another test is about to start holds what this process has open until it runs: the port, too.
+    let mut tries = 0;
+    let server = loop {
+        match registry_at(PACKED.port) {
+            Ok(server) => break server,
+            Err(error) if tries == 500 => panic!("{error:#}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+        tries += 1;
+    };
     let base = format!("{}/{}", host(&server), BASE.split_once('/').unwrap().1);
     base::stand_in(&server, &base.parse().unwrap(), &Platform::ALL).unwrap();
     server
