@@ -1,9 +1,7 @@
 //! `rehearse`: the whole release against servers in this process, on the same path as the real one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::poll_fn;
 use std::path::Path;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -27,7 +25,7 @@ use crate::receipt::Receipts;
 use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
 use crate::rehearsal::{pypi, registry};
 use crate::secret::Secret;
-use crate::world::interrupt::Elsewhere;
+use crate::world::interrupt::{self, Elsewhere};
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
@@ -100,11 +98,13 @@ pub fn stay(session: &Session, runtime: Runtime, server: Server, stage: Stage) -
     }
     // Listens from here on: whoever reads the result may answer it at once.
     let ours = Elsewhere::new();
-    let mut typed = Box::pin(tokio::signal::ctrl_c());
-    let is_deaf = runtime.block_on(poll_fn(|task| Poll::Ready(typed.as_mut().poll(task).is_ready())));
+    let told = {
+        let _entered = runtime.enter();
+        interrupt::told_to_end()
+    };
     Box::new(move || {
-        if !is_deaf {
-            let _ = runtime.block_on(typed);
+        if let Ok(told) = told {
+            runtime.block_on(told);
         }
         // Nothing comes after it: others who hear of the signal a moment later leave it to us, too.
         std::mem::forget(ours);

@@ -66,6 +66,42 @@ impl Drop for Elsewhere {
     }
 }
 
+/// The user interrupts, ends this process or closes its terminal. Listens from the call on, not only when it is waited for; in a
+/// runtime.
+///
+/// # Errors
+/// If the system does not let us listen.
+#[cfg(unix)]
+pub fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut typed = signal(SignalKind::interrupt())?;
+    let (mut ended, mut closed) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    Ok(async move {
+        tokio::select! {
+            _ = typed.recv() => {}
+            _ = ended.recv() => {}
+            _ = closed.recv() => {}
+        }
+    })
+}
+
+/// The user interrupts, ends this process or closes its terminal. Listens from the call on, not only when it is waited for; in a
+/// runtime.
+///
+/// # Errors
+/// If the system does not let us listen.
+#[cfg(windows)]
+pub fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::windows::{ctrl_c, ctrl_close};
+    let (mut typed, mut closed) = (ctrl_c()?, ctrl_close()?);
+    Ok(async move {
+        tokio::select! {
+            _ = typed.recv() => {}
+            _ = closed.recv() => {}
+        }
+    })
+}
+
 /// Ends a program and, if it leads a group, all that are in it, without giving them a choice.
 #[cfg(unix)]
 pub fn end(pid: u32, leads_group: bool) {

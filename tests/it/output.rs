@@ -126,8 +126,9 @@ fn what_is_served_stays_as_it_was_shown() {
     let done = project.sh(again);
     assert!(done.status.success(), "{}", said(&done));
     assert!(get(&url, asset) == shown, "other bytes than before");
-    assert!(project.sh(&format!("kill -INT {}", serving.id())).status.success());
-    serving.wait().unwrap();
+    // `timeout` and a supervisor say TERM.
+    assert!(project.sh(&format!("kill -TERM {}", serving.id())).status.success());
+    assert!(serving.wait().unwrap().success());
     reader.join().unwrap();
 }
 

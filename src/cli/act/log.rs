@@ -115,10 +115,24 @@ impl Log {
     pub fn problems(&self, workflow: &Workflow, status: &str, success: bool) -> Vec<(Exit, Problem)> {
         let file = workflow.file();
         let mut problems = Vec::new();
+        let mut unfetched = BTreeMap::new();
         for job in self.jobs().filter(|job| job.result.as_deref() != Some("success")) {
+            if let Some((action, why)) = job.said.iter().find_map(|line| not_fetched(line)) {
+                unfetched.entry(action).or_insert(why);
+                continue;
+            }
             let how = job.result.as_deref().unwrap_or("no result");
             let text = format!("job `{}` of `{file}` ended with {how}{}", job.name, quoted(&job.said));
             problems.push((Exit::Build, Problem::new("job-failed", text).hint("`-v` shows all that the jobs print")));
+        }
+        for (action, why) in unfetched {
+            let problem =
+                Problem::new("action-not-fetched", format!("act cannot fetch `{action}` for `{file}`: {why}"));
+            let hint = format!(
+                "it needs github.com; without it, clone the action and name its folder: `longshore rehearse --act -- \
+                 --local-repository {action}=DIR`"
+            );
+            problems.push((Exit::Build, problem.hint(hint)));
         }
         for (name, label) in &self.skipped {
             let why = match label.as_str() {
@@ -162,6 +176,16 @@ fn shown(job: &str) -> String {
     job.split_once('/').map_or(job, |(_, name)| name).trim().to_owned()
 }
 
+/// The action, with its commit, that act could not fetch, and why not.
+/// <https://github.com/nektos/act/blob/v0.2.89/pkg/runner/step_action_remote.go>
+fn not_fetched(line: &str) -> Option<(String, String)> {
+    let (_, rest) = line.split_once("failed to fetch \"https://github.com/")?;
+    let (name, rest) = rest.split_once("\" version \"")?;
+    let (commit, why) = rest.split_once('"')?;
+    let why = why.rsplit_once("\": ").map_or(why, |(_, why)| why);
+    Some((format!("{}@{commit}", name.trim_end_matches(".git")), why.trim_start_matches([':', ' ']).to_owned()))
+}
+
 fn keep(lines: &mut VecDeque<String>, text: &str) {
     for line in text.lines() {
         if lines.len() == KEPT {
@@ -203,6 +227,20 @@ mod tests {
         let workflow = Workflow::read(".github/workflows/r.yml", WORKFLOW).unwrap();
         let problems = log.problems(&workflow, "1", success).into_iter();
         problems.map(|(exit, problem)| (exit, problem.message)).collect()
+    }
+
+    #[test]
+    fn an_action_that_cannot_be_fetched_is_named_once() {
+        let said = r#"failed to fetch \"https://github.com/actions/upload-artifact\" version \"ea16\": GoGitActionCache failed to fetch https://github.com/actions/upload-artifact with ref ea16 at /tmp/x.git: Get \"https://github.com/actions/upload-artifact/info/refs\": dial tcp: lookup github.com: no such host"#;
+        let line = |job: &str| format!(r#"{{"job":"R/{job}","jobID":"{job}","level":"error","msg":"{said}"}}"#);
+        let mut lines = fine();
+        for job in ["plan", "build"] {
+            lines.extend([line(job), ended(&format!("R/{job}"), job, "failure")]);
+        }
+        let found = problems(&lines, false);
+        let text =
+            "act cannot fetch `actions/upload-artifact@ea16` for `r.yml`: dial tcp: lookup github.com: no such host";
+        assert_eq!(found, [(Exit::Build, text.to_owned())]);
     }
 
     fn fine() -> Vec<String> {

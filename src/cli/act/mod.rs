@@ -36,7 +36,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Receipt, Receipts};
 use crate::rehearsal::github::Server;
 use crate::world::family::Family;
-use crate::world::interrupt::Elsewhere;
+use crate::world::interrupt::{self, Elsewhere};
 use crate::world::process;
 use crate::world::store;
 
@@ -161,7 +161,7 @@ fn stop(runtime: &Runtime, together: bool) -> anyhow::Result<Arc<Stop>> {
     let heard = Arc::clone(&stop);
     let signals = {
         let _entered = runtime.enter();
-        signals()?
+        interrupt::told_to_end()?
     };
     runtime.spawn(async move {
         signals.await;
@@ -169,34 +169,6 @@ fn stop(runtime: &Runtime, together: bool) -> anyhow::Result<Arc<Stop>> {
         heard.now.store(true, Ordering::SeqCst);
     });
     Ok(stop)
-}
-
-/// Listens from the call on, not only when it is waited for.
-#[cfg(unix)]
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut typed = signal(SignalKind::interrupt())?;
-    let (mut ended, mut closed) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    Ok(async move {
-        tokio::select! {
-            _ = typed.recv() => {}
-            _ = ended.recv() => {}
-            _ = closed.recv() => {}
-        }
-    })
-}
-
-/// Listens from the call on, not only when it is waited for.
-#[cfg(windows)]
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::windows::{ctrl_c, ctrl_close};
-    let (mut typed, mut closed) = (ctrl_c()?, ctrl_close()?);
-    Ok(async move {
-        tokio::select! {
-            _ = typed.recv() => {}
-            _ = closed.recv() => {}
-        }
-    })
 }
 
 /// What is left of a rehearsal that was interrupted.
