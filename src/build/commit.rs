@@ -296,7 +296,8 @@ impl One<'_> {
 
     /// What differs from the commit, as it lies in the work tree.
     fn overlay(&self, is_wanted: &dyn Fn(&str) -> bool, links: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
-        let args = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"];
+        let args =
+            ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"];
         let status = ask(self.runner, self.source, &args)?;
         let no = |key: &str| -> anyhow::Result<bool> {
             let said = self.runner.output(&git(self.source, &["config", "--type=bool", "--get", key]))?;

@@ -1,5 +1,6 @@
 //! Which credentials a run knows of: no program that it starts sees them, nothing that it prints holds them.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use super::config_file::CONFIG;
@@ -8,6 +9,15 @@ use super::stage;
 use crate::config::{self, Config};
 use crate::plan::{DestinationKind, Plan};
 use crate::world::process::Runner;
+
+/// Variables that configuration and plan name.
+#[derive(Clone, Default)]
+pub struct Named {
+    /// Passwords and tokens.
+    secrets: BTreeSet<String>,
+    /// Names of users.
+    users: BTreeSet<String>,
+}
 
 impl Session {
     /// Before anything is started, git included: what the nearest configuration and a given plan name is withheld, even if
@@ -42,9 +52,13 @@ impl Session {
     /// names of users are only withheld.
     pub(super) fn withhold(&self, secrets: &[String], users: &[String]) {
         let mut known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(secrets.iter().chain(users).cloned());
-        let names: Vec<String> = known.iter().cloned().collect();
-        let runner = Runner::new(self.env.for_children(&names)).hiding(self.env.hidden_from_children(&names));
+        known.secrets.extend(secrets.iter().cloned());
+        known.users.extend(users.iter().cloned());
+        // What a user is called stands in many places that are none of ours: folders, repositories, actors.
+        let children = self.env.for_children(&Vec::from_iter(known.secrets.clone()));
+        let children = children.without(&Vec::from_iter(known.users.clone()));
+        let hidden = self.env.lacked_by(&children);
+        let runner = Runner::new(children).hiding(hidden);
         *self.runner.write().unwrap_or_else(PoisonError::into_inner) = runner;
         // By name also what is too short to be looked for elsewhere.
         let named = secrets.iter().filter_map(|name| self.env.secret(name));

@@ -28,6 +28,9 @@ use crate::receipt::{Outcome, Receipt, Receipts};
 use crate::world::env::Env;
 use crate::world::store::{self, Store};
 
+/// How many steps are named.
+const SHOWN: usize = 3;
+
 /// `longshore publish`
 ///
 /// # Errors
@@ -36,6 +39,9 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     let (plan, store) = session.received(&args.from, args.plan_digest)?;
     let manifest = manifest(&plan, &store)?;
     let stage = StageFile::of(&session.env)?;
+    if stage.is_none() {
+        name_the_rest(session, &plan)?;
+    }
     if stage.is_some() {
         session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage_file::VARIABLE));
     }
@@ -80,6 +86,39 @@ fn manifest(plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
         return refuse("the manifest was verified for another plan".into());
     }
     Ok(manifest)
+}
+
+/// A part of a release goes to servers of this machine only (`Plan::only_loopback`). It is said that it is one.
+///
+/// # Errors
+/// If nothing of it goes anywhere.
+fn name_the_rest(session: &Session, plan: &Plan) -> anyhow::Result<()> {
+    let left_out = &plan.scope.left_out;
+    let shown: Vec<String> = left_out.iter().take(SHOWN).map(|id| format!("`{id}`")).collect();
+    let more = match left_out.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    if plan.destinations.is_empty() {
+        let (text, hint) = if left_out.is_empty() {
+            ("the plan publishes nothing".to_owned(), "name destinations under `publish:`")
+        } else {
+            let text = format!("the plan publishes nothing: it lacks {}{more}", shown.join(", "));
+            (
+                text,
+                "build all legs of one stored plan (`longshore plan --out plan.json`), or bring the rest with `--prebuilt DIR`",
+            )
+        };
+        return Err(Failure::usage(Problem::new("nothing-to-publish", text).hint(hint)).into());
+    }
+    if !left_out.is_empty() {
+        let text = format!(
+            "this is a part of the release: it lacks {}{more}; only servers of this machine take it",
+            shown.join(", ")
+        );
+        session.printer.warn(text);
+    }
+    Ok(())
 }
 
 /// The page of the run of GitHub Actions that this is a job of.

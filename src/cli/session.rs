@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use super::args::{Cli, Color, Global};
 use super::config_file::{self, CONFIG};
+use super::credentials::Named;
 use super::error::Refused;
 use super::stage_file::StageFile;
 use crate::config::{self, Config, Notes, Source};
@@ -33,7 +34,7 @@ pub struct Session {
     /// Starts programs, without the credentials that are known by now.
     pub(super) runner: RwLock<Runner>,
     /// Variables that configuration and plan name for credentials.
-    pub(super) credentials: Mutex<BTreeSet<String>>,
+    pub(super) credentials: Mutex<Named>,
     /// Standard error.
     pub printer: Printer,
     /// `-C`, else where it was started.

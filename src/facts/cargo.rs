@@ -67,6 +67,7 @@ struct Entry {
 struct CargoTarget {
     name: String,
     kind: Vec<String>,
+    src_path: PathBuf,
     #[serde(default, rename = "required-features")]
     required: Vec<String>,
 }
@@ -76,6 +77,12 @@ fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock
     let targets: Vec<CargoTarget> = entry.targets.into_iter().filter(is_bin).collect();
     let mut bins: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
     bins.sort();
+    let (folder, at) = (entry.manifest_path.parent().unwrap_or(Path::new("")), manifest.trim_end_matches("Cargo.toml"));
+    let source = |target: &CargoTarget| {
+        let below = resolve(&target.src_path).ok()?.strip_prefix(resolve(folder).ok()?).ok().map(relative)?;
+        Some((target.name.clone(), format!("{at}{below}")))
+    };
+    let sources = targets.iter().filter_map(source).collect();
     let gated = targets.into_iter().filter(|target| !target.required.is_empty());
     let version: Version = entry.version.parse().map_err(anyhow::Error::msg)?;
     Ok(Package {
@@ -88,6 +95,7 @@ fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock
         manifest,
         workspace,
         bins,
+        sources,
         features: entry.features.keys().cloned().collect(),
         enables: entry.features,
         required: gated.map(|target| (target.name, target.required)).collect(),

@@ -59,16 +59,17 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
     thread::scope(|scope| {
         let place = scope.spawn(|| place(runner, root));
         let status = scope.spawn(|| status(runner, root));
-        let index = scope.spawn(|| index(runner, root, &["ls-files", "-z", "-s", "-t"]));
+        let index = scope.spawn(|| index(runner, root, &["ls-files", "-z", "-s", "-v"]));
         let large = scope.spawn(|| ask(runner, git(root, &whole::LARGE)));
         let remote = scope.spawn(|| remote_of(runner, env, root));
         let tags = scope.spawn(|| ask_maybe(runner, git(root, &["show-ref", "-d", "--tags"])));
         let (commit, time) = head(runner, root)?;
         let tags = tags_with_distance(runner, root, &commit, &joined(tags)?)?;
         let (shallow, prefix) = joined(place)?;
-        let status: Vec<(String, String)> =
+        let mut status: Vec<(String, String)> =
             joined(status)?.into_iter().map(|(state, path)| (state, from_root(&prefix, path))).collect();
         let index = joined(index)?;
+        status.extend(changed_unseen(runner, root, &index)?);
         let files = tree_files(root, &index, (&status, without(runner, root, &status)?));
         if files.is_empty() && !prefix.is_empty() {
             return Err(not_its_own(runner, root));
@@ -202,10 +203,39 @@ fn from_root(prefix: &str, path: String) -> String {
 
 /// What differs from the commit: two letters of state, and the path.
 fn status(runner: &Runner, root: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let args = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"];
+    // Whatever `.gitmodules` or the configuration says: what is built from is looked at.
+    let args = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"];
     let text = ask(runner, git(root, &args))?;
     let entry = |entry: &str| entry.split_at_checked(3).map(|(state, path)| (state.trim_end().into(), path.into()));
     Ok(text.split('\0').filter(|part| !part.is_empty()).filter_map(entry).collect())
+}
+
+/// Files that git was told not to look at (`update-index --assume-unchanged`, `--skip-worktree`) and that differ from the
+/// commit all the same.
+fn changed_unseen(runner: &Runner, root: &Path, index: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let (mut changed, mut asked) = (Vec::new(), Vec::new());
+    for entry in index.split('\0') {
+        let Some((facts, path)) = entry.split_once('\t') else { continue };
+        let mut words = facts.split(' ');
+        let (Some(tag), Some(mode), Some(blob)) = (words.next(), words.next(), words.next()) else { continue };
+        let is_unseen = tag.starts_with(|tag: char| tag == 'S' || tag.is_ascii_lowercase());
+        if !is_unseen || !mode.starts_with("100") {
+            continue;
+        }
+        match root.join(path).symlink_metadata() {
+            Ok(meta) if meta.is_file() && !path.contains('\n') => asked.push((path, blob)),
+            // Left out by a sparse checkout, which is said elsewhere.
+            Err(_) if tag.eq_ignore_ascii_case("s") => {}
+            _ => changed.push(path),
+        }
+    }
+    if !asked.is_empty() {
+        let paths: String = asked.iter().map(|(path, _)| format!("{path}\n")).collect();
+        let blobs = ask(runner, git(root, &["hash-object", "--stdin-paths"]).input(&paths))?;
+        let differ = asked.iter().zip(blobs.lines()).filter(|((_, blob), found)| blob != found);
+        changed.extend(differ.map(|((path, _), _)| *path));
+    }
+    Ok(changed.into_iter().map(|path| ("M".to_owned(), path.to_owned())).collect())
 }
 
 /// What `git ls-files` says of a repository and of the submodules that are checked out in it. (`--recurse-submodules`
@@ -263,7 +293,7 @@ fn tree_files(root: &Path, index: &str, (status, without): (&[(String, String)],
         let mode = facts.split(' ').nth(1);
         let kind = match mode {
             // In a sparse checkout: the file is not there.
-            _ if facts.starts_with('S') && root.join(path).symlink_metadata().is_err() => None,
+            _ if facts.starts_with(['S', 's']) && root.join(path).symlink_metadata().is_err() => None,
             _ if changed.contains(path) => on_disk(&root.join(path)).map(|kind| match (kind, mode) {
                 (TreeKind::File | TreeKind::Executable, Some("120000")) if without.links => link(&root.join(path)),
                 (TreeKind::File | TreeKind::Executable, Some("100755")) if without.modes => TreeKind::Executable,

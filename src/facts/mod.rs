@@ -133,6 +133,8 @@ pub struct Package {
     pub workspace: String,
     /// Names of its binaries, sorted.
     pub bins: Vec<String>,
+    /// The file that each of them begins in, if it lies in the package's folder.
+    pub sources: BTreeMap<String, String>,
     /// Names of its features.
     pub features: Vec<String>,
     /// What each feature switches on in turn, `default` among them.
@@ -206,6 +208,10 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyho
         if lock.is_none() {
             (package.lock, package.locked) = (None, None);
         }
+        // So is a program that cargo finds by its file alone.
+        let sources = &package.sources;
+        let is_there = |path: &String| git.files.binary_search_by(|file| file.path.cmp(path)).is_ok();
+        package.bins.retain(|bin| sources.get(bin).is_none_or(is_there));
     }
     let texts = texts(root, wanted, &git.files, &packages)?;
     let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };

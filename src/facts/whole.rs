@@ -26,7 +26,7 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// From `git ls-files -z -s -t` of a folder (with its path in the repository: empty, or ending in `/`), and the answer
+    /// From `git ls-files -z -s -v` of a folder (with its path in the repository: empty, or ending in `/`), and the answer
     /// to `LARGE`.
     pub fn of((root, prefix): (&Path, &str), index: &str, large: &str) -> Self {
         let top = root.join("../".repeat(prefix.matches('/').count()));
@@ -44,7 +44,7 @@ impl Whole {
                 // A commit of another repository that `.gitmodules` does not name is nothing that git would fetch.
                 Some("160000") if is_named(&format!("{prefix}{path}")) => whole.no_modules.push(path.to_owned()),
                 Some("160000") => {}
-                _ if facts.starts_with('S') && root.join(path).symlink_metadata().is_err() => {
+                _ if facts.starts_with(['S', 's']) && root.join(path).symlink_metadata().is_err() => {
                     whole.sparse.push(path.to_owned());
                 }
                 _ => {}

@@ -26,6 +26,7 @@ fn package(name: &str, bins: &[&str]) -> Package {
         manifest: format!("crates/{name}/Cargo.toml"),
         workspace: "Cargo.toml".into(),
         bins: bins.iter().map(ToString::to_string).collect(),
+        sources: BTreeMap::new(),
         features: vec!["tls".into()],
         enables: BTreeMap::new(),
         required: BTreeMap::new(),

@@ -226,11 +226,23 @@ impl Env {
             .collect()
     }
 
-    /// The counterpart of `for_children`: what they do not get, for a runner that may hand single ones back.
+    /// Without these variables.
+    #[must_use]
+    pub fn without(&self, names: &[String]) -> Self {
+        let names: BTreeSet<String> = names.iter().map(|name| self.names.key(name)).collect();
+        self.only(|name, _| !names.contains(&self.names.key(name)) || NEEDED.contains(&self.names.key(name).as_str()))
+    }
+
+    /// What another environment lacks of it, for a runner that may hand single ones back.
+    #[must_use]
+    pub fn lacked_by(&self, other: &Self) -> Self {
+        self.only(|name, _| other.value(name).is_none())
+    }
+
+    /// The counterpart of `for_children`: what they do not get.
     #[must_use]
     pub fn hidden_from_children(&self, extra: &[String]) -> Self {
-        let seen = self.for_children(extra);
-        self.only(|name, _| seen.value(name).is_none())
+        self.lacked_by(&self.for_children(extra))
     }
 }
 
@@ -294,6 +306,15 @@ mod tests {
         ]);
         let extra: Vec<String> = ["MY_USER", "MY_PASSWORD", "MY_SHORT", "LONG", "USER"].map(str::to_owned).into();
         assert_eq!(names(&env.for_children(&extra)), ["HOME", "INSIDE", "SHORT", "USER"]);
+    }
+
+    #[test]
+    fn what_a_user_is_called_is_no_secret() {
+        let env =
+            Env::of([("REG_USER", "my-organization-robot"), ("CARGO_TARGET_DIR", "/my-organization-robot/target")]);
+        let children = env.without(&["REG_USER".into()]);
+        assert_eq!(names(&children), ["CARGO_TARGET_DIR"]);
+        assert_eq!(names(&env.lacked_by(&children)), ["REG_USER"]);
     }
 
     #[test]

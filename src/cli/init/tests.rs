@@ -17,6 +17,7 @@ fn package(name: &str, version: &str, bins: &[&str]) -> Package {
         manifest: format!("crates/{name}/Cargo.toml"),
         workspace: "Cargo.toml".into(),
         bins: bins.iter().map(ToString::to_string).collect(),
+        sources: BTreeMap::new(),
         features: Vec::new(),
         enables: BTreeMap::new(),
         required: BTreeMap::new(),
