@@ -52,6 +52,8 @@ TABLE = [
     ("proof", "skopeo", "any", "apt", "skopeo"),
     ("proof", "umoci", "any", "apt", "umoci"),
     ("proof", "runc", "any", "apt", "runc"),
+    ("proof", "dockerd", "any", "apt", "docker.io"),
+    ("proof", "ip", "any", "apt", "iproute2"),
     ("proof", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
     # longshore.exe: compiled here, started by wine
     ("proof", "wine", "any", "apt", "wine"),
