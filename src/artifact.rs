@@ -92,6 +92,9 @@ pub struct CheckResult {
     pub passed: bool,
     /// Step, name and digest of each file it was run on.
     pub subjects: Vec<Subject>,
+    /// Files that it could not be run on; `warnings` says why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untried: Vec<Subject>,
     /// What it saw, short and for people.
     pub detail: String,
     /// What it could not prove and does not insist on.

@@ -1,14 +1,16 @@
 //! Installs a wheel into an environment of its own, to see that it can be imported.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
 use super::log::Log;
+use super::python;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::plan::{Import, Step};
-use crate::wheel::{Pythons, WheelName};
+use crate::problem::Problem;
 use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::{Store, read_json};
 
@@ -17,10 +19,11 @@ pub const LIMIT: Duration = Duration::from_secs(300);
 /// How long a program of the wheel may take to say what it is.
 const START: Duration = Duration::from_secs(10);
 
-/// Installs each wheel of a step and imports what it brings. One that does not work is a result, no error.
+/// Installs each wheel of a step and imports what it brings. One that does not work is a result, no error; one for which
+/// there is no Python is a warning.
 ///
 /// # Errors
-/// If the wheel is not there, or no Python.
+/// If a wheel is not there, or no Python at all.
 pub fn run(
     runner: &Runner,
     log: &mut Log<'_>,
@@ -29,76 +32,69 @@ pub fn run(
 ) -> anyhow::Result<CheckResult> {
     let record: Artifact = read_json(&store.record(&wheel.id))?;
     let mut result = CheckResult { passed: true, ..CheckResult::default() };
-    let (mut details, mut tried, mut rare) = (Vec::new(), false, true);
+    let (mut seen, mut rare): (Vec<String>, bool) = (Vec::new(), true);
     for file in &record.files {
-        let (step, name) = (wheel.id.clone(), file.name.clone());
-        result.subjects.push(Subject { step, name, sha256: file.sha256 });
-        let wanted = wanted(&file.name);
-        let Some(python) = interpreter(runner, store, wanted) else {
-            let name = wanted.map_or_else(|| "python3".into(), needed);
-            details.push(format!("`{}` was not tried, for there is no {name}", file.name));
-            rare &= wanted.is_some_and(is_rare);
-            continue;
+        let subject = Subject { step: wheel.id.clone(), name: file.name.clone(), sha256: file.sha256 };
+        let wanted = python::wanted(&file.name);
+        let python = match python::find(runner, store.repository(), wanted) {
+            Ok(python) => python,
+            Err(why) => {
+                result.warnings.push(format!("`{}` was not tried, for {why}", file.name));
+                result.untried.push(subject);
+                rare &= python::is_rare(wanted);
+                continue;
+            }
         };
-        tried = true;
+        log.tell(format_args!("with `{}`: {}", python.program, file.name));
+        result.subjects.push(subject);
         let scratch = tempfile::tempdir_in(store.root())?;
         let path = std::path::absolute(store.file(&wheel.id, &file.name))?;
-        let seen = Trial { runner, folder: scratch.path() }.one(log, (&python, &path), import);
-        result.passed &= seen.is_ok();
-        details.push(match seen {
-            Ok(seen) => seen,
-            Err(error) => format!("{error:#}"),
-        });
+        let trial = Trial { runner: &python.runner, folder: scratch.path() };
+        match trial.one(log, (&python.program, &path), import) {
+            Ok(what) => seen.push(what),
+            Err(error) => {
+                result.passed = false;
+                seen.push(format!("`{}`: {error:#}", file.name));
+            }
+        }
     }
-    result.detail = details.join("; ");
     // Wheels for single Pythons are tried with those that are there; with none of them nothing would be known. A
     // free-threaded one is on few machines.
-    ensure!(tried || rare, "{}: install Python", result.detail);
+    ensure!(!result.subjects.is_empty() || rare, "{}: install Python", result.warnings.join("; "));
+    result.detail = summary(&seen, result.untried.len());
     Ok(result)
 }
 
-/// The Pythons that a wheel is for; nothing: any.
-fn wanted(name: &str) -> Option<Pythons> {
-    let tag = name.parse::<WheelName>().ok()?.tag;
-    Pythons::of_tags(&tag.python, &tag.abi)
-}
-
-/// What has to be there, for people.
-fn needed(pythons: Pythons) -> String {
-    match pythons {
-        Pythons::Abi3(minor) | Pythons::Abi3t(minor) => format!("Python 3.{minor} or later"),
-        Pythons::Only { .. } => format!("`python{pythons}`"),
+/// What was seen, each thing once, and how many wheels nobody tried.
+fn summary(seen: &[String], untried: usize) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for same in seen.chunk_by(|one, other| one == other) {
+        parts.push(if same.len() > 1 { format!("{} ({} wheels)", same[0], same.len()) } else { same[0].clone() });
     }
-}
-
-/// Whether most machines have no such Python.
-fn is_rare(pythons: Pythons) -> bool {
-    matches!(pythons, Pythons::Abi3t(_) | Pythons::Only { threaded: true, .. })
-}
-
-/// Whether a Python, by its minor version and whether it is free-threaded, takes such a wheel.
-fn takes(pythons: Pythons, minor: u32, threaded: bool) -> bool {
-    match pythons {
-        Pythons::Abi3(first) => minor >= first && !threaded,
-        Pythons::Abi3t(first) => minor >= first,
-        Pythons::Only { minor: only, threaded: free } => minor == only && threaded == free,
+    if untried > 0 {
+        parts.push(format!("{untried} of {} wheels not tried", seen.len() + untried));
     }
+    parts.join("; ")
 }
 
-/// A Python that takes such a wheel, or any.
-pub fn interpreter(runner: &Runner, store: &Store, wanted: Option<Pythons>) -> Option<String> {
-    let is_right = |name: &str| {
-        let print = "import sys, sysconfig; print(sys.version_info[0], sys.version_info[1], sysconfig.get_config_var('Py_GIL_DISABLED') or 0)";
-        wanted.is_none_or(|wanted| {
-            let said = runner.text(&Cmd::new(name, store.repository()).args(["-c", print]).timeout(LIMIT));
-            let numbers = said.ok().map(|said| said.split_whitespace().map(str::parse).collect::<Result<Vec<u32>, _>>());
-            matches!(numbers, Some(Ok(numbers)) if matches!(numbers[..], [3, minor, free] if takes(wanted, minor, free == 1)))
-        })
-    };
-    let exact = wanted.map(|wanted| format!("python{}", wanted.version()));
-    let plain = wanted.map(|wanted| format!("python3.{}", wanted.first()));
-    let names = exact.into_iter().chain(plain).chain(["python3".to_owned(), "python".to_owned()]);
-    names.into_iter().find(|name| runner.find(name).is_some() && is_right(name))
+/// What is missing for a check before anything is compiled. On the machine that the plan names (`every`) each Python must
+/// be there, elsewhere one of them; a free-threaded one is on few machines.
+pub fn missing(runner: &Runner, store: &Store, (check, wheel): (&Step, &Step), every: bool) -> Vec<Problem> {
+    let wanted: BTreeSet<_> = wheel.outputs.iter().map(|output| python::wanted(&output.name)).collect();
+    let (mut problems, mut there) = (Vec::new(), false);
+    for wanted in wanted {
+        match python::find(runner, store.repository(), wanted) {
+            Ok(_) => there = true,
+            Err(_) if python::is_rare(wanted) => {}
+            Err(why) => {
+                let hint = "install it, in a job with actions/setup-python in the folder that `workflows.*.setup` names \
+                            (docs/wheels.md shows it), or take it out of `python:`";
+                let text = format!("wheels cannot be tried: {why}");
+                problems.push(Problem::new("missing-tool", text).hint(hint).step(&check.id));
+            }
+        }
+    }
+    if there && !every { Vec::new() } else { problems }
 }
 
 struct Trial<'a> {
@@ -192,19 +188,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_python_of_a_wheel() {
-        let check = |tag: &str, expected: Option<&str>, taking: &[(u32, bool)]| {
-            let wanted = wanted(&format!("demo-1.0.0-{tag}-win_amd64.whl"));
-            assert_eq!(wanted.map(Pythons::version).as_deref(), expected, "{tag}");
-            let all = [(9, false), (12, false), (14, true), (15, false), (15, true)];
-            let takes = |(minor, free): &&(u32, bool)| wanted.is_none_or(|wanted| takes(wanted, *minor, *free));
-            assert_eq!(all.iter().filter(takes).copied().collect::<Vec<_>>(), taking, "{tag}");
+    fn the_same_is_said_once() {
+        let check = |seen: &[&str], untried: usize, expected: &str| {
+            let seen: Vec<String> = seen.iter().map(ToString::to_string).collect();
+            assert_eq!(summary(&seen, untried), expected);
         };
-        check("cp312-cp312", Some("3.12"), &[(12, false)]);
-        check("cp39-cp39", Some("3.9"), &[(9, false)]);
-        check("cp314-cp314t", Some("3.14t"), &[(14, true)]);
-        check("cp310-abi3", Some("3.10"), &[(12, false), (15, false)]);
-        check("cp315-abi3.abi3t", Some("3.15t"), &[(15, false), (15, true)]);
-        check("py3-none", None, &[(9, false), (12, false), (14, true), (15, false), (15, true)]);
+        check(&["imported keel"], 0, "imported keel");
+        check(&["imported keel", "imported keel"], 1, "imported keel (2 wheels); 1 of 3 wheels not tried");
+        check(&["imported keel", "`x`: no"], 0, "imported keel; `x`: no");
+        check(&[], 2, "2 of 2 wheels not tried");
     }
 }

@@ -22,6 +22,7 @@ mod outside;
 mod pack;
 mod patchelf;
 mod pyo3;
+mod python;
 mod readme;
 mod rebuild;
 mod resolve;
@@ -74,6 +75,8 @@ pub struct Order<'a> {
     pub docker_archive: Option<PathBuf>,
     /// Carry out the legs' `install` lists instead of only naming what is missing.
     pub install: bool,
+    /// Every Python that the plan has wheels for must be there, but for the rare ones, not only one of them.
+    pub every_python: bool,
 }
 
 /// Builds. Missing tools are found before anything starts.

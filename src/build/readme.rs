@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::import::interpreter;
 use super::install;
 use super::log::Log;
+use super::python;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::core_metadata::CoreMetadata;
 use crate::plan::Step;
@@ -78,7 +78,8 @@ fn metadata(path: &Path) -> anyhow::Result<CoreMetadata> {
 
 /// What the renderer says of a text that it does not take.
 fn rendered(runner: &Runner, log: &mut Log<'_>, store: &Store, text: &str) -> anyhow::Result<Option<String>> {
-    let python = interpreter(runner, store, None).context("there is no `python3`: install Python")?;
+    let python =
+        python::find(runner, store.repository(), None).map_err(|why| anyhow::anyhow!("{why}: install Python"))?;
     let scratch = tempfile::tempdir_in(store.root())?;
     let (script, readme) = (scratch.path().join("render.py"), scratch.path().join("README.rst"));
     fs::write(&script, SCRIPT)?;
@@ -86,9 +87,9 @@ fn rendered(runner: &Runner, log: &mut Log<'_>, store: &Store, text: &str) -> an
     // The program starts in a folder of its own.
     let places = [&script, &install::python(runner, store), &readme].map(std::path::absolute);
     let args = places.into_iter().map(|place| Ok(place?.display().to_string())).collect::<io::Result<Vec<_>>>()?;
-    let cmd = Cmd::new(&python, scratch.path()).arg("-I").args(args).timeout(super::import::LIMIT);
+    let cmd = Cmd::new(&python.program, scratch.path()).arg("-I").args(args).timeout(super::import::LIMIT);
     log.tell(format_args!("$ {cmd}"));
-    let done = runner.output(&cmd)?;
+    let done = python.runner.output(&cmd)?;
     done.stdout.lines().chain(done.stderr.lines()).for_each(|line| log.tell(line));
     if done.status.success() {
         return Ok(None);

@@ -39,6 +39,12 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
             Work::Wheel(work) if work.builder != WheelBuilder::Prebuilt => {
                 add(for_commands(runner, store.repository(), step, &work.before));
             }
+            Work::Check(work) if work.import.is_some() && work.not_run.is_none() => {
+                let wheel = order.plan.step(&work.subject);
+                add(wheel.map_or_else(Vec::new, |wheel| {
+                    super::import::missing(runner, store, (step, wheel), order.every_python)
+                }));
+            }
             Work::Check(work) if starts_image(work) && super::start::engine(runner).is_none() => {
                 let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
                 let hint = "install one of them, start its daemon, or write `smoke: false` at the image";

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::log::Log;
 use super::pack::Body;
 use super::rustflags::Rustflags;
-use super::{cargo_config, command, pack, pyo3, sbom, stage, unpack};
+use super::{cargo_config, command, pack, pyo3, python, sbom, stage, unpack};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::macos::DEPLOYMENT_TARGET;
@@ -45,7 +45,7 @@ pub fn make(
     let project = Project { folder: &stage.folder, copies: stage.copies(), pyproject, manifest };
     let flags = project.rustflags(&runner, store, (work, target))?;
     log.compiled_with(&flags);
-    for interpreters in calls(work) {
+    for interpreters in calls(work, &|pythons| interpreter(&runner, &stage.folder, (target, pythons))) {
         let cmd = Cmd::new("maturin", &stage.folder).args(args.iter().cloned()).args(interpreters);
         let cmd = cmd.args(["--manifest-path", work.stage.manifest.as_str()]).args(work.locked.then_some("--locked"));
         log.run(&runner, &flags.apply(cmd).arg("--out").arg(out.path().display().to_string()))?;
@@ -138,10 +138,20 @@ impl Project<'_> {
     }
 }
 
+/// How maturin is told of a Python. By name it needs none; but on Windows older versions of pyo3 link the one that is
+/// there, and it lies there under no such name.
+fn interpreter(runner: &Runner, dir: &Path, (target, pythons): (Target, Pythons)) -> String {
+    let name = format!("python{}", pythons.version());
+    if !cfg!(windows) || target.os() != Os::Windows || !matches!(pythons, Pythons::Only { .. }) {
+        return name;
+    }
+    python::find(runner, dir, Some(pythons)).map_or(name, |python| python.program)
+}
+
 /// What each call of maturin is told of Pythons. It makes wheels of one stable ABI at a time, and which one follows from
-/// the interpreter that it is named; none of them has to be there.
-fn calls(work: &WheelWork) -> Vec<Vec<String>> {
-    let named = |pythons: &Pythons| ["--interpreter".to_owned(), format!("python{}", pythons.version())];
+/// the interpreter that it is named.
+fn calls(work: &WheelWork, interpreter: &dyn Fn(Pythons) -> String) -> Vec<Vec<String>> {
+    let named = |pythons: &Pythons| ["--interpreter".to_owned(), interpreter(*pythons)];
     let is_single = |pythons: &&Pythons| matches!(pythons, Pythons::Only { .. });
     let several = work.python.len() > 1;
     let stable = work.python.iter().filter(|pythons| !is_single(pythons)).map(|pythons| match pythons {
@@ -231,7 +241,7 @@ pub fn make_back(
     let project = Project { folder, copies, pyproject: "pyproject.toml", manifest: None };
     let flags = project.rustflags(&runner, store, (work, target))?;
     log.compiled_with(&flags);
-    for interpreters in calls(work) {
+    for interpreters in calls(work, &|pythons| interpreter(&runner, folder, (target, pythons))) {
         let cmd = Cmd::new("maturin", folder).args(args.iter().cloned()).args(interpreters);
         let cmd = cmd.args(locked.then_some("--locked")).arg("--out").arg(out.path().display().to_string());
         log.run(&runner, &flags.apply(cmd))?;
@@ -285,7 +295,8 @@ mod tests {
                 "builder": "zig", "python": python, "profile": "release", "locked": true, "cargo_args": [], "env": {},
                 "pass_env": [], "before": [],
             });
-            let calls = calls(&serde_json::from_value(work).unwrap());
+            let named = |pythons: Pythons| format!("python{}", pythons.version());
+            let calls = calls(&serde_json::from_value(work).unwrap(), &named);
             let calls: Vec<Vec<&str>> = calls
                 .iter()
                 .map(|call| call.iter().map(String::as_str).filter(|word| *word != "--interpreter").collect())

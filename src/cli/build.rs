@@ -7,6 +7,7 @@ use super::error::Refused;
 use super::output::{Fields, Report};
 use super::registry;
 use super::session::{Session, Wish, this_host};
+use super::stage_file;
 use super::table::{Table, size};
 use crate::artifact::Artifact;
 use crate::build::{self, Order};
@@ -45,6 +46,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         let tars: Vec<&Path> = args.from.iter().map(AsRef::as_ref).collect();
         handover::unpack(&store, &tars, Some(plan.digest()))?;
     }
+    let in_job = session.env.is_true("CI") && args.leg.is_some();
     let order = Order {
         plan: &plan,
         steps: steps(&plan, args, session.global.plan.is_some())?,
@@ -53,7 +55,9 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         registries: Some(registry::registries(session, &plan)?),
         complete: args.complete,
         docker_archive: args.docker_archive.clone(),
-        install: session.env.is_true("CI") && args.leg.is_some(),
+        install: in_job,
+        // A rehearsal of the jobs runs on whatever machine there is.
+        every_python: in_job && session.env.get(stage_file::VARIABLE).is_none(),
     };
     let artifacts = match build::run(&session.runner(), &session.printer, &store, &order) {
         Ok(artifacts) => artifacts,

@@ -55,6 +55,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
         complete: false,
         docker_archive: None,
         install: false,
+        every_python: false,
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     build::run(&session.runner(), &session.printer, &store, &order).map_err(during)?;

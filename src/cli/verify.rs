@@ -25,6 +25,11 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
         let ids: Vec<String> = plan.steps.iter().filter(inside).map(|step| step.id.clone()).collect();
         handover::pack(&store, &ids, true, tar)?;
     }
+    // The jobs that ran the checks said it in logs of their own.
+    for artifact in &manifest.artifacts {
+        let warnings = artifact.check.iter().flat_map(|check| &check.warnings);
+        warnings.for_each(|warning| session.printer.warn(format_args!("`{}`: {warning}", artifact.step)));
+    }
     let mut text = table(&manifest).render(&session.printer);
     if let Some(images) = images(&plan, &manifest) {
         text = format!("{text}\n{}", images.render(&session.printer));

@@ -183,7 +183,9 @@ fn wrong_check(step: &Step, work: &CheckWork, (subject, set): (&Step, &Arrived),
     let made = set.record(&work.subject)?;
     let checked = |file: &artifact::File| {
         let same = |seen: &&artifact::Subject| seen.step == subject.id && seen.name == file.name;
-        result.subjects.iter().find(same).map(|seen| seen.sha256)
+        // Only what is imported may be tried on some files: where a Python is not there.
+        let untried = result.untried.iter().filter(|_| work.import.is_some());
+        result.subjects.iter().chain(untried).find(same).map(|seen| seen.sha256)
     };
     made.files.iter().find_map(|file| match checked(file) {
         Some(digest) if digest == file.sha256 => None,

@@ -128,7 +128,7 @@ fn every_stable_abi_and_the_python_between_them() {
     for (tag, python) in [("cp314-cp314t", "`python3.14t`"), ("cp315-abi3.abi3t", "Python 3.15 or later")] {
         let not_tried =
             check.contains(&format!("`quay-1.2.3-{tag}-{platform}` was not tried, for there is no {python}"));
-        assert!(not_tried || check.matches("imported quay").count() > 1, "{check}");
+        assert!(not_tried || check.contains("imported quay ("), "{check}");
     }
 }
 

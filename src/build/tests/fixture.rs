@@ -144,6 +144,7 @@ impl Fixture {
             prebuilt: self.prebuilt.clone(),
             keep_going: self.keep_going,
             install: self.install,
+            every_python: self.install,
             registries: None,
             complete: false,
             docker_archive: None,

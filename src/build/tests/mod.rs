@@ -4,6 +4,7 @@ mod assets;
 mod binaries;
 mod commit;
 mod fixture;
+mod import;
 mod packs;
 mod readme;
 mod refusals;
