@@ -2,9 +2,12 @@
 //!
 //! The client neither retries nor follows redirects of writes; proxies, TLS and time limits are decided there.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
 use url::Url;
 
 use super::answer::{Answer, judge};
@@ -28,6 +31,9 @@ const PER_PAGE: usize = 100;
 /// How much of a list is read at most, all its pages together: GitHub's largest page has a few megabytes, and few
 /// repositories have hundreds of pages.
 const LARGEST_LIST: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
+/// How many pages are read at most, also of nothing, and for how long.
+const MOST_PAGES: usize = if cfg!(test) { 40 } else { 1000 };
+const LONGEST_READING: Duration = Duration::from_secs(600);
 
 /// One repository on one forge.
 pub struct Api<'a> {
@@ -90,13 +96,19 @@ impl<'a> Api<'a> {
 
     /// `GET` of everything behind a paged list, as the owner of the token.
     pub async fn all<T: DeserializeOwned>(&self, doing: &str, tail: &str) -> Result<Vec<T>, Failure> {
-        let (mut all, mut size) = (Vec::new(), 0);
-        for number in 1_u64.. {
+        let (mut all, mut size, begun) = (Vec::new(), 0, Instant::now());
+        let mut limit = format!("{MOST_PAGES} pages");
+        for number in 1..=MOST_PAGES {
             let url = self.url(&format!("{tail}?per_page={PER_PAGE}&page={number}"));
             let request = Request { accept: JSON, auth: self.auth(Reader::Token), ..Request::get(url) };
             let reply = self.ask(doing, request).await?;
             size += reply.body.len();
             if size > LARGEST_LIST {
+                limit = format!("{} MiB", LARGEST_LIST >> 20);
+                break;
+            }
+            if begun.elapsed() > LONGEST_READING {
+                limit = format!("{} minutes of it", LONGEST_READING.as_secs() / 60);
                 break;
             }
             let page: Vec<T> = serde_json::from_slice(&reply.body).map_err(|error| self.garbled(doing, &error))?;
@@ -106,7 +118,7 @@ impl<'a> Api<'a> {
                 return Ok(all);
             }
         }
-        let message = format!("cannot {doing}: the list of `{}` is over {} MiB", self.host(), LARGEST_LIST >> 20);
+        let message = format!("cannot {doing}: the list of `{}` has more than {limit}", self.host());
         let hint = "no repository has such a list: is this the address of a GitHub API?";
         Err(Failure::Fatal(Problem::new("endless-list", message).hint(hint)))
     }

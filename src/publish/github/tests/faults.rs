@@ -184,6 +184,17 @@ async fn a_large_upload_that_breaks_in_the_middle() {
 }
 
 #[tokio::test]
+async fn pages_of_nothing_without_an_end_are_given_up() {
+    let next = &[("link", "<http://127.0.0.1/?page=2>; rel=\"next\"")];
+    let fault = || ("/releases?per_page", Fault::Answer(200, next, json!([])));
+    let fake = github(|state| state.faults.extend(std::iter::repeat_with(fault).take(50))).await;
+    let (exit, code, text) = told(made(FILES).publish(&fake).await);
+    assert_eq!((exit, code), (Exit::Unexpected, "endless-list"));
+    assert!(text.contains("more than 40 pages"), "{text}");
+    assert_eq!(fake.requests().len(), 40);
+}
+
+#[tokio::test]
 async fn a_list_without_an_end_is_given_up() {
     let page = json!([{
         "id": 1, "tag_name": "v0", "draft": false, "upload_url": "x", "html_url": "x", "body": "x".repeat(100_000)
@@ -193,6 +204,6 @@ async fn a_list_without_an_end_is_given_up() {
     let fake = github(|state| state.faults.extend(std::iter::repeat_with(fault).take(50))).await;
     let (exit, code, text) = told(made(FILES).publish(&fake).await);
     assert_eq!((exit, code), (Exit::Unexpected, "endless-list"));
-    assert!(text.contains("is over 1 MiB"), "{text}");
+    assert!(text.contains("has more than 1 MiB"), "{text}");
     assert_eq!(fake.requests().iter().filter(|line| line.contains("/releases?per_page")).count(), 11);
 }
