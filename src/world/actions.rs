@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::env::Env;
 use super::mask;
+use crate::shown;
 
 /// GitHub shows no summary of a step that is over 1 MiB.
 const LARGEST_SUMMARY: usize = 1 << 20;
@@ -71,6 +72,11 @@ fn append(path: &str, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A workflow command and its text. The runner shows the text; nothing in it steers whoever looks at the log.
+pub fn command(command: &str, text: &str) -> String {
+    format!("::{}::{}", shown::one_line(command), escape(&shown::lines(text)))
+}
+
 /// Escapes the data of a workflow command.
 pub fn escape(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
@@ -84,6 +90,15 @@ pub fn escape_property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_steers_nobody_who_looks_at_the_log() {
+        let text = "no \u{1b}]0;title\u{7}\u{1b}[2J\u{202e}evil\r\n100%\rx";
+        assert_eq!(
+            command("error title=a\u{7}b", text),
+            "::error title=a\\u{7}b::no \\u{1b}]0;title\\u{7}\\u{1b}[2J\\u{202e}evil%0A100%25\\rx"
+        );
+    }
 
     #[test]
     fn outputs_cannot_end_themselves() {

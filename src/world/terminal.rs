@@ -169,11 +169,11 @@ impl Printer {
         }
     }
 
-    /// A workflow command of ours, such as `error file=x`, with its text.
+    /// A workflow command of ours, such as `error file=x`, with its text, in which others may have had a hand.
     pub fn command(&self, command: &str, text: &str) {
         let mut job = self.job();
         self.let_on(&mut job);
-        self.line(&format!("::{command}::{}", actions::escape(text)));
+        self.line(&actions::command(command, text));
     }
 
     /// Text that others had a hand in, such as a tool's output: in a job no command in it is obeyed.
