@@ -98,6 +98,39 @@ impl schemars::JsonSchema for Digest {
     }
 }
 
+/// A reader whose bytes are hashed on their way.
+pub struct Watched<R> {
+    inner: R,
+    hashing: Hashing<io::Sink>,
+}
+
+impl<R: Read> Watched<R> {
+    /// Wraps a reader.
+    pub fn new(inner: R) -> Self {
+        Self { inner, hashing: Hashing::new(io::sink()) }
+    }
+
+    /// The digest of everything to the end, of which at most so many bytes are not read yet.
+    ///
+    /// # Errors
+    /// What reading returns, or if there is more.
+    pub fn digest(mut self, most: u64) -> io::Result<Digest> {
+        let left = io::copy(&mut (&mut self).take(most + 1), &mut io::sink())?;
+        if left > most {
+            return Err(io::Error::other(format!("after its end come more than {most} bytes")));
+        }
+        Ok(self.hashing.finish().1)
+    }
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hashing.write_all(&buffer[..count])?;
+        Ok(count)
+    }
+}
+
 /// A writer that hashes and counts what passes through it.
 pub struct Hashing<W> {
     inner: W,

@@ -7,15 +7,18 @@ use serde_json::Value;
 use super::registry::{Document, Error, Kind, Registries};
 use super::tree::Tree;
 use super::{Descriptor, document, layer, media};
-use crate::digest::Digest;
+use crate::digest::{Digest, Watched};
 use crate::platform::{BaseFacts, Platform};
 use crate::problem::Problem;
 use crate::reference::Reference;
+use crate::shown;
 use crate::world::disk;
 
 /// The largest layer that is taken, packed, and the most of them.
 const LARGEST_LAYER: u64 = 32 << 30;
 const MOST_LAYERS: usize = 500;
+/// What may follow the end of a layer's tar: programs fill up their last record.
+const MOST_AFTER_END: u64 = 64 << 20;
 
 /// One platform of a base image.
 #[derive(Clone, Debug)]
@@ -132,7 +135,12 @@ pub async fn measure(
         let text = format!("has {} layers, at most {MOST_LAYERS} are read", layers.len());
         return Err(unfit(from, platform, &text));
     }
-    for layer in layers {
+    let diff_ids = base.config["rootfs"]["diff_ids"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if diff_ids.len() != layers.len() {
+        let text = format!("has {} layers, but a config with {} `diff_ids`", layers.len(), diff_ids.len());
+        return Err(unfit(from, platform, &text));
+    }
+    for (layer, diff_id) in layers.into_iter().zip(diff_ids) {
         let broken = |why: String| unfit(from, platform, &format!("has a layer that cannot be read: {why}"));
         if layer.size > LARGEST_LAYER {
             let most = LARGEST_LAYER >> 30;
@@ -145,7 +153,16 @@ pub async fn measure(
         })?;
         registries.download(&from.repository, &layer, &mut file).await?;
         file.rewind().map_err(|error| broken(error.to_string()))?;
-        tree.apply(layer::open(file).map_err(|error| broken(error.to_string()))?).map_err(broken)?;
+        let mut unpacked = Watched::new(layer::open(file).map_err(|error| broken(error.to_string()))?);
+        tree.apply(&mut unpacked).map_err(broken)?;
+        // An engine compares the same: it refuses such an image, whoever made it.
+        let is = unpacked.digest(MOST_AFTER_END).map_err(|error| broken(error.to_string()))?;
+        if *diff_id != is.to_string() {
+            let said = shown::one_line(text(diff_id));
+            let what =
+                format!("cannot be started: its layer `{}` unpacks to {is}, its config says {said}", layer.digest);
+            return Err(unfit(from, platform, &what));
+        }
     }
     tree.facts(platform.arch())
         .map_err(|why| unfit(from, platform, &format!("has more to look through than any image: {why}")))

@@ -116,6 +116,25 @@ async fn a_base_is_found_below_an_index_with_attestations_and_measured() {
     assert_eq!(again.manifest, base.manifest);
 }
 
+/// An engine unpacks each layer and compares: such an image starts nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_that_names_other_layers_is_refused() {
+    let world = World::new();
+    let check = async |tag: &str, ids: &dyn Fn(&Value) -> Value, part: &str| {
+        world.image(tag, |config, manifest| config["rootfs"]["diff_ids"] = ids(&manifest["layers"][0]["digest"]));
+        let from = format!("base.example/b:{tag}").parse().unwrap();
+        let base = find(&world.registries, &from, None, AMD).await.unwrap();
+        let error = measure(&world.registries, &from, &base, AMD).await.unwrap_err();
+        assert_eq!(error.problem.code, "base-unfit", "{tag}: {}", error.problem);
+        assert!(error.problem.message.contains(part), "{tag}: {}", error.problem);
+    };
+    let other = format!("sha256:{}", "0".repeat(64));
+    check("other", &|_| json!([other]), &format!("its config says {other}")).await;
+    check("none", &|_| json!([]), "has 1 layers, but a config with 0 `diff_ids`").await;
+    check("more", &|right| json!([right, right]), "has 1 layers, but a config with 2 `diff_ids`").await;
+    check("number", &|_| json!([7]), "its config says nothing").await;
+}
+
 /// What a layer says of itself costs us nothing: it is believed as far as an honest one goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_layer_that_would_eat_memory_is_refused() {
