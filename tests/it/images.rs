@@ -11,7 +11,7 @@ use std::time::Duration;
 use longshore::oci::media;
 use longshore::platform::Platform;
 use longshore::rehearsal::base;
-use longshore::rehearsal::registry::{Auth, Moment, Options, Server};
+use longshore::rehearsal::registry::{Auth, Moment, Options, Quirks, Server};
 use longshore::secret::Secret;
 use serde_json::Value;
 
@@ -181,6 +181,27 @@ fn tags_of_others_stay() {
     let conflict = sh(&project, "longshore publish --yes --json");
     assert_eq!(conflict.status.code(), Some(4), "{}", text(&conflict.stdout));
     assert_eq!(problems(&conflict)[0].0, "image-tag-taken");
+}
+
+/// The registry says that the repository does not exist, although a tag of it was just read back.
+#[test]
+fn floating_tags_stay_where_nobody_knows_what_is_newer() {
+    let auth = Auth::Bearer { user: "me".into(), password: Secret::new(CANARY) };
+    let quirks = Quirks { no_tag_list: true, ..Quirks::default() };
+    let server = Server::start(Options { auth, quirks, ..Options::default() }).unwrap();
+    let project = project(&server, "");
+    let other = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+    for tag in ["2.0.0", "latest"] {
+        server.seed_manifest("me/skiff", Some(tag), media::INDEX, other);
+    }
+    let before = tags(&server);
+    must(&project, "longshore build -q && longshore verify -q");
+    let done = sh(&project, "longshore publish --yes --json");
+    assert_eq!(done.status.code(), Some(6), "{}", text(&done.stdout));
+    assert_eq!(problems(&done).iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["tags-unreadable"]);
+    let after = tags(&server);
+    assert!(before.iter().all(|tag| after.contains(tag)), "`latest` was moved: {after:?}");
+    assert!(after.iter().any(|(tag, _)| tag == "1.2.3") && !after.iter().any(|(tag, _)| tag == "1"), "{after:?}");
 }
 
 #[test]

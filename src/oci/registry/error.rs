@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::problem::{Exit, Failure, Problem};
+use crate::reference::Repository;
 use crate::world::http::{NoAnswer, Reply};
 use crate::world::mask;
 
@@ -139,6 +140,17 @@ pub fn words(reply: &Reply) -> String {
     }
 }
 
+/// An answer that looks like a success, but is not what was asked for: a page to log in at, a proxy's, an error.
+pub fn unreadable(place: &str, wanted: &str, reply: &Reply) -> Error {
+    let kind = reply.header("content-type").map(|kind| crate::shown::one_line(kind).chars().take(80).collect());
+    let kind: String =
+        kind.filter(|kind: &String| !kind.is_empty()).unwrap_or_else(|| "something without a type".into());
+    let text = format!("`{place}` cannot be read: the answer ({}; {kind}) is no {wanted}", words(reply));
+    let hint =
+        "see who answers there: the host may be wrong, or a proxy wants a login; then run the same command again";
+    Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint))
+}
+
 /// An answer that is no success. `doing` says what was tried, for "cannot …"; `place` is the repository or host.
 pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
     let said = words(reply);
@@ -181,4 +193,20 @@ pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
         ),
     };
     Error::new(kind, problem)
+}
+
+/// An answer that is no list.
+pub fn no_list(doing: &str, repository: &Repository, reply: &Reply) -> Error {
+    match reply.status {
+        200 => unreadable(&repository.to_string(), "list", reply),
+        _ => refusal(doing, &repository.to_string(), reply),
+    }
+}
+
+/// Whether a tag may not be moved. ECR, GAR, Docker Hub, Harbor and Quay each say it in their own words.
+pub fn is_immutable(reply: &Reply) -> bool {
+    let said = words(reply).to_ascii_lowercase();
+    let codes = codes(reply);
+    (400..=412).contains(&reply.status)
+        && (said.contains("immutab") || codes.iter().any(|code| code.contains("ImageTagAlreadyExists")))
 }

@@ -35,7 +35,7 @@ pub use login::{Login, secrets};
 pub use profile::visibility_page;
 pub use upload::{Pushed, Source};
 
-use error::refusal;
+use error::{is_immutable, no_list, refusal};
 use host::Host;
 use login::Logins;
 
@@ -234,7 +234,7 @@ impl Registries {
     /// A manifest or index; nothing if it is not there.
     ///
     /// # Errors
-    /// If nobody answers, we may not read, or the bytes are not what the digest says.
+    /// If nobody answers, we may not read, the answer is no manifest, or the bytes are not what the digest says.
     pub async fn manifest(&self, reference: &Reference) -> Result<Option<Document>, Error> {
         let host = self.host(&reference.repository.registry);
         let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
@@ -250,6 +250,10 @@ impl Registries {
             return Err(damaged(format!("`{reference}` is longer than any manifest")));
         }
         let claimed = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+        // A page for people, or of a proxy, is not what somebody else has published.
+        if claimed.is_none() && !is_manifest(&reply) {
+            return Err(error::unreadable(&reference.to_string(), "manifest", &reply));
+        }
         let document = Document::new(&media_type(&reply), reply.body);
         for expected in reference.digest.iter().chain(claimed.iter()) {
             if *expected != document.descriptor.digest {
@@ -367,19 +371,21 @@ impl Registries {
         Err(error)
     }
 
-    /// The tags of a repository; none if it does not exist.
+    /// The tags of a repository; none if the registry says that it does not exist. Some say so of one that does: whoever
+    /// knows of a tag there must look for it.
     ///
     /// # Errors
-    /// If nobody answers, or we may not look.
+    /// If nobody answers, we may not look, or the answer is no list of tags.
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
         match self.list(repository, ("tags/list?n=1000", "tags"), "list tags").await? {
             Ok(tags) => Ok(tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect()),
             Err(reply) if reply.status == 404 => Ok(Vec::new()),
-            Err(reply) => Err(refusal("list tags", &repository.to_string(), &reply)),
+            Err(reply) => Err(no_list("list tags", repository, &reply)),
         }
     }
 
-    /// The items of a list that comes in pages; the answer instead, if one of them is no such list.
+    /// The items of a list that comes in pages; the answer instead, if it is no such list. Once the list has begun, a page
+    /// that is none of it is an error.
     async fn list(
         &self,
         repository: &Repository,
@@ -390,18 +396,20 @@ impl Registries {
         let mut url = host.url(repository, tail).await?;
         let (mut items, mut length, begun) = (Vec::new(), 0, Instant::now());
         let too_long = |limit: String| Err(damaged(format!("cannot {doing} of `{repository}`: more than {limit}")));
-        for _ in 0..PAGES {
+        for number in 0..PAGES {
             let request = Request { accept: LISTS, ..Request::get(url.clone()) };
             let reply = host.send((repository, Action::Pull), doing, request).await?;
             let mut page: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-            // A page for people, or of a proxy, is no empty list.
-            if reply.status != 200 || !page.is_object() {
-                return Ok(Err(reply));
+            let found = page.get_mut(key).map(Value::take);
+            match found.filter(|_| reply.status == 200) {
+                Some(Value::Array(more)) => items.extend(more),
+                // So do some write an empty list.
+                Some(Value::Null) => {}
+                // A page for people, of a proxy, or an error is no empty list.
+                _ if number == 0 => return Ok(Err(reply)),
+                _ => return Err(no_list(doing, repository, &reply)),
             }
             length += reply.body.len();
-            if let Some(Value::Array(more)) = page.get_mut(key).map(Value::take) {
-                items.extend(more);
-            }
             if begun.elapsed() > LONGEST_READING {
                 return too_long(format!("{} minutes of it", LONGEST_READING.as_secs() / 60));
             }
@@ -462,17 +470,21 @@ fn damaged(text: String) -> Error {
     Error::new(Kind::Damaged, Problem::new("registry-damaged", text).hint(hint))
 }
 
+/// Whether an answer is a manifest or index of some format: its media type says so, or else its bytes do.
+fn is_manifest(reply: &Reply) -> bool {
+    let said = media_type(reply);
+    if said.starts_with("application/vnd.oci.image.")
+        || said.starts_with("application/vnd.docker.distribution.manifest.")
+    {
+        return true;
+    }
+    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    json["schemaVersion"].is_u64() || json["mediaType"].is_string()
+}
+
 fn media_type(reply: &Reply) -> String {
     let text = reply.header("content-type").unwrap_or_default();
     text.split(';').next().unwrap_or_default().trim().to_owned()
-}
-
-/// ECR, GAR, Docker Hub, Harbor and Quay each say it in their own words.
-fn is_immutable(reply: &Reply) -> bool {
-    let said = error::words(reply).to_ascii_lowercase();
-    let codes = error::codes(reply);
-    (400..=412).contains(&reply.status)
-        && (said.contains("immutab") || codes.iter().any(|code| code.contains("ImageTagAlreadyExists")))
 }
 
 /// The next page of a list: <https://www.rfc-editor.org/rfc/rfc8288>. Always of the same registry: behind a proxy it may

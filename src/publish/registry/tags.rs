@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use tokio::time::sleep;
 
 use super::{Failure, Ledger, Outcome, Site, Wanted, readers, receipt};
 use crate::digest::Digest;
-use crate::oci::registry::Registries;
+use crate::oci::registry::{Error, Registries};
 use crate::plan::{FloatingTag, Work};
 use crate::problem::Problem;
 use crate::reference::{Reference, Repository};
@@ -89,20 +89,20 @@ pub async fn float(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<F
     repositories.sort_unstable();
     repositories.dedup();
     // Asked now, not when it all began: others may have released meanwhile.
-    let lists = join_all(repositories.iter().map(|repository| site.order.registries.tags(repository))).await;
-    let mut known: BTreeMap<&Repository, Vec<String>> = BTreeMap::new();
-    for (repository, list) in repositories.into_iter().zip(lists) {
-        match list {
-            Ok(tags) => drop(known.insert(repository, tags)),
-            Err(error) => failures.push(error.into()),
+    let seen = join_all(repositories.iter().map(|repository| look_around(site, repository))).await;
+    let mut known: BTreeMap<&Repository, Around<'_>> = BTreeMap::new();
+    for (repository, around) in repositories.into_iter().zip(seen) {
+        match around {
+            Ok(around) => drop(known.insert(repository, around)),
+            Err(failure) => failures.push(failure),
         }
     }
     if !failures.is_empty() {
         return Ok(failures);
     }
-    let done = join_all(floating.iter().map(async |(wanted, floating)| {
-        let tags = known.get(wanted.repository).map(Vec::as_slice).unwrap_or_default();
-        one(site, wanted, floating, tags).await
+    let done = join_all(floating.iter().filter_map(|(wanted, floating)| {
+        let around = known.get(wanted.repository)?;
+        Some(one(site, wanted, floating, around))
     }))
     .await;
     let mut receipts = Vec::new();
@@ -120,21 +120,66 @@ pub async fn float(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<F
     Ok(failures)
 }
 
+/// A repository before its floating tags move.
+struct Around<'a> {
+    /// Every tag.
+    tags: Vec<String>,
+    /// The floating ones that are there.
+    floating: BTreeMap<&'a str, Digest>,
+}
+
+/// Sees what is in a repository. Which version is the newest, only a whole list of tags says: one without a tag that is
+/// known to be there is none, as where a registry or a proxy says "404" or "no tags" for whatever reason.
+async fn look_around<'a>(site: &'a Site<'_>, repository: &Repository) -> Result<Around<'a>, Failure> {
+    let registries = site.order.registries;
+    let ours = || site.wanted.iter().filter(|wanted| wanted.repository == repository);
+    let looks = ours().flat_map(|wanted| &wanted.image.floating).map(async |floating| {
+        let there = registries.head(&repository.tagged(&floating.tag)).await?;
+        Ok::<_, Error>(there.map(|there| (floating.tag.as_str(), there.digest)))
+    });
+    let floating: BTreeMap<&str, Digest> = try_join_all(looks).await?.into_iter().flatten().collect();
+    let fixed = ours().flat_map(|wanted| &wanted.image.tags).map(String::as_str);
+    let there: Vec<&str> = fixed.chain(floating.keys().copied()).collect();
+    for look in 0.. {
+        let tags = registries.tags(repository).await?;
+        match lacking(&tags, &there) {
+            None => return Ok(Around { tags, floating }),
+            Some(lacking) if look + 1 == LOOKS => return Err(no_list(repository, lacking)),
+            Some(_) => sleep(Duration::from_millis(200 << look)).await,
+        }
+    }
+    unreachable!("the last look returns")
+}
+
+/// The first tag that is there, but not in the list.
+fn lacking<'t>(tags: &[String], there: &[&'t str]) -> Option<&'t str> {
+    there.iter().copied().find(|tag| !tags.iter().any(|listed| listed == tag))
+}
+
+fn no_list(repository: &Repository, lacking: &str) -> Failure {
+    let text = format!(
+        "the list of tags of `{repository}` lacks `{lacking}`, which is there: nobody knows whether a newer release is, \
+         and its floating tags stay where they are"
+    );
+    let hint = "the release itself is published: run the same command again when the registry lists its tags \
+        (`/v2/NAME/tags/list`); for one that never does, leave floating tags out of `tags:`";
+    Failure::Unconfirmed(Problem::new("tags-unreadable", text).hint(hint))
+}
+
 async fn one(
     site: &Site<'_>,
     wanted: &Wanted<'_>,
     floating: &FloatingTag,
-    tags: &[String],
+    around: &Around<'_>,
 ) -> Result<Option<crate::receipt::Receipt>, Failure> {
     let reference = wanted.repository.tagged(&floating.tag);
     let Some(release) = site.order.plan.release(&wanted.step.component) else { return Ok(None) };
-    if let Some(newer) = newer(floating, tags, &release.version) {
+    if let Some(newer) = newer(floating, &around.tags, &release.version) {
         site.printer.step("Left", format!("`{reference}` where it is: {newer} is there"));
         return Ok(None);
     }
-    let there = site.order.registries.head(&reference).await?;
     let expected = wanted.document.descriptor.digest;
-    if there.as_ref().is_some_and(|there| there.digest == expected) {
+    if around.floating.get(floating.tag.as_str()) == Some(&expected) {
         return Ok(Some(receipt(site, wanted, &floating.tag, Outcome::AlreadyThere)));
     }
     site.order.registries.put_manifest(&reference, &wanted.document).await?;
@@ -157,6 +202,21 @@ fn newer(floating: &FloatingTag, tags: &[String], ours: &Version) -> Option<Vers
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_without_what_is_there_is_none() {
+        let check = |tags: &[&str], there: &[&str], expected: Option<&str>| {
+            let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            assert_eq!(lacking(&tags, there), expected, "{tags:?} {there:?}");
+        };
+        check(&["1.2.3", "2.0.0", "latest"], &["1.2.3", "latest"], None);
+        check(&[], &["1.2.3"], Some("1.2.3"));
+        // The second page did not come.
+        check(&["1", "1.2.3"], &["1.2.3", "1", "latest"], Some("latest"));
+        // Only floating tags, in a repository that does not exist yet.
+        check(&[], &[], None);
+        check(&[], &["latest"], Some("latest"));
+    }
 
     #[test]
     fn floating_tags_stay_in_their_line_and_never_go_back() {

@@ -19,7 +19,8 @@ const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 /// end-8: "Listing Tags". In order of their bytes.
 pub(super) fn tags(shared: &Shared, repository: &str, asked: &str) -> Answer {
     let state = shared.state();
-    let Some(held) = state.repositories.get(repository) else { return no_repository() };
+    let listed = state.repositories.get(repository).filter(|_| !shared.quirks.no_tag_list);
+    let Some(held) = listed else { return no_repository() };
     let count = query(asked, "n").map_or(Ok(LARGEST_PAGE), |text| text.parse::<usize>());
     let Ok(count) = count else { return Answer::error(400, Code::Unsupported, "`n` is no number") };
     let count = count.min(LARGEST_PAGE);

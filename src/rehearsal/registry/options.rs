@@ -62,6 +62,8 @@ pub struct Quirks {
     pub redirect_blobs: bool,
     /// `DELETE` is not supported: 405.
     pub no_delete: bool,
+    /// Tags are not listed: 404, as if the repository did not exist.
+    pub no_tag_list: bool,
 }
 
 /// What becomes of mounts ("Mounting a blob from another repository").

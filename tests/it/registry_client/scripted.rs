@@ -46,10 +46,44 @@ async fn a_next_page_is_looked_for_where_the_first_was() {
 async fn a_page_for_people_is_no_list_of_tags() {
     let script = Script::new(|_| say(200).header("content-type", "text/html").body("<html>Welcome</html>")).await;
     let text = fails(over(&script).tags(&repository("acme/app")).await, Exit::Unfinished, "registry-refused");
-    assert!(text.contains("list tags") && !text.contains("html"), "{text}");
+    assert!(text.contains("is no list") && !text.contains("<html"), "{text}");
     // No tags at all are written so by some.
     let script = Script::new(|_| say(200).json(&json!({ "name": "acme/app", "tags": null }))).await;
     assert_eq!(over(&script).tags(&repository("acme/app")).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_is_no_list_of_tags_on_any_page() {
+    let error = json!({ "errors": [{ "code": "UNAUTHORIZED", "message": "log in" }] });
+    let first = error.clone();
+    let script = Script::new(move |_| say(200).json(&first)).await;
+    let text = fails(over(&script).tags(&repository("acme/app")).await, Exit::Unfinished, "registry-refused");
+    assert!(text.contains("UNAUTHORIZED") && text.contains("is no list"), "{text}");
+    // The list has begun: what is on its second page is not known.
+    for (status, body) in [(200, error.clone()), (404, error), (200, json!({ "name": "acme/app" }))] {
+        let script = Script::new(move |asked| match asked.line.ends_with("?page=2") {
+            false => say(200).header("link", "<?page=2>; rel=next").json(&json!({ "tags": ["1"] })),
+            true => say(status).json(&body),
+        })
+        .await;
+        fails(over(&script).tags(&repository("acme/app")).await, Exit::Unfinished, "registry-refused");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_to_log_in_at_is_no_manifest() {
+    let script = Script::new(|_| say(200).header("content-type", "text/html").body("<html>login</html>")).await;
+    let tag = repository("acme/app").tagged("1");
+    let text = fails(over(&script).head(&tag).await, Exit::Unfinished, "registry-refused");
+    assert!(text.contains("(status 200; text/html) is no manifest"), "{text}");
+    fails(over(&script).manifest(&tag).await, Exit::Unfinished, "registry-refused");
+    let by_digest = repository("acme/app").at(some(1, 1).0.digest);
+    fails(over(&script).manifest(&by_digest).await, Exit::Unfinished, "registry-refused");
+    let script = Script::new(|_| say(200).json(&json!({ "message": "welcome" }))).await;
+    fails(over(&script).head(&tag).await, Exit::Unfinished, "registry-refused");
+    // Some say `application/json` of manifests.
+    let script = Script::new(|_| say(200).json(&json!({ "schemaVersion": 2, "manifests": [] }))).await;
+    assert!(over(&script).head(&tag).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
