@@ -60,6 +60,47 @@ impl FromStr for TagGrammar {
     }
 }
 
+/// A tag of any form, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Guess<'t> {
+    /// The version at its end.
+    pub version: Version,
+    /// What stands before it: `v`, `name-v`, nothing.
+    pub before: &'t str,
+    /// All of it.
+    pub tag: &'t str,
+}
+
+/// What stands between a name and a version.
+const BETWEEN: [char; 4] = ['-', '/', '@', '_'];
+
+impl<'t> Guess<'t> {
+    /// Of a tag that ends with a version.
+    pub fn of(tag: &'t str) -> Option<Self> {
+        let is_inside = |at: usize| tag[..at].ends_with(|char: char| char.is_ascii_digit() || char == '.');
+        let mut starts = tag.char_indices().filter(|(at, char)| char.is_ascii_digit() && !is_inside(*at));
+        starts.find_map(|(at, _)| Some(Self { version: tag[at..].parse().ok()?, before: &tag[..at], tag }))
+    }
+
+    /// The name before the version, empty for `1.2.3` and `v1.2.3`; nothing if what stands there is not one.
+    pub fn name(&self) -> Option<&'t str> {
+        let before = self.before.strip_suffix('v').unwrap_or(self.before);
+        if before.is_empty() { Some("") } else { before.strip_suffix(BETWEEN) }
+    }
+
+    /// The template of such tags.
+    pub fn template(&self) -> String {
+        format!("{}{{version}}", self.before.replace('{', "{{").replace('}', "}}"))
+    }
+}
+
+/// The tag of the highest version among those without a name and those with one of these names.
+pub fn newest<'t>(tags: impl Iterator<Item = &'t str>, names: &[&str]) -> Option<Guess<'t>> {
+    let ours = |guess: &Guess<'_>| guess.name().is_some_and(|name| name.is_empty() || names.contains(&name));
+    // Of two tags of one version the usual form counts.
+    tags.filter_map(Guess::of).filter(ours).max_by_key(|guess| (guess.version.clone(), guess.before == "v"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +116,32 @@ mod tests {
         assert_eq!(grammar.to_string().parse(), Ok(grammar));
         assert!("v".parse::<TagGrammar>().is_err());
         assert!("{version}{version}".parse::<TagGrammar>().is_err());
+    }
+
+    #[test]
+    fn forms_of_others() {
+        let check = |tag: &str, expected: Option<(&str, Option<&str>, &str)>| {
+            let guess = Guess::of(tag);
+            let template = guess.as_ref().map(Guess::template).unwrap_or_default();
+            let seen = guess.as_ref().map(|guess| (guess.before, guess.name(), template.as_str()));
+            assert_eq!(seen, expected, "{tag}");
+            assert!(
+                guess.is_none_or(|guess| template.parse::<TagGrammar>().unwrap().version(tag) == Some(guess.version))
+            );
+        };
+        check("0.4.2", Some(("", Some(""), "{version}")));
+        check("v1.2.3-rc.1", Some(("v", Some(""), "v{version}")));
+        check("name2-1.2.3", Some(("name2-", Some("name2"), "name2-{version}")));
+        check("a/name/v1.2.3", Some(("a/name/v", Some("a/name"), "a/name/v{version}")));
+        check("name@1.2.3", Some(("name@", Some("name"), "name@{version}")));
+        check("dev1.2.3", Some(("dev", None, "dev{version}")));
+        for tag in ["1.2", "nightly", "v1", "0.1.2.3", "x1.2.3.4"] {
+            check(tag, None);
+        }
+        let of = |tags: &[&'static str]| newest(tags.iter().copied(), &["boat"]).map(|guess| guess.tag);
+        assert_eq!(of(&["v0.9.0", "0.10.0", "sail-v7.0.0", "old9.0.0", "latest"]), Some("0.10.0"));
+        assert_eq!(of(&["1.0.0", "v1.0.0", "boat-1.0.0"]), Some("v1.0.0"));
+        assert_eq!(of(&["v1.0.0", "boat@2.0.0"]), Some("boat@2.0.0"));
+        assert_eq!(of(&["nightly"]), None);
     }
 }

@@ -10,7 +10,7 @@ use super::unlocked;
 /// Every problem.
 pub fn run(session: &Session) -> anyhow::Result<Report> {
     let project = session.project()?;
-    let plan = session.plan(&project, Wish::default())?;
+    let plan = session.plan(&project, Wish { every_component: true, ..Wish::default() })?;
     unlocked::tell(session, &plan)?;
     let name = if project.config.written { project.source.name.as_str() } else { "the assumed configuration" };
     Ok(Report::plan(format!("{name} is fine: {} steps\n", plan.steps.len()), &plan).next("longshore plan"))

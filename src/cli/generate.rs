@@ -7,13 +7,13 @@ use url::Url;
 
 use super::args;
 use super::output::Report;
-use super::session::{Session, Wish};
+use super::session::{Project, Session, Wish};
 use super::table::Table;
 use super::unlocked;
 use crate::destination::{Trusted, When};
 use crate::facts::{self, Remote};
 use crate::plan::part::artifact_of;
-use crate::plan::{DestinationKind, Plan};
+use crate::plan::{DestinationKind, Plan, Release, upload};
 use crate::problem::{Exit, Failure, Problem};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
 use crate::workflow::{self, Pins};
@@ -70,11 +70,13 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     if args.check {
         return check(&files, &wanted);
     }
+    let mut is_changed = false;
     let mut table = Table::new(&["FILE", "STATE", "LINES"]);
     for (file, text) in files.iter().zip(&wanted) {
         let state = if file.there.as_ref().is_some_and(|there| there.replace("\r\n", "\n") == *text) {
             "unchanged"
         } else {
+            is_changed = true;
             std::fs::create_dir_all(top.join(FOLDER))?;
             sink::write(&file.path, text.as_bytes())?;
             if file.there.is_some() { "changed" } else { "written" }
@@ -94,10 +96,36 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let mut report = Report::text(text);
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     report.fields.value = Some(("files", serde_json::json!(names)));
-    let tag = plan.releases.first().map(|release| release.tags.replace("{version}", "1.2.3")).unwrap_or_default();
+    Ok(report.next(next(session, &project, &plan, is_changed)?))
+}
+
+/// The commands that are left, one a line.
+fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> anyhow::Result<String> {
+    // With tags and what is not committed; before the first commit nothing is known of them.
+    let here = session.project().ok();
     // What the plan job would find only after the tag was pushed.
-    let lock = unlocked::next(session, &project, &plan)?.map(|command| format!("{command} && ")).unwrap_or_default();
-    Ok(report.next(format!("{lock}git add {FOLDER} && git commit, then: git tag {tag} && git push origin {tag}")))
+    let lock = unlocked::next(session, project, plan)?;
+    let mut lines: Vec<String> = lock.map(str::to_owned).into_iter().collect();
+    if is_changed || lock.is_some() || here.as_ref().is_none_or(|here| !here.facts.head.dirty.is_empty()) {
+        let is_top = session.folder()? == project.top;
+        let folder = if is_top { FOLDER.to_owned() } else { format!(":/{FOLDER}") };
+        let config = if project.config.written { format!("{} ", project.source.name) } else { String::new() };
+        lines.push(format!("git add {config}{folder} && git commit -m \"release workflow\""));
+    }
+    let project = here.as_ref().unwrap_or(project);
+    let wish = Wish { every_component: true, stand_ins: true, ..Wish::default() };
+    let releases = session.plan_unsaid(project, wish).map(|plan| plan.releases).unwrap_or_default();
+    let is_there = |release: &&Release| project.facts.tags.iter().any(|tag| tag.name == release.tag);
+    let tag = releases.iter().find(|release| !is_there(release)).map(|release| release.tag.clone());
+    let tag = tag.unwrap_or_else(|| {
+        if let Some(release) = releases.first() {
+            lines.push(format!("raise the version (`{}` is a tag already) and commit that", release.tag));
+        }
+        let form = plan.releases.first().map(|release| release.tags.as_str()).unwrap_or_default();
+        form.replace("{version}", "VERSION")
+    });
+    lines.push(format!("git tag {tag} && git push origin {tag}"));
+    Ok(lines.join("\n      "))
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<String>> {
@@ -117,7 +145,14 @@ fn refuse_foreign(files: &[File], check: bool) -> anyhow::Result<()> {
         .filter(foreign)
         .map(|file| {
             let text = format!("`{FOLDER}/{}` exists and was not generated; it is not written over", file.name);
-            let hint = "name another file under `workflows:`, or move yours away";
+            let hint = match files {
+                [_] => format!(
+                    "write `workflows: {{ longshore.yml: {{}} }}` into longshore.yaml (or rename `{}:` there), or move yours \
+                     away",
+                    file.name
+                ),
+                _ => format!("rename `{}:` under `workflows:` in longshore.yaml, or move yours away", file.name),
+            };
             Problem::new("foreign-workflow", text).hint(hint)
         })
         .collect();
@@ -246,7 +281,17 @@ fn check(files: &[File], wanted: &[String]) -> anyhow::Result<Report> {
 fn publishers(session: &Session, plan: &Plan, remote: Option<&Remote>) -> String {
     let mut table = Table::new(&["PROJECT", "OWNER", "REPOSITORY", "WORKFLOW", "ENVIRONMENT"]);
     let mut places: Vec<&str> = Vec::new();
-    let (owner, repository) = remote.map_or(("OWNER", "REPOSITORY"), |remote| (&remote.owner, &remote.name));
+    // A repository that is named, or a remote that is called a GitHub, is where the workflows are.
+    let named = plan.destinations.iter().find_map(|destination| match &destination.kind {
+        DestinationKind::Github(github) if github.host == "github.com" => github.repository.split_once('/'),
+        _ => None,
+    });
+    let elsewhere = remote.filter(|remote| !upload::is_github(remote) && named.is_none());
+    let (owner, repository) = match remote {
+        Some(remote) if upload::is_github(remote) => (remote.owner.as_str(), remote.name.as_str()),
+        Some(_) => named.unwrap_or_default(),
+        None => ("OWNER", "REPOSITORY"),
+    };
     for part in &plan.parts {
         for destination in plan.destinations.iter().filter(|one| part.goes_to(&one.name)) {
             let DestinationKind::Pypi(pypi) = &destination.kind else { continue };
@@ -266,6 +311,14 @@ fn publishers(session: &Session, plan: &Plan, remote: Option<&Remote>) -> String
         }
     }
     if places.is_empty() {
+        return String::new();
+    }
+    if let Some(remote) = elsewhere {
+        session.printer.warn(format!(
+            "no trusted publishers are shown: the git remote is on `{}`, and PyPI knows these workflows in repositories on \
+             github.com only",
+            remote.host
+        ));
         return String::new();
     }
     let pages: Vec<String> = places.iter().map(|place| format!("{place}/manage/account/publishing/")).collect();

@@ -1,5 +1,7 @@
 //! `init`: writes a commented longshore.yaml from what is here.
 
+mod publish;
+mod tag;
 mod wheel;
 
 use std::collections::BTreeSet;
@@ -11,10 +13,12 @@ use anyhow::Context;
 
 use super::output::Report;
 use super::session::Session;
-use crate::facts::{self, Facts, Package, Wanted, is_changelog};
+use crate::facts::{self, Facts, Package, Wanted};
+use crate::plan::beside;
 use crate::problem::{Failure, Problem};
 use crate::target;
 use crate::template::Template;
+use crate::workflow;
 use crate::world::env::Env;
 use crate::world::process::Runner;
 
@@ -24,6 +28,11 @@ const SCHEMA: &str = "https://raw.githubusercontent.com/longshore-release/longsh
 const FILE: &str = "longshore.yaml";
 /// The frame of that file.
 const FRAME: &str = include_str!("../../templates/init.yaml");
+/// The workflow that `generate` writes if nothing is said.
+const WORKFLOW: &str = ".github/workflows/release.yml";
+/// What is said where that is taken.
+const OTHER_WORKFLOW: &str = "\n# .github/workflows/release.yml is there already, so `longshore generate` writes another file.\n\
+                              workflows: { longshore.yml: {} }\n";
 /// Folders whose projects are there for others to read or test, not to be released.
 const ASIDE: &[&str] = &["examples", "fixtures", "fuzz", "node_modules", "testdata", "tests", "third_party", "vendor"];
 /// How many files of one kind are named.
@@ -36,6 +45,8 @@ pub struct Found {
     pub manifests: Vec<String>,
     /// Those of them that cargo cannot read.
     pub refused: Vec<String>,
+    /// Whether the workflow that `generate` would write is there, by another hand.
+    pub has_workflow: bool,
     /// Files that a later version has a use for, with what they are.
     pub later: Vec<(String, &'static str)>,
 }
@@ -73,7 +84,9 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
         return Err(exists(&path));
     }
     let mut facts = facts::gather(runner, env, &root, &Wanted { python: true, ..Wanted::default() })?;
-    let mut found = Found { later: later(&facts), ..Found::default() };
+    let is_other = |text: String| !workflow::is_generated(&text);
+    let has_workflow = std::fs::read_to_string(root.join(WORKFLOW)).is_ok_and(is_other);
+    let mut found = Found { later: later(&facts), has_workflow, ..Found::default() };
     if !root.join("Cargo.toml").is_file() {
         for manifest in topmost(&facts) {
             let wanted = Wanted { manifests: vec![manifest.clone()], ..Wanted::default() };
@@ -147,12 +160,13 @@ pub fn render(facts: &Facts, found: &Found) -> String {
         Some(match place {
             "schema" => SCHEMA.to_owned(),
             "name" => name(facts.remote.as_ref().map_or(&facts.folder, |remote| &remote.name)),
-            "tag" => tag(&versioned),
+            "tag" => tag::section(facts, &versioned),
             "targets" => targets.clone(),
             "binaries" => binaries(facts, found, &packages),
             "wheels" => wheel::section(facts, found, &versioned),
-            "release" => destination(facts),
-            "publish" => wheel::publish(facts).to_owned(),
+            "publish" => publish::section(facts, &packages),
+            "workflows" if found.has_workflow => OTHER_WORKFLOW.to_owned(),
+            "workflows" => String::new(),
             "later" => cannot_yet(facts, found),
             _ => return None,
         })
@@ -217,28 +231,6 @@ fn scalar(text: &str) -> String {
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
-/// One version: one tag. Several: a component for each package.
-fn tag(packages: &[&Package]) -> String {
-    let Some(first) = packages.first() else {
-        return "# A release is made from a tag.\n#tag: \"v{version}\"\n".into();
-    };
-    if packages.iter().all(|package| package.version == first.version) {
-        let version = &first.version;
-        let place = &first.manifest;
-        return format!(
-            "# A release is made from a tag, and the tag's version must be that of the packages.\n\
-             # {place} says {version}: its tag is v{version}.\n#tag: \"v{{version}}\"\n"
-        );
-    }
-    let mut text = "# The packages have versions of their own, so each is released by a tag of its own:\n".to_owned();
-    for package in packages {
-        text.push_str(&format!("# {}-v{}\n", package.name, package.version));
-    }
-    text.push_str("components:\n");
-    packages.iter().for_each(|package| text.push_str(&format!("  - {}\n", scalar(&package.name))));
-    text
-}
-
 /// The sections `binaries` and `archives`, or why there are none.
 fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
     if packages.is_empty() {
@@ -259,9 +251,8 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
         text.push_str(&format!("# Left out: {}, which {why}.\n", package.name));
     }
     text.push_str("\n# How they are packed: one archive for each and each target, with ");
-    let extra = included(facts);
-    text.push_str(&if extra.is_empty() { "nothing else (there is no README or LICENSE)".into() } else { extra });
-    text.push_str(".\n#archives:\n");
+    text.push_str(&included(facts, packages));
+    text.push_str("#archives:\n");
     for package in packages {
         let name = scalar(&package.name);
         let entry = "{ file: \"{name}-{target}\", formats: { windows: zip, \"*\": tar.gz } }";
@@ -289,13 +280,25 @@ fn nothing(facts: &Facts, found: &Found) -> String {
     text
 }
 
-/// What the archives get besides executables.
-fn included(facts: &Facts) -> String {
-    let starts = ["README", "LICENSE", "COPYING", "NOTICE"];
-    let paths = facts.files.iter().map(|file| file.path.as_str());
-    let names: Vec<&str> =
-        paths.filter(|path| !path.contains('/') && starts.iter().any(|start| path.starts_with(start))).collect();
-    some(&names)
+/// What the archives of these packages get besides executables.
+fn included(facts: &Facts, packages: &[&Package]) -> String {
+    let texts = beside::texts(&facts.files);
+    let files: Vec<Vec<String>> = packages
+        .iter()
+        .map(|package| beside::of(&texts, &[package]).into_iter().map(|file| file.source).collect())
+        .collect();
+    let words = |files: &[String]| {
+        let names: Vec<&str> = files.iter().map(String::as_str).collect();
+        if names.is_empty() { "nothing else (there is no README or LICENSE)".into() } else { some(&names) }
+    };
+    if files.iter().all(|one| *one == files[0]) {
+        return format!("{}.\n", words(&files[0]));
+    }
+    let mut text = "what is nearest to its package:\n".to_owned();
+    for (package, files) in packages.iter().zip(&files) {
+        text.push_str(&format!("# {}: {}\n", package.name, words(files)));
+    }
+    text
 }
 
 /// The first few names.
@@ -303,19 +306,6 @@ fn some(names: &[&str]) -> String {
     let more = names.len().saturating_sub(NAMED);
     let shown = names[..names.len() - more].join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }
-}
-
-fn destination(facts: &Facts) -> String {
-    let place = match &facts.remote {
-        Some(remote) => format!("a release of {}/{} on {}", remote.owner, remote.name, remote.host),
-        None => "a release on GitHub, in the repository that the git remote `origin` will name".into(),
-    };
-    let notes = if facts.texts.keys().any(|path| is_changelog(path).is_some()) {
-        "# Its notes are the version's section of CHANGELOG.md, else those that GitHub generates."
-    } else {
-        "# Its notes are those that GitHub generates; with a CHANGELOG.md, the version's section of it."
-    };
-    format!("{place}, with SHA256SUMS.\n{notes}")
 }
 
 fn cannot_yet(facts: &Facts, found: &Found) -> String {
@@ -346,6 +336,10 @@ fn summary(facts: &Facts, found: &Found) -> String {
     wheel::refused(facts).for_each(|line| text.push_str(&format!("  {line}\n")));
     for manifest in &found.refused {
         text.push_str(&format!("  cargo cannot read {manifest}\n"));
+    }
+    text.push_str(&publish::asked(facts, &packages).map(|text| format!("  {text}\n")).unwrap_or_default());
+    if found.has_workflow {
+        text.push_str(&format!("  {WORKFLOW} is there already: `longshore generate` will write longshore.yml\n"));
     }
     for (path, what) in found.later.iter().take(NAMED) {
         text.push_str(&format!("  not in this version yet: {what} from {path}\n"));

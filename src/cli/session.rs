@@ -76,6 +76,8 @@ pub struct Wish<'a> {
     pub stand_ins: bool,
     /// Folder of finished executables.
     pub prebuilt: Option<&'a Path>,
+    /// Every component, whatever tags are at the commit.
+    pub every_component: bool,
     /// For no version in particular: what only depends on the files.
     pub any_version: bool,
 }
@@ -283,6 +285,7 @@ impl Session {
         Ok(Request {
             tags: global.tag.clone(),
             components: global.component.clone(),
+            every_component: wish.every_component,
             only: global.only.clone(),
             version: wish.any_version.then(|| "0.0.0".parse().expect("a version")),
             snapshot: global.snapshot,

@@ -214,7 +214,7 @@ pub struct Archive {
     pub formats: Formats,
     /// `directory:`; `None` = flat.
     pub directory: Option<Template>,
-    /// `include:`; absent: README*, LICENSE*, COPYING*, NOTICE* at the top, none required.
+    /// `include:`; absent: README, LICENSE, COPYING, UNLICENSE, NOTICE nearest to the packages, none required.
     pub include: Option<Vec<FileItem>>,
     /// `publish:`
     pub publish: Publish,

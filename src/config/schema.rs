@@ -441,7 +441,7 @@ pub static ARCHIVE: Section = Section {
         key(
             "include",
             Type::Many(&FILE_ITEM),
-            "README*, LICENSE*, COPYING*, NOTICE*",
+            "README, LICENSE, COPYING, UNLICENSE and NOTICE of the package's folder, else of those above it",
             "further files; []: executables only",
         )
         .per_target(),

@@ -2,9 +2,10 @@
 
 use super::decide::{Inputs, Problems, id, is_id};
 use super::include::Included;
-use super::{ArchiveWork, Member, Output, Release, Step, Work, binary, include, links};
+use super::{ArchiveWork, Member, Output, Release, Step, Work, beside, binary, include, links};
 use crate::config::schema::nearest;
 use crate::config::{Archive, Binary};
+use crate::facts::Package;
 use crate::format::Format;
 use crate::problem::Problem;
 use crate::target::Target;
@@ -18,6 +19,7 @@ pub fn steps(
     problems: &mut Problems,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
+    let texts = beside::texts(&inputs.facts.files);
     for archive in &entries(inputs, known) {
         let before = problems.len();
         let members = members(archive, known, problems);
@@ -28,10 +30,14 @@ pub fn steps(
         for target in targets(archive, binaries, &members, problems) {
             let own = archive.for_target(target);
             // What is included is the same for every target without an override: it is looked up once.
+            let resolve = |archive, problems| {
+                let packages = packages(inputs, &members, binaries, target);
+                include::resolve(inputs, archive, beside::of(&texts, &packages), assets, problems)
+            };
             let included = if std::ptr::eq(own, archive) {
-                same.get_or_insert_with(|| include::resolve(inputs, archive, assets, problems)).clone()
+                same.get_or_insert_with(|| resolve(archive, problems)).clone()
             } else {
-                include::resolve(inputs, own, assets, problems)
+                resolve(own, problems)
             };
             let (files, trees) = included;
             let at = format!("archives.{}", archive.name);
@@ -118,6 +124,16 @@ fn targets(archive: &Archive, binaries: &[Step], members: &[String], problems: &
 fn step_of<'s>(binaries: &'s [Step], name: &str, target: Target) -> Option<&'s Step> {
     let wanted = id(&["binary", name, target.triple()]);
     binaries.iter().find(|step| step.id == wanted)
+}
+
+/// The packages whose executables it holds.
+fn packages<'f>(inputs: &Inputs<'f>, members: &[String], binaries: &[Step], target: Target) -> Vec<&'f Package> {
+    let mut packages = Vec::new();
+    for step in members.iter().filter_map(|name| step_of(binaries, name, target)) {
+        let Work::Binary(work) = &step.work else { continue };
+        packages.extend(binary::of_work(inputs.facts, work).filter(|package| !packages.contains(package)));
+    }
+    packages
 }
 
 fn pack(

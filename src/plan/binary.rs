@@ -326,7 +326,8 @@ pub fn packages<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec
     found
 }
 
-fn of_work<'f>(facts: &'f Facts, work: &BinaryWork) -> Option<&'f Package> {
+/// The package that a step compiles.
+pub fn of_work<'f>(facts: &'f Facts, work: &BinaryWork) -> Option<&'f Package> {
     facts.packages.iter().find(|package| package.name == work.package && package.workspace == work.manifest)
 }
 

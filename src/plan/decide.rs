@@ -1,8 +1,8 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
 use super::{
-    Checkout, Plan, Request, SCHEMA, Step, archive, asset, binary, describe, image, leg, locked, notes, output, part,
-    release, scope, upload, wheel, whole,
+    Checkout, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, describe, image, leg, locked, notes,
+    output, part, release, scope, upload, wheel, whole,
 };
 use crate::config::{Component, Config};
 use crate::facts::Facts;
@@ -245,12 +245,14 @@ fn assumptions(
             for taken in inputs.facts.tags.iter().filter(|tag| releases.iter().any(|release| release.tag == tag.name)) {
                 list.push(format!("tag `{}` is already an older commit: raise the version before you tag", taken.name));
             }
+            list.extend(alike::notes(inputs.facts, releases));
         }
         super::Origin::Snapshot => list.push("a snapshot: for this machine and loopback only".into()),
         super::Origin::Tag => {}
     }
     list.extend(changelogs);
     list.extend(locked::notes(inputs, steps));
+    list.extend(beside::notes(inputs, steps));
     list.extend(describe::notes(steps));
     list.extend(wheel::notes(inputs.facts, steps));
     list.extend(leg::notes(legs));

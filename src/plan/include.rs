@@ -12,22 +12,16 @@ use crate::portable;
 use crate::problem::Problem;
 use crate::target::Os;
 
-/// How the names begin of what an archive gets when nobody writes `include:`; nothing of it must exist.
-const DEFAULT: [&str; 4] = ["README", "LICENSE", "COPYING", "NOTICE"];
-
-/// The files and trees of an archive, sorted by their path inside it.
-pub fn resolve(inputs: &Inputs<'_>, archive: &Archive, assets: &[Step], problems: &mut Problems) -> Included {
-    let Some(items) = &archive.include else {
-        // Sorted, for so are the files of the commit.
-        let top = inputs.facts.files.iter().filter(|file| DEFAULT.iter().any(|name| file.path.starts_with(name)));
-        let top = top.filter(|file| !file.path.contains('/'));
-        let entry = |file: &TreeFile| ArchiveFile {
-            source: file.path.clone(),
-            path: file.path.clone(),
-            entry: kind(&file.kind),
-        };
-        return (top.map(entry).collect(), Vec::new());
-    };
+/// The files and trees of an archive, sorted by their path inside it. `texts` are what it gets when nobody writes
+/// `include:`.
+pub fn resolve(
+    inputs: &Inputs<'_>,
+    archive: &Archive,
+    texts: Vec<ArchiveFile>,
+    assets: &[Step],
+    problems: &mut Problems,
+) -> Included {
+    let Some(items) = &archive.include else { return (texts, Vec::new()) };
     self::items(inputs, items, assets, (&format!("archives.{}", archive.name), problems))
 }
 
@@ -121,7 +115,8 @@ fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn kind(kind: &TreeKind) -> EntryKind {
+/// What a file of the work tree becomes in an archive.
+pub fn kind(kind: &TreeKind) -> EntryKind {
     match kind {
         TreeKind::File => EntryKind::File,
         TreeKind::Executable => EntryKind::Executable,

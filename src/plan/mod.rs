@@ -1,8 +1,10 @@
 //! The plan: everything that will be built, checked and published, decided before anything runs. Plain data.
 
+pub mod alike;
 pub mod archive;
 pub mod asset;
 pub mod base;
+pub mod beside;
 pub mod binary;
 pub mod bindings;
 pub mod changelog;
@@ -372,4 +374,4 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

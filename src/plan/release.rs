@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::alike;
 use super::decide::{Inputs, Problems};
 use super::request::WithoutTag;
 use super::{Origin, Release};
@@ -10,7 +11,7 @@ use crate::facts::python::PythonProject;
 use crate::facts::{Package, Tag};
 use crate::pep440::semver;
 use crate::problem::Problem;
-use crate::tag::TagGrammar;
+use crate::tag::{Guess, TagGrammar};
 use crate::version::Version;
 
 /// A component with its tag grammar and the packages its artifacts are made from.
@@ -105,6 +106,9 @@ fn choose<'c, 'a>(
             .into_iter()
             .collect();
     }
+    if request.every_component {
+        return every(inputs, candidates);
+    }
     let mut tagged = Vec::new();
     let mut untagged = Vec::new();
     for candidate in wanted(request, candidates) {
@@ -135,6 +139,21 @@ fn choose<'c, 'a>(
     tagged
 }
 
+/// All components, each with the tag at HEAD that fits best if there is one. Beside one with a tag those of which nothing
+/// says a version are left out.
+fn every<'c, 'a>(inputs: &Inputs<'c>, candidates: &'c [Candidate<'a>]) -> Vec<(&'c Candidate<'a>, Option<String>)> {
+    let mut all = Vec::new();
+    for candidate in wanted(inputs.request, candidates) {
+        let written = assumed(inputs, candidate, &mut Problems::default());
+        let tags = || at_head(inputs, candidate).map(|tag| (candidate.grammar.version(&tag.name), &tag.name));
+        let tag = tags().find(|(version, _)| *version == written).or_else(|| tags().max());
+        all.push((candidate, tag.map(|(_, name)| name.clone()), written.is_some()));
+    }
+    let any = all.iter().any(|(_, tag, _)| tag.is_some());
+    all.retain(|(_, tag, has_version)| tag.is_some() || *has_version || !any);
+    all.into_iter().map(|(candidate, tag, _)| (candidate, tag)).collect()
+}
+
 fn wanted<'c, 'a>(
     request: &'c super::Request,
     candidates: &'c [Candidate<'a>],
@@ -157,7 +176,13 @@ fn named<'c, 'a>(
     let Some(candidate) = candidates.iter().find(|candidate| candidate.grammar.version(tag).is_some()) else {
         let forms: Vec<String> = candidates.iter().map(|candidate| format!("`{}`", candidate.grammar)).collect();
         let text = format!("tag `{tag}` is not a release tag here");
-        problems.push(Problem::new("unknown-tag", text).hint(format!("release tags look like {}", forms.join(", "))));
+        let names: Vec<&str> = candidates.iter().map(|candidate| candidate.component.name.as_str()).collect();
+        let key = match Guess::of(tag).and_then(|guess| alike::key(&guess, &names)) {
+            Some(key) => format!("for tags like this one write {key}"),
+            None => "the key `tag:` says so".to_owned(),
+        };
+        let hint = format!("release tags look like {}; {key}", forms.join(", "));
+        problems.push(Problem::new("unknown-tag", text).hint(hint));
         return None;
     };
     let head = &inputs.facts.head;
@@ -188,6 +213,14 @@ fn no_tag(inputs: &Inputs<'_>, untagged: &[(&Candidate<'_>, Option<String>)]) ->
     if inputs.facts.head.shallow {
         return problem
             .hint("this clone is shallow and may hide it: `git fetch --tags --unshallow` (in CI: `fetch-depth: 0`)");
+    }
+    let names: Vec<&str> = untagged.iter().map(|(candidate, _)| candidate.component.name.as_str()).collect();
+    let other = untagged.iter().find_map(|(candidate, _)| {
+        let version = &candidate.packages.first()?.version;
+        alike::at_head(inputs.facts, (&candidate.component.name, version), &candidate.grammar.to_string(), &names)
+    });
+    if let Some(other) = other {
+        return problem.hint(other);
     }
     let tag = untagged.first().map(|(candidate, _)| {
         let version = candidate.packages.first().map(|package| package.version.clone());

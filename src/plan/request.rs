@@ -12,6 +12,8 @@ pub struct Request {
     pub tags: Vec<String>,
     /// `--component`
     pub components: Vec<String>,
+    /// Every component, whatever tags are at this commit, and however many of them (`check`).
+    pub every_component: bool,
     /// `--only`
     pub only: Vec<String>,
     /// `--snapshot`

@@ -13,11 +13,12 @@ use crate::target::DEFAULT;
 mod builds;
 mod links;
 mod parts;
+mod said;
 
 const HEAD: &str = "1111111111111111111111111111111111111111";
 const OLDER: &str = "2222222222222222222222222222222222222222";
 
-fn package(name: &str, bins: &[&str]) -> Package {
+pub fn package(name: &str, bins: &[&str]) -> Package {
     Package {
         name: name.into(),
         version: "1.2.3".parse().unwrap(),
@@ -414,6 +415,19 @@ fn components_have_releases_of_their_own() {
     assert_eq!(codes(yaml, &facts, &Request::default()), ["several-tags"]);
     let both = Request { tags: vec!["app-v1.2.3".into(), "tool-v1.2.3".into()], ..Request::default() };
     assert_eq!(planned(yaml, &facts, &both).unwrap().releases.len(), 2);
+    // `check` looks at all of them, whatever tags are there.
+    let every = Request { every_component: true, ..Request::default() };
+    let tags = |facts: &Facts| {
+        let plan = planned(yaml, facts, &every).unwrap();
+        plan.releases.into_iter().map(|release| release.tag).collect::<Vec<_>>()
+    };
+    assert_eq!(tags(&facts), ["app-v1.2.3", "tool-v1.2.3"]);
+    facts.tags[0].name = "tool-v1.2.2".into();
+    facts.tags.push(Tag { name: "tool-v1.2.3".into(), ..facts.tags[0].clone() });
+    facts.tags.retain(|tag| !tag.name.starts_with("app"));
+    assert_eq!(tags(&facts), ["app-v1.2.3", "tool-v1.2.3"]);
+    facts.tags.retain(|tag| tag.name == "tool-v1.2.2");
+    assert_eq!(codes(yaml, &facts, &every), ["version-mismatch"]);
     let mixed = "components: [app, tool]\narchives: { app: { binaries: [app, tool] } }";
     assert!(codes(mixed, &facts, &both).contains(&"two-components"));
 }

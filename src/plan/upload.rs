@@ -8,6 +8,7 @@ use super::{
 use crate::config::schema::nearest;
 use crate::config::{self, Publish};
 use crate::destination::When;
+use crate::facts::{Facts, Remote};
 use crate::problem::Problem;
 
 /// Every configured destination, with the pages of all releases.
@@ -75,43 +76,50 @@ const GITHUB: &str = "github.com";
 const OTHERS: [&str; 7] =
     ["gitlab.com", "codeberg.org", "bitbucket.org", "git.sr.ht", "gitea.com", "gitee.com", "salsa.debian.org"];
 
+/// Whether workflows of a remote's repository run on github.com.
+pub fn is_github(remote: &Remote) -> bool {
+    remote.host == GITHUB
+}
+
 /// What nobody said of the repositories that releases go to.
 pub fn ask_for_places(inputs: &Inputs<'_>, destinations: &[Destination], problems: &mut Problems) {
     for destination in destinations {
         let configured = inputs.config.destinations.iter().find(|one| one.name == destination.name);
         let Some(github) = configured.and_then(|one| one.github()) else { continue };
-        let key = format!("publish.{}", destination.name);
-        let problem = match (&inputs.facts.remote, &github.repository, &github.host) {
-            (_, Some(_), _) => continue,
-            (None, ..) if inputs.facts.remotes.is_empty() => continue,
-            (None, ..) => {
-                let names = inputs.facts.remotes.join("`, `");
-                let text = format!("which repository is released to? the remotes are `{names}`, and none is `origin`");
-                let hint = format!("write `{key}.repository: owner/name`, or `git remote rename` one to `origin`");
-                Problem::new("which-repository", text).hint(hint)
-            }
-            (Some(remote), ..) if remote.host == GITHUB => continue,
-            (Some(_), _, Some(_)) => continue,
-            (Some(remote), ..) if OTHERS.contains(&remote.host.as_str()) => {
-                let text = format!("releases go to GitHub, and the git remote is on `{}`", remote.host);
-                let hint = format!(
-                    "write `{key}.repository: owner/name` for a repository on github.com, or `publish: {{ {}: false }}`",
-                    destination.name
-                );
-                Problem::new("which-repository", text).hint(hint)
-            }
-            (Some(remote), ..) => {
-                let host = &remote.host;
-                let text = format!("the git remote is on `{host}`, which nobody said is a GitHub");
-                let hint = format!(
-                    "write `{key}.host: github.com` if `{host}` is an alias of ssh for it, `{key}.host: {host}` if it \
-                     is a GitHub Enterprise Server, or `{key}.repository: owner/name`"
-                );
-                Problem::new("which-repository", text).hint(hint)
-            }
-        };
-        problems.push(problem.at_key(key));
+        if github.repository.is_none() {
+            problems.extend(ask_for_place(inputs.facts, &destination.name, github.host.as_deref()));
+        }
     }
+}
+
+/// The same for one destination that names no repository.
+pub fn ask_for_place(facts: &Facts, name: &str, host: Option<&str>) -> Option<Problem> {
+    let key = format!("publish.{name}");
+    let (text, hint) = match &facts.remote {
+        None if facts.remotes.is_empty() => return None,
+        None => {
+            let names = facts.remotes.join("`, `");
+            let text = format!("which repository is released to? the remotes are `{names}`, and none is `origin`");
+            (text, format!("write `{key}.repository: owner/name`, or `git remote rename` one to `origin`"))
+        }
+        Some(remote) if is_github(remote) || host.is_some() => return None,
+        Some(remote) if OTHERS.contains(&remote.host.as_str()) => {
+            let text = format!("releases go to GitHub, and the git remote is on `{}`", remote.host);
+            let hint = format!(
+                "write `{key}.repository: owner/name` for a repository on github.com, or `publish: {{ {name}: false }}`"
+            );
+            (text, hint)
+        }
+        Some(Remote { host, .. }) => {
+            let text = format!("the git remote is on `{host}`, which nobody said is a GitHub");
+            let hint = format!(
+                "write `{key}.host: github.com` if `{host}` is an alias of ssh for it, `{key}.host: {host}` if it is a \
+                 GitHub Enterprise Server, or `{key}.repository: owner/name`"
+            );
+            (text, hint)
+        }
+    };
+    Some(Problem::new("which-repository", text).hint(hint).at_key(key))
 }
 
 /// Whether a destination or tag takes a release.

@@ -40,6 +40,7 @@ cases! {
     no_tag
     opsml
     opsml_charts
+    other_tags
     overlay
     override_per_target
     plain

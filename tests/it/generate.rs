@@ -140,6 +140,7 @@ fn a_file_of_somebody_else_is_never_written_over() {
     write(&project, FILE, "name: mine\n");
     let said = sh(&project, &format!("longshore generate --action-ref {ACTION}"), 2);
     assert!(said.contains("exists and was not generated"), "{said}");
+    assert!(said.contains("write `workflows: { longshore.yml: {} }` into longshore.yaml"), "{said}");
     assert_eq!(read(&project, FILE), "name: mine\n");
 }
 
@@ -294,4 +295,42 @@ fn our_own_first_tag_needs_nothing_that_cannot_be_had() {
     let released = table.lines().any(|line| !line.starts_with('#'));
     let file = read(&plain(), FILE);
     assert_eq!(file.matches("fallback: cargo").count(), if released { 0 } else { 4 }, "{file}");
+}
+
+/// What is said last can be pasted.
+#[test]
+fn the_next_commands_have_the_next_tag() {
+    let project = repository("next", "binaries: { opsml-mcp: {} }");
+    let generate = format!("longshore generate --action-ref {ACTION}");
+    let said = sh(&project, &generate, 0);
+    let add = "next: git add longshore.yaml .github/workflows && git commit -m \"release workflow\"\n      ";
+    let tag = "git tag v3.0.0 && git push origin v3.0.0\n";
+    assert!(said.ends_with(&format!("{add}{tag}")), "{said}");
+    // From another folder, too, and as they stand.
+    let deep = sh(&project, &format!("mkdir deep && cd deep && {generate}"), 0);
+    assert!(deep.contains(" :/.github/workflows && git commit"), "{deep}");
+    let commands = said.lines().rev().take(2).collect::<Vec<_>>();
+    sh(&project, commands[1].trim_start_matches("next: "), 0);
+    assert!(sh(&project, &generate, 0).ends_with(&format!("next: {tag}")));
+    // What is tagged once is not tagged again.
+    let said = sh(&project, &format!("git tag v3.0.0 && {generate}"), 0);
+    let raise = "next: raise the version (`v3.0.0` is a tag already) and commit that\n      ";
+    assert!(said.ends_with(&format!("{raise}git tag vVERSION && git push origin vVERSION\n")), "{said}");
+}
+
+/// Nobody is told to trust a repository of the same name on GitHub, which may be anybody's.
+#[test]
+fn trusted_publishers_are_on_github() {
+    let (_, yaml) = CONFIGURATIONS.into_iter().find(|(name, _)| *name == "wheels").unwrap();
+    let project = repository("elsewhere", yaml);
+    let generate = |remote: &str| {
+        let line =
+            format!("git remote add origin {remote} && longshore generate --action-ref ./; git remote remove origin");
+        sh(&project, &line, 0)
+    };
+    let said = generate("https://codeberg.org/jpt/boat");
+    assert!(said.contains("no trusted publishers are shown: the git remote is on `codeberg.org`"), "{said}");
+    assert!(!said.contains("OWNER") && !said.contains("jpt"), "{said}");
+    let said = generate("https://github.com/jpt/boat");
+    assert!(said.contains("register these trusted publishers") && said.contains("jpt"), "{said}");
 }

@@ -6,7 +6,7 @@ use std::fs;
 use super::*;
 use crate::config::{self, Binaries, Config};
 use crate::facts::tests::{Repo, failure};
-use crate::facts::{Remote, TreeFile, TreeKind};
+use crate::facts::{Remote, Tag, TreeFile, TreeKind};
 
 fn package(name: &str, version: &str, bins: &[&str]) -> Package {
     Package {
@@ -271,6 +271,8 @@ fn a_module_for_python() {
         report.found.ends_with("keel, by maturin from pyproject.toml: abi3, Python 3.10 and later\n"),
         "{report:?}"
     );
+    // No release is promised that none would be.
+    assert!(!text.contains("github:") && text.contains("\n# Where it goes: PyPI."), "{text}");
     // Nothing is sent to an index for a project without one.
     let text = init(&Repo::with(&[("Cargo.toml", LIBRARY), ("src/main.rs", "fn main() {}")])).0;
     assert!(!text.contains("pypi") && !text.contains("wheels"), "{text}");
@@ -367,4 +369,87 @@ fn several_modules_for_python() {
         "sail-2.0.0.tar.gz".into(),
     ];
     check("2.0.0", [&format!("{oar}, component: oar"), sail], &names.each_ref().map(String::as_str));
+}
+
+#[test]
+fn tags_as_they_are_already() {
+    let tagged = |packages: &[Package], tags: &[&str]| {
+        let tag = |name: &&str| Tag { name: (*name).into(), commit: String::new(), distance: None };
+        let facts = Facts { tags: tags.iter().map(tag).collect(), ..facts(packages, &[]) };
+        let text = render(&facts, &Found::default());
+        parsed(&text);
+        text
+    };
+    let check = |tags: &[&str], expected: &str| {
+        let text = tagged(&[package("oar", "1.2.3", &["oar"])], tags);
+        assert!(text.contains(expected), "{expected} in\n{text}");
+    };
+    check(&[], "its tag is v1.2.3.\n#tag: \"v{version}\"\n");
+    check(&["v1.2.2", "1.0.0"], "its tag is v1.2.3.\n#tag: \"v{version}\"\n");
+    let bare = "its tag is 1.2.3, as the repository's tags are (`1.2.2`).\ntag: \"{version}\"\n";
+    check(&["1.2.2", "v1.0.0", "nightly"], bare);
+    check(
+        &["oar-1.2.2"],
+        "its tag is oar-1.2.3, as the repository's tags are (`oar-1.2.2`).\ntag: \"oar-{version}\"\n",
+    );
+    check(&["oar/v1.2.2"], "\ntag: \"oar/v{version}\"\n");
+    check(&["boat@1.2.2"], "\ntag: \"boat@{version}\"\n");
+    // Those of something else.
+    check(&["sail-v9.0.0", "chart9.0.0"], "#tag: \"v{version}\"\n");
+    let several = |tags: &[&str], expected: &str| {
+        let packages = [package("oar", "1.2.3", &["oar"]), package("sail", "2.0.0", &["sail"])];
+        let text = tagged(&packages, tags);
+        assert!(text.contains(expected), "{expected} in\n{text}");
+    };
+    several(&["sail-v1.0.0"], "# oar-v1.2.3\n# sail-v2.0.0\ncomponents:\n  - oar\n  - sail\n");
+    let at = "# oar@1.2.3\n# sail@2.0.0\ncomponents:\n  oar: { tag: \"{component}@{version}\" }\n  \
+              sail: { tag: \"{component}@{version}\" }\n";
+    several(&["sail@1.0.0", "1.0.0"], at);
+    several(
+        &["sail-v1.0.0", "v1.2.3"],
+        "# v1.2.3\n# sail-v2.0.0\ncomponents:\n  oar: { tag: \"v{version}\" }\n  sail: {}\n",
+    );
+}
+
+#[test]
+fn remotes_that_are_not_on_github() {
+    let check = |host: &str, expected: &[&str]| {
+        let remote = Remote { host: host.into(), owner: "acme".into(), name: "tools".into() };
+        let facts = Facts { remote: Some(remote), ..facts(&[package("oar", "1.2.3", &["oar"])], &[]) };
+        let (text, said) = (render(&facts, &Found::default()), summary(&facts, &Found::default()));
+        let unwrapped = text.replace("\n# ", " ");
+        for part in expected {
+            assert!(unwrapped.contains(part) && said.contains(part), "{part} in\n{text}\n{said}");
+        }
+        assert!(text.contains("\n#publish:\n#  github: { repository: owner/name }\n"), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.len() <= 120) && !text.contains("a release of acme"), "{text}");
+        parsed(&text);
+    };
+    let gitlab =
+        "releases go to GitHub, and the git remote is on `gitlab.com`: write `publish.github.repository: owner/name`";
+    check("gitlab.com", &[gitlab, "or `publish: { github: false }`"]);
+    check("git.acme.org", &["which nobody said is a GitHub", "`publish.github.host: git.acme.org`"]);
+}
+
+#[test]
+fn licences_of_packages() {
+    let packages = [package("oar", "1.2.3", &["oar"]), package("sail", "1.2.3", &["sail"])];
+    let own = render(&facts(&packages, &["crates/oar/LICENSE", "crates/oar/readme.md"]), &Found::default());
+    let words = "with what is nearest to its package:\n# oar: crates/oar/LICENSE, crates/oar/readme.md\n\
+                 # sail: nothing else (there is no README or LICENSE)\n#archives:\n";
+    assert!(own.contains(words), "{own}");
+    parsed(&own);
+    let top = render(&facts(&packages, &["LICENSE"]), &Found::default());
+    assert!(top.contains("one archive for each and each target, with LICENSE.\n#archives:\n"), "{top}");
+}
+
+#[test]
+fn a_workflow_of_another_hand() {
+    let of = |workflow: &str| {
+        let files = [("Cargo.toml", LIBRARY), ("src/main.rs", "fn main() {}"), (WORKFLOW, workflow)];
+        init(&Repo::with(&files))
+    };
+    let (text, report) = of("name: mine\n");
+    assert!(text.contains("\nworkflows: { longshore.yml: {} }\n"), "{text}");
+    assert!(report.found.contains("`longshore generate` will write longshore.yml\n"), "{report:?}");
 }

@@ -111,16 +111,6 @@ fn pythons(project: &PythonProject) -> Vec<u32> {
     }
 }
 
-/// The section `publish`.
-pub fn publish(facts: &Facts) -> &'static str {
-    if released(facts).next().is_none() {
-        return "#publish:\n#  github: { notes: auto, draft: false }";
-    }
-    "# Wheels and sdists go to PyPI. It must be named, because nothing there can be taken back: the name of a file that\n\
-     # was once uploaded is used up for ever, even if the file or the project is deleted.\n\
-     publish:\n#  github: { notes: auto, draft: false }\n  pypi: {}"
-}
-
 /// A project, for the terminal.
 pub fn line(facts: &Facts, project: &PythonProject) -> String {
     let name = name(facts, project).map(|name| name.to_string()).unwrap_or_default();

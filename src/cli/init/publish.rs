@@ -1,0 +1,62 @@
+//! The section `publish`: where things go, or what must be written first.
+
+use super::wheel;
+use crate::facts::{Facts, Package, is_changelog};
+use crate::plan::upload;
+
+/// The longest line of a comment.
+const WIDTH: usize = 116;
+/// Why an index of packages must be named.
+const NAMED: &str = "It must be named, because nothing there can be taken back: the name of a file that was once \
+                     uploaded is used up for ever, even if the file or the project is deleted.";
+
+/// The keys, and what is said above them.
+pub fn section(facts: &Facts, packages: &[&Package]) -> String {
+    let has_wheels = wheel::released(facts).next().is_some();
+    if has_wheels && packages.is_empty() {
+        return comment(&format!("Where it goes: PyPI. {NAMED}")) + "publish:\n  pypi: {}";
+    }
+    let (mut text, keys) = match asked(facts, packages) {
+        Some(asked) => (comment(&format!("Where it goes: {asked}.")), "repository: owner/name"),
+        None => (usual(facts), "notes: auto, draft: false"),
+    };
+    if has_wheels {
+        text.push_str(&comment(&format!("Wheels and sdists go to PyPI. {NAMED}")));
+        return format!("{text}publish:\n#  github: {{ {keys} }}\n  pypi: {{}}");
+    }
+    format!("{text}#publish:\n#  github: {{ {keys} }}")
+}
+
+/// What `plan` would ask first.
+pub fn asked(facts: &Facts, packages: &[&Package]) -> Option<String> {
+    let problem = upload::ask_for_place(facts, "github", None).filter(|_| !packages.is_empty())?;
+    Some(format!("{}: {}", problem.message, problem.hint.unwrap_or_default()))
+}
+
+fn usual(facts: &Facts) -> String {
+    let place = match &facts.remote {
+        Some(remote) => format!("a release of {}/{} on {}", remote.owner, remote.name, remote.host),
+        None => "a release on GitHub, in the repository that the git remote `origin` will name".into(),
+    };
+    let notes = if facts.texts.keys().any(|path| is_changelog(path).is_some()) {
+        "# Its notes are the version's section of CHANGELOG.md, else those that GitHub generates."
+    } else {
+        "# Its notes are those that GitHub generates; with a CHANGELOG.md, the version's section of it."
+    };
+    format!("# Where it goes: {place}, with SHA256SUMS.\n{notes}\n")
+}
+
+/// A text in lines of a comment.
+fn comment(text: &str) -> String {
+    let mut comment = String::from("#");
+    let mut width = 1;
+    for word in text.split(' ') {
+        if width + 1 + word.len() > WIDTH && width > 1 {
+            comment.push_str("\n#");
+            width = 1;
+        }
+        comment.push_str(&format!(" {word}"));
+        width += 1 + word.len();
+    }
+    comment + "\n"
+}
