@@ -31,8 +31,8 @@ const PER_PAGE: usize = 100;
 /// How much of a list is read at most, all its pages together: GitHub's largest page has a few megabytes, and few
 /// repositories have hundreds of pages.
 const LARGEST_LIST: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
-/// How many pages are read at most, also of nothing, and for how long.
-const MOST_PAGES: usize = if cfg!(test) { 40 } else { 1000 };
+/// How many pages are read at most, also of nothing, and for how long. GitHub shows the first 10,000 releases.
+const MOST_PAGES: usize = if cfg!(test) { 40 } else { 200 };
 const LONGEST_READING: Duration = Duration::from_secs(600);
 
 /// One repository on one forge.

@@ -140,15 +140,16 @@ async fn look_around<'a>(site: &'a Site<'_>, repository: &Repository) -> Result<
     let floating: BTreeMap<&str, Digest> = try_join_all(looks).await?.into_iter().flatten().collect();
     let fixed = ours().flat_map(|wanted| &wanted.image.tags).map(String::as_str);
     let there: Vec<&str> = fixed.chain(floating.keys().copied()).collect();
-    for look in 0.. {
+    let mut look = 0;
+    loop {
         let tags = registries.tags(repository).await?;
         match lacking(&tags, &there) {
             None => return Ok(Around { tags, floating }),
             Some(lacking) if look + 1 == LOOKS => return Err(no_list(repository, lacking)),
             Some(_) => sleep(Duration::from_millis(200 << look)).await,
         }
+        look += 1;
     }
-    unreachable!("the last look returns")
 }
 
 /// The first tag that is there, but not in the list.
