@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::digest::Digest;
+use crate::target::Target;
 
 /// Plan, build, verify and publish a release: archives, wheels and images from one file.
 #[derive(Parser)]
@@ -179,6 +180,9 @@ pub struct Plan {
     /// Only what this machine can make
     #[arg(long)]
     pub host: bool,
+    /// Also what this machine makes for another target; its tools must be there
+    #[arg(long, value_name = "TRIPLE", num_args = 1.., requires = "host")]
+    pub also: Vec<Target>,
 }
 
 /// `rehearse`
@@ -196,11 +200,14 @@ pub struct Rehearse {
     /// Inject a fault (`--fault help` lists them)
     #[arg(long, value_name = "NAME")]
     pub fault: Option<String>,
+    /// Also what this machine makes for another target; its tools must be there
+    #[arg(long, value_name = "TRIPLE", num_args = 1..)]
+    pub also: Vec<Target>,
     /// Folder of finished executables: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
     /// Run the workflow files of this repository in `act`, without Docker: all, or one
-    #[arg(long, value_name = "WORKFLOW", num_args = 0..=1, conflicts_with_all = ["fault", "prebuilt", "snapshot", "only"])]
+    #[arg(long, value_name = "WORKFLOW", num_args = 0..=1, conflicts_with_all = ["fault", "prebuilt", "also", "snapshot", "only"])]
     pub act: Option<Option<String>>,
     /// Further words for `act`: `-- -s NAME --env NAME=VALUE`
     #[arg(last = true, requires = "act", value_name = "WORDS")]
@@ -268,6 +275,9 @@ pub struct Build {
     /// Pack the results into one tar
     #[arg(long, value_name = "TAR")]
     pub pack: Option<PathBuf>,
+    /// Also what this machine makes for another target; its tools must be there
+    #[arg(long, value_name = "TRIPLE", num_args = 1.., conflicts_with_all = ["all", "leg", "rest"])]
+    pub also: Vec<Target>,
     /// Folder of finished executables: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,

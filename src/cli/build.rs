@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args;
 use super::error::Refused;
+use super::not_made;
 use super::output::{Fields, Report};
 use super::registry;
 use super::session::{Session, Wish, this_host};
@@ -12,8 +13,9 @@ use super::table::{Table, size};
 use crate::artifact::Artifact;
 use crate::build::{self, Order};
 use crate::digest::Digest;
-use crate::plan::{self, Plan, Step, WithoutTag, Work};
-use crate::problem::{Failure, Problem};
+use crate::plan::{self, NotMade, Plan, Step, WithoutTag, Work};
+use crate::problem::{Exit, Failure, Problem};
+use crate::target::Target;
 use crate::world::busy;
 use crate::world::files;
 use crate::world::handover;
@@ -32,6 +34,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
             let wish = Wish {
                 without_tag: WithoutTag::Snapshot,
                 host: !whole,
+                also: &args.also,
                 prebuilt: args.prebuilt.as_deref(),
                 ..Wish::default()
             };
@@ -67,6 +70,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         let ids: Vec<String> = order.steps.iter().map(|step| step.id.clone()).collect();
         handover::pack(&store, &ids, false, tar)?;
     }
+    not_made::tell(session, &left(&order, args)?, "");
     let text = table(&artifacts).render(&session.printer);
     let mut report = Report::plan(text, &plan);
     report.fields.artifacts = Some(artifacts);
@@ -121,11 +125,30 @@ fn steps<'p>(plan: &'p Plan, args: &args::Build, stored: bool) -> anyhow::Result
         return Ok(all.collect());
     }
     let host = this_host()?;
+    let mut problems = Vec::new();
+    plan::scope::unknown(&args.also, &plan.steps, &mut problems);
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Usage, problems }.into());
+    }
+    let ours = |target: Target| target == host || args.also.contains(&target);
     let contained =
         |step: &Step| plan.legs.iter().any(|leg| Some(&leg.id) == step.leg.as_ref() && leg.container.is_some());
-    Ok(all
-        .filter(|step| step.leg.is_some() && step.target.is_none_or(|target| target == host) && !contained(step))
-        .collect())
+    Ok(all.filter(|step| step.leg.is_some() && step.target.is_none_or(ours) && !contained(step)).collect())
+}
+
+/// What of the release, or of a stored plan, this machine left to others although nobody named a share of it.
+fn left(order: &Order<'_>, args: &args::Build) -> anyhow::Result<Vec<NotMade>> {
+    let plan = order.plan;
+    if args.leg.is_some() || args.rest {
+        return Ok(Vec::new());
+    }
+    let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
+    let out = |step: &Step| {
+        let wanted = step.leg.is_some() && part.is_none_or(|part| part.steps.contains(&step.id));
+        wanted && !order.steps.iter().any(|other| other.id == step.id)
+    };
+    let of_plan = plan::not_made::not_made(&plan.steps, &plan.legs, out, plan::scope::compiles);
+    Ok(plan.scope.not_made.iter().cloned().chain(of_plan).collect())
 }
 
 /// What was made.

@@ -15,6 +15,7 @@ pub mod index;
 mod init;
 pub mod lock;
 pub mod matrix;
+mod not_made;
 pub mod output;
 pub mod plan;
 pub mod publish;

@@ -13,7 +13,7 @@ use super::summary;
 use crate::artifact::{Artifact, Manifest};
 use crate::config::{Diagnostic, Source};
 use crate::facts::git;
-use crate::plan::{Plan, Release, Step};
+use crate::plan::{Plan, Release, Scope, Step};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipt;
 use crate::world::path::resolve;
@@ -89,6 +89,9 @@ pub struct Output {
     /// Digest of the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<String>,
+    /// What of the whole release is not in the plan, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
     /// The plan's steps (`plan`).
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<Vec<Step>>,
@@ -225,6 +228,7 @@ fn output(command: &str, exit: Exit, fields: Fields, problems: Vec<OutputProblem
         state: fields.state,
         releases,
         plan: plan.map(|plan| plan.digest().to_string()),
+        scope: plan.filter(|plan| !plan.scope.left_out.is_empty()).map(|plan| plan.scope.clone()),
         steps: plan.filter(|_| fields.steps).map(|plan| plan.steps.clone()),
         artifacts: fields.artifacts,
         receipts: fields.receipts,

@@ -26,7 +26,7 @@ use crate::world::terminal::Printer;
 /// Every problem of configuration, facts and request.
 pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     let project = session.project()?;
-    let plan = session.plan_to_show(&project, Wish { host: args.host, ..Wish::default() })?;
+    let plan = session.plan_to_show(&project, Wish { host: args.host, also: &args.also, ..Wish::default() })?;
     unlocked::tell(session, &plan)?;
     if let Some(out) = &args.out {
         sink::write(&session.folder()?.join(out), &plan.to_json())?;

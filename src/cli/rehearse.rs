@@ -10,6 +10,7 @@ use url::Url;
 use super::act;
 use super::args;
 use super::error::Refused;
+use super::not_made;
 use super::output::{Fields, Report};
 use super::publish;
 use super::session::{Session, Wish};
@@ -42,6 +43,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let wish = Wish {
         without_tag: WithoutTag::Assume,
         host: true,
+        also: &args.also,
         stand_ins: true,
         prebuilt: args.prebuilt.as_deref(),
         ..Wish::default()
@@ -76,6 +78,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let scene = (&plan, &manifest, &store);
     let (mut report, server) =
         runtime.block_on(on_stage(session, (args.port, spool.path()), scene, (&stage, faults)))?;
+    not_made::tell(session, &plan.scope.not_made, "");
     if args.serve {
         let stay = stay(session, runtime, server, stage);
         report.stay = Some(Box::new(move || {
@@ -84,8 +87,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         }));
         return Ok(report);
     }
-    let more = if plan.scope.left_out.is_empty() { "" } else { "; other targets: `--prebuilt DIR`" };
-    Ok(report.next(format!("longshore generate   (or look at it in a browser: `longshore rehearse --serve`{more})")))
+    Ok(report.next("longshore generate   (or look at it in a browser: `longshore rehearse --serve`)"))
 }
 
 /// Says where everything is, and keeps it there until the user ends it.

@@ -70,6 +70,8 @@ pub struct Wish<'a> {
     pub without_tag: WithoutTag,
     /// Only what this machine makes.
     pub host: bool,
+    /// Other targets that this machine makes all the same.
+    pub also: &'a [Target],
     /// Everything, all of it on this machine.
     pub here: bool,
     /// Bases of images are stand-ins: none need be locked.
@@ -290,6 +292,7 @@ impl Session {
             version: wish.any_version.then(|| "0.0.0".parse().expect("a version")),
             snapshot: global.snapshot,
             without_tag: wish.without_tag,
+            also: wish.also.to_vec(),
             host: if host { Some(this_host()?) } else { None },
             machine: if wish.here { Some(this_host()?) } else { None },
             stand_ins: wish.stand_ins || StageFile::of(&self.env)?.is_some(),

@@ -1,6 +1,7 @@
 //! `verify`: finished files against the plan.
 
 use super::args;
+use super::not_made;
 use super::output::Report;
 use super::session::Session;
 use super::table::{Table, size};
@@ -30,6 +31,7 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
         let warnings = artifact.check.iter().flat_map(|check| &check.warnings);
         warnings.for_each(|warning| session.printer.warn(format_args!("`{}`: {warning}", artifact.step)));
     }
+    not_made::tell(session, &plan.scope.not_made, "build");
     let mut text = table(&manifest).render(&session.printer);
     if let Some(images) = images(&plan, &manifest) {
         text = format!("{text}\n{}", images.render(&session.printer));

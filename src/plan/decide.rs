@@ -56,7 +56,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
 
     let mut destinations = upload::destinations(&inputs, (&steps, &releases), origin, &mut problems);
     upload::assign(&inputs, &mut steps, &destinations, &releases, &mut problems);
-    let left_out = scope::limit(&inputs, &mut steps, &mut problems);
+    let left = scope::limit(&inputs, &mut steps, &mut problems);
     upload::checksums(&inputs, &mut steps, &releases, &destinations);
     upload::drop_unused(&mut destinations, &steps);
     upload::ask_for_places(&inputs, &destinations, &mut problems);
@@ -85,7 +85,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
             notes::unused(&inputs, &releases, &destinations),
         ),
         releases,
-        scope: scope::scope(request, left_out),
+        scope: scope::scope(request, left),
         steps,
         legs,
         parts,

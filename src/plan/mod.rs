@@ -19,6 +19,7 @@ pub mod links;
 pub mod locked;
 pub mod macos;
 pub mod matrix;
+pub mod not_made;
 pub mod notes;
 pub mod output;
 pub mod part;
@@ -46,6 +47,7 @@ use crate::target::Target;
 use crate::version::Version;
 
 pub use decide::plan;
+pub use not_made::NotMade;
 pub use part::{Part, PullRequest, Workflow, WorkflowJobs};
 pub use request::{Request, WithoutTag};
 pub use step::{
@@ -156,6 +158,9 @@ pub struct Scope {
     /// Ids of the steps of the whole release that are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// Which of them this host does not make although they are asked for, and what they wait for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_made: Vec<NotMade>,
 }
 
 /// The kinds of scope.

@@ -5,30 +5,74 @@ use std::collections::BTreeSet;
 use globset::GlobBuilder;
 
 use super::decide::{Inputs, Problems};
-use super::{Leg, Output, Request, Scope, ScopeKind, Step, Work, runner};
+use super::{Leg, NotMade, Output, Request, Scope, ScopeKind, Step, Work, leg, not_made, runner};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
-use crate::target::Libc;
+use crate::target::{Libc, Target};
 
-/// Removes the steps that are not in; returns their ids.
-pub fn limit(inputs: &Inputs<'_>, steps: &mut Vec<Step>, problems: &mut Problems) -> Vec<String> {
-    let mut inside: BTreeSet<String> = match inputs.request.host {
-        Some(_) => host(inputs, steps),
-        None => steps.iter().map(|step| step.id.clone()).collect(),
+/// What is not in.
+pub struct Left {
+    /// The ids of all of it.
+    out: Vec<String>,
+    /// What of it the host does not make.
+    not_made: Vec<NotMade>,
+}
+
+/// Removes the steps that are not in.
+pub fn limit(inputs: &Inputs<'_>, steps: &mut Vec<Step>, problems: &mut Problems) -> Left {
+    let selected = (!inputs.request.only.is_empty()).then(|| select(&inputs.request.only, steps, problems));
+    let is_selected = |step: &Step| selected.as_ref().is_none_or(|selected| selected.contains(&step.id));
+    let (made, not_made) = match inputs.request.host {
+        Some(host) => {
+            unknown(&inputs.request.also, steps, problems);
+            let legs = leg::legs(inputs, &mut steps.clone(), &[]);
+            let made = made_here(inputs, (host, &legs), steps);
+            let left_out = |step: &Step| is_selected(step) && !made.contains(&step.id);
+            let not_made = not_made::not_made(steps, &legs, left_out, compiles);
+            (made, not_made)
+        }
+        None => (steps.iter().map(|step| step.id.clone()).collect(), Vec::new()),
     };
-    if !inputs.request.only.is_empty() {
-        let selected = select(&inputs.request.only, steps, problems);
-        inside.retain(|id| selected.contains(id));
-    }
-    let left_out = steps.iter().filter(|step| !inside.contains(&step.id)).map(|step| step.id.clone()).collect();
+    let inside: BTreeSet<String> =
+        steps.iter().filter(|step| is_selected(step) && made.contains(&step.id)).map(|step| step.id.clone()).collect();
+    let out = steps.iter().filter(|step| !inside.contains(&step.id)).map(|step| step.id.clone()).collect();
     let had_steps = !steps.is_empty();
     steps.retain(|step| inside.contains(&step.id));
     shrink(steps, &inside);
     if had_steps && steps.is_empty() && problems.is_empty() && inputs.request.host.is_some() {
-        let problem = Problem::new("nothing-for-host", "no step of this release can be made on this machine");
-        problems.push(problem.hint("bring finished executables with `--prebuilt DIR`"));
+        problems.push(nothing(inputs, &not_made));
     }
-    left_out
+    Left { out, not_made }
+}
+
+/// Nothing is left of what is asked for.
+fn nothing(inputs: &Inputs<'_>, not_made: &[NotMade]) -> Problem {
+    let needed: Vec<String> = not_made.iter().map(NotMade::needed).collect();
+    let what = if inputs.request.only.is_empty() { "no step of this release is" } else { "no selected step is" };
+    let text = match needed.is_empty() {
+        true => format!("{what} made on this machine"),
+        false => format!("{what} made on this machine: they need {}", needed.join(", ")),
+    };
+    let of_host = |one: &&NotMade| inputs.request.host.is_some_and(|host| one.is_for(host));
+    let hint = match not_made.iter().find(of_host) {
+        Some(one) => format!(
+            "`--also {}` makes them here with the tools for it, `--prebuilt DIR` brings finished executables",
+            one.target
+        ),
+        None => "bring finished executables with `--prebuilt DIR`".to_owned(),
+    };
+    Problem::new("nothing-for-host", text).hint(hint)
+}
+
+/// `--also` wants steps that are there.
+pub fn unknown(also: &[Target], steps: &[Step], problems: &mut Problems) {
+    for also in also {
+        if !steps.iter().any(|step| step.target == Some(*also)) {
+            let known: BTreeSet<&str> = steps.iter().filter_map(|step| step.target).map(Target::triple).collect();
+            let hint = format!("its targets: {}", known.into_iter().collect::<Vec<_>>().join(", "));
+            problems.push(Problem::new("unknown-also", format!("nothing is made for `--also {also}`")).hint(hint));
+        }
+    }
 }
 
 /// An index lists the images that are in; a layer is in for the images that stand on it.
@@ -42,22 +86,23 @@ fn shrink(steps: &mut [Step], inside: &BTreeSet<String>) {
 }
 
 /// How the plan names its scope.
-pub fn scope(request: &Request, left_out: Vec<String>) -> Scope {
+pub fn scope(request: &Request, left: Left) -> Scope {
     let kind = match (request.only.is_empty(), request.host) {
         (false, _) => ScopeKind::Only,
         (true, Some(_)) => ScopeKind::Host,
         (true, None) => ScopeKind::All,
     };
-    Scope { kind, only: request.only.clone(), left_out }
+    Scope { kind, only: request.only.clone(), left_out: left.out, not_made: left.not_made }
 }
 
-/// Steps without a target, steps of the host's triple without a container, what is supplied, and what needs only those.
-fn host(inputs: &Inputs<'_>, steps: &[Step]) -> BTreeSet<String> {
-    let containers = super::leg::legs(inputs, &mut steps.to_vec(), &[]);
-    let contained = |step: &Step| containers.iter().any(|leg| leg.container.is_some() && leg.steps.contains(&step.id));
+/// Steps without a target, steps of the host's triple and of `--also` without a container, what is supplied, and what
+/// needs only those.
+fn made_here(inputs: &Inputs<'_>, (host, legs): (Target, &[Leg]), steps: &[Step]) -> BTreeSet<String> {
+    let ours = |target: Target| target == host || inputs.request.also.contains(&target);
+    let contained = |step: &Step| legs.iter().any(|leg| leg.container.is_some() && leg.steps.contains(&step.id));
     let mut inside = BTreeSet::new();
     for step in steps {
-        let own = step.target.is_none() || step.target == inputs.request.host && !contained(step);
+        let own = step.target.is_none_or(|target| ours(target) && !contained(step));
         let given = |output: &Output| {
             step.prebuilt_path(&output.name).is_some_and(|path| inputs.request.prebuilt.contains(&path))
         };
@@ -83,7 +128,7 @@ fn host(inputs: &Inputs<'_>, steps: &[Step]) -> BTreeSet<String> {
 }
 
 /// Whether a machine of its target is wanted.
-fn compiles(step: &Step) -> bool {
+pub fn compiles(step: &Step) -> bool {
     matches!(step.work, Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_))
 }
 

@@ -8,12 +8,13 @@ use crate::facts::python::PythonProject;
 use crate::facts::python::crates::with_pyo3;
 use crate::facts::{Facts, Head, Package, Remote, Tag, TreeFile, TreeKind};
 use crate::problem::Problem;
-use crate::target::DEFAULT;
+use crate::target::{DEFAULT, Target};
 
 mod builds;
 mod links;
 mod parts;
 mod said;
+mod scope;
 
 const HEAD: &str = "1111111111111111111111111111111111111111";
 const OLDER: &str = "2222222222222222222222222222222222222222";
@@ -359,36 +360,6 @@ fn a_dirty_tree_is_never_released() {
     let plan = planned("", &facts, &Request::default()).unwrap();
     assert!(plan.dirty && plan.only_loopback().is_some());
     assert_eq!(plain("").only_loopback(), None);
-}
-
-#[test]
-fn scopes() {
-    let ids = |request: &Request| -> Vec<String> {
-        let plan = planned("", &facts(), request).unwrap_or_else(|problems| panic!("{problems:?}"));
-        assert!(plan.only_loopback().is_some(), "only a whole release becomes public");
-        plan.steps.iter().map(|step| step.id.clone()).collect()
-    };
-    let host = ids(&Request { host: Some(linux()), ..Request::default() });
-    assert!(host.iter().all(|id| id.ends_with("x86_64-unknown-linux-gnu") || id == "checksums.project"), "{host:?}");
-    assert_eq!(host.len(), 7);
-    let supplied = BTreeSet::from(["app.exe", "tool.exe"].map(|name| format!("{}/{name}", DEFAULT[4])));
-    let more = ids(&Request { host: Some(linux()), prebuilt: supplied, ..Request::default() });
-    assert!(more.contains(&"archive.app.x86_64-pc-windows-msvc".to_owned()), "{more:?}");
-    assert!(!more.contains(&"archive.tool.x86_64-pc-windows-msvc".to_owned()), "`tool-helper.exe` was not brought");
-    let only = ids(&Request { only: vec!["archive.app.aarch64-apple-darwin".into()], ..Request::default() });
-    let expected = [
-        "binary.app.aarch64-apple-darwin",
-        "check.smoke.app.aarch64-apple-darwin",
-        "archive.app.aarch64-apple-darwin",
-        "checksums.project",
-    ];
-    assert_eq!(only, expected);
-    let glob = ids(&Request { only: vec!["*.tool.*-darwin".into()], ..Request::default() });
-    assert!(glob.iter().all(|id| id.contains("tool") || id.starts_with("checksums")), "{glob:?}");
-    assert_eq!(
-        codes("", &facts(), &Request { only: vec!["archives".into()], ..Request::default() })[0],
-        "unknown-step"
-    );
 }
 
 #[test]

@@ -273,7 +273,7 @@ fn plan(commit: String) -> Plan {
         origin: Origin::Assumed,
         output: "target/longshore".into(),
         releases: Vec::new(),
-        scope: Scope { kind: ScopeKind::All, only: Vec::new(), left_out: Vec::new() },
+        scope: Scope { kind: ScopeKind::All, only: Vec::new(), left_out: Vec::new(), not_made: Vec::new() },
         steps: Vec::new(),
         legs: vec![leg],
         parts: Vec::new(),

@@ -23,6 +23,7 @@ use self::words::Scene;
 use self::workflow::Workflow;
 use super::args;
 use super::error::Refused;
+use super::not_made;
 use super::output::{Fields, Report, State};
 use super::publish;
 use super::rehearse;
@@ -88,6 +89,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     let interrupted = stop.by_user.load(Ordering::SeqCst).then(|| interrupted(&played, &left));
     judge(&rehearsal, &played, (&stage, &server, &seen), interrupted)?;
     rehearse::rehearsed(session, &server, &stage);
+    not_made::tell(session, &plan.scope.not_made, "rehearse");
     let mut report = publish::report(session, plan, together(plan, seen));
     report.fields.value = Some(("rehearsal", with_jobs(rehearse::places(&server, &stage), &rehearsal, &played)));
     if args.serve {

@@ -120,7 +120,7 @@ fn plan() -> Plan {
         origin: Origin::Tag,
         output: "out".into(),
         releases: vec![release],
-        scope: Scope { kind: ScopeKind::All, only: vec![], left_out: vec![] },
+        scope: Scope { kind: ScopeKind::All, only: vec![], left_out: vec![], not_made: vec![] },
         steps: vec![],
         legs: vec![],
         parts: vec![],

@@ -1,0 +1,99 @@
+//! Says what of the release a command left to other machines: without it, a result of one machine looks like the whole.
+
+use super::session::Session;
+use super::stage_file;
+use crate::plan::NotMade;
+use crate::target::Target;
+
+/// A warning for images of this machine's platform, which may lack no more than a tool; a line for all others. `command`
+/// takes the flags that make them here; empty if it is the one that runs.
+pub fn tell(session: &Session, not_made: &[NotMade], command: &str) {
+    if session.env.get(stage_file::VARIABLE).is_some() {
+        // A job of `rehearse --act`, which says it once for all of them.
+        return;
+    }
+    let said = lines(not_made, Target::host(), command);
+    for warning in said.warnings {
+        session.printer.warn(warning);
+    }
+    if let Some(note) = said.note {
+        session.printer.step("Not here", note);
+    }
+}
+
+/// Images that a warning names.
+const MOST: usize = 6;
+
+struct Said {
+    warnings: Vec<String>,
+    note: Option<String>,
+}
+
+fn lines(not_made: &[NotMade], host: Option<Target>, command: &str) -> Said {
+    let command = if command.is_empty() { String::new() } else { format!("longshore {command} ") };
+    let is_near = |one: &&NotMade| host.is_some_and(|host| one.is_for(host)) && one.of("image").next().is_some();
+    let warnings = not_made.iter().filter(is_near).map(|one| {
+        let images: Vec<&str> = one.of("image").collect();
+        let (were, they) = if images.len() == 1 { ("was", "it needs") } else { ("were", "they need") };
+        let more = images.len().saturating_sub(MOST);
+        let named: Vec<String> = images.iter().take(MOST).map(|id| format!("`{id}`")).collect();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        format!(
+            "{}{more} {were} not made: {they} {}; `{command}--also {}` makes all for it here with the tools for that, `{command}--prebuilt DIR` takes executables",
+            named.join(", "),
+            one.needed(),
+            one.target,
+        )
+    });
+    let mut counts: Vec<(String, Vec<String>)> = Vec::new();
+    for one in not_made.iter().filter(|one| !is_near(one)) {
+        match counts.iter_mut().find(|(count, _)| *count == one.counts()) {
+            Some((_, needed)) => needed.push(one.needed()),
+            None => counts.push((one.counts(), vec![one.needed()])),
+        }
+    }
+    let texts: Vec<String> = counts
+        .iter()
+        .map(|(count, needed)| {
+            let each = if needed.len() == 1 { "" } else { " each" };
+            format!("{count}{each} for {}", needed.join(", "))
+        })
+        .collect();
+    let note =
+        (!texts.is_empty()).then(|| format!("{}: `{command}--prebuilt DIR`, or other machines", texts.join("; ")));
+    Said { warnings: warnings.collect(), note }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(target: &str, steps: &[&str]) -> NotMade {
+        let steps = steps.iter().map(ToString::to_string).collect();
+        NotMade { target: target.parse().unwrap(), container: None, steps }
+    }
+
+    #[test]
+    fn only_images_of_this_platform_are_a_warning() {
+        let host = "x86_64-unknown-linux-gnu".parse().ok();
+        let musl = |steps: &[&str]| waits("x86_64-unknown-linux-musl", steps);
+        let arm = waits(
+            "aarch64-unknown-linux-musl",
+            &["binary.a.aarch64-unknown-linux-musl", "image.a.alpine.linux-arm64", "image.a.scratch.linux-arm64"],
+        );
+        let said = lines(&[musl(&["image.a.alpine.linux-amd64", "index.a.alpine"]), arm], host, "");
+        let warning = "`image.a.alpine.linux-amd64` was not made: it needs x86_64-unknown-linux-musl; `--also x86_64-unknown-linux-musl` makes all for it here with the tools for that, `--prebuilt DIR` takes executables";
+        assert_eq!(said.warnings, [warning]);
+        assert_eq!(said.note.unwrap(), "2 images for aarch64-unknown-linux-musl: `--prebuilt DIR`, or other machines");
+        let said = lines(&[musl(&["binary.a.x", "archive.a.x"])], host, "build");
+        assert!(said.warnings.is_empty());
+        assert_eq!(
+            said.note.unwrap(),
+            "1 archive for x86_64-unknown-linux-musl: `longshore build --prebuilt DIR`, or other machines"
+        );
+        let contained = NotMade { container: Some("c".into()), ..musl(&["image.a.alpine.linux-amd64"]) };
+        let said = lines(&[contained], host, "");
+        assert!(said.warnings.is_empty(), "no tool of this machine makes it");
+        assert!(lines(&[], host, "").note.is_none());
+    }
+}
