@@ -90,7 +90,7 @@ fn manifest(words: &[String], env: &Env) -> Option<String> {
     if !matches!(cli.command.name(), "verify" | "publish" | "release" | "rehearse") {
         return None;
     }
-    let session = Session::new(&cli, env.clone()).ok()?;
+    let session = Session::new(&cli, env.clone());
     let store = match &session.global.plan {
         Some(file) => session.stored(file, None).ok()?.1,
         None => session.store().ok()?,

@@ -43,7 +43,7 @@ pub struct Global {
     /// Only steps with this dotted prefix or glob, and all they need: archive, '*.x86_64-*'
     #[arg(long, global = true, value_name = "SELECTOR", num_args = 1.., help_heading = "Which part")]
     pub only: Vec<String>,
-    /// Run as if started in DIR
+    /// Run as if started in DIR: every relative path is below it
     #[arg(short = 'C', global = true, value_name = "DIR", help_heading = "From where")]
     pub directory: Option<PathBuf>,
     /// Configuration file  [default: longshore.yaml here or above]
@@ -140,6 +140,25 @@ pub enum Command {
 }
 
 impl Command {
+    /// Every path of a command's own flags: all of them are below `-C DIR`.
+    pub fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Plan(args) => args.out.iter_mut().collect(),
+            Self::Rehearse(args) => args.bases.iter_mut().chain(&mut args.prebuilt).collect(),
+            Self::Release(args) => args.prebuilt.iter_mut().collect(),
+            Self::Build(args) => {
+                let files = args.from.iter_mut().chain(&mut args.pack).chain(&mut args.docker_archive);
+                files.chain(&mut args.prebuilt).collect()
+            }
+            Self::Verify(args) => args.from.iter_mut().chain(&mut args.pack).collect(),
+            Self::Publish(args) => args.from.iter_mut().collect(),
+            Self::Man(args) => args.out.iter_mut().collect(),
+            Self::Init | Self::Check | Self::Matrix(_) | Self::Schema(_) | Self::Completions(_) => Vec::new(),
+            Self::Lock(_) | Self::Generate(_) | Self::Action => Vec::new(),
+            Self::Doctor | Self::Status | Self::Serve => Vec::new(),
+        }
+    }
+
     /// The word typed.
     pub fn name(&self) -> &'static str {
         match self {
@@ -379,4 +398,27 @@ pub struct Man {
     /// Write one page per command into DIR instead of the main page to standard output
     #[arg(value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_a_command_is_known() {
+        for line in [
+            "plan --out @",
+            "rehearse --bases @ --prebuilt @",
+            "release --prebuilt @",
+            "build --from @ @ --pack @ --docker-archive @ --prebuilt @",
+            "verify --from @ @ --pack @",
+            "publish --from @ @",
+            "man @",
+        ] {
+            let mut cli = Cli::try_parse_from(["longshore"].into_iter().chain(line.split(' '))).unwrap();
+            let paths = cli.command.paths();
+            assert_eq!(paths.len(), line.matches('@').count(), "{line}");
+            assert!(paths.iter().all(|path| path.as_os_str() == "@"), "{line}");
+        }
+    }
 }

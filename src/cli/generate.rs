@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::args;
+use super::inside;
 use super::output::Report;
 use super::session::{Project, Session, Wish};
 use super::table::Table;
@@ -51,6 +52,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     }
     let mut files = Vec::new();
     for part in &plan.parts {
+        inside::refuse_links_out(&top, &format!("{FOLDER}/{}", part.file))?;
         let path = top.join(FOLDER).join(&part.file);
         files.push(File { name: part.file.clone(), there: read(&path)?, path });
     }

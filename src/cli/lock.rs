@@ -1,8 +1,11 @@
 //! `lock`: base images by digest, and what each offers, into longshore.lock.
 
+use std::path::Path;
+
 use futures_util::future::join_all;
 
 use super::args;
+use super::inside;
 use super::output::Report;
 use super::registry;
 use super::session::{Project, Session};
@@ -13,6 +16,7 @@ use crate::oci::registry::{Action, Error, Registries};
 use crate::plan::base::{UsedBase, used};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
+use crate::world::path::relative;
 use crate::world::sink;
 
 /// `longshore lock`
@@ -45,6 +49,8 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     let file = project.root.join(lock::FILE);
     let changed = lock != *known;
     if changed {
+        let folder = project.root.strip_prefix(&project.top).unwrap_or(Path::new(""));
+        inside::refuse_links_out(&project.top, &relative(&folder.join(lock::FILE)))?;
         sink::write(&file, lock.to_text()?.as_bytes())?;
     }
     let state = if changed { "Wrote" } else { "Kept" };

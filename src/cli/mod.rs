@@ -13,6 +13,7 @@ pub mod error;
 pub mod generate;
 pub mod index;
 mod init;
+mod inside;
 pub mod lock;
 pub mod matrix;
 mod not_made;
@@ -24,6 +25,7 @@ pub mod registry;
 pub mod rehearse;
 pub mod release;
 pub mod schema;
+mod selectors;
 pub mod session;
 pub mod stage;
 pub mod stage_file;
@@ -55,15 +57,18 @@ pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
 /// Runs one command line; says how it ended.
 pub fn carry_out(words: impl IntoIterator<Item = OsString>, env: &Env) -> Ended {
     let words: Vec<OsString> = words.into_iter().collect();
-    let cli = match Cli::try_parse_from(&words) {
+    let mut cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, words.iter().any(|word| word == "--json"), env),
     };
-    let session = match Session::new(&cli, env.clone()) {
-        Ok(session) => session,
-        Err(error) => return usage(&error, false, env),
-    };
+    let session = Session::new(&cli, env.clone());
     let name = cli.command.name();
+    if let Err(failure) = selectors::refuse_unread(&cli) {
+        return output::finish(&session, name, Err(failure.into()));
+    }
+    for path in cli.command.paths() {
+        *path = session.below(path);
+    }
     if matches!(cli.command, Command::Action) {
         return action::run(&session);
     }

@@ -29,7 +29,7 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     let plan = session.plan_to_show(&project, Wish { host: args.host, also: &args.also, ..Wish::default() })?;
     unlocked::tell(session, &plan)?;
     if let Some(out) = &args.out {
-        sink::write(&session.folder()?.join(out), &plan.to_json())?;
+        sink::write(out, &plan.to_json())?;
     }
     session.refuse_unlocked(&project, &plan)?;
     let text = match &args.explain {

@@ -81,7 +81,10 @@ fn manifest(plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
     if !store.manifest().is_file() {
         return refuse(format!("nothing is verified: there is no `{}`", store.manifest().display()));
     }
-    let manifest: Manifest = store::read_json(&store.manifest())?;
+    let manifest: Manifest = match store::read_json(&store.manifest()) {
+        Ok(manifest) => manifest,
+        Err(error) => return refuse(format!("{error:#}")),
+    };
     if manifest.plan != plan.digest() {
         return refuse("the manifest was verified for another plan".into());
     }
@@ -194,7 +197,7 @@ pub fn endpoints(plan: &Plan, env: &Env) -> anyhow::Result<Endpoints> {
     let mut endpoints = Endpoints::new();
     for destination in &plan.destinations {
         let DestinationKind::Github(github) = &destination.kind else { continue };
-        let token = tokens(github, env).iter().find_map(|name| env.secret(name));
+        let token = token(github, env).and_then(|name| env.secret(name));
         endpoints.insert(destination.name.clone(), Endpoint { api: api(github, env)?, token });
     }
     Ok(endpoints)
@@ -209,6 +212,11 @@ fn job_host(env: &Env) -> Option<String> {
 fn tokens(github: &GithubDestination, env: &Env) -> &'static [&'static str] {
     let foreign = job_host(env).is_some_and(|host| host != github.host);
     if foreign && env.get("LONGSHORE_GITHUB_API").is_none() { &["GH_TOKEN"] } else { &["GITHUB_TOKEN", "GH_TOKEN"] }
+}
+
+/// The variable whose token is sent.
+fn token(github: &GithubDestination, env: &Env) -> Option<&'static str> {
+    tokens(github, env).iter().find(|name| env.get(name).is_some()).copied()
 }
 
 /// `LONGSHORE_GITHUB_API`; `GITHUB_API_URL` in a job of the same forge; else what GitHub documents for the host.
@@ -264,7 +272,7 @@ pub fn ask(session: &Session, plan: &Plan, share: Option<&Part>) -> anyhow::Resu
         return refuse("nobody is here to confirm what becomes public");
     }
     for destination in plan.destinations.iter().filter(|one| share.is_none_or(|share| share.goes_to(&one.name))) {
-        for line in places(plan, share, destination).into_iter().chain(presented(destination)) {
+        for line in places(plan, share, destination).into_iter().chain(presented(destination, &session.env)) {
             session.printer.line(&format!("  {}: {line}", destination.name));
         }
     }
@@ -300,10 +308,13 @@ fn places(plan: &Plan, share: Option<&Part>, destination: &Destination) -> Vec<S
 }
 
 /// Which credentials are presented to which host: what an edited plan would change.
-fn presented(destination: &Destination) -> Vec<String> {
+fn presented(destination: &Destination, env: &Env) -> Vec<String> {
     let line = |names: &[&str], host: &str| format!("{host} gets {}", names.join(", "));
     match &destination.kind {
-        DestinationKind::Github(github) => vec![line(&["GITHUB_TOKEN"], &github.host)],
+        DestinationKind::Github(github) => match token(github, env) {
+            Some(name) => vec![line(&[name], &github.host)],
+            None => vec![format!("{} gets no token: there is no {}", github.host, tokens(github, env).join(" or "))],
+        },
         DestinationKind::Registry(registry) => {
             let images = registry.images.iter().flat_map(|image| &image.repositories);
             let hosts: BTreeSet<&str> =
@@ -313,7 +324,7 @@ fn presented(destination: &Destination) -> Vec<String> {
                 let names = said.into_iter().flat_map(|said| said.username_env.iter().chain(&said.password_env));
                 match names.map(String::as_str).collect::<Vec<_>>() {
                     names if !names.is_empty() => line(&names, host),
-                    _ if host == "ghcr.io" => line(&["GITHUB_TOKEN or Docker's login"], host),
+                    _ if host == "ghcr.io" && env.get("GITHUB_TOKEN").is_some() => line(&["GITHUB_TOKEN"], host),
                     _ => line(&["Docker's login, if there is one"], host),
                 }
             };
@@ -411,19 +422,26 @@ mod tests {
 
     #[test]
     fn who_is_asked_sees_which_credential_goes_where() {
-        let check = |kind: &str, expected: &[&str]| {
+        let of = |kind: &str, env: &[(&str, &str)]| {
             let text = format!(r#"{{"name":"x","when":"always","credentials":[],{kind}}}"#);
-            assert_eq!(presented(&serde_json::from_str(&text).unwrap()), expected, "{kind}");
+            presented(&serde_json::from_str(&text).unwrap(), &Env::of(env.iter().copied()))
         };
-        check(
-            r#""kind":"github","repository":"o/r","host":"ghes.test","draft":false,"adopt":"draft","pages":[]"#,
-            &["ghes.test gets GITHUB_TOKEN"],
-        );
+        let check = |kind: &str, expected: &[&str]| assert_eq!(of(kind, &[("GITHUB_TOKEN", "t")]), expected, "{kind}");
+        let github =
+            r#""kind":"github","repository":"o/r","host":"ghes.test","draft":false,"adopt":"draft","pages":[]"#;
+        check(github, &["ghes.test gets GITHUB_TOKEN"]);
+        let (ours, theirs) = (("GH_TOKEN", "t"), ("GITHUB_TOKEN", "t"));
+        assert_eq!(of(github, &[ours]), ["ghes.test gets GH_TOKEN"]);
+        assert_eq!(of(github, &[ours, theirs]), ["ghes.test gets GITHUB_TOKEN"]);
+        let job = ("GITHUB_SERVER_URL", "https://github.com");
+        assert_eq!(of(github, &[ours, theirs, job]), ["ghes.test gets GH_TOKEN"]);
+        assert_eq!(of(github, &[theirs, job]), ["ghes.test gets no token: there is no GH_TOKEN"]);
+        assert_eq!(of(github, &[]), ["ghes.test gets no token: there is no GITHUB_TOKEN or GH_TOKEN"]);
         check(
             r#""kind":"registry","hosts":{"mallory.test":{"password_env":"GITHUB_TOKEN","insecure":false}},
                "images":[{"step":"s","repositories":["ghcr.io/o/r","quay.io/o/r"],"tags":[]}]"#,
             &[
-                "ghcr.io gets GITHUB_TOKEN or Docker's login",
+                "ghcr.io gets GITHUB_TOKEN",
                 "mallory.test gets GITHUB_TOKEN",
                 "quay.io gets Docker's login, if there is one",
             ],

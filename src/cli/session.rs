@@ -86,15 +86,8 @@ pub struct Wish<'a> {
 
 impl Session {
     /// From the command line.
-    ///
-    /// # Errors
-    /// If two flags contradict each other.
-    pub fn new(cli: &Cli, env: Env) -> Result<Self, clap::Error> {
+    pub fn new(cli: &Cli, env: Env) -> Self {
         let global = cli.global.clone();
-        if global.plan.is_some() && !global.only.is_empty() {
-            let text = "`--only` cannot be used with `--plan`: a stored plan already says what is in\n";
-            return Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, text));
-        }
         let level = match (global.quiet, global.verbose) {
             (true, _) => Level::Quiet,
             (_, true) => Level::Verbose,
@@ -115,7 +108,7 @@ impl Session {
         let docker = session.env.get("DOCKER_AUTH_CONFIG").map(registry::secrets).unwrap_or_default();
         docker.iter().for_each(|secret| session.printer.mask(secret));
         session.foresee();
-        Ok(session)
+        session
     }
 
     /// The same in another folder and environment; what is known of credentials stays known.
@@ -209,6 +202,11 @@ impl Session {
             let problem = Problem::new("no-such-folder", format!("cannot work in `{}`: {error}", self.dir.display()));
             Failure::usage(problem).into()
         })
+    }
+
+    /// A path that was typed, as this process reaches it.
+    pub fn below(&self, path: &Path) -> PathBuf {
+        if self.dir == Path::new(".") { path.to_owned() } else { self.dir.join(path) }
     }
 
     /// The configuration file, `--config` or longshore.yaml here or above, and the folder of the project: that of the

@@ -341,7 +341,7 @@ fn environment(
 }
 
 /// Steps that are chosen, all they need, and the checks that prove them.
-fn needed(steps: &[Step], chosen: impl Fn(&Step) -> bool) -> Vec<String> {
+pub fn needed(steps: &[Step], chosen: impl Fn(&Step) -> bool) -> Vec<String> {
     let mut inside: BTreeSet<&str> = steps.iter().filter(|step| chosen(step)).map(|step| step.id.as_str()).collect();
     loop {
         let before = inside.len();

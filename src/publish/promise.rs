@@ -1,14 +1,21 @@
 //! Whether a manifest, ours or one that lies in a draft, holds what the plan promises: it is compared, never believed.
 
-use crate::artifact::{Artifact, Manifest};
-use crate::digest::Digest;
+use crate::artifact::{ARTIFACT_SCHEMA, Artifact, File, MANIFEST_SCHEMA, Manifest, Subject};
+use crate::plan::part::needed;
 use crate::plan::{CheckWork, Plan, Step, Work};
 use crate::problem::Problem;
 
 /// What is wrong with a manifest of which the steps that `takes` says are published. Every record in it is of a step of
-/// the plan and names exactly its outputs, so that no file is left out in silence.
+/// the plan and names exactly its outputs, so that no file is left out in silence; with what is published come the
+/// records of all it was made from, and of the checks that prove it.
 pub fn broken(plan: &Plan, manifest: &Manifest, takes: impl Fn(&Step) -> bool) -> Option<Problem> {
     let digest = plan.digest();
+    let formats = manifest.artifacts.iter().map(|artifact| (artifact.schema.as_str(), ARTIFACT_SCHEMA));
+    let mut formats = formats.chain([(manifest.schema.as_str(), MANIFEST_SCHEMA)]);
+    if let Some((found, known)) = formats.find(|(found, known)| found != known) {
+        let text = format!("the manifest holds a record of format `{found}`; this longshore knows `{known}`");
+        return Some(Problem::new("manifest-format", text));
+    }
     if manifest.plan != digest || manifest.commit != plan.commit {
         return Some(Problem::new("manifest-of-another-plan", "the manifest is of another plan"));
     }
@@ -18,16 +25,13 @@ pub fn broken(plan: &Plan, manifest: &Manifest, takes: impl Fn(&Step) -> bool) -
             let what = if again { "names it twice" } else { "names it, and the plan has no such step" };
             return Some(differs(&artifact.step, &format!("the manifest {what}")));
         };
-        if let Some(what) = other(plan, digest, step, artifact) {
+        if let Some(what) = other(plan, manifest, step, artifact) {
             return Some(differs(&step.id, &what));
         }
     }
     let has = |id: &str| manifest.artifacts.iter().any(|artifact| artifact.step == id);
-    let wanted = plan.steps.iter().filter(|step| takes(step));
-    let needed = wanted
-        .flat_map(|step| std::iter::once(step.id.as_str()).chain(consists_of(&step.work).iter().map(String::as_str)));
-    let mut missing = needed.filter(|id| !is_idle(plan, id) && !has(id));
-    missing.next().map(|id| Problem::new("manifest-incomplete", format!("the manifest lacks `{id}`")).step(id))
+    let missing = needed(&plan.steps, takes).into_iter().find(|id| !is_idle(plan, id) && !has(id));
+    missing.map(|id| Problem::new("manifest-incomplete", format!("the manifest lacks `{id}`")).step(id))
 }
 
 fn differs(step: &str, what: &str) -> Problem {
@@ -35,7 +39,7 @@ fn differs(step: &str, what: &str) -> Problem {
 }
 
 /// How a record is not the one of its step.
-fn other(plan: &Plan, digest: Digest, step: &Step, artifact: &Artifact) -> Option<String> {
+fn other(plan: &Plan, manifest: &Manifest, step: &Step, artifact: &Artifact) -> Option<String> {
     let made: Vec<&str> = artifact.files.iter().map(|file| file.name.as_str()).collect();
     let planned: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
     let list =
@@ -46,21 +50,22 @@ fn other(plan: &Plan, digest: Digest, step: &Step, artifact: &Artifact) -> Optio
     if artifact.kind != step.work.kind() {
         return Some(format!("it is of kind `{}`, planned is `{}`", artifact.kind, step.work.kind()));
     }
-    if artifact.plan != digest || artifact.commit != plan.commit {
+    if artifact.plan != manifest.plan || artifact.commit != plan.commit {
         return Some("it was made for another plan".into());
     }
-    if artifact.check.as_ref().is_some_and(|check| !check.passed) {
-        return Some("a check that did not pass".into());
-    }
-    None
-}
-
-/// The steps whose files are sent with those of a step.
-fn consists_of(work: &Work) -> &[String] {
-    match work {
-        Work::Image(image) => &image.layers,
-        Work::Index(index) => &index.images,
-        _ => &[],
+    let Work::Check(work) = &step.work else { return None };
+    match &artifact.check {
+        None => Some("a check without a result".into()),
+        Some(result) if !result.passed => Some("a check that did not pass".into()),
+        Some(result) => {
+            let subject = manifest.artifacts.iter().find(|artifact| artifact.step == work.subject)?;
+            let is_proved = |file: &&File| {
+                let of = |seen: &&Subject| seen.step == subject.step && seen.name == file.name;
+                result.subjects.iter().find(of).is_some_and(|seen| seen.sha256 == file.sha256)
+            };
+            let file = subject.files.iter().find(|file| !is_proved(file))?;
+            Some(format!("a check that was not run on this `{}`", file.name))
+        }
     }
 }
 
@@ -74,6 +79,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::digest::Digest;
 
     fn plan() -> Plan {
         serde_json::from_str(
@@ -82,13 +88,19 @@ mod tests {
                 "assumed":[],"steps":[
                 {"id":"sums.a","component":"","needs":[],"outputs":[{"name":"a.tar.gz"},{"name":"b"}],"publish":["github"],
                  "kind":"checksums","covers":[]},
-                {"id":"sums.b","component":"","needs":[],"outputs":[{"name":"c"}],"publish":[],"kind":"checksums","covers":[]}
+                {"id":"sums.b","component":"","needs":[],"outputs":[{"name":"c"}],"publish":[],"kind":"checksums","covers":[]},
+                {"id":"check.a","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"sums.a","smoke":[]},
+                {"id":"check.b","component":"","needs":["sums.b"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"sums.b","smoke":[]},
+                {"id":"check.idle","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"sums.a","smoke":[],"not_run":"no machine"}
                 ]}"#,
         )
         .unwrap()
     }
 
-    /// The code for the manifest of both steps after a change, published being the first.
+    /// The code for the manifest of both steps and their checks after a change, published being the first.
     fn check(change: impl FnOnce(&mut serde_json::Value), expected: Option<&str>) {
         let plan = plan();
         let file = |name: &str| json!({ "name": name, "size": 1, "sha256": plan.digest(), "mode": "0644" });
@@ -98,9 +110,18 @@ mod tests {
                 "files": names.iter().map(|name| file(name)).collect::<Vec<_>>()
             })
         };
+        let proved = |step: &str, subject: &str, names: &[&str]| {
+            let mut record = artifact(step, &[]);
+            record["kind"] = "check".into();
+            let seen = |name: &&str| json!({ "step": subject, "name": name, "sha256": plan.digest() });
+            let seen: Vec<_> = names.iter().map(seen).collect();
+            record["check"] = json!({ "passed": true, "subjects": seen, "detail": "" });
+            record
+        };
         let mut manifest = json!({
             "schema": "longshore/manifest/1", "plan": plan.digest(), "commit": "1", "binaries": [],
-            "artifacts": [artifact("sums.a", &["a.tar.gz", "b"]), artifact("sums.b", &["c"])]
+            "artifacts": [artifact("sums.a", &["a.tar.gz", "b"]), artifact("sums.b", &["c"]),
+                          proved("check.a", "sums.a", &["a.tar.gz", "b"]), proved("check.b", "sums.b", &["c"])]
         });
         change(&mut manifest);
         let read: Manifest = serde_json::from_value(manifest.clone()).unwrap();
@@ -121,9 +142,17 @@ mod tests {
         check(|it| it["artifacts"][1]["step"] = "sums.a".into(), differs);
         check(|it| it["artifacts"][0]["kind"] = "asset".into(), differs);
         check(|it| it["artifacts"][0]["commit"] = "2".into(), differs);
-        check(|it| it["artifacts"][0]["check"] = json!({ "passed": false, "subjects": [], "detail": "" }), differs);
+        check(|it| it["artifacts"][2]["check"]["passed"] = false.into(), differs);
+        check(|it| it["artifacts"][2]["check"]["subjects"] = json!([]), differs);
+        check(|it| it["artifacts"][2]["check"]["subjects"][1]["sha256"] = Digest::of(b"").to_string().into(), differs);
+        check(|it| drop(it["artifacts"][2].as_object_mut().unwrap().remove("check")), differs);
         check(|it| drop(it["artifacts"].as_array_mut().unwrap().remove(0)), Some("manifest-incomplete"));
-        check(|it| drop(it["artifacts"].as_array_mut().unwrap().remove(1)), None);
+        check(|it| drop(it["artifacts"].as_array_mut().unwrap().remove(2)), Some("manifest-incomplete"));
+        // What is not published, and what proves it.
+        check(|it| drop(it["artifacts"].as_array_mut().unwrap().drain(1..2)), None);
+        check(|it| drop(it["artifacts"].as_array_mut().unwrap().remove(3)), None);
+        check(|it| it["schema"] = "longshore/manifest/9".into(), Some("manifest-format"));
+        check(|it| it["artifacts"][1]["schema"] = "longshore/artifact/9".into(), Some("manifest-format"));
         check(|it| it["commit"] = "2".into(), Some("manifest-of-another-plan"));
         check(|it| it["plan"] = Digest::of(b"").to_string().into(), Some("manifest-of-another-plan"));
     }

@@ -33,6 +33,7 @@ cases! {
     config_aside
     dirty_release
     empty_matrix
+    folder_flag
     macos_minimum
     matrix_actions
     no_lock_file
@@ -53,6 +54,7 @@ cases! {
     two_tags
     typos_and_types
     unlocked_bases
+    unread_flags
     version_keys
     version_mismatch
 }

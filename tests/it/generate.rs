@@ -145,6 +145,28 @@ fn a_file_of_somebody_else_is_never_written_over() {
 }
 
 #[test]
+fn a_link_out_of_the_repository_is_never_followed() {
+    let check = |links: &str, link: &str| {
+        let project = repository("link", "binaries: { opsml-mcp: {} }");
+        sh(&project, &format!("rm -r .github && mkdir -p ../host && {links}"), 0);
+        for more in ["", " --check"] {
+            let said = sh(&project, &format!("longshore generate --action-ref {ACTION}{more}"), 2);
+            assert!(said.contains("error[link-outside]") && said.contains(&format!("`{link}` is a link")), "{said}");
+        }
+        assert_eq!(sh(&project, "ls ../host", 0), "");
+    };
+    check("mkdir -p .github/workflows && ln -s ../../../host/new .github/workflows/release.yml", FILE);
+    check("mkdir .github && ln -s ../../host .github/workflows", ".github/workflows");
+    check("ln -s ../host .github", ".github");
+    check("mkdir .github && ln -s ../.git/hooks .github/workflows", ".github/workflows");
+
+    let project = repository("inside", "binaries: { opsml-mcp: {} }");
+    sh(&project, "rm -r .github && mkdir -p .github kept && ln -s ../kept .github/workflows", 0);
+    sh(&project, &format!("longshore generate --action-ref {ACTION}"), 0);
+    assert!(read(&project, "kept/release.yml").contains("longshore"));
+}
+
+#[test]
 fn a_file_that_is_named_no_more_is_said_and_kept() {
     let project = plain();
     write(&project, "longshore.yaml", "longshore: 1\nbinaries: { opsml-mcp: {} }\nworkflows: { other.yml: {} }\n");
