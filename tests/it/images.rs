@@ -1,6 +1,7 @@
 //! Images from longshore.yaml to a registry: built the same twice, refused where they cannot start, published once, whatever
 //! happens on the way. The registry is the rehearsal's; `tests/tools` has others.
 
+mod not_made;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -428,45 +429,6 @@ fn every_fault_of_a_registry_ends_well_or_says_why() {
             assert!(!problems(&done).is_empty(), "{said}");
         }
     }
-}
-
-#[test]
-fn an_image_that_this_machine_does_not_make_is_not_passed_over() {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plain/in");
-    let project = Project::copy(&from, "skiff");
-    let yaml = "longshore: 1\ntargets: [x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu]\nbinaries: { skiff: {} }\narchives: false\n\
-        images: { skiff: { platforms: [linux/amd64, linux/arm64], flavors: [debian, alpine] } }\n\
-        publish: { github: false, registry: registry.example.com/me }\n";
-    std::fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
-    let project = project.commit();
-    must(&project, "git tag v1.2.3");
-    let warning = |command: &str| {
-        format!(
-            "warning: `image.skiff.alpine.linux-amd64` was not made: it needs x86_64-unknown-linux-musl; `{command}--also x86_64-unknown-linux-musl` makes"
-        )
-    };
-    let said = |line: &str| text(&must(&project, line).stderr);
-    let rehearsed = said("longshore rehearse");
-    assert!(rehearsed.contains(&warning("")), "{rehearsed}");
-    assert!(
-        rehearsed.contains("Not here 1 image each for aarch64-unknown-linux-gnu, aarch64-unknown-linux-musl"),
-        "{rehearsed}"
-    );
-    let verified = said("longshore verify");
-    assert!(verified.contains(&warning("longshore build ")), "{verified}");
-    let built: Value = serde_json::from_slice(&project.sh("longshore build --json").stdout).unwrap();
-    assert_eq!(built["scope"]["not_made"][1]["target"], "x86_64-unknown-linux-musl", "{built}");
-    // A stored plan of all of it: what the host does not make is said there, too.
-    let built = said("longshore plan --out ../plan.json -q >/dev/null; longshore build --plan ../plan.json");
-    assert!(
-        built.contains("Not here 1 binary each for aarch64-unknown-linux-gnu, x86_64-unknown-linux-musl"),
-        "{built}"
-    );
-    let done = project.sh("longshore rehearse --json --only image.skiff.alpine.linux-amd64");
-    assert_eq!(problems(&done)[0].0, "nothing-for-host");
-
-    let shown = text(&must(&project, "longshore plan --host --also x86_64-unknown-linux-musl").stdout);
-    assert!(shown.contains("image.skiff.alpine.linux-amd64"), "{shown}");
 }
 
 #[test]
