@@ -1,0 +1,35 @@
+//! What git was told not to look at, and what cargo finds although git ignores it.
+
+use super::*;
+
+#[test]
+fn what_git_does_not_look_at_is_looked_at() {
+    let repo = Repo::with(&[("same", "x"), ("assumed", "x"), ("skipped", "x")]);
+    repo.git("init -q sub");
+    repo.git_in(&repo.root.join("sub"), "commit -q --allow-empty -m x");
+    repo.write(".gitmodules", "[submodule \"sub\"]\npath = sub\nurl = ./sub\nignore = all\n");
+    repo.commit("second");
+    let check = |expected: &[&str]| assert_eq!(repo.facts().head.dirty, expected);
+    repo.git("update-index --assume-unchanged assumed same");
+    repo.git("update-index --skip-worktree skipped");
+    check(&[]);
+    repo.write("assumed", "y");
+    check(&["assumed"]);
+    repo.write("skipped", "y");
+    check(&["assumed", "skipped"]);
+    repo.git("update-index --no-assume-unchanged assumed");
+    repo.git("update-index --no-skip-worktree skipped");
+    repo.git("checkout -q assumed skipped");
+    repo.git_in(&repo.root.join("sub"), "commit -q --allow-empty -m moved");
+    check(&["sub"]);
+}
+
+#[test]
+fn a_program_that_git_ignores_is_none_of_the_commit() {
+    let repo = workspace();
+    repo.write(".git/info/exclude", "bin/\n");
+    repo.write("crates/app/src/bin/ignored.rs", "fn main() {}");
+    let facts = repo.facts();
+    assert_eq!(facts.packages[0].bins, ["app", "extra", "zulu"]);
+    assert_eq!(facts.head.dirty, <[String; 0]>::default());
+}
