@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::CheckResult;
 use crate::command::Command;
 use crate::digest::Digest;
 use crate::format::Format;
@@ -330,6 +331,14 @@ impl CheckWork {
     /// Whether executables of its subject are started with arguments, and say their version.
     pub fn starts_programs(&self) -> bool {
         self.http.is_none() && !self.of_python()
+    }
+
+    /// The digest of a file of its subject as a result saw it. Only what is imported may be left untried: where a Python is
+    /// not there.
+    pub fn saw(&self, result: &CheckResult, file: &str) -> Option<Digest> {
+        let untried = result.untried.iter().filter(|_| self.import.is_some());
+        let mut seen = result.subjects.iter().chain(untried);
+        seen.find(|seen| seen.step == self.subject && seen.name == file).map(|seen| seen.sha256)
     }
 
     /// Whether it is about a wheel or an sdist.

@@ -1,6 +1,6 @@
 //! Whether a manifest, ours or one that lies in a draft, holds what the plan promises: it is compared, never believed.
 
-use crate::artifact::{ARTIFACT_SCHEMA, Artifact, File, MANIFEST_SCHEMA, Manifest, Subject};
+use crate::artifact::{ARTIFACT_SCHEMA, Artifact, MANIFEST_SCHEMA, Manifest};
 use crate::plan::part::needed;
 use crate::plan::{CheckWork, Plan, Step, Work};
 use crate::problem::Problem;
@@ -59,11 +59,7 @@ fn other(plan: &Plan, manifest: &Manifest, step: &Step, artifact: &Artifact) -> 
         Some(result) if !result.passed => Some("a check that did not pass".into()),
         Some(result) => {
             let subject = manifest.artifacts.iter().find(|artifact| artifact.step == work.subject)?;
-            let is_proved = |file: &&File| {
-                let of = |seen: &&Subject| seen.step == subject.step && seen.name == file.name;
-                result.subjects.iter().find(of).is_some_and(|seen| seen.sha256 == file.sha256)
-            };
-            let file = subject.files.iter().find(|file| !is_proved(file))?;
+            let file = subject.files.iter().find(|file| work.saw(result, &file.name) != Some(file.sha256))?;
             Some(format!("a check that was not run on this `{}`", file.name))
         }
     }
@@ -93,6 +89,8 @@ mod tests {
                  "subject":"sums.a","smoke":[]},
                 {"id":"check.b","component":"","needs":["sums.b"],"outputs":[],"publish":[],"kind":"check",
                  "subject":"sums.b","smoke":[]},
+                {"id":"check.import","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"sums.a","smoke":[],"import":{"modules":["a"],"scripts":[]}},
                 {"id":"check.idle","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
                  "subject":"sums.a","smoke":[],"not_run":"no machine"}
                 ]}"#,
@@ -121,7 +119,8 @@ mod tests {
         let mut manifest = json!({
             "schema": "longshore/manifest/1", "plan": plan.digest(), "commit": "1", "binaries": [],
             "artifacts": [artifact("sums.a", &["a.tar.gz", "b"]), artifact("sums.b", &["c"]),
-                          proved("check.a", "sums.a", &["a.tar.gz", "b"]), proved("check.b", "sums.b", &["c"])]
+                          proved("check.a", "sums.a", &["a.tar.gz", "b"]), proved("check.b", "sums.b", &["c"]),
+                          proved("check.import", "sums.a", &["a.tar.gz", "b"])]
         });
         change(&mut manifest);
         let read: Manifest = serde_json::from_value(manifest.clone()).unwrap();
@@ -144,6 +143,14 @@ mod tests {
         check(|it| it["artifacts"][0]["commit"] = "2".into(), differs);
         check(|it| it["artifacts"][2]["check"]["passed"] = false.into(), differs);
         check(|it| it["artifacts"][2]["check"]["subjects"] = json!([]), differs);
+        let untried = |it: &mut serde_json::Value, at: usize| {
+            let subjects = it["artifacts"][at]["check"]["subjects"].take();
+            it["artifacts"][at]["check"]["subjects"] = json!([]);
+            it["artifacts"][at]["check"]["untried"] = subjects;
+        };
+        check(|it| untried(it, 2), differs);
+        // No machine of ours has that Python: it was said, and is no obstacle.
+        check(|it| untried(it, 4), None);
         check(|it| it["artifacts"][2]["check"]["subjects"][1]["sha256"] = Digest::of(b"").to_string().into(), differs);
         check(|it| drop(it["artifacts"][2].as_object_mut().unwrap().remove("check")), differs);
         check(|it| drop(it["artifacts"].as_array_mut().unwrap().remove(0)), Some("manifest-incomplete"));

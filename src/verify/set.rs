@@ -63,8 +63,8 @@ pub fn arrived(store: &Store, plan: &Plan, steps: &[&Step]) -> anyhow::Result<Ar
     set.problems.extend(missing(&absent, &wanted().collect::<Vec<_>>()));
     for step in wanted() {
         if let (Work::Check(work), Some(record)) = (&step.work, set.records.get(&step.id)) {
-            let subject = plan.step(&work.subject);
-            set.problems.extend(subject.and_then(|subject| wrong_check(step, work, (subject, &set), record)));
+            let known = plan.step(&work.subject).is_some();
+            set.problems.extend(known.then(|| wrong_check(step, work, &set, record)).flatten());
         }
     }
     set.problems.extend(too_much(store, plan)?);
@@ -171,7 +171,7 @@ pub fn wrong_mode(_: &Step, _: &artifact::File, _: &File) -> anyhow::Result<Opti
     Ok(None)
 }
 
-fn wrong_check(step: &Step, work: &CheckWork, (subject, set): (&Step, &Arrived), record: &Artifact) -> Option<Problem> {
+fn wrong_check(step: &Step, work: &CheckWork, set: &Arrived, record: &Artifact) -> Option<Problem> {
     let Some(result) = &record.check else {
         return Some(problem(step, "check-missing", format!("the record of `{}` holds no result", step.id)));
     };
@@ -181,13 +181,7 @@ fn wrong_check(step: &Step, work: &CheckWork, (subject, set): (&Step, &Arrived),
     }
     // Without the subject's record nothing can be compared; that it is missing is a problem of its own.
     let made = set.record(&work.subject)?;
-    let checked = |file: &artifact::File| {
-        let same = |seen: &&artifact::Subject| seen.step == subject.id && seen.name == file.name;
-        // Only what is imported may be tried on some files: where a Python is not there.
-        let untried = result.untried.iter().filter(|_| work.import.is_some());
-        result.subjects.iter().chain(untried).find(same).map(|seen| seen.sha256)
-    };
-    made.files.iter().find_map(|file| match checked(file) {
+    made.files.iter().find_map(|file| match work.saw(result, &file.name) {
         Some(digest) if digest == file.sha256 => None,
         Some(digest) => {
             let text = format!("`{}` was run on another `{}`: {digest}, here is {}", step.id, file.name, file.sha256);
