@@ -49,6 +49,15 @@ pub fn in_job(text: &str) -> String {
     shown.replace("##[", "##\\u005b")
 }
 
+/// The first of several names, in backticks, and how many there are besides.
+pub fn some<S: AsRef<str>>(names: &[S], most: usize) -> String {
+    let first: Vec<String> = names.iter().take(most).map(|name| format!("`{}`", one_line(name.as_ref()))).collect();
+    match names.len() - first.len() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 fn clean(text: &str, keep: impl Fn(char) -> bool) -> String {
     let mut shown = String::new();
     for c in text.chars() {
@@ -69,6 +78,13 @@ fn turns(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_of_several_names() {
+        assert_eq!(some(&["a"], 2), "`a`");
+        assert_eq!(some(&["a", "b\n"], 2), "`a`, `b\\n`");
+        assert_eq!(some(&["a", "b", "c", "d"], 2), "`a`, `b` and 2 more");
+    }
 
     #[test]
     fn nothing_steers() {

@@ -11,6 +11,7 @@ use super::pack::Body;
 use crate::link;
 use crate::plan::Plan;
 use crate::world::files;
+use crate::world::git::STATUS;
 use crate::world::process::{Cmd, Runner};
 
 /// How many bytes of paths git is told at once; the command line of Windows takes 32 KiB.
@@ -296,9 +297,7 @@ impl One<'_> {
 
     /// What differs from the commit, as it lies in the work tree.
     fn overlay(&self, is_wanted: &dyn Fn(&str) -> bool, links: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
-        let args =
-            ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"];
-        let status = ask(self.runner, self.source, &args)?;
+        let status = ask(self.runner, self.source, &STATUS)?;
         let no = |key: &str| -> anyhow::Result<bool> {
             let said = self.runner.output(&git(self.source, &["config", "--type=bool", "--get", key]))?;
             Ok(said.stdout.trim() == "false")

@@ -10,7 +10,7 @@ use super::schedule::Supply;
 use super::{Order, cargo_config, patchelf, tools};
 use crate::digest::Digest;
 use crate::plan::runner::{install_patchelf, install_python, install_readme};
-use crate::plan::{WheelBuilder, WheelWork, Work};
+use crate::plan::{Step, WheelBuilder, WheelWork, Work};
 use crate::problem::{Failure, Problem};
 use crate::world::files;
 use crate::world::process::{Cmd, Runner, described};
@@ -71,8 +71,7 @@ pub fn maturin(
     store: &Store,
     (order, supply): (&Order<'_>, &Supply<'_>),
 ) -> anyhow::Result<()> {
-    let made = order.steps.iter().filter(|step| !supply.finished.contains_key(step.id.as_str()));
-    let builders = made.filter_map(|step| match &step.work {
+    let builders = made(order, supply).filter_map(|step| match &step.work {
         Work::Wheel(work) => Some(work.builder),
         Work::Check(work) if work.rebuild.is_some() => Some(WheelBuilder::Native),
         Work::Sdist(_) => Some(WheelBuilder::Native),
@@ -102,10 +101,9 @@ pub fn patchelf(
     store: &Store,
     (order, supply): (&Order<'_>, &Supply<'_>),
 ) -> anyhow::Result<()> {
-    let made = order.steps.iter().filter(|step| !supply.finished.contains_key(step.id.as_str()));
-    let wheels = made.filter_map(|step| match &step.work {
+    let wheels = made(order, supply).filter_map(|step| match &step.work {
         Work::Check(work) => order.plan.step(work.rebuild.as_ref()?),
-        _ => Some(*step),
+        _ => Some(step),
     });
     let repaired = wheels.filter_map(|step| match &step.work {
         Work::Wheel(work) if work.repair => Some((work, step.target?)),
@@ -144,6 +142,11 @@ pub fn patchelf(
             Err(other) => other,
         }
     })
+}
+
+/// The steps that are not taken finished from elsewhere.
+fn made<'a>(order: &'a Order<'_>, supply: &'a Supply<'_>) -> impl Iterator<Item = &'a Step> {
+    order.steps.iter().copied().filter(|step| !supply.finished.contains_key(step.id.as_str()))
 }
 
 struct Installer<'a> {

@@ -3,6 +3,7 @@
 use super::session::Session;
 use super::stage_file;
 use crate::plan::NotMade;
+use crate::shown;
 use crate::target::Target;
 
 /// A warning for images of this machine's platform, which may lack no more than a tool; a line for all others. `command`
@@ -35,12 +36,9 @@ fn lines(not_made: &[NotMade], host: Option<Target>, command: &str) -> Said {
     let warnings = not_made.iter().filter(is_near).map(|one| {
         let images: Vec<&str> = one.of("image").collect();
         let (were, they) = if images.len() == 1 { ("was", "it needs") } else { ("were", "they need") };
-        let more = images.len().saturating_sub(MOST);
-        let named: Vec<String> = images.iter().take(MOST).map(|id| format!("`{id}`")).collect();
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         format!(
-            "{}{more} {were} not made: {they} {}; `{command}--also {}` makes all for it here with the tools for that, `{command}--prebuilt DIR` takes executables",
-            named.join(", "),
+            "{} {were} not made: {they} {}; `{command}--also {}` makes all for it here with the tools for that, `{command}--prebuilt DIR` takes executables",
+            shown::some(&images, MOST),
             one.needed(),
             one.target,
         )

@@ -25,6 +25,7 @@ use crate::plan::{
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish::{self, Endpoint, Endpoints, Order};
 use crate::receipt::{Outcome, Receipt, Receipts};
+use crate::shown;
 use crate::world::env::Env;
 use crate::world::store::{self, Store};
 
@@ -41,8 +42,7 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     let stage = StageFile::of(&session.env)?;
     if stage.is_none() {
         name_the_rest(session, &plan)?;
-    }
-    if stage.is_some() {
+    } else {
         session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage_file::VARIABLE));
     }
     let endpoints = endpoints(&plan, &session.env)?;
@@ -97,16 +97,12 @@ fn manifest(plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
 /// If nothing of it goes anywhere.
 fn name_the_rest(session: &Session, plan: &Plan) -> anyhow::Result<()> {
     let left_out = &plan.scope.left_out;
-    let shown: Vec<String> = left_out.iter().take(SHOWN).map(|id| format!("`{id}`")).collect();
-    let more = match left_out.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let lacking = shown::some(left_out, SHOWN);
     if plan.destinations.is_empty() {
         let (text, hint) = if left_out.is_empty() {
             ("the plan publishes nothing".to_owned(), "name destinations under `publish:`")
         } else {
-            let text = format!("the plan publishes nothing: it lacks {}{more}", shown.join(", "));
+            let text = format!("the plan publishes nothing: it lacks {lacking}");
             (
                 text,
                 "build all legs of one stored plan (`longshore plan --out plan.json`), or bring the rest with `--prebuilt DIR`",
@@ -115,10 +111,7 @@ fn name_the_rest(session: &Session, plan: &Plan) -> anyhow::Result<()> {
         return Err(Failure::usage(Problem::new("nothing-to-publish", text).hint(hint)).into());
     }
     if !left_out.is_empty() {
-        let text = format!(
-            "this is a part of the release: it lacks {}{more}; only servers of this machine take it",
-            shown.join(", ")
-        );
+        let text = format!("this is a part of the release: it lacks {lacking}; only servers of this machine take it");
         session.printer.warn(text);
     }
     Ok(())

@@ -10,7 +10,7 @@ use super::{Head, Remote, Tag, TreeFile, TreeKind, distance, remote, whole};
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::files;
-use crate::world::git::{NO_GIT_BEFORE, Refusal, in_actions, trust};
+use crate::world::git::{NO_GIT_BEFORE, Refusal, STATUS, in_actions, trust};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 
@@ -203,9 +203,7 @@ fn from_root(prefix: &str, path: String) -> String {
 
 /// What differs from the commit: two letters of state, and the path.
 fn status(runner: &Runner, root: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    // Whatever `.gitmodules` or the configuration says: what is built from is looked at.
-    let args = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"];
-    let text = ask(runner, git(root, &args))?;
+    let text = ask(runner, git(root, &STATUS))?;
     let entry = |entry: &str| entry.split_at_checked(3).map(|(state, path)| (state.trim_end().into(), path.into()));
     Ok(text.split('\0').filter(|part| !part.is_empty()).filter_map(entry).collect())
 }

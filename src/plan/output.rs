@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::decide::{Inputs, Problems};
 use crate::portable::folded;
 use crate::problem::Problem;
+use crate::shown;
 
 /// How many files are named.
 const SHOWN: usize = 3;
@@ -29,12 +30,8 @@ pub fn refuse(inputs: &Inputs<'_>, problems: &mut Problems) {
     if inside.is_empty() {
         return;
     }
-    let shown: Vec<String> = inside.iter().take(SHOWN).map(|path| format!("`{}`", path.escape_debug())).collect();
-    let more = match inside.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let text = format!("the output folder `{output}` holds files of the repository: {}{more}", shown.join(", "));
+    let shown = shown::some(&inside, SHOWN);
+    let text = format!("the output folder `{output}` holds files of the repository: {shown}");
     problems.push(refused(text));
 }
 

@@ -63,8 +63,7 @@ pub fn arrived(store: &Store, plan: &Plan, steps: &[&Step]) -> anyhow::Result<Ar
     set.problems.extend(missing(&absent, &wanted().collect::<Vec<_>>()));
     for step in wanted() {
         if let (Work::Check(work), Some(record)) = (&step.work, set.records.get(&step.id)) {
-            let known = plan.step(&work.subject).is_some();
-            set.problems.extend(known.then(|| wrong_check(step, work, &set, record)).flatten());
+            set.problems.extend(wrong_check(step, work, &set, record));
         }
     }
     set.problems.extend(too_much(store, plan)?);

@@ -1,6 +1,10 @@
-//! What git means when it refuses, and what to do where a folder is no repository.
+//! What git is asked in several places, what it means when it refuses, and what to do where a folder is no repository.
 
 use super::process::Runner;
+
+/// Asks what differs from the commit, whatever `.gitmodules` or a configuration says of submodules.
+pub const STATUS: [&str; 6] =
+    ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"];
 
 /// Why git said no.
 #[derive(Clone, Debug, PartialEq, Eq)]

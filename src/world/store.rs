@@ -23,6 +23,7 @@ use super::terminal::Printer;
 use super::{files, path};
 use crate::artifact::Artifact;
 use crate::problem::{Failure, Problem};
+use crate::shown;
 
 /// By its first line a folder is known as ours.
 const IGNORE: &str = "# Made by longshore, which removes what lies here when it builds.\n*\n";
@@ -112,12 +113,8 @@ impl Store {
         if names.is_empty() {
             return Ok(());
         }
-        let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", name.escape_debug())).collect();
-        let more = match names.len() - shown.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        refuse(format!("the output folder `{output}` holds what longshore did not make: {}{more}", shown.join(", ")))
+        let shown = shown::some(&names, SHOWN);
+        refuse(format!("the output folder `{output}` holds what longshore did not make: {shown}"))
     }
 
     /// The repository's top folder.

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use crate::project::Project;
+use crate::secrets::app;
 
 /// Starts a process of its own, says the numbers of both, and never ends while `hold` is there.
 const BUILD_RS: &str = r#"fn main() {
@@ -17,22 +18,9 @@ const BUILD_RS: &str = r#"fn main() {
 
 fn project() -> Project {
     let yaml = "longshore: 1\ntargets: x86_64-unknown-linux-gnu\narchives: false\npublish: { github: { repository: o/app } }\n";
-    let project = Project::of(
-        "app",
-        &[
-            (
-                "Cargo.toml",
-                "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\nlicense = \"MIT\"\n[workspace]\n",
-            ),
-            ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.2.3\"\n"),
-            ("src/main.rs", "fn main() { println!(\"app 1.2.3\"); }\n"),
-            ("build.rs", BUILD_RS),
-            (".gitignore", "target\nhold\n"),
-            ("longshore.yaml", yaml),
-        ],
-    );
+    let project = app(BUILD_RS, yaml);
     fs::create_dir(project.folder().join("target")).unwrap();
-    project.commit()
+    project
 }
 
 #[test]

@@ -36,6 +36,20 @@ const BUILD_RS: &str = r#"fn main() {
 const GIT: &str =
     "#!/bin/sh\nenv >> \"$SEEN\"\ntr '\\0' '\\n' < /proc/$PPID/environ >> \"$SEEN\"\nexec /usr/bin/git \"$@\"\n";
 
+/// A committed program with a build script.
+pub fn app(build_rs: &str, yaml: &str) -> Project {
+    let cargo = "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\nlicense = \"MIT\"\n[workspace]\n";
+    let files = [
+        ("Cargo.toml", cargo),
+        ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.2.3\"\n"),
+        ("src/main.rs", "fn main() { println!(\"app 1.2.3\"); }\n"),
+        ("build.rs", build_rs),
+        (".gitignore", "target\nhold\n"),
+        ("longshore.yaml", yaml),
+    ];
+    Project::of("app", &files).commit()
+}
+
 fn said(done: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr))
 }
@@ -53,21 +67,7 @@ fn no_child_sees_a_credential_that_is_named() {
         binaries: { app: { before: { run: 'env > target/seen/before; tr \"\\0\" \"\\n\" < /proc/$PPID/environ >> target/seen/before', shell: bash } } }\n\
         publish:\n  github: false\n  pypi: { token-env: INDEX_TOKEN, username-env: INDEX_USER }\n  \
         registry: { prefix: registry.test/me, hosts: { registry.test: { username-env: REG_USER, password-env: REG_PASSWORD } } }\n";
-    let project = Project::of(
-        "app",
-        &[
-            (
-                "Cargo.toml",
-                "[package]\nname = \"app\"\nversion = \"1.2.3\"\nedition = \"2021\"\nlicense = \"MIT\"\n[workspace]\n",
-            ),
-            ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.2.3\"\n"),
-            ("src/main.rs", "fn main() { println!(\"app 1.2.3\"); }\n"),
-            ("build.rs", BUILD_RS),
-            (".gitignore", "target\n"),
-            ("longshore.yaml", yaml),
-        ],
-    )
-    .commit();
+    let project = app(BUILD_RS, yaml);
     let seen = project.folder().join("target/seen");
     fs::create_dir_all(&seen).unwrap();
     let bin = project.folder().join("target/bin");

@@ -282,3 +282,16 @@ fn plan(commit: String) -> Plan {
         assumed: Vec::new(),
     }
 }
+
+/// A wheel `keel` that somebody else has built.
+pub fn given_wheel() -> Work {
+    let work = serde_json::json!({
+        "builder": "prebuilt", "profile": "release", "locked": true, "cargo_args": [], "env": {}, "pass_env": [],
+        "before": [], "stage": {
+            "distribution": "keel", "version": "1.2.3", "set_version": false, "pyproject": "pyproject.toml",
+            "manifest": "Cargo.toml", "features": [], "default_features": true, "all_features": false, "assets": [],
+            "modules": ["keel"]
+        }
+    });
+    Work::Wheel(serde_json::from_value(work).unwrap())
+}

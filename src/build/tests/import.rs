@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 
-use super::fixture::{Fixture, workspace, write};
+use super::fixture::{Fixture, given_wheel, workspace, write};
 use crate::artifact::CheckResult;
 use crate::plan::{CheckWork, Work};
 use crate::problem::Exit;
@@ -45,16 +45,8 @@ fn given(tags: &dyn Fn(u32) -> Vec<String>) -> Fixture {
         wheel.finish().unwrap();
     }
     it.prebuilt = Some(folder);
-    let work = serde_json::json!({
-        "builder": "prebuilt", "profile": "release", "locked": true, "cargo_args": [], "env": {}, "pass_env": [],
-        "before": [], "stage": {
-            "distribution": "keel", "version": "1.2.3", "set_version": false, "pyproject": "pyproject.toml",
-            "manifest": "Cargo.toml", "features": [], "default_features": true, "all_features": false, "assets": [],
-            "modules": ["keel"]
-        }
-    });
     let outputs: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
-    it.step("wheel.keel", &[], &outputs, Work::Wheel(serde_json::from_value(work).unwrap()));
+    it.step("wheel.keel", &[], &outputs, given_wheel());
     let import = serde_json::from_value(serde_json::json!({ "modules": ["keel"], "scripts": [] })).unwrap();
     let check = CheckWork { subject: "wheel.keel".into(), import: Some(import), ..CheckWork::default() };
     it.step("check.import.keel", &["wheel.keel"], &[], Work::Check(check));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 
-use super::fixture::{Fixture, workspace, write};
+use super::fixture::{Fixture, given_wheel, workspace, write};
 use crate::plan::{CheckWork, Work};
 use crate::problem::Exit;
 
@@ -25,15 +25,7 @@ fn given(content_type: &str, readme: &str) -> Fixture {
     write!(wheel, "Metadata-Version: 2.4\nName: keel\nVersion: 1.2.3\n{kind}\n\n{readme}\n").unwrap();
     wheel.finish().unwrap();
     it.prebuilt = Some(folder);
-    let work = serde_json::json!({
-        "builder": "prebuilt", "profile": "release", "locked": true, "cargo_args": [], "env": {}, "pass_env": [],
-        "before": [], "stage": {
-            "distribution": "keel", "version": "1.2.3", "set_version": false, "pyproject": "pyproject.toml",
-            "manifest": "Cargo.toml", "features": [], "default_features": true, "all_features": false, "assets": [],
-            "modules": ["keel"]
-        }
-    });
-    it.step("wheel.keel", &[], &[(WHEEL, None)], Work::Wheel(serde_json::from_value(work).unwrap()));
+    it.step("wheel.keel", &[], &[(WHEEL, None)], given_wheel());
     let check = CheckWork { subject: "wheel.keel".into(), readme: true, ..CheckWork::default() };
     it.step("check.readme.keel", &["wheel.keel"], &[], Work::Check(check));
     it.fake("pip", RENDERER);
