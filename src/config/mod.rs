@@ -31,18 +31,18 @@ mod workflow;
 use std::collections::BTreeMap;
 
 use crate::command::Command;
-use crate::destination::{Adopt, ReadBack, Trusted, When};
+use crate::destination::When;
 use crate::format::Format;
 use crate::macos::MacosVersion;
 use crate::platform::{Compression, Platform};
-use crate::reference::{Prefix, Reference, Repository};
+use crate::reference::{Reference, Repository};
 use crate::target::{Libc, Linkage, Os, Target};
 use crate::template::Template;
 use crate::wheel::DistributionName;
-use url::Url;
 
 pub use check::{none, parse};
 pub use diagnostic::{Diagnostic, Source};
+pub use publish::{Destination, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost};
 pub use smoke::Smoke;
 pub use workflow::{PullRequest, Workflow};
 
@@ -277,81 +277,6 @@ pub struct Asset {
     pub publish: Publish,
 }
 
-/// `publish:` of an artifact.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Publish {
-    /// Every destination of its kind.
-    Default,
-    /// `publish: false`
-    Off,
-    /// These destinations.
-    To(Vec<String>),
-}
-
-/// One entry of `publish:`.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// Its key.
-    pub name: String,
-    /// `when:`
-    pub when: When,
-    /// `environment:`; `None` = `false`.
-    pub environment: Option<String>,
-    /// What its kind needs.
-    pub kind: DestinationKind,
-}
-
-/// A destination by kind.
-#[derive(Clone, Debug)]
-pub enum DestinationKind {
-    /// `kind: github`
-    Github(Github),
-    /// `kind: registry`
-    Registry(Registry),
-    /// `kind: pypi`
-    Pypi(Pypi),
-}
-
-impl Destination {
-    /// What a GitHub destination needs; nothing for another kind.
-    pub fn github(&self) -> Option<&Github> {
-        match &self.kind {
-            DestinationKind::Github(github) => Some(github),
-            DestinationKind::Registry(_) | DestinationKind::Pypi(_) => None,
-        }
-    }
-}
-
-/// A destination of kind `registry`.
-#[derive(Clone, Debug, Default)]
-pub struct Registry {
-    /// `prefix:`; absent: `ghcr.io/<owner>`.
-    pub prefix: Option<Prefix>,
-    /// `insecure:`, of the prefix's host.
-    pub insecure: bool,
-    /// `ca:`, of the prefix's host: path of a PEM file.
-    pub ca: Option<String>,
-    /// `read-back:`
-    pub read_back: ReadBack,
-    /// `hosts:`
-    pub hosts: BTreeMap<String, RegistryHost>,
-}
-
-/// One entry of `hosts:`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RegistryHost {
-    /// `username-env:`
-    pub username_env: Option<String>,
-    /// `password-env:`
-    pub password_env: Option<String>,
-    /// `insecure:`: plain HTTP, or a certificate that is not checked.
-    pub insecure: bool,
-    /// `ca:`, path of a PEM file.
-    pub ca: Option<String>,
-    /// `token-service:`
-    pub token_service: Option<String>,
-}
-
 /// One entry of `images:`.
 #[derive(Clone, Debug)]
 pub struct Image {
@@ -484,59 +409,4 @@ pub enum Probe {
         /// `python:`
         python: Option<String>,
     },
-}
-
-/// A destination of kind `pypi`.
-#[derive(Clone, Debug)]
-pub struct Pypi {
-    /// Where files are uploaded to.
-    pub upload: Url,
-    /// `simple:`; absent: beside it.
-    pub simple: Option<Url>,
-    /// `trusted:`
-    pub trusted: Trusted,
-    /// `token-env:` for every distribution.
-    pub token_env: Option<String>,
-    /// `token-env:` by distribution.
-    pub token_envs: BTreeMap<String, String>,
-    /// `username-env:`
-    pub username_env: Option<String>,
-}
-
-/// A destination of kind `github`.
-#[derive(Clone, Debug)]
-pub struct Github {
-    /// `repository:` = git remote.
-    pub repository: Option<String>,
-    /// `host:` = github.com.
-    pub host: Option<String>,
-    /// `draft:`: leave the release a draft.
-    pub draft: bool,
-    /// `title:`
-    pub title: Template,
-    /// `notes:`
-    pub notes: Notes,
-    /// `header:`
-    pub header: Option<String>,
-    /// `footer:`
-    pub footer: Option<String>,
-    /// `checksums:`, the file's name.
-    pub checksums: String,
-    /// `adopt:`
-    pub adopt: Adopt,
-}
-
-/// `notes:`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notes {
-    /// The changelog's section if there is one, else GitHub's.
-    Auto,
-    /// The changelog's section; none is an error.
-    Changelog,
-    /// GitHub's generated notes.
-    Github,
-    /// A file's text.
-    File(String),
-    /// None.
-    Off,
 }
