@@ -15,8 +15,9 @@ use super::{command, unpack};
 use crate::artifact::{self, Artifact, Mode};
 use crate::link;
 use crate::plan::{FileSpec, Plan, Step, Work};
+use crate::portable::is_of_git;
 use crate::world::files::{self, Found};
-use crate::world::path::resolve;
+use crate::world::path::{relative, resolve};
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::{Store, read_json};
 
@@ -172,7 +173,6 @@ const MOST_FILES: usize = 100_000;
 /// With what links point at in their place, also from outside of what was named, but inside the repository: where it
 /// belongs, where it lies.
 fn followed(store: &Store, found: Vec<(String, Found)>) -> anyhow::Result<Vec<(String, String, Found)>> {
-    let top = resolve(store.repository())?;
     let (mut settled, mut todo) = (Vec::new(), Vec::new());
     todo.extend(found.into_iter().rev().map(|(path, found)| (path.clone(), path, found, 0)));
     while let Some((place, path, found, hops)) = todo.pop() {
@@ -180,11 +180,7 @@ fn followed(store: &Store, found: Vec<(String, Found)>) -> anyhow::Result<Vec<(S
             settled.push((place, path, found));
             continue;
         };
-        let real = resolve(&store.repository().join(&path));
-        let real = real.with_context(|| format!("the link `{path}` points at `{link}`, which is not there"))?;
-        let inside = real.strip_prefix(&top).ok().and_then(|real| real.to_str());
-        let inside = inside.with_context(|| format!("the link `{path}` leaves the repository, to `{link}`"))?;
-        let inside = if cfg!(windows) { inside.replace('\\', "/") } else { inside.to_owned() };
+        let inside = lies_at(store, &path).with_context(|| format!("the link `{path}` points at `{link}`"))?;
         ensure!(
             hops < MOST_HOPS && link::below(&path, &inside).is_none() && settled.len() + todo.len() < MOST_FILES,
             "what the link `{path}` points at holds itself, or is too much"
@@ -199,6 +195,20 @@ fn followed(store: &Store, found: Vec<(String, Found)>) -> anyhow::Result<Vec<(S
     Ok(settled)
 }
 
+/// Where a path of the repository really lies in it, behind whatever links.
+///
+/// # Errors
+/// If that is outside, where git keeps the repository, or among the results of steps.
+fn lies_at(store: &Store, path: &str) -> anyhow::Result<String> {
+    let real = resolve(&store.repository().join(path)).with_context(|| format!("`{path}` is not there"))?;
+    let inside = real.strip_prefix(resolve(store.repository())?).map(relative);
+    let inside = inside.ok().with_context(|| format!("`{path}` leaves the repository"))?;
+    ensure!(!is_of_git(&inside), "`{path}` lies in `.git`, where git keeps the repository: no file for a release");
+    let results = resolve(store.root()).is_ok_and(|root| real.starts_with(root));
+    ensure!(!results, "`{path}` lies in the output folder, where steps leave their results");
+    Ok(inside)
+}
+
 fn matches(store: &Store, spec: &FileSpec) -> anyhow::Result<Vec<(String, Found)>> {
     let from = spec.from.trim_end_matches('/');
     ensure!(files::is_inside(from) || from == ".", "the path `{from}` leaves the repository");
@@ -209,6 +219,8 @@ fn matches(store: &Store, spec: &FileSpec) -> anyhow::Result<Vec<(String, Found)
             fs::symlink_metadata(store.repository().join(start)).is_ok(),
             "`{from}` is not there; the commands of this asset should have made it"
         );
+        lies_at(store, folder_of(start))?;
+        ensure!(!is_of_git(start), "`{from}` is git's own: no file for a release");
         let found = files::walk(store.repository(), start, &skip)?;
         ensure!(!found.is_empty(), "the folder `{from}` is empty");
         return Ok(found);
@@ -216,7 +228,10 @@ fn matches(store: &Store, spec: &FileSpec) -> anyhow::Result<Vec<(String, Found)
     let start = glob_start(from);
     let matcher = matcher(from)?;
     let found = match fs::symlink_metadata(store.repository().join(start)) {
-        Ok(_) => files::walk(store.repository(), start, &skip)?,
+        Ok(_) => {
+            lies_at(store, start)?;
+            files::walk(store.repository(), start, &skip)?
+        }
         Err(_) => Vec::new(),
     };
     let found: Vec<_> = found.into_iter().filter(|(path, _)| itself_or_above(&matcher, path)).collect();
@@ -248,12 +263,16 @@ fn is_glob(path: &str) -> bool {
 
 fn glob_start(glob: &str) -> &str {
     let pattern = glob.find(['*', '?', '[', '{']).unwrap_or(glob.len());
-    glob[..pattern].rfind('/').map_or("", |end| &glob[..end])
+    folder_of(&glob[..pattern])
 }
 
 fn matcher(glob: &str) -> anyhow::Result<GlobMatcher> {
     let glob = GlobBuilder::new(glob).literal_separator(true).build();
     Ok(glob.context("the glob is not valid")?.compile_matcher())
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rfind('/').map_or("", |end| &path[..end])
 }
 
 fn file_name(path: &str) -> &str {

@@ -7,7 +7,6 @@ use super::words::{nearest, quote};
 use super::yaml::{self, Map, Node, Value};
 use super::{Config, Diagnostic, Source};
 use super::{archive, asset, binary, component, image, publish, references, shape, tree, wheel, workflow};
-use crate::portable;
 use crate::problem::Problem;
 use crate::target;
 
@@ -78,15 +77,10 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
 /// A folder of its own: what lies in it is ours to remove.
 fn output(file: &Map, found: &mut Found) -> String {
     let path = Fields(file).path("output").unwrap_or_else(|| "target/longshore".into());
-    let wrong = if path == "." {
-        Some("`output` cannot be the repository itself: old results in it are removed")
-    } else if portable::is_of_git(&path) {
-        Some("`output` cannot lie in `.git`, where git keeps the repository")
-    } else {
-        None
-    };
-    if let (Some(wrong), Some(node)) = (wrong, file.get("output")) {
-        let problem = Problem::new("bad-path", wrong).hint("name a folder of its own, like `target/longshore`");
+    if let (".", Some(node)) = (path.as_str(), file.get("output")) {
+        let problem =
+            Problem::new("bad-path", "`output` cannot be the repository itself: old results in it are removed")
+                .hint("name a folder of its own, like `target/longshore`");
         found.at(problem, "output", false, &node.span);
     }
     path

@@ -6,6 +6,7 @@ use super::names;
 use super::schema::{KINDS, LATER_KINDS, Place, Text};
 use super::words::{any_of, nearest, quote};
 use crate::format::Format;
+use crate::portable;
 use crate::problem::Problem;
 use crate::reference::check_tag;
 use crate::target::Target;
@@ -283,7 +284,7 @@ fn glibc(text: &str) -> Parsed<()> {
 /// A path inside the repository, without `.` parts and doubled or trailing slashes; `.` is the repository.
 ///
 /// # Errors
-/// A path that is absolute, leaves the repository, or is written for Windows.
+/// A path that is absolute, leaves the repository, lies where git keeps it, or is written for Windows.
 pub fn path(text: &str) -> Parsed<String> {
     let bad =
         |message: &str, hint: &str| Err(Problem::new("bad-path", format!("{} {message}", quote(text))).hint(hint));
@@ -295,6 +296,9 @@ pub fn path(text: &str) -> Parsed<String> {
     }
     if text.split('/').any(|part| part == "..") {
         return bad("leaves its folder with `..`", "write a path relative to the repository, without `..`");
+    }
+    if portable::is_of_git(text) {
+        return bad("lies in `.git`, where git keeps the repository", "name what is the project's own");
     }
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     Ok(if parts.is_empty() { ".".into() } else { parts.join("/") })

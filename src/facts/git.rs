@@ -395,11 +395,12 @@ pub fn remote_of(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<(Opt
     let found = ask_maybe(runner, git(root, &["config", "-z", "--get-regexp", pattern]))?;
     let (here, others) = remote::chosen(&found);
     let Some(repository) = env.get("GITHUB_REPOSITORY") else { return Ok((here, others)) };
+    let named = repository.split('/').filter(|name| !name.is_empty()).count() == 2;
     let server = env.get("GITHUB_SERVER_URL").map(str::to_owned);
     let server = server.or_else(|| here.map(|remote| format!("https://{}", remote.host)));
     let server = server.as_deref().unwrap_or("https://github.com");
     let address = format!("{}/{repository}", server.trim_end_matches('/'));
-    remote::parse(&address).map(|remote| (Some(remote), Vec::new())).ok_or_else(|| {
+    remote::parse(&address).filter(|_| named).map(|remote| (Some(remote), Vec::new())).ok_or_else(|| {
         let message = "`GITHUB_SERVER_URL` and `GITHUB_REPOSITORY` do not name a repository";
         Failure::usage(Problem::new("bad-repository", message).hint("GITHUB_REPOSITORY=owner/name")).into()
     })

@@ -1,5 +1,6 @@
 //! `longshore.lock`: base images by digest, and what each offers a binary. TOML, written by `longshore lock` alone.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -96,6 +97,14 @@ fn parse(text: &str) -> Result<Lock, String> {
     if document.version != FORMAT {
         return Err(format!("is of format {}, this version reads {FORMAT}", document.version));
     }
+    let mut seen = BTreeSet::new();
+    for base in &document.lock.bases {
+        for locked in &base.platforms {
+            if !seen.insert((&base.name, base.from.to_string(), locked.platform)) {
+                return Err(format!("holds `{}` for {} twice, as a merge may leave it", base.name, locked.platform));
+            }
+        }
+    }
     Ok(document.lock)
 }
 
@@ -125,6 +134,16 @@ mod tests {
 
     #[test]
     fn damage_is_named() {
+        let base = |digest: char| {
+            let digest = format!("digest = 'sha256:{}'", digest.to_string().repeat(64));
+            format!(
+                "[[base]]\nname = 'debian'\nfrom = 'debian:12'\n{digest}\n[[base.platform]]\nplatform = 'linux/amd64'\n\
+                 {digest}\nlibc = 'glibc 2.36'\n"
+            )
+        };
+        assert!(parse(&format!("version = 1\n{}", base('a'))).is_ok());
+        let twice = parse(&format!("version = 1\n{}{}", base('a'), base('b'))).unwrap_err();
+        assert_eq!(twice, "holds `debian` for linux/amd64 twice, as a merge may leave it");
         assert!(parse("version = 2").unwrap_err().contains("format 2"));
         assert!(parse("version = 1\n[[base]]\nname = 3").unwrap_err().contains("damaged"));
     }

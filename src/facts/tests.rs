@@ -325,9 +325,11 @@ fn remotes_and_what_a_job_says() {
     assert_eq!(show(&job), ("github.com other fork".into(), Some("app/v1.0.0".into())));
     assert_eq!(show(&job[1..2]).0, "github.example.org other fork");
     assert_eq!(show(&[("GITHUB_REF", "refs/heads/main")]).1, None);
-    let env = Env::of([("GITHUB_REPOSITORY", "nonsense")]);
-    let error = gather(&repo.runner, &env, &repo.root, &Wanted::default()).unwrap_err();
-    assert_eq!(failure(&error).0, "bad-repository");
+    for nonsense in ["nonsense", "a/b/c", "a/", "/"] {
+        let env = Env::of([("GITHUB_REPOSITORY", nonsense)]);
+        let error = gather(&repo.runner, &env, &repo.root, &Wanted::default()).unwrap_err();
+        assert_eq!(failure(&error).0, "bad-repository", "{nonsense}");
+    }
 }
 
 /// A workspace with inheritance, a lock file, a package of examples only, and one that is not published.

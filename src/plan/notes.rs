@@ -7,6 +7,16 @@ use crate::config::{Github, Notes};
 use crate::facts::{Package, is_changelog, version_file};
 use crate::problem::Problem;
 
+/// How many characters of notes GitHub takes.
+const LONGEST: usize = 125_000;
+
+/// Why GitHub would not take these notes of a tag.
+pub fn too_long(tag: &str, body: &str) -> Option<Problem> {
+    let length = body.chars().count();
+    let text = format!("the notes of `{tag}` have {length} characters; GitHub takes {LONGEST}");
+    (length > LONGEST).then(|| Problem::new("notes-too-long", text).hint("shorten them, and link to the rest"))
+}
+
 /// Title and notes of one release.
 pub fn page(
     inputs: &Inputs<'_>,
@@ -49,12 +59,11 @@ pub fn page(
     let (header, footer) = (around(&github.header, "header"), around(&github.footer, "footer"));
     let parts: Vec<&str> =
         [header.trim(), notes.trim(), footer.trim()].into_iter().filter(|part| !part.is_empty()).collect();
-    ReleasePage {
-        tag: release.tag.clone(),
-        title: title.unwrap_or_else(|_| release.tag.clone()),
-        body: parts.join("\n\n"),
-        generated,
+    let body = parts.join("\n\n");
+    if let Some(problem) = too_long(&release.tag, &body) {
+        problems.push(problem.at_value(path));
     }
+    ReleasePage { tag: release.tag.clone(), title: title.unwrap_or_else(|_| release.tag.clone()), body, generated }
 }
 
 fn text(inputs: &Inputs<'_>, file: &str, path: &str, problems: &mut Problems) -> String {

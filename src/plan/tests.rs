@@ -185,6 +185,11 @@ fn problems_have_their_codes() {
     check("publish: { github: false }", &["no-destination"]);
     check("publish: { github: { notes: changelog } }", &["no-notes"]);
     check("publish: { github: { header: nope.md } }", &["no-such-file"]);
+    let mut long = facts();
+    long.texts.insert("docs/a.md".into(), "é".repeat(125_000));
+    let notes = |more: &str| format!("{ONE}publish: {{ github: {{ header: docs/a.md, notes: false{more} }} }}");
+    assert!(planned(&notes(""), &long, &Request::default()).is_ok());
+    assert_eq!(codes(&notes(", footer: docs/a.md"), &long, &Request::default()), ["notes-too-long"]);
     check(
         "publish: { github: {}, mirror: { kind: github, repository: o/r, environment: other } }",
         &["two-environments"],

@@ -1,4 +1,4 @@
-//! What the system says of a disk that is full or a place that may not be written: no file is to blame for it.
+//! What the system says of a disk that is full or a place that cannot be used: no bug is to blame for it.
 
 use std::io::{self, ErrorKind};
 
@@ -24,6 +24,16 @@ pub fn of(error: &io::Error) -> Option<(&'static str, &'static str)> {
             "not-writable",
             "give this user the right to it (`ls -ld` shows who has it), and run the same command again",
         )),
+        ErrorKind::IsADirectory | ErrorKind::NotADirectory => Some((
+            "wrong-place",
+            "a folder lies where a file should be, or a file where a folder should: use another path",
+        )),
+        ErrorKind::NotFound => {
+            Some(("wrong-place", "that path, or a folder above it, is not there: make it, or use another"))
+        }
+        ErrorKind::InvalidFilename => {
+            Some(("wrong-place", "the system takes no such name, or not so long a path: shorten it"))
+        }
         _ => None,
     }
 }
@@ -48,6 +58,10 @@ mod tests {
         check(ErrorKind::StorageFull, Some("disk-full"));
         check(ErrorKind::QuotaExceeded, Some("disk-full"));
         check(ErrorKind::PermissionDenied, Some("not-writable"));
+        check(ErrorKind::NotFound, Some("wrong-place"));
+        check(ErrorKind::IsADirectory, Some("wrong-place"));
+        check(ErrorKind::NotADirectory, Some("wrong-place"));
+        check(ErrorKind::InvalidFilename, Some("wrong-place"));
         check(ErrorKind::UnexpectedEof, None);
         // As temporary files say it, with their path.
         assert_eq!(code(io::Error::new(ErrorKind::StorageFull, "x")).unwrap().0, "disk-full");

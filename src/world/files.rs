@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 
 use super::{busy, path};
-use crate::portable::not_on_windows;
+use crate::portable::{is_of_git, not_on_windows};
 
 /// Writes a file so that a reader sees the old bytes or the new ones, never a part.
 ///
@@ -190,7 +190,7 @@ pub fn walk(root: &Path, start: &str, skip: &[PathBuf]) -> anyhow::Result<Vec<(S
                 let entry = entry?;
                 let name = entry.file_name();
                 let name = name.to_str().with_context(|| format!("a name in `{path}` is not UTF-8: {name:?}"))?;
-                if name != ".git" && !skip.contains(&entry.path()) {
+                if !is_of_git(name) && !skip.contains(&entry.path()) {
                     todo.push(if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") });
                 }
             }

@@ -17,6 +17,10 @@ use crate::secret::Secret;
 /// Shorter texts are no secrets, and hiding them would spoil what is shown.
 pub const SHORTEST: usize = 4;
 
+/// Words that JSON and outputs are made of. Whoever set one as a secret keeps nothing behind it, and without them a script
+/// could not read what it gets.
+const WORDS: [&str; 3] = ["true", "false", "null"];
+
 /// Shorter lines of a secret of several lines are its punctuation.
 const SHORTEST_LINE: usize = 8;
 
@@ -74,7 +78,7 @@ fn forms(secret: &str) -> BTreeSet<String> {
             forms.extend(quoted(&core));
         }
     }
-    forms.retain(|form| form.len() >= SHORTEST);
+    forms.retain(|form| form.len() >= SHORTEST && !WORDS.contains(&form.as_str()));
     forms
 }
 

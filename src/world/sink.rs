@@ -1,10 +1,10 @@
 //! What a file is written through that the user named: it stays what it is.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use tempfile::NamedTempFile;
 
 use super::path::resolve;
@@ -30,8 +30,12 @@ impl Sink {
         let failed = || format!("cannot write `{}`", path.display());
         let there = fs::metadata(path).ok();
         if let Some(there) = &there {
-            ensure!(!there.is_dir(), "cannot write `{}`: it is a folder", path.display());
-            ensure!(!there.permissions().readonly(), "cannot write `{}`: it is read-only", path.display());
+            let refuse = |kind: ErrorKind| Err(io::Error::from(kind)).with_context(failed);
+            match there {
+                _ if there.is_dir() => return refuse(ErrorKind::IsADirectory),
+                _ if there.permissions().readonly() => return refuse(ErrorKind::PermissionDenied),
+                _ => {}
+            }
         }
         let is_link = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
         // A link to nothing yet is followed by the system.
@@ -117,7 +121,8 @@ mod tests {
         assert_eq!(fs::metadata(at("file")).unwrap().permissions().mode() & 0o777, 0o600);
 
         files::set_mode(&at("file"), 0o444).unwrap();
-        for (name, expected) in [("file", "read-only"), ("link", "read-only"), (".", "is a folder")] {
+        for (name, expected) in [("file", "permission denied"), ("link", "permission denied"), (".", "is a directory")]
+        {
             let error = format!("{:#}", write(&at(name), b"x").unwrap_err());
             assert!(error.contains(expected), "{error}");
         }

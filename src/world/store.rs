@@ -15,18 +15,22 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::terminal::Printer;
 use super::{files, path};
 use crate::artifact::Artifact;
-use crate::problem::{Failure, Problem};
+use crate::problem::{Exit, Failure, Problem};
 use crate::shown;
 
 /// By its first line a folder is known as ours.
 const IGNORE: &str = "# Made by longshore, which removes what lies here when it builds.\n*\n";
+
+/// What lies directly in the folder, and is opened by name.
+const OURS: [&str; 8] =
+    [".lock", ".gitignore", "plan.json", "steps", "artifacts", "logs", "manifest.json", "receipts.json"];
 
 /// How many names of other things in the folder are shown.
 const SHOWN: usize = 3;
@@ -54,7 +58,7 @@ impl Store {
         let mut store = Self::new(repository, output);
         let lock = store.root.join(".lock");
         // Whoever makes the folder locks it first: what he has not finished is not taken for somebody else's.
-        if !lock.is_file() {
+        if !fs::symlink_metadata(&lock).is_ok_and(|meta| meta.is_file()) {
             store.refuse_foreign(output)?;
         }
         let cannot = || format!("cannot write in `{}`", store.root.display());
@@ -98,6 +102,12 @@ impl Store {
         }
         if !self.root.is_dir() {
             return refuse(format!("the output folder `{output}` is a file"));
+        }
+        let links = |name: &&&str| {
+            fs::symlink_metadata(self.root.join(**name)).is_ok_and(|meta| !(meta.is_file() || meta.is_dir()))
+        };
+        if let Some(name) = OURS.iter().find(links) {
+            return refuse(format!("`{output}/{name}` is a link or a special file: results would land elsewhere"));
         }
         if is_ours(&self.root.join(".gitignore")) {
             return Ok(());
@@ -218,7 +228,14 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let bytes = files::read_small(path, LARGEST)?;
     match serde_json::from_slice(&bytes) {
         Ok(value) => Ok(value),
-        Err(error) => bail!("`{}` is damaged: {error}", path.display()),
+        Err(error) => {
+            let problem = Problem::new("damaged-file", format!("`{}` is damaged: {error}", path.display()));
+            Err(Failure::new(
+                Exit::Unexpected,
+                problem.hint("remove it, and make it again with the command that wrote it"),
+            )
+            .into())
+        }
     }
 }
 

@@ -46,8 +46,8 @@ fn a_folder_that_is_not_ours_is_refused() {
         assert_eq!(done.status.code(), Some(2), "{output}");
         assert_eq!(known, tree(&project), "{output}");
     };
-    check(".git", "true", "`output` cannot lie in `.git`");
-    check("x/.GIT/y", "true", "`output` cannot lie in `.git`");
+    check(".git", "true", "`.git` lies in `.git`, where git keeps the repository");
+    check("x/.GIT/y", "true", "`x/.GIT/y` lies in `.git`");
     check("docs", "true", "the output folder `docs` holds files of the repository: `docs/index.md`");
     check("Docs", "true", "the output folder `Docs` holds files of the repository: `docs/index.md`");
     check("text/out", "true", "`text` is no folder");
@@ -57,6 +57,9 @@ fn a_folder_that_is_not_ours_is_refused() {
     let ignored = "mkdir built && echo mine > built/x && touch built/y && echo '*' > built/.gitignore";
     check("built", ignored, "did not make: `.gitignore`, `x`, `y`");
     check("built", "touch built", "the output folder `built` is a file");
+    // A FIFO would be waited for, and results would land where a link points.
+    check("built", "mkdir built && mkfifo built/.lock", "`built/.lock` is a link or a special file");
+    check("built", "mkdir built docs/elsewhere && ln -s ../docs/elsewhere built/steps", "`built/steps` is a link");
 }
 
 #[test]

@@ -93,6 +93,31 @@ fn what_is_not_there_or_leaves_the_tree_is_an_error() {
     check("echo oh >&2; false", &["ui"], "`bash -euo pipefail -c 'echo oh >&2; false'` ended with exit status: 1");
 }
 
+#[cfg(unix)]
+#[test]
+fn neither_git_nor_results_of_steps_get_into_an_asset() {
+    let check = |run: &str, (file, follow): (&str, bool), expected: &str| {
+        let mut it = workspace();
+        it.asset(&format!("mkdir -p ui target/longshore; {run}"), &[file], Some(("ui.tar.gz", Format::TarGz)));
+        let Work::Asset(work) = &mut it.plan.steps[0].work else { panic!("an asset") };
+        work.files[0].follow = follow;
+        let said = it.fails(&[], Exit::Build);
+        assert!(said.contains(expected), "{file}: {said}");
+    };
+    let git = "lies in `.git`, where git keeps the repository";
+    check("ln -s ../.git/config ui/x", ("ui", true), git);
+    check("ln -s ../.git ui/x", ("ui", true), git);
+    check("ln -s .git g", ("g/config", false), git);
+    check("ln -s .git g", ("g/con*", false), git);
+    check("", (".git/config", false), git);
+    let results = "lies in the output folder, where steps leave their results";
+    check("ln -s ../target/longshore ui/x", ("ui", true), results);
+    check("echo x > target/longshore/x", ("target/longshore/x", false), results);
+    check("ln -s /etc e", ("e/passwd", false), "`e` leaves the repository");
+    check("ln -s /etc e", ("e/pass*", false), "`e` leaves the repository");
+    check("ln -s nowhere ui/x", ("ui", true), "the link `ui/x` points at `nowhere`: `ui/x` is not there");
+}
+
 #[test]
 fn loose_files_are_those_that_were_planned() {
     let mut it = workspace();

@@ -21,8 +21,6 @@ use crate::world::http::encode;
 const LARGEST_FILE: u64 = 2 << 30;
 /// And so many of them.
 const MOST_FILES: usize = 1000;
-/// And notes of so many characters.
-const LONGEST_NOTES: usize = 125_000;
 /// How many tag objects may point at each other.
 const NESTED_TAGS: usize = 5;
 
@@ -68,12 +66,7 @@ pub fn limits(job: &Job<'_>) -> Vec<Failure> {
         let message = format!("`{}` has {} files; GitHub takes {MOST_FILES}", job.release.tag, job.files.len());
         failures.push(refused("too-many-assets", message, "bundle some of them"));
     }
-    let length = job.page.body.chars().count();
-    if length > LONGEST_NOTES {
-        let message =
-            format!("the notes of `{}` have {length} characters; GitHub takes {LONGEST_NOTES}", job.release.tag);
-        failures.push(refused("notes-too-long", message, "shorten them, and link to the rest"));
-    }
+    failures.extend(plan::notes::too_long(&job.release.tag, &job.page.body).map(Failure::Refused));
     failures
 }
 
