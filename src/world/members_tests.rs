@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// Everything a tar holds: path, link, kind, content.
 /// Path, link, kind and content.
 type Seen = (String, String, EntryType, Vec<u8>);
 
+/// Everything a tar holds.
 fn all(bytes: &[u8]) -> io::Result<Vec<Seen>> {
     let mut members = Members::new(bytes);
     let mut found = Vec::new();
