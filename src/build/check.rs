@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::log::Log;
 use crate::artifact::{CheckResult, Subject};
 use crate::digest::Digest;
-use crate::plan::{CheckWork, Plan, Step, Work};
+use crate::plan::{SmokeCheck, Step};
 use crate::version::Version;
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Runner, described};
@@ -22,13 +22,17 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How much of its output is looked at; the rest is thrown away.
 const LONGEST_OUTPUT: usize = 1 << 20;
 
-/// Runs each executable of a check's subject in an empty folder. A check that does not hold is a result, no error.
+/// Runs each executable of a step in an empty folder. A check that does not hold is a result, no error.
 ///
 /// # Errors
-/// If the subject is not in the plan or not in the store.
-pub fn run(runner: &Runner, log: &mut Log<'_>, store: &Store, plan: &Plan, step: &Step) -> anyhow::Result<CheckResult> {
-    let Work::Check(work) = &step.work else { bail!("`{}` is no check", step.id) };
-    let subject = plan.step(&work.subject).with_context(|| format!("the plan has no step `{}`", work.subject))?;
+/// If the step's files are not in the store.
+pub fn run(
+    runner: &Runner,
+    log: &mut Log<'_>,
+    store: &Store,
+    subject: &Step,
+    smoke: &SmokeCheck,
+) -> anyhow::Result<CheckResult> {
     let mut result = CheckResult { passed: true, ..CheckResult::default() };
     let mut details = Vec::new();
     for output in &subject.outputs {
@@ -36,25 +40,25 @@ pub fn run(runner: &Runner, log: &mut Log<'_>, store: &Store, plan: &Plan, step:
         let file = File::open(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let (sha256, _) = Digest::of_reader(file)?;
         result.subjects.push(Subject { step: subject.id.clone(), name: output.name.clone(), sha256 });
-        let mut first = First { runner, log, path: &path, name: &output.name, work };
+        let mut first = First { runner, log, path: &path, name: &output.name, smoke };
         let Some((end, seen)) = first.run()? else {
             details.push(format!("`{}` is not started", output.name));
             continue;
         };
         match end {
             End::Holds => {}
-            End::Doubt => result.warnings.push(format!("{seen}; {}", advice(work))),
+            End::Doubt => result.warnings.push(format!("{seen}; {}", advice(smoke))),
             End::Fails => result.passed = false,
         }
-        details.push(if end == End::Fails { format!("{seen}; {}", advice(work)) } else { seen });
+        details.push(if end == End::Fails { format!("{seen}; {}", advice(smoke)) } else { seen });
     }
     result.detail = details.join("; ");
     Ok(result)
 }
 
 /// What one can do about a first run that says nothing.
-fn advice(work: &CheckWork) -> String {
-    let wanted = work.contains.as_ref().map(|text| format!(" and prints `{text}`")).unwrap_or_default();
+fn advice(smoke: &SmokeCheck) -> String {
+    let wanted = smoke.contains.as_ref().map(|text| format!(" and prints `{text}`")).unwrap_or_default();
     format!("write `smoke: [ARGUMENT]` at the binary for arguments with which it ends well{wanted}, or `smoke: false`")
 }
 
@@ -75,16 +79,16 @@ struct First<'r, 'l, 's> {
     log: &'r mut Log<'l>,
     path: &'s Path,
     name: &'s str,
-    work: &'s CheckWork,
+    smoke: &'s SmokeCheck,
 }
 
 impl First<'_, '_, '_> {
     /// What it proves, and in words what it did; none if it is not to be started.
     fn run(&mut self) -> anyhow::Result<Option<(End, String)>> {
-        let (args, assumed) = match self.work.programs.get(self.name) {
+        let (args, assumed) = match self.smoke.programs.get(self.name) {
             Some(None) => return Ok(None),
             Some(Some(args)) => (args, false),
-            None => (&self.work.smoke, self.work.assumed),
+            None => (&self.smoke.args, self.smoke.assumed),
         };
         let (end, seen) = self.with(args, assumed)?;
         // cargo starts its subcommands with their own name: `cargo x --version` is `cargo-x x --version`.
@@ -138,7 +142,7 @@ impl First<'_, '_, '_> {
             let end = if could_not_run(status, said) { End::Fails } else { doubt };
             return (end, format!("ended with {}; {}", described(status), printed(said)));
         }
-        match &self.work.contains {
+        match &self.smoke.contains {
             Some(text) if !said.contains(text) => {
                 let end = if version_in(said, self.stem()).is_some() { End::Fails } else { doubt };
                 (end, format!("does not say `{text}`; {}", printed(said)))

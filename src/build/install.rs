@@ -10,7 +10,7 @@ use super::schedule::Supply;
 use super::{Order, cargo_config, patchelf, tools};
 use crate::digest::Digest;
 use crate::plan::runner::{install_patchelf, install_python, install_readme};
-use crate::plan::{Step, WheelBuilder, WheelWork, Work};
+use crate::plan::{Check, CheckWork, Step, WheelBuilder, WheelWork, Work};
 use crate::problem::{Failure, Problem};
 use crate::world::files;
 use crate::world::process::{Cmd, Runner, described};
@@ -73,7 +73,7 @@ pub fn maturin(
 ) -> anyhow::Result<()> {
     let builders = made(order, supply).filter_map(|step| match &step.work {
         Work::Wheel(work) => Some(work.builder),
-        Work::Check(work) if work.rebuild.is_some() => Some(WheelBuilder::Native),
+        Work::Check(CheckWork { check: Check::Rebuild(_), .. }) => Some(WheelBuilder::Native),
         Work::Sdist(_) => Some(WheelBuilder::Native),
         _ => None,
     });
@@ -82,7 +82,7 @@ pub fn maturin(
     let zig = builders.contains(&WheelBuilder::Zig) && !tools::has_zig(&present, store.repository());
     let lacks = !builders.is_empty() && present.find("maturin").is_none();
     let installer = Installer { runner, printer, store };
-    if order.steps.iter().any(|step| matches!(&step.work, Work::Check(work) if work.readme)) {
+    if order.steps.iter().any(|step| matches!(step.work, Work::Check(CheckWork { check: Check::Readme, .. }))) {
         installer.all(&install_readme())?;
     }
     if !lacks && !zig {
@@ -102,7 +102,7 @@ pub fn patchelf(
     (order, supply): (&Order<'_>, &Supply<'_>),
 ) -> anyhow::Result<()> {
     let wheels = made(order, supply).filter_map(|step| match &step.work {
-        Work::Check(work) => order.plan.step(work.rebuild.as_ref()?),
+        Work::Check(CheckWork { check: Check::Rebuild(rebuild), .. }) => order.plan.step(&rebuild.wheel),
         _ => Some(step),
     });
     let repaired = wheels.filter_map(|step| match &step.work {

@@ -6,6 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use anyhow::Context;
+
 use super::binary::{self, Job};
 use super::image::{self, Bases};
 use super::import;
@@ -15,7 +17,7 @@ use super::{
 };
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
-use crate::plan::{Step, Work};
+use crate::plan::{Check, CheckWork, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::disk;
 use crate::world::process::Runner;
@@ -298,11 +300,11 @@ impl Site<'_> {
             Work::Layer(_) => vec![layer::make((store, &self.commit), plan, step)?],
             Work::Image(_) => vec![image::make(store, plan, step, &self.bases)?],
             Work::Index(_) => vec![image::make_index(store, step)?],
-            Work::Check(_) => {
-                let result = self.check(runner, log, step)?;
+            Work::Check(work) => {
+                let result = self.check(runner, log, work)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));
                 store.write_record(&record)?;
-                if matches!(&step.work, Work::Check(work) if work.readme) {
+                if matches!(work.check, Check::Readme) {
                     readme::refuse(step, &result)?;
                 }
                 anyhow::ensure!(result.passed, "{}", result.detail);
@@ -321,29 +323,21 @@ impl Site<'_> {
         Ok(records)
     }
 
-    /// Runs what a check is about: executables, an image, or what a wheel brings.
-    fn check(&self, runner: &Runner, log: &mut Log<'_>, step: &Step) -> anyhow::Result<CheckResult> {
+    /// Carries out a check of whatever kind.
+    fn check(&self, runner: &Runner, log: &mut Log<'_>, work: &CheckWork) -> anyhow::Result<CheckResult> {
         let (store, plan) = (self.store, self.order.plan);
-        let Work::Check(work) = &step.work else { anyhow::bail!("`{}` is no check", step.id) };
-        let subject = plan.step(&work.subject);
-        let Some(subject) = subject else { return check::run(runner, log, store, plan, step) };
-        if let Some(import) = &work.import {
-            return import::run(runner, log, store, (import, subject));
-        }
-        if work.readme {
-            return readme::run(runner, log, store, subject);
-        }
-        if let Some(resolve) = &work.resolve {
-            return resolve::run(runner, log, store, (resolve, subject));
-        }
-        if let Some(wheel) = &work.rebuild {
-            return rebuild::run(runner, log, (store, plan), (subject, wheel));
-        }
-        match &subject.work {
-            Work::Image(image) => {
-                start::run(runner, log, (store, self.order.registries.as_ref()), (work, subject, image))
+        let subject = plan.step(&work.subject).with_context(|| format!("the plan has no step `{}`", work.subject))?;
+        match &work.check {
+            Check::Smoke(smoke) => check::run(runner, log, store, subject, smoke),
+            Check::Container(container) => {
+                let Work::Image(image) = &subject.work else { anyhow::bail!("`{}` is no image", subject.id) };
+                let registries = self.order.registries.as_ref();
+                start::run(runner, log, (store, registries), (container, subject, image))
             }
-            _ => check::run(runner, log, store, plan, step),
+            Check::Import(import) => import::run(runner, log, store, (import, subject)),
+            Check::Resolve(resolve) => resolve::run(runner, log, store, (resolve, subject)),
+            Check::Readme => readme::run(runner, log, store, subject),
+            Check::Rebuild(rebuild) => rebuild::run(runner, log, (store, plan), (subject, &rebuild.wheel)),
         }
     }
 

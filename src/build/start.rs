@@ -12,7 +12,7 @@ use super::log::Log;
 use super::rootfs::Rootfs;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::oci::registry::Registries;
-use crate::plan::{CheckWork, ImageWork, Step};
+use crate::plan::{ContainerCheck, ImageWork, Step};
 use crate::world::http::{Client, Request};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
@@ -44,7 +44,7 @@ pub fn run(
     runner: &Runner,
     log: &mut Log<'_>,
     (store, registries): (&Store, Option<&Registries>),
-    (check, step, work): (&CheckWork, &Step, &ImageWork),
+    (check, step, work): (&ContainerCheck, &Step, &ImageWork),
 ) -> anyhow::Result<CheckResult> {
     let record: Artifact = read_json(&store.record(&step.id))?;
     let subject =
@@ -108,7 +108,7 @@ impl Trial<'_> {
     fn with_engine(
         &self,
         log: &mut Log<'_>,
-        (check, work): (&CheckWork, &ImageWork),
+        (check, work): (&ContainerCheck, &ImageWork),
         archive: &Path,
     ) -> anyhow::Result<String> {
         let archive = archive.to_str().context("the path of the archive is not UTF-8")?;
@@ -117,7 +117,7 @@ impl Trial<'_> {
         let result = match &check.http {
             None => {
                 let cmd = self.cmd(&["run", "--rm", "--network", "none", "--name", &self.name, &image]);
-                self.must(log, &cmd.args(check.smoke.iter().cloned())).and_then(|done| ended(&done, check))
+                self.must(log, &cmd.args(check.args.iter().cloned())).and_then(|done| ended(&done, check))
             }
             Some(path) => self.answers(log, (&image, path), work),
         };
@@ -144,7 +144,7 @@ impl Trial<'_> {
     fn with_runc(
         &self,
         log: &mut Log<'_>,
-        (check, work): (&CheckWork, &ImageWork),
+        (check, work): (&ContainerCheck, &ImageWork),
         ((_, config), layers): ((crate::digest::Digest, PathBuf), Vec<(crate::digest::Digest, PathBuf)>),
     ) -> anyhow::Result<String> {
         let mut rootfs = Rootfs::new(self.scratch.join("rootfs"))?;
@@ -152,7 +152,7 @@ impl Trial<'_> {
             rootfs.add(layer).with_context(|| format!("cannot unpack `{}`", layer.display()))?;
         }
         let config: Value = read_json(&config)?;
-        let bundle = bundle(&config["config"], &rootfs, &check.smoke);
+        let bundle = bundle(&config["config"], &rootfs, &check.args);
         fs::write(self.scratch.join("config.json"), bundle.to_string())?;
         let state = self.scratch.join("state");
         let state = state.to_str().context("the path of the output folder is not UTF-8")?.to_owned();
@@ -182,7 +182,7 @@ impl Trial<'_> {
     }
 }
 
-fn ended(done: &Finished, check: &CheckWork) -> anyhow::Result<String> {
+fn ended(done: &Finished, check: &ContainerCheck) -> anyhow::Result<String> {
     let said = match done.stdout.lines().chain(done.stderr.lines()).find(|line| !line.trim().is_empty()) {
         Some(line) => format!("it started and said `{}`", line.trim()),
         None => "it started and ended well".into(),

@@ -10,16 +10,12 @@ use super::binary::Job;
 use super::cargo_config::{self, CargoConfig};
 use super::install::ZIG_PATH;
 use crate::command::{Command, Shell};
-use crate::plan::{CheckWork, Leg, PlannedBuilder, Step, WheelBuilder, Work};
+use crate::plan::{Check, CheckWork, Leg, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::target::{Libc, Os, Target};
 use crate::world::env::Env;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
-
-fn starts_image(work: &CheckWork) -> bool {
-    work.not_run.is_none() && work.subject.starts_with("image.")
-}
 
 /// Everything that is missing for the steps, each with the command that installs it. `compiled` are the binary steps
 /// that are not supplied.
@@ -39,13 +35,15 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
             Work::Wheel(work) if work.builder != WheelBuilder::Prebuilt => {
                 add(for_commands(runner, store.repository(), step, &work.before));
             }
-            Work::Check(work) if work.import.is_some() && work.not_run.is_none() => {
-                let wheel = order.plan.step(&work.subject);
+            Work::Check(CheckWork { subject, not_run: None, check: Check::Import(_) }) => {
+                let wheel = order.plan.step(subject);
                 add(wheel.map_or_else(Vec::new, |wheel| {
                     super::import::missing(runner, store, (step, wheel), order.every_python)
                 }));
             }
-            Work::Check(work) if starts_image(work) && super::start::engine(runner).is_none() => {
+            Work::Check(CheckWork { not_run: None, check: Check::Container(_), .. })
+                if super::start::engine(runner).is_none() =>
+            {
                 let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
                 let hint = "install one of them, start its daemon, or write `smoke: false` at the image";
                 add(vec![Problem::new("missing-tool", text).hint(hint)]);

@@ -11,8 +11,8 @@ use super::table::Table;
 use super::unlocked;
 use crate::macos::MacosVersion;
 use crate::plan::{
-    DestinationKind, GithubDestination, Origin, Plan, PypiDestination, RegistryDestination, Step, WheelBuilder, Work,
-    explain,
+    Check, DestinationKind, GithubDestination, Origin, Plan, PypiDestination, RegistryDestination, Step, WheelBuilder,
+    Work, explain,
 };
 use crate::problem::Failure;
 use crate::reference::Repository;
@@ -119,20 +119,29 @@ fn builder(step: &Step) -> String {
     }
 }
 
+/// What a check must find.
+fn expected(check: &Check) -> String {
+    let prints =
+        |text: &Option<String>| text.as_ref().map(|text| format!("`{text}` in its output")).unwrap_or_default();
+    match check {
+        Check::Smoke(smoke) if smoke.assumed => format!("{} (assumed)", prints(&smoke.contains)),
+        Check::Smoke(smoke) => prints(&smoke.contains),
+        Check::Container(container) => match &container.http {
+            Some(path) => format!("an answer to `{path}`"),
+            None => prints(&container.contains),
+        },
+        Check::Import(_) => "installed and imported".to_owned(),
+        Check::Resolve(_) => "crates that tell it from its siblings".to_owned(),
+        Check::Readme => "its README renders on PyPI".to_owned(),
+        Check::Rebuild(_) => "built back into a wheel".to_owned(),
+    }
+}
+
 fn output(step: &Step) -> String {
     match &step.work {
         Work::Check(check) => match &check.not_run {
             Some(reason) => format!("not run: {reason}"),
-            None => match (&check.http, &check.contains) {
-                _ if check.import.is_some() => "installed and imported".to_owned(),
-                _ if check.resolve.is_some() => "crates that tell it from its siblings".to_owned(),
-                _ if check.readme => "its README renders on PyPI".to_owned(),
-                _ if check.rebuild.is_some() => "built back into a wheel".to_owned(),
-                (Some(path), _) => format!("an answer to `{path}`"),
-                (None, Some(text)) if check.assumed => format!("`{text}` in its output (assumed)"),
-                (None, Some(text)) => format!("`{text}` in its output"),
-                (None, None) => String::new(),
-            },
+            None => expected(&check.check),
         },
         Work::Image(work) => match work.base.as_ref().map(|base| base.digest) {
             Some(Some(digest)) => format!("{}, {}", work.facts.libc, &digest.to_string()[..19]),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::decide::{Inputs, Problems, id};
 use super::{
-    BinaryWork, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, Step, WheelWork, Work, asset, locked,
-    macos, runner,
+    BinaryWork, Check, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, SmokeCheck, Step, WheelWork,
+    Work, asset, locked, macos, runner,
 };
 use crate::config::schema::nearest;
 use crate::config::{Binaries, Binary, BinarySettings, Builder, Smoke};
@@ -291,6 +291,8 @@ fn check(step: &Step, smoke: &Smoke, label: Option<&str>) -> Option<Step> {
     let assumed = args.is_none() && step.outputs.iter().any(|output| !programs.contains_key(&output.name));
     let label = label.unwrap_or_else(|| runner::native(target));
     let not_run = (!runner::runs(label, target)).then(|| format!("`{label}` cannot run {target}"));
+    let args = args.unwrap_or_else(|| vec!["--version".to_owned()]);
+    let smoke = SmokeCheck { args, programs, assumed, contains: None };
     Some(Step {
         id: format!("check.smoke.{}", step.id.strip_prefix("binary.").unwrap_or(&step.id)),
         component: step.component.clone(),
@@ -299,14 +301,7 @@ fn check(step: &Step, smoke: &Smoke, label: Option<&str>) -> Option<Step> {
         publish: Vec::new(),
         leg: None,
         target: step.target,
-        work: Work::Check(CheckWork {
-            subject: step.id.clone(),
-            smoke: args.unwrap_or_else(|| vec!["--version".to_owned()]),
-            programs,
-            assumed,
-            not_run,
-            ..CheckWork::default()
-        }),
+        work: Work::Check(CheckWork { not_run, ..CheckWork::of(step, Check::Smoke(smoke)) }),
     })
 }
 
@@ -351,8 +346,12 @@ pub fn expect_versions(steps: &mut [Step], releases: &[Release], origin: Origin,
             Work::Check(check) => {
                 let manifest = own.iter().find(|(id, _)| *id == check.subject).and_then(|(_, version)| version.clone());
                 let version = if origin == Origin::Snapshot { manifest } else { release };
-                // What answers over HTTP prints nothing.
-                check.contains = version.filter(|_| check.starts_programs());
+                match &mut check.check {
+                    Check::Smoke(smoke) => smoke.contains = version,
+                    // What answers over HTTP prints nothing.
+                    Check::Container(container) if container.http.is_none() => container.contains = version,
+                    _ => {}
+                }
             }
             Work::Binary(work) => {
                 for path in &mut work.prebuilt {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CheckWork, Plan, Step, WheelBuilder, Work};
+use super::{Check, CheckWork, Plan, SmokeCheck, Step, WheelBuilder, Work};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 use crate::shown;
@@ -113,23 +113,24 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
 
 /// How a check is carried out, row by row.
 fn check(work: &CheckWork) -> Vec<(&'static str, String)> {
+    let (runs, assumed, contains) = match &work.check {
+        Check::Smoke(smoke) => (programs(smoke), smoke.assumed, smoke.contains.as_ref()),
+        Check::Container(container) => match &container.http {
+            Some(path) => (format!("the image until it answers to `{path}`"), false, None),
+            None => {
+                let args = shell_words::join(&container.args);
+                (format!("the image with {args}"), false, container.contains.as_ref())
+            }
+        },
+        Check::Import(_) => ("the wheel, installed into an environment of its own".to_owned(), false, None),
+        Check::Resolve(_) => ("`cargo tree`, with the features of each distribution".to_owned(), false, None),
+        Check::Readme => ("PyPI's renderer on the README".to_owned(), false, None),
+        Check::Rebuild(_) => ("maturin on the unpacked sdist, as `pip` would".to_owned(), false, None),
+    };
     vec![
-        (
-            "runs",
-            match &work.http {
-                _ if work.import.is_some() => "the wheel, installed into an environment of its own".to_owned(),
-                _ if work.resolve.is_some() => "`cargo tree`, with the features of each distribution".to_owned(),
-                _ if work.readme => "PyPI's renderer on the README".to_owned(),
-                _ if work.rebuild.is_some() => "maturin on the unpacked sdist, as `pip` would".to_owned(),
-                Some(path) => format!("the image until it answers to `{path}`"),
-                None if work.subject.starts_with("image.") => {
-                    format!("the image with {}", shell_words::join(&work.smoke))
-                }
-                None => programs(work),
-            },
-        ),
-        ("assumed", if work.assumed { UNSAID.to_owned() } else { String::new() }),
-        ("expects", work.contains.as_ref().map(|text| format!("`{text}` in what it prints")).unwrap_or_default()),
+        ("runs", runs),
+        ("assumed", if assumed { UNSAID.to_owned() } else { String::new() }),
+        ("expects", contains.map(|text| format!("`{text}` in what it prints")).unwrap_or_default()),
         ("not run", work.not_run.clone().unwrap_or_default()),
     ]
 }
@@ -138,9 +139,9 @@ fn check(work: &CheckWork) -> Vec<(&'static str, String)> {
 const UNSAID: &str = "`smoke:` is not written: an executable that does not print its version is a warning";
 
 /// How the executables of a check are started.
-fn programs(work: &CheckWork) -> String {
-    let mut said = vec![format!("each executable with {}", shell_words::join(&work.smoke))];
-    said.extend(work.programs.iter().map(|(name, args)| match args {
+fn programs(smoke: &SmokeCheck) -> String {
+    let mut said = vec![format!("each executable with {}", shell_words::join(&smoke.args))];
+    said.extend(smoke.programs.iter().map(|(name, args)| match args {
         Some(args) if args.is_empty() => format!("`{name}` without arguments"),
         Some(args) => format!("`{name}` with {}", shell_words::join(args)),
         None => format!("`{name}` not at all"),

@@ -7,7 +7,8 @@ use super::decide::{Inputs, Problems, id};
 use super::include::{self, Included};
 use super::links;
 use super::{
-    CheckWork, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, Step, Work, binary, runner,
+    Check, CheckWork, ContainerCheck, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, Step,
+    Work, binary, runner,
 };
 use crate::config::{Binary, BinarySettings, Image, ImageSmoke};
 use crate::platform::{Compression, Platform};
@@ -54,7 +55,7 @@ pub fn steps(
 fn rank(work: &Work) -> u8 {
     match work {
         Work::Binary(_) => 0,
-        Work::Check(check) if check.subject.starts_with("binary.") => 0,
+        Work::Check(CheckWork { check: Check::Smoke(_), .. }) => 0,
         Work::Layer(_) => 1,
         Work::Image(_) => 2,
         Work::Check(_) => 3,
@@ -396,9 +397,9 @@ fn floor(settings: &BinarySettings, target: Target) -> Floor {
 
 /// A first run of an image, on a machine of its architecture.
 fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_in): (Platform, bool)) -> Step {
-    let (smoke, http) = match smoke {
-        ImageSmoke::Args(args) => (args.clone(), None),
-        ImageSmoke::Http(path) => (Vec::new(), Some(path.clone())),
+    let container = match smoke {
+        ImageSmoke::Args(args) => ContainerCheck { args: args.clone(), ..ContainerCheck::default() },
+        ImageSmoke::Http(path) => ContainerCheck { http: Some(path.clone()), ..ContainerCheck::default() },
     };
     let target = platform.target(Libc::Gnu);
     let label = runner::any();
@@ -408,7 +409,7 @@ fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_in): (Platform
         (true, true) => Some("its base is a stand-in".into()),
         (true, false) => None,
     };
-    let work = CheckWork { subject: image.id.clone(), smoke, http, not_run, ..CheckWork::default() };
+    let work = CheckWork { not_run, ..CheckWork::of(image, Check::Container(container)) };
     let tail = image.id.strip_prefix("image.").unwrap_or(&image.id);
     Step {
         id: id(&["check", "image", tail]),

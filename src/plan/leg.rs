@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::{Inputs, id, is_id};
 use super::part::artifact_of;
-use super::{Leg, Part, Step, WheelBuilder, Work, runner};
+use super::{Check, CheckWork, Leg, Part, Step, WheelBuilder, Work, runner};
 use crate::config::Binaries;
 use crate::target::Target;
 
@@ -60,7 +60,7 @@ pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step], parts: &[Part]) -> Vec<Leg>
                 }
             }
         }
-        if matches!(&steps[index].work, Work::Check(work) if work.readme) {
+        if matches!(steps[index].work, Work::Check(CheckWork { check: Check::Readme, .. })) {
             leg.install.extend(runner::install_readme());
         }
         steps[index].leg = Some(leg.id.clone());

@@ -51,9 +51,10 @@ pub use not_made::NotMade;
 pub use part::{Part, PullRequest, Workflow, WorkflowJobs};
 pub use request::{Request, WithoutTag};
 pub use step::{
-    ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, Bindings, CheckWork, ChecksumsWork, Covered, EntryKind,
-    FileSpec, ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output, PlannedBase, PlannedBuilder,
-    Resolve, SdistWork, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
+    ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, Bindings, Check, CheckWork, ChecksumsWork,
+    ContainerCheck, Covered, EntryKind, FileSpec, ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output,
+    PlannedBase, PlannedBuilder, Rebuild, Resolve, SdistWork, SmokeCheck, StageWork, Step, Variant, WheelBuilder,
+    WheelWork, Work,
 };
 
 /// The format of `plan.json`.

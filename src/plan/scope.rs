@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use globset::GlobBuilder;
 
 use super::decide::{Inputs, Problems};
-use super::{Leg, NotMade, Output, Request, Scope, ScopeKind, Step, Work, leg, not_made, runner};
+use super::{Check, Leg, NotMade, Output, Request, Scope, ScopeKind, Step, Work, leg, not_made, runner};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 use crate::target::{Libc, Target};
@@ -183,7 +183,7 @@ pub fn host_checks(inputs: &Inputs<'_>, steps: &mut [Step], legs: &mut [Leg]) {
             && !check.needs_no_host()
         {
             // Executables for musl are static, its wheels are for a Python of it.
-            let foreign = check.import.is_some() && target.libc() == Libc::Musl;
+            let foreign = matches!(check.check, Check::Import(_)) && target.libc() == Libc::Musl;
             let native = runner::runs(runner::native(host), target) && !foreign;
             check.not_run = (!native).then(|| format!("this machine ({host}) cannot run {target}"));
         }

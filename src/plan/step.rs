@@ -16,7 +16,7 @@ use crate::platform::{BaseFacts, Compression, Platform};
 use crate::reference::Reference;
 use crate::target::{Libc, Linkage, Os, Target};
 
-pub use python::{Bindings, Import, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
+pub use python::{Bindings, Import, Rebuild, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
 
 /// One thing to do: what it needs and what it makes are known before anything runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -292,64 +292,83 @@ pub struct Covered {
 }
 
 /// A check. Its result is its artifact record; it has no output file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckWork {
-    /// The step whose outputs are run.
+    /// The step whose outputs are looked at.
     pub subject: String,
-    /// Arguments for each executable (`--version`).
-    pub smoke: Vec<String>,
-    /// Arguments for single executables by file name, instead of `smoke`; none: it is not started.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub programs: BTreeMap<String, Option<Vec<String>>>,
-    /// Nobody wrote `smoke`: an executable that does not print its version is a warning.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub assumed: bool,
-    /// For an image: a path that must answer over HTTP on the first exposed port, instead of arguments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<String>,
-    /// For a wheel: what must work once it is installed, instead of arguments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub import: Option<Import>,
-    /// For a wheel: which crates it has that its siblings have not, as cargo resolves their features.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolve: Option<Resolve>,
-    /// For a wheel: its README must render as PyPI renders it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub readme: bool,
-    /// For an sdist: the wheel step that building it must make again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rebuild: Option<String>,
-    /// Text that the output must contain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contains: Option<String>,
     /// Why it is not run; absent: it is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_run: Option<String>,
+    /// How it is carried out.
+    #[serde(flatten)]
+    pub check: Check,
 }
 
 impl CheckWork {
-    /// Whether executables of its subject are started with arguments, and say their version.
-    pub fn starts_programs(&self) -> bool {
-        self.http.is_none() && !self.of_python()
+    /// One of a step that is run.
+    pub fn of(subject: &Step, check: Check) -> Self {
+        Self { subject: subject.id.clone(), not_run: None, check }
     }
 
     /// The digest of a file of its subject as a result saw it. Only what is imported may be left untried: where a Python is
     /// not there.
     pub fn saw(&self, result: &CheckResult, file: &str) -> Option<Digest> {
-        let untried = result.untried.iter().filter(|_| self.import.is_some());
+        let untried = result.untried.iter().filter(|_| matches!(self.check, Check::Import(_)));
         let mut seen = result.subjects.iter().chain(untried);
         seen.find(|seen| seen.step == self.subject && seen.name == file).map(|seen| seen.sha256)
     }
 
-    /// Whether it is about a wheel or an sdist.
-    pub fn of_python(&self) -> bool {
-        self.import.is_some() || self.needs_no_host()
-    }
-
     /// Whether it runs on any machine that can build its subject.
     pub fn needs_no_host(&self) -> bool {
-        self.resolve.is_some() || self.rebuild.is_some() || self.readme
+        matches!(self.check, Check::Resolve(_) | Check::Readme | Check::Rebuild(_))
     }
+}
+
+/// How a check is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "check", rename_all = "lowercase")]
+pub enum Check {
+    /// Each executable of a binary is started.
+    Smoke(SmokeCheck),
+    /// A container of an image is started.
+    Container(ContainerCheck),
+    /// A wheel is installed and imported.
+    Import(Import),
+    /// Cargo says which crates a wheel has that its siblings have not.
+    Resolve(Resolve),
+    /// The README of a wheel is rendered as PyPI renders it.
+    Readme,
+    /// An sdist is built into a wheel again.
+    Rebuild(Rebuild),
+}
+
+/// Executables that are started once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SmokeCheck {
+    /// Arguments for each executable (`--version`).
+    pub args: Vec<String>,
+    /// Arguments for single executables by file name, instead of `args`; none: it is not started.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub programs: BTreeMap<String, Option<Vec<String>>>,
+    /// Nobody wrote `smoke`: an executable that does not print its version is a warning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed: bool,
+    /// Text that the output must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+}
+
+/// A container that is started once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContainerCheck {
+    /// Arguments for its entrypoint.
+    pub args: Vec<String>,
+    /// A path that must answer over HTTP on the first exposed port, instead of arguments and output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
+    /// Text that the output must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
 }
 
 /// A layer: one compressed tar, the same bytes on every machine. Its one output is the blob.

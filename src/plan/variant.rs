@@ -2,7 +2,9 @@
 
 use super::decide::id;
 use super::wheel::{Maker, known_project};
-use super::{Bindings, CheckWork, Import, Resolve, StageWork, Step, Variant, WheelBuilder, Work, locked, runner};
+use super::{
+    Bindings, Check, CheckWork, Import, Rebuild, Resolve, StageWork, Step, Variant, WheelBuilder, Work, locked, runner,
+};
 use crate::config::{Probe, Wheel, WheelSettings};
 use crate::facts::python::PythonProject;
 use crate::target::{Libc, Os, Target};
@@ -74,7 +76,7 @@ impl Maker<'_> {
             let native = runner::runs(label, target) && target.libc() != Libc::Musl;
             (!native).then(|| format!("`{label}` cannot import wheels of {target}"))
         });
-        let work = CheckWork { import: Some(import), not_run, ..CheckWork::default() };
+        let work = CheckWork { not_run, ..CheckWork::of(wheel, Check::Import(import)) };
         self.check("import", wheel, Vec::new(), work)
     }
 
@@ -100,9 +102,11 @@ impl Maker<'_> {
         });
         let others: Vec<Variant> = others.collect();
         let locked = locked::holds(settings.cargo.locked, self.package());
+        if others.is_empty() {
+            return None;
+        }
         let resolve = Resolve { manifest: self.project.manifest.clone(), locked, own, others };
-        let work = CheckWork { resolve: Some(resolve), ..CheckWork::default() };
-        (!work.resolve.as_ref()?.others.is_empty()).then(|| self.check("features", wheel, Vec::new(), work))
+        Some(self.check("features", wheel, Vec::new(), CheckWork::of(wheel, Check::Resolve(resolve))))
     }
 
     /// Whether its README renders. Markdown and plain text always do; the wheels of all machines have the same.
@@ -117,14 +121,14 @@ impl Maker<'_> {
         }
         let near = wheels.iter().find(|step| step.target.is_some_and(|target| target.os() == Os::Linux));
         let wheel = near.or(wheels.first())?;
-        Some(self.check("readme", wheel, Vec::new(), CheckWork { readme: true, ..CheckWork::default() }))
+        Some(self.check("readme", wheel, Vec::new(), CheckWork::of(wheel, Check::Readme)))
     }
 
     /// The sdist, built back into the wheel of its machine.
     pub fn rebuild(&self, sdist: &Step, wheels: &[Step]) -> Option<Step> {
         let wheel = wheels.iter().find(|wheel| wheel.target == sdist.target && !is_given(wheel))?;
-        let work = CheckWork { rebuild: Some(wheel.id.clone()), ..CheckWork::default() };
-        Some(self.check("sdist", sdist, vec![wheel.id.clone()], work))
+        let rebuild = Check::Rebuild(Rebuild { wheel: wheel.id.clone() });
+        Some(self.check("sdist", sdist, vec![wheel.id.clone()], CheckWork::of(sdist, rebuild)))
     }
 
     fn settings(&self, target: Target) -> Option<&WheelSettings> {
@@ -135,7 +139,7 @@ impl Maker<'_> {
         let triple = subject.target.map(Target::triple).unwrap_or_default();
         let step = id(&["check", kind, self.wheel.name.as_str(), triple]);
         let needs = std::iter::once(subject.id.clone()).chain(more).collect();
-        self.step(step, needs, subject.target, Work::Check(CheckWork { subject: subject.id.clone(), ..work }))
+        self.step(step, needs, subject.target, Work::Check(work))
     }
 }
 

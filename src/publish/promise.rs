@@ -86,13 +86,13 @@ mod tests {
                  "kind":"checksums","covers":[]},
                 {"id":"sums.b","component":"","needs":[],"outputs":[{"name":"c"}],"publish":[],"kind":"checksums","covers":[]},
                 {"id":"check.a","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"sums.a","smoke":[]},
+                 "subject":"sums.a","check":"smoke","args":[]},
                 {"id":"check.b","component":"","needs":["sums.b"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"sums.b","smoke":[]},
+                 "subject":"sums.b","check":"smoke","args":[]},
                 {"id":"check.import","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"sums.a","smoke":[],"import":{"modules":["a"],"scripts":[]}},
+                 "subject":"sums.a","check":"import","modules":["a"],"scripts":[]},
                 {"id":"check.idle","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"sums.a","smoke":[],"not_run":"no machine"}
+                 "subject":"sums.a","check":"smoke","args":[],"not_run":"no machine"}
                 ]}"#,
         )
         .unwrap()

@@ -9,7 +9,7 @@ use super::{Found, again, origin, other_bytes, problem};
 use crate::artifact::{self, Artifact, InspectedBinary};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::Digest;
-use crate::plan::{DestinationKind, Plan, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work};
+use crate::plan::{Check, CheckWork, DestinationKind, Plan, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work};
 use crate::problem::Problem;
 use crate::pypi::{self, Refusal, content_type};
 use crate::wheel::{DistributionName, WheelName};
@@ -143,7 +143,7 @@ pub fn compare((plan, steps): (&Plan, &[&Step]), record: &dyn Fn(&str) -> Option
     }
     for step in steps {
         let Work::Check(check) = &step.work else { continue };
-        let (Some(_), Some(own)) = (&check.resolve, plan.step(&check.subject)) else { continue };
+        let (Check::Resolve(_), Some(own)) = (&check.check, plan.step(&check.subject)) else { continue };
         let Some(result) = record(&step.id).and_then(|record| record.check) else { continue };
         for (other, crates) in &result.crates {
             let of = |step: &Step| -> Vec<&Wheel> {
@@ -211,7 +211,7 @@ fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Found
 fn is_rendered(plan: &Plan, step: &Step) -> bool {
     let own = |id: &str| plan.step(id).and_then(stage).map(|stage| &stage.distribution);
     let mut checks = plan.steps.iter().filter_map(|other| match &other.work {
-        Work::Check(check) if check.readme => own(&check.subject),
+        Work::Check(CheckWork { subject, check: Check::Readme, .. }) => own(subject),
         _ => None,
     });
     checks.any(|distribution| stage(step).is_some_and(|stage| stage.distribution == *distribution))
@@ -224,8 +224,7 @@ fn is_pypi(plan: &Plan, destination: &str) -> bool {
 
 /// The crates that one wheel has and another has not.
 fn resolved(plan: &Plan, record: &dyn Fn(&str) -> Option<Artifact>, one: &Step, other: &Step) -> Option<Vec<String>> {
-    let of_one =
-        |step: &&Step| matches!(&step.work, Work::Check(check) if check.resolve.is_some() && check.subject == one.id);
+    let of_one = |step: &&Step| matches!(&step.work, Work::Check(CheckWork { subject, check: Check::Resolve(_), .. }) if *subject == one.id);
     let check = record(&plan.steps.iter().find(of_one)?.id)?.check?;
     check.crates.get(stage(other)?.distribution.as_str()).cloned()
 }
@@ -300,7 +299,7 @@ mod tests {
                 "env": {}, "pass_env": [], "before": [], "stage": stage
             });
             let mut steps = vec![step("wheel.keel", if to_pypi { &["pypi"] } else { &[] }, wheel)];
-            let readme = json!({ "kind": "check", "subject": "wheel.keel", "smoke": [], "readme": true });
+            let readme = json!({ "kind": "check", "subject": "wheel.keel", "check": "readme" });
             steps.extend(planned.then(|| step("check.readme.keel", &[], readme)));
             let plan: Plan = serde_json::from_value(json!({
                 "schema": "longshore/plan/1", "name": "keel", "repository": "local/keel", "commit": "1".repeat(40),

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::fixture::{Fixture, TIME, archive, bash, checksums, host, manifest, workspace, write};
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::plan::{ArchiveFile, CheckWork, EntryKind, PlannedBuilder, Work};
+use crate::plan::{ArchiveFile, EntryKind, PlannedBuilder, SmokeCheck, Work};
 use crate::problem::Exit;
 use crate::target::Linkage;
 
@@ -382,7 +382,7 @@ fn smoke_fails_on_a_wrong_version_a_bad_end_and_silence() {
 #[test]
 fn a_first_run_that_nobody_described_is_an_error_only_if_it_shows_one() {
     let given = tempfile::tempdir().unwrap();
-    let run = |name: &str, script: &str, change: fn(&mut CheckWork)| {
+    let run = |name: &str, script: &str, change: fn(&mut SmokeCheck)| {
         let mut it = workspace();
         it.binary("alpha", |work| work.bins = vec![name.into()]).outputs[0].name = name.into();
         it.first_run("alpha", "1.2.3", |work| {
@@ -423,10 +423,10 @@ fn a_first_run_that_nobody_described_is_an_error_only_if_it_shows_one() {
     );
     // What is written for one executable holds for it.
     let own = "#!/bin/sh\n[ \"$1\" = version ] && echo 1.2.3\n";
-    let named = |work: &mut CheckWork| drop(work.programs.insert("alpha".into(), Some(vec!["version".into()])));
+    let named = |work: &mut SmokeCheck| drop(work.programs.insert("alpha".into(), Some(vec!["version".into()])));
     assert_eq!(run("alpha", own, named).unwrap().detail, "`alpha version` it printed `1.2.3`");
     assert!(run("alpha", "#!/bin/sh\n", named).is_err());
-    let off = |work: &mut CheckWork| drop(work.programs.insert("alpha".into(), None));
+    let off = |work: &mut SmokeCheck| drop(work.programs.insert("alpha".into(), None));
     assert_eq!(run("alpha", "#!/bin/sh\nexit 1\n", off).unwrap().detail, "`alpha` is not started");
 }
 

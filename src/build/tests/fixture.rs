@@ -9,8 +9,8 @@ use crate::build::{self, Order};
 use crate::command::{Command, Shell};
 use crate::format::Format;
 use crate::plan::{
-    ArchiveWork, AssetWork, BinaryWork, CheckWork, ChecksumsWork, Covered, FileSpec, Leg, Member, Origin, Output, Plan,
-    PlannedBuilder, Scope, ScopeKind, Step, Work,
+    ArchiveWork, AssetWork, BinaryWork, Check, CheckWork, ChecksumsWork, Covered, FileSpec, Leg, Member, Origin,
+    Output, Plan, PlannedBuilder, Scope, ScopeKind, SmokeCheck, Step, Work,
 };
 use crate::problem::{Exit, Failure};
 use crate::target::{Linkage, Target};
@@ -115,16 +115,17 @@ impl Fixture {
     }
 
     /// Likewise, changed.
-    pub fn first_run(&mut self, package: &str, contains: &str, change: impl FnOnce(&mut CheckWork)) {
-        let subject = format!("binary.{package}");
-        let mut work = CheckWork {
-            subject: subject.clone(),
-            smoke: vec!["--version".into()],
-            contains: Some(contains.into()),
-            ..CheckWork::default()
-        };
-        change(&mut work);
-        self.step(&format!("check.{package}"), &[&subject], &[], Work::Check(work));
+    pub fn first_run(&mut self, package: &str, contains: &str, change: impl FnOnce(&mut SmokeCheck)) {
+        let mut smoke =
+            SmokeCheck { args: vec!["--version".into()], contains: Some(contains.into()), ..SmokeCheck::default() };
+        change(&mut smoke);
+        self.proof(&format!("check.{package}"), &format!("binary.{package}"), Check::Smoke(smoke));
+    }
+
+    /// Adds a check of whatever kind.
+    pub fn proof(&mut self, id: &str, subject: &str, check: Check) {
+        let work = CheckWork { subject: subject.into(), not_run: None, check };
+        self.step(id, &[subject], &[], Work::Check(work));
     }
 
     /// Adds an asset of these files, bundled into `ui.tar.gz` or not.

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::fixture::{Fixture, given_wheel, workspace, write};
 use crate::artifact::CheckResult;
-use crate::plan::{CheckWork, Work};
+use crate::plan::Check;
 use crate::problem::Exit;
 use crate::verify;
 use crate::world::files::set_mode;
@@ -48,8 +48,7 @@ fn given(tags: &dyn Fn(u32) -> Vec<String>) -> Fixture {
     let outputs: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
     it.step("wheel.keel", &[], &outputs, given_wheel());
     let import = serde_json::from_value(serde_json::json!({ "modules": ["keel"], "scripts": [] })).unwrap();
-    let check = CheckWork { subject: "wheel.keel".into(), import: Some(import), ..CheckWork::default() };
-    it.step("check.import.keel", &["wheel.keel"], &[], Work::Check(check));
+    it.proof("check.import.keel", "wheel.keel", Check::Import(import));
     it.only(&["git", "cargo", "rustc", "uname", "sh"]);
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
     let cached = it.top().join(format!(".git/tools/Python/3.{own}.1/{arch}/bin/python3"));

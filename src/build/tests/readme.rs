@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use super::fixture::{Fixture, given_wheel, workspace, write};
-use crate::plan::{CheckWork, Work};
+use crate::plan::Check;
 use crate::problem::Exit;
 
 const WHEEL: &str = "keel-1.2.3-py3-none-any.whl";
@@ -26,8 +26,7 @@ fn given(content_type: &str, readme: &str) -> Fixture {
     wheel.finish().unwrap();
     it.prebuilt = Some(folder);
     it.step("wheel.keel", &[], &[(WHEEL, None)], given_wheel());
-    let check = CheckWork { subject: "wheel.keel".into(), readme: true, ..CheckWork::default() };
-    it.step("check.readme.keel", &["wheel.keel"], &[], Work::Check(check));
+    it.proof("check.readme.keel", "wheel.keel", Check::Readme);
     it.fake("pip", RENDERER);
     it
 }

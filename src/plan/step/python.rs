@@ -184,6 +184,13 @@ pub struct Resolve {
     pub others: Vec<Variant>,
 }
 
+/// What an sdist must make again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rebuild {
+    /// The wheel step of the same machine.
+    pub wheel: String,
+}
+
 /// The features of one distribution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Variant {

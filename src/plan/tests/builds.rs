@@ -36,7 +36,9 @@ fn first_runs_by_executable() {
     let check = |smoke: &str| {
         let plan = plain(&format!("{ONE}binaries: {{ tool: {{ {smoke} }} }}"));
         plan.steps.into_iter().find_map(|step| match step.work {
-            Work::Check(work) => Some((work.smoke.join(" "), work.programs.len(), work.assumed)),
+            Work::Check(CheckWork { check: Check::Smoke(smoke), .. }) => {
+                Some((smoke.args.join(" "), smoke.programs.len(), smoke.assumed))
+            }
             _ => None,
         })
     };

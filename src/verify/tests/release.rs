@@ -220,7 +220,7 @@ fn check_step(triple: &str) -> Value {
     json!({
         "id": format!("check.app.{triple}"), "component": "", "needs": [format!("binary.app.{triple}")], "outputs": [],
         "publish": [], "leg": triple, "target": triple, "kind": "check", "subject": format!("binary.app.{triple}"),
-        "smoke": ["--version"], "not_run": not_run
+        "check": "smoke", "args": ["--version"], "not_run": not_run
     })
 }
 

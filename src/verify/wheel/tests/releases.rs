@@ -119,13 +119,11 @@ impl Made {
                     "leg": triple, "target": triple, "kind": "wheel", "builder": "zig", "profile": "release",
                     "locked": true, "cargo_args": [], "env": {}, "pass_env": [], "before": [], "stage": stage(name)
                 }));
-                let resolve = json!({
-                    "manifest": "Cargo.toml", "locked": true, "own": variant(name), "others": [variant(other(name))]
-                });
                 steps.push(json!({
                     "id": format!("check.features.{name}.{triple}"), "component": "", "needs": [wheel], "outputs": [],
-                    "publish": [], "leg": triple, "target": triple, "kind": "check", "subject": wheel, "smoke": [],
-                    "resolve": resolve
+                    "publish": [], "leg": triple, "target": triple, "kind": "check", "subject": wheel,
+                    "check": "resolve", "manifest": "Cargo.toml", "locked": true, "own": variant(name),
+                    "others": [variant(other(name))]
                 }));
             }
             let file = format!("{}-1.2.0rc1.tar.gz", name.replace('-', "_"));
