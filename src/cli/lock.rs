@@ -12,7 +12,7 @@ use super::session::{Project, Session};
 use super::table::Table;
 use crate::facts::lock::{self, Lock, LockedBase, LockedPlatform};
 use crate::oci::base;
-use crate::oci::registry::{Action, Error, Registries};
+use crate::oci::registry::{Access, Action, Error, Registries};
 use crate::plan::base::{UsedBase, used};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
@@ -33,7 +33,8 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     if args.check {
         return check(known, &wanted, &asked);
     }
-    let registries = Registries::new(&session.runner(), &session.env, registry::of_project(&project, &session.env));
+    let access = Access { printer: Some(session.printer.clone()), ..registry::of_project(&project, &session.env) };
+    let registries = Registries::new(&session.runner(), &session.env, access);
     let mut lock = Lock { bases: kept.iter().filter_map(|base| of(known, base).cloned()).collect() };
     for base in &mut lock.bases {
         let used = wanted.iter().find(|used| used.name == base.name);

@@ -15,10 +15,11 @@ use crate::world::env::Env;
 /// # Errors
 /// If nothing in the rehearsal stands for a host.
 pub fn registries(session: &Session, plan: &Plan) -> anyhow::Result<Registries> {
-    let access = match StageFile::of(&session.env)? {
+    let mut access = match StageFile::of(&session.env)? {
         Some(stage) => stage.access(plan)?,
         None => access(&plan.destinations, &session.env),
     };
+    access.printer = Some(session.printer.clone());
     Ok(Registries::new(&session.runner(), &session.env, access))
 }
 

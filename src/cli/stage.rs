@@ -64,6 +64,7 @@ impl Stage {
                 None => base::stand_in(server, base, &platforms.iter().copied().collect::<Vec<_>>())?,
             }
         }
+        access.printer = Some(session.printer.clone());
         let registries = Registries::new(&session.runner(), &session.env, access);
         let (packages, indexes) = indexes(plan, &faults.index)?;
         Ok(Self { servers, registries, packages, indexes })

@@ -1,8 +1,7 @@
 //! Why a step of publishing did not succeed: what whoever called it branches on.
 
-use std::time::Duration;
-
 use crate::problem::{Exit, Problem};
+use crate::world::patience::{Passing, Wait};
 
 /// Why a step of publishing did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,15 +31,13 @@ pub enum Failure {
     Fatal(Problem),
 }
 
-/// When to come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// Soon, a little later each time.
-    Soon,
-    /// The server asks for less, without saying when.
-    Limited,
-    /// The server says when.
-    Told(Duration),
+impl Passing for Failure {
+    fn passing(&mut self) -> Option<(Wait, &mut Problem)> {
+        match self {
+            Self::Retry { problem, after } => Some((*after, problem)),
+            _ => None,
+        }
+    }
 }
 
 impl Failure {

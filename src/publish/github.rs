@@ -22,11 +22,11 @@ use self::observe::{Moment, Start};
 use super::Order;
 use super::failure::Failure;
 use super::ledger::Ledger;
-use super::retry::Pace;
 use crate::artifact::File;
 use crate::plan::{self, Destination, GithubDestination, ReleasePage};
 use crate::receipt::{Outcome, Receipt};
 use crate::world::clock;
+use crate::world::patience::Pace;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 

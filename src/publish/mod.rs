@@ -9,7 +9,6 @@ mod meeting;
 mod promise;
 pub mod pypi;
 mod registry;
-mod retry;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -21,7 +20,6 @@ use self::failure::together;
 use self::github::Wanted;
 use self::ledger::Ledger;
 use self::meeting::{Meeting, adopt, said};
-pub use self::retry::Pace;
 use crate::artifact::Manifest;
 use crate::destination::When;
 use crate::oci::registry::Registries;
@@ -31,6 +29,7 @@ use crate::receipt::Receipts;
 use crate::secret::Secret;
 use crate::wheel::DistributionName;
 use crate::world::http::{self, is_loopback};
+use crate::world::patience::Pace;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
@@ -114,10 +113,19 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
     };
     for _ in 0..ROUNDS {
         let promised = meeting.observe().await.map_err(said)?;
+        let is_first = promised.is_none();
         let adopted = adopt::adopt(&meeting, order, promised, pace).await?;
         let promised = adopted.as_ref().map_or_else(|| order.clone(), |adopted| adopted.order(order));
-        if carry_out(printer, &promised, pace, (Some(&mut meeting), &mut ledger)).await? {
-            return Ok(ledger.finish());
+        match carry_out(printer, &promised, pace, (Some(&mut meeting), &mut ledger)).await {
+            Ok(true) => return Ok(ledger.finish()),
+            Ok(false) => {}
+            Err(error) => {
+                // Another run of this file may have promised and published between two looks: what it promised stands.
+                let promised = if is_first { meeting.observe().await.ok().flatten() } else { None };
+                if promised.is_none_or(|paper| paper.manifest == *order.manifest) {
+                    return Err(error);
+                }
+            }
         }
     }
     anyhow::bail!("other runs of this workflow file come between again and again")

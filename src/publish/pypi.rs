@@ -23,15 +23,14 @@ use url::Url;
 
 use self::index::Reader;
 use self::token::Keeper;
-use super::Pace;
 use super::failure::Failure;
-use super::retry::Patience;
 use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::receipt::Receipt;
 use crate::secret::Secret;
 use crate::wheel::DistributionName;
 use crate::world::http::{self, Client, NoAnswer, is_loopback};
+use crate::world::patience::{Pace, Patience};
 use crate::world::terminal::Printer;
 
 /// A file for an index.
@@ -93,7 +92,7 @@ pub struct Site<'a> {
     printer: &'a Printer,
     index: &'a Index,
     pace: Pace,
-    patience: Patience<'a>,
+    patience: Patience,
     reader: Reader<'a>,
     writer: Client,
     keepers: BTreeMap<&'a DistributionName, Keeper<'a>>,

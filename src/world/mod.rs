@@ -14,6 +14,7 @@ pub mod interrupt;
 pub mod mask;
 pub mod members;
 pub mod path;
+pub mod patience;
 pub mod private;
 pub mod process;
 pub mod search;

@@ -1,7 +1,7 @@
 //! What people see while work goes on: lines, progress and warnings on standard error; plain when it is no terminal.
 
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +27,12 @@ pub struct Printer {
     kind: Kind,
     bars: MultiProgress,
     job: Arc<Mutex<Job>>,
+}
+
+impl fmt::Debug for Printer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Printer")
+    }
 }
 
 /// What the runner of a job was told.

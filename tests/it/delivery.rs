@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use longshore::digest::Digest;
 use longshore::problem::Exit;
-use longshore::publish::Pace;
 use longshore::publish::pypi::{self, Credential, Index, Upload};
 use longshore::receipt::Receipt;
 use longshore::secret::Secret;
 use longshore::wheel::DistributionName;
+use longshore::world::patience::Pace;
 use longshore::world::terminal::Printer;
 
 use crate::package::{Made, Package};

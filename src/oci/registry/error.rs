@@ -1,13 +1,12 @@
 //! What a registry refuses, and what that means for us.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::problem::{Exit, Failure, Problem};
 use crate::reference::Repository;
 use crate::world::http::{NoAnswer, Reply};
 use crate::world::mask;
+use crate::world::patience::{Passing, Wait};
 
 /// Why a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +43,25 @@ pub enum Kind {
 pub enum Failed {
     /// For good.
     Final(Error),
-    /// Another attempt may succeed; and after what time, if the registry says so.
-    Again(Error, Option<Duration>),
+    /// Another attempt may succeed.
+    Again(Error, Wait),
+}
+
+impl Passing for Failed {
+    fn passing(&mut self) -> Option<(Wait, &mut Problem)> {
+        match self {
+            Self::Again(error, after) => Some((*after, &mut error.problem)),
+            Self::Final(_) => None,
+        }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Final(error) | Failed::Again(error, _) => error,
+        }
+    }
 }
 
 impl From<Error> for Failed {
@@ -58,7 +74,7 @@ impl From<Error> for Failed {
 impl Failed {
     /// By what the error means.
     pub fn of(error: Error) -> Self {
-        if error.kind == Kind::Retry { Self::Again(error, None) } else { Self::Final(error) }
+        if error.kind == Kind::Retry { Self::Again(error, Wait::Soon) } else { Self::Final(error) }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use url::Url;
 
 use super::auth::{self, Action, Challenge, Credential, Scopes, Tokens};
@@ -17,13 +16,11 @@ use super::{Access, HostAccess};
 use crate::problem::Problem;
 use crate::reference::Repository;
 use crate::world::http::{Client, Reply, Request, Trust, is_loopback};
+use crate::world::patience::{Pace, Passing, Patience, Wait, told};
+use crate::world::terminal::Printer;
 
-/// How often a request is tried.
-const ATTEMPTS: u32 = 5;
 /// The largest answer: more than any manifest, or a page of a list.
 const LARGEST_ANSWER: usize = 8 << 20;
-/// The longest a server is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A registry.
 pub struct Host {
@@ -48,6 +45,7 @@ pub struct Host {
     wrong: Mutex<Option<(String, Error)>>,
     tokens: tokio::sync::Mutex<Tokens>,
     window: Window,
+    patience: Patience,
     /// Whether it takes no token for several repositories.
     apart: AtomicBool,
     /// Requests sent, for people.
@@ -76,6 +74,8 @@ impl Host {
     pub fn new(name: &str, access: &Access, logins: &Logins) -> Self {
         let profile = profile::of(name);
         let own = access.hosts.get(name).cloned().unwrap_or_default();
+        let printer = access.printer.clone().unwrap_or_else(Printer::silent);
+        let patience = Patience::new(pace(name, &own), &printer);
         Self {
             name: name.to_owned(),
             profile,
@@ -91,6 +91,7 @@ impl Host {
             wrong: Mutex::default(),
             tokens: tokio::sync::Mutex::default(),
             window: Window::new(profile.window),
+            patience,
             apart: AtomicBool::new(false),
             sent: AtomicU64::new(0),
         }
@@ -209,21 +210,14 @@ impl Host {
             match (first, ask(&secure).await) {
                 (_, Ok(_)) => return Ok(secure),
                 (_, Err(error)) if error.untrusted => return Ok(secure),
-                (Ok(_), Err(_)) if number >= ATTEMPTS => return Ok(plain),
-                (Ok(_), Err(_)) => sleep(wait(is_loopback(&plain.base), number)).await,
-                (Err(error), Err(_)) => self.hold_on(is_loopback(&plain.base), number, unreachable(&error)).await?,
+                (first, Err(error)) => {
+                    let mut error = unreachable(first.as_ref().err().unwrap_or(&error));
+                    if !self.patience.hold_on(number, Wait::Soon, &mut error.problem).await {
+                        return first.map(|_| plain).map_err(|_| error);
+                    }
+                }
             }
         }
-    }
-
-    /// Waits before a next attempt to connect, or gives up.
-    async fn hold_on(&self, near: bool, number: u32, mut error: Error) -> Result<(), Error> {
-        if number >= ATTEMPTS {
-            error.problem.message = format!("{} (tried {number} times)", error.problem.message);
-            return Err(error);
-        }
-        sleep(wait(near, number)).await;
-        Ok(())
     }
 
     /// One of the requests that may be under way at once.
@@ -258,35 +252,26 @@ impl Host {
                     None => return Ok((reply, shown)),
                     Some(later) => later,
                 },
-                Err(Failed::Again(error, after)) => (error, after),
-                Err(Failed::Final(error)) => return Err(error),
+                Err(failed) => failed,
             };
             self.pause(number, later).await?;
         }
     }
 
-    /// Waits before a next attempt, or gives up.
+    /// Waits before another attempt after so many, or gives up.
     ///
     /// # Errors
-    /// The error of the last attempt.
-    pub async fn pause(&self, number: u32, (mut error, asked): (Error, Option<Duration>)) -> Result<(), Error> {
-        let near = self.connection.get().is_some_and(|connection| is_loopback(&connection.base));
-        // A little different for each, so that those who failed together do not come back together.
-        let spread = wait(near, 0).mul_f64((self.sent.load(Ordering::Relaxed) % 8) as f64 / 16.0);
-        let wait = asked.unwrap_or(wait(near, number) + spread);
-        if number >= ATTEMPTS || wait > PATIENCE {
-            error.problem.message = match wait > PATIENCE {
-                true => format!("{}; it asks to come back in {} s", error.problem.message, wait.as_secs()),
-                false => format!("{} (tried {number} times)", error.problem.message),
-            };
-            return Err(error);
-        }
-        sleep(wait).await;
-        Ok(())
+    /// The error of the last attempt, or one that is for good.
+    pub async fn pause(&self, number: u32, mut failed: Failed) -> Result<(), Error> {
+        let waited = match failed.passing() {
+            Some((after, problem)) => self.patience.hold_on(number, after, problem).await,
+            None => false,
+        };
+        if waited { Ok(()) } else { Err(failed.into()) }
     }
 
     /// Whether an answer means "later", and when.
-    pub fn not_now(&self, doing: &str, repository: &Repository, reply: &Reply) -> Option<(Error, Option<Duration>)> {
+    pub fn not_now(&self, doing: &str, repository: &Repository, reply: &Reply) -> Option<Failed> {
         let limited = reply.status == 429;
         if !limited && !matches!(reply.status, 408 | 500 | 502 | 503 | 504) {
             return None;
@@ -298,8 +283,7 @@ impl Host {
         if limited {
             self.window.narrow();
         }
-        let after = reply.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-        Some((error, after))
+        Some(Failed::Again(error, told(&reply.headers).map_or(Wait::Soon, Wait::Told)))
     }
 
     /// Sends a request once; what a 401 asks for is done and the request repeated. The answer may have any other status.
@@ -464,8 +448,7 @@ impl Host {
                     tokens.got.insert(id, token);
                     return Ok(Credential::Bearer { token: secret, fresh: true });
                 }
-                Err(error) if error.kind == Kind::Retry => self.pause(number, (error, None)).await.err(),
-                Err(error) => Some(error),
+                Err(error) => self.pause(number, Failed::of(error)).await.err(),
             };
             if let Some(error) = error {
                 tokens.failed = Some((id, Instant::now(), error.clone()));
@@ -486,9 +469,10 @@ impl Host {
     }
 }
 
-/// How long is waited after so many attempts, without being told.
-fn wait(near: bool, number: u32) -> Duration {
-    Duration::from_millis(if near { 50 } else { 500 } << number.min(6))
+/// How patient we are with a host of this name.
+fn pace(name: &str, access: &HostAccess) -> Pace {
+    let url = access.url.clone().or_else(|| format!("https://{name}/").parse().ok());
+    url.map_or(Pace::REMOTE, |url| Pace::of(&url))
 }
 
 fn key(login: Option<&Login>) -> String {

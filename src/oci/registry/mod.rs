@@ -3,6 +3,7 @@
 //! Everything is by digest and may be repeated: what is there already is done. All requests of a run share connections,
 //! tokens and one window per host.
 
+mod access;
 mod auth;
 mod error;
 mod host;
@@ -11,7 +12,7 @@ mod profile;
 mod upload;
 mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::world::env::Env;
 use crate::world::http::{Body, Limited, Method, Reply, Request, is_loopback};
 use crate::world::process::Runner;
 
+pub use access::{Access, HostAccess};
 pub use auth::Action;
 pub use error::{Error, Kind};
 pub use login::{Login, secrets};
@@ -53,32 +55,6 @@ const LISTS: &str = "application/json, application/vnd.oci.image.index.v1+json";
 /// What we can read.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
-
-/// How hosts are reached, by host as in references.
-#[derive(Clone, Debug, Default)]
-pub struct Access {
-    /// Those of which something is to be said.
-    pub hosts: BTreeMap<String, HostAccess>,
-    /// Whether nobody logs in anywhere.
-    pub anonymous: bool,
-}
-
-/// How a host is reached.
-#[derive(Clone, Debug, Default)]
-pub struct HostAccess {
-    /// Its API; absent: HTTPS at the host itself, at `registry-1.docker.io` for Docker Hub.
-    pub url: Option<Url>,
-    /// Whether plain HTTP, or a certificate of anybody, is good enough.
-    pub insecure: bool,
-    /// Authorities (PEM) beside the system's.
-    pub ca: Option<String>,
-    /// Who we are there; absent: what Docker's configuration says.
-    pub login: Option<Login>,
-    /// Whether Docker's configuration is not asked.
-    pub anonymous: bool,
-    /// The host that gives out its tokens, if that is another one and our login may go there.
-    pub token_service: Option<String>,
-}
 
 /// A manifest or index: its exact bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use crate::oci::Descriptor;
 use crate::problem::Problem;
 use crate::reference::Repository;
 use crate::world::http::{Body, Incoming, Method, Reply, Request, encode, host as host_of, same_origin};
+use crate::world::patience::Wait;
 
 /// Blobs shorter than this are sent without asking: that costs no more than the question.
 const TINY: u64 = 64 << 10;
@@ -69,8 +70,7 @@ pub async fn push(
         number += 1;
         let later = match upload.attempt(source, from.unwrap_or(host)).await {
             Ok(pushed) => return Ok(pushed),
-            Err(Failed::Again(error, after)) => (error, after),
-            Err(Failed::Final(error)) => return Err(error),
+            Err(failed) => failed,
         };
         host.pause(number, later).await?;
         // An answer may have been lost after its effect.
@@ -231,13 +231,13 @@ impl Upload<'_> {
         if reply.is_success() {
             return Ok(());
         }
-        if let Some((error, after)) = self.host.not_now("upload", self.repository, reply) {
-            return Err(Failed::Again(error, after));
+        if let Some(later) = self.host.not_now("upload", self.repository, reply) {
+            return Err(later);
         }
         let error = refusal("upload", &self.repository.to_string(), reply);
         match reply.status {
             // A session that is gone, one that another attempt used up, a token that expired on the way: begin anew.
-            401 | 404 | 416 => Err(Failed::Again(error, None)),
+            401 | 404 | 416 => Err(Failed::Again(error, Wait::Soon)),
             _ => Err(Failed::of(error)),
         }
     }
@@ -297,9 +297,9 @@ impl Upload<'_> {
         let request = Request { accept: "*/*", auth: shown.auth(), ..Request::get(url) };
         origin.count();
         let opened = origin.client().await?.open(request).await.map_err(|error| Failed::of(unreachable(&error)))?;
-        opened.map_err(|reply| match origin.not_now("read a blob", from, &reply) {
-            Some((error, after)) => Failed::Again(error, after),
-            None => Failed::of(refusal("read a blob", &from.to_string(), &reply)),
+        opened.map_err(|reply| {
+            let later = origin.not_now("read a blob", from, &reply);
+            later.unwrap_or_else(|| Failed::of(refusal("read a blob", &from.to_string(), &reply)))
         })
     }
 
@@ -442,8 +442,8 @@ pub async fn fetch(
                 Some(later) => later,
             },
             Err(error) => match Failed::of(unreachable(&error)) {
-                Failed::Again(error, after) if size == 0 => (error, after),
-                Failed::Again(error, _) | Failed::Final(error) => return Err(error),
+                failed if size == 0 => failed,
+                failed => return Err(failed.into()),
             },
         };
         host.pause(number, later).await?;

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::api::Api;
 use crate::problem::Problem;
-use crate::publish::failure::{Failure, Wait};
-use crate::publish::retry::told;
+use crate::publish::failure::Failure;
 use crate::world::http::HeaderMap;
 use crate::world::mask;
+use crate::world::patience::{Wait, told};
 
 /// An answer that is not 2xx.
 pub struct Answer<'a> {

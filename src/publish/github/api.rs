@@ -16,12 +16,12 @@ use crate::plan::{Destination, GithubDestination};
 use crate::problem::Problem;
 use crate::publish::Endpoint;
 use crate::publish::failure::Failure;
-use crate::publish::retry::{Pace, Patience};
 use crate::secret::Secret;
 use crate::world::http::{
     self, Auth, Body, Client, Method, NoAnswer, Reply, Request, encode, is_loopback, same_origin,
 };
 use crate::world::mask;
+use crate::world::patience::{Pace, Patience};
 use crate::world::terminal::Printer;
 
 /// The media type of GitHub's API.
@@ -42,7 +42,7 @@ pub struct Api<'a> {
     /// The variable its token comes from.
     pub credential: &'a str,
     /// What is left of our patience with it.
-    pub patience: Patience<'a>,
+    pub patience: Patience,
     /// Shows what happens.
     pub printer: &'a Printer,
     client: Client,

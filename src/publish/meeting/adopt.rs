@@ -19,9 +19,10 @@ use crate::publish::failure::Failure;
 use crate::publish::github::assets::{Standing, standing};
 use crate::publish::pypi::{self, Upload};
 use crate::publish::upload::{Parcels, parcels};
-use crate::publish::{Order, Pace, takes};
+use crate::publish::{Order, takes};
 use crate::world::files;
 use crate::world::http::Limited;
+use crate::world::patience::Pace;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 

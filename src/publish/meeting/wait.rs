@@ -6,8 +6,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::plan::Part;
 use crate::problem::Problem;
-use crate::publish::Pace;
-use crate::publish::failure::{Failure, Wait};
+use crate::publish::failure::Failure;
+use crate::world::patience::{Pace, Wait};
 use crate::world::terminal::Printer;
 
 /// How often a part looks, and for how long.

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::page::unescape;
 use crate::problem::Problem;
-use crate::publish::failure::{Failure, Wait};
-use crate::publish::retry::told;
+use crate::publish::failure::Failure;
 use crate::secret::Secret;
 use crate::world::http::Reply;
 use crate::world::mask;
+use crate::world::patience::{Wait, told};
 
 /// What to do after an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use super::page::{self, Files, Page, There};
 use super::{Credential, Index, Upload, unreachable};
 use crate::digest::{Digest, Hashing};
 use crate::problem::Problem;
-use crate::publish::failure::{Failure, Wait};
-use crate::publish::retry::told;
+use crate::publish::failure::Failure;
 use crate::secret::Secret;
 use crate::wheel::DistributionName;
 use crate::world::http::{self, Auth, Client, Limited, Reply, Request, same_origin};
+use crate::world::patience::{Wait, told};
 
 /// What we would like the simple API to answer with.
 const SIMPLE: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";

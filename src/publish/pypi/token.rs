@@ -14,13 +14,13 @@ use url::Url;
 
 use super::{Credential, Site, machine, unreachable};
 use crate::problem::Problem;
-use crate::publish::failure::{Failure, Wait};
-use crate::publish::retry::told;
+use crate::publish::failure::Failure;
 use crate::secret::Secret;
 use crate::wheel::DistributionName;
 use crate::world::clock;
 use crate::world::http::{self, Auth, Body, Client, Method, Reply, Request, is_loopback};
 use crate::world::mask;
+use crate::world::patience::{Wait, told};
 
 /// How long a minted token is used.
 const LIFE: Duration = Duration::from_mins(10);

@@ -123,6 +123,23 @@ async fn a_finished_version_stays_what_it_is() {
     assert_eq!(before, (world.files(), world.tags(), world.packages()));
 }
 
+/// Between two looks of a run, another one of the same part promises other bytes and publishes them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promise_between_two_looks_stands() {
+    let world = World::new().await;
+    let hold = world.github.hold_for("/git/ref/tags/", 1, Moment::Before);
+    let others = async {
+        let (reached, hold) =
+            tokio::task::spawn_blocking(move || (hold.wait(Duration::from_secs(60)), hold)).await.unwrap();
+        assert!(reached, "nobody looked at the tag");
+        world.all("first").await;
+        drop(hold);
+    };
+    let (late, ()) = tokio::join!(again(&world, CLIENT, "second"), others);
+    assert!(late.is_ok(), "{late:?}");
+    world.is_published(["first"; 3]);
+}
+
 /// Two runs of one part with different bytes at the same time: one promises, and only its bytes become public.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_builds_at_the_same_time_one_stands() {

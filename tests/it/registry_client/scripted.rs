@@ -212,7 +212,7 @@ async fn a_blob_is_asked_for_again_until_its_first_byte() {
     let script = Script::new(|_| say(503)).await;
     let result = over(&script).blob(&repository("acme/app"), &blob).await;
     fails(result, Exit::Unfinished, "registry-unreachable");
-    assert_eq!(script.asked().len(), 5);
+    assert_eq!(script.asked().len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,7 +287,7 @@ async fn what_a_registry_says_does_not_reach_the_terminal_as_it_is() {
     assert!(text.ends_with("status 400, X: a [31m  b"), "{text:?}");
     let script = Script::new(|_| say(502).body("<html>nginx</html>")).await;
     let text = fails(over(&script).tags(&app).await, Exit::Unfinished, "registry-unreachable");
-    assert!(text.contains("status 502 (tried 5 times)"), "{text}");
+    assert!(text.contains("status 502 (tried 6 times)"), "{text}");
 }
 
 /// A registry that does not compare would keep them, and show a broken image to everybody.

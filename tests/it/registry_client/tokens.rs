@@ -133,7 +133,7 @@ async fn a_service_without_a_token_is_asked_again_and_then_left_alone() {
         .await;
         let text = fails(over(&script).tags(&repository("a/b")).await, Exit::Unfinished, "registry-unreachable");
         assert!(text.contains("without a token"), "{text}");
-        assert_eq!(script.count("GET /token"), 5);
+        assert_eq!(script.count("GET /token"), 6);
     }
 }
 

@@ -15,10 +15,11 @@ use crate::plan::{
     ScopeKind, Step, Work,
 };
 use crate::problem::{Exit, Failure};
-use crate::publish::{Endpoint, Endpoints, Order, Pace, run_at};
+use crate::publish::{Endpoint, Endpoints, Order, run_at};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
 use crate::world::env::Env;
+use crate::world::patience::Pace;
 use crate::world::process::Runner;
 use crate::world::store::{Store, read_json};
 use crate::world::terminal::Printer;

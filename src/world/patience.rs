@@ -1,7 +1,7 @@
 //! When to try again: bounded, jittered, and never earlier than the server asked for.
 //!
-//! Nothing here repeats a request by itself without asking: the closure handed to [`Patience::retry`] gets the number of
-//! the attempt and observes before it repeats a write. GitHub's rules:
+//! The same for every protocol. Nothing here repeats a request by itself without asking: the closure handed to
+//! [`Patience::retry`] gets the number of the attempt and observes before it repeats a write. GitHub's rules:
 //! <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>.
 
 use std::collections::VecDeque;
@@ -12,9 +12,27 @@ use chrono::DateTime;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::failure::{Failure, Wait};
-use crate::world::http::{HeaderMap, is_loopback};
-use crate::world::{clock, terminal::Printer};
+use super::clock;
+use super::http::{HeaderMap, is_loopback};
+use super::terminal::Printer;
+use crate::problem::Problem;
+
+/// When to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Soon, a little later each time.
+    Soon,
+    /// The server asks for less, without saying when.
+    Limited,
+    /// The server says when.
+    Told(Duration),
+}
+
+/// A failure that may pass.
+pub trait Passing {
+    /// When to come back and what to say until then; nothing if it is for good.
+    fn passing(&mut self) -> Option<(Wait, &mut Problem)>;
+}
 
 /// How patient we are with one destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,52 +84,78 @@ impl Pace {
 }
 
 /// The patience that is left, and the writes of the last minute.
-pub struct Patience<'a> {
+pub struct Patience {
     pace: Pace,
-    printer: &'a Printer,
+    printer: Printer,
     spent: Mutex<Spent>,
 }
 
 #[derive(Default)]
 struct Spent {
     waited: Duration,
+    /// Until when somebody waits already: several that wait at the same time spend it once.
+    until: Option<Instant>,
     writes: VecDeque<Instant>,
 }
 
-impl<'a> Patience<'a> {
+impl Patience {
     /// Fresh patience.
-    pub fn new(pace: Pace, printer: &'a Printer) -> Self {
-        Self { pace, printer, spent: Mutex::default() }
+    pub fn new(pace: Pace, printer: &Printer) -> Self {
+        Self { pace, printer: printer.clone(), spent: Mutex::default() }
     }
 
     /// Tries until it works, fails for good, or patience ends. The closure gets the number of the attempt, from 0.
     ///
     /// # Errors
     /// The last failure.
-    pub async fn retry<T>(&self, mut attempt: impl AsyncFnMut(u32) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub async fn retry<T, E: Passing>(&self, mut attempt: impl AsyncFnMut(u32) -> Result<T, E>) -> Result<T, E> {
         let mut number = 0;
         loop {
-            let (mut problem, after) = match attempt(number).await {
-                Err(Failure::Retry { problem, after }) => (problem, after),
-                other => return other,
+            let mut failure = match attempt(number).await {
+                Err(failure) => failure,
+                done => return done,
             };
             number += 1;
-            let wait = self.wait(number, after);
-            let left = self.pace.total.saturating_sub(self.spent().waited);
-            if number >= self.pace.attempts || wait > self.pace.most || wait > left {
-                if number > 1 {
-                    problem.message = format!("{} (tried {number} times)", problem.message);
-                }
-                if wait > self.pace.most {
-                    problem.message = format!("{}; it asks to come back in {} s", problem.message, wait.as_secs());
-                }
-                problem.hint.get_or_insert_with(|| "run the same command again to continue".into());
-                return Err(Failure::Retry { problem, after });
+            let is_over = match failure.passing() {
+                Some((after, problem)) => !self.hold_on(number, after, problem).await,
+                None => true,
+            };
+            if is_over {
+                return Err(failure);
             }
-            self.printer.step("Waiting", format!("{:.1} s: {problem}", wait.as_secs_f32()));
-            self.spent().waited += wait;
-            sleep(wait).await;
         }
+    }
+
+    /// Waits before another attempt after so many. If there is none, the problem says why, and the answer is no.
+    pub async fn hold_on(&self, number: u32, after: Wait, problem: &mut Problem) -> bool {
+        let wait = self.wait(number, after);
+        if number >= self.pace.attempts || wait > self.pace.most || !self.spend(wait) {
+            if number > 1 {
+                problem.message = format!("{} (tried {number} times)", problem.message);
+            }
+            if wait > self.pace.most {
+                problem.message = format!("{}; it asks to come back in {} s", problem.message, wait.as_secs());
+            }
+            problem.hint.get_or_insert_with(|| "run the same command again to continue".into());
+            return false;
+        }
+        self.printer.step("Waiting", format!("{:.1} s: {problem}", wait.as_secs_f32()));
+        sleep(wait).await;
+        true
+    }
+
+    /// Takes a wait out of what is left, if that is enough.
+    fn spend(&self, wait: Duration) -> bool {
+        let mut spent = self.spent();
+        let now = Instant::now();
+        let from = spent.until.filter(|until| *until > now).unwrap_or(now);
+        let more = (now + wait).saturating_duration_since(from);
+        if more > self.pace.total.saturating_sub(spent.waited) {
+            return false;
+        }
+        spent.waited += more;
+        spent.until = Some(from.max(now + wait));
+        true
     }
 
     /// Waits until one more content-creating write is allowed, and counts it.
@@ -198,7 +242,6 @@ fn random() -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::Problem;
 
     fn check(headers: &[(&'static str, &str)], expected: Option<Duration>) {
         let mut map = HeaderMap::new();
@@ -237,8 +280,17 @@ mod tests {
         window: Duration::from_millis(60),
     };
 
-    fn again(after: Wait) -> Failure {
-        Failure::Retry { problem: Problem::new("busy", "busy"), after }
+    #[derive(Debug, PartialEq)]
+    struct Busy(Wait, Problem);
+
+    impl Passing for Busy {
+        fn passing(&mut self) -> Option<(Wait, &mut Problem)> {
+            Some((self.0, &mut self.1))
+        }
+    }
+
+    fn again(after: Wait) -> Busy {
+        Busy(after, Problem::new("busy", "busy"))
     }
 
     #[tokio::test]
@@ -253,7 +305,7 @@ mod tests {
             })
             .await;
         assert_eq!(seen, [0, 1, 2, 3, 4, 5]);
-        assert_eq!(result.unwrap_err().problem().message, "busy (tried 6 times)");
+        assert_eq!(result.unwrap_err().1.message, "busy (tried 6 times)");
         assert!(start.elapsed() >= Duration::from_millis(15), "each wait is at least half of 1, 2, 4, 8, 16");
     }
 
@@ -267,7 +319,7 @@ mod tests {
         assert_eq!(result, Ok(1));
         assert!(start.elapsed() >= Duration::from_millis(40));
         let failure = patience.retry(async |_| Err::<(), _>(told(3_600_000))).await.unwrap_err();
-        assert_eq!(failure.problem().message, "busy; it asks to come back in 3600 s");
+        assert_eq!(failure.1.message, "busy; it asks to come back in 3600 s");
     }
 
     #[tokio::test]

@@ -1,0 +1,36 @@
+//! How registries are reached, and who we are there.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::login::Login;
+use crate::world::terminal::Printer;
+
+/// How hosts are reached, by host as in references.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Those of which something is to be said.
+    pub hosts: BTreeMap<String, HostAccess>,
+    /// Whether nobody logs in anywhere.
+    pub anonymous: bool,
+    /// Shows what is waited for.
+    pub printer: Option<Printer>,
+}
+
+/// How a host is reached.
+#[derive(Clone, Debug, Default)]
+pub struct HostAccess {
+    /// Its API; absent: HTTPS at the host itself, at `registry-1.docker.io` for Docker Hub.
+    pub url: Option<Url>,
+    /// Whether plain HTTP, or a certificate of anybody, is good enough.
+    pub insecure: bool,
+    /// Authorities (PEM) beside the system's.
+    pub ca: Option<String>,
+    /// Who we are there; absent: what Docker's configuration says.
+    pub login: Option<Login>,
+    /// Whether Docker's configuration is not asked.
+    pub anonymous: bool,
+    /// The host that gives out its tokens, if that is another one and our login may go there.
+    pub token_service: Option<String>,
+}
