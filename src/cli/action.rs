@@ -21,6 +21,7 @@ use crate::world::actions;
 use crate::world::env::Env;
 use crate::world::git::trust;
 use crate::world::process::{Cmd, Finished};
+use crate::world::store::Sharing;
 
 /// One command line.
 type Words = Vec<String>;
@@ -92,8 +93,8 @@ fn manifest(words: &[String], env: &Env) -> Option<String> {
     }
     let session = Session::new(&cli, env.clone());
     let store = match &session.global.plan {
-        Some(file) => session.stored(file, None).ok()?.1,
-        None => session.store().ok()?,
+        Some(file) => session.stored(file, None, Sharing::Readers).ok()?.1,
+        None => session.store(Sharing::Readers).ok()?,
     };
     let path = Some(store.manifest()).filter(|path| path.is_file())?;
     // What Windows puts before an absolute path is no part of it for anybody else.

@@ -19,7 +19,7 @@ use crate::target::Target;
 use crate::world::busy;
 use crate::world::files;
 use crate::world::handover;
-use crate::world::store::Store;
+use crate::world::store::{Sharing, Store};
 
 /// `longshore build`
 ///
@@ -28,7 +28,7 @@ use crate::world::store::Store;
 pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let whole = args.all || args.rest || args.leg.is_some();
     let (plan, store) = match &session.global.plan {
-        Some(file) => session.stored(file, args.plan_digest)?,
+        Some(file) => session.stored(file, args.plan_digest, Sharing::Nobody)?,
         None => {
             let project = session.project()?;
             let wish = Wish {
@@ -40,7 +40,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
             };
             let plan = session.plan(&project, wish)?;
             wanted(&plan, args.plan_digest)?;
-            let store = Store::open(&project.root, &plan.output, &session.printer)?;
+            let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
             (plan, store)
         }
     };

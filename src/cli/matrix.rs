@@ -7,6 +7,7 @@ use super::unlocked;
 use crate::plan::matrix::{Matrix, matrix};
 use crate::problem::Failure;
 use crate::world::actions;
+use crate::world::store::Sharing;
 
 /// `longshore matrix`
 ///
@@ -14,7 +15,7 @@ use crate::world::actions;
 /// If the plan or the part is not there, the matrix would be too large, or, for a tag in CI, bases are not locked.
 pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
     let plan = match &session.global.plan {
-        Some(file) => session.stored(file, None)?.0,
+        Some(file) => session.stored(file, None, Sharing::Readers)?.0,
         None => {
             let plan = session.plan(&session.project()?, Wish::default())?;
             unlocked::tell(session, &plan)?;

@@ -27,7 +27,7 @@ use crate::publish::{self, Endpoint, Endpoints, Order};
 use crate::receipt::{Outcome, Receipt, Receipts};
 use crate::shown;
 use crate::world::env::Env;
-use crate::world::store::{self, Store};
+use crate::world::store::{self, Sharing, Store};
 
 /// How many steps are named.
 const SHOWN: usize = 3;
@@ -37,7 +37,7 @@ const SHOWN: usize = 3;
 /// # Errors
 /// Exit 2, 4, 5 or 6 as INTERFACE says.
 pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
-    let (plan, store) = session.received(&args.from, args.plan_digest)?;
+    let (plan, store) = session.received(&args.from, args.plan_digest, Sharing::Readers)?;
     let manifest = manifest(&plan, &store)?;
     let stage = StageFile::of(&session.env)?;
     if stage.is_none() {
@@ -64,7 +64,6 @@ pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
     pushed::check(session, &plan, &registries, store.repository())?;
     ask(session, &plan, share.as_ref())?;
     // Another part may publish beside us, and wait for us at the draft.
-    store.share();
     let published = publish(session, &order);
     if let Some(stage) = &stage {
         stage.keep(&store, args.part.as_deref())?;
@@ -266,7 +265,7 @@ pub fn ask(session: &Session, plan: &Plan, share: Option<&Part>) -> anyhow::Resu
     }
     for destination in plan.destinations.iter().filter(|one| share.is_none_or(|share| share.goes_to(&one.name))) {
         for line in places(plan, share, destination).into_iter().chain(presented(destination, &session.env)) {
-            session.printer.line(&format!("  {}: {line}", destination.name));
+            session.printer.foreign(&shown::one_line(&format!("  {}: {line}", destination.name)));
         }
     }
     let _ = write!(std::io::stderr(), "Publish this? [y/N] ");

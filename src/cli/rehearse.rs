@@ -27,7 +27,7 @@ use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
 use crate::rehearsal::{pypi, registry};
 use crate::secret::Secret;
 use crate::world::interrupt::{self, Elsewhere};
-use crate::world::store::Store;
+use crate::world::store::{Sharing, Store};
 use crate::world::terminal::Printer;
 
 /// `longshore rehearse`
@@ -49,7 +49,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         ..Wish::default()
     };
     let plan = session.plan(&project, wish)?;
-    let store = Store::open(&project.root, &plan.output, &session.printer)?;
+    let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
     let stage = Stage::start(session, &plan, args.bases.as_deref(), &faults.stage)?;
     let order = Order {
         plan: &plan,

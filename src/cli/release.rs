@@ -13,7 +13,7 @@ use super::stage_file;
 use crate::build::{self, Order};
 use crate::plan::WithoutTag;
 use crate::problem::{Failure, Problem};
-use crate::world::store::Store;
+use crate::world::store::{Sharing, Store};
 
 /// `longshore release`
 ///
@@ -45,7 +45,7 @@ pub fn run(session: &Session, args: &args::Release) -> anyhow::Result<Report> {
     }
     pushed::check(session, &plan, &registries, &project.root)?;
     publish::ask(session, &plan, None)?;
-    let store = Store::open(&project.root, &plan.output, &session.printer)?;
+    let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
     let order = Order {
         plan: &plan,
         steps: plan.steps.iter().collect(),

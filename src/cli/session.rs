@@ -24,7 +24,7 @@ use crate::world::env::Env;
 use crate::world::handover;
 use crate::world::path::resolve;
 use crate::world::process::Runner;
-use crate::world::store::{self, Store};
+use crate::world::store::{self, Sharing, Store};
 use crate::world::terminal::{Colors, Level, Printer};
 
 /// One run of the program.
@@ -302,11 +302,11 @@ impl Session {
     ///
     /// # Errors
     /// Every problem of the configuration.
-    pub fn store(&self) -> anyhow::Result<Store> {
+    pub fn store(&self, sharing: Sharing) -> anyhow::Result<Store> {
         let dir = self.folder()?;
         let top = facts::git::top(&self.runner(), &dir).ok();
         let (file, root) = self.place(&dir, top.as_deref())?;
-        Store::open(&root, &self.config(file.as_deref())?.0.output, &self.printer)
+        Store::open(&root, &self.config(file.as_deref())?.0.output, sharing, &self.printer)
     }
 
     /// The plan and the store it is about, after the results of other machines came in (`--from`). Nothing comes in for
@@ -314,14 +314,19 @@ impl Session {
     ///
     /// # Errors
     /// If a tar cannot be taken, or there is no plan, or another one.
-    pub fn received(&self, from: &[PathBuf], wanted: Option<Digest>) -> anyhow::Result<(Plan, Store)> {
+    pub fn received(
+        &self,
+        from: &[PathBuf],
+        wanted: Option<Digest>,
+        sharing: Sharing,
+    ) -> anyhow::Result<(Plan, Store)> {
         let tars: Vec<&Path> = from.iter().map(AsRef::as_ref).collect();
         if let Some(file) = &self.global.plan {
-            let (plan, store) = self.stored(file, wanted)?;
+            let (plan, store) = self.stored(file, wanted, sharing)?;
             handover::unpack(&store, &tars, Some(plan.digest()))?;
             return Ok((plan, store));
         }
-        let store = self.store()?;
+        let store = self.store(sharing)?;
         handover::unpack(&store, &tars, wanted)?;
         let plan = read_plan(&store.plan(), wanted)?;
         self.mask(&plan);
@@ -332,13 +337,13 @@ impl Session {
     ///
     /// # Errors
     /// If the file is not a plan of this version, or not the one that is wanted.
-    pub fn stored(&self, file: &Path, wanted: Option<Digest>) -> anyhow::Result<(Plan, Store)> {
+    pub fn stored(&self, file: &Path, wanted: Option<Digest>, sharing: Sharing) -> anyhow::Result<(Plan, Store)> {
         let dir = self.folder()?;
         let plan = read_plan(&dir.join(file), wanted)?;
         self.mask(&plan);
         let top = facts::git::top(&self.runner(), &dir).ok();
         let (_, root) = self.place(&dir, top.as_deref())?;
-        let store = Store::open(&root, &plan.output, &self.printer)?;
+        let store = Store::open(&root, &plan.output, sharing, &self.printer)?;
         Ok((plan, store))
     }
 }

@@ -8,6 +8,8 @@ use super::output::Fields;
 use super::session::Session;
 use super::table::size;
 use super::verify::{self, system};
+use url::Url;
+
 use crate::artifact::{Artifact, Manifest};
 use crate::plan::{Plan, Step, Work, explain};
 use crate::problem::Exit;
@@ -188,10 +190,7 @@ fn published(plan: &Plan, manifest: Option<&Manifest>, receipts: &[Receipt]) -> 
         };
         let name = if receipt.name == "release" { format!("release {}", receipt.tag) } else { receipt.name.clone() };
         let place = match &receipt.url {
-            Some(url) if url.starts_with("http") => {
-                format!("{}: <{}>", receipt.destination, url.replace(['<', '>', '|'], ""))
-            }
-            Some(url) => format!("{}: {}", receipt.destination, code(url)),
+            Some(url) => format!("{}: {}", receipt.destination, address(url)),
             None => receipt.destination.clone(),
         };
         let digest = receipt.sha256.map(|digest| code(&digest.hex())).unwrap_or_default();
@@ -205,6 +204,14 @@ fn published(plan: &Plan, manifest: Option<&Manifest>, receipts: &[Receipt]) -> 
         ]
     });
     table(&["What", "State", "Size", "SHA-256", "Linkage", "Where"], rows) + "\n"
+}
+
+/// A link to an address of the web, anything else as text. As it is parsed it has neither blanks nor line breaks.
+fn address(url: &str) -> String {
+    match Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https")) {
+        Some(url) => format!("<{}>", url.as_str().replace(['<', '>', '|'], "")),
+        None => code(url),
+    }
 }
 
 /// What the executables say that a step made or packed.
@@ -347,6 +354,9 @@ mod tests {
     fn text_stays_text() {
         assert_eq!(plain("a|b\n<img> *x* `y` &"), "a\\|b &lt;img> \\*x\\* \\`y\\` &amp;");
         assert_eq!(code("a`b|c"), "`a b\\|c`");
+        assert_eq!(address("https://e.org/a|b"), "<https://e.org/ab>");
+        assert_eq!(address("https://e.org/\n\n# H ![x](y) <i>"), "<https://e.org/#%20H%20![x](y)%20%3Ci%3E>");
+        assert_eq!(address("ghcr.io/a/b@sha256:1"), "`ghcr.io/a/b@sha256:1`");
         assert_eq!(block("a\n```\n</details>\n"), "````text\na\n```\n</details>\n````\n\n");
         let many = table(&["A"], (0..ROWS + 2).map(|number| vec![number.to_string()]));
         assert!(many.ends_with("| 299 |\n\nand 2 more\n") && many.starts_with("| A |\n| --- |\n| 0 |\n"));

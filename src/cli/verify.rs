@@ -12,13 +12,14 @@ use crate::problem::Failure;
 use crate::target::Linkage;
 use crate::verify;
 use crate::world::handover;
+use crate::world::store::Sharing;
 
 /// `longshore verify`
 ///
 /// # Errors
 /// Exit 3 with everything that is wrong.
 pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
-    let (plan, store) = session.received(&args.from, args.plan_digest)?;
+    let (plan, store) = session.received(&args.from, args.plan_digest, Sharing::Nobody)?;
     let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
     let manifest = verify::run(&session.printer, &store, &plan, part)?;
     if let Some(tar) = &args.pack {

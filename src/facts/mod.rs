@@ -19,10 +19,11 @@ use std::thread;
 
 use anyhow::Context;
 
+use crate::portable::is_of_git;
 use crate::problem::{Failure, Problem};
 use crate::version::Version;
 use crate::world::env::Env;
-use crate::world::path::relative;
+use crate::world::path::{relative, resolve};
 use crate::world::process::Runner;
 
 /// Everything a plan needs to know of the world. No clock, no environment beyond the trigger, no absolute path.
@@ -274,6 +275,13 @@ fn texts(
     Ok(texts)
 }
 
+/// Whether a path leads out of the repository through links, or to where git keeps it.
+fn leads_out(root: &Path, path: &str) -> bool {
+    let home = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
+    let (Ok(home), Ok(place)) = (resolve(home), resolve(&root.join(path))) else { return false };
+    place.strip_prefix(home).map_or(true, |inside| is_of_git(&relative(inside)))
+}
+
 /// One text, if it exists.
 fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
     let refuse = |why: &str| {
@@ -282,6 +290,9 @@ fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
     };
     if !version_file::stays_inside(path) {
         return refuse("lies outside the repository");
+    }
+    if leads_out(root, path) {
+        return refuse("is a link that leads out of the repository");
     }
     // Asked first: Windows does not open folders.
     if root.join(path).is_dir() {

@@ -21,6 +21,9 @@ pub fn read(root: &Path, path: &str) -> Result<String, String> {
     if !stays_inside(path) {
         return Err("lies outside the repository".into());
     }
+    if super::leads_out(root, path) {
+        return Err("is a link that leads out of the repository".into());
+    }
     let text = text(&root.join(path))?;
     if let Some(key) = key {
         return keyed(path, &text, key);

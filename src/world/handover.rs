@@ -24,7 +24,7 @@ use crate::digest::{Digest, Hashing};
 use crate::problem::{Exit, Failure, Problem};
 
 /// Largest plan, manifest or record that is unpacked.
-const LARGEST_TEXT: u64 = 64 << 20;
+const LARGEST_TEXT: u64 = 8 << 20;
 
 /// Largest finished file that is unpacked. GitHub takes 2 GiB per file; what is packed may be larger before.
 const LARGEST_FILE: u64 = 32 << 30;

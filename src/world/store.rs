@@ -11,7 +11,7 @@
 //! ```
 
 use std::fs::{self, File, TryLockError};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,8 +19,9 @@ use anyhow::Context;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::files;
+use super::path::{self, relative};
 use super::terminal::Printer;
-use super::{files, path};
 use crate::artifact::Artifact;
 use crate::problem::{Exit, Failure, Problem};
 use crate::shown;
@@ -28,12 +29,20 @@ use crate::shown;
 /// By its first line a folder is known as ours.
 const IGNORE: &str = "# Made by longshore, which removes what lies here when it builds.\n*\n";
 
-/// What lies directly in the folder, and is opened by name.
-const OURS: [&str; 8] =
-    [".lock", ".gitignore", "plan.json", "steps", "artifacts", "logs", "manifest.json", "receipts.json"];
+/// The folders in it whose files are opened by name.
+const OURS: [&str; 6] = ["steps", "artifacts", "logs", "images", "cache", "adopted"];
 
 /// How many names of other things in the folder are shown.
 const SHOWN: usize = 3;
+
+/// With whom a run shares the output folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// It makes results there.
+    Nobody,
+    /// It only reads what is finished, as others may: several publish at the same time, each its part.
+    Readers,
+}
 
 /// The output folder of one repository.
 #[derive(Clone, Debug)]
@@ -50,11 +59,11 @@ impl Store {
         Self { repository: repository.to_owned(), root: path::below(repository, output), lock: None }
     }
 
-    /// The same, for this run alone: made if need be, and waited for as long as another one works there.
+    /// The same, made if need be, and waited for as long as others work there whom this run cannot share it with.
     ///
     /// # Errors
     /// `Failure` with exit 2 if it holds what longshore did not make; else if it cannot be written.
-    pub fn open(repository: &Path, output: &str, printer: &Printer) -> anyhow::Result<Self> {
+    pub fn open(repository: &Path, output: &str, sharing: Sharing, printer: &Printer) -> anyhow::Result<Self> {
         let mut store = Self::new(repository, output);
         let lock = store.root.join(".lock");
         // Whoever makes the folder locks it first: what he has not finished is not taken for somebody else's.
@@ -65,11 +74,19 @@ impl Store {
         fs::create_dir_all(&store.root).with_context(cannot)?;
         let file = File::options().create(true).truncate(false).write(true).open(lock);
         let file = file.with_context(cannot)?;
-        match file.try_lock() {
+        let tried = match sharing {
+            Sharing::Nobody => file.try_lock(),
+            Sharing::Readers => file.try_lock_shared(),
+        };
+        match tried {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 printer.step("Waiting", format!("for another longshore that works in `{output}`"));
-                file.lock().with_context(cannot)?;
+                match sharing {
+                    Sharing::Nobody => file.lock(),
+                    Sharing::Readers => file.lock_shared(),
+                }
+                .with_context(cannot)?;
             }
             // Some file systems have no locks: there everybody is alone.
             Err(TryLockError::Error(_)) => {}
@@ -81,14 +98,6 @@ impl Store {
         }
         store.lock = Some(Arc::new(file));
         Ok(store)
-    }
-
-    /// From now on others may work here that only read what is finished: several publish at the same time, each its part.
-    pub fn share(&self) {
-        if let Some(lock) = &self.lock {
-            // Without locks there is nothing to share.
-            let _ = lock.unlock().and_then(|()| lock.lock_shared());
-        }
     }
 
     /// Results are removed when they are made anew: nothing of others may lie beside them.
@@ -103,10 +112,8 @@ impl Store {
         if !self.root.is_dir() {
             return refuse(format!("the output folder `{output}` is a file"));
         }
-        let links = |name: &&&str| {
-            fs::symlink_metadata(self.root.join(**name)).is_ok_and(|meta| !(meta.is_file() || meta.is_dir()))
-        };
-        if let Some(name) = OURS.iter().find(links) {
+        if let Some(path) = odd(&self.root, true)? {
+            let name = path.strip_prefix(&self.root).map_or_else(|_| path.display().to_string(), relative);
             return refuse(format!("`{output}/{name}` is a link or a special file: results would land elsewhere"));
         }
         if is_ours(&self.root.join(".gitignore")) {
@@ -210,6 +217,31 @@ impl Store {
     }
 }
 
+/// A link, or what is neither file nor folder, in a folder of ours: it would lead elsewhere, or be waited for.
+fn odd(folder: &Path, is_top: bool) -> anyhow::Result<Option<PathBuf>> {
+    let cannot = || format!("cannot read `{}`", folder.display());
+    let entries = match fs::read_dir(folder) {
+        // Another one that shares it has removed it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries.with_context(cannot)?,
+    };
+    for entry in entries {
+        let entry = entry.with_context(cannot)?;
+        let kind = entry.file_type().with_context(cannot)?;
+        if !kind.is_file() && !kind.is_dir() {
+            return Ok(Some(entry.path()));
+        }
+        let is_ours = !is_top || OURS.iter().any(|name| entry.file_name() == *name);
+        if kind.is_dir()
+            && is_ours
+            && let Some(found) = odd(&entry.path(), false)?
+        {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether it is the `.gitignore` of a folder of ours.
 fn is_ours(ignore: &Path) -> bool {
     let mut bytes = Vec::new();
@@ -217,8 +249,8 @@ fn is_ours(ignore: &Path) -> bool {
     read.is_ok() && bytes == IGNORE.as_bytes()
 }
 
-/// The largest JSON file of ours that is read, as much as is taken out of a tar.
-const LARGEST: u64 = 64 << 20;
+/// The largest JSON file of ours that is read. A plan of 300 steps has half a megabyte.
+const LARGEST: u64 = 8 << 20;
 
 /// Reads a JSON file of ours.
 ///
@@ -247,4 +279,24 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     files::write_atomic(path, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_share_and_builders_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |sharing| Store::open(folder.path(), "out", sharing, &Printer::silent()).unwrap();
+        let (one, two) = (open(Sharing::Readers), open(Sharing::Readers));
+        let builder = std::thread::scope(|scope| {
+            let builder = scope.spawn(|| open(Sharing::Nobody));
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            assert!(!builder.is_finished());
+            drop((one, two));
+            builder.join().unwrap()
+        });
+        assert!(builder.root().join(".lock").is_file());
+    }
 }

@@ -214,8 +214,8 @@ impl Printer {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A plain line, also when quiet.
-    pub fn line(&self, text: &str) {
+    /// A plain line of ours, also when quiet.
+    fn line(&self, text: &str) {
         self.write(&mask::hide(text));
     }
 

@@ -59,7 +59,15 @@ fn a_folder_that_is_not_ours_is_refused() {
     check("built", "touch built", "the output folder `built` is a file");
     // A FIFO would be waited for, and results would land where a link points.
     check("built", "mkdir built && mkfifo built/.lock", "`built/.lock` is a link or a special file");
-    check("built", "mkdir built docs/elsewhere && ln -s ../docs/elsewhere built/steps", "`built/steps` is a link");
+    for place in ["steps", "images", "cache", "steps/archive.x", "images/blobs/sha256"] {
+        let before = format!("p=built/{place}; mkdir -p docs/elsewhere $(dirname $p) && ln -s $PWD/docs/elsewhere $p");
+        check("built", &before, &format!("`built/{place}` is a link or a special file"));
+    }
+    check(
+        "built",
+        "mkdir -p built/artifacts && mkfifo built/artifacts/asset.notes.json",
+        "is a link or a special file",
+    );
 }
 
 #[test]

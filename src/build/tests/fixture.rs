@@ -16,7 +16,7 @@ use crate::problem::{Exit, Failure};
 use crate::target::{Linkage, Target};
 use crate::world::env::Env;
 use crate::world::process::{Cmd, Runner};
-use crate::world::store::Store;
+use crate::world::store::{Sharing, Store};
 use crate::world::terminal::Printer;
 
 /// A repository, its plan, and what children see.
@@ -53,7 +53,7 @@ impl Fixture {
         git(&["add", "-A", "-f"]);
         git(&["commit", "-q", "--allow-empty", "-m", "first"]);
         let commit = git(&["rev-parse", "HEAD"]).trim().to_owned();
-        let store = Store::open(folder.path(), "target/longshore", &Printer::silent()).unwrap();
+        let store = Store::open(folder.path(), "target/longshore", Sharing::Nobody, &Printer::silent()).unwrap();
         Self { store, plan: plan(commit), runner, prebuilt: None, keep_going: false, install: false, folder }
     }
 

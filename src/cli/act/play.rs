@@ -90,7 +90,7 @@ fn show(printer: &Printer, file: &str, news: &News) {
         }
         News::Said(job, text) if printer.verbose() => {
             for line in text.lines() {
-                printer.line(&format!("{file}: {job} | {line}"));
+                printer.foreign(&format!("{file}: {job} | {line}"));
             }
         }
         News::Said(..) => {}

@@ -1,4 +1,4 @@
-//! What git was told not to look at, and what cargo finds although git ignores it.
+//! What git was told not to look at, what cargo finds although git ignores it, and links that lead elsewhere.
 
 use super::*;
 
@@ -32,4 +32,22 @@ fn a_program_that_git_ignores_is_none_of_the_commit() {
     let facts = repo.facts();
     assert_eq!(facts.packages[0].bins, ["app", "extra", "zulu"]);
     assert_eq!(facts.head.dirty, <[String; 0]>::default());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_text_behind_a_link_that_leads_out_is_refused() {
+    let repo = Repo::with(&[("notes.md", "hi")]);
+    fs::write(repo.folder.path().join("outside.md"), "1.2.3").unwrap();
+    for (to, link) in [("notes.md", "in.md"), ("../outside.md", "out.md"), (".git/HEAD", "git.md")] {
+        std::os::unix::fs::symlink(to, repo.root.join(link)).unwrap();
+    }
+    let texts = |path: &str| repo.gather(&Wanted { texts: vec![path.into()], ..Wanted::default() });
+    assert_eq!(texts("in.md").unwrap().texts["in.md"], "hi");
+    for path in ["out.md", "git.md"] {
+        assert_eq!(failure(&texts(path).unwrap_err()).0, "bad-text", "{path}");
+    }
+    let version = Wanted { version_files: vec!["out.md".into()], ..Wanted::default() };
+    let said = &repo.gather(&version).unwrap().version_files["out.md"];
+    assert_eq!(*said, Err("is a link that leads out of the repository".into()));
 }
