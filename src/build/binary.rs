@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::cargo_config;
 use super::log::Log;
 use super::rustflags::Rustflags;
-use super::{Order, asset, command, pack};
+use super::{Order, asset, command, pack, package};
 use crate::artifact::{self, Mode};
 use crate::macos::DEPLOYMENT_TARGET;
 use crate::plan::{BinaryWork, Plan, PlannedBuilder, Step, WheelBuilder, Work};
@@ -226,7 +226,7 @@ fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> an
     }
     let mut named = Vec::new();
     for job in jobs {
-        named.extend(once(&named, "-p", &job.work.package));
+        named.extend(once(&named, "-p", &package::spec(runner, (dir, store.repository()), job.work)?));
         for bin in &job.work.bins {
             named.extend(once(&named, "--bin", bin));
         }

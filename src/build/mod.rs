@@ -20,6 +20,7 @@ mod log;
 mod needs;
 mod outside;
 mod pack;
+mod package;
 mod patchelf;
 mod pyo3;
 mod python;

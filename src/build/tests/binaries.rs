@@ -170,6 +170,35 @@ fn says_to_cargo_what_was_planned() {
     assert!(!it.log("binary.alpha").contains("compiler-artifact"));
 }
 
+/// As crates do that compare themselves with their last version, or whose old one uses the new one.
+#[test]
+fn a_package_whose_older_version_is_among_its_dependencies() {
+    let old = "[dev-dependencies]\nold = { package = \"alpha\", path = \"old\" }\n";
+    let lock = "version = 4\n\n[[package]]\nname = \"alpha\"\nversion = \"0.9.0\"\n\n[[package]]\nname = \"alpha\"\n\
+                version = \"1.2.3\"\ndependencies = [\n \"alpha 0.9.0\",\n]\n";
+    let main = "fn main() { println!(\"{}\", env!(\"CARGO_PKG_VERSION\")); }\n";
+    let files = [
+        ("Cargo.toml", format!("{}{old}", manifest("alpha"))),
+        ("Cargo.lock", lock.to_owned()),
+        ("src/main.rs", main.to_owned()),
+        ("old/Cargo.toml", manifest("alpha").replace("1.2.3", "0.9.0")),
+        ("old/src/lib.rs", String::new()),
+    ];
+    let mut it = Fixture::new(&files.each_ref().map(|(path, text)| (*path, text.as_str())));
+    it.binary("alpha", |_| ());
+    let check = |it: &Fixture| {
+        it.run(&[]).unwrap();
+        assert!(it.log("binary.alpha").contains("-p alpha@1.2.3 --bin alpha"), "{}", it.log("binary.alpha"));
+        assert_eq!(it.sees(it.store.file("binary.alpha", "alpha").to_str().unwrap(), &[], it.top()), "1.2.3\n");
+    };
+    check(&it);
+    // Where cargo is to make the lock file, it may hold anything.
+    fs::remove_file(it.top().join("Cargo.lock")).unwrap();
+    let Work::Binary(work) = &mut it.plan.steps[0].work else { panic!("no binary") };
+    work.locked = false;
+    check(&it);
+}
+
 #[test]
 fn adds_a_flag_only_where_rustc_would_link_otherwise() {
     let mut it = with_fake_cargo();
