@@ -8,6 +8,7 @@ mod answer;
 mod confirm;
 mod file;
 mod form;
+mod html;
 mod index;
 mod observe;
 mod page;

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::page::unescape;
+use super::html::unescape;
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::secret::Secret;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::html::{Tag, tags, unescape};
 use crate::digest::Digest;
 
 /// A file of an index.
@@ -73,19 +74,71 @@ pub fn simple(bytes: &[u8], base: &Url, media: &str) -> Result<Page, String> {
         return Ok(Page { files: simple.files.into_iter().map(|entry| entry.file(base)).collect(), status });
     }
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    let files = html(text, base);
-    if is_index(text, &files) { Ok(Page { files, status: None }) } else { Err("it is no page of an index".into()) }
+    html(text, base)
 }
 
-/// Whether a page of HTML is one of an index, with or without files, and not one of a login, a proxy or an error. Indexes
-/// say it in a `meta` (<https://peps.python.org/pep-0629/>) or in their heading, else files are what tells them.
-fn is_index(text: &str, files: &Files) -> bool {
-    let text = text.to_ascii_lowercase();
-    let asks = ["type=\"password\"", "type='password'", "type=password"].iter().any(|field| text.contains(field));
-    let says = ["pypi:repository-version", "links for", "index of"].iter().any(|mark| text.contains(mark));
-    let endings = [".whl", ".tar.gz", ".zip", ".egg", ".tar.bz2", ".exe"];
-    let has = files.keys().any(|name| endings.iter().any(|ending| name.ends_with(ending)));
-    !asks && (says || has)
+/// What a file that installers take ends with.
+const ENDINGS: [&str; 6] = [".whl", ".tar.gz", ".zip", ".egg", ".tar.bz2", ".exe"];
+
+/// A page of HTML, if it is one of an index, with or without files, and not one of a login, a proxy or an error. Indexes say
+/// it in a `meta` (<https://peps.python.org/pep-0629/>) or in their heading, else files are what tells them. One whose links
+/// cannot be read is not one without files.
+fn html(text: &str, base: &Url) -> Result<Page, String> {
+    let tags = tags(text);
+    let is = |tag: &Tag<'_>, name: &str, value: &str| tag.value(name).is_some_and(|v| v.eq_ignore_ascii_case(value));
+    if tags.iter().any(|tag| tag.name == "input" && is(tag, "type", "password")) {
+        return Err("it is no page of an index".into());
+    }
+    let written =
+        tags.iter().filter(|tag| tag.name == "base").find_map(|tag| base.join(tag.value("href")?.trim()).ok());
+    let base = written.as_ref().unwrap_or(base);
+    let (mut files, mut unread) = (Files::new(), 0);
+    for tag in tags.iter().filter(|tag| tag.name == "a") {
+        let Some(href) = tag.value("href") else { continue };
+        let Ok(mut url) = base.join(href.trim()) else {
+            unread += 1;
+            continue;
+        };
+        let sha256 = url.fragment().and_then(|fragment| fragment.strip_prefix("sha256=")?.parse().ok());
+        url.set_fragment(None);
+        // Servers cut long names in what people see, not in the address.
+        let shown = unescape(tag.text).trim().to_owned();
+        let names = [last_part(&url), shown];
+        let names = names.into_iter().filter(|name| ENDINGS.iter().any(|end| name.to_ascii_lowercase().ends_with(end)));
+        let mut is_file = false;
+        for name in names {
+            is_file = true;
+            files.entry(name).or_insert_with(|| There { sha256, url: Some(url.clone()), ..There::default() });
+        }
+        if !is_file && !leads_around(&url, base) {
+            unread += 1;
+        }
+    }
+    let lower = text.to_ascii_lowercase();
+    let says = ["pypi:repository-version", "links for", "index of"].iter().any(|mark| lower.contains(mark));
+    match (files.is_empty(), says, unread) {
+        (false, ..) | (true, true, 0) => Ok(Page { files, status: None }),
+        (true, true, _) => Err(format!("it has links ({unread}), but none to a file of a package")),
+        (true, false, _) => Err("it is no page of an index".into()),
+    }
+}
+
+/// Whether a link leads to a folder, to the page itself (sorted in another way) or to what is no page.
+fn leads_around(url: &Url, base: &Url) -> bool {
+    url.path().ends_with('/') || url.path() == base.path() || !matches!(url.scheme(), "http" | "https")
+}
+
+/// The name of a file at an address, as installers read it.
+fn last_part(url: &Url) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = url.path().as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let code = behind.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8_lossy(&bytes).rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 impl Entry {
@@ -98,29 +151,6 @@ impl Entry {
         };
         (self.filename, there)
     }
-}
-
-/// Anchors: the file's name is their text, its digest the fragment of their target.
-fn html(text: &str, base: &Url) -> Files {
-    let anchors = text.split("<a").skip(1).filter_map(|rest| {
-        let (tag, rest) = rest.split_once('>')?;
-        let name = unescape(rest.split('<').next()?.trim());
-        let href = tag.split_once("href=")?.1.trim_start();
-        let quote = href.chars().next().filter(|c| "\"'".contains(*c))?;
-        let href = unescape(href[1..].split(quote).next()?);
-        let mut url = base.join(&href).ok()?;
-        let sha256 = url.fragment().and_then(|fragment| fragment.strip_prefix("sha256=")?.parse().ok());
-        url.set_fragment(None);
-        Some((name, There { sha256, url: Some(url), ..There::default() }))
-    });
-    anchors.collect()
-}
-
-/// Text out of HTML.
-pub fn unescape(text: &str) -> String {
-    let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&#x27;", "'")];
-    let text = pairs.iter().fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain));
-    text.replace("&amp;", "&")
 }
 
 #[cfg(test)]
@@ -179,7 +209,41 @@ mod tests {
         check("<html><body>We are upgrading. <a href=\"/status\">Status</a></body></html>", false);
         check("<html></html>", false);
         check("", false);
+        check("<h1>Links for x</h1><input type = password>", false);
+        // Links that cannot be read are not none.
+        check("<h1>Index of x</h1><a href=\"/get?id=7\">x-1-py3-none-any.w..&gt;</a>", false);
+        check("<h1>Index of x</h1><a href=\"http://[\">x</a>", false);
+        check("<h1>Index of x</h1><a href=\"../\">../</a><a href=\"?C=M;O=A\">Date</a><a name=top></a>", true);
         let json = |text: &str| simple(text.as_bytes(), &base(), "application/json").is_ok();
         assert!(json(r#"{"files":[]}"#) && !json("{}") && !json(r#"{"error":"login"}"#) && !json("<html>"));
+    }
+
+    /// What web servers make of a folder, and what minifies pages: the wheel is on each of them.
+    #[test]
+    fn files_are_found_on_every_kind_of_page() {
+        let name = "a_name_that_is_long_enough-1.0.0+local.1-py3-none-manylinux_2_17_x86_64.whl";
+        let address = name.replace('+', "%2B");
+        let check = |page: String| {
+            let page = simple(page.as_bytes(), &base(), "text/html").unwrap_or_else(|why| panic!("{why}: {page}"));
+            let url = page.files[name].url.as_ref().map(Url::to_string);
+            assert_eq!(url, Some(format!("https://a.example/simple/x/{address}")));
+        };
+        let nginx = format!("{}..&gt;", &name[..47]);
+        check(format!("<h1>Index of /x/</h1><pre><a href=\"../\">../</a>\n<a href=\"{address}\">{nginx}</a> 1</pre>"));
+        let apache = "a_name_that_is_long..&gt;";
+        check(format!("<h1>Index of /x</h1><a href=\"?C=N;O=D\">Name</a><a href=\"{address}\">{apache}</a>"));
+        check(format!("<H1>x</H1><A HREF=\"/\">[To Parent Directory]</A><A HREF=\"/simple/x/{address}\">{name}</A>"));
+        check(format!("<!doctype html><h1>Links for x</h1><a href={address}>{name}</a>"));
+        check(format!("<h1>Links for x</h1><a\nclass=f href = '{address}'><code>{name}</code></a>"));
+        check(format!("<h1>Links for x</h1><a href=\"{}\">x</a>", address.replace('%', "&#37;")));
+        check(format!("<base href=\"/simple/x/\"><a href=\"{address}\">{name}</a>"));
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_address_and_by_its_text() {
+        let text = "<h1>Links for x</h1><a href=\"x-1.tar.gz?download=1\">get it</a><a href=\"/get/7\">x-2.tar.gz</a>\
+                    <!-- <a href=\"x-3.tar.gz\">x-3.tar.gz</a> --><a href=\"/status\">Status</a>";
+        let page = simple(text.as_bytes(), &base(), "text/html").unwrap();
+        assert_eq!(page.files.keys().collect::<Vec<_>>(), ["x-1.tar.gz", "x-2.tar.gz"]);
     }
 }
