@@ -130,11 +130,12 @@ pub fn symbols(reader: impl Read + Seek, wanted: &dyn Fn(&[u8]) -> bool) -> Resu
 
 /// The highest `GLIBC_x.y` that a C library in memory defines; nothing if it is none.
 pub fn glibc_defined(bytes: &[u8]) -> Option<String> {
-    let data = Cursor::new(bytes);
-    let cache = ReadCache::new(data);
-    match FileKind::parse(&cache) {
-        Ok(FileKind::Elf64) => elf::glibc_defined::<FileHeader64<Endianness>, _>(&cache),
-        Ok(FileKind::Elf32) => elf::glibc_defined::<FileHeader32<Endianness>, _>(&cache),
+    let cache = ReadCache::new(Cursor::new(bytes));
+    let left = Cell::new(BUDGET);
+    let data = Metered { inner: &cache, left: &left };
+    match FileKind::parse(data) {
+        Ok(FileKind::Elf64) => elf::glibc_defined::<FileHeader64<Endianness>, _>(data),
+        Ok(FileKind::Elf32) => elf::glibc_defined::<FileHeader32<Endianness>, _>(data),
         _ => None,
     }
 }
@@ -142,9 +143,11 @@ pub fn glibc_defined(bytes: &[u8]) -> Option<String> {
 /// A symbol that an executable takes from glibc in a version, for people who ask what needs it.
 pub fn glibc_symbol(reader: impl Read + Seek, version: &str) -> Option<String> {
     let cache = ReadCache::new(reader);
-    match FileKind::parse(&cache) {
-        Ok(FileKind::Elf64) => elf::glibc_symbol::<FileHeader64<Endianness>, _>(&cache, version),
-        Ok(FileKind::Elf32) => elf::glibc_symbol::<FileHeader32<Endianness>, _>(&cache, version),
+    let left = Cell::new(SYMBOL_BUDGET);
+    let data = Metered { inner: &cache, left: &left };
+    match FileKind::parse(data) {
+        Ok(FileKind::Elf64) => elf::glibc_symbol::<FileHeader64<Endianness>, _>(data, version),
+        Ok(FileKind::Elf32) => elf::glibc_symbol::<FileHeader32<Endianness>, _>(data, version),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 mod archive;
 mod asset;
 mod binary;
+mod bundle;
 mod cargo_config;
 mod check;
 mod checksums;

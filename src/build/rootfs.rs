@@ -9,7 +9,7 @@ use tar::Header;
 
 use super::asset::link_to;
 use crate::oci::layer::{self, Change, Made};
-use crate::world::files;
+use crate::world::{files, interrupt};
 
 /// The most bytes of all files together.
 const LARGEST: u64 = 64 << 30;
@@ -45,6 +45,9 @@ impl Rootfs {
         layer::each(read()?, hide).map_err(anyhow::Error::msg)?;
         let bring = &mut |change: Change, header: &Header, bytes: &mut dyn Read| match change {
             Change::Made(path, made) => {
+                if interrupt::told().is_some() {
+                    return Err("interrupted".into());
+                }
                 self.bring(&path, made, (header, bytes)).with_context(|| format!("`{path}`")).map_err(said)
             }
             Change::Gone(_) | Change::Emptied(_) => Ok(()),

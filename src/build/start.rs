@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, bail};
-use serde_json::{Value, json};
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
 
+use super::bundle::bundle;
 use super::docker_archive::{blobs, write_some};
 use super::log::Log;
 use super::rootfs::Rootfs;
@@ -14,6 +15,7 @@ use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::oci::registry::Registries;
 use crate::plan::{ContainerCheck, ImageWork, Step};
 use crate::world::http::{Client, Request};
+use crate::world::interrupt::{self, Tidying};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::{Store, read_json};
@@ -23,6 +25,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How long an engine may take to load one.
 const LOAD: Duration = Duration::from_secs(300);
 
+/// How much is kept of what an image prints, of each of its streams; the rest is thrown away.
+const LONGEST_OUTPUT: usize = 1 << 20;
+/// How many lines of a server's log are asked for.
+const LAST_LINES: &str = "100";
+/// How often it is looked whether we were told to end.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// What can start images, in the order they are tried.
 const ENGINES: [&str; 3] = ["docker", "podman", "runc"];
 
@@ -31,7 +40,8 @@ pub fn engine(runner: &Runner) -> Option<&'static str> {
     let answers = |name: &&&str| {
         let asked = if **name == "runc" { "--version" } else { "info" };
         let cmd = Cmd::new(**name, Path::new(".")).arg(asked).timeout(LIMIT);
-        runner.find(name).is_some() && runner.output(&cmd).is_ok_and(|done| done.status.success())
+        runner.find(name).is_some()
+            && runner.output_within(&cmd, LONGEST_OUTPUT).is_ok_and(|done| done.status.success())
     };
     ENGINES.iter().find(answers).copied()
 }
@@ -50,15 +60,20 @@ pub fn run(
     let subject =
         |file: &crate::artifact::File| Subject { step: step.id.clone(), name: file.name.clone(), sha256: file.sha256 };
     let engine = engine(runner).context("no engine answers: start Docker or Podman, or install runc")?;
+    let runc = (engine == "runc").then(|| blobs(store, registries, step, work)).transpose()?;
+    // What is made from here on does not go away by itself.
+    let tidying = Tidying::new();
     let scratch = tempfile::tempdir_in(store.root())?;
     let trial = Trial { runner, engine, scratch: resolve(scratch.path())?, name: name(&record) };
-    let seen = if engine == "runc" {
-        trial.with_runc(log, (check, work), blobs(store, registries, step, work)?)
+    let seen = if let Some(blobs) = runc {
+        trial.with_runc(log, (check, work), blobs)
     } else {
         let archive = trial.scratch.join("image.tar");
         write_some(store, registries, &[(step, work, vec![format!("{}:smoke", trial.name)])], &archive)?;
         trial.with_engine(log, (check, work), &archive)
     };
+    drop((scratch, tidying));
+    ensure!(interrupt::told().is_none(), "interrupted: `{}` was not tried", step.id);
     let (passed, detail) = match seen {
         Ok(detail) => (true, detail),
         Err(error) => (false, format!("{error:#}")),
@@ -92,7 +107,7 @@ impl Trial<'_> {
 
     fn must(&self, log: &mut Log<'_>, cmd: &Cmd) -> anyhow::Result<Finished> {
         log.tell(format_args!("$ {cmd}"));
-        let done = self.runner.output(cmd)?;
+        let done = self.runner.output_within(cmd, LONGEST_OUTPUT)?;
         let said = format!("{}{}", done.stdout, done.stderr);
         said.lines().for_each(|line| log.tell(line));
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing").trim().to_owned();
@@ -122,7 +137,7 @@ impl Trial<'_> {
             Some(path) => self.answers(log, (&image, path), work),
         };
         for args in [["rm", "--force", &self.name], ["rmi", "--force", &image]] {
-            let _ = self.runner.output(&self.cmd(&args));
+            let _ = self.runner.tidy(&self.cmd(&args), LONGEST_OUTPUT);
         }
         result
     }
@@ -133,14 +148,14 @@ impl Trial<'_> {
         self.must(log, &self.cmd(&["run", "--detach", "--name", &self.name, "--publish", &publish, image]))?;
         let shown = self.must(log, &self.cmd(&["port", &self.name, &port.to_string()]))?;
         let place = shown.stdout.lines().next().unwrap_or_default().trim().to_owned();
-        let seen = wait_for(&format!("http://{place}/{}", path.trim_start_matches('/')));
+        let seen = wait_for(&format!("http://{place}/{}", path.trim_start_matches('/')), LIMIT);
         if seen.is_err() {
-            let _ = self.must(log, &self.cmd(&["logs", &self.name]));
+            let _ = self.must(log, &self.cmd(&["logs", "--tail", LAST_LINES, &self.name]));
         }
         seen
     }
 
-    /// Without an engine: the layers unpacked, and a container around them that shares the network.
+    /// Without an engine: the layers unpacked, and a container around them.
     fn with_runc(
         &self,
         log: &mut Log<'_>,
@@ -152,7 +167,7 @@ impl Trial<'_> {
             rootfs.add(layer).with_context(|| format!("cannot unpack `{}`", layer.display()))?;
         }
         let config: Value = read_json(&config)?;
-        let bundle = bundle(&config["config"], &rootfs, &check.args);
+        let bundle = bundle(&config["config"], &rootfs, check)?;
         fs::write(self.scratch.join("config.json"), bundle.to_string())?;
         let state = self.scratch.join("state");
         let state = state.to_str().context("the path of the output folder is not UTF-8")?.to_owned();
@@ -164,9 +179,10 @@ impl Trial<'_> {
                 let cmd = self.cmd(&run).timeout(LIMIT + LIMIT).arg(&self.name);
                 log.tell(format_args!("$ {cmd}"));
                 std::thread::scope(|scope| {
-                    let running = scope.spawn(|| self.runner.output(&cmd));
-                    let seen = wait_for(&url);
-                    let _ = self.runner.output(&self.cmd(&["--root", &state, "kill", &self.name, "KILL"]));
+                    let running = scope.spawn(|| self.runner.output_within(&cmd, LONGEST_OUTPUT));
+                    let seen = wait_for(&url, LIMIT);
+                    let _ =
+                        self.runner.tidy(&self.cmd(&["--root", &state, "kill", &self.name, "KILL"]), LONGEST_OUTPUT);
                     let said = running.join().ok().and_then(Result::ok);
                     seen.map_err(|error| match said {
                         Some(done) if !done.stderr.trim().is_empty() => {
@@ -177,7 +193,7 @@ impl Trial<'_> {
                 })
             }
         };
-        let _ = self.runner.output(&self.cmd(&["--root", &state, "delete", "--force", &self.name]));
+        let _ = self.runner.tidy(&self.cmd(&["--root", &state, "delete", "--force", &self.name]), LONGEST_OUTPUT);
         result
     }
 }
@@ -198,108 +214,75 @@ fn first_port(work: &ImageWork) -> anyhow::Result<u16> {
     port.context("`smoke: {http: …}` needs a port in `expose:`")
 }
 
-/// Asks until something answers well.
-fn wait_for(url: &str) -> anyhow::Result<String> {
+/// Asks until something answers well; what else it sends is not waited for.
+fn wait_for(url: &str, limit: Duration) -> anyhow::Result<String> {
     let url: url::Url = url.parse().with_context(|| format!("`{url}` is no URL"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let client = Client::new(&url)?;
-    let end = Instant::now() + LIMIT;
-    loop {
-        let last = match runtime.block_on(client.send(Request { accept: "*/*", ..Request::get(url.clone()) })) {
-            Ok(reply) if reply.status < 400 => {
-                return Ok(format!("it answered `{}` with status {}", url.path(), reply.status));
+    let mut last = format!("`{}` gives no answer", url.path());
+    runtime.block_on(async {
+        let asked = async {
+            loop {
+                last = match client.status(Request { accept: "*/*", ..Request::get(url.clone()) }).await {
+                    Ok(status) if status < 400 => return status,
+                    Ok(status) => format!("`{}` answers with status {status}", url.path()),
+                    Err(error) => error.text,
+                };
+                tokio::time::sleep(GLANCE).await;
             }
-            Ok(reply) => format!("`{}` answers with status {}", url.path(), reply.status),
-            Err(error) => error.text,
         };
-        if Instant::now() >= end {
-            bail!("{last}");
+        let told = async {
+            while interrupt::told().is_none() {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        tokio::select! {
+            status = asked => Ok(format!("it answered `{}` with status {status}", url.path())),
+            () = told => bail!("interrupted"),
+            () = tokio::time::sleep(limit) => bail!("{last}, for {} s", limit.as_secs()),
         }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// A container as runc wants it: <https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md>.
-fn bundle(config: &Value, rootfs: &Rootfs, smoke: &[String]) -> Value {
-    let words = |key: &str| -> Vec<String> {
-        let items = config[key].as_array().map(Vec::as_slice).unwrap_or_default();
-        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-    };
-    let mut args = words("Entrypoint");
-    if smoke.is_empty() {
-        args.extend(words("Cmd"))
-    } else {
-        args.extend(smoke.iter().cloned())
-    }
-    let (uid, gid) = ids(config["User"].as_str().unwrap_or_default(), rootfs);
-    let mount = |kind: &str, to: &str, options: &[&str]| json!({ "destination": to, "type": kind, "source": kind, "options": options });
-    json!({
-        "ociVersion": "1.0.2",
-        "process": {
-            "terminal": false,
-            "user": { "uid": uid, "gid": gid },
-            "args": args,
-            "env": words("Env"),
-            "cwd": config["WorkingDir"].as_str().filter(|dir| !dir.is_empty()).unwrap_or("/"),
-            "noNewPrivileges": true,
-        },
-        "root": { "path": "rootfs", "readonly": false },
-        "hostname": "smoke",
-        "mounts": [
-            mount("proc", "/proc", &[]),
-            mount("tmpfs", "/dev", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
-            mount("tmpfs", "/dev/shm", &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
-        ],
-        "linux": { "namespaces": [{ "type": "pid" }, { "type": "ipc" }, { "type": "uts" }, { "type": "mount" }] },
     })
-}
-
-/// User and group as numbers; names are looked up in the image.
-fn ids(user: &str, rootfs: &Rootfs) -> (u32, u32) {
-    let (user, group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
-    let table = |file: &str, name: &str| -> Option<Vec<String>> {
-        let text = rootfs.text(file)?;
-        let line = text.lines().find(|line| line.split(':').next() == Some(name))?;
-        Some(line.split(':').map(str::to_owned).collect())
-    };
-    let number = |fields: &Option<Vec<String>>, index: usize| fields.as_ref()?.get(index)?.parse().ok();
-    let of_user = table("etc/passwd", user);
-    let uid = user.parse().ok().or_else(|| number(&of_user, 2)).unwrap_or(0);
-    let gid = match group {
-        Some(group) => group.parse().ok().or_else(|| number(&table("etc/group", group), 2)),
-        None => number(&of_user, 3),
-    };
-    (uid, gid.unwrap_or(0))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::time::Instant;
+
     use super::*;
 
-    #[test]
-    fn users_are_looked_up_in_the_image() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("etc")).unwrap();
-        fs::write(folder.path().join("etc/passwd"), "root:x:0:0::/:/x\napp:x:12:34::/:/x\n").unwrap();
-        fs::write(folder.path().join("etc/group"), "staff:x:50:\n").unwrap();
-        let rootfs = Rootfs::new(folder.path().to_owned()).unwrap();
-        let check = |user: &str, expected| assert_eq!(ids(user, &rootfs), expected, "{user}");
-        check("", (0, 0));
-        check("65532:65532", (65532, 65532));
-        check("app", (12, 34));
-        check("app:staff", (12, 50));
-        check("7", (7, 0));
+    /// A server that answers each request with this, and says no more.
+    fn server(answer: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/events", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 1024]).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+                open.push(stream);
+            }
+        });
+        url
     }
 
     #[test]
-    fn a_container_runs_what_the_image_says() {
-        let config = json!({ "Entrypoint": ["/app"], "Cmd": ["serve"], "Env": ["A=b"], "User": "5", "WorkingDir": "" });
-        let folder = tempfile::tempdir().unwrap();
-        let rootfs = Rootfs::new(folder.path().to_owned()).unwrap();
-        let usual = bundle(&config, &rootfs, &[]);
-        assert_eq!(usual["process"]["args"], json!(["/app", "serve"]));
-        assert_eq!((&usual["process"]["user"]["uid"], &usual["process"]["cwd"]), (&json!(5), &json!("/")));
-        let asked = bundle(&config, &rootfs, &["--version".into()]);
-        assert_eq!(asked["process"]["args"], json!(["/app", "--version"]));
+    fn the_status_is_answer_enough() {
+        let begun = Instant::now();
+        let endless = server("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+        assert_eq!(wait_for(&endless, LIMIT).unwrap(), "it answered `/events` with status 200");
+        assert!(begun.elapsed() < LIMIT);
+    }
+
+    #[test]
+    fn an_answer_that_does_not_come_is_waited_for_no_longer_than_the_limit() {
+        let limit = Duration::from_secs(1);
+        let said = |answer| wait_for(&server(answer), limit).unwrap_err().to_string();
+        assert_eq!(said(""), "`/events` gives no answer, for 1 s");
+        assert_eq!(said("HTTP/1.1 200 OK\r\nX-Slow: "), "`/events` gives no answer, for 1 s");
+        let bad = "HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        assert_eq!(said(bad), "`/events` answers with status 500, for 1 s");
     }
 }

@@ -1,5 +1,7 @@
 //! ELF: what the loader reads (segments, dynamic section, version needs), and the sections that `strip` removes.
 
+use std::collections::BTreeSet;
+
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
 use object::read::{ReadRef, StringTable};
 use object::{Endianness, elf};
@@ -202,14 +204,22 @@ where
     let header = E::parse(data).ok()?;
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, data).ok()?;
-    let versions = sections.versions(endian, data).ok()??;
-    let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM).ok()?;
+    // By ourselves: the table that the crate would make walks all versions before we see one, and they may be one and the
+    // same for ever. Each name that is read here is counted by `data`.
+    let (mut needs, link) = sections.gnu_verneed(endian, data).ok()??;
+    let strings = sections.strings(endian, data, link).ok()?;
     let wanted = format!("GLIBC_{version}");
-    for (index, symbol) in symbols.enumerate() {
-        let of = versions.version(versions.version_index(endian, index).index()).ok().flatten();
-        if of.is_some_and(|of| of.name() == wanted.as_bytes()) {
-            return Some(text(symbols.symbol_name(endian, symbol).ok()?));
+    let mut numbers = BTreeSet::new();
+    while let Ok(Some((_, mut versions))) = needs.next() {
+        while let Ok(Some(version)) = versions.next() {
+            if version.name(endian, strings).ok()? == wanted.as_bytes() {
+                numbers.insert(version.vna_other(endian).index().0);
+            }
         }
     }
-    None
+    let (of, _) = sections.gnu_versym(endian, data).ok()??;
+    let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM).ok()?;
+    let takes = |of: &elf::Versym<Endianness>| numbers.contains(&of.0.get(endian).index().0);
+    let (symbol, _) = symbols.iter().zip(of).find(|(_, of)| takes(of))?;
+    Some(text(symbols.symbol_name(endian, symbol).ok()?))
 }

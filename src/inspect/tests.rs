@@ -243,3 +243,50 @@ fn the_oldest_macos() {
     check(&both(&intel, &mach_o(ARM, &build(1, 0x000c_0000))), Some("12.0"));
     check(&both(&mach_o(INTEL, &build(1, 0x000e_0000)), &arm), Some("14.0"));
 }
+
+/// A library with one section of versions (`kind` 0x6ffffffd: defined, 0x6ffffffe: needed), each of which claims to have the
+/// same name 65535 times; and one of symbols' versions.
+fn same_version_for_ever(kind: u32, count: u32) -> Vec<u8> {
+    let halves = |values: &[u16]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
+    let words = |values: &[u32]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
+    let long = |values: &[u64]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
+    let strings = b"\0GLIBC_2.2\0".to_vec();
+    let (size, mut versions) = if kind == 0x6fff_fffd { (20, Vec::new()) } else { (16, Vec::new()) };
+    for index in 0..count {
+        let next = if index + 1 == count { 0 } else { size };
+        let to_name = (count - index) * size;
+        versions.extend(if size == 20 {
+            [halves(&[1, 0, 1, 65535]), words(&[0, to_name, next])].concat()
+        } else {
+            [halves(&[1, 65535]), words(&[1, to_name, next])].concat()
+        });
+    }
+    // The name of each, which is followed by itself.
+    versions.extend(if size == 20 { words(&[1, 0]) } else { [words(&[0]), halves(&[0, 2]), words(&[1, 0])].concat() });
+    let of_symbols = halves(&[0, 2]);
+    let at = |before: usize| 64 + before as u64;
+    let section = |kind: u32, (offset, size): (u64, usize), link: u32, entry: u64| {
+        [words(&[0, kind]), long(&[0, 0, offset, size as u64]), words(&[link, count]), long(&[8, entry])].concat()
+    };
+    let sections = [
+        section(0, (0, 0), 0, 0),
+        section(3, (at(0), strings.len()), 0, 0),
+        section(kind, (at(strings.len()), versions.len()), 1, 0),
+        section(0x6fff_ffff, (at(strings.len() + versions.len()), of_symbols.len()), 1, 2),
+    ];
+    let body = [strings, versions, of_symbols].concat();
+    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+    bytes.resize(16, 0);
+    bytes.extend([halves(&[3, 62]), words(&[1]), long(&[0, 0, at(body.len())]), words(&[0])].concat());
+    bytes.extend(halves(&[64, 56, 0, 64, sections.len() as u16, 1]));
+    [bytes, body, sections.concat()].concat()
+}
+
+#[test]
+fn versions_without_end_have_one() {
+    assert_eq!(glibc_defined(&same_version_for_ever(0x6fff_fffd, 1)).as_deref(), Some("2.2"), "one of them is read");
+    let begun = std::time::Instant::now();
+    assert_eq!(glibc_defined(&same_version_for_ever(0x6fff_fffd, 20_000)), None);
+    assert_eq!(glibc_symbol(Cursor::new(same_version_for_ever(0x6fff_fffe, 20_000)), "2.3"), None);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+}

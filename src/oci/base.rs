@@ -14,6 +14,8 @@ use crate::reference::Reference;
 use crate::shown;
 use crate::world::disk;
 
+/// The largest config: those of images with hundreds of steps have 100 KiB. What it takes in memory is a hundred times as much.
+const LARGEST_CONFIG: u64 = 1 << 20;
 /// The largest layer that is taken, packed, and the most of them.
 const LARGEST_LAYER: u64 = 32 << 30;
 const MOST_LAYERS: usize = 500;
@@ -76,6 +78,10 @@ pub async fn find(
     }
     let config: Descriptor = serde_json::from_value(json["config"].clone())
         .map_err(|_| unfit(&wanted, platform, "has a manifest without a config"))?;
+    if config.size > LARGEST_CONFIG {
+        let text = format!("has a config of {} bytes, at most {} MiB are read", config.size, LARGEST_CONFIG >> 20);
+        return Err(unfit(&wanted, platform, &text));
+    }
     let bytes = registries.blob(&from.repository, &config).await?;
     let mut config: Value =
         serde_json::from_slice(&bytes).map_err(|_| unfit(&wanted, platform, "has a config that is no JSON"))?;

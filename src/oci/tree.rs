@@ -1,5 +1,6 @@
 //! The file system that layers make, by path, and what it offers a program: loaders, libraries, the version of its libc.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 
@@ -11,8 +12,11 @@ use crate::target::Arch;
 /// The largest C library that is read; real ones have 2 MiB.
 const LARGEST_LIBC: u64 = 32 << 20;
 /// The most entries a base may have; ubuntu has about 3000, images with everything 200,000. And of all their names, bytes.
-const MOST_ENTRIES: usize = 2_000_000;
-const MOST_NAMES: usize = 512 << 20;
+/// All of them are in memory, 200 bytes each.
+const MOST_ENTRIES: usize = 800_000;
+const MOST_NAMES: usize = 128 << 20;
+/// The most names that are passed on all ways to them: links may lead through a thousand each.
+const MOST_STEPS: u64 = 50_000_000;
 /// The most files below `/etc/ld.so.conf.d`, bytes of one, folders that they name, and libraries that lie there.
 const MOST_TEXTS: usize = 1000;
 const LONGEST_TEXT: u64 = 64 << 10;
@@ -26,6 +30,8 @@ pub(super) struct Tree {
     /// Bytes of names and links that were ever added, and texts.
     names: usize,
     texts: usize,
+    /// Names that were passed on the way to others.
+    steps: Cell<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +50,7 @@ impl Tree {
     pub(super) fn apply(&mut self, reader: impl Read) -> Result<(), String> {
         let mut added = Vec::new();
         layer::each(reader, &mut |change, _, content| {
+            self.bounded()?;
             let (path, made) = match change {
                 Change::Emptied(folder) => {
                     self.resolve(&folder).into_iter().for_each(|folder| self.remove_below(&folder));
@@ -71,6 +78,7 @@ impl Tree {
         })?;
         let mut known: HashMap<String, Option<String>> = HashMap::new();
         for (path, found) in added {
+            self.bounded()?;
             let folder = layer::folder(&path);
             if !known.contains_key(folder) {
                 known.insert(folder.to_owned(), self.resolve(folder));
@@ -128,11 +136,21 @@ impl Tree {
         gone.iter().for_each(|path| drop(self.entries.remove(path)));
     }
 
+    fn bounded(&self) -> Result<(), String> {
+        if self.steps.get() > MOST_STEPS {
+            return Err(format!("its links lead through more than {MOST_STEPS} names"));
+        }
+        Ok(())
+    }
+
     /// Where a path leads when every link in it is followed; nothing if it leads nowhere.
     fn resolve(&self, path: &str) -> Option<String> {
-        layer::resolve(path, &mut |path| match self.entries.get(path) {
-            Some(Entry::Link(target)) => Some(target.clone()),
-            _ => None,
+        layer::resolve(path, &mut |path| {
+            self.steps.set(self.steps.get() + 1);
+            match self.entries.get(path) {
+                Some(Entry::Link(target)) => Some(target.clone()),
+                _ => None,
+            }
         })
     }
 
@@ -161,6 +179,7 @@ impl Tree {
             if !name.contains(".so") {
                 continue;
             }
+            self.bounded()?;
             let entry = match entry {
                 Entry::Folder => None,
                 Entry::Link(_) => self.file(path),

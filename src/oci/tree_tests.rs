@@ -156,3 +156,18 @@ fn a_base_cannot_keep_us_for_ever() {
     let error = Tree::default().apply(tar(&names).as_slice()).unwrap_err();
     assert!(error.contains("more than 1000 files `/etc/ld.so.conf*`"), "{error}");
 }
+
+#[test]
+fn links_that_lead_far_have_an_end() {
+    // Each of them through a thousand names to nothing.
+    let far = format!("l -> {}", vec!["x"; 48].join("/"));
+    let entries: Vec<String> = (0..200).map(|number| format!("usr/lib/{number}.so -> /l")).collect();
+    let entries: Vec<&str> = std::iter::once(far.as_str()).chain(entries.iter().map(String::as_str)).collect();
+    let mut tree = tree(&[&entries]);
+    assert_eq!(tree.facts(Arch::X86_64).unwrap().libraries, Vec::<String>::new());
+    assert!(tree.steps.get() > 200 * 48, "{}", tree.steps.get());
+    tree.steps.set(MOST_STEPS);
+    let why = "its links lead through more than 50000000 names";
+    assert_eq!(tree.facts(Arch::X86_64).unwrap_err(), why);
+    assert_eq!(tree.apply(tar(&["a"]).as_slice()).unwrap_err(), why);
+}

@@ -29,6 +29,7 @@ mod incoming;
 mod names;
 mod no_answer;
 mod pace;
+mod status;
 
 pub use address::{is_loopback, may_lead, same_machine, same_origin};
 pub use body::Body;

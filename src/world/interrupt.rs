@@ -7,6 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The signal that told us; 0 as long as there was none.
 static TOLD: AtomicI32 = AtomicI32::new(0);
 
+/// Who has something to put away before this process ends.
+static TIDYING: AtomicUsize = AtomicUsize::new(0);
+
 /// Who deals with it himself.
 static ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
 
@@ -40,6 +43,32 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         running().remove(&self.0);
+    }
+}
+
+/// As long as it is held, a signal does not end this process at once: who holds it looks at [`told`], puts away what would be
+/// left otherwise, and drops it. What programs he starts for that are no new work ([`super::process::Runner::tidy`]).
+pub struct Tidying(());
+
+impl Tidying {
+    /// From now on.
+    pub fn new() -> Self {
+        #[cfg(unix)]
+        unix::listen();
+        TIDYING.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Default for Tidying {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Tidying {
+    fn drop(&mut self) {
+        TIDYING.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -118,10 +147,13 @@ mod unix {
     use rustix::process::{Pid, Signal, kill_process, kill_process_group};
     use tokio::signal::unix::{SignalKind, signal};
 
-    use super::{ELSEWHERE, TOLD, running};
+    use super::{ELSEWHERE, TIDYING, TOLD, running};
 
     /// How long programs may take to end by themselves.
     const GRACE: Duration = Duration::from_secs(10);
+
+    /// How long it may take then to put away what they left.
+    const TIDY: Duration = Duration::from_secs(30);
 
     /// How long we may take to say how it ended.
     const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -158,7 +190,7 @@ mod unix {
                             continue;
                         }
                         TOLD.store(number, Ordering::SeqCst);
-                        let nobody_runs = running().is_empty();
+                        let nobody_runs = running().is_empty() && !is_tidying();
                         tokio::select! {
                             () = stop(which) => {}
                             // Told twice: at once.
@@ -186,6 +218,14 @@ mod unix {
             tokio::time::sleep(GLANCE).await;
         }
         all(Signal::KILL);
+        let end = Instant::now() + TIDY;
+        while is_tidying() && Instant::now() < end {
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    fn is_tidying() -> bool {
+        TIDYING.load(Ordering::SeqCst) > 0
     }
 
     /// Who started them says how it ended; if nobody does, we do.

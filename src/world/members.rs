@@ -19,6 +19,8 @@ const LONGEST_PAX: u64 = 1 << 20;
 const MOST_HEADERS: u64 = 4_000_000;
 /// The most bytes of all names and links of one tar.
 const MOST_NAMES: u64 = 256 << 20;
+/// The most bytes of its headers that are longer than one block, names and pax records.
+const MOST_TEXTS: u64 = 1 << 30;
 /// The most bytes of one tar, unpacked.
 const LARGEST: u64 = 256 << 30;
 /// The longest directory of a zip: about 500,000 members.
@@ -79,6 +81,7 @@ pub struct Members<R> {
     padding: u64,
     count: u64,
     names: u64,
+    texts: u64,
 }
 
 /// A member: what stands in its headers.
@@ -111,7 +114,7 @@ struct Said {
 impl<R: Read> Members<R> {
     /// From its first byte.
     pub fn new(inner: R) -> Self {
-        Self { inner, at: 0, left: 0, padding: 0, count: 0, names: 0 }
+        Self { inner, at: 0, left: 0, padding: 0, count: 0, names: 0, texts: 0 }
     }
 
     /// The next member; what was not read of the one before is passed over. Nothing at the end.
@@ -155,6 +158,7 @@ impl<R: Read> Members<R> {
             let mut block = [0; BLOCK];
             self.fill(&mut block)?;
             more = block[504] != 0;
+            self.count_header()?;
         }
         let size = if has_content(kind) { size } else { 0 };
         self.expect(size);
@@ -203,10 +207,7 @@ impl<R: Read> Members<R> {
             }
         }
         self.at += BLOCK as u64;
-        self.count += 1;
-        if self.count > MOST_HEADERS {
-            return bad(format!("it has more than {MOST_HEADERS} headers"));
-        }
+        self.count_header()?;
         let bytes = header.as_bytes();
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(None);
@@ -215,6 +216,15 @@ impl<R: Read> Members<R> {
         let sum = |range: &[u8]| range.iter().map(|byte| u32::from(*byte)).sum::<u32>();
         let found = sum(&bytes[..148]) + sum(&bytes[156..]) + 8 * u32::from(b' ');
         if header.cksum().ok() == Some(found) { Ok(Some(header)) } else { bad("a header is damaged, or it is no tar") }
+    }
+
+    /// A block that is about a member.
+    fn count_header(&mut self) -> io::Result<()> {
+        self.count += 1;
+        if self.count > MOST_HEADERS {
+            return bad(format!("it has more than {MOST_HEADERS} headers"));
+        }
+        Ok(())
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> io::Result<()> {
@@ -228,6 +238,10 @@ impl<R: Read> Members<R> {
         // One more for the zero that ends GNU's names.
         if size > most + 1 {
             return bad(format!("{what} has {size} bytes, at most {most} are read"));
+        }
+        self.texts += size;
+        if self.texts > MOST_TEXTS {
+            return bad(format!("its pax headers have more than {} MiB", MOST_TEXTS >> 20));
         }
         self.expect(size);
         let mut text = Vec::new();

@@ -155,3 +155,41 @@ proptest::proptest! {
         let _ = all(&bytes);
     }
 }
+
+/// So many times the same bytes after a start, and no end.
+fn endless(start: Vec<u8>, again: Vec<u8>) -> impl Read {
+    let mut pieces = std::iter::once(start).chain(std::iter::repeat(again));
+    let mut piece = io::Cursor::new(Vec::new());
+    struct From<F>(F);
+    impl<F: FnMut(&mut [u8]) -> io::Result<usize>> Read for From<F> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0(buffer)
+        }
+    }
+    From(move |buffer: &mut [u8]| {
+        if piece.position() == piece.get_ref().len() as u64 {
+            piece = io::Cursor::new(pieces.next().unwrap_or_default());
+        }
+        piece.read(buffer)
+    })
+}
+
+#[test]
+fn what_is_about_members_has_an_end() {
+    // GNU's map of holes, each block of which says that there is another.
+    let mut sparse = Header::new_gnu();
+    sparse.set_path("x").unwrap();
+    sparse.set_entry_type(EntryType::GNUSparse);
+    sparse.set_size(0);
+    sparse.as_mut_bytes()[482] = 1;
+    sparse.set_cksum();
+    let mut more = vec![0; BLOCK];
+    more[504] = 1;
+    let why = Members::new(endless(sparse.as_bytes().to_vec(), more)).advance().unwrap_err().to_string();
+    assert_eq!(why, "it has more than 4000000 headers");
+    // Pax headers, and no member ever.
+    let mut pax = header(EntryType::XGlobalHeader, LONGEST_PAX).as_bytes().to_vec();
+    pax.resize(BLOCK + LONGEST_PAX as usize, b'x');
+    let why = Members::new(endless(pax.clone(), pax)).advance().unwrap_err().to_string();
+    assert_eq!(why, "its pax headers have more than 1024 MiB");
+}

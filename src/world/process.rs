@@ -104,6 +104,9 @@ pub struct Runner {
 /// Longest piece of output handed over at once, so that a program that never ends its line cannot fill the memory.
 const LONGEST_LINE: u64 = 8 << 20;
 
+/// How many of them wait to be taken.
+const PIECES: usize = 8;
+
 /// How often it is looked whether a program is to be interrupted.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -124,6 +127,17 @@ pub enum Stream {
     Out,
     /// Standard error.
     Err,
+}
+
+/// What is between a program and us.
+#[derive(Clone, Copy, Default)]
+struct How<'a> {
+    /// It leads a group of its own, which is told when we are, and ends with it.
+    apart: bool,
+    /// Whether it is to be interrupted.
+    stop: Option<&'a AtomicBool>,
+    /// It is started even if we were told to end.
+    last: bool,
 }
 
 impl Runner {
@@ -213,10 +227,35 @@ impl Runner {
     /// # Errors
     /// If it cannot be started.
     pub fn output(&self, cmd: &Cmd) -> anyhow::Result<Finished> {
+        self.finish(cmd, (How::default(), usize::MAX))
+    }
+
+    /// The same for a program of somebody else, who may print without end: no more than so many bytes of each stream are kept.
+    /// It and what it starts end when this process is told to.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn output_within(&self, cmd: &Cmd, most: usize) -> anyhow::Result<Finished> {
+        self.finish(cmd, (How { apart: true, ..How::default() }, most))
+    }
+
+    /// The same for one that puts away what others left: it is also started after this process was told to end.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn tidy(&self, cmd: &Cmd, most: usize) -> anyhow::Result<Finished> {
+        self.finish(cmd, (How { apart: true, last: true, ..How::default() }, most))
+    }
+
+    fn finish(&self, cmd: &Cmd, (how, most): (How<'_>, usize)) -> anyhow::Result<Finished> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let (status, timed_out) = self.run(cmd, &mut |stream, chunk| match stream {
-            Stream::Out => stdout.extend_from_slice(chunk),
-            Stream::Err => stderr.extend_from_slice(chunk),
+        let (status, timed_out) = self.run(cmd, how, &mut |stream, chunk| {
+            let kept = match stream {
+                Stream::Out => &mut stdout,
+                Stream::Err => &mut stderr,
+            };
+            let room = most.saturating_sub(kept.len());
+            kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
         })?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Finished { status, timed_out, stdout: text(stdout), stderr: text(stderr) })
@@ -239,7 +278,7 @@ impl Runner {
     /// # Errors
     /// If it cannot be started.
     pub fn stream(&self, cmd: &Cmd, line: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
-        self.run_until(cmd, (true, None), line)
+        self.run(cmd, How { apart: true, ..How::default() }, line)
     }
 
     /// The same for a program that ends its own children when it is interrupted, which it is as soon as `stop` says so.
@@ -253,26 +292,18 @@ impl Runner {
         stop: &AtomicBool,
         line: &mut dyn FnMut(Stream, &[u8]),
     ) -> anyhow::Result<ExitStatus> {
-        Ok(self.run_until(cmd, (true, Some(stop)), line)?.0)
+        Ok(self.run(cmd, How { apart: true, stop: Some(stop), ..How::default() }, line)?.0)
     }
 
-    fn run(&self, cmd: &Cmd, take: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
-        self.run_until(cmd, (false, None), take)
-    }
-
-    fn run_until(
-        &self,
-        cmd: &Cmd,
-        (apart, stop): (bool, Option<&AtomicBool>),
-        take: &mut dyn FnMut(Stream, &[u8]),
-    ) -> anyhow::Result<(ExitStatus, bool)> {
-        let mut child = self.start(cmd, apart)?;
+    fn run(&self, cmd: &Cmd, how: How<'_>, take: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
+        let How { apart, stop, .. } = how;
+        let mut child = self.start(cmd, how)?;
         let _running = Running::new(child.id(), apart);
         if let Some(mut pipe) = child.stdin.take() {
             // One that ends without reading is no error of ours; its output will tell.
             let _ = pipe.write_all(cmd.input.as_bytes());
         }
-        let (sender, lines) = mpsc::sync_channel(256);
+        let (sender, lines) = mpsc::sync_channel(PIECES);
         let readers = [
             child.stdout.take().map(|pipe| pump(pipe, Stream::Out, sender.clone())),
             child.stderr.take().map(|pipe| pump(pipe, Stream::Err, sender)),
@@ -327,8 +358,8 @@ impl Runner {
         Ok(child.kill()?)
     }
 
-    fn start(&self, cmd: &Cmd, apart: bool) -> anyhow::Result<Child> {
-        ensure!(interrupt::told().is_none(), "interrupted: `{}` is not started", cmd.program);
+    fn start(&self, cmd: &Cmd, How { apart, last, .. }: How<'_>) -> anyhow::Result<Child> {
+        ensure!(last || interrupt::told().is_none(), "interrupted: `{}` is not started", cmd.program);
         #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
         let mut command = Command::new(self.program(cmd));
         command

@@ -98,3 +98,11 @@ fn names_a_missing_program() {
     assert_eq!(runner().find("no-such-program"), None);
     assert!(runner().find("sh").is_some());
 }
+
+#[test]
+fn of_a_program_that_prints_without_end_little_is_kept() {
+    let cmd = Cmd::new("sh", Path::new("/")).args(["-c", "echo first >&2; exec yes"]).timeout(Duration::from_secs(1));
+    let done = runner().output_within(&cmd, 1 << 10).unwrap();
+    assert!(done.timed_out);
+    assert_eq!((done.stdout.len(), done.stderr.as_str()), (1 << 10, "first\n"));
+}

@@ -61,3 +61,51 @@ fn a_base_deletes_nothing_of_the_machine() {
         assert_eq!(std::fs::read_to_string(theirs.join(file)).unwrap(), "theirs");
     }
 }
+
+/// No engine but a runc that does this.
+#[cfg(unix)]
+fn with_runc(project: &Project, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let bin = project.folder().parent().unwrap().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let runc = format!("[ $1 = --version ] && exit 0\n{script}");
+    for (name, script) in [("docker", "exit 1"), ("podman", "exit 1"), ("runc", &runc)] {
+        std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    format!("PATH={}:$PATH", bin.display())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_container_ends_with_the_release() {
+    for (smoke, signal, code) in [("--version", "TERM", 143), ("--version", "INT", 130), ("{ http: / }", "TERM", 143)] {
+        let server = registry();
+        let project = project(&server, &format!("    expose: 1\n    smoke: {smoke}\n"));
+        // What a container does that does not care: it goes on when runc is told, and until it is deleted.
+        let path = with_runc(
+            &project,
+            "here=$(dirname $0)\ncase $3 in\nrun) trap 'echo told >> $here/seen; exit 1' TERM INT\n\
+             echo > $here/runs; sleep 600 & wait;;\n\
+             *) echo $3 >> $here/seen;; esac",
+        );
+        let line = format!(
+            "export {path} {}; exec longshore build",
+            LOGIN.trim_end_matches("; ").trim_start_matches("export ")
+        );
+        let running = project.shell(&line).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let bin = project.folder().parent().unwrap().join("bin");
+        let wait = format!("for n in $(seq 1200); do [ -e {}/runs ] && exit 0; sleep 0.1; done; exit 1", bin.display());
+        assert!(project.sh(&wait).status.success(), "{smoke}: runc was not started");
+        assert!(project.sh(&format!("kill -{signal} {}", running.id())).status.success());
+        let done = running.wait_with_output().unwrap();
+        let said = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{smoke} {signal}: {said}");
+        assert!(said.contains("interrupted; the same command continues"), "{smoke} {signal}: {said}");
+        let seen = std::fs::read_to_string(bin.join("seen")).unwrap();
+        assert!(seen.contains("told\n") && seen.contains("delete\n"), "{smoke} {signal}: {seen}");
+        let left = std::fs::read_dir(project.folder().join("target/longshore")).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        assert!(!left.iter().any(|name| name.starts_with(".tmp")), "{smoke} {signal}: {left:?}");
+    }
+}
