@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::macos::MacosVersion;
 use crate::target::{Arch, Libc, Os, Target};
 
-pub use python::{FIRST_ABI3T, Pythons};
+pub use python::{FIRST_ABI3T, NEWEST, Pythons};
 
 /// The name of a distribution as its author writes it: `opsml-client`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::{Package, git};
+use crate::link;
 use crate::problem::{Failure, Problem};
 use crate::version::Version;
 use crate::world::path::{relative, resolve};
@@ -59,6 +60,7 @@ struct Entry {
     features: BTreeMap<String, Vec<String>>,
     description: Option<String>,
     license: Option<String>,
+    license_file: Option<String>,
     /// Absent: anywhere. Empty: `publish = false`.
     publish: Option<Vec<String>>,
 }
@@ -92,6 +94,7 @@ fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock
         version,
         description: entry.description.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")),
         license: entry.license,
+        license_file: entry.license_file.and_then(|file| link::resolve(&format!("{at}{file}"), &BTreeMap::new())),
         manifest,
         workspace,
         bins,

@@ -128,6 +128,8 @@ pub struct Package {
     pub description: Option<String>,
     /// See `description`.
     pub license: Option<String>,
+    /// `license-file`, relative to the repository.
+    pub license_file: Option<String>,
     /// Its own Cargo.toml, relative to the repository.
     pub manifest: String,
     /// The Cargo.toml to hand to cargo (of the workspace root), relative to the repository.

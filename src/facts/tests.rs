@@ -368,6 +368,7 @@ fn cargo_workspaces() {
         version: "1.2.3".parse().unwrap(),
         description: None,
         license: None,
+        license_file: None,
         manifest: "crates/app/Cargo.toml".into(),
         workspace: "Cargo.toml".into(),
         bins: vec!["app".into(), "extra".into(), "zulu".into()],

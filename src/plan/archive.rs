@@ -271,12 +271,18 @@ fn legal_names(step: &Step, problems: &mut Problems) {
             continue;
         }
         if output.name.starts_with('.') || output.name.ends_with('.') || !output.name.chars().all(legal) {
-            let text = format!("file name `{}` would be rewritten by GitHub", output.name);
-            problems.push(
-                Problem::new("bad-file-name", text)
-                    .hint("use only letters, digits, `.`, `_` and `-`")
-                    .step(step.id.clone()),
-            );
+            let hint = "use only the letters A to Z, digits, `.`, `_` and `-`";
+            let problem = match &step.work {
+                // Its files go from job to job by name.
+                Work::Binary(_) => {
+                    Problem::new("bad-file-name", format!("an executable cannot be called `{}`", output.name))
+                }
+                _ => {
+                    let text = format!("file name `{}` would be rewritten by GitHub", output.name);
+                    Problem::new("bad-file-name", text)
+                }
+            };
+            problems.push(problem.hint(hint).step(step.id.clone()));
         }
     }
 }

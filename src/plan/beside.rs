@@ -22,8 +22,22 @@ pub struct Text<'f> {
 }
 
 /// All in the commit, sorted by path.
-pub fn texts(files: &[TreeFile]) -> Vec<Text<'_>> {
-    files.iter().filter_map(Text::of).collect()
+pub struct Texts<'f> {
+    known: Vec<Text<'f>>,
+    files: &'f [TreeFile],
+}
+
+/// Those among the files of a commit.
+pub fn texts(files: &[TreeFile]) -> Texts<'_> {
+    Texts { known: files.iter().filter_map(Text::of).collect(), files }
+}
+
+impl<'f> Texts<'f> {
+    /// What a package calls its licence.
+    fn licence(&self, package: &Package) -> Option<&'f TreeFile> {
+        let path = package.license_file.as_ref()?;
+        self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| &self.files[at])
+    }
 }
 
 impl<'f> Text<'f> {
@@ -46,26 +60,37 @@ fn kind(name: &str) -> Option<usize> {
 }
 
 /// What an archive of these packages gets, sorted by path: each kind from the nearest folder at or above the package's
-/// that has it. Where several packages have different ones, those below the top carry the package's name.
-pub fn of(texts: &[Text<'_>], packages: &[&Package]) -> Vec<ArchiveFile> {
+/// that has it, and the `license-file` of Cargo.toml. Where several packages have different ones, those below the top carry
+/// the package's name.
+pub fn of(texts: &Texts<'_>, packages: &[&Package]) -> Vec<ArchiveFile> {
     let mut all: Vec<ArchiveFile> = Vec::new();
     for kind in 0..KINDS.len() {
         let mut folders: Vec<(&str, &str)> = Vec::new();
         for package in packages {
-            let Some(folder) = nearest(texts, kind, &package.manifest) else { continue };
+            let Some(folder) = nearest(&texts.known, kind, &package.manifest) else { continue };
             if !folders.iter().any(|(known, _)| *known == folder) {
                 folders.push((folder, &package.name));
             }
         }
         let several = folders.len() > 1;
         for (folder, package) in folders {
-            let here = texts.iter().filter(|text| text.kind == kind && text.folder == folder);
+            let here = texts.known.iter().filter(|text| text.kind == kind && text.folder == folder);
             all.extend(here.map(|text| ArchiveFile {
                 source: text.file.path.clone(),
                 path: if several && !folder.is_empty() { named(text.name, package) } else { text.name.to_owned() },
                 entry: include::kind(&text.file.kind),
             }));
         }
+    }
+    let several = packages.iter().filter_map(|package| texts.licence(package)).collect::<Vec<_>>();
+    let several = several.iter().any(|file| file.path != several[0].path);
+    for package in packages {
+        let Some(file) = texts.licence(package).filter(|file| all.iter().all(|known| known.source != file.path)) else {
+            continue;
+        };
+        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+        let path = if several { named(name, &package.name) } else { name.to_owned() };
+        all.push(ArchiveFile { source: file.path.clone(), path, entry: include::kind(&file.kind) });
     }
     all.sort_by(|one, other| one.path.cmp(&other.path));
     // `README.md` beside `readme.md` cannot be unpacked everywhere.
@@ -114,7 +139,7 @@ pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
     }
     let names = names.join("`, `");
     vec![format!(
-        "no licence file is in the archives of `{names}`, though Cargo.toml says `license`: commit a LICENSE beside it or \
+        "no licence file is in the archives of `{names}`, though Cargo.toml names one: commit a LICENSE beside it or \
          at the top"
     )]
 }
@@ -125,13 +150,19 @@ fn lacks(inputs: &Inputs<'_>, steps: &[Step], step: &Step, work: &ArchiveWork) -
     let own = config.items.iter().find(|archive| is_id(&step.id, &["archive", &archive.name, triple]));
     let is_written = own.map_or(&config.implied.include, |own| &own.include).is_some();
     let has_files = step.outputs.iter().any(|output| output.format != Some(Format::Binary));
-    let is_licence = |file: &ArchiveFile| file.source.rsplit('/').next().and_then(kind) == Some(LICENCES);
+    let named: Vec<&str> = inputs.facts.packages.iter().filter_map(|package| package.license_file.as_deref()).collect();
+    let is_licence = |file: &ArchiveFile| {
+        file.source.rsplit('/').next().and_then(kind) == Some(LICENCES) || named.contains(&file.source.as_str())
+    };
     let package = |id: &String| match &steps.iter().find(|step| step.id == *id)?.work {
         Work::Binary(work) => binary::of_work(inputs.facts, work),
         _ => None,
     };
     let mut packages = work.executables.iter().filter_map(|member| package(&member.step));
-    has_files && !is_written && !work.files.iter().any(is_licence) && packages.any(|package| package.license.is_some())
+    has_files
+        && !is_written
+        && !work.files.iter().any(is_licence)
+        && packages.any(|package| package.license.is_some() || package.license_file.is_some())
 }
 
 #[cfg(test)]
@@ -189,5 +220,10 @@ mod tests {
         check(&own, &[&oar], &["LICENSE-MIT = crates/oar/LICENSE-MIT", "LICENSE.txt = crates/oar/LICENSE.txt"]);
         check(&own, &[&sail], &["COPYING = crates/COPYING"]);
         check(&["README.md", "readme.md"], &[&top], &["README.md"]);
+        let terms = |package: &Package| Package { license_file: Some("legal/terms.txt".into()), ..package.clone() };
+        check(&["README.md", "legal/terms.txt"], &[&terms(&top)], &["README.md", "terms.txt = legal/terms.txt"]);
+        check(&["LICENSE", "legal/terms.txt"], &[&terms(&top)], &["LICENSE", "terms.txt = legal/terms.txt"]);
+        check(&["legal/terms.txt"], &[&terms(&oar), &terms(&sail)], &["terms.txt = legal/terms.txt"]);
+        check(&["README.md"], &[&terms(&top)], &["README.md"]);
     }
 }

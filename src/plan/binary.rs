@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::decide::{Inputs, Problems, id};
 use super::{
-    BinaryWork, Check, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, SmokeCheck, Step, WheelWork,
-    Work, asset, locked, macos, runner,
+    BinaryWork, Bindings, Check, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, SmokeCheck, Step,
+    WheelWork, Work, asset, locked, macos, runner,
 };
 use crate::config::schema::nearest;
 use crate::config::{Binaries, Binary, BinarySettings, Builder, Smoke};
@@ -81,7 +81,9 @@ fn package<'f>(
     let packages = &inputs.facts.packages;
     let outside = settings.manifest.as_deref();
     let fits = |package: &&Package| match outside {
-        Some(manifest) => package.manifest == manifest && (settings.package.is_none() || package.name == name),
+        Some(manifest) if package.manifest == manifest => settings.package.is_none() || package.name == name,
+        // That of a workspace stands for its members.
+        Some(manifest) => package.workspace == manifest && package.name == name,
         None => package.name == name,
     };
     if let Some(found) = packages.iter().find(fits) {
@@ -217,6 +219,42 @@ fn bins(binary: &Binary, settings: &BinarySettings, package: &Package, problems:
         }
     }
     Some(bins)
+}
+
+/// Executables that no step makes, because cargo passes over them without their features; of entries that do not name
+/// theirs.
+pub fn passed_over(inputs: &Inputs<'_>, entries: &[Binary], steps: &[Step]) -> Vec<String> {
+    let mut found: BTreeMap<(&str, &str), Vec<Target>> = BTreeMap::new();
+    let mut of = |package: &'_ Package, compiled: &[&str], target: Target| {
+        let Some(package) = inputs.facts.packages.iter().find(|one| one.manifest == package.manifest) else { return };
+        for bin in package.bins.iter().filter(|bin| !compiled.contains(&bin.as_str())) {
+            found.entry((&package.manifest, bin)).or_default().push(target);
+        }
+    };
+    let builds = entries.iter().flat_map(|entry| entry.builds.iter().map(move |build| (entry, build)));
+    for (entry, (target, settings)) in builds.filter(|(_, (_, settings))| settings.bins.is_empty()) {
+        if let Some(package) = package(inputs, entry, settings, &mut Problems::new()) {
+            let compiled = package.compiled(&settings.features, settings.default_features, settings.all_features);
+            of(package, &compiled, *target);
+        }
+    }
+    for step in steps {
+        let (Work::Wheel(work), Some(target)) = (&step.work, step.target) else { continue };
+        let package = inputs.facts.packages.iter().find(|package| package.manifest == work.stage.manifest);
+        if let Some(package) = package.filter(|_| work.bindings == Bindings::Bin) {
+            let stage = &work.stage;
+            of(package, &package.compiled(&stage.features, stage.default_features, stage.all_features), target);
+        }
+    }
+    let line = |((manifest, bin), targets): (&(&str, &str), &Vec<Target>)| {
+        let package = inputs.facts.packages.iter().find(|package| package.manifest == *manifest)?;
+        let wants = required(package, std::slice::from_ref(&(*bin).to_owned()));
+        let mut triples: Vec<&str> = targets.iter().map(|target| target.triple()).collect();
+        triples.sort_unstable();
+        triples.dedup();
+        Some(format!("`{bin}` is not built for {}: it wants `features: [{wants}]`", triples.join(", ")))
+    };
+    found.iter().filter_map(line).collect()
 }
 
 /// The features that binaries require, each once.

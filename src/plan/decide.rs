@@ -82,7 +82,7 @@ pub fn plan(config: &Config, facts: &Facts, request: &Request) -> Result<Plan, P
             &inputs,
             (&releases, &steps, &legs),
             origin,
-            notes::unused(&inputs, &releases, &destinations),
+            [notes::unused(&inputs, &releases, &destinations), binary::passed_over(&inputs, &entries, &steps)].concat(),
         ),
         releases,
         scope: scope::scope(request, left),

@@ -5,7 +5,7 @@ mod made;
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::decide::{Inputs, Problems};
-use super::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Step};
+use super::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Step, links};
 use crate::config::{Archive, FileItem};
 use crate::facts::{TreeFile, TreeKind};
 use crate::portable;
@@ -53,8 +53,7 @@ pub fn items(
             if let EntryKind::Symlink { link } = &file.entry
                 && !stays_inside(&file.source, link)
             {
-                let text = format!("`{}` is a link to `{link}`, which leaves the repository", file.source);
-                problems.push(Problem::new("escaping-link", text).at_value(&path));
+                problems.push(links::escaping(&file.source, link).at_value(&path));
             }
         }
         files.extend(found);
@@ -125,7 +124,7 @@ pub fn kind(kind: &TreeKind) -> EntryKind {
 }
 
 /// Whether a link at `path` points at something inside the repository.
-fn stays_inside(path: &str, link: &str) -> bool {
+pub fn stays_inside(path: &str, link: &str) -> bool {
     if link.starts_with('/') || link.contains('\\') {
         return false;
     }

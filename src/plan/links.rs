@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decide::{Inputs, Problems};
-use super::{ArchiveFile, AssetTree, EntryKind};
+use super::{ArchiveFile, AssetTree, EntryKind, include};
 use crate::facts::{TreeFile, TreeKind};
 use crate::link::{self, below};
 use crate::problem::Problem;
@@ -81,8 +81,7 @@ impl Settler<'_> {
     fn follow(&self, file: &ArchiveFile, link: &str, settled: &mut Vec<ArchiveFile>) -> Result<(), Problem> {
         let name = &file.source;
         let Some(real) = link::resolve(name, &self.links) else {
-            let text = format!("`{name}` is a link to `{link}`, which leaves the repository");
-            return Err(Problem::new("escaping-link", text));
+            return Err(if include::stays_inside(name, link) { endless(name) } else { escaping(name, link) });
         };
         let start = settled.len();
         let mut todo = vec![(real, file.path.clone(), vec![name.clone()])];
@@ -116,6 +115,14 @@ impl Settler<'_> {
         }
         Ok(())
     }
+}
+
+/// A link that leaves what a release is made from.
+pub fn escaping(path: &str, link: &str) -> Problem {
+    let text = format!("`{path}` is a link to `{link}`, which leaves the folder of longshore.yaml");
+    let hint = "move longshore.yaml to the top of the repository, or commit the file in place of the link; `include:` of \
+                the archive says what is packed";
+    Problem::new("escaping-link", text).hint(hint)
 }
 
 fn nothing(path: &str) -> Problem {

@@ -162,10 +162,33 @@ pub fn unused(inputs: &Inputs<'_>, releases: &[Release], destinations: &[Destina
         for release in
             releases.iter().filter(|one| planned.pages.iter().any(|page| page.tag == one.tag && page.generated))
         {
-            if let Err(Some(why)) = section(inputs, github, release) {
-                said.push(format!("GitHub generates the notes of {}: {why}", release.tag));
-            }
+            let why = match section(inputs, github, release) {
+                Err(Some(why)) => why,
+                Err(None) => match unread(inputs) {
+                    Some(path) => format!(
+                        "`{path}` is not read; name a Markdown file with `changelog:`, or call it CHANGELOG.md, CHANGES.md, \
+                         HISTORY.md or RELEASES.md"
+                    ),
+                    None => continue,
+                },
+                Ok(_) => continue,
+            };
+            said.push(format!("GitHub generates the notes of {}: {why}", release.tag));
         }
     }
     said
+}
+
+/// A file that is a changelog by its name, at the top or among the documents, though not by one that is looked for.
+fn unread<'i>(inputs: &Inputs<'i>) -> Option<&'i str> {
+    const STEMS: [&str; 7] = ["changelog", "changes", "history", "news", "releases", "releasenotes", "whatsnew"];
+    let is_one = |path: &&str| {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let stem = name.split('.').next().unwrap_or(name);
+        let stem: String = stem.chars().filter(char::is_ascii_alphanumeric).collect();
+        matches!(folder, "" | "docs" | "doc") && STEMS.iter().any(|known| stem.eq_ignore_ascii_case(known))
+    };
+    let texts = ["md", "markdown", "rst", "txt", "adoc", "org"];
+    let is_text = |path: &&str| path.rsplit_once('.').is_none_or(|(_, end)| end.contains('/') || texts.contains(&end));
+    inputs.facts.files.iter().map(|file| file.path.as_str()).filter(is_text).find(is_one)
 }

@@ -4,7 +4,7 @@ use super::crates::{On, Resolved, resolve};
 use super::{Bindings, StageWork, Step, WheelWork, Work};
 use crate::config::Wheel;
 use crate::facts::python::{PythonProject, requires};
-use crate::wheel::{DistributionName, FIRST_ABI3T, Pythons};
+use crate::wheel::{DistributionName, FIRST_ABI3T, NEWEST, Pythons};
 
 /// The stable ABIs that a crate is compiled for if asked: the smallest minor version of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,7 +154,10 @@ pub fn notes(project: &PythonProject, step: &Step, stage: &StageWork) -> Vec<Str
     }
     let replaced = stage.project.get("requires-python");
     let requires = replaced.map_or(project.requires_python.as_deref(), serde_json::Value::as_str);
-    notes.extend(first.and_then(|first| older(stage, requires, first)));
+    notes.extend(match first {
+        Some(first) => older(stage, requires, first),
+        None => requires.and_then(|requires| lacking(work, requires)),
+    });
     notes.extend(excluded(work, requires));
     notes.extend(left_out(work, provided(&resolved), requires));
     notes
@@ -186,6 +189,22 @@ fn older(stage: &StageWork, requires: Option<&str>, first: u32) -> Option<String
         requires.map_or_else(|| "has no `requires-python`".into(), |text| format!("says `requires-python = {text:?}`"));
     let name = &stage.distribution;
     Some(format!("`{name}` {says}, but its wheels begin at Python 3.{first}: there is none for older ones"))
+}
+
+/// Pythons that are let in, and for which a list of single Pythons has no wheel.
+fn lacking(work: &WheelWork, requires: &str) -> Option<String> {
+    let plain = work.python.iter().filter(|one| matches!(one, Pythons::Only { threaded: false, .. }));
+    let built: Vec<u32> = plain.map(|one| one.first()).collect();
+    let first = built.iter().copied().min()?;
+    let lets_in = |minor: &u32| requires::lets_in(requires, *minor);
+    let mut missing: Vec<String> = Vec::new();
+    if (0..first).any(|minor| lets_in(&minor)) {
+        missing.push(format!("before 3.{first}"));
+    }
+    let later = (first..=NEWEST).filter(|minor| lets_in(minor) && !built.contains(minor));
+    missing.extend(later.map(|minor| format!("3.{minor}")));
+    let (name, missing) = (&work.stage.distribution, (!missing.is_empty()).then(|| missing.join(", "))?);
+    Some(format!("`{name}` says `requires-python = {requires:?}`, but has no wheel for Python {missing}"))
 }
 
 /// Wheels that pip never takes.
@@ -270,10 +289,12 @@ mod tests {
 
     #[test]
     fn every_wheel_is_let_in() {
-        check("{ python: [\"3.10\", \"3.11\"] }", Some(">=3.10"), &[], &[], &[]);
+        check("{ python: [\"3.10\", \"3.11\"] }", Some(">=3.10,<3.12"), &[], &[], &[]);
+        let text = "`demo` says `requires-python = \">=3.8\"`, but has no wheel for Python before 3.11, 3.12, 3.14";
+        check("{ python: [\"3.11\", \"3.13\"] }", Some(">=3.8"), &[], &[], &[text]);
         check("{ python: [\"3.10\"] }", None, &[], &[], &[]);
         let text = "`demo` has wheels for Python 3.9, 3.13, which its `requires-python = \">=3.10,<3.13\"` excludes";
-        check("{ python: [\"3.9\", \"3.10\", \"3.13\"] }", Some(">=3.10,<3.13"), &[], &[], &[text]);
+        check("{ python: [\"3.9\", \"3.10\", \"3.11\", \"3.12\", \"3.13\"] }", Some(">=3.10,<3.13"), &[], &[], &[text]);
     }
 
     #[test]

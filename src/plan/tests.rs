@@ -25,6 +25,7 @@ pub fn package(name: &str, bins: &[&str]) -> Package {
         version: "1.2.3".parse().unwrap(),
         description: None,
         license: None,
+        license_file: None,
         manifest: format!("crates/{name}/Cargo.toml"),
         workspace: "Cargo.toml".into(),
         bins: bins.iter().map(ToString::to_string).collect(),

@@ -27,6 +27,9 @@ pub enum Pythons {
 /// The first Python with the stable ABI of free-threaded Python.
 pub const FIRST_ABI3T: u32 = 15;
 
+/// The newest released minor version of Python: <https://devguide.python.org/versions/>.
+pub const NEWEST: u32 = 14;
+
 impl Pythons {
     /// The Python and ABI parts of its wheel's tag, as maturin writes them.
     pub fn tags(self) -> (String, String) {

@@ -4,10 +4,10 @@ use super::{Found, is_aside, scalar};
 use crate::facts::python::{PythonProject, requires};
 use crate::facts::{Facts, Package};
 use crate::plan::{Bindings, stable_abi};
-use crate::wheel::{DistributionName, Pythons};
+use crate::wheel::{DistributionName, NEWEST, Pythons};
 
 /// The Pythons of a project that does not say which it is for: those that are maintained, <https://devguide.python.org/versions/>.
-const MAINTAINED: std::ops::RangeInclusive<u32> = 10..=14;
+const MAINTAINED: std::ops::RangeInclusive<u32> = 10..=NEWEST;
 
 /// The projects that are released, each name once.
 pub fn released(facts: &Facts) -> impl Iterator<Item = &PythonProject> {

@@ -139,3 +139,49 @@ fn what_is_said_of_macos_does_not_contradict_pyproject() {
     let text = "`MACOSX_DEPLOYMENT_TARGET` in `env:` says 12.0, `macos-deployment-target` in pyproject.toml 13.0";
     check(env, Some("13.0"), Err((text, "env")));
 }
+
+/// What is left out of a release is said, unless the user chose what is in it.
+#[test]
+fn executables_that_cargo_passes_over_are_named() {
+    let mut facts = facts();
+    facts.packages[1].required.insert("tool-helper".into(), vec!["tls".into()]);
+    let check = |yaml: &str, expected: &[&str]| {
+        let plan = planned(&format!("{ONE}{yaml}"), &facts, &Request::default()).unwrap();
+        let said: Vec<&str> =
+            plan.assumed.iter().map(String::as_str).filter(|said| said.contains("is not built for")).collect();
+        assert_eq!(said, expected, "{yaml}");
+    };
+    let text = "`tool-helper` is not built for x86_64-unknown-linux-gnu: it wants `features: [tls]`";
+    check("", &[text]);
+    check("binaries: { tool: {} }", &[text]);
+    check("binaries: { tool: { features: tls } }", &[]);
+    check("binaries: { tool: { bins: tool } }", &[]);
+}
+
+#[test]
+fn the_manifest_of_a_workspace_stands_for_its_members() {
+    let mut facts = facts();
+    facts.packages[1].workspace = "tools/Cargo.toml".into();
+    let yaml = |entry: &str| format!("{ONE}binaries: {{ tool: {{ manifest: {entry} }} }}");
+    for entry in ["tools/Cargo.toml", "crates/tool/Cargo.toml"] {
+        assert!(planned(&yaml(entry), &facts, &Request::default()).is_ok(), "{entry}");
+    }
+    assert_eq!(codes(&yaml("other/Cargo.toml"), &facts, &Request::default()), ["unknown-package"]);
+}
+
+#[test]
+fn a_changelog_that_is_not_read_is_said() {
+    let check = |path: &str, expected: bool| {
+        let mut facts = facts();
+        facts.files.push(TreeFile { path: path.into(), kind: TreeKind::File });
+        let plan = planned(ONE, &facts, &Request::default()).unwrap();
+        let said = format!("GitHub generates the notes of v1.2.3: `{path}` is not read");
+        assert_eq!(plan.assumed.iter().any(|one| one.starts_with(&said)), expected, "{path}: {:?}", plan.assumed);
+    };
+    for path in ["CHANGES", "CHANGELOG.rst", "NEWS.md", "RELEASE_NOTES.md", "CHANGE_LOG.md", "docs/CHANGELOG.md"] {
+        check(path, true);
+    }
+    for path in ["src/history.rs", "changes.toml", "docs/deep/CHANGELOG.md", "news/1.md"] {
+        check(path, false);
+    }
+}
