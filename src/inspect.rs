@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::Linkage;
 
-pub use crates::crates;
+pub use crates::Scan;
 pub use symbols::Symbols;
 
 /// What the bytes of one executable say.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,7 +12,7 @@ use super::{asset, outside, unpack, wheel};
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::inspect::{crates, is_native};
+use crate::inspect::{Scan, is_native};
 use crate::plan::{Plan, Step, WheelWork, Work};
 use crate::world::files;
 use crate::world::members::unzip;
@@ -101,9 +101,10 @@ impl Inside {
             let mut start = Vec::new();
             entry.by_ref().take(4).read_to_end(&mut start)?;
             if is_native(&path, &start) {
-                entry.take(LIBRARY).read_to_end(&mut start)?;
+                let mut seen = Scan::new(&[]);
+                io::copy(&mut start.as_slice().chain(entry.take(LIBRARY)), &mut seen)?;
                 let name = |found: String| found.rsplit_once('-').map_or(found.clone(), |(name, _)| name.to_owned());
-                inside.libraries.insert(path, crates(&start).into_iter().map(name).collect());
+                inside.libraries.insert(path, seen.finish().0.into_iter().map(name).collect());
             } else {
                 let (digest, _) = Digest::of_reader(start.as_slice().chain(entry))?;
                 inside.files.insert(path, digest);

@@ -110,7 +110,8 @@ impl Trial<'_> {
         let done = self.runner.output_within(cmd, LONGEST_OUTPUT)?;
         let said = format!("{}{}", done.stdout, done.stderr);
         said.lines().for_each(|line| log.tell(line));
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing").trim().to_owned();
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
+        let last = cut(last);
         if done.timed_out {
             bail!("did not end in {} s; it said: {last}", LIMIT.as_secs());
         }
@@ -186,7 +187,7 @@ impl Trial<'_> {
                     let said = running.join().ok().and_then(Result::ok);
                     seen.map_err(|error| match said {
                         Some(done) if !done.stderr.trim().is_empty() => {
-                            error.context(format!("it said `{}`", done.stderr.trim()))
+                            error.context(format!("it said `{}`", cut(&done.stderr)))
                         }
                         _ => error,
                     })
@@ -198,9 +199,14 @@ impl Trial<'_> {
     }
 }
 
+/// What others say, in a sentence of ours.
+fn cut(text: &str) -> String {
+    text.trim().chars().take(500).collect()
+}
+
 fn ended(done: &Finished, check: &ContainerCheck) -> anyhow::Result<String> {
     let said = match done.stdout.lines().chain(done.stderr.lines()).find(|line| !line.trim().is_empty()) {
-        Some(line) => format!("it started and said `{}`", line.trim()),
+        Some(line) => format!("it started and said `{}`", cut(line)),
         None => "it started and ended well".into(),
     };
     match &check.contains {

@@ -1,21 +1,84 @@
 //! Which crates were compiled into a library, by the paths of their sources that rustc leaves in panic messages.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 /// Most names that are kept of one library; real ones hold some hundreds.
 const CRATES: usize = 20_000;
 /// Longest `<crate>-<version>`: crates.io allows 64 bytes for a name.
 const LONGEST: usize = 128;
 
-/// Every `<crate>-<version>` before a `/src/`.
-pub fn crates(bytes: &[u8]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+/// How many bytes on both sides of a `/src` say which crate it is.
+const AROUND: usize = LONGEST + "/src/".len();
+/// How many bytes are looked through at once.
+const PIECE: usize = 1 << 20;
+
+/// Every `<crate>-<version>` before a `/src/`, and which of some texts are there, in bytes that are written to it one after
+/// another: a library need not be in memory for it.
+pub struct Scan<'a> {
+    asked: &'a [&'a String],
+    piece: usize,
+    /// How much of what was seen is seen again with what follows.
+    overlap: usize,
+    window: Vec<u8>,
+    /// Whether the window begins where the bytes begin.
+    is_first: bool,
+    crates: BTreeSet<String>,
+    texts: BTreeSet<String>,
+}
+
+impl<'a> Scan<'a> {
+    /// From the first byte on.
+    pub fn new(asked: &'a [&'a String]) -> Self {
+        let longest = asked.iter().map(|text| text.len()).max().unwrap_or(0);
+        let (crates, texts, window) = Default::default();
+        Self { asked, piece: PIECE, overlap: longest.max(AROUND), window, is_first: true, crates, texts }
+    }
+
+    /// The crates and the texts that were found.
+    pub fn finish(mut self) -> (BTreeSet<String>, BTreeSet<String>) {
+        self.look();
+        (self.crates, self.texts)
+    }
+
+    fn look(&mut self) {
+        for text in self.asked {
+            if !self.texts.contains(*text) && memmem::find(&self.window, text.as_bytes()).is_some() {
+                self.texts.insert((*text).clone());
+            }
+        }
+        // What stands nearer to the start was seen whole the last time.
+        let from = if self.is_first { 0 } else { LONGEST };
+        crates_from(&self.window, from, &mut self.crates);
+        let gone = self.window.len().saturating_sub(self.overlap);
+        self.is_first = self.is_first && gone == 0;
+        self.window.drain(..gone);
+    }
+}
+
+impl Write for Scan<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.chunks(self.piece) {
+            self.window.extend_from_slice(part);
+            if self.window.len() >= self.overlap + self.piece {
+                self.look();
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn crates_from(bytes: &[u8], from: usize, found: &mut BTreeSet<String>) {
     // Windows writes the other slash; a path remapped on the way may have one of each.
     for middle in [&b"/src"[..], b"\\src"] {
         for at in Finder::new(middle).find_iter(bytes) {
-            if !bytes.get(at + middle.len()).is_some_and(is_slash) || found.len() >= CRATES {
+            if at < from || !bytes.get(at + middle.len()).is_some_and(is_slash) || found.len() >= CRATES {
                 continue;
             }
             let name = name_before(&bytes[at.saturating_sub(LONGEST)..at]);
@@ -25,7 +88,6 @@ pub fn crates(bytes: &[u8]) -> BTreeSet<String> {
             }
         }
     }
-    found
 }
 
 fn is_slash(byte: &u8) -> bool {
@@ -63,6 +125,12 @@ fn is_version(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn crates(bytes: &[u8]) -> BTreeSet<String> {
+        let mut scan = Scan::new(&[]);
+        scan.write_all(bytes).unwrap();
+        scan.finish().0
+    }
+
     #[test]
     fn crates_by_their_paths() {
         let check = |text: &str, expected: &[&str]| {
@@ -76,5 +144,24 @@ mod tests {
         check("/src/ src/ /a/src/ a-1.2/src/ library/std/src/ -1.2.3/src/ 9-1.2.3/src/ a-1.2.3/srcs", &[]);
         check("zstd-sys-2.0.16+zstd.1.5.7/src/x", &["zstd-sys-2.0.16+zstd.1.5.7"]);
         check(&format!("{}-1.2.3/src/", "a".repeat(300)), &[&format!("{}-1.2.3", "a".repeat(LONGEST - 6))]);
+    }
+
+    #[test]
+    fn pieces_are_as_good_as_the_whole() {
+        let text = format!(
+            "{}/registry/serde-1.0.228/src/de.rs {} C:\\x\\ring-0.17.8\\src/aead.rs NEEDLE-in-it {}/axum-core-0.8.1/src/x",
+            "x/".repeat(200),
+            "y".repeat(150),
+            "z ".repeat(90)
+        );
+        let asked = ["NEEDLE-in-it".to_owned(), "nothing".to_owned()];
+        let asked: Vec<&String> = asked.iter().collect();
+        for size in [1, 2, 3, 7, 64, 127, 128, 133, 134, 1000] {
+            let mut scan = Scan { piece: size, ..Scan::new(&asked) };
+            scan.write_all(text.as_bytes()).unwrap();
+            let (found, texts) = scan.finish();
+            assert_eq!(found, crates(text.as_bytes()), "{size}");
+            assert_eq!((found.len(), texts.iter().map(String::as_str).collect()), (3, vec!["NEEDLE-in-it"]), "{size}");
+        }
     }
 }

@@ -16,13 +16,15 @@ mod stable_abi;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
+
+use tempfile::SpooledTempFile;
 
 use super::content::{self, Entry, Listing, printable, some_of};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
-use crate::inspect::{BinaryFacts, is_native};
+use crate::inspect::{BinaryFacts, Scan, is_native};
 use crate::portable;
 use crate::target::{Os, Target};
 use crate::wheel::{DistributionName, WheelName, WheelTag};
@@ -37,8 +39,9 @@ const TEXT: u64 = 16 << 20;
 /// Most bytes of all of them, and how many there may be.
 const TEXTS: usize = 128 << 20;
 const MOST_TEXTS: usize = 5000;
-/// Most bytes of a library that is held in memory to be looked into, one at a time.
+/// Most bytes of a library that is looked into, and how many of them are in memory; the rest is on disk, one at a time.
 const LIBRARY: u64 = 512 << 20;
+const IN_MEMORY: usize = 16 << 20;
 
 /// What a wheel was planned to be.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +162,9 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
     let asked: Vec<&String> = expected.present.iter().chain(expected.absent).collect();
     let mut members = Members::new(&info, &asked);
     let content = content::read_taking(file, (Format::Zip, false), &mut |path, reader| members.take(path, reader))?;
+    if let Some(error) = members.full {
+        return Err(anyhow::Error::new(error).context("cannot keep a library of a wheel on disk while it is read"));
+    }
     flaws.append(&mut members.flaws);
     flaws.extend(damage(content.damage.as_deref(), &content.flaws));
     // What was not read is not missing.
@@ -241,12 +247,14 @@ struct Members<'a> {
     texts: BTreeMap<String, String>,
     libraries: Vec<Library>,
     flaws: Vec<Flaw>,
+    /// Why a library could not be kept for a while.
+    full: Option<io::Error>,
 }
 
 impl<'a> Members<'a> {
     fn new(info: &str, asked: &'a [&'a String]) -> Self {
-        let (sums, texts, libraries, flaws) = Default::default();
-        Self { info: info.to_owned(), asked, sums, texts, libraries, flaws }
+        let (sums, texts, libraries, flaws, full) = Default::default();
+        Self { info: info.to_owned(), asked, sums, texts, libraries, flaws, full }
     }
 
     fn take(&mut self, path: &str, reader: &mut dyn Read) -> io::Result<Digest> {
@@ -256,18 +264,30 @@ impl<'a> Members<'a> {
         let inner = path.strip_prefix(&self.info).and_then(|rest| rest.strip_prefix('/'));
         let is_text = inner.is_some_and(metadata::is_read);
         let is_native = !is_text && is_native(path, &kept);
-        if is_text || is_native {
-            pass(reader, &mut hashing, &mut kept, if is_text { TEXT } else { LIBRARY })?;
+        if is_text {
+            pass(reader, &mut hashing, &mut kept, TEXT)?;
+        }
+        let mut library = is_native.then(|| (tempfile::spooled_tempfile(IN_MEMORY), Scan::new(self.asked)));
+        if let Some((file, seen)) = &mut library {
+            let mut start = io::Cursor::new(&kept);
+            spool(&mut start, &mut io::sink(), (file, seen, &mut self.full))?;
+            spool(&mut reader.take(LIBRARY), &mut hashing, (file, seen, &mut self.full))?;
         }
         // What is beyond a limit belongs to the digest, too.
-        io::copy(reader, &mut hashing)?;
+        let beyond = io::copy(reader, &mut hashing)?;
         let (_, digest, size) = hashing.finish();
         self.sums.insert(path.to_owned(), (digest, size));
         if is_text {
             too_many_texts(self.texts.values().map(String::len), kept.len())?;
             self.keep_text(path, kept);
-        } else if is_native {
-            self.keep_library(path, (&kept, digest));
+        } else if let Some((mut file, seen)) = library {
+            file.rewind()?;
+            let found = if beyond > 0 {
+                Err(format!("has {size} bytes, at most {} MiB are looked into", LIBRARY >> 20))
+            } else {
+                native::look(path, (file, digest, size), seen)
+            };
+            self.keep_library(path, found);
         }
         Ok(digest)
     }
@@ -284,8 +304,8 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn keep_library(&mut self, path: &str, (bytes, digest): (&[u8], Digest)) {
-        match native::look(path, (bytes, digest), self.asked) {
+    fn keep_library(&mut self, path: &str, found: Result<Library, String>) {
+        match found {
             Ok(library) => self.libraries.push(library),
             Err(why) => {
                 let text = format!("holds `{}`, which {why}", printable(path));
@@ -310,7 +330,27 @@ fn too_many_texts(held: impl ExactSizeIterator<Item = usize>, more: usize) -> io
 fn pass(reader: &mut dyn Read, hashing: &mut Hashing<io::Sink>, kept: &mut Vec<u8>, most: u64) -> io::Result<()> {
     let before = kept.len();
     reader.take(most.saturating_sub(before as u64)).read_to_end(kept)?;
-    io::Write::write_all(hashing, &kept[before..])
+    hashing.write_all(&kept[before..])
+}
+
+/// Moves all bytes into a file, hashing them and looking for what stands in them. That they cannot be kept is no fault of theirs.
+fn spool(
+    reader: &mut dyn Read,
+    hashing: &mut dyn Write,
+    (file, seen, full): (&mut SpooledTempFile, &mut Scan<'_>, &mut Option<io::Error>),
+) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let count = reader.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        hashing.write_all(&buffer[..count])?;
+        if full.is_none() {
+            *full = file.write_all(&buffer[..count]).err();
+        }
+        seen.write_all(&buffer[..count])?;
+    }
 }
 
 #[cfg(test)]

@@ -1,38 +1,37 @@
 //! Libraries in a wheel: are they machine code of the tag's format and architecture, and who compiled what into them?
 
 use std::collections::HashSet;
-use std::io::Cursor;
-
-use memchr::memmem;
+use std::io::{Read, Seek};
 
 use super::platform::Platform;
 use super::{Expected, Flaw, Library, flaw, linux, stable_abi};
 use crate::digest::Digest;
-use crate::inspect::{crates, inspect, parse_version, symbols};
+use crate::inspect::{Scan, inspect_reader, parse_version, symbols};
 use crate::target::Os;
 use crate::verify::content::{Listing, printable, some_of};
 
-/// Reads one library, of which the digest is known.
+/// Reads one library, of which the digest, the size and what stands in it are known.
 ///
 /// # Errors
 /// Why it is none.
-pub fn look(path: &str, (bytes, digest): (&[u8], Digest), asked: &[&String]) -> Result<Library, String> {
-    let facts = inspect(bytes)?;
+pub fn look(
+    path: &str,
+    (mut bytes, digest, size): (impl Read + Seek, Digest, u64),
+    seen: Scan<'_>,
+) -> Result<Library, String> {
+    let facts = inspect_reader(&mut bytes)?;
     let wanted = |name: &[u8]| name.starts_with(b"Py") || name.starts_with(b"_Py");
-    let found = symbols(Cursor::new(bytes), &wanted)?;
+    let found = symbols(bytes, &wanted)?;
+    let (crates, texts) = seen.finish();
     Ok(Library {
         path: path.to_owned(),
         digest,
-        size: bytes.len() as u64,
+        size,
         facts,
         python: found.imported,
         inits: found.exported.into_iter().filter(|name| starts_module(name)).collect(),
-        crates: crates(bytes),
-        texts: asked
-            .iter()
-            .filter(|text| memmem::find(bytes, text.as_bytes()).is_some())
-            .map(ToString::to_string)
-            .collect(),
+        crates,
+        texts,
     })
 }
 
