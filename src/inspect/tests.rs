@@ -290,3 +290,12 @@ fn versions_without_end_have_one() {
     assert_eq!(glibc_symbol(Cursor::new(same_version_for_ever(0x6fff_fffe, 20_000)), "2.3"), None);
     assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }
+
+/// Of a program of this machine, if it is for glibc: this test.
+#[test]
+fn a_symbol_says_why_a_version_is_needed() {
+    let file = || File::open(std::env::current_exe().unwrap()).unwrap();
+    let Some(version) = inspect_reader(file()).unwrap().glibc else { return };
+    assert!(glibc_symbol(file(), &version).is_some_and(|symbol| !symbol.is_empty()), "{version}");
+    assert_eq!(glibc_symbol(file(), "9.99"), None);
+}

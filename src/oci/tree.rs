@@ -16,7 +16,7 @@ const LARGEST_LIBC: u64 = 32 << 20;
 const MOST_ENTRIES: usize = 800_000;
 const MOST_NAMES: usize = 128 << 20;
 /// The most names that are passed on all ways to them: links may lead through a thousand each.
-const MOST_STEPS: u64 = 50_000_000;
+const MOST_STEPS: u64 = 20_000_000;
 /// The most files below `/etc/ld.so.conf.d`, bytes of one, folders that they name, and libraries that lie there.
 const MOST_TEXTS: usize = 1000;
 const LONGEST_TEXT: u64 = 64 << 10;
