@@ -7,6 +7,7 @@ use cargo_platform::{Cfg, Platform};
 use toml::{Table, Value};
 
 use crate::target::{Libc, Target};
+use crate::world::path;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
 
@@ -21,10 +22,35 @@ pub fn own_folder(runner: &Runner, store: &Store, name: &str) -> std::io::Result
         .map(|folder| folder.join(name))
 }
 
+/// The user's home folder, where one is named.
+pub fn user_home(runner: &Runner) -> Option<PathBuf> {
+    let named = ["HOME", "USERPROFILE"].into_iter().filter_map(|name| runner.var(name));
+    named.map(PathBuf::from).find(|home| !home.as_os_str().is_empty())
+}
+
+/// With a home folder for every program where the environment names none, as in jobs of cron and systemd and in
+/// containers: the one of the user's account, which cargo and rustup would take. Without an account zig has no place for
+/// what it keeps, and gets one.
+pub fn at_home(runner: Runner, store: &Store) -> Runner {
+    if user_home(&runner).is_some() {
+        return runner;
+    }
+    if let Some(home) = path::user_home().as_deref().and_then(Path::to_str) {
+        return runner.with("HOME", home);
+    }
+    let has = |name: &str| runner.var(name).is_some_and(|value| !value.is_empty());
+    match own_folder(&runner, store, "zig") {
+        Ok(folder) if !has("ZIG_GLOBAL_CACHE_DIR") && !has("XDG_CACHE_HOME") => {
+            runner.with("ZIG_GLOBAL_CACHE_DIR", folder.display().to_string())
+        }
+        _ => runner,
+    }
+}
+
 /// Cargo's home.
 pub fn home(runner: &Runner) -> Option<PathBuf> {
     let named = runner.var("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-    named.or_else(|| Some(Path::new(runner.var("HOME").or(runner.var("USERPROFILE"))?).join(".cargo")))
+    named.or_else(|| Some(user_home(runner)?.join(".cargo")))
 }
 
 /// Cargo's configuration, merged as cargo does it: the folder of the manifest, the folders above it, then cargo's home
@@ -43,20 +69,19 @@ impl CargoConfig {
     /// Reads it for builds started in `dir` with these values of `--config`. A file that is not TOML is left to cargo,
     /// which says so better.
     pub fn read(runner: &Runner, dir: &Path, configs: &[String]) -> Self {
-        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        let above: Vec<PathBuf> = dir.ancestors().map(|folder| folder.join(".cargo")).collect();
-        let home = home(runner);
-        let folders = home.iter().filter(|home| !above.contains(home)).chain(above.iter().rev());
         let mut table = Table::new();
-        for folder in folders {
-            let named = ["config", "config.toml"].map(|name| folder.join(name));
-            if let Some(path) = named.iter().find(|path| path.is_file()) {
-                merge(&mut table, file(path, DEEPEST));
-            }
+        for (_, own) in files(runner, dir) {
+            merge(&mut table, own);
         }
         for config in configs {
             let path = dir.join(config);
-            merge(&mut table, if path.is_file() { file(&path, DEEPEST) } else { config.parse().unwrap_or_default() });
+            if path.is_file() {
+                let mut own = Vec::new();
+                read(&path, DEEPEST, &mut own);
+                own.into_iter().for_each(|(_, own)| merge(&mut table, own));
+            } else {
+                merge(&mut table, config.parse().unwrap_or_default());
+            }
         }
         Self { table, build: runner.var("CARGO_BUILD_RUSTFLAGS").map(ToOwned::to_owned) }
     }
@@ -99,12 +124,29 @@ impl CargoConfig {
     }
 }
 
-/// A file with what it includes, which is weaker.
+/// The files that cargo reads when it is started in `dir`, with what each says itself; the stronger last.
+pub fn files(runner: &Runner, dir: &Path) -> Vec<(PathBuf, Table)> {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let above: Vec<PathBuf> = dir.ancestors().map(|folder| folder.join(".cargo")).collect();
+    let home = home(runner);
+    let folders = home.iter().filter(|home| !above.contains(home)).chain(above.iter().rev());
+    folders.flat_map(|folder| files_of(folder)).collect()
+}
+
+/// The file of one folder, behind what it includes.
+pub fn files_of(folder: &Path) -> Vec<(PathBuf, Table)> {
+    let mut found = Vec::new();
+    if let Some(path) = ["config", "config.toml"].map(|name| folder.join(name)).iter().find(|path| path.is_file()) {
+        read(path, DEEPEST, &mut found);
+    }
+    found
+}
+
+/// A file behind what it includes, which is weaker.
 /// <https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files>
-fn file(path: &Path, deeper: usize) -> Table {
+fn read(path: &Path, deeper: usize, found: &mut Vec<(PathBuf, Table)>) {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let own: Table = text.parse().unwrap_or_default();
-    let mut whole = Table::new();
     let listed = match own.get("include") {
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
@@ -113,11 +155,10 @@ fn file(path: &Path, deeper: usize) -> Table {
     for one in listed.iter().filter(|_| deeper > 0) {
         let named = one.as_str().or_else(|| one.get("path")?.as_str());
         if let (Some(named), Some(folder)) = (named, path.parent()) {
-            merge(&mut whole, file(&folder.join(named), deeper - 1));
+            read(&folder.join(named), deeper - 1, found);
         }
     }
-    merge(&mut whole, own);
-    whole
+    found.push((path.to_owned(), own));
 }
 
 /// Tables are merged, lists are joined with the stronger last, everything else is replaced.

@@ -25,6 +25,9 @@ pub struct Log<'a> {
     pub rustflags: Vec<String>,
 }
 
+/// What cargo says of a lock file that lacks something, and its advice: a release without its lock file.
+const LOCK: (&str, &str) = ("because --locked was passed", "remove the --locked flag");
+
 /// How many lines an error message repeats.
 const LAST_LINES: usize = 20;
 
@@ -106,10 +109,18 @@ impl<'a> Log<'a> {
             .first()
             .map_or_else(String::new, |path| path::relative(path.strip_prefix(store.repository()).unwrap_or(path)));
         let mut hint = format!("the whole log is in `{path}`");
+        let lacks = self.last.iter().any(|line| line.contains(LOCK.0));
+        if lacks {
+            hint.insert_str(
+                0,
+                "the Cargo.lock of the commit does not fit its Cargo.toml: run `cargo update --workspace`, commit Cargo.lock, and \
+                 tag that commit; ",
+            );
+        }
         if !self.last.is_empty() {
             hint.push_str("; it ends with:");
         }
-        for line in &self.last {
+        for line in self.last.iter().filter(|line| !lacks || !line.contains(LOCK.1)) {
             hint.push_str("\n  ");
             hint.push_str(line);
         }

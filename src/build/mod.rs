@@ -38,6 +38,7 @@ mod supplied;
 mod system;
 mod tools;
 mod unpack;
+mod unplanned;
 mod wheel;
 
 // Steps run bash, cargo and gcc; `make proof` builds with those of Windows.
@@ -93,7 +94,8 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
         tools::refuse(image::unlocked(order.plan, &order.steps, registries))?;
     }
     // Every child may stamp what it makes: https://reproducible-builds.org/docs/source-date-epoch/
-    let runner = runner.clone().with("SOURCE_DATE_EPOCH", order.plan.commit_time.to_string());
+    let runner = cargo_config::at_home(runner.clone(), store);
+    let runner = runner.with("SOURCE_DATE_EPOCH", order.plan.commit_time.to_string());
     if order.install {
         install::legs(&runner, printer, store, order)?;
     }
@@ -102,9 +104,16 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     let runner = install::on_path(&runner, store);
     let mut problems = tools::missing(&runner, store, order, &supply.compiled);
     problems.extend(needs::missing(store, order.plan, &order.steps, &supply.needing));
+    if order
+        .steps
+        .iter()
+        .any(|step| matches!(step.work, Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_) | Work::Check(_)))
+    {
+        problems.extend(tools::no_temporary_folder(&runner));
+    }
     tools::refuse(problems)?;
     if !supply.compiled.is_empty() || order.steps.iter().any(|step| matches!(step.work, Work::Wheel(_))) {
-        rustflags::from_outside(&runner).iter().for_each(|said| printer.warn(said));
+        unplanned::said(&runner, store, &supply.compiled).iter().for_each(|said| printer.warn(said));
     }
     needs::clear_others(store, order.plan)?;
     store.keep_plan(&order.plan.to_json())?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::cargo_config;
 use crate::digest::Digest;
 use crate::world::files;
 use crate::world::path::resolve;
@@ -64,8 +65,7 @@ fn places(runner: &Runner) -> Vec<PathBuf> {
 
 /// What stands above a folder; cargo's own home is no matter of the folder.
 fn above(runner: &Runner, folder: &Path) -> Option<PathBuf> {
-    let home = runner.var("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(Path::new(runner.var("HOME").or(runner.var("USERPROFILE"))?).join(".cargo")));
+    let home = cargo_config::home(runner);
     let seen = |folder: &Path| {
         let mut names = SEEN_FROM_BELOW.iter().map(|name| folder.join(name));
         names.find(|path| path.exists() && path.parent() != home.as_deref())

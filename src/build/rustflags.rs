@@ -102,27 +102,10 @@ impl Rustflags {
     }
 }
 
-/// What is said of variables of this machine that change what is compiled: no plan knows of them.
-pub fn from_outside(runner: &Runner) -> Vec<String> {
-    let is_one = |name: &str| {
-        let name = name.to_uppercase();
-        PLACES[..2].iter().any(|place| place.trim_matches('`') == name)
-            || name.starts_with("CARGO_") && name.ends_with("_RUSTFLAGS")
-    };
-    let found = runner.vars().filter(|(name, value)| is_one(name) && !value.is_empty());
-    found
-        .map(|(name, value)| {
-            let value = value.replace('\u{1f}', " ");
-            format!("`{name}` is in the environment (`{value}`): no plan knows of it, and a machine without it makes other bytes")
-        })
-        .collect()
-}
-
 /// The folders of this machine that compilers write into what they make.
 fn folders(runner: &Runner, dir: &Path, store: &Store) -> Vec<(PathBuf, String)> {
     let mut pairs = Vec::new();
-    let home = runner.var("HOME").or(runner.var("USERPROFILE")).map(PathBuf::from);
-    pairs.extend(home.clone().map(|home| (home, "/home".to_owned())));
+    pairs.extend(cargo_config::user_home(runner).map(|home| (home, "/home".to_owned())));
     pairs.extend(cargo_config::home(runner).map(|home| (home, "/cargo".to_owned())));
     pairs.extend(library(runner, dir));
     let target = runner.var("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());

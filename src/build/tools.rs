@@ -64,6 +64,20 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
     problems.into_values().collect()
 }
 
+/// Compilers, and we ourselves, need a place for temporary files; without this some would miss it at the very end.
+pub fn no_temporary_folder(runner: &Runner) -> Option<Problem> {
+    let named = runner.var("TMPDIR").filter(|folder| !folder.is_empty());
+    let folder = named.map_or_else(std::env::temp_dir, PathBuf::from);
+    let shown = folder.display();
+    if !folder.is_dir() {
+        let text = format!("the folder for temporary files, `{shown}`, is not there");
+        return Some(Problem::new("no-folder", text).hint("make it, or let `TMPDIR` name another one"));
+    }
+    let error = tempfile::tempdir_in(&folder).err()?;
+    let text = format!("nothing can be written in `{shown}`, the folder for temporary files: {error}");
+    Some(Problem::new("not-writable", text).hint("let `TMPDIR` name another folder"))
+}
+
 /// As one failure, if anything is missing.
 ///
 /// # Errors

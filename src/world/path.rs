@@ -17,6 +17,11 @@ pub fn resolve(path: &Path) -> io::Result<PathBuf> {
     Ok(plain.map_or(resolved, PathBuf::from))
 }
 
+/// The home folder of the user who runs this: what the environment names, else that of the account.
+pub fn user_home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
 /// A file or folder below another, named with `/` as plans and configurations do.
 pub fn below(folder: &Path, path: &str) -> PathBuf {
     path.split('/').filter(|name| !name.is_empty()).fold(folder.to_owned(), |folder, name| folder.join(name))

@@ -5,6 +5,7 @@ mod binaries;
 mod commit;
 mod fixture;
 mod import;
+mod machine;
 mod packs;
 mod readme;
 mod refusals;
