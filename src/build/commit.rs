@@ -11,7 +11,7 @@ use super::pack::Body;
 use crate::link;
 use crate::plan::Plan;
 use crate::world::files;
-use crate::world::git::STATUS;
+use crate::world::git::{STATUS, build_output};
 use crate::world::process::{Cmd, Runner};
 
 /// How many bytes of paths git is told at once; the command line of Windows takes 32 KiB.
@@ -303,7 +303,13 @@ impl One<'_> {
             Ok(said.stdout.trim() == "false")
         };
         let (no_modes, no_links) = (no("core.fileMode")?, no("core.symlinks")?);
-        for path in status.split('\0').filter_map(|entry| entry.get(3..)).filter(|path| is_wanted(path)) {
+        let status =
+            status.split('\0').filter_map(|entry| Some((entry.get(..2)?.to_owned(), entry.get(3..)?.to_owned())));
+        let status: Vec<(String, String)> = status.collect();
+        let made = build_output(&|path: &str| self.source.join(path), &status);
+        let is_made = |state: &str, path: &str| state == "??" && made.iter().any(|folder| path.starts_with(folder));
+        let changed = status.iter().filter(|(state, path)| is_wanted(path) && !is_made(state, path));
+        for path in changed.map(|(_, path)| path.as_str()) {
             let from = self.source.join(path);
             let Ok(meta) = fs::symlink_metadata(&from) else {
                 remove_any(&self.tree.join(path))?;

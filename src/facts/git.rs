@@ -10,7 +10,7 @@ use super::{Head, Remote, Tag, TreeFile, TreeKind, distance, remote, whole};
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::files;
-use crate::world::git::{NO_GIT_BEFORE, Refusal, STATUS, in_actions, trust};
+use crate::world::git::{NO_GIT_BEFORE, Refusal, STATUS, build_output, in_actions, trust};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 
@@ -47,8 +47,12 @@ pub fn top(runner: &Runner, dir: &Path) -> anyhow::Result<PathBuf> {
         text.pop();
     }
     // Git for Windows says `C:/p/x`, and keeps short names such as `RUNNER~1`.
-    resolve(Path::new(&text))
-        .with_context(|| format!("cannot find `{text}`, which git calls the top of the repository"))
+    let top = resolve(Path::new(&text));
+    if top.is_err() && text.contains('\u{fffd}') {
+        let message = format!("the name of the folder `{text}`, or of one above it, is not UTF-8");
+        return Err(Failure::usage(Problem::new("wrong-place", message).hint("rename it")).into());
+    }
+    top.with_context(|| format!("cannot find `{text}`, which git calls the top of the repository"))
 }
 
 /// Reads everything at once: each question is a process of about 2 ms, so they run side by side.
@@ -70,11 +74,16 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
             joined(status)?.into_iter().map(|(state, path)| (state, from_root(&prefix, path))).collect();
         let index = joined(index)?;
         status.extend(changed_unseen(runner, root, &index)?);
-        let files = tree_files(root, &index, (&status, without(runner, root, &status)?));
+        let top = root.join("../".repeat(prefix.matches('/').count()));
+        let made =
+            build_output(&|path: &str| path.strip_prefix(":/").map_or(root.join(path), |path| top.join(path)), &status);
+        status.retain(|(state, path)| state != "??" || !made.iter().any(|folder| path.starts_with(folder)));
+        let mut files = tree_files(root, &index, (&status, without(runner, root, &status)?));
         if files.is_empty() && !prefix.is_empty() {
             return Err(not_its_own(runner, root));
         }
         let whole = whole::Whole::of((root, &prefix), &index, &joined(large)?);
+        files.retain(|file| !whole.not_utf8.contains(&file.path));
         let dirty = status.iter().take(DIRTY_SHOWN).map(|(_, path)| path.clone()).collect();
         // Walking all of history is slow; only a repository without tags is asked for it.
         let count = if tags.is_empty() { count(runner, root)? } else { 0 };
@@ -95,7 +104,8 @@ pub fn read_any(runner: &Runner, root: &Path) -> anyhow::Result<Git> {
     let remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
     let (_, prefix) = place(runner, root)?;
     let whole = whole::Whole::of((root, &prefix), &index, &ask(runner, git(root, &whole::LARGE))?).of_any();
-    let files = tree_files(root, &index, (&[], Without::default()));
+    let mut files = tree_files(root, &index, (&[], Without::default()));
+    files.retain(|file| !whole.not_utf8.contains(&file.path));
     Ok(Git { head, tags: Vec::new(), remote, remotes: Vec::new(), files, whole })
 }
 

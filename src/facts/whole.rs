@@ -23,6 +23,8 @@ pub struct Whole {
     pub pointers: Vec<String>,
     /// Files that a sparse checkout leaves out.
     pub sparse: Vec<String>,
+    /// Files whose names are not UTF-8, as they are shown: they are in no list of files.
+    pub not_utf8: Vec<String>,
 }
 
 impl Whole {
@@ -47,6 +49,10 @@ impl Whole {
                 _ if facts.starts_with(['S', 's']) && root.join(path).symlink_metadata().is_err() => {
                     whole.sparse.push(path.to_owned());
                 }
+                // Shown so, but called otherwise.
+                _ if path.contains('\u{fffd}') && root.join(path).symlink_metadata().is_err() => {
+                    whole.not_utf8.push(path.to_owned());
+                }
                 _ => {}
             }
         }
@@ -58,7 +64,7 @@ impl Whole {
     /// What is the same in every clone.
     #[must_use]
     pub fn of_any(self) -> Self {
-        Self { submodules: self.submodules, lfs: self.lfs, ..Self::default() }
+        Self { submodules: self.submodules, lfs: self.lfs, not_utf8: self.not_utf8, ..Self::default() }
     }
 }
 

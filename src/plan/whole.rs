@@ -26,13 +26,19 @@ pub fn refuse(inputs: &Inputs<'_>, problems: &mut Problems) {
 
 /// Files that no sdist can hold, for people.
 pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
+    let unnamed: Vec<String> = inputs.facts.whole.not_utf8.iter().map(|path| path.escape_debug().to_string()).collect();
+    let mut notes: Vec<String> = some(&unnamed, "file", "files")
+        .map(|files| format!("{files} left out of what is chosen by name: such a name is not UTF-8"))
+        .into_iter()
+        .collect();
     if !steps.iter().any(|step| matches!(step.work, Work::Sdist(_))) {
-        return Vec::new();
+        return notes;
     }
     let paths = inputs.facts.files.iter().filter(|file| portable::not_on_windows(&file.path).is_some());
     let paths: Vec<String> = paths.map(|file| file.path.escape_debug().to_string()).collect();
     let note = |files: String| format!("{files} left out of sdists: Windows cannot have such a name");
-    some(&paths, "file", "files").map(note).into_iter().collect()
+    notes.extend(some(&paths, "file", "files").map(note));
+    notes
 }
 
 /// `2 files (a, b) are`

@@ -1,10 +1,25 @@
 //! What git is asked in several places, what it means when it refuses, and what to do where a folder is no repository.
 
+use std::path::PathBuf;
+
 use super::process::Runner;
 
 /// Asks what differs from the commit, whatever `.gitmodules` or a configuration says of submodules.
 pub const STATUS: [&str; 6] =
     ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"];
+
+/// The folders that cargo compiles into and nobody told git to ignore, each ending in `/`, by what cargo writes there: what
+/// is untracked in them is no change of the project. `at` says where a path of the status lies.
+pub fn build_output(at: &dyn Fn(&str) -> PathBuf, status: &[(String, String)]) -> Vec<String> {
+    const SIGNS: [(&str, &str); 2] =
+        [(".rustc_info.json", "{\"rustc_fingerprint\":"), ("CACHEDIR.TAG", "cache directory tag created by cargo")];
+    let folder = |path: &str| {
+        let (name, sign) = SIGNS.into_iter().find(|(name, _)| path.ends_with(name))?;
+        let folder = path.strip_suffix(name).filter(|folder| folder.ends_with('/'))?;
+        std::fs::read_to_string(at(path)).is_ok_and(|text| text.contains(sign)).then(|| folder.to_owned())
+    };
+    status.iter().filter(|(state, _)| state == "??").filter_map(|(_, path)| folder(path)).collect()
+}
 
 /// Why git said no.
 #[derive(Clone, Debug, PartialEq, Eq)]

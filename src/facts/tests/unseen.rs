@@ -1,4 +1,4 @@
-//! What git was told not to look at, what cargo finds although git ignores it, and links that lead elsewhere.
+//! What git was told not to look at, what it cannot name, and what cargo finds or makes, ignored or not.
 
 use super::*;
 
@@ -50,4 +50,50 @@ fn a_text_behind_a_link_that_leads_out_is_refused() {
     let version = Wanted { version_files: vec!["out.md".into()], ..Wanted::default() };
     let said = &repo.gather(&version).unwrap().version_files["out.md"];
     assert_eq!(*said, Err("is a link that leads out of the repository".into()));
+}
+
+/// Where nobody ignores it, cargo's own folder is no change: the same command goes on.
+#[test]
+fn what_cargo_compiled_is_no_change() {
+    let repo = Repo::with(&[("Cargo.toml", APP), ("src/main.rs", "fn main() {}"), ("Cargo.lock", "")]);
+    let dirty = || repo.facts().head.dirty;
+    repo.write("target/.rustc_info.json", "{\"rustc_fingerprint\":1}");
+    repo.write("target/debug/app", "x");
+    repo.write("made/CACHEDIR.TAG", "Signature: 8a4\n# This file is a cache directory tag created by cargo.\n");
+    repo.write("made/release/app", "x");
+    assert_eq!(dirty(), <[String; 0]>::default());
+    assert_eq!(repo.facts().files.len(), 3);
+    repo.write("data/CACHEDIR.TAG", "Signature: 8a4\n");
+    repo.write("CACHEDIR.TAG", "tag created by cargo");
+    repo.write("targets", "x");
+    assert_eq!(dirty(), ["CACHEDIR.TAG", "data/CACHEDIR.TAG", "targets"]);
+    // What is committed there is of the project.
+    repo.commit("second");
+    repo.write("target/debug/app", "y");
+    assert_eq!(dirty(), ["target/debug/app"]);
+}
+
+/// File systems of macOS and Windows take no such names.
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_not_utf8() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = |bytes: &'static [u8]| std::ffi::OsStr::from_bytes(bytes);
+    let repo = Repo::with(&[("LICENSE", "x"), ("really \u{fffd}", "x")]);
+    fs::write(repo.root.join(name(b"LICENSE-\xff")), "x").unwrap();
+    repo.commit("second");
+    let facts = repo.facts();
+    assert_eq!(files(&facts), [("LICENSE", TreeKind::File), ("really \u{fffd}", TreeKind::File)]);
+    assert_eq!(
+        (facts.whole.not_utf8.as_slice(), facts.head.dirty.len()),
+        (["LICENSE-\u{fffd}".to_owned()].as_slice(), 0)
+    );
+    let any = repo.gather(&Wanted { any_clone: true, ..Wanted::default() }).unwrap();
+    assert_eq!((any.files.len(), any.whole.not_utf8.len()), (2, 1));
+
+    let clone = repo.folder.path().join(name(b"dir\xff"));
+    fs::rename(&repo.root, &clone).unwrap();
+    let (code, message, hint) = failure(&git::top(&repo.runner, &clone).unwrap_err());
+    assert_eq!((code, hint.as_str()), ("wrong-place", "rename it"));
+    assert!(message.ends_with("dir\u{fffd}`, or of one above it, is not UTF-8"), "{message}");
 }
