@@ -25,8 +25,8 @@ const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 /// The few rights of root that it leaves: a server may listen on port 80.
 const CAPABILITIES: [&str; 3] = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 
-/// What `runc spec` writes, for this image; writable, as images are elsewhere. Only one that is
-/// asked over HTTP shares the network.
+/// What `runc spec` writes, for this image; writable, as images are elsewhere. Only one that is asked over HTTP shares the
+/// network.
 ///
 /// # Errors
 /// If its user is nobody of the image, or is root by another name.
