@@ -16,6 +16,7 @@ use crate::facts::git;
 use crate::plan::{Plan, Release, Scope, Step};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipt;
+use crate::world::mask;
 use crate::world::path::resolve;
 use crate::world::terminal::{ANNOTATIONS, Colors, Kind, Level, Printer};
 use crate::world::{actions, interrupt};
@@ -291,7 +292,9 @@ fn annotate(session: &Session, place: Option<(&str, (usize, usize))>, diagnostic
     let step = problem.step.as_ref().map(|step| format!(" in {step}")).unwrap_or_default();
     let title = actions::escape_property(&format!("{}{step}", problem.code));
     let hint = problem.hint.as_ref().map(|hint| format!("\n{hint}")).unwrap_or_default();
-    let text: String = format!("{}{hint}", problem.message).chars().take(LONGEST_ANNOTATION).collect();
+    // Hidden whole, then cut.
+    let text = format!("{}{hint}", problem.message);
+    let text: String = mask::hide(&text).chars().take(LONGEST_ANNOTATION).collect();
     session.printer.command(&format!("error {}title={title}", place.unwrap_or_default()), &text);
 }
 
