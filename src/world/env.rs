@@ -5,6 +5,7 @@ use std::fmt;
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::mask;
 use crate::secret::Secret;
 
 /// Variables by name. Names are compared as the platform does, everywhere: Windows says `Path` where others say `PATH`.
@@ -186,7 +187,7 @@ impl Env {
     }
 
     /// What a child gets: everything but our credentials (by name, and any variable of the same value, or that holds a
-    /// long one), the runner's tokens and its command files. `extra` names further credentials.
+    /// long one, in whatever form it is sent), the runner's tokens and its command files. `extra` names further credentials.
     #[must_use]
     pub fn for_children(&self, extra: &[String]) -> Self {
         let extra: BTreeSet<String> = extra.iter().map(|name| self.names.key(name)).collect();
@@ -199,12 +200,13 @@ impl Env {
         };
         let named = |key: &str| !NEEDED.contains(&key) && (ours(key) || runners(key));
         let all = || self.vars.iter().map(|(key, (_, value))| (key.as_str(), value.as_str()));
-        let values: BTreeSet<&str> = all()
+        let forms: BTreeSet<String> = all()
             .filter(|(key, value)| named(key) && value.len() >= SHORTEST && !COMMAND_FILES.contains(key))
-            .map(|(_, value)| value)
+            .flat_map(|(_, value)| std::iter::once(value.to_owned()).chain(mask::forms_of(value)))
+            .filter(|form| form.len() >= SHORTEST)
             .collect();
         let given_away = |value: &str| {
-            values.contains(value) || values.iter().any(|secret| secret.len() >= LONG && value.contains(secret))
+            forms.contains(value) || forms.iter().any(|form| form.len() >= LONG && value.contains(form.as_str()))
         };
         self.only(|name, value| {
             let key = self.names.key(name);
@@ -306,6 +308,29 @@ mod tests {
         ]);
         let extra: Vec<String> = ["MY_USER", "MY_PASSWORD", "MY_SHORT", "LONG", "USER"].map(str::to_owned).into();
         assert_eq!(names(&env.for_children(&extra)), ["HOME", "INSIDE", "SHORT", "USER"]);
+    }
+
+    /// As CI hands tokens to git, pip and others.
+    #[test]
+    fn a_credential_is_withheld_in_every_form() {
+        let token = "ghs_canary/+0123456789&=";
+        let base64 = |text: String| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+        let basic = |user: &str| format!("AUTHORIZATION: basic {}", base64(format!("{user}:{token}")));
+        let env = Env::of([
+            ("GITHUB_TOKEN", token.to_owned()),
+            ("GIT_CONFIG_VALUE_0", basic("x-access-token")),
+            ("GIT_CONFIG_VALUE_1", basic("me")),
+            ("GIT_CONFIG_VALUE_2", basic("you2")),
+            ("NPM_AUTH", base64(token.to_owned())),
+            (
+                "PIP_EXTRA_INDEX_URL",
+                format!("https://me:{}@pypi.example.com/simple", crate::world::http::encode(token)),
+            ),
+            ("AS_JSON", serde_json::json!({ "token": format!("{token}\n") }).to_string()),
+            ("GIT_CONFIG_VALUE_3", format!("AUTHORIZATION: basic {}", base64("x-access-token:another one".into()))),
+            ("PUBLIC", "https://pypi.example.com/simple".to_owned()),
+        ]);
+        assert_eq!(names(&env.for_children(&[])), ["GIT_CONFIG_VALUE_3", "PUBLIC"]);
     }
 
     #[test]

@@ -46,6 +46,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub const STALL: Duration = Duration::from_secs(90);
 /// The largest answer that is kept in memory, if nobody says less.
 const LARGEST_REPLY: usize = 64 << 20;
+/// The longest answer that is no success and says something; a longer one is its status alone. It is parsed whole, into
+/// values that take a hundred times its length.
+const LONGEST_REFUSAL: usize = 64 << 10;
 /// How many redirects are followed.
 const REDIRECTS: usize = 5;
 
@@ -413,9 +416,14 @@ impl Client {
         let mut chunks = response.bytes_stream();
         let mut body = Vec::new();
         let mut pace = Pace::new(self.stall, LONGEST_REPLY);
+        let is_refusal = !(200..300).contains(&status);
         while let Some(chunk) = pace.wait(host, chunks.next()).await? {
             let chunk = chunk.map_err(|error| explain(error, host))?;
             pace.count(host, chunk.len())?;
+            if is_refusal && body.len() + chunk.len() > LONGEST_REFUSAL {
+                // Not its beginning: a secret that is cut is not known for one.
+                return Ok(Reply { status, headers, body: Vec::new() });
+            }
             if body.len() + chunk.len() > largest {
                 return Err(NoAnswer::new(format!("`{host}` answers with more than {} KiB", largest >> 10)));
             }

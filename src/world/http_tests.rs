@@ -186,6 +186,23 @@ async fn answers_in_memory_are_as_large_as_is_said() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_too_long_is_its_status() {
+    for (length, kept) in [(60_000, 60_000), (70_000, 0)] {
+        let head = format!("HTTP/1.1 404 x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+        for download in [false, true] {
+            let (port, _) = serve(vec![format!("{head}{}", "x".repeat(length))]).await;
+            let base = url(&format!("http://127.0.0.1:{port}/"));
+            let client = Client::new(&base).unwrap();
+            let reply = match download {
+                true => client.download(Request::get(base), &mut std::io::sink()).await.unwrap(),
+                false => client.send(Request::get(base)).await.unwrap(),
+            };
+            assert_eq!((reply.status, reply.body.len()), (404, kept));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_leads_nobody_inside() {
     let check = async |location: &str| {
         let away = format!("HTTP/1.1 307 x\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");

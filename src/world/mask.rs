@@ -64,6 +64,14 @@ pub fn hide(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A whole text in every form in which it is sent.
+pub fn forms_of(text: &str) -> BTreeSet<String> {
+    let text = text.trim();
+    let mut forms: BTreeSet<String> = quoted(text).into_iter().collect();
+    forms.extend(cores(text.as_bytes()).iter().flat_map(|core| quoted(core)));
+    forms
+}
+
 /// Everything that gives a secret away.
 fn forms(secret: &str) -> BTreeSet<String> {
     let secret = secret.trim();
@@ -73,10 +81,7 @@ fn forms(secret: &str) -> BTreeSet<String> {
     }
     let mut forms: BTreeSet<String> = BTreeSet::new();
     for text in plain {
-        forms.extend(quoted(text));
-        for core in cores(text.as_bytes()) {
-            forms.extend(quoted(&core));
-        }
+        forms.extend(forms_of(text));
     }
     forms.retain(|form| form.len() >= SHORTEST && !WORDS.contains(&form.as_str()));
     forms

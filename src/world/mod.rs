@@ -6,6 +6,7 @@ pub mod clock;
 pub mod disk;
 pub mod env;
 pub mod family;
+pub mod few;
 pub mod files;
 pub mod git;
 pub mod handover;

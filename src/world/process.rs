@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,10 @@ use super::busy;
 use super::env::Env;
 use super::interrupt::{self, Running};
 use super::search::Search;
+
+mod ended;
+
+pub use ended::described;
 
 /// A program to start. Prints as a line one could type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +35,8 @@ pub struct Cmd {
     pub input: String,
     /// How long it may take; absent: as long as it likes.
     pub timeout: Option<Duration>,
+    /// How many bytes of its output are kept; absent: [`LARGEST_OUTPUT`].
+    pub most: Option<usize>,
 }
 
 impl Cmd {
@@ -72,6 +79,13 @@ impl Cmd {
         self.timeout = Some(timeout);
         self
     }
+
+    /// With a limit of what it may say where that is kept.
+    #[must_use]
+    pub fn most(mut self, bytes: usize) -> Self {
+        self.most = Some(bytes);
+        self
+    }
 }
 
 impl fmt::Display for Cmd {
@@ -102,10 +116,16 @@ pub struct Runner {
 }
 
 /// Longest piece of output handed over at once, so that a program that never ends its line cannot fill the memory.
-const LONGEST_LINE: u64 = 8 << 20;
+const LONGEST_LINE: usize = 1 << 20;
 
-/// How many of them wait to be taken.
-const PIECES: usize = 8;
+/// How many pieces wait to be taken.
+const PIECES: usize = 32;
+
+/// More than a program that has ended can have left to be read: what waits, what is being handed over, and its pipes.
+const BACKLOG: usize = (PIECES + 2) * LONGEST_LINE + (2 << 20);
+
+/// How much a program may say where all of it is kept; the lists of git and cargo have a few megabytes.
+const LARGEST_OUTPUT: usize = 64 << 20;
 
 /// How often it is looked whether a program is to be interrupted.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -113,7 +133,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// How long one that was interrupted may take to end its own children.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// How long what a program left running may hold its output after it has ended.
+/// How long what a program left running is waited for after it has ended.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// How often a program that is "busy" is tried again, 10 ms apart: another thread's child may still hold a copy of the
@@ -225,9 +245,9 @@ impl Runner {
     /// Runs it to its end and returns all it wrote.
     ///
     /// # Errors
-    /// If it cannot be started.
+    /// If it cannot be started, or says too much: then it is ended.
     pub fn output(&self, cmd: &Cmd) -> anyhow::Result<Finished> {
-        self.finish(cmd, (How::default(), usize::MAX))
+        self.finish(cmd, How::default(), (cmd.most.unwrap_or(LARGEST_OUTPUT), false))
     }
 
     /// The same for a program of somebody else, who may print without end: no more than so many bytes of each stream are kept.
@@ -236,7 +256,7 @@ impl Runner {
     /// # Errors
     /// If it cannot be started.
     pub fn output_within(&self, cmd: &Cmd, most: usize) -> anyhow::Result<Finished> {
-        self.finish(cmd, (How { apart: true, ..How::default() }, most))
+        self.finish(cmd, How { apart: true, ..How::default() }, (most, true))
     }
 
     /// The same for one that puts away what others left: it is also started after this process was told to end.
@@ -244,11 +264,13 @@ impl Runner {
     /// # Errors
     /// If it cannot be started.
     pub fn tidy(&self, cmd: &Cmd, most: usize) -> anyhow::Result<Finished> {
-        self.finish(cmd, (How { apart: true, last: true, ..How::default() }, most))
+        self.finish(cmd, How { apart: true, last: true, ..How::default() }, (most, true))
     }
 
-    fn finish(&self, cmd: &Cmd, (how, most): (How<'_>, usize)) -> anyhow::Result<Finished> {
+    /// `is_cut`: what is too much is left away, and no error.
+    fn finish(&self, cmd: &Cmd, how: How<'_>, (most, is_cut): (usize, bool)) -> anyhow::Result<Finished> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut whole = true;
         let (status, timed_out) = self.run(cmd, how, &mut |stream, chunk| {
             let kept = match stream {
                 Stream::Out => &mut stdout,
@@ -256,8 +278,13 @@ impl Runner {
             };
             let room = most.saturating_sub(kept.len());
             kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            whole = whole && chunk.len() <= room;
+            if whole || is_cut { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        ensure!(whole || is_cut, "`{}` said more than {} KiB and was ended", cmd.program, most >> 10);
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        };
         Ok(Finished { status, timed_out, stdout: text(stdout), stderr: text(stderr) })
     }
 
@@ -273,12 +300,15 @@ impl Runner {
         Ok(finished.stdout)
     }
 
-    /// Runs it and hands over each line (with its ending) as it comes.
+    /// Runs it and hands over each line (with its ending) as it comes; a very long one comes in pieces.
     ///
     /// # Errors
     /// If it cannot be started.
     pub fn stream(&self, cmd: &Cmd, line: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
-        self.run(cmd, How { apart: true, ..How::default() }, line)
+        self.run(cmd, How { apart: true, ..How::default() }, &mut |stream, chunk| {
+            line(stream, chunk);
+            ControlFlow::Continue(())
+        })
     }
 
     /// The same for a program that ends its own children when it is interrupted, which it is as soon as `stop` says so.
@@ -292,10 +322,20 @@ impl Runner {
         stop: &AtomicBool,
         line: &mut dyn FnMut(Stream, &[u8]),
     ) -> anyhow::Result<ExitStatus> {
-        Ok(self.run(cmd, How { apart: true, stop: Some(stop), ..How::default() }, line)?.0)
+        let how = How { apart: true, stop: Some(stop), ..How::default() };
+        let done = self.run(cmd, how, &mut |stream, chunk| {
+            line(stream, chunk);
+            ControlFlow::Continue(())
+        });
+        Ok(done?.0)
     }
 
-    fn run(&self, cmd: &Cmd, how: How<'_>, take: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
+    fn run(
+        &self,
+        cmd: &Cmd,
+        how: How<'_>,
+        take: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
+    ) -> anyhow::Result<(ExitStatus, bool)> {
         let How { apart, stop, .. } = how;
         let mut child = self.start(cmd, how)?;
         let _running = Running::new(child.id(), apart);
@@ -309,8 +349,10 @@ impl Runner {
             child.stderr.take().map(|pipe| pump(pipe, Stream::Err, sender)),
         ];
         let mut end = cmd.timeout.map(|limit| Instant::now() + limit);
-        let (mut timed_out, mut left, mut interrupted) = (false, false, false);
-        let (mut over, mut looked) = (None, Instant::now());
+        let (mut timed_out, mut left, mut interrupted, mut stopped) = (false, false, false, false);
+        let (mut over, mut looked) = (false, Instant::now());
+        // What came after its end, and how long nothing did.
+        let (mut late, mut idle) = (0, Duration::ZERO);
         loop {
             if !interrupted && stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
                 interrupted = true;
@@ -318,27 +360,37 @@ impl Runner {
                 self.interrupt(&mut child)?;
             }
             let wait = end.map_or(GLANCE, |end| end.saturating_duration_since(Instant::now()).min(GLANCE));
-            match lines.recv_timeout(wait) {
-                Ok((stream, chunk)) => take(stream, &chunk),
+            let waiting = Instant::now();
+            let received = lines.recv_timeout(wait);
+            if over {
+                idle += waiting.elapsed();
+            }
+            match received {
+                Ok((stream, chunk)) => {
+                    late += if over { chunk.len() } else { 0 };
+                    stopped = take(stream, &chunk).is_break();
+                }
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
             timed_out = end.is_some_and(|end| Instant::now() >= end);
             if looked.elapsed() >= GLANCE {
                 looked = Instant::now();
-                over = over.or(child.try_wait()?.map(|_| looked));
-                left = over.is_some_and(|over| over.elapsed() >= LINGER);
+                over = over || child.try_wait()?.is_some();
             }
-            if timed_out || left {
+            // Not by the clock: what it said before it ended may take long to be handed on.
+            left = idle >= LINGER || late > BACKLOG;
+            if timed_out || left || stopped {
                 // Somebody else may hold the pipes open: nobody waits for the readers then.
                 end_all(&mut child, apart).with_context(|| format!("cannot end `{cmd}`"))?;
                 break;
             }
         }
         if left {
-            take(Stream::Err, format!("`{}` left something running that held its output\n", cmd.program).as_bytes());
+            let text = format!("`{}` left something running that held its output\n", cmd.program);
+            let _ = take(Stream::Err, text.as_bytes());
         }
-        if !timed_out && !left {
+        if !timed_out && !left && !stopped {
             for reader in readers.into_iter().flatten() {
                 let _ = reader.join();
             }
@@ -390,28 +442,6 @@ impl Runner {
     }
 }
 
-/// How a program ended, with what Windows means by a number that programs do not choose.
-pub fn described(status: ExitStatus) -> String {
-    match status.code().and_then(meaning) {
-        Some(meaning) => format!("{status} ({meaning})"),
-        None => status.to_string(),
-    }
-}
-
-/// <https://learn.microsoft.com/openspecs/windows_protocols/ms-erref/596a1078-e883-4972-9bbc-49e60bebca55>
-fn meaning(code: i32) -> Option<&'static str> {
-    Some(match code.cast_unsigned() {
-        0xC000_0005 => "it used memory that is not its own",
-        0xC000_007B => "it or a DLL it needs is of another architecture",
-        0xC000_00FD => "its stack is full",
-        0xC000_0135 => "a DLL it needs is not there",
-        0xC000_0139 => "a DLL it needs lacks a function",
-        0xC000_013A => "it was ended with Ctrl-C",
-        0xC000_0142 => "a DLL it needs cannot be started",
-        _ => return None,
-    })
-}
-
 /// Ends a program, and what it left running beside it.
 fn end_all(child: &mut Child, apart: bool) -> std::io::Result<()> {
     #[cfg(unix)]
@@ -446,7 +476,7 @@ fn pump(
         let mut pipe = BufReader::new(pipe);
         loop {
             let mut line = Vec::new();
-            match (&mut pipe).take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            match (&mut pipe).take(LONGEST_LINE as u64).read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
                 Ok(_) if sender.send((stream, line)).is_err() => return,
                 Ok(_) => {}

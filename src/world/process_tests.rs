@@ -1,5 +1,6 @@
 //! Programs started, heard, waited for, interrupted and ended.
 
+use super::ended::meaning;
 use super::*;
 use crate::world::env::Names;
 
@@ -76,6 +77,37 @@ fn what_is_left_running_holds_nobody() {
         assert!(started.elapsed() < Duration::from_secs(50), "what was left running goes on");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn what_is_kept_of_an_output_has_a_limit() {
+    let cmd = |script: &str| Cmd::new("sh", Path::new("/")).args(["-c", script]).most(1 << 20);
+    let started = Instant::now();
+    let error = runner().output(&cmd("while :; do echo much; done")).unwrap_err().to_string();
+    assert!(error.contains("`sh` said more than 1024 KiB"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(60));
+    assert_eq!(runner().output(&cmd("head -c 1048576 /dev/zero")).unwrap().stdout.len(), 1 << 20);
+    assert!(runner().output(&cmd("head -c 1048577 /dev/zero >&2")).is_err());
+}
+
+/// More than the pipes and whatever waits can hold, handed on more slowly than it is written.
+#[test]
+fn a_line_without_an_end_comes_in_pieces_and_whole() {
+    let cmd = Cmd::new("sh", Path::new("/")).args(["-c", "head -c 50000000 /dev/zero; echo end"]);
+    let (mut size, mut longest, mut said) = (0, 0, String::new());
+    let (status, _) = runner()
+        .stream(&cmd, &mut |stream, piece| {
+            std::thread::sleep(Duration::from_millis(200));
+            size += piece.len();
+            longest = longest.max(piece.len());
+            if stream == Stream::Err {
+                said.push_str(&String::from_utf8_lossy(piece));
+            }
+        })
+        .unwrap();
+    assert!(status.success());
+    assert_eq!((size, said.as_str()), (50_000_004, ""));
+    assert!(longest <= LONGEST_LINE, "{longest}");
 }
 
 #[test]

@@ -142,11 +142,12 @@ pub fn codes(reply: &Reply) -> Vec<String> {
 pub fn words(reply: &Reply) -> String {
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let message = body["errors"][0]["message"].as_str().or_else(|| body["message"].as_str());
-    let raw = String::from_utf8_lossy(&reply.body[..reply.body.len().min(2000)]).into_owned();
+    let raw = String::from_utf8_lossy(&reply.body);
     // A page of HTML says nothing.
-    let text = message.map(str::to_owned).unwrap_or_else(|| if raw.contains('<') { String::new() } else { raw });
+    let text = message.unwrap_or_else(|| if raw.contains('<') { "" } else { &raw });
+    // Whole: a secret that is cut is not known for one.
     let line: String =
-        mask::hide(&text).chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect();
+        mask::hide(text).chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect();
     let codes = codes(reply).join(", ");
     match (codes.is_empty(), line.trim().is_empty()) {
         (true, true) => format!("status {}", reply.status),
@@ -158,7 +159,8 @@ pub fn words(reply: &Reply) -> String {
 
 /// An answer that looks like a success, but is not what was asked for: a page to log in at, a proxy's, an error.
 pub fn unreadable(place: &str, wanted: &str, reply: &Reply) -> Error {
-    let kind = reply.header("content-type").map(|kind| crate::shown::one_line(kind).chars().take(80).collect());
+    let kind =
+        reply.header("content-type").map(|kind| crate::shown::one_line(&mask::hide(kind)).chars().take(80).collect());
     let kind: String =
         kind.filter(|kind: &String| !kind.is_empty()).unwrap_or_else(|| "something without a type".into());
     let text = format!("`{place}` cannot be read: the answer ({}; {kind}) is no {wanted}", words(reply));
@@ -225,4 +227,26 @@ pub fn is_immutable(reply: &Reply) -> bool {
     let codes = codes(reply);
     (400..=412).contains(&reply.status)
         && (said.contains("immutab") || codes.iter().any(|code| code.contains("ImageTagAlreadyExists")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::world::http::HeaderMap;
+
+    /// A login at ECR is longer than what is shown of an answer.
+    #[test]
+    fn a_long_secret_is_hidden_before_anything_is_cut() {
+        let secret: String = (0..2500).map(|n| char::from(b'a' + (n * n % 26) as u8)).collect();
+        mask::learn(&Secret::new(&secret));
+        for body in [format!("you sent {secret}"), serde_json::json!({ "message": secret }).to_string()] {
+            let said = words(&Reply { status: 400, headers: HeaderMap::new(), body: body.into_bytes() });
+            assert!(said.contains("***") && !said.contains(&secret[..20]), "{said}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", format!("text/{secret}").parse().unwrap());
+        let text = unreadable("r.example", "list", &Reply { status: 200, headers, body: Vec::new() }).problem.message;
+        assert!(text.contains("text/***") && !text.contains(&secret[..20]), "{text}");
+    }
 }

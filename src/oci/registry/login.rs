@@ -18,10 +18,12 @@ use crate::reference::Repository;
 use crate::secret::Secret;
 use crate::world::env::Env;
 use crate::world::mask;
-use crate::world::process::{Cmd, Runner};
+use crate::world::process::{Cmd, Runner, described};
 
 /// How long a credential helper may take; one that asks a person would wait forever.
 const HELPER: Duration = Duration::from_secs(30);
+/// The longest answer of one.
+const LONGEST: usize = 1 << 20;
 
 /// Who we are at a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,8 +151,8 @@ impl Logins {
             return Err(broken("is not on PATH".into()));
         }
         let server = names(host).pop().unwrap_or_default();
-        let cmd = Cmd::new(&program, &std::env::temp_dir()).arg("get").input(&server).timeout(HELPER);
-        let done = self.runner.output(&cmd).map_err(|error| broken(format!("cannot be started: {error:#}")))?;
+        let cmd = Cmd::new(&program, &std::env::temp_dir()).arg("get").input(&server).timeout(HELPER).most(LONGEST);
+        let done = self.runner.output(&cmd).map_err(|error| broken(format!("gives no answer: {error:#}")))?;
         if done.timed_out {
             return Err(broken(format!("did not answer in {} s", HELPER.as_secs())));
         }
@@ -160,7 +162,10 @@ impl Logins {
             if said.contains("credentials not found") {
                 return Ok(None);
             }
-            let line: String = mask::hide(said.lines().next().unwrap_or_default()).chars().take(200).collect();
+            // Nothing of its standard output: that is where the password stands.
+            let stderr = mask::hide(&done.stderr);
+            let line: String = stderr.trim().lines().next().unwrap_or_default().chars().take(200).collect();
+            let line = if line.is_empty() { described(done.status) } else { line };
             return Err(broken(format!("failed: {line}")));
         }
         let answer: Answer = serde_json::from_str(&done.stdout)
@@ -283,6 +288,8 @@ mod tests {
         helper("none", "echo credentials not found in native keychain; exit 1");
         helper("garbage", "echo hello");
         helper("fails", "echo locked >&2; exit 3");
+        helper("leaks", r#"echo '{"Username":"bob","Secret":"helper-canary-999"}'; exit 1"#);
+        helper("floods", "yes");
         let path = format!("{}:/usr/bin:/bin", folder.path().display());
         let check = |config: &str, expected: &str| {
             let said = match logins(config, &path).find(&"ghcr.io/a/b".parse().unwrap()) {
@@ -297,6 +304,8 @@ mod tests {
         check(r#"{"credsStore":"none"}"#, "None");
         check(r#"{"credsStore":"garbage"}"#, "no credential");
         check(r#"{"credsStore":"fails"}"#, "failed: locked");
+        check(r#"{"credsStore":"leaks"}"#, "`docker-credential-leaks` failed: exit status: 1");
+        check(r#"{"credsStore":"floods"}"#, "said more than 1024 KiB");
         check(r#"{"credsStore":"absent"}"#, "not on PATH");
         check(r#"{"credHelpers":{"quay.io":"absent"}}"#, "None");
     }

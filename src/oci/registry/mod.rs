@@ -8,6 +8,7 @@ mod auth;
 mod error;
 mod host;
 mod login;
+mod pages;
 mod profile;
 mod upload;
 mod window;
@@ -27,6 +28,7 @@ use crate::digest::{Digest, Hashing};
 use crate::problem::Problem;
 use crate::reference::{Reference, Repository};
 use crate::world::env::Env;
+use crate::world::few;
 use crate::world::http::{Body, Limited, Method, Reply, Request, is_loopback};
 use crate::world::process::Runner;
 
@@ -40,16 +42,18 @@ pub use upload::{Pushed, Source};
 use error::{is_immutable, no_list, refusal};
 use host::Host;
 use login::Logins;
+use pages::{MOST_ENTRIES, Marks, Page, Referrers, Tags};
 
 /// The largest manifest we read: what registries take (distribution: 4 MiB).
 const LARGEST_MANIFEST: usize = 4 << 20;
 /// The largest blob we keep in memory; configs are a few KiB.
 const LARGEST_BLOB: u64 = 8 << 20;
-/// How many pages of a list are read at most, how many bytes and entries of all of them, and for how long.
+/// How many pages of a list are read at most, how many bytes of all of them, and for how long.
 const PAGES: usize = 1000;
 const LONGEST_READING: Duration = Duration::from_secs(600);
 const LONGEST_LIST: usize = 64 << 20;
-const MOST_ENTRIES: usize = 500_000;
+/// The largest page of referrers that is read.
+const LONGEST_REFERRERS: usize = 4 << 20;
 /// Lists: JSON of tags, an index of referrers.
 const LISTS: &str = "application/json, application/vnd.oci.image.index.v1+json";
 /// What we can read.
@@ -353,8 +357,8 @@ impl Registries {
     /// # Errors
     /// If nobody answers, we may not look, or the answer is no list of tags.
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
-        match self.list(repository, ("tags/list?n=1000", "tags"), "list tags").await? {
-            Ok(tags) => Ok(tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect()),
+        match self.list::<Tags>(repository, ("tags/list?n=1000", LONGEST_LIST), "list tags").await? {
+            Ok(tags) => Ok(tags),
             Err(reply) if reply.status == 404 => Ok(Vec::new()),
             Err(reply) => Err(no_list("list tags", repository, &reply)),
         }
@@ -362,25 +366,27 @@ impl Registries {
 
     /// The items of a list that comes in pages; the answer instead, if it is no such list. Once the list has begun, a page
     /// that is none of it is an error.
-    async fn list(
+    async fn list<P: Page>(
         &self,
         repository: &Repository,
-        (tail, key): (&str, &str),
+        (tail, largest): (&str, usize),
         doing: &str,
-    ) -> Result<Result<Vec<Value>, Reply>, Error> {
+    ) -> Result<Result<Vec<P::Item>, Reply>, Error> {
         let host = self.host(&repository.registry);
         let mut url = host.url(repository, tail).await?;
         let (mut items, mut length, begun) = (Vec::new(), 0, Instant::now());
         let too_long = |limit: String| Err(damaged(format!("cannot {doing} of `{repository}`: more than {limit}")));
         for number in 0..PAGES {
-            let request = Request { accept: LISTS, ..Request::get(url.clone()) };
+            let request = Request { accept: LISTS, largest, ..Request::get(url.clone()) };
             let reply = host.send((repository, Action::Pull), doing, request).await?;
-            let mut page: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-            let found = page.get_mut(key).map(Value::take);
-            match found.filter(|_| reply.status == 200) {
-                Some(Value::Array(more)) => items.extend(more),
-                // So do some write an empty list.
-                Some(Value::Null) => {}
+            match serde_json::from_slice::<P>(&reply.body) {
+                Ok(page) if reply.status == 200 => items.extend(page.items()),
+                Err(error)
+                    if reply.status == 200
+                        && let Some(limit) = few::is_over(&error) =>
+                {
+                    return too_long(limit);
+                }
                 // A page for people, of a proxy, or an error is no empty list.
                 _ if number == 0 => return Ok(Err(reply)),
                 _ => return Err(no_list(doing, repository, &reply)),
@@ -411,8 +417,9 @@ impl Registries {
     /// If nobody answers, or we may not look.
     pub async fn referrers(&self, repository: &Repository, digest: Digest) -> Result<Vec<Value>, Error> {
         // GHCR answers 303 to a page for people.
-        if let Ok(found) =
-            self.list(repository, (&format!("referrers/{digest}"), "manifests"), "list referrers").await?
+        if let Ok(found) = self
+            .list::<Referrers>(repository, (&format!("referrers/{digest}"), LONGEST_REFERRERS), "list referrers")
+            .await?
         {
             return Ok(found);
         }
@@ -454,8 +461,8 @@ fn is_manifest(reply: &Reply) -> bool {
     {
         return true;
     }
-    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    json["schemaVersion"].is_u64() || json["mediaType"].is_string()
+    let marks: Marks = serde_json::from_slice(&reply.body).unwrap_or_default();
+    marks.schema_version.is_some() || marks.media_type.is_some()
 }
 
 fn media_type(reply: &Reply) -> String {

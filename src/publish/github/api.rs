@@ -2,6 +2,7 @@
 //!
 //! The client neither retries nor follows redirects of writes; proxies, TLS and time limits are decided there.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ use crate::problem::Problem;
 use crate::publish::Endpoint;
 use crate::publish::failure::Failure;
 use crate::secret::Secret;
+use crate::world::few::{self, List};
 use crate::world::http::{
     self, Auth, Body, Client, Method, NoAnswer, Reply, Request, encode, is_loopback, same_origin,
 };
@@ -28,6 +30,8 @@ use crate::world::terminal::Printer;
 pub const JSON: &str = "application/vnd.github+json";
 /// How many entries a page holds.
 const PER_PAGE: usize = 100;
+/// How many are read of one that holds more.
+const MOST_ON_PAGE: usize = 1000;
 /// How much of a list is read at most, all its pages together: GitHub's largest page has a few megabytes, and few
 /// repositories have hundreds of pages.
 const LARGEST_LIST: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
@@ -48,6 +52,12 @@ pub struct Api<'a> {
     client: Client,
     base: Url,
     token: Option<Secret>,
+}
+
+/// What lists hold.
+pub trait Numbered {
+    /// Its number.
+    fn id(&self) -> u64;
 }
 
 /// Who reads.
@@ -94,9 +104,10 @@ impl<'a> Api<'a> {
         http::host(&self.base)
     }
 
-    /// `GET` of everything behind a paged list, as the owner of the token.
-    pub async fn all<T: DeserializeOwned>(&self, doing: &str, tail: &str) -> Result<Vec<T>, Failure> {
-        let (mut all, mut size, begun) = (Vec::new(), 0, Instant::now());
+    /// `GET` of everything behind a paged list, as the owner of the token. What moves to the next page while they are read
+    /// is on both.
+    pub async fn all<T: DeserializeOwned + Numbered>(&self, doing: &str, tail: &str) -> Result<Vec<T>, Failure> {
+        let (mut all, mut seen, mut size, begun) = (Vec::<T>::new(), HashSet::new(), 0, Instant::now());
         let mut limit = format!("{MOST_PAGES} pages");
         for number in 1..=MOST_PAGES {
             let url = self.url(&format!("{tail}?per_page={PER_PAGE}&page={number}"));
@@ -111,9 +122,15 @@ impl<'a> Api<'a> {
                 limit = format!("{} minutes of it", LONGEST_READING.as_secs() / 60);
                 break;
             }
-            let page: Vec<T> = serde_json::from_slice(&reply.body).map_err(|error| self.garbled(doing, &error))?;
+            let page = match serde_json::from_slice::<List<MOST_ON_PAGE, T>>(&reply.body) {
+                Ok(List(page)) => page,
+                Err(error) => {
+                    limit = few::is_over(&error).ok_or_else(|| self.garbled(doing, &error))?;
+                    break;
+                }
+            };
             let more = page.len() >= PER_PAGE || reply.header("link").is_some_and(|link| link.contains("rel=\"next\""));
-            all.extend(page);
+            all.extend(page.into_iter().filter(|one| seen.insert(one.id())));
             if !more {
                 return Ok(all);
             }

@@ -316,12 +316,25 @@ async fn seen(site: &Site<'_>, job: &Job<'_>, release: &Release) -> Result<Vec<(
 /// Downloads an asset of ours and compares it.
 async fn hash(site: &Site<'_>, job: &Job<'_>, parcel: &mut Parcel<'_>, asset: &Asset) -> Result<(), Failure> {
     let download = site.api.patience.retry(async |_| {
-        let mut sink = Hashing::new(io::sink());
-        site.api.download(asset.id, &mut Limited::new(&mut sink, asset.size)).await?;
-        let (_, digest, size) = sink.finish();
+        let mut hashing = Hashing::new(io::sink());
+        let mut sink = Limited::new(&mut hashing, asset.size);
+        let done = site.api.download(asset.id, &mut sink).await;
+        if sink.is_over() {
+            return Err(longer(job, parcel.wanted.file));
+        }
+        done?;
+        let (_, digest, size) = hashing.finish();
         Ok((digest, size))
     });
     settle(job, parcel, asset, download.await)
+}
+
+/// A download that has more than ours: where it ends does not matter.
+pub fn longer(job: &Job<'_>, file: &File) -> Failure {
+    let (name, tag) = (&file.name, &job.release.tag);
+    let message = format!("`{name}` of `{tag}` is downloaded as more than the {} bytes of ours", file.size);
+    let hint = "nothing is overwritten: see what the server hands out there, or release the next version";
+    Failure::Conflict(Problem::new("asset-differs", message).hint(hint))
 }
 
 /// What a download says about a file.
@@ -341,6 +354,7 @@ pub fn settle(
             let there = Asset { digest: Some(digest.to_string()), size, ..asset.clone() };
             Err(different(&job.release.tag, file, &there))
         }
+        Err(failure @ Failure::Conflict(_)) => Err(failure),
         Err(failure) => {
             let message = format!(
                 "`{}` is there, but the server tells no digest and the download fails: {}",

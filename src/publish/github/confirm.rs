@@ -5,7 +5,7 @@ use std::io;
 use serde::de::IgnoredAny;
 
 use super::api::Reader;
-use super::assets::{Standing, different, settle, standing};
+use super::assets::{Standing, different, longer, settle, standing};
 use super::model::{Asset, Release};
 use super::release::expects_latest;
 use super::{Job, Parcel, Site};
@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::ledger::Ledger;
 use crate::receipt::Outcome;
-use crate::world::http::{Method, encode};
+use crate::world::http::{Limited, Method, encode};
 
 /// What is to be confirmed.
 pub struct State<'r, 'a> {
@@ -215,7 +215,8 @@ async fn look(
     let expected = (parcel.wanted.file.sha256, parcel.wanted.file.size);
     let hashed = parcel.hashed;
     let found = site.api.patience.retry(async |attempt| {
-        let mut sink = Hashing::new(io::sink());
+        let mut hashing = Hashing::new(io::sink());
+        let mut sink = Limited::new(&mut hashing, expected.1);
         // Some stores sign a URL for GET alone, so a HEAD that fails proves nothing.
         let method = if hashed && attempt == 0 { Method::HEAD } else { Method::GET };
         let head = method == Method::HEAD;
@@ -224,12 +225,13 @@ async fn look(
             Reader::Token => site.api.download(asset.id, &mut sink).await.map(|()| None),
         };
         match reply {
+            _ if sink.is_over() => Err(longer(job, parcel.wanted.file)),
             Ok(Some(reply)) if head => {
                 let length = reply.header("content-length").and_then(|text| text.parse().ok());
                 Ok((expected.0, length.unwrap_or(expected.1)))
             }
             Ok(_) => {
-                let (_, digest, size) = sink.finish();
+                let (_, digest, size) = hashing.finish();
                 Ok((digest, size))
             }
             Err(Failure::Missing(problem)) => Err(Failure::retry(problem)),

@@ -4,6 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::api::Numbered;
+use crate::world::few::few;
+
 /// A release, draft or published.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Release {
@@ -29,9 +32,15 @@ pub struct Release {
     pub upload_url: String,
     /// Its page.
     pub html_url: String,
-    /// Its files.
-    #[serde(default)]
+    /// Its files; GitHub keeps up to 1000.
+    #[serde(default, deserialize_with = "few::<10_000, _, _>")]
     pub assets: Vec<Asset>,
+}
+
+impl Numbered for Release {
+    fn id(&self) -> u64 {
+        self.id
+    }
 }
 
 /// A file of a release.
@@ -50,6 +59,12 @@ pub struct Asset {
     pub digest: Option<String>,
     /// Where the public finds it.
     pub browser_download_url: String,
+}
+
+impl Numbered for Asset {
+    fn id(&self) -> u64 {
+        self.id
+    }
 }
 
 /// `GET /repos/{o}/{r}/git/ref/tags/{tag}`, and the object a tag object points at.

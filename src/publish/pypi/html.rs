@@ -16,29 +16,36 @@ impl Tag<'_> {
     }
 }
 
-/// Every tag that opens something. Comments and scripts hold none:
+/// More of a tag than anybody writes.
+const MOST_ATTRIBUTES: usize = 64;
+
+/// Every tag that opens something, one after the other. Comments and scripts hold none:
 /// <https://html.spec.whatwg.org/multipage/parsing.html#tokenization>.
-pub fn tags(text: &str) -> Vec<Tag<'_>> {
-    let lower = text.to_ascii_lowercase();
+pub fn tags(text: &str) -> impl Iterator<Item = Tag<'_>> {
+    let (lower, mut at) = (text.to_ascii_lowercase(), 0);
+    std::iter::from_fn(move || next(text, &lower, &mut at))
+}
+
+/// The next tag from a place on. `lower` is the text in small letters.
+fn next<'t>(text: &'t str, lower: &str, place: &mut usize) -> Option<Tag<'t>> {
     let from = |at: usize, mark: &str| lower[at..].find(mark).map(|found| at + found);
-    let (mut found, mut at) = (Vec::new(), 0);
-    while let Some(open) = from(at, "<") {
-        at = open + 1;
+    let mut at = *place;
+    loop {
+        at = from(at, "<")? + 1;
         if lower[at..].starts_with("!--") {
             let is_empty = lower[at..].starts_with("!-->") || lower[at..].starts_with("!--->");
             let end = if is_empty { from(at, ">") } else { from(at + 3, "-->") };
             at = end.unwrap_or(text.len());
         } else if lower[at..].starts_with(|c: char| c.is_ascii_lowercase()) {
-            let Some((name, attributes, end)) = tag(text, at) else { break };
+            let (name, attributes, end) = tag(text, at)?;
             let next = from(end, "<").unwrap_or(text.len());
-            at = match name.as_str() {
+            *place = match name.as_str() {
                 "script" | "style" => from(end, &format!("</{name}")).unwrap_or(text.len()),
                 _ => end,
             };
-            found.push(Tag { name, attributes, text: &text[end..next] });
+            return Some(Tag { name, attributes, text: &text[end..next] });
         }
     }
-    found
 }
 
 /// Name and attributes of the tag that begins here, and where it ends; nothing if it does not.
@@ -59,7 +66,6 @@ fn tag(text: &str, start: usize) -> Option<(String, Vec<(String, String)>, usize
         let key = text[at..end].to_ascii_lowercase();
         let behind = until(end, &|c| !space(c))?;
         if !text[behind..].starts_with('=') {
-            attributes.push((key, String::new()));
             at = end;
             continue;
         }
@@ -69,7 +75,9 @@ fn tag(text: &str, start: usize) -> Option<(String, Vec<(String, String)>, usize
             Some(quote) => (value + 1, until(value + 1, &|c| c == quote)?),
             None => (value, until(value, &|c| space(c) || c == '>')?),
         };
-        attributes.push((key, unescape(&text[from..to])));
+        if attributes.len() < MOST_ATTRIBUTES {
+            attributes.push((key, unescape(&text[from..to])));
+        }
         at = if quote.is_some() { to + 1 } else { to };
     }
 }
@@ -119,7 +127,7 @@ mod tests {
     #[test]
     fn tags_as_people_and_programs_write_them() {
         let check = |text: &str, expected: &[(&str, Option<&str>, &str)]| {
-            let found = tags(text);
+            let found: Vec<Tag<'_>> = tags(text).collect();
             let found: Vec<_> = found.iter().map(|tag| (tag.name.as_str(), tag.value("href"), tag.text)).collect();
             assert_eq!(found, expected, "{text}");
         };

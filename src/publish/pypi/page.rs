@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::Url;
 
 use super::html::{Tag, tags, unescape};
 use crate::digest::Digest;
+use crate::world::few::few;
 
 /// A file of an index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,16 +36,35 @@ pub struct Page {
     pub status: Option<String>,
 }
 
+/// How many files a page may have; the largest projects of PyPI have some ten thousand.
+const MOST_FILES: usize = 200_000;
+
 #[derive(Deserialize)]
 struct Release {
+    #[serde(deserialize_with = "few::<MOST_FILES, _, _>")]
     urls: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
 struct Simple {
+    #[serde(deserialize_with = "few::<MOST_FILES, _, _>")]
     files: Vec<Entry>,
     #[serde(default, rename = "project-status")]
-    status: Value,
+    status: Status,
+}
+
+/// A word, or an object that holds one.
+#[derive(Default)]
+struct Status(Option<String>);
+
+#[derive(Deserialize)]
+struct Inner {
+    status: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Hashes {
+    sha256: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +73,7 @@ struct Entry {
     #[serde(default)]
     url: String,
     #[serde(default, alias = "hashes")]
-    digests: BTreeMap<String, String>,
+    digests: Hashes,
     #[serde(default)]
     size: Option<u64>,
     #[serde(default, alias = "upload-time", rename = "upload_time_iso_8601")]
@@ -70,8 +90,8 @@ pub fn release(bytes: &[u8], base: &Url) -> Result<Files, String> {
 pub fn simple(bytes: &[u8], base: &Url, media: &str) -> Result<Page, String> {
     if media.contains("json") {
         let simple: Simple = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        let status = simple.status["status"].as_str().or_else(|| simple.status.as_str()).map(str::to_owned);
-        return Ok(Page { files: simple.files.into_iter().map(|entry| entry.file(base)).collect(), status });
+        let files = simple.files.into_iter().map(|entry| entry.file(base)).collect();
+        return Ok(Page { files, status: simple.status.0 });
     }
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     html(text, base)
@@ -84,18 +104,23 @@ const ENDINGS: [&str; 6] = [".whl", ".tar.gz", ".zip", ".egg", ".tar.bz2", ".exe
 /// it in a `meta` (<https://peps.python.org/pep-0629/>) or in their heading, else files are what tells them. One whose links
 /// cannot be read is not one without files.
 fn html(text: &str, base: &Url) -> Result<Page, String> {
-    let tags = tags(text);
-    let is = |tag: &Tag<'_>, name: &str, value: &str| tag.value(name).is_some_and(|v| v.eq_ignore_ascii_case(value));
-    if tags.iter().any(|tag| tag.name == "input" && is(tag, "type", "password")) {
-        return Err("it is no page of an index".into());
-    }
-    let written =
-        tags.iter().filter(|tag| tag.name == "base").find_map(|tag| base.join(tag.value("href")?.trim()).ok());
-    let base = written.as_ref().unwrap_or(base);
+    let asks =
+        |tag: &Tag<'_>| tag.name == "input" && tag.value("type").is_some_and(|v| v.eq_ignore_ascii_case("password"));
+    let mut written = None;
     let (mut files, mut unread) = (Files::new(), 0);
-    for tag in tags.iter().filter(|tag| tag.name == "a") {
-        let Some(href) = tag.value("href") else { continue };
-        let Ok(mut url) = base.join(href.trim()) else {
+    for tag in tags(text) {
+        if asks(&tag) {
+            return Err("it is no page of an index".into());
+        }
+        let Some(href) = tag.value("href").map(str::trim) else { continue };
+        if tag.name == "base" && written.is_none() {
+            written = base.join(href).ok();
+        }
+        if tag.name != "a" {
+            continue;
+        }
+        let base = written.as_ref().unwrap_or(base);
+        let Ok(mut url) = base.join(href) else {
             unread += 1;
             continue;
         };
@@ -112,6 +137,9 @@ fn html(text: &str, base: &Url) -> Result<Page, String> {
         }
         if !is_file && !leads_around(&url, base) {
             unread += 1;
+        }
+        if files.len() > MOST_FILES {
+            return Err(format!("it has more than {MOST_FILES} files"));
         }
     }
     let lower = text.to_ascii_lowercase();
@@ -141,10 +169,42 @@ fn last_part(url: &Url) -> String {
     String::from_utf8_lossy(&bytes).rsplit('/').next().unwrap_or_default().to_owned()
 }
 
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Self(None))
+    }
+}
+
+impl<'de> Visitor<'de> for Status {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the status of a project")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Self, E> {
+        Ok(Self(Some(word.to_owned())))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self, A::Error> {
+        let inner = Inner::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(Self(inner.status))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self)
+    }
+}
+
 impl Entry {
     fn file(self, base: &Url) -> (String, There) {
         let there = There {
-            sha256: self.digests.get("sha256").and_then(|hex| hex.parse().ok()),
+            sha256: self.digests.sha256.and_then(|hex| hex.parse().ok()),
             size: self.size,
             url: base.join(&self.url).ok().filter(|_| !self.url.is_empty()),
             uploaded: self.uploaded.and_then(|text| DateTime::parse_from_rfc3339(&text).ok()),
@@ -237,6 +297,28 @@ mod tests {
         check(format!("<h1>Links for x</h1><a\nclass=f href = '{address}'><code>{name}</code></a>"));
         check(format!("<h1>Links for x</h1><a href=\"{}\">x</a>", address.replace('%', "&#37;")));
         check(format!("<base href=\"/simple/x/\"><a href=\"{address}\">{name}</a>"));
+    }
+
+    #[test]
+    fn the_status_of_a_project_is_a_word_or_in_an_object() {
+        let check = |status: &str, expected: Option<&str>| {
+            let text = format!("{{\"files\":[],\"project-status\":{status}}}");
+            let page = simple(text.as_bytes(), &base(), "application/json").unwrap();
+            assert_eq!(page.status.as_deref(), expected, "{status}");
+        };
+        check("\"archived\"", Some("archived"));
+        check("{\"reason\":[{}],\"status\":\"quarantined\"}", Some("quarantined"));
+        check("{}", None);
+        check("null", None);
+        check("[{\"\":0},0]", None);
+    }
+
+    #[test]
+    fn pages_have_a_limit_of_files() {
+        let entry = r#"{"filename":""},"#.repeat(MOST_FILES);
+        let text = format!("{{\"files\":[{entry}{{\"filename\":\"x\"}}]}}");
+        let error = simple(text.as_bytes(), &base(), "application/json").unwrap_err();
+        assert!(error.contains("more than 200000 entries"), "{error}");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use chrono::DateTime;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -26,6 +28,26 @@ use crate::world::patience::{Wait, told};
 const LIFE: Duration = Duration::from_mins(10);
 /// The user's name that goes with a token.
 const TOKEN_USER: &str = "__token__";
+
+/// The largest answer with an identity or a token.
+const LARGEST: usize = 1 << 20;
+
+#[derive(Deserialize)]
+struct Audience {
+    audience: String,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct Minted {
+    token: String,
+    #[serde(default)]
+    expires: Option<i64>,
+}
 
 /// Keeps what is presented for one project.
 pub struct Keeper<'a> {
@@ -92,7 +114,7 @@ impl<'a> Keeper<'a> {
 
 /// Whom the identity is to be made out to.
 async fn audience(site: &Site<'_>) -> Result<String, Failure> {
-    let reply = site.writer.send(Request::get(beside(site, "/_/oidc/audience"))).await;
+    let reply = site.writer.send(Request { largest: LARGEST, ..Request::get(beside(site, "/_/oidc/audience")) }).await;
     let reply = reply.map_err(|error| unreachable(&error))?;
     if !reply.is_success() {
         let host = http::host(&site.index.upload);
@@ -109,8 +131,7 @@ async fn audience(site: &Site<'_>) -> Result<String, Failure> {
             _ => trouble("ask for the audience of trusted publishing", &host, &reply),
         });
     }
-    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    json["audience"].as_str().map(str::to_owned).ok_or_else(|| garbled(&site.index.upload))
+    Ok(parsed::<Audience>(&reply, &site.index.upload)?.audience)
 }
 
 /// A token of the index, and how long it is used.
@@ -119,7 +140,7 @@ async fn mint(site: &Site<'_>, request_url: &Url, request_token: &Secret) -> Res
     let mut url = request_url.clone();
     url.query_pairs_mut().append_pair("audience", &audience);
     let client = Client::new(&url).map_err(|error| machine(&error))?;
-    let request = Request { auth: Some(Auth::Bearer(request_token)), ..Request::get(url) };
+    let request = Request { auth: Some(Auth::Bearer(request_token)), largest: LARGEST, ..Request::get(url) };
     let reply = client.send(request).await.map_err(|error| unreachable(&error))?;
     if matches!(reply.status, 401 | 403) {
         let text = format!("`{}` gives this job no identity ({})", http::host(request_url), reply.status);
@@ -130,33 +151,37 @@ async fn mint(site: &Site<'_>, request_url: &Url, request_token: &Secret) -> Res
     if !reply.is_success() {
         return Err(trouble("get an identity for trusted publishing", &http::host(request_url), &reply));
     }
-    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let identity = Secret::new(json["value"].as_str().ok_or_else(|| garbled(request_url))?);
+    let identity = Secret::new(parsed::<Identity>(&reply, request_url)?.value);
     site.printer.mask(&identity);
     let body = serde_json::json!({ "token": identity.expose() }).to_string();
     let body = Body::Bytes { bytes: body.as_bytes(), media: "application/json" };
     let url = beside(site, "/_/oidc/mint-token");
-    let request = Request { method: Method::POST, body, ..Request::get(url) };
+    let request = Request { method: Method::POST, body, largest: LARGEST, ..Request::get(url) };
     let reply = site.writer.send(request).await.map_err(|error| unreachable(&error))?;
-    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     if !reply.is_success() {
-        return Err(refused(site, &reply, &json, &identity));
+        return Err(refused(site, &reply, &identity));
     }
-    let token = Secret::new(json["token"].as_str().ok_or_else(|| garbled(&site.index.upload))?);
+    let minted: Minted = parsed(&reply, &site.index.upload)?;
+    let token = Secret::new(minted.token);
     site.printer.mask(&token);
     site.printer.step("Minted", format!("a token for {}", http::host(&site.index.upload)));
-    Ok((token, life(&json)))
+    Ok((token, life(minted.expires)))
+}
+
+fn parsed<T: DeserializeOwned>(reply: &Reply, from: &Url) -> Result<T, Failure> {
+    serde_json::from_slice(&reply.body).map_err(|_| garbled(from))
 }
 
 /// Two thirds of what the index gives it, at most ten minutes.
-fn life(json: &Value) -> Duration {
+fn life(expires: Option<i64>) -> Duration {
     let now = DateTime::parse_from_rfc3339(&clock::now()).map_or(0, |now| now.timestamp());
-    let left = json["expires"].as_i64().map(|end| u64::try_from(end - now).unwrap_or(0));
+    let left = expires.map(|end| u64::try_from(end - now).unwrap_or(0));
     left.map_or(LIFE, |left| Duration::from_secs(left * 2 / 3).min(LIFE))
 }
 
 /// Why the index mints nothing.
-fn refused(site: &Site<'_>, reply: &Reply, json: &Value, identity: &Secret) -> Failure {
+fn refused(site: &Site<'_>, reply: &Reply, identity: &Secret) -> Failure {
+    let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let errors = json["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     let has = |wanted: &str| errors.iter().any(|error| error["code"] == wanted);
     let mut said: Vec<&str> = errors.iter().filter_map(|error| error["description"].as_str()).collect();

@@ -50,6 +50,20 @@ async fn two_drafts_are_an_error() {
     assert!(text.contains("releases/7") && text.contains("releases/8"), "{text}");
 }
 
+/// A release that moves to the next page while the list is read is on both.
+#[tokio::test]
+async fn a_draft_that_is_listed_twice_is_one() {
+    let there = release(7, true, vec![file(11, "app.tar.gz", b"archive")]);
+    let fake = github(|state| {
+        state.twice = true;
+        state.releases.push(there);
+    })
+    .await;
+    made(FILES).publish(&fake).await.unwrap();
+    let state = fake.state();
+    assert!(state.releases.len() == 1 && !state.releases[0].draft);
+}
+
 #[tokio::test]
 async fn the_tag_must_be_there_and_be_the_commit() {
     let fake = github(|state| state.tags.clear()).await;
@@ -96,6 +110,24 @@ async fn without_digests_wrong_bytes_are_found() {
     assert_eq!((exit, code), (Exit::Conflict, "asset-differs"));
     assert!(text.contains(&Digest::of(b"ARCHIVE").to_string()), "{text}");
     assert!(fake.state().releases[0].draft);
+}
+
+/// Where the size is known, what goes on after it is other bytes, and nobody waits for its end.
+#[tokio::test]
+async fn downloads_end_where_the_file_does() {
+    for draft in [true, false] {
+        let files = FILES.iter().zip(11..).map(|((name, bytes), id)| file(id, name, bytes)).collect();
+        let fake = github(|state| {
+            (state.no_digests, state.endless) = (true, true);
+            state.releases.push(release(7, draft, files));
+        })
+        .await;
+        let (exit, code, text) = told(made(FILES).publish(&fake).await);
+        assert_eq!((exit, code), (Exit::Conflict, "asset-differs"), "{text}");
+        assert!(text.contains("more than the 7 bytes of ours"), "{text}");
+        let downloads = fake.requests().iter().filter(|line| line.contains("/storage/11")).count();
+        assert_eq!(downloads, 1, "it is not tried again");
+    }
 }
 
 #[tokio::test]

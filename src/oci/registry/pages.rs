@@ -1,0 +1,61 @@
+//! What registries list, page by page.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::world::few::few;
+
+/// How many entries of a list are read at most, all its pages together.
+pub const MOST_ENTRIES: usize = 500_000;
+/// And of a page of referrers.
+const MOST_REFERRERS: usize = 10_000;
+
+/// A page of a list. `null` is what some write for an empty one; without its key it is none.
+pub trait Page: DeserializeOwned {
+    /// What it lists.
+    type Item;
+
+    /// All of it.
+    fn items(self) -> Vec<Self::Item>;
+}
+
+/// Tags of a repository.
+#[derive(Deserialize)]
+pub struct Tags {
+    #[serde(deserialize_with = "few::<MOST_ENTRIES, _, _>")]
+    tags: Vec<String>,
+}
+
+impl Page for Tags {
+    type Item = String;
+
+    fn items(self) -> Vec<String> {
+        self.tags
+    }
+}
+
+/// What refers to a manifest.
+#[derive(Deserialize)]
+pub struct Referrers {
+    #[serde(deserialize_with = "few::<MOST_REFERRERS, _, _>")]
+    manifests: Vec<Value>,
+}
+
+impl Page for Referrers {
+    type Item = Value;
+
+    fn items(self) -> Vec<Value> {
+        self.manifests
+    }
+}
+
+/// What says that bytes are a manifest.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Marks {
+    /// 2 as a rule.
+    pub schema_version: Option<u64>,
+    /// Its own name for what it is.
+    pub media_type: Option<String>,
+}
