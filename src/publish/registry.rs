@@ -3,6 +3,7 @@
 //! A tag is what the public sees. Until the first one is put, whatever a killed run leaves is unreferenced blobs, and the next
 //! run finds them.
 
+mod documents;
 mod push;
 mod readers;
 mod tags;
@@ -19,7 +20,7 @@ use crate::destination::ReadBack;
 use crate::oci::registry::{Action, Document, Error, Kind, Registries};
 use crate::oci::{LARGEST_DOCUMENT, media};
 use crate::plan::{self, Destination, DestinationKind, PublishedImage, RegistryDestination, Step, Work};
-use crate::problem::Problem;
+use crate::problem::{Exit, Problem};
 use crate::receipt::{Outcome, Receipt};
 use crate::reference::Repository;
 use crate::world::terminal::Printer;
@@ -139,7 +140,7 @@ fn refused(order: &Order<'_>, registry: &RegistryDestination) -> Vec<Failure> {
     failures
 }
 
-/// The manifest or index of a step, as verified.
+/// The manifest or index of a step, as verified: it holds what was planned.
 fn document(order: &Order<'_>, step: &Step) -> anyhow::Result<Document> {
     let artifact = artifact(order, &step.id)?;
     let file = artifact.files.last().ok_or_else(|| anyhow::anyhow!("`{}` made nothing", step.id))?;
@@ -150,6 +151,18 @@ fn document(order: &Order<'_>, step: &Step) -> anyhow::Result<Document> {
         let text = format!("`{}` changed after it was verified", file.name);
         let problem = Problem::new("changed-artifact", text).hint("run `longshore verify` again").step(&step.id);
         return Err(crate::problem::Failure::usage(problem).into());
+    }
+    let config = match &step.work {
+        Work::Image(_) => artifact.files.first(),
+        _ => None,
+    };
+    let config = config.map(|file| files::read_small(&order.store.file(&step.id, &file.name), LARGEST_DOCUMENT));
+    let artifacts = &order.manifest.artifacts;
+    if let Some(flaw) = documents::flaw(order.plan, step, (&document.bytes, config.transpose()?.as_deref()), artifacts)
+    {
+        let text = format!("`{}` {flaw}", file.name);
+        let problem = Problem::new("image-content", text).hint("nothing was sent: build and verify it again");
+        return Err(crate::problem::Failure::new(Exit::Verification, problem.step(&step.id)).into());
     }
     Ok(document)
 }

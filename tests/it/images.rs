@@ -1,6 +1,7 @@
 //! Images from longshore.yaml to a registry: built the same twice, refused where they cannot start, published once, whatever
 //! happens on the way. The registry is the rehearsal's; `tests/tools` has others.
 
+mod documents;
 mod not_made;
 mod start;
 

@@ -341,7 +341,8 @@ fn fabricate(plan: &Plan, part: &Part, store: &Store, salt: &str) -> Manifest {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
             let (name, size, sha256) = (output.name.clone(), bytes.len() as u64, Digest::of(bytes));
-            File { name, size, sha256, mode: Mode::Plain, diff_id: None }
+            let diff_id = matches!(step.work, Work::Layer(_)).then_some(sha256);
+            File { name, size, sha256, mode: Mode::Plain, diff_id }
         });
         let artifact = Artifact {
             schema: ARTIFACT_SCHEMA.into(),
@@ -371,8 +372,13 @@ fn contents(step: &Step, made: &BTreeMap<&str, Vec<(Digest, usize)>>, salt: &str
             vec![Package::new(work.stage.distribution.as_str(), "3.0.0").saying(salt).wheel(tag).bytes]
         }
         Work::Image(work) => {
-            let config =
-                bytes(json!({ "architecture": "amd64", "os": "linux", "config": { "Labels": { "salt": salt } } }));
+            let ids: Vec<Digest> = work.layers.iter().map(|layer| made[layer.as_str()][0].0).collect();
+            let config = bytes(json!({
+                "architecture": work.platform.goarch(),
+                "os": "linux",
+                "config": { "Labels": { "salt": salt } },
+                "rootfs": { "type": "layers", "diff_ids": ids },
+            }));
             let layers: Vec<Value> =
                 work.layers.iter().map(|layer| descriptor(media::LAYER_GZIP, made[layer.as_str()][0])).collect();
             let manifest = bytes(json!({
@@ -384,7 +390,12 @@ fn contents(step: &Step, made: &BTreeMap<&str, Vec<(Digest, usize)>>, salt: &str
             vec![config, manifest]
         }
         Work::Index(work) => {
-            let image = |id: &String| descriptor(media::MANIFEST, made[id.as_str()][1]);
+            let image = |id: &String| {
+                let mut entry = descriptor(media::MANIFEST, made[id.as_str()][1]);
+                let (_, architecture) = id.rsplit_once('-').unwrap();
+                entry["platform"] = json!({ "architecture": architecture, "os": "linux" });
+                entry
+            };
             let manifests: Vec<Value> = work.images.iter().map(image).collect();
             vec![bytes(json!({ "schemaVersion": 2, "mediaType": media::INDEX, "manifests": manifests }))]
         }
