@@ -157,6 +157,9 @@ fn a_dirty_tree_is_taken_as_it_is_and_a_clean_plan_is_the_commit() {
     set_mode(&top.join("scripts/run.sh"), 0o644).unwrap();
     fs::write(top.join("links"), "tools").unwrap();
     write(&top.join("untracked/x"), "x\n");
+    // What cargo compiled is not of the project, whether it is ignored or not.
+    write(&top.join("compiled/.rustc_info.json"), "{\"rustc_fingerprint\":1}");
+    write(&top.join("compiled/debug/app"), "x\n");
     fs::remove_file(top.join("data")).unwrap();
     let at = tempfile::tempdir().unwrap();
     let clean = content(&tree(&fixture, top, at.path()).folder);
@@ -169,7 +172,7 @@ fn a_dirty_tree_is_taken_as_it_is_and_a_clean_plan_is_the_commit() {
     assert_eq!(dirty["scripts/run.sh"], format!("true {:?}", b"#!/bin/sh\nnew\n"));
     assert_eq!(dirty["links"], "-> tools");
     assert_eq!(dirty["untracked/x"], format!("false {:?}", b"x\n"));
-    assert!(!dirty.contains_key("data"));
+    assert!(!dirty.contains_key("data") && !dirty.keys().any(|path| path.starts_with("compiled")), "{dirty:?}");
     assert_eq!(dirty["dangling"], "-> nowhere");
 }
 
