@@ -153,10 +153,11 @@ fn document(order: &Order<'_>, step: &Step) -> anyhow::Result<Document> {
         return Err(crate::problem::Failure::usage(problem).into());
     }
     let config = match &step.work {
-        Work::Image(_) => artifact.files.first(),
+        Work::Image(_) => artifact.files.first().map(|file| order.store.file(&step.id, &file.name)),
         _ => None,
     };
-    let config = config.map(|file| files::read_small(&order.store.file(&step.id, &file.name), LARGEST_DOCUMENT));
+    // Of what was published before, only the document is at hand.
+    let config = config.filter(|path| path.is_file()).map(|path| files::read_small(&path, LARGEST_DOCUMENT));
     let artifacts = &order.manifest.artifacts;
     if let Some(flaw) = documents::flaw(order.plan, step, (&document.bytes, config.transpose()?.as_deref()), artifacts)
     {

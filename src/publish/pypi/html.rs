@@ -4,7 +4,7 @@
 pub struct Tag<'t> {
     /// In small letters.
     pub name: String,
-    attributes: Vec<(String, String)>,
+    attributes: Attributes,
     /// What stands behind it, up to the next tag.
     pub text: &'t str,
 }
@@ -48,9 +48,12 @@ fn next<'t>(text: &'t str, lower: &str, place: &mut usize) -> Option<Tag<'t>> {
     }
 }
 
+/// Names and values, as they are written but for their entities.
+type Attributes = Vec<(String, String)>;
+
 /// Name and attributes of the tag that begins here, and where it ends; nothing if it does not.
-fn tag(text: &str, start: usize) -> Option<(String, Vec<(String, String)>, usize)> {
-    let until = |at: usize, stops: &dyn Fn(char) -> bool| text[at..].find(|c| stops(c)).map(|found| at + found);
+fn tag(text: &str, start: usize) -> Option<(String, Attributes, usize)> {
+    let until = |at: usize, stops: &dyn Fn(char) -> bool| text[at..].find(stops).map(|found| at + found);
     let space = |c: char| c.is_ascii_whitespace();
     let mut at = until(start, &|c| space(c) || c == '/' || c == '>')?;
     let name = text[start..at].to_ascii_lowercase();

@@ -168,6 +168,7 @@ async fn mint(site: &Site<'_>, request_url: &Url, request_token: &Secret) -> Res
     Ok((token, life(minted.expires)))
 }
 
+#[expect(clippy::result_large_err, reason = "a failure ends the run; its size costs nothing")]
 fn parsed<T: DeserializeOwned>(reply: &Reply, from: &Url) -> Result<T, Failure> {
     serde_json::from_slice(&reply.body).map_err(|_| garbled(from))
 }

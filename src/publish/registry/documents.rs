@@ -65,7 +65,7 @@ pub struct Image<'a> {
     pub has_base: bool,
 }
 
-/// What is wrong with the manifest or index of a step. Of images and layers that this manifest does not have, only the
+/// What is wrong with the manifest or index of a step; with the config of an image, if that is at hand. Of images and layers that this manifest does not have, only the
 /// number is known.
 pub fn flaw(
     plan: &Plan,
@@ -80,7 +80,7 @@ pub fn flaw(
             let Some(layers) = layers else { return Some("stands on layers that the manifest lacks".into()) };
             let image = Image { platform: work.platform, layers, has_base: work.base.is_some() };
             let file = record(&step.id).and_then(|record| record.files.first());
-            of_image(&image, document, (config.unwrap_or_default(), file?))
+            of_image(&image, document, (config, file?))
         }
         Work::Index(work) => {
             let images: Vec<(Option<&File>, Option<Platform>)> = work
@@ -104,17 +104,13 @@ fn is(descriptor: &Descriptor, file: &File) -> bool {
     (descriptor.digest, descriptor.size) == (file.sha256, file.size)
 }
 
-fn of_image(image: &Image<'_>, manifest: &[u8], (config, file): (&[u8], &File)) -> Option<String> {
+fn of_image(image: &Image<'_>, manifest: &[u8], (config, file): (Option<&[u8]>, &File)) -> Option<String> {
     let Ok(manifest) = serde_json::from_slice::<Manifest>(manifest) else { return Some("is no manifest".into()) };
     if manifest.media_type != media::MANIFEST {
         return Some(format!("is of the type {:?}", manifest.media_type));
     }
-    if !is(&manifest.config, file) || manifest.config.media_type != media::CONFIG || Digest::of(config) != file.sha256 {
+    if !is(&manifest.config, file) || manifest.config.media_type != media::CONFIG {
         return Some("names another config".into());
-    }
-    let Ok(config) = serde_json::from_slice::<Config>(config) else { return Some("has a config that is none".into()) };
-    if (config.architecture.as_str(), config.os.as_str()) != (image.platform.goarch(), "linux") {
-        return Some(format!("is for {}/{}", config.os, config.architecture));
     }
     let below = manifest.layers.len().checked_sub(image.layers.len());
     let own = below.filter(|below| image.has_base || *below == 0).is_some_and(|below| {
@@ -122,6 +118,14 @@ fn of_image(image: &Image<'_>, manifest: &[u8], (config, file): (&[u8], &File)) 
     });
     if !own {
         return Some("has other layers than planned".into());
+    }
+    let config = config?;
+    if Digest::of(config) != file.sha256 {
+        return Some("names another config".into());
+    }
+    let Ok(config) = serde_json::from_slice::<Config>(config) else { return Some("has a config that is none".into()) };
+    if (config.architecture.as_str(), config.os.as_str()) != (image.platform.goarch(), "linux") {
+        return Some(format!("is for {}/{}", config.os, config.architecture));
     }
     let ids = &config.rootfs.diff_ids;
     let right = ids.len() == manifest.layers.len()
@@ -181,7 +185,7 @@ mod tests {
                 manifest["config"] = descriptor(&record, media::CONFIG);
             }
             let image = Image { platform: Platform::LinuxArm64, layers: layers[..2].iter().collect(), has_base: base };
-            let found = of_image(&image, manifest.to_string().as_bytes(), (&config, &record));
+            let found = of_image(&image, manifest.to_string().as_bytes(), (Some(&config), &record));
             assert_eq!(found.as_deref(), expected, "{manifest}");
         };
         let pop = |value: &mut Value| drop(value.as_array_mut().unwrap().pop());
