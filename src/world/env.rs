@@ -68,6 +68,14 @@ const LONG: usize = 16;
 /// Command files of a runner: a child that could write them could change later steps.
 const COMMAND_FILES: &[&str] = &["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"];
 
+/// Settings of git: how many, and the two halves of each.
+const GIT_COUNT: &str = "GIT_CONFIG_COUNT";
+const GIT_PAIR: [&str; 2] = ["GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"];
+
+fn is_git_pair(key: &str) -> bool {
+    key == GIT_COUNT || GIT_PAIR.iter().any(|half| key.starts_with(half))
+}
+
 impl Default for Names {
     /// Those of the platform that this was compiled for.
     fn default() -> Self {
@@ -212,14 +220,39 @@ impl Env {
             let key = self.names.key(name);
             NEEDED.contains(&key.as_str()) || !named(&key) && !given_away(value)
         })
+        .with_whole_pairs(self)
+    }
+
+    /// Git starts with whole pairs only: without one that holds a credential, the others are numbered anew
+    /// (<https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT>).
+    fn with_whole_pairs(self, before: &Self) -> Self {
+        let Some(count) = before.get(GIT_COUNT).and_then(|count| count.parse::<usize>().ok()) else { return self };
+        let pair = |number: usize| {
+            let [key, value] = GIT_PAIR.map(|name| self.value(&format!("{name}{number}")));
+            Some((key?.to_owned(), value?.to_owned()))
+        };
+        let pairs: Vec<(String, String)> = (0..count.min(before.vars.len())).filter_map(pair).collect();
+        if pairs.len() == count && self.value(GIT_COUNT).is_some() {
+            return self;
+        }
+        let mut whole = self.only(|name, _| !is_git_pair(&self.names.key(name)));
+        if !pairs.is_empty() {
+            whole.set(GIT_COUNT, pairs.len().to_string());
+        }
+        for (number, pair) in pairs.iter().enumerate() {
+            whole.set(format!("{}{number}", GIT_PAIR[0]), &pair.0);
+            whole.set(format!("{}{number}", GIT_PAIR[1]), &pair.1);
+        }
+        whole
     }
 
     /// Every credential in it: ours by name, those that `extra` names, the runner's tokens, and variables of the same
     /// value.
     pub fn credentials(&self, extra: &[String]) -> Vec<Secret> {
         let hidden = self.hidden_from_children(extra);
-        let secrets =
-            hidden.vars.iter().filter(|(key, _)| !COMMAND_FILES.contains(&key.as_str()) && !key.ends_with("_URL"));
+        // The settings of git are none themselves; what they hold of a credential is found as one of its forms.
+        let other = |key: &str| COMMAND_FILES.contains(&key) || key.ends_with("_URL") || is_git_pair(key);
+        let secrets = hidden.vars.iter().filter(|(key, _)| !other(key));
         secrets
             .map(|(_, (_, value))| value.clone())
             .collect::<BTreeSet<String>>()
@@ -235,10 +268,10 @@ impl Env {
         self.only(|name, _| !names.contains(&self.names.key(name)) || NEEDED.contains(&self.names.key(name).as_str()))
     }
 
-    /// What another environment lacks of it, for a runner that may hand single ones back.
+    /// What another environment lacks of it or has otherwise, for a runner that may hand single ones back.
     #[must_use]
     pub fn lacked_by(&self, other: &Self) -> Self {
-        self.only(|name, _| other.value(name).is_none())
+        self.only(|name, value| other.value(name) != Some(value))
     }
 
     /// The counterpart of `for_children`: what they do not get.
@@ -331,6 +364,50 @@ mod tests {
             ("PUBLIC", "https://pypi.example.com/simple".to_owned()),
         ]);
         assert_eq!(names(&env.for_children(&[])), ["GIT_CONFIG_VALUE_3", "PUBLIC"]);
+    }
+
+    /// Git refuses to start where one half of a setting is missing.
+    #[test]
+    fn settings_of_git_stay_whole() {
+        let token = "ghs_canary_0123456789";
+        let (header, rewrite) =
+            (format!("AUTHORIZATION: bearer {token}"), format!("url.https://x:{token}@y/.insteadOf"));
+        let env = Env::of([
+            ("GITHUB_TOKEN", token),
+            ("GIT_CONFIG_COUNT", "4"),
+            ("GIT_CONFIG_KEY_0", "http.extraheader"),
+            ("GIT_CONFIG_VALUE_0", &header),
+            ("GIT_CONFIG_KEY_1", "safe.directory"),
+            ("GIT_CONFIG_VALUE_1", "*"),
+            ("GIT_CONFIG_KEY_2", &rewrite),
+            ("GIT_CONFIG_VALUE_2", "https://y/"),
+            ("GIT_CONFIG_KEY_3", "user.name"),
+            ("GIT_CONFIG_VALUE_3", ""),
+        ]);
+        let children = env.for_children(&[]);
+        let expected = [
+            ("GIT_CONFIG_COUNT", "2"),
+            ("GIT_CONFIG_KEY_0", "safe.directory"),
+            ("GIT_CONFIG_KEY_1", "user.name"),
+            ("GIT_CONFIG_VALUE_0", "*"),
+            ("GIT_CONFIG_VALUE_1", ""),
+        ];
+        assert_eq!(children.iter().collect::<Vec<_>>(), expected);
+        let secrets: Vec<String> = env.credentials(&[]).iter().map(|secret| secret.expose().to_owned()).collect();
+        assert_eq!(secrets, [token]);
+        // Handed back whole.
+        let hidden = env.hidden_from_children(&[]);
+        let globs = ["GIT_CONFIG_*".to_owned(), "GITHUB_TOKEN".to_owned()];
+        assert!(children.and(&hidden.matching(&globs)) == env);
+        let plain = Env::of([("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "a.b"), ("GIT_CONFIG_VALUE_0", "c")]);
+        assert!(plain.for_children(&[]) == plain);
+        let none = Env::of([
+            ("PYPI_TOKEN", token),
+            ("GIT_CONFIG_COUNT", "1"),
+            ("GIT_CONFIG_KEY_0", "a.b"),
+            ("GIT_CONFIG_VALUE_0", token),
+        ]);
+        assert_eq!(names(&none.for_children(&[])), Vec::<&str>::new());
     }
 
     #[test]
