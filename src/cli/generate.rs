@@ -1,5 +1,7 @@
 //! `generate`: the workflow files of `.github/workflows`, written anew or compared.
 
+mod rival;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -162,7 +164,8 @@ fn refuse_foreign(files: &[File], check: bool) -> anyhow::Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(Failure { exit, problems }.into()) }
 }
 
-/// Files that publish nothing, and those that were generated once and are named no more: said, never deleted.
+/// Files that publish nothing, those that were generated once and are named no more, and others that would release the same
+/// once more: said, never deleted.
 fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
     for name in &plan.idle {
         session.printer.warn(format!("`{FOLDER}/{name}` is not written: nothing goes where it publishes to"));
@@ -172,9 +175,16 @@ fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
     names.sort();
     let named = |name: &String| plan.idle.contains(name) || plan.parts.iter().any(|part| part.file == *name);
     for name in names.iter().filter(|name| !named(name)) {
-        if read(&top.join(FOLDER).join(name)).ok().flatten().is_some_and(|text| workflow::is_generated(&text)) {
+        let Some(text) = read(&top.join(FOLDER).join(name)).ok().flatten() else { continue };
+        if workflow::is_generated(&text) {
             let text = format!("`{FOLDER}/{name}` was generated, but longshore.yaml names it no more");
             session.printer.warn(format!("{text}: delete it, or name it under `workflows:`"));
+            continue;
+        }
+        let tags = plan.releases.iter().map(|release| release.tags.replace("{version}", "1.2.3"));
+        if let Some((publisher, tag)) = tags.filter_map(|tag| Some((rival::publishes(&text, &tag)?, tag))).next() {
+            let text = format!("`{FOLDER}/{name}` also runs for tags like `{tag}`, and publishes with `{publisher}`");
+            session.printer.warn(format!("{text}: one release must have one maker, take that out of it"));
         }
     }
 }

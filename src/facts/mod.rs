@@ -9,7 +9,7 @@ pub mod python;
 pub mod remote;
 pub mod version_file;
 pub mod whole;
-mod yaml;
+pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

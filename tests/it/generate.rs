@@ -356,3 +356,17 @@ fn trusted_publishers_are_on_github() {
     let said = generate("https://github.com/jpt/boat");
     assert!(said.contains("register these trusted publishers") && said.contains("jpt"), "{said}");
 }
+
+/// The workflow that made releases before.
+#[test]
+fn another_workflow_for_the_same_tags_is_said() {
+    let project = plain();
+    let other = "on: { push: { tags: ['v*'] } }\njobs: { a: { steps: [{ uses: softprops/action-gh-release@v2 }] } }\n";
+    write(&project, ".github/workflows/old.yaml", other);
+    let said = sh(&project, "longshore generate", 0);
+    let expected = "`.github/workflows/old.yaml` also runs for tags like `v1.2.3`, and publishes with \
+                    `softprops/action-gh-release`";
+    assert!(said.contains(expected), "{said}");
+    write(&project, ".github/workflows/old.yaml", &other.replace("v*", "nightly"));
+    assert!(!sh(&project, "longshore generate", 0).contains("also runs"));
+}
