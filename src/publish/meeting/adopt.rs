@@ -61,7 +61,8 @@ pub async fn adopt(
 ) -> anyhow::Result<Option<Adopted>> {
     let Some(paper) = paper.filter(|paper| paper.manifest != *order.manifest) else { return Ok(None) };
     let _progress = meeting.api.printer.start("Adopting", format!("what was verified before, by {}", paper.run()));
-    let store = Store::new(order.store.root(), "adopted");
+    // Several parts may be published from one folder at the same time.
+    let store = Store::new(order.store.root(), &format!("adopted/{}", meeting.part.stem()));
     files::fresh_folder(store.root())?;
     let adopted = Adopted { manifest: paper.manifest.clone(), store };
     let promised = adopted.order(order);
