@@ -12,7 +12,7 @@ import images
 import pairs
 import registry
 from images import FLAVORS
-from project import commit, environment, fresh, peak, run, write
+from project import environment, fresh, locked, peak, run, write
 from registry import Registry
 from unpacked import HOST
 
@@ -64,8 +64,7 @@ publish: {{ github: false }}
 
 def digests(longshore, project, tag, options):
     """Of every file that building makes."""
-    run(project, longshore, "lock")
-    commit(project, tag=tag)
+    locked(longshore, project, tag)
     run(project, longshore, "build", "--all", *options)
     records = (json.loads(path.read_bytes()) for path in (project / "target/longshore/artifacts").iterdir())
     return {file["name"]: file["sha256"] for record in records for file in record["files"]}
@@ -81,8 +80,7 @@ def memory(longshore, folder, below):
     with open(program, "ab") as file:
         for _ in range(BIG // 1_000_000):
             file.write(os.urandom(1_000_000))
-    run(project, longshore, "lock")
-    commit(project, tag=f"v{pairs.VERSION}")
+    locked(longshore, project, f"v{pairs.VERSION}")
     for command in (["build", "--all", "--prebuilt", folder / "prebuilt"], ["verify"], ["publish", "--yes"]):
         used = peak(project, longshore, *command)
         if used > MOST:

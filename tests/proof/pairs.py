@@ -8,7 +8,7 @@ import images
 import registry
 import unpacked
 from images import FLAVORS
-from project import commit, fresh, refused, run, write
+from project import fresh, locked, refused, run, write
 from registry import Registry
 from unpacked import HOST, MACHINES
 
@@ -23,8 +23,7 @@ def prove(longshore, folder):
     with Registry() as target:
         bases.push(registry.WORK / "bases", target.url)
         project = write_project(fresh(folder / "project"), target)
-        run(project, longshore, "lock")
-        commit(project, tag=f"v{VERSION}")
+        locked(longshore, project, f"v{VERSION}")
         for wrong in wrong_pairs(fresh(folder / "wrong")):
             yield refuse(longshore, project, target, *wrong)
         yield pairs(longshore, project)

@@ -46,6 +46,13 @@ def commit(folder, tag=None):
         run(folder, "git", "tag", tag)
 
 
+def locked(longshore, folder, tag):
+    """Committed with the bases of its images locked, which only a repository can be."""
+    commit(folder)
+    run(folder, longshore, "lock")
+    commit(folder, tag)
+
+
 def write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
