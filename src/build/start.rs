@@ -15,7 +15,7 @@ use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::oci::registry::Registries;
 use crate::plan::{ContainerCheck, ImageWork, Step};
 use crate::world::http::{Client, Request};
-use crate::world::interrupt::{self, Tidying};
+use crate::world::interrupt::{self, Holding};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::{Store, read_json};
@@ -62,7 +62,7 @@ pub fn run(
     let engine = engine(runner).context("no engine answers: start Docker or Podman, or install runc")?;
     let runc = (engine == "runc").then(|| blobs(store, registries, step, work)).transpose()?;
     // What is made from here on does not go away by itself.
-    let tidying = Tidying::new();
+    let tidying = Holding::to_tidy();
     let scratch = tempfile::tempdir_in(store.root())?;
     let trial = Trial { runner, engine, scratch: resolve(scratch.path())?, name: name(&record) };
     let seen = if let Some(blobs) = runc {

@@ -26,7 +26,7 @@ use crate::receipt::Receipts;
 use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
 use crate::rehearsal::{pypi, registry};
 use crate::secret::Secret;
-use crate::world::interrupt::{self, Elsewhere};
+use crate::world::interrupt::{self, Holding};
 use crate::world::store::{Sharing, Store};
 use crate::world::terminal::Printer;
 
@@ -100,7 +100,7 @@ pub fn stay(session: &Session, runtime: Runtime, server: Server, stage: Stage) -
         session.printer.step("Serving", format!("{name}: pip install --index-url {url}/simple/"));
     }
     // Listens from here on: whoever reads the result may answer it at once.
-    let ours = Elsewhere::new();
+    let ours = Holding::elsewhere();
     let told = {
         let _entered = runtime.enter();
         interrupt::told_to_end()

@@ -29,6 +29,7 @@ mod incoming;
 mod names;
 mod no_answer;
 mod pace;
+mod percent;
 mod status;
 
 pub use address::{is_loopback, may_lead, same_machine, same_origin};
@@ -37,6 +38,7 @@ pub use incoming::{Incoming, Limited};
 use names::Names;
 pub use no_answer::{NoAnswer, explain};
 use pace::{LONGEST, LONGEST_REPLY, Pace, least, too_long, too_slow};
+pub use percent::{decode, encode, encode_path};
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
@@ -431,19 +433,6 @@ impl Client {
         }
         Ok(Reply { status, headers, body })
     }
-}
-
-/// Text as one segment of a path or one value of a query: all but RFC 3986's unreserved characters encoded.
-pub fn encode(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 /// Host and port of a URL, for people.

@@ -46,52 +46,32 @@ impl Drop for Running {
     }
 }
 
-/// As long as it is held, a signal does not end this process at once: who holds it looks at [`told`], puts away what would be
-/// left otherwise, and drops it. What programs he starts for that are no new work ([`super::process::Runner::tidy`]).
-pub struct Tidying(());
+/// Somebody has something to do before this process ends, as long as it is held.
+pub struct Holding(&'static AtomicUsize);
 
-impl Tidying {
-    /// From now on.
-    pub fn new() -> Self {
+impl Holding {
+    fn new(count: &'static AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+
+    /// A signal does not end this process at once: who holds it looks at [`told`], puts away what would be left otherwise, and
+    /// drops it. What programs he starts for that are no new work ([`super::process::Runner::tidy`]).
+    pub fn to_tidy() -> Self {
         #[cfg(unix)]
         unix::listen();
-        TIDYING.fetch_add(1, Ordering::SeqCst);
-        Self(())
+        Self::new(&TIDYING)
+    }
+
+    /// Somebody else hears of signals and does what is to be done.
+    pub fn elsewhere() -> Self {
+        Self::new(&ELSEWHERE)
     }
 }
 
-impl Default for Tidying {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Tidying {
+impl Drop for Holding {
     fn drop(&mut self) {
-        TIDYING.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// As long as it is held, somebody else hears of signals and does what is to be done.
-pub struct Elsewhere(());
-
-impl Elsewhere {
-    /// From now on.
-    pub fn new() -> Self {
-        ELSEWHERE.fetch_add(1, Ordering::SeqCst);
-        Self(())
-    }
-}
-
-impl Default for Elsewhere {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Elsewhere {
-    fn drop(&mut self) {
-        ELSEWHERE.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -37,7 +37,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Receipt, Receipts};
 use crate::rehearsal::github::Server;
 use crate::world::family::Family;
-use crate::world::interrupt::{self, Elsewhere};
+use crate::world::interrupt::{self, Holding};
 use crate::world::process;
 use crate::world::store;
 
@@ -77,7 +77,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     let runner = session.runner();
     let stop = stop(&runtime, plan.meeting().is_some())?;
     let commands = scene.commands(&rehearsal.workflows)?;
-    let _ours = Elsewhere::new();
+    let _ours = Holding::elsewhere();
     let family = Family::keep();
     let played = play::play(&session.printer, &runner, &commands, &rehearsal.workflows, &stop);
     // A job may leave a process behind, which GitHub's runner ends with the job.

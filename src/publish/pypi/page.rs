@@ -10,6 +10,7 @@ use url::Url;
 use super::html::{Tag, tags, unescape};
 use crate::digest::Digest;
 use crate::world::few::few;
+use crate::world::http::decode;
 
 /// A file of an index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,15 +159,7 @@ fn leads_around(url: &Url, base: &Url) -> bool {
 
 /// The name of a file at an address, as installers read it.
 fn last_part(url: &Url) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = url.path().as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let code = behind.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        let byte = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &behind[2..] } else { behind };
-    }
-    String::from_utf8_lossy(&bytes).rsplit('/').next().unwrap_or_default().to_owned()
+    decode(url.path()).rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 impl<'de> Deserialize<'de> for Status {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::percent::encode;
 use super::route::Style;
 use super::state::{Asset, Commit, Release, Repository, short_hash, time};
+use crate::world::http::encode_path;
 
 /// How a client addressed the server; answers speak of themselves in the same words.
 #[derive(Clone, Debug)]
@@ -43,17 +43,22 @@ impl Addresses {
     }
 
     fn repository(&self, repository: &Repository) -> String {
-        format!("{}/repos/{}/{}", self.api(), encode(&repository.owner), encode(&repository.name))
+        format!("{}/repos/{}/{}", self.api(), encode_path(&repository.owner), encode_path(&repository.name))
     }
 
     /// The repository's page.
     pub(super) fn page(&self, repository: &Repository) -> String {
-        format!("{}/{}/{}", self.web(), encode(&repository.owner), encode(&repository.name))
+        format!("{}/{}/{}", self.web(), encode_path(&repository.owner), encode_path(&repository.name))
     }
 
     /// Where the public downloads an asset.
     pub(super) fn download(&self, repository: &Repository, release: &Release, asset: &Asset) -> String {
-        format!("{}/releases/download/{}/{}", self.page(repository), encode(&release.slug()), encode(&asset.name))
+        format!(
+            "{}/releases/download/{}/{}",
+            self.page(repository),
+            encode_path(&release.slug()),
+            encode_path(&asset.name)
+        )
     }
 }
 
@@ -63,12 +68,12 @@ pub(super) fn release(to: &Addresses, repository: &Repository, release: &Release
     let upload = format!(
         "http://{}/api/uploads/repos/{}/{}/releases/{}/assets{{?name,label}}",
         to.host,
-        encode(&repository.owner),
-        encode(&repository.name),
+        encode_path(&repository.owner),
+        encode_path(&repository.name),
         release.id,
     );
     let source = |kind: &str| {
-        let url = format!("{}/{kind}/{}", to.repository(repository), encode(&release.tag));
+        let url = format!("{}/{kind}/{}", to.repository(repository), encode_path(&release.tag));
         (!release.draft).then_some(url)
     };
     let assets: Vec<Value> = release.assets.values().map(|item| asset(to, repository, release, item)).collect();
@@ -76,7 +81,7 @@ pub(super) fn release(to: &Addresses, repository: &Repository, release: &Release
         "url": url,
         "assets_url": format!("{url}/assets"),
         "upload_url": upload,
-        "html_url": format!("{}/releases/tag/{}", to.page(repository), encode(&release.slug())),
+        "html_url": format!("{}/releases/tag/{}", to.page(repository), encode_path(&release.slug())),
         "id": release.id,
         "author": user(to, AUTHOR),
         "node_id": node("RE", release.id),
@@ -122,7 +127,7 @@ pub(super) const AUTHOR: &str = "rehearsal[bot]";
 /// A user.
 pub(super) fn user(to: &Addresses, login: &str) -> Value {
     let (api, web) = (to.api(), to.web());
-    let login_path = encode(login);
+    let login_path = encode_path(login);
     let url = format!("{api}/users/{login_path}");
     json!({
         "login": login,
@@ -187,7 +192,7 @@ pub(super) fn reference(to: &Addresses, repository: &Repository, name: &str) -> 
     Some(json!({
         "ref": format!("refs/{name}"),
         "node_id": node_text(&format!("REF_{name}")),
-        "url": format!("{url}/git/refs/{}", encode(name)),
+        "url": format!("{url}/git/refs/{}", encode_path(name)),
         "object": { "sha": sha, "type": kind, "url": format!("{url}/git/{kind}s/{sha}") },
     }))
 }
@@ -214,8 +219,8 @@ pub(super) fn tag(to: &Addresses, repository: &Repository, name: &str, commit: &
     let url = to.repository(repository);
     json!({
         "name": name,
-        "zipball_url": format!("{url}/zipball/refs/tags/{}", encode(name)),
-        "tarball_url": format!("{url}/tarball/refs/tags/{}", encode(name)),
+        "zipball_url": format!("{url}/zipball/refs/tags/{}", encode_path(name)),
+        "tarball_url": format!("{url}/tarball/refs/tags/{}", encode_path(name)),
         "commit": { "sha": commit.sha, "url": format!("{url}/commits/{}", commit.sha) },
         "node_id": node_text(&format!("REF_refs/tags/{name}")),
     })
@@ -227,10 +232,10 @@ pub(super) fn generated_notes(repository: &Repository, tag: &str, previous: Opti
         let others = repository.releases.values().filter(|release| !release.draft && release.tag != tag);
         others.max_by_key(|release| (release.created, release.id)).map(|release| release.tag.clone())
     });
-    let page = format!("{web}/{}/{}", encode(&repository.owner), encode(&repository.name));
+    let page = format!("{web}/{}/{}", encode_path(&repository.owner), encode_path(&repository.name));
     let link = match before {
-        Some(before) => format!("{page}/compare/{}...{}", encode(&before), encode(tag)),
-        None => format!("{page}/commits/{}", encode(tag)),
+        Some(before) => format!("{page}/compare/{}...{}", encode_path(&before), encode_path(tag)),
+        None => format!("{page}/commits/{}", encode_path(tag)),
     };
     format!("**Full Changelog**: {link}")
 }

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::secret::Secret;
 
 use super::percent::query;
-use super::{cut, hold, html, percent};
+use super::{cut, hold, html};
 
 pub use super::hold::{Hold, Moment};
 pub use event::{Effect, Event};

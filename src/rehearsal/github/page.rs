@@ -51,7 +51,8 @@ impl Pages<'_> {
     }
 
     fn release(&self, repository: &Repository, release: &Release) -> String {
-        let page = format!("{}/releases/tag/{}", self.to.page(repository), super::percent::encode(&release.tag));
+        let page =
+            format!("{}/releases/tag/{}", self.to.page(repository), crate::world::http::encode_path(&release.tag));
         let mut labels = String::new();
         if repository.latest().is_some_and(|latest| latest.id == release.id) {
             labels.push_str("<span class=\"label latest\">Latest</span>");

@@ -1,8 +1,7 @@
 //! From method and path to what is asked: one table, for api.github.com's paths, GHES's and the browser's.
 
+use crate::world::http::decode;
 use axum::http::Method;
-
-use super::percent::decode;
 
 /// What a request asks for. Repository paths carry owner and name in [`Target`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use axum::http::{HeaderMap, header};
 use super::answer::{Answer, Content};
 use super::api::Asked;
 use super::page;
-use super::percent::encode;
 use super::route::Route;
 use super::serve::{Shared, opens};
 use super::state::{Asset, Repository};
+use crate::world::http::encode_path;
 
 /// Answers a visitor, who has no token: drafts are not there.
 pub(super) fn answer(shared: &Shared, asked: &Asked<'_>, route: &Route, headers: &HeaderMap) -> Answer {
@@ -28,9 +28,9 @@ pub(super) fn answer(shared: &Shared, asked: &Asked<'_>, route: &Route, headers:
     match (route, latest) {
         (Route::PageToReleases, _) => Answer::redirect(format!("{home}/releases")),
         (Route::PageAll, _) => Answer::html(200, pages.all(std::slice::from_ref(repository))),
-        (Route::PageLatest, Some(tag)) => Answer::redirect(format!("{home}/releases/tag/{}", encode(&tag))),
+        (Route::PageLatest, Some(tag)) => Answer::redirect(format!("{home}/releases/tag/{}", encode_path(&tag))),
         (Route::LatestDownload(name), Some(tag)) => {
-            Answer::redirect(format!("{home}/releases/download/{}/{}", encode(&tag), encode(name)))
+            Answer::redirect(format!("{home}/releases/download/{}/{}", encode_path(&tag), encode_path(name)))
         }
         (Route::PageRelease(tag), _) => match repository.published(tag) {
             Some(release) => Answer::html(200, pages.one(repository, release)),

@@ -1,6 +1,6 @@
 //! The addresses of an index.
 
-use crate::rehearsal::percent::decode;
+use crate::world::http::decode;
 
 /// What a path stands for.
 #[derive(Debug, PartialEq, Eq)]

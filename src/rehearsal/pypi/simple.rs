@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use serde_json::{Value, json};
 
 use crate::rehearsal::html::escape;
-use crate::rehearsal::percent::encode;
+use crate::world::http::encode_path;
 
 use super::answer::{Answer, preferred};
 use super::fault::Kind;
@@ -87,7 +87,7 @@ fn entry(shared: &Shared, normal: &str, (release, file): (&Release, &File)) -> V
     let core = file.core_metadata.map_or(json!(false), |digest| json!({ "sha256": digest.hex() }));
     let version = &release.version;
     let provenance = file.provenance.as_ref().map(|_| {
-        format!("http://{}/integrity/{normal}/{version}/{}/provenance", shared.address, encode(&file.filename))
+        format!("http://{}/integrity/{normal}/{version}/{}/provenance", shared.address, encode_path(&file.filename))
     });
     let yanked = match release.yanked.as_deref() {
         None => json!(false),
@@ -154,5 +154,5 @@ fn kind(headers: &HeaderMap) -> &'static str {
 
 /// Where a file is.
 pub(super) fn url(shared: &Shared, file: &File) -> String {
-    format!("http://{}/files/{}", shared.address, encode(&file.path()))
+    format!("http://{}/files/{}", shared.address, encode_path(&file.path()))
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::oci::media;
-use crate::rehearsal::percent::{encode, query};
+use crate::rehearsal::percent::query;
+use crate::world::http::encode_path;
 
 use super::answer::{Answer, Code};
 use super::manifest::no_repository;
@@ -30,7 +31,7 @@ pub(super) fn tags(shared: &Shared, repository: &str, asked: &str) -> Answer {
     let answer = Answer::json(200, &json!({ "name": repository, "tags": page }));
     match (page.last(), rest.next()) {
         (Some(last), Some(_)) => {
-            let to = format!("/v2/{repository}/tags/list?last={}&n={count}", encode(last));
+            let to = format!("/v2/{repository}/tags/list?last={}&n={count}", encode_path(last));
             answer.header(header::LINK, format!("<{to}>; rel=\"next\""))
         }
         _ => answer,

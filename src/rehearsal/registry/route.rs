@@ -4,7 +4,8 @@ use axum::http::Method;
 
 use crate::digest::Digest;
 use crate::reference::Repository;
-use crate::rehearsal::percent::{decode, query};
+use crate::rehearsal::percent::query;
+use crate::world::http::decode;
 
 use super::answer::{Answer, Code};
 use super::fault::Kind;
