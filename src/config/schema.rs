@@ -441,7 +441,8 @@ pub static ARCHIVE: Section = Section {
         key(
             "include",
             Type::Many(&FILE_ITEM),
-            "README, LICENSE, COPYING, UNLICENSE and NOTICE of the package's folder, else of those above it",
+            "README, LICENSE, COPYING, UNLICENSE and NOTICE of the package's folder, else of those above it; the \
+             `license-file` of Cargo.toml",
             "further files; []: executables only",
         )
         .per_target(),

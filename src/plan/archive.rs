@@ -271,18 +271,16 @@ fn legal_names(step: &Step, problems: &mut Problems) {
             continue;
         }
         if output.name.starts_with('.') || output.name.ends_with('.') || !output.name.chars().all(legal) {
-            let hint = "use only the letters A to Z, digits, `.`, `_` and `-`";
-            let problem = match &step.work {
+            let letters = "use only the letters A to Z, digits, `.`, `_` and `-`";
+            let (text, hint) = match &step.work {
                 // Its files go from job to job by name.
-                Work::Binary(_) => {
-                    Problem::new("bad-file-name", format!("an executable cannot be called `{}`", output.name))
-                }
-                _ => {
-                    let text = format!("file name `{}` would be rewritten by GitHub", output.name);
-                    Problem::new("bad-file-name", text)
-                }
+                Work::Binary(_) => (
+                    format!("an executable cannot be called `{}`", output.name),
+                    format!("rename it in Cargo.toml (`name` of `[[bin]]`): {letters}"),
+                ),
+                _ => (format!("file name `{}` would be rewritten by GitHub", output.name), letters.to_owned()),
             };
-            problems.push(problem.hint(hint).step(step.id.clone()));
+            problems.push(Problem::new("bad-file-name", text).hint(hint).step(step.id.clone()));
         }
     }
 }

@@ -132,5 +132,5 @@ fn nothing(path: &str) -> Problem {
 
 fn endless(path: &str) -> Problem {
     let text = format!("what the link `{path}` points at holds itself, or more than {MOST} files");
-    Problem::new("endless-link", text).hint("leave the link out of `include`")
+    Problem::new("endless-link", text).hint("remove the link, or say in `include:` what is packed")
 }

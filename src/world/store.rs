@@ -114,7 +114,9 @@ impl Store {
         }
         if let Some(path) = odd(&self.root, true)? {
             let name = path.strip_prefix(&self.root).map_or_else(|_| path.display().to_string(), relative);
-            return refuse(format!("`{output}/{name}` is a link or a special file: results would land elsewhere"));
+            let text = format!("`{output}/{name}` is a link or a special file: results would land elsewhere");
+            let hint = "remove it, and run the same command again; the output folder itself may be a link";
+            return Err(Failure::usage(Problem::new("foreign-output", text).hint(hint)).into());
         }
         if is_ours(&self.root.join(".gitignore")) {
             return Ok(());
