@@ -43,6 +43,8 @@ pub mod build;
 pub mod verify;
 
 pub mod publish;
+pub mod release;
+
 pub mod rehearsal;
 
 pub mod cli;

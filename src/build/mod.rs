@@ -82,6 +82,16 @@ pub struct Order<'a> {
     pub every_python: bool,
 }
 
+impl<'a> Order<'a> {
+    /// Some steps as they are built where nothing else is said.
+    pub fn new(plan: &'a Plan, steps: Vec<&'a Step>, registries: Registries) -> Self {
+        let (prebuilt, docker_archive) = (None, None);
+        let (keep_going, complete, install, every_python) = (false, false, false, false);
+        let registries = Some(registries);
+        Self { plan, steps, prebuilt, keep_going, registries, complete, docker_archive, install, every_python }
+    }
+}
+
 /// Builds. Missing tools are found before anything starts.
 ///
 /// # Errors

@@ -10,13 +10,14 @@ use clap::Parser;
 
 use super::args::Cli;
 use super::ended::Ended;
+use super::invocation::Invocation;
 use super::output;
-use super::session::{self, Session};
 use super::summary;
 use crate::digest::Digest;
 use crate::facts;
 use crate::plan::{Leg, Plan};
 use crate::problem::{Exit, Failure, Problem};
+use crate::release::{Session, plan_file};
 use crate::world::actions;
 use crate::world::env::Env;
 use crate::world::git::trust;
@@ -43,12 +44,13 @@ struct Job {
 }
 
 /// Carries out one job; sets its outputs, also when it fails.
-pub fn run(session: &Session) -> Ended {
+pub fn run(invocation: &Invocation) -> Ended {
+    let session = &invocation.session;
     let named = input(&session.env, "LONGSHORE_ACTION_COMMAND").unwrap_or_else(|| "action".to_owned());
     let read = Job::read(&session.env).and_then(|job| Ok((job.lines(session)?, job)));
     let (lines, job) = match read {
         Ok(read) => read,
-        Err(error) => return told(session, &[], output::finish(session, &named, Err(error))),
+        Err(error) => return told(invocation, &[], output::finish(invocation, &named, Err(error))),
     };
     let mut ended = Ended::shown();
     for line in &lines {
@@ -61,11 +63,12 @@ pub fn run(session: &Session) -> Ended {
     if ended.exit == Exit::Done as u8 && session.env.get("GITHUB_EVENT_NAME") == Some("pull_request") {
         summary::add(session, &job.download(&session.env));
     }
-    told(session, lines.last().map_or(&[], Vec::as_slice), ended)
+    told(invocation, lines.last().map_or(&[], Vec::as_slice), ended)
 }
 
 /// Sets the outputs that every command has.
-fn told(session: &Session, last: &[String], mut ended: Ended) -> Ended {
+fn told(invocation: &Invocation, last: &[String], mut ended: Ended) -> Ended {
+    let env = &invocation.session.env;
     let only = match ended.releases.as_slice() {
         [one] => Some(one),
         _ => None,
@@ -76,10 +79,10 @@ fn told(session: &Session, last: &[String], mut ended: Ended) -> Ended {
         outputs.push(("version", release.version.clone()));
         outputs.push(("prerelease", release.prerelease.to_string()));
     }
-    outputs.extend(manifest(last, &session.env).map(|path| ("manifest", path)));
+    outputs.extend(manifest(last, env).map(|path| ("manifest", path)));
     for (name, value) in outputs {
-        if let Err(error) = actions::set_output(&session.env, name, &value) {
-            ended = output::finish(session, &ended.command, Err(error));
+        if let Err(error) = actions::set_output(env, name, &value) {
+            ended = output::finish(invocation, &ended.command, Err(error));
         }
     }
     ended
@@ -91,8 +94,8 @@ fn manifest(words: &[String], env: &Env) -> Option<String> {
     if !matches!(cli.command.name(), "verify" | "publish" | "release" | "rehearse") {
         return None;
     }
-    let session = Session::new(&cli, env.clone());
-    let store = match &session.global.plan {
+    let session = Invocation::new(&cli.global, env.clone()).session;
+    let store = match &session.selection.plan {
         Some(file) => session.stored(file, None, Sharing::Readers).ok()?.1,
         None => session.store(Sharing::Readers).ok()?,
     };
@@ -336,7 +339,7 @@ impl Job {
 
     fn planned(&self) -> anyhow::Result<(String, Plan)> {
         let file = self.handed("plan.json", "plan", "longshore-plan")?;
-        let plan = session::read_plan(Path::new(&file), Some(self.digest()?))?;
+        let plan = plan_file::read(Path::new(&file), Some(self.digest()?))?;
         Ok((file, plan))
     }
 

@@ -6,15 +6,14 @@ use super::args;
 use super::error::Refused;
 use super::not_made;
 use super::output::{Fields, Report};
-use super::registry;
-use super::session::{Session, Wish, this_host};
-use super::stage_file;
 use super::table::{Table, size};
 use crate::artifact::Artifact;
 use crate::build::{self, Order};
 use crate::digest::Digest;
 use crate::plan::{self, NotMade, Plan, Step, WithoutTag, Work};
 use crate::problem::{Exit, Failure, Problem};
+use crate::release::stage;
+use crate::release::{Access, Project, Session, Wish, this_host};
 use crate::target::Target;
 use crate::world::busy;
 use crate::world::files;
@@ -27,10 +26,10 @@ use crate::world::store::{Sharing, Store};
 /// Exit 2 if something is missing before it starts, 7 if a step fails.
 pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let whole = args.all || args.rest || args.leg.is_some();
-    let (plan, store) = match &session.global.plan {
+    let (plan, store) = match &session.selection.plan {
         Some(file) => session.stored(file, args.plan_digest, Sharing::Nobody)?,
         None => {
-            let project = session.project()?;
+            let project = Project::open(session)?;
             let wish = Wish {
                 without_tag: WithoutTag::Snapshot,
                 host: !whole,
@@ -38,7 +37,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
                 prebuilt: args.prebuilt.as_deref(),
                 ..Wish::default()
             };
-            let plan = session.plan(&project, wish)?;
+            let plan = project.plan(session, wish)?;
             wanted(&plan, args.plan_digest)?;
             let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
             (plan, store)
@@ -52,15 +51,15 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let in_job = session.env.is_true("CI") && args.leg.is_some();
     let order = Order {
         plan: &plan,
-        steps: steps(&plan, args, session.global.plan.is_some())?,
+        steps: steps(&plan, args, session.selection.plan.is_some())?,
         prebuilt: args.prebuilt.clone(),
         keep_going: args.keep_going,
-        registries: Some(registry::registries(session, &plan)?),
+        registries: Some(Access::registries(session, &plan)?),
         complete: args.complete,
         docker_archive: args.docker_archive.clone(),
         install: in_job,
         // A rehearsal of the jobs runs on whatever machine there is.
-        every_python: in_job && session.env.get(stage_file::VARIABLE).is_none(),
+        every_python: in_job && session.env.get(stage::VARIABLE).is_none(),
     };
     let artifacts = match build::run(&session.runner(), &session.printer, &store, &order) {
         Ok(artifacts) => artifacts,

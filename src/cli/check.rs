@@ -1,16 +1,16 @@
 //! `check`: every problem of longshore.yaml at once, and of the plan made from it.
 
 use super::output::Report;
-use super::session::{Session, Wish};
 use super::unlocked;
+use crate::release::{Project, Session, Wish};
 
 /// `longshore check`
 ///
 /// # Errors
 /// Every problem.
 pub fn run(session: &Session) -> anyhow::Result<Report> {
-    let project = session.project()?;
-    let plan = session.plan(&project, Wish { every_component: true, ..Wish::default() })?;
+    let project = Project::open(session)?;
+    let plan = project.plan(session, Wish { every_component: true, ..Wish::default() })?;
     unlocked::tell(session, &plan)?;
     let name = if project.config.written { project.source.name.as_str() } else { "the assumed configuration" };
     Ok(Report::plan(format!("{name} is fine: {} steps\n", plan.steps.len()), &plan).next("longshore plan"))

@@ -3,6 +3,7 @@
 use super::output::{Fields, State};
 use crate::config::{Diagnostic, Source};
 use crate::problem::{Exit, Failure, Problem};
+use crate::release::Rejected;
 use crate::world::busy::InUse;
 use crate::world::disk;
 use crate::world::mask;
@@ -21,11 +22,6 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Every problem of a configuration.
-    pub fn config(diagnostics: Vec<Diagnostic>, source: Source) -> Self {
-        Self { exit: Exit::Usage, diagnostics, source, fields: Fields::default() }
-    }
-
     /// Problems of any stage; those that stand in the configuration are found there.
     fn of(exit: Exit, problems: Vec<Problem>) -> Self {
         let diagnostics = problems.into_iter().map(|problem| Diagnostic { problem, span: None }).collect();
@@ -59,6 +55,12 @@ impl From<anyhow::Error> for Refused {
     fn from(error: anyhow::Error) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(refused) => return refused.hidden(),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<Rejected>() {
+            Ok(Rejected { diagnostics, source }) => {
+                return Self { exit: Exit::Usage, diagnostics, source, ..Self::default() }.hidden();
+            }
             Err(error) => error,
         };
         if let Some(failure) = error.downcast_ref::<Failure>() {

@@ -10,7 +10,6 @@ use url::Url;
 use super::args;
 use super::inside;
 use super::output::Report;
-use super::session::{Project, Session, Wish};
 use super::table::Table;
 use super::unlocked;
 use crate::destination::{Trusted, When};
@@ -18,6 +17,7 @@ use crate::facts::{self, Remote};
 use crate::plan::part::artifact_of;
 use crate::plan::{DestinationKind, Plan, Release, upload};
 use crate::problem::{Exit, Failure, Problem};
+use crate::release::{Project, Session, Wish};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
 use crate::workflow::{self, Pins};
 use crate::world::http::{Client, Request};
@@ -40,14 +40,14 @@ struct File {
 /// # Errors
 /// Exit 2 if a file is in the way or nothing is published, 8 for `--check`.
 pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
-    let mut project = session.project_of_any_clone()?;
+    let mut project = Project::open_as_cloned(session)?;
     let top = project.top.clone();
     let wish = || Wish { any_version: true, stand_ins: true, ..Wish::default() };
     // What is wrong with the file as it is written.
-    session.plan_unsaid(&project, wish())?;
+    project.plan_unsaid(session, wish())?;
     // The files are for every release, so each destination takes part, whenever it is written for.
     project.config.destinations.iter_mut().for_each(|destination| destination.when = When::Always);
-    let plan = session.plan(&project, wish())?;
+    let plan = project.plan(session, wish())?;
     if plan.parts.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
         return Err(Failure::usage(problem.hint("destinations stand under `publish:`")).into());
@@ -106,7 +106,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
 /// The commands that are left, one a line.
 fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> anyhow::Result<String> {
     // With tags and what is not committed; before the first commit nothing is known of them.
-    let here = session.project().ok();
+    let here = Project::open(session).ok();
     // What the plan job would find only after the tag was pushed.
     let lock = unlocked::next(session, project, plan)?;
     let mut lines: Vec<String> = lock.map(str::to_owned).into_iter().collect();
@@ -118,7 +118,7 @@ fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> 
     }
     let project = here.as_ref().unwrap_or(project);
     let wish = Wish { every_component: true, stand_ins: true, ..Wish::default() };
-    let releases = session.plan_unsaid(project, wish).map(|plan| plan.releases).unwrap_or_default();
+    let releases = project.plan_unsaid(session, wish).map(|plan| plan.releases).unwrap_or_default();
     let is_there = |release: &&Release| project.facts.tags.iter().any(|tag| tag.name == release.tag);
     let tag = releases.iter().find(|release| !is_there(release)).map(|release| release.tag.clone());
     let tag = tag.unwrap_or_else(|| {

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::output::Report;
-use super::session::Session;
 use crate::facts::{self, Facts, Package, Wanted};
 use crate::plan::beside;
 use crate::problem::{Failure, Problem};
+use crate::release::Session;
 use crate::target;
 use crate::template::Template;
 use crate::workflow;

@@ -7,15 +7,14 @@ use futures_util::future::join_all;
 use super::args;
 use super::inside;
 use super::output::Report;
-use super::registry;
-use super::session::{Project, Session};
 use super::table::Table;
 use crate::facts::lock::{self, Lock, LockedBase, LockedPlatform};
 use crate::oci::base;
-use crate::oci::registry::{Access, Action, Error, Registries};
+use crate::oci::registry::{Action, Error, Registries};
 use crate::plan::base::{UsedBase, used};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
+use crate::release::{Access, Project, Session};
 use crate::world::path::relative;
 use crate::world::sink;
 
@@ -24,7 +23,7 @@ use crate::world::sink;
 /// # Errors
 /// Exit 2 if a base cannot be used, 5 or 6 if its registry does not let us or does not answer, 8 for `--check`.
 pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
-    let project = session.project()?;
+    let project = Project::open(session)?;
     let wanted = used(&project.config);
     let known = &project.facts.lock;
     refuse_unknown(&wanted, args)?;
@@ -33,8 +32,7 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     if args.check {
         return check(known, &wanted, &asked);
     }
-    let access = Access { printer: Some(session.printer.clone()), ..registry::of_project(&project, &session.env) };
-    let registries = Registries::new(&session.runner(), &session.env, access);
+    let registries = Access::registries_of(session, &project);
     let mut lock = Lock { bases: kept.iter().filter_map(|base| of(known, base).cloned()).collect() };
     for base in &mut lock.bases {
         let used = wanted.iter().find(|used| used.name == base.name);

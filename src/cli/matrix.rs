@@ -2,10 +2,10 @@
 
 use super::args;
 use super::output::Report;
-use super::session::{Session, Wish};
 use super::unlocked;
 use crate::plan::matrix::{Matrix, matrix};
 use crate::problem::Failure;
+use crate::release::{Project, Session, Wish};
 use crate::world::actions;
 use crate::world::store::Sharing;
 
@@ -14,10 +14,10 @@ use crate::world::store::Sharing;
 /// # Errors
 /// If the plan or the part is not there, the matrix would be too large, or, for a tag in CI, bases are not locked.
 pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
-    let plan = match &session.global.plan {
+    let plan = match &session.selection.plan {
         Some(file) => session.stored(file, None, Sharing::Readers)?.0,
         None => {
-            let plan = session.plan(&session.project()?, Wish::default())?;
+            let plan = Project::open(session)?.plan(session, Wish::default())?;
             unlocked::tell(session, &plan)?;
             plan
         }

@@ -6,29 +6,23 @@ pub mod args;
 pub mod build;
 pub mod check;
 pub mod complete;
-mod config_file;
-mod credentials;
 pub mod ended;
 pub mod error;
 pub mod generate;
-pub mod index;
 mod init;
 mod inside;
+mod invocation;
 pub mod lock;
 pub mod matrix;
 mod not_made;
 pub mod output;
 pub mod plan;
 pub mod publish;
-pub mod pushed;
-pub mod registry;
 pub mod rehearse;
 pub mod release;
 pub mod schema;
 mod selectors;
-pub mod session;
-pub mod stage;
-pub mod stage_file;
+pub mod servers;
 pub mod summary;
 pub mod table;
 mod unlocked;
@@ -41,8 +35,8 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command};
 use ended::Ended;
+use invocation::Invocation;
 use output::Report;
-use session::Session;
 
 use crate::problem::{Failure, Problem};
 use crate::world::actions;
@@ -61,22 +55,23 @@ pub fn carry_out(words: impl IntoIterator<Item = OsString>, env: &Env) -> Ended 
         Ok(cli) => cli,
         Err(error) => return usage(&error, words.iter().any(|word| word == "--json"), env),
     };
-    let session = Session::new(&cli, env.clone());
+    let invocation = Invocation::new(&cli.global, env.clone());
     let name = cli.command.name();
     if let Err(failure) = selectors::refuse_unread(&cli) {
-        return output::finish(&session, name, Err(failure.into()));
+        return output::finish(&invocation, name, Err(failure.into()));
     }
     for path in cli.command.paths() {
-        *path = session.below(path);
+        *path = invocation.below(path);
     }
     if matches!(cli.command, Command::Action) {
-        return action::run(&session);
+        return action::run(&invocation);
     }
-    let result = dispatch(&session, cli.command);
-    output::finish(&session, name, result)
+    let result = dispatch(&invocation, cli.command);
+    output::finish(&invocation, name, result)
 }
 
-fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
+fn dispatch(invocation: &Invocation, command: Command) -> anyhow::Result<Report> {
+    let session = &invocation.session;
     match command {
         Command::Init => init::command(session),
         Command::Check => check::run(session),
@@ -84,8 +79,8 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<Report> {
         Command::Matrix(args) => matrix::run(session, &args),
         Command::Build(args) => build::run(session, &args),
         Command::Verify(args) => verify::run(session, &args),
-        Command::Publish(args) => publish::run(session, &args),
-        Command::Release(args) => release::run(session, &args),
+        Command::Publish(args) => publish::run(invocation, &args),
+        Command::Release(args) => release::run(invocation, &args),
         Command::Lock(args) => lock::run(session, &args),
         Command::Rehearse(args) => rehearse::run(session, &args),
         Command::Schema(args) => schema::run(&args),

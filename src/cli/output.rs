@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::ended::Ended;
 use super::error::Refused;
-use super::session::Session;
+use super::invocation::Invocation;
 use super::summary;
 use crate::artifact::{Artifact, Manifest};
 use crate::config::{Diagnostic, Source};
@@ -16,6 +16,7 @@ use crate::facts::git;
 use crate::plan::{Plan, Release, Scope, Step};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipt;
+use crate::release::Session;
 use crate::world::mask;
 use crate::world::path::resolve;
 use crate::world::terminal::{ANNOTATIONS, Colors, Kind, Level, Printer};
@@ -160,14 +161,15 @@ impl Report {
 }
 
 /// Prints the end of a command, and says how it ended.
-pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) -> Ended {
+pub fn finish(invocation: &Invocation, command: &str, result: anyhow::Result<Report>) -> Ended {
+    let session = &invocation.session;
     let interrupted =
         interrupt::told().filter(|_| result.is_err()).map(|signal| anyhow::Error::from(Refused::interrupted(signal)));
     match interrupted.map_or(result, Err) {
         Ok(report) => {
             let ended = Ended::new(command, &report.fields, None);
             summary::write(session, command, &report.fields, None);
-            let printed = if session.json {
+            let printed = if invocation.json {
                 print_json(session, &output(command, Exit::Done, report.fields, Vec::new()))
             } else {
                 session.printer.write_result(&report.text)
@@ -175,9 +177,10 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
             if let Err(error) = printed {
                 return lost(session, ended, &error);
             }
-            if !session.json {
+            if !invocation.json {
                 // In a job somebody else decided what comes next.
-                if let Some(next) = report.next.filter(|_| !session.quiet && session.printer.kind() != Kind::Actions) {
+                if let Some(next) = report.next.filter(|_| !invocation.quiet && session.printer.kind() != Kind::Actions)
+                {
                     let arrow =
                         session.printer.paint(Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())), "next");
                     session.printer.block(&format!("{arrow}: {next}"));
@@ -193,7 +196,7 @@ pub fn finish(session: &Session, command: &str, result: anyhow::Result<Report>) 
             let refused = Refused::from(error);
             let ended = Ended::new(command, &refused.fields, Some(&refused));
             summary::write(session, command, &refused.fields, Some(&refused));
-            if session.json {
+            if invocation.json {
                 let problems = refused.diagnostics.iter().map(|it| located(it, &refused.source)).collect();
                 if let Err(error) = print_json(session, &output(command, refused.exit, refused.fields, problems)) {
                     lost_words(session, &error);

@@ -6,7 +6,6 @@ use anstyle::Style;
 
 use super::args;
 use super::output::Report;
-use super::session::{Session, Wish};
 use super::table::Table;
 use super::unlocked;
 use crate::macos::MacosVersion;
@@ -16,6 +15,7 @@ use crate::plan::{
 };
 use crate::problem::Failure;
 use crate::reference::Repository;
+use crate::release::{Project, Session, Wish};
 use crate::shown;
 use crate::world::sink;
 use crate::world::terminal::Printer;
@@ -25,13 +25,13 @@ use crate::world::terminal::Printer;
 /// # Errors
 /// Every problem of configuration, facts and request.
 pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
-    let project = session.project()?;
-    let plan = session.plan_to_show(&project, Wish { host: args.host, also: &args.also, ..Wish::default() })?;
+    let project = Project::open(session)?;
+    let plan = project.plan_to_show(session, Wish { host: args.host, also: &args.also, ..Wish::default() })?;
     unlocked::tell(session, &plan)?;
     if let Some(out) = &args.out {
         sink::write(out, &plan.to_json())?;
     }
-    session.refuse_unlocked(&project, &plan)?;
+    project.refuse_unlocked(&plan)?;
     let text = match &args.explain {
         Some(step) => explain::explain(&plan, step).map_err(Failure::usage)?,
         None if args.mermaid => explain::mermaid(&plan),

@@ -5,26 +5,21 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use url::Url;
-
 use super::args;
 use super::error::Refused;
-use super::index;
+use super::invocation::Invocation;
 use super::output::{Fields, Report, State};
-use super::pushed;
-use super::registry;
-use super::session::Session;
-use super::stage_file::{self, StageFile};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
 use crate::plan::part::artifact_of;
-use crate::plan::{
-    Destination, DestinationKind, GithubDestination, Part, Plan, PublishedImage, ReleasePage, Step, Workflow,
-};
+use crate::plan::{Destination, DestinationKind, Part, Plan, PublishedImage, ReleasePage};
 use crate::problem::{Exit, Failure, Problem};
-use crate::publish::{self, Endpoint, Endpoints, Order};
 use crate::receipt::{Outcome, Receipt, Receipts};
+use crate::release::access::github::{token, tokens};
+use crate::release::share::share;
+use crate::release::stage::{self, StageFile};
+use crate::release::{Access, Release, Session, pushed};
 use crate::shown;
 use crate::world::env::Env;
 use crate::world::store::{self, Sharing, Store};
@@ -36,35 +31,24 @@ const SHOWN: usize = 3;
 ///
 /// # Errors
 /// Exit 2, 4, 5 or 6 as INTERFACE says.
-pub fn run(session: &Session, args: &args::Publish) -> anyhow::Result<Report> {
+pub fn run(invocation: &Invocation, args: &args::Publish) -> anyhow::Result<Report> {
+    let session = &invocation.session;
     let (plan, store) = session.received(&args.from, args.plan_digest, Sharing::Readers)?;
     let manifest = manifest(&plan, &store)?;
     let stage = StageFile::of(&session.env)?;
     if stage.is_none() {
         name_the_rest(session, &plan)?;
     } else {
-        session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage_file::VARIABLE));
+        session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage::VARIABLE));
     }
-    let endpoints = endpoints(&plan, &session.env)?;
-    let share = share(&plan, args)?;
-    let registries = registry::registries(session, &plan)?;
-    let indexes = index::indexes(&plan, &session.env)?;
-    let order = Order {
-        plan: &plan,
-        part: share.as_ref(),
-        manifest: &manifest,
-        store: &store,
-        endpoints: &endpoints,
-        registries: &registries,
-        indexes: &indexes,
-        destinations: destinations(&plan, share.as_ref()),
-        wait: Duration::from_secs(args.wait.saturating_mul(60)),
-        run: run_page(&session.env),
-    };
-    pushed::check(session, &plan, &registries, store.repository())?;
-    ask(session, &plan, share.as_ref())?;
+    let access = Access::of(session, &plan)?;
+    let share = share(&plan, args.part.as_deref(), &args.to)?;
+    pushed::check(session, &plan, &access.registries, store.repository())?;
+    ask(invocation, &plan, share.as_ref())?;
     // Another part may publish beside us, and wait for us at the draft.
-    let published = publish(session, &order);
+    let release = Release { session, plan: &plan, store: &store, access: &access };
+    let wait = Duration::from_secs(args.wait.saturating_mul(60));
+    let published = release.publish(&manifest, share.as_ref(), wait).map_err(|error| failed(&release, error));
     if let Some(stage) = &stage {
         stage.keep(&store, args.part.as_deref())?;
     }
@@ -116,121 +100,6 @@ fn name_the_rest(session: &Session, plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The page of the run of GitHub Actions that this is a job of.
-fn run_page(env: &Env) -> Option<String> {
-    let [server, repository, id] =
-        ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(|name| env.get(name));
-    Some(format!("{}/{}/actions/runs/{}", server?, repository?, id?))
-}
-
-/// What of the plan is published: the part's share of it, of that what `--to` names; nothing for everything.
-fn share(plan: &Plan, args: &args::Publish) -> anyhow::Result<Option<Part>> {
-    let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
-    // One part is the whole plan as long as one workflow file publishes everything.
-    let part = part.filter(|_| plan.parts.len() > 1);
-    if args.to.is_empty() {
-        return Ok(part.cloned());
-    }
-    let everything = || Part {
-        file: String::new(),
-        environment: None,
-        steps: plan.steps.iter().map(|step| step.id.clone()).collect(),
-        destinations: plan.destinations.iter().map(|destination| destination.name.clone()).collect(),
-        workflow: Workflow::default(),
-    };
-    let mut part = part.cloned().unwrap_or_else(everything);
-    part.destinations = narrow(plan, &part, &args.to)?;
-    Ok(Some(part))
-}
-
-/// The shares of a part that `--to` names: destinations, or one artifact's share of one.
-fn narrow(plan: &Plan, part: &Part, to: &[String]) -> anyhow::Result<Vec<String>> {
-    let below = |share: &str, whole: &str| share.strip_prefix(whole).is_some_and(|rest| rest.starts_with('.'));
-    let refuse = |code, text: String, hint: String| Err(Failure::usage(Problem::new(code, text).hint(hint)).into());
-    let mut shares = Vec::new();
-    for wanted in to {
-        let own = || part.destinations.iter().filter(|share| *share == wanted || below(share, wanted));
-        if own().next().is_some() {
-            shares.extend(own().cloned());
-            continue;
-        }
-        let destination = plan.destinations.iter().find(|one| below(wanted, &one.name));
-        if destination.is_some_and(|one| matches!(one.kind, DestinationKind::Github(_))) {
-            let text = format!("`{wanted}`: a release is published as a whole");
-            return refuse("split-release", text, "name the destination alone".into());
-        }
-        let one = Part { destinations: vec![wanted.clone()], ..part.clone() };
-        let goes = |step: &&Step| {
-            destination.is_some_and(|to| part.publishes(&to.name, step) && one.publishes(&to.name, step))
-        };
-        if !plan.steps.iter().any(|step| goes(&step)) {
-            let text = format!("nothing is published to `{wanted}`");
-            return refuse("unknown-destination", text, format!("known: {}", part.destinations.join(", ")));
-        }
-        shares.push(wanted.clone());
-    }
-    Ok(shares)
-}
-
-/// The destinations that something is published to.
-fn destinations(plan: &Plan, share: Option<&Part>) -> Vec<String> {
-    let all = plan.destinations.iter().map(|destination| destination.name.clone());
-    all.filter(|name| share.is_none_or(|share| share.goes_to(name))).collect()
-}
-
-/// How each destination of a plan is reached: a rehearsal that plays, the environment, else the forge's own addresses.
-///
-/// # Errors
-/// If an address in the environment is none.
-pub fn endpoints(plan: &Plan, env: &Env) -> anyhow::Result<Endpoints> {
-    if let Some(stage) = StageFile::of(env)? {
-        return Ok(stage.endpoints(plan, env));
-    }
-    let mut endpoints = Endpoints::new();
-    for destination in &plan.destinations {
-        let DestinationKind::Github(github) = &destination.kind else { continue };
-        let token = token(github, env).and_then(|name| env.secret(name));
-        endpoints.insert(destination.name.clone(), Endpoint { api: api(github, env)?, token });
-    }
-    Ok(endpoints)
-}
-
-/// The host that runs this job.
-fn job_host(env: &Env) -> Option<String> {
-    env.get("GITHUB_SERVER_URL").and_then(|url| Url::parse(url).ok()?.host_str().map(str::to_owned))
-}
-
-/// Where a token is looked for. The `GITHUB_TOKEN` of a job that another forge runs is that forge's.
-fn tokens(github: &GithubDestination, env: &Env) -> &'static [&'static str] {
-    let foreign = job_host(env).is_some_and(|host| host != github.host);
-    if foreign && env.get("LONGSHORE_GITHUB_API").is_none() { &["GH_TOKEN"] } else { &["GITHUB_TOKEN", "GH_TOKEN"] }
-}
-
-/// The variable whose token is sent.
-fn token(github: &GithubDestination, env: &Env) -> Option<&'static str> {
-    tokens(github, env).iter().find(|name| env.get(name).is_some()).copied()
-}
-
-/// `LONGSHORE_GITHUB_API`; `GITHUB_API_URL` in a job of the same forge; else what GitHub documents for the host.
-fn api(github: &GithubDestination, env: &Env) -> anyhow::Result<Url> {
-    let job = job_host(env);
-    let from_job = env.get("GITHUB_API_URL").filter(|_| job.as_deref() == Some(github.host.as_str()));
-    let (name, text) = match (env.get("LONGSHORE_GITHUB_API"), from_job) {
-        (Some(url), _) => ("LONGSHORE_GITHUB_API", url.to_owned()),
-        (None, Some(url)) => ("GITHUB_API_URL", url.to_owned()),
-        (None, None) if github.host == "github.com" => ("", "https://api.github.com/".to_owned()),
-        (None, None) => ("", format!("https://{}/api/v3/", github.host)),
-    };
-    let text = if text.ends_with('/') { text } else { format!("{text}/") };
-    Url::parse(&text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.password().is_none())
-        .ok_or_else(|| {
-            let problem = Problem::new("bad-url", format!("`{name}` is not an http address without credentials"));
-            Failure::usage(problem.hint("for example https://api.github.com/")).into()
-        })
-}
-
 /// A pull request of a fork runs with its author's files: nothing of it may become public.
 /// The payload: <https://docs.github.com/webhooks/webhook-events-and-payloads#pull_request>.
 fn refuse_fork(env: &Env) -> anyhow::Result<()> {
@@ -251,9 +120,10 @@ fn refuse_fork(env: &Env) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If the answer is no, nobody can be asked, or the run is a fork's.
-pub fn ask(session: &Session, plan: &Plan, share: Option<&Part>) -> anyhow::Result<()> {
+pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Part>) -> anyhow::Result<()> {
+    let session = &invocation.session;
     refuse_fork(&session.env)?;
-    if session.global.yes || session.env.is_true("CI") {
+    if invocation.yes || session.env.is_true("CI") {
         return Ok(());
     }
     let refuse = |text: &str| {
@@ -335,23 +205,14 @@ fn image_names(image: &PublishedImage) -> Vec<String> {
     image.repositories.iter().flat_map(|repository| tags().map(move |tag| format!("{repository}:{tag}"))).collect()
 }
 
-/// Publishes on a runtime of its own.
-///
-/// # Errors
-/// What publishing says, with the receipts until then.
-pub fn publish(session: &Session, order: &Order<'_>) -> anyhow::Result<Receipts> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(publish::run(&session.printer, order)).map_err(|error| failed(order, error))
-}
-
 /// A failure with what the ledger holds.
-pub fn failed(order: &Order<'_>, error: anyhow::Error) -> anyhow::Error {
+pub fn failed(release: &Release<'_>, error: anyhow::Error) -> anyhow::Error {
     let receipts =
-        store::read_json::<Receipts>(&order.store.receipts()).map(|receipts| receipts.receipts).unwrap_or_default();
+        store::read_json::<Receipts>(&release.store.receipts()).map(|receipts| receipts.receipts).unwrap_or_default();
     let state = if receipts.is_empty() { State::Nothing } else { State::Partial };
     let mut refused = Refused::during(
         error,
-        Fields { plan: Some(order.plan.clone()), receipts: Some(receipts), state, ..Fields::default() },
+        Fields { plan: Some(release.plan.clone()), receipts: Some(receipts), state, ..Fields::default() },
     );
     if refused.exit == Exit::Unfinished {
         for Diagnostic { problem, .. } in &mut refused.diagnostics {
@@ -443,32 +304,5 @@ mod tests {
                "tokens":{"a":["PYPI_TOKEN_A","PYPI_TOKEN"]},"username":"PYPI_USER""#,
             &["https://u.test/ gets PYPI_TOKEN, PYPI_TOKEN_A, PYPI_USER"],
         );
-    }
-
-    #[test]
-    fn addresses_of_a_forge() {
-        let github = |host: &str| GithubDestination {
-            repository: "o/r".into(),
-            host: host.into(),
-            draft: false,
-            adopt: crate::destination::Adopt::Draft,
-            pages: Vec::new(),
-        };
-        let check = |host: &str, env: &[(&str, &str)], expected: &str| {
-            let env = Env::of(env.iter().copied());
-            assert_eq!(api(&github(host), &env).unwrap().as_str(), expected, "{host}");
-        };
-        check("github.com", &[], "https://api.github.com/");
-        check("ghes.example", &[], "https://ghes.example/api/v3/");
-        let job = [("GITHUB_SERVER_URL", "https://ghes.example"), ("GITHUB_API_URL", "https://ghes.example/api/v3")];
-        check("ghes.example", &job, "https://ghes.example/api/v3/");
-        check("github.com", &job, "https://api.github.com/");
-        let names = |host: &str, env: &[(&str, &str)]| tokens(&github(host), &Env::of(env.iter().copied())).join(" ");
-        assert_eq!(names("ghes.example", &job), "GITHUB_TOKEN GH_TOKEN");
-        assert_eq!(names("github.com", &[]), "GITHUB_TOKEN GH_TOKEN");
-        assert_eq!(names("github.com", &job), "GH_TOKEN");
-        check("github.com", &[("LONGSHORE_GITHUB_API", "http://127.0.0.1:1")], "http://127.0.0.1:1/");
-        let env = Env::of([("LONGSHORE_GITHUB_API", "ftp://x")]);
-        assert!(api(&github("github.com"), &env).is_err());
     }
 }

@@ -1,11 +1,6 @@
 //! `rehearse`: the whole release against servers in this process, on the same path as the real one.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
-
-use tokio::runtime::Runtime;
-use url::Url;
 
 use super::act;
 use super::args;
@@ -13,20 +8,15 @@ use super::error::Refused;
 use super::not_made;
 use super::output::{Fields, Report};
 use super::publish;
-use super::session::{Session, Wish};
-use super::stage::{self, Stage};
+use super::servers::{Faults, Servers, Setup};
 use super::table::Table;
 use super::verify;
 use crate::artifact::Manifest;
-use crate::build::{self, Order};
-use crate::plan::{DestinationKind, Plan, WithoutTag};
+use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
-use crate::publish::{Endpoint, Endpoints};
 use crate::receipt::Receipts;
-use crate::rehearsal::github::{Fault, Options, Repository, Server, Tag};
-use crate::rehearsal::{pypi, registry};
-use crate::secret::Secret;
-use crate::world::interrupt::{self, Holding};
+use crate::rehearsal::{github, pypi, registry};
+use crate::release::{Access, Project, Release, Session, Wish};
 use crate::world::store::{Sharing, Store};
 use crate::world::terminal::Printer;
 
@@ -39,7 +29,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     if let Some(workflow) = &args.act {
         return act::run(session, args, workflow.as_deref());
     }
-    let project = session.project()?;
+    let project = Project::open(session)?;
     let wish = Wish {
         without_tag: WithoutTag::Assume,
         host: true,
@@ -48,39 +38,24 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         prebuilt: args.prebuilt.as_deref(),
         ..Wish::default()
     };
-    let plan = session.plan(&project, wish)?;
+    let plan = project.plan(session, wish)?;
     let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
-    let stage = Stage::start(session, &plan, args.bases.as_deref(), &faults.stage)?;
-    let order = Order {
-        plan: &plan,
-        steps: plan.steps.iter().collect(),
-        prebuilt: args.prebuilt.clone(),
-        keep_going: false,
-        registries: Some(stage.registries.clone()),
-        complete: false,
-        docker_archive: None,
-        install: false,
-        every_python: false,
-    };
-    let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
-    build::run(&session.runner(), &session.printer, &store, &order).map_err(during)?;
-    let manifest = crate::verify::run(&session.printer, &store, &plan, None).map_err(during)?;
-    session.printer.block(&verify::table(&manifest).render(&session.printer));
-    if let Some(images) = verify::images(&plan, &manifest) {
-        session.printer.block(&images.render(&session.printer));
-        if args.bases.is_none() {
-            session.printer.step("Assumed", "each base is a stand-in without files; `--bases LAYOUT` takes real ones");
-        }
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // Not in the output folder: what is shown stays although another run makes everything anew.
     let spool = tempfile::Builder::new().prefix("longshore-rehearsal-").tempdir()?;
-    let scene = (&plan, &manifest, &store);
-    let (mut report, server) =
-        runtime.block_on(on_stage(session, (args.port, spool.path()), scene, (&stage, faults)))?;
+    let setup = Setup { port: args.port, bases: args.bases.as_deref(), faults };
+    let servers = Servers::start(&plan, &setup, spool.path())?;
+    let access = Access::of_stage(session, &plan, &servers.stage()?)?;
+    let release = Release { session, plan: &plan, store: &store, access: &access };
+    let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
+    let manifest = release.make(args.prebuilt.as_deref()).map_err(during)?;
+    tell(session, &plan, &manifest, args);
+    let receipts = publish_until_done(&release, &manifest, setup.faults.any())?;
+    servers.tell(session);
+    let mut report = publish::report(session, &plan, receipts);
+    report.fields.value = Some(("rehearsal", servers.to_json()));
     not_made::tell(session, &plan.scope.not_made, "");
     if args.serve {
-        let stay = stay(session, runtime, server, stage);
+        let stay = servers.stay(session);
         report.stay = Some(Box::new(move || {
             stay();
             drop(spool);
@@ -90,166 +65,36 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     Ok(report.next("longshore generate   (or look at it in a browser: `longshore rehearse --serve`)"))
 }
 
-/// Says where everything is, and keeps it there until the user ends it.
-pub fn stay(session: &Session, runtime: Runtime, server: Server, stage: Stage) -> Box<dyn FnOnce()> {
-    session.printer.step("Serving", format!("{} until Ctrl-C", server.url()));
-    for (host, url) in stage.urls() {
-        session.printer.step("Serving", format!("{host} at {url}"));
-    }
-    for (name, url) in stage.packages() {
-        session.printer.step("Serving", format!("{name}: pip install --index-url {url}/simple/"));
-    }
-    // Listens from here on: whoever reads the result may answer it at once.
-    let ours = Holding::elsewhere();
-    let told = {
-        let _entered = runtime.enter();
-        interrupt::told_to_end()
-    };
-    Box::new(move || {
-        if let Ok(told) = told {
-            runtime.block_on(told);
+/// Shows what was verified.
+fn tell(session: &Session, plan: &Plan, manifest: &Manifest, args: &args::Rehearse) {
+    session.printer.block(&verify::table(manifest).render(&session.printer));
+    if let Some(images) = verify::images(plan, manifest) {
+        session.printer.block(&images.render(&session.printer));
+        if args.bases.is_none() {
+            session.printer.step("Assumed", "each base is a stand-in without files; `--bases LAYOUT` takes real ones");
         }
-        // Nothing comes after it: others who hear of the signal a moment later leave it to us, too.
-        std::mem::forget(ours);
-        server.stop();
-        drop(stage);
-    })
-}
-
-/// Publishes to a server of our own.
-async fn on_stage(
-    session: &Session,
-    (port, spool): (u16, &Path),
-    (plan, manifest, store): (&Plan, &Manifest, &Store),
-    (stage, faults): (&Stage, Faults),
-) -> anyhow::Result<(Report, Server)> {
-    let injected = !faults.github.is_empty() || !faults.stage.registry.is_empty() || !faults.stage.index.is_empty();
-    let server = start(plan, port, faults.github, spool).await?;
-    let endpoints = endpoints(plan, &server)?;
-    let destinations = plan.destinations.iter().map(|destination| destination.name.clone()).collect();
-    let (registries, indexes) = (&stage.registries, &stage.indexes);
-    let (part, endpoints) = (None, &endpoints);
-    let order = crate::publish::Order {
-        plan,
-        part,
-        manifest,
-        store,
-        endpoints,
-        registries,
-        indexes,
-        destinations,
-        wait: Duration::ZERO,
-        run: None,
-    };
-    let receipts = publish_until_done(session, &order, injected).await?;
-    rehearsed(session, &server, stage);
-    let mut report = publish::report(session, plan, receipts);
-    report.fields.value = Some(("rehearsal", places(&server, stage)));
-    Ok((report, server))
-}
-
-/// Says what played, and how much of it.
-pub fn rehearsed(session: &Session, server: &Server, stage: &Stage) {
-    let said = |text: String| session.printer.step("Rehearsed", text);
-    said(format!("{} with {} requests", server.url(), server.events().len()));
-    let names: Vec<String> = stage.urls().into_iter().map(|(host, _)| host).collect();
-    if !names.is_empty() {
-        said(format!("{} with {} requests", names.join(", "), stage.requests()));
     }
-    for (name, url) in stage.packages() {
-        said(format!("{url}, which is `{name}`: pip install --index-url {url}/simple/"));
-    }
-}
-
-/// The same for programs.
-pub fn places(server: &Server, stage: &Stage) -> serde_json::Value {
-    serde_json::json!({
-        "url": server.url(),
-        "requests": server.events().len(),
-        "registries": stage.urls().into_iter().collect::<BTreeMap<_, _>>(),
-        "registry-requests": stage.requests(),
-        "indexes": stage.packages().into_iter().collect::<BTreeMap<_, _>>(),
-        "index-requests": stage.package_requests(),
-    })
 }
 
 /// A fault may end a run; the same command again must finish it, and here we are the ones who type it.
-async fn publish_until_done(
-    session: &Session,
-    order: &crate::publish::Order<'_>,
-    injected: bool,
-) -> anyhow::Result<Receipts> {
+fn publish_until_done(release: &Release<'_>, manifest: &Manifest, injected: bool) -> anyhow::Result<Receipts> {
+    let printer = &release.session.printer;
     let mut runs = 1;
     loop {
-        match crate::publish::run(&session.printer, order).await {
+        match release.publish(manifest, None, Duration::ZERO) {
             Ok(receipts) => return Ok(receipts),
             Err(error) => {
                 let exit = error.downcast_ref::<Failure>().map(|failure| failure.exit);
                 if injected && runs < 3 && matches!(exit, Some(Exit::Unfinished | Exit::Denied)) {
-                    session.printer.warn(format!("the fault ended the run: {error}"));
-                    session.printer.step("Again", "the same command continues");
+                    printer.warn(format!("the fault ended the run: {error}"));
+                    printer.step("Again", "the same command continues");
                     runs += 1;
                     continue;
                 }
-                return Err(publish::failed(order, error));
+                return Err(publish::failed(release, error));
             }
         }
     }
-}
-
-/// The server, with the repositories and tags of the plan as if they had been pushed.
-///
-/// # Errors
-/// If it cannot be started.
-pub async fn start(plan: &Plan, port: u16, faults: Vec<Fault>, spool: &Path) -> anyhow::Result<Server> {
-    let mut names = BTreeSet::new();
-    for destination in &plan.destinations {
-        if let DestinationKind::Github(github) = &destination.kind {
-            names.insert(github.repository.clone());
-        }
-    }
-    let date = chrono::DateTime::from_timestamp(plan.commit_time, 0).unwrap_or_default().to_rfc3339();
-    let tags: Vec<Tag> = plan
-        .releases
-        .iter()
-        .map(|release| Tag {
-            name: release.tag.clone(),
-            commit: plan.commit.clone(),
-            date: date.clone(),
-            ..Tag::default()
-        })
-        .collect();
-    let repositories = names.iter().filter_map(|name| name.split_once('/')).map(|(owner, name)| Repository {
-        owner: owner.to_owned(),
-        name: name.to_owned(),
-        head: plan.commit.clone(),
-        tags: tags.clone(),
-        ..Repository::default()
-    });
-    Server::start(Options {
-        port,
-        repositories: repositories.collect(),
-        token: Secret::open(stage::USER),
-        reader: None,
-        faults,
-        spool: spool.to_owned(),
-        clock: date.clone(),
-    })
-    .await
-}
-
-/// Every destination is the one server.
-fn endpoints(plan: &Plan, server: &Server) -> anyhow::Result<Endpoints> {
-    let api = Url::parse(&server.url())?;
-    let endpoint = Endpoint { api, token: Some(Secret::open(stage::USER)) };
-    Ok(plan.destinations.iter().map(|destination| (destination.name.clone(), endpoint.clone())).collect())
-}
-
-/// What goes wrong where.
-#[derive(Default)]
-struct Faults {
-    github: Vec<Fault>,
-    stage: stage::Faults,
 }
 
 /// What stands before the name of a registry's or an index's fault.
@@ -263,9 +108,9 @@ fn faults(wanted: Option<&str>) -> anyhow::Result<Option<Faults>> {
     let parsed = if wanted == "help" {
         return Ok(None);
     } else if let Some(name) = wanted.strip_prefix(OF_REGISTRY) {
-        name.parse().map(|fault| faults.stage.registry.push(fault))
+        name.parse().map(|fault| faults.registry.push(fault))
     } else if let Some(name) = wanted.strip_prefix(OF_INDEX) {
-        name.parse().map(|fault| faults.stage.index.push(fault))
+        name.parse().map(|fault| faults.index.push(fault))
     } else {
         wanted.parse().map(|fault| faults.github.push(fault))
     };
@@ -277,7 +122,7 @@ fn faults(wanted: Option<&str>) -> anyhow::Result<Option<Faults>> {
 
 fn list() -> String {
     let mut table = Table::new(&["FAULT", "WHAT HAPPENS"]);
-    for fault in Fault::all() {
+    for fault in github::Fault::all() {
         table.row([fault.to_string(), fault.description().to_owned()]);
     }
     for fault in registry::Fault::all() {

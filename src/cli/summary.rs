@@ -5,7 +5,6 @@ use std::fmt::Write;
 
 use super::error::Refused;
 use super::output::Fields;
-use super::session::Session;
 use super::table::size;
 use super::verify::{self, system};
 use url::Url;
@@ -14,6 +13,7 @@ use crate::artifact::{Artifact, Manifest};
 use crate::plan::{Plan, Step, Work, explain};
 use crate::problem::Exit;
 use crate::receipt::{Outcome, Receipt};
+use crate::release::Session;
 use crate::shown;
 use crate::target::Linkage;
 use crate::world::actions;

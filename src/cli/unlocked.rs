@@ -1,12 +1,11 @@
 //! Bases of images that are not locked: said before a tag is pushed, and not by a job after it.
 
 use super::lock;
-use super::registry;
-use super::session::{Project, Session};
-use super::stage_file::StageFile;
 use crate::build::image::unlocked;
 use crate::plan::{Origin, Plan, Step};
 use crate::problem::{Exit, Failure};
+use crate::release::stage::StageFile;
+use crate::release::{Access, Project, Session};
 
 /// What pins them.
 pub const COMMAND: &str = "longshore lock && git add longshore.lock";
@@ -20,7 +19,7 @@ pub fn tell(session: &Session, plan: &Plan) -> anyhow::Result<()> {
         return Ok(());
     }
     let steps: Vec<&Step> = plan.steps.iter().collect();
-    let problems = unlocked(plan, &steps, &registry::registries(session, plan)?);
+    let problems = unlocked(plan, &steps, &Access::registries(session, plan)?);
     let Some(first) = problems.first() else { return Ok(()) };
     if session.env.is_true("CI") && plan.origin == Origin::Tag {
         return Err(Failure { exit: Exit::Usage, problems }.into());
@@ -38,7 +37,7 @@ pub fn tell(session: &Session, plan: &Plan) -> anyhow::Result<()> {
 /// # Errors
 /// If registries cannot be told.
 pub fn next(session: &Session, project: &Project, plan: &Plan) -> anyhow::Result<Option<&'static str>> {
-    let registries = registry::registries(session, plan)?;
+    let registries = Access::registries(session, plan)?;
     let steps: Vec<&Step> = plan.steps.iter().collect();
     let open = lock::is_open(project) && !unlocked(plan, &steps, &registries).is_empty();
     Ok(open.then_some(COMMAND))

@@ -3,12 +3,12 @@
 use super::args;
 use super::not_made;
 use super::output::Report;
-use super::session::Session;
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::inspect::BinaryFacts;
 use crate::plan::{Covered, Plan, Step, Work};
 use crate::problem::Failure;
+use crate::release::Session;
 use crate::target::Linkage;
 use crate::verify;
 use crate::world::handover;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::runtime;
+
 /// The signal that told us; 0 as long as there was none.
 static TOLD: AtomicI32 = AtomicI32::new(0);
 
@@ -75,14 +77,14 @@ impl Drop for Holding {
     }
 }
 
-/// The user interrupts, ends this process or closes its terminal. Listens from the call on, not only when it is waited for; in a
-/// runtime.
+/// The user interrupts, ends this process or closes its terminal. Listens from the call on, not only when it is waited for.
 ///
 /// # Errors
 /// If the system does not let us listen.
 #[cfg(unix)]
-pub fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+pub fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
+    let _entered = runtime::handle()?.enter();
     let mut typed = signal(SignalKind::interrupt())?;
     let (mut ended, mut closed) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     Ok(async move {
@@ -94,14 +96,14 @@ pub fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// The user interrupts, ends this process or closes its terminal. Listens from the call on, not only when it is waited for; in a
-/// runtime.
+/// The user interrupts, ends this process or closes its terminal. Listens from the call on, not only when it is waited for.
 ///
 /// # Errors
 /// If the system does not let us listen.
 #[cfg(windows)]
-pub fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+pub fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::windows::{ctrl_c, ctrl_close};
+    let _entered = runtime::handle()?.enter();
     let (mut typed, mut closed) = (ctrl_c()?, ctrl_close()?);
     Ok(async move {
         tokio::select! {

@@ -18,6 +18,7 @@ pub mod path;
 pub mod patience;
 pub mod private;
 pub mod process;
+pub mod runtime;
 pub mod search;
 pub mod sink;
 pub mod store;

@@ -15,10 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::runtime::Runtime;
-
 use self::copy::Source;
 use self::play::{Played, Stop};
+use self::truth::Seen;
 use self::words::Scene;
 use self::workflow::Workflow;
 use super::args;
@@ -26,19 +25,18 @@ use super::error::Refused;
 use super::not_made;
 use super::output::{Fields, Report, State};
 use super::publish;
-use super::rehearse;
-use super::session::{Session, Wish};
-use super::stage::{Faults, Stage};
-use super::stage_file::StageFile;
+use super::servers::{Servers, Setup};
 use super::table::Table;
 use crate::facts;
 use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Receipt, Receipts};
-use crate::rehearsal::github::Server;
+use crate::release::stage::StageFile;
+use crate::release::{Project, Session, Wish};
 use crate::world::family::Family;
 use crate::world::interrupt::{self, Holding};
 use crate::world::process;
+use crate::world::runtime;
 use crate::world::store;
 
 /// Where GitHub looks for workflows.
@@ -66,16 +64,15 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     };
     let rehearsal = rehearsal(session, named)?;
     let (place, plan) = (rehearsal.place.path(), &rehearsal.plan);
-    let stage = Stage::start(session, plan, args.bases.as_deref(), &Faults::default())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let server = runtime.block_on(rehearse::start(plan, args.port, Vec::new(), &folder(place, "spool")?))?;
+    let setup = Setup { port: args.port, bases: args.bases.as_deref(), ..Setup::default() };
+    let servers = Servers::start(plan, &setup, &folder(place, "spool")?)?;
     let receipts = folder(place, "receipts")?;
-    store::write_json(&place.join("stage.json"), &StageFile::new(&server.url(), &stage, &receipts)?)?;
+    store::write_json(&place.join("stage.json"), &StageFile::new(servers.stage()?, &receipts))?;
     let scene =
         Scene { act: &act, place, repository: &rehearsal.repository, plan, tags: &rehearsal.tags, words: &args.words };
     scene.prepare()?;
     let runner = session.runner();
-    let stop = stop(&runtime, plan.meeting().is_some())?;
+    let stop = stop(plan.meeting().is_some())?;
     let commands = scene.commands(&rehearsal.workflows)?;
     let _ours = Holding::elsewhere();
     let family = Family::keep();
@@ -87,13 +84,14 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     session.printer.block(&table.render(&session.printer));
     let seen = truth::receipts(&receipts)?;
     let interrupted = stop.by_user.load(Ordering::SeqCst).then(|| interrupted(&played, &left));
-    judge(&rehearsal, &played, (&stage, &server, &seen), interrupted)?;
-    rehearse::rehearsed(session, &server, &stage);
+    let there = truth::there(plan, &servers);
+    judge(&rehearsal, &played, &Seen { there, receipts: &seen }, interrupted)?;
+    servers.tell(session);
     not_made::tell(session, &plan.scope.not_made, "rehearse");
     let mut report = publish::report(session, plan, together(plan, seen));
-    report.fields.value = Some(("rehearsal", with_jobs(rehearse::places(&server, &stage), &rehearsal, &played)));
+    report.fields.value = Some(("rehearsal", with_jobs(servers.to_json(), &rehearsal, &played)));
     if args.serve {
-        let stay = rehearse::stay(session, runtime, server, stage);
+        let stay = servers.stay(session);
         // The files that are shown lie in the folder.
         report.stay = Some(Box::new(move || {
             stay();
@@ -109,8 +107,8 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
     let wish = || Wish { without_tag: WithoutTag::Assume, host: true, stand_ins: true, ..Wish::default() };
     let dir = session.folder()?;
     let top = facts::git::top(&session.runner(), &dir)?;
-    let project = session.project()?;
-    let plan = session.plan(&project, wish())?;
+    let project = Project::open(session)?;
+    let plan = project.plan(session, wish())?;
     let tags: Vec<String> = plan.releases.iter().map(|release| release.tag.clone()).collect();
     let host = project.facts.remote.as_ref().map_or("github.com", |remote| remote.host.as_str());
     let place = tempfile::Builder::new().prefix("longshore-act-").tempdir()?;
@@ -118,18 +116,19 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
     let source = Source { top: &top, commit: &plan.commit, tags: &tags, remote: &remote };
     let repository = copy::copy(&session.runner(), &source, &folder(place.path(), "copy")?)?;
     // As the jobs will be, so that it is the same to the byte.
-    let mut global = session.global.clone();
-    global.component.clear();
+    let mut selection = session.selection.clone();
+    selection.components.clear();
     let mut env = session.env.clone().with("GITHUB_REPOSITORY", plan.repository.as_str());
     env = env.with("GITHUB_SERVER_URL", format!("https://{host}"));
     if let [tag] = tags.as_slice() {
-        global.tag.clear();
+        selection.tags.clear();
         env = env.with("GITHUB_REF", format!("refs/tags/{tag}"));
     } else {
-        global.tag = tags.clone();
+        selection.tags.clone_from(&tags);
     }
-    let inside = session.elsewhere(repository.join(dir.strip_prefix(&top).unwrap_or(Path::new(""))), global, env);
-    let plan = inside.plan_unsaid(&inside.project()?, wish())?;
+    let folder = repository.join(dir.strip_prefix(&top).unwrap_or(Path::new("")));
+    let inside = session.elsewhere(env, folder, selection);
+    let plan = Project::open(&inside)?.plan_unsaid(&inside, wish())?;
     let workflows = workflows(&plan, &repository, named)?;
     Ok(Rehearsal { place, repository, plan, tags, workflows })
 }
@@ -158,14 +157,11 @@ fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Res
 }
 
 /// Comes true when the user interrupts, or closes the terminal. From now on: what has been started by then is ended.
-fn stop(runtime: &Runtime, together: bool) -> anyhow::Result<Arc<Stop>> {
+fn stop(together: bool) -> anyhow::Result<Arc<Stop>> {
     let stop = Arc::new(Stop { now: AtomicBool::new(false), by_user: AtomicBool::new(false), together });
     let heard = Arc::clone(&stop);
-    let signals = {
-        let _entered = runtime.enter();
-        interrupt::told_to_end()?
-    };
-    runtime.spawn(async move {
+    let signals = interrupt::told_to_end()?;
+    runtime::handle()?.spawn(async move {
         signals.await;
         heard.by_user.store(true, Ordering::SeqCst);
         heard.now.store(true, Ordering::SeqCst);
@@ -191,7 +187,7 @@ fn interrupted(played: &[Played], left: &[String]) -> Problem {
 fn judge(
     rehearsal: &Rehearsal,
     played: &[Played],
-    (stage, server, seen): (&Stage, &Server, &[Receipts]),
+    seen: &Seen<'_>,
     interrupted: Option<Problem>,
 ) -> anyhow::Result<()> {
     let Rehearsal { plan, workflows, .. } = rehearsal;
@@ -200,12 +196,12 @@ fn judge(
         None => played.iter().flat_map(|played| played.problems.clone()).collect(),
     };
     if problems.is_empty() {
-        let missing = truth::missing(plan, workflows, &truth::there(plan, stage, server), seen);
+        let missing = truth::missing(plan, workflows, seen);
         problems.extend(missing.into_iter().map(|problem| (Exit::Verification, problem)));
     }
     let Some((exit, _)) = problems.first() else { return Ok(()) };
     let failure = Failure { exit: *exit, problems: problems.into_iter().map(|(_, problem)| problem).collect() };
-    let receipts: Vec<Receipt> = seen.iter().flat_map(|receipts| receipts.receipts.clone()).collect();
+    let receipts: Vec<Receipt> = seen.receipts.iter().flat_map(|receipts| receipts.receipts.clone()).collect();
     let state = if receipts.is_empty() { State::Nothing } else { State::Partial };
     let fields = Fields { plan: Some(plan.clone()), receipts: Some(receipts), state, ..Fields::default() };
     Err(Refused::during(failure.into(), fields).into())

@@ -4,16 +4,24 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::workflow::Workflow;
-use crate::cli::stage::Stage;
+use crate::cli::servers::Servers;
 use crate::digest::Digest;
 use crate::plan::{DestinationKind, Part, Plan, Step};
 use crate::problem::Problem;
 use crate::receipt::{Receipt, Receipts};
-use crate::rehearsal::github::{Effect, Server};
+use crate::rehearsal::github::Effect;
 use crate::world::store;
 
 /// A thing in a place: destination, tag of the release, name.
-type Place = (String, String, String);
+pub type Place = (String, String, String);
+
+/// What there is after the workflows.
+pub struct Seen<'a> {
+    /// At the servers.
+    pub there: BTreeMap<Place, Digest>,
+    /// What every `publish` says of it.
+    pub receipts: &'a [Receipts],
+}
 
 /// What every `publish` left here.
 ///
@@ -27,14 +35,9 @@ pub fn receipts(folder: &Path) -> anyhow::Result<Vec<Receipts>> {
 }
 
 /// Everything of the plan that these workflows publish and that is missing, or is not what was verified.
-pub fn missing(
-    plan: &Plan,
-    workflows: &[Workflow],
-    there: &BTreeMap<Place, Digest>,
-    seen: &[Receipts],
-) -> Vec<Problem> {
+pub fn missing(plan: &Plan, workflows: &[Workflow], seen: &Seen<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if let Some(other) = seen.iter().find(|receipts| receipts.plan != plan.digest()) {
+    if let Some(other) = seen.receipts.iter().find(|receipts| receipts.plan != plan.digest()) {
         let text = format!("the workflow published plan {}, not {}", other.plan, plan.digest());
         let hint = "the plan job must not be given other flags than this command";
         problems.push(Problem::new("rehearsed-other-plan", text).hint(hint));
@@ -42,11 +45,11 @@ pub fn missing(
     let receipt = |place: &Place| {
         let same =
             |receipt: &&Receipt| (&receipt.destination, &receipt.tag, &receipt.name) == (&place.0, &place.1, &place.2);
-        seen.iter().flat_map(|receipts| &receipts.receipts).find(same)
+        seen.receipts.iter().flat_map(|receipts| &receipts.receipts).find(same)
     };
     for place in wanted(plan, workflows) {
         let (destination, _, name) = &place;
-        let text = match (there.get(&place), receipt(&place).and_then(|receipt| receipt.sha256)) {
+        let text = match (seen.there.get(&place), receipt(&place).and_then(|receipt| receipt.sha256)) {
             (Some(there), Some(seen)) if *there == seen => continue,
             (Some(there), Some(seen)) => format!("`{name}` at `{destination}` is {there}, but {seen} was published"),
             (Some(_), None) => format!("`{name}` is at `{destination}`, but no `publish` says that it put it there"),
@@ -92,8 +95,8 @@ fn wanted(plan: &Plan, workflows: &[Workflow]) -> Vec<Place> {
 }
 
 /// What the servers hold: of a GitHub only what is public, unless the plan leaves drafts.
-pub fn there(plan: &Plan, stage: &Stage, server: &Server) -> BTreeMap<Place, Digest> {
-    let (assets, public) = assets(server);
+pub fn there(plan: &Plan, servers: &Servers) -> BTreeMap<Place, Digest> {
+    let (assets, public) = assets(servers);
     let mut there = BTreeMap::new();
     for destination in &plan.destinations {
         let name = &destination.name;
@@ -103,7 +106,7 @@ pub fn there(plan: &Plan, stage: &Stage, server: &Server) -> BTreeMap<Place, Dig
                 there.extend(shown.map(|((tag, file), digest)| ((name.clone(), tag.clone(), file.clone()), *digest)));
             }
             DestinationKind::Registry(_) | DestinationKind::Pypi(_) => {
-                for (file, digest) in stage.shown(name) {
+                for (file, digest) in servers.shown(name) {
                     let at = |tag: &str| (name.clone(), tag.to_owned(), file.clone());
                     there.extend(plan.releases.iter().map(|release| (at(&release.tag), digest)));
                 }
@@ -114,9 +117,9 @@ pub fn there(plan: &Plan, stage: &Stage, server: &Server) -> BTreeMap<Place, Dig
 }
 
 /// The assets of all releases by tag and name, and the tags that are public.
-fn assets(server: &Server) -> (BTreeMap<(String, String), Digest>, Vec<String>) {
+fn assets(servers: &Servers) -> (BTreeMap<(String, String), Digest>, Vec<String>) {
     let (mut tags, mut assets, mut public) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-    for effect in server.events().into_iter().flat_map(|event| event.effects) {
+    for effect in servers.events().into_iter().flat_map(|event| event.effects) {
         match effect {
             Effect::ReleaseCreated { id, tag, .. } => {
                 tags.insert(id, tag);

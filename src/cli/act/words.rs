@@ -7,9 +7,8 @@ use std::path::Path;
 
 use super::workflow::Workflow;
 use super::{FOLDER, folder};
-use crate::cli::stage;
-use crate::cli::stage_file::VARIABLE;
 use crate::plan::Plan;
+use crate::release::stage::{TOKEN, VARIABLE};
 use crate::world::files;
 use crate::world::process::Cmd;
 
@@ -56,7 +55,7 @@ impl Scene<'_> {
         fs::write(self.place.join("event.json"), self.event().to_string())?;
         let wanted = self.plan.destinations.iter().flat_map(|destination| &destination.credentials);
         let names: BTreeSet<&str> = wanted.map(String::as_str).chain(["GITHUB_TOKEN"]).collect();
-        let lines: Vec<String> = names.into_iter().map(|name| format!("{name}={}\n", stage::USER)).collect();
+        let lines: Vec<String> = names.into_iter().map(|name| format!("{name}={}\n", TOKEN)).collect();
         Ok(fs::write(self.place.join("passwords"), lines.concat())?)
     }
 

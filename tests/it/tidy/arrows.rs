@@ -9,9 +9,10 @@ use crate::source::{self, Keep};
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["serve", "rehearsal", "workflow", "publish", "verify", "build", "plan", "facts", "oci", "config", "world"],
+        &["serve", "release", "rehearsal", "workflow", "publish", "verify", "build", "plan", "facts", "oci", "config", "world"],
     ),
-    ("serve", &["publish", "verify", "build", "plan", "facts", "config", "oci", "world"]),
+    ("serve", &["release", "publish", "verify", "build", "plan", "facts", "config", "oci", "world"]),
+    ("release", &["publish", "verify", "build", "plan", "facts", "config", "oci", "world"]),
     ("rehearsal", &["oci", "world"]),
     ("workflow", &["plan"]),
     ("publish", &["plan", "oci", "world"]),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::stage_file::StageFile;
 use crate::destination::Trusted;
 use crate::plan::{DestinationKind, Plan, PypiDestination};
 use crate::problem::{Failure, Problem};
@@ -13,15 +12,11 @@ use crate::publish::pypi::{Credential, Index};
 use crate::wheel::DistributionName;
 use crate::world::env::Env;
 
-/// The indexes of a plan, or those of a rehearsal in their stead. A distribution without a credential is not in its
-/// table.
+/// The indexes of a plan. A distribution without a credential is not in its table.
 ///
 /// # Errors
-/// If an address is none, or nothing stands for an index.
+/// If an address is none.
 pub fn indexes(plan: &Plan, env: &Env) -> anyhow::Result<Indexes> {
-    if let Some(stage) = StageFile::of(env)? {
-        return stage.indexes(plan, env);
-    }
     let mut indexes = Indexes::new();
     for destination in &plan.destinations {
         let DestinationKind::Pypi(pypi) = &destination.kind else { continue };

@@ -1,0 +1,87 @@
+//! The release as a library: a project is opened, planned, built, verified and published, by whoever asks for it.
+
+pub mod access;
+mod config_file;
+mod credentials;
+mod plan;
+pub mod plan_file;
+mod project;
+pub mod pushed;
+mod received;
+mod rejected;
+mod session;
+pub mod share;
+pub mod stage;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::artifact::Manifest;
+use crate::build;
+use crate::plan::{Part, Plan};
+use crate::publish;
+use crate::receipt::Receipts;
+use crate::verify;
+use crate::world::env::Env;
+use crate::world::runtime;
+use crate::world::store::Store;
+
+pub use access::Access;
+pub use plan::{Wish, this_host};
+pub use project::Project;
+pub use rejected::Rejected;
+pub use session::{Selection, Session};
+
+/// A plan that is carried out: where its files lie, and where they go.
+pub struct Release<'a> {
+    /// Where it is worked on.
+    pub session: &'a Session,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Its output folder.
+    pub store: &'a Store,
+    /// How its destinations are reached.
+    pub access: &'a Access,
+}
+
+impl Release<'_> {
+    /// Builds every step here, and verifies all of them. `prebuilt` is a folder of finished executables.
+    ///
+    /// # Errors
+    /// Those of [`build::run`] and [`verify::run`].
+    pub fn make(&self, prebuilt: Option<&Path>) -> anyhow::Result<Manifest> {
+        let order = build::Order {
+            prebuilt: prebuilt.map(Path::to_owned),
+            ..build::Order::new(self.plan, self.plan.steps.iter().collect(), self.access.registries.clone())
+        };
+        build::run(&self.session.runner(), &self.session.printer, self.store, &order)?;
+        verify::run(&self.session.printer, self.store, self.plan, None)
+    }
+
+    /// Publishes what was verified, or a part of it. `wait` is how long each wait for another part may take.
+    ///
+    /// # Errors
+    /// Those of [`publish::run`]; the same call again continues.
+    pub fn publish(&self, manifest: &Manifest, part: Option<&Part>, wait: Duration) -> anyhow::Result<Receipts> {
+        let order = publish::Order {
+            plan: self.plan,
+            part,
+            manifest,
+            store: self.store,
+            endpoints: &self.access.github,
+            registries: &self.access.registries,
+            indexes: &self.access.indexes,
+            destinations: share::destinations(self.plan, part),
+            wait,
+            run: run_page(&self.session.env),
+        };
+        runtime::block_on(publish::run(&self.session.printer, &order))?
+    }
+}
+
+/// The page of the run of GitHub Actions that this is a job of.
+fn run_page(env: &Env) -> Option<String> {
+    let [server, repository, id] =
+        ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(|name| env.get(name));
+    Some(format!("{}/{}/actions/runs/{}", server?, repository?, id?))
+}

@@ -1,0 +1,139 @@
+//! The plan of a project, as a command wants it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::project::Project;
+use super::rejected::Rejected;
+use super::session::Session;
+use super::stage::StageFile;
+use crate::plan::{self, Plan, Request, WithoutTag};
+use crate::problem::{Failure, Problem};
+use crate::target::Target;
+
+/// How a command wants its plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish<'a> {
+    /// Without a tag.
+    pub without_tag: WithoutTag,
+    /// Only what this machine makes.
+    pub host: bool,
+    /// Other targets that this machine makes all the same.
+    pub also: &'a [Target],
+    /// Everything, all of it on this machine.
+    pub here: bool,
+    /// Bases of images are stand-ins: none need be locked.
+    pub stand_ins: bool,
+    /// Folder of finished executables.
+    pub prebuilt: Option<&'a Path>,
+    /// Every component, whatever tags are at the commit.
+    pub every_component: bool,
+    /// For no version in particular: what only depends on the files.
+    pub any_version: bool,
+}
+
+impl Project {
+    /// Makes the plan.
+    ///
+    /// # Errors
+    /// Every problem of configuration, facts and request.
+    pub fn plan(&self, session: &Session, wish: Wish<'_>) -> anyhow::Result<Plan> {
+        let plan = self.plan_to_show(session, wish)?;
+        self.refuse_unlocked(&plan)?;
+        Ok(plan)
+    }
+
+    /// The same, also where it cannot be carried out: the caller goes on with [`Self::refuse_unlocked`].
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn plan_to_show(&self, session: &Session, wish: Wish<'_>) -> anyhow::Result<Plan> {
+        let plan = self.plan_unsaid(session, wish)?;
+        if let Some(first) = self.facts.head.dirty.first() {
+            let text = format!(
+                "the work tree differs from the commit (`{first}`…); what is made from it stays on this machine"
+            );
+            session.printer.warn(text);
+        }
+        session.hide(&plan);
+        Ok(plan)
+    }
+
+    /// The same without a word about a dirty tree.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn plan_unsaid(&self, session: &Session, wish: Wish<'_>) -> anyhow::Result<Plan> {
+        let request = request(session, wish)?;
+        plan::plan(&self.config, &self.facts, &request).map_err(|problems| self.located(problems))
+    }
+
+    /// Refuses a plan that promises a lock file which the commit has not.
+    ///
+    /// # Errors
+    /// One problem for each entry.
+    pub fn refuse_unlocked(&self, plan: &Plan) -> anyhow::Result<()> {
+        let problems = plan::locked::broken(plan, &self.facts);
+        if problems.is_empty() { Ok(()) } else { Err(self.located(problems)) }
+    }
+
+    /// Problems of a plan, drawn where the configuration says what they are about.
+    fn located(&self, problems: Vec<Problem>) -> anyhow::Error {
+        let source = self.source.clone();
+        let diagnostics = problems.into_iter().map(|problem| source.locate(problem)).collect();
+        Rejected { diagnostics, source }.into()
+    }
+}
+
+fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
+    let chosen = &session.selection;
+    // Under act there is one machine: a plan that holds more would skip it silently later.
+    let host = wish.host || session.env.is_true("ACT");
+    Ok(Request {
+        tags: chosen.tags.clone(),
+        components: chosen.components.clone(),
+        every_component: wish.every_component,
+        only: chosen.only.clone(),
+        version: wish.any_version.then(|| "0.0.0".parse().expect("a version")),
+        snapshot: chosen.snapshot,
+        without_tag: wish.without_tag,
+        also: wish.also.to_vec(),
+        host: if host { Some(this_host()?) } else { None },
+        machine: if wish.here { Some(this_host()?) } else { None },
+        stand_ins: wish.stand_ins || StageFile::of(&session.env)?.is_some(),
+        prebuilt: wish.prebuilt.map(prebuilt).transpose()?.unwrap_or_default(),
+    })
+}
+
+/// The triple of this machine.
+///
+/// # Errors
+/// If it is none we know.
+pub fn this_host() -> anyhow::Result<Target> {
+    Target::host().ok_or_else(|| {
+        let problem = Problem::new("unknown-host", "this machine is of no target triple that longshore knows");
+        Failure::usage(problem).into()
+    })
+}
+
+/// The files in a folder: `DIR/<triple>/<executable>`, and wheels and sdists by their names.
+fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let names = Target::all().flat_map(|target| [format!("{target}/"), format!("{target}-static/")]);
+    for name in names.chain([String::new()]) {
+        let Ok(entries) = std::fs::read_dir(folder.join(&name)) else { continue };
+        for entry in entries {
+            let entry = entry?;
+            if let (true, Ok(file)) = (entry.path().is_file(), entry.file_name().into_string()) {
+                found.insert(format!("{name}{file}"));
+            }
+        }
+    }
+    if found.is_empty() {
+        let text = format!("`{}` holds nothing that a step takes", folder.display());
+        let problem =
+            Problem::new("no-prebuilt", text).hint("it must hold <triple>/<executable>, or wheels and sdists");
+        return Err(Failure::usage(problem).into());
+    }
+    Ok(found)
+}

@@ -1,0 +1,97 @@
+//! A project: its folder, its configuration, and what is true there.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::config_file::CONFIG;
+use super::session::Session;
+use crate::config::{self, Config, Notes, Source};
+use crate::facts::{self, Facts, Wanted};
+
+/// A project, opened.
+pub struct Project {
+    /// The folder of the repository.
+    pub top: PathBuf,
+    /// The folder of longshore.yaml, else of the repository.
+    pub root: PathBuf,
+    /// The configuration.
+    pub config: Config,
+    /// Its text.
+    pub source: Source,
+    /// The facts.
+    pub facts: Facts,
+}
+
+impl Project {
+    /// The project of a session's folder.
+    ///
+    /// # Errors
+    /// If there is no repository, or every problem of its configuration.
+    pub fn open(session: &Session) -> anyhow::Result<Self> {
+        Self::read(session, false)
+    }
+
+    /// The same as it is in any clone: its commits, tags and remote do not count.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_as_cloned(session: &Session) -> anyhow::Result<Self> {
+        Self::read(session, true)
+    }
+
+    fn read(session: &Session, any_clone: bool) -> anyhow::Result<Self> {
+        let dir = session.folder()?;
+        let top = facts::git::top(&session.runner(), &dir)?;
+        let (file, root) = session.place(&dir, Some(&top))?;
+        let (config, source) = session.config(file.as_deref())?;
+        let wanted = Wanted { any_clone, ..wanted(&config) };
+        let facts = facts::gather(&session.runner(), &session.env, &root, &wanted)?;
+        if file.is_none() {
+            warn_of_nested(session, &facts);
+        }
+        Ok(Self { top, root, config, source, facts })
+    }
+}
+
+/// Everything is assumed, and yet there is a configuration further down.
+fn warn_of_nested(session: &Session, facts: &Facts) {
+    let is_nested = |path: &&str| path.strip_suffix(CONFIG).is_some_and(|folder| folder.ends_with('/'));
+    let mut paths = facts.files.iter().map(|file| file.path.as_str());
+    let Some(nested) = paths.find(is_nested) else { return };
+    let folder = nested.trim_end_matches(CONFIG).trim_end_matches('/');
+    session.warn_of_config(format!("`{nested}` is not taken: run this in its folder, or with `-C {folder}`"));
+}
+
+/// What of the world the configuration asks for.
+fn wanted(config: &Config) -> Wanted {
+    let mut wanted = Wanted { python: !config.wheels.is_empty(), ..Wanted::default() };
+    let builds = match &config.binaries {
+        config::Binaries::Listed(list) => list.iter().flat_map(|binary| &binary.builds).collect(),
+        config::Binaries::Implied(implied) => implied.builds.iter().collect(),
+        config::Binaries::Off => Vec::new(),
+    };
+    let of_wheels = config.wheels.iter().flat_map(|wheel| &wheel.builds).map(|(_, settings)| &settings.cargo.manifest);
+    let of_binaries = builds.into_iter().map(|(_, settings)| &settings.manifest);
+    let manifests: BTreeSet<String> = of_binaries.chain(of_wheels).flatten().cloned().collect();
+    wanted.manifests.extend(manifests);
+    for component in std::iter::once(&config.root).chain(&config.components) {
+        wanted.version_files.extend(component.version_files.iter().flatten().cloned());
+        wanted.texts.extend(component.changelog.clone());
+    }
+    for destination in &config.destinations {
+        let github = match &destination.kind {
+            config::DestinationKind::Github(github) => github,
+            config::DestinationKind::Pypi(_) => continue,
+            config::DestinationKind::Registry(registry) => {
+                let hosts = registry.hosts.values().filter_map(|host| host.ca.clone());
+                wanted.texts.extend(registry.ca.iter().cloned().chain(hosts));
+                continue;
+            }
+        };
+        wanted.texts.extend(github.header.iter().chain(&github.footer).cloned());
+        if let Notes::File(file) = &github.notes {
+            wanted.texts.push(file.clone());
+        }
+    }
+    wanted
+}
