@@ -1,61 +1,33 @@
 //! ELF, Mach-O and PE bytes to facts: what a binary needs to run.
 
+mod bytes;
 mod crates;
 mod elf;
+mod facts;
 mod macho;
 mod pe;
 mod symbols;
 
 use std::cell::Cell;
 use std::io::{Cursor, Read, Seek};
-use std::ops::Range;
 
+use bytes::Metered;
 use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64};
 use object::macho::{FatArch32, FatArch64, MachHeader32, MachHeader64};
 use object::pe::{ImageNtHeaders32, ImageNtHeaders64};
-use object::read::{FileKind, ReadCache, ReadRef};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::target::Linkage;
+use object::read::{FileKind, ReadCache};
 
 pub use crates::Scan;
+pub use facts::{BinaryFacts, parse_version};
+pub use pe::is_c_runtime;
 pub use symbols::Symbols;
-
-/// What the bytes of one executable say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct BinaryFacts {
-    /// `elf`, `macho`, `pe`.
-    pub format: String,
-    /// `x86_64`, `aarch64`, or what the header says; a universal Mach-O lists all it holds: `x86_64+aarch64`.
-    pub arch: String,
-    /// Whether it needs a dynamic loader or C library of the system.
-    pub linkage: Linkage,
-    /// ELF interpreter (`/lib64/ld-linux-x86-64.so.2`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interpreter: Option<String>,
-    /// Needed libraries, as recorded.
-    pub needed: Vec<String>,
-    /// Highest `GLIBC_x.y` symbol version, as `x.y[.z]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub glibc: Option<String>,
-    /// The oldest macOS that starts it, as `x.y`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub macos: Option<String>,
-    /// Whether symbols and debug information are gone.
-    pub stripped: bool,
-}
 
 /// Most bytes of headers, tables and names read from one file. Real executables need a few KiB of them; a damaged
 /// file must not make us read (and keep) more, however large it is.
 const BUDGET: u64 = 8 << 20;
 /// The same for the symbols of a library: the table of one that is not stripped has hundreds of thousands.
 const SYMBOL_BUDGET: u64 = 64 << 20;
-/// What one read costs at least, so that a table that points at itself comes to an end soon.
-const READ_COST: u64 = 64;
-
-type Res<T> = Result<T, String>;
 
 /// Reads the facts of an executable in memory.
 ///
@@ -150,76 +122,6 @@ pub fn glibc_symbol(reader: impl Read + Seek, version: &str) -> Option<String> {
         Ok(FileKind::Elf32) => elf::glibc_symbol::<FileHeader32<Endianness>, _>(data, version),
         _ => None,
     }
-}
-
-/// Bytes with a limit on how many of them are read.
-struct Metered<'a, R> {
-    inner: R,
-    left: &'a Cell<u64>,
-}
-
-impl<R: Copy> Clone for Metered<'_, R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R: Copy> Copy for Metered<'_, R> {}
-
-impl<R> Metered<'_, R> {
-    fn spend(&self, size: u64) -> Result<(), ()> {
-        let left = self.left.get().checked_sub(size.max(READ_COST));
-        self.left.set(left.unwrap_or(0));
-        left.map(|_| ()).ok_or(())
-    }
-}
-
-impl<'a, R: ReadRef<'a>> ReadRef<'a> for Metered<'a, R> {
-    fn len(self) -> Result<u64, ()> {
-        self.inner.len()
-    }
-
-    fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'a [u8], ()> {
-        self.spend(size)?;
-        self.inner.read_bytes_at(offset, size)
-    }
-
-    fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'a [u8], ()> {
-        let bytes = self.inner.read_bytes_at_until(range, delimiter)?;
-        self.spend(bytes.len() as u64)?;
-        Ok(bytes)
-    }
-}
-
-fn damaged(what: impl std::fmt::Display) -> String {
-    format!("is damaged: {what}")
-}
-
-/// A name out of a file: no control character reaches a terminal or a log.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// Every part that is loaded must lie in the file; else it was cut off.
-fn inside<'a>(data: impl ReadRef<'a>, offset: u64, size: u64) -> Res<()> {
-    let length = data.len().map_err(|()| "cannot be read".to_owned())?;
-    match offset.checked_add(size) {
-        Some(end) if end <= length => Ok(()),
-        _ => Err(damaged(format_args!("is cut off: {length} bytes are there, more are described"))),
-    }
-}
-
-/// The numbers of `x.y[.z]`, comparable: 2.4 is below 2.34.
-pub fn parse_version(version: &str) -> Option<Vec<u32>> {
-    version.split('.').map(|number| number.parse().ok()).collect()
-}
-
-/// Whether a DLL belongs to the C runtime, which a program linked with `+crt-static` does not import
-/// (<https://learn.microsoft.com/cpp/windows/determining-which-dlls-to-redistribute>).
-pub fn is_c_runtime(name: &str) -> bool {
-    const PREFIXES: [&str; 6] = ["vcruntime", "msvcp", "msvcr", "ucrtbase", "api-ms-win-crt-", "concrt"];
-    let name = name.to_ascii_lowercase();
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

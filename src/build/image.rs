@@ -134,7 +134,11 @@ pub fn make(store: &Store, plan: &Plan, step: &Step, bases: &Bases) -> anyhow::R
             map.insert(BASE_DIGEST.into(), found.manifest.descriptor.digest.to_string());
         }
     }
+    let created = DateTime::from_timestamp(plan.commit_time, 0).unwrap_or_default();
+    let created = created.to_rfc3339_opts(SecondsFormat::Secs, true);
     let settings = Settings {
+        platform: work.platform,
+        created: &created,
         entrypoint: &work.config.entrypoint,
         cmd: &work.config.cmd,
         user: &work.config.user,
@@ -144,11 +148,8 @@ pub fn make(store: &Store, plan: &Plan, step: &Step, bases: &Bases) -> anyhow::R
         healthcheck: &work.config.healthcheck,
         labels: Some(&labels),
     };
-    let created = DateTime::from_timestamp(plan.commit_time, 0).unwrap_or_default();
-    let created = created.to_rfc3339_opts(SecondsFormat::Secs, true);
     let of_base = |why: String| anyhow::anyhow!("the base cannot be built upon: {why}");
-    let config = document::config(base.map(|(_, base)| &base.config), (work.platform, &created), &settings, &layers)
-        .map_err(of_base)?;
+    let config = document::config(base.map(|(_, base)| &base.config), &settings, &layers).map_err(of_base)?;
     let config_blob =
         Descriptor { media_type: media::CONFIG.into(), digest: Digest::of(&config), size: config.len() as u64 };
     let below = base.map(|(_, base)| base.manifest.json());

@@ -2,10 +2,10 @@
 
 use super::fields::Fields;
 use super::layers::{Kind, Layers, distinct};
+use super::model::{Archive, Archives, Binaries, Formats};
 use super::publish::artifact_publish;
 use super::schema::{ARCHIVE, Place};
 use super::yaml::{Map, Node};
-use super::{Archive, Archives, Binaries, Formats};
 use crate::format::Format;
 use crate::problem::Problem;
 use crate::target::{Os, Target};

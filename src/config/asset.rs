@@ -1,9 +1,9 @@
 //! `assets:` read.
 
-use super::Asset;
 use super::binary::command;
 use super::fields::Fields;
 use super::layers::{Kind, Layers, distinct};
+use super::model::Asset;
 use super::publish::artifact_publish;
 use super::schema::{ASSET, Place};
 use super::text;

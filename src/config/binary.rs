@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::fields::Fields;
 use super::layers::{Kind, Layers, distinct};
+use super::model::{Binaries, Binary, BinarySettings, Builder};
 use super::schema::{BINARY, Place};
 use super::smoke::Smoke;
 use super::text;
 use super::yaml::{Map, Node, Value};
-use super::{Binaries, Binary, BinarySettings, Builder};
 use crate::command::{Command, Shell};
 use crate::problem::{At, Problem};
 use crate::target::{Libc, Linkage, Target};
@@ -43,7 +43,7 @@ fn one(file: &Map, name: &str, entry: Option<&Node>, targets: &[Target], layers:
         let map = special.as_ref().and_then(Node::map).unwrap_or(&map);
         let before = before(map, &path, *target, layers);
         let mut build = settings(Fields(map), before);
-        build.static_build = static_build(&node, &path, (*target, build.static_target), layers).map(Box::new);
+        build.static_build = static_build(&node, &path, *target, build.static_target, layers).map(Box::new);
         builds.push((*target, build));
     }
     let component = fields.text("component");
@@ -52,7 +52,7 @@ fn one(file: &Map, name: &str, entry: Option<&Node>, targets: &[Target], layers:
 }
 
 /// The hidden static build of a glibc target.
-fn static_build(node: &Node, path: &str, (target, way): (Target, Libc), layers: &mut Layers) -> Option<BinarySettings> {
+fn static_build(node: &Node, path: &str, target: Target, way: Libc, layers: &mut Layers) -> Option<BinarySettings> {
     if target.libc() != Libc::Gnu {
         return None;
     }

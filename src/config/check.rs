@@ -1,11 +1,13 @@
 //! Checks the tree and makes the [`Config`](super::Config); collects every problem of the file.
 
+use super::diagnostic::Diagnostic;
 use super::fields::Fields;
 use super::found::Found;
 use super::layers::Layers;
+use super::model::Config;
+use super::source::Source;
 use super::words::{nearest, quote};
 use super::yaml::{self, Map, Node, Value};
-use super::{Config, Diagnostic, Source};
 use super::{archive, asset, binary, component, image, publish, references, shape, tree, wheel, workflow};
 use crate::problem::Problem;
 use crate::target;

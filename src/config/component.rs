@@ -5,10 +5,11 @@ use std::ops::Range;
 use super::fields::Fields;
 use super::found::Found;
 use super::layers::{Layers, distinct};
+use super::model::{Binaries, Component, Config};
+use super::names;
 use super::schema::Place;
 use super::words::quote;
 use super::yaml::{Map, Node, Value};
-use super::{Binaries, Component, Config};
 use crate::problem::Problem;
 use crate::tag::TagGrammar;
 use crate::template::Template;
@@ -40,8 +41,8 @@ fn component(name: &str, fields: Fields<'_>, root: bool) -> Component {
     // The root's other keys have no place in the file.
     let version_file = |text: &str| match text.split_once('#') {
         // A key is kept as it is: a JSON pointer may hold `//`.
-        Some((path, key)) => super::text::path(path).ok().map(|path| format!("{path}#{key}")),
-        None => super::text::path(text).ok(),
+        Some((path, key)) => names::path(path).ok().map(|path| format!("{path}#{key}")),
+        None => names::path(text).ok(),
     };
     let paths = |key: &str| fields.parsed(key, version_file).filter(|_| !root);
     Component {

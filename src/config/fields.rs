@@ -2,11 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::FileItem;
+use super::names;
 use super::schema::Place;
 use super::text;
 use super::yaml::{Map, Node, Value};
 use crate::template::Template;
+
+/// One item of `include:` or `files:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileItem {
+    /// A path or glob relative to the repository.
+    pub from: String,
+    /// Where it goes; absent: its own path (a glob's match: its file name for `include`).
+    pub to: Option<String>,
+    /// `links: follow` of an asset's files.
+    pub follow: bool,
+}
 
 /// A map that is read.
 #[derive(Clone, Copy)]
@@ -20,7 +31,7 @@ impl<'n> Fields<'n> {
 
     /// A path without needless parts.
     pub fn path(&self, key: &str) -> Option<String> {
-        text::path(self.0.get(key)?.text()?).ok()
+        names::path(self.0.get(key)?.text()?).ok()
     }
 
     /// One or many pieces of text.
@@ -78,6 +89,6 @@ fn file(node: &Node) -> Option<FileItem> {
             let follow = fields.text("links").as_deref() == Some("follow");
             Some(FileItem { from: fields.path("from")?, to: fields.path("to"), follow })
         }
-        _ => Some(FileItem { from: text::path(node.text()?).ok()?, to: None, follow: false }),
+        _ => Some(FileItem { from: names::path(node.text()?).ok()?, to: None, follow: false }),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::Diagnostic;
+use super::diagnostic::Diagnostic;
 use crate::problem::{At, Problem};
 
 /// More problems than anybody reads.

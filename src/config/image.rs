@@ -1,15 +1,16 @@
 //! `images:` and `bases:` read.
 
 use super::fields::Fields;
+use super::fields::FileItem;
 use super::found::Found;
 use super::layers::{Kind, Layers, distinct};
+use super::model::{Base, Image, ImageSmoke, ImageTag};
 use super::names;
 use super::publish::artifact_publish;
 use super::schema::{BASE, IMAGE, Place};
 use super::text;
 use super::words::{nearest, quote};
 use super::yaml::{Map, Node};
-use super::{Base, FileItem, Image, ImageSmoke, ImageTag};
 use crate::destination::When;
 use crate::platform::{Compression, Platform};
 use crate::problem::Problem;

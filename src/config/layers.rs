@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::diagnostic::Diagnostic;
 use super::found::Found;
 use super::schema::{Section, Type};
 use super::text::{Triples, is_glob, triple_glob};
@@ -169,7 +170,7 @@ impl Layers {
         if self.budget.is_empty() {
             let problem = Problem::new("file-too-large", "entries with their defaults and overrides are too many")
                 .hint("fewer entries, or smaller `defaults`");
-            self.found.push(super::Diagnostic { problem, span: None });
+            self.found.push(Diagnostic { problem, span: None });
         }
     }
 }

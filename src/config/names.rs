@@ -1,12 +1,15 @@
-//! Names of things elsewhere: repositories, images, platforms, ports, hosts, distributions, indexes.
+//! Names of things: paths, repositories, images, platforms, ports, hosts, distributions, indexes.
 
-use super::text::{Parsed, path};
 use super::words::{nearest, quote};
 use crate::macos::MacosVersion;
 use crate::platform::Platform;
+use crate::portable;
 use crate::problem::Problem;
 use crate::reference::{self, Prefix, Reference, Repository};
 use crate::wheel::{DistributionName, Pythons};
+
+/// What a piece of text is, or what is wrong with it.
+pub type Parsed<T> = Result<T, Problem>;
 
 /// Registry and repository.
 ///
@@ -198,4 +201,27 @@ pub fn index(text: &str) -> Parsed<url::Url> {
         Problem::new("bad-url", format!("{} is no index", quote(text)))
             .hint("write `pypi`, `testpypi`, or the URL that files are uploaded to, without a password")
     })
+}
+
+/// A path inside the repository, without `.` parts and doubled or trailing slashes; `.` is the repository.
+///
+/// # Errors
+/// A path that is absolute, leaves the repository, lies where git keeps it, or is written for Windows.
+pub fn path(text: &str) -> Parsed<String> {
+    let bad =
+        |message: &str, hint: &str| Err(Problem::new("bad-path", format!("{} {message}", quote(text))).hint(hint));
+    if text.contains('\\') {
+        return bad("holds a backslash", "separate folders with `/`, on every system");
+    }
+    if text.starts_with('/') || text.starts_with('~') || text.get(1..2) == Some(":") {
+        return bad("is outside the repository", "write a path relative to the repository");
+    }
+    if text.split('/').any(|part| part == "..") {
+        return bad("leaves its folder with `..`", "write a path relative to the repository, without `..`");
+    }
+    if portable::is_of_git(text) {
+        return bad("lies in `.git`, where git keeps the repository", "name what is the project's own");
+    }
+    let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    Ok(if parts.is_empty() { ".".into() } else { parts.join("/") })
 }

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::found::Found;
+use super::model::{Binaries, Config};
 use super::schema::LATER_KINDS;
 use super::words::{nearest, quote};
 use super::yaml::{Entry, Map, Node};
-use super::{Binaries, Config};
 use crate::problem::Problem;
 
 /// Checks every reference of the file against what the configuration holds.

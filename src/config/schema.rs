@@ -2,7 +2,6 @@
 //!
 //! The table alone decides which keys exist, what they take, how layers are merged, and what editors are told.
 
-pub use super::json_schema::json_schema;
 pub use super::words::nearest;
 
 /// One key.

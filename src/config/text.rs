@@ -2,18 +2,14 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::names;
+use super::names::{self, Parsed, path};
 use super::schema::{KINDS, LATER_KINDS, Place, Text};
 use super::words::{any_of, nearest, quote};
 use crate::format::Format;
-use crate::portable;
 use crate::problem::Problem;
 use crate::reference::check_tag;
 use crate::target::Target;
 use crate::template::{Piece, Template};
-
-/// What a piece of text is, or what is wrong with it.
-pub type Parsed<T> = Result<T, Problem>;
 
 /// The longest glob, far above any real one: its automaton grows faster than its text.
 const MAX_GLOB: usize = 256;
@@ -279,29 +275,6 @@ fn glibc(text: &str) -> Parsed<()> {
         return Ok(());
     }
     Err(Problem::new("bad-version", format!("{} is not a version of glibc", quote(text))).hint("write it like `2.28`"))
-}
-
-/// A path inside the repository, without `.` parts and doubled or trailing slashes; `.` is the repository.
-///
-/// # Errors
-/// A path that is absolute, leaves the repository, lies where git keeps it, or is written for Windows.
-pub fn path(text: &str) -> Parsed<String> {
-    let bad =
-        |message: &str, hint: &str| Err(Problem::new("bad-path", format!("{} {message}", quote(text))).hint(hint));
-    if text.contains('\\') {
-        return bad("holds a backslash", "separate folders with `/`, on every system");
-    }
-    if text.starts_with('/') || text.starts_with('~') || text.get(1..2) == Some(":") {
-        return bad("is outside the repository", "write a path relative to the repository");
-    }
-    if text.split('/').any(|part| part == "..") {
-        return bad("leaves its folder with `..`", "write a path relative to the repository, without `..`");
-    }
-    if portable::is_of_git(text) {
-        return bad("lies in `.git`, where git keeps the repository", "name what is the project's own");
-    }
-    let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    Ok(if parts.is_empty() { ".".into() } else { parts.join("/") })
 }
 
 fn manifest(text: &str) -> Parsed<()> {

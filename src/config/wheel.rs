@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::binary;
 use super::fields::Fields;
 use super::layers::{Kind, Layers, distinct};
+use super::model::{BinarySettings, Probe, Wheel, WheelSettings};
 use super::names;
 use super::publish::artifact_publish;
 use super::schema::{Place, WHEEL};
 use super::yaml::{Entry, Map, Node, Value};
-use super::{BinarySettings, Probe, Wheel, WheelSettings};
 use crate::target::Target;
 
 const KIND: Kind = Kind { key: "wheels", section: &WHEEL };

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag, options};
 
-use super::Diagnostic;
+use super::diagnostic::Diagnostic;
 use super::words::quote;
 use crate::problem::Problem;
 

@@ -1,6 +1,6 @@
 //! Cargo packages: `cargo metadata --no-deps`, and Cargo.lock read by ourselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -8,12 +8,68 @@ use std::thread;
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{Package, git};
+use super::git;
 use crate::link;
 use crate::problem::{Failure, Problem};
 use crate::version::Version;
 use crate::world::path::{relative, resolve};
 use crate::world::process::{Cmd, Finished, Runner};
+
+/// A cargo package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version, workspace inheritance applied.
+    pub version: Version,
+    /// `description`, and `license` as an SPDX expression.
+    pub description: Option<String>,
+    /// See `description`.
+    pub license: Option<String>,
+    /// `license-file`, relative to the repository.
+    pub license_file: Option<String>,
+    /// Its own Cargo.toml, relative to the repository.
+    pub manifest: String,
+    /// The Cargo.toml to hand to cargo (of the workspace root), relative to the repository.
+    pub workspace: String,
+    /// Names of its binaries, sorted.
+    pub bins: Vec<String>,
+    /// The file that each of them begins in, if it lies in the package's folder.
+    pub sources: BTreeMap<String, String>,
+    /// Names of its features.
+    pub features: Vec<String>,
+    /// What each feature switches on in turn, `default` among them.
+    pub enables: BTreeMap<String, Vec<String>>,
+    /// `required-features` of the binaries that have some.
+    pub required: BTreeMap<String, Vec<String>>,
+    /// Whether `publish` is not `false`.
+    pub publish: bool,
+    /// The version in Cargo.lock's own entry; `None`: no lock file or no entry.
+    pub locked: Option<Version>,
+    /// Path of that lock file, if it exists.
+    pub lock: Option<String>,
+}
+
+impl Package {
+    /// The binaries that cargo compiles with these features; it passes over those whose `required-features` are not
+    /// all on.
+    pub fn compiled(&self, features: &[String], default: bool, all: bool) -> Vec<&str> {
+        let mut on = BTreeSet::new();
+        let mut next: Vec<&str> = features.iter().map(String::as_str).chain(default.then_some("default")).collect();
+        while let Some(feature) = next.pop() {
+            if on.insert(feature) {
+                next.extend(self.enables.get(feature).into_iter().flatten().map(String::as_str));
+                // `dependency/feature` switches the dependency on too; `dependency?/feature` does not.
+                next.extend(
+                    feature.split_once('/').map(|(dependency, _)| dependency).filter(|name| !name.ends_with('?')),
+                );
+            }
+        }
+        let is_on = |feature: &String| all || on.contains(feature.as_str());
+        let compiled = |bin: &&String| self.required.get(*bin).is_none_or(|needed| needed.iter().all(is_on));
+        self.bins.iter().filter(compiled).map(String::as_str).collect()
+    }
+}
 
 /// The packages of the workspaces of `Cargo.toml` (if it exists) and of `manifests`, sorted by workspace and
 /// name.

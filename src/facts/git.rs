@@ -6,7 +6,8 @@ use std::thread;
 
 use anyhow::Context;
 
-use super::{Head, Remote, Tag, TreeFile, TreeKind, distance, remote, whole};
+use super::remote::{self, Remote};
+use super::{distance, whole};
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::files;
@@ -16,6 +17,52 @@ use crate::world::process::{Cmd, Finished, Runner};
 
 /// How many differing paths are named.
 const DIRTY_SHOWN: usize = 20;
+
+/// The commit that is checked out.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    /// 40 hex digits.
+    pub commit: String,
+    /// Seconds since 1970.
+    pub time: i64,
+    /// Paths that differ from the commit or are untracked (first 20); empty: clean.
+    pub dirty: Vec<String>,
+    /// Whether history is cut off (tags may be hidden).
+    pub shallow: bool,
+    /// Commits reachable from it; counted only if there is no tag.
+    pub count: u64,
+}
+
+/// A tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Name without `refs/tags/`.
+    pub name: String,
+    /// The commit it stands for, dereferenced.
+    pub commit: String,
+    /// Commits between it and HEAD; 0: it is at HEAD; absent: not an ancestor, or one with a higher version is.
+    pub distance: Option<u64>,
+}
+
+/// A file of the work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeFile {
+    /// Relative to the repository, `/`.
+    pub path: String,
+    /// What it is.
+    pub kind: TreeKind,
+}
+
+/// What a file of the work tree is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TreeKind {
+    /// Mode 0644.
+    File,
+    /// Mode 0755.
+    Executable,
+    /// A link and what it points at.
+    Symlink(String),
+}
 
 /// What git knows.
 pub struct Git {
@@ -78,11 +125,11 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
         let made =
             build_output(&|path: &str| path.strip_prefix(":/").map_or(root.join(path), |path| top.join(path)), &status);
         status.retain(|(state, path)| state != "??" || !made.iter().any(|folder| path.starts_with(folder)));
-        let mut files = tree_files(root, &index, (&status, without(runner, root, &status)?));
+        let mut files = tree_files(root, &index, &status, without(runner, root, &status)?);
         if files.is_empty() && !prefix.is_empty() {
             return Err(not_its_own(runner, root));
         }
-        let whole = whole::Whole::of((root, &prefix), &index, &joined(large)?);
+        let whole = whole::Whole::of(root, &prefix, &index, &joined(large)?);
         files.retain(|file| !whole.not_utf8.contains(&file.path));
         let dirty = status.iter().take(DIRTY_SHOWN).map(|(_, path)| path.clone()).collect();
         // Walking all of history is slow; only a repository without tags is asked for it.
@@ -103,8 +150,8 @@ pub fn read_any(runner: &Runner, root: &Path) -> anyhow::Result<Git> {
     let head = Head { commit: "0".repeat(40), ..Head::default() };
     let remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
     let (_, prefix) = place(runner, root)?;
-    let whole = whole::Whole::of((root, &prefix), &index, &ask(runner, git(root, &whole::LARGE))?).of_any();
-    let mut files = tree_files(root, &index, (&[], Without::default()));
+    let whole = whole::Whole::of(root, &prefix, &index, &ask(runner, git(root, &whole::LARGE))?).of_any();
+    let mut files = tree_files(root, &index, &[], Without::default());
     files.retain(|file| !whole.not_utf8.contains(&file.path));
     Ok(Git { head, tags: Vec::new(), remote, remotes: Vec::new(), files, whole })
 }
@@ -289,7 +336,7 @@ fn without(runner: &Runner, root: &Path, status: &[(String, String)]) -> anyhow:
 }
 
 /// The index, and for paths that differ from it what lies on disk.
-fn tree_files(root: &Path, index: &str, (status, without): (&[(String, String)], Without)) -> Vec<TreeFile> {
+fn tree_files(root: &Path, index: &str, status: &[(String, String)], without: Without) -> Vec<TreeFile> {
     let changed: BTreeSet<&str> = status.iter().map(|(_, path)| path.as_str()).collect();
     let mut files = BTreeMap::new();
     for entry in index.split('\0') {

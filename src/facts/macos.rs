@@ -7,7 +7,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{TreeFile, text};
+use super::git::TreeFile;
+use super::text::text;
 use crate::macos::DEPLOYMENT_TARGET;
 
 /// What the configurations of the commit say, by the folder that each is for; empty: the repository itself.

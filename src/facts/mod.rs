@@ -7,24 +7,24 @@ pub mod lock;
 pub mod macos;
 pub mod python;
 pub mod remote;
+mod text;
 pub mod version_file;
 pub mod whole;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::thread;
 
-use anyhow::Context;
-
-use crate::portable::is_of_git;
-use crate::problem::{Failure, Problem};
-use crate::version::Version;
 use crate::world::env::Env;
-use crate::world::path::{relative, resolve};
+use crate::world::path::relative;
 use crate::world::process::Runner;
+
+pub use cargo::Package;
+pub use git::{Head, Tag, TreeFile, TreeKind};
+pub use remote::Remote;
+
+use text::text;
 
 /// Everything a plan needs to know of the world. No clock, no environment beyond the trigger, no absolute path.
 #[derive(Clone, Debug, Default)]
@@ -60,119 +60,6 @@ pub struct Facts {
     pub macos: BTreeMap<String, String>,
 }
 
-/// A git remote on a forge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remote {
-    /// `github.com`
-    pub host: String,
-    /// `owner`
-    pub owner: String,
-    /// `name`
-    pub name: String,
-}
-
-/// The commit that is checked out.
-#[derive(Clone, Debug, Default)]
-pub struct Head {
-    /// 40 hex digits.
-    pub commit: String,
-    /// Seconds since 1970.
-    pub time: i64,
-    /// Paths that differ from the commit or are untracked (first 20); empty: clean.
-    pub dirty: Vec<String>,
-    /// Whether history is cut off (tags may be hidden).
-    pub shallow: bool,
-    /// Commits reachable from it; counted only if there is no tag.
-    pub count: u64,
-}
-
-/// A tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag {
-    /// Name without `refs/tags/`.
-    pub name: String,
-    /// The commit it stands for, dereferenced.
-    pub commit: String,
-    /// Commits between it and HEAD; 0: it is at HEAD; absent: not an ancestor, or one with a higher version is.
-    pub distance: Option<u64>,
-}
-
-/// A file of the work tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeFile {
-    /// Relative to the repository, `/`.
-    pub path: String,
-    /// What it is.
-    pub kind: TreeKind,
-}
-
-/// What a file of the work tree is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TreeKind {
-    /// Mode 0644.
-    File,
-    /// Mode 0755.
-    Executable,
-    /// A link and what it points at.
-    Symlink(String),
-}
-
-/// A cargo package.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Package {
-    /// Its name.
-    pub name: String,
-    /// Its version, workspace inheritance applied.
-    pub version: Version,
-    /// `description`, and `license` as an SPDX expression.
-    pub description: Option<String>,
-    /// See `description`.
-    pub license: Option<String>,
-    /// `license-file`, relative to the repository.
-    pub license_file: Option<String>,
-    /// Its own Cargo.toml, relative to the repository.
-    pub manifest: String,
-    /// The Cargo.toml to hand to cargo (of the workspace root), relative to the repository.
-    pub workspace: String,
-    /// Names of its binaries, sorted.
-    pub bins: Vec<String>,
-    /// The file that each of them begins in, if it lies in the package's folder.
-    pub sources: BTreeMap<String, String>,
-    /// Names of its features.
-    pub features: Vec<String>,
-    /// What each feature switches on in turn, `default` among them.
-    pub enables: BTreeMap<String, Vec<String>>,
-    /// `required-features` of the binaries that have some.
-    pub required: BTreeMap<String, Vec<String>>,
-    /// Whether `publish` is not `false`.
-    pub publish: bool,
-    /// The version in Cargo.lock's own entry; `None`: no lock file or no entry.
-    pub locked: Option<Version>,
-    /// Path of that lock file, if it exists.
-    pub lock: Option<String>,
-}
-
-impl Package {
-    /// The binaries that cargo compiles with these features; it passes over those whose `required-features` are not
-    /// all on.
-    pub fn compiled(&self, features: &[String], default: bool, all: bool) -> Vec<&str> {
-        let mut on = BTreeSet::new();
-        let mut next: Vec<&str> = features.iter().map(String::as_str).chain(default.then_some("default")).collect();
-        while let Some(feature) = next.pop() {
-            if on.insert(feature) {
-                next.extend(self.enables.get(feature).into_iter().flatten().map(String::as_str));
-                // `dependency/feature` switches the dependency on too; `dependency?/feature` does not.
-                next.extend(
-                    feature.split_once('/').map(|(dependency, _)| dependency).filter(|name| !name.ends_with('?')),
-                );
-            }
-        }
-        let is_on = |feature: &String| all || on.contains(feature.as_str());
-        let compiled = |bin: &&String| self.required.get(*bin).is_none_or(|needed| needed.iter().all(is_on));
-        self.bins.iter().filter(compiled).map(String::as_str).collect()
-    }
-}
-
 /// What of the world a configuration asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -187,9 +74,6 @@ pub struct Wanted {
     /// Whether the facts are those of any clone: no commit, tag or remote, nor the folder's name, is of this one.
     pub any_clone: bool,
 }
-
-/// The longest text a plan quotes, bytes.
-const TEXT_LIMIT: u64 = 1 << 20;
 
 /// Reads all facts of the repository whose top folder is `root`. A folder further down stands for itself: its files,
 /// but the history, tags and dirt of all (a path outside it begins with `:/`).
@@ -275,43 +159,6 @@ fn texts(
         }
     }
     Ok(texts)
-}
-
-/// Whether a path leads out of the repository through links, or to where git keeps it.
-fn leads_out(root: &Path, path: &str) -> bool {
-    let home = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
-    let (Ok(home), Ok(place)) = (resolve(home), resolve(&root.join(path))) else { return false };
-    place.strip_prefix(home).map_or(true, |inside| is_of_git(&relative(inside)))
-}
-
-/// One text, if it exists.
-fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
-    let refuse = |why: &str| {
-        let problem = Problem::new("bad-text", format!("`{path}` {why}"));
-        Err(Failure::usage(problem.hint("it must be UTF-8 text of at most 1 MiB inside the repository")).into())
-    };
-    if !version_file::stays_inside(path) {
-        return refuse("lies outside the repository");
-    }
-    if leads_out(root, path) {
-        return refuse("is a link that leads out of the repository");
-    }
-    // Asked first: Windows does not open folders.
-    if root.join(path).is_dir() {
-        return refuse("is a folder");
-    }
-    let file = match File::open(root.join(path)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        opened => opened.with_context(|| format!("cannot read `{path}`"))?,
-    };
-    let mut bytes = Vec::new();
-    file.take(TEXT_LIMIT + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read `{path}`"))?;
-    if bytes.len() as u64 > TEXT_LIMIT {
-        return refuse("is too long");
-    }
-    // A checkout of another system may have other line ends; the plan is the commit's.
-    let unix = |text: String| Ok(Some(text.replace("\r\n", "\n")));
-    String::from_utf8(bytes).map_or_else(|_| refuse("is not text"), unix)
 }
 
 #[cfg(test)]

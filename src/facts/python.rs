@@ -2,6 +2,7 @@
 
 pub mod crates;
 pub mod requires;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +10,9 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use self::crates::Crate;
-use super::{TreeFile, text};
+use self::table::{at, plain, strings};
+use super::git::TreeFile;
+use super::text::text;
 use crate::macos::MacosVersion;
 use crate::target::Target;
 
@@ -77,12 +80,12 @@ pub fn projects(root: &Path, files: &[TreeFile]) -> anyhow::Result<Vec<PythonPro
         if at(&table, &["build-system", "build-backend"]).and_then(Value::as_str) != Some("maturin") {
             continue;
         }
-        found.push(project(root, (&file.path, files), &table)?);
+        found.push(project(root, &file.path, files, &table)?);
     }
     Ok(found)
 }
 
-fn project(root: &Path, (path, files): (&str, &[TreeFile]), table: &Table) -> anyhow::Result<PythonProject> {
+fn project(root: &Path, path: &str, files: &[TreeFile], table: &Table) -> anyhow::Result<PythonProject> {
     let folder = path.strip_suffix("pyproject.toml").unwrap_or_default().to_owned();
     let string = |keys: &[&str]| at(table, keys).and_then(Value::as_str).map(str::to_owned);
     let manifest = string(&["tool", "maturin", "manifest-path"]).unwrap_or_else(|| "Cargo.toml".into());
@@ -152,33 +155,10 @@ fn readme_of_crate(table: &Table, workspace: &Table) -> Option<String> {
     readme(inherited.or(Some(own)))
 }
 
-/// `py/../Cargo.toml` as git and cargo know it.
-fn plain(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "." | "" => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
-            other => parts.push(other),
-        }
-    }
-    parts.join("/")
-}
-
 fn classified(classifiers: &[String]) -> Vec<u32> {
     let minors = classifiers.iter().filter_map(|text| text.strip_prefix("Programming Language :: Python :: 3."));
     let minors: BTreeSet<u32> = minors.filter_map(|minor| minor.parse().ok()).collect();
     minors.into_iter().collect()
-}
-
-fn at<'t>(table: &'t Table, keys: &[&str]) -> Option<&'t Value> {
-    let (first, rest) = keys.split_first()?;
-    rest.iter().try_fold(table.get(*first)?, |value, key| value.get(key))
-}
-
-fn strings(value: Option<&Value>) -> Vec<String> {
-    let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]

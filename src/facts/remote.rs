@@ -2,7 +2,16 @@
 
 use url::Url;
 
-use super::Remote;
+/// A git remote on a forge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// `github.com`
+    pub host: String,
+    /// `owner`
+    pub owner: String,
+    /// `name`
+    pub name: String,
+}
 
 /// Reads `https://`, `ssh://`, `git://` and scp-like addresses (`git@host:owner/name.git`). Whatever stands in them of
 /// users and passwords is dropped. `None`: a local path, or nothing one could find on a forge.

@@ -1,9 +1,10 @@
 //! The version that a file says it has: manifests of cargo, npm, Python and Helm, a key of another file, or plain text.
 
-use std::path::{Component, Path};
+use std::path::Path;
 
 use serde_json::Value;
 
+use super::text::{leads_out, stays_inside};
 use super::yaml;
 
 /// The path and the key of `PATH#KEY`.
@@ -21,7 +22,7 @@ pub fn read(root: &Path, path: &str) -> Result<String, String> {
     if !stays_inside(path) {
         return Err("lies outside the repository".into());
     }
-    if super::leads_out(root, path) {
+    if leads_out(root, path) {
         return Err("is a link that leads out of the repository".into());
     }
     let text = text(&root.join(path))?;
@@ -65,12 +66,6 @@ fn dotted<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
         Value::Array(items) => items.get(part.parse::<usize>().ok()?),
         _ => value.get(part),
     })
-}
-
-/// Whether a path of the user's cannot lead out of the folder it starts in.
-pub fn stays_inside(path: &str) -> bool {
-    !path.contains('\\')
-        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 fn text(path: &Path) -> Result<String, String> {

@@ -30,7 +30,7 @@ pub struct Whole {
 impl Whole {
     /// From `git ls-files -z -s -v` of a folder (with its path in the repository: empty, or ending in `/`), and the answer
     /// to `LARGE`.
-    pub fn of((root, prefix): (&Path, &str), index: &str, large: &str) -> Self {
+    pub fn of(root: &Path, prefix: &str, index: &str, large: &str) -> Self {
         let top = root.join("../".repeat(prefix.matches('/').count()));
         let of = |folder: &Path| modules(&std::fs::read_to_string(folder.join(".gitmodules")).unwrap_or_default());
         let own = of(&top);

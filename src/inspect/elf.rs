@@ -6,7 +6,8 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
 use object::read::{ReadRef, StringTable};
 use object::{Endianness, elf};
 
-use super::{BinaryFacts, Res, damaged, inside, parse_version, text};
+use super::bytes::{Res, damaged, inside, text};
+use super::facts::{BinaryFacts, parse_version};
 use crate::target::Linkage;
 
 /// The facts of an ELF file.

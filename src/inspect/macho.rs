@@ -4,7 +4,8 @@ use object::read::macho::{FatArch, MachHeader, MachOFatFile};
 use object::read::{FileKind, ReadRef};
 use object::{BigEndian, Endianness, macho};
 
-use super::{BinaryFacts, Res, damaged, inside, parse_version, text};
+use super::bytes::{Res, damaged, inside, text};
+use super::facts::{BinaryFacts, parse_version};
 use crate::target::Linkage;
 
 /// The facts of a universal binary: every architecture, and what any part needs.

@@ -5,7 +5,8 @@ use object::read::pe::{DataDirectories, ImageNtHeaders};
 use object::read::{ReadRef, StringTable};
 use object::{LittleEndian as LE, pe};
 
-use super::{BinaryFacts, Res, damaged, inside, is_c_runtime, text};
+use super::bytes::{Res, damaged, inside, text};
+use super::facts::BinaryFacts;
 use crate::target::Linkage;
 
 /// The facts of a PE file.
@@ -88,4 +89,12 @@ fn is_stripped<'a>(data: impl ReadRef<'a>, header: &pe::ImageFileHeader, section
     let names = StringTable::new(data, table, length);
     let debug = sections.iter().any(|section| section.name(names).is_ok_and(|name| name.starts_with(b".debug_")));
     Ok(!debug)
+}
+
+/// Whether a DLL belongs to the C runtime, which a program linked with `+crt-static` does not import
+/// (<https://learn.microsoft.com/cpp/windows/determining-which-dlls-to-redistribute>).
+pub fn is_c_runtime(name: &str) -> bool {
+    const PREFIXES: [&str; 6] = ["vcruntime", "msvcp", "msvcr", "ucrtbase", "api-ms-win-crt-", "concrt"];
+    let name = name.to_ascii_lowercase();
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -72,20 +72,21 @@ impl Elf {
         let length = sections_at + 64 * sections;
 
         let mut bytes = self.file_header(sections_at, sections as u16);
-        segment(&mut bytes, 1, (0, length));
-        segment(&mut bytes, 2, (dynamic_at, 16 * dynamic.len() as u64));
-        segment(&mut bytes, if interpreter.is_some() { 3 } else { 0 }, interpreter.unwrap_or_default());
+        segment(&mut bytes, 1, 0, length);
+        segment(&mut bytes, 2, dynamic_at, 16 * dynamic.len() as u64);
+        let (offset, size) = interpreter.unwrap_or_default();
+        segment(&mut bytes, if interpreter.is_some() { 3 } else { 0 }, offset, size);
         bytes.extend(&strings);
         bytes.extend(version_bytes);
         bytes.extend(dynamic.concat().iter().flat_map(|word| word.to_le_bytes()));
         bytes.extend(&symbols);
         bytes.extend([0; 64]);
-        section(&mut bytes, (names, 3), (HEADERS, strings.len() as u64));
+        section(&mut bytes, names, 3, HEADERS, strings.len() as u64);
         if self.symbols {
-            section(&mut bytes, (names + 10, 2), (HEADERS, 0));
+            section(&mut bytes, names + 10, 2, HEADERS, 0);
         }
         if !symbols.is_empty() {
-            section(&mut bytes, (names, 11), (symbols_at, symbols.len() as u64));
+            section(&mut bytes, names, 11, symbols_at, symbols.len() as u64);
         }
         bytes.resize(bytes.len() + self.padding, 0);
         bytes
@@ -130,7 +131,7 @@ fn version_needs(versions: &[(u64, u16)]) -> Vec<u8> {
     bytes
 }
 
-fn segment(bytes: &mut Vec<u8>, kind: u32, (offset, size): (u64, u64)) {
+fn segment(bytes: &mut Vec<u8>, kind: u32, offset: u64, size: u64) {
     for word in [kind, 4] {
         bytes.extend(word.to_le_bytes());
     }
@@ -139,7 +140,7 @@ fn segment(bytes: &mut Vec<u8>, kind: u32, (offset, size): (u64, u64)) {
     }
 }
 
-fn section(bytes: &mut Vec<u8>, (name, kind): (u64, u32), (offset, size): (u64, u64)) {
+fn section(bytes: &mut Vec<u8>, name: u64, kind: u32, offset: u64, size: u64) {
     for word in [name as u32, kind] {
         bytes.extend(word.to_le_bytes());
     }

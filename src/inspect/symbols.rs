@@ -7,7 +7,7 @@ use object::read::pe::{DataDirectories, ImageNtHeaders, ImageThunkData};
 use object::read::{FileKind, ReadRef};
 use object::{BigEndian, Endianness, LittleEndian as LE, elf, macho, pe};
 
-use super::{Res, damaged, text};
+use super::bytes::{Res, damaged, text};
 
 /// Symbols of a library, sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::sample::{Elf, gnu, musl};
 use super::*;
+use crate::target::Linkage;
 
 #[test]
 fn a_dynamic_program() {

@@ -12,8 +12,12 @@ use crate::digest::Digest;
 use crate::platform::Platform;
 
 /// What a config says besides what it inherits.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings<'a> {
+    /// What it runs on.
+    pub platform: Platform,
+    /// RFC 3339.
+    pub created: &'a str,
     /// `Entrypoint`; an inherited `Cmd` goes with it, since it was meant for another program.
     pub entrypoint: &'a [String],
     /// `Cmd`
@@ -32,6 +36,24 @@ pub struct Settings<'a> {
     pub labels: Option<&'a BTreeMap<String, String>>,
 }
 
+impl<'a> Settings<'a> {
+    /// Nothing but what every config says.
+    pub fn new(platform: Platform, created: &'a str) -> Self {
+        Self {
+            platform,
+            created,
+            entrypoint: &[],
+            cmd: &[],
+            user: "",
+            workdir: "",
+            env: None,
+            expose: &[],
+            healthcheck: &[],
+            labels: None,
+        }
+    }
+}
+
 /// A layer of ours: its descriptor, digest of its tar, and what it holds, for `history`.
 #[derive(Clone, Debug)]
 pub struct Layer {
@@ -48,16 +70,12 @@ const OF_DOCKER: [&str; 4] = ["container", "container_config", "docker_version",
 /// What every program expects, where no base sets it.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The config of an image: what the base's says, our settings, our layers on top. `created` is RFC 3339.
+/// The config of an image: what the base's says, our settings, our layers on top.
 ///
 /// # Errors
 /// If the base's config is not what a config is.
-pub fn config(
-    base: Option<&Value>,
-    (platform, created): (Platform, &str),
-    settings: &Settings<'_>,
-    layers: &[Layer],
-) -> Result<Vec<u8>, String> {
+pub fn config(base: Option<&Value>, settings: &Settings<'_>, layers: &[Layer]) -> Result<Vec<u8>, String> {
+    let (platform, created) = (settings.platform, settings.created);
     let mut config = match base {
         Some(Value::Object(map)) => map.clone(),
         Some(_) => return Err("the config of the base is no JSON object".into()),

@@ -15,9 +15,13 @@ const CREATED: &str = "2026-11-21T00:00:00Z";
 
 #[test]
 fn a_config_from_nothing() {
-    let settings =
-        Settings { entrypoint: &["/usr/local/bin/a".into()], user: "65532:65532", workdir: "/", ..Settings::default() };
-    let made = config(None, (Platform::LinuxArm64, CREATED), &settings, &[layer("a")]).unwrap();
+    let settings = Settings {
+        entrypoint: &["/usr/local/bin/a".into()],
+        user: "65532:65532",
+        workdir: "/",
+        ..Settings::new(Platform::LinuxArm64, CREATED)
+    };
+    let made = config(None, &settings, &[layer("a")]).unwrap();
     let digest = Digest::of(b"tar");
     let expected = format!(
         r#"{{"architecture":"arm64","config":{{"Entrypoint":["/usr/local/bin/a"],"Env":["{PATH}"],"User":"65532:65532","WorkingDir":"/"}},"created":"{CREATED}","history":[{{"created":"{CREATED}","created_by":"longshore: a in /usr/local/bin"}}],"os":"linux","rootfs":{{"diff_ids":["{digest}"],"type":"layers"}},"variant":"v8"}}"#
@@ -45,9 +49,9 @@ fn a_base_is_kept_but_for_its_program() {
         labels: Some(&labels),
         expose: &["8080/tcp".into()],
         healthcheck: &["/a".into(), "health".into()],
-        ..Settings::default()
+        ..Settings::new(Platform::LinuxAmd64, CREATED)
     };
-    let made = read(&config(Some(&base), (Platform::LinuxAmd64, CREATED), &settings, &[layer("a")]).unwrap());
+    let made = read(&config(Some(&base), &settings, &[layer("a")]).unwrap());
     assert_eq!(made["x-unknown"], base["x-unknown"]);
     assert_eq!(made["variant"], "v2", "what the base says of its platform stays");
     assert!(made.get("container_config").is_none() && made.get("docker_version").is_none());

@@ -1,9 +1,10 @@
 //! What `_validate_metadata` of warehouse/forklift/metadata.py refuses in metadata that is well formed, in its words.
 
+use super::metadata::{Metadata, Refusal};
 use super::name::repr;
 use super::specified::pair_of;
 use super::version::Version;
-use super::{Metadata, Refusal, address, classifier, content_type, requirement};
+use super::{address, classifier, content_type, requirement};
 
 /// Most characters of a summary.
 const SUMMARY: usize = 512;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::Refusal;
+use super::metadata::Refusal;
 use super::name::repr;
 
 /// Made by `tools/pypi_lists.py`.

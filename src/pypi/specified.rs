@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::metadata::{FIELDS, Field, Metadata, Refusal, VERSIONS};
 use super::name::{is_name, repr};
 use super::version::Version;
-use super::{FIELDS, Field, Metadata, Refusal, VERSIONS, content_type, license, requirement};
+use super::{content_type, license, requirement};
 
 /// Words of Python that can be no name.
 const KEYWORDS: &str = " False None True and as assert async await break class continue def del elif else except finally \

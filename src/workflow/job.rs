@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Pins;
-use super::frame::{asked, quoted};
-use super::pins::{Own, has_releases, local};
+use super::pins::{Own, Pins, has_releases, local};
+use super::scalar::{asked, quoted};
 use crate::destination::Trusted;
 use crate::plan::part::artifact_of;
 use crate::plan::{
@@ -196,7 +195,7 @@ pub fn plan(file: &File<'_>) -> String {
 pub fn assets(file: &File<'_>) -> String {
     let gate = file.succeeded(Stage::Plan);
     let condition = format!("!failure() && !cancelled() && needs.plan.outputs.assets{gate}{}", not_pulled(file));
-    leg(file, "assets", (&file.needs(&["plan"], Some(Stage::Plan)), &condition))
+    leg(file, "assets", &file.needs(&["plan"], Some(Stage::Plan)), &condition)
 }
 
 /// One machine for each leg.
@@ -204,7 +203,7 @@ pub fn build(file: &File<'_>) -> String {
     let gate = file.succeeded(Stage::Plan);
     let condition = format!("!failure() && !cancelled() && needs.plan.outputs.matrix{gate}{}", not_pulled(file));
     let needs: &[&str] = if file.assets { &["plan", "assets"] } else { &["plan"] };
-    leg(file, "build", (&file.needs(needs, Some(Stage::Plan)), &condition))
+    leg(file, "build", &file.needs(needs, Some(Stage::Plan)), &condition)
 }
 
 /// Whether a pull request is only planned.
@@ -215,7 +214,7 @@ fn not_pulled(file: &File<'_>) -> &'static str {
     }
 }
 
-fn leg(file: &File<'_>, id: &str, (needs, condition): (&str, &str)) -> String {
+fn leg(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
     let output = if id == "assets" { "assets" } else { "matrix" };
     let container = if file.containers && id == "build" {
         "    container: ${{ matrix.container }} # zizmor: ignore[unpinned-images] as longshore.yaml says\n"

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::frame::quoted;
+use super::scalar::quoted;
 
 /// The repository of our own action.
 pub const ACTION: &str = "longshore-release/longshore";

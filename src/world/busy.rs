@@ -42,7 +42,7 @@ impl std::error::Error for InUse {
 /// [`InUse`], or what the system says, with the path.
 pub fn persist(temporary: TempPath, to: &Path) -> anyhow::Result<()> {
     let mut temporary = Some(temporary);
-    patiently(("write", to), || match temporary.take().map(|path| path.persist(to)) {
+    patiently("write", to, || match temporary.take().map(|path| path.persist(to)) {
         Some(Err(failed)) => {
             temporary = Some(failed.path);
             Err(failed.error)
@@ -58,7 +58,7 @@ pub fn persist(temporary: TempPath, to: &Path) -> anyhow::Result<()> {
 pub fn remove(path: &Path) -> anyhow::Result<()> {
     let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
     let remove = || if is_folder(path) { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    patiently(("remove", path), || match remove() {
+    patiently("remove", path, || match remove() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         ended => ended,
     })
@@ -73,7 +73,7 @@ fn is_busy_on(windows: bool, error: &io::Error) -> bool {
     windows && error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
-fn patiently<T>((verb, path): (&str, &Path), act: impl FnMut() -> io::Result<T>) -> anyhow::Result<T> {
+fn patiently<T>(verb: &str, path: &Path, act: impl FnMut() -> io::Result<T>) -> anyhow::Result<T> {
     again(act, is_busy, PAUSE).map_err(|error| match is_busy(&error) {
         true => InUse { path: path.to_owned(), error }.into(),
         false => anyhow::Error::new(error).context(format!("cannot {verb} `{}`", path.display())),

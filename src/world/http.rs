@@ -32,7 +32,7 @@ mod pace;
 mod percent;
 mod status;
 
-pub use address::{is_loopback, may_lead, same_machine, same_origin};
+pub use address::{host, is_loopback, may_lead, same_machine, same_origin};
 pub use body::Body;
 pub use incoming::{Incoming, Limited};
 use names::Names;
@@ -286,7 +286,9 @@ impl Client {
     pub async fn forward(
         &self,
         request: Request<'_>,
-        (incoming, size, sha256): (Incoming, u64, Digest),
+        incoming: Incoming,
+        size: u64,
+        sha256: Digest,
     ) -> Result<Reply, NoAnswer> {
         let (host, largest) = (host(&request.url), request.largest);
         let moved = Arc::new(AtomicU64::new(0));
@@ -301,7 +303,7 @@ impl Client {
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, size)
             .body(reqwest::Body::wrap_stream(chunks));
-        let response = self.wait(builder, (&moved, size), &host).await?;
+        let response = self.wait(builder, &moved, size, &host).await?;
         self.collect(response, &host, largest).await
     }
 
@@ -370,24 +372,26 @@ impl Client {
             }
             Body::File { path, size, sha256, media, sent } => {
                 (counter, whole) = (sent, size);
-                let body = body::stream((path, size, sha256), &counter).await?;
+                let file = body::file(path, size, sha256, &counter).await?;
+                let body = reqwest::Body::wrap_stream(file);
                 builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, size).body(body);
             }
             Body::Framed { head, path, size, sha256, tail, media, sent } => {
                 (counter, whole) = (sent, size);
-                let body = body::framed((head, tail), (path, size, sha256), &counter).await?;
+                let body = body::framed(head, body::file(path, size, sha256, &counter).await?, tail);
                 let length = head.len() as u64 + size + tail.len() as u64;
                 builder = builder.header(CONTENT_TYPE, media).header(CONTENT_LENGTH, length).body(body);
             }
         }
-        self.wait(builder, (&counter, whole), &host).await
+        self.wait(builder, &counter, whole, &host).await
     }
 
     /// Waits for the head of the answer, as long as enough bytes move of so many.
     async fn wait(
         &self,
         builder: reqwest::RequestBuilder,
-        (counter, whole): (&AtomicU64, u64),
+        counter: &AtomicU64,
+        whole: u64,
         host: &str,
     ) -> Result<reqwest::Response, NoAnswer> {
         let mut response = pin!(builder.send());
@@ -433,12 +437,6 @@ impl Client {
         }
         Ok(Reply { status, headers, body })
     }
-}
-
-/// Host and port of a URL, for people.
-pub fn host(url: &Url) -> String {
-    let name = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
 fn redirect(response: &reqwest::Response, from: &Url) -> Option<Url> {

@@ -247,7 +247,7 @@ impl Runner {
     /// # Errors
     /// If it cannot be started, or says too much: then it is ended.
     pub fn output(&self, cmd: &Cmd) -> anyhow::Result<Finished> {
-        self.finish(cmd, How::default(), (cmd.most.unwrap_or(LARGEST_OUTPUT), false))
+        self.finish(cmd, How::default(), cmd.most.unwrap_or(LARGEST_OUTPUT))
     }
 
     /// The same for a program of somebody else, who may print without end: no more than so many bytes of each stream are kept.
@@ -256,7 +256,7 @@ impl Runner {
     /// # Errors
     /// If it cannot be started.
     pub fn output_within(&self, cmd: &Cmd, most: usize) -> anyhow::Result<Finished> {
-        self.finish(cmd, How { apart: true, ..How::default() }, (most, true))
+        self.finish(cmd, How { apart: true, ..How::default() }, most)
     }
 
     /// The same for one that puts away what others left: it is also started after this process was told to end.
@@ -264,11 +264,12 @@ impl Runner {
     /// # Errors
     /// If it cannot be started.
     pub fn tidy(&self, cmd: &Cmd, most: usize) -> anyhow::Result<Finished> {
-        self.finish(cmd, How { apart: true, last: true, ..How::default() }, (most, true))
+        self.finish(cmd, How { apart: true, last: true, ..How::default() }, most)
     }
 
-    /// `is_cut`: what is too much is left away, and no error.
-    fn finish(&self, cmd: &Cmd, how: How<'_>, (most, is_cut): (usize, bool)) -> anyhow::Result<Finished> {
+    /// What a program of somebody else (`apart`) says too much is left away, and no error.
+    fn finish(&self, cmd: &Cmd, how: How<'_>, most: usize) -> anyhow::Result<Finished> {
+        let is_cut = how.apart;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let mut whole = true;
         let (status, timed_out) = self.run(cmd, how, &mut |stream, chunk| {

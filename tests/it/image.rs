@@ -31,10 +31,13 @@ impl Image {
             let layer = Layer { blob: layer, diff_id: Digest::of(&tar), holds: text.into() };
             blobs.push((layer.blob.clone(), bytes));
             let entrypoint = ["/app".to_owned()];
-            let settings =
-                Settings { entrypoint: &entrypoint, user: "65532:65532", workdir: "/", ..Settings::default() };
-            let created = (platform, "2026-11-21T00:00:00Z");
-            let config = document::config(None, created, &settings, std::slice::from_ref(&layer)).unwrap();
+            let settings = Settings {
+                entrypoint: &entrypoint,
+                user: "65532:65532",
+                workdir: "/",
+                ..Settings::new(platform, "2026-11-21T00:00:00Z")
+            };
+            let config = document::config(None, &settings, std::slice::from_ref(&layer)).unwrap();
             let described = document::platform(&serde_json::from_slice(&config).unwrap());
             let (config, bytes) = blob(media::CONFIG, config);
             let notes = BTreeMap::from([("org.opencontainers.image.version".to_owned(), text.to_owned())]);

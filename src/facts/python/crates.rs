@@ -5,8 +5,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{at, plain, strings};
-use crate::facts::text;
+use super::table::{at, plain, strings};
+use crate::facts::text::text;
 
 /// Most crates that are followed from one project.
 const MOST: usize = 1000;

@@ -1,6 +1,6 @@
 //! Challenges and tokens: <https://distribution.github.io/distribution/spec/auth/token/>.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,8 +10,9 @@ use url::Url;
 use super::error::{Error, Kind, refusal, unreachable};
 use super::login::Login;
 use crate::problem::Problem;
+use crate::reference::Repository;
 use crate::secret::Secret;
-use crate::world::http::{Auth, Body, Client, Method, Request, host, may_lead, same_machine};
+use crate::world::http::{Auth, Body, Client, Method, Reply, Request, host, may_lead, same_machine};
 use crate::world::mask;
 
 /// What may be done with a repository.
@@ -23,6 +24,23 @@ pub enum Action {
     Push,
 }
 
+/// What a request does with a repository, and so what its token must be good for.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    pub repository: &'a Repository,
+    pub action: Action,
+}
+
+impl<'a> Scope<'a> {
+    pub fn pull(repository: &'a Repository) -> Self {
+        Self { repository, action: Action::Pull }
+    }
+
+    pub fn push(repository: &'a Repository) -> Self {
+        Self { repository, action: Action::Push }
+    }
+}
+
 /// Repositories (by path) and what is to be done there. Several of them go into one token.
 pub type Scopes = BTreeMap<String, Action>;
 
@@ -32,12 +50,16 @@ pub enum Challenge {
     /// Name and password with every request.
     Basic,
     /// A token from somewhere.
-    Bearer {
-        /// Where.
-        realm: Url,
-        /// For whom.
-        service: Option<String>,
-    },
+    Bearer(TokenService),
+}
+
+/// Who gives out the tokens of a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenService {
+    /// Where it is asked.
+    pub realm: Url,
+    /// The registry's name there.
+    pub service: Option<String>,
 }
 
 /// A token and how long it may be used.
@@ -101,7 +123,7 @@ pub fn challenge(headers: &[&str], registry: &Url, written: Option<&str>) -> Res
             let realm = words.get("realm").and_then(|realm| registry.join(realm).ok());
             let Some(realm) = realm else { continue };
             return safe(&realm, registry, written)
-                .map(|()| Challenge::Bearer { realm, service: words.get("service").cloned() });
+                .map(|()| Challenge::Bearer(TokenService { realm, service: words.get("service").cloned() }));
         }
         basic |= scheme.eq_ignore_ascii_case("basic");
     }
@@ -190,49 +212,48 @@ pub fn scope_texts(scopes: &Scopes) -> Vec<String> {
     scopes.iter().map(|(path, wanted)| format!("repository:{path}:{}", action(wanted))).collect()
 }
 
-/// Gets a token for some scopes.
-///
-/// # Errors
-/// If the login is wrong, or the service does not answer.
-pub async fn token(
-    client: &Client,
-    (realm, service): (&Url, Option<&str>),
-    login: Option<&Login>,
-    scopes: &Scopes,
-) -> Result<Token, Error> {
-    let scopes: BTreeSet<String> = scope_texts(scopes).into_iter().collect();
-    let mut pairs: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
-    let joined = scopes.iter().cloned().collect::<Vec<_>>().join(" ");
-    let mut url = realm.clone();
-    let mut form = String::new();
-    let request = match login {
-        Some(Login::Identity(identity)) => {
-            mask::learn(identity);
-            pairs.extend([
-                ("grant_type", "refresh_token"),
-                ("refresh_token", identity.expose()),
-                ("client_id", "longshore"),
-                ("scope", &joined),
-            ]);
-            form.push_str(&url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish());
-            let body = Body::Bytes { bytes: form.as_bytes(), media: "application/x-www-form-urlencoded" };
-            Request { method: Method::POST, body, ..Request::get(url) }
-        }
-        _ => {
-            pairs.extend(scopes.iter().map(|scope| ("scope", scope.as_str())));
-            url.query_pairs_mut().extend_pairs(pairs);
-            let auth = match login {
-                Some(Login::Password { username, password }) => Some(Auth::Basic(username, password)),
-                _ => None,
-            };
-            Request { auth, ..Request::get(url) }
-        }
-    };
-    let reply =
-        client.send(Request { largest: LARGEST_TOKEN, ..request }).await.map_err(|error| unreachable(&error))?;
-    let place = host(realm);
-    if !reply.is_success() {
-        let mut error = refusal("get a token", &place, &reply);
+impl TokenService {
+    /// Gets a token for some scopes.
+    ///
+    /// # Errors
+    /// If the login is wrong, or the service does not answer.
+    pub async fn token(&self, client: &Client, login: Option<&Login>, scopes: &Scopes) -> Result<Token, Error> {
+        let scopes = scope_texts(scopes);
+        let mut pairs: Vec<(&str, &str)> = self.service.iter().map(|service| ("service", service.as_str())).collect();
+        let joined = scopes.join(" ");
+        let mut url = self.realm.clone();
+        let mut form = String::new();
+        let request = match login {
+            Some(Login::Identity(identity)) => {
+                mask::learn(identity);
+                pairs.extend([
+                    ("grant_type", "refresh_token"),
+                    ("refresh_token", identity.expose()),
+                    ("client_id", "longshore"),
+                    ("scope", &joined),
+                ]);
+                form.push_str(&url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish());
+                let body = Body::Bytes { bytes: form.as_bytes(), media: "application/x-www-form-urlencoded" };
+                Request { method: Method::POST, body, ..Request::get(url) }
+            }
+            _ => {
+                pairs.extend(scopes.iter().map(|scope| ("scope", scope.as_str())));
+                url.query_pairs_mut().extend_pairs(pairs);
+                let auth = match login {
+                    Some(Login::Password { username, password }) => Some(Auth::Basic(username, password)),
+                    _ => None,
+                };
+                Request { auth, ..Request::get(url) }
+            }
+        };
+        let reply =
+            client.send(Request { largest: LARGEST_TOKEN, ..request }).await.map_err(|error| unreachable(&error))?;
+        if reply.is_success() { self.given(&reply) } else { Err(self.refused(login, &reply)) }
+    }
+
+    fn refused(&self, login: Option<&Login>, reply: &Reply) -> Error {
+        let place = host(&self.realm);
+        let mut error = refusal("get a token", &place, reply);
         if matches!(reply.status, 400 | 401 | 403) {
             let who = match login {
                 Some(Login::Password { username, .. }) => format!("the password of `{username}` is not accepted"),
@@ -244,19 +265,22 @@ pub async fn token(
             error.problem.message = format!("cannot get a token at `{place}`: {who} (status {})", reply.status);
             error.problem.hint = Some("log in again, or correct the variables that hold user and password".into());
         }
-        return Err(error);
+        error
     }
-    let given: Option<Given> = serde_json::from_slice(&reply.body).ok();
-    let secret = given.as_ref().and_then(|given| given.token.as_ref().or(given.access_token.as_ref()));
-    let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
-        let text = format!("`{place}` answers without a token");
-        let hint = "run the same command again to continue";
-        return Err(Error::new(Kind::Retry, Problem::new("registry-unreachable", text).hint(hint)));
-    };
-    let life = given.as_ref().and_then(|given| given.expires_in).filter(|life| *life > 0).unwrap_or(USUAL_LIFE);
-    // Not to its last second: the request is still on its way then.
-    let until = Instant::now() + Duration::from_secs(life.min(3600)) * 4 / 5;
-    Ok(Token { secret: Secret::new(secret), until })
+
+    fn given(&self, reply: &Reply) -> Result<Token, Error> {
+        let given: Option<Given> = serde_json::from_slice(&reply.body).ok();
+        let secret = given.as_ref().and_then(|given| given.token.as_ref().or(given.access_token.as_ref()));
+        let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
+            let text = format!("`{}` answers without a token", host(&self.realm));
+            let hint = "run the same command again to continue";
+            return Err(Error::new(Kind::Retry, Problem::new("registry-unreachable", text).hint(hint)));
+        };
+        let life = given.as_ref().and_then(|given| given.expires_in).filter(|life| *life > 0).unwrap_or(USUAL_LIFE);
+        // Not to its last second: the request is still on its way then.
+        let until = Instant::now() + Duration::from_secs(life.min(3600)) * 4 / 5;
+        Ok(Token { secret: Secret::new(secret), until })
+    }
 }
 
 #[cfg(test)]
@@ -271,7 +295,7 @@ mod tests {
     fn challenges_as_registries_write_them() {
         let check = |header: &str, realm: &str, service: Option<&str>| {
             let found = challenge(&[header], &url("https://r.example/v2/"), None).unwrap();
-            let expected = Challenge::Bearer { realm: url(realm), service: service.map(str::to_owned) };
+            let expected = Challenge::Bearer(TokenService { realm: url(realm), service: service.map(str::to_owned) });
             assert_eq!(found, expected, "{header}");
         };
         check(

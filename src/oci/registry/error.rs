@@ -213,6 +213,12 @@ pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
     Error::new(kind, problem)
 }
 
+/// Bytes that are not what their digest says.
+pub fn damaged(text: String) -> Error {
+    let hint = "do not use this registry (or a proxy before it) until it is repaired";
+    Error::new(Kind::Damaged, Problem::new("registry-damaged", text).hint(hint))
+}
+
 /// An answer that is no list.
 pub fn no_list(doing: &str, repository: &Repository, reply: &Reply) -> Error {
     match reply.status {

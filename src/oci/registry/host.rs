@@ -7,12 +7,12 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::Instant;
 use url::Url;
 
-use super::auth::{self, Action, Challenge, Credential, Scopes, Tokens};
+use super::access::{Access, HostAccess};
+use super::auth::{self, Action, Challenge, Credential, Scope, Scopes, TokenService, Tokens};
 use super::error::{Error, Failed, Kind, refusal, unreachable};
 use super::login::{Login, Logins};
 use super::profile::{self, Profile};
 use super::window::Window;
-use super::{Access, HostAccess};
 use crate::problem::Problem;
 use crate::reference::Repository;
 use crate::world::http::{Client, Reply, Request, Trust, is_loopback};
@@ -230,25 +230,20 @@ impl Host {
     ///
     /// # Errors
     /// If there is no answer, no right, or no end of waiting.
-    pub async fn send(&self, to: (&Repository, Action), doing: &str, request: Request<'_>) -> Result<Reply, Error> {
-        Ok(self.ask(to, doing, request).await?.0)
+    pub async fn send(&self, scope: Scope<'_>, doing: &str, request: Request<'_>) -> Result<Reply, Error> {
+        Ok(self.ask(scope, doing, request).await?.0)
     }
 
     /// The same, with what was shown to get the answer.
     ///
     /// # Errors
     /// As [`Host::send`].
-    pub async fn ask(
-        &self,
-        (repository, action): (&Repository, Action),
-        doing: &str,
-        request: Request<'_>,
-    ) -> Result<(Reply, Credential), Error> {
+    pub async fn ask(&self, scope: Scope<'_>, doing: &str, request: Request<'_>) -> Result<(Reply, Credential), Error> {
         let mut number = 0;
         loop {
             number += 1;
-            let later = match self.ask_once((repository, action), doing, request.clone()).await {
-                Ok((reply, shown)) => match self.not_now(doing, repository, &reply) {
+            let later = match self.ask_once(scope, doing, request.clone()).await {
+                Ok((reply, shown)) => match self.not_now(doing, scope.repository, &reply) {
                     None => return Ok((reply, shown)),
                     Some(later) => later,
                 },
@@ -290,13 +285,13 @@ impl Host {
     ///
     /// # Errors
     /// If there is no answer, or no right.
-    pub async fn once(&self, to: (&Repository, Action), doing: &str, request: Request<'_>) -> Result<Reply, Failed> {
-        Ok(self.ask_once(to, doing, request).await?.0)
+    pub async fn once(&self, scope: Scope<'_>, doing: &str, request: Request<'_>) -> Result<Reply, Failed> {
+        Ok(self.ask_once(scope, doing, request).await?.0)
     }
 
     async fn ask_once(
         &self,
-        (repository, action): (&Repository, Action),
+        scope: Scope<'_>,
         doing: &str,
         request: Request<'_>,
     ) -> Result<(Reply, Credential), Failed> {
@@ -305,7 +300,7 @@ impl Host {
         let mut first = self.first().await;
         let (mut wide, mut refused) = (!self.apart.load(Ordering::Relaxed), 0);
         loop {
-            let shown = self.credential((repository, action), wide).await?;
+            let shown = self.credential(scope, wide).await?;
             let largest = request.largest.min(LARGEST_ANSWER);
             let request = Request { auth: shown.auth(), largest, ..request.clone() };
             self.count();
@@ -332,7 +327,7 @@ impl Host {
                 // Expired, or not for this. Others may have replaced it already.
                 self.tokens.lock().await.got.retain(|_, known| known.secret != *token);
                 if refused > 1 && !several && fresh || refused > 3 {
-                    return Err(refusal(doing, &repository.to_string(), &reply).into());
+                    return Err(refusal(doing, &scope.repository.to_string(), &reply).into());
                 }
             }
             wide &= !(several && (fresh || reply.status == 403));
@@ -364,8 +359,8 @@ impl Host {
         let headers = reply.headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
         let Connection { client, base } = self.connection().await?;
         let found = auth::challenge(&headers.collect::<Vec<_>>(), base, self.access.token_service.as_deref())?;
-        if let Challenge::Bearer { realm, .. } = &found {
-            client.led(base, realm);
+        if let Challenge::Bearer(service) = &found {
+            client.led(base, &service.realm);
         }
         *self.challenge.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         Ok(())
@@ -383,15 +378,11 @@ impl Host {
     ///
     /// # Errors
     /// If the login is broken, or no token is given.
-    pub async fn credential(
-        &self,
-        (repository, action): (&Repository, Action),
-        wide: bool,
-    ) -> Result<Credential, Error> {
+    pub async fn credential(&self, scope: Scope<'_>, wide: bool) -> Result<Credential, Error> {
         let challenge = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match challenge {
             None => Ok(Credential::Nothing),
-            Some(Challenge::Basic) => match self.login(repository)? {
+            Some(Challenge::Basic) => match self.login(scope.repository)? {
                 Some(Login::Password { username, password }) => {
                     let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     match wrong.filter(|(user, _)| *user == username) {
@@ -405,27 +396,22 @@ impl Host {
                     Err(Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint)))
                 }
             },
-            Some(Challenge::Bearer { realm, service }) => {
-                let login = self.login(repository)?;
-                if login.is_some() && !self.is_own(&realm).await? {
-                    return Err(auth::stranger(&self.name, &realm));
+            Some(Challenge::Bearer(service)) => {
+                let login = self.login(scope.repository)?;
+                if login.is_some() && !self.is_own(&service.realm).await? {
+                    return Err(auth::stranger(&self.name, &service.realm));
                 }
                 let mut scopes = if wide { self.scopes() } else { Scopes::new() };
-                let known = scopes.entry(repository.path.clone()).or_insert(action);
-                *known = (*known).max(action);
-                self.token((&realm, service.as_deref()), login.as_ref(), scopes).await
+                let known = scopes.entry(scope.repository.path.clone()).or_insert(scope.action);
+                *known = (*known).max(scope.action);
+                self.token(&service, login.as_ref(), scopes).await
             }
         }
     }
 
     /// One is asked for at a time: whoever waits finds the token of the one before, or why there is none. A wrong password
     /// must not be sent once per request.
-    async fn token(
-        &self,
-        realm: (&Url, Option<&str>),
-        login: Option<&Login>,
-        scopes: Scopes,
-    ) -> Result<Credential, Error> {
+    async fn token(&self, service: &TokenService, login: Option<&Login>, scopes: Scopes) -> Result<Credential, Error> {
         let since = Instant::now();
         let mut tokens = self.tokens.lock().await;
         let id = (key(login), scopes);
@@ -442,7 +428,7 @@ impl Host {
         loop {
             number += 1;
             self.count();
-            let error = match auth::token(client, realm, login, &id.1).await {
+            let error = match service.token(client, login, &id.1).await {
                 Ok(token) => {
                     let secret = token.secret.clone();
                     tokens.got.insert(id, token);

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Descriptor;
-use crate::digest::{Digest, Hashing};
+use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::reference::{Reference, Repository};
 use crate::world::env::Env;
@@ -39,21 +39,20 @@ pub use login::{Login, secrets};
 pub use profile::visibility_page;
 pub use upload::{Pushed, Source};
 
-use error::{is_immutable, no_list, refusal};
+use auth::Scope;
+use error::{damaged, is_immutable, no_list, refusal};
 use host::Host;
 use login::Logins;
-use pages::{MOST_ENTRIES, Marks, Page, Referrers, Tags};
+use pages::{LONGEST_LIST, MOST_ENTRIES, Marks, Page, Referrers, Tags};
+use upload::Upload;
 
 /// The largest manifest we read: what registries take (distribution: 4 MiB).
 const LARGEST_MANIFEST: usize = 4 << 20;
 /// The largest blob we keep in memory; configs are a few KiB.
 const LARGEST_BLOB: u64 = 8 << 20;
-/// How many pages of a list are read at most, how many bytes of all of them, and for how long.
+/// How many pages of a list are read at most, and for how long.
 const PAGES: usize = 1000;
 const LONGEST_READING: Duration = Duration::from_secs(600);
-const LONGEST_LIST: usize = 64 << 20;
-/// The largest page of referrers that is read.
-const LONGEST_REFERRERS: usize = 4 << 20;
 /// Lists: JSON of tags, an index of referrers.
 const LISTS: &str = "application/json, application/vnd.oci.image.index.v1+json";
 /// What we can read.
@@ -304,12 +303,12 @@ impl Registries {
             Arc::clone(uploads.entry((repository.clone(), blob.digest)).or_default())
         };
         let host = self.host(&repository.registry);
-        let from = match source {
-            Source::Elsewhere(other) => Some(self.host(&other.registry)),
-            _ => None,
+        let origin = match source {
+            Source::Elsewhere(other) => self.host(&other.registry),
+            _ => Arc::clone(&host),
         };
-        let pushed = cell.get_or_try_init(|| upload::push((&host, repository), blob, (source, from.as_deref()))).await;
-        pushed.copied()
+        let upload = Upload { host: &host, repository, blob, source, origin: &origin };
+        cell.get_or_try_init(|| upload.push()).await.copied()
     }
 
     /// Puts a manifest or index under a tag or its digest. The same there already is fine, also where tags are immutable.
@@ -322,7 +321,7 @@ impl Registries {
         let url = host.url(repository, &format!("manifests/{}", reference.identifier())).await?;
         let body = Body::Bytes { bytes: &document.bytes, media: &document.descriptor.media_type };
         let request = Request { method: Method::PUT, body, accept: "*/*", ..Request::get(url) };
-        let reply = host.send((repository, Action::Push), "put a manifest", request).await?;
+        let reply = host.send(Scope::push(repository), "put a manifest", request).await?;
         if reply.is_success() {
             let claimed = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
             if let Some(other) = claimed.filter(|claimed| *claimed != document.descriptor.digest) {
@@ -357,28 +356,24 @@ impl Registries {
     /// # Errors
     /// If nobody answers, we may not look, or the answer is no list of tags.
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
-        match self.list::<Tags>(repository, ("tags/list?n=1000", LONGEST_LIST), "list tags").await? {
+        match self.list::<Tags>(repository, "tags/list?n=1000").await? {
             Ok(tags) => Ok(tags),
             Err(reply) if reply.status == 404 => Ok(Vec::new()),
-            Err(reply) => Err(no_list("list tags", repository, &reply)),
+            Err(reply) => Err(no_list(Tags::DOING, repository, &reply)),
         }
     }
 
     /// The items of a list that comes in pages; the answer instead, if it is no such list. Once the list has begun, a page
     /// that is none of it is an error.
-    async fn list<P: Page>(
-        &self,
-        repository: &Repository,
-        (tail, largest): (&str, usize),
-        doing: &str,
-    ) -> Result<Result<Vec<P::Item>, Reply>, Error> {
+    async fn list<P: Page>(&self, repository: &Repository, tail: &str) -> Result<Result<Vec<P::Item>, Reply>, Error> {
+        let doing = P::DOING;
         let host = self.host(&repository.registry);
         let mut url = host.url(repository, tail).await?;
         let (mut items, mut length, begun) = (Vec::new(), 0, Instant::now());
         let too_long = |limit: String| Err(damaged(format!("cannot {doing} of `{repository}`: more than {limit}")));
         for number in 0..PAGES {
-            let request = Request { accept: LISTS, largest, ..Request::get(url.clone()) };
-            let reply = host.send((repository, Action::Pull), doing, request).await?;
+            let request = Request { accept: LISTS, largest: P::LARGEST, ..Request::get(url.clone()) };
+            let reply = host.send(Scope::pull(repository), doing, request).await?;
             match serde_json::from_slice::<P>(&reply.body) {
                 Ok(page) if reply.status == 200 => items.extend(page.items()),
                 Err(error)
@@ -417,10 +412,7 @@ impl Registries {
     /// If nobody answers, or we may not look.
     pub async fn referrers(&self, repository: &Repository, digest: Digest) -> Result<Vec<Value>, Error> {
         // GHCR answers 303 to a page for people.
-        if let Ok(found) = self
-            .list::<Referrers>(repository, (&format!("referrers/{digest}"), LONGEST_REFERRERS), "list referrers")
-            .await?
-        {
+        if let Ok(found) = self.list::<Referrers>(repository, &format!("referrers/{digest}")).await? {
             return Ok(found);
         }
         let tag = repository.tagged(digest.to_string().replace(':', "-"));
@@ -431,7 +423,7 @@ impl Registries {
 
 /// Sends a request for a manifest. Some answer with a redirect to where it is (registry.k8s.io): our login stays here.
 async fn read(host: &Host, repository: &Repository, doing: &str, request: Request<'_>) -> Result<Reply, Error> {
-    let (reply, shown) = host.ask((repository, Action::Pull), doing, request.clone()).await?;
+    let (reply, shown) = host.ask(Scope::pull(repository), doing, request.clone()).await?;
     if !matches!(reply.status, 301 | 302 | 307 | 308) {
         return Ok(reply);
     }
@@ -441,16 +433,6 @@ async fn read(host: &Host, repository: &Repository, doing: &str, request: Reques
     let reply = host.client().await?.download(Request { auth: shown.auth(), ..request }, &mut sink).await;
     let reply = reply.map_err(|error| error::unreachable(&error))?;
     Ok(if reply.is_success() { Reply { body, ..reply } } else { reply })
-}
-
-/// Digest and length of what passes on to a sink.
-fn hashing<W: Write>(sink: W) -> Hashing<W> {
-    Hashing::new(sink)
-}
-
-fn damaged(text: String) -> Error {
-    let hint = "do not use this registry (or a proxy before it) until it is repaired";
-    Error::new(Kind::Damaged, Problem::new("registry-damaged", text).hint(hint))
 }
 
 /// Whether an answer is a manifest or index of some format: its media type says so, or else its bytes do.

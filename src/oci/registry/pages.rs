@@ -10,11 +10,18 @@ use crate::world::few::few;
 pub const MOST_ENTRIES: usize = 500_000;
 /// And of a page of referrers.
 const MOST_REFERRERS: usize = 10_000;
+/// How many bytes of a whole list are read at most, and of a page of referrers.
+pub const LONGEST_LIST: usize = 64 << 20;
+const LONGEST_REFERRERS: usize = 4 << 20;
 
 /// A page of a list. `null` is what some write for an empty one; without its key it is none.
 pub trait Page: DeserializeOwned {
     /// What it lists.
     type Item;
+    /// What is done who reads it, for "cannot …".
+    const DOING: &str;
+    /// Most bytes of one page.
+    const LARGEST: usize;
 
     /// All of it.
     fn items(self) -> Vec<Self::Item>;
@@ -29,6 +36,8 @@ pub struct Tags {
 
 impl Page for Tags {
     type Item = String;
+    const DOING: &str = "list tags";
+    const LARGEST: usize = LONGEST_LIST;
 
     fn items(self) -> Vec<String> {
         self.tags
@@ -44,6 +53,8 @@ pub struct Referrers {
 
 impl Page for Referrers {
     type Item = Value;
+    const DOING: &str = "list referrers";
+    const LARGEST: usize = LONGEST_REFERRERS;
 
     fn items(self) -> Vec<Value> {
         self.manifests

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::auth::{Action, Credential};
-use super::error::{Error, Failed, Kind, refusal, unreachable};
-use super::hashing;
+use super::auth::{Action, Credential, Scope};
+use super::error::{Error, Failed, Kind, damaged, refusal, unreachable};
 use super::host::Host;
-use crate::digest::Digest;
+use crate::digest::{Digest, Hashing};
 use crate::oci::Descriptor;
 use crate::problem::Problem;
 use crate::reference::Repository;
@@ -46,66 +45,16 @@ pub enum Pushed {
     Sent,
 }
 
-/// Sees to it that a repository has a blob.
-///
-/// # Errors
-/// If it cannot be uploaded.
-pub async fn push(
-    (host, repository): (&Host, &Repository),
-    blob: &Descriptor,
-    (source, from): (Source<'_>, Option<&Host>),
-) -> Result<Pushed, Error> {
-    if let Source::Bytes(bytes) = source
-        && Digest::of(bytes) != blob.digest
-    {
-        return Err(changed(format!("what was verified as {} has other bytes now", blob.digest)));
-    }
-    let tiny = blob.size <= TINY && matches!(source, Source::Bytes(_));
-    if !tiny && is_there(host, repository, blob).await? {
-        return Ok(Pushed::There);
-    }
-    let upload = Upload { host, repository, blob };
-    let mut number = 0;
-    loop {
-        number += 1;
-        let later = match upload.attempt(source, from.unwrap_or(host)).await {
-            Ok(pushed) => return Ok(pushed),
-            Err(failed) => failed,
-        };
-        host.pause(number, later).await?;
-        // An answer may have been lost after its effect.
-        if is_there(host, repository, blob).await? {
-            return Ok(Pushed::Sent);
-        }
-    }
-}
-
-async fn is_there(host: &Host, repository: &Repository, blob: &Descriptor) -> Result<bool, Error> {
-    let url = host.url(repository, &format!("blobs/{}", blob.digest)).await?;
-    let request = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url) };
-    // Push, not pull: a token for both is wanted anyway.
-    let reply = host.send((repository, Action::Push), "look for a blob", request).await?;
-    match reply.status {
-        404 => Ok(false),
-        // S3 behind a registry answers the redirect of a HEAD, which need not be followed to know it.
-        200..=399 => match reply.header("content-length").and_then(|text| text.parse::<u64>().ok()) {
-            Some(size) if reply.status == 200 && size != blob.size => {
-                let text = format!("`{repository}` says that {} has {size} bytes, not {}", blob.digest, blob.size);
-                Err(super::damaged(text))
-            }
-            _ => Ok(true),
-        },
-        _ => Err(refusal("look for a blob", &repository.to_string(), &reply)),
-    }
-}
-
 const OCTETS: &str = "application/octet-stream";
 
 /// One blob on its way to a repository.
-struct Upload<'a> {
-    host: &'a Host,
-    repository: &'a Repository,
-    blob: &'a Descriptor,
+pub struct Upload<'a> {
+    pub host: &'a Host,
+    pub repository: &'a Repository,
+    pub blob: &'a Descriptor,
+    pub source: Source<'a>,
+    /// Where the source is, if that is another repository.
+    pub origin: &'a Host,
 }
 
 /// An upload that was begun: where it goes on, the least length of its parts, and what was shown to begin it.
@@ -123,14 +72,63 @@ enum Pieces<'a> {
 }
 
 impl Upload<'_> {
-    async fn attempt(&self, source: Source<'_>, origin: &Host) -> Result<Pushed, Failed> {
-        let mount = match source {
+    /// Sees to it that the repository has the blob.
+    ///
+    /// # Errors
+    /// If it cannot be uploaded.
+    pub async fn push(&self) -> Result<Pushed, Error> {
+        if let Source::Bytes(bytes) = self.source
+            && Digest::of(bytes) != self.blob.digest
+        {
+            return Err(changed(format!("what was verified as {} has other bytes now", self.blob.digest)));
+        }
+        let tiny = self.blob.size <= TINY && matches!(self.source, Source::Bytes(_));
+        if !tiny && self.is_there().await? {
+            return Ok(Pushed::There);
+        }
+        let mut number = 0;
+        loop {
+            number += 1;
+            let later = match self.attempt().await {
+                Ok(pushed) => return Ok(pushed),
+                Err(failed) => failed,
+            };
+            self.host.pause(number, later).await?;
+            // An answer may have been lost after its effect.
+            if self.is_there().await? {
+                return Ok(Pushed::Sent);
+            }
+        }
+    }
+
+    async fn is_there(&self) -> Result<bool, Error> {
+        let Self { host, repository, blob, .. } = *self;
+        let url = host.url(repository, &format!("blobs/{}", blob.digest)).await?;
+        let request = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url) };
+        // Push, not pull: a token for both is wanted anyway.
+        let reply = host.send(Scope::push(repository), "look for a blob", request).await?;
+        match reply.status {
+            404 => Ok(false),
+            // S3 behind a registry answers the redirect of a HEAD, which need not be followed to know it.
+            200..=399 => match reply.header("content-length").and_then(|text| text.parse::<u64>().ok()) {
+                Some(size) if reply.status == 200 && size != blob.size => {
+                    let text = format!("`{repository}` says that {} has {size} bytes, not {}", blob.digest, blob.size);
+                    Err(damaged(text))
+                }
+                _ => Ok(true),
+            },
+            _ => Err(refusal("look for a blob", &repository.to_string(), &reply)),
+        }
+    }
+
+    async fn attempt(&self) -> Result<Pushed, Failed> {
+        let mount = match self.source {
             Source::Bytes(_) => None,
             Source::File(_, other) => other,
             Source::Elsewhere(other) => Some(other),
         };
         let mount = mount.filter(|other| other.registry == self.repository.registry && self.host.profile.mounts);
-        if let Source::File(path, _) = source {
+        if let Source::File(path, _) = self.source {
             let length = tokio::fs::metadata(path).await.map_err(|error| unreadable(path, &error))?.len();
             if length != self.blob.size {
                 return Err(changed(format!("`{}` has {length} bytes, not {}", path.display(), self.blob.size)).into());
@@ -146,24 +144,24 @@ impl Upload<'_> {
         };
         let part = self.host.profile.chunk.or((begun.least > 0).then_some(PART)).map(|part| part.max(begun.least));
         if let Some(part) = part.filter(|part| self.blob.size > *part) {
-            self.parts(begun, self.pieces(source, origin).await?, part).await
+            self.parts(begun, self.pieces().await?, part).await
         } else {
             let least = begun.least;
-            let reply = self.whole(begun, source, origin).await?;
+            let reply = self.whole(begun).await?;
             match reply.status {
                 // Too long for one request, says a proxy or the registry: in parts, of a new session.
-                413 => self.parts(self.begin().await?, self.pieces(source, origin).await?, PART.max(least)).await,
+                413 => self.parts(self.begin().await?, self.pieces().await?, PART.max(least)).await,
                 _ => self.stored(&reply),
             }
         }
-        .map_err(|failed| self.blame(failed, source))?;
+        .map_err(|failed| self.blame(failed))?;
         Ok(Pushed::Sent)
     }
 
     async fn post(&self, query: &str) -> Result<(Url, Reply, Credential), Error> {
         let url = self.host.url(self.repository, &format!("blobs/uploads/{query}")).await?;
         let request = Request { method: Method::POST, accept: "*/*", ..Request::get(url.clone()) };
-        let (reply, shown) = self.host.ask((self.repository, Action::Push), "upload", request).await?;
+        let (reply, shown) = self.host.ask(Scope::push(self.repository), "upload", request).await?;
         Ok((url, reply, shown))
     }
 
@@ -192,14 +190,14 @@ impl Upload<'_> {
     }
 
     /// In one request.
-    async fn whole(&self, begun: Begun, source: Source<'_>, origin: &Host) -> Result<Reply, Failed> {
+    async fn whole(&self, begun: Begun) -> Result<Reply, Failed> {
         let url = with_digest(&begun.location, self.blob.digest);
-        let body = match source {
+        let body = match self.source {
             Source::Bytes(bytes) => Body::Bytes { bytes, media: OCTETS },
             Source::File(path, _) => {
                 Body::File { path, size: self.blob.size, sha256: self.blob.digest, media: OCTETS, sent: Arc::default() }
             }
-            Source::Elsewhere(other) => return self.through(url, &begun.shown, (other, origin)).await,
+            Source::Elsewhere(other) => return self.through(url, &begun.shown, other).await,
         };
         self.send(Request { method: Method::PUT, body, accept: "*/*", ..Request::get(url) }).await
     }
@@ -207,7 +205,7 @@ impl Upload<'_> {
     /// To the registry, or to another host that it named; that one does not learn who we are.
     async fn send(&self, request: Request<'_>) -> Result<Reply, Failed> {
         if self.is_near(&request.url).await? {
-            return self.host.once((self.repository, Action::Push), "upload", request).await;
+            return self.host.once(Scope::push(self.repository), "upload", request).await;
         }
         let _slot = self.host.slot().await;
         self.host.count();
@@ -246,7 +244,7 @@ impl Upload<'_> {
     async fn parts(&self, begun: Begun, mut pieces: Pieces<'_>, part: u64) -> Result<(), Failed> {
         let mut location = begun.location;
         let mut at = 0;
-        let mut seen = hashing(std::io::sink());
+        let mut seen = Hashing::new(std::io::sink());
         while at < self.blob.size {
             let bytes = pieces.next(part.min(self.blob.size - at)).await?;
             if bytes.is_empty() {
@@ -273,22 +271,23 @@ impl Upload<'_> {
         self.stored(&reply)
     }
 
-    async fn pieces<'s>(&self, source: Source<'s>, origin: &Host) -> Result<Pieces<'s>, Failed> {
-        Ok(match source {
+    async fn pieces(&self) -> Result<Pieces<'_>, Failed> {
+        Ok(match self.source {
             Source::Bytes(bytes) => Pieces::Memory(bytes),
             Source::File(path, _) => {
                 Pieces::File(path, tokio::fs::File::open(path).await.map_err(|error| unreadable(path, &error))?)
             }
-            Source::Elsewhere(other) => Pieces::Elsewhere(self.open(other, origin).await?),
+            Source::Elsewhere(other) => Pieces::Elsewhere(self.open(other).await?),
         })
     }
 
     /// The bytes of another repository, before the first one is read.
-    async fn open(&self, from: &Repository, origin: &Host) -> Result<Incoming, Failed> {
+    async fn open(&self, from: &Repository) -> Result<Incoming, Failed> {
+        let origin = self.origin;
         let url = origin.url(from, &format!("blobs/{}", self.blob.digest)).await?;
         // Asks for a token if one is needed; the body of a HEAD is nothing.
         let look = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url.clone()) };
-        let (reply, shown) = origin.ask((from, Action::Pull), "read a blob", look).await?;
+        let (reply, shown) = origin.ask(Scope::pull(from), "read a blob", look).await?;
         if reply.status == 404 {
             let text = format!("`{from}` has no blob {}", self.blob.digest);
             let problem = Problem::new("registry-missing", text).hint("run `longshore lock --update`");
@@ -304,29 +303,24 @@ impl Upload<'_> {
     }
 
     /// From one repository to another as it comes, without a disk between.
-    async fn through(
-        &self,
-        url: Url,
-        shown: &Credential,
-        (from, origin): (&Repository, &Host),
-    ) -> Result<Reply, Failed> {
-        let incoming = self.open(from, origin).await?;
+    async fn through(&self, url: Url, shown: &Credential, from: &Repository) -> Result<Reply, Failed> {
+        let incoming = self.open(from).await?;
         let auth = if self.is_near(&url).await? { shown.auth() } else { None };
         let _slot = self.host.slot().await;
         self.host.count();
         let request = Request { method: Method::PUT, accept: "*/*", auth, ..Request::get(url) };
-        let reply = self.host.client().await?.forward(request, (incoming, self.blob.size, self.blob.digest)).await;
+        let reply = self.host.client().await?.forward(request, incoming, self.blob.size, self.blob.digest).await;
         reply.map_err(|error| match error.changed {
-            true => super::damaged(format!("`{from}@{}` came as other bytes", self.blob.digest)).into(),
+            true => damaged(format!("`{from}@{}` came as other bytes", self.blob.digest)).into(),
             false => Failed::of(unreachable(&error)),
         })
     }
 
     /// What another registry gave and this one finds to be something else is that one's fault.
-    fn blame(&self, failed: Failed, source: Source<'_>) -> Failed {
-        match (failed, source) {
+    fn blame(&self, failed: Failed) -> Failed {
+        match (failed, self.source) {
             (Failed::Final(error), Source::Elsewhere(from)) if error.problem.message.contains("DIGEST_INVALID") => {
-                super::damaged(format!("`{from}@{}` came as other bytes", self.blob.digest)).into()
+                damaged(format!("`{from}@{}` came as other bytes", self.blob.digest)).into()
             }
             (failed, _) => failed,
         }
@@ -357,7 +351,7 @@ impl Pieces<'_> {
         match self {
             Self::Memory(_) => changed(text),
             Self::File(path, _) => changed(format!("`{}`: {text}", path.display())),
-            Self::Elsewhere(_) => super::damaged(text),
+            Self::Elsewhere(_) => damaged(text),
         }
     }
 
@@ -417,13 +411,13 @@ pub async fn fetch(
     url: Url,
     sink: &mut impl Write,
 ) -> Result<(Reply, Digest, u64), Error> {
-    let to = (repository, Action::Pull);
-    let mut shown = host.credential(to, true).await?;
+    let scope = Scope::pull(repository);
+    let mut shown = host.credential(scope, true).await?;
     let (mut number, mut asked) = (0, false);
     loop {
         number += 1;
         let request = Request { accept: "*/*", auth: shown.auth(), ..Request::get(url.clone()) };
-        let mut sink = hashing(&mut *sink);
+        let mut sink = Hashing::new(&mut *sink);
         let slot = host.slot().await;
         host.count();
         let sent = host.client().await?.download(request, &mut sink).await;
@@ -433,7 +427,7 @@ pub async fn fetch(
             Ok(reply) if matches!(reply.status, 401 | 403) && !asked => {
                 // Asking for the head takes care of challenges and tokens.
                 let look = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url.clone()) };
-                (_, shown) = host.ask(to, "read a blob", look).await?;
+                (_, shown) = host.ask(scope, "read a blob", look).await?;
                 asked = true;
                 continue;
             }

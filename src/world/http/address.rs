@@ -8,8 +8,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use super::host;
-
 /// Who can reach an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
@@ -19,6 +17,12 @@ enum Reach {
     Near,
     /// Everybody.
     Everybody,
+}
+
+/// Host and port of a URL, for people.
+pub fn host(url: &Url) -> String {
+    let name = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
 /// Whether a URL is on this machine, as whoever is lenient with such needs to know: 127.0.0.0/8, ::1, `localhost`.

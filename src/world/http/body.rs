@@ -1,19 +1,19 @@
 //! What a request sends: nothing, bytes, or a file that is read, and compared with its digest, while it is sent.
 
-use std::error::Error;
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::{fmt, io};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
-use super::{Incoming, NoAnswer};
+use super::incoming::Incoming;
+use super::no_answer::{Changed, NoAnswer};
 use crate::digest::{Digest, Hashing};
 
 /// How much is handed to a connection at once.
@@ -74,42 +74,24 @@ pub(super) fn pieces(bytes: &[u8], sent: &Arc<AtomicU64>) -> reqwest::Body {
     reqwest::Body::wrap_stream(stream::iter(pieces))
 }
 
-/// A file as a body.
-pub(super) async fn stream(file: (&Path, u64, Digest), sent: &Arc<AtomicU64>) -> Result<reqwest::Body, NoAnswer> {
-    Ok(reqwest::Body::wrap_stream(chunks(file, sent).await?))
-}
-
 /// What another server sends, compared before its last piece is handed on.
 pub(super) fn passed_on(incoming: Incoming, size: u64, sha256: Digest) -> impl Stream<Item = io::Result<Bytes>> {
     let inner = Box::pin(incoming.stream().map(|chunk| chunk.map_err(io::Error::other)));
     Checked { inner, hashing: Some(Hashing::new(io::sink())), left: size, file: None, sha256 }
 }
 
-/// A file between a head and a tail.
-pub(super) async fn framed(
-    (head, tail): (&[u8], &[u8]),
-    file: (&Path, u64, Digest),
-    sent: &Arc<AtomicU64>,
-) -> Result<reqwest::Body, NoAnswer> {
+/// The chunks of a file between a head and a tail.
+pub(super) fn framed(
+    head: &[u8],
+    file: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    tail: &[u8],
+) -> reqwest::Body {
     let piece = |bytes: &[u8]| {
         let bytes = Bytes::copy_from_slice(bytes);
         stream::once(async move { Ok(bytes) })
     };
-    let all = piece(head).chain(chunks(file, sent).await?).chain(piece(tail));
-    Ok(reqwest::Body::wrap_stream(all))
+    reqwest::Body::wrap_stream(piece(head).chain(file).chain(piece(tail)))
 }
-
-/// A file that is not what it should be.
-#[derive(Debug)]
-pub(super) struct Changed(String);
-
-impl fmt::Display for Changed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Changed {}
 
 /// The chunks of a file. The last one is only handed out when all of them together have the right digest: a server that
 /// gets wrong bytes may keep them.
@@ -164,15 +146,18 @@ impl<S> Checked<S> {
     }
 }
 
-async fn chunks(
-    (path, size, sha256): (&Path, u64, Digest),
+/// The chunks of a file, which count themselves.
+pub(super) async fn file(
+    path: &Path,
+    size: u64,
+    sha256: Digest,
     sent: &Arc<AtomicU64>,
 ) -> Result<impl Stream<Item = io::Result<Bytes>> + use<>, NoAnswer> {
     let name = path.display().to_string();
-    let file = tokio::fs::File::open(path)
+    let opened = tokio::fs::File::open(path)
         .await
         .map_err(|error| NoAnswer { changed: true, ..NoAnswer::new(format!("cannot read `{name}`: {error}")) })?;
-    let inner = ReaderStream::with_capacity(file.take(size), 64 << 10);
+    let inner = ReaderStream::with_capacity(opened.take(size), 64 << 10);
     let checked = Checked { inner, hashing: Some(Hashing::new(io::sink())), left: size, file: Some(name), sha256 };
     let sent = Arc::clone(sent);
     Ok(checked.inspect(move |chunk| {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::Stream;
 
+use super::no_answer::{NoAnswer, explain};
 use super::pace::{LONGEST, Pace};
-use super::{NoAnswer, explain};
 
 /// A body that is on its way to us.
 pub struct Incoming {

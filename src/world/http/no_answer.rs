@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fmt;
 
-use super::body::Changed;
 use super::names::Private;
 
 /// No answer: nobody knows whether the request was carried out.
@@ -35,6 +34,18 @@ impl fmt::Display for NoAnswer {
 }
 
 impl Error for NoAnswer {}
+
+/// A file that is not what it should be.
+#[derive(Debug)]
+pub(super) struct Changed(pub String);
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Changed {}
 
 /// Says in one line why there was no answer. The URL is left out: that of a redirect may carry a signature.
 pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {

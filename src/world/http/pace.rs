@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::NoAnswer;
+use super::no_answer::NoAnswer;
 
 /// What must move on average: a tenth of what a telephone line carried.
 pub(super) const FLOOR: u64 = 1 << 10;

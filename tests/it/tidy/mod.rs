@@ -2,7 +2,9 @@
 
 mod arrows;
 mod documents;
+mod parameters;
 mod problems;
+mod rings;
 mod text;
 
 /// Fails with every finding, one a line.

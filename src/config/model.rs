@@ -1,0 +1,372 @@
+//! The checked configuration: plain data.
+
+use std::collections::BTreeMap;
+
+use crate::command::Command;
+use crate::destination::When;
+use crate::format::Format;
+use crate::macos::MacosVersion;
+use crate::platform::{Compression, Platform};
+use crate::reference::{Reference, Repository};
+use crate::target::{Libc, Linkage, Os, Target};
+use crate::template::Template;
+use crate::wheel::DistributionName;
+
+use super::fields::FileItem;
+use super::publish::{Destination, Publish};
+use super::smoke::Smoke;
+use super::workflow::Workflow;
+
+/// The checked configuration: every string parsed, every default in place, overlays, defaults and overrides applied.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether a file was read, or everything is assumed.
+    pub written: bool,
+    /// `name:`; absent: the repository's name.
+    pub name: Option<String>,
+    /// `output:`, relative to the repository.
+    pub output: String,
+    /// `targets:`
+    pub targets: Vec<Target>,
+    /// Tag grammar, version files and changelog of the root component.
+    pub root: Component,
+    /// `components:`, in the order written.
+    pub components: Vec<Component>,
+    /// `binaries:`
+    pub binaries: Binaries,
+    /// `archives:`
+    pub archives: Archives,
+    /// `assets:`, in the order written.
+    pub assets: Vec<Asset>,
+    /// `images:`, in the order written.
+    pub images: Vec<Image>,
+    /// `bases:`, in the order written.
+    pub bases: Vec<Base>,
+    /// `wheels:`, in the order written.
+    pub wheels: Vec<Wheel>,
+    /// `publish:`; the destination `github` is here unless it was written `false`.
+    pub destinations: Vec<Destination>,
+    /// `workflows:`; one file, `release.yml`, unless some are named.
+    pub workflows: Vec<Workflow>,
+}
+
+/// One component, or the root.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its name; empty for the root.
+    pub name: String,
+    /// `tag:` = `v{version}` for the root, `{component}-v{version}` for others.
+    pub tag: Template,
+    /// `version-files:`; absent: the manifests of its artifacts.
+    pub version_files: Option<Vec<String>>,
+    /// `changelog:`; absent: the nearest CHANGELOG.md.
+    pub changelog: Option<String>,
+    /// `latest:`; absent: true for the root or a lone component.
+    pub latest: Option<bool>,
+}
+
+/// `binaries:`
+#[derive(Clone, Debug)]
+pub enum Binaries {
+    /// `binaries: false`
+    Off,
+    /// Not written: one per workspace package with binaries. Holds what such a one is, under an empty name.
+    Implied(Box<Binary>),
+    /// As written.
+    Listed(Vec<Binary>),
+}
+
+/// One entry of `binaries:`.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    /// Its key.
+    pub name: String,
+    /// `component:`
+    pub component: Option<String>,
+    /// One per target, in the order of its targets, overrides applied.
+    pub builds: Vec<(Target, BinarySettings)>,
+}
+
+/// The settings of one binary entry for one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BinarySettings {
+    /// `package:`; absent: the entry's name.
+    pub package: Option<String>,
+    /// `manifest:`, a Cargo.toml outside the workspace.
+    pub manifest: Option<String>,
+    /// `bins:`; empty: all.
+    pub bins: Vec<String>,
+    /// `features:`
+    pub features: Vec<String>,
+    /// `default-features:`
+    pub default_features: bool,
+    /// `all-features:`
+    pub all_features: bool,
+    /// `profile:`
+    pub profile: String,
+    /// `locked:`; absent: if there is a lock file in the commit.
+    pub locked: Option<bool>,
+    /// `cargo-args:`
+    pub cargo_args: Vec<String>,
+    /// `builder:`
+    pub builder: Builder,
+    /// `runner:`
+    pub runner: Option<String>,
+    /// `container:`
+    pub container: Option<String>,
+    /// `glibc:`, the promised floor, e.g. `2.28`.
+    pub glibc: Option<String>,
+    /// `macos:`, the oldest it is for.
+    pub macos: Option<MacosVersion>,
+    /// `linkage:`; absent: the target's own.
+    pub linkage: Option<Linkage>,
+    /// `static-target:`: how the hidden static build for images is made, `Musl` or `Gnu`.
+    pub static_target: Libc,
+    /// What the hidden static build with `static-target: gnu` is: these settings after the `+static` overrides. Absent: none.
+    pub static_build: Option<Box<Self>>,
+    /// `prebuilt:`
+    pub prebuilt: Option<Template>,
+    /// `assets:`
+    pub assets: Vec<String>,
+    /// `before:`, those that apply to this target.
+    pub before: Vec<Command>,
+    /// `env:`
+    pub env: BTreeMap<String, String>,
+    /// `pass-env:`, globs of variable names.
+    pub pass_env: Vec<String>,
+    /// `smoke:`
+    pub smoke: Smoke,
+    /// `max-size:` in bytes.
+    pub max_size: Option<u64>,
+}
+
+/// `builder:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// cargo on the native runner, zigbuild for linux-musl.
+    Auto,
+    /// `cargo build`
+    Cargo,
+    /// `cargo zigbuild`
+    Zigbuild,
+    /// `cross build`
+    Cross,
+}
+
+/// `archives:`
+#[derive(Clone, Debug)]
+pub struct Archives {
+    /// `archives: false`
+    pub off: bool,
+    /// As written.
+    pub items: Vec<Archive>,
+    /// Keys written as `NAME: false`.
+    pub dropped: Vec<String>,
+    /// What an archive is that nobody wrote, under an empty name.
+    pub implied: Archive,
+}
+
+/// One entry of `archives:`.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    /// Its key.
+    pub name: String,
+    /// `name:` = key; fills `{name}`.
+    pub title: Option<String>,
+    /// `component:`
+    pub component: Option<String>,
+    /// `binaries:`; absent: the one named like it, else the only one.
+    pub binaries: Option<Vec<String>>,
+    /// `file:`
+    pub file: Template,
+    /// `targets:`; absent: those of its binaries.
+    pub targets: Option<Vec<Target>>,
+    /// `formats:`
+    pub formats: Formats,
+    /// `directory:`; `None` = flat.
+    pub directory: Option<Template>,
+    /// `include:`; absent: README, LICENSE, COPYING, UNLICENSE, NOTICE nearest to the packages, none required.
+    pub include: Option<Vec<FileItem>>,
+    /// `publish:`
+    pub publish: Publish,
+    /// `override:`: the whole archive for each target that an override means.
+    pub overrides: Vec<(Target, Archive)>,
+}
+
+impl Archive {
+    /// What it is for a target, overrides applied.
+    pub fn for_target(&self, target: Target) -> &Self {
+        self.overrides.iter().find(|(key, _)| *key == target).map_or(self, |(_, archive)| archive)
+    }
+}
+
+/// `formats:`, per operating system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formats {
+    /// By OS.
+    pub by_os: Vec<(Os, Vec<Format>)>,
+    /// For any other (`"*"`).
+    pub other: Vec<Format>,
+}
+
+impl Formats {
+    /// The formats for an operating system.
+    pub fn of(&self, os: Os) -> &[Format] {
+        self.by_os.iter().find(|(key, _)| *key == os).map_or(&self.other, |(_, formats)| formats)
+    }
+}
+
+/// One entry of `assets:`.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// Its key.
+    pub name: String,
+    /// `name:` = key.
+    pub title: Option<String>,
+    /// `component:`
+    pub component: Option<String>,
+    /// `run:`
+    pub run: Vec<Command>,
+    /// `files:`
+    pub files: Vec<FileItem>,
+    /// `file:` and the format its extension says.
+    pub file: Option<(Template, Format)>,
+    /// `runner:`
+    pub runner: Option<String>,
+    /// `publish:`
+    pub publish: Publish,
+}
+
+/// One entry of `images:`.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Its key.
+    pub name: String,
+    /// `name:` = key; fills `{name}`.
+    pub title: Option<String>,
+    /// `component:`
+    pub component: Option<String>,
+    /// `repositories:`; absent: `{registry prefix}/{name}`.
+    pub repositories: Option<Vec<Repository>>,
+    /// `binaries:`; absent: the one named like it, else the only one.
+    pub binaries: Option<Vec<String>>,
+    /// `platforms:`
+    pub platforms: Vec<Platform>,
+    /// `flavors:`, `all` spelled out; the first is the default flavor.
+    pub flavors: Vec<String>,
+    /// `include:`; every item has a `to`.
+    pub include: Vec<FileItem>,
+    /// `tags:` of the index of each flavor.
+    pub tags: Vec<ImageTag>,
+    /// `platform-tags:` of each platform's image.
+    pub platform_tags: Vec<ImageTag>,
+    /// `entrypoint:`; absent: the first executable.
+    pub entrypoint: Option<Vec<String>>,
+    /// `cmd:`
+    pub cmd: Vec<String>,
+    /// `user:`; absent: the base's own, else `65532:65532`.
+    pub user: Option<String>,
+    /// `workdir:`
+    pub workdir: String,
+    /// `env:`
+    pub env: BTreeMap<String, String>,
+    /// `expose:`, e.g. `8080/tcp`.
+    pub expose: Vec<String>,
+    /// `healthcheck:`, a command without a shell.
+    pub healthcheck: Option<Vec<String>>,
+    /// `labels:`
+    pub labels: BTreeMap<String, Template>,
+    /// `annotations:`
+    pub annotations: BTreeMap<String, Template>,
+    /// `compression:`
+    pub compression: Compression,
+    /// `smoke:`; `None` = off.
+    pub smoke: Option<ImageSmoke>,
+    /// `max-size:` of one image's compressed layers without the base, bytes.
+    pub max_size: Option<u64>,
+    /// `publish:`
+    pub publish: Publish,
+}
+
+/// A tag of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageTag {
+    /// `tag:`
+    pub tag: Template,
+    /// `when:`
+    pub when: When,
+}
+
+/// `smoke:` of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageSmoke {
+    /// Arguments of a first run.
+    Args(Vec<String>),
+    /// A path that must answer over HTTP on the first exposed port.
+    Http(String),
+}
+
+/// One entry of `bases:`.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// Its key: the flavor.
+    pub flavor: String,
+    /// `from:`; absent: the built-in one of this flavor.
+    pub from: Option<Reference>,
+    /// `platforms:`; absent: all.
+    pub platforms: Option<Vec<Platform>>,
+    /// `user:` of images on it.
+    pub user: Option<String>,
+    /// `include:`, files every image on it gets; every item has a `to`.
+    pub include: Vec<FileItem>,
+}
+
+/// One entry of `wheels:`.
+#[derive(Clone, Debug)]
+pub struct Wheel {
+    /// Its key: the name of the distribution.
+    pub name: DistributionName,
+    /// `component:`
+    pub component: Option<String>,
+    /// `python:`; empty: what the crate says.
+    pub python: Vec<String>,
+    /// `sdist:`
+    pub sdist: bool,
+    /// `project:`, keys of `[project]`.
+    pub project: BTreeMap<String, serde_json::Value>,
+    /// `new-classifiers:`
+    pub new_classifiers: Vec<String>,
+    /// `probe:`
+    pub probe: Probe,
+    /// `publish:`
+    pub publish: Publish,
+    /// One per target, overrides applied.
+    pub builds: Vec<(Target, WheelSettings)>,
+}
+
+/// The settings of a distribution for one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WheelSettings {
+    /// What is the same as for an executable.
+    pub cargo: BinarySettings,
+    /// `compatibility:`, e.g. `2_28`.
+    pub compatibility: String,
+}
+
+/// `probe:`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Crates that only one of two distributions needs.
+    Auto,
+    /// None.
+    Off,
+    /// Texts in its library and not in it, and an expression.
+    Written {
+        /// `present:`
+        present: Vec<String>,
+        /// `absent:`
+        absent: Vec<String>,
+        /// `python:`
+        python: Option<String>,
+    },
+}

@@ -1,0 +1,35 @@
+//! The facts of an executable.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::target::Linkage;
+
+/// What the bytes of one executable say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BinaryFacts {
+    /// `elf`, `macho`, `pe`.
+    pub format: String,
+    /// `x86_64`, `aarch64`, or what the header says; a universal Mach-O lists all it holds: `x86_64+aarch64`.
+    pub arch: String,
+    /// Whether it needs a dynamic loader or C library of the system.
+    pub linkage: Linkage,
+    /// ELF interpreter (`/lib64/ld-linux-x86-64.so.2`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<String>,
+    /// Needed libraries, as recorded.
+    pub needed: Vec<String>,
+    /// Highest `GLIBC_x.y` symbol version, as `x.y[.z]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glibc: Option<String>,
+    /// The oldest macOS that starts it, as `x.y`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macos: Option<String>,
+    /// Whether symbols and debug information are gone.
+    pub stripped: bool,
+}
+
+/// The numbers of `x.y[.z]`, comparable: 2.4 is below 2.34.
+pub fn parse_version(version: &str) -> Option<Vec<u32>> {
+    version.split('.').map(|number| number.parse().ok()).collect()
+}
