@@ -23,6 +23,7 @@ pub mod receipt;
 pub mod reference;
 pub mod secret;
 pub mod shown;
+pub mod step_id;
 pub mod tag;
 pub mod target;
 pub mod template;

@@ -39,7 +39,7 @@ pub fn run(
         let path = store.file(&subject.id, &output.name);
         let file = File::open(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let (sha256, _) = Digest::of_reader(file)?;
-        result.subjects.push(Subject { step: subject.id.clone(), name: output.name.clone(), sha256 });
+        result.subjects.push(Subject { step: subject.id.to_string(), name: output.name.clone(), sha256 });
         let mut first = First { runner, log, path: &path, name: &output.name, smoke };
         let Some((end, seen)) = first.run()? else {
             details.push(format!("`{}` is not started", output.name));

@@ -34,7 +34,7 @@ pub fn run(
     let mut result = CheckResult { passed: true, ..CheckResult::default() };
     let (mut seen, mut rare): (Vec<String>, bool) = (Vec::new(), true);
     for file in &record.files {
-        let subject = Subject { step: wheel.id.clone(), name: file.name.clone(), sha256: file.sha256 };
+        let subject = Subject { step: wheel.id.to_string(), name: file.name.clone(), sha256: file.sha256 };
         let wanted = python::wanted(&file.name);
         let python = match python::find(runner, store.repository(), wanted) {
             Ok(python) => python,

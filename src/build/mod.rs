@@ -54,7 +54,7 @@ use crate::plan::{Plan, Step, Work};
 use crate::platform::Platform;
 use crate::problem::{Failure, Problem};
 use crate::target::Target;
-use crate::world::handover::{is_file_name, is_step_id};
+use crate::world::handover::is_file_name;
 use crate::world::path;
 use crate::world::process::Runner;
 use crate::world::store::Store;
@@ -153,11 +153,8 @@ fn host_platform() -> Option<Platform> {
 /// A plan is a file that came from somewhere: its names become paths here.
 fn refuse_bad_names(order: &Order<'_>) -> anyhow::Result<()> {
     for step in &order.plan.steps {
-        let bad = std::iter::once(&step.id)
-            .filter(|id| !is_step_id(id))
-            .chain(step.outputs.iter().map(|output| &output.name).filter(|name| !is_file_name(name)));
-        if let Some(name) = bad.into_iter().next() {
-            let problem = Problem::new("damaged-plan", format!("the plan has a step or file named `{name}`"));
+        if let Some(output) = step.outputs.iter().find(|output| !is_file_name(&output.name)) {
+            let problem = Problem::new("damaged-plan", format!("the plan has a file named `{}`", output.name));
             return Err(Failure::usage(problem.hint("make the plan again")).into());
         }
     }

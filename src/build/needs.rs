@@ -7,6 +7,7 @@ use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::plan::{Plan, Step, Work};
 use crate::problem::Problem;
+use crate::step_id::StepId;
 use crate::world::busy;
 use crate::world::handover::is_step_id;
 use crate::world::store::{self, Store};
@@ -14,7 +15,7 @@ use crate::world::store::{self, Store};
 /// Checks every need of `steps` that is not itself in `ordered`. Reads each file once.
 pub fn missing(store: &Store, plan: &Plan, ordered: &[&Step], steps: &[&Step]) -> Vec<Problem> {
     let ordered: BTreeSet<&str> = ordered.iter().map(|step| step.id.as_str()).collect();
-    let needs: BTreeSet<&str> = steps.iter().flat_map(|step| &step.needs).map(String::as_str).collect();
+    let needs: BTreeSet<&str> = steps.iter().flat_map(|step| &step.needs).map(StepId::as_str).collect();
     let digest = plan.digest();
     let mut problems = Vec::new();
     for need in needs.difference(&ordered) {
@@ -28,7 +29,7 @@ pub fn missing(store: &Store, plan: &Plan, ordered: &[&Step], steps: &[&Step]) -
                 None => "build it first (`build --rest`), or hand over its tar with `--from`".to_owned(),
             };
             let message = format!("`{need}` is needed, but {why}");
-            problems.push(Problem::new("missing-need", message).hint(build).step(*need));
+            problems.push(Problem::new("missing-need", message).hint(build).step((*need).to_owned()));
         }
     }
     problems

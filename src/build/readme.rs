@@ -31,7 +31,7 @@ pub fn run(runner: &Runner, log: &mut Log<'_>, store: &Store, wheel: &Step) -> a
     let mut result = CheckResult { passed: true, ..CheckResult::default() };
     let mut details = Vec::new();
     for file in &record.files {
-        let (step, name) = (wheel.id.clone(), file.name.clone());
+        let (step, name) = (wheel.id.to_string(), file.name.clone());
         result.subjects.push(Subject { step, name, sha256: file.sha256 });
         let metadata = metadata(&store.file(&wheel.id, &file.name))?;
         let content_type = metadata.get("description-content-type");

@@ -36,8 +36,11 @@ pub fn run(
     let wheel = plan.step(id).with_context(|| format!("the plan has no step `{id}`"))?;
     let Work::Wheel(work) = &wheel.work else { bail!("`{id}` is no wheel") };
     let record: Artifact = read_json(&store.record(&sdist.id))?;
-    let subject =
-        |file: &crate::artifact::File| Subject { step: sdist.id.clone(), name: file.name.clone(), sha256: file.sha256 };
+    let subject = |file: &crate::artifact::File| Subject {
+        step: sdist.id.to_string(),
+        name: file.name.clone(),
+        sha256: file.sha256,
+    };
     let file = record.files.first().with_context(|| format!("`{}` made nothing", sdist.id))?;
     let archive = store.file(&sdist.id, &file.name);
     let folder = outside::fresh(runner, store, &format!("{}-sdist", work.stage.distribution.in_files()))?;

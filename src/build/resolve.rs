@@ -23,8 +23,11 @@ pub fn run(
 ) -> anyhow::Result<CheckResult> {
     let record: Artifact = read_json(&store.record(&wheel.id))?;
     let target = wheel.target.with_context(|| format!("`{}` has no target", wheel.id))?;
-    let subject =
-        |file: &crate::artifact::File| Subject { step: wheel.id.clone(), name: file.name.clone(), sha256: file.sha256 };
+    let subject = |file: &crate::artifact::File| Subject {
+        step: wheel.id.to_string(),
+        name: file.name.clone(),
+        sha256: file.sha256,
+    };
     let mut result =
         CheckResult { passed: true, subjects: record.files.iter().map(subject).collect(), ..CheckResult::default() };
     let own = crates(runner, log, store, (resolve, &resolve.own, target))?;

@@ -19,6 +19,7 @@ use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Check, CheckWork, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
+use crate::step_id::StepId;
 use crate::world::disk;
 use crate::world::process::Runner;
 use crate::world::store::Store;
@@ -101,13 +102,13 @@ pub fn carry_out(
     if !problems.is_empty() {
         return Err(Failure { exit: exit.unwrap_or(Exit::Build), problems }.into());
     }
-    Ok(order.steps.iter().filter_map(|step| records.remove(&step.id)).collect())
+    Ok(order.steps.iter().filter_map(|step| records.remove(step.id.as_str())).collect())
 }
 
 /// Removes what needs a failed step, directly or not, and names it.
-fn drop_dependents(pending: &mut Vec<&Step>, failed: Vec<String>) -> Vec<String> {
+fn drop_dependents(pending: &mut Vec<&Step>, failed: Vec<StepId>) -> Vec<String> {
     let mut dropped = Vec::new();
-    let mut lost: BTreeSet<String> = failed.into_iter().collect();
+    let mut lost: BTreeSet<StepId> = failed.into_iter().collect();
     let mut before = usize::MAX;
     while before != pending.len() {
         before = pending.len();
@@ -162,7 +163,7 @@ fn rank(step: &Step) -> u8 {
 /// A failure.
 struct Failed {
     /// The steps it hits.
-    steps: Vec<String>,
+    steps: Vec<StepId>,
     /// What to say.
     problem: Problem,
     /// How the process ends, if it was not the step itself that failed: a base that nobody has.
@@ -244,11 +245,11 @@ impl Site<'_> {
         progress: &Progress<'_>,
         steps: &[&Step],
     ) -> Result<Vec<Artifact>, Box<Failed>> {
-        let ids: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
+        let ids: Vec<&StepId> = steps.iter().map(|step| &step.id).collect();
         let failed = |error: &anyhow::Error, hint: String| {
             let named: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
             let message = format!("{} failed: {error:#}", named.join(", "));
-            let steps = ids.iter().map(ToString::to_string).collect();
+            let steps = ids.iter().copied().cloned().collect();
             match error.downcast_ref::<Failure>() {
                 Some(Failure { exit, problems }) if !problems.is_empty() => {
                     Box::new(Failed { steps, problem: problems[0].clone().step(ids[0]), exit: Some(*exit) })
@@ -263,7 +264,8 @@ impl Site<'_> {
                 }
             }
         };
-        let mut log = match self.clear(&ids).and_then(|()| Log::create(self.store, &ids, progress)) {
+        let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+        let mut log = match self.clear(&names).and_then(|()| Log::create(self.store, &names, progress)) {
             Ok(log) => log,
             Err(error) => return Err(failed(&error, "make room for the output folder, and build again".into())),
         };
@@ -344,7 +346,7 @@ impl Site<'_> {
     fn record(&self, step: &Step, files: Vec<File>, check: Option<CheckResult>) -> Artifact {
         Artifact {
             schema: ARTIFACT_SCHEMA.to_owned(),
-            step: step.id.clone(),
+            step: step.id.to_string(),
             kind: step.work.kind().to_owned(),
             plan: self.digest,
             commit: self.order.plan.commit.clone(),

@@ -57,8 +57,11 @@ pub fn run(
     (check, step, work): (&ContainerCheck, &Step, &ImageWork),
 ) -> anyhow::Result<CheckResult> {
     let record: Artifact = read_json(&store.record(&step.id))?;
-    let subject =
-        |file: &crate::artifact::File| Subject { step: step.id.clone(), name: file.name.clone(), sha256: file.sha256 };
+    let subject = |file: &crate::artifact::File| Subject {
+        step: step.id.to_string(),
+        name: file.name.clone(),
+        sha256: file.sha256,
+    };
     let engine = engine(runner).context("no engine answers: start Docker or Podman, or install runc")?;
     let runc = (engine == "runc").then(|| blobs(store, registries, step, work)).transpose()?;
     // What is made from here on does not go away by itself.

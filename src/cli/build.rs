@@ -66,7 +66,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         Err(error) => return Err(Refused::during(error, Fields { plan: Some(plan), ..Fields::default() }).into()),
     };
     if let Some(tar) = &args.pack {
-        let ids: Vec<String> = order.steps.iter().map(|step| step.id.clone()).collect();
+        let ids: Vec<&str> = order.steps.iter().map(|step| step.id.as_str()).collect();
         handover::pack(&store, &ids, false, tar)?;
     }
     not_made::tell(session, &left(&order, args)?, "");

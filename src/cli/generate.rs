@@ -14,8 +14,7 @@ use super::table::Table;
 use super::unlocked;
 use crate::destination::{Trusted, When};
 use crate::facts::{self, Remote};
-use crate::plan::part::artifact_of;
-use crate::plan::{DestinationKind, Plan, Release, upload};
+use crate::plan::{DestinationKind, Plan, Release, Step, upload};
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::{Project, Session, Wish};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
@@ -313,7 +312,7 @@ fn publishers(session: &Session, plan: &Plan, remote: Option<&Remote>) -> String
             let Some(place) = place.filter(|_| pypi.trusted != Trusted::Never) else { continue };
             places.extend((!places.contains(&place)).then_some(place));
             let mut names: Vec<&str> =
-                plan.steps.iter().filter(|step| part.publishes(&destination.name, step)).map(artifact_of).collect();
+                plan.steps.iter().filter(|step| part.publishes(&destination.name, step)).map(Step::artifact).collect();
             names.dedup();
             for name in names {
                 let environment = part.environment.clone().unwrap_or_else(|| "(any)".into());

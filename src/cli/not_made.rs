@@ -4,6 +4,7 @@ use crate::plan::NotMade;
 use crate::release::Session;
 use crate::release::stage;
 use crate::shown;
+use crate::step_id::{StepId, StepKind};
 use crate::target::Target;
 
 /// A warning for images of this machine's platform, which may lack no more than a tool; a line for all others. `command`
@@ -32,9 +33,10 @@ struct Said {
 
 fn lines(not_made: &[NotMade], host: Option<Target>, command: &str) -> Said {
     let command = if command.is_empty() { String::new() } else { format!("longshore {command} ") };
-    let is_near = |one: &&NotMade| host.is_some_and(|host| one.is_for(host)) && one.of("image").next().is_some();
+    let is_near =
+        |one: &&NotMade| host.is_some_and(|host| one.is_for(host)) && one.of(StepKind::Image).next().is_some();
     let warnings = not_made.iter().filter(is_near).map(|one| {
-        let images: Vec<&str> = one.of("image").collect();
+        let images: Vec<&StepId> = one.of(StepKind::Image).collect();
         let (were, they) = if images.len() == 1 { ("was", "it needs") } else { ("were", "they need") };
         format!(
             "{} {were} not made: {they} {}; `{command}--also {}` makes all for it here with the tools for that, `{command}--prebuilt DIR` takes executables",
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     fn waits(target: &str, steps: &[&str]) -> NotMade {
-        let steps = steps.iter().map(ToString::to_string).collect();
+        let steps = steps.iter().map(|id| (*id).into()).collect();
         NotMade { target: target.parse().unwrap(), container: None, steps }
     }
 

@@ -92,7 +92,7 @@ fn steps(plan: &Plan) -> Table {
             Work::Image(work) => work.platform.to_string(),
             _ => step.target.map(|target| target.to_string()).unwrap_or_default(),
         };
-        table.row([step.id.clone(), target, runner, builder(step), output(step)]);
+        table.row([step.id.to_string(), target, runner, builder(step), output(step)]);
     }
     table
 }

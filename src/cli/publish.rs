@@ -12,8 +12,7 @@ use super::output::{Fields, Report, State};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
-use crate::plan::part::artifact_of;
-use crate::plan::{Destination, DestinationKind, Part, Plan, PublishedImage, ReleasePage};
+use crate::plan::{Destination, DestinationKind, Part, Plan, PublishedImage, ReleasePage, Step};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Outcome, Receipt, Receipts};
 use crate::release::access::github::{token, tokens};
@@ -163,7 +162,7 @@ fn places(plan: &Plan, share: Option<&Part>, destination: &Destination) -> Vec<S
         }
         DestinationKind::Pypi(pypi) => {
             let steps = plan.steps.iter().filter(|step| step.publish.contains(name) && ours(&step.id, name));
-            let names: BTreeSet<&str> = steps.map(artifact_of).collect();
+            let names: BTreeSet<&str> = steps.map(Step::artifact).collect();
             names.into_iter().map(|name| format!("{name} to {}", pypi.upload)).collect()
         }
     }

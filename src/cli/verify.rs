@@ -24,7 +24,7 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     let manifest = verify::run(&session.printer, &store, &plan, part)?;
     if let Some(tar) = &args.pack {
         let inside = |step: &&Step| part.is_none_or(|part| part.steps.contains(&step.id));
-        let ids: Vec<String> = plan.steps.iter().filter(inside).map(|step| step.id.clone()).collect();
+        let ids: Vec<&str> = plan.steps.iter().filter(inside).map(|step| step.id.as_str()).collect();
         handover::pack(&store, &ids, true, tar)?;
     }
     // The jobs that ran the checks said it in logs of their own.
@@ -62,7 +62,7 @@ pub fn images(plan: &Plan, manifest: &Manifest) -> Option<Table> {
         };
         let needs: Vec<String> = work.executables.iter().filter_map(needs).collect();
         let base = work.base.as_ref().map_or_else(|| "(nothing)".to_owned(), |base| base.from.to_string());
-        table.row([step.id.clone(), base, work.facts.libc.to_string(), needs.join(", ")]);
+        table.row([step.id.to_string(), base, work.facts.libc.to_string(), needs.join(", ")]);
         empty = false;
     }
     (!empty).then_some(table)

@@ -1,6 +1,6 @@
 //! Plans archives: which executables and files, in which formats, under which names.
 
-use super::decide::{Inputs, Problems, id, is_id};
+use super::decide::{Inputs, Problems};
 use super::include::Included;
 use super::{ArchiveWork, Member, Output, Release, Step, Work, beside, binary, include, links};
 use crate::config::schema::nearest;
@@ -8,6 +8,7 @@ use crate::config::{Archive, Binary};
 use crate::facts::Package;
 use crate::format::Format;
 use crate::problem::Problem;
+use crate::step_id::{StepId, StepKind};
 use crate::target::Target;
 use crate::template::Template;
 
@@ -122,7 +123,7 @@ fn targets(archive: &Archive, binaries: &[Step], members: &[String], problems: &
 }
 
 fn step_of<'s>(binaries: &'s [Step], name: &str, target: Target) -> Option<&'s Step> {
-    let wanted = id(&["binary", name, target.triple()]);
+    let wanted = StepId::new(StepKind::Binary, name, target.triple());
     binaries.iter().find(|step| step.id == wanted)
 }
 
@@ -152,7 +153,7 @@ fn pack(
         Some(written) => written.clone(),
         None => steps.first().map(|step| step.component.clone()).unwrap_or_default(),
     };
-    let mut needs: Vec<String> = steps.iter().map(|step| step.id.clone()).collect();
+    let mut needs: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
     for tree in &trees {
         if !needs.contains(&tree.step) {
             needs.push(tree.step.clone());
@@ -161,7 +162,7 @@ fn pack(
     let formats = archive.for_target(target).formats.of(target.os());
     let outputs = formats.iter().map(|format| Output { name: String::new(), format: Some(*format) }).collect();
     Step {
-        id: id(&["archive", &archive.name, target.triple()]),
+        id: StepId::new(StepKind::Archive, &archive.name, target.triple()),
         component,
         needs,
         outputs,
@@ -194,7 +195,7 @@ pub fn name_outputs(
             })
         };
         if matches!(step.work, Work::Asset(_)) {
-            let asset = inputs.config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
+            let asset = inputs.config.assets.iter().find(|asset| step.id.is_of(&asset.name));
             if let Some((asset, (template, _))) = asset.and_then(|asset| Some((asset, asset.file.as_ref()?))) {
                 let title = asset.title.as_deref().unwrap_or(&asset.name);
                 match fill(template, title, None) {
@@ -203,7 +204,7 @@ pub fn name_outputs(
                 }
             }
         } else if let (Work::Archive(work), Some(target)) = (&mut step.work, target) {
-            let own = |archive: &&Archive| is_id(&step.id, &["archive", &archive.name, target.triple()]);
+            let own = |archive: &&Archive| step.id.is_of(&archive.name);
             let Some(archive) = archives.iter().find(own) else { continue };
             let path = format!("archives.{}", archive.name);
             let name = &archive.name;

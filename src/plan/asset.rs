@@ -1,8 +1,9 @@
 //! Plans assets: files made once, by the user's commands, on one machine.
 
-use super::decide::{Inputs, Problems, id};
+use super::decide::{Inputs, Problems};
 use super::{AssetWork, FileSpec, Output, Step, Work};
 use crate::problem::Problem;
+use crate::step_id::{StepId, StepKind};
 
 /// One step per asset. Outputs with templates are named later, when versions are known.
 pub fn steps(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Step> {
@@ -36,7 +37,7 @@ pub fn steps(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Step> {
         });
         let files = files.collect();
         steps.push(Step {
-            id: id(&["asset", &asset.name]),
+            id: StepId::of(StepKind::Asset, &asset.name),
             component: inputs.component(asset.component.as_deref(), &asset.name),
             needs: Vec::new(),
             outputs,
@@ -51,6 +52,5 @@ pub fn steps(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Step> {
 
 /// The step of an asset that is named in `assets:`.
 pub fn named<'s>(assets: &'s [Step], name: &str) -> Option<&'s Step> {
-    let wanted = id(&["asset", name]);
-    assets.iter().find(|step| step.id == wanted)
+    assets.iter().find(|step| step.id.is_of(name))
 }

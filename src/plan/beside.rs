@@ -1,9 +1,10 @@
 //! READMEs, licences and notices: what an archive gets when nobody writes `include:`.
 
-use super::decide::{Inputs, is_id};
+use super::decide::Inputs;
 use super::{ArchiveFile, ArchiveWork, Step, Work, binary, include};
 use crate::facts::{Package, TreeFile};
 use crate::format::Format;
+use crate::step_id::StepId;
 
 /// How their names begin, by kind; nothing of it must exist.
 const KINDS: [&[&str]; 3] = [&["README"], &["LICENSE", "LICENCE", "COPYING", "UNLICENSE"], &["NOTICE"]];
@@ -127,11 +128,8 @@ pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     for step in steps {
         let Work::Archive(work) = &step.work else { continue };
-        let (Some(target), true) = (step.target, lacks(inputs, steps, step, work)) else { continue };
-        let name = step.id.strip_prefix("archive.").unwrap_or(&step.id);
-        let name = name.strip_suffix(&format!(".{target}")).unwrap_or(name);
-        if !names.contains(&name) {
-            names.push(name);
+        if lacks(inputs, steps, step, work) && !names.contains(&step.id.entry()) {
+            names.push(step.id.entry());
         }
     }
     if names.is_empty() {
@@ -146,15 +144,14 @@ pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
 
 fn lacks(inputs: &Inputs<'_>, steps: &[Step], step: &Step, work: &ArchiveWork) -> bool {
     let config = &inputs.config.archives;
-    let triple = step.target.map(|target| target.triple()).unwrap_or_default();
-    let own = config.items.iter().find(|archive| is_id(&step.id, &["archive", &archive.name, triple]));
+    let own = config.items.iter().find(|archive| step.id.is_of(&archive.name));
     let is_written = own.map_or(&config.implied.include, |own| &own.include).is_some();
     let has_files = step.outputs.iter().any(|output| output.format != Some(Format::Binary));
     let named: Vec<&str> = inputs.facts.packages.iter().filter_map(|package| package.license_file.as_deref()).collect();
     let is_licence = |file: &ArchiveFile| {
         file.source.rsplit('/').next().and_then(kind) == Some(LICENCES) || named.contains(&file.source.as_str())
     };
-    let package = |id: &String| match &steps.iter().find(|step| step.id == *id)?.work {
+    let package = |id: &StepId| match &steps.iter().find(|step| step.id == *id)?.work {
         Work::Binary(work) => binary::of_work(inputs.facts, work),
         _ => None,
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{Inputs, Problems, id};
+use super::decide::{Inputs, Problems};
 use super::{
     BinaryWork, Bindings, Check, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, SmokeCheck, Step,
     WheelWork, Work, asset, locked, macos, runner,
@@ -11,6 +11,7 @@ use crate::config::schema::nearest;
 use crate::config::{Binaries, Binary, BinarySettings, Builder, Smoke};
 use crate::facts::{Facts, Package};
 use crate::problem::Problem;
+use crate::step_id::{StepId, StepKind};
 use crate::target::{Libc, Linkage, Os, Target};
 
 /// One step per entry and target, each followed by its smoke check.
@@ -65,7 +66,7 @@ pub fn hidden(
     let settings = BinarySettings { linkage: Some(Linkage::Static), glibc: None, ..own.clone() };
     let package = package(inputs, binary, &settings, problems)?;
     let mut step = compile(inputs, binary, target, (&settings, package), (assets, problems))?;
-    step.id = id(&["binary", &binary.name, &format!("{target}-static")]);
+    step.id = StepId::new(StepKind::Binary, &binary.name, &format!("{target}-static"));
     let check = check(&step, &settings.smoke, settings.runner.as_deref());
     Some((step, check))
 }
@@ -153,7 +154,7 @@ fn compile(
         max_size: settings.max_size,
     };
     Some(Step {
-        id: id(&["binary", &binary.name, target.triple()]),
+        id: StepId::new(StepKind::Binary, &binary.name, target.triple()),
         component: inputs.component(binary.component.as_deref(), &binary.name),
         needs,
         outputs,
@@ -332,7 +333,7 @@ fn check(step: &Step, smoke: &Smoke, label: Option<&str>) -> Option<Step> {
     let args = args.unwrap_or_else(|| vec!["--version".to_owned()]);
     let smoke = SmokeCheck { args, programs, assumed, contains: None };
     Some(Step {
-        id: format!("check.smoke.{}", step.id.strip_prefix("binary.").unwrap_or(&step.id)),
+        id: step.id.with_kind(StepKind::SmokeCheck),
         component: step.component.clone(),
         needs: vec![step.id.clone()],
         outputs: Vec::new(),
@@ -366,7 +367,7 @@ pub fn of_work<'f>(facts: &'f Facts, work: &BinaryWork) -> Option<&'f Package> {
 
 /// Fills in what smoke output must contain: the release's version; in a snapshot the manifests' own.
 pub fn expect_versions(steps: &mut [Step], releases: &[Release], origin: Origin, facts: &Facts) {
-    let own: Vec<(String, Option<String>)> = steps
+    let own: Vec<(StepId, Option<String>)> = steps
         .iter()
         .filter_map(|step| match &step.work {
             Work::Binary(work) => {

@@ -7,6 +7,7 @@ use super::{
 use crate::config::{Component, Config};
 use crate::facts::Facts;
 use crate::problem::Problem;
+use crate::step_id;
 use crate::tag::TagGrammar;
 
 /// All problems found so far.
@@ -122,23 +123,6 @@ impl Inputs<'_> {
     }
 }
 
-/// A step id from its parts: lower case, in the characters ids are made of.
-pub fn id(parts: &[&str]) -> String {
-    letters(parts).collect()
-}
-
-/// Whether an id is the one of these parts: `id(parts) == of` without making it, for it is asked very often.
-pub fn is_id(of: &str, parts: &[&str]) -> bool {
-    letters(parts).eq(of.chars())
-}
-
-fn letters<'p>(parts: &'p [&'p str]) -> impl Iterator<Item = char> + 'p {
-    let between = |index| if index == 0 { "" } else { "." };
-    let all = parts.iter().enumerate().flat_map(move |(index, part)| [between(index), part]);
-    let legal = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
-    all.flat_map(str::chars).flat_map(char::to_lowercase).map(legal)
-}
-
 /// The components that something belongs to, each with its packages; the root first.
 fn candidates<'a>(inputs: &Inputs<'a>, steps: &[Step], problems: &mut Problems) -> Vec<release::Candidate<'a>> {
     let config = inputs.config;
@@ -189,13 +173,13 @@ fn component_name(name: &str) -> String {
 /// No two steps share an id, no two published files of one release share a name.
 fn unique(steps: &[Step], problems: &mut Problems) {
     for (index, step) in steps.iter().enumerate() {
-        if step.id.len() > 100 {
+        if step.id.len() > step_id::LONGEST {
             problems.push(Problem::new("long-name", format!("step id `{}` is longer than 100 characters", step.id)));
         }
         for other in &steps[..index] {
             if other.id == step.id {
                 let text = format!("two steps are called `{}`", step.id);
-                problems.push(Problem::new("duplicate-step", text).hint("names may not differ in case alone"));
+                problems.push(Problem::new("duplicate-step", text).hint("ids are in lower case, and `-` stands for a dot: give one of them a name that is another there, too"));
             }
             if other.component != step.component || step.publish.is_empty() || other.publish.is_empty() {
                 continue;
@@ -205,7 +189,7 @@ fn unique(steps: &[Step], problems: &mut Problems) {
             if let Some(output) = step.outputs.iter().find(same) {
                 let text = format!("`{}` and `{}` both write `{}`", other.id, step.id, output.name);
                 let problem = Problem::new("same-file-name", text).hint("give one of them another `file:`");
-                let problem = problem.at_value(path_of(step)).step(step.id.clone());
+                let problem = problem.at_value(path_of(step)).step(&step.id);
                 // One entry, one problem: its other targets collide for the same reason.
                 if !problems.iter().any(|known| known.code == problem.code && known.at == problem.at) {
                     problems.push(problem);
@@ -217,11 +201,7 @@ fn unique(steps: &[Step], problems: &mut Problems) {
 
 /// Where the step's file name is configured.
 fn path_of(step: &Step) -> String {
-    let mut words = step.id.split('.');
-    let kind = words.next().unwrap_or_default();
-    let target = step.target.map(|target| format!(".{target}")).unwrap_or_default();
-    let name = step.id.strip_prefix(&format!("{kind}.")).unwrap_or(&step.id);
-    format!("{kind}s.{}.file", name.strip_suffix(&target).unwrap_or(name))
+    format!("{}s.{}.file", step.id.kind().words(), step.id.entry())
 }
 
 /// What nobody wrote, for people.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::base::{self, Candidate, Floor};
-use super::decide::{Inputs, Problems, id};
+use super::decide::{Inputs, Problems};
 use super::include::{self, Included};
 use super::links;
 use super::{
@@ -14,6 +14,7 @@ use crate::config::{Binary, BinarySettings, Image, ImageSmoke};
 use crate::platform::{Compression, Platform};
 use crate::portable;
 use crate::problem::Problem;
+use crate::step_id::{StepId, StepKind};
 use crate::target::{Libc, Linkage, Os, Target};
 
 /// Where executables lie in an image: on every base's `PATH`, and never behind a symbolic link.
@@ -160,7 +161,7 @@ impl<'a> Maker<'a> {
         if images.is_empty() {
             return;
         }
-        let index = id(&["index", name, flavor]);
+        let index = StepId::new(StepKind::Index, name, flavor);
         let work = IndexWork {
             image: name.into(),
             flavor: flavor.into(),
@@ -179,7 +180,7 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn step(&self, id: String, needs: Vec<String>, outputs: Vec<Output>, work: Work) -> Step {
+    fn step(&self, id: StepId, needs: Vec<StepId>, outputs: Vec<Output>, work: Work) -> Step {
         Step { id, component: self.component(), needs, outputs, publish: Vec::new(), leg: None, target: None, work }
     }
 
@@ -271,21 +272,21 @@ impl<'a> Maker<'a> {
     }
 
     /// The layers of one image, bottom to top, made once and shared.
-    fn layers(&mut self, flavor: &str, _platform: Platform, choice: &Choice, problems: &mut Problems) -> Vec<String> {
+    fn layers(&mut self, flavor: &str, _platform: Platform, choice: &Choice, problems: &mut Problems) -> Vec<StepId> {
         let name = self.image.name.as_str();
         let mut layers = Vec::new();
         if choice.base.base.is_none() {
             let work = LayerWork { system: true, ..self.empty() };
-            layers.push(self.layer(id(&["layer", name, "system"]), Vec::new(), work));
+            layers.push(self.layer(StepId::new(StepKind::Layer, name, "system"), Vec::new(), work));
         }
         if let Some(written) = base::written(self.inputs.config, flavor).filter(|written| !written.include.is_empty()) {
             let path = format!("bases.{flavor}");
             let found = items(self.inputs, self.image, (&path, &written.include), (self.assets, problems));
-            layers.push(self.files(id(&["layer", name, "files", flavor]), found));
+            layers.push(self.files(StepId::new(StepKind::Layer, name, &format!("files.{flavor}")), found));
         }
         if !self.included.0.is_empty() || !self.included.1.is_empty() {
             let found = self.included.clone();
-            layers.push(self.files(id(&["layer", name, "files"]), found));
+            layers.push(self.files(StepId::new(StepKind::Layer, name, "files"), found));
         }
         let executables = choice.binaries.iter().flat_map(|step| {
             let member = |output: &Output| Member {
@@ -297,7 +298,7 @@ impl<'a> Maker<'a> {
         });
         let work = LayerWork { executables: executables.collect(), ..self.empty() };
         let needs = choice.binaries.iter().map(|step| step.id.clone()).collect();
-        layers.push(self.layer(id(&["layer", name, &choice.variant]), needs, work));
+        layers.push(self.layer(StepId::new(StepKind::Layer, name, &choice.variant), needs, work));
         layers
     }
 
@@ -311,14 +312,14 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn files(&mut self, id: String, (files, trees): Included) -> String {
-        let mut needs: Vec<String> = trees.iter().map(|tree| tree.step.clone()).collect();
+    fn files(&mut self, id: StepId, (files, trees): Included) -> StepId {
+        let mut needs: Vec<StepId> = trees.iter().map(|tree| tree.step.clone()).collect();
         needs.dedup();
         let work = LayerWork { files, trees, ..self.empty() };
         self.layer(id, needs, work)
     }
 
-    fn layer(&mut self, id: String, needs: Vec<String>, work: LayerWork) -> String {
+    fn layer(&mut self, id: StepId, needs: Vec<StepId>, work: LayerWork) -> StepId {
         if !self.steps.iter().any(|step| step.id == id) {
             let ending = if work.compression == Compression::Zstd { "tar.zst" } else { "tar.gz" };
             let outputs = vec![Output { name: format!("{id}.{ending}"), format: None }];
@@ -328,7 +329,7 @@ impl<'a> Maker<'a> {
         id
     }
 
-    fn one(&self, flavor: &str, platform: Platform, choice: &Choice, layers: Vec<String>) -> Step {
+    fn one(&self, flavor: &str, platform: Platform, choice: &Choice, layers: Vec<StepId>) -> Step {
         let (image, config) = (self.image, self.inputs.config);
         let outputs = || choice.binaries.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)));
         let first = outputs().next().map(|(_, output)| format!("/{FOLDER}/{}", output.name)).unwrap_or_default();
@@ -356,7 +357,7 @@ impl<'a> Maker<'a> {
             annotations: BTreeMap::new(),
             max_size: image.max_size,
         };
-        let step = id(&["image", &image.name, flavor, &platform.id()]);
+        let step = StepId::new(StepKind::Image, &image.name, &format!("{flavor}.{}", platform.id()));
         let named = |what: &str| Output { name: format!("{step}.{what}.json"), format: None };
         let outputs = vec![named("config"), named("manifest")];
         // The executables too: that they fit the base is verified with the image.
@@ -373,7 +374,7 @@ pub fn once(problems: &mut Problems, problem: Problem) {
 }
 
 fn compiled<'s>(binaries: &'s [Step], part: &Binary, target: Target) -> Option<&'s Step> {
-    let wanted = id(&["binary", &part.name, target.triple()]);
+    let wanted = StepId::new(StepKind::Binary, &part.name, target.triple());
     binaries.iter().find(|step| step.id == wanted)
 }
 
@@ -410,9 +411,8 @@ fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_in): (Platform
         (true, false) => None,
     };
     let work = CheckWork { not_run, ..CheckWork::of(image, Check::Container(container)) };
-    let tail = image.id.strip_prefix("image.").unwrap_or(&image.id);
     Step {
-        id: id(&["check", "image", tail]),
+        id: image.id.with_kind(StepKind::ImageCheck),
         component: image.component.clone(),
         needs: vec![image.id.clone()],
         outputs: Vec::new(),

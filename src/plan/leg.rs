@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decide::{Inputs, id, is_id};
-use super::part::artifact_of;
+use super::decide::Inputs;
 use super::{Check, CheckWork, Leg, Part, Step, WheelBuilder, Work, runner};
 use crate::config::Binaries;
+use crate::step_id::{self, StepId, StepKind};
 use crate::target::Target;
 
 /// What a leg is made of.
@@ -42,7 +42,7 @@ pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step], parts: &[Part]) -> Vec<Leg>
         });
         let leg = &mut legs[at].1;
         leg.steps.push(steps[index].id.clone());
-        leg.needs_assets |= leg.wave > 1 && steps[index].needs.iter().any(|need| need.starts_with("asset."));
+        leg.needs_assets |= leg.wave > 1 && steps[index].needs.iter().any(|need| need.kind() == StepKind::Asset);
         if let (Work::Binary(work), Some(target)) = (&steps[index].work, machine.target) {
             for line in runner::install(&machine.runner, machine.container.is_some(), target, work.builder) {
                 if !leg.install.contains(&line) {
@@ -87,18 +87,18 @@ pub fn notes(legs: &[Leg]) -> Vec<String> {
 }
 
 /// The steps of parts that want a machine for each thing compiled.
-fn alone<'p>(inputs: &Inputs<'_>, parts: &'p [Part]) -> BTreeSet<&'p str> {
+fn alone<'p>(inputs: &Inputs<'_>, parts: &'p [Part]) -> BTreeSet<&'p StepId> {
     let by_step = |part: &&Part| inputs.config.workflows.iter().any(|one| one.file == part.file && one.leg_per_step);
-    parts.iter().filter(by_step).flat_map(|part| part.steps.iter().map(String::as_str)).collect()
+    parts.iter().filter(by_step).flat_map(|part| &part.steps).collect()
 }
 
 /// The machine a step needs; steps with needs stand after them, so those already have a leg.
-fn machine(inputs: &Inputs<'_>, steps: &[Step], alone: &BTreeSet<&str>, index: usize) -> Option<Machine> {
+fn machine(inputs: &Inputs<'_>, steps: &[Step], alone: &BTreeSet<&StepId>, index: usize) -> Option<Machine> {
     let step = &steps[index];
-    let own = alone.contains(step.id.as_str()).then(|| artifact_of(step).to_owned());
+    let own = alone.contains(&step.id).then(|| step.id.entry().to_owned());
     match &step.work {
         Work::Asset(_) => {
-            let asset = inputs.config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
+            let asset = inputs.config.assets.iter().find(|asset| step.id.is_of(&asset.name));
             let runner = asset.and_then(|asset| asset.runner.clone()).unwrap_or_else(|| runner::any().to_owned());
             Some(Machine { wave: 1, runner, container: None, target: None, alone: None })
         }
@@ -125,7 +125,7 @@ fn machine(inputs: &Inputs<'_>, steps: &[Step], alone: &BTreeSet<&str>, index: u
         Work::Archive(_) | Work::Check(_) => {
             // Together with what it needs, if that is all on one machine.
             let mut machines: Vec<Machine> = Vec::new();
-            for need in step.needs.iter().filter(|need| !need.starts_with("asset.")) {
+            for need in step.needs.iter().filter(|need| need.kind() != StepKind::Asset) {
                 let at = steps.iter().position(|other| other.id == *need)?;
                 let machine = machine(inputs, steps, alone, at)?;
                 if !machines.contains(&machine) {
@@ -139,7 +139,7 @@ fn machine(inputs: &Inputs<'_>, steps: &[Step], alone: &BTreeSet<&str>, index: u
 }
 
 /// `runner:` and `container:` as configured for a binary step.
-fn chosen(inputs: &Inputs<'_>, step: &str, target: Target) -> (Option<String>, Option<String>) {
+fn chosen(inputs: &Inputs<'_>, step: &StepId, target: Target) -> (Option<String>, Option<String>) {
     let of = |builds: &[(Target, crate::config::BinarySettings)]| {
         let found = builds.iter().find(|(other, _)| *other == target);
         found.map(|(_, settings)| (settings.runner.clone(), settings.container.clone())).unwrap_or_default()
@@ -148,14 +148,11 @@ fn chosen(inputs: &Inputs<'_>, step: &str, target: Target) -> (Option<String>, O
         Binaries::Off => (None, None),
         Binaries::Implied(implied) => of(&implied.builds),
         Binaries::Listed(list) => {
-            let own = list.iter().find(|binary| is_id(step, &["binary", &binary.name, target.triple()]));
-            if let Some(binary) = own {
+            let Some(binary) = list.iter().find(|binary| step.is_of(&binary.name)) else { return (None, None) };
+            if step.variant() == target.triple() {
                 return of(&binary.builds);
             }
             // A hidden static build: on the machine of the build that it stands in for.
-            let hidden =
-                |binary: &&crate::config::Binary| is_id(step, &["binary", &binary.name, &format!("{target}-static")]);
-            let Some(binary) = list.iter().find(hidden) else { return (None, None) };
             let same =
                 binary.builds.iter().find(|(other, _)| other.os() == target.os() && other.arch() == target.arch());
             let settings = same.map(|(_, settings)| settings.static_build.as_deref().unwrap_or(settings));
@@ -166,7 +163,7 @@ fn chosen(inputs: &Inputs<'_>, step: &str, target: Target) -> (Option<String>, O
 
 /// The triple; with a container or an unusual runner also that; `assets-<runner>` for wave 1.
 fn name(machine: &Machine, legs: &[(Machine, Leg)]) -> String {
-    let Some(target) = machine.target else { return id(&[&format!("assets-{}", machine.runner)]) };
+    let Some(target) = machine.target else { return step_id::plain(&format!("assets-{}", machine.runner)).collect() };
     let mut name = target.triple().to_owned();
     if let Some(container) = &machine.container {
         name = format!("{name}-{container}");
@@ -177,7 +174,7 @@ fn name(machine: &Machine, legs: &[(Machine, Leg)]) -> String {
     if let Some(alone) = &machine.alone {
         name = format!("{alone}-{name}");
     }
-    let name: String = id(&[&name]).chars().take(90).collect();
+    let name: String = step_id::plain(&name).take(90).collect();
     let taken = |name: &String| legs.iter().any(|(_, leg)| leg.id == *name);
     if !taken(&name) {
         return name;

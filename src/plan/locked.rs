@@ -53,12 +53,9 @@ fn build<'f>(facts: &'f Facts, step: &Step) -> Option<(String, &'f Package, bool
     let mut packages = facts.packages.iter();
     match &step.work {
         Work::Binary(work) if work.prebuilt.is_empty() => {
-            let target = step.target.map(|target| format!(".{target}")).unwrap_or_default();
-            let name = step.id.trim_end_matches("-static").trim_end_matches(target.as_str());
             let package =
                 packages.find(|package| package.name == work.package && package.workspace == work.manifest)?;
-            let name = name.strip_prefix("binary.").unwrap_or(name);
-            Some((format!("binaries.{name}"), package, work.locked))
+            Some((format!("binaries.{}", step.id.entry()), package, work.locked))
         }
         Work::Wheel(work) if work.prebuilt.is_empty() => {
             let package = packages.find(|package| package.manifest == work.stage.manifest)?;

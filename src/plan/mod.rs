@@ -43,6 +43,7 @@ use serde::{Deserialize, Serialize};
 use crate::destination::{Adopt, ReadBack, Trusted, When};
 use crate::digest::Digest;
 use crate::reference::Repository;
+use crate::step_id::StepId;
 use crate::target::Target;
 use crate::version::Version;
 
@@ -158,7 +159,7 @@ pub struct Scope {
     pub only: Vec<String>,
     /// Ids of the steps of the whole release that are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<String>,
+    pub left_out: Vec<StepId>,
     /// Which of them this host does not make although they are asked for, and what they wait for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_made: Vec<NotMade>,
@@ -192,7 +193,7 @@ pub struct Leg {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
     /// Ids of its steps, in order.
-    pub steps: Vec<String>,
+    pub steps: Vec<StepId>,
     /// What the machine needs before it can start: `rustup target add …`, `pip install …`.
     pub install: Vec<String>,
     /// Whether asset legs must have run before.
@@ -286,7 +287,7 @@ pub struct RegistryHost {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishedImage {
     /// The image or index step.
-    pub step: String,
+    pub step: StepId,
     /// The repositories it goes to.
     pub repositories: Vec<Repository>,
     /// Fixed tags: set once, never moved. None, and no floating ones: pushed by digest alone, as a part of an index.

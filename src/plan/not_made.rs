@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Leg, Step};
+use crate::step_id::{StepId, StepKind};
 use crate::target::Target;
 
 /// Steps of the whole release that the machine does not make, by the machine they wait for.
@@ -17,7 +18,7 @@ pub struct NotMade {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// The ids of what is compiled for it, and of all that waits for that.
-    pub steps: Vec<String>,
+    pub steps: Vec<StepId>,
 }
 
 /// Groups what is left out by the first thing it waits for; `compiled` tells those that are waited for.
@@ -67,23 +68,20 @@ impl NotMade {
     }
 
     /// The ids of one kind of steps.
-    pub fn of<'s>(&'s self, kind: &'s str) -> impl Iterator<Item = &'s str> {
-        let is_kind = move |id: &&str| id.split('.').next() == Some(kind);
-        self.steps.iter().map(String::as_str).filter(is_kind)
+    pub fn of(&self, kind: StepKind) -> impl Iterator<Item = &StepId> {
+        self.steps.iter().filter(move |id| id.kind() == kind)
     }
 
     /// What it would make that somebody gets, `2 images, 1 archive`; else what is compiled.
     pub fn counts(&self) -> String {
-        let count = |kind: &str| match self.of(kind).count() {
+        let count = |kind: StepKind| match self.of(kind).count() {
             0 => None,
-            1 => Some(format!("1 {kind}")),
-            more => Some(format!("{more} {kind}s")),
+            1 => Some(format!("1 {}", kind.words())),
+            more if kind == StepKind::Binary => Some(format!("{more} binaries")),
+            more => Some(format!("{more} {}s", kind.words())),
         };
-        let made: Vec<String> = ["image", "archive", "wheel", "sdist"].into_iter().filter_map(count).collect();
-        if made.is_empty() {
-            count("binary").unwrap_or_default().replace("binarys", "binaries")
-        } else {
-            made.join(", ")
-        }
+        let made = [StepKind::Image, StepKind::Archive, StepKind::Wheel, StepKind::Sdist];
+        let made: Vec<String> = made.into_iter().filter_map(count).collect();
+        if made.is_empty() { count(StepKind::Binary).unwrap_or_default() } else { made.join(", ") }
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::decide::{Inputs, Problems, id};
-use super::{Destination, DestinationKind, Plan, SdistWork, Step, WheelWork, Work};
+use super::decide::{Inputs, Problems};
+use super::{Destination, DestinationKind, Plan, Step, Work};
 use crate::config;
 use crate::destination::When;
 use crate::problem::Problem;
+use crate::step_id::StepId;
 
 /// What one workflow file builds and publishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,7 +21,7 @@ pub struct Part {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
     /// Ids of the steps it carries out.
-    pub steps: Vec<String>,
+    pub steps: Vec<StepId>,
     /// Where it publishes to: `pypi` is all that goes there, `pypi.app` one artifact's share.
     pub destinations: Vec<String>,
     /// How its workflow file is written.
@@ -100,7 +101,7 @@ impl Part {
                     || share
                         .strip_prefix(destination)
                         .and_then(|rest| rest.strip_prefix('.'))
-                        .is_some_and(|artifact| id(&[artifact]) == id(&[artifact_of(step)]))
+                        .is_some_and(|artifact| step.id.is_of(artifact))
             })
     }
 
@@ -117,23 +118,6 @@ impl Part {
 
 fn named(share: &str, destination: &str) -> bool {
     share.strip_prefix(destination).is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// The name of the artifact that a step is of, as it stands in the configuration.
-pub fn artifact_of(step: &Step) -> &str {
-    match &step.work {
-        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => stage.distribution.as_str(),
-        Work::Image(work) => &work.image,
-        Work::Index(work) => &work.image,
-        _ => {
-            let name = step.id.split_once('.').map_or(step.id.as_str(), |(_, name)| name);
-            let target = step.target.map(|target| target.triple()).unwrap_or_default();
-            name.strip_suffix(target)
-                .and_then(|name| name.strip_suffix('.'))
-                .filter(|_| !target.is_empty())
-                .unwrap_or(name)
-        }
-    }
 }
 
 impl Plan {
@@ -341,20 +325,20 @@ fn environment(
 }
 
 /// Steps that are chosen, all they need, and the checks that prove them.
-pub fn needed(steps: &[Step], chosen: impl Fn(&Step) -> bool) -> Vec<String> {
-    let mut inside: BTreeSet<&str> = steps.iter().filter(|step| chosen(step)).map(|step| step.id.as_str()).collect();
+pub fn needed(steps: &[Step], chosen: impl Fn(&Step) -> bool) -> Vec<StepId> {
+    let mut inside: BTreeSet<&StepId> = steps.iter().filter(|step| chosen(step)).map(|step| &step.id).collect();
     loop {
         let before = inside.len();
         // Backwards: a step stands after its needs.
         for step in steps.iter().rev() {
-            let proves = matches!(&step.work, Work::Check(check) if inside.contains(check.subject.as_str()));
-            if proves || inside.contains(step.id.as_str()) {
+            let proves = matches!(&step.work, Work::Check(check) if inside.contains(&check.subject));
+            if proves || inside.contains(&step.id) {
                 inside.insert(&step.id);
-                inside.extend(step.needs.iter().map(String::as_str));
+                inside.extend(&step.needs);
             }
         }
         if inside.len() == before {
-            return steps.iter().filter(|step| inside.contains(step.id.as_str())).map(|step| step.id.clone()).collect();
+            return steps.iter().filter(|step| inside.contains(&step.id)).map(|step| step.id.clone()).collect();
         }
     }
 }
@@ -366,7 +350,7 @@ fn everything_once(steps: &[Step], parts: &[Part], problems: &mut Problems) {
         for destination in &step.publish {
             let files: Vec<&str> =
                 parts.iter().filter(|part| part.publishes(destination, step)).map(|part| part.file.as_str()).collect();
-            let share = format!("{destination}.{}", artifact_of(step));
+            let share = format!("{destination}.{}", step.artifact());
             if files.len() == 1 || !said.insert(share.clone()) {
                 continue;
             }

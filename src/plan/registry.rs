@@ -11,6 +11,7 @@ use crate::destination::When;
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::reference::{Prefix, Repository, check_tag};
+use crate::step_id::StepKind;
 
 /// Stands for the version while a tag is taken apart; no tag holds it.
 const VERSION: &str = "\u{1}";
@@ -57,7 +58,7 @@ pub fn destination(
         let (tags, floating) = tags(inputs, image, (release, flavor, platform), problems);
         images.push(PublishedImage { step: step.id.clone(), repositories, tags, floating });
     }
-    images.sort_by_key(|image| image.step.starts_with("index."));
+    images.sort_by_key(|image| image.step.kind() == StepKind::Index);
     distinct(&images, problems);
     let hosts = hosts(inputs, registry, prefix.as_ref().ok(), &named.name, problems);
     let credentials = credentials(&hosts, &images);
@@ -181,7 +182,7 @@ fn distinct(images: &[PublishedImage], problems: &mut Problems) {
             if let Some(other) = seen.insert((repository, tag), &image.step) {
                 let text = format!("`{other}` and `{}` both want the tag `{repository}:{tag}`", image.step);
                 let hint = "put `{flavor}` or `{goarch}` into one of the templates, or another repository";
-                problems.push(Problem::new("same-image-tag", text).hint(hint).step(image.step.clone()));
+                problems.push(Problem::new("same-image-tag", text).hint(hint).step(&image.step));
             }
         }
     }

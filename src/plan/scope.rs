@@ -8,12 +8,13 @@ use super::decide::{Inputs, Problems};
 use super::{Check, Leg, NotMade, Output, Request, Scope, ScopeKind, Step, Work, leg, not_made, runner};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
+use crate::step_id::StepId;
 use crate::target::{Libc, Target};
 
 /// What is not in.
 pub struct Left {
     /// The ids of all of it.
-    out: Vec<String>,
+    out: Vec<StepId>,
     /// What of it the host does not make.
     not_made: Vec<NotMade>,
 }
@@ -33,7 +34,7 @@ pub fn limit(inputs: &Inputs<'_>, steps: &mut Vec<Step>, problems: &mut Problems
         }
         None => (steps.iter().map(|step| step.id.clone()).collect(), Vec::new()),
     };
-    let inside: BTreeSet<String> =
+    let inside: BTreeSet<StepId> =
         steps.iter().filter(|step| is_selected(step) && made.contains(&step.id)).map(|step| step.id.clone()).collect();
     let out = steps.iter().filter(|step| !inside.contains(&step.id)).map(|step| step.id.clone()).collect();
     let had_steps = !steps.is_empty();
@@ -76,7 +77,7 @@ pub fn unknown(also: &[Target], steps: &[Step], problems: &mut Problems) {
 }
 
 /// An index lists the images that are in; a layer is in for the images that stand on it.
-fn shrink(steps: &mut [Step], inside: &BTreeSet<String>) {
+fn shrink(steps: &mut [Step], inside: &BTreeSet<StepId>) {
     for step in steps {
         if let Work::Index(work) = &mut step.work {
             work.images.retain(|id| inside.contains(id));
@@ -97,7 +98,7 @@ pub fn scope(request: &Request, left: Left) -> Scope {
 
 /// Steps without a target, steps of the host's triple and of `--also` without a container, what is supplied, and what
 /// needs only those.
-fn made_here(inputs: &Inputs<'_>, (host, legs): (Target, &[Leg]), steps: &[Step]) -> BTreeSet<String> {
+fn made_here(inputs: &Inputs<'_>, (host, legs): (Target, &[Leg]), steps: &[Step]) -> BTreeSet<StepId> {
     let ours = |target: Target| target == host || inputs.request.also.contains(&target);
     let contained = |step: &Step| legs.iter().any(|leg| leg.container.is_some() && leg.steps.contains(&step.id));
     let mut inside = BTreeSet::new();
@@ -133,7 +134,7 @@ pub fn compiles(step: &Step) -> bool {
 }
 
 /// The steps that selectors mean, and all they need.
-fn select(selectors: &[String], steps: &[Step], problems: &mut Problems) -> BTreeSet<String> {
+fn select(selectors: &[String], steps: &[Step], problems: &mut Problems) -> BTreeSet<StepId> {
     let mut selected = BTreeSet::new();
     for selector in selectors {
         let glob = GlobBuilder::new(selector).build().ok().map(|glob| glob.compile_matcher());
@@ -166,7 +167,7 @@ fn select(selectors: &[String], steps: &[Step], problems: &mut Problems) -> BTre
 }
 
 /// Steps, and all they need.
-fn add<'s>(selected: &mut BTreeSet<String>, mut queue: Vec<&'s Step>, steps: &'s [Step]) {
+fn add<'s>(selected: &mut BTreeSet<StepId>, mut queue: Vec<&'s Step>, steps: &'s [Step]) {
     while let Some(step) = queue.pop() {
         if selected.insert(step.id.clone()) {
             queue.extend(steps.iter().filter(|other| step.needs.contains(&other.id)));

@@ -14,6 +14,7 @@ use crate::format::Format;
 use crate::macos::MacosVersion;
 use crate::platform::{BaseFacts, Compression, Platform};
 use crate::reference::Reference;
+use crate::step_id::StepId;
 use crate::target::{Libc, Linkage, Os, Target};
 
 pub use python::{Bindings, Import, Rebuild, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
@@ -21,12 +22,11 @@ pub use python::{Bindings, Import, Rebuild, Resolve, SdistWork, StageWork, Varia
 /// One thing to do: what it needs and what it makes are known before anything runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// `kind.name.variant`, `[a-z0-9][a-z0-9._-]{0,99}`.
-    pub id: String,
+    pub id: StepId,
     /// The component whose release it belongs to.
     pub component: String,
     /// Ids of the steps it needs.
-    pub needs: Vec<String>,
+    pub needs: Vec<StepId>,
     /// The files it makes.
     pub outputs: Vec<Output>,
     /// The destinations its outputs go to.
@@ -54,6 +54,15 @@ impl Step {
             }
             Work::Wheel(_) | Work::Sdist(_) => Some(output.to_owned()),
             _ => None,
+        }
+    }
+
+    /// The name of the artifact it is of, as the configuration has it where that is no id.
+    pub fn artifact(&self) -> &str {
+        match &self.work {
+            Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => stage.distribution.as_str(),
+            Work::Image(ImageWork { image, .. }) | Work::Index(IndexWork { image, .. }) => image,
+            _ => self.id.entry(),
         }
     }
 
@@ -175,7 +184,7 @@ pub struct BinaryWork {
     /// Commands run before compiling.
     pub before: Vec<Command>,
     /// Asset steps unpacked before compiling.
-    pub assets: Vec<String>,
+    pub assets: Vec<StepId>,
     /// The promised highest glibc symbol version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub glibc: Option<String>,
@@ -230,7 +239,7 @@ pub struct ArchiveWork {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     /// Binary step.
-    pub step: String,
+    pub step: StepId,
     /// Name of its output.
     pub output: String,
     /// Path inside the archive.
@@ -268,7 +277,7 @@ pub enum EntryKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AssetTree {
     /// The asset step.
-    pub step: String,
+    pub step: StepId,
     /// Path in the repository (and in the asset) at or below which files are taken.
     pub path: String,
     /// Path inside the archive that replaces it.
@@ -286,7 +295,7 @@ pub struct ChecksumsWork {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Covered {
     /// The step that makes it.
-    pub step: String,
+    pub step: StepId,
     /// Its name.
     pub name: String,
 }
@@ -295,7 +304,7 @@ pub struct Covered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckWork {
     /// The step whose outputs are looked at.
-    pub subject: String,
+    pub subject: StepId,
     /// Why it is not run; absent: it is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_run: Option<String>,
@@ -401,7 +410,7 @@ pub struct ImageWork {
     /// What the base offers, copied from the lock file or the built-in table.
     pub facts: BaseFacts,
     /// The layer steps, bottom to top.
-    pub layers: Vec<String>,
+    pub layers: Vec<StepId>,
     /// The executables in its layers: these must start on the base.
     pub executables: Vec<Covered>,
     /// What its config says.
@@ -454,7 +463,7 @@ pub struct IndexWork {
     /// The flavor.
     pub flavor: String,
     /// The image steps, in the order of platforms.
-    pub images: Vec<String>,
+    pub images: Vec<StepId>,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
 }

@@ -456,7 +456,7 @@ fn every_step_explains_itself() {
     let plan = plain("assets: { ui: { files: docs, file: ui.zip } }");
     for step in &plan.steps {
         let text = explain::explain(&plan, &step.id).unwrap();
-        assert!(text.starts_with(&step.id) && text.lines().count() > 2, "{text}");
+        assert!(text.starts_with(step.id.as_str()) && text.lines().count() > 2, "{text}");
     }
     assert_eq!(explain::explain(&plan, "archive.ap").unwrap_err().code, "unknown-step");
     let graph = explain::mermaid(&plan);

@@ -1,6 +1,6 @@
 //! Plans where everything goes: destinations, release pages, checksums, parts.
 
-use super::decide::{Inputs, Problems, id, is_id};
+use super::decide::{Inputs, Problems};
 use super::{
     ChecksumsWork, Covered, Destination, DestinationKind, GithubDestination, ImageWork, IndexWork, Origin, Output,
     Release, SdistWork, Step, WheelWork, Work, notes, registry, wheel,
@@ -10,6 +10,7 @@ use crate::config::{self, Publish};
 use crate::destination::When;
 use crate::facts::{Facts, Remote};
 use crate::problem::Problem;
+use crate::step_id::{StepId, StepKind};
 
 /// Every configured destination, with the pages of all releases.
 pub fn destinations(
@@ -204,12 +205,11 @@ fn written(inputs: &Inputs<'_>, step: &Step) -> Option<(Publish, String)> {
     let config = inputs.config;
     match &step.work {
         Work::Asset(_) => {
-            let own = config.assets.iter().find(|asset| is_id(&step.id, &["asset", &asset.name]));
+            let own = config.assets.iter().find(|asset| step.id.is_of(&asset.name));
             own.map(|asset| (asset.publish.clone(), format!("assets.{}", asset.name)))
         }
         Work::Archive(_) => {
-            let target = step.target.map(|target| target.triple()).unwrap_or_default();
-            let own = config.archives.items.iter().find(|archive| is_id(&step.id, &["archive", &archive.name, target]));
+            let own = config.archives.items.iter().find(|archive| step.id.is_of(&archive.name));
             let implied = (config.archives.implied.publish.clone(), "archives".to_owned());
             Some(own.map_or(implied, |archive| (archive.publish.clone(), format!("archives.{}", archive.name))))
         }
@@ -254,7 +254,7 @@ pub fn checksums(inputs: &Inputs<'_>, steps: &mut Vec<Step>, releases: &[Release
             }
             let first = made.iter().all(|step| step.component != release.component);
             made.push(Step {
-                id: if first { id(&["checksums", &name]) } else { id(&["checksums", &name, &destination.name]) },
+                id: StepId::new(StepKind::Checksums, &name, if first { "" } else { &destination.name }),
                 component: release.component.clone(),
                 needs: covered.iter().map(|step| step.id.clone()).collect(),
                 outputs: vec![Output { name: file.clone(), format: None }],

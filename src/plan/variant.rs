@@ -1,12 +1,12 @@
 //! Plans what proves that a distribution is what it says: installed and imported, told from its siblings, built back.
 
-use super::decide::id;
 use super::wheel::{Maker, known_project};
 use super::{
     Bindings, Check, CheckWork, Import, Rebuild, Resolve, StageWork, Step, Variant, WheelBuilder, Work, locked, runner,
 };
 use crate::config::{Probe, Wheel, WheelSettings};
 use crate::facts::python::PythonProject;
+use crate::step_id::{StepId, StepKind};
 use crate::target::{Libc, Os, Target};
 
 /// Every feature of a build: those that the pyproject.toml has, and those of the configuration.
@@ -77,7 +77,7 @@ impl Maker<'_> {
             (!native).then(|| format!("`{label}` cannot import wheels of {target}"))
         });
         let work = CheckWork { not_run, ..CheckWork::of(wheel, Check::Import(import)) };
-        self.check("import", wheel, Vec::new(), work)
+        self.check(StepKind::ImportCheck, wheel, Vec::new(), work)
     }
 
     /// The programs that maturin puts into it: all that cargo compiles with these features.
@@ -106,7 +106,7 @@ impl Maker<'_> {
             return None;
         }
         let resolve = Resolve { manifest: self.project.manifest.clone(), locked, own, others };
-        Some(self.check("features", wheel, Vec::new(), CheckWork::of(wheel, Check::Resolve(resolve))))
+        Some(self.check(StepKind::FeaturesCheck, wheel, Vec::new(), CheckWork::of(wheel, Check::Resolve(resolve))))
     }
 
     /// Whether its README renders. Markdown and plain text always do; the wheels of all machines have the same.
@@ -121,23 +121,23 @@ impl Maker<'_> {
         }
         let near = wheels.iter().find(|step| step.target.is_some_and(|target| target.os() == Os::Linux));
         let wheel = near.or(wheels.first())?;
-        Some(self.check("readme", wheel, Vec::new(), CheckWork::of(wheel, Check::Readme)))
+        Some(self.check(StepKind::ReadmeCheck, wheel, Vec::new(), CheckWork::of(wheel, Check::Readme)))
     }
 
     /// The sdist, built back into the wheel of its machine.
     pub fn rebuild(&self, sdist: &Step, wheels: &[Step]) -> Option<Step> {
         let wheel = wheels.iter().find(|wheel| wheel.target == sdist.target && !is_given(wheel))?;
         let rebuild = Check::Rebuild(Rebuild { wheel: wheel.id.clone() });
-        Some(self.check("sdist", sdist, vec![wheel.id.clone()], CheckWork::of(sdist, rebuild)))
+        Some(self.check(StepKind::SdistCheck, sdist, vec![wheel.id.clone()], CheckWork::of(sdist, rebuild)))
     }
 
     fn settings(&self, target: Target) -> Option<&WheelSettings> {
         self.wheel.builds.iter().find(|(other, _)| *other == target).map(|(_, settings)| settings)
     }
 
-    fn check(&self, kind: &str, subject: &Step, more: Vec<String>, work: CheckWork) -> Step {
+    fn check(&self, kind: StepKind, subject: &Step, more: Vec<StepId>, work: CheckWork) -> Step {
         let triple = subject.target.map(Target::triple).unwrap_or_default();
-        let step = id(&["check", kind, self.wheel.name.as_str(), triple]);
+        let step = StepId::new(kind, self.wheel.name.as_str(), triple);
         let needs = std::iter::once(subject.id.clone()).chain(more).collect();
         self.step(step, needs, subject.target, Work::Check(work))
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::binary::target_place;
-use super::decide::{Inputs, Problems, id};
+use super::decide::{Inputs, Problems};
 use super::{
     Bindings, Output, PypiDestination, Release, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, asset,
     bindings, locked, macos, runner, stable_abi, variant,
@@ -14,6 +14,7 @@ use crate::facts::python::PythonProject;
 use crate::facts::{Facts, Package};
 use crate::pep440::pep440;
 use crate::problem::Problem;
+use crate::step_id::{StepId, StepKind};
 use crate::target::{Libc, Os, Target};
 use crate::wheel::{DistributionName, Pythons, WheelName, WheelTag, platform_tag, sdist_name};
 
@@ -213,7 +214,7 @@ impl Maker<'_> {
             absent: self.absent(),
             stage,
         };
-        let step = id(&["wheel", self.wheel.name.as_str(), target.triple()]);
+        let step = StepId::new(StepKind::Wheel, self.wheel.name.as_str(), target.triple());
         Some(self.step(step, work.stage.assets.clone(), Some(*target), Work::Wheel(work)))
     }
 
@@ -250,12 +251,12 @@ impl Maker<'_> {
         let work = SdistWork { stage, env, pass_env, before };
         let near = wheels.iter().find(|step| step.target.is_some_and(|target| target.os() == Os::Linux));
         let target = near.or(wheels.first()).and_then(|step| step.target);
-        let step = id(&["sdist", self.wheel.name.as_str()]);
+        let step = StepId::of(StepKind::Sdist, self.wheel.name.as_str());
         Some(self.step(step, work.stage.assets.clone(), target, Work::Sdist(work)))
     }
 
     /// A step of its component.
-    pub fn step(&self, id: String, needs: Vec<String>, target: Option<Target>, work: Work) -> Step {
+    pub fn step(&self, id: StepId, needs: Vec<StepId>, target: Option<Target>, work: Work) -> Step {
         Step {
             id,
             component: self.component(),

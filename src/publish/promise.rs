@@ -82,17 +82,17 @@ mod tests {
             r#"{"schema":"longshore/plan/1","name":"a","repository":"o/a","commit":"1","commit_time":0,"dirty":false,
                 "origin":"tag","output":"out","releases":[],"scope":{"kind":"all"},"legs":[],"parts":[],"destinations":[],
                 "assumed":[],"steps":[
-                {"id":"sums.a","component":"","needs":[],"outputs":[{"name":"a.tar.gz"},{"name":"b"}],"publish":["github"],
+                {"id":"checksums.a","component":"","needs":[],"outputs":[{"name":"a.tar.gz"},{"name":"b"}],"publish":["github"],
                  "kind":"checksums","covers":[]},
-                {"id":"sums.b","component":"","needs":[],"outputs":[{"name":"c"}],"publish":[],"kind":"checksums","covers":[]},
-                {"id":"check.a","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"sums.a","check":"smoke","args":[]},
-                {"id":"check.b","component":"","needs":["sums.b"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"sums.b","check":"smoke","args":[]},
-                {"id":"check.import","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"sums.a","check":"import","modules":["a"],"scripts":[]},
-                {"id":"check.idle","component":"","needs":["sums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"sums.a","check":"smoke","args":[],"not_run":"no machine"}
+                {"id":"checksums.b","component":"","needs":[],"outputs":[{"name":"c"}],"publish":[],"kind":"checksums","covers":[]},
+                {"id":"check.smoke.a","component":"","needs":["checksums.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"checksums.a","check":"smoke","args":[]},
+                {"id":"check.smoke.b","component":"","needs":["checksums.b"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"checksums.b","check":"smoke","args":[]},
+                {"id":"check.import.a","component":"","needs":["checksums.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"checksums.a","check":"import","modules":["a"],"scripts":[]},
+                {"id":"check.smoke.idle","component":"","needs":["checksums.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"checksums.a","check":"smoke","args":[],"not_run":"no machine"}
                 ]}"#,
         )
         .unwrap()
@@ -118,13 +118,13 @@ mod tests {
         };
         let mut manifest = json!({
             "schema": "longshore/manifest/1", "plan": plan.digest(), "commit": "1", "binaries": [],
-            "artifacts": [artifact("sums.a", &["a.tar.gz", "b"]), artifact("sums.b", &["c"]),
-                          proved("check.a", "sums.a", &["a.tar.gz", "b"]), proved("check.b", "sums.b", &["c"]),
-                          proved("check.import", "sums.a", &["a.tar.gz", "b"])]
+            "artifacts": [artifact("checksums.a", &["a.tar.gz", "b"]), artifact("checksums.b", &["c"]),
+                          proved("check.smoke.a", "checksums.a", &["a.tar.gz", "b"]), proved("check.smoke.b", "checksums.b", &["c"]),
+                          proved("check.import.a", "checksums.a", &["a.tar.gz", "b"])]
         });
         change(&mut manifest);
         let read: Manifest = serde_json::from_value(manifest.clone()).unwrap();
-        let problem = broken(&plan, &read, |step| step.id == "sums.a");
+        let problem = broken(&plan, &read, |step| step.id == "checksums.a");
         assert_eq!(problem.as_ref().map(|problem| problem.code), expected, "{manifest} {problem:?}");
     }
 
@@ -137,8 +137,8 @@ mod tests {
         check(|it| it["artifacts"][0]["files"].as_array_mut().unwrap().reverse(), differs);
         check(|it| it["artifacts"][1]["files"] = json!([]), differs);
         check(|it| it["artifacts"][0]["files"][0]["name"] = "A.tar.gz".into(), differs);
-        check(|it| it["artifacts"][0]["step"] = "sums.x".into(), differs);
-        check(|it| it["artifacts"][1]["step"] = "sums.a".into(), differs);
+        check(|it| it["artifacts"][0]["step"] = "checksums.x".into(), differs);
+        check(|it| it["artifacts"][1]["step"] = "checksums.a".into(), differs);
         check(|it| it["artifacts"][0]["kind"] = "asset".into(), differs);
         check(|it| it["artifacts"][0]["commit"] = "2".into(), differs);
         check(|it| it["artifacts"][2]["check"]["passed"] = false.into(), differs);

@@ -13,6 +13,7 @@ use crate::link;
 use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, AssetWork, EntryKind, FileSpec, Member, Step};
 use crate::portable;
 use crate::problem::Problem;
+use crate::step_id::StepId;
 use crate::target::{Os, Target};
 
 /// What other steps made: their records, and what the assets among them hold.
@@ -20,7 +21,7 @@ pub struct Made<'a> {
     /// The records.
     pub set: &'a Arrived,
     /// By asset step; missing or damaged ones are not here.
-    pub assets: &'a BTreeMap<String, Listing>,
+    pub assets: &'a BTreeMap<StepId, Listing>,
 }
 
 /// Reads one archive and compares it with its step.
@@ -141,7 +142,7 @@ pub enum Planned {
         /// Its permission bits.
         mode: u32,
         /// The step that made it and the digest it has there, where that is known.
-        made: Option<(String, Digest)>,
+        made: Option<(StepId, Digest)>,
     },
     /// A symbolic link and what it points at.
     Link(String),

@@ -36,7 +36,7 @@ pub fn check(
                 let told = problem(step, broken.code, format!("`{}` {}", file.name, broken.text));
                 told.hint(broken.hint)
             }));
-            let (step, name) = (step.id.clone(), file.name.clone());
+            let (step, name) = (step.id.to_string(), file.name.clone());
             found.binaries.push(InspectedBinary { step, name, size: file.size, facts });
         }
     }

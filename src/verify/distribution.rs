@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::plan::{Check, CheckWork, DestinationKind, Plan, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work};
 use crate::problem::Problem;
 use crate::pypi::{self, Refusal, content_type};
+use crate::step_id::StepId;
 use crate::wheel::{DistributionName, WheelName};
 
 /// The distributions that were read, with the step and the name of each file.
@@ -22,7 +23,7 @@ pub struct Distributions {
 }
 
 struct Read<T> {
-    step: String,
+    step: StepId,
     name: String,
     held: T,
 }
@@ -74,7 +75,7 @@ pub fn check_wheel(
     let Some(wheel) = wheel else { return unread(step, file, whole, found) };
     found.problems.extend(other_bytes(step, file, wheel.bytes));
     found.binaries.extend(wheel.libraries.iter().map(|library| InspectedBinary {
-        step: step.id.clone(),
+        step: step.id.to_string(),
         name: library.path.clone(),
         size: library.size,
         facts: library.facts.clone(),

@@ -23,6 +23,7 @@ use crate::format::Format;
 use crate::lfs;
 use crate::plan::{Part, Plan, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
+use crate::step_id::StepId;
 use crate::world::busy;
 use crate::world::store::{Store, write_json};
 use crate::world::terminal::{Printer, Progress};
@@ -70,7 +71,7 @@ struct Found {
     warnings: Vec<String>,
     binaries: Vec<InspectedBinary>,
     /// What the bundles of assets hold, by step.
-    listings: BTreeMap<String, Listing>,
+    listings: BTreeMap<StepId, Listing>,
     /// Wheels and sdists.
     distributions: Distributions,
 }
@@ -101,7 +102,7 @@ impl Job<'_> {
     }
 
     /// Some steps, on all processors; what is found comes in the order of the steps.
-    fn examine(&self, steps: &[&Step], assets: &BTreeMap<String, Listing>) -> anyhow::Result<Found> {
+    fn examine(&self, steps: &[&Step], assets: &BTreeMap<StepId, Listing>) -> anyhow::Result<Found> {
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::new());
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(steps.len());
@@ -128,7 +129,7 @@ impl Job<'_> {
         Ok(all)
     }
 
-    fn step(&self, step: &Step, assets: &BTreeMap<String, Listing>) -> anyhow::Result<Found> {
+    fn step(&self, step: &Step, assets: &BTreeMap<StepId, Listing>) -> anyhow::Result<Found> {
         let Some(record) = self.set.record(&step.id) else { return Ok(Found::default()) };
         let made = Made { set: self.set, assets };
         let mut found = Found::default();

@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::format::Format;
 use crate::plan::{CheckWork, Output, Plan, Step, Work};
 use crate::problem::Problem;
+use crate::step_id::StepId;
 use crate::world::store::{Store, read_json};
 
 /// The records that arrived and belong to the plan, and what is wrong with the set.
@@ -20,7 +21,7 @@ pub struct Arrived {
     pub plan: Digest,
     /// What is wrong, in the plan's order; things that are too much last.
     pub problems: Vec<Problem>,
-    records: BTreeMap<String, Artifact>,
+    records: BTreeMap<StepId, Artifact>,
 }
 
 impl Arrived {

@@ -58,7 +58,7 @@ fn a_part_is_demanded_alone() {
     let release = Release::whole();
     let mut part: crate::plan::Part =
         serde_json::from_str(r#"{"file":"one.yml","steps":[],"destinations":[]}"#).unwrap();
-    part.steps = ["binary.app.", "archive.app."].map(|kind| format!("{kind}{ARM}")).to_vec();
+    part.steps = ["binary.app.", "archive.app."].map(|kind| format!("{kind}{ARM}").as_str().into()).to_vec();
     let verify =
         || crate::verify::run(&crate::world::terminal::Printer::silent(), &release.store, &release.plan, Some(&part));
     let held = |manifest: Manifest| manifest.artifacts.into_iter().map(|one| one.step).collect::<Vec<_>>();

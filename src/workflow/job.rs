@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::pins::{Own, Pins, has_releases, local};
 use super::scalar::{asked, quoted};
 use crate::destination::Trusted;
-use crate::plan::part::artifact_of;
 use crate::plan::{
     Destination, DestinationKind, Leg, Part, Plan, PullRequest, RegistryDestination, Step, Work, runner,
 };
@@ -376,7 +375,7 @@ fn secrets(file: &File<'_>) -> BTreeSet<String> {
     for destination in destinations(file) {
         match &destination.kind {
             DestinationKind::Pypi(pypi) => {
-                for artifact in published(file, destination).map(artifact_of) {
+                for artifact in published(file, destination).map(Step::artifact) {
                     names.extend(pypi.tokens.get(artifact).into_iter().flatten().cloned());
                 }
                 names.extend(pypi.username.clone());

@@ -36,14 +36,14 @@ const LONGEST_PATH: u64 = 6 + 100 + 1 + 255 + 1;
 ///
 /// # Errors
 /// `Failure` with exit 2 if a step was not built, 3 if a file is not what its record says; else what the system says.
-pub fn pack(store: &Store, steps: &[String], manifest: bool, tar: &Path) -> anyhow::Result<()> {
+pub fn pack<S: AsRef<str>>(store: &Store, steps: &[S], manifest: bool, tar: &Path) -> anyhow::Result<()> {
     let plan: Planned = store::read_json(&store.plan())?;
     let mut builder = tar::Builder::new(BufWriter::with_capacity(1 << 17, Sink::create(tar)?));
     append(&mut builder, "plan.json", &store.plan(), Mode::Plain)?;
     if manifest {
         append(&mut builder, "manifest.json", &store.manifest(), Mode::Plain)?;
     }
-    let steps: BTreeSet<&String> = steps.iter().collect();
+    let steps: BTreeSet<&str> = steps.iter().map(AsRef::as_ref).collect();
     let mut records = Vec::new();
     for step in steps {
         if !is_idle(&plan, step) {
@@ -320,8 +320,8 @@ mod tests {
         store
     }
 
-    fn steps() -> Vec<String> {
-        vec!["check.b".into(), "binary.a".into()]
+    fn steps() -> [&'static str; 2] {
+        ["check.b", "binary.a"]
     }
 
     fn refusal(error: &anyhow::Error) -> String {
@@ -363,7 +363,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = built(folder.path(), "text");
         let tar = folder.path().join("leg.tar");
-        let error = pack(&store, &["archive.x".into()], false, &tar).unwrap_err();
+        let error = pack(&store, &["archive.x"], false, &tar).unwrap_err();
         assert_eq!(error.downcast::<Failure>().unwrap().exit, Exit::Usage);
         fs::write(store.file("binary.a", "prog"), "changed").unwrap();
         let said = refusal(&pack(&store, &steps(), false, &tar).unwrap_err());
@@ -383,7 +383,7 @@ mod tests {
         let two = tar("two.tar", &built(&folder.path().join("2"), "other"));
         let other_plan = store(&folder.path().join("3"), r#"{"steps":[]}"#);
         let three = folder.path().join("three.tar");
-        pack(&other_plan, &[], false, &three).unwrap();
+        pack(&other_plan, &[""; 0], false, &three).unwrap();
         let into = |name: &str, tars: &[&Path]| unpack(&Store::new(&folder.path().join(name), "out"), tars, None);
         let said = refusal(&into("a", &[&one, &two]).unwrap_err());
         let (one_name, two_name, three_name) = (one.display(), two.display(), three.display());

@@ -32,7 +32,10 @@ fn one_cargo_call_for_equal_settings_then_archives_checks_and_sums() {
     let records = it.run(&[]).unwrap();
 
     let ids: Vec<&str> = records.iter().map(|record| record.step.as_str()).collect();
-    assert_eq!(ids, ["binary.alpha", "binary.beta", "check.alpha", "archive.both", "archive.bare", "checksums.root"]);
+    assert_eq!(
+        ids,
+        ["binary.alpha", "binary.beta", "check.smoke.alpha", "archive.both", "archive.bare", "checksums.root"]
+    );
     assert_eq!(it.store.records().unwrap().into_iter().map(|record| record.step).collect::<BTreeSet<_>>().len(), 6);
     for record in &records {
         assert_eq!(record.plan, it.plan.digest());
@@ -365,7 +368,7 @@ fn a_failed_build_says_what_cargo_said() {
     assert!(said.contains("the whole log is in `target/longshore/logs/binary.alpha.log`; it ends with:"), "{said}");
     assert!(said.contains("cannot find function `nonsense`") && !said.contains('\u{1b}'), "{said}");
     assert!(it.log("binary.alpha").contains("cannot find function `nonsense`"));
-    assert!(!it.store.record("binary.alpha").exists() && !it.store.record("check.alpha").exists());
+    assert!(!it.store.record("binary.alpha").exists() && !it.store.record("check.smoke.alpha").exists());
 }
 
 #[test]
@@ -379,8 +382,8 @@ fn goes_on_with_what_needs_no_failed_step() {
     let said = it.fails(&[], Exit::Build);
     assert_eq!(said.matches("step-failed").count(), 1, "{said}");
     assert!(said.contains("`bash -euo pipefail -c 'exit 4'` ended with exit status: 4"), "{said}");
-    assert!(said.contains("exit status: 4; not done, for want of it: `check.alpha`\n"), "{said}");
-    assert!(it.store.record("check.beta").exists() && !it.store.record("check.alpha").exists());
+    assert!(said.contains("exit status: 4; not done, for want of it: `check.smoke.alpha`\n"), "{said}");
+    assert!(it.store.record("check.smoke.beta").exists() && !it.store.record("check.smoke.alpha").exists());
     it.keep_going = false;
     fs::remove_dir_all(it.store.root()).unwrap();
     it.fails(&[], Exit::Build);
@@ -397,8 +400,8 @@ fn smoke_fails_on_a_wrong_version_a_bad_end_and_silence() {
         write(&given.path().join(format!("{}/alpha", host())), script);
         it.prebuilt = Some(given.path().to_owned());
         let said = it.fails(&[], Exit::Build);
-        assert!(said.contains(&format!("`check.alpha` failed: `alpha --version` {expected}")), "{said}");
-        let record = it.store.records().unwrap().into_iter().find(|record| record.step == "check.alpha").unwrap();
+        assert!(said.contains(&format!("`check.smoke.alpha` failed: `alpha --version` {expected}")), "{said}");
+        let record = it.store.records().unwrap().into_iter().find(|record| record.step == "check.smoke.alpha").unwrap();
         assert!(!record.check.unwrap().passed);
     };
     check("#!/bin/sh\necho alpha 1.2.2\n", "does not say `1.2.3`; it printed `alpha 1.2.2`");

@@ -90,7 +90,7 @@ impl Fixture {
         self.plan.steps.push(Step {
             id: id.into(),
             component: String::new(),
-            needs: needs.iter().map(ToString::to_string).collect(),
+            needs: needs.iter().map(|need| (*need).into()).collect(),
             outputs: outputs.iter().map(|(name, format)| Output { name: (*name).into(), format: *format }).collect(),
             publish: Vec::new(),
             leg: Some("leg".into()),
@@ -104,8 +104,8 @@ impl Fixture {
     pub fn binary(&mut self, package: &str, change: impl FnOnce(&mut BinaryWork)) -> &mut Step {
         let mut work = binary(package);
         change(&mut work);
-        let needs: Vec<String> = work.assets.clone();
-        let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+        let assets = work.assets.clone();
+        let needs: Vec<&str> = assets.iter().map(|id| id.as_str()).collect();
         self.step(&format!("binary.{package}"), &needs, &[(package, None)], Work::Binary(work))
     }
 
@@ -119,7 +119,7 @@ impl Fixture {
         let mut smoke =
             SmokeCheck { args: vec!["--version".into()], contains: Some(contains.into()), ..SmokeCheck::default() };
         change(&mut smoke);
-        self.proof(&format!("check.{package}"), &format!("binary.{package}"), Check::Smoke(smoke));
+        self.proof(&format!("check.smoke.{package}"), &format!("binary.{package}"), Check::Smoke(smoke));
     }
 
     /// Adds a check of whatever kind.

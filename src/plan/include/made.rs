@@ -2,7 +2,7 @@
 
 use super::matcher;
 use crate::config::FileItem;
-use crate::plan::decide::{Inputs, id};
+use crate::plan::decide::Inputs;
 use crate::plan::{AssetTree, Step};
 
 /// How well a place fits what is included.
@@ -27,7 +27,7 @@ pub fn trees(inputs: &Inputs<'_>, item: &FileItem, assets: &[Step]) -> Vec<Asset
     let count = if matches!(best, Fit::Inside(..)) { 1 } else { found.len() };
     let chosen = found.iter().filter(|(_, fit)| *fit == best).take(count);
     let tree = |name: &str| {
-        let step = assets.iter().find(|step| step.id == id(&["asset", name]))?;
+        let step = assets.iter().find(|step| step.id.is_of(name))?;
         let to = item.to.as_deref().unwrap_or(from).trim_end_matches('/').to_owned();
         Some(AssetTree { step: step.id.clone(), path: from.to_owned(), to })
     };

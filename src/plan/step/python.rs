@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::macos::MacosVersion;
+use crate::step_id::StepId;
 use crate::target::{Os, Target};
 use crate::wheel::{DistributionName, Pythons};
 
@@ -39,7 +40,7 @@ pub struct StageWork {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub new_classifiers: Vec<String>,
     /// Asset steps unpacked into it.
-    pub assets: Vec<String>,
+    pub assets: Vec<StepId>,
     /// Import packages it brings.
     pub modules: Vec<String>,
 }
@@ -188,7 +189,7 @@ pub struct Resolve {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rebuild {
     /// The wheel step of the same machine.
-    pub wheel: String,
+    pub wheel: StepId,
 }
 
 /// The features of one distribution.

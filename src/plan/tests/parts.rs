@@ -42,11 +42,11 @@ fn one_file_carries_out_everything() {
 fn each_file_has_its_share_and_what_that_needs() {
     let plan = two(&Request::default());
     let kinds = |file: &str| -> BTreeSet<&str> {
-        part(&plan, file).steps.iter().filter_map(|id| id.split('.').next()).collect()
+        part(&plan, file).steps.iter().map(|id| id.kind().words().split('.').next().unwrap()).collect()
     };
     assert_eq!(kinds("programs.yml"), ["archive", "binary", "check", "checksums"].into());
     assert_eq!(kinds("python.yml"), ["check", "sdist", "wheel"].into());
-    let all: BTreeSet<&String> = plan.parts.iter().flat_map(|part| &part.steps).collect();
+    let all: BTreeSet<_> = plan.parts.iter().flat_map(|part| &part.steps).collect();
     assert_eq!(all.len(), plan.steps.len(), "a step that no file carries out");
     let (destination, lead) = plan.meeting().unwrap();
     assert_eq!((destination.name.as_str(), lead.file.as_str()), ("github", "programs.yml"));

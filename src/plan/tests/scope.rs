@@ -1,6 +1,7 @@
 //! Which steps are in a plan, and what it says of the others.
 
 use super::*;
+use crate::step_id::StepKind;
 
 #[test]
 fn a_host_says_what_it_leaves_to_others() {
@@ -10,7 +11,9 @@ fn a_host_says_what_it_leaves_to_others() {
     let host = Request { host: Some(linux()), ..Request::default() };
     let plan = planned(yaml, &facts(), &host).unwrap();
     let left = |plan: &Plan| -> Vec<String> {
-        let one = |one: &NotMade| format!("{} for {}: {}", one.counts(), one.needed(), one.of("image").last().unwrap());
+        let one = |one: &NotMade| {
+            format!("{} for {}: {}", one.counts(), one.needed(), one.of(StepKind::Image).last().unwrap())
+        };
         plan.scope.not_made.iter().map(one).collect()
     };
     let arm = [
@@ -19,9 +22,9 @@ fn a_host_says_what_it_leaves_to_others() {
     ];
     let expected = [arm[0], "1 image for x86_64-unknown-linux-musl: image.app.alpine.linux-amd64", arm[1]];
     assert_eq!(left(&plan), expected);
-    let mut ids: Vec<&String> = plan.scope.not_made.iter().flat_map(|one| &one.steps).collect();
+    let mut ids: Vec<_> = plan.scope.not_made.iter().flat_map(|one| &one.steps).collect();
     ids.sort();
-    let mut out: Vec<&String> = plan.scope.left_out.iter().collect();
+    let mut out: Vec<_> = plan.scope.left_out.iter().collect();
     out.sort();
     assert_eq!(ids, out, "each in one group");
     // The same on every machine of this triple: nobody looks for tools.
@@ -50,7 +53,7 @@ fn scopes() {
     let ids = |request: &Request| -> Vec<String> {
         let plan = planned("", &facts(), request).unwrap_or_else(|problems| panic!("{problems:?}"));
         assert!(plan.only_loopback().is_some(), "only a whole release becomes public");
-        plan.steps.iter().map(|step| step.id.clone()).collect()
+        plan.steps.iter().map(|step| step.id.to_string()).collect()
     };
     let host = ids(&Request { host: Some(linux()), ..Request::default() });
     assert!(host.iter().all(|id| id.ends_with("x86_64-unknown-linux-gnu") || id == "checksums.project"), "{host:?}");

@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::oci::{Descriptor, media};
 use crate::plan::{Plan, Step, Work};
 use crate::platform::Platform;
+use crate::step_id::StepId;
 use crate::world::few::few;
 
 /// More layers than any engine mounts, and more images than there are platforms.
@@ -73,7 +74,7 @@ pub fn flaw(
     (document, config): (&[u8], Option<&[u8]>),
     artifacts: &[Artifact],
 ) -> Option<String> {
-    let record = |id: &String| artifacts.iter().find(|artifact| artifact.step == *id);
+    let record = |id: &StepId| artifacts.iter().find(|artifact| artifact.step == *id);
     match &step.work {
         Work::Image(work) => {
             let layers: Option<Vec<&File>> = work.layers.iter().map(|id| record(id)?.files.first()).collect();

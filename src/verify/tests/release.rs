@@ -117,8 +117,11 @@ impl Release {
         let check = match &step.work {
             Work::Check(work) => {
                 let made: Artifact = read_json(&self.store.record(&work.subject)).unwrap();
-                let subject =
-                    |file: &File| Subject { step: work.subject.clone(), name: file.name.clone(), sha256: file.sha256 };
+                let subject = |file: &File| Subject {
+                    step: work.subject.to_string(),
+                    name: file.name.clone(),
+                    sha256: file.sha256,
+                };
                 let subjects = made.files.iter().map(subject).collect();
                 Some(CheckResult { passed: true, subjects, detail: "app 1.2.3".into(), ..CheckResult::default() })
             }

@@ -18,6 +18,7 @@ use longshore::receipt::Receipts;
 use longshore::rehearsal::github::{self, Effect, Event, Repository, Tag};
 use longshore::rehearsal::{pypi, registry};
 use longshore::secret::Secret;
+use longshore::step_id::StepId;
 use longshore::world::env::Env;
 use longshore::world::patience::Pace;
 use longshore::world::process::Runner;
@@ -346,7 +347,7 @@ fn fabricate(plan: &Plan, part: &Part, store: &Store, salt: &str) -> Manifest {
         });
         let artifact = Artifact {
             schema: ARTIFACT_SCHEMA.into(),
-            step: step.id.clone(),
+            step: step.id.to_string(),
             kind: step.work.kind().into(),
             plan: plan.digest(),
             commit: plan.commit.clone(),
@@ -390,7 +391,7 @@ fn contents(step: &Step, made: &BTreeMap<&str, Vec<(Digest, usize)>>, salt: &str
             vec![config, manifest]
         }
         Work::Index(work) => {
-            let image = |id: &String| {
+            let image = |id: &StepId| {
                 let mut entry = descriptor(media::MANIFEST, made[id.as_str()][1]);
                 let (_, architecture) = id.rsplit_once('-').unwrap();
                 entry["platform"] = json!({ "architecture": architecture, "os": "linux" });
