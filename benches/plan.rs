@@ -43,7 +43,7 @@ fn main() {
     let own = own_time() - before;
     println!("{:.1} ms for {steps} steps, {:.1} ms of it deciding", millis(own / RUNS), millis(decide / RUNS));
 
-    let any = Request { version: "0.0.0".parse().ok(), ..Request::default() };
+    let any = Request { every_release: true, ..Request::default() };
     let write = |plan: &Plan| workflow::write(plan, &plan.parts[0], &Pins::new(Own::of("./")), "");
     let before = own_time();
     for _ in 0..RUNS {

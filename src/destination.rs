@@ -15,6 +15,17 @@ pub enum When {
     Prerelease,
 }
 
+impl When {
+    /// Whether releases are taken that are a prerelease, or not.
+    pub fn takes(self, prerelease: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Stable => !prerelease,
+            Self::Prerelease => prerelease,
+        }
+    }
+}
+
 /// Which existing release may be filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

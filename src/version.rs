@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Version(semver::Version);
 
+impl Default for Version {
+    /// `0.0.0`
+    fn default() -> Self {
+        Self(semver::Version::new(0, 0, 0))
+    }
+}
+
 impl Version {
     /// Whether it is a prerelease (`1.2.0-rc.1`).
     pub fn is_prerelease(&self) -> bool {

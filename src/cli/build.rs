@@ -124,8 +124,7 @@ fn steps<'p>(plan: &'p Plan, args: &args::Build, stored: bool) -> anyhow::Result
         return Ok(all.collect());
     }
     let host = this_host()?;
-    let mut problems = Vec::new();
-    plan::scope::unknown(&args.also, &plan.steps, &mut problems);
+    let problems = plan::scope::unknown(&args.also, &plan.steps.iter().collect::<Vec<_>>());
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::Usage, problems }.into());
     }
@@ -146,7 +145,8 @@ fn left(order: &Order<'_>, args: &args::Build) -> anyhow::Result<Vec<NotMade>> {
         let wanted = step.leg.is_some() && part.is_none_or(|part| part.steps.contains(&step.id));
         wanted && !order.steps.iter().any(|other| other.id == step.id)
     };
-    let of_plan = plan::not_made::not_made(&plan.steps, &plan.legs, out, plan::scope::compiles);
+    let of_plan =
+        plan::not_made::not_made(&plan.steps.iter().collect::<Vec<_>>(), &plan.legs, out, plan::scope::compiles);
     Ok(plan.scope.not_made.iter().cloned().chain(of_plan).collect())
 }
 

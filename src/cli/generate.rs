@@ -12,9 +12,9 @@ use super::inside;
 use super::output::Report;
 use super::table::Table;
 use super::unlocked;
-use crate::destination::{Trusted, When};
+use crate::destination::Trusted;
 use crate::facts::{self, Remote};
-use crate::plan::{DestinationKind, Plan, Release, Step, upload};
+use crate::plan::{DestinationKind, Plan, Release, Step, destination};
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::{Project, Session, Wish};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
@@ -39,14 +39,9 @@ struct File {
 /// # Errors
 /// Exit 2 if a file is in the way or nothing is published, 8 for `--check`.
 pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
-    let mut project = Project::open_as_cloned(session)?;
+    let project = Project::open_as_cloned(session)?;
     let top = project.top.clone();
-    let wish = || Wish { any_version: true, stand_ins: true, ..Wish::default() };
-    // What is wrong with the file as it is written.
-    project.plan_unsaid(session, wish())?;
-    // The files are for every release, so each destination takes part, whenever it is written for.
-    project.config.destinations.iter_mut().for_each(|destination| destination.when = When::Always);
-    let plan = project.plan(session, wish())?;
+    let plan = project.plan(session, Wish { every_release: true, stand_ins: true, ..Wish::default() })?;
     if plan.parts.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
         return Err(Failure::usage(problem.hint("destinations stand under `publish:`")).into());
@@ -297,9 +292,9 @@ fn publishers(session: &Session, plan: &Plan, remote: Option<&Remote>) -> String
         DestinationKind::Github(github) if github.host == "github.com" => github.repository.split_once('/'),
         _ => None,
     });
-    let elsewhere = remote.filter(|remote| !upload::is_github(remote) && named.is_none());
+    let elsewhere = remote.filter(|remote| !destination::is_github(remote) && named.is_none());
     let (owner, repository) = match remote {
-        Some(remote) if upload::is_github(remote) => (remote.owner.as_str(), remote.name.as_str()),
+        Some(remote) if destination::is_github(remote) => (remote.owner.as_str(), remote.name.as_str()),
         Some(_) => named.unwrap_or_default(),
         None => ("OWNER", "REPOSITORY"),
     };

@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(of(github, &[]), ["ghes.test gets no token: there is no GITHUB_TOKEN or GH_TOKEN"]);
         check(
             r#""kind":"registry","hosts":{"mallory.test":{"password_env":"GITHUB_TOKEN","insecure":false}},
-               "images":[{"step":"s","repositories":["ghcr.io/o/r","quay.io/o/r"],"tags":[]}]"#,
+               "images":[{"step":"index.s.debian","repositories":["ghcr.io/o/r","quay.io/o/r"],"tags":[]}]"#,
             &[
                 "ghcr.io gets GITHUB_TOKEN",
                 "mallory.test gets GITHUB_TOKEN",

@@ -19,12 +19,7 @@ pub fn key(guess: &Guess<'_>, components: &[&str]) -> Option<String> {
 }
 
 /// A tag at HEAD with the version of a component, but of another form than `form`.
-pub fn at_head(
-    facts: &Facts,
-    (component, version): (&str, &Version),
-    form: &str,
-    components: &[&str],
-) -> Option<String> {
+pub fn at_head(facts: &Facts, component: &str, version: &Version, form: &str, components: &[&str]) -> Option<String> {
     let here = facts.tags.iter().filter(|tag| tag.commit == facts.head.commit);
     let mut same = here.filter_map(|tag| Guess::of(&tag.name)).filter(|guess| guess.version == *version);
     let guess = same.find(|guess| {
@@ -40,7 +35,7 @@ pub fn notes(facts: &Facts, releases: &[Release]) -> Vec<String> {
     let components: Vec<&str> = releases.iter().map(|release| release.component.as_str()).collect();
     let mut notes: Vec<String> = releases
         .iter()
-        .filter_map(|release| at_head(facts, (&release.component, &release.version), &release.tags, &components))
+        .filter_map(|release| at_head(facts, &release.component, &release.version, &release.tags, &components))
         .collect();
     if let ([release], true) = (releases, notes.is_empty())
         && release.component.is_empty()

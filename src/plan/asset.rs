@@ -1,56 +1,65 @@
 //! Plans assets: files made once, by the user's commands, on one machine.
 
-use super::decide::{Inputs, Problems};
-use super::{AssetWork, FileSpec, Output, Step, Work};
+use super::inputs::Inputs;
+use super::names::{Names, check_names};
+use super::planner::{Entry, Machine, Planned, Planner};
+use super::release::Source;
+use super::{AssetWork, FileSpec, Output, Step, Work, runner};
+use crate::config::Asset;
 use crate::problem::Problem;
 use crate::step_id::{StepId, StepKind};
 
-/// One step per asset. Outputs with templates are named later, when versions are known.
-pub fn steps(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for asset in &inputs.config.assets {
-        let mut outputs = match &asset.file {
-            Some((template, format)) => vec![Output { name: template.to_string(), format: Some(*format) }],
-            None => {
-                let names = asset.files.iter().map(|file| {
-                    let path = file.to.as_deref().unwrap_or(&file.from);
-                    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned()
-                });
-                names.map(|name| Output { name, format: None }).collect()
-            }
-        };
-        if asset.file.is_none()
-            && let Some(glob) = asset.files.iter().find(|file| file.from.contains(['*', '?', '[', '{']))
-        {
-            let text = format!(
-                "`{}` is a pattern: the names of published files must be known before anything runs",
-                glob.from
-            );
-            let problem =
-                Problem::new("unnamed-asset", text).hint("list the files, or bundle them with `file: NAME.tar.gz`");
-            outputs.clear();
-            problems.push(problem.at_value(format!("assets.{}.files", asset.name)));
-        }
-        let files = asset.files.iter().map(|file| {
-            let (from, to) = (file.from.clone(), file.to.clone());
-            FileSpec { from, to, follow: file.follow }
-        });
-        let files = files.collect();
-        steps.push(Step {
-            id: StepId::of(StepKind::Asset, &asset.name),
-            component: inputs.component(asset.component.as_deref(), &asset.name),
-            needs: Vec::new(),
-            outputs,
-            publish: Vec::new(),
-            leg: None,
-            target: None,
-            work: Work::Asset(AssetWork { run: asset.run.clone(), files, bundle: asset.file.is_some() }),
-        });
-    }
-    steps
+/// One step per asset.
+pub fn steps(planner: &Planner<'_>) -> Vec<Planned> {
+    planner.inputs.config.assets.iter().map(|asset| step(planner, asset)).collect()
 }
 
-/// The step of an asset that is named in `assets:`.
-pub fn named<'s>(assets: &'s [Step], name: &str) -> Option<&'s Step> {
-    assets.iter().find(|step| step.id.is_of(name))
+/// What the assets belong to.
+pub fn sources<'f>(inputs: &Inputs<'_>) -> Vec<Source<'f>> {
+    let component = |asset: &Asset| inputs.component(asset.component.as_deref(), &asset.name);
+    let source = |asset| Source { component: component(asset), ..Source::default() };
+    inputs.config.assets.iter().map(source).collect()
+}
+
+fn step(planner: &Planner<'_>, asset: &Asset) -> Planned {
+    let (id, at) = (StepId::of(StepKind::Asset, &asset.name), format!("assets.{}", asset.name));
+    let component = planner.inputs.component(asset.component.as_deref(), &asset.name);
+    let outputs = outputs(planner, asset, &component);
+    check_names(planner.inputs, &id, &outputs);
+    let files =
+        asset.files.iter().map(|file| FileSpec { from: file.from.clone(), to: file.to.clone(), follow: file.follow });
+    let work = Work::Asset(AssetWork { run: asset.run.clone(), files: files.collect(), bundle: asset.file.is_some() });
+    let publish = planner.destinations(&id, &work, Entry { at: &at, component: &component, publish: &asset.publish });
+    let runner = asset.runner.clone().unwrap_or_else(|| runner::any().to_owned());
+    let machine = Some(Machine { wave: 1, runner, container: None, target: None });
+    let step = Step { id, component, needs: Vec::new(), outputs, publish, leg: None, target: None, work };
+    Planned { step, machine, at }
+}
+
+/// The bundle, or every file under its own name.
+fn outputs(planner: &Planner<'_>, asset: &Asset, component: &str) -> Vec<Output> {
+    let (inputs, name) = (planner.inputs, &asset.name);
+    if let Some((template, format)) = &asset.file {
+        let names =
+            Names { name: asset.title.as_deref().unwrap_or(name), release: planner.release(component), target: None };
+        let name = names.fill(template, None);
+        let name = name.unwrap_or_else(|problem| {
+            inputs.refuse(problem.at_value(format!("assets.{}.file", asset.name)));
+            String::new()
+        });
+        return vec![Output { name, format: Some(*format) }];
+    }
+    if let Some(glob) = asset.files.iter().find(|file| file.from.contains(['*', '?', '[', '{'])) {
+        let text =
+            format!("`{}` is a pattern: the names of published files must be known before anything runs", glob.from);
+        let problem =
+            Problem::new("unnamed-asset", text).hint("list the files, or bundle them with `file: NAME.tar.gz`");
+        inputs.refuse(problem.at_value(format!("assets.{name}.files")));
+        return Vec::new();
+    }
+    let names = asset.files.iter().map(|file| {
+        let path = file.to.as_deref().unwrap_or(&file.from);
+        path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned()
+    });
+    names.map(|name| Output { name, format: None }).collect()
 }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::PlannedBase;
+use super::inputs::Inputs;
 use crate::config::{self, Config};
-use crate::facts::lock::Lock;
 use crate::platform::{BaseFacts, BaseLibc, Platform};
 use crate::reference::Reference;
 use crate::target::{Arch, Libc, Target};
@@ -118,12 +118,8 @@ fn of_flavor(config: &Config, flavor: &str, platform: Platform) -> Vec<(String, 
 ///
 /// # Errors
 /// The base of which nothing is known.
-pub fn candidates(
-    config: &Config,
-    (lock, stand_ins): (&Lock, bool),
-    flavor: &str,
-    platform: Platform,
-) -> Result<Vec<Candidate>, Reference> {
+pub fn candidates(inputs: &Inputs<'_>, flavor: &str, platform: Platform) -> Result<Vec<Candidate>, Reference> {
+    let (config, lock) = (inputs.config, &inputs.facts.lock);
     if flavor == SCRATCH && !config.bases.iter().any(|base| base.flavor == SCRATCH && base.from.is_some()) {
         let facts = BaseFacts { libc: BaseLibc::None, loaders: Vec::new(), libraries: Vec::new() };
         return Ok(vec![Candidate { base: None, facts, assumed: false, only_static: false }]);
@@ -137,7 +133,7 @@ pub fn candidates(
             (None, Some(row)) => row.facts(platform),
             (None, None) => return Err(from),
         };
-        let digest = locked.filter(|_| !stand_ins).map(|locked| locked.digest);
+        let digest = locked.filter(|_| !inputs.request.stand_ins).map(|locked| locked.digest);
         let base = Some(PlannedBase { from, digest });
         found.push(Candidate { base, facts, assumed: locked.is_none(), only_static });
     }

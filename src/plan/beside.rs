@@ -1,6 +1,6 @@
 //! READMEs, licences and notices: what an archive gets when nobody writes `include:`.
 
-use super::decide::Inputs;
+use super::inputs::Inputs;
 use super::{ArchiveFile, ArchiveWork, Step, Work, binary, include};
 use crate::facts::{Package, TreeFile};
 use crate::format::Format;

@@ -2,29 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{Inputs, Problems};
-use super::{
-    BinaryWork, Bindings, Check, CheckWork, Origin, Output, PlannedBuilder, Release, SdistWork, SmokeCheck, Step,
-    WheelWork, Work, asset, locked, macos, runner,
-};
+use super::inputs::Inputs;
+use super::names::{check_names, target_place};
+use super::planner::{Machine, Planned, Planner, outputs};
+use super::release::Source;
+use super::{BinaryWork, Bindings, Check, CheckWork, PlannedBuilder, SmokeCheck, Step, Work, locked, macos, runner};
 use crate::config::schema::nearest;
 use crate::config::{Binaries, Binary, BinarySettings, Builder, Smoke};
 use crate::facts::{Facts, Package};
+use crate::macos::MacosVersion;
 use crate::problem::Problem;
 use crate::step_id::{StepId, StepKind};
 use crate::target::{Libc, Linkage, Os, Target};
 
 /// One step per entry and target, each followed by its smoke check.
-pub fn steps(inputs: &Inputs<'_>, entries: &[Binary], assets: &[Step], problems: &mut Problems) -> Vec<Step> {
+pub fn steps(planner: &Planner<'_>, entries: &[Binary]) -> Vec<Planned> {
     let mut steps = Vec::new();
     for binary in entries {
         for (target, settings) in &binary.builds {
-            let Some(package) = package(inputs, binary, settings, problems) else { break };
-            let known = problems.len();
-            let Some(step) = compile(inputs, binary, *target, (settings, package), (assets, problems)) else { break };
-            let check = check(&step, &settings.smoke, settings.runner.as_deref());
-            steps.extend(std::iter::once(step).chain(check));
-            if problems.len() > known {
+            let known = planner.inputs.refusals();
+            let Some(compiling) = Compiling::of(planner, binary, settings) else { break };
+            let id = StepId::new(StepKind::Binary, &binary.name, target.triple());
+            let Some(made) = compiling.steps(id, *target) else { break };
+            steps.extend(made);
+            if planner.inputs.refusals() > known {
                 break;
             }
         }
@@ -33,7 +34,7 @@ pub fn steps(inputs: &Inputs<'_>, entries: &[Binary], assets: &[Step], problems:
 }
 
 /// The entries as written, or one per package with binaries.
-pub fn entries(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Binary> {
+pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
     let implied = match &inputs.config.binaries {
         Binaries::Off => return Vec::new(),
         Binaries::Listed(list) => return list.clone(),
@@ -50,34 +51,43 @@ pub fn entries(inputs: &Inputs<'_>, problems: &mut Problems) -> Vec<Binary> {
     };
     if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() {
         let problem = Problem::new("no-binary", "no cargo package here has a binary");
-        problems.push(problem.hint("add one, or describe what is released in longshore.yaml"));
+        inputs.refuse(problem.hint("add one, or describe what is released in longshore.yaml"));
     }
     chosen.into_iter().map(|package| Binary { name: package.name.clone(), ..implied.as_ref().clone() }).collect()
 }
 
 /// A static build that only images use, and its check: `binary.<name>.<triple>-static`. It is not archived.
 pub fn hidden(
-    inputs: &Inputs<'_>,
+    planner: &Planner<'_>,
     binary: &Binary,
-    (target, settings): (Target, &BinarySettings),
-    (assets, problems): (&[Step], &mut Problems),
-) -> Option<(Step, Option<Step>)> {
+    settings: &BinarySettings,
+    target: Target,
+) -> Option<Vec<Planned>> {
     let own = settings.static_build.as_deref().unwrap_or(settings);
     let settings = BinarySettings { linkage: Some(Linkage::Static), glibc: None, ..own.clone() };
-    let package = package(inputs, binary, &settings, problems)?;
-    let mut step = compile(inputs, binary, target, (&settings, package), (assets, problems))?;
-    step.id = StepId::new(StepKind::Binary, &binary.name, &format!("{target}-static"));
-    let check = check(&step, &settings.smoke, settings.runner.as_deref());
-    Some((step, check))
+    let id = StepId::new(StepKind::Binary, &binary.name, &format!("{target}-static"));
+    let mut made = Compiling::of(planner, binary, &settings)?.steps(id, target)?;
+    for planned in &mut made {
+        if let Work::Binary(work) = &mut planned.step.work {
+            work.hidden = true;
+        }
+    }
+    Some(made)
+}
+
+/// What the entries are compiled from.
+pub fn sources<'f>(inputs: &Inputs<'f>, entries: &[Binary]) -> Vec<Source<'f>> {
+    let of = |entry: &Binary| {
+        let component = inputs.component(entry.component.as_deref(), &entry.name);
+        let packages = entry.builds.iter().filter_map(|(_, settings)| package(inputs, entry, settings).ok());
+        let source = |package| Source { component: component.clone(), package: Some(package), project: None };
+        packages.map(source).collect::<Vec<_>>()
+    };
+    entries.iter().flat_map(of).collect()
 }
 
 /// The cargo package of an entry.
-fn package<'f>(
-    inputs: &Inputs<'f>,
-    binary: &Binary,
-    settings: &BinarySettings,
-    problems: &mut Problems,
-) -> Option<&'f Package> {
+fn package<'f>(inputs: &Inputs<'f>, binary: &Binary, settings: &BinarySettings) -> Result<&'f Package, Problem> {
     let name = settings.package.as_deref().unwrap_or(&binary.name);
     let packages = &inputs.facts.packages;
     let outside = settings.manifest.as_deref();
@@ -88,7 +98,7 @@ fn package<'f>(
         None => package.name == name,
     };
     if let Some(found) = packages.iter().find(fits) {
-        return Some(found);
+        return Ok(found);
     }
     let place = if settings.package.is_some() { ".package" } else { "" };
     let path = format!("binaries.{}{place}", binary.name);
@@ -101,72 +111,131 @@ fn package<'f>(
         || "name it with `package:`".to_owned(),
         |near| format!("did you mean `{near}`? (`package: {near}`)"),
     );
-    problems.push(problem.hint(hint));
-    None
+    Err(problem.hint(hint))
 }
 
-/// The compile step of one entry for one target.
-fn compile(
-    inputs: &Inputs<'_>,
-    binary: &Binary,
-    target: Target,
-    (settings, package): (&BinarySettings, &Package),
-    (assets, problems): (&[Step], &mut Problems),
-) -> Option<Step> {
-    let path = |key: &str| format!("binaries.{}.{key}", binary.name);
-    let bins = bins(binary, settings, package, problems)?;
-    problems.extend(runner::unbuildable(settings, target).map(|(key, problem)| problem.at_value(path(key))));
-    let mut needs = Vec::new();
-    for name in &settings.assets {
-        match asset::named(assets, name) {
-            Some(step) => needs.push(step.id.clone()),
-            None => problems
-                .push(Problem::new("unknown-asset", format!("no asset is called `{name}`")).at_value(path("assets"))),
+/// One entry, while its steps are made.
+struct Compiling<'a> {
+    planner: &'a Planner<'a>,
+    binary: &'a Binary,
+    settings: &'a BinarySettings,
+    package: &'a Package,
+    component: String,
+    at: String,
+}
+
+impl<'a> Compiling<'a> {
+    fn of(planner: &'a Planner<'a>, binary: &'a Binary, settings: &'a BinarySettings) -> Option<Self> {
+        let inputs = planner.inputs;
+        let package = package(inputs, binary, settings).map_err(|problem| inputs.refuse(problem)).ok()?;
+        let component = inputs.component(binary.component.as_deref(), &binary.name);
+        Some(Self { planner, binary, settings, package, component, at: format!("binaries.{}", binary.name) })
+    }
+
+    /// The compilation for one target, and its check.
+    fn steps(&self, id: StepId, target: Target) -> Option<Vec<Planned>> {
+        let bins = bins(self.planner.inputs, self.binary, self.settings, self.package)?;
+        if let Some((key, problem)) = runner::unbuildable(self.settings, target) {
+            self.planner.inputs.refuse(problem.at_value(format!("{}.{key}", self.at)));
+        }
+        let outputs = outputs(bins.iter().map(|bin| format!("{bin}{}", target.exe_suffix())));
+        check_names(self.planner.inputs, &id, &outputs);
+        let work = self.work(bins, target);
+        let step = Step {
+            id,
+            component: self.component.clone(),
+            needs: work.assets.clone(),
+            outputs,
+            publish: Vec::new(),
+            leg: None,
+            target: Some(target),
+            work: Work::Binary(work),
+        };
+        let check = self.check(&step, target);
+        let machine = Some(Machine::of(self.settings, target));
+        let step = Planned { step, machine, at: self.at.clone() };
+        Some(std::iter::once(step).chain(check).collect())
+    }
+
+    fn work(&self, bins: Vec<String>, target: Target) -> BinaryWork {
+        let (settings, package) = (self.settings, self.package);
+        let builder = builder(settings, target);
+        BinaryWork {
+            manifest: package.workspace.clone(),
+            package: package.name.clone(),
+            builder,
+            prebuilt: self.prebuilt(&bins, target),
+            hidden: false,
+            bins,
+            profile: settings.profile.clone(),
+            features: settings.features.clone(),
+            default_features: settings.default_features,
+            all_features: settings.all_features,
+            locked: locked::holds(settings.locked, Some(package)),
+            cargo_args: settings.cargo_args.clone(),
+            env: settings.env.clone(),
+            pass_env: settings.pass_env.clone(),
+            before: settings.before.clone(),
+            assets: self.planner.assets(&settings.assets, &self.at),
+            glibc: settings.glibc.clone(),
+            macos: self.macos(builder, target),
+            linkage: settings.linkage.unwrap_or_else(|| target.default_linkage()),
+            max_size: settings.max_size,
         }
     }
-    let outputs =
-        bins.iter().map(|bin| Output { name: format!("{bin}{}", target.exe_suffix()), format: None }).collect();
-    let builder = builder(settings, target);
-    let folder = package.workspace.strip_suffix("Cargo.toml").unwrap_or_default().trim_end_matches('/');
-    let place = macos::Place { entry: &format!("binaries.{}", binary.name), folder, project: None, in_tag: false };
-    let macos = macos::of(inputs, target, (settings, place), problems);
-    // What others made is for what they say.
-    let macos = macos.filter(|(_, asked)| *asked || builder != PlannedBuilder::Prebuilt).map(|(version, _)| version);
-    let work = BinaryWork {
-        manifest: package.workspace.clone(),
-        package: package.name.clone(),
-        builder,
-        prebuilt: prebuilt(inputs, &binary.name, settings, (target, &bins)),
-        bins,
-        profile: settings.profile.clone(),
-        features: settings.features.clone(),
-        default_features: settings.default_features,
-        all_features: settings.all_features,
-        locked: locked::holds(settings.locked, Some(package)),
-        cargo_args: settings.cargo_args.clone(),
-        env: settings.env.clone(),
-        pass_env: settings.pass_env.clone(),
-        before: settings.before.clone(),
-        assets: needs.clone(),
-        glibc: settings.glibc.clone(),
-        macos,
-        linkage: settings.linkage.unwrap_or_else(|| target.default_linkage()),
-        max_size: settings.max_size,
-    };
-    Some(Step {
-        id: StepId::new(StepKind::Binary, &binary.name, target.triple()),
-        component: inputs.component(binary.component.as_deref(), &binary.name),
-        needs,
-        outputs,
-        publish: Vec::new(),
-        leg: None,
-        target: Some(target),
-        work: Work::Binary(work),
-    })
+
+    fn macos(&self, builder: PlannedBuilder, target: Target) -> Option<MacosVersion> {
+        let folder = self.package.workspace.strip_suffix("Cargo.toml").unwrap_or_default().trim_end_matches('/');
+        let place = macos::Place { entry: &self.at, folder, project: None, in_tag: false };
+        let (version, asked) = macos::of(self.planner.inputs, target, self.settings, place)?;
+        // What others made is for what they say.
+        (asked || builder != PlannedBuilder::Prebuilt).then_some(version)
+    }
+
+    /// Paths of finished executables; the placeholders were checked with the configuration.
+    fn prebuilt(&self, bins: &[String], target: Target) -> Vec<String> {
+        let Some(template) = &self.settings.prebuilt else { return Vec::new() };
+        let version = self.planner.release(&self.component).version.to_string();
+        let fill = |bin: &String| {
+            let filled = template.fill(|place| match place {
+                "name" => Some(self.binary.name.clone()),
+                "binary" => Some(bin.clone()),
+                "project" => Some(self.planner.inputs.name()),
+                "version" => Some(version.clone()),
+                other => target_place(target, other),
+            });
+            filled.unwrap_or_default()
+        };
+        bins.iter().map(fill).collect()
+    }
+
+    /// The smoke check, run where its runner is native; none if none of its executables is started.
+    fn check(&self, step: &Step, target: Target) -> Option<Planned> {
+        let (args, programs) = match &self.settings.smoke {
+            Smoke::Off => return None,
+            Smoke::Assumed => (None, BTreeMap::new()),
+            Smoke::All(args) => (Some(args.clone()), BTreeMap::new()),
+            Smoke::Each(each) => {
+                let file = |bin: &String| format!("{bin}{}", target.exe_suffix());
+                (None, each.iter().map(|(bin, args)| (file(bin), args.clone())).collect())
+            }
+        };
+        if step.outputs.iter().all(|output| programs.get(&output.name) == Some(&None)) {
+            return None;
+        }
+        let assumed = args.is_none() && step.outputs.iter().any(|output| !programs.contains_key(&output.name));
+        let (who, is_native) = self.planner.runs(self.settings.runner.as_deref(), target);
+        let args = args.unwrap_or_else(|| vec!["--version".to_owned()]);
+        let contains = self.planner.said_version(&self.component, Some(self.package));
+        let smoke = Check::Smoke(SmokeCheck { args, programs, assumed, contains });
+        let not_run = (!is_native).then(|| format!("{who} cannot run {target}"));
+        let check = CheckWork { not_run, ..CheckWork::of(step, smoke) };
+        Some(Planned::check(step, StepKind::SmokeCheck, check, &self.at))
+    }
 }
 
 /// The binaries of an entry, after its binaries and features were found in the package.
-fn bins(binary: &Binary, settings: &BinarySettings, package: &Package, problems: &mut Problems) -> Option<Vec<String>> {
+fn bins(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettings, package: &Package) -> Option<Vec<String>> {
     let path = |key: &str| format!("binaries.{}.{key}", binary.name);
     let compiled = package.compiled(&settings.features, settings.default_features, settings.all_features);
     let bins: Vec<String> = match settings.bins.as_slice() {
@@ -183,20 +252,20 @@ fn bins(binary: &Binary, settings: &BinarySettings, package: &Package, problems:
             let text = format!("no binary of package `{}` is compiled with these features", package.name);
             (text, format!("they want `required-features`: {}", required(package, &package.bins)))
         };
-        problems.push(Problem::new("no-binary", text).hint(hint).at_key(format!("binaries.{}", binary.name)));
+        inputs.refuse(Problem::new("no-binary", text).hint(hint).at_key(format!("binaries.{}", binary.name)));
         return None;
     }
     for (index, bin) in settings.bins.iter().enumerate() {
         if package.bins.contains(bin) && !compiled.contains(&bin.as_str()) {
             let text = format!("cargo passes over binary `{bin}` without its features");
             let hint = format!("add `features: [{}]`", required(package, std::slice::from_ref(bin)));
-            problems.push(Problem::new("missing-feature", text).hint(hint).at_value(path(&format!("bins.{index}"))));
+            inputs.refuse(Problem::new("missing-feature", text).hint(hint).at_value(path(&format!("bins.{index}"))));
         }
     }
     for (index, bin) in settings.bins.iter().enumerate().filter(|(_, bin)| !package.bins.contains(bin)) {
         let problem = Problem::new("unknown-bin", format!("package `{}` has no binary `{bin}`", package.name));
         let near = nearest(bin, package.bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-        problems.push(
+        inputs.refuse(
             problem.at_value(path(&format!("bins.{index}"))).hint(near.unwrap_or_else(|| package.bins.join(", "))),
         );
     }
@@ -204,7 +273,7 @@ fn bins(binary: &Binary, settings: &BinarySettings, package: &Package, problems:
         for bin in each.keys().filter(|bin| !bins.contains(bin)) {
             let problem = Problem::new("unknown-bin", format!("`{bin}` is none of the executables of this entry"));
             let near = nearest(bin, bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-            problems.push(problem.at_key(path(&format!("smoke.{bin}"))).hint(near.unwrap_or_else(|| bins.join(", "))));
+            inputs.refuse(problem.at_key(path(&format!("smoke.{bin}"))).hint(near.unwrap_or_else(|| bins.join(", "))));
         }
     }
     for (index, feature) in settings.features.iter().enumerate() {
@@ -216,7 +285,7 @@ fn bins(binary: &Binary, settings: &BinarySettings, package: &Package, problems:
                 || format!("known: {}", package.features.join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
-            problems.push(problem.at_value(path(&format!("features.{index}"))).hint(hint));
+            inputs.refuse(problem.at_value(path(&format!("features.{index}"))).hint(hint));
         }
     }
     Some(bins)
@@ -234,7 +303,7 @@ pub fn passed_over(inputs: &Inputs<'_>, entries: &[Binary], steps: &[Step]) -> V
     };
     let builds = entries.iter().flat_map(|entry| entry.builds.iter().map(move |build| (entry, build)));
     for (entry, (target, settings)) in builds.filter(|(_, (_, settings))| settings.bins.is_empty()) {
-        if let Some(package) = package(inputs, entry, settings, &mut Problems::new()) {
+        if let Ok(package) = package(inputs, entry, settings) {
             let compiled = package.compiled(&settings.features, settings.default_features, settings.all_features);
             of(package, &compiled, *target);
         }
@@ -277,127 +346,7 @@ fn builder(settings: &BinarySettings, target: Target) -> PlannedBuilder {
     }
 }
 
-/// Paths of finished executables; the placeholders were checked with the configuration, versions come later.
-fn prebuilt(
-    inputs: &Inputs<'_>,
-    name: &str,
-    settings: &BinarySettings,
-    (target, bins): (Target, &[String]),
-) -> Vec<String> {
-    let Some(template) = &settings.prebuilt else { return Vec::new() };
-    let fill = |bin: &String| {
-        template
-            .fill(|place| match place {
-                "name" => Some(name.to_owned()),
-                "binary" => Some(bin.clone()),
-                "project" => Some(inputs.name()),
-                other => target_place(target, other).or_else(|| Some(format!("{{{other}}}"))),
-            })
-            .unwrap_or_default()
-    };
-    bins.iter().map(fill).collect()
-}
-
-/// The placeholders that a target fills.
-pub fn target_place(target: Target, place: &str) -> Option<String> {
-    let text = match place {
-        "target" => target.triple(),
-        "arch" => target.arch().name(),
-        "os" => target.os().name(),
-        "os-abi" => target.os_abi(),
-        "goarch" => target.arch().goarch(),
-        "exe" => target.exe_suffix(),
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-/// The smoke check of a binary step, run where its runner is native; none if none of its executables is started.
-fn check(step: &Step, smoke: &Smoke, label: Option<&str>) -> Option<Step> {
-    let target = step.target.unwrap_or(crate::target::DEFAULT[0]);
-    let (args, programs) = match smoke {
-        Smoke::Off => return None,
-        Smoke::Assumed => (None, BTreeMap::new()),
-        Smoke::All(args) => (Some(args.clone()), BTreeMap::new()),
-        Smoke::Each(each) => {
-            let file = |bin: &String| format!("{bin}{}", target.exe_suffix());
-            (None, each.iter().map(|(bin, args)| (file(bin), args.clone())).collect())
-        }
-    };
-    if step.outputs.iter().all(|output| programs.get(&output.name) == Some(&None)) {
-        return None;
-    }
-    let assumed = args.is_none() && step.outputs.iter().any(|output| !programs.contains_key(&output.name));
-    let label = label.unwrap_or_else(|| runner::native(target));
-    let not_run = (!runner::runs(label, target)).then(|| format!("`{label}` cannot run {target}"));
-    let args = args.unwrap_or_else(|| vec!["--version".to_owned()]);
-    let smoke = SmokeCheck { args, programs, assumed, contains: None };
-    Some(Step {
-        id: step.id.with_kind(StepKind::SmokeCheck),
-        component: step.component.clone(),
-        needs: vec![step.id.clone()],
-        outputs: Vec::new(),
-        publish: Vec::new(),
-        leg: None,
-        target: step.target,
-        work: Work::Check(CheckWork { not_run, ..CheckWork::of(step, Check::Smoke(smoke)) }),
-    })
-}
-
-/// The packages of the binaries, wheels and sdists of one component, each once.
-pub fn packages<'f>(inputs: &Inputs<'f>, steps: &[Step], component: &str) -> Vec<&'f Package> {
-    let mut found: Vec<&Package> = Vec::new();
-    for step in steps.iter().filter(|step| step.component == component) {
-        let package = match &step.work {
-            Work::Binary(work) => of_work(inputs.facts, work),
-            Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => {
-                inputs.facts.packages.iter().find(|package| package.manifest == stage.manifest)
-            }
-            _ => None,
-        };
-        found.extend(package.filter(|package| !found.contains(package)));
-    }
-    found
-}
-
 /// The package that a step compiles.
 pub fn of_work<'f>(facts: &'f Facts, work: &BinaryWork) -> Option<&'f Package> {
     facts.packages.iter().find(|package| package.name == work.package && package.workspace == work.manifest)
-}
-
-/// Fills in what smoke output must contain: the release's version; in a snapshot the manifests' own.
-pub fn expect_versions(steps: &mut [Step], releases: &[Release], origin: Origin, facts: &Facts) {
-    let own: Vec<(StepId, Option<String>)> = steps
-        .iter()
-        .filter_map(|step| match &step.work {
-            Work::Binary(work) => {
-                Some((step.id.clone(), of_work(facts, work).map(|package| package.version.to_string())))
-            }
-            _ => None,
-        })
-        .collect();
-    for step in steps {
-        let release = releases
-            .iter()
-            .find(|release| release.component == step.component)
-            .map(|release| release.version.to_string());
-        match &mut step.work {
-            Work::Check(check) => {
-                let manifest = own.iter().find(|(id, _)| *id == check.subject).and_then(|(_, version)| version.clone());
-                let version = if origin == Origin::Snapshot { manifest } else { release };
-                match &mut check.check {
-                    Check::Smoke(smoke) => smoke.contains = version,
-                    // What answers over HTTP prints nothing.
-                    Check::Container(container) if container.http.is_none() => container.contains = version,
-                    _ => {}
-                }
-            }
-            Work::Binary(work) => {
-                for path in &mut work.prebuilt {
-                    *path = path.replace("{version}", release.as_deref().unwrap_or_default());
-                }
-            }
-            _ => {}
-        }
-    }
 }

@@ -45,7 +45,7 @@ pub fn resolve(crates: &BTreeMap<String, Crate>, root: &str, on: &On) -> Resolve
     let Some((root, own)) = crates.get_key_value(root) else { return Resolved::default() };
     walk.reach(root);
     for (feature, place) in &on.features {
-        walk.item(root, feature, (2, place));
+        walk.item(root, feature, &Source { rank: 2, place: place.clone() });
     }
     if on.default || on.all {
         walk.next.push(Event::Feature(root, "default".into()));
@@ -64,13 +64,20 @@ enum Event<'c> {
     Dependency(&'c str, usize),
 }
 
+/// Where a feature is asked for; of several places that with the lowest rank counts.
+#[derive(Clone)]
+struct Source {
+    rank: u8,
+    place: String,
+}
+
 struct Walk<'c> {
     crates: &'c BTreeMap<String, Crate>,
     next: Vec<Event<'c>>,
     features: BTreeSet<(&'c str, String)>,
     dependencies: BTreeSet<(&'c str, usize)>,
-    /// `name?/feature`: crate, dependency, feature, place.
-    weak: Vec<(&'c str, usize, String, (u8, String))>,
+    /// `name?/feature`: crate, dependency, feature, where it is asked for.
+    weak: Vec<(&'c str, usize, String, Source)>,
     found: Resolved,
 }
 
@@ -92,7 +99,7 @@ impl<'c> Walk<'c> {
     }
 
     /// One word of a list of features.
-    fn item(&mut self, manifest: &'c str, item: &str, (rank, place): (u8, &str)) {
+    fn item(&mut self, manifest: &'c str, item: &str, source: &Source) {
         if let Some(key) = item.strip_prefix("dep:") {
             let indexes = self.dependency(manifest, key);
             self.next.extend(indexes.into_iter().map(|index| Event::Dependency(manifest, index)));
@@ -100,10 +107,10 @@ impl<'c> Walk<'c> {
             let only_if = key.ends_with('?');
             for index in self.dependency(manifest, key.trim_end_matches('?')) {
                 if only_if {
-                    self.weak.push((manifest, index, feature.to_owned(), (rank, place.to_owned())));
+                    self.weak.push((manifest, index, feature.to_owned(), source.clone()));
                 } else {
                     self.next.push(Event::Dependency(manifest, index));
-                    self.give((manifest, index), feature, (rank, place.to_owned()));
+                    self.give(manifest, index, feature, source.clone());
                 }
             }
         } else {
@@ -112,12 +119,13 @@ impl<'c> Walk<'c> {
     }
 
     /// Switches a feature of a dependency on.
-    fn give(&mut self, (manifest, index): (&'c str, usize), feature: &str, (rank, place): (u8, String)) {
+    fn give(&mut self, manifest: &'c str, index: usize, feature: &str, source: Source) {
         let Some(one) = self.of(manifest).and_then(|one| one.dependencies.get(index)) else { return };
         match one.manifest.as_deref().filter(|path| self.crates.contains_key(*path)) {
             Some(path) => self.next.push(Event::Feature(path, feature.to_owned())),
             None => {
                 let (package, feature) = (one.package.clone(), feature.to_owned());
+                let Source { rank, place } = source;
                 self.found.asked.insert(Asked { rank, place, package, feature });
             }
         }
@@ -131,20 +139,20 @@ impl<'c> Walk<'c> {
                 }
                 let Some(list) = self.of(manifest).and_then(|one| one.features.get(&feature)) else {
                     // An optional dependency is a feature of its own name.
-                    return self.item(manifest, &format!("dep:{feature}"), (1, ""));
+                    return self.item(manifest, &format!("dep:{feature}"), &Source { rank: 1, place: String::new() });
                 };
-                let place = format!("feature `{feature}` in {manifest}");
-                list.iter().for_each(|item| self.item(manifest, item, (1, &place)));
+                let source = Source { rank: 1, place: format!("feature `{feature}` in {manifest}") };
+                list.iter().for_each(|item| self.item(manifest, item, &source));
             }
             Event::Dependency(manifest, index) => {
                 let Some(one) = self.of(manifest).and_then(|one| one.dependencies.get(index)) else { return };
                 if !self.dependencies.insert((manifest, index)) {
                     return;
                 }
-                let place = || (0, format!("{} in {manifest}", one.package));
-                one.features.iter().for_each(|feature| self.give((manifest, index), feature, place()));
+                let source = || Source { rank: 0, place: format!("{} in {manifest}", one.package) };
+                one.features.iter().for_each(|feature| self.give(manifest, index, feature, source()));
                 if one.default {
-                    self.give((manifest, index), "default", place());
+                    self.give(manifest, index, "default", source());
                 }
                 match one.manifest.as_deref().filter(|path| self.crates.contains_key(*path)) {
                     Some(path) => self.reach(path),
@@ -163,8 +171,8 @@ impl<'c> Walk<'c> {
             let (now, later): (Vec<_>, Vec<_>) =
                 weak.into_iter().partition(|(manifest, index, ..)| self.dependencies.contains(&(*manifest, *index)));
             self.weak = later;
-            for (manifest, index, feature, place) in now {
-                self.give((manifest, index), &feature, place);
+            for (manifest, index, feature, source) in now {
+                self.give(manifest, index, &feature, source);
             }
             if self.next.is_empty() {
                 return self.found;

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::base::{self, Candidate, Floor};
-use super::decide::{Inputs, Problems};
+use super::describe::{Described, Places};
 use super::include::{self, Included};
-use super::links;
+use super::inputs::Inputs;
+use super::planner::{Entry, Planned, Planner, outputs};
+use super::release::Source;
 use super::{
     Check, CheckWork, ContainerCheck, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, Step,
     Work, binary, runner,
 };
-use crate::config::{Binary, BinarySettings, Image, ImageSmoke};
+use crate::config::schema::nearest;
+use crate::config::{Binary, BinarySettings, FileItem, Image, ImageSmoke};
 use crate::platform::{Compression, Platform};
 use crate::portable;
 use crate::problem::Problem;
@@ -22,111 +25,113 @@ const FOLDER: &str = "usr/local/bin";
 /// `nonroot` of distroless, in `/etc/passwd` of images from nothing.
 const USER: &str = "65532:65532";
 
-/// The steps of every image: hidden static builds, layers, images, indexes. Labels and annotations are filled in later,
-/// when versions are known.
-pub fn steps(
-    inputs: &Inputs<'_>,
-    entries: &[Binary],
-    (binaries, assets): (&[Step], &[Step]),
-    problems: &mut Problems,
-) -> Vec<Step> {
+/// The steps of every image: hidden static builds, layers, images, indexes.
+pub fn steps(planner: &Planner<'_>, entries: &[Binary]) -> Vec<Planned> {
     let mut steps = Vec::new();
-    for image in &inputs.config.images {
-        let known = problems.len();
-        let Some(parts) = parts(image, entries, problems) else { continue };
-        let included = items(inputs, image, (&format!("images.{}", image.name), &image.include), (assets, problems));
-        let mut maker = Maker { inputs, image, parts, binaries, assets, included, steps: Vec::new() };
+    for image in &planner.inputs.config.images {
+        let known = planner.inputs.refusals();
+        let parts = match parts(image, entries) {
+            Ok(parts) => parts,
+            Err(problems) => {
+                problems.into_iter().for_each(|problem| planner.inputs.refuse(problem));
+                continue;
+            }
+        };
+        let mut maker = Maker::of(planner, image, parts);
         for flavor in &image.flavors {
-            maker.flavor(flavor, problems);
+            maker.flavor(flavor);
         }
-        let mut made = maker.steps;
-        // Binaries first, then layers, images and indexes: each after its needs.
-        made.sort_by_key(|step| rank(&step.work));
-        if problems.len() == known {
-            steps.extend(made);
+        if planner.inputs.refusals() == known {
+            steps.extend(maker.steps);
         }
     }
     // Two images may share a hidden binary.
     let mut seen = std::collections::HashSet::new();
-    steps.retain(|step| !matches!(step.work, Work::Binary(_) | Work::Check(_)) || seen.insert(step.id.clone()));
-    steps.sort_by_key(|step| rank(&step.work));
+    let shared = |planned: &Planned| matches!(planned.step.id.kind(), StepKind::Binary | StepKind::SmokeCheck);
+    steps.retain(|planned| !shared(planned) || seen.insert(planned.step.id.clone()));
+    // Each after its needs.
+    steps.sort_by_key(|planned| rank(planned.step.id.kind()));
     steps
 }
 
-fn rank(work: &Work) -> u8 {
-    match work {
-        Work::Binary(_) => 0,
-        Work::Check(CheckWork { check: Check::Smoke(_), .. }) => 0,
-        Work::Layer(_) => 1,
-        Work::Image(_) => 2,
-        Work::Check(_) => 3,
+fn rank(kind: StepKind) -> u8 {
+    match kind {
+        StepKind::Binary | StepKind::SmokeCheck => 0,
+        StepKind::Layer => 1,
+        StepKind::Image => 2,
+        StepKind::ImageCheck => 3,
         _ => 4,
     }
 }
 
+/// What the images belong to.
+pub fn sources<'f>(inputs: &Inputs<'f>, entries: &[Binary]) -> Vec<Source<'f>> {
+    let of = |image: &Image| {
+        let parts = parts(image, entries).ok()?;
+        Some(Source { component: component(inputs, image, parts.first()?), ..Source::default() })
+    };
+    inputs.config.images.iter().filter_map(of).collect()
+}
+
+/// The one written, else that of its first binary.
+fn component(inputs: &Inputs<'_>, image: &Image, first: &Binary) -> String {
+    let own = || inputs.component(first.component.as_deref(), &first.name);
+    image.component.clone().unwrap_or_else(own)
+}
+
 /// The binary entries an image holds: those written, the one of its name, or the only one.
-fn parts<'e>(image: &Image, entries: &'e [Binary], problems: &mut Problems) -> Option<Vec<&'e Binary>> {
-    let names = || entries.iter().map(|entry| entry.name.as_str());
+fn parts<'e>(image: &Image, entries: &'e [Binary]) -> Result<Vec<&'e Binary>, Vec<Problem>> {
+    let known = || entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ");
     let by_name = |name: &str| entries.iter().find(|entry| entry.name == name);
     let path = format!("images.{}", image.name);
     let Some(written) = &image.binaries else {
         let own = by_name(&image.name).or_else(|| <&[Binary; 1]>::try_from(entries).ok().map(|[only]| only));
-        if own.is_none() {
+        return own.map(|own| vec![own]).ok_or_else(|| {
             let text = format!("which binaries does image `{}` hold?", image.name);
-            let known = names().collect::<Vec<_>>().join(", ");
-            let hint = format!("write `binaries:`; known: {known}");
-            problems.push(Problem::new("no-binary", text).hint(hint).at_key(path));
-        }
-        return own.map(|own| vec![own]);
+            let problem = Problem::new("no-binary", text).hint(format!("write `binaries:`; known: {}", known()));
+            vec![problem.at_key(path)]
+        });
     };
-    let mut found = Vec::new();
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
     for (index, name) in written.iter().enumerate() {
-        match by_name(name) {
-            Some(entry) => found.push(entry),
-            None => {
-                let near = crate::config::schema::nearest(name, names());
-                let hint = near.map_or_else(
-                    || format!("known: {}", names().collect::<Vec<_>>().join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                let problem = Problem::new("unknown-binary", format!("no binary is called `{name}`")).hint(hint);
-                problems.push(problem.at_value(format!("{path}.binaries.{index}")));
-            }
-        }
+        let Some(entry) = by_name(name) else {
+            let near = nearest(name, entries.iter().map(|entry| entry.name.as_str()));
+            let hint = near.map_or_else(|| format!("known: {}", known()), |near| format!("did you mean `{near}`?"));
+            let problem = Problem::new("unknown-binary", format!("no binary is called `{name}`")).hint(hint);
+            problems.push(problem.at_value(format!("{path}.binaries.{index}")));
+            continue;
+        };
+        found.push(entry);
     }
-    (found.len() == written.len()).then_some(found)
+    if problems.is_empty() { Ok(found) } else { Err(problems) }
 }
 
 /// Files of the commit and trees of assets, with their paths in the image.
-fn items(
-    inputs: &Inputs<'_>,
-    _image: &Image,
-    (path, items): (&str, &[crate::config::FileItem]),
-    (assets, problems): (&[Step], &mut Problems),
-) -> Included {
-    let (mut files, mut trees) = include::items(inputs, items, assets, (path, problems));
-    files.iter_mut().for_each(|file| file.path = file.path.trim_start_matches('/').to_owned());
-    trees.iter_mut().for_each(|tree| tree.to = tree.to.trim_start_matches('/').to_owned());
-    let files = links::settle(inputs, (files, &trees), Os::Linux, (path, problems));
-    for text in portable::flaws(files.iter().map(|file| file.path.as_str()), Os::Linux) {
-        problems.push(Problem::new("unportable-name", text).hint("give it another name with `to:`").at_key(path));
+fn items(planner: &Planner<'_>, items: &[FileItem], path: &str) -> Included {
+    let inputs = planner.inputs;
+    let mut included = include::items(planner, items, path);
+    included.files.iter_mut().for_each(|file| file.path = file.path.trim_start_matches('/').to_owned());
+    included.trees.iter_mut().for_each(|tree| tree.to = tree.to.trim_start_matches('/').to_owned());
+    let included = included.settled(inputs, Os::Linux, path);
+    for text in portable::flaws(included.files.iter().map(|file| file.path.as_str()), Os::Linux) {
+        inputs.refuse(Problem::new("unportable-name", text).hint("give it another name with `to:`").at_key(path));
     }
-    (files, trees)
+    included
 }
 
 /// The steps of one image while they are made.
 struct Maker<'a> {
-    inputs: &'a Inputs<'a>,
+    planner: &'a Planner<'a>,
     image: &'a Image,
+    /// `images.app`
+    at: String,
+    component: String,
     parts: Vec<&'a Binary>,
-    binaries: &'a [Step],
-    assets: &'a [Step],
     included: Included,
-    steps: Vec<Step>,
+    steps: Vec<Planned>,
 }
 
 /// Which executables an image gets.
-#[derive(Clone)]
 struct Choice {
     /// The binary steps, in the order of the image's binaries.
     binaries: Vec<Step>,
@@ -134,74 +139,93 @@ struct Choice {
     variant: String,
     base: Candidate,
     /// Steps made for it: hidden static builds and their checks.
-    extra: Vec<Step>,
+    extra: Vec<Planned>,
 }
 
 impl<'a> Maker<'a> {
-    fn flavor(&mut self, flavor: &str, problems: &mut Problems) {
-        let (image, name) = (self.image, self.image.name.as_str());
+    fn of(planner: &'a Planner<'a>, image: &'a Image, parts: Vec<&'a Binary>) -> Self {
+        let at = format!("images.{}", image.name);
+        let included = items(planner, &image.include, &at);
+        let component = component(planner.inputs, image, parts[0]);
+        Self { planner, image, at, component, parts, included, steps: Vec::new() }
+    }
+
+    fn flavor(&mut self, flavor: &'a str) {
         let mut images = Vec::new();
-        for platform in &image.platforms {
-            let Some(choice) = self.choose(flavor, *platform, problems) else { continue };
-            for step in &choice.extra {
-                if !self.steps.iter().any(|known| known.id == step.id) {
-                    self.steps.push(step.clone());
-                }
-            }
-            let layers = self.layers(flavor, *platform, &choice, problems);
+        let mut package: Option<String> = None;
+        for platform in &self.image.platforms {
+            let Some(choice) = self.choose(flavor, *platform) else { continue };
+            package = package.or_else(|| choice.package().map(str::to_owned));
+            let layers = self.layers(flavor, &choice);
             let step = self.one(flavor, *platform, &choice, layers);
             images.push(step.id.clone());
-            let check = image.smoke.as_ref().map(|smoke| {
-                let stand_in = self.inputs.request.stand_ins && choice.base.base.is_some();
-                smoke_check(&step, smoke, (*platform, stand_in))
-            });
-            self.steps.push(step);
-            self.steps.extend(check);
+            let check = self.image.smoke.as_ref().map(|smoke| self.smoke_check(&step, smoke, *platform, &choice.base));
+            for planned in choice.extra {
+                if !self.steps.iter().any(|known| known.step.id == planned.step.id) {
+                    self.steps.push(planned);
+                }
+            }
+            let step = Planned { step, machine: None, at: self.at.clone() };
+            self.steps.extend(std::iter::once(step).chain(check));
         }
         if images.is_empty() {
             return;
         }
-        let index = StepId::new(StepKind::Index, name, flavor);
-        let work = IndexWork {
-            image: name.into(),
+        let id = StepId::new(StepKind::Index, &self.image.name, flavor);
+        let work = Work::Index(IndexWork {
+            image: self.image.name.clone(),
             flavor: flavor.into(),
             images: images.clone(),
-            annotations: BTreeMap::new(),
-        };
-        let outputs = vec![Output { name: format!("{index}.json"), format: None }];
-        let step = self.step(index, images, outputs, Work::Index(work));
-        self.steps.push(step);
-    }
-
-    fn component(&self) -> String {
-        match &self.image.component {
-            Some(written) => written.clone(),
-            None => self.inputs.component(self.parts[0].component.as_deref(), &self.parts[0].name),
-        }
+            annotations: self.described(flavor, None, package.as_deref()).annotations(),
+        });
+        let made = outputs([format!("{id}.json")]);
+        let step = self.step(id, images, made, work);
+        self.push(step);
     }
 
     fn step(&self, id: StepId, needs: Vec<StepId>, outputs: Vec<Output>, work: Work) -> Step {
-        Step { id, component: self.component(), needs, outputs, publish: Vec::new(), leg: None, target: None, work }
+        let component = self.component.clone();
+        let publish = match &work {
+            Work::Image(_) | Work::Index(_) => {
+                let entry = Entry { at: &self.at, component: &component, publish: &self.image.publish };
+                self.planner.destinations(&id, &work, entry)
+            }
+            _ => Vec::new(),
+        };
+        Step { id, component, needs, outputs, publish, leg: None, target: None, work }
+    }
+
+    fn push(&mut self, step: Step) {
+        self.steps.push(Planned { step, machine: None, at: self.at.clone() });
+    }
+
+    /// Labels and annotations of an image, or of the index of a flavor.
+    fn described<'d>(&self, flavor: &'d str, platform: Option<Platform>, package: Option<&'d str>) -> Described<'d>
+    where
+        'a: 'd,
+    {
+        let places =
+            Places::of(self.planner.inputs, self.image, self.planner.release(&self.component), flavor, platform);
+        Described { inputs: self.planner.inputs, image: self.image, places, package }
     }
 
     /// The first target, in their order, whose executables fit a base of the flavor; else a hidden static build.
-    fn choose(&self, flavor: &str, platform: Platform, problems: &mut Problems) -> Option<Choice> {
-        let inputs = self.inputs;
-        let path = format!("images.{}", self.image.name);
-        let lock = (&inputs.facts.lock, inputs.request.stand_ins);
-        let candidates = match base::candidates(inputs.config, lock, flavor, platform) {
+    fn choose(&self, flavor: &str, platform: Platform) -> Option<Choice> {
+        let inputs = self.planner.inputs;
+        let path = &self.at;
+        let candidates = match base::candidates(inputs, flavor, platform) {
             Ok(candidates) => candidates,
             Err(from) => {
                 let text = format!("nothing is known of `{from}`, the base of flavor `{flavor}`");
                 let hint = "run `longshore lock`: it pins the base by digest and notes what it offers";
-                once(problems, Problem::new("unknown-base", text).hint(hint).at_value(format!("bases.{flavor}.from")));
+                inputs.refuse(Problem::new("unknown-base", text).hint(hint).at_value(format!("bases.{flavor}.from")));
                 return None;
             }
         };
         if candidates.is_empty() {
             let text = format!("flavor `{flavor}` has no base for {platform}");
             let hint = format!("leave the platform out of `platforms:`, or give `bases.{flavor}` one");
-            problems.push(Problem::new("no-base", text).hint(hint).at_value(format!("{path}.platforms")));
+            inputs.refuse(Problem::new("no-base", text).hint(hint).at_value(format!("{path}.platforms")));
             return None;
         }
         let builds = &self.parts[0].builds;
@@ -209,8 +233,7 @@ impl<'a> Maker<'a> {
             builds.iter().map(|(target, _)| *target).filter(|target| platform.takes(*target)).collect();
         for target in &targets {
             let Some(settings) = self.settings(*target) else { continue };
-            let steps: Vec<&Step> =
-                self.parts.iter().filter_map(|part| compiled(self.binaries, part, *target)).collect();
+            let steps: Vec<&Step> = self.parts.iter().filter_map(|part| self.compiled(part, *target)).collect();
             if steps.len() != self.parts.len() {
                 continue;
             }
@@ -229,7 +252,7 @@ impl<'a> Maker<'a> {
                 });
             }
         }
-        self.hidden(&targets, platform, candidates, problems)
+        self.hidden(&targets, platform, candidates)
     }
 
     /// The settings of every part for a target.
@@ -241,64 +264,58 @@ impl<'a> Maker<'a> {
         self.parts.iter().map(of).collect()
     }
 
+    fn compiled(&self, part: &Binary, target: Target) -> Option<&'a Step> {
+        self.planner.step(&StepId::new(StepKind::Binary, &part.name, target.triple()))
+    }
+
     /// Static executables of a linux target, made for images alone.
-    fn hidden(
-        &self,
-        targets: &[Target],
-        platform: Platform,
-        candidates: Vec<Candidate>,
-        problems: &mut Problems,
-    ) -> Option<Choice> {
-        let path = format!("images.{}", self.image.name);
+    fn hidden(&self, targets: &[Target], platform: Platform, candidates: Vec<Candidate>) -> Option<Choice> {
         let gnu = targets.iter().find(|target| target.libc() == Libc::Gnu).or(targets.first());
         let settings = gnu.and_then(|target| Some((*target, self.settings(*target)?)));
         let Some((target, settings)) = settings else {
             let text = format!("image `{}` has no binary for {platform}", self.image.name);
             let hint =
                 format!("add a Linux target of {} to the binary, or leave the platform out", platform.arch().name());
-            once(problems, Problem::new("no-target", text).hint(hint).at_key(path));
+            self.planner.inputs.refuse(Problem::new("no-target", text).hint(hint).at_key(&self.at));
             return None;
         };
         let way = settings[0].static_target;
         let made = if way == Libc::Gnu { target } else { platform.target(Libc::Musl)? };
         let (mut binaries, mut extra) = (Vec::new(), Vec::new());
         for (part, settings) in self.parts.iter().zip(settings) {
-            let (step, check) = binary::hidden(self.inputs, part, (made, settings), (self.assets, problems))?;
-            extra.extend(std::iter::once(step.clone()).chain(check));
-            binaries.push(step);
+            let steps = binary::hidden(self.planner, part, settings, made)?;
+            binaries.extend(steps.first().map(|planned| planned.step.clone()));
+            extra.extend(steps);
         }
         let base = candidates.into_iter().next_back()?;
         Some(Choice { binaries, variant: format!("{made}-static"), base, extra })
     }
 
     /// The layers of one image, bottom to top, made once and shared.
-    fn layers(&mut self, flavor: &str, _platform: Platform, choice: &Choice, problems: &mut Problems) -> Vec<StepId> {
-        let name = self.image.name.as_str();
+    fn layers(&mut self, flavor: &str, choice: &Choice) -> Vec<StepId> {
+        let of = |variant: &str| StepId::new(StepKind::Layer, &self.image.name, variant);
+        let (system, files, own) = (of("system"), of("files"), of(&choice.variant));
+        let of_flavor = of(&format!("files.{flavor}"));
         let mut layers = Vec::new();
         if choice.base.base.is_none() {
-            let work = LayerWork { system: true, ..self.empty() };
-            layers.push(self.layer(StepId::new(StepKind::Layer, name, "system"), Vec::new(), work));
+            layers.push(self.layer(system, Vec::new(), LayerWork { system: true, ..self.empty() }));
         }
-        if let Some(written) = base::written(self.inputs.config, flavor).filter(|written| !written.include.is_empty()) {
-            let path = format!("bases.{flavor}");
-            let found = items(self.inputs, self.image, (&path, &written.include), (self.assets, problems));
-            layers.push(self.files(StepId::new(StepKind::Layer, name, &format!("files.{flavor}")), found));
+        let written = base::written(self.planner.inputs.config, flavor);
+        if let Some(written) = written.filter(|written| !written.include.is_empty()) {
+            let found = items(self.planner, &written.include, &format!("bases.{flavor}"));
+            layers.push(self.files(of_flavor, found));
         }
-        if !self.included.0.is_empty() || !self.included.1.is_empty() {
+        if !self.included.is_empty() {
             let found = self.included.clone();
-            layers.push(self.files(StepId::new(StepKind::Layer, name, "files"), found));
+            layers.push(self.files(files, found));
         }
-        let executables = choice.binaries.iter().flat_map(|step| {
-            let member = |output: &Output| Member {
-                step: step.id.clone(),
-                output: output.name.clone(),
-                path: format!("{FOLDER}/{}", output.name),
-            };
-            step.outputs.iter().map(member)
-        });
-        let work = LayerWork { executables: executables.collect(), ..self.empty() };
-        let needs = choice.binaries.iter().map(|step| step.id.clone()).collect();
-        layers.push(self.layer(StepId::new(StepKind::Layer, name, &choice.variant), needs, work));
+        let member = |(step, output): (&Step, &Output)| Member {
+            step: step.id.clone(),
+            output: output.name.clone(),
+            path: format!("{FOLDER}/{}", output.name),
+        };
+        let work = LayerWork { executables: choice.executables().map(member).collect(), ..self.empty() };
+        layers.push(self.layer(own, choice.needs(), work));
         layers
     }
 
@@ -312,70 +329,100 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn files(&mut self, id: StepId, (files, trees): Included) -> StepId {
-        let mut needs: Vec<StepId> = trees.iter().map(|tree| tree.step.clone()).collect();
-        needs.dedup();
-        let work = LayerWork { files, trees, ..self.empty() };
+    fn files(&mut self, id: StepId, included: Included) -> StepId {
+        let needs = included.needs();
+        let work = LayerWork { files: included.files, trees: included.trees, ..self.empty() };
         self.layer(id, needs, work)
     }
 
     fn layer(&mut self, id: StepId, needs: Vec<StepId>, work: LayerWork) -> StepId {
-        if !self.steps.iter().any(|step| step.id == id) {
+        if !self.steps.iter().any(|planned| planned.step.id == id) {
             let ending = if work.compression == Compression::Zstd { "tar.zst" } else { "tar.gz" };
-            let outputs = vec![Output { name: format!("{id}.{ending}"), format: None }];
-            let step = self.step(id.clone(), needs, outputs, Work::Layer(work));
-            self.steps.push(step);
+            let made = outputs([format!("{id}.{ending}")]);
+            let step = self.step(id.clone(), needs, made, Work::Layer(work));
+            self.push(step);
         }
         id
     }
 
-    fn one(&self, flavor: &str, platform: Platform, choice: &Choice, layers: Vec<StepId>) -> Step {
-        let (image, config) = (self.image, self.inputs.config);
-        let outputs = || choice.binaries.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)));
-        let first = outputs().next().map(|(_, output)| format!("/{FOLDER}/{}", output.name)).unwrap_or_default();
-        let of_base = base::written(config, flavor).and_then(|written| written.user.clone());
+    fn one(&self, flavor: &'a str, platform: Platform, choice: &Choice, layers: Vec<StepId>) -> Step {
+        let described = self.described(flavor, Some(platform), choice.package());
+        let covered = |(step, output): (&Step, &Output)| Covered { step: step.id.clone(), name: output.name.clone() };
         let work = ImageWork {
-            image: image.name.clone(),
+            image: self.image.name.clone(),
             flavor: flavor.into(),
             platform,
             base: choice.base.base.clone(),
             facts: choice.base.facts.clone(),
             layers: layers.clone(),
-            executables: outputs()
-                .map(|(step, output)| Covered { step: step.id.clone(), name: output.name.clone() })
-                .collect(),
-            config: ImageConfig {
-                entrypoint: image.entrypoint.clone().unwrap_or_else(|| vec![first]),
-                cmd: image.cmd.clone(),
-                user: image.user.clone().or(of_base).unwrap_or_else(|| USER.into()),
-                workdir: image.workdir.clone(),
-                env: image.env.clone(),
-                expose: image.expose.clone(),
-                healthcheck: image.healthcheck.clone().unwrap_or_default(),
-                labels: BTreeMap::new(),
-            },
-            annotations: BTreeMap::new(),
-            max_size: image.max_size,
+            executables: choice.executables().map(covered).collect(),
+            config: self.config(flavor, choice, described.labels()),
+            annotations: described.annotations(),
+            max_size: self.image.max_size,
         };
-        let step = StepId::new(StepKind::Image, &image.name, &format!("{flavor}.{}", platform.id()));
-        let named = |what: &str| Output { name: format!("{step}.{what}.json"), format: None };
-        let outputs = vec![named("config"), named("manifest")];
+        let id = StepId::new(StepKind::Image, &self.image.name, &format!("{flavor}.{}", platform.id()));
+        let made = outputs(["config", "manifest"].map(|what| format!("{id}.{what}.json")));
         // The executables too: that they fit the base is verified with the image.
-        let needs = layers.into_iter().chain(choice.binaries.iter().map(|step| step.id.clone())).collect();
-        self.step(step, needs, outputs, Work::Image(work))
+        let needs = layers.into_iter().chain(choice.needs()).collect();
+        self.step(id, needs, made, Work::Image(work))
+    }
+
+    fn config(&self, flavor: &str, choice: &Choice, labels: BTreeMap<String, String>) -> ImageConfig {
+        let image = self.image;
+        let first = || choice.executables().map(|(_, output)| format!("/{FOLDER}/{}", output.name)).take(1).collect();
+        let written = base::written(self.planner.inputs.config, flavor);
+        let of_base = written.and_then(|written| written.user.clone());
+        ImageConfig {
+            entrypoint: image.entrypoint.clone().unwrap_or_else(first),
+            cmd: image.cmd.clone(),
+            user: image.user.clone().or(of_base).unwrap_or_else(|| USER.into()),
+            workdir: image.workdir.clone(),
+            env: image.env.clone(),
+            expose: image.expose.clone(),
+            healthcheck: image.healthcheck.clone().unwrap_or_default(),
+            labels,
+        }
+    }
+
+    /// A first run of an image, on a machine of its architecture.
+    fn smoke_check(&self, image: &Step, smoke: &ImageSmoke, platform: Platform, base: &Candidate) -> Planned {
+        let container = match smoke {
+            // What answers over HTTP prints nothing.
+            ImageSmoke::Http(path) => ContainerCheck { http: Some(path.clone()), ..ContainerCheck::default() },
+            ImageSmoke::Args(args) => {
+                let contains = self.planner.said_version(&self.component, None);
+                ContainerCheck { args: args.clone(), contains, ..ContainerCheck::default() }
+            }
+        };
+        let label = runner::any();
+        let is_native = platform.target(Libc::Gnu).is_some_and(|target| runner::runs(label, target));
+        let is_stand_in = self.planner.inputs.request.stand_ins && base.base.is_some();
+        let not_run = match (is_native, is_stand_in) {
+            (false, _) => Some(format!("`{label}` cannot run {platform}")),
+            (true, true) => Some("its base is a stand-in".into()),
+            (true, false) => None,
+        };
+        let check = CheckWork { not_run, ..CheckWork::of(image, Check::Container(container)) };
+        Planned::check(image, StepKind::ImageCheck, check, &self.at)
     }
 }
 
-/// A problem that several flavors or platforms share is said once.
-pub fn once(problems: &mut Problems, problem: Problem) {
-    if !problems.contains(&problem) {
-        problems.push(problem);
+impl Choice {
+    fn executables(&self) -> impl Iterator<Item = (&Step, &Output)> {
+        self.binaries.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)))
     }
-}
 
-fn compiled<'s>(binaries: &'s [Step], part: &Binary, target: Target) -> Option<&'s Step> {
-    let wanted = StepId::new(StepKind::Binary, &part.name, target.triple());
-    binaries.iter().find(|step| step.id == wanted)
+    fn needs(&self) -> Vec<StepId> {
+        self.binaries.iter().map(|step| step.id.clone()).collect()
+    }
+
+    /// The cargo package of the first executable.
+    fn package(&self) -> Option<&str> {
+        match &self.binaries.first()?.work {
+            Work::Binary(work) => Some(&work.package),
+            _ => None,
+        }
+    }
 }
 
 /// What the executables of a build will need, as far as it is known before.
@@ -394,31 +441,4 @@ fn floor(settings: &BinarySettings, target: Target) -> Floor {
     }
     let label = settings.runner.as_deref().unwrap_or_else(|| runner::native(target));
     runner::glibc(label).map_or(Floor::Unknown, |version| Floor::Glibc(version.to_owned()))
-}
-
-/// A first run of an image, on a machine of its architecture.
-fn smoke_check(image: &Step, smoke: &ImageSmoke, (platform, stand_in): (Platform, bool)) -> Step {
-    let container = match smoke {
-        ImageSmoke::Args(args) => ContainerCheck { args: args.clone(), ..ContainerCheck::default() },
-        ImageSmoke::Http(path) => ContainerCheck { http: Some(path.clone()), ..ContainerCheck::default() },
-    };
-    let target = platform.target(Libc::Gnu);
-    let label = runner::any();
-    let native = target.is_some_and(|target| runner::runs(label, target));
-    let not_run = match (native, stand_in) {
-        (false, _) => Some(format!("`{label}` cannot run {platform}")),
-        (true, true) => Some("its base is a stand-in".into()),
-        (true, false) => None,
-    };
-    let work = CheckWork { not_run, ..CheckWork::of(image, Check::Container(container)) };
-    Step {
-        id: image.id.with_kind(StepKind::ImageCheck),
-        component: image.component.clone(),
-        needs: vec![image.id.clone()],
-        outputs: Vec::new(),
-        publish: Vec::new(),
-        leg: None,
-        target,
-        work: Work::Check(work),
-    }
 }

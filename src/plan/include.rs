@@ -2,64 +2,81 @@
 
 mod made;
 
-use globset::{GlobBuilder, GlobMatcher};
-
-use super::decide::{Inputs, Problems};
-use super::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Step, links};
+use super::inputs::Inputs;
+use super::planner::Planner;
+use super::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, links};
 use crate::config::{Archive, FileItem};
 use crate::facts::{TreeFile, TreeKind};
 use crate::portable;
 use crate::problem::Problem;
+use crate::step_id::StepId;
 use crate::target::Os;
 
 /// The files and trees of an archive, sorted by their path inside it. `texts` are what it gets when nobody writes
 /// `include:`.
-pub fn resolve(
-    inputs: &Inputs<'_>,
-    archive: &Archive,
-    texts: Vec<ArchiveFile>,
-    assets: &[Step],
-    problems: &mut Problems,
-) -> Included {
-    let Some(items) = &archive.include else { return (texts, Vec::new()) };
-    self::items(inputs, items, assets, (&format!("archives.{}", archive.name), problems))
+pub fn resolve(planner: &Planner<'_>, archive: &Archive, texts: Vec<ArchiveFile>) -> Included {
+    let Some(items) = &archive.include else { return Included { files: texts, trees: Vec::new() } };
+    self::items(planner, items, &format!("archives.{}", archive.name))
 }
 
 /// Files of the commit, and trees of assets.
-pub type Included = (Vec<ArchiveFile>, Vec<AssetTree>);
+#[derive(Clone, Default)]
+pub struct Included {
+    pub files: Vec<ArchiveFile>,
+    pub trees: Vec<AssetTree>,
+}
+
+impl Included {
+    /// As they are for a system: every link kept, or followed.
+    pub fn settled(self, inputs: &Inputs<'_>, os: Os, at: &str) -> Self {
+        let files = links::settle(inputs, self.files, &self.trees, os, at);
+        Self { files, trees: self.trees }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.trees.is_empty()
+    }
+
+    /// The asset steps that are needed, each once.
+    pub fn needs(&self) -> Vec<StepId> {
+        let mut needs: Vec<StepId> = Vec::new();
+        for tree in &self.trees {
+            if !needs.contains(&tree.step) {
+                needs.push(tree.step.clone());
+            }
+        }
+        needs
+    }
+}
 
 /// The files and trees that items of `<path>.include` mean, sorted by their path.
-pub fn items(
-    inputs: &Inputs<'_>,
-    items: &[FileItem],
-    assets: &[Step],
-    (path, problems): (&str, &mut Problems),
-) -> Included {
+pub fn items(planner: &Planner<'_>, items: &[FileItem], path: &str) -> Included {
+    let inputs = planner.inputs;
     let (mut files, mut trees) = (Vec::new(), Vec::new());
     for (index, item) in items.iter().enumerate() {
         let path = format!("{path}.include.{index}");
         let found = matches(inputs, &item.from, item.to.as_deref());
-        let made = made::trees(inputs, item, assets);
+        let made = made::trees(planner, item);
         if !made.is_empty() && made::is_glob(&item.from) {
             // What a command makes is not known yet, so a pattern cannot be resolved.
             let text = format!("`{}` is a pattern over what an asset makes", item.from);
             let hint = "name one file or folder; `assets.*.files` takes patterns";
-            problems.push(Problem::new("no-such-file", text).hint(hint).at_value(&path));
+            inputs.refuse(Problem::new("no-such-file", text).hint(hint).at_value(&path));
         } else if made.is_empty() && found.is_empty() {
-            problems.push(nothing(inputs, &item.from).at_value(&path));
+            inputs.refuse(nothing(inputs, &item.from).at_value(&path));
         }
         trees.extend(made);
         for file in &found {
             if let EntryKind::Symlink { link } = &file.entry
-                && !stays_inside(&file.source, link)
+                && !links::stays_inside(&file.source, link)
             {
-                problems.push(links::escaping(&file.source, link).at_value(&path));
+                inputs.refuse(links::escaping(&file.source, link).at_value(&path));
             }
         }
         files.extend(found);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    (files, trees)
+    Included { files, trees }
 }
 
 fn nothing(inputs: &Inputs<'_>, from: &str) -> Problem {
@@ -91,7 +108,7 @@ fn matches(inputs: &Inputs<'_>, from: &str, to: Option<&str>) -> Vec<ArchiveFile
         return vec![entry(file, path)];
     }
     let prefix = format!("{from}/");
-    let glob = matcher(from);
+    let glob = made::matcher(from);
     let chosen = files
         .iter()
         .filter(|file| file.path.starts_with(&prefix) || glob.as_ref().is_some_and(|glob| glob.is_match(&file.path)));
@@ -103,11 +120,6 @@ fn matches(inputs: &Inputs<'_>, from: &str, to: Option<&str>) -> Vec<ArchiveFile
         }
     };
     chosen.map(|file| entry(file, place(file))).collect()
-}
-
-fn matcher(pattern: &str) -> Option<GlobMatcher> {
-    let glob = GlobBuilder::new(pattern).literal_separator(true).build().ok()?;
-    pattern.contains(['*', '?', '[', '{']).then(|| glob.compile_matcher())
 }
 
 fn name(path: &str) -> &str {
@@ -123,59 +135,27 @@ pub fn kind(kind: &TreeKind) -> EntryKind {
     }
 }
 
-/// Whether a link at `path` points at something inside the repository.
-pub fn stays_inside(path: &str, link: &str) -> bool {
-    if link.starts_with('/') || link.contains('\\') {
-        return false;
-    }
-    let mut depth = path.matches('/').count();
-    for word in link.split('/') {
-        match word {
-            ".." if depth == 0 => return false,
-            ".." => depth -= 1,
-            "" | "." => {}
-            _ => depth += 1,
-        }
-    }
-    true
-}
-
 /// No two members of an archive share a path.
-pub fn unique(work: &ArchiveWork, at: &str, problems: &mut Problems) {
+pub fn unique(inputs: &Inputs<'_>, work: &ArchiveWork, at: &str) {
     let executables = work.executables.iter().map(|member| (member.path.as_str(), member.output.as_str()));
     let files = work.files.iter().map(|file| (file.path.as_str(), file.source.as_str()));
     let mut all: Vec<(&str, &str)> = executables.chain(files).collect();
     all.sort_unstable();
     for pair in all.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
         let text = format!("`{}` and `{}` both become `{}` in the archive", pair[0].1, pair[1].1, pair[0].0);
-        problems.push(
+        inputs.refuse(
             Problem::new("same-file-name", text).hint("place one of them elsewhere with `{from, to}`").at_value(at),
         );
     }
 }
 
 /// Every member can be unpacked where the archive is for.
-pub fn portable(work: &ArchiveWork, os: Os, at: &str, problems: &mut Problems) {
+pub fn portable(inputs: &Inputs<'_>, work: &ArchiveWork, os: Os, at: &str) {
     let executables = work.executables.iter().map(|member| member.path.as_str());
     let paths = executables.chain(work.files.iter().map(|file| file.path.as_str()));
     for text in portable::flaws(paths, os) {
         let problem = Problem::new("unportable-name", text).at_key(at);
         let problem = problem.hint("rename the file, or leave it out with `include:`");
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links() {
-        assert!(stays_inside("a/b", "../c"));
-        assert!(stays_inside("a/b", "x/../../c"));
-        assert!(!stays_inside("a/b", "../../c"));
-        assert!(!stays_inside("a", "/etc/passwd"));
+        inputs.refuse(problem);
     }
 }

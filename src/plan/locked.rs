@@ -1,6 +1,6 @@
 //! Lock files: whether `--locked` can hold, by what is in the commit and not by what lies on disk.
 
-use super::decide::Inputs;
+use super::inputs::Inputs;
 use super::{Plan, Step, Work};
 use crate::config::Binaries;
 use crate::facts::{Facts, Package};

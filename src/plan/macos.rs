@@ -1,6 +1,6 @@
 //! The oldest macOS that binaries and wheels are for, whoever says it.
 
-use super::decide::{Inputs, Problems};
+use super::inputs::Inputs;
 use crate::config::BinarySettings;
 use crate::facts::macos::nearest;
 use crate::macos::{DEPLOYMENT_TARGET, MacosVersion};
@@ -25,19 +25,17 @@ pub struct Place<'a> {
 pub fn of(
     inputs: &Inputs<'_>,
     target: Target,
-    (settings, place): (&BinarySettings, Place<'_>),
-    problems: &mut Problems,
+    settings: &BinarySettings,
+    place: Place<'_>,
 ) -> Option<(MacosVersion, bool)> {
     let oldest = MacosVersion::oldest(target)?;
     let at = |key: &str| format!("{}.{key}", place.entry);
-    let mut wrong = |text: String, key: &str| {
+    let wrong = |text: String, key: &str| {
         let problem = Problem::new("bad-version", text);
         let problem = problem.hint("write a version like `11.0`, in `macos:`").at_value(at(key));
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
+        inputs.refuse(problem);
     };
-    let mut parsed = |text: &str, (source, key): (&str, &str)| match text.parse::<MacosVersion>() {
+    let parsed = |text: &str, source: &str, key: &str| match text.parse::<MacosVersion>() {
         Ok(version) => Some(version),
         Err(why) => {
             wrong(format!("{source}: {why}"), key);
@@ -49,12 +47,12 @@ pub fn of(
         (Some(version), "macos", "`macos:`".to_owned())
     } else if let Some(text) = settings.env.get(DEPLOYMENT_TARGET) {
         let source = format!("`{DEPLOYMENT_TARGET}` in `env:`");
-        (parsed(text, (&source, "env")), "env", source)
+        (parsed(text, &source, "env"), "env", source)
     } else if let Some(version) = place.project {
         (Some(version), "macos", "`macos-deployment-target` in pyproject.toml".to_owned())
     } else if let Some((text, file)) = config() {
         let source = format!("`{DEPLOYMENT_TARGET}` in {file}");
-        (parsed(text, (&source, "macos")), "macos", source)
+        (parsed(text, &source, "macos"), "macos", source)
     } else {
         (None, "macos", String::new())
     };

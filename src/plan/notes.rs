@@ -1,7 +1,7 @@
 //! Titles and notes of releases: a changelog's section, texts of the user's, or what GitHub generates.
 
 use super::changelog::{self, Base, Found};
-use super::decide::{Inputs, Problems};
+use super::inputs::Inputs;
 use super::{Destination, DestinationKind, Origin, Release, ReleasePage};
 use crate::config::{Github, Notes};
 use crate::facts::{Package, is_changelog, version_file};
@@ -18,13 +18,7 @@ pub fn too_long(tag: &str, body: &str) -> Option<Problem> {
 }
 
 /// Title and notes of one release.
-pub fn page(
-    inputs: &Inputs<'_>,
-    github: &Github,
-    release: &Release,
-    (path, origin): (&str, Origin),
-    problems: &mut Problems,
-) -> ReleasePage {
+pub fn page(inputs: &Inputs<'_>, github: &Github, release: &Release, origin: Origin, path: &str) -> ReleasePage {
     let title = github.title.fill(|place| match place {
         "tag" => Some(release.tag.clone()),
         "version" => Some(release.version.to_string()),
@@ -37,11 +31,11 @@ pub fn page(
     let notes = match &github.notes {
         Notes::Off => String::new(),
         _ if origin == Origin::Snapshot => format!("Snapshot of commit {}.", inputs.facts.head.commit),
-        Notes::File(file) => text(inputs, file, &format!("{path}.notes"), problems),
+        Notes::File(file) => text(inputs, file, &format!("{path}.notes")),
         Notes::Changelog => section().unwrap_or_else(|why| {
             let text = why.unwrap_or_else(|| "there is no changelog: no CHANGELOG.md, CHANGES.md or HISTORY.md".into());
             let hint = format!("add `## [{}]` to it, or use `notes: auto`", release.version);
-            problems.push(Problem::new("no-notes", text).hint(hint).at_value(format!("{path}.notes")));
+            inputs.refuse(Problem::new("no-notes", text).hint(hint).at_value(format!("{path}.notes")));
             String::new()
         }),
         Notes::Auto => section().unwrap_or_else(|_| {
@@ -53,23 +47,23 @@ pub fn page(
             "{generated}".into()
         }
     };
-    let mut around = |file: &Option<String>, key: &str| {
-        file.as_ref().map(|file| text(inputs, file, &format!("{path}.{key}"), problems)).unwrap_or_default()
+    let around = |file: &Option<String>, key: &str| {
+        file.as_ref().map(|file| text(inputs, file, &format!("{path}.{key}"))).unwrap_or_default()
     };
     let (header, footer) = (around(&github.header, "header"), around(&github.footer, "footer"));
     let parts: Vec<&str> =
         [header.trim(), notes.trim(), footer.trim()].into_iter().filter(|part| !part.is_empty()).collect();
     let body = parts.join("\n\n");
     if let Some(problem) = too_long(&release.tag, &body) {
-        problems.push(problem.at_value(path));
+        inputs.refuse(problem.at_value(path));
     }
     ReleasePage { tag: release.tag.clone(), title: title.unwrap_or_else(|_| release.tag.clone()), body, generated }
 }
 
-fn text(inputs: &Inputs<'_>, file: &str, path: &str, problems: &mut Problems) -> String {
+fn text(inputs: &Inputs<'_>, file: &str, path: &str) -> String {
     inputs.facts.texts.get(file).cloned().unwrap_or_else(|| {
         let problem = Problem::new("no-such-file", format!("`{file}` does not exist"));
-        problems.push(problem.hint("paths are relative to longshore.yaml").at_value(path));
+        inputs.refuse(problem.hint("paths are relative to longshore.yaml").at_value(path));
         String::new()
     })
 }

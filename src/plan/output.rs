@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::decide::{Inputs, Problems};
+use super::inputs::Inputs;
 use crate::portable::folded;
 use crate::problem::Problem;
 use crate::shown;
@@ -11,7 +11,7 @@ use crate::shown;
 const SHOWN: usize = 3;
 
 /// Refuses a folder that holds files of the repository, or that a file or link of it stands in the way of.
-pub fn refuse(inputs: &Inputs<'_>, problems: &mut Problems) {
+pub fn refuse(inputs: &Inputs<'_>) {
     let output = &inputs.config.output;
     let wanted = folded(output);
     let mut inside = Vec::new();
@@ -20,7 +20,7 @@ pub fn refuse(inputs: &Inputs<'_>, problems: &mut Problems) {
         let path = if file.path.is_ascii() { Cow::Borrowed(file.path.as_str()) } else { folded(&file.path).into() };
         if is_below(&wanted, &path) || wanted.eq_ignore_ascii_case(&path) {
             let text = format!("the output folder `{output}` cannot be made: `{}` is no folder", file.path);
-            problems.push(refused(text));
+            inputs.refuse(refused(text));
             return;
         }
         if is_below(&path, &wanted) {
@@ -32,7 +32,7 @@ pub fn refuse(inputs: &Inputs<'_>, problems: &mut Problems) {
     }
     let shown = shown::some(&inside, SHOWN);
     let text = format!("the output folder `{output}` holds files of the repository: {shown}");
-    problems.push(refused(text));
+    inputs.refuse(refused(text));
 }
 
 fn is_below(path: &str, folder: &str) -> bool {

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decide::{Inputs, Problems};
 use super::describe::Places;
-use super::image::once;
-use super::{FloatingTag, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work, upload};
-use crate::config::{self, Image, ImageTag, Publish, Registry};
+use super::inputs::Inputs;
+use super::release::Releases;
+use super::{FloatingTag, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work};
+use crate::config::{Image, ImageTag, Registry};
 use crate::destination::When;
-use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::reference::{Prefix, Repository, check_tag};
 use crate::step_id::StepKind;
@@ -19,50 +18,51 @@ const VERSION: &str = "\u{1}";
 /// What a destination of kind `registry` gets, and the variables its credentials come from.
 pub fn destination(
     inputs: &Inputs<'_>,
-    (named, registry): (&config::Destination, &Registry),
-    (steps, releases): (&[Step], &[Release]),
-    problems: &mut Problems,
+    registry: &Registry,
+    name: &str,
+    steps: &[&Step],
+    releases: &Releases,
 ) -> (RegistryDestination, Vec<String>) {
-    let mut images = Vec::new();
     let prefix = prefix(inputs, registry);
-    for step in steps {
-        let Some(release) = releases.iter().find(|release| release.component == step.component) else { continue };
-        let (name, flavor, platform) = match &step.work {
-            Work::Image(work) => (&work.image, &work.flavor, Some(work.platform)),
-            Work::Index(work) => (&work.image, &work.flavor, None),
-            _ => continue,
-        };
-        let Some(image) = inputs.config.images.iter().find(|image| image.name == *name) else { continue };
-        let goes = match &image.publish {
-            Publish::Off => false,
-            Publish::Default => true,
-            Publish::To(names) => names.contains(&named.name),
-        };
-        if !goes || !upload::takes(named.when, release) {
-            continue;
-        }
-        let repositories = match &image.repositories {
-            Some(written) => written.clone(),
-            None => match own_repository(&prefix, image.title.as_deref().unwrap_or(name)) {
-                Ok(repository) => vec![repository],
-                Err(text) => {
-                    let problem = Problem::new("bad-repository", text)
-                        .hint("write `repositories:` at the image, or a `prefix:` at `publish.registry`");
-                    if !problems.contains(&problem.clone().at_key(format!("images.{name}"))) {
-                        problems.push(problem.at_key(format!("images.{name}")));
-                    }
-                    continue;
-                }
-            },
-        };
-        let (tags, floating) = tags(inputs, image, (release, flavor, platform), problems);
-        images.push(PublishedImage { step: step.id.clone(), repositories, tags, floating });
+    let mut images: Vec<PublishedImage> = Vec::new();
+    for step in steps.iter().filter(|step| step.publish.iter().any(|to| to == name)) {
+        let Some(release) = releases.of(&step.component) else { continue };
+        images.extend(published(inputs, step, release, &prefix));
     }
     images.sort_by_key(|image| image.step.kind() == StepKind::Index);
-    distinct(&images, problems);
-    let hosts = hosts(inputs, registry, prefix.as_ref().ok(), &named.name, problems);
+    distinct(inputs, &images);
+    let hosts = hosts(inputs, registry, prefix.as_ref().ok(), name);
     let credentials = credentials(&hosts, &images);
     (RegistryDestination { hosts, images, read_back: registry.read_back }, credentials)
+}
+
+/// Where one image or index goes, and under which tags.
+fn published(
+    inputs: &Inputs<'_>,
+    step: &Step,
+    release: &Release,
+    prefix: &Result<Prefix, String>,
+) -> Option<PublishedImage> {
+    let (name, flavor, platform) = match &step.work {
+        Work::Image(work) => (&work.image, &work.flavor, Some(work.platform)),
+        Work::Index(work) => (&work.image, &work.flavor, None),
+        _ => return None,
+    };
+    let image = inputs.config.images.iter().find(|image| image.name == *name)?;
+    let repositories = match &image.repositories {
+        Some(written) => written.clone(),
+        None => match own_repository(prefix, image.title.as_deref().unwrap_or(name)) {
+            Ok(repository) => vec![repository],
+            Err(text) => {
+                let hint = "write `repositories:` at the image, or a `prefix:` at `publish.registry`";
+                let problem = Problem::new("bad-repository", text).hint(hint);
+                inputs.refuse(problem.at_key(format!("images.{name}")));
+                return None;
+            }
+        },
+    };
+    let (tags, floating) = tags(inputs, image, Places::of(inputs, image, release, flavor, platform));
+    Some(PublishedImage { step: step.id.clone(), repositories, tags, floating })
 }
 
 /// `prefix:`, else `ghcr.io/<owner>` of a repository on GitHub.
@@ -94,26 +94,11 @@ fn own_repository(prefix: &Result<Prefix, String>, name: &str) -> Result<Reposit
 }
 
 /// The fixed and the floating tags of an index (or of one platform's image).
-fn tags(
-    inputs: &Inputs<'_>,
-    image: &Image,
-    (release, flavor, platform): (&Release, &str, Option<Platform>),
-    problems: &mut Problems,
-) -> (Vec<String>, Vec<FloatingTag>) {
-    let (key, templates) =
-        if platform.is_some() { ("platform-tags", &image.platform_tags) } else { ("tags", &image.tags) };
-    let project = inputs.name();
-    let date = chrono::DateTime::from_timestamp(inputs.facts.head.time, 0).unwrap_or_default();
-    let date = date.format("%Y-%m-%d").to_string();
-    let places = Places {
-        release,
-        project: &project,
-        name: image.title.as_deref().unwrap_or(&image.name),
-        sha: &inputs.facts.head.commit,
-        date: &date,
-        flavor,
-        platform,
-        package: None,
+fn tags(inputs: &Inputs<'_>, image: &Image, places: Places<'_>) -> (Vec<String>, Vec<FloatingTag>) {
+    let (release, flavor) = (places.release, places.flavor);
+    let (key, templates) = match places.platform {
+        Some(_) => ("platform-tags", &image.platform_tags),
+        None => ("tags", &image.tags),
     };
     // A template that does not name the flavor means the first one; the others get their name behind it.
     let is_first = image.flavors.first().is_some_and(|first| first == flavor);
@@ -134,10 +119,10 @@ fn tags(
         let floats = !(has("version") || has("tag") || has("sha"));
         if floats && template.when == When::Prerelease {
             let why = format!("`{}` names no version, and such a tag is moved by stable releases only", template.tag);
-            once(problems, Problem::new("bad-image-tag", why).hint("put `{version}` into it").at_value(at));
+            inputs.refuse(Problem::new("bad-image-tag", why).hint("put `{version}` into it").at_value(at));
             continue;
         }
-        if !upload::takes(template.when, release) {
+        if !template.when.takes(release.prerelease) {
             continue;
         }
         let text = fill(template, &version).map_err(|place| format!("`{{{place}}}` has no value here"));
@@ -145,9 +130,7 @@ fn tags(
             Ok(text) => text,
             Err(why) => {
                 let problem = Problem::new("bad-image-tag", why).at_value(at);
-                if !problems.contains(&problem) {
-                    problems.push(problem);
-                }
+                inputs.refuse(problem);
                 continue;
             }
         };
@@ -158,7 +141,7 @@ fn tags(
         } else if pattern.is_none() {
             let why = format!("nobody could tell the newest release that `{}` is to follow", template.tag);
             let hint = format!("add a template with `{{version}}` to `{key}:`: the tags it makes are looked at");
-            once(problems, Problem::new("bad-image-tag", why).hint(hint).at_value(at));
+            inputs.refuse(Problem::new("bad-image-tag", why).hint(hint).at_value(at));
         } else if let (false, Some((prefix, suffix))) = (release.prerelease, &pattern) {
             let (major, minor, _) = release.version.triple();
             floating.push(FloatingTag {
@@ -174,7 +157,7 @@ fn tags(
 }
 
 /// No two images share a tag of one repository.
-fn distinct(images: &[PublishedImage], problems: &mut Problems) {
+fn distinct(inputs: &Inputs<'_>, images: &[PublishedImage]) {
     let mut seen: BTreeMap<(&Repository, &str), &str> = BTreeMap::new();
     for image in images {
         let all = || image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));
@@ -182,7 +165,7 @@ fn distinct(images: &[PublishedImage], problems: &mut Problems) {
             if let Some(other) = seen.insert((repository, tag), &image.step) {
                 let text = format!("`{other}` and `{}` both want the tag `{repository}:{tag}`", image.step);
                 let hint = "put `{flavor}` or `{goarch}` into one of the templates, or another repository";
-                problems.push(Problem::new("same-image-tag", text).hint(hint).step(&image.step));
+                inputs.refuse(Problem::new("same-image-tag", text).hint(hint).step(&image.step));
             }
         }
     }
@@ -194,14 +177,13 @@ fn hosts(
     registry: &Registry,
     prefix: Option<&Prefix>,
     name: &str,
-    problems: &mut Problems,
 ) -> BTreeMap<String, RegistryHost> {
-    let mut pem = |path: &Option<String>, at: String| {
+    let pem = |path: &Option<String>, at: String| {
         let path = path.as_ref()?;
         let text = inputs.facts.texts.get(path).cloned();
         if text.is_none() {
             let problem = Problem::new("no-such-file", format!("`{path}` does not exist"));
-            problems.push(problem.hint("paths are relative to longshore.yaml").at_value(at));
+            inputs.refuse(problem.hint("paths are relative to longshore.yaml").at_value(at));
         }
         text
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::alike;
-use super::decide::{Inputs, Problems};
+use super::inputs::Inputs;
 use super::request::WithoutTag;
 use super::{Origin, Release};
 use crate::config;
@@ -14,97 +14,162 @@ use crate::problem::Problem;
 use crate::tag::{Guess, TagGrammar};
 use crate::version::Version;
 
+/// The releases of a plan, and where their versions come from.
+pub struct Releases {
+    pub list: Vec<Release>,
+    pub origin: Origin,
+    /// Lends its version where none is known: to find all other problems, and to what a component that is not released
+    /// gives to one that is.
+    unknown: Release,
+}
+
+impl Releases {
+    /// That of a component, if it is released.
+    pub fn of(&self, component: &str) -> Option<&Release> {
+        self.list.iter().find(|release| release.component == component)
+    }
+
+    /// That of a component, else the one it is made for.
+    pub fn for_component(&self, component: &str) -> &Release {
+        self.of(component).or(self.list.first()).unwrap_or(&self.unknown)
+    }
+}
+
+/// What an artifact is made from: it belongs to a component, which has the versions of these.
+#[derive(Default)]
+pub struct Source<'f> {
+    pub component: String,
+    pub package: Option<&'f Package>,
+    pub project: Option<&'f PythonProject>,
+}
+
 /// A component with its tag grammar and the packages its artifacts are made from.
-pub struct Candidate<'a> {
-    /// As configured.
-    pub component: &'a config::Component,
-    /// How its tags look.
-    pub grammar: TagGrammar,
+struct Candidate<'a> {
+    component: &'a config::Component,
+    grammar: TagGrammar,
     /// Packages of its binaries and distributions.
-    pub packages: Vec<&'a Package>,
+    packages: Vec<&'a Package>,
     /// The maturin projects of its distributions.
-    pub projects: Vec<&'a PythonProject>,
+    projects: Vec<&'a PythonProject>,
+}
+
+/// The components that something belongs to; the root first.
+fn candidates<'a>(inputs: &Inputs<'a>, sources: &[Source<'a>]) -> Vec<Candidate<'a>> {
+    let mut candidates = Vec::new();
+    for component in std::iter::once(&inputs.config.root).chain(&inputs.config.components) {
+        let own = || sources.iter().filter(|source| source.component == component.name);
+        if own().next().is_none() {
+            continue;
+        }
+        let grammar = match TagGrammar::new(&component.tag, &component.name) {
+            Ok(grammar) => grammar,
+            Err(text) => {
+                let name = &component.name;
+                let path = if name.is_empty() { "tag".into() } else { format!("components.{name}.tag") };
+                inputs.refuse(Problem::new("bad-tag", text).at_value(path));
+                continue;
+            }
+        };
+        let mut packages: Vec<&Package> = Vec::new();
+        for package in own().filter_map(|source| source.package) {
+            packages.extend((!packages.contains(&package)).then_some(package));
+        }
+        let uses = |project: &&PythonProject| own().any(|source| source.project.is_some_and(|own| own == *project));
+        let projects = inputs.facts.python.iter().filter(uses).collect();
+        candidates.push(Candidate { component, grammar, packages, projects });
+    }
+    candidates
 }
 
 /// A version written somewhere: where, and the text.
 type Written = (String, String);
 
-/// The releases, and where their versions come from.
-pub fn releases(inputs: &Inputs<'_>, candidates: &[Candidate<'_>], problems: &mut Problems) -> (Vec<Release>, Origin) {
-    let chosen = choose(inputs, candidates, problems);
+/// Which components are released, and their versions. Nothing but configuration and facts is needed for that.
+pub fn releases<'a>(inputs: &Inputs<'a>, sources: &[Source<'a>]) -> Releases {
+    let candidates = candidates(inputs, sources);
+    if inputs.request.every_release {
+        let wanted = wanted(inputs.request, &candidates);
+        let list = wanted.map(|candidate| candidate.release(Version::default(), candidates.len() == 1)).collect();
+        return Releases { list, origin: Origin::Snapshot, unknown: unknown() };
+    }
+    let chosen = choose(inputs, &candidates);
     let mut origin = Origin::Tag;
     let mut releases = Vec::new();
     for (candidate, tag) in chosen {
         let version = match &tag {
-            _ if inputs.request.version.is_some() => {
-                origin = Origin::Snapshot;
-                inputs.request.version.clone()
-            }
             Some(tag) => candidate.grammar.version(tag),
             None if inputs.request.snapshot || inputs.request.without_tag == WithoutTag::Snapshot => {
                 origin = Origin::Snapshot;
-                snapshot(inputs, candidate, problems)
+                snapshot(inputs, candidate)
             }
             None => {
                 origin = Origin::Assumed;
-                assumed(inputs, candidate, problems)
+                of_manifests(inputs, candidate)
             }
         };
         let Some(version) = version else { continue };
         if version.has_build() {
             let text = format!("version `{version}` has build metadata (`+…`), which file names and tags cannot carry");
-            problems.push(Problem::new("build-metadata", text).hint("tag a version without `+`"));
+            inputs.refuse(Problem::new("build-metadata", text).hint("tag a version without `+`"));
         }
-        if inputs.request.version.is_none() {
-            agree(inputs, candidate, tag.is_some().then_some(&version), problems);
-        }
-        let alone = candidate.component.name.is_empty() || candidates.len() == 1;
-        releases.push(Release {
-            component: candidate.component.name.clone(),
-            tag: candidate.grammar.tag(&version),
-            prerelease: version.is_prerelease(),
-            latest: candidate.component.latest.unwrap_or(alone),
-            tags: candidate.grammar.to_string(),
-            version,
-        });
+        agree(inputs, candidate, tag.is_some().then_some(&version));
+        releases.push(candidate.release(version, candidates.len() == 1));
     }
     if origin == Origin::Tag {
-        strict(inputs, problems);
+        strict(inputs);
     }
-    (releases, origin)
+    Releases { list: releases, origin, unknown: unknown() }
+}
+
+fn unknown() -> Release {
+    Release {
+        component: String::new(),
+        version: Version::default(),
+        tag: String::new(),
+        prerelease: false,
+        latest: false,
+        tags: String::new(),
+    }
+}
+
+impl Candidate<'_> {
+    fn release(&self, version: Version, is_only: bool) -> Release {
+        let alone = is_only || self.component.name.is_empty();
+        Release {
+            component: self.component.name.clone(),
+            tag: self.grammar.tag(&version),
+            prerelease: version.is_prerelease(),
+            latest: self.component.latest.unwrap_or(alone),
+            tags: self.grammar.to_string(),
+            version,
+        }
+    }
 }
 
 /// The components to release, each with its tag if one says so.
-fn choose<'c, 'a>(
-    inputs: &Inputs<'c>,
-    candidates: &'c [Candidate<'a>],
-    problems: &mut Problems,
-) -> Vec<(&'c Candidate<'a>, Option<String>)> {
+fn choose<'c, 'a>(inputs: &Inputs<'c>, candidates: &'c [Candidate<'a>]) -> Vec<(&'c Candidate<'a>, Option<String>)> {
     let request = inputs.request;
     for name in &request.components {
         if !candidates.iter().any(|candidate| candidate.component.name == *name) {
             let known: Vec<&str> = candidates.iter().map(|c| c.component.name.as_str()).collect();
             let problem = Problem::new("unknown-component", format!("no component is called `{name}`"));
-            problems.push(problem.hint(format!("known: {}", known.join(", "))));
+            inputs.refuse(problem.hint(format!("known: {}", known.join(", "))));
         }
     }
-    if request.snapshot || request.version.is_some() {
+    if request.snapshot {
         return wanted(request, candidates).map(|candidate| (candidate, None)).collect();
     }
     if !request.tags.is_empty() {
         return request
             .tags
             .iter()
-            .filter_map(|tag| Some((named(inputs, tag, candidates, problems)?, Some(tag.clone()))))
+            .filter_map(|tag| Some((named(inputs, tag, candidates)?, Some(tag.clone()))))
             .collect();
     }
     if let Some(tag) = &inputs.facts.trigger
         && request.components.is_empty()
     {
-        return named(inputs, tag, candidates, problems)
-            .map(|candidate| (candidate, Some(tag.clone())))
-            .into_iter()
-            .collect();
+        return named(inputs, tag, candidates).map(|candidate| (candidate, Some(tag.clone()))).into_iter().collect();
     }
     if request.every_component {
         return every(inputs, candidates);
@@ -119,7 +184,7 @@ fn choose<'c, 'a>(
             several => {
                 let names: Vec<String> = several.iter().map(|tag| format!("`{}`", tag.name)).collect();
                 let text = format!("{} point at this commit: which one is released?", names.join(" and "));
-                problems.push(Problem::new("several-tags", text).hint("choose with `--tag TAG`"));
+                inputs.refuse(Problem::new("several-tags", text).hint("choose with `--tag TAG`"));
             }
         }
     }
@@ -127,10 +192,10 @@ fn choose<'c, 'a>(
         let names: Vec<String> =
             tagged.iter().filter_map(|(_, tag)| tag.as_ref().map(|tag| format!("`{tag}`"))).collect();
         let text = format!("tags of several components point at this commit: {}", names.join(", "));
-        problems.push(Problem::new("several-tags", text).hint("choose with `--tag TAG...` or `--component NAME...`"));
+        inputs.refuse(Problem::new("several-tags", text).hint("choose with `--tag TAG...` or `--component NAME...`"));
     }
     if tagged.is_empty() && !untagged.is_empty() && request.without_tag == WithoutTag::Refuse {
-        problems.push(no_tag(inputs, &untagged));
+        inputs.refuse(no_tag(inputs, &untagged));
         return Vec::new();
     }
     if tagged.is_empty() || !request.components.is_empty() && request.without_tag != WithoutTag::Refuse {
@@ -144,7 +209,7 @@ fn choose<'c, 'a>(
 fn every<'c, 'a>(inputs: &Inputs<'c>, candidates: &'c [Candidate<'a>]) -> Vec<(&'c Candidate<'a>, Option<String>)> {
     let mut all = Vec::new();
     for candidate in wanted(inputs.request, candidates) {
-        let written = assumed(inputs, candidate, &mut Problems::default());
+        let written = assumed(inputs, candidate);
         let tags = || at_head(inputs, candidate).map(|tag| (candidate.grammar.version(&tag.name), &tag.name));
         let tag = tags().find(|(version, _)| *version == written).or_else(|| tags().max());
         all.push((candidate, tag.map(|(_, name)| name.clone()), written.is_some()));
@@ -167,12 +232,7 @@ fn at_head<'f>(inputs: &Inputs<'f>, candidate: &Candidate<'_>) -> impl Iterator<
 }
 
 /// The component a tag belongs to, after checking that the tag is at HEAD.
-fn named<'c, 'a>(
-    inputs: &Inputs<'_>,
-    tag: &str,
-    candidates: &'c [Candidate<'a>],
-    problems: &mut Problems,
-) -> Option<&'c Candidate<'a>> {
+fn named<'c, 'a>(inputs: &Inputs<'_>, tag: &str, candidates: &'c [Candidate<'a>]) -> Option<&'c Candidate<'a>> {
     let Some(candidate) = candidates.iter().find(|candidate| candidate.grammar.version(tag).is_some()) else {
         let forms: Vec<String> = candidates.iter().map(|candidate| format!("`{}`", candidate.grammar)).collect();
         let text = format!("tag `{tag}` is not a release tag here");
@@ -182,7 +242,7 @@ fn named<'c, 'a>(
             None => "the key `tag:` says so".to_owned(),
         };
         let hint = format!("release tags look like {}; {key}", forms.join(", "));
-        problems.push(Problem::new("unknown-tag", text).hint(hint));
+        inputs.refuse(Problem::new("unknown-tag", text).hint(hint));
         return None;
     };
     let head = &inputs.facts.head;
@@ -190,7 +250,7 @@ fn named<'c, 'a>(
         Some(known) if known.commit != head.commit => {
             let text =
                 format!("tag `{tag}` is commit {}, but {} is checked out", short(&known.commit), short(&head.commit));
-            problems.push(
+            inputs.refuse(
                 Problem::new("wrong-commit", text).hint(format!("`git checkout {tag}` and run the command there")),
             );
         }
@@ -200,7 +260,7 @@ fn named<'c, 'a>(
             } else {
                 format!("`git tag {tag}` and `git push origin {tag}`, or `git fetch --tags`")
             };
-            problems.push(Problem::new("tag-missing", format!("tag `{tag}` does not exist in this clone")).hint(hint));
+            inputs.refuse(Problem::new("tag-missing", format!("tag `{tag}` does not exist in this clone")).hint(hint));
         }
         _ => {}
     }
@@ -217,7 +277,7 @@ fn no_tag(inputs: &Inputs<'_>, untagged: &[(&Candidate<'_>, Option<String>)]) ->
     let names: Vec<&str> = untagged.iter().map(|(candidate, _)| candidate.component.name.as_str()).collect();
     let other = untagged.iter().find_map(|(candidate, _)| {
         let version = &candidate.packages.first()?.version;
-        alike::at_head(inputs.facts, (&candidate.component.name, version), &candidate.grammar.to_string(), &names)
+        alike::at_head(inputs.facts, &candidate.component.name, version, &candidate.grammar.to_string(), &names)
     });
     if let Some(other) = other {
         return problem.hint(other);
@@ -231,22 +291,22 @@ fn no_tag(inputs: &Inputs<'_>, untagged: &[(&Candidate<'_>, Option<String>)]) ->
 }
 
 /// What a release that becomes public needs beyond its tag.
-fn strict(inputs: &Inputs<'_>, problems: &mut Problems) {
+fn strict(inputs: &Inputs<'_>) {
     let dirty = &inputs.facts.head.dirty;
     if inputs.request.without_tag == WithoutTag::Refuse
         && let Some(first) = dirty.first()
     {
         let more = if dirty.len() > 1 { format!(" and {} more", dirty.len() - 1) } else { String::new() };
         let text = format!("the work tree differs from the commit: `{first}`{more}");
-        problems.push(
+        inputs.refuse(
             Problem::new("dirty-tree", text).hint("commit or `git stash -u` first; a release is made from a commit"),
         );
     }
 }
 
 /// Every place the component's version is written.
-fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Problems) -> Vec<Written> {
-    let mut all = Vec::new();
+fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> (Vec<Written>, Vec<Problem>) {
+    let (mut all, mut problems) = (Vec::new(), Vec::new());
     if let Some(files) = &candidate.component.version_files {
         for file in files {
             match inputs.facts.version_files.get(file) {
@@ -256,7 +316,7 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Proble
                 None => problems.push(no_version(candidate, format!("`{file}` was not read"))),
             }
         }
-        return all;
+        return (all, problems);
     }
     for package in &candidate.packages {
         all.push((format!("{} ({})", package.manifest, package.name), package.version.to_string()));
@@ -269,7 +329,7 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Proble
         let version = project.version.as_ref().map(|text| semver(text).unwrap_or_else(|| text.clone()));
         all.extend(version.map(|version| (project.pyproject.clone(), version)));
     }
-    all
+    (all, problems)
 }
 
 /// A version file that says none.
@@ -280,8 +340,9 @@ fn no_version(candidate: &Candidate<'_>, text: String) -> Problem {
 }
 
 /// One error that names every file and its value, unless all are equal (to the tag's version, if there is one).
-fn agree(inputs: &Inputs<'_>, candidate: &Candidate<'_>, tagged: Option<&Version>, problems: &mut Problems) {
-    let all = written(inputs, candidate, problems);
+fn agree(inputs: &Inputs<'_>, candidate: &Candidate<'_>, tagged: Option<&Version>) {
+    let (all, problems) = written(inputs, candidate);
+    problems.into_iter().for_each(|problem| inputs.refuse(problem));
     let expected = tagged.map(ToString::to_string).or_else(|| all.first().map(|(_, version)| version.clone()));
     if all.iter().all(|(_, version)| Some(version) == expected.as_ref()) {
         return;
@@ -300,26 +361,30 @@ fn agree(inputs: &Inputs<'_>, candidate: &Candidate<'_>, tagged: Option<&Version
         }
         None => "write one version everywhere, then `cargo update --workspace`".to_owned(),
     };
-    problems.push(Problem::new("version-mismatch", text).hint(hint));
+    inputs.refuse(Problem::new("version-mismatch", text).hint(hint));
 }
 
 /// The version of the manifests, for an assumed tag.
-fn assumed(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Problems) -> Option<Version> {
-    let all = written(inputs, candidate, &mut Problems::default());
-    let version = all.first().and_then(|(_, version)| version.parse().ok());
+fn assumed(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
+    written(inputs, candidate).0.first().and_then(|(_, version)| version.parse().ok())
+}
+
+/// The same; without one there is no release.
+fn of_manifests(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
+    let version = assumed(inputs, candidate);
     if version.is_none() {
         let what = match candidate.component.name.as_str() {
             "" => "the project".to_owned(),
             name => format!("component `{name}`"),
         };
         let text = format!("nothing says which version {what} has: no tag, no manifest");
-        problems.push(Problem::new("no-version", text).hint("`--tag TAG`, or name `version-files`"));
+        inputs.refuse(Problem::new("no-version", text).hint("`--tag TAG`, or name `version-files`"));
     }
     version
 }
 
 /// `{next patch}-dev.{n}` after the highest release tag that is reachable, or after the manifests' version if that is higher.
-fn snapshot(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Problems) -> Option<Version> {
+fn snapshot(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
     let mut reachable: BTreeMap<Version, u64> = BTreeMap::new();
     for tag in &inputs.facts.tags {
         if let (Some(distance), Some(version)) = (tag.distance, candidate.grammar.version(&tag.name)) {
@@ -327,11 +392,11 @@ fn snapshot(inputs: &Inputs<'_>, candidate: &Candidate<'_>, problems: &mut Probl
         }
     }
     let Some((version, distance)) = reachable.into_iter().next_back() else {
-        let manifest = assumed(inputs, candidate, problems)?;
+        let manifest = of_manifests(inputs, candidate)?;
         return Some(manifest.development(inputs.facts.head.count));
     };
     let next = version.snapshot(distance);
-    let manifest = assumed(inputs, candidate, &mut Problems::default()).map(|manifest| manifest.development(distance));
+    let manifest = assumed(inputs, candidate).map(|manifest| manifest.development(distance));
     Some(manifest.filter(|manifest| *manifest > next).unwrap_or(next))
 }
 

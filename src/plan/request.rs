@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::target::Target;
-use crate::version::Version;
 
 /// What a command asks for.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +17,9 @@ pub struct Request {
     pub only: Vec<String>,
     /// `--snapshot`
     pub snapshot: bool,
-    /// One version for everything, whatever tags and manifests say: what does not depend on a version is wanted.
-    pub version: Option<Version>,
+    /// For no release in particular (`generate`): every component, every destination whenever it takes part, and no version.
+    /// Only what does not depend on one means anything in such a plan.
+    pub every_release: bool,
     /// What happens when no tag says what is released.
     pub without_tag: WithoutTag,
     /// Only what this host can make, and what `prebuilt` supplies.

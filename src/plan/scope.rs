@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use globset::GlobBuilder;
 
-use super::decide::{Inputs, Problems};
-use super::{Check, Leg, NotMade, Output, Request, Scope, ScopeKind, Step, Work, leg, not_made, runner};
+use super::inputs::Inputs;
+use super::planner::Planned;
+use super::{Leg, NotMade, Output, Request, Scope, ScopeKind, Step, Work, leg, not_made};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 use crate::step_id::StepId;
-use crate::target::{Libc, Target};
+use crate::target::Target;
 
 /// What is not in.
 pub struct Left {
@@ -20,30 +21,29 @@ pub struct Left {
 }
 
 /// Removes the steps that are not in.
-pub fn limit(inputs: &Inputs<'_>, steps: &mut Vec<Step>, problems: &mut Problems) -> Left {
-    let selected = (!inputs.request.only.is_empty()).then(|| select(&inputs.request.only, steps, problems));
+pub fn limit(inputs: &Inputs<'_>, all: Vec<Planned>) -> (Vec<Planned>, Left) {
+    let legs = if inputs.request.host.is_some() { leg::legs(inputs, all.clone(), &[]).1 } else { Vec::new() };
+    let steps: Vec<&Step> = all.iter().map(|planned| &planned.step).collect();
+    let selected = (!inputs.request.only.is_empty()).then(|| select(inputs, &steps));
     let is_selected = |step: &Step| selected.as_ref().is_none_or(|selected| selected.contains(&step.id));
     let (made, not_made) = match inputs.request.host {
         Some(host) => {
-            unknown(&inputs.request.also, steps, problems);
-            let legs = leg::legs(inputs, &mut steps.clone(), &[]);
-            let made = made_here(inputs, (host, &legs), steps);
+            unknown(&inputs.request.also, &steps).into_iter().for_each(|problem| inputs.refuse(problem));
+            let made = made_here(inputs, host, &legs, &steps);
             let left_out = |step: &Step| is_selected(step) && !made.contains(&step.id);
-            let not_made = not_made::not_made(steps, &legs, left_out, compiles);
+            let not_made = not_made::not_made(&steps, &legs, left_out, compiles);
             (made, not_made)
         }
         None => (steps.iter().map(|step| step.id.clone()).collect(), Vec::new()),
     };
-    let inside: BTreeSet<StepId> =
-        steps.iter().filter(|step| is_selected(step) && made.contains(&step.id)).map(|step| step.id.clone()).collect();
+    let is_inside = |step: &Step| is_selected(step) && made.contains(&step.id);
+    let inside: BTreeSet<StepId> = steps.iter().filter(|step| is_inside(step)).map(|step| step.id.clone()).collect();
     let out = steps.iter().filter(|step| !inside.contains(&step.id)).map(|step| step.id.clone()).collect();
-    let had_steps = !steps.is_empty();
-    steps.retain(|step| inside.contains(&step.id));
-    shrink(steps, &inside);
-    if had_steps && steps.is_empty() && problems.is_empty() && inputs.request.host.is_some() {
-        problems.push(nothing(inputs, &not_made));
+    if !steps.is_empty() && inside.is_empty() && inputs.refusals() == 0 && inputs.request.host.is_some() {
+        inputs.refuse(nothing(inputs, &not_made));
     }
-    Left { out, not_made }
+    let kept = all.into_iter().filter(|planned| inside.contains(&planned.step.id));
+    (kept.map(|planned| shrunk(planned, &inside)).collect(), Left { out, not_made })
 }
 
 /// Nothing is left of what is asked for.
@@ -65,25 +65,24 @@ fn nothing(inputs: &Inputs<'_>, not_made: &[NotMade]) -> Problem {
     Problem::new("nothing-for-host", text).hint(hint)
 }
 
-/// `--also` wants steps that are there.
-pub fn unknown(also: &[Target], steps: &[Step], problems: &mut Problems) {
-    for also in also {
-        if !steps.iter().any(|step| step.target == Some(*also)) {
-            let known: BTreeSet<&str> = steps.iter().filter_map(|step| step.target).map(Target::triple).collect();
-            let hint = format!("its targets: {}", known.into_iter().collect::<Vec<_>>().join(", "));
-            problems.push(Problem::new("unknown-also", format!("nothing is made for `--also {also}`")).hint(hint));
-        }
-    }
+/// What of `--also` wants steps that are not there.
+pub fn unknown(also: &[Target], steps: &[&Step]) -> Vec<Problem> {
+    let is_unknown = |also: &&Target| !steps.iter().any(|step| step.target == Some(**also));
+    let problem = |also: &Target| {
+        let known: BTreeSet<&str> = steps.iter().filter_map(|step| step.target).map(Target::triple).collect();
+        let hint = format!("its targets: {}", known.into_iter().collect::<Vec<_>>().join(", "));
+        Problem::new("unknown-also", format!("nothing is made for `--also {also}`")).hint(hint)
+    };
+    also.iter().filter(is_unknown).map(problem).collect()
 }
 
-/// An index lists the images that are in; a layer is in for the images that stand on it.
-fn shrink(steps: &mut [Step], inside: &BTreeSet<StepId>) {
-    for step in steps {
-        if let Work::Index(work) = &mut step.work {
-            work.images.retain(|id| inside.contains(id));
-            step.needs.retain(|id| inside.contains(id));
-        }
+/// An index lists the images that are in.
+fn shrunk(mut planned: Planned, inside: &BTreeSet<StepId>) -> Planned {
+    if let Work::Index(work) = &mut planned.step.work {
+        work.images.retain(|id| inside.contains(id));
+        planned.step.needs.retain(|id| inside.contains(id));
     }
+    planned
 }
 
 /// How the plan names its scope.
@@ -98,7 +97,7 @@ pub fn scope(request: &Request, left: Left) -> Scope {
 
 /// Steps without a target, steps of the host's triple and of `--also` without a container, what is supplied, and what
 /// needs only those.
-fn made_here(inputs: &Inputs<'_>, (host, legs): (Target, &[Leg]), steps: &[Step]) -> BTreeSet<StepId> {
+fn made_here(inputs: &Inputs<'_>, host: Target, legs: &[Leg], steps: &[&Step]) -> BTreeSet<StepId> {
     let ours = |target: Target| target == host || inputs.request.also.contains(&target);
     let contained = |step: &Step| legs.iter().any(|leg| leg.container.is_some() && leg.steps.contains(&step.id));
     let mut inside = BTreeSet::new();
@@ -118,9 +117,8 @@ fn made_here(inputs: &Inputs<'_>, (host, legs): (Target, &[Leg]), steps: &[Step]
         }
     }
     // A layer without binaries is for images that may not be in.
-    let layers: Vec<&Step> = steps.iter().filter(|step| matches!(step.work, Work::Layer(_))).collect();
-    for layer in layers {
-        let stands_on = |step: &Step| inside.contains(&step.id) && step.needs.contains(&layer.id);
+    for layer in steps.iter().filter(|step| matches!(step.work, Work::Layer(_))) {
+        let stands_on = |step: &&Step| inside.contains(&step.id) && step.needs.contains(&layer.id);
         if !steps.iter().any(stands_on) {
             inside.remove(&layer.id);
         }
@@ -134,62 +132,43 @@ pub fn compiles(step: &Step) -> bool {
 }
 
 /// The steps that selectors mean, and all they need.
-fn select(selectors: &[String], steps: &[Step], problems: &mut Problems) -> BTreeSet<StepId> {
+fn select(inputs: &Inputs<'_>, steps: &[&Step]) -> BTreeSet<StepId> {
     let mut selected = BTreeSet::new();
-    for selector in selectors {
+    for selector in &inputs.request.only {
         let glob = GlobBuilder::new(selector).build().ok().map(|glob| glob.compile_matcher());
         let prefix = format!("{selector}.");
-        let means = |step: &&Step| {
+        let means = |step: &&&Step| {
             step.id == *selector
                 || step.id.starts_with(&prefix)
                 || glob.as_ref().is_some_and(|glob| glob.is_match(&step.id))
         };
-        let found: Vec<&Step> = steps.iter().filter(means).collect();
+        let found: Vec<&Step> = steps.iter().filter(means).copied().collect();
         if found.is_empty() {
             let near = nearest(selector, steps.iter().map(|step| step.id.as_str()));
             let hint = near.map_or_else(
                 || "`longshore plan` lists the steps".to_owned(),
                 |near| format!("did you mean `{near}`?"),
             );
-            problems.push(Problem::new("unknown-step", format!("`--only {selector}` selects no step")).hint(hint));
+            inputs.refuse(Problem::new("unknown-step", format!("`--only {selector}` selects no step")).hint(hint));
         }
         add(&mut selected, found, steps);
     }
     // A check belongs to what it proves. One that needs more than is selected, as the wheel that an sdist is built back
     // into, would bring that along.
-    let proves = |step: &&Step| {
+    let proves = |step: &&&Step| {
         matches!(&step.work, Work::Check(check) if selected.contains(&check.subject))
             && step.needs.iter().all(|need| selected.contains(need))
     };
-    let checks: Vec<&Step> = steps.iter().filter(proves).collect();
+    let checks: Vec<&Step> = steps.iter().filter(proves).copied().collect();
     add(&mut selected, checks, steps);
     selected
 }
 
 /// Steps, and all they need.
-fn add<'s>(selected: &mut BTreeSet<StepId>, mut queue: Vec<&'s Step>, steps: &'s [Step]) {
+fn add<'s>(selected: &mut BTreeSet<StepId>, mut queue: Vec<&'s Step>, steps: &[&'s Step]) {
     while let Some(step) = queue.pop() {
         if selected.insert(step.id.clone()) {
-            queue.extend(steps.iter().filter(|other| step.needs.contains(&other.id)));
+            queue.extend(steps.iter().filter(|other| step.needs.contains(&other.id)).copied());
         }
-    }
-}
-
-/// Where one machine does everything, checks of what it cannot run are marked, and its own leg installs nothing.
-pub fn host_checks(inputs: &Inputs<'_>, steps: &mut [Step], legs: &mut [Leg]) {
-    let Some(host) = inputs.request.host.or(inputs.request.machine) else { return };
-    for step in steps {
-        let Some(target) = step.target else { continue };
-        if let Work::Check(check) = &mut step.work
-            && !check.needs_no_host()
-        {
-            // Executables for musl are static, its wheels are for a Python of it.
-            let foreign = matches!(check.check, Check::Import(_)) && target.libc() == Libc::Musl;
-            let native = runner::runs(runner::native(host), target) && !foreign;
-            check.not_run = (!native).then(|| format!("this machine ({host}) cannot run {target}"));
-        }
-    }
-    for leg in legs.iter_mut().filter(|leg| leg.target.is_some_and(|target| target == host)) {
-        leg.install.clear();
     }
 }

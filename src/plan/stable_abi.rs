@@ -30,16 +30,16 @@ pub fn of_stage(project: &PythonProject, stage: &StageWork) -> Resolved {
         let file = if project.features.contains(feature) { project.pyproject.as_str() } else { "longshore.yaml" };
         (feature.clone(), format!("`{feature}` in {file}"))
     };
-    on(project, stage.features.iter().map(place).collect(), (stage.default_features, stage.all_features))
+    on(project, stage.features.iter().map(place).collect(), stage.default_features, stage.all_features)
 }
 
 /// The same for a project as it lies there.
 pub fn of_project(project: &PythonProject) -> Resolved {
     let place = |feature: &String| (feature.clone(), format!("`{feature}` in {}", project.pyproject));
-    on(project, project.features.iter().map(place).collect(), (true, false))
+    on(project, project.features.iter().map(place).collect(), true, false)
 }
 
-fn on(project: &PythonProject, features: Vec<(String, String)>, (default, all): (bool, bool)) -> Resolved {
+fn on(project: &PythonProject, features: Vec<(String, String)>, default: bool, all: bool) -> Resolved {
     let flags = project.feature_flags;
     let on = On { features, default: default && !flags.no_default, all: all || flags.all };
     resolve(&project.crates, &project.manifest, &on)

@@ -405,8 +405,28 @@ fn components_have_releases_of_their_own() {
     assert_eq!(tags(&facts), ["app-v1.2.3", "tool-v1.2.3"]);
     facts.tags.retain(|tag| tag.name == "tool-v1.2.2");
     assert_eq!(codes(yaml, &facts, &every), ["version-mismatch"]);
-    let mixed = "components: [app, tool]\narchives: { app: { binaries: [app, tool] } }";
-    assert!(codes(mixed, &facts, &both).contains(&"two-components"));
+}
+
+#[test]
+fn a_component_may_be_made_of_another() {
+    let yaml = "components: [app, tool]\nassets: { ui: { files: docs, file: \"ui-{version}.zip\" } }\n\
+        archives: { app: { binaries: [app, tool], include: [docs] } }";
+    let mut facts = facts();
+    facts.tags = vec![Tag { name: "app-v1.2.3".into(), commit: HEAD.into(), distance: Some(0) }];
+    let plan = planned(yaml, &facts, &Request::default()).unwrap();
+    assert_eq!(plan.releases.iter().map(|release| release.tag.as_str()).collect::<Vec<_>>(), ["app-v1.2.3"]);
+    let step = |id: &str| plan.step(id).unwrap_or_else(|| panic!("no {id}"));
+    let archive = step("archive.app.x86_64-unknown-linux-gnu");
+    assert_eq!(
+        archive.needs.iter().map(|id| id.as_str()).collect::<Vec<_>>(),
+        ["binary.app.x86_64-unknown-linux-gnu", "binary.tool.x86_64-unknown-linux-gnu", "asset.ui"]
+    );
+    let (tool, ui) = (step("binary.tool.x86_64-unknown-linux-gnu"), step("asset.ui"));
+    assert_eq!((tool.component.as_str(), ui.component.as_str()), ("tool", ""));
+    // What is needed is made and not published; the version in its name is that of what it is made for.
+    assert!(ui.publish.is_empty() && ui.outputs[0].name == "ui-1.2.3.zip", "{ui:?}");
+    assert!(plan.step("archive.tool.x86_64-unknown-linux-gnu").is_none());
+    assert!(plan.step("check.smoke.tool.x86_64-unknown-linux-gnu").is_some(), "what is made is proved");
 }
 
 #[test]

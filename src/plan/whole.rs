@@ -1,26 +1,26 @@
 //! Refuses a checkout that lacks files of the commit, before anything is built from what is there instead.
 
-use super::decide::{Inputs, Problems};
+use super::inputs::Inputs;
 use super::{Step, Work};
 use crate::portable;
 use crate::problem::Problem;
 
 /// What is not there: files of a sparse checkout, submodules, files of Git LFS.
-pub fn refuse(inputs: &Inputs<'_>, problems: &mut Problems) {
+pub fn refuse(inputs: &Inputs<'_>) {
     let whole = &inputs.facts.whole;
     if let Some(files) = some(&whole.sparse, "file", "files") {
         let problem = Problem::new("sparse-checkout", format!("{files} of the commit not checked out"));
-        problems.push(problem.hint("`git sparse-checkout disable`: a release is made of all files of the commit"));
+        inputs.refuse(problem.hint("`git sparse-checkout disable`: a release is made of all files of the commit"));
     }
     if let Some(modules) = some(&whole.no_modules, "submodule", "submodules") {
         let problem = Problem::new("submodule-missing", format!("{modules} not checked out"));
         let hint = "`git submodule update --init --recursive`; in a workflow of your own, `submodules: recursive` of actions/checkout";
-        problems.push(problem.hint(hint));
+        inputs.refuse(problem.hint(hint));
     }
     if let Some(files) = some(&whole.pointers, "file", "files") {
         let problem = Problem::new("lfs-pointer", format!("{files} here as a Git LFS pointer"));
         let hint = "`git lfs install && git lfs pull`; in a workflow of your own, `lfs: true` of actions/checkout";
-        problems.push(problem.hint(hint));
+        inputs.refuse(problem.hint(hint));
     }
 }
 

@@ -30,7 +30,8 @@ pub fn broken(plan: &Plan, manifest: &Manifest, takes: impl Fn(&Step) -> bool) -
         }
     }
     let has = |id: &str| manifest.artifacts.iter().any(|artifact| artifact.step == id);
-    let missing = needed(&plan.steps, takes).into_iter().find(|id| !is_idle(plan, id) && !has(id));
+    let missing =
+        needed(&plan.steps.iter().collect::<Vec<_>>(), takes).into_iter().find(|id| !is_idle(plan, id) && !has(id));
     missing.map(|id| Problem::new("manifest-incomplete", format!("the manifest lacks `{id}`")).step(id))
 }
 

@@ -28,8 +28,8 @@ pub struct Wish<'a> {
     pub prebuilt: Option<&'a Path>,
     /// Every component, whatever tags are at the commit.
     pub every_component: bool,
-    /// For no version in particular: what only depends on the files.
-    pub any_version: bool,
+    /// For no release in particular: what is the same for all of them.
+    pub every_release: bool,
 }
 
 impl Project {
@@ -94,7 +94,7 @@ fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
         components: chosen.components.clone(),
         every_component: wish.every_component,
         only: chosen.only.clone(),
-        version: wish.any_version.then(|| "0.0.0".parse().expect("a version")),
+        every_release: wish.every_release,
         snapshot: chosen.snapshot,
         without_tag: wish.without_tag,
         also: wish.also.to_vec(),

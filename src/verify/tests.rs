@@ -36,7 +36,7 @@ fn a_whole_release_is_verified() {
     assert_eq!((manifest.plan, &manifest.commit), (release.plan.digest(), &release.plan.commit));
     let steps: Vec<&str> = manifest.artifacts.iter().map(|artifact| artifact.step.as_str()).collect();
     let planned = release.plan.steps.iter().map(|step| step.id.as_str());
-    assert_eq!(steps, planned.filter(|id| *id != "check.app.aarch64-unknown-linux-gnu").collect::<Vec<_>>());
+    assert_eq!(steps, planned.filter(|id| *id != "check.smoke.app.aarch64-unknown-linux-gnu").collect::<Vec<_>>());
     let [first, second] = manifest.binaries.as_slice() else { panic!("two executables") };
     assert_eq!((first.name.as_str(), first.size, first.facts.stripped), ("app", 616, true));
     assert_eq!(first.facts.interpreter.as_deref(), Some("/lib64/ld-linux-x86-64.so.2"));
@@ -49,8 +49,8 @@ fn a_whole_release_is_verified() {
 fn an_old_manifest_does_not_outlive_a_failure() {
     let release = Release::whole();
     release.verify().unwrap();
-    fs::remove_file(release.store.record("checksums")).unwrap();
-    check(&release, &[("missing-artifact", "`checksums` is not here (`build --rest`)")]);
+    fs::remove_file(release.store.record("checksums.app")).unwrap();
+    check(&release, &[("missing-artifact", "`checksums.app` is not here (`build --rest`)")]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_part_is_demanded_alone() {
         || crate::verify::run(&crate::world::terminal::Printer::silent(), &release.store, &release.plan, Some(&part));
     let held = |manifest: Manifest| manifest.artifacts.into_iter().map(|one| one.step).collect::<Vec<_>>();
     assert_eq!(held(verify().unwrap()), part.steps, "what else was made here is of other parts");
-    fs::remove_file(release.store.record("checksums")).unwrap();
+    fs::remove_file(release.store.record("checksums.app")).unwrap();
     assert_eq!(verify().unwrap().plan, release.plan.digest());
     fs::remove_file(release.store.record(&part.steps[1])).unwrap();
     assert!(verify().is_err());
@@ -166,7 +166,7 @@ fn a_missing_record() {
 #[test]
 fn a_missing_leg() {
     let release = Release::whole();
-    for kind in ["binary", "check", "archive"] {
+    for kind in ["binary", "check.smoke", "archive"] {
         fs::remove_file(release.store.record(&format!("{kind}.app.{X86}"))).unwrap();
     }
     check(&release, &[("missing-artifact", "nothing of leg `x86_64-unknown-linux-gnu` is here: 3 steps")]);
@@ -184,14 +184,14 @@ fn what_is_too_much() {
     let release = Release::whole();
     let folder = release.store.root().to_owned();
     fs::write(folder.join("artifacts/archive.other.json"), "{}").unwrap();
-    fs::write(folder.join(format!("artifacts/check.app.{ARM}.json")), "{}").unwrap();
+    fs::write(folder.join(format!("artifacts/check.smoke.app.{ARM}.json")), "{}").unwrap();
     fs::create_dir(folder.join("steps/binary.old")).unwrap();
     fs::write(folder.join(format!("steps/binary.app.{X86}/app.debug")), "").unwrap();
     check(
         &release,
         &[
             ("extra-artifact", "record `archive.other.json` is of no step of this plan"),
-            ("extra-artifact", "record `check.app.aarch64-unknown-linux-gnu.json` is of no step"),
+            ("extra-artifact", "record `check.smoke.app.aarch64-unknown-linux-gnu.json` is of no step"),
             ("extra-artifact", "`app.debug` is not planned, but lies with `binary.app.x86_64-unknown-linux-gnu` (leg"),
             ("extra-artifact", "`binary.old` is no step of this plan"),
         ],
@@ -237,7 +237,7 @@ fn records_of_something_else() {
 #[test]
 fn a_damaged_record() {
     let release = Release::whole();
-    fs::write(release.store.record("checksums"), "{").unwrap();
+    fs::write(release.store.record("checksums.app"), "{").unwrap();
     check(&release, &[("damaged-record", "is damaged")]);
 }
 
@@ -256,7 +256,7 @@ fn a_lost_executable_bit() {
 fn checks_must_have_passed_on_these_bytes() {
     let check_result = |change: &dyn Fn(&mut Artifact), code: &str, text: &str| {
         let release = Release::whole();
-        release.edit(&format!("check.app.{X86}"), change);
+        release.edit(&format!("check.smoke.app.{X86}"), change);
         check(&release, &[(code, text)]);
     };
     let other = Digest::of(b"older");
@@ -273,8 +273,8 @@ fn checks_must_have_passed_on_these_bytes() {
     );
     check_result(&|record| record.check = None, "check-missing", "holds no result");
     let release = Release::whole();
-    fs::remove_file(release.store.record(&format!("check.app.{X86}"))).unwrap();
-    check(&release, &[("check-missing", "the result of `check.app.x86_64-unknown-linux-gnu` is not here (leg")]);
+    fs::remove_file(release.store.record(&format!("check.smoke.app.{X86}"))).unwrap();
+    check(&release, &[("check-missing", "the result of `check.smoke.app.x86_64-unknown-linux-gnu` is not here (leg")]);
 }
 
 // --- checksums
@@ -283,8 +283,8 @@ fn checks_must_have_passed_on_these_bytes() {
 fn wrong_checksums() {
     let check_list = |change: &dyn Fn(String) -> String, text: &str| {
         let release = Release::whole();
-        let list = fs::read_to_string(release.store.file("checksums", "SHA256SUMS")).unwrap();
-        release.put("checksums", "SHA256SUMS", change(list).as_bytes());
+        let list = fs::read_to_string(release.store.file("checksums.app", "SHA256SUMS")).unwrap();
+        release.put("checksums.app", "SHA256SUMS", change(list).as_bytes());
         check(&release, &[("checksums-wrong", text)]);
     };
     check_list(&|list| list.lines().skip(1).map(|line| format!("{line}\n")).collect(), "does not list `app-");
@@ -300,8 +300,8 @@ fn wrong_checksums() {
     check_list(&|list| list.replace("  ", " "), "is no list for `sha256sum -c`: line 1");
     check_list(&|list| format!("{list}{}\n", list.lines().next().unwrap()), "twice");
     let release = Release::whole();
-    let list = fs::read_to_string(release.store.file("checksums", "SHA256SUMS")).unwrap();
-    release.put("checksums", "SHA256SUMS", list.replace("  ", " *").as_bytes());
+    let list = fs::read_to_string(release.store.file("checksums.app", "SHA256SUMS")).unwrap();
+    release.put("checksums.app", "SHA256SUMS", list.replace("  ", " *").as_bytes());
     release.verify().unwrap();
 }
 

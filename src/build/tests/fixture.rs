@@ -203,6 +203,7 @@ pub fn binary(package: &str) -> BinaryWork {
         bins: vec![package.into()],
         builder: PlannedBuilder::Cargo,
         prebuilt: Vec::new(),
+        hidden: false,
         profile: "dev".into(),
         features: Vec::new(),
         default_features: true,

@@ -2,7 +2,7 @@
 
 use super::wheel;
 use crate::facts::{Facts, Package, is_changelog};
-use crate::plan::upload;
+use crate::plan::destination;
 
 /// The longest line of a comment.
 const WIDTH: usize = 116;
@@ -29,7 +29,7 @@ pub fn section(facts: &Facts, packages: &[&Package]) -> String {
 
 /// What `plan` would ask first.
 pub fn asked(facts: &Facts, packages: &[&Package]) -> Option<String> {
-    let problem = upload::ask_for_place(facts, "github", None).filter(|_| !packages.is_empty())?;
+    let problem = destination::ask_for_place(facts, "github", None).filter(|_| !packages.is_empty())?;
     Some(format!("{}: {}", problem.message, problem.hint.unwrap_or_default()))
 }
 

@@ -1,9 +1,12 @@
 //! What assets make, by the paths that it lies at when it is laid out: those of `to:`.
 
-use super::matcher;
+use globset::{GlobBuilder, GlobMatcher};
+
 use crate::config::FileItem;
-use crate::plan::decide::Inputs;
-use crate::plan::{AssetTree, Step};
+use crate::plan::AssetTree;
+use crate::plan::inputs::Inputs;
+use crate::plan::planner::Planner;
+use crate::step_id::{StepId, StepKind};
 
 /// How well a place fits what is included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +22,8 @@ enum Fit {
 
 /// The trees that an item of `include:` takes out of assets: out of the one that makes the path, else out of all that make
 /// something below it.
-pub fn trees(inputs: &Inputs<'_>, item: &FileItem, assets: &[Step]) -> Vec<AssetTree> {
+pub fn trees(planner: &Planner<'_>, item: &FileItem) -> Vec<AssetTree> {
+    let inputs = planner.inputs;
     let from = plain(&item.from);
     let fits = |files: &[FileItem]| files.iter().flat_map(places).filter_map(|place| fit(&place, from)).max();
     let found: Vec<_> = inputs.config.assets.iter().filter_map(|asset| Some((asset, fits(&asset.files)?))).collect();
@@ -27,7 +31,7 @@ pub fn trees(inputs: &Inputs<'_>, item: &FileItem, assets: &[Step]) -> Vec<Asset
     let count = if matches!(best, Fit::Inside(..)) { 1 } else { found.len() };
     let chosen = found.iter().filter(|(_, fit)| *fit == best).take(count);
     let tree = |name: &str| {
-        let step = assets.iter().find(|step| step.id.is_of(name))?;
+        let step = planner.step(&StepId::of(StepKind::Asset, name))?;
         let to = item.to.as_deref().unwrap_or(from).trim_end_matches('/').to_owned();
         Some(AssetTree { step: step.id.clone(), path: from.to_owned(), to })
     };
@@ -40,6 +44,12 @@ pub fn moved<'c>(inputs: &Inputs<'c>, from: &str) -> Option<(&'c str, String)> {
     let mut files = inputs.config.assets.iter().flat_map(|asset| asset.files.iter().map(move |file| (asset, file)));
     let (asset, file) = files.find(|(_, file)| file.to.is_some() && fit(plain(&file.from), from).is_some())?;
     Some((&asset.name, plain(file.to.as_deref()?).to_owned()))
+}
+
+/// What a pattern matches; nothing for a path.
+pub fn matcher(pattern: &str) -> Option<GlobMatcher> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build().ok()?;
+    pattern.contains(['*', '?', '[', '{']).then(|| glob.compile_matcher())
 }
 
 /// Whether a path is a pattern.

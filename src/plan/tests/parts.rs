@@ -113,11 +113,18 @@ fn shares_that_cannot_be() {
 }
 
 #[test]
-fn one_version_for_everything() {
-    let request = Request { version: Some("0.0.0".parse().unwrap()), ..Request::default() };
+fn no_release_in_particular() {
+    let request = Request { every_release: true, ..Request::default() };
     let mut facts = with_wheel();
     facts.packages[0].version = "9.9.9".parse().unwrap();
     let plan = planned(TWO, &facts, &request).unwrap();
-    assert_eq!(plan.releases[0].version.to_string(), "0.0.0");
-    assert_eq!(plan.origin, Origin::Snapshot);
+    assert_eq!(plan.origin, Origin::Snapshot, "nothing of it becomes public");
+    // Each destination takes part, whenever it is written for; it stays written so.
+    let yaml = "publish: { github: {}, pypi: { when: prerelease } }\nwheels: { py: {} }";
+    let plan = planned(yaml, &facts, &request).unwrap();
+    assert!(
+        plan.destinations.iter().any(|one| one.name == "pypi" && one.when == crate::destination::When::Prerelease),
+        "{plan:?}"
+    );
+    assert!(plan.parts[0].goes_to("pypi"));
 }

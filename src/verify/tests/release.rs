@@ -60,7 +60,7 @@ impl Release {
         self.put("asset.ui", "ui.tar.gz", &tar_gz(&asset()));
         self.put(&format!("binary.app.{X86}"), "app", x86);
         self.put(&format!("binary.app.{ARM}"), "app", arm);
-        let check = format!("check.app.{X86}");
+        let check = format!("check.smoke.app.{X86}");
         self.record(&check);
         self.put_archive(X86, ".tar.gz", &tar_gz(&contents(x86)));
         self.put_archive(X86, ".tar.zst", &tar_zst(&contents(x86)));
@@ -82,14 +82,14 @@ impl Release {
 
     /// Makes the checksums file fit the records.
     pub fn refresh_checksums(&self) {
-        let Work::Checksums(work) = &self.plan.step("checksums").unwrap().work else { unreachable!() };
+        let Work::Checksums(work) = &self.plan.step("checksums.app").unwrap().work else { unreachable!() };
         let line = |covered: &crate::plan::Covered| {
             let record: Artifact = read_json(&self.store.record(&covered.step)).unwrap();
             let file = record.files.into_iter().find(|file| file.name == covered.name).unwrap();
             format!("{}  {}\n", file.sha256.hex(), file.name)
         };
         let list: String = work.covers.iter().map(line).collect();
-        self.put("checksums", "SHA256SUMS", list.as_bytes());
+        self.put("checksums.app", "SHA256SUMS", list.as_bytes());
     }
 
     /// Writes a file and the record of its step.
@@ -191,7 +191,7 @@ fn plan() -> Value {
         binary_step(ARM),
         check_step(ARM),
         archive_step(ARM, &["tar.gz"], false),
-        json!({ "id": "checksums", "component": "", "needs": [], "publish": [], "kind": "checksums",
+        json!({ "id": "checksums.app", "component": "", "needs": [], "publish": [], "kind": "checksums",
             "outputs": [{ "name": "SHA256SUMS" }], "covers": covers }),
     ];
     json!({
@@ -221,7 +221,7 @@ fn binary_step(triple: &str) -> Value {
 fn check_step(triple: &str) -> Value {
     let not_run = if triple == ARM { json!("the runner is no aarch64 machine") } else { Value::Null };
     json!({
-        "id": format!("check.app.{triple}"), "component": "", "needs": [format!("binary.app.{triple}")], "outputs": [],
+        "id": format!("check.smoke.app.{triple}"), "component": "", "needs": [format!("binary.app.{triple}")], "outputs": [],
         "publish": [], "leg": triple, "target": triple, "kind": "check", "subject": format!("binary.app.{triple}"),
         "check": "smoke", "args": ["--version"], "not_run": not_run
     })

@@ -9,7 +9,20 @@ use crate::source::{self, Keep};
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["serve", "release", "rehearsal", "workflow", "publish", "verify", "build", "plan", "facts", "oci", "config", "world"],
+        &[
+            "serve",
+            "release",
+            "rehearsal",
+            "workflow",
+            "publish",
+            "verify",
+            "build",
+            "plan",
+            "facts",
+            "oci",
+            "config",
+            "world",
+        ],
     ),
     ("serve", &["release", "publish", "verify", "build", "plan", "facts", "config", "oci", "world"]),
     ("release", &["publish", "verify", "build", "plan", "facts", "config", "oci", "world"]),

@@ -68,8 +68,7 @@ impl Step {
 
     /// Whether it is a static build for images alone.
     pub fn is_hidden(&self) -> bool {
-        matches!(self.work, Work::Binary(_))
-            && self.target.is_some_and(|target| self.id.ends_with(&format!(".{target}-static")))
+        matches!(&self.work, Work::Binary(work) if work.hidden)
     }
 }
 
@@ -110,6 +109,14 @@ pub enum Work {
 }
 
 impl Work {
+    /// The copy of the commit that a distribution is built from.
+    pub fn stage(&self) -> Option<&StageWork> {
+        match self {
+            Self::Wheel(WheelWork { stage, .. }) | Self::Sdist(SdistWork { stage, .. }) => Some(stage),
+            _ => None,
+        }
+    }
+
     /// The word that starts a step's id.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -158,6 +165,9 @@ pub struct BinaryWork {
     pub manifest: String,
     /// The cargo package.
     pub package: String,
+    /// Whether it is a static build for images alone, which no archive holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// Names of its binaries, without ending; outputs are these with the target's ending, in this order.
     pub bins: Vec<String>,
     /// The program that compiles.

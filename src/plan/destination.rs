@@ -1,0 +1,95 @@
+//! Plans where everything goes: the destinations that something is published to, and what their kinds need.
+
+use super::inputs::Inputs;
+use super::release::Releases;
+use super::{Destination, DestinationKind, GithubDestination, Step, notes, pypi, registry};
+use crate::config;
+use crate::facts::{Facts, Remote};
+use crate::problem::Problem;
+
+/// Every destination that something goes to, in the order they are configured.
+pub fn destinations(inputs: &Inputs<'_>, releases: &Releases, steps: &[&Step]) -> Vec<Destination> {
+    let is_used = |one: &&config::Destination| steps.iter().any(|step| step.publish.contains(&one.name));
+    inputs.config.destinations.iter().filter(is_used).map(|one| destination(inputs, releases, steps, one)).collect()
+}
+
+fn destination(
+    inputs: &Inputs<'_>,
+    releases: &Releases,
+    steps: &[&Step],
+    configured: &config::Destination,
+) -> Destination {
+    let name = &configured.name;
+    let (kind, credentials) = match &configured.kind {
+        config::DestinationKind::Github(github) => {
+            if github.repository.is_none()
+                && let Some(problem) = ask_for_place(inputs.facts, name, github.host.as_deref())
+            {
+                inputs.refuse(problem);
+            }
+            let taken = releases.list.iter().filter(|release| inputs.takes(configured.when, release));
+            let at = format!("publish.{name}");
+            let pages = taken.map(|release| notes::page(inputs, github, release, releases.origin, &at)).collect();
+            let kind = GithubDestination {
+                repository: github.repository.clone().unwrap_or_else(|| inputs.repository()),
+                host: github.host.clone().unwrap_or_else(|| GITHUB.to_owned()),
+                draft: github.draft,
+                adopt: github.adopt,
+                pages,
+            };
+            (DestinationKind::Github(kind), vec!["GITHUB_TOKEN".into()])
+        }
+        config::DestinationKind::Pypi(pypi) => {
+            let (kind, credentials) = pypi::destination(pypi, steps);
+            (DestinationKind::Pypi(kind), credentials)
+        }
+        config::DestinationKind::Registry(registry) => {
+            let (kind, credentials) = registry::destination(inputs, registry, name, steps, releases);
+            (DestinationKind::Registry(kind), credentials)
+        }
+    };
+    let (when, environment) = (configured.when, configured.environment.clone());
+    Destination { name: name.clone(), when, environment, credentials, kind }
+}
+
+/// The one host that is a GitHub without being called one: no other gets a token of GitHub's.
+const GITHUB: &str = "github.com";
+
+/// Forges that are none.
+const OTHERS: [&str; 7] =
+    ["gitlab.com", "codeberg.org", "bitbucket.org", "git.sr.ht", "gitea.com", "gitee.com", "salsa.debian.org"];
+
+/// Whether workflows of a remote's repository run on github.com.
+pub fn is_github(remote: &Remote) -> bool {
+    remote.host == GITHUB
+}
+
+/// What nobody said of the repository that the releases of a destination go to, which names none.
+pub fn ask_for_place(facts: &Facts, name: &str, host: Option<&str>) -> Option<Problem> {
+    let key = format!("publish.{name}");
+    let (text, hint) = match &facts.remote {
+        None if facts.remotes.is_empty() => return None,
+        None => {
+            let names = facts.remotes.join("`, `");
+            let text = format!("which repository is released to? the remotes are `{names}`, and none is `origin`");
+            (text, format!("write `{key}.repository: owner/name`, or `git remote rename` one to `origin`"))
+        }
+        Some(remote) if is_github(remote) || host.is_some() => return None,
+        Some(remote) if OTHERS.contains(&remote.host.as_str()) => {
+            let text = format!("releases go to GitHub, and the git remote is on `{}`", remote.host);
+            let hint = format!(
+                "write `{key}.repository: owner/name` for a repository on github.com, or `publish: {{ {name}: false }}`"
+            );
+            (text, hint)
+        }
+        Some(Remote { host, .. }) => {
+            let text = format!("the git remote is on `{host}`, which nobody said is a GitHub");
+            let hint = format!(
+                "write `{key}.host: github.com` if `{host}` is an alias of ssh for it, `{key}.host: {host}` if it is a \
+                 GitHub Enterprise Server, or `{key}.repository: owner/name`"
+            );
+            (text, hint)
+        }
+    };
+    Some(Problem::new("which-repository", text).hint(hint).at_key(key))
+}

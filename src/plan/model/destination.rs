@@ -1,0 +1,152 @@
+//! Destinations: where a plan is published, by kind.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::destination::{Adopt, ReadBack, Trusted, When};
+use crate::reference::Repository;
+use crate::step_id::StepId;
+
+/// A place releases go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Destination {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Which releases it takes.
+    pub when: When,
+    /// The environment of the job that publishes to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Names of the environment variables it reads credentials from.
+    pub credentials: Vec<String>,
+    /// What its kind needs.
+    #[serde(flatten)]
+    pub kind: DestinationKind,
+}
+
+/// A destination by kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum DestinationKind {
+    /// GitHub Releases.
+    Github(GithubDestination),
+    /// Registries of images.
+    Registry(RegistryDestination),
+    /// An index of Python packages.
+    Pypi(PypiDestination),
+}
+
+/// An index of Python packages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PypiDestination {
+    /// Where files are uploaded to.
+    pub upload: String,
+    /// Its simple index.
+    pub simple: String,
+    /// Its JSON API, if it is one that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+    /// Whether GitHub's identity is used instead of a token.
+    pub trusted: Trusted,
+    /// By distribution: the variables a token is looked for in, in order.
+    pub tokens: BTreeMap<String, Vec<String>>,
+    /// The variable with a user's name; then those hold a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+}
+
+/// Registries: what is pushed, where to, and under which tags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryDestination {
+    /// How hosts are reached that need something said; by host as in references.
+    pub hosts: BTreeMap<String, RegistryHost>,
+    /// The images and indexes.
+    pub images: Vec<PublishedImage>,
+    /// Who looks whether they can be read.
+    #[serde(default, skip_serializing_if = "is_auto")]
+    pub read_back: ReadBack,
+}
+
+fn is_auto(read_back: &ReadBack) -> bool {
+    *read_back == ReadBack::Auto
+}
+
+/// How a registry is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryHost {
+    /// The environment variable with the user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username_env: Option<String>,
+    /// The environment variable with the password or token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_env: Option<String>,
+    /// Plain HTTP, or a certificate that is not checked.
+    pub insecure: bool,
+    /// Further certificate authorities, PEM text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// Another host that may be shown our login for a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_service: Option<String>,
+}
+
+/// One image or index as it is published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PublishedImage {
+    /// The image or index step.
+    pub step: StepId,
+    /// The repositories it goes to.
+    pub repositories: Vec<Repository>,
+    /// Fixed tags: set once, never moved. None, and no floating ones: pushed by digest alone, as a part of an index.
+    pub tags: Vec<String>,
+    /// Tags that follow the newest release of their line; moved last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floating: Vec<FloatingTag>,
+}
+
+/// A tag that follows the newest stable release of its line, never backwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FloatingTag {
+    /// The tag.
+    pub tag: String,
+    /// The line's major version, if the tag names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub major: Option<u64>,
+    /// The line's minor version, if the tag names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minor: Option<u64>,
+    /// What stands before the version in a fixed tag of the same image, which tells the versions a registry has.
+    pub prefix: String,
+    /// What stands behind it.
+    pub suffix: String,
+}
+
+/// GitHub Releases of one repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GithubDestination {
+    /// `owner/name`
+    pub repository: String,
+    /// Host of the forge, `github.com` or a GHES host.
+    pub host: String,
+    /// Leave the release a draft.
+    pub draft: bool,
+    /// Which existing release may be filled.
+    pub adopt: Adopt,
+    /// One per release, in the order of the plan's releases.
+    pub pages: Vec<ReleasePage>,
+}
+
+/// How one release looks on GitHub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReleasePage {
+    /// Tag of the release.
+    pub tag: String,
+    /// Its title.
+    pub title: String,
+    /// Its notes, header and footer included.
+    pub body: String,
+    /// Whether GitHub's generated notes go between header and footer: `body` then has a line `{generated}` alone.
+    pub generated: bool,
+}

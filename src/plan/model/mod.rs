@@ -1,0 +1,234 @@
+//! The plan itself: everything that will be built, checked and published. Plain data.
+
+pub mod destination;
+pub mod not_made;
+pub mod step;
+pub mod workflow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::destination::Destination;
+use self::not_made::NotMade;
+use self::step::Step;
+use self::workflow::Part;
+use crate::digest::Digest;
+use crate::problem::Problem;
+use crate::step_id::StepId;
+use crate::target::Target;
+use crate::version::Version;
+
+/// The format of `plan.json`.
+pub const SCHEMA: &str = "longshore/plan/1";
+
+/// A whole release, planned. Same commit and same arguments, same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// `longshore/plan/1`
+    pub schema: String,
+    /// The project's name.
+    pub name: String,
+    /// `owner/name` on the forge; `local/<folder>` without a remote.
+    pub repository: String,
+    /// The commit it covers, 40 hex digits.
+    pub commit: String,
+    /// That commit's time, seconds since 1970: the time of every file we write.
+    pub commit_time: i64,
+    /// Whether the work tree differed from the commit.
+    pub dirty: bool,
+    /// What a checkout of the commit needs besides git.
+    #[serde(default, skip_serializing_if = "Checkout::is_plain")]
+    pub checkout: Checkout,
+    /// Where the versions come from.
+    pub origin: Origin,
+    /// Folder for everything made, relative to the repository.
+    pub output: String,
+    /// The releases it makes, one per component.
+    pub releases: Vec<Release>,
+    /// Which steps are in.
+    pub scope: Scope,
+    /// The steps in scope, in an order in which each stands after its needs.
+    pub steps: Vec<Step>,
+    /// Steps of one runner, container and target: one machine each.
+    pub legs: Vec<Leg>,
+    /// Which workflow file builds and publishes what.
+    pub parts: Vec<Part>,
+    /// Workflow files that have nothing to do in this plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle: Vec<String>,
+    /// Where it goes, in the order of publishing.
+    pub destinations: Vec<Destination>,
+    /// What nobody wrote and was assumed, for people.
+    pub assumed: Vec<String>,
+}
+
+/// What a checkout of the commit needs besides git.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Checkout {
+    /// Its submodules.
+    #[serde(default)]
+    pub submodules: bool,
+    /// Files that Git LFS keeps.
+    #[serde(default)]
+    pub lfs: bool,
+}
+
+impl Checkout {
+    /// Whether git alone has everything.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where the versions of a plan come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A tag that exists.
+    Tag,
+    /// No tag: the one the manifests' version would get.
+    Assumed,
+    /// A snapshot.
+    Snapshot,
+}
+
+/// One release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Release {
+    /// Its component; empty for the root.
+    pub component: String,
+    /// Its version.
+    pub version: Version,
+    /// Its tag.
+    pub tag: String,
+    /// Whether the version is a prerelease.
+    pub prerelease: bool,
+    /// Whether it may become GitHub's "latest".
+    pub latest: bool,
+    /// What tags of this component look like, e.g. `v{version}`.
+    pub tags: String,
+}
+
+/// Which steps a plan holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Scope {
+    /// All, the host's, or a selection.
+    pub kind: ScopeKind,
+    /// The selectors of `--only`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// Ids of the steps of the whole release that are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<StepId>,
+    /// Which of them this host does not make although they are asked for, and what they wait for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_made: Vec<NotMade>,
+}
+
+/// The kinds of scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScopeKind {
+    /// Every step of the chosen releases.
+    All,
+    /// What this host can make (or was given prebuilt).
+    Host,
+    /// What `--only` selects, and all it needs.
+    Only,
+}
+
+/// Steps of one runner, container and target: one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Leg {
+    /// Legal as a job and artifact name.
+    pub id: String,
+    /// 1: assets, needed by others. 2: everything else.
+    pub wave: u8,
+    /// `runs-on`
+    pub runner: String,
+    /// The job's container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// Its target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// Ids of its steps, in order.
+    pub steps: Vec<StepId>,
+    /// What the machine needs before it can start: `rustup target add …`, `pip install …`.
+    pub install: Vec<String>,
+    /// Whether asset legs must have run before.
+    pub needs_assets: bool,
+}
+
+impl Plan {
+    /// The canonical JSON: the bytes of `plan.json`.
+    ///
+    /// # Panics
+    /// Never: every key is a string.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("a plan is plain data");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The digest of its canonical JSON.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.to_json())
+    }
+
+    /// A step by id.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The release of a component.
+    pub fn release(&self, component: &str) -> Option<&Release> {
+        self.releases.iter().find(|release| release.component == component)
+    }
+
+    /// Whether only loopback destinations may take it: anything but a whole, clean, tagged release.
+    pub fn only_loopback(&self) -> Option<&'static str> {
+        match (self.origin, self.scope.kind) {
+            (Origin::Snapshot, _) => Some("it is a snapshot"),
+            (Origin::Assumed, _) => Some("its tag is only assumed"),
+            (Origin::Tag, _) if self.dirty => Some("its work tree was dirty"),
+            (Origin::Tag, ScopeKind::All) => None,
+            (Origin::Tag, ScopeKind::Host | ScopeKind::Only) => Some("it is not the whole release"),
+        }
+    }
+
+    /// A part by its workflow's file name; without a name all of the plan.
+    ///
+    /// # Errors
+    /// If the plan has no such part.
+    pub fn part(&self, file: Option<&str>) -> Result<Option<&Part>, Problem> {
+        let Some(file) = file else { return Ok(None) };
+        if let Some(part) = self.parts.iter().find(|part| part.file == file) {
+            return Ok(Some(part));
+        }
+        if self.is_idle(Some(file)) {
+            let text = format!("`{file}` publishes nothing of this release: there is nothing to do");
+            return Err(Problem::new("idle-part", text).hint("its jobs are skipped when `empty` is `true`"));
+        }
+        let known: Vec<&str> = self.parts.iter().map(|part| &part.file).chain(&self.idle).map(String::as_str).collect();
+        let problem = Problem::new("unknown-part", format!("the plan has no part `{file}`"));
+        Err(problem.hint(format!("known: {}; `longshore generate` writes the files", known.join(", "))))
+    }
+
+    /// Whether a workflow file has nothing to do in this plan.
+    pub fn is_idle(&self, file: Option<&str>) -> bool {
+        file.is_some_and(|file| self.idle.iter().any(|idle| idle == file))
+    }
+
+    /// Where several parts meet: the GitHub destination whose draft they share, and the part that leads because it
+    /// publishes there. Nothing if one part does everything.
+    pub fn meeting(&self) -> Option<(&Destination, &Part)> {
+        if self.parts.len() < 2 {
+            return None;
+        }
+        workflow::meeting(&self.destinations).and_then(|destination| {
+            let lead = self.parts.iter().find(|part| part.goes_to(&destination.name))?;
+            Some((destination, lead))
+        })
+    }
+}
