@@ -87,42 +87,42 @@ pub enum Color {
 /// The commands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Set up: write a commented longshore.yaml from what is here; never overwrites
+    /// Write a commented longshore.yaml from what is here; never overwrites
     Init,
-    /// Set up: every problem of longshore.yaml at once
+    /// Report every problem of longshore.yaml at once
     Check,
-    /// Look: what is built where, and where it goes
+    /// Show what is built where, and where it is published
     #[command(after_help = "Example:  longshore plan --explain archive.app.x86_64-unknown-linux-gnu")]
     Plan(Plan),
-    /// Try: the whole release against servers in this process
+    /// Run the whole release against servers in this process
     #[command(after_help = "Example:  longshore rehearse --serve")]
     Rehearse(Rehearse),
-    /// Do: plan, build, verify, publish and confirm, on this machine
+    /// Plan, build, verify and publish on this machine
     #[command(after_help = "Example:  longshore release --tag v1.2.3 --prebuilt dist")]
     Release(Release),
-    /// Do: carry out steps of a plan
+    /// Carry out steps of a plan
     #[command(after_help = "Example:  longshore build --plan plan.json --leg x86_64-unknown-linux-gnu --pack leg.tar")]
     Build(Build),
-    /// Do: finished files against the plan; writes manifest.json
+    /// Verify built artifacts against the plan; write manifest.json
     #[command(after_help = "Example:  longshore verify --plan plan.json --from *.tar --pack release.tar")]
     Verify(Verify),
-    /// Do: publish a verified manifest; the same command again finishes it
+    /// Publish a verified manifest; the same command again finishes it
     #[command(after_help = "Example:  longshore publish --from release.tar")]
     Publish(Publish),
-    /// CI: the legs as {"include":[…]}; under Actions also to GITHUB_OUTPUT
+    /// Print the matrix of legs as JSON; under Actions also to GITHUB_OUTPUT
     #[command(after_help = "Example:  longshore matrix --plan plan.json")]
     Matrix(Matrix),
-    /// CI: the JSON Schema of a file or of the output
+    /// Print the JSON Schema of a file or of the output
     #[command(after_help = "Example:  longshore schema config > longshore.schema.json")]
     Schema(Schema),
-    /// Completions for a shell
+    /// Print completions for a shell
     Completions(Completions),
-    /// Manual pages
+    /// Write manual pages
     Man(Man),
-    /// Set up: pin base images by digest in longshore.lock, with what each offers
+    /// Pin base images by digest in longshore.lock, with the libc and libraries each provides
     #[command(after_help = "Example:  longshore lock --update debian")]
     Lock(Lock),
-    /// Set up: write .github/workflows; keeps newer pins of actions
+    /// Write .github/workflows; keep newer pins of actions
     #[command(after_help = "Example:  longshore generate --check")]
     Generate(Generate),
     /// One job of a workflow, as action.yml asks for it.

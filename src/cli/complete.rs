@@ -1,14 +1,13 @@
 //! `completions` and `man`: made from the command line's own description.
 
-use clap::CommandFactory;
-
-use super::args::{Cli, Completions, Man};
+use super::args::{Completions, Man};
+use super::help;
 use super::output::Report;
 
 /// `longshore completions SHELL`
 pub fn completions(args: &Completions) -> Report {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "longshore", &mut text);
+    clap_complete::generate(args.shell, &mut help::command(), "longshore", &mut text);
     Report::text(String::from_utf8_lossy(&text))
 }
 
@@ -19,10 +18,10 @@ pub fn completions(args: &Completions) -> Report {
 pub fn man(args: &Man) -> anyhow::Result<Report> {
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)?;
-        clap_mangen::generate_to(Cli::command(), folder)?;
+        clap_mangen::generate_to(help::command(), folder)?;
         return Ok(Report::text(format!("{}\n", folder.display())));
     }
     let mut text = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+    clap_mangen::Man::new(help::command()).render(&mut text)?;
     Ok(Report::text(String::from_utf8_lossy(&text)))
 }

@@ -9,6 +9,7 @@ pub mod complete;
 pub mod ended;
 pub mod error;
 pub mod generate;
+mod help;
 mod init;
 mod inside;
 mod invocation;
@@ -30,7 +31,7 @@ pub mod verify;
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
 
 use args::{Cli, Command};
@@ -51,7 +52,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
 /// Runs one command line; says how it ended.
 pub fn carry_out(words: impl IntoIterator<Item = OsString>, env: &Env) -> Ended {
     let words: Vec<OsString> = words.into_iter().collect();
-    let mut cli = match Cli::try_parse_from(&words) {
+    let parsed = help::parser().try_get_matches_from(&words);
+    let mut cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, words.iter().any(|word| word == "--json"), env),
     };

@@ -12,6 +12,9 @@ const CONFIG: &str = "--config";
 const OVERLAY: &str = "--overlay";
 const PLAN: &str = "--plan";
 
+/// All of them.
+pub const ALL: [&str; 7] = [TAG, SNAPSHOT, COMPONENT, ONLY, CONFIG, OVERLAY, PLAN];
+
 /// How a command comes to what it works on, and so what it reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
@@ -73,6 +76,18 @@ impl Source {
     }
 }
 
+/// The flags that a command of this name reads, with a stored plan or without.
+pub fn shown(command: &str) -> Vec<&'static str> {
+    let sources: &[Source] = match command {
+        "check" | "plan" | "rehearse" | "release" => &[Source::Planned],
+        "matrix" | "build" => &[Source::Planned, Source::Given],
+        "verify" | "publish" => &[Source::Finished, Source::Given],
+        "lock" | "generate" => &[Source::Configuration],
+        _ => &[],
+    };
+    sources.iter().flat_map(|source| source.reads()).copied().collect()
+}
+
 /// Refuses a flag that the command does not read.
 ///
 /// # Errors
@@ -113,7 +128,6 @@ mod tests {
 
     #[test]
     fn every_command_refuses_what_it_does_not_read() {
-        let all = [TAG, SNAPSHOT, COMPONENT, ONLY, CONFIG, OVERLAY, PLAN];
         let planned = "--tag --snapshot --component --only --config --overlay";
         let rows = [
             ("init", ""),
@@ -137,7 +151,7 @@ mod tests {
             ("action", ""),
         ];
         for (line, read) in rows {
-            for flag in all.into_iter().filter(|flag| !line.contains(flag)) {
+            for flag in ALL.into_iter().filter(|flag| !line.contains(flag)) {
                 let value = if flag == SNAPSHOT { vec![] } else { vec!["x"] };
                 let words = ["longshore"].into_iter().chain(line.split(' ')).chain([flag]).chain(value);
                 let refused = refuse_unread(&Cli::try_parse_from(words).unwrap()).err();
