@@ -4,7 +4,6 @@ use super::output::{Fields, State};
 use crate::config::{Diagnostic, Source};
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::Rejected;
-use crate::world::busy::InUse;
 use crate::world::disk;
 use crate::world::mask;
 
@@ -68,15 +67,7 @@ impl From<anyhow::Error> for Refused {
             let fields = Fields { state, ..Fields::default() };
             return Self { fields, ..Self::of(failure.exit, failure.problems.clone()) }.hidden();
         }
-        if let Some(in_use) = error.chain().find_map(|cause| cause.downcast_ref::<InUse>()) {
-            let hint = "close what has it open (an editor, a virus scanner), and run the same command again";
-            return Self::of(Exit::Unexpected, vec![Problem::new("file-in-use", in_use.to_string()).hint(hint)]);
-        }
-        if let Some(problem) = disk::problem(&error) {
-            return Self::of(Exit::Unexpected, vec![problem]).hidden();
-        }
-        let problem = Problem::new("unexpected", format!("{error:#}")).hint("if this is a bug, please report it");
-        Self::of(Exit::Unexpected, vec![problem]).hidden()
+        Self::of(Exit::Unexpected, vec![disk::blamed(&error)]).hidden()
     }
 }
 

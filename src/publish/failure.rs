@@ -1,6 +1,7 @@
 //! Why a step of publishing did not succeed: what whoever called it branches on.
 
-use crate::problem::{Exit, Problem};
+use crate::problem::{self, Exit, Problem};
+use crate::world::disk;
 use crate::world::patience::{Passing, Wait};
 
 /// Why a step of publishing did not succeed.
@@ -74,39 +75,85 @@ impl Failure {
     }
 }
 
-/// All failures as one: every problem, and the exit that matters most (4 and 5 win over 6).
-pub fn together(failures: Vec<Failure>) -> Option<crate::problem::Failure> {
-    let rank = |exit: Exit| match exit {
-        Exit::Conflict => 0,
-        Exit::Denied => 1,
-        Exit::Usage => 2,
-        Exit::Verification => 3,
-        Exit::Unexpected => 4,
-        _ => 5,
-    };
-    let exit = failures.iter().map(Failure::exit).min_by_key(|exit| rank(*exit))?;
-    let problems = failures.iter().map(|failure| failure.problem().clone()).collect();
-    Some(crate::problem::Failure { exit, problems })
+impl From<anyhow::Error> for Failure {
+    /// What a part of this machine has refused, or is not able to do.
+    fn from(error: anyhow::Error) -> Self {
+        let Some(known) = error.downcast_ref::<problem::Failure>() else { return Self::Fatal(disk::blamed(&error)) };
+        let Some(problem) = known.problems.first().cloned() else { return Self::Fatal(disk::blamed(&error)) };
+        match known.exit {
+            Exit::Conflict => Self::Conflict(problem),
+            Exit::Denied => Self::Denied(problem),
+            Exit::Usage => Self::Refused(problem),
+            Exit::Verification => Self::Rejected(problem),
+            Exit::Unfinished => Self::Unconfirmed(problem),
+            _ => Self::Fatal(problem),
+        }
+    }
+}
+
+/// Everything that stands in the way, at least one thing: what `observe`, `advance` and `confirm` fail with.
+#[derive(Debug)]
+pub struct Failures(Vec<Failure>);
+
+impl Failures {
+    /// All that was found, if anything was.
+    ///
+    /// # Errors
+    /// If anything was.
+    pub fn of(found: Vec<Failure>) -> Result<(), Self> {
+        if found.is_empty() { Ok(()) } else { Err(Self(found)) }
+    }
+}
+
+impl<T: Into<Failure>> From<T> for Failures {
+    fn from(failure: T) -> Self {
+        Self(vec![failure.into()])
+    }
+}
+
+impl IntoIterator for Failures {
+    type IntoIter = std::vec::IntoIter<Failure>;
+    type Item = Failure;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl From<Failures> for problem::Failure {
+    /// Every problem, each once, and the exit that matters most (4 and 5 win over 6).
+    fn from(Failures(failures): Failures) -> Self {
+        let rank = |exit: &Exit| match exit {
+            Exit::Conflict => 0,
+            Exit::Denied => 1,
+            Exit::Usage => 2,
+            Exit::Verification => 3,
+            Exit::Unexpected => 4,
+            _ => 5,
+        };
+        let exit = failures.iter().map(Failure::exit).min_by_key(rank).unwrap_or_default();
+        Self { exit, problems: failures.iter().map(|failure| failure.problem().clone()).collect() }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(failures: &[Failure], expected: Option<Exit>) {
-        assert_eq!(together(failures.to_vec()).map(|failure| failure.exit), expected);
+    fn check(failures: &[Failure], expected: Exit) {
+        assert_eq!(problem::Failure::from(Failures(failures.to_vec())).exit, expected);
     }
 
     #[test]
     fn conflict_and_denied_win_over_unfinished() {
         let problem = || Problem::new("x", "x");
         let unfinished = Failure::retry(problem());
-        check(&[], None);
-        check(std::slice::from_ref(&unfinished), Some(Exit::Unfinished));
-        check(&[unfinished.clone(), Failure::Conflict(problem())], Some(Exit::Conflict));
-        check(&[Failure::Denied(problem()), unfinished.clone()], Some(Exit::Denied));
-        check(&[Failure::Denied(problem()), Failure::Conflict(problem())], Some(Exit::Conflict));
-        check(&[unfinished.clone(), Failure::Rejected(problem())], Some(Exit::Verification));
-        check(&[unfinished, Failure::Fatal(problem())], Some(Exit::Unexpected));
+        check(std::slice::from_ref(&unfinished), Exit::Unfinished);
+        check(&[unfinished.clone(), Failure::Conflict(problem())], Exit::Conflict);
+        check(&[Failure::Denied(problem()), unfinished.clone()], Exit::Denied);
+        check(&[Failure::Denied(problem()), Failure::Conflict(problem())], Exit::Conflict);
+        check(&[unfinished.clone(), Failure::Rejected(problem())], Exit::Verification);
+        check(&[unfinished, Failure::Fatal(problem())], Exit::Unexpected);
+        assert!(Failures::of(Vec::new()).is_ok());
     }
 }

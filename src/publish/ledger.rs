@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::failure::Failure;
 use crate::digest::Digest;
 use crate::receipt::{Receipt, Receipts, SCHEMA};
 use crate::world::mask;
@@ -24,7 +25,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn record(&mut self, receipts: impl IntoIterator<Item = Receipt>) -> anyhow::Result<()> {
+    pub fn record(&mut self, receipts: impl IntoIterator<Item = Receipt>) -> Result<(), Failure> {
         for mut receipt in receipts {
             receipt.url = receipt.url.map(|url| mask::hide(&url).into_owned());
             let same = |old: &&mut Receipt| {
@@ -35,7 +36,7 @@ impl Ledger {
                 None => self.receipts.receipts.push(receipt),
             }
         }
-        write_json(&self.path, &self.receipts)
+        write_json(&self.path, &self.receipts).map_err(Failure::from)
     }
 
     /// What was recorded until now.

@@ -2,12 +2,23 @@
 
 use std::io::{self, ErrorKind};
 
+use super::busy::InUse;
 use crate::problem::Problem;
 
 /// The problem behind an error, if it is one of the disk.
 pub fn problem(error: &anyhow::Error) -> Option<Problem> {
     let kind = error.chain().find_map(|cause| of(cause.downcast_ref::<io::Error>()?))?;
     Some(Problem::new(kind.0, format!("{error:#}")).hint(kind.1))
+}
+
+/// The same for any error: somebody holds a file, the disk is to blame, or we are.
+pub fn blamed(error: &anyhow::Error) -> Problem {
+    if let Some(in_use) = error.chain().find_map(|cause| cause.downcast_ref::<InUse>()) {
+        let hint = "close what has it open (an editor, a virus scanner), and run the same command again";
+        return Problem::new("file-in-use", in_use.to_string()).hint(hint);
+    }
+    problem(error)
+        .unwrap_or_else(|| Problem::new("unexpected", format!("{error:#}")).hint("if this is a bug, please report it"))
 }
 
 /// Code and hint for an error of the system.

@@ -104,6 +104,11 @@ impl Patience {
         Self { pace, printer: printer.clone(), spent: Mutex::default() }
     }
 
+    /// How patient it is.
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
     /// Tries until it works, fails for good, or patience ends. The closure gets the number of the attempt, from 0.
     ///
     /// # Errors

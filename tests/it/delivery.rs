@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use longshore::digest::Digest;
 use longshore::problem::Exit;
-use longshore::publish::pypi::{self, Credential, Index, Upload};
+use longshore::publish::pypi::package::{PackageFile, PackageUpload};
+use longshore::publish::pypi::{Credential, Index, Packages};
 use longshore::receipt::Receipt;
 use longshore::secret::Secret;
 use longshore::wheel::DistributionName;
@@ -86,18 +87,22 @@ impl Delivery {
 
     /// A run in which something happens after everything was looked at.
     pub async fn run_between<T>(&self, between: impl FnOnce() -> T) -> Result<Vec<Receipt>, Vec<Failed>> {
-        let (uploads, printer) = (self.files.iter().map(File::upload).collect::<Vec<_>>(), Printer::silent());
+        let uploads: Vec<PackageUpload<'_>> = self.files.iter().map(File::upload).collect();
+        let (files, printer) = (uploads.iter().map(|upload| upload.file).collect(), Printer::silent());
         let run = async {
-            let site = pypi::prepare(&printer, &self.index, &self.credentials, &uploads, Some(QUICK)).await;
-            let site = match site {
-                Ok(site) => site,
-                Err(failures) => return Err(failures),
-            };
+            let mut packages = Packages::new(&printer, &self.index, &self.credentials, files, QUICK)?;
+            // As the publisher does: everything that is wrong is told at once.
+            let mut found: Vec<_> = packages.observe().await.err().into_iter().flatten().collect();
+            found.extend(packages.compare(uploads).await.err().into_iter().flatten());
+            if !found.is_empty() {
+                return Ok(Err(found));
+            }
             between();
-            let failures = pypi::upload(&site).await;
-            if failures.is_empty() { pypi::confirm(&site).await } else { Err(failures) }
+            packages.upload().await?;
+            packages.confirm().await.map(Ok)
         };
-        run.await.map_err(|failures| {
+        let ended = run.await.unwrap_or_else(|failures| Err(failures.into_iter().collect()));
+        ended.map_err(|failures| {
             let all = format!("{failures:?}");
             assert!(!all.contains(CANARY), "{all}");
             let told = failures.iter().map(|failure| (failure.problem(), failure.exit()));
@@ -114,8 +119,9 @@ impl Delivery {
 }
 
 impl File {
-    fn upload(&self) -> Upload<'_> {
+    fn upload(&self) -> PackageUpload<'_> {
         let Self { distribution, name, path, size, sha256 } = self;
-        Upload { distribution, version: "1.0", tag: "v1.0", path, name, size: *size, sha256: *sha256 }
+        let file = PackageFile { distribution, version: "1.0", tag: "v1.0", name };
+        PackageUpload { file, path: path.clone(), size: *size, sha256: *sha256 }
     }
 }

@@ -15,6 +15,7 @@ mod images;
 mod interrupted;
 mod meeting;
 mod opsml;
+mod order;
 mod output;
 mod package;
 mod package_index;

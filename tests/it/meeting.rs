@@ -8,4 +8,4 @@ mod conflicts;
 mod killed;
 mod repeated;
 mod side_by_side;
-mod world;
+pub mod world;

@@ -38,6 +38,16 @@ pub enum DestinationKind {
     Pypi(PypiDestination),
 }
 
+impl DestinationKind {
+    /// GitHub Releases, if it is that.
+    pub fn github(&self) -> Option<&GithubDestination> {
+        match self {
+            Self::Github(github) => Some(github),
+            Self::Registry(_) | Self::Pypi(_) => None,
+        }
+    }
+}
+
 /// An index of Python packages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PypiDestination {

@@ -2,15 +2,20 @@
 
 use serde_json::Value;
 
-use super::api::Api;
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::world::http::HeaderMap;
 use crate::world::mask;
 use crate::world::patience::{Wait, told};
 
-/// An answer that is not 2xx.
+/// An answer that is not 2xx, and whom it is from.
 pub struct Answer<'a> {
+    /// Who answers.
+    pub host: &'a str,
+    /// `owner/name`
+    pub repository: &'a str,
+    /// The variable that the token comes from.
+    pub credential: &'a str,
     /// HTTP status.
     pub status: u16,
     /// Headers.
@@ -22,9 +27,9 @@ pub struct Answer<'a> {
 }
 
 /// The failure that an answer stands for. `doing` completes "cannot …".
-pub fn judge(api: &Api<'_>, doing: &str, answer: &Answer<'_>) -> Failure {
+pub fn judge(doing: &str, answer: &Answer<'_>) -> Failure {
     let said = said(answer);
-    let host = api.host();
+    let Answer { host, repository, credential, .. } = answer;
     let problem = |code| Problem::new(code, format!("cannot {doing}: `{host}` answers {said}"));
     match answer.status {
         _ if is_limit(answer) => Failure::Retry {
@@ -32,12 +37,11 @@ pub fn judge(api: &Api<'_>, doing: &str, answer: &Answer<'_>) -> Failure {
             after: told(answer.headers).map_or(Wait::Limited, Wait::Told),
         },
         401 => Failure::Denied(
-            problem("token-refused")
-                .hint(format!("`{}` is missing, expired or revoked: set a valid one", api.credential)),
+            problem("token-refused").hint(format!("`{credential}` is missing, expired or revoked: set a valid one")),
         ),
         403 => Failure::Denied(
             problem("permission-missing")
-                .hint(format!("`{}` needs the permission `contents: write` for `{}`", api.credential, api.repository)),
+                .hint(format!("`{credential}` needs the permission `contents: write` for `{repository}`")),
         ),
         404 => Failure::Missing(problem("not-found")),
         409 => Failure::Missing(problem("not-found").hint("the repository is empty: push it first")),
@@ -46,9 +50,9 @@ pub fn judge(api: &Api<'_>, doing: &str, answer: &Answer<'_>) -> Failure {
             after: told(answer.headers).map_or(Wait::Soon, Wait::Told),
         },
         422 => invalid(answer, problem),
-        300..=399 => Failure::Fatal(
-            problem("repository-moved").hint(format!("was `{}` renamed? write its new name", api.repository)),
-        ),
+        300..=399 => {
+            Failure::Fatal(problem("repository-moved").hint(format!("was `{repository}` renamed? write its new name")))
+        }
         _ => Failure::Fatal(problem("unexpected-answer")),
     }
 }

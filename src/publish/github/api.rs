@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::answer::{Answer, judge};
-use super::model::Notes;
+use super::model::{Notes, Numbered};
 use crate::plan::{Destination, GithubDestination};
 use crate::problem::Problem;
-use crate::publish::Endpoint;
 use crate::publish::failure::Failure;
+use crate::publish::order::Endpoint;
 use crate::secret::Secret;
 use crate::world::few::{self, List};
 use crate::world::http::{
@@ -54,12 +54,6 @@ pub struct Api<'a> {
     token: Option<Secret>,
 }
 
-/// What lists hold.
-pub trait Numbered {
-    /// Its number.
-    fn id(&self) -> u64;
-}
-
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
@@ -80,7 +74,7 @@ impl<'a> Api<'a> {
         github: &'a GithubDestination,
         endpoint: &Endpoint,
         pace: Pace,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, Failure> {
         let credential = destination.credentials.first().map_or("GITHUB_TOKEN", String::as_str);
         check_token(endpoint, credential, &github.repository)?;
         let mut base = endpoint.api.clone();
@@ -148,7 +142,7 @@ impl<'a> Api<'a> {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         self.patience.write().await;
-        self.write(doing, (Method::POST, tail), body).await
+        self.write(doing, Method::POST, tail, body).await
     }
 
     /// `PATCH` of JSON, counted as a write.
@@ -159,7 +153,7 @@ impl<'a> Api<'a> {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         self.patience.write().await;
-        self.write(doing, (Method::PATCH, tail), body).await
+        self.write(doing, Method::PATCH, tail, body).await
     }
 
     /// GitHub's own notes for a tag since another one; saves nothing there. Left to itself GitHub takes the last release
@@ -169,7 +163,7 @@ impl<'a> Api<'a> {
         if let Some(previous) = previous {
             body["previous_tag_name"] = previous.into();
         }
-        let notes: Notes = self.write("generate notes", (Method::POST, "releases/generate-notes"), &body).await?;
+        let notes: Notes = self.write("generate notes", Method::POST, "releases/generate-notes", &body).await?;
         Ok(notes.body)
     }
 
@@ -182,7 +176,8 @@ impl<'a> Api<'a> {
     async fn write<T: DeserializeOwned>(
         &self,
         doing: &str,
-        (method, tail): (Method, &str),
+        method: Method,
+        tail: &str,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let bytes = serde_json::to_vec(body).map_err(|error| self.garbled(doing, &error))?;
@@ -218,15 +213,15 @@ impl<'a> Api<'a> {
     /// `POST` of a file to a release's `upload_url`.
     pub async fn upload<T: DeserializeOwned>(
         &self,
-        doing: &str,
-        (upload_url, name): (&str, &str),
+        upload_url: &str,
+        name: &str,
         body: Body<'_>,
     ) -> Result<T, Failure> {
         let url = upload_target(&self.base, upload_url, name)?;
         self.patience.write().await;
         let request =
             Request { method: Method::POST, auth: self.auth(Reader::Token), accept: JSON, body, ..Request::get(url) };
-        self.read(doing, request).await
+        self.read(&format!("upload `{name}`"), request).await
     }
 
     /// Downloads an asset by id into `sink`, as the owner of the token; redirects do not get the token.
@@ -285,7 +280,9 @@ impl<'a> Api<'a> {
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let errors = body["errors"].as_array().map_or(&[][..], Vec::as_slice);
         let message = body["message"].as_str().unwrap_or_default();
-        judge(self, doing, &Answer { status: reply.status, headers: &reply.headers, message, errors })
+        let (host, repository, credential) = (&self.host(), self.repository, self.credential);
+        let (status, headers) = (reply.status, &reply.headers);
+        judge(doing, &Answer { host, repository, credential, status, headers, message, errors })
     }
 
     /// An answer that is no JSON of ours, perhaps of something between us and the server.
@@ -326,25 +323,21 @@ pub fn upload_target(base: &Url, upload_url: &str, name: &str) -> Result<Url, Fa
 }
 
 /// A missing token is known before anything is asked; a malformed one cannot be sent.
-fn check_token(endpoint: &Endpoint, credential: &str, repository: &str) -> anyhow::Result<()> {
-    let denied = |code, message: String, hint: String| {
-        crate::problem::Failure::new(crate::problem::Exit::Denied, Problem::new(code, message).hint(hint))
-    };
+fn check_token(endpoint: &Endpoint, credential: &str, repository: &str) -> Result<(), Failure> {
+    let denied = |code, message: String, hint: String| Err(Failure::Denied(Problem::new(code, message).hint(hint)));
     match &endpoint.token {
         None if is_loopback(&endpoint.api) => Ok(()),
-        None => Err(denied(
+        None => denied(
             "token-missing",
             format!("`{credential}` is not set: nothing may be published to `{repository}`"),
             format!("set `{credential}` to a token with the permission `contents: write`"),
-        )
-        .into()),
+        ),
         Some(token) if token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
-        Some(_) => Err(denied(
+        Some(_) => denied(
             "token-malformed",
             format!("`{credential}` holds characters that no token has, such as a space or a line break"),
             format!("set `{credential}` again, without them"),
-        )
-        .into()),
+        ),
     }
 }
 

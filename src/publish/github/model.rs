@@ -4,8 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::api::Numbered;
 use crate::world::few::few;
+
+/// What lists hold.
+pub trait Numbered {
+    /// Its number.
+    fn id(&self) -> u64;
+}
 
 /// A release, draft or published.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -1,25 +1,26 @@
 //! The text of a release: the plan's, with GitHub's generated notes put in its place.
 
-use super::observe::previous;
-use super::{Job, Site};
+use super::rank::previous;
+use super::repository::Repository;
+use crate::plan::{Release, ReleasePage};
 use crate::publish::failure::Failure;
 
 /// The line that GitHub's notes replace.
 const PLACE: &str = "{generated}";
 
 /// The notes as they are to stand on the release's page.
-pub async fn body(site: &Site<'_>, job: &Job<'_>) -> Result<String, Failure> {
-    if !job.page.generated {
-        return Ok(job.page.body.clone());
+pub async fn body(repository: &Repository<'_>, release: &Release, page: &ReleasePage) -> Result<String, Failure> {
+    if !page.generated {
+        return Ok(page.body.clone());
     }
-    let api = &site.api;
-    let (tag, previous) = (&job.release.tag, previous(job.release, &site.releases));
+    let api = &repository.api;
+    let (tag, previous) = (&release.tag, previous(release, &repository.releases));
     let notes = api.patience.retry(async |_| api.generate_notes(tag, previous).await).await;
     let notes = notes.map_err(|failure| match failure {
         Failure::Missing(problem) => Failure::Denied(problem),
         other => other,
     })?;
-    Ok(fill(&job.page.body, &notes))
+    Ok(fill(&page.body, &notes))
 }
 
 /// Whether two notes are the same but for line ends and space at the end.

@@ -1,28 +1,30 @@
 //! The release itself: made as a draft, made public when everything in it is right.
 
-use super::api::Reader;
+use super::api::{Api, Reader};
+use super::entry::PlannedRelease;
 use super::model::{NewRelease, Publication, Release};
-use super::observe::{Moment, check_tag, is_latest, two_drafts};
-use super::{Job, Site, notes};
+use super::notes;
+use super::observe::{Moment, check_tag, two_drafts};
+use super::rank::is_latest;
+use super::repository::Repository;
+use crate::plan::{self, ReleasePage};
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 
 /// Makes the draft. Before a repetition the list is read: the first answer may have been lost on its way.
-pub async fn create(site: &Site<'_>, job: &Job<'_>) -> Result<Release, Failure> {
-    let body = notes::body(site, job).await?;
-    let tag = job.release.tag.as_str();
-    let new = NewRelease {
-        tag_name: tag,
-        name: &job.page.title,
-        body: &body,
-        draft: true,
-        prerelease: job.release.prerelease,
-    };
+pub async fn create(
+    repository: &Repository<'_>,
+    release: &plan::Release,
+    page: &ReleasePage,
+) -> Result<Release, Failure> {
+    let (api, tag) = (&repository.api, release.tag.as_str());
+    let body = notes::body(repository, release, page).await?;
+    let new = NewRelease { tag_name: tag, name: &page.title, body: &body, draft: true, prerelease: release.prerelease };
     let doing = format!("make a draft of `{tag}`");
-    let _progress = site.api.printer.start("Drafting", format!("{tag} on {}", site.api.repository));
-    let made = site.api.patience.retry(async |attempt| {
+    let _progress = api.printer.start("Drafting", format!("{tag} on {}", api.repository));
+    let made = api.patience.retry(async |attempt| {
         if attempt > 0 {
-            let found = of_tag(site, tag, &doing).await?;
+            let found = of_tag(api, tag, &doing).await?;
             match found.as_slice() {
                 [] => {}
                 [draft] if draft.draft => return Ok(draft.clone()),
@@ -30,76 +32,77 @@ pub async fn create(site: &Site<'_>, job: &Job<'_>) -> Result<Release, Failure> 
                 several => return Err(two_drafts(tag, &several.iter().collect::<Vec<_>>())),
             }
         }
-        site.api.post(&doing, "releases", &new).await.map_err(|failure| match failure {
+        api.post(&doing, "releases", &new).await.map_err(|failure| match failure {
             Failure::AlreadyThere(problem) => Failure::retry(problem),
             other => other,
         })
     });
     let made = made.await.map_err(workflow_hint)?;
-    the_only_one(site, tag, made).await
+    the_only_one(api, tag, made).await
 }
 
 /// GitHub lets two drafts have one tag, and shows a new one in its list only after a while: another run, or an attempt
 /// of ours whose answer was lost, may have made one too. The lowest number stands; what is deleted is only the draft that
 /// this run has just made, and only while it is empty.
-async fn the_only_one(site: &Site<'_>, tag: &str, made: Release) -> Result<Release, Failure> {
+async fn the_only_one(api: &Api<'_>, tag: &str, made: Release) -> Result<Release, Failure> {
     let doing = format!("look for other drafts of `{tag}`");
-    let found = site.api.patience.retry(async |_| of_tag(site, tag, &doing).await).await?;
+    let found = api.patience.retry(async |_| of_tag(api, tag, &doing).await).await?;
     let Some(first) = found.into_iter().filter(|other| other.draft && other.id < made.id).min_by_key(|other| other.id)
     else {
         return Ok(made);
     };
     let path = format!("releases/{}", made.id);
     let doing = format!("delete the second, empty draft of `{tag}`");
-    site.api
-        .patience
-        .retry(async |_| match site.api.look::<Release>(&doing, &path, Reader::Token).await {
-            Ok(now) if now.draft && now.assets.is_empty() => site.api.delete(&doing, &path).await,
+    api.patience
+        .retry(async |_| match api.look::<Release>(&doing, &path, Reader::Token).await {
+            Ok(now) if now.draft && now.assets.is_empty() => api.delete(&doing, &path).await,
             Ok(now) => Err(two_drafts(tag, &[&first, &now])),
             Err(Failure::Missing(_)) => Ok(()),
             Err(failure) => Err(failure),
         })
         .await?;
-    site.api
-        .printer
+    api.printer
         .warn(format!("somebody else made a draft of `{tag}` at the same time; it is filled: {}", first.html_url));
     Ok(first)
 }
 
-async fn of_tag(site: &Site<'_>, tag: &str, doing: &str) -> Result<Vec<Release>, Failure> {
-    let listed = site.api.all::<Release>(doing, "releases").await?;
+async fn of_tag(api: &Api<'_>, tag: &str, doing: &str) -> Result<Vec<Release>, Failure> {
+    let listed = api.all::<Release>(doing, "releases").await?;
     Ok(listed.into_iter().filter(|release| release.tag_name == tag).collect())
 }
 
 /// Makes a complete draft public, after one more look at the tag.
-pub async fn publish(site: &Site<'_>, job: &Job<'_>, draft: &Release) -> Result<Release, Failure> {
-    let body = notes::body(site, job).await?;
-    let tag = job.release.tag.as_str();
-    let make_latest = if is_latest(job.release, &site.releases) { "true" } else { "false" };
+pub async fn publish(
+    repository: &Repository<'_>,
+    planned: &PlannedRelease<'_>,
+    draft: &Release,
+) -> Result<Release, Failure> {
+    let (api, tag) = (&repository.api, planned.tag());
+    let body = notes::body(repository, planned.release, planned.page).await?;
+    let make_latest = if is_latest(planned.release, &repository.releases) { "true" } else { "false" };
     let publication = Publication {
         tag_name: tag,
-        name: &job.page.title,
+        name: &planned.page.title,
         body: &body,
         draft: false,
-        prerelease: job.release.prerelease,
+        prerelease: planned.release.prerelease,
         make_latest,
     };
     let doing = format!("publish `{tag}`");
-    let _progress = site.api.printer.start("Publishing", format!("{tag} on {}", site.api.repository));
+    let _progress = api.printer.start("Publishing", format!("{tag} on {}", api.repository));
     let path = format!("releases/{}", draft.id);
-    site.api
-        .patience
+    api.patience
         .retry(async |attempt| {
             if attempt > 0 {
-                let now: Release = site.api.look(&doing, &path, Reader::Token).await?;
+                let now: Release = api.look(&doing, &path, Reader::Token).await?;
                 if !now.draft {
                     return Ok(now);
                 }
             }
-            check_tag(&site.api, (tag, site.commit), Moment::Last).await?;
-            let after: Release = site.api.patch(&doing, &path, &publication).await?;
+            check_tag(api, tag, &repository.plan.commit, Moment::Last).await?;
+            let after: Release = api.patch(&doing, &path, &publication).await?;
             if after.draft {
-                let message = format!("`{}` left `{tag}` a draft", site.api.host());
+                let message = format!("`{}` left `{tag}` a draft", api.host());
                 return Err(Failure::retry(Problem::new("still-a-draft", message)));
             }
             Ok(after)
@@ -122,9 +125,4 @@ fn workflow_hint(failure: Failure) -> Failure {
         )),
         other => other,
     }
-}
-
-/// Whether this release is expected at `releases/latest`.
-pub fn expects_latest(site: &Site<'_>, job: &Job<'_>) -> bool {
-    is_latest(job.release, &site.releases)
 }

@@ -2,15 +2,22 @@
 
 use serde::Deserialize;
 
-use super::api::{Api, Reader};
+use super::api::Reader;
+use super::repository::Repository;
+use crate::publish::run::Run;
 
 #[derive(Deserialize)]
-struct Repository {
+struct Visibility {
     private: bool,
 }
 
-/// Whether everybody can read it; nothing if GitHub does not say.
-pub async fn is_public(api: &Api<'_>) -> Option<bool> {
-    let look = async |_| api.look::<Repository>("look at the repository", "", Reader::Token).await;
+/// Whether everybody can read the repository that all of a run comes from; nothing if no GitHub says.
+pub async fn is_public(run: Run<'_>) -> Option<bool> {
+    let named = |name: &String| run.plan.destinations.iter().find(|one| one.name == *name);
+    let ours = run.destinations.iter().filter_map(named);
+    let place = ours.chain(run.plan.meeting().map(|(destination, _)| destination));
+    let (destination, github) = place.filter_map(|one| Some((one, one.kind.github()?))).next()?;
+    let api = Repository::new(run, destination, github).ok()?.api;
+    let look = async |_| api.look::<Visibility>("look at the repository", "", Reader::Token).await;
     api.patience.retry(look).await.ok().map(|repository| !repository.private)
 }

@@ -1,4 +1,4 @@
-//! What an index means by its answer to an upload.
+//! What an index means by its answer to an upload, or by none.
 //!
 //! The words are PyPI's (`warehouse/forklift/legacy.py`); other indexes have a few of their own.
 
@@ -8,7 +8,7 @@ use super::html::unescape;
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::secret::Secret;
-use crate::world::http::Reply;
+use crate::world::http::{NoAnswer, Reply};
 use crate::world::mask;
 use crate::world::patience::{Wait, told};
 
@@ -37,6 +37,20 @@ pub struct About<'a> {
     pub project: &'a str,
     /// What was presented, to be kept out of what we say.
     pub secret: Option<&'a Secret>,
+}
+
+/// A request without an answer.
+pub fn unreachable(error: &NoAnswer) -> Failure {
+    let problem = |code| Problem::new(code, error.to_string());
+    if error.changed {
+        let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+        return Failure::Refused(problem("changed-artifact").hint(hint));
+    }
+    if error.untrusted {
+        let hint = "if the server is yours, add its authority to the system, or name a file with it in `SSL_CERT_FILE`";
+        return Failure::Fatal(problem("certificate-untrusted").hint(hint));
+    }
+    Failure::retry(problem("unreachable"))
 }
 
 /// How a refusal ends.
@@ -236,7 +250,7 @@ mod tests {
             .to_string()
     }
 
-    fn check(status: u16, text: &str, (kind, code, exit): (&str, &str, Exit)) {
+    fn check(status: u16, text: &str, kind: &str, code: &str, exit: Exit) {
         for body in [json(status, text), format!("<html><head><title>x</title></head><h1>{status}</h1>{text}</html>")] {
             let found = judge(status, &body);
             let (name, failure) = match &found {
@@ -254,64 +268,76 @@ mod tests {
     fn every_answer_has_its_meaning() {
         assert_eq!(judge(200, ""), Meaning::Stored);
         let (refused, rejected) = (Exit::Denied, Exit::Verification);
-        check(403, "Read-only mode: Uploads are disabled.", ("again", "index-paused", Exit::Unfinished));
-        check(403, "New uploads are temporarily disabled. See", ("again", "index-paused", Exit::Unfinished));
-        check(403, "New project registration temporarily disabled.", ("again", "index-paused", Exit::Unfinished));
-        check(403, "Invalid or non-existent authentication information. See", ("expired", "token-refused", refused));
-        check(403, "Invalid API Token: token is expired", ("expired", "token-refused", refused));
-        check(
-            403,
-            "The given token isn't allowed to upload to project 'x'.",
-            ("over", "index-project-denied", refused),
-        );
+        check(403, "Read-only mode: Uploads are disabled.", "again", "index-paused", Exit::Unfinished);
+        check(403, "New uploads are temporarily disabled. See", "again", "index-paused", Exit::Unfinished);
+        check(403, "New project registration temporarily disabled.", "again", "index-paused", Exit::Unfinished);
+        check(403, "Invalid or non-existent authentication information. See", "expired", "token-refused", refused);
+        check(403, "Invalid API Token: token is expired", "expired", "token-refused", refused);
+        check(403, "The given token isn't allowed to upload to project 'x'.", "over", "index-project-denied", refused);
         check(
             403,
             "The user &#39;u&#39; isn&#39;t allowed to upload to project",
-            ("over", "index-project-denied", refused),
+            "over",
+            "index-project-denied",
+            refused,
         );
-        check(400, "Non-user identities cannot create new projects.", ("over", "index-project-new", refused));
+        check(400, "Non-user identities cannot create new projects.", "over", "index-project-new", refused);
         check(
             403,
             "Invalid API Token: project-scoped token is not valid for project: 'x'",
-            ("over", "index-project-denied", refused),
+            "over",
+            "index-project-denied",
+            refused,
         );
         check(
             400,
             "The name 'ast' isn't allowed (conflict with Python Standard Library module name).",
-            ("over", "index-project-denied", refused),
+            "over",
+            "index-project-denied",
+            refused,
         );
-        check(429, "Too many new projects created", ("over", "index-too-many-projects", Exit::Unfinished));
-        check(429, "Slow down please, there are too many of you", ("again", "rate-limited", Exit::Unfinished));
+        check(429, "Too many new projects created", "over", "index-too-many-projects", Exit::Unfinished);
+        check(429, "Slow down please, there are too many of you", "again", "rate-limited", Exit::Unfinished);
         check(
             400,
             "File already exists ('x-1.tar.gz', with blake2_256 hash '0').",
-            ("taken", "index-file-differs", Exit::Conflict),
+            "taken",
+            "index-file-differs",
+            Exit::Conflict,
         );
-        check(409, "a file named x-1.tar.gz is here", ("taken", "index-file-differs", Exit::Conflict));
+        check(409, "a file named x-1.tar.gz is here", "taken", "index-file-differs", Exit::Conflict);
         check(
             400,
             "This filename was previously used by a file that has since been deleted.",
-            ("over", "index-name-used", Exit::Conflict),
+            "over",
+            "index-name-used",
+            Exit::Conflict,
         );
         check(
             400,
             "Uploading new files to releases older than 14 days is not allowed.",
-            ("over", "index-release-old", rejected),
+            "over",
+            "index-release-old",
+            rejected,
         );
-        check(400, "File too large. Limit for project 'x' is 100 MB.", ("over", "index-file-too-large", rejected));
+        check(400, "File too large. Limit for project 'x' is 100 MB.", "over", "index-file-too-large", rejected);
         check(
             400,
             "The digest supplied does not match a digest calculated",
-            ("again", "index-damaged", Exit::Unfinished),
+            "again",
+            "index-damaged",
+            Exit::Unfinished,
         );
-        check(400, "Invalid distribution file. ZIP archive not accepted", ("over", "index-refused", rejected));
+        check(400, "Invalid distribution file. ZIP archive not accepted", "over", "index-refused", rejected);
         check(
             400,
             "Binary wheel has an unsupported platform tag 'linux_x86_64'.",
-            ("over", "index-tag-refused", rejected),
+            "over",
+            "index-tag-refused",
+            rejected,
         );
-        check(502, "Bad gateway, and some more words of a proxy", ("again", "server-trouble", Exit::Unfinished));
-        check(301, "moved", ("over", "unexpected-answer", Exit::Usage));
+        check(502, "Bad gateway, and some more words of a proxy", "again", "server-trouble", Exit::Unfinished);
+        check(301, "moved", "over", "unexpected-answer", Exit::Usage);
     }
 
     #[test]

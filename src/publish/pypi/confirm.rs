@@ -5,10 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::index::{Seen, unconfirmed};
-use super::observe::differs;
-use super::{Site, Wanted};
-use crate::publish::failure::Failure;
+use super::compare::differs;
+use super::connection::Connection;
+use super::packages::{Packages, Parcel};
+use super::reader::{Seen, unconfirmed};
+use crate::publish::failure::{Failure, Failures};
 use crate::receipt::{Outcome, Receipt};
 use crate::world::clock;
 
@@ -16,55 +17,63 @@ use crate::world::clock;
 const WAIT: Duration = Duration::from_secs(30);
 
 /// Reads back everything.
-pub async fn everything(site: &Site<'_>) -> Result<Vec<Receipt>, Vec<Failure>> {
-    let _progress = site.printer.start("Confirming", site.host());
-    let releases = join_all(site.releases().into_iter().map(|wanted| release(site, wanted))).await;
+pub async fn everything(packages: &Packages<'_>) -> Result<Vec<Receipt>, Failures> {
+    let connection = &packages.connection;
+    let _progress = connection.printer.start("Confirming", connection.host());
+    let versions = packages.versions().into_iter().map(|parcels| version(connection, parcels));
+    let versions = join_all(versions).await;
     let (mut receipts, mut failures) = (Vec::new(), Vec::new());
-    for one in releases.into_iter().flatten() {
+    for one in versions.into_iter().flatten() {
         match one {
             Ok(receipt) => receipts.push(receipt),
             Err(failure) => failures.push(failure),
         }
     }
-    if failures.is_empty() { Ok(receipts) } else { Err(failures) }
+    Failures::of(failures).map(|()| receipts)
 }
 
 /// What is there of a publication that failed, at one look: a file on an index stays, so it is written down.
-pub async fn remains(site: &Site<'_>) -> Vec<Receipt> {
-    let looks = site.releases().into_iter().map(async |wanted| {
-        let first = wanted.first()?;
-        let seen = site.reader.look(first.upload).await.ok()?;
-        Some(join_all(wanted.iter().map(|one| receipt(site, one, &seen))).await)
+pub async fn remains(packages: &Packages<'_>) -> Vec<Receipt> {
+    let connection = &packages.connection;
+    let looks = packages.versions().into_iter().map(async |parcels| {
+        let first = parcels.first()?;
+        let seen = connection.reader.look(&first.upload.file).await.ok()?;
+        Some(join_all(parcels.iter().map(|one| receipt(connection, one, &seen))).await)
     });
     join_all(looks).await.into_iter().flatten().flatten().filter_map(Result::ok).collect()
 }
 
 /// Looks until all files of a version are there and listed, as long as patience lasts. PyPI's simple index is cached for
 /// ten minutes, now and then longer; its JSON is right at once.
-async fn release(site: &Site<'_>, wanted: Vec<&Wanted<'_>>) -> Vec<Result<Receipt, Failure>> {
-    let Some(first) = wanted.first() else { return Vec::new() };
-    let (start, mut wait) = (Instant::now(), site.pace.base);
+async fn version(connection: &Connection<'_>, parcels: Vec<&Parcel<'_>>) -> Vec<Result<Receipt, Failure>> {
+    let Some(first) = parcels.first() else { return Vec::new() };
+    let (start, mut wait) = (Instant::now(), connection.pace.base);
     let mut told = false;
     loop {
-        let seen = match site.patience.retry(async |_| site.reader.look(first.upload).await).await {
+        let seen = match connection.patience.retry(async |_| connection.reader.look(&first.upload.file).await).await {
             Ok(seen) => seen,
             Err(failure) => return vec![Err(failure)],
         };
-        let there = wanted.iter().all(|one| seen.file(one.upload.name).is_some());
-        let listed = wanted.iter().all(|one| seen.listed(one.upload.name).is_some());
-        let wrong = wanted.iter().any(|one| {
-            seen.file(one.upload.name).and_then(|there| there.sha256).is_some_and(|found| found != one.upload.sha256)
+        let there = parcels.iter().all(|one| seen.file(one.upload.file.name).is_some());
+        let listed = parcels.iter().all(|one| seen.listed(one.upload.file.name).is_some());
+        let wrong = parcels.iter().any(|one| {
+            seen.file(one.upload.file.name)
+                .and_then(|there| there.sha256)
+                .is_some_and(|found| found != one.upload.sha256)
         });
-        if there && listed || wrong || start.elapsed() >= site.pace.total {
+        if there && listed || wrong || start.elapsed() >= connection.pace.total {
             if there && !listed {
-                let name = first.upload.distribution;
-                site.printer
+                let name = first.upload.file.distribution;
+                connection
+                    .printer
                     .warn(format!("`{name}` is complete, but installers do not see all of it yet: a cache is old"));
             }
-            return join_all(wanted.iter().map(|one| receipt(site, one, &seen))).await;
+            return join_all(parcels.iter().map(|one| receipt(connection, one, &seen))).await;
         }
         if !told {
-            site.printer.step("Waiting", format!("until {} shows `{}`", site.host(), first.upload.distribution));
+            connection
+                .printer
+                .step("Waiting", format!("until {} shows `{}`", connection.host(), first.upload.file.distribution));
             told = true;
         }
         sleep(wait).await;
@@ -72,23 +81,23 @@ async fn release(site: &Site<'_>, wanted: Vec<&Wanted<'_>>) -> Vec<Result<Receip
     }
 }
 
-async fn receipt(site: &Site<'_>, wanted: &Wanted<'_>, seen: &Seen) -> Result<Receipt, Failure> {
-    let upload = wanted.upload;
-    let Some(there) = seen.file(upload.name) else {
-        return Err(Failure::Unconfirmed(unconfirmed(upload.name, "took it, but does not show it yet")));
+async fn receipt(connection: &Connection<'_>, parcel: &Parcel<'_>, seen: &Seen) -> Result<Receipt, Failure> {
+    let upload = &parcel.upload;
+    let Some(there) = seen.file(upload.file.name) else {
+        return Err(Failure::Unconfirmed(unconfirmed(upload.file.name, "took it, but does not show it yet")));
     };
-    let (found, how) = site.patience.retry(async |_| site.reader.digest(upload, there).await).await?;
+    let (found, how) = connection.patience.retry(async |_| connection.reader.digest(upload, there).await).await?;
     if found != upload.sha256 {
-        return Err(differs(upload.name, found, upload.sha256));
+        return Err(differs(upload.file.name, found, upload.sha256));
     }
     Ok(Receipt {
-        destination: site.index.name.clone(),
-        tag: upload.tag.to_owned(),
-        name: upload.name.to_owned(),
+        destination: connection.index.name.clone(),
+        tag: upload.file.tag.to_owned(),
+        name: upload.file.name.to_owned(),
         sha256: Some(upload.sha256),
         size: Some(upload.size),
         url: there.url.as_ref().map(ToString::to_string),
-        outcome: if wanted.there { Outcome::AlreadyThere } else { Outcome::Published },
+        outcome: if parcel.there { Outcome::AlreadyThere } else { Outcome::Published },
         confirmed_by: Some(how.into()),
         at: clock::now(),
     })

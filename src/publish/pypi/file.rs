@@ -9,7 +9,7 @@ use blake2::digest::Digest as _;
 use blake2::digest::consts::U32;
 use flate2::read::GzDecoder;
 
-use super::Upload;
+use super::package::PackageUpload;
 use super::rules::is_source;
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
@@ -30,8 +30,8 @@ pub struct Content {
 }
 
 /// Reads a file to its end, and sees that it is the one that was verified.
-pub async fn read(upload: &Upload<'_>) -> Result<Content, Failure> {
-    let (path, source) = (upload.path.to_owned(), is_source(upload.name));
+pub async fn read(upload: &PackageUpload<'_>) -> Result<Content, Failure> {
+    let (path, source) = (upload.path.clone(), is_source(upload.file.name));
     let work = move || {
         let (sha256, blake2, size) = digests(&path).map_err(|error| format!("cannot be read: {error}"))?;
         let text = if source { sdist(&path) } else { wheel(&path) }?;
@@ -39,20 +39,20 @@ pub async fn read(upload: &Upload<'_>) -> Result<Content, Failure> {
     };
     let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()));
     let refuse = |why: String| {
-        let problem = Problem::new("index-metadata", format!("the metadata of `{}`: {why}", upload.name));
+        let problem = Problem::new("index-metadata", format!("the metadata of `{}`: {why}", upload.file.name));
         Failure::Refused(problem.hint("an index takes only what says what it is: build and verify it again"))
     };
     let (sha256, blake2, size, metadata) = done.map_err(refuse)?;
     if sha256 != upload.sha256 || size != upload.size {
-        let text = format!("`{}` changed after it was verified", upload.name);
+        let text = format!("`{}` changed after it was verified", upload.file.name);
         return Err(Failure::Refused(Problem::new("changed-artifact", text).hint("run `longshore verify` again")));
     }
     let name = metadata.get("name").and_then(|name| name.parse::<DistributionName>().ok());
-    if name.is_none_or(|name| name.normalized() != upload.distribution.normalized()) {
-        return Err(refuse(format!("it is not called `{}`", upload.distribution)));
+    if name.is_none_or(|name| name.normalized() != upload.file.distribution.normalized()) {
+        return Err(refuse(format!("it is not called `{}`", upload.file.distribution)));
     }
-    if metadata.get("version") != Some(upload.version) {
-        return Err(refuse(format!("its version is not {}", upload.version)));
+    if metadata.get("version") != Some(upload.file.version) {
+        return Err(refuse(format!("its version is not {}", upload.file.version)));
     }
     Ok(Content { metadata, blake2 })
 }

@@ -4,8 +4,8 @@
 
 use std::fmt::Write;
 
-use super::Upload;
 use super::file::Content;
+use super::package::PackageUpload;
 use super::rules::is_source;
 use crate::core_metadata::CoreMetadata;
 use crate::pypi::Metadata;
@@ -22,7 +22,7 @@ pub struct Form {
 }
 
 /// The form of a file.
-pub fn form(upload: &Upload<'_>, content: &Content) -> Form {
+pub fn form(upload: &PackageUpload<'_>, content: &Content) -> Form {
     let fields = fields(upload, &content.metadata, &content.blake2);
     let mut random = [0; 16];
     // Without random bytes the text itself is the only danger, and the digest in it is as good.
@@ -30,13 +30,13 @@ pub fn form(upload: &Upload<'_>, content: &Content) -> Form {
         random.copy_from_slice(&upload.sha256.hex().as_bytes()[..16]);
     }
     let boundary: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    write(&fields, upload.name, &boundary)
+    write(&fields, upload.file.name, &boundary)
 }
 
 /// Names and values in order.
-fn fields(upload: &Upload<'_>, metadata: &CoreMetadata, blake2: &str) -> Vec<(&'static str, String)> {
-    let (kind, python) = match upload.name.parse::<WheelName>() {
-        Ok(wheel) if !is_source(upload.name) => ("bdist_wheel", wheel.tag.python),
+fn fields(upload: &PackageUpload<'_>, metadata: &CoreMetadata, blake2: &str) -> Vec<(&'static str, String)> {
+    let (kind, python) = match upload.file.name.parse::<WheelName>() {
+        Ok(wheel) if !is_source(upload.file.name) => ("bdist_wheel", wheel.tag.python),
         _ => ("sdist", "source".into()),
     };
     let mut fields = vec![
@@ -77,19 +77,14 @@ fn write(fields: &[(&str, String)], file_name: &str, boundary: &str) -> Form {
 mod tests {
     use super::*;
     use crate::digest::Digest;
+    use crate::publish::pypi::package::PackageFile;
 
     #[test]
     fn fields_have_the_names_an_index_looks_for() {
         let distribution = "a-b".parse().unwrap();
-        let upload = Upload {
-            distribution: &distribution,
-            version: "1.0",
-            tag: "v1.0",
-            path: std::path::Path::new("x"),
-            name: "a_b-1.0-py2.py3-none-any.whl",
-            size: 1,
-            sha256: Digest::of(b""),
-        };
+        let name = "a_b-1.0-py2.py3-none-any.whl";
+        let file = PackageFile { distribution: &distribution, version: "1.0", tag: "v1.0", name };
+        let upload = PackageUpload { file, path: "x".into(), size: 1, sha256: Digest::of(b"") };
         let text = "Metadata-Version: 2.4\nName: a-b\nVersion: 1.0\nClassifier: X\nClassifier: Y\nProject-URL: Home, https://a.example\nLicense-File: LICENSE\nImport-Name: a_b\nX-Own: no\n\n# A\n";
         let fields = fields(&upload, &CoreMetadata::parse(text).unwrap(), "b2");
         let all = |name: &str| {

@@ -1,6 +1,7 @@
 //! What an index refuses, known from a file's name and size alone.
 
-use super::{Index, Upload};
+use super::index::Index;
+use super::package::PackageFile;
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::pypi::platform::is_platform;
@@ -15,21 +16,21 @@ pub fn is_source(name: &str) -> bool {
 }
 
 /// Why an index would refuse a file, if it would.
-pub fn refused(index: &Index, upload: &Upload<'_>) -> Option<Failure> {
-    let name = upload.name;
+pub fn refused(index: &Index, file: &PackageFile<'_>) -> Option<Failure> {
+    let name = file.name;
     let bad_name = |expected: String| {
-        let text = format!("`{name}` is no name for a file of `{}` {}", upload.distribution, upload.version);
+        let text = format!("`{name}` is no name for a file of `{}` {}", file.distribution, file.version);
         Failure::Refused(Problem::new("index-file-name", text).hint(format!("an index wants `{expected}`")))
     };
-    if upload.version.contains('+') {
-        let text = format!("`{}` is a local version, which no public index takes", upload.version);
+    if file.version.contains('+') {
+        let text = format!("`{}` is a local version, which no public index takes", file.version);
         return Some(Failure::Refused(Problem::new("index-file-name", text).hint("release it without `+`")));
     }
     if is_source(name) {
-        let expected = sdist_name(upload.distribution, upload.version);
+        let expected = sdist_name(file.distribution, file.version);
         return (name != expected).then(|| bad_name(expected));
     }
-    let stem = format!("{}-{}-", upload.distribution.in_files(), upload.version);
+    let stem = format!("{}-{}-", file.distribution.in_files(), file.version);
     let wheel = name.parse::<WheelName>().ok().filter(|_| name.starts_with(&stem));
     let Some(wheel) = wheel else { return Some(bad_name(format!("{stem}PYTHON-ABI-PLATFORM.whl"))) };
     index.json.as_ref()?;
@@ -43,7 +44,6 @@ pub fn refused(index: &Index, upload: &Upload<'_>) -> Option<Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
 
     #[test]
     fn names_belong_to_their_distribution() {
@@ -56,16 +56,8 @@ mod tests {
             simple: url("https://a.example/"),
         };
         let check = |index: &Index, name: &str, expected: Option<&str>| {
-            let upload = Upload {
-                distribution: &distribution,
-                version: "1.0rc1",
-                tag: "v1",
-                path: std::path::Path::new("x"),
-                name,
-                size: 1,
-                sha256: Digest::of(b""),
-            };
-            let found = refused(index, &upload);
+            let file = PackageFile { distribution: &distribution, version: "1.0rc1", tag: "v1", name };
+            let found = refused(index, &file);
             assert_eq!(found.as_ref().map(|failure| failure.problem().code), expected, "{name}");
         };
         check(&index, "opsml_client-1.0rc1-py3-none-any.whl", None);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,9 +13,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
+use url::Url;
+
 use super::*;
+use crate::digest::Digest;
 use crate::problem::Exit;
+use crate::publish::failure::Failure;
 use crate::receipt::Outcome;
+use crate::secret::Secret;
 
 const CANARY: &str = "pypi-canary-1";
 const QUICK: Pace = Pace {
@@ -130,15 +136,11 @@ impl World {
         made
     }
 
-    fn uploads<'a>(&'a self, made: &'a [Made]) -> Vec<Upload<'a>> {
-        let upload = |made: &'a Made| Upload {
-            distribution: &self.names[made.distribution],
-            version: "1.0",
-            tag: "v1.0",
-            path: &made.path,
-            name: &made.name,
-            size: made.size,
-            sha256: made.sha256,
+    fn uploads<'a>(&'a self, made: &'a [Made]) -> Vec<PackageUpload<'a>> {
+        let upload = |made: &'a Made| {
+            let distribution = &self.names[made.distribution];
+            let file = PackageFile { distribution, version: "1.0", tag: "v1.0", name: &made.name };
+            PackageUpload { file, path: made.path.clone(), size: made.size, sha256: made.sha256 }
         };
         made.iter().map(upload).collect()
     }
@@ -160,11 +162,23 @@ impl World {
     async fn run_with(&self, credential: &Credential) -> Result<Vec<Receipt>, Vec<Failure>> {
         let made = self.files();
         let uploads = self.uploads(&made);
-        let credentials = self.credentials(credential);
-        let printer = Printer::silent();
-        let site = prepare(&printer, &self.index, &credentials, &uploads, Some(QUICK)).await?;
-        let failures = upload(&site).await;
-        if failures.is_empty() { confirm(&site).await } else { Err(failures) }
+        self.publish(uploads, &self.credentials(credential)).await
+    }
+
+    async fn publish(
+        &self,
+        uploads: Vec<PackageUpload<'_>>,
+        credentials: &BTreeMap<DistributionName, Credential>,
+    ) -> Result<Vec<Receipt>, Vec<Failure>> {
+        let (printer, files) = (Printer::silent(), uploads.iter().map(|upload| upload.file).collect());
+        let run = async {
+            let mut packages = Packages::new(&printer, &self.index, credentials, files, QUICK)?;
+            packages.observe().await?;
+            packages.compare(uploads).await?;
+            packages.upload().await?;
+            packages.confirm().await
+        };
+        run.await.map_err(|failures: Failures| failures.into_iter().collect())
     }
 
     /// A run that fails with this code and exit, and shows no secret.
@@ -314,10 +328,8 @@ async fn wheels_of_all_projects_come_before_sdists() {
     }
     // A second run has nothing to do, and needs nothing to do it with.
     let made = world.files();
-    let (uploads, none, printer) = (world.uploads(&made), BTreeMap::new(), Printer::silent());
-    let site = prepare(&printer, &world.index, &none, &uploads, Some(QUICK)).await.unwrap();
-    assert_eq!(upload(&site).await, []);
-    assert!(confirm(&site).await.unwrap().iter().all(|one| one.outcome == Outcome::AlreadyThere));
+    let receipts = world.publish(world.uploads(&made), &BTreeMap::new()).await.unwrap();
+    assert!(receipts.iter().all(|one| one.outcome == Outcome::AlreadyThere));
     assert_eq!(world.inner().uploads.len(), 6);
 }
 

@@ -14,7 +14,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Credential, Site, machine, unreachable};
+use super::answer::unreachable;
+use super::connection::Connection;
+use super::index::Credential;
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::secret::Secret;
@@ -62,11 +64,11 @@ impl<'a> Keeper<'a> {
     }
 
     /// Whether there is something to present, as far as that can be known before anything is minted.
-    pub async fn check(&self, site: &Site<'_>, name: &DistributionName) -> Result<(), Failure> {
+    pub async fn check(&self, connection: &Connection<'_>, name: &DistributionName) -> Result<(), Failure> {
         let (secret, what) = match self.credential {
-            None if is_loopback(&site.index.upload) => return Ok(()),
+            None if is_loopback(&connection.index.upload) => return Ok(()),
             None => {
-                let text = format!("nothing may be published as `{name}`: there is no token for {}", site.host());
+                let text = format!("nothing may be published as `{name}`: there is no token for {}", connection.host());
                 let hint = "set an API token of the index, or let a job with `id-token: write` use trusted publishing";
                 return Err(Failure::Denied(Problem::new("token-missing", text).hint(hint)));
             }
@@ -80,13 +82,13 @@ impl<'a> Keeper<'a> {
             return Err(Failure::Denied(Problem::new("token-malformed", text).hint("set it again, without them")));
         }
         if matches!(self.credential, Some(Credential::Trusted { .. })) {
-            site.patience.retry(async |_| audience(site).await).await?;
+            connection.patience.retry(async |_| audience(connection).await).await?;
         }
         Ok(())
     }
 
     /// The user's name and the password or token. Nothing on a server of this machine that wants none.
-    pub async fn present(&self, site: &Site<'_>) -> Result<Option<(String, Secret)>, Failure> {
+    pub async fn present(&self, connection: &Connection<'_>) -> Result<Option<(String, Secret)>, Failure> {
         Ok(match self.credential {
             None => None,
             Some(Credential::Token(token)) => Some((TOKEN_USER.into(), token.clone())),
@@ -98,7 +100,7 @@ impl<'a> Keeper<'a> {
                 {
                     return Ok(Some((TOKEN_USER.into(), token.clone())));
                 }
-                let (token, life) = mint(site, request_url, request_token).await?;
+                let (token, life) = mint(connection, request_url, request_token).await?;
                 *minted = Some((token.clone(), Instant::now() + life));
                 Some((TOKEN_USER.into(), token))
             }
@@ -113,11 +115,14 @@ impl<'a> Keeper<'a> {
 }
 
 /// Whom the identity is to be made out to.
-async fn audience(site: &Site<'_>) -> Result<String, Failure> {
-    let reply = site.writer.send(Request { largest: LARGEST, ..Request::get(beside(site, "/_/oidc/audience")) }).await;
+async fn audience(connection: &Connection<'_>) -> Result<String, Failure> {
+    let reply = connection
+        .writer
+        .send(Request { largest: LARGEST, ..Request::get(beside(connection, "/_/oidc/audience")) })
+        .await;
     let reply = reply.map_err(|error| unreachable(&error))?;
     if !reply.is_success() {
-        let host = http::host(&site.index.upload);
+        let host = http::host(&connection.index.upload);
         return Err(match reply.status {
             404 | 405 | 415 => {
                 let problem = Problem::new("publisher-unsupported", format!("`{host}` has no trusted publishing"));
@@ -131,15 +136,19 @@ async fn audience(site: &Site<'_>) -> Result<String, Failure> {
             _ => trouble("ask for the audience of trusted publishing", &host, &reply),
         });
     }
-    Ok(parsed::<Audience>(&reply, &site.index.upload)?.audience)
+    Ok(parsed::<Audience>(&reply, &connection.index.upload)?.audience)
 }
 
 /// A token of the index, and how long it is used.
-async fn mint(site: &Site<'_>, request_url: &Url, request_token: &Secret) -> Result<(Secret, Duration), Failure> {
-    let audience = audience(site).await?;
+async fn mint(
+    connection: &Connection<'_>,
+    request_url: &Url,
+    request_token: &Secret,
+) -> Result<(Secret, Duration), Failure> {
+    let audience = audience(connection).await?;
     let mut url = request_url.clone();
     url.query_pairs_mut().append_pair("audience", &audience);
-    let client = Client::new(&url).map_err(|error| machine(&error))?;
+    let client = Client::new(&url)?;
     let request = Request { auth: Some(Auth::Bearer(request_token)), largest: LARGEST, ..Request::get(url) };
     let reply = client.send(request).await.map_err(|error| unreachable(&error))?;
     if matches!(reply.status, 401 | 403) {
@@ -152,19 +161,19 @@ async fn mint(site: &Site<'_>, request_url: &Url, request_token: &Secret) -> Res
         return Err(trouble("get an identity for trusted publishing", &http::host(request_url), &reply));
     }
     let identity = Secret::new(parsed::<Identity>(&reply, request_url)?.value);
-    site.printer.mask(&identity);
+    connection.printer.mask(&identity);
     let body = serde_json::json!({ "token": identity.expose() }).to_string();
     let body = Body::Bytes { bytes: body.as_bytes(), media: "application/json" };
-    let url = beside(site, "/_/oidc/mint-token");
+    let url = beside(connection, "/_/oidc/mint-token");
     let request = Request { method: Method::POST, body, largest: LARGEST, ..Request::get(url) };
-    let reply = site.writer.send(request).await.map_err(|error| unreachable(&error))?;
+    let reply = connection.writer.send(request).await.map_err(|error| unreachable(&error))?;
     if !reply.is_success() {
-        return Err(refused(site, &reply, &identity));
+        return Err(refused(connection, &reply, &identity));
     }
-    let minted: Minted = parsed(&reply, &site.index.upload)?;
+    let minted: Minted = parsed(&reply, &connection.index.upload)?;
     let token = Secret::new(minted.token);
-    site.printer.mask(&token);
-    site.printer.step("Minted", format!("a token for {}", http::host(&site.index.upload)));
+    connection.printer.mask(&token);
+    connection.printer.step("Minted", format!("a token for {}", http::host(&connection.index.upload)));
     Ok((token, life(minted.expires)))
 }
 
@@ -181,14 +190,14 @@ fn life(expires: Option<i64>) -> Duration {
 }
 
 /// Why the index mints nothing.
-fn refused(site: &Site<'_>, reply: &Reply, identity: &Secret) -> Failure {
+fn refused(connection: &Connection<'_>, reply: &Reply, identity: &Secret) -> Failure {
     let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let errors = json["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     let has = |wanted: &str| errors.iter().any(|error| error["code"] == wanted);
     let mut said: Vec<&str> = errors.iter().filter_map(|error| error["description"].as_str()).collect();
     said.extend(json["message"].as_str().filter(|_| errors.is_empty()));
     let said = mask::hide(&said.join(", ")).into_owned();
-    let host = http::host(&site.index.upload);
+    let host = http::host(&connection.index.upload);
     let text = format!("`{host}` mints no token ({}): {said}{}", reply.status, claims(identity));
     if has("invalid-reuse-token") {
         return Failure::retry(Problem::new("server-trouble", text));
@@ -233,8 +242,8 @@ fn garbled(url: &Url) -> Failure {
 }
 
 /// An address on the host that takes the uploads.
-fn beside(site: &Site<'_>, path: &str) -> Url {
-    let mut url = site.index.upload.clone();
+fn beside(connection: &Connection<'_>, path: &str) -> Url {
+    let mut url = connection.index.upload.clone();
     url.set_path(path);
     url.set_query(None);
     url

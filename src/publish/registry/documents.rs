@@ -66,14 +66,17 @@ pub struct Image<'a> {
     pub has_base: bool,
 }
 
-/// What is wrong with the manifest or index of a step; with the config of an image, if that is at hand. Of images and layers that this manifest does not have, only the
+/// What a step made.
+pub struct Content<'a> {
+    /// The manifest or index.
+    pub document: &'a [u8],
+    /// The config of an image, if that is at hand.
+    pub config: Option<Vec<u8>>,
+}
+
+/// What is wrong with the manifest or index of a step. Of images and layers that this manifest does not have, only the
 /// number is known.
-pub fn flaw(
-    plan: &Plan,
-    step: &Step,
-    (document, config): (&[u8], Option<&[u8]>),
-    artifacts: &[Artifact],
-) -> Option<String> {
+pub fn flaw(plan: &Plan, step: &Step, content: &Content<'_>, artifacts: &[Artifact]) -> Option<String> {
     let record = |id: &StepId| artifacts.iter().find(|artifact| artifact.step == *id);
     match &step.work {
         Work::Image(work) => {
@@ -81,7 +84,7 @@ pub fn flaw(
             let Some(layers) = layers else { return Some("stands on layers that the manifest lacks".into()) };
             let image = Image { platform: work.platform, layers, has_base: work.base.is_some() };
             let file = record(&step.id).and_then(|record| record.files.first());
-            of_image(&image, document, (config, file?))
+            of_image(&image, content, file?)
         }
         Work::Index(work) => {
             let images: Vec<(Option<&File>, Option<Platform>)> = work
@@ -95,7 +98,7 @@ pub fn flaw(
                     (record(id).and_then(|record| record.files.last()), platform)
                 })
                 .collect();
-            of_index(&images, document)
+            of_index(&images, content.document)
         }
         _ => None,
     }
@@ -105,8 +108,10 @@ fn is(descriptor: &Descriptor, file: &File) -> bool {
     (descriptor.digest, descriptor.size) == (file.sha256, file.size)
 }
 
-fn of_image(image: &Image<'_>, manifest: &[u8], (config, file): (Option<&[u8]>, &File)) -> Option<String> {
-    let Ok(manifest) = serde_json::from_slice::<Manifest>(manifest) else { return Some("is no manifest".into()) };
+fn of_image(image: &Image<'_>, content: &Content<'_>, file: &File) -> Option<String> {
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(content.document) else {
+        return Some("is no manifest".into());
+    };
     if manifest.media_type != media::MANIFEST {
         return Some(format!("is of the type {:?}", manifest.media_type));
     }
@@ -120,7 +125,7 @@ fn of_image(image: &Image<'_>, manifest: &[u8], (config, file): (Option<&[u8]>, 
     if !own {
         return Some("has other layers than planned".into());
     }
-    let config = config?;
+    let config = content.config.as_deref()?;
     if Digest::of(config) != file.sha256 {
         return Some("names another config".into());
     }
@@ -186,7 +191,8 @@ mod tests {
                 manifest["config"] = descriptor(&record, media::CONFIG);
             }
             let image = Image { platform: Platform::LinuxArm64, layers: layers[..2].iter().collect(), has_base: base };
-            let found = of_image(&image, manifest.to_string().as_bytes(), (Some(&config), &record));
+            let found =
+                of_image(&image, &Content { document: manifest.to_string().as_bytes(), config: Some(config) }, &record);
             assert_eq!(found.as_deref(), expected, "{manifest}");
         };
         let pop = |value: &mut Value| drop(value.as_array_mut().unwrap().pop());

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::{Failure, Site, Wanted, artifact};
+use super::images::Placement;
 use crate::digest::Digest;
-use crate::oci::registry::{Error, Pushed, Source};
+use crate::oci::registry::{Error, Pushed, Registries, Source};
 use crate::oci::{Descriptor, LARGEST_DOCUMENT, media};
 use crate::plan::{ImageWork, Work};
+use crate::publish::failure::{Failure, Failures};
+use crate::publish::verified::Verified;
 use crate::reference::Repository;
 use crate::world::files;
 use crate::world::terminal::Progress;
@@ -30,16 +32,24 @@ struct Blob<'a> {
     origin: Origin<'a>,
 }
 
+/// Where blobs and manifests go, and how far they are.
+pub struct Push<'p> {
+    /// How registries are reached.
+    pub registries: &'p Registries,
+    /// What is seen of it.
+    pub progress: Progress<'p>,
+}
+
 /// Pushes what some images and indexes consist of.
 pub async fn everything(
-    site: &Site<'_>,
-    progress: &Progress<'_>,
-    wanted: &[&Wanted<'_>],
-) -> anyhow::Result<Vec<Failure>> {
+    push: &Push<'_>,
+    placements: &[&Placement<'_>],
+    verified: Verified<'_>,
+) -> Result<(), Failures> {
     let mut blobs = Vec::new();
-    for one in wanted {
-        if let Work::Image(work) = &one.step.work {
-            blobs.extend(blobs_of(site, one, work)?);
+    for one in placements {
+        if let Work::Image(work) = &one.planned.step.work {
+            blobs.extend(blobs_of(one, work, verified)?);
         }
     }
     let mut seen = BTreeSet::new();
@@ -59,27 +69,22 @@ pub async fn everything(
     }
     let mut failures = Vec::new();
     for round in [now, then] {
-        for done in join_all(round.iter().map(|(blob, other)| push(site, progress, blob, *other))).await {
+        for done in join_all(round.iter().map(|(blob, other)| push.blob(blob, *other))).await {
             add(&mut failures, done);
         }
-        if !failures.is_empty() {
-            return Ok(failures);
-        }
+        Failures::of(std::mem::take(&mut failures))?;
     }
     for indexes in [false, true] {
-        let round = wanted.iter().filter(|one| matches!(one.step.work, Work::Index(_)) == indexes);
+        let round = placements.iter().filter(|one| one.planned.is_index() == indexes);
         // An index is put under its fixed tag at once; without one by its digest.
-        let round = round.filter(|one| !indexes || one.image.tags.is_empty());
+        let round = round.filter(|one| !indexes || one.planned.image.tags.is_empty());
         let put = round.map(async |one| {
-            let reference = one.repository.at(one.document.descriptor.digest);
-            site.order.registries.put_manifest(&reference, &one.document).await
+            push.registries.put_manifest(&one.planned.repository.at(one.digest()), &one.document).await
         });
         join_all(put).await.into_iter().for_each(|done| add(&mut failures, done));
-        if !failures.is_empty() {
-            break;
-        }
+        Failures::of(std::mem::take(&mut failures))?;
     }
-    Ok(failures)
+    Ok(())
 }
 
 fn add(failures: &mut Vec<Failure>, done: Result<(), Error>) {
@@ -91,46 +96,48 @@ fn add(failures: &mut Vec<Failure>, done: Result<(), Error>) {
     }
 }
 
-async fn push(
-    site: &Site<'_>,
-    progress: &Progress<'_>,
-    blob: &Blob<'_>,
-    mount: Option<&Repository>,
-) -> Result<(), Error> {
-    let source = match &blob.origin {
-        Origin::Config(bytes) => Source::Bytes(bytes),
-        Origin::Layer(path) => Source::File(path, mount),
-        Origin::Base(repository) => Source::Elsewhere(repository),
-    };
-    let pushed = site.order.registries.push_blob(blob.repository, &blob.descriptor, source).await?;
-    if pushed == Pushed::Sent && !matches!(blob.origin, Origin::Config(_)) {
-        progress.tell(&format!("{} to {}", blob.descriptor.digest, blob.repository));
+impl Push<'_> {
+    async fn blob(&self, blob: &Blob<'_>, mount: Option<&Repository>) -> Result<(), Error> {
+        let source = match &blob.origin {
+            Origin::Config(bytes) => Source::Bytes(bytes),
+            Origin::Layer(path) => Source::File(path, mount),
+            Origin::Base(repository) => Source::Elsewhere(repository),
+        };
+        let pushed = self.registries.push_blob(blob.repository, &blob.descriptor, source).await?;
+        if pushed == Pushed::Sent && !matches!(blob.origin, Origin::Config(_)) {
+            self.progress.tell(&format!("{} to {}", blob.descriptor.digest, blob.repository));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What an image consists of: layers of its base, layers of ours, its config.
-fn blobs_of<'a>(site: &Site<'a>, wanted: &Wanted<'a>, work: &'a ImageWork) -> anyhow::Result<Vec<Blob<'a>>> {
-    let (order, repository) = (site.order, wanted.repository);
+fn blobs_of<'a>(
+    placement: &Placement<'a>,
+    work: &'a ImageWork,
+    verified: Verified<'_>,
+) -> Result<Vec<Blob<'a>>, Failure> {
+    let (repository, step) = (placement.planned.repository, placement.planned.step.id.as_str());
     let mut blobs = Vec::new();
-    let manifest: Value = wanted.document.json();
+    let manifest: Value = placement.document.json();
     let all = manifest["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let (below, own) = all.split_at(all.len().saturating_sub(work.layers.len()));
+    let read = |layer: &Value| serde_json::from_value::<Descriptor>(layer.clone()).map_err(anyhow::Error::from);
     if let Some(base) = &work.base {
-        for layer in &all[..all.len().saturating_sub(work.layers.len())] {
-            let descriptor = serde_json::from_value(layer.clone())?;
-            blobs.push(Blob { repository, descriptor, origin: Origin::Base(&base.from.repository) });
+        for layer in below {
+            blobs.push(Blob { repository, descriptor: read(layer)?, origin: Origin::Base(&base.from.repository) });
         }
     }
-    for (id, layer) in work.layers.iter().zip(all.iter().rev().take(work.layers.len()).rev()) {
-        let descriptor: Descriptor = serde_json::from_value(layer.clone())?;
-        let file = artifact(order, id)?.files.first();
+    for (id, layer) in work.layers.iter().zip(own) {
+        let descriptor = read(layer)?;
+        let file = verified.artifact(id)?.files.first();
         let file = file.filter(|file| file.sha256 == descriptor.digest);
-        let file = file.ok_or_else(|| anyhow::anyhow!("`{}` names another layer than `{id}`", wanted.step.id))?;
-        blobs.push(Blob { repository, descriptor, origin: Origin::Layer(order.store.file(id, &file.name)) });
+        let file = file.ok_or_else(|| anyhow::anyhow!("`{step}` names another layer than `{id}`"))?;
+        blobs.push(Blob { repository, descriptor, origin: Origin::Layer(verified.path(id, file)) });
     }
-    let config = artifact(order, &wanted.step.id)?.files.first();
-    let config = config.ok_or_else(|| anyhow::anyhow!("`{}` made no config", wanted.step.id))?;
-    let bytes = files::read_small(&order.store.file(&wanted.step.id, &config.name), LARGEST_DOCUMENT)?;
+    let config = verified.artifact(step)?.files.first();
+    let config = config.ok_or_else(|| anyhow::anyhow!("`{step}` made no config"))?;
+    let bytes = files::read_small(&verified.path(step, config), LARGEST_DOCUMENT)?;
     let descriptor = Descriptor { media_type: media::CONFIG.into(), digest: config.sha256, size: config.size };
     blobs.push(Blob { repository, descriptor, origin: Origin::Config(bytes) });
     Ok(blobs)

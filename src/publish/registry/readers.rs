@@ -6,11 +6,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use super::{Failure, Site};
+use super::images::Images;
 use crate::destination::ReadBack;
 use crate::digest::Digest;
-use crate::oci::registry::{Error, Kind, Shown, visibility_page};
+use crate::oci::registry::{Error, Kind, Registries, Shown, visibility_page};
 use crate::problem::Problem;
+use crate::publish::failure::{Failure, Failures};
+use crate::publish::github::visibility;
 use crate::reference::{Reference, Repository};
 
 /// How often one tag is looked at: some registries show it a little later.
@@ -31,8 +33,17 @@ enum Demand {
 
 /// Looks at tags as anybody would. What not everybody can read stops us; where nobody knows whether everybody should, it
 /// is said. Once for each repository.
-pub async fn look(site: &Site<'_>, tags: &[(Reference, Digest)]) -> Vec<Failure> {
-    let demand = |repository: &Repository| demand((site.read_back, site.public), &repository.registry);
+///
+/// # Errors
+/// What not everybody can read and should.
+pub async fn look(images: &Images<'_>, tags: &[(Reference, Digest)]) -> Result<(), Failures> {
+    let read_back = images.registry.read_back;
+    let asked = |(tag, _): &(Reference, Digest)| OPEN.contains(&tag.repository.registry.as_str());
+    let public = match read_back == ReadBack::Auto && tags.iter().any(asked) {
+        true => *images.public.get_or_init(|| visibility::is_public(images.run)).await,
+        false => None,
+    };
+    let demand = |repository: &Repository| demand(read_back, public, &repository.registry);
     let asked = tags.iter().filter(|(tag, _)| demand(&tag.repository) != Demand::None);
     // One request for the whole manifest at most, where a registry does not say the digest: such are counted.
     let mut whole: BTreeMap<(&Repository, Digest), tokio::sync::OnceCell<()>> = BTreeMap::new();
@@ -40,7 +51,7 @@ pub async fn look(site: &Site<'_>, tags: &[(Reference, Digest)]) -> Vec<Failure>
     for (tag, digest) in &asked {
         whole.entry((&tag.repository, *digest)).or_default();
     }
-    let seen = join_all(asked.iter().map(|(tag, digest)| one(site, tag, *digest, &whole))).await;
+    let seen = join_all(asked.iter().map(|(tag, digest)| one(&images.everybody, tag, *digest, &whole))).await;
     let (mut failures, mut said): (Vec<Failure>, Vec<Failure>) = (Vec::new(), Vec::new());
     for ((tag, _), failure) in asked.iter().zip(seen) {
         let Err(failure) = failure else { continue };
@@ -51,13 +62,13 @@ pub async fn look(site: &Site<'_>, tags: &[(Reference, Digest)]) -> Vec<Failure>
     }
     for failure in said {
         let Problem { message, hint, .. } = failure.problem();
-        site.printer.warn(format!("{message}; {}", hint.as_deref().unwrap_or_default()));
+        images.run.printer.warn(format!("{message}; {}", hint.as_deref().unwrap_or_default()));
     }
-    failures
+    Failures::of(failures)
 }
 
 /// `public`: whether everybody can read the repository that all of this comes from; nothing: unknown.
-fn demand((read_back, public): (ReadBack, Option<bool>), registry: &str) -> Demand {
+fn demand(read_back: ReadBack, public: Option<bool>, registry: &str) -> Demand {
     let open = OPEN.contains(&registry);
     match (read_back, public) {
         (ReadBack::Own, _) => Demand::None,
@@ -69,26 +80,20 @@ fn demand((read_back, public): (ReadBack, Option<bool>), registry: &str) -> Dema
     }
 }
 
-/// Whether a site looks, and whether it must know first who may read the repository that all of this comes from.
-pub fn depends_on_visibility(site: &Site<'_>) -> bool {
-    let open = |repository: &Repository| OPEN.contains(&repository.registry.as_str());
-    site.read_back == ReadBack::Auto && site.wanted.iter().any(|wanted| open(wanted.repository))
-}
-
 async fn one(
-    site: &Site<'_>,
+    everybody: &Registries,
     tag: &Reference,
     expected: Digest,
     whole: &BTreeMap<(&Repository, Digest), tokio::sync::OnceCell<()>>,
 ) -> Result<(), Failure> {
     let mut last = closed(&tag.repository);
     for number in 0..LOOKS {
-        match site.everybody.shows(tag, expected).await {
+        match everybody.shows(tag, expected).await {
             Ok(Shown::Right) => return Ok(()),
             Ok(Shown::Unsaid) => {
                 let Some(cell) = whole.get(&(&tag.repository, expected)) else { return Ok(()) };
                 let read = cell.get_or_try_init(async || {
-                    let found = site.everybody.manifest(&tag.repository.at(expected)).await?;
+                    let found = everybody.manifest(&tag.repository.at(expected)).await?;
                     found.map(drop).ok_or_else(|| Error::new(Kind::Missing, Problem::new("registry-missing", "")))
                 });
                 match read.await {
@@ -142,7 +147,7 @@ mod tests {
     #[test]
     fn everybody_is_asked_where_images_are_for_everybody() {
         let check = |read_back, public, registry: &str, expected| {
-            assert_eq!(demand((read_back, public), registry), expected, "{read_back:?} {public:?} {registry}");
+            assert_eq!(demand(read_back, public, registry), expected, "{read_back:?} {public:?} {registry}");
         };
         for registry in ["ghcr.io", "docker.io", "quay.io", "public.ecr.aws"] {
             check(ReadBack::Auto, Some(true), registry, Demand::Required);

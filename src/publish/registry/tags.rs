@@ -6,11 +6,14 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use tokio::time::sleep;
 
-use super::{Failure, Ledger, Outcome, Site, Wanted, readers, receipt};
+use super::images::{Images, Placement};
 use crate::digest::Digest;
 use crate::oci::registry::{Error, Registries};
-use crate::plan::{FloatingTag, Work};
+use crate::plan::FloatingTag;
 use crate::problem::Problem;
+use crate::publish::failure::{Failure, Failures};
+use crate::publish::ledger::Ledger;
+use crate::receipt::{Outcome, Receipt};
 use crate::reference::{Reference, Repository};
 use crate::version::Version;
 
@@ -18,46 +21,45 @@ use crate::version::Version;
 const LOOKS: u32 = 5;
 
 /// Puts what is missing: images first, then the indexes that name them.
-pub async fn fix(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<Failure>> {
-    let mut failures = Vec::new();
+///
+/// # Errors
+/// What could not be put.
+pub async fn fix(images: &Images<'_>, placements: &[Placement<'_>], ledger: &mut Ledger) -> Result<(), Failures> {
     for indexes in [false, true] {
-        let of_round = |wanted: &&Wanted<'_>| matches!(wanted.step.work, Work::Index(_)) == indexes;
-        let all = site
-            .wanted
-            .iter()
-            .filter(of_round)
-            .flat_map(|wanted| wanted.image.tags.iter().map(move |tag| (wanted, tag)));
-        let done = join_all(all.map(async |(wanted, tag)| {
-            if !wanted.missing.contains(&tag.as_str()) {
-                return Ok(receipt(site, wanted, tag, Outcome::AlreadyThere));
+        let round = placements.iter().filter(|one| one.planned.is_index() == indexes);
+        let all = round.flat_map(|one| one.planned.image.tags.iter().map(move |tag| (one, tag)));
+        let done = join_all(all.map(async |(placement, tag)| {
+            if placement.planned.there.contains_key(tag.as_str()) {
+                return Ok(placement.receipt(images, tag, Outcome::AlreadyThere));
             }
-            put(site, wanted, tag).await.map(|()| receipt(site, wanted, tag, Outcome::Published))
-        }))
-        .await;
-        let mut receipts = Vec::new();
-        for one in done {
-            match one {
-                Ok(receipt) => receipts.push(receipt),
-                Err(failure) if failures.contains(&failure) => {}
-                Err(failure) => failures.push(failure),
-            }
-        }
-        ledger.record(receipts)?;
-        if !failures.is_empty() {
-            return Ok(failures);
-        }
+            put(images, placement, tag).await.map(|()| placement.receipt(images, tag, Outcome::Published))
+        }));
+        keep(done.await.into_iter().map(|one| one.map(Some)), ledger)?;
     }
-    let tags = site.wanted.iter().flat_map(|wanted| {
-        let digest = wanted.document.descriptor.digest;
-        wanted.image.tags.iter().map(move |tag| (wanted.repository.tagged(tag), digest))
-    });
-    Ok(readers::look(site, &tags.collect::<Vec<_>>()).await)
+    Ok(())
 }
 
-async fn put(site: &Site<'_>, wanted: &Wanted<'_>, tag: &str) -> Result<(), Failure> {
-    let reference = wanted.repository.tagged(tag);
-    site.order.registries.put_manifest(&reference, &wanted.document).await?;
-    read_back(site.order.registries, &reference, wanted.document.descriptor.digest).await
+/// Writes down what was done; each failure is told once.
+fn keep(
+    done: impl Iterator<Item = Result<Option<Receipt>, Failure>>,
+    ledger: &mut Ledger,
+) -> Result<Vec<Receipt>, Failures> {
+    let (mut receipts, mut failures) = (Vec::new(), Vec::new());
+    for one in done {
+        match one {
+            Ok(receipt) => receipts.extend(receipt),
+            Err(failure) if failures.contains(&failure) => {}
+            Err(failure) => failures.push(failure),
+        }
+    }
+    ledger.record(receipts.clone())?;
+    Failures::of(failures).map(|()| receipts)
+}
+
+async fn put(images: &Images<'_>, placement: &Placement<'_>, tag: &str) -> Result<(), Failure> {
+    let (registries, reference) = (images.run.registries, placement.planned.repository.tagged(tag));
+    registries.put_manifest(&reference, &placement.document).await?;
+    read_back(registries, &reference, placement.digest()).await
 }
 
 /// Looks until the tag is what we put; something else was put by somebody else.
@@ -77,47 +79,36 @@ async fn read_back(registries: &Registries, reference: &Reference, expected: Dig
     Err(Failure::Unconfirmed(Problem::new("image-unconfirmed", text).hint("run the same command again to look again")))
 }
 
-/// Moves each floating tag whose line has nothing newer.
-pub async fn float(site: &Site<'_>, ledger: &mut Ledger) -> anyhow::Result<Vec<Failure>> {
-    let floating: Vec<(&Wanted<'_>, &FloatingTag)> = site
-        .wanted
-        .iter()
-        .flat_map(|wanted| wanted.image.floating.iter().map(move |floating| (wanted, floating)))
-        .collect();
-    let mut failures = Vec::new();
-    let mut repositories: Vec<&Repository> = floating.iter().map(|(wanted, _)| wanted.repository).collect();
+/// Moves each floating tag whose line has nothing newer, and says what is where then.
+///
+/// # Errors
+/// What could not be moved, or nobody knows where to.
+pub async fn float(
+    images: &Images<'_>,
+    placements: &[Placement<'_>],
+    ledger: &mut Ledger,
+) -> Result<Vec<(Reference, Digest)>, Failures> {
+    let floating: Vec<(&Placement<'_>, &FloatingTag)> =
+        placements.iter().flat_map(|one| one.planned.image.floating.iter().map(move |tag| (one, tag))).collect();
+    let mut repositories: Vec<&Repository> = floating.iter().map(|(one, _)| one.planned.repository).collect();
     repositories.sort_unstable();
     repositories.dedup();
     // Asked now, not when it all began: others may have released meanwhile.
-    let seen = join_all(repositories.iter().map(|repository| look_around(site, repository))).await;
-    let mut known: BTreeMap<&Repository, Around<'_>> = BTreeMap::new();
-    for (repository, around) in repositories.into_iter().zip(seen) {
+    let looks = repositories.iter().map(|repository| look_around(images.run.registries, placements, repository));
+    let (mut known, mut failures) = (BTreeMap::<&Repository, Around<'_>>::new(), Vec::new());
+    for (repository, around) in repositories.iter().zip(join_all(looks).await) {
         match around {
             Ok(around) => drop(known.insert(repository, around)),
             Err(failure) => failures.push(failure),
         }
     }
-    if !failures.is_empty() {
-        return Ok(failures);
-    }
-    let done = join_all(floating.iter().filter_map(|(wanted, floating)| {
-        let around = known.get(wanted.repository)?;
-        Some(one(site, wanted, floating, around))
-    }))
-    .await;
-    let mut receipts = Vec::new();
-    for one in done {
-        match one {
-            Ok(receipt) => receipts.extend(receipt),
-            Err(failure) if failures.contains(&failure) => {}
-            Err(failure) => failures.push(failure),
-        }
-    }
-    let moved = receipts.iter().filter_map(|receipt| Some((receipt.name.parse().ok()?, receipt.sha256?)));
-    let moved: Vec<(Reference, Digest)> = moved.collect();
-    ledger.record(receipts)?;
-    failures.extend(readers::look(site, &moved).await);
-    Ok(failures)
+    Failures::of(failures)?;
+    let done = join_all(floating.iter().filter_map(|(placement, floating)| {
+        let around = known.get(placement.planned.repository)?;
+        Some(one(images, placement, floating, around))
+    }));
+    let receipts = keep(done.await.into_iter(), ledger)?;
+    Ok(receipts.iter().filter_map(|receipt| Some((receipt.name.parse().ok()?, receipt.sha256?))).collect())
 }
 
 /// A repository before its floating tags move.
@@ -130,15 +121,18 @@ struct Around<'a> {
 
 /// Sees what is in a repository. Which version is the newest, only a whole list of tags says: one without a tag that is
 /// known to be there is none, as where a registry or a proxy says "404" or "no tags" for whatever reason.
-async fn look_around<'a>(site: &'a Site<'_>, repository: &Repository) -> Result<Around<'a>, Failure> {
-    let registries = site.order.registries;
-    let ours = || site.wanted.iter().filter(|wanted| wanted.repository == repository);
-    let looks = ours().flat_map(|wanted| &wanted.image.floating).map(async |floating| {
+async fn look_around<'a>(
+    registries: &Registries,
+    placements: &'a [Placement<'_>],
+    repository: &Repository,
+) -> Result<Around<'a>, Failure> {
+    let ours = || placements.iter().filter(|one| one.planned.repository == repository);
+    let looks = ours().flat_map(|one| &one.planned.image.floating).map(async |floating| {
         let there = registries.head(&repository.tagged(&floating.tag)).await?;
         Ok::<_, Error>(there.map(|there| (floating.tag.as_str(), there.digest)))
     });
     let floating: BTreeMap<&str, Digest> = try_join_all(looks).await?.into_iter().flatten().collect();
-    let fixed = ours().flat_map(|wanted| &wanted.image.tags).map(String::as_str);
+    let fixed = ours().flat_map(|one| &one.planned.image.tags).map(String::as_str);
     let there: Vec<&str> = fixed.chain(floating.keys().copied()).collect();
     let mut look = 0;
     loop {
@@ -168,24 +162,22 @@ fn no_list(repository: &Repository, lacking: &str) -> Failure {
 }
 
 async fn one(
-    site: &Site<'_>,
-    wanted: &Wanted<'_>,
+    images: &Images<'_>,
+    placement: &Placement<'_>,
     floating: &FloatingTag,
     around: &Around<'_>,
-) -> Result<Option<crate::receipt::Receipt>, Failure> {
-    let reference = wanted.repository.tagged(&floating.tag);
-    let Some(release) = site.order.plan.release(&wanted.step.component) else { return Ok(None) };
+) -> Result<Option<Receipt>, Failure> {
+    let reference = placement.planned.repository.tagged(&floating.tag);
+    let Some(release) = images.run.plan.release(&placement.planned.step.component) else { return Ok(None) };
     if let Some(newer) = newer(floating, &around.tags, &release.version) {
-        site.printer.step("Left", format!("`{reference}` where it is: {newer} is there"));
+        images.run.printer.step("Left", format!("`{reference}` where it is: {newer} is there"));
         return Ok(None);
     }
-    let expected = wanted.document.descriptor.digest;
-    if around.floating.get(floating.tag.as_str()) == Some(&expected) {
-        return Ok(Some(receipt(site, wanted, &floating.tag, Outcome::AlreadyThere)));
+    if around.floating.get(floating.tag.as_str()) == Some(&placement.digest()) {
+        return Ok(Some(placement.receipt(images, &floating.tag, Outcome::AlreadyThere)));
     }
-    site.order.registries.put_manifest(&reference, &wanted.document).await?;
-    read_back(site.order.registries, &reference, expected).await?;
-    Ok(Some(receipt(site, wanted, &floating.tag, Outcome::Published)))
+    put(images, placement, &floating.tag).await?;
+    Ok(Some(placement.receipt(images, &floating.tag, Outcome::Published)))
 }
 
 /// The newest stable version in the tag's line that is newer than ours.

@@ -38,6 +38,8 @@ pub const ASSETS: &str = "build-assets.yml";
 pub const SERVER: &str = "release-server.yml";
 pub const CLIENT: &str = "release-client.yml";
 pub const ALL: [&str; 3] = [ASSETS, SERVER, CLIENT];
+/// The one that publishes everything where there is no other.
+pub const ONLY: &str = "release.yml";
 /// Where a run was, as its paper says.
 pub const RUN: &str = "https://github.com/harbor-works/opsml/actions/runs/42";
 
@@ -52,6 +54,9 @@ wheels:
   opsml:        { manifest: py-opsml/Cargo.toml, features: server, sdist: false }
   opsml-client: { manifest: py-opsml/Cargo.toml, sdist: false }
 publish: { github: { notes: false }, registry: {}, pypi: {} }
+"#;
+
+const WORKFLOWS: &str = r#"
 workflows:
   build-assets.yml:   { publish: [github, registry] }
   release-server.yml: { publish: pypi.opsml }
@@ -69,15 +74,20 @@ const QUICK: Pace = Pace {
 };
 
 /// The plan, as every workflow file makes it; hosts stand for those of the servers.
-static PLAN: LazyLock<String> = LazyLock::new(|| {
+static PLAN: LazyLock<String> = LazyLock::new(|| planned(&format!("{YAML}{WORKFLOWS}")));
+
+/// The same for one workflow file.
+pub static PLAN_OF_ONE: LazyLock<String> = LazyLock::new(|| planned(YAML));
+
+fn planned(yaml: &str) -> String {
     let project = cases::project("opsml");
-    std::fs::write(project.folder().join("longshore.yaml"), YAML).unwrap();
+    std::fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
     let line = "git commit -qam three && git tag v3.0.0 && git remote add origin https://github.com/harbor-works/opsml.git \
                 && longshore plan -q --out ../plan.json > /dev/null && cat ../plan.json";
     let done = project.sh(line);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap()
-});
+}
 
 pub struct World {
     pub github: github::Server,

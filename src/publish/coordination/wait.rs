@@ -30,6 +30,14 @@ impl Rhythm {
     }
 }
 
+/// What a look comes to.
+pub enum Awaited<T> {
+    /// It is there.
+    Here(T),
+    /// This is not there yet.
+    Missing(String),
+}
+
 /// Looks until something is there; the look says what it misses. Trouble of the server is waited out, too.
 ///
 /// # Errors
@@ -38,7 +46,7 @@ pub async fn until<T>(
     printer: &Printer,
     rhythm: Rhythm,
     part: &Part,
-    mut look: impl AsyncFnMut() -> Result<Result<T, String>, Failure>,
+    mut look: impl AsyncFnMut() -> Result<Awaited<T>, Failure>,
 ) -> Result<T, Failure> {
     let started = Instant::now();
     let mut pause = rhythm.first;
@@ -48,8 +56,8 @@ pub async fn until<T>(
         let mut now = pause;
         let mut trouble = None;
         match look().await {
-            Ok(Ok(found)) => return Ok(found),
-            Ok(Err(missing)) => awaited = missing,
+            Ok(Awaited::Here(found)) => return Ok(found),
+            Ok(Awaited::Missing(missing)) => awaited = missing,
             Err(Failure::Retry { problem, after }) => {
                 now = match after {
                     Wait::Soon => now,
@@ -104,10 +112,7 @@ mod tests {
 
     const QUICK: Pace = Pace { base: Duration::from_millis(1), limited: Duration::from_millis(12), ..Pace::LOOPBACK };
 
-    async fn check(
-        limit: u64,
-        looks: impl Fn(usize) -> Result<Result<(), String>, Failure>,
-    ) -> (usize, Option<Failure>) {
+    async fn check(limit: u64, looks: impl Fn(usize) -> Result<Awaited<()>, Failure>) -> (usize, Option<Failure>) {
         let part: Part = serde_json::from_str(r#"{"file":"one.yml","steps":[],"destinations":[]}"#).unwrap();
         let mut number = 0;
         let rhythm = Rhythm::new(QUICK, Duration::from_millis(limit));
@@ -122,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn looks_less_often_and_not_for_ever() {
-        let missing = || Ok(Err("the others".to_owned()));
+        let missing = || Ok(Awaited::Missing("the others".to_owned()));
         let (looks, failure) = check(100, |_| missing()).await;
         // 3, 4, 6, 10, 12, 12 … ms apart.
         assert!((3..=13).contains(&looks), "{looks}");
@@ -138,11 +143,17 @@ mod tests {
     #[tokio::test]
     async fn trouble_is_waited_out_and_refusals_are_not() {
         let busy = || Failure::retry(Problem::new("busy", "busy"));
-        assert_eq!(check(10_000, |number| if number < 4 { Err(busy()) } else { Ok(Ok(())) }).await, (4, None));
+        assert_eq!(
+            check(10_000, |number| if number < 4 { Err(busy()) } else { Ok(Awaited::Here(())) }).await,
+            (4, None)
+        );
         let started = Instant::now();
         let told =
             || Failure::Retry { problem: Problem::new("busy", "busy"), after: Wait::Told(Duration::from_millis(60)) };
-        assert_eq!(check(10_000, |number| if number < 2 { Err(told()) } else { Ok(Ok(())) }).await, (2, None));
+        assert_eq!(
+            check(10_000, |number| if number < 2 { Err(told()) } else { Ok(Awaited::Here(())) }).await,
+            (2, None)
+        );
         assert!(started.elapsed() >= Duration::from_millis(60));
         let refused = Failure::Denied(Problem::new("no", "no"));
         assert_eq!(check(10_000, |_| Err(refused.clone())).await, (1, Some(refused.clone())));

@@ -1,4 +1,4 @@
-//! What a part tells the others: what it will publish, of which plan, and which run made it.
+//! What a workflow file tells the others: what it will publish, of which plan, and which run made it.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::github::api::Api;
 use crate::publish::github::model::{Asset, Release};
-use crate::publish::{Order, promise};
+use crate::publish::promise;
 
 /// The format of `longshore-<stem>.manifest.json`.
 const SCHEMA: &str = "longshore/meeting/1";
@@ -20,9 +20,9 @@ const LARGEST: u64 = 64 << 20;
 /// The version that plans here.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A part's word: this, and nothing else, will be published.
+/// A workflow file's word: this, and nothing else, will be published.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Paper {
+pub struct Announcement {
     #[serde(flatten)]
     head: Head,
     /// What was verified.
@@ -44,16 +44,16 @@ struct Head {
     parts: Vec<String>,
 }
 
-impl Paper {
+impl Announcement {
     /// The word of this run.
-    pub fn new(order: &Order<'_>, parts: &[&Part], manifest: Manifest) -> Self {
+    pub fn new(run: Option<&str>, makers: &[&Part], manifest: Manifest) -> Self {
         let head = Head {
             schema: SCHEMA.into(),
             plan: manifest.plan,
             commit: manifest.commit.clone(),
             longshore: VERSION.into(),
-            run: order.run.clone(),
-            parts: parts.iter().map(|part| part.file.clone()).collect(),
+            run: run.map(str::to_owned),
+            parts: makers.iter().map(|part| part.file.clone()).collect(),
         };
         Self { head, manifest }
     }
@@ -69,7 +69,7 @@ impl Paper {
     }
 }
 
-/// Where a paper was found.
+/// Where something was found that somebody tells us.
 pub struct Place<'a> {
     /// The repository.
     pub api: &'a Api<'a>,
@@ -82,7 +82,7 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Sees that it is not too long to be a paper.
+    /// Sees that it is not too long to be read.
     ///
     /// # Errors
     /// If it is.
@@ -93,23 +93,23 @@ impl Place<'_> {
         Err(self.unreadable(&format!("it has {} bytes, and {} MiB are the limit", self.asset.size, LARGEST >> 20)))
     }
 
-    /// Reads a paper and sees that it is of this plan.
+    /// Reads an announcement and sees that it is of this plan.
     ///
     /// # Errors
-    /// If it is of another one, or no paper.
-    pub fn read(&self, plan: &Plan, bytes: &[u8]) -> Result<Paper, Failure> {
+    /// If it is of another one, or none.
+    pub fn read(&self, plan: &Plan, bytes: &[u8]) -> Result<Announcement, Failure> {
         let head: Head = serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))?;
         if head.plan != plan.digest() {
             return Err(self.another(plan, &head));
         }
-        let paper: Paper = serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))?;
-        match odd(plan, self.part, &paper.manifest) {
+        let announcement: Announcement = serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))?;
+        match odd(plan, self.part, &announcement.manifest) {
             Some(what) => Err(self.unreadable(&what)),
-            None => Ok(paper),
+            None => Ok(announcement),
         }
     }
 
-    /// A paper that says nothing that can be believed.
+    /// Something that cannot be believed.
     pub fn unreadable(&self, error: &dyn fmt::Display) -> Failure {
         let Self { release, asset, .. } = self;
         let message = format!("`{}` of `{}` cannot be read: {error}", asset.name, release.tag_name);

@@ -1,0 +1,133 @@
+//! One release of the plan at one repository: its files, where it stood, and how far it is.
+
+use std::path::PathBuf;
+
+use super::model::{Asset, Release};
+use super::standing::{Standing, standing};
+use crate::artifact::File;
+use crate::plan::{self, ReleasePage};
+use crate::publish::run::PlannedFile;
+use crate::receipt::Outcome;
+
+/// What the plan knows of a release.
+#[derive(Clone)]
+pub struct PlannedRelease<'a> {
+    /// The release.
+    pub release: &'a plan::Release,
+    /// How it looks.
+    pub page: &'a ReleasePage,
+    /// Its files, in the plan's order.
+    pub files: Vec<PlannedFile<'a>>,
+    /// Names of what several workflow files tell each other there.
+    pub told: Vec<String>,
+}
+
+impl PlannedRelease<'_> {
+    /// Its tag.
+    pub fn tag(&self) -> &str {
+        &self.release.tag
+    }
+
+    /// Whether it is to hold a file of that name.
+    pub fn holds(&self, name: &str) -> bool {
+        self.files.iter().any(|file| file.name == name)
+    }
+}
+
+/// Where a release stands.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// Nothing is there.
+    Create,
+    /// A draft is there.
+    Fill(Release),
+    /// A published, mutable release may be filled.
+    Extend(Release),
+    /// It is published with all its files.
+    Finished(Release),
+}
+
+impl Start {
+    /// What is there.
+    pub fn release(&self) -> Option<&Release> {
+        match self {
+            Self::Create => None,
+            Self::Fill(release) | Self::Extend(release) | Self::Finished(release) => Some(release),
+        }
+    }
+}
+
+/// A release that was compared with what was verified.
+pub struct Entry<'a> {
+    /// What the plan knows.
+    pub planned: PlannedRelease<'a>,
+    /// Where it stood.
+    pub start: Start,
+    /// Its files.
+    pub files: Vec<ReleaseFile<'a>>,
+    /// It, as soon as it holds them.
+    pub there: Option<There>,
+}
+
+/// A release with all its files.
+pub struct There {
+    /// As the server has it.
+    pub release: Release,
+    /// Whether it was there before.
+    pub outcome: Outcome,
+    /// What made it public, if it is.
+    pub done: Option<Done>,
+}
+
+impl There {
+    /// Whether it is still a draft, as far as we know.
+    pub fn is_hidden(&self) -> bool {
+        self.done.is_none() && self.release.draft
+    }
+}
+
+/// What a run did to a release that is public.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing was missing.
+    Nothing,
+    /// Files were added to a release that somebody else published.
+    Filled,
+    /// It was made public.
+    Published,
+}
+
+/// A verified file of a release.
+pub struct ReleaseFile<'a> {
+    /// The step that made it.
+    pub step: &'a str,
+    /// Its record.
+    pub file: File,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What is known of it there.
+    pub outcome: Outcome,
+    /// The asset whose bytes were downloaded and hashed in this run.
+    pub hashed: Option<u64>,
+}
+
+impl ReleaseFile<'_> {
+    /// How its equality was established.
+    pub fn evidence(&self) -> &'static str {
+        if self.hashed.is_some() { "download" } else { "digest" }
+    }
+
+    /// Whether its very bytes are among these assets.
+    pub fn is_known(&self, assets: &[Asset]) -> bool {
+        match standing(&self.file, assets) {
+            Standing::Equal(_) => true,
+            Standing::Unknown(asset) => self.hashed == Some(asset.id),
+            _ => false,
+        }
+    }
+
+    /// Whether it is there, as far as is known.
+    pub fn is_right(&self) -> bool {
+        matches!(self.outcome, Outcome::Published | Outcome::AlreadyThere)
+    }
+}

@@ -1,0 +1,54 @@
+//! What is to be published, from where, and how its destinations are reached.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use url::Url;
+
+use super::pypi::index::{Credential, Index};
+use crate::artifact::Manifest;
+use crate::oci::registry::Registries;
+use crate::plan::{Part, Plan};
+use crate::secret::Secret;
+use crate::wheel::DistributionName;
+use crate::world::store::Store;
+
+/// Where destinations are reached, by destination name. A destination is a URL.
+pub type Endpoints = BTreeMap<String, Endpoint>;
+
+/// Indexes of Python packages by destination name, with what may be presented for each distribution.
+pub type Indexes = BTreeMap<String, (Index, BTreeMap<DistributionName, Credential>)>;
+
+/// How one destination is reached.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Base of its API, e.g. `https://api.github.com/` or `https://ghes.example/api/v3/`.
+    pub api: Url,
+    /// What may be presented to it.
+    pub token: Option<Secret>,
+}
+
+/// What is to be published.
+#[derive(Clone)]
+pub struct Order<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The part whose share of it is published; nothing for all of it.
+    pub part: Option<&'a Part>,
+    /// Its verified artifacts.
+    pub manifest: &'a Manifest,
+    /// Where the bytes lie; the ledger is written there too.
+    pub store: &'a Store,
+    /// Where to.
+    pub endpoints: &'a Endpoints,
+    /// How registries of images are reached.
+    pub registries: &'a Registries,
+    /// How indexes of Python packages are reached, by destination name.
+    pub indexes: &'a Indexes,
+    /// Names of the destinations to publish to, in order.
+    pub destinations: Vec<String>,
+    /// How long each wait for another part may take.
+    pub wait: Duration,
+    /// The page of the run that carries this out, for whoever has to look for its bytes.
+    pub run: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! What every kind of destination does, and the order in which all of them do it.
+
+use std::fs;
+use std::io::Seek;
+
+use futures_util::future::LocalBoxFuture;
+
+use super::failure::{Failure, Failures};
+use super::ledger::Ledger;
+use super::run::Run;
+use super::verified::Verified;
+use crate::artifact::File;
+use crate::digest::Digest;
+use crate::plan::{Destination, Step};
+use crate::world::http::Limited;
+
+/// A publish phase: what nobody sees comes first, what cannot be taken back after it, what everybody is told last. All
+/// destinations are through with one before the next begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// What is there is compared with what was verified; nothing is written.
+    Compare,
+    /// Drafts of releases are made and filled.
+    Drafts,
+    /// Blobs and manifests of images, by digest: nobody finds them without a tag.
+    Content,
+    /// Tags of images that never move.
+    FixedTags,
+    /// Packages on indexes, which keep each file for ever.
+    Packages,
+    /// Releases are made public.
+    Releases,
+    /// The same for those that several workflow files make together.
+    SharedReleases,
+    /// Tags of images that follow the newest release.
+    FloatingTags,
+}
+
+impl Phase {
+    /// The order of publication: the phases that write.
+    pub const ORDER: [Self; 7] = [
+        Self::Drafts,
+        Self::Content,
+        Self::FixedTags,
+        Self::Packages,
+        Self::Releases,
+        Self::SharedReleases,
+        Self::FloatingTags,
+    ];
+}
+
+/// Something that a destination does.
+pub type Doing<'s, T = (), E = Failures> = LocalBoxFuture<'s, Result<T, E>>;
+
+/// A file that was promised, with the step that made it.
+pub struct Promised<'a> {
+    /// The step.
+    pub step: &'a str,
+    /// Its record.
+    pub file: &'a File,
+}
+
+impl Promised<'_> {
+    /// A file emptied for its bytes, and for no more of them.
+    ///
+    /// # Errors
+    /// If it cannot be emptied.
+    pub fn sink<'f>(&self, mut to: &'f fs::File) -> Result<Limited<&'f fs::File>, Failure> {
+        to.set_len(0).and_then(|()| to.rewind()).map_err(anyhow::Error::from)?;
+        Ok(Limited::new(to, self.file.size))
+    }
+}
+
+/// One destination of a run. It is asked, brought forward phase by phase, and each time read back; every repetition
+/// starts from what it says, never from what an earlier run remembers.
+pub trait Publisher {
+    /// Looks at what is there; writes nothing, and needs nothing that was built.
+    fn observe(&mut self) -> Doing<'_>;
+
+    /// Whether a phase has anything for it; else it is left out of that phase.
+    fn takes_part(&self, phase: Phase) -> bool;
+
+    /// Does its share of a phase.
+    fn advance<'s>(&'s mut self, phase: Phase, verified: Verified<'s>, ledger: &'s mut Ledger) -> Doing<'s>;
+
+    /// Reads back what came of it, as the public does where there is one.
+    fn confirm<'s>(&'s mut self, phase: Phase, ledger: &'s mut Ledger) -> Doing<'s>;
+
+    /// After it was observed: the promised files without which it cannot be finished.
+    fn lacks<'s>(&'s self, promised: Verified<'s>) -> Doing<'s, Vec<Promised<'s>>>;
+
+    /// Writes a promised file into `to` if it has it, and says whether. What it writes may be other bytes.
+    fn fetch<'s>(&'s self, promised: &'s Promised<'s>, to: &'s fs::File) -> Doing<'s, bool, Failure>;
+}
+
+/// What there is to know of a destination of a kind without asking it.
+pub trait Kind {
+    /// The destination, not asked yet.
+    ///
+    /// # Errors
+    /// What a glance at the plan refuses.
+    fn publisher<'a>(&'a self, run: Run<'a>, destination: &'a Destination)
+    -> Result<Box<dyn Publisher + 'a>, Failures>;
+
+    /// The names in receipts of what a step's files become there.
+    fn receipt_names(&self, step: &Step, files: &[File]) -> Vec<(String, Digest)>;
+}

@@ -1,0 +1,117 @@
+//! The images of a plan at one destination, and how far they are.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::OnceCell;
+
+use crate::digest::Digest;
+use crate::oci::registry::{Document, Error, Kind, Registries};
+use crate::plan::{Destination, PublishedImage, RegistryDestination, Step, Work};
+use crate::publish::failure::Failure;
+use crate::publish::run::Run;
+use crate::receipt::{Outcome, Receipt};
+use crate::reference::Repository;
+use crate::world::clock;
+
+/// One destination.
+pub struct Images<'a> {
+    /// The run.
+    pub run: Run<'a>,
+    /// The destination in the plan.
+    pub destination: &'a Destination,
+    /// What the plan says of it.
+    pub registry: &'a RegistryDestination,
+    /// The registries as somebody without a login sees them.
+    pub everybody: Registries,
+    /// Whether everybody can read the repository that all of this comes from, once it was asked; nothing: unknown.
+    pub public: OnceCell<Option<bool>>,
+}
+
+/// One image or index in one repository.
+#[derive(Clone)]
+pub struct PlannedImage<'a> {
+    /// As it is published.
+    pub image: &'a PublishedImage,
+    /// The repository.
+    pub repository: &'a Repository,
+    /// The step that makes it.
+    pub step: &'a Step,
+    /// The fixed tags that are there, and what they are.
+    pub there: BTreeMap<&'a str, Digest>,
+}
+
+/// One that was verified, and in whose way nothing stands.
+pub struct Placement<'a> {
+    /// What the plan knows.
+    pub planned: PlannedImage<'a>,
+    /// Its manifest or index.
+    pub document: Document,
+}
+
+impl PlannedImage<'_> {
+    /// Whether it is an index rather than an image.
+    pub fn is_index(&self) -> bool {
+        matches!(self.step.work, Work::Index(_))
+    }
+
+    /// Whether something of it is still to be done: a tag is missing, or it has none and an index that holds it is open.
+    pub fn is_open(&self, all: &[&Self]) -> bool {
+        if self.image.tags.iter().any(|tag| !self.there.contains_key(tag.as_str())) {
+            return true;
+        }
+        if !self.image.tags.is_empty() {
+            return false;
+        }
+        let holds = |other: &&&Self| match &other.step.work {
+            Work::Index(index) => other.repository == self.repository && index.images.contains(&self.step.id),
+            _ => false,
+        };
+        // With floating tags only, nothing says that it is there.
+        !self.image.floating.is_empty() || all.iter().filter(holds).any(|other| other.is_open(all))
+    }
+}
+
+impl Placement<'_> {
+    /// The digest of its manifest or index.
+    pub fn digest(&self) -> Digest {
+        self.document.descriptor.digest
+    }
+
+    /// What was seen under a tag.
+    pub fn receipt(&self, images: &Images<'_>, tag: &str, outcome: Outcome) -> Receipt {
+        let PlannedImage { repository, step, .. } = &self.planned;
+        let release = images.run.plan.release(&step.component);
+        Receipt {
+            destination: images.destination.name.clone(),
+            tag: release.map(|release| release.tag.clone()).unwrap_or_default(),
+            name: format!("{repository}:{tag}"),
+            sha256: Some(self.digest()),
+            size: Some(self.document.descriptor.size),
+            url: images.run.registries.place(&repository.at(self.digest())),
+            outcome,
+            confirmed_by: Some("digest".into()),
+            at: clock::now(),
+        }
+    }
+}
+
+/// Repositories for people, with how much goes into each.
+pub fn names<'r>(repositories: impl Iterator<Item = &'r Repository>) -> String {
+    let mut count: BTreeMap<&Repository, usize> = BTreeMap::new();
+    for repository in repositories {
+        *count.entry(repository).or_default() += 1;
+    }
+    count.iter().map(|(repository, count)| format!("{repository} ({count})")).collect::<Vec<_>>().join(", ")
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error.kind {
+            Kind::Denied => Self::Denied(*error.problem),
+            Kind::Conflict => Self::Conflict(*error.problem),
+            Kind::Usage => Self::Refused(*error.problem),
+            Kind::Retry => Self::retry(*error.problem),
+            Kind::Missing | Kind::Refused | Kind::Damaged | Kind::Disk => Self::Unconfirmed(*error.problem),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What registries show of a plan's images, before anything is written.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::{join_all, try_join_all};
+
+use super::images::{Images, PlannedImage, names};
+use crate::digest::Digest;
+use crate::oci::registry::{Action, Error, Registries};
+use crate::plan::{PlannedBase, RegistryDestination, Work};
+use crate::problem::Problem;
+use crate::publish::failure::{Failure, Failures};
+use crate::publish::run::Run;
+
+/// Looks at every fixed tag.
+///
+/// # Errors
+/// What registries or the plan are to blame for.
+pub async fn observe<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, Failures> {
+    let run = images.run;
+    Failures::of(refused(run, images.registry))?;
+    let mut planned = planned(images)?;
+    if planned.is_empty() {
+        return Ok(planned);
+    }
+    let _progress = run.printer.start("Observing", names(planned.iter().map(|one| one.repository)));
+    grant(run, &planned);
+    let seen = join_all(planned.iter().map(|one| tags(run.registries, one))).await;
+    let mut failures: Vec<Failure> = Vec::new();
+    for (one, seen) in planned.iter_mut().zip(seen) {
+        match seen.map_err(Failure::from) {
+            Ok(there) => one.there = there,
+            Err(failure) if failures.contains(&failure) => {}
+            Err(failure) => failures.push(failure),
+        }
+    }
+    Failures::of(failures).map(|()| planned)
+}
+
+/// What goes there, in the plan's order.
+fn planned<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, Failure> {
+    let mut planned = Vec::new();
+    for image in &images.registry.images {
+        let step = images.run.plan.step(&image.step);
+        let step = step.ok_or_else(|| anyhow::anyhow!("the plan has no step `{}`", image.step))?;
+        if images.run.takes(&images.destination.name, step) {
+            let there = BTreeMap::new();
+            let one = |repository| PlannedImage { image, repository, step, there: there.clone() };
+            planned.extend(image.repositories.iter().map(one));
+        }
+    }
+    Ok(planned)
+}
+
+/// The fixed tags that are there.
+async fn tags<'a>(registries: &Registries, planned: &PlannedImage<'a>) -> Result<BTreeMap<&'a str, Digest>, Error> {
+    let looks = planned.image.tags.iter().map(async |tag| {
+        let there = registries.head(&planned.repository.tagged(tag)).await?;
+        Ok::<_, Error>(there.map(|there| (tag.as_str(), there.digest)))
+    });
+    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+/// What a glance at the plan refuses: things that are not for everybody, on their way to everybody.
+fn refused(run: Run<'_>, registry: &RegistryDestination) -> Vec<Failure> {
+    let mut hosts: Vec<&str> =
+        registry.images.iter().flat_map(|image| &image.repositories).map(|one| one.registry.as_str()).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    let Some(host) = hosts.into_iter().find(|host| !run.registries.is_near(host)) else { return Vec::new() };
+    let mut failures = Vec::new();
+    if let Some(reason) = run.plan.only_loopback() {
+        let problem = Problem::new("loopback-only", format!("this plan is not for `{host}`: {reason}"));
+        failures.push(Failure::Refused(problem.hint("push the tag, or try it with `longshore rehearse`")));
+    }
+    let open = run.plan.steps.iter().find_map(|step| match &step.work {
+        Work::Image(work) => work.base.as_ref().filter(|base| base.digest.is_none()),
+        _ => None,
+    });
+    if let Some(base) = open {
+        let text = format!("the base `{}` is not locked, and images on it go to `{host}`", base.from);
+        let hint = "run `longshore lock` and commit `longshore.lock`: it pins the base by digest";
+        failures.push(Failure::Refused(Problem::new("base-not-locked", text).hint(hint)));
+    }
+    failures
+}
+
+/// One token per registry is to be good for the whole run.
+fn grant(run: Run<'_>, planned: &[PlannedImage<'_>]) {
+    run.registries.grant(planned.iter().map(|one| (one.repository, Action::Push)));
+    // Bases are read from, or mounted from, where images go to.
+    let bases = run.plan.steps.iter().filter_map(|step| match &step.work {
+        Work::Image(work) => work.base.as_ref(),
+        _ => None,
+    });
+    let shared =
+        |base: &&PlannedBase| planned.iter().any(|one| one.repository.registry == base.from.repository.registry);
+    run.registries.grant(bases.filter(shared).map(|base| (&base.from.repository, Action::Pull)));
+}

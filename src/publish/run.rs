@@ -1,0 +1,127 @@
+//! What a destination is asked with: the plan and how to reach it. No bytes: it can be asked before anything is built.
+
+use url::Url;
+
+use super::failure::Failure;
+use super::github;
+use super::order::{Endpoint, Endpoints, Indexes, Order};
+use crate::oci::registry::Registries;
+use crate::plan::{Destination, Part, Plan, Release, Step};
+use crate::problem::Problem;
+use crate::world::http::{self, is_loopback};
+use crate::world::patience::Pace;
+use crate::world::terminal::Printer;
+
+/// One run: what is published, and how its destinations are reached.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// Shows what happens.
+    pub printer: &'a Printer,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// How registries of images are reached.
+    pub registries: &'a Registries,
+    /// How indexes of Python packages are reached.
+    pub indexes: &'a Indexes,
+    /// Names of the destinations to publish to, in order.
+    pub destinations: &'a [String],
+    /// The workflow file's share that is published; nothing for everything.
+    pub part: Option<&'a Part>,
+    /// Releases on GitHub that are there, whatever its lists say: it shows a new one only after a while.
+    pub known: &'a [github::model::Release],
+    endpoints: &'a Endpoints,
+    pace: Option<Pace>,
+}
+
+/// A file that a destination gets, known before it is made.
+#[derive(Clone, Copy)]
+pub struct PlannedFile<'a> {
+    /// The step that makes it.
+    pub step: &'a Step,
+    /// Its name.
+    pub name: &'a str,
+}
+
+impl<'a> Run<'a> {
+    /// The run of an order, perhaps at another pace than the destinations' own.
+    pub fn new(printer: &'a Printer, order: &'a Order<'_>, pace: Option<Pace>) -> Self {
+        Self {
+            printer,
+            plan: order.plan,
+            registries: order.registries,
+            indexes: order.indexes,
+            destinations: &order.destinations,
+            part: order.part,
+            known: &[],
+            endpoints: order.endpoints,
+            pace,
+        }
+    }
+
+    /// The same, with releases that are known to be there.
+    pub fn knowing(self, known: &'a [github::model::Release]) -> Self {
+        Self { known, ..self }
+    }
+
+    /// The pace for a server.
+    pub fn pace(&self, url: &Url) -> Pace {
+        self.pace.unwrap_or_else(|| Pace::of(url))
+    }
+
+    /// Whether a step's files are published to a destination.
+    pub fn takes(&self, destination: &str, step: &Step) -> bool {
+        match self.part {
+            Some(part) => part.publishes(destination, step),
+            None => step.publish.iter().any(|name| name == destination),
+        }
+    }
+
+    /// The releases that a destination takes; of the others it is said that it does not.
+    pub fn releases(&self, destination: &Destination) -> Vec<&'a Release> {
+        let mut taken = Vec::new();
+        for release in &self.plan.releases {
+            if destination.when.takes(release.prerelease) {
+                taken.push(release);
+                continue;
+            }
+            let kind = if release.prerelease { "a prerelease" } else { "stable" };
+            self.printer.step("Skipping", format!("{} for `{}`: it is {kind}", release.tag, destination.name));
+        }
+        taken
+    }
+
+    /// The files of one release for one destination, in the plan's order of steps.
+    pub fn files(&self, destination: &Destination, release: &Release) -> Vec<PlannedFile<'a>> {
+        let of = |step: &&Step| step.component == release.component && self.takes(&destination.name, step);
+        let files = |step: &'a Step| step.outputs.iter().map(move |output| PlannedFile { step, name: &output.name });
+        self.plan.steps.iter().filter(of).flat_map(files).collect()
+    }
+
+    /// How a GitHub is reached, if it may be.
+    ///
+    /// # Errors
+    /// If it may not.
+    pub fn endpoint(&self, name: &str) -> Result<&'a Endpoint, Failure> {
+        let endpoint = self.endpoints.get(name);
+        let endpoint = endpoint.ok_or_else(|| anyhow::anyhow!("nobody said where the destination `{name}` is reached"));
+        let endpoint = endpoint.map_err(Failure::from)?;
+        self.may_reach(&endpoint.api).map(|()| endpoint)
+    }
+
+    /// What is not for everybody stays on this machine, and a token is sent nowhere in clear text.
+    ///
+    /// # Errors
+    /// If this plan may not go there.
+    pub fn may_reach(&self, api: &Url) -> Result<(), Failure> {
+        let problem = if let Some(reason) = self.plan.only_loopback().filter(|_| !is_loopback(api)) {
+            Problem::new("loopback-only", format!("this plan is not for `{}`: {reason}", http::host(api)))
+                .hint("push the tag, or try it with `longshore rehearse`")
+        } else if api.scheme() != "https" && !is_loopback(api) {
+            Problem::new("endpoint-insecure", format!("`{}` is reached without encryption", http::host(api)))
+                .hint("use its `https` address")
+        } else {
+            return Ok(());
+        };
+        Err(Failure::Refused(problem))
+    }
+}
