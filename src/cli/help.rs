@@ -29,8 +29,7 @@ pub fn command() -> Command {
 pub fn parser() -> Command {
     let command = command();
     let groups = groups(&command);
-    let template =
-        format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{{all-args}}{{after-help}}");
+    let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{{all-args}}{{after-help}}");
     command.mut_subcommands(|sub| sub.hide(true)).help_template(template)
 }
 

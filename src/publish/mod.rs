@@ -1,9 +1,8 @@
 //! Publishes a manifest: observe, do what is missing, read back. Repeating it finishes it.
+#![expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 
-#[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod coordination;
 mod failure;
-#[expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 mod github;
 mod kinds;
 mod ledger;

@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn every_answer_has_its_meaning() {
         assert_eq!(judge(200, ""), Meaning::Stored);
-        let (refused, rejected) = (Exit::Denied, Exit::Verification);
+        let refused = Exit::Denied;
         check(403, "Read-only mode: Uploads are disabled.", "again", "index-paused", Exit::Unfinished);
         check(403, "New uploads are temporarily disabled. See", "again", "index-paused", Exit::Unfinished);
         check(403, "New project registration temporarily disabled.", "again", "index-paused", Exit::Unfinished);
@@ -296,6 +296,11 @@ mod tests {
             "index-project-denied",
             refused,
         );
+    }
+
+    #[test]
+    fn answers_about_files_have_their_meaning() {
+        let rejected = Exit::Verification;
         check(429, "Too many new projects created", "over", "index-too-many-projects", Exit::Unfinished);
         check(429, "Slow down please, there are too many of you", "again", "rate-limited", Exit::Unfinished);
         check(

@@ -177,7 +177,6 @@ async fn mint(
     Ok((token, life(minted.expires)))
 }
 
-#[expect(clippy::result_large_err, reason = "a failure ends the run; its size costs nothing")]
 fn parsed<T: DeserializeOwned>(reply: &Reply, from: &Url) -> Result<T, Failure> {
     serde_json::from_slice(&reply.body).map_err(|_| garbled(from))
 }

@@ -117,7 +117,6 @@ async fn one(
 }
 
 /// What an answer to nobody means: closed, if it says that it is; anything else is no statement about who may read.
-#[expect(clippy::result_large_err, reason = "a failure ends the run; its size costs nothing")]
 fn why(tag: &Reference, error: Error) -> Result<Failure, Failure> {
     match error.kind {
         Kind::Denied | Kind::Missing => Ok(closed(&tag.repository)),
