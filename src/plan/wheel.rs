@@ -67,8 +67,11 @@ impl Distribution<'_> {
     fn version(&self) -> String {
         let release = self.planner.release(&self.component);
         pep440(&release.version).unwrap_or_else(|why| {
-            let problem = Problem::new("bad-python-version", format!("tag `{}`: {why}", release.tag));
-            self.planner.inputs.refuse(problem.at_key(&self.at));
+            // One that is not released has no version of its own here.
+            if release.component == self.component {
+                let problem = Problem::new("bad-python-version", format!("tag `{}`: {why}", release.tag));
+                self.planner.inputs.refuse(problem.at_key(&self.at));
+            }
             release.version.to_string()
         })
     }

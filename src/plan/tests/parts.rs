@@ -113,6 +113,19 @@ fn shares_that_cannot_be() {
 }
 
 #[test]
+fn a_distribution_that_is_not_released_needs_no_version() {
+    let mut facts = with_wheel();
+    facts.packages[0].version = "1.2.3-nightly.1".parse().unwrap();
+    facts.packages[0].locked = None;
+    facts.tags = vec![Tag { name: "app-v1.2.3-nightly.1".into(), commit: HEAD.into(), distance: Some(0) }];
+    let yaml = "components: { app: {}, py: {} }\nwheels: { py: {} }\npublish: { github: {}, pypi: {} }";
+    let plan = planned(yaml, &facts, &Request::default()).unwrap();
+    assert!(plan.steps.iter().all(|step| step.component == "app"), "{:?}", plan.steps);
+    facts.tags[0].name = "py-v1.2.3-nightly.1".into();
+    assert!(codes(yaml, &facts, &Request::default()).contains(&"bad-python-version"));
+}
+
+#[test]
 fn no_release_in_particular() {
     let request = Request { every_release: true, ..Request::default() };
     let mut facts = with_wheel();
