@@ -47,6 +47,7 @@ pub use model::destination::{
     RegistryHost, ReleasePage,
 };
 pub use model::not_made::NotMade;
+pub use model::packed::Packed;
 pub use model::step::{
     ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, Bindings, Check, CheckWork, ChecksumsWork,
     ContainerCheck, Covered, EntryKind, FileSpec, ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output,

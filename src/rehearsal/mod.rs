@@ -9,4 +9,5 @@ mod hold;
 mod html;
 mod percent;
 pub mod pypi;
+mod random;
 pub mod registry;

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fs::File;
 
 use super::content::{self, Content, Entry, Listing, some_of};
+use super::finished::Finished;
+use super::found::Found;
+use super::problem::problem;
 use super::set::Arrived;
-use super::{Found, other_bytes, problem};
-use crate::artifact::{self, Artifact, Mode};
+use crate::artifact::{Artifact, Mode};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::link;
-use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, AssetWork, EntryKind, FileSpec, Member, Step};
+use crate::plan::{ArchiveWork, AssetWork, EntryKind, FileSpec, Packed};
 use crate::portable;
 use crate::problem::Problem;
 use crate::step_id::StepId;
@@ -29,44 +31,42 @@ pub struct Made<'a> {
 /// # Errors
 /// If the file cannot be read.
 pub fn check(
-    step: &Step,
+    of: Finished<'_>,
+    reader: File,
+    format: Format,
     work: &ArchiveWork,
-    (file, format, reader): (&artifact::File, Format, File),
     made: &Made<'_>,
-    problems: &mut Vec<Problem>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Problem>> {
     let content = content::read(reader, format)?;
-    if !is_sound(step, file, &content, problems) {
-        return Ok(());
+    let mut problems = Vec::new();
+    if !is_sound(of, &content, &mut problems) {
+        return Ok(problems);
     }
-    let mut wrong = |text: String| problems.push(problem(step, "archive-content", format!("`{}` {text}", file.name)));
-    let os = step.target.map_or(Os::Linux, Target::os);
-    if let Some(planned) = planned((&work.executables, &work.files, &work.trees), (made, os), &mut wrong) {
+    let mut wrong = |text: String| problems.push(of.problem("archive-content", text));
+    let os = of.step.target.map_or(Os::Linux, Target::os);
+    if let Some(planned) = planned(work.packed(), os, made, &mut wrong) {
         compare(&planned, &content.listing, &mut wrong);
     }
     for text in portable::flaws(content.listing.keys().map(String::as_str), os).into_iter().take(10) {
-        problems.push(problem(step, "unportable-name", format!("of `{}`, {text}", file.name)));
+        problems.push(problem(of.step, "unportable-name", format!("of `{}`, {text}", of.file.name)));
     }
-    Ok(())
+    Ok(problems)
 }
 
 /// Reads the bundle of an asset and keeps its listing for the archives that take files out of it.
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn check_bundle(
-    step: &Step,
-    (file, format, reader): (&artifact::File, Format, File),
-    found: &mut Found,
-) -> anyhow::Result<()> {
+pub fn check_bundle(of: Finished<'_>, reader: File, format: Format, found: &mut Found) -> anyhow::Result<Vec<Problem>> {
     let content = content::read(reader, format)?;
-    if is_sound(step, file, &content, &mut found.problems) {
+    let mut problems = Vec::new();
+    if is_sound(of, &content, &mut problems) {
         if content.listing.is_empty() {
-            found.problems.push(problem(step, "archive-content", format!("`{}` is empty", file.name)));
+            problems.push(of.problem("archive-content", "is empty"));
         }
-        found.listings.insert(step.id.clone(), content.listing);
+        found.listings.insert(of.step.id.clone(), content.listing);
     }
-    Ok(())
+    Ok(problems)
 }
 
 /// What an asset that is no bundle holds: its files, by the paths they have when the asset is laid out.
@@ -91,46 +91,39 @@ fn place(spec: &FileSpec) -> String {
 /// # Errors
 /// If the file cannot be read.
 pub fn check_bare(
-    step: &Step,
+    of: Finished<'_>,
+    reader: File,
+    index: usize,
     work: &ArchiveWork,
-    (index, file, reader): (usize, &artifact::File, File),
     made: &Made<'_>,
-    problems: &mut Vec<Problem>,
-) -> anyhow::Result<()> {
-    if let Some(problem) = other_bytes(step, file, Digest::of_reader(reader)?) {
-        problems.push(problem);
-        return Ok(());
+) -> anyhow::Result<Vec<Problem>> {
+    let (digest, size) = Digest::of_reader(reader)?;
+    if let Some(problem) = of.other_bytes(digest, size) {
+        return Ok(vec![problem]);
     }
     // Bare executables are in the order of the executables; outputs of other formats may stand around them.
-    let place = step.outputs[..index].iter().filter(|output| output.format == Some(Format::Binary)).count();
-    let binary = work.executables.get(place);
-    let same =
-        binary.and_then(|member| made.set.file(&member.step, &member.output)).map(|made| made.sha256 == file.sha256);
-    match (binary, same) {
-        (None, _) => {
-            problems.push(problem(step, "archive-content", format!("`{}` is of no planned executable", file.name)));
-        }
-        (Some(member), Some(false)) => {
-            let text = format!("`{}` is not the executable that `{}` made", file.name, member.step);
-            problems.push(problem(step, "archive-content", text));
-        }
-        _ => {}
-    }
-    Ok(())
+    let place = of.step.outputs[..index].iter().filter(|output| output.format == Some(Format::Binary)).count();
+    let Some(member) = work.executables.get(place) else {
+        return Ok(vec![of.problem("archive-content", "is of no planned executable")]);
+    };
+    let other = made.set.file(&member.step, &member.output).is_some_and(|made| made.sha256 != of.file.sha256);
+    let problem = || of.problem("archive-content", format!("is not the executable that `{}` made", member.step));
+    Ok(other.then(problem).into_iter().collect())
 }
 
 /// The recorded bytes, readable to the end, nothing unsafe in it.
-pub fn is_sound(step: &Step, file: &artifact::File, content: &Content, problems: &mut Vec<Problem>) -> bool {
-    if let Some(problem) = other_bytes(step, file, content.bytes) {
+pub fn is_sound(of: Finished<'_>, content: &Content, problems: &mut Vec<Problem>) -> bool {
+    let (digest, size) = content.bytes;
+    if let Some(problem) = of.other_bytes(digest, size) {
         problems.push(problem);
         return false;
     }
     if let Some(damage) = &content.damage {
-        problems.push(problem(step, "archive-damaged", format!("`{}` cannot be unpacked: {damage}", file.name)));
+        problems.push(of.problem("archive-damaged", format!("cannot be unpacked: {damage}")));
         return false;
     }
     for flaw in content.flaws.iter().take(10) {
-        problems.push(problem(step, "archive-content", format!("`{}` {flaw}", file.name)));
+        problems.push(of.problem("archive-content", flaw));
     }
     content.flaws.is_empty()
 }
@@ -150,12 +143,13 @@ pub enum Planned {
 
 /// What must be in the archive, by path; nothing if an asset is missing or damaged, which is a problem of its own.
 pub fn planned(
-    (executables, files, trees): (&[Member], &[ArchiveFile], &[AssetTree]),
-    (made, os): (&Made<'_>, Os),
+    packed: Packed<'_>,
+    os: Os,
+    made: &Made<'_>,
     wrong: &mut dyn FnMut(String),
 ) -> Option<BTreeMap<String, Planned>> {
     let mut planned = BTreeMap::new();
-    for file in files {
+    for file in packed.files {
         let entry = match &file.entry {
             EntryKind::File => Planned::File { mode: Mode::Plain.bits(), made: None },
             EntryKind::Executable => Planned::File { mode: Mode::Executable.bits(), made: None },
@@ -163,7 +157,7 @@ pub fn planned(
         };
         planned.insert(file.path.clone(), entry);
     }
-    for tree in trees {
+    for tree in packed.trees {
         let mut empty = true;
         let listing = made.assets.get(&tree.step)?;
         let link = |(path, entry): (&String, &Entry)| match entry {
@@ -193,7 +187,7 @@ pub fn planned(
             wrong(format!("needs `{}`, but `{}` holds nothing there", tree.path, tree.step));
         }
     }
-    for member in executables {
+    for member in packed.executables {
         let digest = made.set.file(&member.step, &member.output).map(|file| (member.step.clone(), file.sha256));
         planned.insert(member.path.clone(), Planned::File { mode: Mode::Executable.bits(), made: digest });
     }

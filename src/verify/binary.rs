@@ -4,43 +4,34 @@ use std::fs::File;
 use std::io::Seek;
 
 use super::content::some_of;
-use super::{Found, other_bytes, problem};
+use super::finished::Finished;
+use super::found::Found;
 use crate::artifact::{self, InspectedBinary};
 use crate::digest::Digest;
 use crate::inspect::{BinaryFacts, inspect_reader, is_c_runtime, parse_version};
 use crate::macos::MacosVersion;
-use crate::plan::{BinaryWork, PlannedBuilder, Step};
+use crate::plan::{BinaryWork, PlannedBuilder};
+use crate::problem::Problem;
 use crate::target::{Arch, Libc, Linkage, Os, Target};
 
 /// Reads one executable. If its bytes are not the recorded ones, nothing more is said about them.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn check(
-    step: &Step,
-    work: &BinaryWork,
-    (file, mut reader): (&artifact::File, File),
-    found: &mut Found,
-) -> anyhow::Result<()> {
-    let bytes = Digest::of_reader(&mut reader)?;
-    if let Some(problem) = other_bytes(step, file, bytes) {
-        found.problems.push(problem);
-        return Ok(());
+pub fn check(of: Finished<'_>, mut reader: File, work: &BinaryWork, found: &mut Found) -> anyhow::Result<Vec<Problem>> {
+    let (digest, size) = Digest::of_reader(&mut reader)?;
+    if let Some(problem) = of.other_bytes(digest, size) {
+        return Ok(vec![problem]);
     }
     reader.rewind()?;
-    match inspect_reader(reader) {
-        Err(why) => found.problems.push(problem(step, "not-executable", format!("`{}` {why}", file.name))),
-        Ok(facts) => {
-            let broken = broken_promises(step.target, work, file, &facts);
-            found.problems.extend(broken.into_iter().map(|broken| {
-                let told = problem(step, broken.code, format!("`{}` {}", file.name, broken.text));
-                told.hint(broken.hint)
-            }));
-            let (step, name) = (step.id.to_string(), file.name.clone());
-            found.binaries.push(InspectedBinary { step, name, size: file.size, facts });
-        }
-    }
-    Ok(())
+    let facts = match inspect_reader(reader) {
+        Err(why) => return Ok(vec![of.problem("not-executable", why)]),
+        Ok(facts) => facts,
+    };
+    let broken = broken_promises(of.step.target, work, of.file, &facts);
+    let (step, name) = (of.step.id.to_string(), of.file.name.clone());
+    found.binaries.push(InspectedBinary { step, name, size: of.file.size, facts });
+    Ok(broken.into_iter().map(|broken| of.problem(broken.code, broken.text).hint(broken.hint)).collect())
 }
 
 /// A promise that the bytes do not keep.

@@ -5,11 +5,10 @@ use std::fs::File;
 use std::io::Read;
 
 use super::content::some_of;
+use super::finished::Finished;
 use super::set::Arrived;
-use super::{other_bytes, problem};
-use crate::artifact;
 use crate::digest::Digest;
-use crate::plan::{ChecksumsWork, Step};
+use crate::plan::ChecksumsWork;
 use crate::problem::Problem;
 
 /// No honest list is longer: 64 KiB of names at 4 KiB each.
@@ -19,44 +18,34 @@ const LIMIT: u64 = 16 << 20;
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn check(
-    step: &Step,
-    work: &ChecksumsWork,
-    (file, reader): (&artifact::File, File),
-    set: &Arrived,
-    problems: &mut Vec<Problem>,
-) -> anyhow::Result<()> {
+pub fn check(of: Finished<'_>, reader: File, work: &ChecksumsWork, set: &Arrived) -> anyhow::Result<Vec<Problem>> {
     let mut bytes = Vec::new();
     reader.take(LIMIT).read_to_end(&mut bytes)?;
-    if let Some(problem) = other_bytes(step, file, (Digest::of(&bytes), bytes.len() as u64)) {
-        problems.push(problem);
-        return Ok(());
+    if let Some(problem) = of.other_bytes(Digest::of(&bytes), bytes.len() as u64) {
+        return Ok(vec![problem]);
     }
-    let mut wrong = |text: String| problems.push(problem(step, "checksums-wrong", format!("`{}` {text}", file.name)));
+    let wrong = |text: String| of.problem("checksums-wrong", text);
     let listed = match parse(&bytes) {
         Ok(listed) => listed,
-        Err(why) => {
-            wrong(why);
-            return Ok(());
-        }
+        Err(why) => return Ok(vec![wrong(why)]),
     };
+    let mut problems = Vec::new();
     let missing = work.covers.iter().filter(|covered| !listed.contains_key(covered.name.as_str()));
     if let Some(names) = some_of(missing.map(|covered| covered.name.as_str())) {
-        wrong(format!("does not list {names}"));
+        problems.push(wrong(format!("does not list {names}")));
     }
     let planned = |name: &str| work.covers.iter().find(|covered| covered.name == name);
     if let Some(names) = some_of(listed.keys().copied().filter(|name| planned(name).is_none())) {
-        wrong(format!("lists {names}, which it should not"));
+        problems.push(wrong(format!("lists {names}, which it should not")));
     }
-    let differs = |(name, digest): (&&str, &Digest)| {
+    let differs = |(name, digest): &(&&str, &Digest)| {
         let made = planned(name).and_then(|covered| set.file(&covered.step, &covered.name));
-        made.is_some_and(|made| made.sha256 != *digest)
+        made.is_some_and(|made| made.sha256 != **digest)
     };
-    if let Some(names) = some_of(listed.iter().filter(|(name, digest)| differs((name, digest))).map(|(name, _)| *name))
-    {
-        wrong(format!("has another digest than the file itself for {names}"));
+    if let Some(names) = some_of(listed.iter().filter(differs).map(|(name, _)| *name)) {
+        problems.push(wrong(format!("has another digest than the file itself for {names}")));
     }
-    Ok(())
+    Ok(problems)
 }
 
 /// `<64 hex digits>  <name>` per line, `*` instead of the second space for binary mode.

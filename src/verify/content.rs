@@ -64,14 +64,14 @@ pub fn read(file: File, format: Format) -> io::Result<Content> {
 /// # Errors
 /// As [`read`].
 pub fn read_with(file: File, format: Format, inner: bool) -> io::Result<Content> {
-    read_taking(file, (format, inner), &mut hash)
+    read_taking(file, format, inner, &mut hash)
 }
 
 /// The same for somebody who wants to see the bytes of files on the way.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_taking(mut file: File, (format, inner): (Format, bool), take: &mut Take<'_>) -> io::Result<Content> {
+pub fn read_taking(mut file: File, format: Format, inner: bool, take: &mut Take<'_>) -> io::Result<Content> {
     let mut holds = Holds::default();
     let mut tar = inner.then(|| Hashing::new(io::sink()));
     let (damage, bytes) = match format {

@@ -4,57 +4,31 @@ use std::fs::File;
 use std::io::Seek;
 
 use super::content::printable;
-use super::wheel::{self, Expected, ExpectedSdist, Flaw, Sdist, Wheel};
-use super::{Found, again, origin, other_bytes, problem};
-use crate::artifact::{self, Artifact, InspectedBinary};
+use super::finished::Finished;
+use super::found::{Found, Read};
+use super::problem::again;
+use super::wheel::{self, Expected, ExpectedSdist, Flaw, Wheel};
+use crate::artifact::{Artifact, InspectedBinary};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::Digest;
 use crate::plan::{Check, CheckWork, DestinationKind, Plan, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work};
 use crate::problem::Problem;
 use crate::pypi::{self, Refusal, content_type};
-use crate::step_id::StepId;
 use crate::wheel::{DistributionName, WheelName};
-
-/// The distributions that were read, with the step and the name of each file.
-#[derive(Default)]
-pub struct Distributions {
-    wheels: Vec<Read<Wheel>>,
-    sdists: Vec<Read<Sdist>>,
-}
-
-struct Read<T> {
-    step: StepId,
-    name: String,
-    held: T,
-}
-
-impl<T> Read<T> {
-    fn at(&self) -> (&str, &str) {
-        (&self.step, &self.name)
-    }
-}
-
-impl Distributions {
-    /// Those of another thread.
-    pub fn append(&mut self, other: &mut Self) {
-        self.wheels.append(&mut other.wheels);
-        self.sdists.append(&mut other.sdists);
-    }
-}
 
 /// One wheel.
 ///
 /// # Errors
 /// If it cannot be read.
 pub fn check_wheel(
-    step: &Step,
+    of: Finished<'_>,
+    reader: File,
     work: &WheelWork,
-    (file, reader): (&artifact::File, File),
     found: &mut Found,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Problem>> {
+    let Finished { step, file } = of;
     let (Some(target), Ok(planned)) = (step.target, file.name.parse::<WheelName>()) else {
-        found.problems.push(problem(step, "dist-name", format!("`{}` is no name of a wheel", file.name)));
-        return Ok(());
+        return Ok(vec![of.problem("dist-name", "is no name of a wheel")]);
     };
     let siblings = siblings(&work.stage);
     let expected = Expected {
@@ -71,17 +45,17 @@ pub fn check_wheel(
     };
     let whole = reader.try_clone()?;
     let (wheel, flaws) = wheel::read(reader, &file.name, &expected)?;
-    found.problems.extend(flaws.into_iter().map(|flaw| of_file(step, &file.name, flaw)));
-    let Some(wheel) = wheel else { return unread(step, file, whole, found) };
-    found.problems.extend(other_bytes(step, file, wheel.bytes));
+    let mut problems: Vec<Problem> = flaws.into_iter().map(|flaw| of_file(of, flaw)).collect();
+    problems.extend(other_bytes(of, wheel.as_ref().map(|wheel| wheel.bytes), whole)?);
+    let Some(wheel) = wheel else { return Ok(problems) };
     found.binaries.extend(wheel.libraries.iter().map(|library| InspectedBinary {
         step: step.id.to_string(),
         name: library.path.clone(),
         size: library.size,
         facts: library.facts.clone(),
     }));
-    found.distributions.wheels.push(Read { step: step.id.clone(), name: file.name.clone(), held: wheel });
-    Ok(())
+    found.wheels.push(Read { step: step.id.clone(), name: file.name.clone(), held: wheel });
+    Ok(problems)
 }
 
 /// One sdist.
@@ -89,11 +63,12 @@ pub fn check_wheel(
 /// # Errors
 /// If it cannot be read.
 pub fn check_sdist(
-    step: &Step,
+    of: Finished<'_>,
+    reader: File,
     work: &SdistWork,
-    (file, reader): (&artifact::File, File),
     found: &mut Found,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Problem>> {
+    let Finished { step, file } = of;
     let siblings = siblings(&work.stage);
     let expected = ExpectedSdist {
         distribution: &work.stage.distribution,
@@ -103,18 +78,23 @@ pub fn check_sdist(
     };
     let whole = reader.try_clone()?;
     let (sdist, flaws) = wheel::read_sdist(reader, &file.name, &expected)?;
-    found.problems.extend(flaws.into_iter().map(|flaw| of_file(step, &file.name, flaw)));
-    let Some(sdist) = sdist else { return unread(step, file, whole, found) };
-    found.problems.extend(other_bytes(step, file, sdist.bytes));
-    found.distributions.sdists.push(Read { step: step.id.clone(), name: file.name.clone(), held: sdist });
-    Ok(())
+    let mut problems: Vec<Problem> = flaws.into_iter().map(|flaw| of_file(of, flaw)).collect();
+    problems.extend(other_bytes(of, sdist.as_ref().map(|sdist| sdist.bytes), whole)?);
+    let held = sdist.map(|held| Read { step: step.id.clone(), name: file.name.clone(), held });
+    found.sdists.extend(held);
+    Ok(problems)
 }
 
 /// What cannot be read may have been changed after it was made.
-fn unread(step: &Step, file: &artifact::File, mut whole: File, found: &mut Found) -> anyhow::Result<()> {
-    whole.rewind()?;
-    found.problems.extend(other_bytes(step, file, Digest::of_reader(whole)?));
-    Ok(())
+fn other_bytes(of: Finished<'_>, read: Option<(Digest, u64)>, mut whole: File) -> anyhow::Result<Option<Problem>> {
+    let (digest, size) = match read {
+        Some(bytes) => bytes,
+        None => {
+            whole.rewind()?;
+            Digest::of_reader(whole)?
+        }
+    };
+    Ok(of.other_bytes(digest, size))
 }
 
 /// The name in the repository, under which a distribution would find its own extras.
@@ -122,24 +102,23 @@ fn siblings(stage: &StageWork) -> Vec<DistributionName> {
     stage.written.iter().filter_map(|written| written.parse().ok()).collect()
 }
 
-fn of_file(step: &Step, name: &str, flaw: Flaw) -> Problem {
-    let text = format!("`{name}` {} ({})", flaw.text, origin(step));
-    Problem::new(flaw.code, text).step(&step.id).hint(flaw.hint)
+fn of_file(of: Finished<'_>, flaw: Flaw) -> Problem {
+    of.problem(flaw.code, flaw.text).hint(flaw.hint)
 }
 
 /// What only shows when files are compared with each other: those of the demanded steps.
-pub fn compare((plan, steps): (&Plan, &[&Step]), record: &dyn Fn(&str) -> Option<Artifact>, found: &mut Found) {
-    let read = std::mem::take(&mut found.distributions);
+pub fn compare(plan: &Plan, steps: &[&Step], record: &dyn Fn(&str) -> Option<Artifact>, found: &mut Found) {
+    let (wheels, sdists) = (std::mem::take(&mut found.wheels), std::mem::take(&mut found.sdists));
     for (name, step) in distributions(steps) {
         let is_own = |id: &str| plan.step(id).and_then(stage).is_some_and(|stage| stage.distribution == *name);
-        let wheels: Vec<(&str, &Wheel)> =
-            read.wheels.iter().filter(|read| is_own(&read.step)).map(|read| (read.name.as_str(), &read.held)).collect();
-        let sdist = read.sdists.iter().find(|read| is_own(&read.step)).map(|read| &read.held);
-        for flaw in wheel::agree(&wheels, sdist) {
+        let own: Vec<(&str, &Wheel)> =
+            wheels.iter().filter(|read| is_own(&read.step)).map(|read| (read.name.as_str(), &read.held)).collect();
+        let sdist = sdists.iter().find(|read| is_own(&read.step)).map(|read| &read.held);
+        for flaw in wheel::agree(&own, sdist) {
             found.problems.push(of_distribution(step, name, flaw));
         }
-        let held = read.wheels.iter().filter(|read| is_own(&read.step)).map(|read| (read.at(), &read.held.metadata));
-        let sources = read.sdists.iter().filter(|read| is_own(&read.step)).map(|read| (read.at(), &read.held.metadata));
+        let held = wheels.iter().filter(|read| is_own(&read.step)).map(|read| (read.at(), &read.held.metadata));
+        let sources = sdists.iter().filter(|read| is_own(&read.step)).map(|read| (read.at(), &read.held.metadata));
         index(plan, &held.chain(sources).collect::<Vec<_>>(), found);
     }
     for step in steps {
@@ -148,7 +127,7 @@ pub fn compare((plan, steps): (&Plan, &[&Step]), record: &dyn Fn(&str) -> Option
         let Some(result) = record(&step.id).and_then(|record| record.check) else { continue };
         for (other, crates) in &result.crates {
             let of = |step: &Step| -> Vec<&Wheel> {
-                read.wheels.iter().filter(|read| read.step == step.id).map(|read| &read.held).collect()
+                wheels.iter().filter(|read| read.step == step.id).map(|read| &read.held).collect()
             };
             let own_wheels = of(own);
             let Some(sibling) = steps.iter().copied().find(|step| is_wheel_of(step, other, own)) else {

@@ -5,8 +5,9 @@ use std::fs::File;
 use serde_json::{Value, json};
 
 use super::fit::{knows_user, misfits};
+use super::found::Found;
+use super::problem::problem;
 use super::set::Arrived;
-use super::{Found, problem};
 use crate::artifact;
 use crate::inspect;
 use crate::oci::{Descriptor, LARGEST_DOCUMENT, document, media};
@@ -19,7 +20,7 @@ use crate::world::store::Store;
 ///
 /// # Errors
 /// If a file cannot be read.
-pub fn check(store: &Store, set: &Arrived, (step, work): (&Step, &ImageWork), found: &mut Found) -> anyhow::Result<()> {
+pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found: &mut Found) -> anyhow::Result<()> {
     let Some(record) = set.record(&step.id) else { return Ok(()) };
     let [config_file, manifest_file] = record.files.as_slice() else { return Ok(()) };
     let mut wrong = Vec::new();
@@ -31,7 +32,7 @@ pub fn check(store: &Store, set: &Arrived, (step, work): (&Step, &ImageWork), fo
         work.layers.iter().map(|id| set.record(id).and_then(|record| record.files.first())).collect();
     if let Some(layers) = layers {
         config_flaws(&config, work, &layers, &mut wrong);
-        manifest_flaws(&manifest, work, (config_file, &layers), &mut wrong);
+        manifest_flaws(&manifest, work, config_file, &layers, &mut wrong);
         let size: u64 = layers.iter().map(|layer| layer.size).sum();
         if let Some(most) = work.max_size.filter(|most| size > *most) {
             let text = format!("`{}` has layers of {size} bytes, at most {most} are allowed", step.id);
@@ -50,7 +51,7 @@ pub fn check(store: &Store, set: &Arrived, (step, work): (&Step, &ImageWork), fo
         let problem = problem(step, "image-cannot-start", text);
         found.problems.push(problem.hint("write numbers (`65532:65532`), or `nonroot`"));
     }
-    fits(store, (step, work), found);
+    fits(store, step, work, found);
     Ok(())
 }
 
@@ -65,7 +66,7 @@ fn text(store: &Store, step: &Step, file: &artifact::File, problems: &mut Vec<Pr
 }
 
 /// Whether each executable starts on the base.
-fn fits(store: &Store, (step, work): (&Step, &ImageWork), found: &mut Found) {
+fn fits(store: &Store, step: &Step, work: &ImageWork, found: &mut Found) {
     let mut problems = Vec::new();
     for covered in &work.executables {
         let seen = found.binaries.iter().find(|seen| seen.step == covered.step && seen.name == covered.name);
@@ -120,7 +121,8 @@ fn config_flaws(config: &Value, work: &ImageWork, layers: &[&artifact::File], wr
 fn manifest_flaws(
     manifest: &Value,
     work: &ImageWork,
-    (config, layers): (&artifact::File, &[&artifact::File]),
+    config: &artifact::File,
+    layers: &[&artifact::File],
     wrong: &mut Vec<String>,
 ) {
     let descriptor = |file: &artifact::File, media_type: &str| {
@@ -155,7 +157,8 @@ fn manifest_flaws(
 pub fn check_index(
     store: &Store,
     set: &Arrived,
-    (step, work): (&Step, &IndexWork),
+    step: &Step,
+    work: &IndexWork,
     problems: &mut Vec<Problem>,
 ) -> anyhow::Result<()> {
     let Some(file) = set.record(&step.id).and_then(|record| record.files.first()) else { return Ok(()) };

@@ -4,10 +4,9 @@ use std::fs::File;
 
 use super::archive::{Made, compare, is_sound, planned};
 use super::content::{self, Entry, some_of};
-use super::problem;
-use crate::artifact;
+use super::finished::Finished;
 use crate::format::Format;
-use crate::plan::{LayerWork, Step};
+use crate::plan::LayerWork;
 use crate::platform::Compression;
 use crate::problem::Problem;
 use crate::target::Os;
@@ -20,23 +19,18 @@ const SYSTEM: [&str; 4] =
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn check(
-    step: &Step,
-    work: &LayerWork,
-    (file, reader): (&artifact::File, File),
-    made: &Made<'_>,
-    problems: &mut Vec<Problem>,
-) -> anyhow::Result<()> {
+pub fn check(of: Finished<'_>, reader: File, work: &LayerWork, made: &Made<'_>) -> anyhow::Result<Vec<Problem>> {
     let format = match work.compression {
         Compression::Gzip => Format::TarGz,
         Compression::Zstd => Format::TarZst,
     };
     let content = content::read_with(reader, format, true)?;
-    if !is_sound(step, file, &content, problems) {
-        return Ok(());
+    let mut problems = Vec::new();
+    if !is_sound(of, &content, &mut problems) {
+        return Ok(problems);
     }
-    let mut wrong = |text: String| problems.push(problem(step, "layer-content", format!("`{}` {text}", file.name)));
-    if content.inner != file.diff_id {
+    let mut wrong = |text: String| problems.push(of.problem("layer-content", text));
+    if content.inner != of.file.diff_id {
         wrong("holds another tar than its record says".into());
     }
     if work.system {
@@ -44,15 +38,15 @@ pub fn check(
         if let Some(names) = some_of(lacking.copied()) {
             wrong(format!("lacks {names}"));
         }
-        return Ok(());
+        return Ok(problems);
     }
     // A folder in a layer replaces what the base says of it: its owner and its mode.
     let folders = content.listing.iter().filter(|(_, entry)| **entry == Entry::Folder).map(|(path, _)| path.as_str());
     if let Some(names) = some_of(folders) {
         wrong(format!("holds the folders {names}, which belong to the base"));
     }
-    if let Some(planned) = planned((&work.executables, &work.files, &work.trees), (made, Os::Linux), &mut wrong) {
+    if let Some(planned) = planned(work.packed(), Os::Linux, made, &mut wrong) {
         compare(&planned, &content.listing, &mut wrong);
     }
-    Ok(())
+    Ok(problems)
 }

@@ -5,19 +5,22 @@ mod binary;
 mod checksums;
 mod content;
 mod distribution;
+mod finished;
 mod fit;
+mod found;
 mod image;
 mod layer;
+mod problem;
 mod set;
 pub mod wheel;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::Read;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::artifact::{self, InspectedBinary, MANIFEST_SCHEMA, Manifest};
+use crate::artifact::{MANIFEST_SCHEMA, Manifest};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::lfs;
@@ -30,7 +33,8 @@ use crate::world::terminal::{Printer, Progress};
 
 use archive::Made;
 use content::Listing;
-use distribution::Distributions;
+use finished::Finished;
+use found::Found;
 use set::Arrived;
 
 /// Verifies everything in the store against the plan's scope, or one part's share of it, and writes `manifest.json`. A
@@ -63,19 +67,6 @@ pub fn run(printer: &Printer, store: &Store, plan: &Plan, part: Option<&Part>) -
     Ok(manifest)
 }
 
-/// What reading the files of one or more steps brought to light.
-#[derive(Default)]
-struct Found {
-    problems: Vec<Problem>,
-    /// What keeps nobody from publishing.
-    warnings: Vec<String>,
-    binaries: Vec<InspectedBinary>,
-    /// What the bundles of assets hold, by step.
-    listings: BTreeMap<StepId, Listing>,
-    /// Wheels and sdists.
-    distributions: Distributions,
-}
-
 struct Job<'a> {
     store: &'a Store,
     set: &'a Arrived,
@@ -92,12 +83,12 @@ impl Job<'_> {
         found.problems.append(&mut self.examine(&archives, &listings)?.problems);
         for step in steps {
             match &step.work {
-                Work::Image(work) => image::check(self.store, self.set, (step, work), &mut found)?,
-                Work::Index(work) => image::check_index(self.store, self.set, (step, work), &mut found.problems)?,
+                Work::Image(work) => image::check(self.store, self.set, step, work, &mut found)?,
+                Work::Index(work) => image::check_index(self.store, self.set, step, work, &mut found.problems)?,
                 _ => {}
             }
         }
-        distribution::compare((plan, steps), &|id| self.set.record(id).cloned(), &mut found);
+        distribution::compare(plan, steps, &|id| self.set.record(id).cloned(), &mut found);
         Ok(found)
     }
 
@@ -120,11 +111,7 @@ impl Job<'_> {
         results.sort_by_key(|(index, _)| *index);
         let mut all = Found::default();
         for (_, found) in results {
-            let mut found = found?;
-            all.problems.append(&mut found.problems);
-            all.binaries.append(&mut found.binaries);
-            all.listings.append(&mut found.listings);
-            all.distributions.append(&mut found.distributions);
+            all.append(found?);
         }
         Ok(all)
     }
@@ -135,29 +122,21 @@ impl Job<'_> {
         let mut found = Found::default();
         for (index, file) in record.files.iter().enumerate() {
             self.progress.tell(&file.name);
-            let Some(mut reader) = self.open(step, file, &mut found.problems)? else { continue };
-            let problems = &mut found.problems;
-            match (&step.work, step.outputs[index].format.filter(|format| *format != Format::Binary)) {
-                (Work::Binary(work), _) => binary::check(step, work, (file, reader), &mut found)?,
-                (Work::Checksums(work), _) => checksums::check(step, work, (file, reader), self.set, problems)?,
-                (Work::Archive(work), Some(format)) => {
-                    archive::check(step, work, (file, format, reader), &made, problems)?;
-                }
-                (Work::Archive(work), None) => archive::check_bare(step, work, (index, file, reader), &made, problems)?,
-                (Work::Asset(_), Some(format)) => archive::check_bundle(step, (file, format, reader), &mut found)?,
-                (Work::Layer(work), _) => layer::check(step, work, (file, reader), &made, problems)?,
-                (Work::Wheel(work), _) => distribution::check_wheel(step, work, (file, reader), &mut found)?,
-                (Work::Sdist(work), _) => distribution::check_sdist(step, work, (file, reader), &mut found)?,
-                (Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_), _) => {
-                    let mut start = Vec::new();
-                    reader.by_ref().take(lfs::LONGEST + 1).read_to_end(&mut start)?;
-                    problems.extend(other_bytes(step, file, Digest::of_reader(start.as_slice().chain(reader))?));
-                    if lfs::is_pointer_text(&start) {
-                        let text = format!("`{}` is a Git LFS pointer in place of the file", file.name);
-                        problems.push(problem(step, "lfs-pointer", text));
-                    }
-                }
-            }
+            let file = Finished { step, file };
+            let Some(reader) = file.open(self.store, &mut found.problems)? else { continue };
+            let format = step.outputs[index].format.filter(|format| *format != Format::Binary);
+            let problems = match (&step.work, format) {
+                (Work::Binary(work), _) => binary::check(file, reader, work, &mut found)?,
+                (Work::Checksums(work), _) => checksums::check(file, reader, work, self.set)?,
+                (Work::Archive(work), Some(format)) => archive::check(file, reader, format, work, &made)?,
+                (Work::Archive(work), None) => archive::check_bare(file, reader, index, work, &made)?,
+                (Work::Asset(_), Some(format)) => archive::check_bundle(file, reader, format, &mut found)?,
+                (Work::Layer(work), _) => layer::check(file, reader, work, &made)?,
+                (Work::Wheel(work), _) => distribution::check_wheel(file, reader, work, &mut found)?,
+                (Work::Sdist(work), _) => distribution::check_sdist(file, reader, work, &mut found)?,
+                (Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_), _) => plain(file, reader)?,
+            };
+            found.problems.extend(problems);
         }
         if let Work::Asset(work) = &step.work
             && !work.bundle
@@ -166,61 +145,21 @@ impl Job<'_> {
         }
         Ok(found)
     }
+}
 
-    /// Opens a finished file; one that is not there, or not as recorded, is a problem.
-    fn open(&self, step: &Step, file: &artifact::File, problems: &mut Vec<Problem>) -> anyhow::Result<Option<File>> {
-        let path = self.store.file(&step.id, &file.name);
-        let kind = match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_file() => None,
-            Ok(_) => Some("is no plain file"),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some("is recorded, but not here"),
-            Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot read `{}`", path.display()))),
-        };
-        if let Some(what) = kind {
-            problems.push(problem(step, "missing-artifact", format!("`{}` {what}", file.name)));
-            return Ok(None);
-        }
-        let opened = File::open(&path).map_err(|error| anyhow::anyhow!("cannot read `{}`: {error}", path.display()))?;
-        problems.extend(set::wrong_mode(step, file, &opened)?);
-        Ok(Some(opened))
-    }
+/// A file of which nothing is known but its bytes.
+fn plain(of: Finished<'_>, mut reader: File) -> anyhow::Result<Vec<Problem>> {
+    let mut start = Vec::new();
+    reader.by_ref().take(lfs::LONGEST + 1).read_to_end(&mut start)?;
+    let (digest, size) = Digest::of_reader(start.as_slice().chain(reader))?;
+    let pointer =
+        lfs::is_pointer_text(&start).then(|| of.problem("lfs-pointer", "is a Git LFS pointer in place of the file"));
+    Ok(of.other_bytes(digest, size).into_iter().chain(pointer).collect())
 }
 
 fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     items.get(index).map(|item| (index, item))
-}
-
-/// A problem of a step: names where it was made and how to make it again.
-fn problem(step: &Step, code: &'static str, message: impl std::fmt::Display) -> Problem {
-    let text = format!("{message} ({})", origin(step));
-    Problem::new(code, text).step(&step.id).hint(again(step))
-}
-
-/// Where a step is carried out, for people.
-fn origin(step: &Step) -> String {
-    step.leg.as_ref().map_or_else(|| "`build --rest`".into(), |leg| format!("leg `{leg}`"))
-}
-
-/// How its files are made again.
-fn again(step: &Step) -> String {
-    match &step.leg {
-        Some(leg) => format!("run `longshore build --leg {leg}` again and verify with its tar"),
-        None => "run `longshore build --rest` again".into(),
-    }
-}
-
-/// The problem of a file whose bytes are not the recorded ones.
-fn other_bytes(step: &Step, file: &artifact::File, (digest, size): (Digest, u64)) -> Option<Problem> {
-    if digest == file.sha256 && size == file.size {
-        return None;
-    }
-    let text = if size == file.size {
-        format!("`{}` is {digest}, but was made as {}", file.name, file.sha256)
-    } else {
-        format!("`{}` has {size} bytes, but was made with {}: it was swapped or cut off", file.name, file.size)
-    };
-    Some(problem(step, "wrong-digest", text))
 }
 
 #[cfg(test)]

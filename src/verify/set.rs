@@ -1,12 +1,12 @@
 //! Exactly the records and files of the plan's scope, made for this plan and commit, with every planned check passed.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 
-use super::{again, origin, problem};
+use super::problem::{again, origin, problem};
 use crate::artifact::{self, ARTIFACT_SCHEMA, Artifact, Mode};
 use crate::digest::Digest;
 use crate::format::Format;
@@ -148,27 +148,6 @@ fn mode(work: &Work, output: &Output) -> Option<Mode> {
         (Work::Asset(_), None) => None,
         _ => Some(Mode::Plain),
     }
-}
-
-/// The problem of a file whose permission bits are not the recorded ones.
-///
-/// # Errors
-/// What the system says.
-#[cfg(unix)]
-pub fn wrong_mode(step: &Step, file: &artifact::File, opened: &File) -> anyhow::Result<Option<Problem>> {
-    if crate::world::files::is_executable(opened)? == (file.mode == Mode::Executable) {
-        return Ok(None);
-    }
-    let is = if file.mode == Mode::Executable { "lost" } else { "got" };
-    let text = format!("`{}` {is} its executable bit on the way", file.name);
-    let hint = "hand files on with `--pack` and `--from`: uploaded artifacts of a job lose their permission bits";
-    Ok(Some(problem(step, "wrong-mode", text).hint(hint)))
-}
-
-/// Permission bits are not kept here.
-#[cfg(not(unix))]
-pub fn wrong_mode(_: &Step, _: &artifact::File, _: &File) -> anyhow::Result<Option<Problem>> {
-    Ok(None)
 }
 
 fn wrong_check(step: &Step, work: &CheckWork, set: &Arrived, record: &Artifact) -> Option<Problem> {

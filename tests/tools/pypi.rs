@@ -4,7 +4,7 @@ mod clients;
 mod servers;
 mod tls;
 
-use longshore::rehearsal::pypi::{Existing, Grant, Job, Options, Publisher, Server, Token};
+use longshore::rehearsal::pypi::{Existing, Grant, Job, Options, Publisher, Seed, Server, Token};
 use longshore::secret::Secret;
 
 use crate::package::{ANY, Made, Package};
@@ -144,7 +144,7 @@ async fn pip_and_uv_install() {
     let before = Package { version: "3.0rc1", says: "before", ..HARBOR };
     let made = [HARBOR.wheel(ANY), HARBOR.sdist(), newer.wheel(ANY), before.wheel(ANY)];
     for (file, package) in made.iter().zip([HARBOR, HARBOR, newer, before]) {
-        server.seed_file("harbor-lib", package.version, (&file.name, &file.bytes), 1);
+        server.seed_file("harbor-lib", package.version, Seed { filename: &file.name, bytes: &file.bytes, age_days: 1 });
     }
     let (place, simple) = (Place::with(&[]), format!("{}/simple/", server.url()));
     let pip = ["--no-cache-dir", "--index-url", &simple];

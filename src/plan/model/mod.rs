@@ -2,6 +2,7 @@
 
 pub mod destination;
 pub mod not_made;
+pub mod packed;
 pub mod step;
 pub mod workflow;
 

@@ -3,24 +3,13 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Content};
+use super::asked::Asked;
 use super::fields::Fields;
 use super::json::{self as shape, Addresses};
-use super::route::{Route, Target};
+use super::route::Route;
 use super::rules::{self, Outcome};
 use super::state::{Release, Repository, State, Who};
 use super::{event::Effect, graphql, paging};
-
-/// A request as the endpoints see it.
-pub(super) struct Asked<'a> {
-    pub(super) target: &'a Target,
-    pub(super) who: Who,
-    pub(super) to: &'a Addresses,
-    /// Undecoded.
-    pub(super) query: &'a str,
-    /// Path without query, for links to other pages.
-    pub(super) path: &'a str,
-    pub(super) body: &'a [u8],
-}
 
 /// Carries out a call.
 pub(super) fn answer(state: &mut State, asked: &Asked<'_>, route: &Route) -> Answer {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::api::Asked;
+use super::asked::Asked;
 use super::json::AUTHOR;
 use super::route::Target;
 use super::rules::Outcome;

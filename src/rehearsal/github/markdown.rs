@@ -1,7 +1,7 @@
 //! The Markdown that release notes use, as HTML: headings, lists, quotes, code, emphasis, links. The text itself is
 //! always escaped, so notes cannot put anything else on the page.
 
-use super::html::{escape, push_escaped};
+use crate::rehearsal::html::{escape, push_escaped};
 
 /// How far a closing mark is looked for, in bytes: keeps hostile notes from costing quadratic time.
 const REACH: usize = 4000;

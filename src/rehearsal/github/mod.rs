@@ -5,24 +5,27 @@
 
 mod answer;
 mod api;
+mod asked;
 mod event;
 mod fault;
 mod fields;
 mod graphql;
 mod json;
 mod markdown;
+mod options;
 mod page;
 mod paging;
 mod route;
 mod rules;
 mod seed;
 mod serve;
+mod shared;
 mod site;
+mod start;
 mod state;
 mod upload;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
@@ -30,39 +33,18 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::secret::Secret;
-
-use super::percent::query;
-use super::{cut, hold, html};
+use super::{cut, hold};
 
 pub use super::hold::{Hold, Moment};
 pub use event::{Effect, Event};
 pub use fault::Fault;
+pub use options::Options;
 pub use seed::{Asset, Release, Repository, Tag};
-
-/// How a server is set up.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Port on 127.0.0.1; 0 takes a free one.
-    pub port: u16,
-    /// The repositories it has.
-    pub repositories: Vec<Repository>,
-    /// The token that may write and see drafts. Any other token but `reader` is refused with 401.
-    pub token: Secret,
-    /// A token that may not write: 403.
-    pub reader: Option<Secret>,
-    /// What goes wrong on purpose.
-    pub faults: Vec<Fault>,
-    /// An existing folder for the bytes of assets.
-    pub spool: PathBuf,
-    /// The time of the first write, RFC 3339; each further write is a second later.
-    pub clock: String,
-}
 
 /// A running server. Dropping it ends it.
 pub struct Server {
     address: SocketAddr,
-    shared: Arc<serve::Shared>,
+    shared: Arc<shared::Shared>,
     connections: CancellationToken,
 }
 
@@ -72,8 +54,8 @@ impl Server {
     /// # Errors
     /// If the port cannot be had, the clock is no time, or the spool folder cannot be written.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let shared = Arc::new(serve::Shared {
-            state: Mutex::new(seed::state(&options)?),
+        let shared = Arc::new(shared::Shared {
+            state: Mutex::new(start::state(&options)?),
             log: event::Log::new(),
             stops: hold::Stops::default(),
             faults: Mutex::new(fault::Faults::new(&options.faults)),
@@ -126,7 +108,7 @@ impl Server {
         let mut state = self.shared.state();
         let now = state.clock.0;
         if let Some(repository) = state.repository_mut(&target) {
-            repository.tags.insert(tag.name.clone(), seed::commit(tag, now));
+            repository.tags.insert(tag.name.clone(), start::commit(tag, now));
         }
     }
 

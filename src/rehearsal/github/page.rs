@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::html::{copy, escape, frame, human};
 use super::json::Addresses;
 use super::markdown::render;
 use super::state::{Asset, Release, Repository, Stored};
+use crate::rehearsal::html::{copy, escape, frame, human};
 
 /// What the pages need to know.
 pub(super) struct Pages<'a> {

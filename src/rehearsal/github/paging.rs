@@ -4,7 +4,8 @@ use axum::http::header;
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::api::Asked;
+use super::asked::Asked;
+use crate::rehearsal::percent::query;
 
 /// The page a request asks for. Links lead to `/repositories/ID/…`, as GitHub's do: a client must follow them as they
 /// are instead of counting.
@@ -33,8 +34,8 @@ pub(super) fn page(asked: &Asked<'_>, repository: u64, items: Vec<Value>) -> Ans
     if links.is_empty() { answer } else { answer.header(header::LINK, links.join(", ")) }
 }
 
-fn number(query: &str, name: &str) -> Option<usize> {
-    super::query(query, name)?.parse().ok()
+fn number(asked: &str, name: &str) -> Option<usize> {
+    query(asked, name)?.parse().ok()
 }
 
 /// What follows the repository in a path of the API.

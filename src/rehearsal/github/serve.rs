@@ -1,72 +1,28 @@
 //! The way of every request: logged, held or struck by a fault if a test wants it, let in, answered.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State as Held};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
 
-use crate::digest::Digest;
-use crate::secret::Secret;
+use crate::rehearsal::cut::Peer;
+use crate::rehearsal::hold::Moment;
 
 use super::answer::{Answer, Content};
-use super::api::{self, Asked};
-use super::cut::Peer;
-use super::event::{Effect, Log};
-use super::fault::{Faults, Strike};
-use super::hold::{Moment, Stops};
+use super::api;
+use super::asked::Asked;
+use super::event::Effect;
+use super::fault::Strike;
 use super::json::Addresses;
 use super::route::{self, Kind, Route, Target};
-use super::state::{State, Who};
+use super::shared::Shared;
+use super::site;
+use super::state::Who;
 use super::upload::{self, Upload};
-use super::{query, site};
-
-/// What all connections share.
-pub(super) struct Shared {
-    pub(super) state: Mutex<State>,
-    pub(super) log: Log,
-    pub(super) stops: Stops,
-    pub(super) faults: Mutex<Faults>,
-    pub(super) spool: PathBuf,
-    pub(super) token: Secret,
-    pub(super) reader: Option<Secret>,
-}
 
 /// GitHub's own limit for JSON bodies is larger; nothing sensible comes near.
 const MAX_JSON: usize = 1 << 20;
-
-impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where the bytes of an asset lie.
-    pub(super) fn spooled(&self, asset: u64) -> PathBuf {
-        self.spool.join(format!("{asset}.asset"))
-    }
-
-    /// What opens the stored bytes of an asset without a token.
-    pub(super) fn signature(&self, asset: u64) -> String {
-        Digest::of(format!("{asset} {}", self.token.expose()).as_bytes()).hex()
-    }
-
-    fn strike(&self, kind: Kind) -> Option<Strike> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).strike(kind)
-    }
-
-    fn who(&self, headers: &HeaderMap) -> Option<Who> {
-        let Some(value) = headers.get(header::AUTHORIZATION) else { return Some(Who::Anonymous) };
-        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-        let known = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token");
-        match token.trim() {
-            _ if !known => None,
-            token if token == self.token.expose() => Some(Who::Writer),
-            token if self.reader.as_ref().is_some_and(|reader| token == reader.expose()) => Some(Who::Reader),
-            _ => None,
-        }
-    }
-}
 
 /// One request read apart.
 struct Call {
@@ -167,7 +123,7 @@ async fn admitted(shared: &Shared, call: &Call, body: Body, strike: Option<Strik
     let headers = &call.parts.headers;
     if call.route.kind() == Kind::Page {
         let asked = asked(call, Who::Anonymous, &[]);
-        return End::Answer(site::answer(shared, &asked, &call.route, headers));
+        return End::Answer(site::answer(shared, &asked, &call.route));
     }
     if !headers.contains_key(header::USER_AGENT) {
         let text = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
@@ -180,9 +136,9 @@ async fn admitted(shared: &Shared, call: &Call, body: Body, strike: Option<Strik
     if let Route::Upload(release) = call.route {
         let asked = asked(call, who, &[]);
         if strike == Some(Strike::BadGateway) {
-            return End::Answer(upload::bad_gateway(shared, &asked, release, (headers, body)).await);
+            return End::Answer(upload::bad_gateway(shared, &asked, release, body).await);
         }
-        return match upload::upload(shared, &asked, release, (headers, body), midway).await {
+        return match upload::upload(shared, &asked, release, body, midway).await {
             Upload::Answered(answer) => End::Answer(answer),
             Upload::Interrupted { received, effects } => End::Cut { received, effects },
         };
@@ -204,7 +160,7 @@ async fn admitted(shared: &Shared, call: &Call, body: Body, strike: Option<Strik
 
 fn asked<'a>(call: &'a Call, who: Who, body: &'a [u8]) -> Asked<'a> {
     let (query, path) = (call.parts.uri.query().unwrap_or_default(), call.parts.uri.path());
-    Asked { target: &call.target, who, to: &call.to, query, path, body }
+    Asked { target: &call.target, who, to: &call.to, query, path, headers: &call.parts.headers, body }
 }
 
 /// Completes the log and makes the response, or cuts the connection.
@@ -249,9 +205,4 @@ fn limits(headers: &mut HeaderMap, who: Who, used: usize) {
 fn request_id(number: usize) -> HeaderValue {
     let id = format!("0400:{number:06X}:{:06X}:{number:08X}", number * 7 + 1);
     HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("0400"))
-}
-
-/// Whether a signature opens the stored bytes of an asset.
-pub(super) fn opens(shared: &Shared, asked: &Asked<'_>, asset: u64) -> bool {
-    query(asked.query, "sig").is_some_and(|signature| signature == shared.signature(asset))
 }

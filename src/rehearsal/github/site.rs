@@ -1,19 +1,19 @@
 //! What a browser or `curl` sees: pages, redirects and downloads.
 
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 
 use super::answer::{Answer, Content};
-use super::api::Asked;
+use super::asked::Asked;
 use super::page;
 use super::route::Route;
-use super::serve::{Shared, opens};
+use super::shared::Shared;
 use super::state::{Asset, Repository};
 use crate::world::http::encode_path;
 
 /// Answers a visitor, who has no token: drafts are not there.
-pub(super) fn answer(shared: &Shared, asked: &Asked<'_>, route: &Route, headers: &HeaderMap) -> Answer {
+pub(super) fn answer(shared: &Shared, asked: &Asked<'_>, route: &Route) -> Answer {
     if let Route::Storage(id) = route {
-        return stored(shared, asked, *id, headers);
+        return stored(shared, asked, *id);
     }
     let mut state = shared.state();
     if matches!(route, Route::PageAll) && asked.target.owner.is_empty() {
@@ -49,14 +49,14 @@ fn download(shared: &Shared, repository: &mut Repository, tag: &str, name: &str)
 }
 
 /// The storage service: a signed address opens the bytes; a token has no business here.
-fn stored(shared: &Shared, asked: &Asked<'_>, id: u64, headers: &HeaderMap) -> Answer {
-    if headers.contains_key(header::AUTHORIZATION) {
+fn stored(shared: &Shared, asked: &Asked<'_>, id: u64) -> Answer {
+    if asked.headers.contains_key(header::AUTHORIZATION) {
         return Answer::error(
             400,
             "Only one auth mechanism allowed; the token of the API was sent to the storage service",
         );
     }
-    if !opens(shared, asked, id) {
+    if !shared.opens(asked, id) {
         return Answer::error(403, "Signature not valid");
     }
     let mut state = shared.state();

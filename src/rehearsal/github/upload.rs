@@ -5,19 +5,20 @@ use std::io::Write;
 use std::path::Path;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use futures_util::StreamExt;
 
 use crate::digest::Hashing;
+use crate::rehearsal::percent::query;
 
 use super::answer::{Answer, custom, field};
-use super::api::{Asked, may_write};
+use super::api::may_write;
+use super::asked::Asked;
 use super::event::Effect;
 use super::json as shape;
-use super::query;
 use super::route::Route;
 use super::rules::{self, MAX_ASSET, NewAsset, Outcome};
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::Stored;
 
 /// How an upload ended.
@@ -29,14 +30,8 @@ pub(super) enum Upload {
 }
 
 /// `POST …/assets?name=…`. With `interrupt` it stops in the middle of the body.
-pub(super) async fn upload(
-    shared: &Shared,
-    asked: &Asked<'_>,
-    release: u64,
-    (headers, body): (&HeaderMap, Body),
-    interrupt: bool,
-) -> Upload {
-    let (id, length) = match begin(shared, asked, release, headers) {
+pub(super) async fn upload(shared: &Shared, asked: &Asked<'_>, release: u64, body: Body, interrupt: bool) -> Upload {
+    let (id, length) = match begin(shared, asked, release) {
         Ok(begun) => begun,
         Err(refusal) => {
             // A client that is still sending would not hear an answer before it is done.
@@ -57,13 +52,8 @@ pub(super) async fn upload(
 }
 
 /// A 502 in front of the real upload: the body is read, the asset begun and never finished.
-pub(super) async fn bad_gateway(
-    shared: &Shared,
-    asked: &Asked<'_>,
-    release: u64,
-    (headers, body): (&HeaderMap, Body),
-) -> Answer {
-    let begun = begin(shared, asked, release, headers);
+pub(super) async fn bad_gateway(shared: &Shared, asked: &Asked<'_>, release: u64, body: Body) -> Answer {
+    let begun = begin(shared, asked, release);
     let received = drain(body).await;
     match begun {
         Ok((id, _)) => {
@@ -78,11 +68,11 @@ pub(super) async fn bad_gateway(
 const UNICORN: &str = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>\n";
 
 /// The checks before the first byte, and the asset's entry: its number and the promised length.
-fn begin(shared: &Shared, asked: &Asked<'_>, release: u64, headers: &HeaderMap) -> Outcome<(u64, u64)> {
+fn begin(shared: &Shared, asked: &Asked<'_>, release: u64) -> Outcome<(u64, u64)> {
     let mut state = shared.state();
     let mut writing = state.write(asked.target).ok_or_else(Answer::not_found)?;
     may_write(writing.repository, asked.who, &Route::Upload(release))?;
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name| asked.headers.get(name).and_then(|value| value.to_str().ok());
     let Some(length) = text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok()) else {
         return Err(Answer::error(400, "Bad Content-Length: "));
     };

@@ -17,6 +17,13 @@ pub(super) struct Answer {
     content: Content,
 }
 
+/// How a request ends.
+pub(super) enum End {
+    Answer(Answer),
+    /// Nothing is sent any more.
+    Cut,
+}
+
 #[derive(Debug, Default)]
 enum Content {
     #[default]

@@ -80,11 +80,11 @@ fn central(reader: &mut Reader, seen: &mut Seen) -> Result<(), String> {
 fn local(reader: &mut Reader, seen: &mut Seen, sizes: &Sizes) -> Result<(), String> {
     let header = reader.take(26)?;
     let (flags, method) = (short(&header, 2), short(&header, 4));
-    let narrow = (u64::from(long(&header, 14)), u64::from(long(&header, 18)));
+    let (compressed, whole) = (u64::from(long(&header, 14)), u64::from(long(&header, 18)));
     let name = reader.take(short(&header, 22).into())?;
     let extra = reader.take(short(&header, 24).into())?;
     printable(&name)?;
-    let (compressed, whole) = widened(&extra, method, narrow)?;
+    let (compressed, whole) = widened(&extra, method, compressed, whole)?;
     if flags & 0x08 != 0 {
         return Err("ZIP contains a data descriptor".into());
     }
@@ -108,8 +108,7 @@ fn local(reader: &mut Reader, seen: &mut Seen, sizes: &Sizes) -> Result<(), Stri
 }
 
 /// The sizes of a local header, with what its ZIP64 extra says instead.
-fn widened(mut extra: &[u8], method: u16, narrow: (u64, u64)) -> Result<(u64, u64), String> {
-    let (mut compressed, mut whole) = narrow;
+fn widened(mut extra: &[u8], method: u16, mut compressed: u64, mut whole: u64) -> Result<(u64, u64), String> {
     let mut seen = BTreeSet::new();
     while !extra.is_empty() {
         let (head, rest) = extra.split_at_checked(4).ok_or(MALFORMED)?;

@@ -13,8 +13,9 @@ use crate::rehearsal::percent::query;
 
 use super::answer::Answer;
 use super::options::Job;
-use super::serve::{Shared, random};
+use super::shared::Shared;
 use super::state::now;
+use crate::rehearsal::random::random;
 
 /// Who GitHub's tokens say they are from.
 pub(super) const ISSUER: &str = "https://token.actions.githubusercontent.com";

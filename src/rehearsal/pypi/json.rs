@@ -4,7 +4,7 @@ use axum::http::header;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::serve::Shared;
+use super::shared::Shared;
 use super::simple::{SERIAL, url};
 use super::state::{self, File, Project, Release, iso};
 use crate::pypi::name::normalize;

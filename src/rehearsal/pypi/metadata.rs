@@ -10,7 +10,7 @@ const LOCAL_VERSIONS: &str =
 
 /// Of a form, or the text of the answer (`metadata.parse` and what is made of its errors in warehouse/forklift/legacy.py).
 /// `newer` are classifiers that are known here, too; a lenient index asks for a version only.
-pub(super) fn read(form: &Form, (newer, lenient): (&[String], bool)) -> Result<(Metadata, Version), String> {
+pub(super) fn read(form: &Form, newer: &[String], lenient: bool) -> Result<(Metadata, Version), String> {
     let metadata = Metadata::of_form(|name| form.all(name).map(str::to_owned).collect());
     if let Some(answer) = first(&metadata.refusals(newer)).filter(|_| !lenient) {
         return Err(answer);
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn answers_with_what_matters_most() {
-        let answer = |fields: &[(&str, &str)]| read(&Form::of(fields), (&[], false)).err().unwrap_or_default();
+        let answer = |fields: &[(&str, &str)]| read(&Form::of(fields), &[], false).err().unwrap_or_default();
         let good = [("metadata_version", "2.4"), ("name", "demo"), ("version", "1.0")];
         assert_eq!(answer(&good), "");
         assert_eq!(

@@ -19,6 +19,7 @@ mod page;
 mod project;
 mod route;
 mod serve;
+mod shared;
 mod simple;
 mod state;
 mod token;
@@ -42,10 +43,11 @@ use crate::pypi::name::normalize;
 use crate::pypi::version::Version;
 
 use super::cut;
+use super::random::random;
 
 pub use super::hold::{Hold, Moment};
 pub use fault::Fault;
-pub use options::{Existing, Grant, Job, Options, Publisher, Quirks, Token, TrustedPublishing};
+pub use options::{Existing, Grant, Job, Options, Publisher, Quirks, Seed, Token, TrustedPublishing};
 
 /// What a project shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ pub struct Project {
 
 /// A running index. Dropping it ends it.
 pub struct Server {
-    shared: Arc<serve::Shared>,
+    shared: Arc<shared::Shared>,
     connections: CancellationToken,
     thread: Option<JoinHandle<()>>,
     _folder: Option<tempfile::TempDir>,
@@ -88,9 +90,9 @@ impl Server {
         };
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         let (listener, address) = listen(options.port)?;
-        let shared = Arc::new(serve::Shared {
+        let shared = Arc::new(shared::Shared {
             address,
-            key: serve::random().context("no random numbers")?,
+            key: random().context("no random numbers")?,
             tokens: options.tokens,
             jobs: options.jobs,
             prohibited: options.prohibited,
@@ -133,12 +135,13 @@ impl Server {
     /// Ends it: open connections are cut, the port is free again.
     pub fn stop(self) {}
 
-    /// Puts a file into a release as it is, uploaded so many days ago; project and release are made if they are not
+    /// Puts a file into a release as it is; project and release are made if they are not
     /// there. The metadata of a wheel is served beside it, of an sdist nothing is read.
     ///
     /// # Panics
     /// If the version is none or the folder cannot be written.
-    pub fn seed_file(&self, project: &str, version: &str, (filename, bytes): (&str, &[u8]), age_days: u32) -> Digest {
+    pub fn seed_file(&self, project: &str, version: &str, seed: Seed<'_>) -> Digest {
+        let Seed { filename, bytes, age_days } = seed;
         let file = tempfile::NamedTempFile::new_in(&self.shared.folder).expect("the folder of files can be written");
         let (file, from) = file.into_parts();
         let mut measured = form::Measured::new(file);
@@ -220,7 +223,7 @@ fn listen(port: u16) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
 /// itself may neither wait for one nor end one.
 fn run(
     listener: std::net::TcpListener,
-    shared: &Arc<serve::Shared>,
+    shared: &Arc<shared::Shared>,
     connections: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
     let (shared, all) = (Arc::clone(shared), connections.clone());

@@ -6,9 +6,10 @@ use super::answer::Answer;
 use super::github::{self, ISSUER};
 use super::options::{Grant, Publisher, TrustedPublishing};
 use super::project;
-use super::serve::{Shared, random};
+use super::shared::Shared;
 use super::state::{Minted, Project, State, now};
 use crate::pypi::name::{normalize, repr};
+use crate::rehearsal::random::random;
 
 /// Tokens are good for so long, in seconds.
 const LIFE: u64 = 900;

@@ -143,3 +143,14 @@ pub enum TrustedPublishing {
     /// The index knows nothing of it: 404.
     Unknown,
 }
+
+/// A file that is there already.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed<'a> {
+    /// Its name, kept as it is.
+    pub filename: &'a str,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// How many days ago it was uploaded.
+    pub age_days: u32,
+}

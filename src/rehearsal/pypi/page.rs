@@ -2,7 +2,7 @@
 
 use crate::rehearsal::html::{copy, escape, frame, human};
 
-use super::serve::Shared;
+use super::shared::Shared;
 use super::simple::url;
 use super::state::{Project, Release, iso};
 

@@ -1,7 +1,7 @@
 //! New projects: which names can be had (`ProjectService` of warehouse/packaging/services.py).
 
 use super::fault::Kind;
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::{Project, State};
 use super::token::Identity;
 use crate::pypi::name::{is_name, normalize, repr, ultranormalize};

@@ -1,8 +1,6 @@
 //! The way of every request: logged, held or struck by a fault if a test wants it, answered.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Held};
@@ -11,62 +9,15 @@ use axum::http::{Response, header};
 use futures_util::StreamExt;
 
 use crate::rehearsal::cut::Peer;
-use crate::rehearsal::hold::{Moment, Stops};
+use crate::rehearsal::hold::Moment;
 
-use super::answer::Answer;
-use super::fault::{Fault, Faults, Kind};
-use super::options::{Job, Quirks, Token};
+use super::answer::{Answer, End};
 use super::route::{self, Route};
-use super::state::State;
+use super::shared::Shared;
 use super::{github, json, oidc, page, simple, upload};
 
 /// The largest body that is no upload.
 const LARGEST: usize = 1 << 20;
-
-/// What all connections share.
-pub(super) struct Shared {
-    pub(super) address: SocketAddr,
-    /// What signs identity tokens.
-    pub(super) key: String,
-    pub(super) tokens: Vec<Token>,
-    pub(super) jobs: Vec<Job>,
-    pub(super) prohibited: Vec<String>,
-    pub(super) classifiers: Vec<String>,
-    pub(super) lenient: bool,
-    pub(super) quirks: Quirks,
-    pub(super) folder: PathBuf,
-    pub(super) state: Mutex<State>,
-    /// Held while an upload is checked and stored.
-    pub(super) uploads: tokio::sync::Mutex<()>,
-    pub(super) faults: Mutex<Faults>,
-    pub(super) stops: Stops,
-    pub(super) log: Mutex<Vec<String>>,
-}
-
-impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn strike(&self, kind: Kind) -> Option<Fault> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).strike(kind)
-    }
-
-    /// Notes a request and returns its number, from 1.
-    fn note(&self, parts: &Parts) -> usize {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let query = parts.uri.query().map_or(String::new(), |query| format!("?{query}"));
-        log.push(format!("{} {}{query}", parts.method, parts.uri.path()));
-        log.len()
-    }
-}
-
-/// How a request ends.
-pub(super) enum End {
-    Answer(Answer),
-    /// Nothing is sent any more.
-    Cut,
-}
 
 /// Answers every request.
 pub(super) async fn serve(
@@ -149,11 +100,4 @@ async fn small(body: Body) -> Bytes {
 async fn drain(body: Body) {
     let mut body = body.into_data_stream();
     while let Some(Ok(_)) = body.next().await {}
-}
-
-/// 32 hex digits nobody can guess.
-pub(super) fn random() -> Option<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -8,7 +8,7 @@ use crate::world::http::encode_path;
 
 use super::answer::{Answer, preferred};
 use super::fault::Kind;
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::{File, Project, Release, iso, now};
 use crate::pypi::name::normalize;
 
@@ -60,7 +60,7 @@ pub(super) fn project(shared: &Shared, headers: &HeaderMap, name: &str) -> Answe
     let text = if kind == JSON_V1 {
         let mut versions: Vec<String> = held.iter().map(|(release, _)| release.version.to_string()).collect();
         versions.dedup();
-        let files: Vec<_> = held.iter().map(|(release, file)| entry(shared, &normal, (release, file))).collect();
+        let files: Vec<_> = held.iter().map(|(release, file)| entry(shared, &normal, release, file)).collect();
         json!({
             "meta": { "api-version": VERSION, "_last-serial": project.serial },
             "name": normal,
@@ -70,7 +70,7 @@ pub(super) fn project(shared: &Shared, headers: &HeaderMap, name: &str) -> Answe
         })
         .to_string()
     } else {
-        let links: String = held.iter().map(|(release, file)| link(&entry(shared, &normal, (release, file)))).collect();
+        let links: String = held.iter().map(|(release, file)| link(&entry(shared, &normal, release, file))).collect();
         let title = format!("Links for {normal}");
         let body = format!("    <h1>{title}</h1>\n{links}");
         page(&title, "    <meta name=\"pypi:project-status\" content=\"active\">\n", &body, project.serial)
@@ -83,7 +83,7 @@ fn each<'a>(release: &'a Release, shown: &impl Fn(&File) -> bool) -> Vec<(&'a Re
 }
 
 /// A file as the JSON has it.
-fn entry(shared: &Shared, normal: &str, (release, file): (&Release, &File)) -> Value {
+fn entry(shared: &Shared, normal: &str, release: &Release, file: &File) -> Value {
     let core = file.core_metadata.map_or(json!(false), |digest| json!({ "sha256": digest.hex() }));
     let version = &release.version;
     let provenance = file.provenance.as_ref().map(|_| {

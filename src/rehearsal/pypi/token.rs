@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::fault::Kind;
 use super::options::{Publisher, Token};
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::{Minted, Project, now};
 use crate::pypi::name::{normalize, repr};
 

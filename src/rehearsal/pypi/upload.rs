@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::rehearsal::percent::query;
 
-use super::answer::Answer;
+use super::answer::{Answer, End};
 use super::archive;
 use super::attestation;
 use super::fault::{Fault, Kind};
@@ -19,7 +19,7 @@ use super::filename;
 use super::form::{Content, Failed, Form};
 use super::metadata;
 use super::project;
-use super::serve::{End, Shared};
+use super::shared::Shared;
 use super::state::{self, File, Project, ago, now};
 use super::token::{self, Identity};
 use super::wheel::Candidate;
@@ -96,8 +96,7 @@ fn take(shared: &Shared, parts: &Parts, form: &Form) -> Result<bool, Refusal> {
         return Err((400, "Unknown protocol version.".into()));
     }
     fields(form).map_err(|text| (400, text))?;
-    let (metadata, version) =
-        metadata::read(form, (&shared.classifiers, shared.lenient)).map_err(|text| (400, text))?;
+    let (metadata, version) = metadata::read(form, &shared.classifiers, shared.lenient).map_err(|text| (400, text))?;
     let Some(content) = &form.content else { return Err((400, "Upload payload does not have a file.".into())) };
     let name = metadata.get("name").unwrap_or_default();
     let project = project::for_upload(shared, &who, name)?;

@@ -1,8 +1,6 @@
 //! Who may do what: Basic, or tokens with scopes as Docker's token authentication gives them out
 //! (<https://distribution.github.io/distribution/spec/auth/token/>).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use base64::Engine;
@@ -10,58 +8,18 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::rehearsal::percent::{queries, query};
+use crate::rehearsal::random::random;
 use crate::secret::Secret;
 
-use super::Auth;
 use super::answer::{Answer, Code};
 use super::fault::{Fault, Kind};
+use super::options::Auth;
 use super::route::Route;
-use super::serve::Shared;
+use super::scope::Scope;
+use super::shared::Shared;
 
 /// The service a token is for.
 const SERVICE: &str = "longshore-rehearsal";
-
-/// Leave for some actions on a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Scope {
-    repository: String,
-    actions: BTreeSet<String>,
-}
-
-/// The tokens that were given out, and what each allows.
-#[derive(Default)]
-pub(super) struct Tokens {
-    access: BTreeMap<String, Vec<Scope>>,
-    refresh: BTreeSet<String>,
-}
-
-impl Scope {
-    fn new(repository: &str, actions: &[&str]) -> Self {
-        let actions = actions.iter().map(|action| (*action).to_owned()).collect();
-        Self { repository: repository.to_owned(), actions }
-    }
-
-    /// `repository:NAME:ACTION,ACTION`; the name may hold colons.
-    fn read(text: &str) -> Option<Self> {
-        let (name, actions) = text.strip_prefix("repository:")?.rsplit_once(':')?;
-        let actions: Vec<_> = actions.split(',').collect();
-        let all: &[&str] = if actions.contains(&"*") { &["pull", "push", "delete"] } else { &actions };
-        Some(Self::new(name, all))
-    }
-
-    fn text(&self) -> String {
-        // `pull` comes first, as in the documentation's examples.
-        let actions: Vec<_> = self.actions.iter().map(String::as_str).collect();
-        format!("repository:{}:{}", self.repository, actions.join(","))
-    }
-
-    fn within(&self, granted: &[Self]) -> bool {
-        let allowed = |action: &String| {
-            granted.iter().any(|scope| scope.repository == self.repository && scope.actions.contains(action))
-        };
-        self.actions.iter().all(allowed)
-    }
-}
 
 /// Lets a request in, or says why not.
 pub(super) fn admit(shared: &Shared, parts: &Parts, route: &Route) -> Result<(), Answer> {
@@ -72,7 +30,7 @@ pub(super) fn admit(shared: &Shared, parts: &Parts, route: &Route) -> Result<(),
     match &shared.auth {
         Auth::None => Ok(()),
         Auth::Basic { user, password } => match basic(&parts.headers) {
-            Some(given) if is(&given, user, password) => Ok(()),
+            Some(given) if given.is(user, password) => Ok(()),
             _ => Err(refused("authentication required")
                 .header(header::WWW_AUTHENTICATE, format!("Basic realm=\"{SERVICE}\", charset=\"UTF-8\""))),
         },
@@ -138,7 +96,7 @@ pub(super) fn token(shared: &Shared, parts: &Parts, body: &[u8]) -> Answer {
             let asked = parts.uri.query().unwrap_or_default();
             let known = match parts.headers.get(header::AUTHORIZATION).map(|_| basic(&parts.headers)) {
                 None => false,
-                Some(Some(given)) if is(&given, user, password) => true,
+                Some(Some(given)) if given.is(user, password) => true,
                 Some(_) => return refused("incorrect username or password"),
             };
             let refresh = known && query(asked, "offline_token").is_some_and(|text| text == "true");
@@ -148,7 +106,7 @@ pub(super) fn token(shared: &Shared, parts: &Parts, body: &[u8]) -> Answer {
             let form = String::from_utf8_lossy(body);
             let field = |name| query(&form, name).unwrap_or_default();
             let known = match field("grant_type").as_str() {
-                "password" => is(&(field("username"), field("password")), user, password),
+                "password" => Login { user: field("username"), password: field("password") }.is(user, password),
                 // The password stands for an identity token, as `docker login` keeps them.
                 "refresh_token" => {
                     let given = field("refresh_token");
@@ -188,15 +146,16 @@ fn grant(shared: &Shared, asked: &str, known: bool, refresh: bool) -> Answer {
     Answer::json(200, &answer)
 }
 
-/// 32 hex digits nobody can guess.
-pub(super) fn random() -> Option<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+/// A name and a password that somebody shows.
+struct Login {
+    user: String,
+    password: String,
 }
 
-fn is((user, password): &(String, String), expected: &str, secret: &Secret) -> bool {
-    user == expected && password == secret.expose()
+impl Login {
+    fn is(&self, user: &str, password: &Secret) -> bool {
+        self.user == user && self.password == password.expose()
+    }
 }
 
 fn credential(headers: &HeaderMap, wanted: &str) -> Option<String> {
@@ -204,26 +163,9 @@ fn credential(headers: &HeaderMap, wanted: &str) -> Option<String> {
     scheme.eq_ignore_ascii_case(wanted).then(|| rest.trim().to_owned())
 }
 
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+fn basic(headers: &HeaderMap) -> Option<Login> {
     let bytes = STANDARD.decode(credential(headers, "basic")?).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (user, password) = text.split_once(':')?;
-    Some((user.to_owned(), password.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_scopes() {
-        let scope = Scope::read("repository:a/b:push,pull").unwrap();
-        assert_eq!(scope, Scope::new("a/b", &["pull", "push"]));
-        assert_eq!(scope.text(), "repository:a/b:pull,push");
-        assert!(Scope::new("a/b", &["pull"]).within(std::slice::from_ref(&scope)));
-        assert!(!Scope::new("a/b", &["delete"]).within(std::slice::from_ref(&scope)));
-        assert!(!Scope::new("a/c", &["pull"]).within(&[scope]));
-        assert_eq!(Scope::read("repository:a:*").unwrap(), Scope::new("a", &["pull", "push", "delete"]));
-        assert_eq!(Scope::read("registry:catalog:*"), None);
-    }
+    Some(Login { user: user.to_owned(), password: password.to_owned() })
 }

@@ -1,24 +1,25 @@
 //! Blobs as they are read: whole, in parts, from here or by a redirect to a store that knows no tokens.
 
-use axum::http::{HeaderMap, Method, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 
 use crate::digest::Digest;
 use crate::rehearsal::percent::query;
 
 use super::answer::{Answer, CONTENT_DIGEST, Code, Part};
 use super::fault::Fault;
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::blob_path;
 
 /// end-2 and end-10.
 pub(super) fn answer(
     shared: &Shared,
-    method: &Method,
-    headers: &HeaderMap,
-    (repository, digest): (&str, Digest),
+    parts: &Parts,
+    repository: &str,
+    digest: Digest,
     strike: Option<Fault>,
 ) -> Answer {
-    if !matches!(method.as_str(), "GET" | "HEAD") {
+    if !matches!(parts.method.as_str(), "GET" | "HEAD") {
         // Registries collect what no manifest names; hardly any deletes blobs on demand.
         return Answer::not_allowed();
     }
@@ -33,7 +34,7 @@ pub(super) fn answer(
         return Answer::empty(307).header(header::LOCATION, to).header(CONTENT_DIGEST, digest.to_string());
     }
     let size = size + u64::from(lies);
-    stored(shared, headers, digest, (size, spoiled)).header(CONTENT_DIGEST, digest.to_string())
+    stored(shared, &parts.headers, digest, size, spoiled).header(CONTENT_DIGEST, digest.to_string())
 }
 
 /// The second listener. As object stores do, it takes a signature or credentials, not both.
@@ -48,12 +49,12 @@ pub(super) fn store(shared: &Shared, headers: &HeaderMap, path: &str, asked: &st
     let digest = path.strip_prefix("/store/").and_then(|hex| hex.parse::<Digest>().ok());
     let found = digest.and_then(|digest| Some((digest, *shared.state().blobs.get(&digest)?)));
     match found {
-        Some((digest, size)) => stored(shared, headers, digest, (size, false)),
+        Some((digest, size)) => stored(shared, headers, digest, size, false),
         None => Answer::bytes(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>"),
     }
 }
 
-fn stored(shared: &Shared, headers: &HeaderMap, digest: Digest, (size, spoiled): (u64, bool)) -> Answer {
+fn stored(shared: &Shared, headers: &HeaderMap, digest: Digest, size: u64, spoiled: bool) -> Answer {
     let path = blob_path(&shared.folder, digest);
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).and_then(|text| range(text, size));
     match asked {

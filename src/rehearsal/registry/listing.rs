@@ -10,7 +10,7 @@ use crate::world::http::encode_path;
 
 use super::answer::{Answer, Code};
 use super::manifest::no_repository;
-use super::serve::Shared;
+use super::shared::Shared;
 
 /// A page holds no more, whatever is asked for.
 const LARGEST_PAGE: usize = 1000;

@@ -1,7 +1,8 @@
 //! Manifests: put, read and deleted by tag or digest, and what must be there before one is taken.
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, header};
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
@@ -10,9 +11,8 @@ use crate::reference::check_tag;
 
 use super::answer::{Answer, CONTENT_DIGEST, Code};
 use super::route::Named;
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::{Manifest, Repository, State, digest_of};
-use super::upload::location;
 
 /// The spec wants 4 MiB taken at least; this is also the most here.
 pub(super) const LARGEST: usize = 4 << 20;
@@ -20,18 +20,12 @@ pub(super) const LARGEST: usize = 4 << 20;
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
 /// end-3, end-7 and end-9.
-pub(super) fn answer(
-    shared: &Shared,
-    method: &Method,
-    headers: &HeaderMap,
-    (repository, named): (&str, &Named),
-    body: Bytes,
-) -> Answer {
-    let mut state = shared.state();
-    let outcome = match method.as_str() {
-        "GET" | "HEAD" => get(&state, headers, repository, named),
-        "PUT" => put(shared, &mut state, headers, (repository, named), body),
-        "DELETE" if !shared.quirks.no_delete => delete(&mut state, repository, named),
+pub(super) fn answer(shared: &Shared, parts: &Parts, repository: &str, named: &Named, body: Bytes) -> Answer {
+    let headers = &parts.headers;
+    let outcome = match parts.method.as_str() {
+        "GET" | "HEAD" => get(&shared.state(), headers, repository, named),
+        "PUT" => put(shared, headers, repository, named, body),
+        "DELETE" if !shared.quirks.no_delete => delete(&mut shared.state(), repository, named),
         _ => Err(Answer::not_allowed()),
     };
     outcome.unwrap_or_else(|refusal| refusal)
@@ -58,13 +52,7 @@ fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     values.peek().is_none() || values.any(|value| value.to_str().is_ok_and(|text| text.split(',').any(fits)))
 }
 
-fn put(
-    shared: &Shared,
-    state: &mut State,
-    headers: &HeaderMap,
-    (name, named): (&str, &Named),
-    body: Bytes,
-) -> Result<Answer, Answer> {
+fn put(shared: &Shared, headers: &HeaderMap, name: &str, named: &Named, body: Bytes) -> Result<Answer, Answer> {
     let invalid = |why: &str| Answer::error(400, Code::ManifestInvalid, why);
     if body.len() > LARGEST {
         return Err(Answer::error(413, Code::SizeInvalid, "the manifest is larger than 4 MiB"));
@@ -84,7 +72,8 @@ fn put(
     if manifest.json["mediaType"].as_str().is_some_and(|own| own != media_type) {
         return Err(invalid("`mediaType` and `Content-Type` differ"));
     }
-    complete(state, name, &manifest)?;
+    let mut state = shared.state();
+    complete(&state, name, &manifest)?;
     let subject = manifest.subject.filter(|_| !shared.quirks.no_referrers);
     let repository = state.repositories.entry(name.to_owned()).or_default();
     if let Named::Tag(tag) = named {
@@ -101,7 +90,7 @@ fn put(
         Named::Tag(tag) => tag.clone(),
         Named::Digest(digest) => digest.to_string(),
     };
-    let at = location(shared, &format!("/v2/{name}/manifests/{reference}"));
+    let at = shared.location(&format!("/v2/{name}/manifests/{reference}"));
     let answer = Answer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string());
     // "Pushing Manifests with Subject": the header says that the registry will list it.
     Ok(match subject {

@@ -13,7 +13,9 @@ mod options;
 mod page;
 mod receive;
 mod route;
+mod scope;
 mod serve;
+mod shared;
 mod state;
 mod upload;
 
@@ -35,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use crate::digest::Digest;
 
 use super::cut;
+use super::random::random;
 
 pub use super::hold::{Hold, Moment};
 pub use fault::Fault;
@@ -51,7 +54,7 @@ pub struct Shown {
 
 /// A running registry. Dropping it ends it.
 pub struct Server {
-    shared: Arc<serve::Shared>,
+    shared: Arc<shared::Shared>,
     connections: CancellationToken,
     thread: Option<JoinHandle<()>>,
     _folder: Option<tempfile::TempDir>,
@@ -73,10 +76,10 @@ impl Server {
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         let (registry, address) = listen(options.port)?;
         let (blobs, store) = listen(0)?;
-        let shared = Arc::new(serve::Shared {
+        let shared = Arc::new(shared::Shared {
             address,
             store,
-            key: auth::random().context("no random numbers")?,
+            key: random().context("no random numbers")?,
             auth: options.auth,
             quirks: options.quirks,
             folder,
@@ -86,7 +89,7 @@ impl Server {
             log: Mutex::default(),
         });
         let connections = CancellationToken::new();
-        let thread = run((registry, blobs), &shared, &connections)?;
+        let thread = run(registry, blobs, &shared, &connections)?;
         Ok(Self { shared, connections, thread: Some(thread), _folder: temporary })
     }
 
@@ -177,8 +180,9 @@ fn listen(port: u16) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
 /// Serves until `connections` is cancelled. The runtime lives and ends in a thread of its own: a test that is a task
 /// itself may neither wait for one nor end one.
 fn run(
-    (registry, blobs): (std::net::TcpListener, std::net::TcpListener),
-    shared: &Arc<serve::Shared>,
+    registry: std::net::TcpListener,
+    blobs: std::net::TcpListener,
+    shared: &Arc<shared::Shared>,
     connections: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
     let (shared, all) = (Arc::clone(shared), connections.clone());

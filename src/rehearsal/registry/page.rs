@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::rehearsal::html::{copy, escape, frame, human};
 
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::{Manifest, Repository, digest_of};
 
 /// Everything the registry holds.
@@ -32,7 +32,7 @@ fn repository(address: &str, name: &str, held: &Repository) -> String {
     }
     for (digest, tags) in &tagged {
         if let Some(manifest) = held.manifests.get(digest) {
-            html.push_str(&article(address, held, (*digest, manifest), tags));
+            html.push_str(&article(address, held, *digest, manifest, tags));
         }
     }
     if tagged.is_empty() {
@@ -43,7 +43,7 @@ fn repository(address: &str, name: &str, held: &Repository) -> String {
 }
 
 /// All tags of one manifest.
-fn article(address: &str, held: &Repository, (digest, manifest): (Digest, &Manifest), tags: &[&str]) -> String {
+fn article(address: &str, held: &Repository, digest: Digest, manifest: &Manifest, tags: &[&str]) -> String {
     let (first, others) = tags.split_first().unwrap_or((&"", &[]));
     let labels: String = others.iter().map(|tag| format!("<span class=\"label\">{}</span>", escape(tag))).collect();
     let command = escape(&format!("docker pull {address}:{first}"));

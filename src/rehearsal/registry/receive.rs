@@ -3,18 +3,21 @@
 use std::io::Write;
 
 use axum::body::BodyDataStream;
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, header};
 use futures_util::StreamExt;
 
 use crate::digest::Digest;
 use crate::rehearsal::percent::query;
 
-use super::answer::{Answer, Code};
+use super::answer::{Answer, CONTENT_DIGEST, Code};
 use super::route;
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::{Upload, blob_path};
-use super::upload::{Outcome, created, failed, progress, unknown};
+
+pub(super) type Outcome<T> = Result<T, Answer>;
+
+const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
 /// How a request that carries bytes ended.
 pub(super) enum Uploaded {
@@ -127,4 +130,33 @@ fn finish(shared: &Shared, id: &str, expected: Digest) -> Outcome<Answer> {
     }
     state.add_blob(&repository, digest, size);
     Ok(created(shared, &repository, digest))
+}
+
+pub(super) fn created(shared: &Shared, repository: &str, digest: Digest) -> Answer {
+    let at = shared.location(&format!("/v2/{repository}/blobs/{digest}"));
+    Answer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string())
+}
+
+/// Where an upload stands, and where it goes on.
+pub(super) fn progress(shared: &Shared, id: &str, status: u16) -> Answer {
+    let state = shared.state();
+    let Some(upload) = state.uploads.get(id) else { return unknown() };
+    let answer = match status {
+        416 => Answer::error(416, Code::BlobUploadInvalid, "the chunk does not follow the last one"),
+        _ => Answer::empty(status),
+    };
+    let received = upload.received;
+    // The address has a query of its own, as Docker's registry gives it: clients must add to it.
+    let at = format!("/v2/{}/blobs/uploads/{id}?_state={received}", upload.repository);
+    // An end is included, so an empty upload cannot be told from one of a byte; Docker's registry writes it so too.
+    let range = format!("0-{}", received.saturating_sub(1));
+    answer.header(header::LOCATION, shared.location(&at)).header(header::RANGE, range).header(UPLOAD_ID, id)
+}
+
+pub(super) fn unknown() -> Answer {
+    Answer::error(404, Code::BlobUploadUnknown, "there is no such upload")
+}
+
+pub(super) fn failed(error: &std::io::Error) -> Answer {
+    Answer::error(500, Code::Unknown, &format!("the blob cannot be stored: {error}"))
 }

@@ -1,8 +1,6 @@
 //! The way of every request: logged, let in, held or struck by a fault if a test wants it, answered.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Held};
@@ -11,57 +9,14 @@ use axum::http::{Response, header};
 use futures_util::StreamExt;
 
 use crate::rehearsal::cut::Peer;
-use crate::rehearsal::hold::{Moment, Stops};
+use crate::rehearsal::hold::Moment;
 
 use super::answer::{Answer, Code};
-use super::fault::{Fault, Faults, Kind};
-use super::receive::Uploaded;
+use super::fault::Fault;
+use super::receive::{self, Uploaded};
 use super::route::{self, Route};
-use super::state::State;
-use super::upload;
-use super::{Auth, Quirks, auth, blob, listing, manifest, page};
-
-/// What all connections share.
-pub(super) struct Shared {
-    pub(super) address: SocketAddr,
-    /// The second listener, for the bytes of blobs.
-    pub(super) store: SocketAddr,
-    /// What opens it.
-    pub(super) key: String,
-    pub(super) auth: Auth,
-    pub(super) quirks: Quirks,
-    pub(super) folder: PathBuf,
-    pub(super) state: Mutex<State>,
-    pub(super) faults: Mutex<Faults>,
-    pub(super) stops: Stops,
-    pub(super) log: Mutex<Vec<String>>,
-}
-
-impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn strike(&self, kind: Kind) -> Option<Fault> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).strike(kind)
-    }
-
-    /// Notes a request and returns its number, from 1.
-    fn note(&self, parts: &Parts) -> usize {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown = parts.uri.query().map(|query| query.split('&').filter(|pair| !is_secret(pair)).collect::<Vec<_>>());
-        let query =
-            shown.filter(|pairs| !pairs.is_empty()).map_or(String::new(), |pairs| format!("?{}", pairs.join("&")));
-        log.push(format!("{} {}{query}", parts.method, parts.uri.path()));
-        log.len()
-    }
-}
-
-/// What a log does not show: what opens something, and the state of uploads, which says nothing.
-fn is_secret(pair: &str) -> bool {
-    let name = pair.split('=').next().unwrap_or_default();
-    matches!(name, "signature" | "password" | "refresh_token" | "_state")
-}
+use super::shared::Shared;
+use super::{auth, blob, listing, manifest, page, upload};
 
 /// How a request ends.
 enum End {
@@ -125,6 +80,7 @@ async fn admitted(shared: &Shared, parts: &Parts, body: &mut BodyDataStream, mid
     }
     let kind = route.kind(&parts.method, parts.uri.query().unwrap_or_default());
     let strike = shared.strike(kind);
+    let cut = midway.then_some(Fault::CutUpload);
     let refusal = match strike {
         Some(Fault::RateLimit) => {
             let answer = Answer::error(429, Code::TooManyRequests, "too many requests");
@@ -135,26 +91,29 @@ async fn admitted(shared: &Shared, parts: &Parts, body: &mut BodyDataStream, mid
         Some(Fault::TokenDown) => Answer::error(500, Code::Unknown, "internal server error"),
         Some(Fault::Denied) => Answer::error(403, Code::Denied, "requested access to the resource is denied"),
         Some(Fault::LostAnswer) => {
-            carry_out(shared, parts, &route, body, (None, midway)).await;
+            carry_out(shared, parts, &route, body, cut).await;
             return End::Cut;
         }
-        Some(Fault::CutUpload) => return carry_out(shared, parts, &route, body, (None, true)).await,
-        other => return carry_out(shared, parts, &route, body, (other, midway)).await,
+        other => return carry_out(shared, parts, &route, body, cut.or(other)).await,
     };
     End::Answer(refusal)
 }
 
-/// What a request asks for, without regard to who asks. `midway` ends it in the middle of its body.
+/// What a request asks for, without regard to who asks.
 async fn carry_out(
     shared: &Shared,
     parts: &Parts,
     route: &Route,
     body: &mut BodyDataStream,
-    (strike, midway): (Option<Fault>, bool),
+    strike: Option<Fault>,
 ) -> End {
+    let midway = strike == Some(Fault::CutUpload);
     let uploaded = match route {
         Route::Uploads(name) if parts.method == "POST" => upload::begin(shared, parts, name, body, midway).await,
-        Route::Upload(name, id) => upload::go_on(shared, parts, (name, id), body, midway).await,
+        Route::Upload(name, id) if shared.state().upload(name, id).is_some() => {
+            upload::go_on(shared, parts, id, body, midway).await
+        }
+        Route::Upload(..) => Uploaded::Answered(receive::unknown()),
         _ => Uploaded::Answered(answer(shared, parts, route, body, strike).await),
     };
     match uploaded {
@@ -170,14 +129,14 @@ async fn answer(
     body: &mut BodyDataStream,
     strike: Option<Fault>,
 ) -> Answer {
-    let (method, headers, asked) = (&parts.method, &parts.headers, parts.uri.query().unwrap_or_default());
-    let reads = matches!(method.as_str(), "GET" | "HEAD");
+    let asked = parts.uri.query().unwrap_or_default();
+    let reads = matches!(parts.method.as_str(), "GET" | "HEAD");
     match route {
         Route::Token => auth::token(shared, parts, &small(body).await),
-        Route::Blob(name, digest) => blob::answer(shared, method, headers, (name, *digest), strike),
+        Route::Blob(name, digest) => blob::answer(shared, parts, name, *digest, strike),
         Route::Manifest(name, named) => {
             let bytes = small(body).await;
-            manifest::answer(shared, method, headers, (name, named), bytes)
+            manifest::answer(shared, parts, name, named, bytes)
         }
         Route::Page if reads => Answer::html(page::all(shared)),
         // "Determining Support" of the spec.

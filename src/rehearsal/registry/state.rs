@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::digest::{Digest, Hashing};
 
-use super::auth::Tokens;
+use super::route::Named;
+use super::scope::Tokens;
 
 /// Everything but the bytes of blobs, which lie in a folder.
 #[derive(Default)]
@@ -54,6 +55,11 @@ impl State {
         repository.blobs.contains(&digest).then(|| self.blobs.get(&digest).copied()).flatten()
     }
 
+    /// An upload to a repository.
+    pub(super) fn upload(&self, repository: &str, id: &str) -> Option<&Upload> {
+        self.uploads.get(id).filter(|upload| upload.repository == repository)
+    }
+
     /// Adds a blob whose bytes are in place.
     pub(super) fn add_blob(&mut self, repository: &str, digest: Digest, size: u64) {
         self.blobs.insert(digest, size);
@@ -63,10 +69,10 @@ impl State {
 
 impl Repository {
     /// What a tag or digest names.
-    pub(super) fn manifest(&self, named: &super::route::Named) -> Option<(Digest, &Manifest)> {
+    pub(super) fn manifest(&self, named: &Named) -> Option<(Digest, &Manifest)> {
         let digest = match named {
-            super::route::Named::Tag(tag) => *self.tags.get(tag)?,
-            super::route::Named::Digest(digest) => *digest,
+            Named::Tag(tag) => *self.tags.get(tag)?,
+            Named::Digest(digest) => *digest,
         };
         self.manifests.get(&digest).map(|manifest| (digest, manifest))
     }

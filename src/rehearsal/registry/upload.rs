@@ -6,20 +6,17 @@ use axum::body::BodyDataStream;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, header};
 
-use crate::digest::{Digest, Hashing};
+use crate::digest::Hashing;
 use crate::rehearsal::percent::query;
 
-use super::Mounts;
-use super::answer::{Answer, CONTENT_DIGEST, Code};
-use super::receive::{Uploaded, length, receive};
+use super::answer::{Answer, Code};
+use super::options::Mounts;
+use super::receive::{Outcome, Uploaded, created, failed, length, progress, receive, unknown};
 use super::route;
-use super::serve::Shared;
+use super::shared::Shared;
 use super::state::Upload;
 
-pub(super) type Outcome<T> = Result<T, Answer>;
-
 const CHUNK_MIN: HeaderName = HeaderName::from_static("oci-chunk-min-length");
-const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
 /// end-4a, end-4b and end-11: begins an upload, mounts a blob, or takes one whole.
 pub(super) async fn begin(
@@ -83,14 +80,10 @@ fn open(shared: &Shared, repository: &str) -> Outcome<String> {
 pub(super) async fn go_on(
     shared: &Shared,
     parts: &Parts,
-    (repository, id): (&str, &str),
+    id: &str,
     body: &mut BodyDataStream,
     interrupt: bool,
 ) -> Uploaded {
-    let known = shared.state().uploads.get(id).is_some_and(|upload| upload.repository == repository);
-    if !known {
-        return Uploaded::Answered(unknown());
-    }
     match parts.method.as_str() {
         "GET" => Uploaded::Answered(progress(shared, id, 204)),
         "PATCH" | "PUT" => match expected(shared, parts, id) {
@@ -148,38 +141,4 @@ fn chunk(text: &str) -> Option<(u64, u64)> {
     let (start, end) = text.split_once('-')?;
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
     number(start).zip(number(end)).filter(|(start, end): &(u64, u64)| start <= end)
-}
-
-pub(super) fn created(shared: &Shared, repository: &str, digest: Digest) -> Answer {
-    let at = location(shared, &format!("/v2/{repository}/blobs/{digest}"));
-    Answer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string())
-}
-
-/// Where an upload stands, and where it goes on.
-pub(super) fn progress(shared: &Shared, id: &str, status: u16) -> Answer {
-    let state = shared.state();
-    let Some(upload) = state.uploads.get(id) else { return unknown() };
-    let answer = match status {
-        416 => Answer::error(416, Code::BlobUploadInvalid, "the chunk does not follow the last one"),
-        _ => Answer::empty(status),
-    };
-    let received = upload.received;
-    // The address has a query of its own, as Docker's registry gives it: clients must add to it.
-    let at = format!("/v2/{}/blobs/uploads/{id}?_state={received}", upload.repository);
-    // An end is included, so an empty upload cannot be told from one of a byte; Docker's registry writes it so too.
-    let range = format!("0-{}", received.saturating_sub(1));
-    answer.header(header::LOCATION, location(shared, &at)).header(header::RANGE, range).header(UPLOAD_ID, id)
-}
-
-/// An address as this registry gives them.
-pub(super) fn location(shared: &Shared, path: &str) -> String {
-    if shared.quirks.absolute_locations { format!("http://{}{path}", shared.address) } else { path.to_owned() }
-}
-
-pub(super) fn unknown() -> Answer {
-    Answer::error(404, Code::BlobUploadUnknown, "there is no such upload")
-}
-
-pub(super) fn failed(error: &std::io::Error) -> Answer {
-    Answer::error(500, Code::Unknown, &format!("the blob cannot be stored: {error}"))
 }

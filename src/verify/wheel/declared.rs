@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use toml::{Table, Value};
 
-use super::{Flaw, flaw};
+use super::flaw::{Flaw, flaw};
 use crate::core_metadata::CoreMetadata;
 use crate::verify::content::{printable, some_of};
 use crate::wheel::DistributionName;

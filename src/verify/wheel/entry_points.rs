@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Flaw, flaw, module};
+use super::flaw::{Flaw, flaw};
+use super::module;
 use crate::verify::content::{Listing, printable};
 
 /// Sections of which installers make programs.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::{Flaw, flaw};
+use super::flaw::{Flaw, flaw};
 use crate::verify::content::printable;
 
 const LOCAL: &[u8] = b"PK\x03\x04";

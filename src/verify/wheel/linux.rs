@@ -3,9 +3,11 @@
 //! The lists are those of <https://peps.python.org/pep-0599/> and its successors as auditwheel knows them
 //! (`policy/manylinux-policy.json`, `policy/musllinux-policy.json`); <https://peps.python.org/pep-0656/>.
 
-use super::native::{Inside, is_in};
-use super::platform::Platform;
-use super::{Flaw, Library, flaw};
+use std::collections::HashSet;
+
+use super::flaw::{Flaw, flaw};
+use super::library::Library;
+use super::platform::{Glibc, Platform};
 use crate::inspect::parse_version;
 use crate::verify::content::some_of;
 
@@ -35,6 +37,14 @@ const MANYLINUX: [&str; 22] = [
     "libz.so.1",
 ];
 
+/// The files of a wheel without their folders.
+pub type Inside<'l> = HashSet<&'l str>;
+
+/// Whether a wheel holds a file of a library's name, in whatever folder.
+pub fn is_in(inside: &Inside<'_>, name: &str) -> bool {
+    inside.contains(name.rsplit('/').next().unwrap_or(name))
+}
+
 /// Whether a library keeps the promise of every Linux tag of its wheel.
 pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>, flaws: &mut Vec<Flaw>) {
     let mut wrong = |text: String, hint: &str| {
@@ -59,7 +69,7 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>,
     if let (Some((glibc, arch)), Some(needed)) = (lowest, &library.facts.glibc)
         && parse_version(needed) > Some(offered(glibc, arch))
     {
-        let text = format!("needs GLIBC_{needed}, but the tag promises {}.{}", glibc.0, glibc.1);
+        let text = format!("needs GLIBC_{needed}, but the tag promises {}.{}", glibc.major, glibc.minor);
         wrong(text, "build on an older system (`container:`) or with `builder: zigbuild`, or raise `compatibility:`");
     }
     let allowed = |name: &str| match lowest {
@@ -74,17 +84,18 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>,
 }
 
 /// The numbers that symbols may have. The arm64 systems of manylinux 2.17 have one version more.
-fn offered((major, minor): (u32, u32), arch: &str) -> Vec<u32> {
-    match (major, minor, arch) {
+fn offered(glibc: Glibc, arch: &str) -> Vec<u32> {
+    match (glibc.major, glibc.minor, arch) {
         (2, 17, "aarch64") => vec![2, 18],
         (major, minor, _) => vec![major, minor],
     }
 }
 
-fn manylinux(name: &str, glibc: (u32, u32)) -> bool {
+fn manylinux(name: &str, glibc: Glibc) -> bool {
     // The loader is there whenever the C library is.
     let loader = name.starts_with("ld-linux") || matches!(name, "ld64.so.1" | "ld64.so.2");
-    let later = (name == "libexpat.so.1" && glibc >= (2, 12)) || (name == "libmvec.so.1" && glibc >= (2, 24));
+    let later = (name == "libexpat.so.1" && glibc >= Glibc { major: 2, minor: 12 })
+        || (name == "libmvec.so.1" && glibc >= Glibc { major: 2, minor: 24 });
     loader || later || MANYLINUX.contains(&name)
 }
 

@@ -2,18 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flaw, Members, flaw};
+use super::flaw::{Flaw, flaw};
+use super::members::Members;
 use crate::core_metadata::CoreMetadata;
 use crate::pypi;
 use crate::verify::content::{Listing, printable, some_of};
 use crate::wheel::{DistributionName, WheelTag};
 
 const BUILD: &str = "build it again";
-
-/// Whether a file of `.dist-info` is read as text.
-pub fn is_read(path: &str) -> bool {
-    matches!(path, "METADATA" | "WHEEL" | "RECORD" | "entry_points.txt") || path.starts_with("sboms/")
-}
 
 /// Whose metadata it must be.
 #[derive(Clone, Copy)]

@@ -1,32 +1,12 @@
 //! Does a wheel hold what Python will import: its packages, and libraries with the function that starts them?
 
-use super::{Expected, Flaw, Library, flaw, stable_abi};
+use super::expected::Expected;
+use super::flaw::{Flaw, flaw};
+use super::library::{Library, imported_as, installed};
+use super::stable_abi;
 use crate::digest::Digest;
 use crate::verify::content::{Entry, Listing};
 use crate::wheel::FIRST_ABI3T;
-
-/// The path of a member as Python sees it when installed; nothing for what goes elsewhere.
-fn installed(path: &str) -> Option<&str> {
-    let (top, rest) = path.split_once('/').unwrap_or((path, ""));
-    if top.ends_with(".data") {
-        return rest.strip_prefix("platlib/").or_else(|| rest.strip_prefix("purelib/"));
-    }
-    let hidden = [".dist-info", ".libs", ".dylibs"].iter().any(|end| top.ends_with(end));
-    let bundled = path.split('/').any(|folder| folder == ".dylibs" || folder == ".libs");
-    (!hidden && !bundled).then_some(path)
-}
-
-/// The path of the module that a library is, if its name says so: `nh3/nh3` of `nh3/nh3.abi3.so`.
-pub fn imported_as(path: &str) -> Option<&str> {
-    let path = installed(path)?;
-    let name = path.rsplit('/').next()?;
-    let (stem, tag) = name.split_once('.')?;
-    let python = tag == "pyd"
-        || tag.ends_with(".pyd")
-        || (tag.ends_with(".so")
-            && (tag.starts_with("abi3") || tag.starts_with("cpython-") || tag.starts_with("pypy")));
-    python.then(|| &path[..path.len() - name.len() + stem.len()])
-}
 
 /// Import packages that are there only in name, and libraries that cannot be imported.
 pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, flaws: &mut Vec<Flaw>) {
@@ -86,26 +66,4 @@ pub fn has_top(name: &str, listing: &Listing) -> bool {
         top == name || top.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
     };
     listing.keys().filter_map(|path| installed(path)).any(of)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn libraries_that_are_modules() {
-        for (path, expected) in [
-            ("nh3/nh3.abi3.so", Some("nh3/nh3")),
-            ("nh3/nh3.pyd", Some("nh3/nh3")),
-            ("a/_b.cp311-win_amd64.pyd", Some("a/_b")),
-            ("_b.cpython-311-x86_64-linux-gnu.so", Some("_b")),
-            ("a-1.data/platlib/a/b.abi3.so", Some("a/b")),
-            ("a.libs/libgcc_s-1.so.1", None),
-            ("a/.dylibs/libz.abi3.so", None),
-            ("a-1.data/scripts/tool.pyd", None),
-            ("a/plain.so", None),
-        ] {
-            assert_eq!(imported_as(path), expected, "{path}");
-        }
-    }
 }

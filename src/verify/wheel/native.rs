@@ -1,10 +1,13 @@
 //! Libraries in a wheel: are they machine code of the tag's format and architecture, and who compiled what into them?
 
-use std::collections::HashSet;
 use std::io::{Read, Seek};
 
+use super::expected::Expected;
+use super::flaw::{Flaw, flaw};
+use super::library::{Library, own};
+use super::linux::{self, Inside, is_in};
 use super::platform::Platform;
-use super::{Expected, Flaw, Library, flaw, linux, stable_abi};
+use super::stable_abi;
 use crate::digest::Digest;
 use crate::inspect::{Scan, inspect_reader, parse_version, symbols};
 use crate::target::Os;
@@ -16,7 +19,9 @@ use crate::verify::content::{Listing, printable, some_of};
 /// Why it is none.
 pub fn look(
     path: &str,
-    (mut bytes, digest, size): (impl Read + Seek, Digest, u64),
+    mut bytes: impl Read + Seek,
+    digest: Digest,
+    size: u64,
     seen: Scan<'_>,
 ) -> Result<Library, String> {
     let facts = inspect_reader(&mut bytes)?;
@@ -70,7 +75,7 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
 /// What `probe:` says of the modules of a wheel.
 pub fn probe(expected: &Expected<'_>, libraries: &[Library], flaws: &mut Vec<Flaw>) {
     let hint = "it was built with the features of another distribution; or the text of `probe:` is stripped from it";
-    let held = |text: &String| super::own(libraries).find(|library| library.texts.contains(text));
+    let held = |text: &String| own(libraries).find(|library| library.texts.contains(text));
     for text in expected.present.iter().filter(|text| held(text).is_none()) {
         flaws.push(flaw("dist-variants", format!("does not hold `{}` in its libraries", printable(text)), hint));
     }
@@ -132,12 +137,4 @@ fn later(library: &Library, platforms: &[Platform<'_>], flaws: &mut Vec<Flaw>) {
             format!("holds `{}`, which needs macOS {needed}, but the tag promises {major}.{minor}", library.path);
         flaws.push(flaw("wheel-policy", text, "write `macos:` with the version that is needed: the tag follows it"));
     }
-}
-
-/// The files of a wheel without their folders.
-pub type Inside<'l> = HashSet<&'l str>;
-
-/// Whether a wheel holds a file of a library's name, in whatever folder.
-pub fn is_in(inside: &Inside<'_>, name: &str) -> bool {
-    inside.contains(name.rsplit('/').next().unwrap_or(name))
 }

@@ -2,9 +2,16 @@
 //!
 //! <https://packaging.python.org/specifications/platform-compatibility-tags/>
 
-use super::{Flaw, flaw};
+use super::flaw::{Flaw, flaw};
 use crate::pypi::platform::is_platform;
 use crate::wheel::WheelTag;
+
+/// A version of glibc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Glibc {
+    pub major: u32,
+    pub minor: u32,
+}
 
 /// What one platform tag promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +19,7 @@ pub enum Platform<'t> {
     /// No machine code at all.
     Any,
     /// A glibc of at least this version.
-    Manylinux { glibc: (u32, u32), arch: &'t str },
+    Manylinux { glibc: Glibc, arch: &'t str },
     /// musl.
     Musllinux { arch: &'t str },
     /// macOS, its version and architectures.
@@ -27,14 +34,14 @@ impl<'t> Platform<'t> {
     /// Of one tag, not of several joined with dots.
     pub fn of(tag: &'t str) -> Self {
         let numbered = |prefix: &str| tag.strip_prefix(prefix).and_then(numbers);
-        let aliases = [("manylinux1_", (2, 5)), ("manylinux2010_", (2, 12)), ("manylinux2014_", (2, 17))];
-        if let Some((arch, glibc)) =
-            aliases.iter().find_map(|(prefix, glibc)| Some((tag.strip_prefix(prefix)?, *glibc)))
+        let aliases = [("manylinux1_", 5), ("manylinux2010_", 12), ("manylinux2014_", 17)];
+        if let Some((arch, minor)) =
+            aliases.iter().find_map(|(prefix, minor)| Some((tag.strip_prefix(prefix)?, *minor)))
         {
-            return Self::Manylinux { glibc, arch };
+            return Self::Manylinux { glibc: Glibc { major: 2, minor }, arch };
         }
-        if let Some((glibc, arch)) = numbered("manylinux_") {
-            return Self::Manylinux { glibc, arch };
+        if let Some(((major, minor), arch)) = numbered("manylinux_") {
+            return Self::Manylinux { glibc: Glibc { major, minor }, arch };
         }
         if let Some((_, arch)) = numbered("musllinux_") {
             return Self::Musllinux { arch };
@@ -91,8 +98,8 @@ mod tests {
             Platform::Manylinux { glibc, arch } => (glibc, arch),
             other => panic!("{other:?}"),
         };
-        assert_eq!(glibc("manylinux2014_x86_64"), ((2, 17), "x86_64"));
-        assert_eq!(glibc("manylinux_2_34_aarch64"), ((2, 34), "aarch64"));
+        assert_eq!(glibc("manylinux2014_x86_64"), (Glibc { major: 2, minor: 17 }, "x86_64"));
+        assert_eq!(glibc("manylinux_2_34_aarch64"), (Glibc { major: 2, minor: 34 }, "aarch64"));
         assert_eq!(Platform::of("macosx_10_12_universal2").machine(), Some(("macho", vec!["x86_64", "aarch64"])));
         assert_eq!(Platform::of("win_arm64").machine(), Some(("pe", vec!["aarch64"])));
         assert_eq!(Platform::of("linux_x86_64"), Platform::Other);

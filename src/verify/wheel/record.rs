@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Flaw, Members, flaw};
+use super::flaw::{Flaw, flaw};
+use super::members::Members;
 use crate::digest::Digest;
 use crate::verify::content::{Entry, Listing, printable, some_of};
 

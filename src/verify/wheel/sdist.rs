@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::{Flaw, TEXT, damage, declared, flaw, manifests, metadata, pass, too_large, too_many_texts, unportable};
+use super::expected::ExpectedSdist;
+use super::flaw::{Flaw, damage, flaw, too_large, unportable};
+use super::members::{TEXT, pass, too_many_texts};
+use super::{declared, manifests, metadata};
 use crate::core_metadata::CoreMetadata;
 use crate::digest::{Digest, Hashing};
 use crate::format::Format;
@@ -14,19 +17,6 @@ use crate::pep440::pep440;
 use crate::target::Os;
 use crate::verify::content::{self, Listing, printable, some_of};
 use crate::wheel::{DistributionName, sdist_name};
-
-/// What an sdist was planned to be.
-#[derive(Clone, Copy, Debug)]
-pub struct ExpectedSdist<'a> {
-    /// Its distribution.
-    pub distribution: &'a DistributionName,
-    /// Its version, PEP 440.
-    pub version: &'a str,
-    /// Other distributions made of the same code.
-    pub siblings: &'a [DistributionName],
-    /// Most bytes; without it PyPI's limit.
-    pub max_size: Option<u64>,
-}
 
 /// What an sdist holds.
 #[derive(Debug)]
@@ -55,7 +45,7 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
     flaws.extend(too_large(file.metadata()?.len(), expected.max_size));
     let top = format!("{}-{}/", expected.distribution.in_files(), expected.version);
     let mut texts = BTreeMap::new();
-    let content = content::read_taking(file, (Format::TarGz, false), &mut |path, reader| {
+    let content = content::read_taking(file, Format::TarGz, false, &mut |path, reader| {
         let own = path.strip_prefix(&top).is_some_and(|path| matches!(path, "PKG-INFO" | "pyproject.toml"));
         let wanted = own || path.ends_with("/Cargo.toml");
         take(path, wanted, reader, &mut texts)

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flaw, Library, Sdist, Wheel, flaw};
+use super::flaw::{Flaw, flaw};
+use super::library::{Library, own};
+use super::read::Wheel;
+use super::sdist::Sdist;
 use crate::core_metadata::CoreMetadata;
 use crate::verify::content::some_of;
 
@@ -76,7 +79,7 @@ pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String])
 }
 
 fn libraries<'w>(wheels: &'w [&Wheel]) -> impl Iterator<Item = (&'w Wheel, &'w Library)> {
-    wheels.iter().flat_map(move |wheel| super::own(&wheel.libraries).map(move |library| (*wheel, library)))
+    wheels.iter().flat_map(move |wheel| own(&wheel.libraries).map(move |library| (*wheel, library)))
 }
 
 fn of(wheel: &Wheel) -> String {

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::{Flaw, Library, flaw};
+use super::flaw::{Flaw, flaw};
+use super::library::Library;
 use crate::verify::content::some_of;
 use crate::wheel::WheelTag;
 

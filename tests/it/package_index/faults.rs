@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore::rehearsal::pypi::{Fault, Moment};
+use longshore::rehearsal::pypi::{Fault, Moment, Seed};
 use reqwest::Method;
 
 use super::{Form, World, existing};
@@ -52,7 +52,7 @@ async fn a_limit_is_for_new_projects_only() {
 async fn a_stale_index_lacks_what_came_since_the_start() {
     let world = World::with(|options| options.faults = vec![(Fault::StaleIndex, 2)]);
     let old = Package::new("old", "1.0").wheel(ANY);
-    world.server.seed_file("old", "1.0", (&old.name, &old.bytes), 3);
+    world.server.seed_file("old", "1.0", Seed { filename: &old.name, bytes: &old.bytes, age_days: 3 });
     world.says(&Form::wheel(&DEMO), "200").await;
     assert_eq!(world.get("/simple/demo-lib/", "*/*").await.0, 404);
     assert!(world.get("/simple/old/", "*/*").await.1.contains(&old.name));

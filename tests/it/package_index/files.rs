@@ -1,5 +1,7 @@
 //! What is stored, what was there already, and what is in the way of a file.
 
+use longshore::rehearsal::pypi::Seed;
+
 use super::{Form, TOKEN, World, existing, token};
 use crate::package::{ANY, Package};
 
@@ -80,7 +82,7 @@ async fn releases_take_new_files_for_14_days() {
     for (age, expected) in [(13, "200"), (15, old)] {
         let world = World::with(|options| options.projects = vec![existing("demo-lib", "ada")]);
         let wheel = DEMO.wheel(ANY);
-        world.server.seed_file("demo-lib", "1.0", (&wheel.name, &wheel.bytes), age);
+        world.server.seed_file("demo-lib", "1.0", Seed { filename: &wheel.name, bytes: &wheel.bytes, age_days: age });
         world.says(&Form::wheel(&DEMO), "200").await;
         world.says(&Form::wheel(&DEMO.saying("other")), "400 File already exists (").await;
         world.says(&Form::sdist(&DEMO), expected).await;

@@ -1,5 +1,6 @@
 //! What is read: the simple API in both forms, the JSON API, files and the metadata beside them.
 
+use longshore::rehearsal::pypi::Seed;
 use reqwest::Method;
 use serde_json::json;
 
@@ -93,7 +94,7 @@ async fn both_forms_show_the_same() {
 async fn the_json_api() {
     let world = world().await;
     world.says(&Form::wheel(&Package { version: "2.0rc1", ..DEMO }), "200").await;
-    world.server.seed_file("demo-lib", "0.9", ("demo_lib-0.9.tar.gz", b"old"), 100);
+    world.server.seed_file("demo-lib", "0.9", Seed { filename: "demo_lib-0.9.tar.gz", bytes: b"old", age_days: 100 });
     let project = world.json("/pypi/demo-lib/json").await;
     let info = &project["info"];
     assert_eq!((&info["name"], &info["version"]), (&json!("Demo.Lib"), &json!("1.0")), "no prerelease is the newest");
@@ -147,7 +148,7 @@ async fn a_lagging_index_shows_new_files_later() {
         options.projects = vec![existing("demo-lib", "ada")];
     });
     let old = Package { version: "0.9", ..DEMO }.sdist();
-    world.server.seed_file("demo-lib", "0.9", (&old.name, &old.bytes), 1);
+    world.server.seed_file("demo-lib", "0.9", Seed { filename: &old.name, bytes: &old.bytes, age_days: 1 });
     world.says(&Form::wheel(&DEMO), "200").await;
     let page = world.json("/simple/demo-lib/").await;
     assert_eq!((&page["files"][0]["filename"], &page["versions"]), (&json!(old.name), &json!(["0.9"])));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use longshore::problem::Exit;
 use longshore::receipt::Outcome;
-use longshore::rehearsal::pypi::Moment;
+use longshore::rehearsal::pypi::{Moment, Seed};
 
 use super::{NAMES, World, all, existing};
 use crate::package::Package;
@@ -62,7 +62,8 @@ async fn one_file_at_a_time_and_no_sdist_before_the_last_wheel() {
 async fn nothing_follows_a_conflict() {
     let world = World::with(|options| options.projects = NAMES.map(existing).into()).only("harbor");
     let other = Package::new("harbor", "1.0").saying("other").wheel(super::TAGS[0]);
-    let seed = || world.server.seed_file("harbor", "1.0", (&other.name, &other.bytes), 0);
+    let seed =
+        || world.server.seed_file("harbor", "1.0", Seed { filename: &other.name, bytes: &other.bytes, age_days: 0 });
     let failures = world.run_between(seed).await.unwrap_err();
     let [(code, exit, text)] = &failures[..] else { panic!("{failures:?}") };
     assert_eq!((*code, *exit), ("index-file-differs", Exit::Conflict));
@@ -83,7 +84,8 @@ async fn a_conflict_in_one_project_keeps_the_sdists_of_all() {
         world.add(NAMES[1], Package::new(NAMES[1], "1.0").wheel(&format!("cp310-abi3-manylinux_2_{minor}_aarch64")));
     }
     let other = Package::new("harbor", "1.0").saying("other").wheel(super::TAGS[0]);
-    let seed = || world.server.seed_file("harbor", "1.0", (&other.name, &other.bytes), 0);
+    let seed =
+        || world.server.seed_file("harbor", "1.0", Seed { filename: &other.name, bytes: &other.bytes, age_days: 0 });
     assert!(world.run_between(seed).await.is_err());
     assert!(world.stored().iter().all(|name| name.ends_with(".whl")), "{:?}", world.stored());
     // The other project ends after the file it is at.
@@ -96,7 +98,11 @@ async fn what_somebody_else_finished_meanwhile_is_fine() {
     let seed = || {
         for file in &world.files {
             let bytes = std::fs::read(&file.path).unwrap();
-            world.server.seed_file(file.distribution.as_str(), "1.0", (&file.name, &bytes), 0);
+            world.server.seed_file(
+                file.distribution.as_str(),
+                "1.0",
+                Seed { filename: &file.name, bytes: &bytes, age_days: 0 },
+            );
         }
     };
     assert_eq!(world.run_between(seed).await.unwrap().len(), 6);

@@ -2,6 +2,7 @@
 
 use longshore::problem::Exit;
 use longshore::publish::pypi::Credential;
+use longshore::rehearsal::pypi::Seed;
 use longshore::secret::Secret;
 
 use super::{World, existing};
@@ -64,13 +65,21 @@ async fn names_and_tags() {
 async fn what_is_there_already() {
     let other = CLIENT.saying("other").sdist();
     let text = check("index-file-differs", Exit::Conflict, |world| {
-        world.server.seed_file("harbor-client", "1.0", (&other.name, &other.bytes), 0);
+        world.server.seed_file(
+            "harbor-client",
+            "1.0",
+            Seed { filename: &other.name, bytes: &other.bytes, age_days: 0 },
+        );
     })
     .await;
     assert!(text.contains(&other.sha256().to_string()), "{text}");
     let sdist = CLIENT.sdist();
     let text = check("index-release-old", Exit::Usage, |world| {
-        world.server.seed_file("harbor-client", "1.0", (&sdist.name, &sdist.bytes), 20);
+        world.server.seed_file(
+            "harbor-client",
+            "1.0",
+            Seed { filename: &sdist.name, bytes: &sdist.bytes, age_days: 20 },
+        );
     })
     .await;
     assert!(text.contains("20 days old") && text.contains("macosx") && !text.contains(&sdist.name), "{text}");
@@ -78,7 +87,11 @@ async fn what_is_there_already() {
     let world = World::new();
     for file in &world.files {
         let bytes = std::fs::read(&file.path).unwrap();
-        world.server.seed_file(file.distribution.as_str(), "1.0", (&file.name, &bytes), 400);
+        world.server.seed_file(
+            file.distribution.as_str(),
+            "1.0",
+            Seed { filename: &file.name, bytes: &bytes, age_days: 400 },
+        );
     }
     world.succeeds().await;
     assert_eq!(world.sent(), 0);
@@ -112,7 +125,7 @@ async fn credentials() {
 async fn everything_is_told_at_once() {
     let mut world = World::new();
     let other = Package::new("harbor", "1.0").saying("other").sdist();
-    world.server.seed_file("harbor", "1.0", (&other.name, &other.bytes), 0);
+    world.server.seed_file("harbor", "1.0", Seed { filename: &other.name, bytes: &other.bytes, age_days: 0 });
     std::fs::write(&world.files[4].path, b"no wheel").unwrap();
     world.add("harbor-client", CLIENT.wheel("py3-none-linux_x86_64"));
     let mut codes: Vec<_> = world.run().await.unwrap_err().into_iter().map(|(code, ..)| code).collect();

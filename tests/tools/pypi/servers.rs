@@ -7,6 +7,7 @@ use longshore::digest::Digest;
 use longshore::problem::Exit;
 use longshore::publish::pypi::{Credential, Index};
 use longshore::receipt::Outcome;
+use longshore::rehearsal::pypi::Seed;
 use longshore::secret::Secret;
 use longshore::world::http::{Auth, Client, Request};
 
@@ -119,7 +120,7 @@ async fn pypiserver_with_a_password_and_its_old_digests() {
 async fn pypiserver_that_points_to_another_index() {
     let pypi = super::index(|_| {});
     let wheel = Package::new("harbor", "1.0").saying("elsewhere").wheel(crate::delivery::TAGS[0]);
-    pypi.seed_file("harbor", "1.0", (&wheel.name, &wheel.bytes), 1);
+    pypi.seed_file("harbor", "1.0", Seed { filename: &wheel.name, bytes: &wheel.bytes, age_days: 1 });
     let fallback = format!("{}/simple/", pypi.url());
     let words = ["-P", ".", "-a", ".", "--hash-algo", "sha256", "--fallback-url", &fallback];
     let server = Pypiserver::start(&words).await;
