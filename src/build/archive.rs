@@ -6,18 +6,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
+use super::asset;
 use super::commit::{self, Wanted};
+use super::machine::Machine;
 use super::pack::{self, Body, Member};
-use super::{Order, asset};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::link;
-use crate::plan::{self, ArchiveFile, AssetTree, EntryKind, Plan, Step, Work};
+use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Packed, Step, Work};
 use crate::target::{Os, Target};
 use crate::world::files;
 use crate::world::path::resolve;
-use crate::world::process::Runner;
-use crate::world::store::Store;
 
 /// The files of the commit that steps pack.
 pub struct Files {
@@ -27,12 +26,13 @@ pub struct Files {
 }
 
 impl Files {
-    /// Checks out what the archives and layers of an order hold of the commit.
+    /// Checks out what archives and layers hold of the commit.
     ///
     /// # Errors
     /// If git fails.
-    pub fn of(runner: &Runner, store: &Store, order: &Order<'_>) -> anyhow::Result<Self> {
-        let files = order.steps.iter().flat_map(|step| match &step.work {
+    pub fn of(machine: Machine<'_>, steps: &[&Step]) -> anyhow::Result<Self> {
+        let store = machine.store;
+        let files = steps.iter().flat_map(|step| match &step.work {
             Work::Archive(work) => work.files.as_slice(),
             Work::Layer(work) => work.files.as_slice(),
             _ => &[],
@@ -43,8 +43,7 @@ impl Files {
         }
         fs::create_dir_all(store.root())?;
         let scratch = tempfile::tempdir_in(store.root())?;
-        let at = (scratch.path(), Wanted::Some(&wanted));
-        let folder = commit::check_out(runner, order.plan, store.repository(), at)?.folder;
+        let folder = commit::check_out(machine, scratch.path(), Wanted::Some(&wanted))?.folder;
         Ok(Self { folder, _scratch: Some(scratch) })
     }
 }
@@ -53,12 +52,17 @@ impl Files {
 ///
 /// # Errors
 /// If a member is missing or not what was planned, two land on one path, or an archive cannot be written.
-pub fn make((store, commit): (&Store, &Files), plan: &Plan, step: &Step) -> anyhow::Result<Vec<artifact::File>> {
-    let Work::Archive(work) = &step.work else { bail!("`{}` is no archive", step.id) };
+pub fn make(
+    machine: Machine<'_>,
+    commit: &Files,
+    step: &Step,
+    work: &ArchiveWork,
+) -> anyhow::Result<Vec<artifact::File>> {
+    let Machine { store, plan, .. } = machine;
     fs::create_dir_all(store.root())?;
     let scratch = tempfile::tempdir_in(store.root())?;
     let os = step.target.map_or(Os::Linux, Target::os);
-    let members = members((store, commit), plan, (&work.executables, &work.files, &work.trees), (scratch.path(), os))?;
+    let members = members(machine, commit, work.packed(), scratch.path(), os)?;
     let folder = store.step(&step.id);
     let mut bare = work.executables.iter();
     let mut made = Vec::new();
@@ -82,24 +86,25 @@ pub fn make((store, commit): (&Store, &Files), plan: &Plan, step: &Step) -> anyh
 /// # Errors
 /// If one is missing or not what was planned.
 pub fn members(
-    (store, commit): (&Store, &Files),
-    plan: &Plan,
-    (executables, files, trees): (&[plan::Member], &[ArchiveFile], &[AssetTree]),
-    (scratch, os): (&Path, Os),
+    machine: Machine<'_>,
+    commit: &Files,
+    packed: Packed<'_>,
+    scratch: &Path,
+    os: Os,
 ) -> anyhow::Result<Vec<Member>> {
     let mut members = Vec::new();
-    for executable in executables {
-        let from = store.file(&executable.step, &executable.output);
+    for executable in packed.executables {
+        let from = machine.store.file(&executable.step, &executable.output);
         ensure!(from.is_file(), "`{}` of `{}` is not there", executable.output, executable.step);
         members.push(Member { path: executable.path.clone(), body: Body::File { from, executable: true } });
     }
-    for file in files {
+    for file in packed.files {
         members.push(of_commit(&commit.folder, file)?);
     }
-    for (index, wanted) in trees.iter().enumerate() {
+    for (index, wanted) in packed.trees.iter().enumerate() {
         let scratch = scratch.join(index.to_string());
         fs::create_dir(&scratch)?;
-        members.extend(tree(store, plan, (wanted, os), &scratch)?);
+        members.extend(tree(machine, wanted, &scratch, os)?);
     }
     Ok(members)
 }
@@ -124,10 +129,10 @@ fn of_commit(commit: &Path, file: &ArchiveFile) -> anyhow::Result<Member> {
     Ok(Member { path: file.path.clone(), body })
 }
 
-fn tree(store: &Store, plan: &Plan, (tree, os): (&AssetTree, Os), scratch: &Path) -> anyhow::Result<Vec<Member>> {
-    let asset = plan.step(&tree.step).with_context(|| format!("the plan has no step `{}`", tree.step))?;
+fn tree(machine: Machine<'_>, tree: &AssetTree, scratch: &Path, os: Os) -> anyhow::Result<Vec<Member>> {
+    let asset = machine.step(&tree.step)?;
     let made: BTreeMap<String, Body> =
-        asset::members(store, asset, scratch)?.into_iter().map(|member| (member.path, member.body)).collect();
+        asset::members(machine.store, asset, scratch)?.into_iter().map(|member| (member.path, member.body)).collect();
     let link = |body: &Body| match body {
         Body::Link(link) => Some(link.clone()),
         _ => None,

@@ -10,11 +10,12 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::commit::{self, Wanted};
 use super::log::Log;
+use super::machine::Machine;
 use super::pack::{self, Body, Member};
 use super::{command, unpack};
 use crate::artifact::{self, Artifact, Mode};
 use crate::link;
-use crate::plan::{FileSpec, Plan, Step, Work};
+use crate::plan::{AssetWork, FileSpec, Step, Work};
 use crate::portable::is_of_git;
 use crate::world::files::{self, Found};
 use crate::world::path::{relative, resolve};
@@ -26,18 +27,17 @@ use crate::world::store::{Store, read_json};
 /// # Errors
 /// If a command fails, a path or glob matches nothing, or the files are not those that were planned.
 pub fn make(
-    runner: &Runner,
+    machine: Machine<'_>,
     log: &mut Log<'_>,
-    store: &Store,
-    plan: &Plan,
     step: &Step,
+    work: &AssetWork,
 ) -> anyhow::Result<Vec<artifact::File>> {
-    let Work::Asset(work) = &step.work else { bail!("`{}` is no asset", step.id) };
+    let Machine { runner, store, plan, .. } = machine;
     for run in &work.run {
         log.run(runner, &command::cmd(run, store.repository()))?;
     }
     let mut members = find(store, &work.files)?;
-    let _commit = of_commit(runner, (store, plan), &mut members)?;
+    let _commit = of_commit(machine, &mut members)?;
     let folder = store.step(&step.id);
     if work.bundle {
         let link = |member: &Member| match &member.body {
@@ -293,11 +293,8 @@ fn starts(path: &Path) -> io::Result<bool> {
 }
 
 /// Takes what the commands left as the commit has it from the commit: bytes, modes and links.
-fn of_commit(
-    runner: &Runner,
-    (store, plan): (&Store, &Plan),
-    members: &mut [Member],
-) -> anyhow::Result<Option<tempfile::TempDir>> {
+fn of_commit(machine: Machine<'_>, members: &mut [Member]) -> anyhow::Result<Option<tempfile::TempDir>> {
+    let Machine { runner, store, .. } = machine;
     let repository = store.repository();
     let mut tracked = tracked(runner, repository)?;
     let status = ["-c", "safe.directory=*", "status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames"];
@@ -317,7 +314,7 @@ fn of_commit(
         return Ok(None);
     }
     let scratch = tempfile::tempdir_in(made(store.root())?)?;
-    let tree = commit::check_out(runner, plan, repository, (scratch.path(), Wanted::Some(&wanted)))?;
+    let tree = commit::check_out(machine, scratch.path(), Wanted::Some(&wanted))?;
     for member in members {
         let Some(path) = path(&member.body).filter(|path| wanted.contains(path)) else { continue };
         if let Some(body) = tree.body(&path)? {

@@ -8,11 +8,13 @@ use serde::Deserialize;
 
 use super::cargo_config;
 use super::log::Log;
+use super::machine::Machine;
+use super::order::Order;
 use super::rustflags::Rustflags;
-use super::{Order, asset, command, pack, package};
+use super::{asset, command, pack, package};
 use crate::artifact::{self, Mode};
 use crate::macos::DEPLOYMENT_TARGET;
-use crate::plan::{BinaryWork, Plan, PlannedBuilder, Step, WheelBuilder, Work};
+use crate::plan::{BinaryWork, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::Problem;
 use crate::target::Target;
 use crate::world::process::{Cmd, Runner, Stream};
@@ -118,15 +120,10 @@ pub fn take(store: &Store, step: &Step, paths: &[PathBuf]) -> anyhow::Result<Vec
 ///
 /// # Errors
 /// If a command fails or an executable was not made.
-pub fn compile(
-    runner: &Runner,
-    log: &mut Log<'_>,
-    store: &Store,
-    plan: &Plan,
-    jobs: &[Job<'_>],
-) -> anyhow::Result<Vec<Vec<artifact::File>>> {
+pub fn compile(machine: Machine<'_>, log: &mut Log<'_>, jobs: &[Job<'_>]) -> anyhow::Result<Vec<Vec<artifact::File>>> {
+    let store = machine.store;
     let Some(first) = jobs.first() else { return Ok(Vec::new()) };
-    let mut runner = runner.clone().passing(&first.work.pass_env);
+    let mut runner = machine.runner.clone().passing(&first.work.pass_env);
     for (name, value) in &first.work.env {
         runner = runner.with(name, value);
     }
@@ -135,8 +132,7 @@ pub fn compile(
         runner = runner.with(DEPLOYMENT_TARGET, version.to_string());
     }
     for asset in &first.work.assets {
-        let step = plan.step(asset).with_context(|| format!("the plan has no step `{asset}`"))?;
-        asset::lay_out(&runner, log, store, step)?;
+        asset::lay_out(&runner, log, store, machine.step(asset)?)?;
     }
     for before in &first.work.before {
         log.run(&runner, &command::cmd(before, store.repository()))?;
@@ -163,7 +159,7 @@ fn build(
     jobs: &[Job<'_>],
 ) -> anyhow::Result<Vec<Vec<artifact::File>>> {
     let dir = jobs[0].dir(store.repository());
-    let (cmd, flags) = cargo(runner, (&dir, store), jobs)?;
+    let (cmd, flags) = cargo(runner, &dir, store, jobs)?;
     log.compiled_with(&flags);
     let mut made: BTreeMap<(String, String), PathBuf> = BTreeMap::new();
     let mut clash = None;
@@ -201,7 +197,7 @@ fn build(
 }
 
 /// The one call. The user's own target folder is kept, so that what cargo already knows is not built again.
-fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> anyhow::Result<(Cmd, Rustflags)> {
+fn cargo(runner: &Runner, dir: &Path, store: &Store, jobs: &[Job<'_>]) -> anyhow::Result<(Cmd, Rustflags)> {
     let Job { step, work, target } = jobs[0];
     let cmd = match work.builder {
         PlannedBuilder::Cargo => Cmd::new("cargo", dir).arg("build"),
@@ -226,7 +222,7 @@ fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> an
     }
     let mut named = Vec::new();
     for job in jobs {
-        named.extend(once(&named, "-p", &package::spec(runner, (dir, store.repository()), job.work)?));
+        named.extend(once(&named, "-p", &package::spec(runner, dir, store.repository(), job.work)?));
         for bin in &job.work.bins {
             named.extend(once(&named, "--bin", bin));
         }
@@ -246,7 +242,7 @@ fn cargo(runner: &Runner, (dir, store): (&Path, &Store), jobs: &[Job<'_>]) -> an
     }
     cmd = cmd.args(work.cargo_args.iter().cloned());
     let flags = Rustflags::in_force(runner, dir, target, &cargo_config::configs(&work.cargo_args));
-    let flags = flags.linking(runner, dir, (target, work.linkage))?.remapping(runner, dir, store, &folders);
+    let flags = flags.linking(runner, dir, target, work.linkage)?.remapping(runner, dir, store, &folders);
     Ok((flags.apply(cmd), flags))
 }
 

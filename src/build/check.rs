@@ -122,7 +122,7 @@ impl First<'_, '_, '_> {
         }
         let (end, seen) = match ended {
             Err(error) => (End::Fails, format!("cannot be started: {error:#}")),
-            Ok((status, timed_out)) => self.judge((status, timed_out), &said, assumed),
+            Ok((status, timed_out)) => self.judge(status, timed_out, &said, assumed),
         };
         Ok((
             end,
@@ -133,7 +133,7 @@ impl First<'_, '_, '_> {
         ))
     }
 
-    fn judge(&self, (status, timed_out): (ExitStatus, bool), said: &str, assumed: bool) -> (End, String) {
+    fn judge(&self, status: ExitStatus, timed_out: bool, said: &str, assumed: bool) -> (End, String) {
         let doubt = if assumed { End::Doubt } else { End::Fails };
         if timed_out {
             return (doubt, format!("did not end within {} s; {}", LIMIT.as_secs(), printed(said)));

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 
+use super::machine::Machine;
 use super::pack;
 use crate::artifact::{self, Artifact, Mode};
-use crate::plan::{Covered, Plan, Step, Work};
-use crate::world::store::{self, Store};
+use crate::plan::{ChecksumsWork, Covered, Step};
+use crate::world::store;
 
 /// Writes a checksums step's file. The sums are those of the records: every file was hashed when it was written.
 ///
 /// # Errors
 /// If a record is missing or of another plan.
-pub fn make(store: &Store, plan: &Plan, step: &Step) -> anyhow::Result<Vec<artifact::File>> {
-    let Work::Checksums(work) = &step.work else { bail!("`{}` is no checksums file", step.id) };
+pub fn make(machine: Machine<'_>, step: &Step, work: &ChecksumsWork) -> anyhow::Result<Vec<artifact::File>> {
+    let Machine { store, plan, .. } = machine;
     let output = step.outputs.first().context("a checksums file without a name")?;
     let mut sums = BTreeMap::new();
     let digest = plan.digest();

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 
+use super::machine::Machine;
 use super::pack::Body;
 use crate::link;
-use crate::plan::Plan;
 use crate::world::files;
 use crate::world::git::{STATUS, build_output};
 use crate::world::process::{Cmd, Runner};
@@ -47,12 +47,9 @@ pub struct Tree {
 ///
 /// # Errors
 /// If git fails, or a file cannot be written.
-pub fn check_out(
-    runner: &Runner,
-    plan: &Plan,
-    repository: &Path,
-    (at, wanted): (&Path, Wanted<'_>),
-) -> anyhow::Result<Tree> {
+pub fn check_out(machine: Machine<'_>, at: &Path, wanted: Wanted<'_>) -> anyhow::Result<Tree> {
+    let Machine { runner, plan, .. } = machine;
+    let repository = machine.store.repository();
     let prefix = ask(runner, repository, &["rev-parse", "--show-prefix"])?;
     let prefix = prefix.trim_end_matches('\n');
     let mut top = repository.to_owned();
@@ -64,7 +61,7 @@ pub fn check_out(
     };
     let one = One { runner, source: &top, git: &git, tree: &tree, dirty: plan.dirty };
     let mut kinds = Kinds::default();
-    one.check_out(&plan.commit, wanted.as_ref(), ("", &mut kinds))?;
+    one.check_out(&plan.commit, wanted.as_ref(), "", &mut kinds)?;
     let Kinds { links, executables } = kinds;
     let folder = if prefix.is_empty() { tree.clone() } else { tree.join(prefix.trim_end_matches('/')) };
     fs::create_dir_all(&folder)?;
@@ -168,7 +165,8 @@ impl One<'_> {
         &self,
         commit: &str,
         wanted: Option<&BTreeSet<String>>,
-        (below, kinds): (&str, &mut Kinds),
+        below: &str,
+        kinds: &mut Kinds,
     ) -> anyhow::Result<()> {
         fs::create_dir_all(self.tree)?;
         self.make_git(commit)?;
@@ -202,7 +200,7 @@ impl One<'_> {
             };
             let (git, tree) = (self.git.join("modules").join(index.to_string()), self.tree.join(&module.path));
             let one = One { source: &source, git: &git, tree: &tree, ..*self };
-            one.check_out(&commit, inside.as_ref(), (&format!("{below}{prefix}"), kinds))?;
+            one.check_out(&commit, inside.as_ref(), &format!("{below}{prefix}"), kinds)?;
         }
         Ok(())
     }

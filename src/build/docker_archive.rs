@@ -28,7 +28,8 @@ use crate::world::store::{Store, read_json};
 pub fn write(
     store: &Store,
     plan: &Plan,
-    (registries, platform): (Option<&Registries>, Platform),
+    registries: Option<&Registries>,
+    platform: Platform,
     path: &Path,
 ) -> anyhow::Result<usize> {
     let mut images = Vec::new();

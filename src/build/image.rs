@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
+use super::machine::Machine;
 use super::pack;
 use super::system;
 use crate::artifact::{self, Artifact, Mode};
@@ -122,8 +123,8 @@ fn far<'p>(plan: &'p Plan, step: &Step, registries: &Registries) -> Option<&'p s
 ///
 /// # Errors
 /// If its base cannot be had, or a layer is missing.
-pub fn make(store: &Store, plan: &Plan, step: &Step, bases: &Bases) -> anyhow::Result<Vec<artifact::File>> {
-    let Work::Image(work) = &step.work else { bail!("`{}` is no image", step.id) };
+pub fn make(machine: Machine<'_>, step: &Step, work: &ImageWork, bases: &Bases) -> anyhow::Result<Vec<artifact::File>> {
+    let Machine { store, plan, .. } = machine;
     let [config_output, manifest_output] = step.outputs.as_slice() else { bail!("`{}` has other outputs", step.id) };
     let base = bases.of(work)?;
     let layers: Vec<Layer> = work.layers.iter().map(|id| layer(store, plan, id)).collect::<anyhow::Result<_>>()?;
@@ -196,8 +197,8 @@ fn holds(work: &LayerWork) -> String {
 ///
 /// # Errors
 /// If an image is missing.
-pub fn make_index(store: &Store, step: &Step) -> anyhow::Result<Vec<artifact::File>> {
-    let Work::Index(IndexWork { images, annotations, .. }) = &step.work else { bail!("`{}` is no index", step.id) };
+pub fn make_index(store: &Store, step: &Step, work: &IndexWork) -> anyhow::Result<Vec<artifact::File>> {
+    let IndexWork { images, annotations, .. } = work;
     let output = step.outputs.first().with_context(|| format!("`{}` has no output", step.id))?;
     let mut entries = Vec::new();
     for id in images {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 use super::log::Log;
+use super::machine::Machine;
 use super::python;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::plan::{Import, Step};
@@ -24,12 +25,8 @@ const START: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If a wheel is not there, or no Python at all.
-pub fn run(
-    runner: &Runner,
-    log: &mut Log<'_>,
-    store: &Store,
-    (import, wheel): (&Import, &Step),
-) -> anyhow::Result<CheckResult> {
+pub fn run(machine: Machine<'_>, log: &mut Log<'_>, import: &Import, wheel: &Step) -> anyhow::Result<CheckResult> {
+    let Machine { runner, store, .. } = machine;
     let record: Artifact = read_json(&store.record(&wheel.id))?;
     let mut result = CheckResult { passed: true, ..CheckResult::default() };
     let (mut seen, mut rare): (Vec<String>, bool) = (Vec::new(), true);
@@ -50,7 +47,7 @@ pub fn run(
         let scratch = tempfile::tempdir_in(store.root())?;
         let path = std::path::absolute(store.file(&wheel.id, &file.name))?;
         let trial = Trial { runner: &python.runner, folder: scratch.path() };
-        match trial.one(log, (&python.program, &path), import) {
+        match trial.one(log, &python.program, &path, import) {
             Ok(what) => seen.push(what),
             Err(error) => {
                 result.passed = false;
@@ -79,7 +76,7 @@ fn summary(seen: &[String], untried: usize) -> String {
 
 /// What is missing for a check before anything is compiled. On the machine that the plan names (`every`) each Python must
 /// be there, elsewhere one of them; a free-threaded one is on few machines.
-pub fn missing(runner: &Runner, store: &Store, (check, wheel): (&Step, &Step), every: bool) -> Vec<Problem> {
+pub fn missing(runner: &Runner, store: &Store, check: &Step, wheel: &Step, every: bool) -> Vec<Problem> {
     let wanted: BTreeSet<_> = wheel.outputs.iter().map(|output| python::wanted(&output.name)).collect();
     let (mut problems, mut there) = (Vec::new(), false);
     for wanted in wanted {
@@ -103,7 +100,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn one(&self, log: &mut Log<'_>, (python, wheel): (&str, &Path), import: &Import) -> anyhow::Result<String> {
+    fn one(&self, log: &mut Log<'_>, python: &str, wheel: &Path, import: &Import) -> anyhow::Result<String> {
         let environment = self.folder.join("venv");
         let text = |path: &Path| path.to_str().map(str::to_owned).context("a path is not UTF-8");
         let make = ["-m", "venv", &text(&environment)?];

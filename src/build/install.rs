@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::schedule::Supply;
-use super::{Order, cargo_config, patchelf, tools};
+use super::order::Order;
+use super::supplied::Supply;
+use super::tools::{self, ZIG_PATH};
+use super::{cargo_config, patchelf};
 use crate::digest::Digest;
 use crate::plan::runner::{install_patchelf, install_python, install_readme};
 use crate::plan::{Check, CheckWork, Step, WheelBuilder, WheelWork, Work};
@@ -20,9 +22,6 @@ use crate::world::terminal::Printer;
 /// The versions we install from PyPI with the digests of all their files; what has others is refused by pip.
 /// <https://pip.pypa.io/en/stable/topics/secure-installs/>
 const PINNED: &str = include_str!("python.txt");
-
-/// Where cargo-zigbuild and maturin look first: <https://github.com/rust-cross/cargo-zigbuild#environment-variables>.
-pub const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
 
 /// The same runner, whose children also find what was installed.
 pub fn on_path(runner: &Runner, store: &Store) -> Runner {
@@ -69,7 +68,8 @@ pub fn maturin(
     runner: &Runner,
     printer: &Printer,
     store: &Store,
-    (order, supply): (&Order<'_>, &Supply<'_>),
+    order: &Order<'_>,
+    supply: &Supply<'_>,
 ) -> anyhow::Result<()> {
     let builders = made(order, supply).filter_map(|step| match &step.work {
         Work::Wheel(work) => Some(work.builder),
@@ -99,7 +99,8 @@ pub fn patchelf(
     runner: &Runner,
     printer: &Printer,
     store: &Store,
-    (order, supply): (&Order<'_>, &Supply<'_>),
+    order: &Order<'_>,
+    supply: &Supply<'_>,
 ) -> anyhow::Result<()> {
     let wheels = made(order, supply).filter_map(|step| match &step.work {
         Work::Check(CheckWork { check: Check::Rebuild(rebuild), .. }) => order.plan.step(&rebuild.wheel),

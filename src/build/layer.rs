@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::machine::Machine;
 use super::pack::{self, Body, Member};
 use super::{archive, system};
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
-use crate::plan::{LayerWork, Plan, Step, Work};
+use crate::plan::{LayerWork, Step};
 use crate::target::Os;
 use crate::world::store::{Store, read_json, write_json};
 
@@ -32,20 +33,16 @@ struct Cached {
 /// # Errors
 /// If a member is missing or not what was planned, or the layer cannot be written.
 pub fn make(
-    (store, commit): (&Store, &archive::Files),
-    plan: &Plan,
+    machine: Machine<'_>,
+    commit: &archive::Files,
     step: &Step,
+    work: &LayerWork,
 ) -> anyhow::Result<Vec<artifact::File>> {
-    let Work::Layer(work) = &step.work else { bail!("`{}` is no layer", step.id) };
+    let store = machine.store;
     let output = step.outputs.first().with_context(|| format!("`{}` has no output", step.id))?;
     fs::create_dir_all(store.root())?;
     let scratch = tempfile::tempdir_in(store.root())?;
-    let mut members = archive::members(
-        (store, commit),
-        plan,
-        (&work.executables, &work.files, &work.trees),
-        (scratch.path(), Os::Linux),
-    )?;
+    let mut members = archive::members(machine, commit, work.packed(), scratch.path(), Os::Linux)?;
     if work.system {
         members.extend(system::members());
     }

@@ -11,7 +11,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::pack;
-use crate::artifact::{Artifact, Mode};
+use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::oci::registry::Registries;
 use crate::oci::{Descriptor, document, media};
@@ -54,7 +54,7 @@ pub fn write(store: &Store, plan: &Plan, complete: Option<&Registries>) -> anyho
                     }
                 }
                 for name in names(plan, &step.id) {
-                    entries.push(entry(media::MANIFEST, (file.sha256, file.size), &name));
+                    entries.push(entry(media::MANIFEST, file, &name));
                 }
             }
             Work::Index(work) => {
@@ -62,7 +62,7 @@ pub fn write(store: &Store, plan: &Plan, complete: Option<&Registries>) -> anyho
                 if names.is_empty() {
                     names.push(format!("{}:{}", work.image, work.flavor));
                 }
-                entries.extend(names.iter().map(|name| entry(media::INDEX, (file.sha256, file.size), name)));
+                entries.extend(names.iter().map(|name| entry(media::INDEX, file, name)));
             }
             _ => {}
         }
@@ -83,8 +83,8 @@ pub fn write(store: &Store, plan: &Plan, complete: Option<&Registries>) -> anyho
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Wanted(String, u64, Repository);
 
-fn entry(media_type: &str, (digest, size): (Digest, u64), name: &str) -> Value {
-    let mut entry = json!(Descriptor { media_type: media_type.into(), digest, size });
+fn entry(media_type: &str, file: &artifact::File, name: &str) -> Value {
+    let mut entry = json!(Descriptor { media_type: media_type.into(), digest: file.sha256, size: file.size });
     entry["annotations"] = json!({ REF_NAME: name });
     entry
 }

@@ -31,7 +31,7 @@ struct Lock {
 ///
 /// # Errors
 /// If cargo cannot be asked.
-pub fn spec(runner: &Runner, (dir, repository): (&Path, &Path), work: &BinaryWork) -> anyhow::Result<String> {
+pub fn spec(runner: &Runner, dir: &Path, repository: &Path, work: &BinaryWork) -> anyhow::Result<String> {
     let name = &work.package;
     if is_alone(&repository.join(&work.manifest).with_file_name("Cargo.lock"), name) {
         return Ok(name.clone());

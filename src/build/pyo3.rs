@@ -18,7 +18,9 @@ use crate::world::process::{Cmd, Runner};
 pub fn check(
     runner: &Runner,
     log: &mut Log<'_>,
-    (folder, work, target): (&Path, &WheelWork, Target),
+    folder: &Path,
+    work: &WheelWork,
+    target: Target,
 ) -> anyhow::Result<()> {
     let tree = Tree { runner, folder, work, target };
     // Bindings that are written are taken as they are; a module without a planned Python is checked by its name alone.

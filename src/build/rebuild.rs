@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
 use super::log::Log;
-use super::{asset, outside, unpack, wheel};
+use super::machine::Machine;
+use super::wheel::{self, Project};
+use super::{asset, outside, unpack};
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::inspect::{Scan, is_native};
-use crate::plan::{Plan, Step, WheelWork, Work};
+use crate::plan::{Step, WheelWork, Work};
 use crate::world::files;
 use crate::world::members::unzip;
-use crate::world::process::Runner;
 use crate::world::store::{Store, read_json};
 
 /// Most bytes of a library or program that is searched for names.
@@ -27,13 +28,9 @@ const LIBRARY: u64 = 512 << 20;
 ///
 /// # Errors
 /// If the sdist or the wheel is not there.
-pub fn run(
-    runner: &Runner,
-    log: &mut Log<'_>,
-    (store, plan): (&Store, &Plan),
-    (sdist, id): (&Step, &str),
-) -> anyhow::Result<CheckResult> {
-    let wheel = plan.step(id).with_context(|| format!("the plan has no step `{id}`"))?;
+pub fn run(machine: Machine<'_>, log: &mut Log<'_>, sdist: &Step, id: &str) -> anyhow::Result<CheckResult> {
+    let Machine { runner, store, .. } = machine;
+    let wheel = machine.step(id)?;
     let Work::Wheel(work) = &wheel.work else { bail!("`{id}` is no wheel") };
     let record: Artifact = read_json(&store.record(&sdist.id))?;
     let subject = |file: &crate::artifact::File| Subject {
@@ -44,7 +41,7 @@ pub fn run(
     let file = record.files.first().with_context(|| format!("`{}` made nothing", sdist.id))?;
     let archive = store.file(&sdist.id, &file.name);
     let folder = outside::fresh(runner, store, &format!("{}-sdist", work.stage.distribution.in_files()))?;
-    let seen = back(runner, log, (store, &folder, &archive), (work, wheel));
+    let seen = laid_out(store, &folder, &archive).and_then(|top| back(machine, log, &top, wheel, work));
     if seen.is_ok() {
         fs::remove_dir_all(&folder)?;
     }
@@ -56,12 +53,8 @@ pub fn run(
     Ok(CheckResult { passed: seen.is_ok(), subjects, detail, ..CheckResult::default() })
 }
 
-fn back(
-    runner: &Runner,
-    log: &mut Log<'_>,
-    (store, folder, archive): (&Store, &Path, &Path),
-    (work, wheel): (&WheelWork, &Step),
-) -> anyhow::Result<()> {
+/// Unpacks an sdist into a folder; returns the one that it holds.
+fn laid_out(store: &Store, folder: &Path, archive: &Path) -> anyhow::Result<PathBuf> {
     let scratch = tempfile::tempdir_in(store.root())?;
     for member in unpack::tree(Format::TarGz, archive, scratch.path())? {
         asset::put(&member.body, &files::make_room(folder, &member.path)?)?;
@@ -69,15 +62,21 @@ fn back(
     let tops: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     let mut tops = tops.into_iter();
     let (Some(top), None) = (tops.next(), tops.next()) else { bail!("it does not hold one folder") };
+    Ok(top.path())
+}
+
+/// Builds a wheel from the sources in `top`, and compares.
+fn back(machine: Machine<'_>, log: &mut Log<'_>, top: &Path, wheel: &Step, work: &WheelWork) -> anyhow::Result<()> {
+    let folder = top.parent().unwrap_or(top);
     let copies = folder.parent().unwrap_or(folder);
-    let out =
-        wheel::make_back(runner, log, store, (&top.path(), copies), (work, wheel)).context("it cannot be built")?;
+    let project = Project { folder: top, copies, pyproject: "pyproject.toml", manifest: None };
+    let out = wheel::make_back(machine, log, &project, wheel, work).context("it cannot be built")?;
     for output in &wheel.outputs {
         let path = out.path().join(&output.name);
         if !path.is_file() {
             bail!("built back it makes no `{}`", output.name);
         }
-        let (made, original) = (Inside::of(&path)?, Inside::of(&store.file(&wheel.id, &output.name))?);
+        let (made, original) = (Inside::of(&path)?, Inside::of(&machine.store.file(&wheel.id, &output.name))?);
         if let Some(difference) = made.difference(&original) {
             bail!("built back, `{}` {difference}", output.name);
         }

@@ -5,23 +5,19 @@ use std::collections::BTreeSet;
 use anyhow::{Context, ensure};
 
 use super::log::Log;
+use super::machine::Machine;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::plan::{Resolve, Step, Variant};
 use crate::target::Target;
-use crate::world::process::{Cmd, Runner};
-use crate::world::store::{Store, read_json};
+use crate::world::process::Cmd;
+use crate::world::store::read_json;
 
 /// Compares what `cargo tree` says of a wheel's features and of each sibling's.
 ///
 /// # Errors
 /// If the wheel is not there, or cargo fails.
-pub fn run(
-    runner: &Runner,
-    log: &mut Log<'_>,
-    store: &Store,
-    (resolve, wheel): (&Resolve, &Step),
-) -> anyhow::Result<CheckResult> {
-    let record: Artifact = read_json(&store.record(&wheel.id))?;
+pub fn run(machine: Machine<'_>, log: &mut Log<'_>, resolve: &Resolve, wheel: &Step) -> anyhow::Result<CheckResult> {
+    let record: Artifact = read_json(&machine.store.record(&wheel.id))?;
     let target = wheel.target.with_context(|| format!("`{}` has no target", wheel.id))?;
     let subject = |file: &crate::artifact::File| Subject {
         step: wheel.id.to_string(),
@@ -30,10 +26,10 @@ pub fn run(
     };
     let mut result =
         CheckResult { passed: true, subjects: record.files.iter().map(subject).collect(), ..CheckResult::default() };
-    let own = crates(runner, log, store, (resolve, &resolve.own, target))?;
+    let own = crates(machine, log, resolve, &resolve.own, target)?;
     let mut details = Vec::new();
     for other in &resolve.others {
-        let theirs = crates(runner, log, store, (resolve, other, target))?;
+        let theirs = crates(machine, log, resolve, other, target)?;
         let more: Vec<String> = own.difference(&theirs).cloned().collect();
         details.push(format!("{} crates that `{}` has not", more.len(), other.distribution));
         result.crates.insert(other.distribution.to_string(), more);
@@ -45,10 +41,11 @@ pub fn run(
 
 /// `axum-0.8.1` for every crate of a registry or of git that is compiled into a library of these features.
 fn crates(
-    runner: &Runner,
+    machine: Machine<'_>,
     log: &mut Log<'_>,
-    store: &Store,
-    (resolve, variant, target): (&Resolve, &Variant, Target),
+    resolve: &Resolve,
+    variant: &Variant,
+    target: Target,
 ) -> anyhow::Result<BTreeSet<String>> {
     let mut args = vec!["tree", "--manifest-path", &resolve.manifest, "--target", target.triple()];
     args.extend(["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]);
@@ -65,9 +62,9 @@ fn crates(
     if resolve.locked {
         args.push("--locked");
     }
-    let cmd = Cmd::new("cargo", store.repository()).args(args);
+    let cmd = Cmd::new("cargo", machine.store.repository()).args(args);
     log.tell(format_args!("$ {cmd}"));
-    let done = runner.output(&cmd)?;
+    let done = machine.runner.output(&cmd)?;
     if !done.status.success() {
         done.stderr.lines().for_each(|line| log.tell(line));
     }

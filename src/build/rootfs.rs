@@ -48,7 +48,7 @@ impl Rootfs {
                 if interrupt::told().is_some() {
                     return Err("interrupted".into());
                 }
-                self.bring(&path, made, (header, bytes)).with_context(|| format!("`{path}`")).map_err(said)
+                self.bring(&path, made, header, bytes).with_context(|| format!("`{path}`")).map_err(said)
             }
             Change::Gone(_) | Change::Emptied(_) => Ok(()),
         };
@@ -78,7 +78,7 @@ impl Rootfs {
         Ok(())
     }
 
-    fn bring(&mut self, path: &str, made: Made, (header, bytes): (&Header, &mut dyn Read)) -> anyhow::Result<()> {
+    fn bring(&mut self, path: &str, made: Made, header: &Header, bytes: &mut dyn Read) -> anyhow::Result<()> {
         let place = self.place(path)?;
         let folder = place.parent().context("has no folder")?;
         fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;

@@ -50,12 +50,7 @@ impl Rustflags {
     ///
     /// # Errors
     /// If `rustc` cannot be asked.
-    pub fn linking(
-        mut self,
-        runner: &Runner,
-        dir: &Path,
-        (target, linkage): (Target, Linkage),
-    ) -> anyhow::Result<Self> {
+    pub fn linking(mut self, runner: &Runner, dir: &Path, target: Target, linkage: Linkage) -> anyhow::Result<Self> {
         if cargo_config::is_static_by_itself(runner, dir, target)? != (linkage == Linkage::Static) {
             let sign = if linkage == Linkage::Static { '+' } else { '-' };
             self.ours.extend(["-C".to_owned(), format!("target-feature={sign}crt-static")]);

@@ -1,75 +1,32 @@
 //! In which order steps are carried out, which ones together, and what remains of those that fail.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::Context;
-
 use super::binary::{self, Job};
 use super::image::{self, Bases};
-use super::import;
 use super::log::Log;
-use super::{
-    Order, archive, asset, check, checksums, is_idle, layer, needs, readme, rebuild, resolve, start, supplied, wheel,
-};
+use super::machine::Machine;
+use super::order::{Order, is_idle};
+use super::supplied::Supply;
+use super::{archive, asset, check, checksums, import, layer, needs, readme, rebuild, resolve, start, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Check, CheckWork, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::step_id::StepId;
 use crate::world::disk;
-use crate::world::process::Runner;
-use crate::world::store::Store;
 use crate::world::terminal::{Printer, Progress};
-
-/// Which steps are compiled and which are taken as they are.
-pub struct Supply<'a> {
-    /// Finished files by step.
-    pub finished: BTreeMap<&'a str, Vec<PathBuf>>,
-    /// The steps that are compiled.
-    pub compiled: Vec<Job<'a>>,
-    /// The steps whose needs must be there: all but those with finished files.
-    pub needing: Vec<&'a Step>,
-}
-
-/// Looks for finished executables.
-///
-/// # Errors
-/// `Failure` with exit 2 if some are missing, or none is where finished files were promised.
-pub fn supply<'a>(printer: &Printer, store: &Store, order: &Order<'a>) -> anyhow::Result<Supply<'a>> {
-    let mut supply = Supply { finished: BTreeMap::new(), compiled: Vec::new(), needing: Vec::new() };
-    let mut problems = Vec::new();
-    for &step in &order.steps {
-        let made = matches!(step.work, Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_));
-        match if made { binary::supplied(order, store, step) } else { Ok(None) } {
-            Ok(Some(paths)) => {
-                supply.finished.insert(&step.id, paths);
-            }
-            Ok(None) => {
-                supply.compiled.extend(Job::of(step));
-                supply.needing.push(step);
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if problems.is_empty() {
-        problems.extend(supplied::unused(printer, order, &supply.finished)?);
-    }
-    super::tools::refuse(problems)?;
-    Ok(supply)
-}
 
 /// Carries out all steps and returns their records in the order of the steps.
 ///
 /// # Errors
 /// `Failure` with exit 7, or 3 for what PyPI would refuse, and a problem for each failed step.
 pub fn carry_out(
-    runner: &Runner,
+    machine: Machine<'_>,
     printer: &Printer,
-    store: &Store,
     order: &Order<'_>,
     supply: &Supply<'_>,
 ) -> anyhow::Result<Vec<Artifact>> {
@@ -77,8 +34,8 @@ pub fn carry_out(
     let mut records: BTreeMap<String, Artifact> = BTreeMap::new();
     let (mut problems, mut exit) = (Vec::new(), None);
     let bases = Bases::ask(order.registries.as_ref(), &order.steps);
-    let commit = archive::Files::of(runner, store, order)?;
-    let site = Site { store, order, supply, digest: order.plan.digest(), bases, commit };
+    let commit = archive::Files::of(machine, &order.steps)?;
+    let site = Site { machine, order, supply, digest: order.plan.digest(), bases, commit };
     while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
         let batch = next(&pending, supply);
         if batch.is_empty() {
@@ -86,7 +43,7 @@ pub fn carry_out(
         }
         let ids: BTreeSet<&str> = batch.iter().map(|step| step.id.as_str()).collect();
         pending.retain(|step| !ids.contains(step.id.as_str()));
-        let (done, failed) = site.batch(runner, printer, &batch);
+        let (done, failed) = site.batch(printer, &batch);
         for record in done {
             records.insert(record.step.clone(), record);
         }
@@ -170,9 +127,9 @@ struct Failed {
     exit: Option<Exit>,
 }
 
-/// What every step is carried out with. Plain data; the runner and the printer are passed along.
+/// What all steps of an order share.
 struct Site<'a> {
-    store: &'a Store,
+    machine: Machine<'a>,
     order: &'a Order<'a>,
     supply: &'a Supply<'a>,
     digest: Digest,
@@ -181,12 +138,12 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    fn batch(&self, runner: &Runner, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
+    fn batch(&self, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
         if steps.len() > 1 && is_alone(steps[0], self.supply) {
-            return self.at_once(runner, printer, steps);
+            return self.at_once(printer, steps);
         }
         let progress = printer.start(verb(steps[0], self.supply), names(steps));
-        let done = self.together(runner, &progress, steps);
+        let done = self.together(&progress, steps);
         drop(progress);
         match done {
             Ok(records) => {
@@ -203,7 +160,7 @@ impl Site<'_> {
     }
 
     /// As many at once as there are processors; each one's bytes depend on itself alone.
-    fn at_once(&self, runner: &Runner, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
+    fn at_once(&self, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
         let what = if matches!(steps[0].work, Work::Archive(_)) { "archives" } else { "finished builds" };
         let progress = printer.start(verb(steps[0], self.supply), format_args!("{} {what}", steps.len()));
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -216,7 +173,7 @@ impl Site<'_> {
                         if stop.load(Ordering::Relaxed) {
                             return;
                         }
-                        let result = self.together(runner, &progress, &[step]);
+                        let result = self.together(&progress, &[step]);
                         if result.is_err() && !self.order.keep_going {
                             stop.store(true, Ordering::Relaxed);
                         }
@@ -239,12 +196,7 @@ impl Site<'_> {
     }
 
     /// Carries out steps that belong together, and writes their records.
-    fn together(
-        &self,
-        runner: &Runner,
-        progress: &Progress<'_>,
-        steps: &[&Step],
-    ) -> Result<Vec<Artifact>, Box<Failed>> {
+    fn together(&self, progress: &Progress<'_>, steps: &[&Step]) -> Result<Vec<Artifact>, Box<Failed>> {
         let ids: Vec<&StepId> = steps.iter().map(|step| &step.id).collect();
         let failed = |error: &anyhow::Error, hint: String| {
             let named: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
@@ -265,22 +217,23 @@ impl Site<'_> {
             }
         };
         let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-        let mut log = match self.clear(&names).and_then(|()| Log::create(self.store, &names, progress)) {
+        let mut log = match self.clear(&names).and_then(|()| Log::create(self.machine.store, &names, progress)) {
             Ok(log) => log,
             Err(error) => return Err(failed(&error, "make room for the output folder, and build again".into())),
         };
-        self.make(runner, &mut log, steps).map_err(|error| {
+        self.make(&mut log, steps).map_err(|error| {
             log.tell(format_args!("failed: {error:#}"));
-            failed(&error, log.hint(self.store))
+            failed(&error, log.hint(self.machine.store))
         })
     }
 
     fn clear(&self, ids: &[&str]) -> anyhow::Result<()> {
-        ids.iter().try_for_each(|id| needs::forget(self.store, id))
+        ids.iter().try_for_each(|id| needs::forget(self.machine.store, id))
     }
 
-    fn make(&self, runner: &Runner, log: &mut Log<'_>, steps: &[&Step]) -> anyhow::Result<Vec<Artifact>> {
-        let (store, plan, step) = (self.store, self.order.plan, steps[0]);
+    fn make(&self, log: &mut Log<'_>, steps: &[&Step]) -> anyhow::Result<Vec<Artifact>> {
+        let (machine, step) = (self.machine, steps[0]);
+        let store = machine.store;
         let files = match &step.work {
             Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_)
                 if self.supply.finished.contains_key(step.id.as_str()) =>
@@ -292,18 +245,18 @@ impl Site<'_> {
             Work::Binary(_) => {
                 let jobs: Vec<Job<'_>> = steps.iter().filter_map(|step| Job::of(step)).collect();
                 anyhow::ensure!(jobs.len() == steps.len(), "a binary step has no target");
-                binary::compile(runner, log, store, plan, &jobs)?
+                binary::compile(machine, log, &jobs)?
             }
-            Work::Asset(_) => vec![asset::make(runner, log, store, plan, step)?],
-            Work::Archive(_) => vec![archive::make((store, &self.commit), plan, step)?],
-            Work::Checksums(_) => vec![checksums::make(store, plan, step)?],
-            Work::Wheel(_) => vec![wheel::make(runner, log, store, plan, step)?],
-            Work::Sdist(_) => vec![wheel::make_sdist(runner, log, store, plan, step)?],
-            Work::Layer(_) => vec![layer::make((store, &self.commit), plan, step)?],
-            Work::Image(_) => vec![image::make(store, plan, step, &self.bases)?],
-            Work::Index(_) => vec![image::make_index(store, step)?],
+            Work::Asset(work) => vec![asset::make(machine, log, step, work)?],
+            Work::Archive(work) => vec![archive::make(machine, &self.commit, step, work)?],
+            Work::Checksums(work) => vec![checksums::make(machine, step, work)?],
+            Work::Wheel(work) => vec![wheel::make(machine, log, step, work)?],
+            Work::Sdist(work) => vec![wheel::make_sdist(machine, log, step, work)?],
+            Work::Layer(work) => vec![layer::make(machine, &self.commit, step, work)?],
+            Work::Image(work) => vec![image::make(machine, step, work, &self.bases)?],
+            Work::Index(work) => vec![image::make_index(store, step, work)?],
             Work::Check(work) => {
-                let result = self.check(runner, log, work)?;
+                let result = self.check(log, work)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));
                 store.write_record(&record)?;
                 if matches!(work.check, Check::Readme) {
@@ -326,20 +279,19 @@ impl Site<'_> {
     }
 
     /// Carries out a check of whatever kind.
-    fn check(&self, runner: &Runner, log: &mut Log<'_>, work: &CheckWork) -> anyhow::Result<CheckResult> {
-        let (store, plan) = (self.store, self.order.plan);
-        let subject = plan.step(&work.subject).with_context(|| format!("the plan has no step `{}`", work.subject))?;
+    fn check(&self, log: &mut Log<'_>, work: &CheckWork) -> anyhow::Result<CheckResult> {
+        let machine = self.machine;
+        let subject = machine.step(&work.subject)?;
         match &work.check {
-            Check::Smoke(smoke) => check::run(runner, log, store, subject, smoke),
+            Check::Smoke(smoke) => check::run(machine.runner, log, machine.store, subject, smoke),
             Check::Container(container) => {
                 let Work::Image(image) = &subject.work else { anyhow::bail!("`{}` is no image", subject.id) };
-                let registries = self.order.registries.as_ref();
-                start::run(runner, log, (store, registries), (container, subject, image))
+                start::run(machine, log, container, subject, image)
             }
-            Check::Import(import) => import::run(runner, log, store, (import, subject)),
-            Check::Resolve(resolve) => resolve::run(runner, log, store, (resolve, subject)),
-            Check::Readme => readme::run(runner, log, store, subject),
-            Check::Rebuild(rebuild) => rebuild::run(runner, log, (store, plan), (subject, &rebuild.wheel)),
+            Check::Import(import) => import::run(machine, log, import, subject),
+            Check::Resolve(resolve) => resolve::run(machine, log, resolve, subject),
+            Check::Readme => readme::run(machine.runner, log, machine.store, subject),
+            Check::Rebuild(rebuild) => rebuild::run(machine, log, subject, &rebuild.wheel),
         }
     }
 

@@ -11,12 +11,11 @@ use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
 
 use super::commit::{self, Wanted};
 use super::log::Log;
+use super::machine::Machine;
 use super::{asset, outside};
-use crate::plan::{Plan, StageWork};
+use crate::plan::StageWork;
 use crate::portable;
 use crate::world::files;
-use crate::world::process::Runner;
-use crate::world::store::Store;
 
 /// The copy: where it lies, and what it was before anything was made in it.
 pub struct Stage {
@@ -34,13 +33,14 @@ pub struct Stage {
 ///
 /// # Errors
 /// If a file cannot be copied, or the pyproject.toml is none.
-pub fn lay_out(runner: &Runner, store: &Store, plan: &Plan, (stage, git): (&StageWork, bool)) -> anyhow::Result<Stage> {
+pub fn lay_out(machine: Machine<'_>, stage: &StageWork, git: bool) -> anyhow::Result<Stage> {
+    let Machine { runner, store, .. } = machine;
     let root = outside::fresh(runner, store, &stage.distribution.in_files())?;
-    let tree = commit::check_out(runner, plan, store.repository(), (&root, Wanted::All))?;
+    let tree = commit::check_out(machine, &root, Wanted::All)?;
     let folder = tree.folder.clone();
     let committed = names(&folder)?;
     for id in &stage.assets {
-        let step = plan.step(id).with_context(|| format!("the plan has no step `{id}`"))?;
+        let step = machine.step(id)?;
         let scratch = tempfile::tempdir_in(store.root())?;
         for member in asset::members(store, step, scratch.path())? {
             let at = files::make_room(&folder, &member.path)?;

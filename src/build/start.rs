@@ -10,15 +10,15 @@ use serde_json::Value;
 use super::bundle::bundle;
 use super::docker_archive::{blobs, write_some};
 use super::log::Log;
+use super::machine::Machine;
 use super::rootfs::Rootfs;
 use crate::artifact::{Artifact, CheckResult, Subject};
-use crate::oci::registry::Registries;
 use crate::plan::{ContainerCheck, ImageWork, Step};
 use crate::world::http::{Client, Request};
 use crate::world::interrupt::{self, Holding};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
-use crate::world::store::{Store, read_json};
+use crate::world::store::read_json;
 
 /// How long one image may take until it ends or answers.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -51,11 +51,13 @@ pub fn engine(runner: &Runner) -> Option<&'static str> {
 /// # Errors
 /// If the image is not there, or no engine answers.
 pub fn run(
-    runner: &Runner,
+    machine: Machine<'_>,
     log: &mut Log<'_>,
-    (store, registries): (&Store, Option<&Registries>),
-    (check, step, work): (&ContainerCheck, &Step, &ImageWork),
+    check: &ContainerCheck,
+    step: &Step,
+    work: &ImageWork,
 ) -> anyhow::Result<CheckResult> {
+    let Machine { runner, store, registries, .. } = machine;
     let record: Artifact = read_json(&store.record(&step.id))?;
     let subject = |file: &crate::artifact::File| Subject {
         step: step.id.to_string(),
@@ -67,13 +69,13 @@ pub fn run(
     // What is made from here on does not go away by itself.
     let tidying = Holding::to_tidy();
     let scratch = tempfile::tempdir_in(store.root())?;
-    let trial = Trial { runner, engine, scratch: resolve(scratch.path())?, name: name(&record) };
-    let seen = if let Some(blobs) = runc {
-        trial.with_runc(log, (check, work), blobs)
+    let trial = Trial { runner, engine, check, work, scratch: resolve(scratch.path())?, name: name(&record) };
+    let seen = if let Some(((_, config), layers)) = runc {
+        trial.with_runc(log, &config, layers.iter().map(|(_, layer)| layer.as_path()))
     } else {
         let archive = trial.scratch.join("image.tar");
         write_some(store, registries, &[(step, work, vec![format!("{}:smoke", trial.name)])], &archive)?;
-        trial.with_engine(log, (check, work), &archive)
+        trial.with_engine(log, &archive)
     };
     drop((scratch, tidying));
     ensure!(interrupt::told().is_none(), "interrupted: `{}` was not tried", step.id);
@@ -99,6 +101,8 @@ fn name(record: &Artifact) -> String {
 struct Trial<'a> {
     runner: &'a Runner,
     engine: &'static str,
+    check: &'a ContainerCheck,
+    work: &'a ImageWork,
     scratch: PathBuf,
     name: String,
 }
@@ -124,21 +128,16 @@ impl Trial<'_> {
         Ok(done)
     }
 
-    fn with_engine(
-        &self,
-        log: &mut Log<'_>,
-        (check, work): (&ContainerCheck, &ImageWork),
-        archive: &Path,
-    ) -> anyhow::Result<String> {
+    fn with_engine(&self, log: &mut Log<'_>, archive: &Path) -> anyhow::Result<String> {
         let archive = archive.to_str().context("the path of the archive is not UTF-8")?;
         self.must(log, &self.cmd(&["load", "--quiet", "--input", archive]).timeout(LOAD))?;
         let image = format!("{}:smoke", self.name);
-        let result = match &check.http {
+        let result = match &self.check.http {
             None => {
                 let cmd = self.cmd(&["run", "--rm", "--network", "none", "--name", &self.name, &image]);
-                self.must(log, &cmd.args(check.args.iter().cloned())).and_then(|done| ended(&done, check))
+                self.must(log, &cmd.args(self.check.args.iter().cloned())).and_then(|done| ended(&done, self.check))
             }
-            Some(path) => self.answers(log, (&image, path), work),
+            Some(path) => self.answers(log, &image, path),
         };
         for args in [["rm", "--force", &self.name], ["rmi", "--force", &image]] {
             let _ = self.runner.tidy(&self.cmd(&args), LONGEST_OUTPUT);
@@ -146,8 +145,8 @@ impl Trial<'_> {
         result
     }
 
-    fn answers(&self, log: &mut Log<'_>, (image, path): (&str, &str), work: &ImageWork) -> anyhow::Result<String> {
-        let port = first_port(work)?;
+    fn answers(&self, log: &mut Log<'_>, image: &str, path: &str) -> anyhow::Result<String> {
+        let port = first_port(self.work)?;
         let publish = format!("127.0.0.1::{port}");
         self.must(log, &self.cmd(&["run", "--detach", "--name", &self.name, "--publish", &publish, image]))?;
         let shown = self.must(log, &self.cmd(&["port", &self.name, &port.to_string()]))?;
@@ -160,26 +159,26 @@ impl Trial<'_> {
     }
 
     /// Without an engine: the layers unpacked, and a container around them.
-    fn with_runc(
+    fn with_runc<'l>(
         &self,
         log: &mut Log<'_>,
-        (check, work): (&ContainerCheck, &ImageWork),
-        ((_, config), layers): ((crate::digest::Digest, PathBuf), Vec<(crate::digest::Digest, PathBuf)>),
+        config: &Path,
+        layers: impl Iterator<Item = &'l Path>,
     ) -> anyhow::Result<String> {
         let mut rootfs = Rootfs::new(self.scratch.join("rootfs"))?;
-        for (_, layer) in &layers {
+        for layer in layers {
             rootfs.add(layer).with_context(|| format!("cannot unpack `{}`", layer.display()))?;
         }
-        let config: Value = read_json(&config)?;
-        let bundle = bundle(&config["config"], &rootfs, check)?;
+        let config: Value = read_json(config)?;
+        let bundle = bundle(&config["config"], &rootfs, self.check)?;
         fs::write(self.scratch.join("config.json"), bundle.to_string())?;
         let state = self.scratch.join("state");
         let state = state.to_str().context("the path of the output folder is not UTF-8")?.to_owned();
         let run = ["--root", &state, "run"];
-        let result = match &check.http {
-            None => self.must(log, &self.cmd(&run).arg(&self.name)).and_then(|done| ended(&done, check)),
+        let result = match &self.check.http {
+            None => self.must(log, &self.cmd(&run).arg(&self.name)).and_then(|done| ended(&done, self.check)),
             Some(path) => {
-                let url = format!("http://127.0.0.1:{}/{}", first_port(work)?, path.trim_start_matches('/'));
+                let url = format!("http://127.0.0.1:{}/{}", first_port(self.work)?, path.trim_start_matches('/'));
                 let cmd = self.cmd(&run).timeout(LIMIT + LIMIT).arg(&self.name);
                 log.tell(format_args!("$ {cmd}"));
                 std::thread::scope(|scope| {

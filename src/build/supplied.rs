@@ -1,4 +1,4 @@
-//! Finished files that are taken instead of being made: what lies in `--prebuilt DIR` and is no step's.
+//! Finished files that are taken instead of being made, and what lies in `--prebuilt DIR` and is no step's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,16 +6,55 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::Order;
-use crate::plan::Step;
+use super::binary::{self, Job};
+use super::order::{self, Order};
+use crate::plan::{Step, Work};
 use crate::problem::Problem;
+use crate::world::store::Store;
 use crate::world::terminal::Printer;
+
+/// Which steps are compiled and which are taken as they are.
+pub struct Supply<'a> {
+    /// Finished files by step.
+    pub finished: BTreeMap<&'a str, Vec<PathBuf>>,
+    /// The steps that are compiled.
+    pub compiled: Vec<Job<'a>>,
+    /// The steps whose needs must be there: all but those with finished files.
+    pub needing: Vec<&'a Step>,
+}
+
+/// Looks for finished executables.
+///
+/// # Errors
+/// `Failure` with exit 2 if some are missing, or none is where finished files were promised.
+pub fn supply<'a>(printer: &Printer, store: &Store, order: &Order<'a>) -> anyhow::Result<Supply<'a>> {
+    let mut supply = Supply { finished: BTreeMap::new(), compiled: Vec::new(), needing: Vec::new() };
+    let mut problems = Vec::new();
+    for &step in &order.steps {
+        let made = matches!(step.work, Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_));
+        match if made { binary::supplied(order, store, step) } else { Ok(None) } {
+            Ok(Some(paths)) => {
+                supply.finished.insert(&step.id, paths);
+            }
+            Ok(None) => {
+                supply.compiled.extend(Job::of(step));
+                supply.needing.push(step);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() {
+        problems.extend(unused(printer, order, &supply.finished)?);
+    }
+    order::refuse(problems)?;
+    Ok(supply)
+}
 
 /// Names what lies in the folder of finished files and is no step's; `finished` is what the ordered steps take.
 ///
 /// # Errors
 /// If the folder cannot be read. The problem: no step takes anything of it, so everything would be compiled.
-pub fn unused(
+fn unused(
     printer: &Printer,
     order: &Order<'_>,
     finished: &BTreeMap<&str, Vec<PathBuf>>,

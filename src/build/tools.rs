@@ -5,17 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Order;
 use super::binary::Job;
 use super::cargo_config::{self, CargoConfig};
-use super::install::ZIG_PATH;
+use super::order::Order;
 use crate::command::{Command, Shell};
 use crate::plan::{Check, CheckWork, Leg, PlannedBuilder, Step, WheelBuilder, Work};
-use crate::problem::{Exit, Failure, Problem};
+use crate::problem::Problem;
 use crate::target::{Libc, Os, Target};
 use crate::world::env::Env;
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::Store;
+
+/// Where cargo-zigbuild and maturin look first: <https://github.com/rust-cross/cargo-zigbuild#environment-variables>.
+pub const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
 
 /// Everything that is missing for the steps, each with the command that installs it. `compiled` are the binary steps
 /// that are not supplied.
@@ -38,7 +40,7 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
             Work::Check(CheckWork { subject, not_run: None, check: Check::Import(_) }) => {
                 let wheel = order.plan.step(subject);
                 add(wheel.map_or_else(Vec::new, |wheel| {
-                    super::import::missing(runner, store, (step, wheel), order.every_python)
+                    super::import::missing(runner, store, step, wheel, order.every_python)
                 }));
             }
             Work::Check(CheckWork { not_run: None, check: Check::Container(_), .. })
@@ -76,14 +78,6 @@ pub fn no_temporary_folder(runner: &Runner) -> Option<Problem> {
     let error = tempfile::tempdir_in(&folder).err()?;
     let text = format!("nothing can be written in `{shown}`, the folder for temporary files: {error}");
     Some(Problem::new("not-writable", text).hint("let `TMPDIR` name another folder"))
-}
-
-/// As one failure, if anything is missing.
-///
-/// # Errors
-/// `Failure` with exit 2 and all problems.
-pub fn refuse(problems: Vec<Problem>) -> anyhow::Result<()> {
-    if problems.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Usage, problems }.into()) }
 }
 
 fn problem(step: &Step, message: impl Into<String>, hint: impl Into<String>) -> Problem {

@@ -7,13 +7,14 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::log::Log;
+use super::machine::Machine;
 use super::pack::Body;
 use super::rustflags::Rustflags;
 use super::{cargo_config, command, pack, pyo3, python, sbom, stage, unpack};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::macos::DEPLOYMENT_TARGET;
-use crate::plan::{Bindings, Plan, StageWork, Step, WheelBuilder, WheelWork, Work};
+use crate::plan::{Bindings, SdistWork, StageWork, Step, WheelBuilder, WheelWork};
 use crate::target::{Libc, Os, Target};
 use crate::wheel::Pythons;
 use crate::world::files;
@@ -25,27 +26,26 @@ use crate::world::store::Store;
 /// # Errors
 /// If maturin fails, or makes other files than were planned.
 pub fn make(
-    runner: &Runner,
+    machine: Machine<'_>,
     log: &mut Log<'_>,
-    store: &Store,
-    plan: &Plan,
     step: &Step,
+    work: &WheelWork,
 ) -> anyhow::Result<Vec<artifact::File>> {
-    let Work::Wheel(work) = &step.work else { bail!("`{}` is no wheel", step.id) };
+    let store = machine.store;
     let target = step.target.with_context(|| format!("`{}` has no target", step.id))?;
-    let runner = environment(runner, work);
-    let stage = stage::lay_out(&runner, store, plan, (&work.stage, true))?;
+    let runner = environment(machine.runner, work);
+    let stage = stage::lay_out(machine.with(&runner), &work.stage, true)?;
     for before in &work.before {
         log.run(&runner, &command::cmd(before, &stage.folder))?;
     }
-    pyo3::check(&runner, log, (&stage.folder, work, target))?;
+    pyo3::check(&runner, log, &stage.folder, work, target)?;
     let out = empty(store)?;
     let args = arguments(&runner, work, target.triple(), store)?;
     let (pyproject, manifest) = (work.stage.pyproject.as_str(), Some(work.stage.manifest.as_str()));
     let project = Project { folder: &stage.folder, copies: stage.copies(), pyproject, manifest };
-    let flags = project.rustflags(&runner, store, (work, target))?;
+    let flags = project.rustflags(&runner, store, work, target)?;
     log.compiled_with(&flags);
-    for interpreters in calls(work, &|pythons| interpreter(&runner, &stage.folder, (target, pythons))) {
+    for interpreters in calls(work, &|pythons| interpreter(&runner, &stage.folder, target, pythons)) {
         let cmd = Cmd::new("maturin", &stage.folder).args(args.iter().cloned()).args(interpreters);
         let cmd = cmd.args(["--manifest-path", work.stage.manifest.as_str()]).args(work.locked.then_some("--locked"));
         log.run(&runner, &flags.apply(cmd).arg("--out").arg(out.path().display().to_string()))?;
@@ -91,24 +91,19 @@ fn with(runner: &Runner, pass: &[String], env: &BTreeMap<String, String>) -> Run
 }
 
 /// What maturin is started in.
-struct Project<'a> {
-    folder: &'a Path,
+pub struct Project<'a> {
+    pub folder: &'a Path,
     /// The folder of all copies. Not of this one alone: with other flags cargo compiles all crates again.
-    copies: &'a Path,
-    pyproject: &'a str,
+    pub copies: &'a Path,
+    pub pyproject: &'a str,
     /// If it is told one.
-    manifest: Option<&'a str>,
+    pub manifest: Option<&'a str>,
 }
 
 impl Project<'_> {
     /// What rustc is told: the flags that maturin and cargo would take by themselves, and ours. Given in the first place,
     /// maturin keeps them all and adds its own behind them.
-    fn rustflags(
-        &self,
-        runner: &Runner,
-        store: &Store,
-        (work, target): (&WheelWork, Target),
-    ) -> anyhow::Result<Rustflags> {
+    fn rustflags(&self, runner: &Runner, store: &Store, work: &WheelWork, target: Target) -> anyhow::Result<Rustflags> {
         let text = fs::read_to_string(self.folder.join(self.pyproject)).unwrap_or_default();
         let document: toml::Table = text.parse().unwrap_or_default();
         let maturin = document.get("tool").and_then(|tool| tool.get("maturin"));
@@ -140,7 +135,7 @@ impl Project<'_> {
 
 /// How maturin is told of a Python. By name it needs none; but on Windows older versions of pyo3 link the one that is
 /// there, and it lies there under no such name.
-fn interpreter(runner: &Runner, dir: &Path, (target, pythons): (Target, Pythons)) -> String {
+fn interpreter(runner: &Runner, dir: &Path, target: Target, pythons: Pythons) -> String {
     let name = format!("python{}", pythons.version());
     if !cfg!(windows) || target.os() != Os::Windows || !matches!(pythons, Pythons::Only { .. }) {
         return name;
@@ -184,18 +179,17 @@ fn arguments(runner: &Runner, work: &WheelWork, triple: &str, store: &Store) -> 
 /// # Errors
 /// As [`make`].
 pub fn make_sdist(
-    runner: &Runner,
+    machine: Machine<'_>,
     log: &mut Log<'_>,
-    store: &Store,
-    plan: &Plan,
     step: &Step,
+    work: &SdistWork,
 ) -> anyhow::Result<Vec<artifact::File>> {
-    let Work::Sdist(work) = &step.work else { bail!("`{}` is no source distribution", step.id) };
+    let Machine { store, plan, .. } = machine;
     // maturin leaves out crates of the repository that no feature needs, although Cargo.toml names them and cargo then
     // builds nothing. So it is made with every feature, and says its own afterwards.
     let everything = StageWork { all_features: true, ..work.stage.clone() };
-    let runner = &with(runner, &work.pass_env, &work.env);
-    let stage = stage::lay_out(runner, store, plan, (&everything, false))?;
+    let runner = &with(machine.runner, &work.pass_env, &work.env);
+    let stage = stage::lay_out(machine.with(runner), &everything, false)?;
     let runner = &without_git(runner, &stage.folder);
     for before in &work.before {
         log.run(runner, &command::cmd(before, &stage.folder))?;
@@ -228,20 +222,21 @@ pub fn make_sdist(
 /// # Errors
 /// If maturin fails.
 pub fn make_back(
-    runner: &Runner,
+    machine: Machine<'_>,
     log: &mut Log<'_>,
-    store: &Store,
-    (folder, copies): (&Path, &Path),
-    (work, wheel): (&WheelWork, &Step),
+    project: &Project<'_>,
+    wheel: &Step,
+    work: &WheelWork,
 ) -> anyhow::Result<tempfile::TempDir> {
+    let Machine { runner, store, .. } = machine;
+    let folder = project.folder;
     let target = wheel.target.with_context(|| format!("`{}` has no target", wheel.id))?;
     let (runner, out) = (without_git(&environment(runner, work), folder), empty(store)?);
     let locked = work.locked && folder.join("Cargo.lock").is_file();
     let args = arguments(&runner, work, target.triple(), store)?;
-    let project = Project { folder, copies, pyproject: "pyproject.toml", manifest: None };
-    let flags = project.rustflags(&runner, store, (work, target))?;
+    let flags = project.rustflags(&runner, store, work, target)?;
     log.compiled_with(&flags);
-    for interpreters in calls(work, &|pythons| interpreter(&runner, folder, (target, pythons))) {
+    for interpreters in calls(work, &|pythons| interpreter(&runner, project.folder, target, pythons)) {
         let cmd = Cmd::new("maturin", folder).args(args.iter().cloned()).args(interpreters);
         let cmd = cmd.args(locked.then_some("--locked")).arg("--out").arg(out.path().display().to_string());
         log.run(&runner, &flags.apply(cmd))?;

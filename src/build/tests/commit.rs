@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::fixture::{Fixture, write};
 use crate::build::commit::{Tree, Wanted, check_out};
+use crate::build::machine::Machine;
 use crate::format::Format;
 use crate::plan::{ArchiveFile, ArchiveWork, EntryKind, Work};
 use crate::world::files::{Found, set_mode, walk};
@@ -55,7 +56,13 @@ fn cloned(fixture: &Fixture, settings: &[&str]) -> tempfile::TempDir {
 }
 
 fn tree(fixture: &Fixture, repository: &Path, at: &Path) -> Tree {
-    check_out(&fixture.runner, &fixture.plan, repository, (at, Wanted::All)).unwrap()
+    some_of(fixture, repository, at, Wanted::All)
+}
+
+fn some_of(fixture: &Fixture, repository: &Path, at: &Path, wanted: Wanted<'_>) -> Tree {
+    let store = Store::new(repository, "target/longshore");
+    let machine = Machine { runner: &fixture.runner, store: &store, plan: &fixture.plan, registries: None };
+    check_out(machine, at, wanted).unwrap()
 }
 
 /// Every path with its bytes, its mode or its link.
@@ -141,9 +148,8 @@ fn submodules_and_projects_in_a_folder() {
         assert_eq!(fs::read_to_string(tree.folder.join("vendor/tide/src/lib.rs")).unwrap(), "pub fn one() {}\n");
         assert_eq!(fs::read_to_string(tree.folder.join("../shared")).unwrap(), "x\n");
         let (at, wanted) = (tempfile::tempdir().unwrap(), BTreeSet::from(["vendor/tide/src/lib.rs".to_owned()]));
-        let one =
-            check_out(&fixture.runner, &fixture.plan, &repository.join("app"), (at.path(), Wanted::Some(&wanted)));
-        assert_eq!(content(&one.unwrap().folder).into_keys().collect::<Vec<_>>(), ["vendor/tide/src/lib.rs"]);
+        let one = some_of(&fixture, &repository.join("app"), at.path(), Wanted::Some(&wanted));
+        assert_eq!(content(&one.folder).into_keys().collect::<Vec<_>>(), ["vendor/tide/src/lib.rs"]);
     }
 }
 
@@ -238,15 +244,15 @@ fn an_asset_of_links_holds_what_they_point_at_or_says_so() {
 
 #[test]
 fn the_index_and_the_work_tree_of_the_user_stay_as_they_are() {
-    let fixture = spoilable();
+    let mut fixture = spoilable();
     let index = fixture.top().join(".git/index");
     let before = (fs::read(&index).unwrap(), content(fixture.top()));
     // As in a hook of git.
     let runner = fixture.runner.clone().with("GIT_INDEX_FILE", index.to_str().unwrap());
-    let runner = runner.with("GIT_WORK_TREE", fixture.top().to_str().unwrap());
+    fixture.runner = runner.with("GIT_WORK_TREE", fixture.top().to_str().unwrap());
     let at = tempfile::tempdir().unwrap();
-    let tree = check_out(&runner, &fixture.plan, fixture.top(), (at.path(), Wanted::All)).unwrap();
+    let tree = tree(&fixture, fixture.top(), at.path());
     assert!(tree.folder.join("README.md").is_file());
-    tree.assume_unchanged(&runner, &["README.md".to_owned()]).unwrap();
+    tree.assume_unchanged(&fixture.runner, &["README.md".to_owned()]).unwrap();
     assert!((fs::read(&index).unwrap(), content(fixture.top())) == before);
 }

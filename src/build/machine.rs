@@ -1,0 +1,37 @@
+//! The machine that carries out steps.
+
+use anyhow::Context;
+
+use crate::oci::registry::Registries;
+use crate::plan::{Plan, Step};
+use crate::world::process::Runner;
+use crate::world::store::Store;
+
+/// What every step is carried out with.
+#[derive(Clone, Copy)]
+pub struct Machine<'a> {
+    /// Starts its programs.
+    pub runner: &'a Runner,
+    /// Where what is made lies.
+    pub store: &'a Store,
+    /// The plan the steps are from.
+    pub plan: &'a Plan,
+    /// Where bases of images come from.
+    pub registries: Option<&'a Registries>,
+}
+
+impl<'a> Machine<'a> {
+    /// The same, whose programs are started by another runner.
+    #[must_use]
+    pub fn with(self, runner: &'a Runner) -> Self {
+        Self { runner, ..self }
+    }
+
+    /// A step of the plan.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn step(&self, id: &str) -> anyhow::Result<&'a Step> {
+        self.plan.step(id).with_context(|| format!("the plan has no step `{id}`"))
+    }
+}
