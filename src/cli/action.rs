@@ -1,15 +1,17 @@
 //! `action`: one job's worth of work, as action.yml asks for it in the environment.
 //!
-//! Each job is the command lines that a person would type, one after the other in this process. What goes from job to
+//! Each job is the commands that a person would type, one after the other in this process. What goes from job to
 //! job lies in `$RUNNER_TEMP/longshore`: `plan.json`, a tar of each leg, and `release.tar`.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::FromArgMatches;
 
-use super::args::Cli;
+use super::args::{self, Cli, Command, Global};
 use super::ended::Ended;
+use super::help;
 use super::invocation::Invocation;
 use super::output;
 use super::summary;
@@ -24,13 +26,10 @@ use crate::world::git::trust;
 use crate::world::process::{Cmd, Finished};
 use crate::world::store::Sharing;
 
-/// One command line.
-type Words = Vec<String>;
-
 /// What the action's inputs say.
 struct Job {
     command: String,
-    args: Words,
+    args: Vec<String>,
     config: Option<String>,
     directory: Option<String>,
     part: Option<String>,
@@ -47,14 +46,19 @@ struct Job {
 pub fn run(invocation: &Invocation) -> Ended {
     let session = &invocation.session;
     let named = input(&session.env, "LONGSHORE_ACTION_COMMAND").unwrap_or_else(|| "action".to_owned());
-    let read = Job::read(&session.env).and_then(|job| Ok((job.lines(session)?, job)));
-    let (lines, job) = match read {
-        Ok(read) => read,
-        Err(error) => return told(invocation, &[], output::finish(invocation, &named, Err(error))),
+    let job = match Job::read(&session.env) {
+        Ok(job) => job,
+        Err(error) => return told(invocation, None, output::finish(invocation, &named, Err(error))),
     };
-    let mut ended = Ended::shown();
-    for line in &lines {
-        ended = super::carry_out(line.iter().map(OsString::from), &session.env);
+    let commands = match job.commands(session) {
+        Ok(commands) => commands,
+        Err(error) => return told(invocation, None, job.refused(invocation, error)),
+    };
+    let (mut ended, mut manifest) = (Ended::shown(), None);
+    for cli in commands {
+        let own = leaves_manifest(&cli.command).then(|| cli.global.clone());
+        ended = super::carry_out(cli, &session.env);
+        manifest = own.and_then(|global| place_of_manifest(&global, &session.env));
         if ended.exit != Exit::Done as u8 {
             break;
         }
@@ -63,12 +67,11 @@ pub fn run(invocation: &Invocation) -> Ended {
     if ended.exit == Exit::Done as u8 && session.env.get("GITHUB_EVENT_NAME") == Some("pull_request") {
         summary::add(session, &job.download(&session.env));
     }
-    told(invocation, lines.last().map_or(&[], Vec::as_slice), ended)
+    told(invocation, manifest, ended)
 }
 
 /// Sets the outputs that every command has.
-fn told(invocation: &Invocation, last: &[String], mut ended: Ended) -> Ended {
-    let env = &invocation.session.env;
+fn told(invocation: &Invocation, manifest: Option<String>, mut ended: Ended) -> Ended {
     let only = match ended.releases.as_slice() {
         [one] => Some(one),
         _ => None,
@@ -79,22 +82,22 @@ fn told(invocation: &Invocation, last: &[String], mut ended: Ended) -> Ended {
         outputs.push(("version", release.version.clone()));
         outputs.push(("prerelease", release.prerelease.to_string()));
     }
-    outputs.extend(manifest(last, env).map(|path| ("manifest", path)));
+    outputs.extend(manifest.map(|path| ("manifest", path)));
     for (name, value) in outputs {
-        if let Err(error) = actions::set_output(env, name, &value) {
+        if let Err(error) = actions::set_output(&invocation.session.env, name, &value) {
             ended = output::finish(invocation, &ended.command, Err(error));
         }
     }
     ended
 }
 
-/// Where the manifest lies that a command line made or published.
-fn manifest(words: &[String], env: &Env) -> Option<String> {
-    let cli = Cli::try_parse_from(words).ok()?;
-    if !matches!(cli.command.name(), "verify" | "publish" | "release" | "rehearse") {
-        return None;
-    }
-    let session = Invocation::new(&cli.global, env.clone()).session;
+fn leaves_manifest(command: &Command) -> bool {
+    matches!(command, Command::Verify(_) | Command::Publish(_) | Command::Release(_) | Command::Rehearse(_))
+}
+
+/// Where the manifest lies that a command made or published.
+fn place_of_manifest(global: &Global, env: &Env) -> Option<String> {
+    let session = Invocation::new(global, env.clone()).session;
     let store = match &session.selection.plan {
         Some(file) => session.stored(file, None, Sharing::Readers).ok()?.1,
         None => session.store(Sharing::Readers).ok()?,
@@ -110,6 +113,11 @@ fn input(env: &Env, name: &str) -> Option<String> {
 
 fn wrong(code: &'static str, text: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
     Failure::usage(Problem::new(code, text).hint(hint)).into()
+}
+
+/// Flags that exclude each other, as clap says it.
+fn conflict(text: &str) -> anyhow::Error {
+    help::parser().error(ErrorKind::ArgumentConflict, text).into()
 }
 
 impl Job {
@@ -153,8 +161,8 @@ impl Job {
         })
     }
 
-    /// The command lines of this job, after looking whether what they need is there.
-    fn lines(&self, session: &Session) -> anyhow::Result<Vec<Words>> {
+    /// The commands of this job, after looking whether what they need is there.
+    fn commands(&self, session: &Session) -> anyhow::Result<Vec<Cli>> {
         match self.command.as_str() {
             "plan" => self.check_out_tags(session)?,
             // A run that was started by hand checks out the branch it was started from.
@@ -171,16 +179,35 @@ impl Job {
         }
     }
 
-    fn plan(&self) -> anyhow::Result<Vec<Words>> {
-        let plan = self.file("plan.json")?;
-        let mut planning = self.words(&["plan", "--out", &plan]);
-        planning.extend(self.tags.iter().map(|tag| format!("--tag={tag}")));
-        planning.extend(self.snapshot.then(|| "--snapshot".to_owned()));
-        planning.extend_from_slice(&self.args);
-        Ok(vec![planning, self.of_part(self.words(&["matrix", "--plan", &plan]))])
+    /// How it ends before anything began.
+    fn refused(&self, invocation: &Invocation, error: anyhow::Error) -> Ended {
+        match error.downcast::<clap::Error>() {
+            Ok(error) => {
+                let is_json = self.args.iter().any(|word| word == "--json");
+                let mut ended = super::usage(&error, is_json, &invocation.session.env);
+                ended.command.clone_from(&self.command);
+                ended
+            }
+            Err(error) => output::finish(invocation, &self.command, Err(error)),
+        }
     }
 
-    fn build(&self) -> anyhow::Result<Vec<Words>> {
+    fn plan(&self) -> anyhow::Result<Vec<Cli>> {
+        let file = self.hand_over.join("plan.json");
+        let mut planning = self.here(self.typed("plan", &["out"])?);
+        if let Command::Plan(args) = &mut planning.command {
+            args.out = Some(file.clone());
+        }
+        planning.global.tag.splice(..0, self.tags.iter().cloned());
+        planning.global.snapshot |= self.snapshot;
+        if planning.global.snapshot && !planning.global.tag.is_empty() {
+            return Err(conflict("the argument '--tag <TAG>...' cannot be used with '--snapshot'"));
+        }
+        let matrix = args::Matrix { part: self.part.clone(), assets: false };
+        Ok(vec![planning, self.own(Command::Matrix(matrix), file)])
+    }
+
+    fn build(&self) -> anyhow::Result<Vec<Cli>> {
         let leg = self.leg.as_deref().ok_or_else(|| {
             wrong(
                 "missing-input",
@@ -189,55 +216,70 @@ impl Job {
             )
         })?;
         let (file, plan) = self.planned()?;
-        let mut words = self.of_plan(self.words(&["build", "--plan", &file, "--leg", leg]))?;
         let assets = plan.legs.iter().filter(|leg| leg.wave == 1);
-        let there: Vec<String> = self.tars(assets)?.into_iter().filter(|tar| Path::new(tar).is_file()).collect();
-        if !there.is_empty() {
-            words.push("--from".into());
-            words.extend(there);
+        let there = self.tars(assets).into_iter().filter(|tar| tar.is_file());
+        let mut cli = self
+            .here(self.typed("build", &["host", "all", "leg", "rest", "part", "pack", "also", "plan_digest", "plan"])?);
+        cli.global.plan = Some(file);
+        if let Command::Build(args) = &mut cli.command {
+            args.leg = Some(leg.to_owned());
+            args.part.clone_from(&self.part);
+            args.plan_digest = Some(self.digest()?);
+            args.from.splice(..0, there);
+            args.pack = Some(self.hand_over.join(format!("{leg}.tar")));
         }
-        words.extend(["--pack".into(), self.file(&format!("{leg}.tar"))?]);
-        words.extend_from_slice(&self.args);
-        Ok(vec![words])
+        Ok(vec![cli])
     }
 
-    fn verify(&self) -> anyhow::Result<Vec<Words>> {
+    fn verify(&self) -> anyhow::Result<Vec<Cli>> {
         let (file, plan) = self.planned()?;
+        let tars = self.arrived(&plan)?;
+        let digest = Some(self.digest()?);
+        let mut rest =
+            self.here(self.typed("build", &["host", "all", "leg", "rest", "part", "also", "plan_digest", "plan"])?);
+        rest.global.plan = Some(file.clone());
+        if let Command::Build(args) = &mut rest.command {
+            args.rest = true;
+            args.part.clone_from(&self.part);
+            args.plan_digest = digest;
+            args.from.splice(..0, tars);
+        }
+        let pack = Some(self.hand_over.join("release.tar"));
+        let verify = args::Verify { part: self.part.clone(), from: Vec::new(), pack, plan_digest: digest };
+        Ok(vec![rest, self.own(Command::Verify(verify), file)])
+    }
+
+    /// The tars of the part's legs, all of which must have come.
+    fn arrived(&self, plan: &Plan) -> anyhow::Result<Vec<PathBuf>> {
         let part = plan.part(self.part.as_deref()).map_err(Failure::usage)?;
         let inside = |leg: &&Leg| part.is_none_or(|part| leg.steps.iter().any(|step| part.steps.contains(step)));
-        let tars = self.tars(plan.legs.iter().filter(inside))?;
-        let missing: Vec<&str> = tars
-            .iter()
-            .filter(|tar| !Path::new(tar).is_file())
-            .filter_map(|tar| Path::new(tar).file_stem()?.to_str())
-            .collect();
-        if !missing.is_empty() {
-            let text = format!("nothing came from {} of {} legs: {}", missing.len(), tars.len(), missing.join(", "));
-            let hint = "their jobs failed or were skipped: look there, then re-run the failed jobs; GitHub also skips them if \
-                        the matrix holds the text of a secret, which the log of `plan` says";
-            return Err(Failure::new(Exit::Verification, Problem::new("missing-leg", text).hint(hint)).into());
+        let tars = self.tars(plan.legs.iter().filter(inside));
+        let missing: Vec<&str> =
+            tars.iter().filter(|tar| !tar.is_file()).filter_map(|tar| tar.file_stem()?.to_str()).collect();
+        if missing.is_empty() {
+            return Ok(tars);
         }
-        let mut rest = self.of_plan(self.words(&["build", "--plan", &file, "--rest"]))?;
-        if !tars.is_empty() {
-            rest.push("--from".into());
-            rest.extend(tars);
-        }
-        rest.extend_from_slice(&self.args);
-        let verify = self.words(&["verify", "--plan", &file, "--pack", &self.file("release.tar")?]);
-        Ok(vec![rest, self.of_plan(verify)?])
+        let text = format!("nothing came from {} of {} legs: {}", missing.len(), tars.len(), missing.join(", "));
+        let hint = "their jobs failed or were skipped: look there, then re-run the failed jobs; GitHub also skips them if \
+                    the matrix holds the text of a secret, which the log of `plan` says";
+        Err(Failure::new(Exit::Verification, Problem::new("missing-leg", text).hint(hint)).into())
     }
 
     /// Without a checkout, in a folder that only this job has.
-    fn publish(&self) -> anyhow::Result<Vec<Words>> {
+    fn publish(&self) -> anyhow::Result<Vec<Cli>> {
         let release = self.handed("release.tar", "verify", "longshore-release")?;
-        let folder = self.file("")?;
-        let words = ["longshore", "-C", &folder, "publish", "--from", &release, "--yes"].map(str::to_owned).to_vec();
-        let mut words = self.of_plan(words)?;
-        words.extend_from_slice(&self.args);
-        Ok(vec![words])
+        let mut cli = self.typed("publish", &["part", "plan_digest"])?;
+        cli.global.directory.get_or_insert_with(|| self.hand_over.clone());
+        cli.global.yes = true;
+        if let Command::Publish(args) = &mut cli.command {
+            args.part.clone_from(&self.part);
+            args.plan_digest = Some(self.digest()?);
+            args.from.insert(0, release);
+        }
+        Ok(vec![cli])
     }
 
-    fn other(&self) -> anyhow::Result<Vec<Words>> {
+    fn other(&self) -> anyhow::Result<Vec<Cli>> {
         let given = [
             ("part", self.part.is_some()),
             ("leg", self.leg.is_some()),
@@ -253,9 +295,7 @@ impl Job {
             let text = format!("the action's input `command` is `{}`, which is a flag", self.command);
             return Err(wrong("bad-input", text, "flags belong into `args`"));
         }
-        let mut words = self.words(&[&self.command]);
-        words.extend_from_slice(&self.args);
-        Ok(vec![words])
+        Ok(vec![self.here(self.typed(&self.command, &[])?)])
     }
 
     /// For the summary: what of this job can be downloaded.
@@ -275,26 +315,28 @@ impl Job {
         )
     }
 
-    /// The words of a command, in the project's folder.
-    fn words(&self, command: &[&str]) -> Words {
-        let mut words = vec!["longshore".to_owned()];
-        words.extend(self.directory.iter().flat_map(|folder| ["-C".to_owned(), folder.clone()]));
-        words.extend(self.config.iter().flat_map(|file| ["--config".to_owned(), file.clone()]));
-        words.extend(command.iter().map(ToString::to_string));
-        words
+    /// A command with the words of the input `args`. `own` are the flags that the job sets itself, and what excludes them.
+    fn typed(&self, command: &str, own: &[&str]) -> anyhow::Result<Cli> {
+        let words = ["longshore", command].into_iter().chain(self.args.iter().map(String::as_str));
+        let matches = help::parser().try_get_matches_from(words)?;
+        let given = |id: &str| matches.subcommand().and_then(|(_, words)| words.value_source(id));
+        match own.iter().find(|id| given(id) == Some(ValueSource::CommandLine)) {
+            Some(id) => Err(conflict(&format!("the argument '--{}' is for the job to set", id.replace('_', "-")))),
+            None => Ok(Cli::from_arg_matches(&matches)?),
+        }
     }
 
-    fn of_part(&self, mut words: Words) -> Words {
-        words.extend(self.part.iter().map(|part| format!("--part={part}")));
-        words
+    /// A command of ours on a stored plan, in the project's folder.
+    fn own(&self, command: Command, plan: PathBuf) -> Cli {
+        self.here(Cli { command, global: Global { plan: Some(plan), ..Global::default() } })
     }
 
-    /// The words of a job that carries out the plan job's plan, and no other.
-    fn of_plan(&self, words: Words) -> anyhow::Result<Words> {
-        let digest = self.digest()?;
-        let mut words = self.of_part(words);
-        words.push(format!("--plan-digest={digest}"));
-        Ok(words)
+    /// A command in the project's folder.
+    fn here(&self, mut cli: Cli) -> Cli {
+        let (directory, config) = (cli.global.directory.take(), cli.global.config.take());
+        cli.global.directory = directory.or_else(|| self.directory.as_ref().map(PathBuf::from));
+        cli.global.config = config.or_else(|| self.config.as_ref().map(PathBuf::from));
+        cli
     }
 
     /// What the plan job said. An output that GitHub dropped must not let another plan through.
@@ -307,24 +349,15 @@ impl Job {
         text.parse().map_err(|error| wrong("bad-input", format!("the action's input `plan-digest`: {error}"), hint))
     }
 
-    /// A path in the hand-over folder.
-    fn file(&self, name: &str) -> anyhow::Result<String> {
-        let path = if name.is_empty() { self.hand_over.clone() } else { self.hand_over.join(name) };
-        path.into_os_string().into_string().map_err(|path| {
-            let text = format!("`{}` is not UTF-8", path.display());
-            wrong("no-runner-temp", text, "let `RUNNER_TEMP` be a plain path")
-        })
-    }
-
     /// The tars of legs, whether they are there or not.
-    fn tars<'l>(&self, legs: impl Iterator<Item = &'l Leg>) -> anyhow::Result<Words> {
-        legs.map(|leg| self.file(&format!("{}.tar", leg.id))).collect()
+    fn tars<'l>(&self, legs: impl Iterator<Item = &'l Leg>) -> Vec<PathBuf> {
+        legs.map(|leg| self.hand_over.join(format!("{}.tar", leg.id))).collect()
     }
 
     /// A file that an earlier job handed over.
-    fn handed(&self, name: &str, job: &str, artifact: &str) -> anyhow::Result<String> {
-        let path = self.file(name)?;
-        if Path::new(&path).is_file() {
+    fn handed(&self, name: &str, job: &str, artifact: &str) -> anyhow::Result<PathBuf> {
+        let path = self.hand_over.join(name);
+        if path.is_file() {
             return Ok(path);
         }
         let text = format!(
@@ -337,9 +370,9 @@ impl Job {
         Err(wrong("missing-hand-over", text, hint))
     }
 
-    fn planned(&self) -> anyhow::Result<(String, Plan)> {
+    fn planned(&self) -> anyhow::Result<(PathBuf, Plan)> {
         let file = self.handed("plan.json", "plan", "longshore-plan")?;
-        let plan = plan_file::read(Path::new(&file), Some(self.digest()?))?;
+        let plan = plan_file::read(&file, Some(self.digest()?))?;
         Ok((file, plan))
     }
 

@@ -46,17 +46,17 @@ use crate::world::terminal::{Colors, Level, Printer};
 
 /// Runs one command line; returns the exit code of the process.
 pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
-    carry_out(words, &env).exit
-}
-
-/// Runs one command line; says how it ended.
-pub fn carry_out(words: impl IntoIterator<Item = OsString>, env: &Env) -> Ended {
     let words: Vec<OsString> = words.into_iter().collect();
     let parsed = help::parser().try_get_matches_from(&words);
-    let mut cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error, words.iter().any(|word| word == "--json"), env),
+    let ended = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => carry_out(cli, &env),
+        Err(error) => usage(&error, words.iter().any(|word| word == "--json"), &env),
     };
+    ended.exit
+}
+
+/// Runs one command; says how it ended.
+fn carry_out(mut cli: Cli, env: &Env) -> Ended {
     let invocation = Invocation::new(&cli.global, env.clone());
     let name = cli.command.name();
     if let Err(failure) = selectors::refuse_unread(&cli) {
