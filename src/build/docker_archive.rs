@@ -18,6 +18,7 @@ use crate::oci::registry::Registries;
 use crate::oci::{Descriptor, document};
 use crate::plan::{ImageWork, Plan, Step, Work};
 use crate::platform::Platform;
+use crate::world::runtime;
 use crate::world::sink::Sink;
 use crate::world::store::{Store, read_json};
 
@@ -146,9 +147,8 @@ fn of_base(
     }
     let base = work.base.as_ref().context("an image from nothing has no layers below its own")?;
     let registries = registries.context("nobody could be asked for the layers of bases")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     pack::save(&folder, &blob.digest.hex(), Mode::Plain, |mut out| {
-        Ok(runtime.block_on(registries.download(&base.from.repository, blob, &mut out))?)
+        Ok(runtime::block_on(registries.download(&base.from.repository, blob, &mut out))??)
     })?;
     Ok(path)
 }

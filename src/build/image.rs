@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use super::machine::Machine;
 use super::pack;
@@ -21,6 +21,7 @@ use crate::plan::{DestinationKind, ImageWork, IndexWork, LayerWork, Plan, Planne
 use crate::platform::{Compression, Platform};
 use crate::problem::Problem;
 use crate::reference::Reference;
+use crate::world::runtime;
 use crate::world::store::{Store, read_json};
 
 /// Says which base an image stands on: <https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md>.
@@ -43,13 +44,8 @@ impl Bases {
         let none = || Self { found: OnceLock::new(), asked: Mutex::new(None) };
         let Some(registries) = registries.filter(|_| !wanted.is_empty()) else { return none() };
         let registries = registries.clone();
-        let asked = std::thread::spawn(move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-                return Found::new();
-            };
-            runtime.block_on(all(&registries, wanted))
-        });
-        Self { found: OnceLock::new(), asked: Mutex::new(Some(asked)) }
+        let asked = runtime::handle().ok().map(|runtime| runtime.spawn(async move { all(&registries, wanted).await }));
+        Self { found: OnceLock::new(), asked: Mutex::new(asked) }
     }
 
     /// The base of an image; nothing for one from nothing.
@@ -57,7 +53,7 @@ impl Bases {
         let (Some(base), Some(key)) = (&work.base, key(work)) else { return Ok(None) };
         let found = self.found.get_or_init(|| {
             let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
-            asked.and_then(|asked| asked.join().ok()).unwrap_or_default()
+            asked.and_then(|asked| runtime::block_on(asked).ok()?.ok()).unwrap_or_default()
         });
         match found.get(&key) {
             Some(Ok(found)) => Ok(Some((base, found))),

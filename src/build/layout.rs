@@ -18,6 +18,7 @@ use crate::oci::{Descriptor, document, media};
 use crate::plan::{DestinationKind, Plan, Work};
 use crate::reference::Repository;
 use crate::world::files;
+use crate::world::runtime;
 use crate::world::store::{Store, read_json};
 
 /// The name that tools which take a tag look for.
@@ -115,7 +116,6 @@ fn link(from: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 fn fetch(registries: &Registries, blobs: &Path, wanted: &BTreeSet<Wanted>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for Wanted(hex, size, repository) in wanted {
         if blobs.join(hex).exists() {
             continue;
@@ -123,7 +123,7 @@ fn fetch(registries: &Registries, blobs: &Path, wanted: &BTreeSet<Wanted>) -> an
         let digest: Digest = hex.parse().map_err(anyhow::Error::msg)?;
         let blob = Descriptor { media_type: media::LAYER_GZIP.into(), digest, size: *size };
         pack::save(blobs, hex, Mode::Plain, |mut out| {
-            Ok(runtime.block_on(registries.download(repository, &blob, &mut out))?)
+            Ok(runtime::block_on(registries.download(repository, &blob, &mut out))??)
         })?;
     }
     Ok(())

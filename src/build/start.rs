@@ -18,6 +18,7 @@ use crate::world::http::{Client, Request};
 use crate::world::interrupt::{self, Holding};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
+use crate::world::runtime;
 use crate::world::store::read_json;
 
 /// How long one image may take until it ends or answers.
@@ -225,10 +226,9 @@ fn first_port(work: &ImageWork) -> anyhow::Result<u16> {
 /// Asks until something answers well; what else it sends is not waited for.
 fn wait_for(url: &str, limit: Duration) -> anyhow::Result<String> {
     let url: url::Url = url.parse().with_context(|| format!("`{url}` is no URL"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let client = Client::new(&url)?;
     let mut last = format!("`{}` gives no answer", url.path());
-    runtime.block_on(async {
+    runtime::block_on(async {
         let asked = async {
             loop {
                 last = match client.status(Request { accept: "*/*", ..Request::get(url.clone()) }).await {
@@ -249,7 +249,7 @@ fn wait_for(url: &str, limit: Duration) -> anyhow::Result<String> {
             () = told => bail!("interrupted"),
             () = tokio::time::sleep(limit) => bail!("{last}, for {} s", limit.as_secs()),
         }
-    })
+    })?
 }
 
 #[cfg(test)]

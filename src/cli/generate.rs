@@ -20,6 +20,7 @@ use crate::release::{Project, Session, Wish};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
 use crate::workflow::{self, Pins};
 use crate::world::http::{Client, Request};
+use crate::world::runtime;
 use crate::world::sink;
 
 /// Where GitHub looks for workflows.
@@ -247,12 +248,11 @@ fn resolve(session: &Session, tag: &str) -> Own {
 fn commit(session: &Session, tag: &str) -> anyhow::Result<String> {
     let base = session.env.get("LONGSHORE_GITHUB_API").unwrap_or("https://api.github.com").trim_end_matches('/');
     let url = Url::parse(&format!("{base}/repos/{ACTION}/commits/{tag}"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = async {
         let client = Client::new(&url)?.stall(PATIENCE);
         Ok::<_, anyhow::Error>(client.send(Request::get(url.clone())).await?)
     };
-    let reply = runtime.block_on(async { tokio::time::timeout(PATIENCE, answer).await })??;
+    let reply = runtime::block_on(async { tokio::time::timeout(PATIENCE, answer).await })???;
     anyhow::ensure!(reply.is_success(), "HTTP {}", reply.status);
     let value: serde_json::Value = serde_json::from_slice(&reply.body)?;
     Ok(value["sha"].as_str().unwrap_or_default().to_owned())

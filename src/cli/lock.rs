@@ -16,6 +16,7 @@ use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::{Access, Project, Session};
 use crate::world::path::relative;
+use crate::world::runtime;
 use crate::world::sink;
 
 /// `longshore lock`
@@ -41,8 +42,7 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     if !asked.is_empty() {
         let names: Vec<String> = asked.iter().map(|base| base.from.to_string()).collect();
         let _progress = session.printer.start("Locking", names.join(", "));
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        lock.bases.extend(runtime.block_on(all(&registries, &asked))?);
+        lock.bases.extend(runtime::block_on(all(&registries, &asked))??);
     }
     lock.bases.sort_by(|one, other| one.name.cmp(&other.name));
     let file = project.root.join(lock::FILE);

@@ -127,9 +127,9 @@ mod unix {
     use std::time::{Duration, Instant};
 
     use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-    use tokio::signal::unix::{SignalKind, signal};
+    use tokio::signal::unix::{Signal as Heard, SignalKind, signal};
 
-    use super::{ELSEWHERE, TIDYING, TOLD, running};
+    use super::{ELSEWHERE, TIDYING, TOLD, running, runtime};
 
     /// How long programs may take to end by themselves.
     const GRACE: Duration = Duration::from_secs(10);
@@ -153,37 +153,37 @@ mod unix {
     /// Begins to listen when there is somebody to be told. Without it a signal ends this process at once.
     pub fn listen() {
         LISTENING.call_once(|| {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let Ok(runtime) = runtime::handle() else { return };
             let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
             let signals = {
                 let _entered = runtime.enter();
                 kinds.map(signal)
             };
-            let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else { return };
-            std::thread::spawn(move || {
-                runtime.block_on(async {
-                    loop {
-                        let (number, which) = tokio::select! {
-                            _ = interrupt.recv() => (2, Signal::INT),
-                            _ = terminate.recv() => (15, Signal::TERM),
-                            _ = hangup.recv() => (1, Signal::HUP),
-                        };
-                        if ELSEWHERE.load(Ordering::SeqCst) > 0 {
-                            continue;
-                        }
-                        TOLD.store(number, Ordering::SeqCst);
-                        let nobody_runs = running().is_empty() && !is_tidying();
-                        tokio::select! {
-                            () = stop(which) => {}
-                            // Told twice: at once.
-                            _ = interrupt.recv() => all(Signal::KILL),
-                            _ = terminate.recv() => all(Signal::KILL),
-                        }
-                        last_words(number, nobody_runs).await;
-                    }
-                });
-            });
+            let [Ok(interrupt), Ok(terminate), Ok(hangup)] = signals else { return };
+            runtime.spawn(heed(interrupt, terminate, hangup));
         });
+    }
+
+    async fn heed(mut interrupt: Heard, mut terminate: Heard, mut hangup: Heard) {
+        loop {
+            let (number, which) = tokio::select! {
+                _ = interrupt.recv() => (2, Signal::INT),
+                _ = terminate.recv() => (15, Signal::TERM),
+                _ = hangup.recv() => (1, Signal::HUP),
+            };
+            if ELSEWHERE.load(Ordering::SeqCst) > 0 {
+                continue;
+            }
+            TOLD.store(number, Ordering::SeqCst);
+            let nobody_runs = running().is_empty() && !is_tidying();
+            tokio::select! {
+                () = stop(which) => {}
+                // Told twice: at once.
+                _ = interrupt.recv() => all(Signal::KILL),
+                _ = terminate.recv() => all(Signal::KILL),
+            }
+            last_words(number, nobody_runs).await;
+        }
     }
 
     fn all(signal: Signal) {

@@ -2,10 +2,17 @@
 
 use std::io;
 use std::sync::LazyLock;
+use std::thread;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| Builder::new_multi_thread().enable_all().build());
+/// One more than a single processor asks for: signals are heard also while a task waits for a program.
+const FEWEST: usize = 2;
+
+static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    let threads = thread::available_parallelism().map_or(FEWEST, usize::from).max(FEWEST);
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+});
 
 /// What starts tasks on it.
 ///
