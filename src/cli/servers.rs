@@ -70,7 +70,7 @@ impl Servers {
             }
         }
         let indexes = indexes(plan, &setup.faults.index)?;
-        let github = runtime::block_on(github::Server::start(github(plan, setup, spool)))??;
+        let github = github::Server::start(github(plan, setup, spool))?;
         Ok(Self { github, registries, indexes })
     }
 

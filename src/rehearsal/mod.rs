@@ -3,7 +3,6 @@
 //! They answer as the real ones do and know nothing of plans: a destination is only a URL.
 
 pub mod base;
-mod cut;
 pub mod github;
 mod hold;
 mod html;

@@ -20,6 +20,7 @@ pub mod private;
 pub mod process;
 pub mod runtime;
 pub mod search;
+pub mod server;
 pub mod sink;
 pub mod store;
 pub mod terminal;

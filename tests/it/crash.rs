@@ -71,7 +71,7 @@ impl Stage {
             spool,
             clock: "2026-01-01T00:00:00Z".into(),
         });
-        Self { server: server.await.unwrap(), folder }
+        Self { server: server.unwrap(), folder }
     }
 
     /// Starts `longshore publish` in a folder that holds nothing yet: a fresh machine.

@@ -58,7 +58,7 @@ impl World {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { server: Server::start(options).await.unwrap(), client, _spool: folder }
+        Self { server: Server::start(options).unwrap(), client, _spool: folder }
     }
 
     fn url(&self, path: &str) -> String {

@@ -36,7 +36,7 @@ pub async fn server(commit: &str, spool: &Path, token: &str) -> Server {
         spool: spool.to_owned(),
         clock: "2026-01-01T00:00:00Z".into(),
     };
-    Server::start(options).await.unwrap()
+    Server::start(options).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,7 @@ async fn server(spool: &Path, files: &[(&str, &str)]) -> Server {
         spool: spool.into(),
         clock: "2026-03-01T12:00:00Z".into(),
     };
-    Server::start(options).await.unwrap()
+    Server::start(options).unwrap()
 }
 
 fn sums() -> String {

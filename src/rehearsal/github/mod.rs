@@ -25,15 +25,12 @@ mod start;
 mod state;
 mod upload;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use anyhow::Context;
 use axum::Router;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
-use super::{cut, hold};
+use super::hold;
+use crate::world::server::{self, Port};
 
 pub use super::hold::{Hold, Moment};
 pub use event::{Effect, Event};
@@ -43,17 +40,16 @@ pub use seed::{Asset, Release, Repository, Tag};
 
 /// A running server. Dropping it ends it.
 pub struct Server {
-    address: SocketAddr,
     shared: Arc<shared::Shared>,
-    connections: CancellationToken,
+    server: server::Server,
 }
 
 impl Server {
-    /// Starts a server on the current tokio runtime.
+    /// Starts a server.
     ///
     /// # Errors
     /// If the port cannot be had, the clock is no time, or the spool folder cannot be written.
-    pub async fn start(options: Options) -> anyhow::Result<Self> {
+    pub fn start(options: Options) -> anyhow::Result<Self> {
         let shared = Arc::new(shared::Shared {
             state: Mutex::new(start::state(&options)?),
             log: event::Log::new(),
@@ -63,26 +59,19 @@ impl Server {
             token: options.token,
             reader: options.reader,
         });
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        let inner = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on `{wanted}`"))?;
-        let address = inner.local_addr()?;
-        let connections = CancellationToken::new();
-        let listening = cut::Listening { inner, all: connections.clone() };
         let router = Router::new().fallback(serve::serve).with_state(Arc::clone(&shared));
-        let service = router.into_make_service_with_connect_info::<cut::Peer>();
-        let ended = connections.clone().cancelled_owned();
-        tokio::spawn(async move { axum::serve(listening, service).with_graceful_shutdown(ended).await });
-        Ok(Self { address, shared, connections })
+        let server = Port::take(options.port)?.serve(router)?;
+        Ok(Self { shared, server })
     }
 
     /// The base of everything: API (`/repos/…` and `/api/v3/repos/…`), pages and downloads. Ends with a slash.
     pub fn url(&self) -> String {
-        format!("http://{}/", self.address)
+        format!("http://{}/", self.server.address())
     }
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.server.address().port()
     }
 
     /// Every request so far, in order of arrival.
@@ -114,10 +103,4 @@ impl Server {
 
     /// Ends it: open connections are cut, the port is free again.
     pub fn stop(self) {}
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.connections.cancel();
-    }
 }

@@ -6,8 +6,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State as Held};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
 
-use crate::rehearsal::cut::Peer;
 use crate::rehearsal::hold::Moment;
+use crate::world::server::Peer;
 
 use super::answer::{Answer, Content};
 use super::api;

@@ -27,23 +27,17 @@ mod upload;
 mod wheel;
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::digest::Digest;
 use crate::pypi::name::normalize;
 use crate::pypi::version::Version;
-
-use super::cut;
 use super::random::random;
+use crate::world::server::{self, Port};
 
 pub use super::hold::{Hold, Moment};
 pub use fault::Fault;
@@ -61,13 +55,12 @@ pub struct Project {
 /// A running index. Dropping it ends it.
 pub struct Server {
     shared: Arc<shared::Shared>,
-    connections: CancellationToken,
-    thread: Option<JoinHandle<()>>,
+    _server: server::Server,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
-    /// Starts an index on threads of its own.
+    /// Starts an index.
     ///
     /// # Errors
     /// If the port cannot be had, the folder cannot be written, or two publishers share what must be one's own.
@@ -89,9 +82,9 @@ impl Server {
             }
         };
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-        let (listener, address) = listen(options.port)?;
+        let port = Port::take(options.port)?;
         let shared = Arc::new(shared::Shared {
-            address,
+            address: port.address(),
             key: random().context("no random numbers")?,
             tokens: options.tokens,
             jobs: options.jobs,
@@ -106,9 +99,10 @@ impl Server {
             stops: super::hold::Stops::default(),
             log: Mutex::default(),
         });
-        let connections = CancellationToken::new();
-        let thread = run(listener, &shared, &connections)?;
-        Ok(Self { shared, connections, thread: Some(thread), _folder: temporary })
+        // Files are larger than what is let in by default; they go to disk.
+        let router = Router::new().fallback(serve::serve).layer(DefaultBodyLimit::disable());
+        let server = port.serve(router.with_state(Arc::clone(&shared)))?;
+        Ok(Self { shared, _server: server, _folder: temporary })
     }
 
     /// Scheme, host and port, without a slash at the end. Uploads go to `/legacy/` below it, reading starts at `/simple/`.
@@ -199,49 +193,4 @@ impl Server {
         };
         state.projects.values().map(shown).collect()
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.connections.cancel();
-        if let Some(thread) = self.thread.take() {
-            // It ends by itself; whether it panicked is nobody's business any more.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn listen(port: u16) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
-    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let listener = std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on `{wanted}`"))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
-
-/// Serves until `connections` is cancelled. The runtime lives and ends in a thread of its own: a test that is a task
-/// itself may neither wait for one nor end one.
-fn run(
-    listener: std::net::TcpListener,
-    shared: &Arc<shared::Shared>,
-    connections: &CancellationToken,
-) -> anyhow::Result<JoinHandle<()>> {
-    let (shared, all) = (Arc::clone(shared), connections.clone());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let thread = std::thread::Builder::new().name("index".into()).spawn(move || {
-        runtime.block_on(async {
-            let Ok(listener) = TcpListener::from_std(listener) else { return };
-            // Files are larger than what is let in by default; they go to disk.
-            let router = Router::new().fallback(serve::serve).layer(DefaultBodyLimit::disable()).with_state(shared);
-            let service = router.into_make_service_with_connect_info::<cut::Peer>();
-            let listening = cut::Listening { inner: listener, all: all.clone() };
-            let listener = tokio::spawn(async move { axum::serve(listening, service).await });
-            all.cancelled().await;
-            // Waits for the listener to close, so that the port is free; not for a request that is held.
-            listener.abort();
-            let _ = listener.await;
-        });
-        runtime.shutdown_timeout(Duration::from_secs(1));
-    })?;
-    Ok(thread)
 }

@@ -8,8 +8,8 @@ use axum::http::request::Parts;
 use axum::http::{Response, header};
 use futures_util::StreamExt;
 
-use crate::rehearsal::cut::Peer;
 use crate::rehearsal::hold::Moment;
+use crate::world::server::Peer;
 
 use super::answer::{Answer, End};
 use super::route::{self, Route};

@@ -23,21 +23,15 @@ mod upload;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::digest::Digest;
-
-use super::cut;
 use super::random::random;
+use crate::world::server::{self, Port};
 
 pub use super::hold::{Hold, Moment};
 pub use fault::Fault;
@@ -55,13 +49,12 @@ pub struct Shown {
 /// A running registry. Dropping it ends it.
 pub struct Server {
     shared: Arc<shared::Shared>,
-    connections: CancellationToken,
-    thread: Option<JoinHandle<()>>,
+    _servers: [server::Server; 2],
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
-    /// Starts a registry on threads of its own.
+    /// Starts a registry.
     ///
     /// # Errors
     /// If the port cannot be had or the folder cannot be written.
@@ -74,11 +67,10 @@ impl Server {
             }
         };
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-        let (registry, address) = listen(options.port)?;
-        let (blobs, store) = listen(0)?;
+        let (registry, blobs) = (Port::take(options.port)?, Port::take(0)?);
         let shared = Arc::new(shared::Shared {
-            address,
-            store,
+            address: registry.address(),
+            store: blobs.address(),
             key: random().context("no random numbers")?,
             auth: options.auth,
             quirks: options.quirks,
@@ -88,9 +80,9 @@ impl Server {
             stops: super::hold::Stops::default(),
             log: Mutex::default(),
         });
-        let connections = CancellationToken::new();
-        let thread = run(registry, blobs, &shared, &connections)?;
-        Ok(Self { shared, connections, thread: Some(thread), _folder: temporary })
+        let registry = registry.serve(Router::new().fallback(serve::serve).with_state(Arc::clone(&shared)))?;
+        let blobs = blobs.serve(Router::new().fallback(serve::store).with_state(Arc::clone(&shared)))?;
+        Ok(Self { shared, _servers: [registry, blobs], _folder: temporary })
     }
 
     /// Scheme, host and port, without a slash at the end.
@@ -157,56 +149,4 @@ impl Server {
         };
         state.repositories.iter().map(shown).collect()
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.connections.cancel();
-        if let Some(thread) = self.thread.take() {
-            // It ends by itself; whether it panicked is nobody's business any more.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn listen(port: u16) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
-    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let listener = std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on `{wanted}`"))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
-
-/// Serves until `connections` is cancelled. The runtime lives and ends in a thread of its own: a test that is a task
-/// itself may neither wait for one nor end one.
-fn run(
-    registry: std::net::TcpListener,
-    blobs: std::net::TcpListener,
-    shared: &Arc<shared::Shared>,
-    connections: &CancellationToken,
-) -> anyhow::Result<JoinHandle<()>> {
-    let (shared, all) = (Arc::clone(shared), connections.clone());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let thread = std::thread::Builder::new().name("registry".into()).spawn(move || {
-        runtime.block_on(async {
-            let (Ok(registry), Ok(blobs)) = (TcpListener::from_std(registry), TcpListener::from_std(blobs)) else {
-                return;
-            };
-            let router = Router::new().fallback(serve::serve).with_state(Arc::clone(&shared));
-            let service = router.into_make_service_with_connect_info::<cut::Peer>();
-            let listening = cut::Listening { inner: registry, all: all.clone() };
-            let registry = tokio::spawn(async move { axum::serve(listening, service).await });
-            let service = Router::new().fallback(serve::store).with_state(shared).into_make_service();
-            let listening = cut::Listening { inner: blobs, all: all.clone() };
-            let blobs = tokio::spawn(async move { axum::serve(listening, service).await });
-            all.cancelled().await;
-            // Waits for the listeners to close, so that the ports are free; not for a request that is held.
-            for listener in [registry, blobs] {
-                listener.abort();
-                let _ = listener.await;
-            }
-        });
-        runtime.shutdown_timeout(Duration::from_secs(1));
-    })?;
-    Ok(thread)
 }

@@ -152,7 +152,7 @@ impl World {
             spool,
             clock: "2026-01-01T00:00:00Z".into(),
         });
-        Self { github: github.await.unwrap(), registry, index, plan, folder, machines: AtomicUsize::new(0) }
+        Self { github: github.unwrap(), registry, index, plan, folder, machines: AtomicUsize::new(0) }
     }
 
     pub fn part(&self, file: &str) -> &Part {
