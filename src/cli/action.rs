@@ -42,8 +42,8 @@ struct Job {
     hand_over: PathBuf,
 }
 
-/// Carries out one job; sets its outputs, also when it fails.
-pub fn run(invocation: &Invocation) -> Ended {
+/// Carries out one job, each of its commands by `carry_out`; sets its outputs, also when it fails.
+pub fn run(invocation: &Invocation, carry_out: fn(Cli, &Env) -> Ended) -> Ended {
     let session = &invocation.session;
     let named = input(&session.env, "LONGSHORE_ACTION_COMMAND").unwrap_or_else(|| "action".to_owned());
     let job = match Job::read(&session.env) {
@@ -57,7 +57,7 @@ pub fn run(invocation: &Invocation) -> Ended {
     let (mut ended, mut manifest) = (Ended::shown(), None);
     for cli in commands {
         let own = leaves_manifest(&cli.command).then(|| cli.global.clone());
-        ended = super::carry_out(cli, &session.env);
+        ended = carry_out(cli, &session.env);
         manifest = own.and_then(|global| place_of_manifest(&global, &session.env));
         if ended.exit != Exit::Done as u8 {
             break;
@@ -184,7 +184,7 @@ impl Job {
         match error.downcast::<clap::Error>() {
             Ok(error) => {
                 let is_json = self.args.iter().any(|word| word == "--json");
-                let mut ended = super::usage(&error, is_json, &invocation.session.env);
+                let mut ended = output::usage(&error, is_json, &invocation.session.env);
                 ended.command.clone_from(&self.command);
                 ended
             }

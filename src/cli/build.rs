@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args;
 use super::error::Refused;
 use super::not_made;
-use super::output::{Fields, Report};
+use super::report::{Fields, Report};
 use super::table::{Table, size};
 use crate::artifact::Artifact;
 use crate::build::{self, Order};

@@ -1,6 +1,6 @@
 //! `check`: every problem of longshore.yaml at once, and of the plan made from it.
 
-use super::output::Report;
+use super::report::Report;
 use super::unlocked;
 use crate::release::{Project, Session, Wish};
 

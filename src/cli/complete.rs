@@ -2,7 +2,7 @@
 
 use super::args::{Completions, Man};
 use super::help;
-use super::output::Report;
+use super::report::Report;
 
 /// `longshore completions SHELL`
 pub fn completions(args: &Completions) -> Report {

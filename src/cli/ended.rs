@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::error::Refused;
-use super::output::{Fields, OutputRelease, State, of};
+use super::report::{Fields, OutputRelease, State};
 use crate::problem::Exit;
 
 /// The format of the output `summary-json`.
@@ -46,8 +46,7 @@ impl Ended {
     pub fn new(command: &str, fields: &Fields, refused: Option<&Refused>) -> Self {
         let exit = refused.map_or(Exit::Done, |refused| refused.exit);
         let plan = fields.plan.as_ref();
-        let releases: Vec<OutputRelease> =
-            plan.map(|plan| plan.releases.iter().map(|release| of(plan, release)).collect()).unwrap_or_default();
+        let releases = plan.map(OutputRelease::all).unwrap_or_default();
         let problems: Vec<&'static str> =
             refused.iter().flat_map(|refused| &refused.diagnostics).map(|it| it.problem.code).collect();
         let artifacts = fields.artifacts.as_deref().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Errors to message, hint and exit code.
 
-use super::output::{Fields, State};
+use super::report::{Fields, State};
 use crate::config::{Diagnostic, Source};
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::Rejected;

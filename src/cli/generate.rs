@@ -9,7 +9,7 @@ use url::Url;
 
 use super::args;
 use super::inside;
-use super::output::Report;
+use super::report::Report;
 use super::table::Table;
 use super::unlocked;
 use crate::destination::Trusted;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::output::Report;
+use super::report::Report;
 use crate::facts::{self, Facts, Package, Wanted};
 use crate::plan::beside;
 use crate::problem::{Failure, Problem};

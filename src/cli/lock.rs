@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::args;
 use super::inside;
-use super::output::Report;
+use super::report::Report;
 use super::table::Table;
 use crate::facts::lock::{self, Lock, LockedBase, LockedPlatform};
 use crate::oci::base;

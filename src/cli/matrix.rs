@@ -1,7 +1,7 @@
 //! `matrix`: the legs as rows for a GitHub Actions job.
 
 use super::args;
-use super::output::Report;
+use super::report::Report;
 use super::unlocked;
 use crate::plan::matrix::{Matrix, matrix};
 use crate::problem::Failure;

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod publish;
 pub mod rehearse;
 pub mod release;
+mod report;
 pub mod schema;
 mod selectors;
 pub mod servers;
@@ -32,17 +33,14 @@ pub mod verify;
 use std::ffi::OsString;
 
 use clap::FromArgMatches;
-use clap::error::ErrorKind;
 
 use args::{Cli, Command};
 use ended::Ended;
 use invocation::Invocation;
-use output::Report;
+use report::Report;
 
 use crate::problem::{Failure, Problem};
-use crate::world::actions;
 use crate::world::env::Env;
-use crate::world::terminal::{Colors, Level, Printer};
 
 /// Runs one command line; returns the exit code of the process.
 pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
@@ -50,7 +48,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
     let parsed = help::parser().try_get_matches_from(&words);
     let ended = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => carry_out(cli, &env),
-        Err(error) => usage(&error, words.iter().any(|word| word == "--json"), &env),
+        Err(error) => output::usage(&error, words.iter().any(|word| word == "--json"), &env),
     };
     ended.exit
 }
@@ -66,7 +64,7 @@ fn carry_out(mut cli: Cli, env: &Env) -> Ended {
         *path = invocation.below(path);
     }
     if matches!(cli.command, Command::Action) {
-        return action::run(&invocation);
+        return action::run(&invocation, carry_out);
     }
     let result = dispatch(&invocation, cli.command);
     output::finish(&invocation, name, result)
@@ -95,29 +93,4 @@ fn dispatch(invocation: &Invocation, command: Command) -> anyhow::Result<Report>
                 .into())
         }
     }
-}
-
-/// Help and version go to standard output; a wrong command line is exit 2, also as JSON.
-fn usage(error: &clap::Error, json: bool, env: &Env) -> Ended {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let shown = Ended::shown();
-        return match output::plain().write_value(&error.render().to_string()) {
-            Ok(()) => shown,
-            Err(_) => shown.lost(),
-        };
-    }
-    let text = error.render().to_string();
-    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    if json {
-        let problem = Problem::new("usage", message).hint("`longshore --help`");
-        output::refused(&Failure::usage(problem));
-    } else if actions::is_job(env) {
-        let printer = Printer::new(Level::Normal, Colors::NONE, true);
-        printer.command("error title=usage", &message);
-        printer.foreign(text.trim_end());
-        printer.resume();
-    } else {
-        let _ = error.print();
-    }
-    Ended::usage()
 }

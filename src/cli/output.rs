@@ -3,17 +3,19 @@
 use std::io;
 
 use anstyle::{AnsiColor, Style};
+use clap::error::ErrorKind;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ended::Ended;
 use super::error::Refused;
 use super::invocation::Invocation;
+use super::report::{Fields, OutputRelease, Report, State};
 use super::summary;
-use crate::artifact::{Artifact, Manifest};
+use crate::artifact::Artifact;
 use crate::config::{Diagnostic, Source};
 use crate::facts::git;
-use crate::plan::{Plan, Release, Scope, Step};
+use crate::plan::{Scope, Step};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipt;
 use crate::release::Session;
@@ -27,51 +29,6 @@ pub const SCHEMA: &str = "longshore/output/1";
 
 /// Characters of an annotation; the log has the rest.
 const LONGEST_ANNOTATION: usize = 3000;
-
-/// What a command has to say when it succeeded.
-#[derive(Default)]
-pub struct Report {
-    /// For standard output, complete with its last newline.
-    pub text: String,
-    /// For standard error: what to type next.
-    pub next: Option<String>,
-    /// For JSON: the command's own fields.
-    pub fields: Fields,
-    /// What goes on after the result was printed, until the user ends it.
-    pub stay: Option<Box<dyn FnOnce()>>,
-}
-
-/// The fields of a result that depend on the command.
-#[derive(Default)]
-pub struct Fields {
-    /// The plan it is about.
-    pub plan: Option<Plan>,
-    /// Whether to list the plan's steps.
-    pub steps: bool,
-    /// What was built or verified.
-    pub artifacts: Option<Vec<Artifact>>,
-    /// The verified set they are from.
-    pub manifest: Option<Manifest>,
-    /// What was published.
-    pub receipts: Option<Vec<Receipt>>,
-    /// How much of the release is public.
-    pub state: State,
-    /// Any further value, e.g. the matrix.
-    pub value: Option<(&'static str, serde_json::Value)>,
-}
-
-/// How much of a release is public.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// A part of it.
-    Partial,
-    /// All of it.
-    Complete,
-}
 
 /// The one object that `--json` prints.
 #[derive(Serialize, JsonSchema)]
@@ -110,19 +67,6 @@ pub struct Output {
     further: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A release in the output.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct OutputRelease {
-    component: String,
-    /// Its version.
-    pub version: String,
-    tag: String,
-    /// The commit of its tag.
-    pub commit: String,
-    /// Whether the version is a prerelease.
-    pub prerelease: bool,
-}
-
 /// A problem in the output.
 #[derive(Serialize, JsonSchema)]
 struct OutputProblem {
@@ -138,26 +82,6 @@ struct OutputProblem {
     column: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<String>,
-}
-
-impl Report {
-    /// Only text.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
-    }
-
-    /// About a plan.
-    pub fn plan(text: impl Into<String>, plan: &Plan) -> Self {
-        let fields = Fields { plan: Some(plan.clone()), ..Fields::default() };
-        Self { text: text.into(), fields, ..Self::default() }
-    }
-
-    /// With what to type next.
-    #[must_use]
-    pub fn next(mut self, next: impl Into<String>) -> Self {
-        self.next = Some(next.into());
-        self
-    }
 }
 
 /// Prints the end of a command, and says how it ended.
@@ -209,13 +133,38 @@ pub fn finish(invocation: &Invocation, command: &str, result: anyhow::Result<Rep
     }
 }
 
+/// Help and version go to standard output; a wrong command line is exit 2, also as JSON.
+pub fn usage(error: &clap::Error, json: bool, env: &Env) -> Ended {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let shown = Ended::shown();
+        return match plain().write_value(&error.render().to_string()) {
+            Ok(()) => shown,
+            Err(_) => shown.lost(),
+        };
+    }
+    let text = error.render().to_string();
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    if json {
+        let problem = Problem::new("usage", message).hint("`longshore --help`");
+        refused(&Failure::usage(problem));
+    } else if actions::is_job(env) {
+        let printer = Printer::new(Level::Normal, Colors::NONE, true);
+        printer.command("error title=usage", &message);
+        printer.foreign(text.trim_end());
+        printer.resume();
+    } else {
+        let _ = error.print();
+    }
+    Ended::usage()
+}
+
 /// Writes where there is no session yet.
-pub fn plain() -> Printer {
+fn plain() -> Printer {
     Printer::new(Level::Normal, Colors::NONE, false)
 }
 
 /// The JSON of a command line that could not be read.
-pub fn refused(failure: &Failure) {
+fn refused(failure: &Failure) {
     let diagnostics = failure.problems.iter().map(|problem| Diagnostic { problem: problem.clone(), span: None });
     let problems = diagnostics.map(|diagnostic| located(&diagnostic, &Source::default())).collect();
     let _ = plain().write_value(&json(&output("", failure.exit, Fields::default(), problems)));
@@ -223,7 +172,7 @@ pub fn refused(failure: &Failure) {
 
 fn output(command: &str, exit: Exit, fields: Fields, problems: Vec<OutputProblem>) -> Output {
     let plan = fields.plan.as_ref();
-    let releases = plan.map(|plan| plan.releases.iter().map(|release| of(plan, release)).collect()).unwrap_or_default();
+    let releases = plan.map(OutputRelease::all).unwrap_or_default();
     Output {
         schema: SCHEMA,
         command: command.to_owned(),
@@ -238,17 +187,6 @@ fn output(command: &str, exit: Exit, fields: Fields, problems: Vec<OutputProblem
         receipts: fields.receipts,
         problems,
         further: fields.value.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-    }
-}
-
-/// A release of a plan.
-pub fn of(plan: &Plan, release: &Release) -> OutputRelease {
-    OutputRelease {
-        component: release.component.clone(),
-        version: release.version.to_string(),
-        tag: release.tag.clone(),
-        commit: plan.commit.clone(),
-        prerelease: release.prerelease,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::Style;
 
 use super::args;
-use super::output::Report;
+use super::report::Report;
 use super::table::Table;
 use super::unlocked;
 use crate::macos::MacosVersion;
@@ -158,10 +158,11 @@ fn goes(plan: &Plan, printer: &Printer) -> String {
     for (number, destination) in plan.destinations.iter().enumerate() {
         let name = printer.paint(Style::new().bold(), &destination.name);
         let _ = write!(text, "{}. {name}: ", number + 1);
+        let published: Vec<&Step> = plan.steps.iter().filter(|step| step.publish.contains(&destination.name)).collect();
         match &destination.kind {
-            DestinationKind::Github(github) => releases(&mut text, plan, (&destination.name, github)),
+            DestinationKind::Github(github) => releases(&mut text, &published, github),
             DestinationKind::Registry(registry) => images(&mut text, plan, registry),
-            DestinationKind::Pypi(pypi) => distributions(&mut text, plan, (&destination.name, pypi)),
+            DestinationKind::Pypi(pypi) => distributions(&mut text, &published, pypi),
         }
         if !destination.credentials.is_empty() {
             let _ = writeln!(text, "   reads {}", shown::one_line(&destination.credentials.join(", ")));
@@ -181,10 +182,14 @@ fn goes(plan: &Plan, printer: &Printer) -> String {
     text
 }
 
+/// How many files some steps make.
+fn files(steps: &[&Step]) -> usize {
+    steps.iter().map(|step| step.outputs.len()).sum()
+}
+
 /// The releases on GitHub.
-fn releases(text: &mut String, plan: &Plan, (name, github): (&String, &GithubDestination)) {
-    let published = plan.steps.iter().filter(|step| step.publish.contains(name));
-    let files: usize = published.map(|step| step.outputs.len()).sum();
+fn releases(text: &mut String, published: &[&Step], github: &GithubDestination) {
+    let files = files(published);
     let draft = if github.draft { " (left a draft)" } else { "" };
     let tags: Vec<&str> = github.pages.iter().map(|page| page.tag.as_str()).collect();
     let _ = writeln!(text, "{files} files to {}/{} {}{draft}", github.host, github.repository, tags.join(", "));
@@ -202,18 +207,16 @@ fn releases(text: &mut String, plan: &Plan, (name, github): (&String, &GithubDes
 }
 
 /// The files of each distribution.
-fn distributions(text: &mut String, plan: &Plan, (name, pypi): (&String, &PypiDestination)) {
-    let published = || plan.steps.iter().filter(|step| step.publish.contains(name));
-    let files: usize = published().map(|step| step.outputs.len()).sum();
-    let _ = writeln!(text, "{files} files to {}", pypi.upload);
+fn distributions(text: &mut String, published: &[&Step], pypi: &PypiDestination) {
+    let _ = writeln!(text, "{} files to {}", files(published), pypi.upload);
     for distribution in pypi.tokens.keys() {
-        let of = |step: &&Step| match &step.work {
+        let is_of = |step: &&&Step| match &step.work {
             Work::Wheel(work) => work.stage.distribution.as_str() == distribution,
             Work::Sdist(work) => work.stage.distribution.as_str() == distribution,
             _ => false,
         };
-        let files: usize = published().filter(of).map(|step| step.outputs.len()).sum();
-        let _ = writeln!(text, "   {distribution}: {files} files");
+        let own: Vec<&Step> = published.iter().filter(is_of).copied().collect();
+        let _ = writeln!(text, "   {distribution}: {} files", files(&own));
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args;
 use super::error::Refused;
 use super::invocation::Invocation;
-use super::output::{Fields, Report, State};
+use super::report::{Fields, Report, State};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;

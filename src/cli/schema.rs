@@ -3,7 +3,8 @@
 use schemars::schema_for;
 
 use super::args::{Schema, SchemaOf};
-use super::output::{Output, Report};
+use super::output::Output;
+use super::report::Report;
 use crate::artifact::Manifest;
 use crate::config;
 use crate::plan::Plan;

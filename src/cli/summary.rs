@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::error::Refused;
-use super::output::Fields;
+use super::report::Fields;
 use super::table::size;
 use super::verify::{self, system};
 use url::Url;

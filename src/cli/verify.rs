@@ -2,7 +2,7 @@
 
 use super::args;
 use super::not_made;
-use super::output::Report;
+use super::report::Report;
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::inspect::BinaryFacts;

@@ -18,13 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use self::copy::Source;
 use self::play::{Played, Stop};
 use self::truth::Seen;
-use self::words::Scene;
+use self::words::{Scene, folder};
 use self::workflow::Workflow;
 use super::args;
 use super::error::Refused;
 use super::not_made;
-use super::output::{Fields, Report, State};
 use super::publish;
+use super::report::{Fields, Report, State};
 use super::servers::{Servers, Setup};
 use super::table::Table;
 use crate::facts;
@@ -241,11 +241,4 @@ fn with_jobs(mut value: serde_json::Value, rehearsal: &Rehearsal, played: &[Play
     });
     value["jobs"] = jobs.collect();
     value
-}
-
-/// A folder of the rehearsal.
-fn folder(place: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let folder = place.join(name);
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::workflow::Workflow;
-use super::{FOLDER, folder};
 use crate::plan::Plan;
 use crate::release::stage::{TOKEN, VARIABLE};
 use crate::world::files;
@@ -111,7 +110,7 @@ impl Scene<'_> {
         let binary = std::env::current_exe()?;
         let event = if self.tags.len() == 1 { "push" } else { "workflow_dispatch" };
         let mut cmd = Cmd::new(self.act.display().to_string(), self.repository)
-            .args([event, "--json", "--workflows", &format!("{FOLDER}/{}", workflow.file())])
+            .args([event, "--json", "--workflows", &workflow.path])
             .args(["--eventpath", &path(self.place, "event.json"), "--secret-file", &path(self.place, "passwords")])
             .args(["--artifact-server-addr", "127.0.0.1", "--artifact-server-port", &port.to_string()])
             .args(["--artifact-server-path", &path(&own, "artifacts")])
@@ -136,4 +135,11 @@ impl Scene<'_> {
         }
         Ok(cmd.args(self.words.iter().map(String::as_str)))
     }
+}
+
+/// A folder of the rehearsal.
+pub fn folder(place: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = place.join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
