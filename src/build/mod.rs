@@ -51,6 +51,7 @@ mod tests;
 use crate::artifact::Artifact;
 use crate::plan::Work;
 use crate::platform::Platform;
+use crate::problem::{Exit, Failure, Problem};
 use crate::target::Target;
 use crate::world::path;
 use crate::world::process::Runner;
@@ -97,7 +98,8 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     needs::clear_others(store, order.plan)?;
     store.keep_plan(&order.plan.to_json())?;
     let machine = Machine { runner: &runner, store, plan: order.plan, registries: order.registries.as_ref() };
-    let records = schedule::carry_out(machine, printer, order, &supply)?;
+    let records = schedule::carry_out(machine, printer, order, &supply)
+        .map_err(|error| if runner.is_stopped() { stopped().into() } else { error })?;
     if order.steps.iter().any(|step| matches!(step.work, Work::Image(_))) {
         let lacking = layout::write(store, order.plan, order.registries.as_ref().filter(|_| order.complete))?;
         let more = if lacking > 0 { format!(", without {lacking} layers of bases") } else { String::new() };
@@ -111,6 +113,11 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
         }
     }
     Ok(records)
+}
+
+fn stopped() -> Failure {
+    let problem = Problem::new("interrupted", "the build was stopped");
+    Failure::new(Exit::Interrupted, problem.hint("run the same command again to continue"))
 }
 
 /// The platform whose images this machine runs; on other systems engines run Linux of the same architecture.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use tokio_util::sync::CancellationToken;
+
 use super::stage::TOKEN;
 use crate::config::{self, Config};
 use crate::oci::registry;
@@ -15,6 +17,7 @@ use crate::world::terminal::Printer;
 pub(super) struct Credentials {
     env: Env,
     printer: Printer,
+    stop: CancellationToken,
     named: Mutex<Named>,
     runner: RwLock<Runner>,
 }
@@ -30,19 +33,21 @@ struct Named {
 
 impl Credentials {
     /// Those that are known without any configuration.
-    pub(super) fn new(env: &Env, printer: &Printer) -> Self {
+    pub(super) fn new(env: &Env, printer: &Printer, stop: &CancellationToken) -> Self {
         let runner = RwLock::new(Runner::new(Env::default()));
-        let credentials = Self { env: env.clone(), printer: printer.clone(), named: Mutex::default(), runner };
+        let (env, printer, stop) = (env.clone(), printer.clone(), stop.clone());
+        let credentials = Self { env, printer, stop, named: Mutex::default(), runner };
         credentials.withhold(&[], &[]);
-        let docker = env.get("DOCKER_AUTH_CONFIG").map(registry::secrets).unwrap_or_default();
-        docker.iter().for_each(|secret| printer.mask(secret));
+        let docker = credentials.env.get("DOCKER_AUTH_CONFIG").map(registry::secrets).unwrap_or_default();
+        docker.iter().for_each(|secret| credentials.printer.mask(secret));
         credentials
     }
 
     /// The same in another environment; what is known stays known.
     pub(super) fn elsewhere(&self, env: Env) -> Self {
         let named = Mutex::new(self.named.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        Self { env, printer: self.printer.clone(), named, runner: RwLock::new(self.runner()) }
+        let (printer, stop) = (self.printer.clone(), self.stop.clone());
+        Self { env, printer, stop, named, runner: RwLock::new(self.runner()) }
     }
 
     /// What starts programs: none of them sees a credential that is known by now.
@@ -60,7 +65,7 @@ impl Credentials {
         let children = self.env.for_children(&Vec::from_iter(known.secrets.clone()));
         let children = children.without(&Vec::from_iter(known.users.clone()));
         let hidden = self.env.lacked_by(&children);
-        let runner = Runner::new(children).hiding(hidden);
+        let runner = Runner::new(children).hiding(hidden).until(self.stop.clone());
         *self.runner.write().unwrap_or_else(PoisonError::into_inner) = runner;
         // By name also what is too short to be looked for elsewhere.
         let named = secrets.iter().filter_map(|name| self.env.secret(name));

@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::artifact::Manifest;
 use crate::build;
 use crate::plan::{Part, Plan};
+use crate::problem::{Exit, Failure, Problem};
 use crate::publish;
 use crate::receipt::Receipts;
 use crate::verify;
@@ -75,8 +76,15 @@ impl Release<'_> {
             wait,
             run: run_page(&self.session.env),
         };
-        runtime::block_on(publish::run(&self.session.printer, &order))?
+        let publishing = publish::run(&self.session.printer, &order);
+        let stop = &self.session.stop;
+        runtime::block_on(stop.run_until_cancelled(publishing))?.unwrap_or_else(|| Err(stopped().into()))
     }
+}
+
+fn stopped() -> Failure {
+    let problem = Problem::new("interrupted", "publishing was stopped");
+    Failure::new(Exit::Interrupted, problem.hint("run the same command again to continue"))
 }
 
 /// The page of the run of GitHub Actions that this is a job of.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
 use super::config_file::{self, CONFIG};
 use super::credentials::Credentials;
@@ -27,6 +28,8 @@ pub struct Session {
     pub dir: PathBuf,
     /// What was chosen.
     pub selection: Selection,
+    /// Ends it from outside: what was started is told to end, nothing more is started, and what goes on is refused.
+    pub stop: CancellationToken,
     credentials: Credentials,
     /// Whether a configuration that does not count was named.
     named: Once,
@@ -54,8 +57,9 @@ pub struct Selection {
 impl Session {
     /// Begins to work in a folder: from here on no program that is started sees a credential.
     pub fn new(env: Env, printer: Printer, dir: PathBuf, selection: Selection) -> Self {
-        let credentials = Credentials::new(&env, &printer);
-        let session = Self { env, printer, dir, selection, credentials, named: Once::new() };
+        let stop = CancellationToken::new();
+        let credentials = Credentials::new(&env, &printer, &stop);
+        let session = Self { env, printer, dir, selection, stop, credentials, named: Once::new() };
         session.foresee();
         session
     }
@@ -63,7 +67,8 @@ impl Session {
     /// The same in another folder and environment; what is known of credentials stays known.
     pub fn elsewhere(&self, env: Env, dir: PathBuf, selection: Selection) -> Self {
         let credentials = self.credentials.elsewhere(env.clone());
-        Self { env, printer: self.printer.clone(), dir, selection, credentials, named: Once::new() }
+        let (printer, stop) = (self.printer.clone(), self.stop.clone());
+        Self { env, printer, dir, selection, stop, credentials, named: Once::new() }
     }
 
     /// Before anything is started, git included: what the nearest configuration and a given plan name is withheld, even if

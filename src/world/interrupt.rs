@@ -113,6 +113,12 @@ pub fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Tells a program and, if it leads a group, all that are in it, to end.
+#[cfg(unix)]
+pub fn tell(pid: u32, leads_group: bool) {
+    unix::send(pid, leads_group, rustix::process::Signal::TERM);
+}
+
 /// Ends a program and, if it leads a group, all that are in it, without giving them a choice.
 #[cfg(unix)]
 pub fn end(pid: u32, leads_group: bool) {

@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use tokio_util::sync::CancellationToken;
 
 use super::busy;
 use super::env::Env;
@@ -113,6 +114,7 @@ pub struct Finished {
 pub struct Runner {
     env: Env,
     hidden: Env,
+    stop: CancellationToken,
 }
 
 /// Longest piece of output handed over at once, so that a program that never ends its line cannot fill the memory.
@@ -163,7 +165,7 @@ struct How<'a> {
 impl Runner {
     /// A runner whose children get exactly this environment (see `Env::for_children`).
     pub fn new(env: Env) -> Self {
-        Self { env, hidden: Env::default() }
+        Self { env, hidden: Env::default(), stop: CancellationToken::new() }
     }
 
     /// The same, knowing what is kept from its children (see `Env::hidden_from_children`), for `passing` and `redact`.
@@ -171,6 +173,18 @@ impl Runner {
     pub fn hiding(mut self, hidden: Env) -> Self {
         self.hidden = hidden;
         self
+    }
+
+    /// The same until somebody says stop: then its children and what they started are told to end, and none is started.
+    #[must_use]
+    pub fn until(mut self, stop: CancellationToken) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Whether nothing more is started.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled() || interrupt::told().is_some()
     }
 
     /// The same, with one more variable for its children.
@@ -337,7 +351,7 @@ impl Runner {
         how: How<'_>,
         take: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
     ) -> anyhow::Result<(ExitStatus, bool)> {
-        let How { apart, stop, .. } = how;
+        let How { apart, stop, last } = how;
         let mut child = self.start(cmd, how)?;
         let _running = Running::new(child.id(), apart);
         if let Some(mut pipe) = child.stdin.take() {
@@ -359,6 +373,11 @@ impl Runner {
                 interrupted = true;
                 end = Some(Instant::now() + GRACE);
                 self.interrupt(&mut child)?;
+            }
+            if !interrupted && !last && self.stop.is_cancelled() {
+                interrupted = true;
+                end = Some(Instant::now() + GRACE);
+                tell(&mut child, apart)?;
             }
             let wait = end.map_or(GLANCE, |end| end.saturating_duration_since(Instant::now()).min(GLANCE));
             let waiting = Instant::now();
@@ -397,6 +416,7 @@ impl Runner {
             }
         }
         let status = wait(&mut child, end)?;
+        ensure!(last || !self.stop.is_cancelled(), "interrupted: `{}` was stopped", cmd.program);
         Ok((status, timed_out))
     }
 
@@ -412,7 +432,7 @@ impl Runner {
     }
 
     fn start(&self, cmd: &Cmd, How { apart, last, .. }: How<'_>) -> anyhow::Result<Child> {
-        ensure!(last || interrupt::told().is_none(), "interrupted: `{}` is not started", cmd.program);
+        ensure!(last || !self.is_stopped(), "interrupted: `{}` is not started", cmd.program);
         #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
         let mut command = Command::new(self.program(cmd));
         command
@@ -440,6 +460,20 @@ impl Runner {
                 result => return result.with_context(|| format!("cannot start `{}`", cmd.program)),
             }
         }
+    }
+}
+
+/// Tells a program and what it started to end.
+fn tell(child: &mut Child, apart: bool) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        interrupt::tell(child.id(), apart);
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = apart;
+        child.kill()
     }
 }
 

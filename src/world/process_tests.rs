@@ -138,3 +138,31 @@ fn of_a_program_that_prints_without_end_little_is_kept() {
     assert!(done.timed_out);
     assert_eq!((done.stdout.len(), done.stderr.as_str()), (1 << 10, "first\n"));
 }
+
+#[test]
+fn a_stop_reaches_what_a_program_started() {
+    let stop = CancellationToken::new();
+    let runner = runner().until(stop.clone());
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let told = scope.spawn(|| {
+            let cmd = Cmd::new("sh", Path::new("/")).args(["-c", "sleep 60 & echo $!; wait"]);
+            let mut pid = String::new();
+            let error = runner.stream(&cmd, &mut |_, line| {
+                pid.push_str(String::from_utf8_lossy(line).trim());
+                stop.cancel();
+            });
+            (pid, error.unwrap_err().to_string())
+        });
+        let (pid, error) = told.join().unwrap();
+        assert_eq!(error, "interrupted: `sh` was stopped");
+        let end = Instant::now() + Duration::from_secs(5);
+        while Path::new("/proc").join(&pid).join("exe").exists() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!Path::new("/proc").join(&pid).join("exe").exists(), "{pid} goes on");
+    });
+    assert!(begun.elapsed() < GRACE);
+    let late = runner.output(&Cmd::new("true", Path::new("/"))).unwrap_err().to_string();
+    assert_eq!(late, "interrupted: `true` is not started");
+}

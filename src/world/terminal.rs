@@ -19,12 +19,13 @@ use crate::shown;
 /// GitHub shows this many annotations of a kind for each step.
 pub const ANNOTATIONS: usize = 10;
 
-/// Writes to standard error. Standard output belongs to results (see `cli::output`).
+/// Tells what happens: on standard error, or in somebody's log. Standard output belongs to results (see `cli::output`).
 #[derive(Clone)]
 pub struct Printer {
     level: Level,
     colors: Colors,
     kind: Kind,
+    sink: Sink,
     bars: MultiProgress,
     job: Arc<Mutex<Job>>,
 }
@@ -33,6 +34,13 @@ impl fmt::Debug for Printer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Printer")
     }
+}
+
+/// Where lines go.
+#[derive(Clone)]
+enum Sink {
+    Stderr,
+    Log(Arc<Mutex<dyn Write + Send>>),
 }
 
 /// What the runner of a job was told.
@@ -109,7 +117,12 @@ impl Printer {
         } else {
             Kind::Plain
         };
-        Self { level, colors, kind, bars: MultiProgress::new(), job: Arc::default() }
+        Self { level, colors, kind, sink: Sink::Stderr, bars: MultiProgress::new(), job: Arc::default() }
+    }
+
+    /// For a log: one line after the other, without colours.
+    pub fn to(log: impl Write + Send + 'static, level: Level) -> Self {
+        Self { sink: Sink::Log(Arc::new(Mutex::new(log))), level, ..Self::silent() }
     }
 
     /// One that says nothing, for tests.
@@ -118,6 +131,7 @@ impl Printer {
             level: Level::Quiet,
             colors: Colors::NONE,
             kind: Kind::Plain,
+            sink: Sink::Stderr,
             bars: MultiProgress::new(),
             job: Arc::default(),
         }
@@ -220,6 +234,10 @@ impl Printer {
     }
 
     fn write(&self, text: &str) {
+        if let Sink::Log(log) = &self.sink {
+            let _ = writeln!(log.lock().unwrap_or_else(PoisonError::into_inner), "{}", strip_str(text));
+            return;
+        }
         self.bars.suspend(|| {
             // Tells a console of Windows to take escape sequences. What tools write stays as it is.
             let choice = if self.colors.err { ColorChoice::Always } else { ColorChoice::AlwaysAnsi };
@@ -331,6 +349,28 @@ mod tests {
         assert_eq!(of(&[("NO_COLOR", "1")], true, true), (false, false));
         assert_eq!(of(&[("TERM", "dumb")], true, true), (false, false));
         assert_eq!(of(&[("NO_COLOR", "")], true, true), (true, true));
+    }
+
+    #[test]
+    fn a_log_gets_what_a_terminal_would() {
+        #[derive(Clone, Default)]
+        struct Log(Arc<Mutex<Vec<u8>>>);
+        impl Write for Log {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let log = Log::default();
+        let printer = Printer::to(log.clone(), Level::Normal);
+        printer.step("Packing", "tide");
+        printer.warn("low water");
+        printer.start("Compiling", "skiff").tell("not shown");
+        printer.foreign("\u{1b}[1mbold\u{1b}[0m");
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "     Packing tide\nwarning: low water\n   Compiling skiff\nbold\n");
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Fixture, archive, bash, manifest, workspace};
 use crate::format::Format;
@@ -167,4 +170,21 @@ fn children_see_no_secret_unless_it_is_passed() {
     assert!(alpha.contains("SOURCE_DATE_EPOCH=1714979290") && !alpha.contains("canary"), "{alpha}");
     assert!(beta.contains("NPM_TOKEN=***") && beta.contains("MINE=yes"), "{beta}");
     assert!(!beta.contains("canary-npm-22") && !beta.contains("canary-github"), "{beta}");
+}
+
+#[test]
+fn a_build_can_be_stopped_from_outside() {
+    let mut it = Fixture::new(&[("README.md", "read me\n"), (".gitignore", "/target\n")]);
+    it.asset("touch .git/begun; sleep 60", &["README.md"], None);
+    let (stop, begun) = (CancellationToken::new(), it.top().join(".git/begun"));
+    it.runner = it.runner.clone().until(stop.clone());
+    let user = std::thread::spawn(move || {
+        while !begun.exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        stop.cancel();
+    });
+    let said = it.fails(&[], Exit::Interrupted);
+    assert!(said.starts_with("interrupted: the build was stopped\n"), "{said}");
+    user.join().unwrap();
 }
