@@ -19,6 +19,7 @@ use crate::plan::{Scope, Step};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipt;
 use crate::release::Session;
+use crate::world::env::Env;
 use crate::world::mask;
 use crate::world::path::resolve;
 use crate::world::terminal::{ANNOTATIONS, Colors, Kind, Level, Printer};

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::args;
-use super::build::impossible;
 use super::error::Refused;
 use super::invocation::Invocation;
 use super::publish;
@@ -11,6 +10,7 @@ use super::report::{Fields, Report};
 use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::release::stage;
+use crate::release::steps::impossible;
 use crate::release::{Access, Project, Release, Wish, pushed};
 use crate::world::store::{Sharing, Store};
 

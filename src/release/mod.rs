@@ -12,6 +12,7 @@ mod rejected;
 mod session;
 pub mod share;
 pub mod stage;
+pub mod steps;
 
 use std::path::Path;
 use std::time::Duration;

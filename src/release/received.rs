@@ -7,6 +7,8 @@ use super::session::Session;
 use crate::digest::Digest;
 use crate::facts;
 use crate::plan::Plan;
+use crate::world::busy;
+use crate::world::files;
 use crate::world::handover;
 use crate::world::store::{Sharing, Store};
 
@@ -46,6 +48,19 @@ impl Session {
         Ok((plan, store))
     }
 
+    /// Lets the results of other machines in, for this plan and no other: what another one left is removed before.
+    ///
+    /// # Errors
+    /// If a tar cannot be taken.
+    pub fn receive(&self, plan: &Plan, store: &Store, from: &[PathBuf]) -> anyhow::Result<()> {
+        if from.is_empty() {
+            return Ok(());
+        }
+        keep_plan(plan, store)?;
+        let tars: Vec<&Path> = from.iter().map(AsRef::as_ref).collect();
+        handover::unpack(store, &tars, Some(plan.digest()))
+    }
+
     /// A stored plan, with the store that lies beside the repository of this folder.
     ///
     /// # Errors
@@ -59,4 +74,19 @@ impl Session {
         let store = Store::open(&root, &plan.output, sharing, &self.printer)?;
         Ok((plan, store))
     }
+}
+
+/// Writes plan.json into the store before results of other machines come in: what another plan left is removed.
+fn keep_plan(plan: &Plan, store: &Store) -> anyhow::Result<()> {
+    let bytes = plan.to_json();
+    if std::fs::read(store.plan()).is_ok_and(|known| known == bytes) {
+        return Ok(());
+    }
+    for name in ["steps", "artifacts", "logs"] {
+        files::fresh_folder(&store.root().join(name))?;
+    }
+    for file in [store.manifest(), store.receipts()] {
+        busy::remove(&file)?;
+    }
+    store.keep_plan(&bytes)
 }
