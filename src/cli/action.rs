@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::FromArgMatches;
 
 use super::args::{self, Cli, Command, Global};
 use super::ended::Ended;

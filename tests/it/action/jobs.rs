@@ -280,6 +280,16 @@ fn refuses_what_cannot_be() {
     check(&[("command", "publish")], 2, "missing-hand-over");
     runs.job_in("../empty", &[("command", "plan")]).refused(2, "no-checkout");
     runs.planned();
+    for inputs in [
+        &[("command", "build"), ("leg", LEG), ("args", "--all")][..],
+        &[("command", "build"), ("leg", LEG), ("args", "--pack x")],
+        &[("command", "plan"), ("args", "--out x")],
+        &[("command", "plan"), ("tags", "v1.2.3"), ("args", "--snapshot")],
+        &[("command", "plan"), ("snapshot", "true"), ("args", "--tag v1.2.3")],
+    ] {
+        let done = runs.job(inputs);
+        assert!(done.code == 2 && done.log.contains("::error title=usage::the argument '--"), "{}", done.log);
+    }
     check(&[("command", "build")], 2, "missing-input");
     check(&[("command", "build"), ("leg", "../x")], 2, "unknown-leg");
     check(&[("command", "verify"), ("part", "release.yml")], 3, "missing-leg");
