@@ -54,11 +54,10 @@ pub fn run(invocation: &Invocation, carry_out: fn(Cli, &Env) -> Ended) -> Ended 
         Ok(commands) => commands,
         Err(error) => return told(invocation, None, job.refused(invocation, error)),
     };
-    let (mut ended, mut manifest) = (Ended::shown(), None);
+    let last = commands.last().filter(|cli| leaves_manifest(&cli.command)).map(|cli| cli.global.clone());
+    let mut ended = Ended::shown();
     for cli in commands {
-        let own = leaves_manifest(&cli.command).then(|| cli.global.clone());
         ended = carry_out(cli, &session.env);
-        manifest = own.and_then(|global| place_of_manifest(&global, &session.env));
         if ended.exit != Exit::Done as u8 {
             break;
         }
@@ -67,7 +66,7 @@ pub fn run(invocation: &Invocation, carry_out: fn(Cli, &Env) -> Ended) -> Ended 
     if ended.exit == Exit::Done as u8 && session.env.get("GITHUB_EVENT_NAME") == Some("pull_request") {
         summary::add(session, &job.download(&session.env));
     }
-    told(invocation, manifest, ended)
+    told(invocation, last.and_then(|global| place_of_manifest(&global, &session.env)), ended)
 }
 
 /// Sets the outputs that every command has.
