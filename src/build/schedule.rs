@@ -37,7 +37,7 @@ pub fn carry_out(
     let commit = archive::Files::of(machine, &order.steps)?;
     let site = Site { machine, order, supply, digest: order.plan.digest(), bases, commit };
     while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
-        anyhow::ensure!(!runner.is_stopped(), "interrupted");
+        anyhow::ensure!(!machine.runner.is_stopped(), "interrupted");
         let batch = next(&pending, supply);
         if batch.is_empty() {
             break;

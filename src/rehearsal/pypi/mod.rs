@@ -33,10 +33,10 @@ use anyhow::{Context, bail};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 
+use super::random::random;
 use crate::digest::Digest;
 use crate::pypi::name::normalize;
 use crate::pypi::version::Version;
-use super::random::random;
 use crate::world::server::{self, Port};
 
 pub use super::hold::{Hold, Moment};

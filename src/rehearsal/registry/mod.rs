@@ -29,8 +29,8 @@ use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
 
-use crate::digest::Digest;
 use super::random::random;
+use crate::digest::Digest;
 use crate::world::server::{self, Port};
 
 pub use super::hold::{Hold, Moment};

@@ -3,9 +3,6 @@
 use super::none;
 use crate::source::{self, Keep};
 
-/// Modules that still have such parameters. This list only gets shorter.
-const NOT_YET: &[&str] = &[];
-
 /// The functions of code with a parameter that is a tuple, by line and name.
 fn tuples(code: &str) -> Vec<(usize, &str)> {
     let found =
@@ -72,19 +69,10 @@ fn is_tuple(parameter: &str) -> bool {
 #[test]
 fn no_tuple_parameters() {
     let mut findings = Vec::new();
-    let mut left = std::collections::BTreeSet::new();
     for file in source::below("src").iter().filter(|file| file.path.ends_with(".rs")) {
         let code = source::code(&file.text, Keep::Code);
-        let module = file.path.split('/').nth(1).unwrap_or_default();
-        for (line, name) in tuples(&code) {
-            left.insert(module.to_owned());
-            if !NOT_YET.contains(&module) {
-                findings.push(format!("{}:{line}: `{name}`", file.path));
-            }
-        }
+        findings.extend(tuples(&code).into_iter().map(|(line, name)| format!("{}:{line}: `{name}`", file.path)));
     }
-    let done = NOT_YET.iter().filter(|module| !left.contains(**module));
-    findings.extend(done.map(|module| format!("`{module}` has none any more: take it off NOT_YET")));
     none("no parameter is a tuple: name what belongs together", &findings);
 }
 
