@@ -1,6 +1,8 @@
 //! `init`: writes a commented longshore.yaml from what is here.
 
+mod found;
 mod publish;
+mod scalar;
 mod tag;
 mod wheel;
 
@@ -11,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use self::found::{Found, is_aside};
+use self::scalar::scalar;
 use super::report::Report;
 use crate::facts::{self, Facts, Package, Wanted};
 use crate::plan::beside;
@@ -33,23 +37,8 @@ const WORKFLOW: &str = ".github/workflows/release.yml";
 /// What is said where that is taken.
 const OTHER_WORKFLOW: &str = "\n# .github/workflows/release.yml is there already, so `longshore generate` writes another file.\n\
                               workflows: { longshore.yml: {} }\n";
-/// Folders whose projects are there for others to read or test, not to be released.
-const ASIDE: &[&str] = &["examples", "fixtures", "fuzz", "node_modules", "testdata", "tests", "third_party", "vendor"];
 /// How many files of one kind are named.
 const NAMED: usize = 6;
-
-/// What lies in the repository besides the packages of the workspace at its top.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Cargo.toml files in folders, taken because there is none at the top.
-    pub manifests: Vec<String>,
-    /// Those of them that cargo cannot read.
-    pub refused: Vec<String>,
-    /// Whether the workflow that `generate` would write is there, by another hand.
-    pub has_workflow: bool,
-    /// Files that a later version has a use for, with what they are.
-    pub later: Vec<(String, &'static str)>,
-}
 
 /// What `init` did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,10 +105,6 @@ fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
         opened => opened.with_context(|| format!("cannot write `{}`", path.display()))?,
     };
     file.write_all(text.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-fn is_aside(path: &str) -> bool {
-    path.split('/').any(|part| ASIDE.contains(&part))
 }
 
 /// The Cargo.toml files that lie least deep: roots of workspaces, not members of one.
@@ -221,14 +206,6 @@ fn name(repository: &str) -> String {
         similar if similar == repository => format!("#name: {}", scalar(similar)),
         similar => format!("name: {}", scalar(similar)),
     }
-}
-
-/// A text as a YAML scalar; quoted unless nothing can be wrong with it.
-fn scalar(text: &str) -> String {
-    let plain = text.starts_with(|char: char| char.is_ascii_alphabetic())
-        && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
-        && !["true", "false", "null", "yes", "no", "on", "off"].contains(&text.to_ascii_lowercase().as_str());
-    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 /// The sections `binaries` and `archives`, or why there are none.

@@ -1,6 +1,6 @@
 //! The keys `tag` and `components`: as the repository's tags are already, else as is usual.
 
-use super::scalar;
+use super::scalar::scalar;
 use crate::facts::{Facts, Package};
 use crate::tag::{Guess, newest};
 

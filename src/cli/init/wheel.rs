@@ -1,6 +1,7 @@
 //! What `init` writes for projects that maturin builds.
 
-use super::{Found, is_aside, scalar};
+use super::found::{Found, is_aside};
+use super::scalar::scalar;
 use crate::facts::python::{PythonProject, requires};
 use crate::facts::{Facts, Package};
 use crate::plan::{Bindings, stable_abi};
