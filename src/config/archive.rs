@@ -1,8 +1,8 @@
 //! `archives:` read.
 
 use super::fields::Fields;
-use super::layers::{Kind, Layers, distinct};
 use super::model::{Archive, Archives, Binaries, Formats};
+use super::overrides::{Kind, Layers, distinct};
 use super::publish::artifact_publish;
 use super::schema::{ARCHIVE, Place};
 use super::yaml::{Map, Node};

@@ -2,8 +2,8 @@
 
 use super::binary::command;
 use super::fields::Fields;
-use super::layers::{Kind, Layers, distinct};
 use super::model::Asset;
+use super::overrides::{Kind, Layers, distinct};
 use super::publish::artifact_publish;
 use super::schema::{ASSET, Place};
 use super::text;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::fields::Fields;
-use super::layers::{Kind, Layers, distinct};
 use super::model::{Binaries, Binary, BinarySettings, Builder};
+use super::overrides::{Kind, Layers, distinct};
 use super::schema::{BINARY, Place};
 use super::smoke::Smoke;
 use super::text;

@@ -3,12 +3,12 @@
 use super::diagnostic::Diagnostic;
 use super::fields::Fields;
 use super::found::Found;
-use super::layers::Layers;
 use super::model::Config;
+use super::overrides::Layers;
 use super::source::Source;
-use super::words::{nearest, quote};
+
 use super::yaml::{self, Map, Node, Value};
-use super::{archive, asset, binary, component, image, publish, references, shape, tree, wheel, workflow};
+use super::{archive, asset, binary, component, image, overlays, publish, references, shape, wheel, workflow};
 use crate::problem::Problem;
 use crate::target;
 
@@ -33,7 +33,7 @@ pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Sou
     begins_with_format(&root, &mut found);
     shape::check(&root, &mut found);
     let mut layers = Layers::new(found);
-    overlay(&mut root, overlays, &mut layers);
+    overlays::lay(&mut root, overlays, &mut layers);
     let map = root.map().cloned().unwrap_or_default();
     let config = read(&map, &mut layers);
     references::check(&map, &config, &mut layers.found);
@@ -112,35 +112,4 @@ fn begins_with_format(root: &Node, found: &mut Found) {
         .hint("begin the file with it: the format that the rest is read in");
     let first = map.entries.first().map_or_else(|| root.span.clone(), |entry| entry.key_span.clone());
     found.at(problem, "longshore", true, &first);
-}
-
-/// Lays the chosen overlays over the file, which then has none.
-fn overlay(root: &mut Node, names: &[String], layers: &mut Layers) {
-    let Value::Map(map) = &mut root.value else { return };
-    let at = map.entries.iter().position(|entry| entry.key == "overlays");
-    let written = at.map(|at| map.entries.remove(at));
-    let overlays = written.as_ref().and_then(|entry| entry.value.map()).cloned().unwrap_or_default();
-    for name in names {
-        if let Some(overlay) = overlays.entry(name) {
-            if overlay.value.map().is_some() {
-                tree::merge(&tree::FILE, root, &overlay.value, &mut layers.budget);
-            }
-            continue;
-        }
-        let known = overlays.entries.iter().map(|entry| entry.key.as_str());
-        let hint = match nearest(name, known.clone()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if overlays.entries.is_empty() => "the file has no `overlays:`".into(),
-            None => format!("there is {}", known.map(quote).collect::<Vec<_>>().join(", ")),
-        };
-        let problem = Problem::new("unknown-overlay", format!("there is no overlay {}", quote(name))).hint(hint);
-        match &written {
-            Some(entry) => layers.found.at(problem, "overlays", true, &entry.key_span),
-            None => layers.found.push(Diagnostic { problem, span: None }),
-        }
-    }
-    if let (Some(entry), Value::Map(map)) = (written, &mut root.value) {
-        // Kept, so that its places can still be found.
-        map.entries.push(entry);
-    }
 }

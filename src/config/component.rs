@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::fields::Fields;
 use super::found::Found;
-use super::layers::{Layers, distinct};
 use super::model::{Binaries, Component, Config};
 use super::names;
+use super::overrides::{Layers, distinct};
 use super::schema::Place;
 use super::words::quote;
 use super::yaml::{Map, Node, Value};

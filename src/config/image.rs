@@ -3,9 +3,9 @@
 use super::fields::Fields;
 use super::fields::FileItem;
 use super::found::Found;
-use super::layers::{Kind, Layers, distinct};
 use super::model::{Base, Image, ImageSmoke, ImageTag};
 use super::names;
+use super::overrides::{Kind, Layers, distinct};
 use super::publish::artifact_publish;
 use super::schema::{BASE, IMAGE, Place};
 use super::text;
@@ -113,7 +113,7 @@ fn flavors(written: Option<Vec<String>>) -> Vec<String> {
 }
 
 fn known_flavors(file: &Map, image: &Map, path: &str, found: &mut Found) {
-    let own = || super::layers::entries(file, BASES.key).iter().map(|entry| entry.key.as_str());
+    let own = || super::overrides::entries(file, BASES.key).iter().map(|entry| entry.key.as_str());
     let known: Vec<&str> = FLAVORS.into_iter().chain(["all"]).chain(own()).collect();
     for node in Fields(image).many("flavors").unwrap_or_default() {
         let Some(flavor) = node.text().filter(|flavor| !known.contains(flavor)) else { continue };

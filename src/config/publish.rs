@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::fields::Fields;
-use super::layers::{Layers, distinct};
 use super::names;
+use super::overrides::{Layers, distinct};
 use super::schema::{KINDS, LATER_KINDS, Place};
 use super::words::{nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};

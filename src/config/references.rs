@@ -27,7 +27,7 @@ pub fn check(file: &Map, config: &Config, found: &mut Found) {
         if let Some(map) = defaults.and_then(|defaults| defaults.get(kind)).and_then(Node::map) {
             names.entry(map, kind, &format!("defaults.{kind}"), found);
         }
-        for entry in super::layers::entries(file, kind) {
+        for entry in super::overrides::entries(file, kind) {
             if let Some(map) = entry.value.map() {
                 names.entry(map, kind, &format!("{kind}.{}", entry.key), found);
             }

@@ -5,7 +5,7 @@ use super::schema::{GITHUB, Key, LATER_KINDS, PYPI, REGISTRY, SECTIONS, Section,
 use super::text;
 use super::words::{foreign, nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
-use super::{layers, shell, tree};
+use super::{overrides, shell, tree};
 use crate::problem::Problem;
 
 /// Checks the whole file, its overlays included.
@@ -205,7 +205,7 @@ impl Shape<'_> {
         let path = join(path, &entry.key);
         // The hidden static build of a target has overrides of its own.
         let selector = match section.name {
-            "binary" => layers::static_of(&entry.key).unwrap_or(&entry.key),
+            "binary" => overrides::static_of(&entry.key).unwrap_or(&entry.key),
             _ => &entry.key,
         };
         if let Err(problem) = text::check(Text::TripleGlob, selector) {

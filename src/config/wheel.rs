@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::binary;
 use super::fields::Fields;
-use super::layers::{Kind, Layers, distinct};
 use super::model::{BinarySettings, Probe, Wheel, WheelSettings};
 use super::names;
+use super::overrides::{Kind, Layers, distinct};
 use super::publish::artifact_publish;
 use super::schema::{Place, WHEEL};
 use super::yaml::{Entry, Map, Node, Value};

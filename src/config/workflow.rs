@@ -1,7 +1,7 @@
 //! `workflows:` read: the generated files, and what each publishes.
 
 use super::fields::Fields;
-use super::layers::{Kind, Layers, distinct};
+use super::overrides::{Kind, Layers, distinct};
 use super::schema::WORKFLOW;
 use super::yaml::{Map, Node};
 

@@ -4,13 +4,12 @@ use super::inputs::Inputs;
 use super::planner::{Planned, Planner};
 use super::release::Releases;
 use super::{
-    Checkout, Leg, Origin, Output, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, checksums,
-    describe, destination, distribution, image, leg, locked, notes, output, part, release, scope, wheel, whole,
+    Checkout, Leg, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, checksums, describe,
+    destination, distribution, duplicates, image, leg, locked, notes, output, part, release, scope, wheel, whole,
 };
 use crate::config::{Binary, Config};
 use crate::facts::Facts;
 use crate::problem::Problem;
-use crate::step_id;
 
 /// Decides everything: the versions first, then each kind makes its steps, whole.
 ///
@@ -32,7 +31,7 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
     let (planned, left) = scope::limit(inputs, steps(inputs, &releases, &entries));
     let checksums = checksums::steps(inputs, &releases, &planned);
     let planned: Vec<Planned> = planned.into_iter().chain(checksums).collect();
-    unique(inputs, &planned);
+    duplicates::refuse(inputs, &planned);
     let steps: Vec<&Step> = planned.iter().map(|planned| &planned.step).collect();
     let destinations = destination::destinations(inputs, &releases, &steps);
     let (parts, idle) = part::parts(inputs, &steps, &destinations);
@@ -91,34 +90,6 @@ fn steps(inputs: &Inputs<'_>, releases: &Releases, entries: &[Binary]) -> Vec<Pl
     }
     let needed: std::collections::HashSet<_> = part::needed(&steps, is_released).into_iter().collect();
     all.into_iter().filter(|planned| needed.contains(&planned.step.id)).collect()
-}
-
-/// No two steps share an id, no two published files of one release share a name.
-fn unique(inputs: &Inputs<'_>, all: &[Planned]) {
-    for (index, Planned { step, at, .. }) in all.iter().enumerate() {
-        if step.id.len() > step_id::LONGEST {
-            inputs.refuse(Problem::new("long-name", format!("step id `{}` is longer than 100 characters", step.id)));
-        }
-        for Planned { step: other, .. } in &all[..index] {
-            if other.id == step.id {
-                let hint = "ids are in lower case, and have `-` for a dot: give one of them another name";
-                inputs.refuse(Problem::new("duplicate-step", format!("two steps are called `{}`", step.id)).hint(hint));
-            }
-            if other.component != step.component || step.publish.is_empty() || other.publish.is_empty() {
-                continue;
-            }
-            let same = |output: &&Output| other.outputs.iter().any(|o| o.name.eq_ignore_ascii_case(&output.name));
-            if let Some(output) = step.outputs.iter().find(same) {
-                let text = format!("`{}` and `{}` both write `{}`", other.id, step.id, output.name);
-                let problem = Problem::new("same-file-name", text).hint("give one of them another `file:`");
-                let problem = problem.at_value(format!("{at}.file")).step(&step.id);
-                // One entry, one problem: its other targets collide for the same reason.
-                if !inputs.is_refused_for(|known| known.code == problem.code && known.at == problem.at) {
-                    inputs.refuse(problem);
-                }
-            }
-        }
-    }
 }
 
 /// What nobody wrote, for people.

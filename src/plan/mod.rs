@@ -14,6 +14,7 @@ pub mod decide;
 pub mod describe;
 pub mod destination;
 pub mod distribution;
+pub mod duplicates;
 pub mod explain;
 pub mod image;
 pub mod include;

@@ -1,0 +1,35 @@
+//! Refuses two steps with one id, and two published files of one release with one name, also where only case tells them apart.
+
+use super::Output;
+use super::inputs::Inputs;
+use super::planner::Planned;
+use crate::problem::Problem;
+use crate::step_id;
+
+/// No two steps share an id, no two published files of one release share a name.
+pub fn refuse(inputs: &Inputs<'_>, all: &[Planned]) {
+    for (index, Planned { step, at, .. }) in all.iter().enumerate() {
+        if step.id.len() > step_id::LONGEST {
+            inputs.refuse(Problem::new("long-name", format!("step id `{}` is longer than 100 characters", step.id)));
+        }
+        for Planned { step: other, .. } in &all[..index] {
+            if other.id == step.id {
+                let hint = "ids are in lower case, and have `-` for a dot: give one of them another name";
+                inputs.refuse(Problem::new("duplicate-step", format!("two steps are called `{}`", step.id)).hint(hint));
+            }
+            if other.component != step.component || step.publish.is_empty() || other.publish.is_empty() {
+                continue;
+            }
+            let same = |output: &&Output| other.outputs.iter().any(|o| o.name.eq_ignore_ascii_case(&output.name));
+            if let Some(output) = step.outputs.iter().find(same) {
+                let text = format!("`{}` and `{}` both write `{}`", other.id, step.id, output.name);
+                let problem = Problem::new("same-file-name", text).hint("give one of them another `file:`");
+                let problem = problem.at_value(format!("{at}.file")).step(&step.id);
+                // One entry, one problem: its other targets collide for the same reason.
+                if !inputs.is_refused_for(|known| known.code == problem.code && known.at == problem.at) {
+                    inputs.refuse(problem);
+                }
+            }
+        }
+    }
+}
