@@ -199,10 +199,9 @@ def build(longshore, folder, rounds):
         projects.commit(project, f"v{version}")
         only = [word for step in wanted for word in ("--only", step)]
         run(project, longshore, "plan", *only, "--out", "target/plan.json")
-        stages = project / "target" / "longshore" / "stages"
         ours.append(measured(project, longshore, "build", "--plan", "target/plan.json", "--all"))
-        theirs.append([measured(stages / name, *maturin(folder / f"{number}-{name}", host))
-                       for name in ("harbor_berths", "harbor_berths_client")])
+        theirs.append([measured(project, *maturin(folder / f"{number}-{len(features)}", host), *features)
+                       for features in (["--features", "server"], [])])
         shutil.rmtree(project)
     rows = {"longshore build, both": median(ours)}
     for at, name in enumerate(("with the server", "without")):
