@@ -104,6 +104,11 @@ impl StepId {
         Self::new(kind, self.entry(), self.variant())
     }
 
+    /// Whether a text is an id, and so no way out of the folders that are named like it.
+    pub fn is_one(text: &str) -> bool {
+        text.parse::<Self>().is_ok()
+    }
+
     pub fn kind(&self) -> StepKind {
         self.kind
     }
@@ -317,9 +322,20 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in
-            ["", "asset", "asset.", "../x", "sums.a", "check.app", "asset.A", "asset.a/b", "asset.a\n", "asset.a."]
-        {
+        for text in [
+            "",
+            "asset",
+            "asset.",
+            ".asset.a",
+            "../x",
+            "asset.a/../b",
+            "sums.a",
+            "check.app",
+            "asset.A",
+            "asset.a b",
+            "asset.a\n",
+            "asset.a.",
+        ] {
             assert!(text.parse::<StepId>().is_err(), "{text}");
         }
         assert!(format!("asset.{}", "a".repeat(94)).parse::<StepId>().is_ok());

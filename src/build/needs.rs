@@ -9,7 +9,6 @@ use crate::plan::{Plan, Step, Work};
 use crate::problem::Problem;
 use crate::step_id::StepId;
 use crate::world::busy;
-use crate::world::handover::is_step_id;
 use crate::world::store::{self, Store};
 
 /// Checks every need of `steps` that is not itself in `ordered`. Reads each file once.
@@ -65,7 +64,7 @@ pub fn clear_others(store: &Store, plan: &Plan) -> anyhow::Result<()> {
     for record in store.records()? {
         // A record may have come from elsewhere: its step is no path until it looks like one.
         let is_ours = record.plan == digest && plan.step(&record.step).is_some();
-        if !is_ours && is_step_id(&record.step) {
+        if !is_ours && StepId::is_one(&record.step) {
             forget(store, &record.step)?;
         }
     }

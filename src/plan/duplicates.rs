@@ -15,7 +15,8 @@ pub fn refuse(inputs: &Inputs<'_>, all: &[Planned]) {
         for Planned { step: other, .. } in &all[..index] {
             if other.id == step.id {
                 let hint = "ids are in lower case, and have `-` for a dot: give one of them another name";
-                inputs.refuse(Problem::new("duplicate-step", format!("two steps are called `{}`", step.id)).hint(hint));
+                let problem = Problem::new("duplicate-step", format!("two steps are called `{}`", step.id)).hint(hint);
+                once(inputs, problem.at_key(at.as_str()));
             }
             if other.component != step.component || step.publish.is_empty() || other.publish.is_empty() {
                 continue;
@@ -25,11 +26,15 @@ pub fn refuse(inputs: &Inputs<'_>, all: &[Planned]) {
                 let text = format!("`{}` and `{}` both write `{}`", other.id, step.id, output.name);
                 let problem = Problem::new("same-file-name", text).hint("give one of them another `file:`");
                 let problem = problem.at_value(format!("{at}.file")).step(&step.id);
-                // One entry, one problem: its other targets collide for the same reason.
-                if !inputs.is_refused_for(|known| known.code == problem.code && known.at == problem.at) {
-                    inputs.refuse(problem);
-                }
+                once(inputs, problem);
             }
         }
+    }
+}
+
+/// One entry, one problem: its other targets collide for the same reason.
+fn once(inputs: &Inputs<'_>, problem: Problem) {
+    if !inputs.is_refused_for(|known| known.code == problem.code && known.at == problem.at) {
+        inputs.refuse(problem);
     }
 }

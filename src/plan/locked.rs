@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::{Plan, Step, Work};
-use crate::config::Binaries;
+use crate::config::{Binaries, Config};
 use crate::facts::{Facts, Package};
 use crate::problem::Problem;
 
@@ -12,14 +12,14 @@ pub fn holds(written: Option<bool>, package: Option<&Package>) -> bool {
 }
 
 /// The steps of a plan whose `locked: true` cannot hold: one problem for each entry.
-pub fn broken(plan: &Plan, facts: &Facts) -> Vec<Problem> {
+pub fn broken(plan: &Plan, config: &Config, facts: &Facts) -> Vec<Problem> {
     let mut problems = Vec::new();
     for step in &plan.steps {
-        let Some((path, package, true)) = build(facts, step) else { continue };
+        let Some((package, true)) = build(facts, step) else { continue };
         if package.lock.is_none() {
             let problem = Problem::new("no-lock-file", format!("`{}` is not in the commit", lock(package)));
             let problem = problem.hint(format!("`git add --force {}`, or remove `locked: true`", lock(package)));
-            let problem = problem.at_value(format!("{path}.locked"));
+            let problem = problem.at_value(format!("{}.locked", at(config, step)));
             if !problems.contains(&problem) {
                 problems.push(problem);
             }
@@ -32,7 +32,7 @@ pub fn broken(plan: &Plan, facts: &Facts) -> Vec<Problem> {
 pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
     let mut notes = Vec::new();
     for step in steps {
-        let Some((_, package, false)) = build(inputs.facts, step) else { continue };
+        let Some((package, false)) = build(inputs.facts, step) else { continue };
         if package.lock.is_some() || is_said(inputs, step, package) {
             continue;
         }
@@ -48,18 +48,30 @@ pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
     notes
 }
 
-/// Where the entry of a step is configured, the package that it builds, and whether that is to be locked.
-fn build<'f>(facts: &'f Facts, step: &Step) -> Option<(String, &'f Package, bool)> {
+/// Where the entry of a step is configured, by the name that is written there.
+fn at(config: &Config, step: &Step) -> String {
+    if step.work.stage().is_some() {
+        return format!("wheels.{}", step.artifact());
+    }
+    let entry = match &config.binaries {
+        Binaries::Listed(list) => list.iter().find(|one| step.id.is_of(&one.name)),
+        Binaries::Implied(_) | Binaries::Off => None,
+    };
+    format!("binaries.{}", entry.map_or(step.id.entry(), |one| &one.name))
+}
+
+/// The package that a step builds, and whether that is to be locked.
+fn build<'f>(facts: &'f Facts, step: &Step) -> Option<(&'f Package, bool)> {
     let mut packages = facts.packages.iter();
     match &step.work {
         Work::Binary(work) if work.prebuilt.is_empty() => {
             let package =
                 packages.find(|package| package.name == work.package && package.workspace == work.manifest)?;
-            Some((format!("binaries.{}", step.id.entry()), package, work.locked))
+            Some((package, work.locked))
         }
         Work::Wheel(work) if work.prebuilt.is_empty() => {
             let package = packages.find(|package| package.manifest == work.stage.manifest)?;
-            Some((format!("wheels.{}", work.stage.distribution), package, work.locked))
+            Some((package, work.locked))
         }
         _ => None,
     }

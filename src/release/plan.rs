@@ -73,7 +73,7 @@ impl Project {
     /// # Errors
     /// One problem for each entry.
     pub fn refuse_unlocked(&self, plan: &Plan) -> anyhow::Result<()> {
-        let problems = plan::locked::broken(plan, &self.facts);
+        let problems = plan::locked::broken(plan, &self.config, &self.facts);
         if problems.is_empty() { Ok(()) } else { Err(self.located(problems)) }
     }
 

@@ -22,6 +22,7 @@ use super::{busy, disk, files};
 use crate::artifact::{Artifact, Mode};
 use crate::digest::{Digest, Hashing};
 use crate::problem::{Exit, Failure, Problem};
+use crate::step_id::StepId;
 
 /// Largest plan, manifest or record that is unpacked.
 const LARGEST_TEXT: u64 = 8 << 20;
@@ -260,20 +261,11 @@ fn place(store: &Store, name: &str) -> Option<PathBuf> {
         ["plan.json"] => Some(store.plan()),
         ["manifest.json"] => Some(store.manifest()),
         ["artifacts", record] => {
-            record.strip_suffix(".json").filter(|step| is_step_id(step)).map(|step| store.record(step))
+            record.strip_suffix(".json").filter(|step| StepId::is_one(step)).map(|step| store.record(step))
         }
-        ["steps", step, file] if is_step_id(step) && is_file_name(file) => Some(store.file(step, file)),
+        ["steps", step, file] if StepId::is_one(step) && is_file_name(file) => Some(store.file(step, file)),
         _ => None,
     }
-}
-
-/// Whether a text is a step id: `[a-z0-9][a-z0-9._-]{0,99}`.
-pub fn is_step_id(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = text.as_bytes();
-    bytes.len() <= 100
-        && bytes.first().is_some_and(|first| plain(*first))
-        && bytes.iter().all(|byte| plain(*byte) || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 /// Whether a text is the name of a finished file: `[A-Za-z0-9._-]+`, and no way out of its folder.
@@ -288,7 +280,7 @@ mod tests {
     use crate::artifact::{self, ARTIFACT_SCHEMA};
     use crate::world::process::{Cmd, Runner};
 
-    const PLAN: &str = r#"{"steps":[{"id":"binary.a"},{"id":"check.b","not_run":"another machine"}]}"#;
+    const PLAN: &str = r#"{"steps":[{"id":"binary.a"},{"id":"check.smoke.b","not_run":"another machine"}]}"#;
 
     fn store(folder: &Path, plan: &str) -> Store {
         let store = Store::new(folder, "out");
@@ -321,7 +313,7 @@ mod tests {
     }
 
     fn steps() -> [&'static str; 2] {
-        ["check.b", "binary.a"]
+        ["check.smoke.b", "binary.a"]
     }
 
     fn refusal(error: &anyhow::Error) -> String {
@@ -421,28 +413,28 @@ mod tests {
         let plan = "add('plan.json')\n";
         for (name, path) in [
             ("up", "../x"),
-            ("up2", "steps/a/../../x"),
+            ("up2", "steps/asset.a/../../x"),
             ("up3", "steps/../x"),
             ("absolute", "/tmp/x"),
-            ("dot", "./steps/a/x"),
-            ("deep", "steps/a/b/c"),
-            ("id", "steps/A/x"),
+            ("dot", "./steps/asset.a/x"),
+            ("deep", "steps/asset.a/b/c"),
+            ("id", "steps/asset.A/x"),
             ("record", "artifacts/..json"),
             ("other", "longshore.yaml"),
-            ("name", "steps/a/x y"),
+            ("name", "steps/asset.a/x y"),
         ] {
             let member = format!("the member `{path}`: is nothing that is handed over");
             attack(name, &format!("{plan}add('{path}')"), &member);
         }
         attack("twice", &format!("{plan}add('plan.json')"), "the member `plan.json`: is there twice");
-        attack("first", "add('steps/a/x')", "the member `steps/a/x`: stands before `plan.json`");
+        attack("first", "add('steps/asset.a/x')", "the member `steps/asset.a/x`: stands before `plan.json`");
         attack("empty", "", "it ends too early");
-        attack("mode", &format!("{plan}add('steps/a/x', mode=0o4755)"), "has the mode 4755");
-        attack("mode2", &format!("{plan}add('artifacts/a.json', mode=0o755)"), "has the mode 755");
-        attack("link", &format!("{plan}add('steps/a/x', b'', kind=tarfile.SYMTYPE, link='/etc')"), "Symlink");
-        attack("hard", &format!("{plan}add('steps/a/x', b'', kind=tarfile.LNKTYPE, link='plan.json')"), "Link");
-        attack("folder", &format!("{plan}add('steps/a', b'', kind=tarfile.DIRTYPE)"), "Directory");
-        attack("long", &format!("{plan}add('steps/a/' + 'x' * 5000)"), "a name is too long");
+        attack("mode", &format!("{plan}add('steps/asset.a/x', mode=0o4755)"), "has the mode 4755");
+        attack("mode2", &format!("{plan}add('artifacts/asset.a.json', mode=0o755)"), "has the mode 755");
+        attack("link", &format!("{plan}add('steps/asset.a/x', b'', kind=tarfile.SYMTYPE, link='/etc')"), "Symlink");
+        attack("hard", &format!("{plan}add('steps/asset.a/x', b'', kind=tarfile.LNKTYPE, link='plan.json')"), "Link");
+        attack("folder", &format!("{plan}add('steps/asset.a', b'', kind=tarfile.DIRTYPE)"), "Directory");
+        attack("long", &format!("{plan}add('steps/asset.a/' + 'x' * 5000)"), "a name is too long");
         attack(
             "large",
             "i = tarfile.TarInfo('plan.json'); i.size = 1 << 40\nt.fileobj.write(i.tobuf(tarfile.GNU_FORMAT))",
@@ -451,18 +443,14 @@ mod tests {
         attack(
             "cut",
             &format!(
-                "{plan}i = tarfile.TarInfo('steps/a/x'); i.size = 99\nt.fileobj.write(i.tobuf() + b'short')\nt.fileobj.flush(); import os; os._exit(0)"
+                "{plan}i = tarfile.TarInfo('steps/asset.a/x'); i.size = 99\nt.fileobj.write(i.tobuf() + b'short')\nt.fileobj.flush(); import os; os._exit(0)"
             ),
             "is cut off after 5 of 99 bytes",
         );
     }
 
     #[test]
-    fn names_of_steps_and_files() {
-        assert!(is_step_id("binary.a.x86_64-unknown-linux-gnu") && is_step_id("0"));
-        for text in ["", ".a", "-a", "A", "a/b", "a b", &"a".repeat(101)] {
-            assert!(!is_step_id(text), "{text}");
-        }
+    fn names_of_files() {
         assert!(is_file_name("App_1.0-x.tar.gz") && is_file_name(".hidden"));
         for text in ["", ".", "..", "a/b", "a b", "ä", &"a".repeat(256)] {
             assert!(!is_file_name(text), "{text}");

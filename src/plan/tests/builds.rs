@@ -59,22 +59,26 @@ fn without_a_lock_file_in_the_commit_nothing_is_locked_and_that_is_said() {
         (package.lock, package.locked) = (None, None);
     }
     let check = |yaml: &str, locked: bool, notes: usize, problems: usize| {
-        let plan = planned(&format!("{ONE}{yaml}"), &facts, &Request::default()).unwrap();
+        let yaml = format!("{ONE}{yaml}");
+        let plan = planned(&yaml, &facts, &Request::default()).unwrap();
+        let text = format!("longshore: 1\n{yaml}");
+        let (config, source) = config::parse("longshore.yaml", &text, &[]).unwrap();
+        let broken = locked::broken(&plan, &config, &facts);
+        for problem in &broken {
+            let place = source.locate(problem.clone()).span.map(|span| &text[span]);
+            assert_eq!(place, Some("true"), "{yaml}: {problem:?}");
+        }
         let all = plan.steps.iter().filter_map(|step| match &step.work {
             Work::Binary(work) => Some(work.locked),
             _ => None,
         });
         assert!(all.clone().all(|one| one == locked), "{yaml}: {:?}", all.collect::<Vec<_>>());
         let said = plan.assumed.iter().filter(|note| note.starts_with("`Cargo.lock` is not in the commit"));
-        assert_eq!(
-            (said.count(), locked::broken(&plan, &facts).len()),
-            (notes, problems),
-            "{yaml}: {:?}",
-            plan.assumed
-        );
+        assert_eq!((said.count(), broken.len()), (notes, problems), "{yaml}: {:?}", plan.assumed);
     };
     check("", false, 1, 0);
     check("binaries: { app: { locked: true } }", true, 0, 1);
+    check("binaries: { My.App: { package: app, locked: true } }", true, 0, 1);
     check("binaries: { app: { locked: false } }", false, 0, 0);
     check("defaults: { binaries: { locked: false } }", false, 0, 0);
 }
