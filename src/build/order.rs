@@ -23,7 +23,7 @@ pub struct Order<'a> {
     pub complete: bool,
     /// Where an archive for `docker load` goes.
     pub docker_archive: Option<PathBuf>,
-    /// Carry out the legs' `install` lists instead of only naming what is missing.
+    /// Carry out the jobs' `install` lists instead of only naming what is missing.
     pub install: bool,
     /// Every Python that the plan has wheels for must be there, but for the rare ones, not only one of them.
     pub every_python: bool,

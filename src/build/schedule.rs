@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::binary::{self, Job};
+use super::binary::{self, Compilation};
 use super::image::{self, Bases};
 use super::log::Log;
 use super::machine::Machine;
@@ -92,9 +92,11 @@ fn next<'a>(pending: &[&'a Step], supply: &Supply<'_>) -> Vec<&'a Step> {
     if is_alone(first, supply) {
         return ready().filter(|step| is_alone(step, supply) && rank(step) == rank(first)).collect();
     }
-    let compiled = |step: &Step| supply.compiled.iter().find(|job| job.step.id == step.id);
+    let compiled = |step: &Step| supply.compiled.iter().find(|compilation| compilation.step.id == step.id);
     match compiled(first) {
-        Some(job) => ready().filter(|step| compiled(step).is_some_and(|other| job.goes_with(other))).collect(),
+        Some(compilation) => {
+            ready().filter(|step| compiled(step).is_some_and(|other| compilation.goes_with(other))).collect()
+        }
         None => vec![first],
     }
 }
@@ -244,9 +246,10 @@ impl Site<'_> {
                 vec![binary::take(store, step, paths)?]
             }
             Work::Binary(_) => {
-                let jobs: Vec<Job<'_>> = steps.iter().filter_map(|step| Job::of(step)).collect();
-                anyhow::ensure!(jobs.len() == steps.len(), "a binary step has no target");
-                binary::compile(machine, log, &jobs)?
+                let compilations: Vec<Compilation<'_>> =
+                    steps.iter().filter_map(|step| Compilation::of(step)).collect();
+                anyhow::ensure!(compilations.len() == steps.len(), "a binary step has no target");
+                binary::compile(machine, log, &compilations)?
             }
             Work::Asset(work) => vec![asset::make(machine, log, step, work)?],
             Work::Archive(work) => vec![archive::make(machine, &self.commit, step, work)?],

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::binary::{self, Job};
+use super::binary::{self, Compilation};
 use super::order::{self, Order};
 use crate::plan::{Step, Work};
 use crate::problem::Problem;
@@ -18,7 +18,7 @@ pub struct Supply<'a> {
     /// Finished files by step.
     pub finished: BTreeMap<&'a str, Vec<PathBuf>>,
     /// The steps that are compiled.
-    pub compiled: Vec<Job<'a>>,
+    pub compiled: Vec<Compilation<'a>>,
     /// The steps whose needs must be there: all but those with finished files.
     pub needing: Vec<&'a Step>,
 }
@@ -37,7 +37,7 @@ pub fn supply<'a>(printer: &Printer, store: &Store, order: &Order<'a>) -> anyhow
                 supply.finished.insert(&step.id, paths);
             }
             Ok(None) => {
-                supply.compiled.extend(Job::of(step));
+                supply.compiled.extend(Compilation::of(step));
                 supply.needing.push(step);
             }
             Err(problem) => problems.push(problem),

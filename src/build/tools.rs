@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::binary::Job;
+use super::binary::Compilation;
 use super::cargo_config::{self, CargoConfig};
 use super::order::Order;
 use crate::command::{Command, Shell};
-use crate::plan::{Check, CheckWork, Leg, PlannedBuilder, Step, WheelBuilder, Work};
+use crate::plan::{Check, CheckWork, Job, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::Problem;
 use crate::target::{Libc, Os, Target};
 use crate::world::env::Env;
@@ -21,7 +21,7 @@ pub const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
 
 /// Everything that is missing for the steps, each with the command that installs it. `compiled` are the binary steps
 /// that are not supplied.
-pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Job<'_>]) -> Vec<Problem> {
+pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Compilation<'_>]) -> Vec<Problem> {
     let mut problems: BTreeMap<String, Problem> = BTreeMap::new();
     let mut add = |found: Vec<Problem>| {
         for problem in found {
@@ -31,7 +31,7 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
     for step in &order.steps {
         match &step.work {
             Work::Asset(work) => add(for_commands(runner, store.repository(), step, &work.run)),
-            Work::Binary(work) if compiled.iter().any(|job| job.step.id == step.id) => {
+            Work::Binary(work) if compiled.iter().any(|compilation| compilation.step.id == step.id) => {
                 add(for_commands(runner, store.repository(), step, &work.before));
             }
             Work::Wheel(work) if work.builder != WheelBuilder::Prebuilt => {
@@ -53,15 +53,17 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Jo
             _ => {}
         }
     }
-    let mut asked: Vec<&Job<'_>> = Vec::new();
-    for job in compiled {
-        let builder = |other: &&Job<'_>| (other.work.builder, other.target) == (job.work.builder, job.target);
-        if asked.iter().any(|other| builder(other) && other.work.manifest == job.work.manifest) {
+    let mut asked: Vec<&Compilation<'_>> = Vec::new();
+    for compilation in compiled {
+        let builder = |other: &&Compilation<'_>| {
+            (other.work.builder, other.target) == (compilation.work.builder, compilation.target)
+        };
+        if asked.iter().any(|other| builder(other) && other.work.manifest == compilation.work.manifest) {
             continue;
         }
-        asked.push(job);
-        let leg = order.plan.legs.iter().find(|leg| Some(&leg.id) == job.step.leg.as_ref());
-        add(for_compiling(runner, store, leg, *job));
+        asked.push(compilation);
+        let job = order.plan.jobs.iter().find(|job| Some(&job.id) == compilation.step.job.as_ref());
+        add(for_compiling(runner, store, job, *compilation));
     }
     problems.into_values().collect()
 }
@@ -106,15 +108,15 @@ fn for_commands(runner: &Runner, repository: &Path, step: &Step, commands: &[Com
     problems
 }
 
-fn for_compiling(runner: &Runner, store: &Store, leg: Option<&Leg>, job: Job<'_>) -> Vec<Problem> {
-    let Job { step, work, target } = job;
-    let dir = job.dir(store.repository());
+fn for_compiling(runner: &Runner, store: &Store, job: Option<&Job>, compilation: Compilation<'_>) -> Vec<Problem> {
+    let Compilation { step, work, target } = compilation;
+    let dir = compilation.dir(store.repository());
     if !dir.is_dir() {
         let hint = "the plan is of another tree; plan again";
         return vec![problem(step, format!("the folder of `{}` is not there", work.manifest), hint)];
     }
     if runner.find("cargo").is_none() {
-        let container = leg.and_then(|leg| leg.container.as_ref());
+        let container = job.and_then(|job| job.container.as_ref());
         return vec![match container {
             Some(image) => problem(
                 step,
@@ -135,7 +137,7 @@ fn for_compiling(runner: &Runner, store: &Store, leg: Option<&Leg>, job: Job<'_>
             return problems;
         }
         PlannedBuilder::Zigbuild => problems.extend(for_zigbuild(runner, &dir, step)),
-        PlannedBuilder::Cargo => problems.extend(for_linking(runner, &dir, job)),
+        PlannedBuilder::Cargo => problems.extend(for_linking(runner, &dir, compilation)),
         PlannedBuilder::Prebuilt => return problems,
     }
     problems.extend(standard_library(runner, &dir, step, target));
@@ -185,8 +187,8 @@ fn standard_library(runner: &Runner, dir: &Path, step: &Step, target: Target) ->
 }
 
 /// Whether plain cargo can link for a target here. On Windows `rustc` finds the linker without `PATH`.
-fn for_linking(runner: &Runner, dir: &Path, job: Job<'_>) -> Option<Problem> {
-    let Job { step, work, target } = job;
+fn for_linking(runner: &Runner, dir: &Path, compilation: Compilation<'_>) -> Option<Problem> {
+    let Compilation { step, work, target } = compilation;
     let chosen = CargoConfig::read(runner, dir, &cargo_config::configs(&work.cargo_args)).names_linker(runner, target)
         || own(&work.env).value(&cargo_config::variable(target, "LINKER")).is_some()
         || ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"]

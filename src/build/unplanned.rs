@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::binary::Job;
+use super::binary::Compilation;
 use super::cargo_config::{self, home};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Runner};
@@ -37,9 +37,9 @@ const TABLES: [&str; 5] = ["env", "patch", "paths", "profile", "unstable"];
 const OF_BUILD: [&str; 5] = ["incremental", "rustc", "rustc-workspace-wrapper", "rustc-wrapper", "rustflags"];
 
 /// Warnings for these compilations (wheels have none here: nothing stands above the copy that they are built in).
-pub fn said(runner: &Runner, store: &Store, compiled: &[Job<'_>]) -> Vec<String> {
+pub fn said(runner: &Runner, store: &Store, compiled: &[Compilation<'_>]) -> Vec<String> {
     let mut said = variables(runner);
-    let mut asked: Vec<PathBuf> = compiled.iter().map(|job| job.dir(store.repository())).collect();
+    let mut asked: Vec<PathBuf> = compiled.iter().map(|compilation| compilation.dir(store.repository())).collect();
     asked.sort();
     asked.dedup();
     let mut files: Vec<(PathBuf, Table)> = Vec::new();

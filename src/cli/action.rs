@@ -1,7 +1,7 @@
 //! `action`: one job's worth of work, as action.yml asks for it in the environment.
 //!
 //! Each job is the commands that a person would type, one after the other in this process. What goes from job to
-//! job lies in `$RUNNER_TEMP/longshore`: `plan.json`, a tar of each leg, and `release.tar`.
+//! job lies in `$RUNNER_TEMP/longshore`: `plan.json`, a tar of each job, and `release.tar`.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use super::output;
 use super::summary;
 use crate::digest::Digest;
 use crate::facts;
-use crate::plan::{Leg, Plan};
+use crate::plan::{Job, Plan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::{Session, plan_file};
 use crate::world::actions;
@@ -27,13 +27,13 @@ use crate::world::process::{Cmd, Finished};
 use crate::world::store::Sharing;
 
 /// What the action's inputs say.
-struct Job {
+struct ActionJob {
     command: String,
     args: Vec<String>,
     config: Option<String>,
     directory: Option<String>,
-    part: Option<String>,
-    leg: Option<String>,
+    workflow: Option<String>,
+    job: Option<String>,
     tags: Vec<String>,
     snapshot: bool,
     /// Of the plan that other jobs carry out.
@@ -46,7 +46,7 @@ struct Job {
 pub fn run(invocation: &Invocation, carry_out: fn(Cli, &Env) -> Ended) -> Ended {
     let session = &invocation.session;
     let named = input(&session.env, "LONGSHORE_ACTION_COMMAND").unwrap_or_else(|| "action".to_owned());
-    let job = match Job::read(&session.env) {
+    let job = match ActionJob::read(&session.env) {
         Ok(job) => job,
         Err(error) => return told(invocation, None, output::finish(invocation, &named, Err(error))),
     };
@@ -102,7 +102,7 @@ fn place_of_manifest(global: &Global, env: &Env) -> Option<String> {
         None => session.store(Sharing::Readers).ok()?,
     };
     let path = Some(store.manifest()).filter(|path| path.is_file())?;
-    // What Windows puts before an absolute path is no part of it for anybody else.
+    // Only Windows has a prefix before an absolute path.
     Some(path.to_str()?.trim_start_matches(r"\\?\").to_owned())
 }
 
@@ -119,7 +119,7 @@ fn conflict(text: &str) -> anyhow::Error {
     help::parser().error(ErrorKind::ArgumentConflict, text).into()
 }
 
-impl Job {
+impl ActionJob {
     fn read(env: &Env) -> anyhow::Result<Self> {
         let missing = || {
             let hint = "`command: plan`, `build`, `verify`, `publish`, or any other command of longshore";
@@ -151,8 +151,8 @@ impl Job {
             args,
             config: input(env, "LONGSHORE_ACTION_CONFIG"),
             directory: input(env, "LONGSHORE_ACTION_DIRECTORY"),
-            part: input(env, "LONGSHORE_ACTION_PART"),
-            leg: input(env, "LONGSHORE_ACTION_LEG"),
+            workflow: input(env, "LONGSHORE_ACTION_WORKFLOW"),
+            job: input(env, "LONGSHORE_ACTION_JOB"),
             tags: tags.split_whitespace().map(str::to_owned).collect(),
             snapshot,
             plan_digest: input(env, "LONGSHORE_ACTION_PLAN_DIGEST"),
@@ -202,30 +202,31 @@ impl Job {
         if planning.global.snapshot && !planning.global.tag.is_empty() {
             return Err(conflict("the argument '--tag <TAG>...' cannot be used with '--snapshot'"));
         }
-        let matrix = args::Matrix { part: self.part.clone(), assets: false };
+        let matrix = args::Matrix { workflow: self.workflow.clone(), assets: false };
         Ok(vec![planning, self.own(Command::Matrix(matrix), file)])
     }
 
     fn build(&self) -> anyhow::Result<Vec<Cli>> {
-        let leg = self.leg.as_deref().ok_or_else(|| {
+        let job = self.job.as_deref().ok_or_else(|| {
             wrong(
                 "missing-input",
-                "the action's input `leg` is empty",
-                "`leg: ${{ matrix.id }}`, an id of the matrix that `plan` made",
+                "the action's input `job` is empty",
+                "`job: ${{ matrix.id }}`, an id of the matrix that `plan` made",
             )
         })?;
         let (file, plan) = self.planned()?;
-        let assets = plan.legs.iter().filter(|leg| leg.wave == 1);
+        let assets = plan.jobs.iter().filter(|job| job.wave == 1);
         let there = self.tars(assets).into_iter().filter(|tar| tar.is_file());
-        let mut cli = self
-            .here(self.typed("build", &["host", "all", "leg", "rest", "part", "pack", "also", "plan_digest", "plan"])?);
+        let mut cli = self.here(
+            self.typed("build", &["host", "all", "job", "merge", "workflow", "pack", "also", "plan_digest", "plan"])?,
+        );
         cli.global.plan = Some(file);
         if let Command::Build(args) = &mut cli.command {
-            args.leg = Some(leg.to_owned());
-            args.part.clone_from(&self.part);
+            args.job = Some(job.to_owned());
+            args.workflow.clone_from(&self.workflow);
             args.plan_digest = Some(self.digest()?);
             args.from.splice(..0, there);
-            args.pack = Some(self.hand_over.join(format!("{leg}.tar")));
+            args.pack = Some(self.hand_over.join(format!("{job}.tar")));
         }
         Ok(vec![cli])
     }
@@ -234,44 +235,45 @@ impl Job {
         let (file, plan) = self.planned()?;
         let tars = self.arrived(&plan)?;
         let digest = Some(self.digest()?);
-        let mut rest =
-            self.here(self.typed("build", &["host", "all", "leg", "rest", "part", "also", "plan_digest", "plan"])?);
+        let mut rest = self
+            .here(self.typed("build", &["host", "all", "job", "merge", "workflow", "also", "plan_digest", "plan"])?);
         rest.global.plan = Some(file.clone());
         if let Command::Build(args) = &mut rest.command {
-            args.rest = true;
-            args.part.clone_from(&self.part);
+            args.merge = true;
+            args.workflow.clone_from(&self.workflow);
             args.plan_digest = digest;
             args.from.splice(..0, tars);
         }
         let pack = Some(self.hand_over.join("release.tar"));
-        let verify = args::Verify { part: self.part.clone(), from: Vec::new(), pack, plan_digest: digest };
+        let verify = args::Verify { workflow: self.workflow.clone(), from: Vec::new(), pack, plan_digest: digest };
         Ok(vec![rest, self.own(Command::Verify(verify), file)])
     }
 
-    /// The tars of the part's legs, all of which must have come.
+    /// The tars of the workflow's jobs, all of which must have come.
     fn arrived(&self, plan: &Plan) -> anyhow::Result<Vec<PathBuf>> {
-        let part = plan.part(self.part.as_deref()).map_err(Failure::usage)?;
-        let inside = |leg: &&Leg| part.is_none_or(|part| leg.steps.iter().any(|step| part.steps.contains(step)));
-        let tars = self.tars(plan.legs.iter().filter(inside));
+        let workflow = plan.workflow(self.workflow.as_deref()).map_err(Failure::usage)?;
+        let inside =
+            |job: &&Job| workflow.is_none_or(|workflow| job.steps.iter().any(|step| workflow.steps.contains(step)));
+        let tars = self.tars(plan.jobs.iter().filter(inside));
         let missing: Vec<&str> =
             tars.iter().filter(|tar| !tar.is_file()).filter_map(|tar| tar.file_stem()?.to_str()).collect();
         if missing.is_empty() {
             return Ok(tars);
         }
-        let text = format!("nothing came from {} of {} legs: {}", missing.len(), tars.len(), missing.join(", "));
+        let text = format!("nothing came from {} of {} jobs: {}", missing.len(), tars.len(), missing.join(", "));
         let hint = "their jobs failed or were skipped: look there, then re-run the failed jobs; GitHub also skips them if \
                     the matrix holds the text of a secret, which the log of `plan` says";
-        Err(Failure::new(Exit::Verification, Problem::new("missing-leg", text).hint(hint)).into())
+        Err(Failure::new(Exit::Verification, Problem::new("missing-job", text).hint(hint)).into())
     }
 
     /// Without a checkout, in a folder that only this job has.
     fn publish(&self) -> anyhow::Result<Vec<Cli>> {
         let release = self.handed("release.tar", "verify", "longshore-release")?;
-        let mut cli = self.typed("publish", &["part", "plan_digest"])?;
+        let mut cli = self.typed("publish", &["workflow", "plan_digest"])?;
         cli.global.directory.get_or_insert_with(|| self.hand_over.clone());
         cli.global.yes = true;
         if let Command::Publish(args) = &mut cli.command {
-            args.part.clone_from(&self.part);
+            args.workflow.clone_from(&self.workflow);
             args.plan_digest = Some(self.digest()?);
             args.from.insert(0, release);
         }
@@ -280,8 +282,8 @@ impl Job {
 
     fn other(&self) -> anyhow::Result<Vec<Cli>> {
         let given = [
-            ("part", self.part.is_some()),
-            ("leg", self.leg.is_some()),
+            ("workflow", self.workflow.is_some()),
+            ("job", self.job.is_some()),
             ("tags", !self.tags.is_empty()),
             ("snapshot", self.snapshot),
             ("plan-digest", self.plan_digest.is_some()),
@@ -299,8 +301,8 @@ impl Job {
 
     /// For the summary: what of this job can be downloaded.
     fn download(&self, env: &Env) -> String {
-        let (artifact, tar) = match (self.command.as_str(), &self.leg) {
-            ("build", Some(leg)) => (format!("longshore-{leg}"), format!("{leg}.tar")),
+        let (artifact, tar) = match (self.command.as_str(), &self.job) {
+            ("build", Some(job)) => (format!("longshore-{job}"), format!("{job}.tar")),
             ("verify", _) => ("longshore-release".to_owned(), "release.tar".to_owned()),
             _ => return String::new(),
         };
@@ -348,9 +350,9 @@ impl Job {
         text.parse().map_err(|error| wrong("bad-input", format!("the action's input `plan-digest`: {error}"), hint))
     }
 
-    /// The tars of legs, whether they are there or not.
-    fn tars<'l>(&self, legs: impl Iterator<Item = &'l Leg>) -> Vec<PathBuf> {
-        legs.map(|leg| self.hand_over.join(format!("{}.tar", leg.id))).collect()
+    /// The tars of jobs, whether they are there or not.
+    fn tars<'l>(&self, jobs: impl Iterator<Item = &'l Job>) -> Vec<PathBuf> {
+        jobs.map(|job| self.hand_over.join(format!("{}.tar", job.id))).collect()
     }
 
     /// A file that an earlier job handed over.

@@ -101,7 +101,7 @@ pub enum Command {
     #[command(after_help = "Example:  longshore release --tag v1.2.3 --prebuilt dist")]
     Release(Release),
     /// Carry out steps of a plan
-    #[command(after_help = "Example:  longshore build --plan plan.json --leg x86_64-unknown-linux-gnu --pack leg.tar")]
+    #[command(after_help = "Example:  longshore build --plan plan.json --job x86_64-unknown-linux-gnu --pack job.tar")]
     Build(Build),
     /// Verify built artifacts against the plan; write manifest.json
     #[command(after_help = "Example:  longshore verify --plan plan.json --from *.tar --pack release.tar")]
@@ -109,7 +109,7 @@ pub enum Command {
     /// Publish a verified manifest; the same command again finishes it
     #[command(after_help = "Example:  longshore publish --from release.tar")]
     Publish(Publish),
-    /// Print the matrix of legs as JSON; under Actions also to GITHUB_OUTPUT
+    /// Print the matrix of jobs as JSON; under Actions also to GITHUB_OUTPUT
     #[command(after_help = "Example:  longshore matrix --plan plan.json")]
     Matrix(Matrix),
     /// Print the JSON Schema of a file or of the output
@@ -279,15 +279,15 @@ pub struct Build {
     /// Every step, here
     #[arg(long, group = "which")]
     pub all: bool,
-    /// The steps of one leg
+    /// The steps of one job
     #[arg(long, value_name = "ID", group = "which")]
-    pub leg: Option<String>,
-    /// The steps of no leg: images, checksums
+    pub job: Option<String>,
+    /// The steps of no job: images, checksums
     #[arg(long, group = "which")]
-    pub rest: bool,
-    /// Only the part of one workflow file
+    pub merge: bool,
+    /// Only what one workflow file publishes, and what that needs
     #[arg(long, value_name = "FILE")]
-    pub part: Option<String>,
+    pub workflow: Option<String>,
     /// Results of other machines
     #[arg(long, value_name = "TAR", num_args = 1..)]
     pub from: Vec<PathBuf>,
@@ -295,7 +295,7 @@ pub struct Build {
     #[arg(long, value_name = "TAR")]
     pub pack: Option<PathBuf>,
     /// Also what this machine makes for another target; its tools must be there
-    #[arg(long, value_name = "TRIPLE", num_args = 1.., conflicts_with_all = ["all", "leg", "rest"])]
+    #[arg(long, value_name = "TRIPLE", num_args = 1.., conflicts_with_all = ["all", "job", "merge"])]
     pub also: Vec<Target>,
     /// Folder of finished executables: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
@@ -317,9 +317,9 @@ pub struct Build {
 /// `verify`
 #[derive(Args)]
 pub struct Verify {
-    /// Only the part of one workflow file
+    /// Only what one workflow file publishes, and what that needs
     #[arg(long, value_name = "FILE")]
-    pub part: Option<String>,
+    pub workflow: Option<String>,
     /// Results of other machines
     #[arg(long, value_name = "TAR", num_args = 1..)]
     pub from: Vec<PathBuf>,
@@ -334,9 +334,9 @@ pub struct Verify {
 /// `publish`
 #[derive(Args)]
 pub struct Publish {
-    /// Only the part of one workflow file
+    /// Only what one workflow file publishes, and what that needs
     #[arg(long, value_name = "FILE")]
-    pub part: Option<String>,
+    pub workflow: Option<String>,
     /// A tar of `verify --pack`
     #[arg(long, value_name = "TAR", num_args = 1..)]
     pub from: Vec<PathBuf>,
@@ -346,7 +346,7 @@ pub struct Publish {
     /// Only these destinations, or one artifact's share of one
     #[arg(long, value_name = "DESTINATION[.ARTIFACT]", num_args = 1..)]
     pub to: Vec<String>,
-    /// How many minutes to wait for each other part of the version
+    /// How many minutes to wait for each other workflow file of the version
     #[arg(long, value_name = "MINUTES", default_value_t = 180)]
     pub wait: u64,
 }
@@ -354,10 +354,10 @@ pub struct Publish {
 /// `matrix`
 #[derive(Args)]
 pub struct Matrix {
-    /// Only the part of one workflow file
+    /// Only what one workflow file publishes, and what that needs
     #[arg(long, value_name = "FILE")]
-    pub part: Option<String>,
-    /// The legs of assets instead (wave 1)
+    pub workflow: Option<String>,
+    /// The jobs of assets instead (wave 1)
     #[arg(long)]
     pub assets: bool,
 }

@@ -23,9 +23,9 @@ use crate::world::store::{Sharing, Store};
 pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let (plan, store) = plan(session, args)?;
     session.receive(&plan, &store, &args.from)?;
-    let (part, which) = (args.part.as_deref(), which(args, session.selection.plan.is_some()));
-    let chosen = steps::chosen(&plan, which, part)?;
-    let in_job = session.env.is_true("CI") && args.leg.is_some();
+    let (workflow, which) = (args.workflow.as_deref(), which(args, session.selection.plan.is_some()));
+    let chosen = steps::chosen(&plan, which, workflow)?;
+    let in_job = session.env.is_true("CI") && args.job.is_some();
     let order = Order {
         prebuilt: args.prebuilt.clone(),
         keep_going: args.keep_going,
@@ -42,13 +42,13 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         let ids: Vec<&str> = order.steps.iter().map(|step| step.id.as_str()).collect();
         handover::pack(&store, &ids, false, tar)?;
     }
-    if !matches!(which, Which::Leg(_) | Which::Rest) {
-        not_made::tell(session, &steps::left(&plan, &order.steps, part)?, "");
+    if !matches!(which, Which::Job(_) | Which::Merge) {
+        not_made::tell(session, &steps::left(&plan, &order.steps, workflow)?, "");
     }
     let text = table(&artifacts).render(&session.printer);
     let mut report = Report::plan(text, &plan);
     report.fields.artifacts = Some(artifacts);
-    Ok(if args.leg.is_none() { report.next("longshore verify") } else { report })
+    Ok(if args.job.is_none() { report.next("longshore verify") } else { report })
 }
 
 /// The stored plan, or one that is made here; and its output folder.
@@ -57,7 +57,7 @@ fn plan(session: &Session, args: &args::Build) -> anyhow::Result<(Plan, Store)> 
         return session.stored(file, args.plan_digest, Sharing::Nobody);
     }
     let project = Project::open(session)?;
-    let whole = args.all || args.rest || args.leg.is_some();
+    let whole = args.all || args.merge || args.job.is_some();
     let wish = Wish {
         without_tag: WithoutTag::Snapshot,
         host: !whole,
@@ -73,9 +73,9 @@ fn plan(session: &Session, args: &args::Build) -> anyhow::Result<(Plan, Store)> 
 
 /// What the flags choose. A plan that was made here for this machine holds nothing else.
 fn which(args: &args::Build, stored: bool) -> Which<'_> {
-    match &args.leg {
-        Some(leg) => Which::Leg(leg),
-        None if args.rest => Which::Rest,
+    match &args.job {
+        Some(job) => Which::Job(job),
+        None if args.merge => Which::Merge,
         None if args.all || !stored => Which::All,
         None => Which::Host(&args.also),
     }

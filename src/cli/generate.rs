@@ -43,26 +43,26 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let project = Project::open_as_cloned(session)?;
     let top = project.top.clone();
     let plan = project.plan(session, Wish { every_release: true, stand_ins: true, ..Wish::default() })?;
-    if plan.parts.is_empty() {
+    if plan.workflows.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
         return Err(Failure::usage(problem.hint("destinations stand under `publish:`")).into());
     }
     let mut files = Vec::new();
-    for part in &plan.parts {
-        inside::refuse_links_out(&top, &format!("{FOLDER}/{}", part.file))?;
-        let path = top.join(FOLDER).join(&part.file);
-        files.push(File { name: part.file.clone(), there: read(&path)?, path });
+    for workflow in &plan.workflows {
+        inside::refuse_links_out(&top, &format!("{FOLDER}/{}", workflow.file))?;
+        let path = top.join(FOLDER).join(&workflow.file);
+        files.push(File { name: workflow.file.clone(), there: read(&path)?, path });
     }
     refuse_foreign(&files, args.check)?;
     let own = own(session, args, &files)?;
     let directory = project.root.strip_prefix(&top).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
     let wanted: Vec<String> = plan
-        .parts
+        .workflows
         .iter()
         .zip(&files)
-        .map(|(part, file)| {
+        .map(|(workflow, file)| {
             let pins = Pins::new(own.clone()).keeping(file.there.as_deref().unwrap_or_default());
-            workflow::write(&plan, part, &pins, &directory)
+            workflow::write(&plan, workflow, &pins, &directory)
         })
         .collect();
     warn_of_others(session, &top, &plan);
@@ -168,7 +168,8 @@ fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
     let Ok(entries) = std::fs::read_dir(top.join(FOLDER)) else { return };
     let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
-    let named = |name: &String| plan.idle.contains(name) || plan.parts.iter().any(|part| part.file == *name);
+    let named =
+        |name: &String| plan.idle.contains(name) || plan.workflows.iter().any(|workflow| workflow.file == *name);
     for name in names.iter().filter(|name| !named(name)) {
         let Some(text) = read(&top.join(FOLDER).join(name)).ok().flatten() else { continue };
         if workflow::is_generated(&text) {
@@ -298,20 +299,24 @@ fn publishers(session: &Session, plan: &Plan, remote: Option<&Remote>) -> String
         Some(_) => named.unwrap_or_default(),
         None => ("OWNER", "REPOSITORY"),
     };
-    for part in &plan.parts {
-        for destination in plan.destinations.iter().filter(|one| part.goes_to(&one.name)) {
+    for workflow in &plan.workflows {
+        for destination in plan.destinations.iter().filter(|one| workflow.goes_to(&one.name)) {
             let DestinationKind::Pypi(pypi) = &destination.kind else { continue };
             let place = ["https://pypi.org", "https://test.pypi.org"]
                 .into_iter()
                 .find(|place| pypi.upload.contains(place.trim_start_matches("https://")));
             let Some(place) = place.filter(|_| pypi.trusted != Trusted::Never) else { continue };
             places.extend((!places.contains(&place)).then_some(place));
-            let mut names: Vec<&str> =
-                plan.steps.iter().filter(|step| part.publishes(&destination.name, step)).map(Step::artifact).collect();
+            let mut names: Vec<&str> = plan
+                .steps
+                .iter()
+                .filter(|step| workflow.publishes(&destination.name, step))
+                .map(Step::artifact)
+                .collect();
             names.dedup();
             for name in names {
-                let environment = part.environment.clone().unwrap_or_else(|| "(any)".into());
-                let cells = [name.into(), owner.into(), repository.into(), part.file.clone(), environment];
+                let environment = workflow.environment.clone().unwrap_or_else(|| "(any)".into());
+                let cells = [name.into(), owner.into(), repository.into(), workflow.file.clone(), environment];
                 table.row(cells);
             }
         }

@@ -1,4 +1,4 @@
-//! `matrix`: the legs as rows for a GitHub Actions job.
+//! `matrix`: the plan's jobs as the rows of a matrix.
 
 use super::args;
 use super::report::Report;
@@ -12,7 +12,7 @@ use crate::world::store::Sharing;
 /// `longshore matrix`
 ///
 /// # Errors
-/// If the plan or the part is not there, the matrix would be too large, or, for a tag in CI, bases are not locked.
+/// If the plan or the workflow is not there, the matrix would be too large, or, for a tag in CI, bases are not locked.
 pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
     let plan = match &session.selection.plan {
         Some(file) => session.stored(file, None, Sharing::Readers)?.0,
@@ -22,10 +22,10 @@ pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
             plan
         }
     };
-    let wave = |wave| matrix(&plan, wave, args.part.as_deref()).map_err(Failure::usage);
+    let wave = |wave| matrix(&plan, wave, args.workflow.as_deref()).map_err(Failure::usage);
     let (assets, rows) = (wave(1)?, wave(2)?);
-    let part = args.part.as_deref();
-    let empty = plan.is_idle(part) || plan.steps.is_empty();
+    let workflow = args.workflow.as_deref();
+    let empty = plan.is_idle(workflow) || plan.steps.is_empty();
     // A job without rows is skipped: `if: needs.plan.outputs.matrix`.
     let output = |rows: &Matrix| if rows.include.is_empty() { String::new() } else { rows.to_string() };
     for (name, value) in [("assets", output(&assets)), ("matrix", output(&rows)), ("empty", empty.to_string())] {
@@ -33,8 +33,8 @@ pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
     }
     actions::set_output(&session.env, "plan-digest", &plan.digest().to_string())?;
     let shown = if args.assets { &assets } else { &rows };
-    if let Some(part) = part.filter(|_| empty) {
-        session.printer.step("Skipping", format!("{part}: it publishes nothing of this release"));
+    if let Some(workflow) = workflow.filter(|_| empty) {
+        session.printer.step("Skipping", format!("{workflow}: it publishes nothing of this release"));
     }
     let mut report = Report::plan(format!("{shown}\n"), &plan);
     let value = serde_json::json!({ "assets": assets, "matrix": rows, "empty": empty });

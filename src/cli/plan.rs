@@ -83,10 +83,10 @@ fn heading(plan: &Plan, printer: &Printer) -> String {
 fn steps(plan: &Plan) -> Table {
     let mut table = Table::new(&["STEP", "TARGET", "RUNNER", "BUILDER OR BASE", "OUTPUT"]);
     for step in &plan.steps {
-        let leg = step.leg.as_ref().and_then(|id| plan.legs.iter().find(|leg| leg.id == *id));
-        let runner = leg.map_or("(rest)".to_owned(), |leg| match &leg.container {
-            Some(container) => format!("{} {container}", leg.runner),
-            None => leg.runner.clone(),
+        let job = step.job.as_ref().and_then(|id| plan.jobs.iter().find(|job| job.id == *id));
+        let runner = job.map_or("(merge)".to_owned(), |job| match &job.container {
+            Some(container) => format!("{} {container}", job.runner),
+            None => job.runner.clone(),
         });
         let target = match &step.work {
             Work::Image(work) => work.platform.to_string(),
@@ -171,9 +171,9 @@ fn goes(plan: &Plan, printer: &Printer) -> String {
     if plan.destinations.is_empty() {
         text.push_str("nothing is published\n");
     }
-    if plan.parts.len() > 1 {
-        for part in &plan.parts {
-            let _ = writeln!(text, "{} publishes {}", part.file, part.destinations.join(", "));
+    if plan.workflows.len() > 1 {
+        for workflow in &plan.workflows {
+            let _ = writeln!(text, "{} publishes {}", workflow.file, workflow.destinations.join(", "));
         }
     }
     if let Some(reason) = plan.only_loopback() {

@@ -12,7 +12,7 @@ use super::report::{Fields, Report, State};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
-use crate::plan::{Destination, DestinationKind, Part, Plan, PublishedImage, ReleasePage, Step};
+use crate::plan::{Destination, DestinationKind, Plan, PublishedImage, ReleasePage, Step, Workflow};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Outcome, Receipt, Receipts};
 use crate::release::access::github::{token, tokens};
@@ -41,15 +41,15 @@ pub fn run(invocation: &Invocation, args: &args::Publish) -> anyhow::Result<Repo
         session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage::VARIABLE));
     }
     let access = Access::of(session, &plan)?;
-    let share = share(&plan, args.part.as_deref(), &args.to)?;
+    let share = share(&plan, args.workflow.as_deref(), &args.to)?;
     pushed::check(session, &plan, &access.registries, store.repository())?;
     ask(invocation, &plan, share.as_ref())?;
-    // Another part may publish beside us, and wait for us at the draft.
+    // Another workflow may publish beside us, and wait for us at the draft.
     let release = Release { session, plan: &plan, store: &store, access: &access };
     let wait = Duration::from_secs(args.wait.saturating_mul(60));
     let published = release.publish(&manifest, share.as_ref(), wait).map_err(|error| failed(&release, error));
     if let Some(stage) = &stage {
-        stage.keep(&store, args.part.as_deref())?;
+        stage.keep(&store, args.workflow.as_deref())?;
     }
     let mut report = report(session, &plan, published?);
     report.fields.manifest = Some(manifest);
@@ -73,7 +73,7 @@ fn manifest(plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
     Ok(manifest)
 }
 
-/// A part of a release goes to servers of this machine only (`Plan::only_loopback`). It is said that it is one.
+/// An incomplete release goes to servers of this machine only (`Plan::only_loopback`); it is said what it lacks.
 ///
 /// # Errors
 /// If nothing of it goes anywhere.
@@ -87,7 +87,7 @@ fn name_the_rest(session: &Session, plan: &Plan) -> anyhow::Result<()> {
             let text = format!("the plan publishes nothing: it lacks {lacking}");
             (
                 text,
-                "build all legs of one stored plan (`longshore plan --out plan.json`), or bring the rest with `--prebuilt DIR`",
+                "build all jobs of one stored plan (`longshore plan --out plan.json`), or bring the rest with `--prebuilt DIR`",
             )
         };
         return Err(Failure::usage(Problem::new("nothing-to-publish", text).hint(hint)).into());
@@ -119,7 +119,7 @@ fn refuse_fork(env: &Env) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If the answer is no, nobody can be asked, or the run is a fork's.
-pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Part>) -> anyhow::Result<()> {
+pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Workflow>) -> anyhow::Result<()> {
     let session = &invocation.session;
     refuse_fork(&session.env)?;
     if invocation.yes || session.env.is_true("CI") {
@@ -148,7 +148,7 @@ pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Part>) -> anyhow
 }
 
 /// What goes where.
-fn places(plan: &Plan, share: Option<&Part>, destination: &Destination) -> Vec<String> {
+fn places(plan: &Plan, share: Option<&Workflow>, destination: &Destination) -> Vec<String> {
     let ours =
         |step: &str, to: &str| plan.step(step).is_some_and(|step| share.is_none_or(|share| share.publishes(to, step)));
     let name = &destination.name;

@@ -79,9 +79,9 @@ fn markdown(env: &Env, command: &str, fields: &Fields, refused: Option<&Refused>
 
 fn planned(plan: &Plan) -> String {
     let nodes = plan.steps.len() + plan.destinations.len();
-    let graph = match (nodes, plan.legs.len() + plan.destinations.len() + 1) {
+    let graph = match (nodes, plan.jobs.len() + plan.destinations.len() + 1) {
         (..=NODES, _) => explain::mermaid(plan),
-        (_, ..=NODES) => by_leg(plan),
+        (_, ..=NODES) => by_job(plan),
         _ => String::new(),
     };
     let mut text = String::new();
@@ -90,16 +90,16 @@ fn planned(plan: &Plan) -> String {
     }
     let rows = plan.steps.iter().map(|step| {
         let target = step.target.map(|target| code(target.triple())).unwrap_or_default();
-        let leg = step.leg.as_deref().map(code).unwrap_or_default();
+        let job = step.job.as_deref().map(code).unwrap_or_default();
         let outputs: Vec<String> = step.outputs.iter().map(|output| code(&output.name)).collect();
-        vec![code(&step.id), target, leg, outputs.join(", "), step.publish.join(", ")]
+        vec![code(&step.id), target, job, outputs.join(", "), step.publish.join(", ")]
     });
-    let table = table(&["Step", "Target", "Leg", "Files", "Goes to"], rows);
+    let table = table(&["Step", "Target", "Job", "Files", "Goes to"], rows);
     let _ = write!(
         text,
         "<details><summary>{} steps (machines: {})</summary>\n\n{table}\n</details>\n\n",
         plan.steps.len(),
-        plan.legs.len()
+        plan.jobs.len()
     );
     if let Some(reason) = plan.only_loopback() {
         let _ = write!(text, "No public destination takes it, for {}.\n\n", reason);
@@ -108,18 +108,18 @@ fn planned(plan: &Plan) -> String {
 }
 
 /// Machines instead of steps, and what each hands on.
-fn by_leg(plan: &Plan) -> String {
+fn by_job(plan: &Plan) -> String {
     let mut text = String::from("flowchart LR\n");
     let place = |step: &Step| {
-        let leg = step.leg.as_ref().and_then(|id| plan.legs.iter().position(|leg| leg.id == *id));
-        leg.map_or_else(|| "rest".to_owned(), |number| format!("l{number}"))
+        let job = step.job.as_ref().and_then(|id| plan.jobs.iter().position(|job| job.id == *id));
+        job.map_or_else(|| "merge".to_owned(), |number| format!("j{number}"))
     };
-    for (number, leg) in plan.legs.iter().enumerate() {
-        let _ = writeln!(text, "  l{number}[\"{}: {} steps\"]", leg.id, leg.steps.len());
+    for (number, job) in plan.jobs.iter().enumerate() {
+        let _ = writeln!(text, "  j{number}[\"{}: {} steps\"]", job.id, job.steps.len());
     }
-    let rest = plan.steps.iter().filter(|step| step.leg.is_none()).count();
-    if rest > 0 {
-        let _ = writeln!(text, "  rest[\"rest: {rest} steps\"]");
+    let merged = plan.steps.iter().filter(|step| step.job.is_none()).count();
+    if merged > 0 {
+        let _ = writeln!(text, "  merge[\"merge: {merged} steps\"]");
     }
     let places: BTreeMap<&str, String> = plan.steps.iter().map(|step| (step.id.as_str(), place(step))).collect();
     let mut arrows = BTreeSet::new();

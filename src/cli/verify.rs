@@ -20,10 +20,10 @@ use crate::world::store::Sharing;
 /// Exit 3 with everything that is wrong.
 pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     let (plan, store) = session.received(&args.from, args.plan_digest, Sharing::Nobody)?;
-    let part = plan.part(args.part.as_deref()).map_err(Failure::usage)?;
-    let manifest = verify::run(&session.printer, &store, &plan, part)?;
+    let workflow = plan.workflow(args.workflow.as_deref()).map_err(Failure::usage)?;
+    let manifest = verify::run(&session.printer, &store, &plan, workflow)?;
     if let Some(tar) = &args.pack {
-        let inside = |step: &&Step| part.is_none_or(|part| part.steps.contains(&step.id));
+        let inside = |step: &&Step| workflow.is_none_or(|workflow| workflow.steps.contains(&step.id));
         let ids: Vec<&str> = plan.steps.iter().filter(inside).map(|step| step.id.as_str()).collect();
         handover::pack(&store, &ids, true, tar)?;
     }
@@ -40,8 +40,8 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     let mut report = Report::plan(text, &plan);
     report.fields.artifacts = Some(manifest.artifacts.clone());
     report.fields.manifest = Some(manifest);
-    let part = args.part.as_ref().map(|file| format!(" --part {file}")).unwrap_or_default();
-    Ok(report.next(format!("longshore publish{part}")))
+    let workflow = args.workflow.as_ref().map(|file| format!(" --workflow {file}")).unwrap_or_default();
+    Ok(report.next(format!("longshore publish{workflow}")))
 }
 
 /// What each image offers and what its executables need: why each of them starts.

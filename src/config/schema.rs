@@ -823,7 +823,7 @@ pub static WORKFLOW: Section = Section {
             "setup",
             PATH,
             "none",
-            "folder of a composite action that every leg runs first; it gets `kind` and `target`",
+            "folder of a composite action that every job runs first; it gets `kind` and `target`",
         ),
         key("runner", Type::Text(Text::Runner), "Linux", "label of the machine that plans, verifies and publishes"),
         key("jobs", Type::Keys(&WORKFLOW_JOBS), "none", "reusable workflows of your own that run in between"),
@@ -834,10 +834,10 @@ pub static WORKFLOW: Section = Section {
             "what a pull request does; `false`: nothing",
         ),
         key(
-            "legs",
+            "split",
             Type::Text(Text::Word(&["target", "step"])),
             "target",
-            "whether everything for a target is one job, or each binary and distribution",
+            "whether everything for a target is one job, or each binary and distribution has its own",
         ),
     ],
 };

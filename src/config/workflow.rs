@@ -29,8 +29,8 @@ pub struct Workflow {
     pub after_publish: Vec<String>,
     /// `pull-request:`
     pub pull_request: PullRequest,
-    /// `legs: step`
-    pub leg_per_step: bool,
+    /// `split: step`
+    pub split_by_step: bool,
 }
 
 /// `pull-request:`
@@ -71,7 +71,7 @@ fn one(name: &str, file: &Map, entry: Option<&Node>, layers: &mut Layers) -> Wor
             Some("plan") => PullRequest::Plan,
             _ => PullRequest::Build,
         },
-        leg_per_step: fields.text("legs").as_deref() == Some("step"),
+        split_by_step: fields.text("split").as_deref() == Some("step"),
     };
     layers.entries.push((KIND.key, name.to_owned(), node));
     workflow

@@ -204,7 +204,7 @@ impl<'a> Packing<'a> {
         let entry =
             Entry { at: if configured { &at } else { "archives" }, component: &component, publish: &archive.publish };
         let publish = planner.destinations(&id, &work, entry);
-        let step = Step { id, component, needs, outputs, publish, leg: None, target: Some(target), work };
+        let step = Step { id, component, needs, outputs, publish, job: None, target: Some(target), work };
         Planned { step, machine: None, at }
     }
 }

@@ -147,7 +147,7 @@ impl<'a> Compiling<'a> {
             needs: work.assets.clone(),
             outputs,
             publish: Vec::new(),
-            leg: None,
+            job: None,
             target: Some(target),
             work: Work::Binary(work),
         };

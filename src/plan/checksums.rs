@@ -48,7 +48,7 @@ fn step(covered: &[&Step], release: &Release, file: &str) -> Step {
         needs: covered.iter().map(|step| step.id.clone()).collect(),
         outputs: outputs([file.to_owned()]),
         publish: Vec::new(),
-        leg: None,
+        job: None,
         target: None,
         work: Work::Checksums(ChecksumsWork { covers }),
     }

@@ -4,8 +4,8 @@ use super::inputs::Inputs;
 use super::planner::{Planned, Planner};
 use super::release::Releases;
 use super::{
-    Checkout, Leg, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, checksums, describe,
-    destination, distribution, duplicates, image, leg, locked, notes, output, part, release, scope, wheel, whole,
+    Checkout, Job, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, checksums, describe,
+    destination, distribution, duplicates, image, job, locked, notes, output, release, scope, wheel, whole, workflow,
 };
 use crate::config::{Binary, Config};
 use crate::facts::Facts;
@@ -34,8 +34,8 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
     duplicates::refuse(inputs, &planned);
     let steps: Vec<&Step> = planned.iter().map(|planned| &planned.step).collect();
     let destinations = destination::destinations(inputs, &releases, &steps);
-    let (parts, idle) = part::parts(inputs, &steps, &destinations);
-    let (steps, legs) = leg::legs(inputs, planned, &parts);
+    let (workflows, idle) = workflow::workflows(inputs, &steps, &destinations);
+    let (steps, jobs) = job::jobs(inputs, planned, &workflows);
     let unused = notes::unused(inputs, &releases.list, &destinations).into_iter();
     let unused = unused.chain(binary::passed_over(inputs, &entries, &steps)).collect();
     let (facts, request) = (inputs.facts, inputs.request);
@@ -49,12 +49,12 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
         checkout: Checkout { submodules: facts.whole.submodules, lfs: facts.whole.lfs },
         origin: releases.origin,
         output: inputs.config.output.clone(),
-        assumed: assumptions(inputs, &releases, &steps, &legs, unused),
+        assumed: assumptions(inputs, &releases, &steps, &jobs, unused),
         releases: releases.list,
         scope: scope::scope(request, left),
         steps,
-        legs,
-        parts,
+        jobs,
+        workflows,
         idle,
         destinations,
     }
@@ -88,7 +88,7 @@ fn steps(inputs: &Inputs<'_>, releases: &Releases, entries: &[Binary]) -> Vec<Pl
     if steps.iter().all(|step| is_released(step)) {
         return all;
     }
-    let needed: std::collections::HashSet<_> = part::needed(&steps, is_released).into_iter().collect();
+    let needed: std::collections::HashSet<_> = workflow::needed(&steps, is_released).into_iter().collect();
     all.into_iter().filter(|planned| needed.contains(&planned.step.id)).collect()
 }
 
@@ -97,7 +97,7 @@ fn assumptions(
     inputs: &Inputs<'_>,
     releases: &Releases,
     steps: &[Step],
-    legs: &[Leg],
+    jobs: &[Job],
     unused: Vec<String>,
 ) -> Vec<String> {
     let mut list = Vec::new();
@@ -126,7 +126,7 @@ fn assumptions(
     list.extend(beside::notes(inputs, steps));
     list.extend(describe::notes(steps));
     list.extend(wheel::notes(inputs.facts, steps));
-    list.extend(leg::notes(legs));
+    list.extend(job::notes(jobs));
     list.extend(whole::notes(inputs, steps));
     list
 }

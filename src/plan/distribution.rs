@@ -116,7 +116,7 @@ impl<'a> Distribution<'a> {
         let machine = target.and_then(|target| Some(Machine::of(&self.settings(target)?.cargo, target)));
         let needs = work.stage().map(|stage| stage.assets.clone()).unwrap_or_default();
         let component = self.component.clone();
-        let step = Step { id, component, needs, outputs, publish, leg: None, target, work };
+        let step = Step { id, component, needs, outputs, publish, job: None, target, work };
         Planned { step, machine, at: self.at.clone() }
     }
 }

@@ -32,12 +32,12 @@ pub fn explain(plan: &Plan, id: &str) -> Result<String, Problem> {
     if let Some(release) = plan.release(&step.component) {
         row("release", &release.tag);
     }
-    match step.leg.as_ref().and_then(|id| plan.legs.iter().find(|leg| leg.id == *id)) {
-        Some(leg) => {
-            let container = leg.container.as_ref().map(|container| format!(" in {container}")).unwrap_or_default();
-            row("leg", &format!("{} (on {}{container})", leg.id, leg.runner));
+    match step.job.as_ref().and_then(|id| plan.jobs.iter().find(|job| job.id == *id)) {
+        Some(job) => {
+            let container = job.container.as_ref().map(|container| format!(" in {container}")).unwrap_or_default();
+            row("job", &format!("{} (on {}{container})", job.id, job.runner));
         }
-        None => row("leg", "none: `build --rest`, on the machine that received all legs"),
+        None => row("job", "none: `build --merge`, on the machine that received all jobs"),
     }
     for (name, value) in how(step) {
         row(name, &value);

@@ -192,7 +192,7 @@ impl<'a> Maker<'a> {
             }
             _ => Vec::new(),
         };
-        Step { id, component, needs, outputs, publish, leg: None, target: None, work }
+        Step { id, component, needs, outputs, publish, job: None, target: None, work }
     }
 
     fn push(&mut self, step: Step) {

@@ -1,8 +1,8 @@
-//! Legs as the rows of a GitHub Actions matrix.
+//! Jobs as the rows of a GitHub Actions matrix.
 
 use serde::Serialize;
 
-use super::{Leg, Plan};
+use super::{Job, Plan};
 use crate::problem::Problem;
 use crate::target::Target;
 
@@ -12,7 +12,7 @@ const LIMIT: usize = 100 * 1024;
 /// `{"include": […]}`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Matrix {
-    /// One row per leg.
+    /// One row per job.
     pub include: Vec<Row>,
 }
 
@@ -20,7 +20,7 @@ pub struct Matrix {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Row {
-    /// Id of the leg, for `build --leg`.
+    /// Id of the job, for `build --job`.
     pub id: String,
     /// Label of the runner.
     pub runs_on: String,
@@ -28,23 +28,23 @@ pub struct Row {
     pub container: String,
     /// Its target; empty for assets.
     pub target: String,
-    /// What `build --leg` installs first.
+    /// What `build --job` installs first.
     pub install: Vec<String>,
-    /// Whether the results of asset legs must be handed to it.
+    /// Whether the results of asset jobs must be handed to it.
     pub needs_assets: bool,
 }
 
-/// The rows of one wave (1: assets, 2: the rest), of one part if it is named. A file with nothing to do has none.
+/// The rows of one wave (1: assets, 2: the rest), of one workflow if it is named. A file with nothing to do has none.
 ///
 /// # Errors
-/// If the part is not in the plan, or the rows would not fit into a job's output.
-pub fn matrix(plan: &Plan, wave: u8, part: Option<&str>) -> Result<Matrix, Problem> {
-    if plan.is_idle(part) {
+/// If the workflow is not in the plan, or the rows would not fit into a job's output.
+pub fn matrix(plan: &Plan, wave: u8, workflow: Option<&str>) -> Result<Matrix, Problem> {
+    if plan.is_idle(workflow) {
         return Ok(Matrix { include: Vec::new() });
     }
-    let steps = plan.part(part)?.map(|part| &part.steps);
-    let inside = |leg: &&Leg| steps.is_none_or(|steps| leg.steps.iter().any(|step| steps.contains(step)));
-    let rows = plan.legs.iter().filter(|leg| leg.wave == wave).filter(inside).map(row);
+    let steps = plan.workflow(workflow)?.map(|workflow| &workflow.steps);
+    let inside = |job: &&Job| steps.is_none_or(|steps| job.steps.iter().any(|step| steps.contains(step)));
+    let rows = plan.jobs.iter().filter(|job| job.wave == wave).filter(inside).map(row);
     let matrix = Matrix { include: rows.collect() };
     let size = matrix.to_string().len();
     if size > LIMIT || matrix.include.len() > 256 {
@@ -55,14 +55,14 @@ pub fn matrix(plan: &Plan, wave: u8, part: Option<&str>) -> Result<Matrix, Probl
     Ok(matrix)
 }
 
-fn row(leg: &Leg) -> Row {
+fn row(job: &Job) -> Row {
     Row {
-        id: leg.id.clone(),
-        runs_on: leg.runner.clone(),
-        container: leg.container.clone().unwrap_or_default(),
-        target: leg.target.map(Target::triple).unwrap_or_default().to_owned(),
-        install: leg.install.clone(),
-        needs_assets: leg.needs_assets,
+        id: job.id.clone(),
+        runs_on: job.runner.clone(),
+        container: job.container.clone().unwrap_or_default(),
+        target: job.target.map(Target::triple).unwrap_or_default().to_owned(),
+        install: job.install.clone(),
+        needs_assets: job.needs_assets,
     }
 }
 

@@ -19,7 +19,7 @@ pub mod explain;
 pub mod image;
 pub mod include;
 pub mod inputs;
-pub mod leg;
+pub mod job;
 pub mod links;
 pub mod locked;
 pub mod macos;
@@ -29,7 +29,6 @@ pub mod names;
 pub mod not_made;
 pub mod notes;
 pub mod output;
-pub mod part;
 pub mod planner;
 pub mod pypi;
 pub mod registry;
@@ -41,6 +40,7 @@ pub mod stable_abi;
 pub mod variant;
 pub mod wheel;
 pub mod whole;
+pub mod workflow;
 
 pub use decide::plan;
 pub use model::destination::{
@@ -55,8 +55,8 @@ pub use model::step::{
     PlannedBase, PlannedBuilder, Rebuild, Resolve, SdistWork, SmokeCheck, StageWork, Step, Variant, WheelBuilder,
     WheelWork, Work,
 };
-pub use model::workflow::{Part, PullRequest, Workflow, WorkflowJobs};
-pub use model::{Checkout, Leg, Origin, Plan, Release, SCHEMA, Scope, ScopeKind};
+pub use model::workflow::{PullRequest, Workflow, WorkflowJobs, WorkflowOptions};
+pub use model::{Checkout, Job, Origin, Plan, Release, SCHEMA, Scope, ScopeKind};
 pub use request::{Request, WithoutTag};
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Leg, NotMade, Step};
+use super::{Job, NotMade, Step};
 
 /// Groups what is left out by the first thing it waits for; `compiled` tells those that are waited for.
 pub fn not_made(
     steps: &[&Step],
-    legs: &[Leg],
+    jobs: &[Job],
     left_out: impl Fn(&Step) -> bool,
     compiled: impl Fn(&Step) -> bool,
 ) -> Vec<NotMade> {
@@ -21,7 +21,7 @@ pub fn not_made(
             (Some(group), _) => group,
             (None, Some(target)) => {
                 let container =
-                    legs.iter().find(|leg| leg.steps.contains(&step.id)).and_then(|leg| leg.container.clone());
+                    jobs.iter().find(|job| job.steps.contains(&step.id)).and_then(|job| job.container.clone());
                 let known = found.iter().position(|one| one.target == target && one.container == container);
                 known.unwrap_or_else(|| {
                     found.push(NotMade { target, container, steps: Vec::new() });

@@ -31,7 +31,7 @@ impl Planned {
             needs: vec![subject.id.clone()],
             outputs: Vec::new(),
             publish: Vec::new(),
-            leg: None,
+            job: None,
             target: subject.target,
             work: Work::Check(work),
         };

@@ -26,7 +26,7 @@ pub struct Request {
     pub host: Option<Target>,
     /// Other targets that this host can make, as the user says: `host` alone would leave them to other machines.
     pub also: Vec<Target>,
-    /// The one machine that carries out everything, whatever the legs say (`release`): it runs the checks it can run.
+    /// The one machine that carries out everything, whatever the jobs say (`release`): it runs the checks it can run.
     pub machine: Option<Target>,
     /// Base images are stand-ins: what is locked lends its facts, not its digests (`rehearse`).
     pub stand_ins: bool,

@@ -6,7 +6,7 @@ use globset::GlobBuilder;
 
 use super::inputs::Inputs;
 use super::planner::Planned;
-use super::{Leg, NotMade, Output, Request, Scope, ScopeKind, Step, Work, leg, not_made};
+use super::{Job, NotMade, Output, Request, Scope, ScopeKind, Step, Work, job, not_made};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 use crate::step_id::StepId;
@@ -22,16 +22,16 @@ pub struct Left {
 
 /// Removes the steps that are not in.
 pub fn limit(inputs: &Inputs<'_>, all: Vec<Planned>) -> (Vec<Planned>, Left) {
-    let legs = if inputs.request.host.is_some() { leg::legs(inputs, all.clone(), &[]).1 } else { Vec::new() };
+    let jobs = if inputs.request.host.is_some() { job::jobs(inputs, all.clone(), &[]).1 } else { Vec::new() };
     let steps: Vec<&Step> = all.iter().map(|planned| &planned.step).collect();
     let selected = (!inputs.request.only.is_empty()).then(|| select(inputs, &steps));
     let is_selected = |step: &Step| selected.as_ref().is_none_or(|selected| selected.contains(&step.id));
     let (made, not_made) = match inputs.request.host {
         Some(host) => {
             unknown(&inputs.request.also, &steps).into_iter().for_each(|problem| inputs.refuse(problem));
-            let made = made_here(inputs, host, &legs, &steps);
+            let made = made_here(inputs, host, &jobs, &steps);
             let left_out = |step: &Step| is_selected(step) && !made.contains(&step.id);
-            let not_made = not_made::not_made(&steps, &legs, left_out, compiles);
+            let not_made = not_made::not_made(&steps, &jobs, left_out, compiles);
             (made, not_made)
         }
         None => (steps.iter().map(|step| step.id.clone()).collect(), Vec::new()),
@@ -97,9 +97,9 @@ pub fn scope(request: &Request, left: Left) -> Scope {
 
 /// Steps without a target, steps of the host's triple and of `--also` without a container, what is supplied, and what
 /// needs only those.
-fn made_here(inputs: &Inputs<'_>, host: Target, legs: &[Leg], steps: &[&Step]) -> BTreeSet<StepId> {
+fn made_here(inputs: &Inputs<'_>, host: Target, jobs: &[Job], steps: &[&Step]) -> BTreeSet<StepId> {
     let ours = |target: Target| target == host || inputs.request.also.contains(&target);
-    let contained = |step: &Step| legs.iter().any(|leg| leg.container.is_some() && leg.steps.contains(&step.id));
+    let contained = |step: &Step| jobs.iter().any(|job| job.container.is_some() && job.steps.contains(&step.id));
     let mut inside = BTreeSet::new();
     for step in steps {
         let own = step.target.is_none_or(|target| ours(target) && !contained(step));

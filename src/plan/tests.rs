@@ -12,9 +12,9 @@ use crate::target::{DEFAULT, Target};
 
 mod builds;
 mod links;
-mod parts;
 mod said;
 mod scope;
+mod workflows;
 
 const HEAD: &str = "1111111111111111111111111111111111111111";
 const OLDER: &str = "2222222222222222222222222222222222222222";
@@ -126,8 +126,8 @@ fn steps_stand_after_what_they_need() {
         let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
         assert!(step.id.len() <= 100 && step.id.chars().all(legal), "{}", step.id);
     }
-    assert_eq!(plan.legs.iter().filter(|leg| leg.wave == 1).count(), 1, "assets are a wave of their own");
-    assert!(plan.legs.iter().filter(|leg| leg.wave == 2).all(|leg| leg.needs_assets));
+    assert_eq!(plan.jobs.iter().filter(|job| job.wave == 1).count(), 1, "assets are a wave of their own");
+    assert!(plan.jobs.iter().filter(|job| job.wave == 2).all(|job| job.needs_assets));
 }
 
 #[test]
@@ -433,14 +433,14 @@ fn a_component_may_be_made_of_another() {
 fn one_machine_per_runner_container_and_target() {
     let yaml = "binaries: { app: {}, tool: {}, rocky: { package: app, targets: x86_64-unknown-linux-gnu, container: \"rockylinux:9\" } }";
     let plan = plain(yaml);
-    let legs: Vec<&str> = plan.legs.iter().map(|leg| leg.id.as_str()).collect();
+    let jobs: Vec<&str> = plan.jobs.iter().map(|job| job.id.as_str()).collect();
     let mut expected: Vec<&str> = DEFAULT.iter().map(|target| target.triple()).collect();
     expected.push("x86_64-unknown-linux-gnu-rockylinux-9");
-    assert_eq!(legs, expected);
+    assert_eq!(jobs, expected);
     let rows = matrix::matrix(&plan, 2, None).unwrap();
     assert_eq!(rows.include[5].container, "rockylinux:9");
     assert!(rows.to_string().len() < 128 * 1024 / 10);
-    assert_eq!(matrix::matrix(&plan, 2, Some("other.yml")).unwrap_err().code, "unknown-part");
+    assert_eq!(matrix::matrix(&plan, 2, Some("other.yml")).unwrap_err().code, "unknown-workflow");
 }
 
 #[test]

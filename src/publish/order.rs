@@ -8,7 +8,7 @@ use url::Url;
 use super::pypi::index::{Credential, Index};
 use crate::artifact::Manifest;
 use crate::oci::registry::Registries;
-use crate::plan::{Part, Plan};
+use crate::plan::{Plan, Workflow};
 use crate::secret::Secret;
 use crate::wheel::DistributionName;
 use crate::world::store::Store;
@@ -33,8 +33,8 @@ pub struct Endpoint {
 pub struct Order<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// The part whose share of it is published; nothing for all of it.
-    pub part: Option<&'a Part>,
+    /// The workflow whose share of it is published; nothing for all of it.
+    pub workflow: Option<&'a Workflow>,
     /// Its verified artifacts.
     pub manifest: &'a Manifest,
     /// Where the bytes lie; the ledger is written there too.
@@ -47,7 +47,7 @@ pub struct Order<'a> {
     pub indexes: &'a Indexes,
     /// Names of the destinations to publish to, in order.
     pub destinations: Vec<String>,
-    /// How long each wait for another part may take.
+    /// How long each wait for another workflow may take.
     pub wait: Duration,
     /// The page of the run that carries this out, for whoever has to look for its bytes.
     pub run: Option<String>,

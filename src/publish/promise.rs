@@ -1,7 +1,7 @@
 //! Whether a manifest, ours or one that lies in a draft, holds what the plan promises: it is compared, never believed.
 
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, MANIFEST_SCHEMA, Manifest};
-use crate::plan::part::needed;
+use crate::plan::workflow::needed;
 use crate::plan::{CheckWork, Plan, Step, Work};
 use crate::problem::Problem;
 
@@ -81,7 +81,7 @@ mod tests {
     fn plan() -> Plan {
         serde_json::from_str(
             r#"{"schema":"longshore/plan/1","name":"a","repository":"o/a","commit":"1","commit_time":0,"dirty":false,
-                "origin":"tag","output":"out","releases":[],"scope":{"kind":"all"},"legs":[],"parts":[],"destinations":[],
+                "origin":"tag","output":"out","releases":[],"scope":{"kind":"all"},"jobs":[],"workflows":[],"destinations":[],
                 "assumed":[],"steps":[
                 {"id":"checksums.a","component":"","needs":[],"outputs":[{"name":"a.tar.gz"},{"name":"b"}],"publish":["github"],
                  "kind":"checksums","covers":[]},

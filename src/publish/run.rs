@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::github;
 use super::order::{Endpoint, Endpoints, Indexes, Order};
 use crate::oci::registry::Registries;
-use crate::plan::{Destination, Part, Plan, Release, Step};
+use crate::plan::{Destination, Plan, Release, Step, Workflow};
 use crate::problem::Problem;
 use crate::world::http::{self, is_loopback};
 use crate::world::patience::Pace;
@@ -26,7 +26,7 @@ pub struct Run<'a> {
     /// Names of the destinations to publish to, in order.
     pub destinations: &'a [String],
     /// The workflow file's share that is published; nothing for everything.
-    pub part: Option<&'a Part>,
+    pub workflow: Option<&'a Workflow>,
     /// Releases on GitHub that are there, whatever its lists say: it shows a new one only after a while.
     pub known: &'a [github::model::Release],
     endpoints: &'a Endpoints,
@@ -51,7 +51,7 @@ impl<'a> Run<'a> {
             registries: order.registries,
             indexes: order.indexes,
             destinations: &order.destinations,
-            part: order.part,
+            workflow: order.workflow,
             known: &[],
             endpoints: order.endpoints,
             pace,
@@ -70,8 +70,8 @@ impl<'a> Run<'a> {
 
     /// Whether a step's files are published to a destination.
     pub fn takes(&self, destination: &str, step: &Step) -> bool {
-        match self.part {
-            Some(part) => part.publishes(destination, step),
+        match self.workflow {
+            Some(workflow) => workflow.publishes(destination, step),
             None => step.publish.iter().any(|name| name == destination),
         }
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::artifact::Manifest;
 use crate::build;
-use crate::plan::{Part, Plan};
+use crate::plan::{Plan, Workflow};
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish;
 use crate::receipt::Receipts;
@@ -60,20 +60,25 @@ impl Release<'_> {
         verify::run(&self.session.printer, self.store, self.plan, None)
     }
 
-    /// Publishes what was verified, or a part of it. `wait` is how long each wait for another part may take.
+    /// Publishes what was verified, or one workflow's share of it. `wait` is how long each wait for another workflow may take.
     ///
     /// # Errors
     /// Those of [`publish::run`]; the same call again continues.
-    pub fn publish(&self, manifest: &Manifest, part: Option<&Part>, wait: Duration) -> anyhow::Result<Receipts> {
+    pub fn publish(
+        &self,
+        manifest: &Manifest,
+        workflow: Option<&Workflow>,
+        wait: Duration,
+    ) -> anyhow::Result<Receipts> {
         let order = publish::Order {
             plan: self.plan,
-            part,
+            workflow,
             manifest,
             store: self.store,
             endpoints: &self.access.github,
             registries: &self.access.registries,
             indexes: &self.access.indexes,
-            destinations: share::destinations(self.plan, part),
+            destinations: share::destinations(self.plan, workflow),
             wait,
             run: run_page(&self.session.env),
         };

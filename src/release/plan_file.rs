@@ -63,7 +63,7 @@ mod tests {
             let text = serde_json::json!({
                 "schema": "longshore/plan/1", "name": "a", "repository": "o/a", "commit": "1", "commit_time": 0,
                 "dirty": false, "origin": "tag", "output": output, "releases": [], "scope": { "kind": "all" },
-                "legs": [], "parts": [], "destinations": [], "assumed": [],
+                "jobs": [], "workflows": [], "destinations": [], "assumed": [],
                 "steps": [{ "id": step, "component": "", "needs": [], "outputs": [{ "name": name }], "publish": [],
                             "kind": "checksums", "covers": [] }]
             });

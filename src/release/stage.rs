@@ -86,9 +86,9 @@ impl StageFile {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn keep(&self, store: &Store, part: Option<&str>) -> anyhow::Result<()> {
+    pub fn keep(&self, store: &Store, workflow: Option<&str>) -> anyhow::Result<()> {
         if store.receipts().is_file() {
-            std::fs::copy(store.receipts(), self.receipts.join(format!("{}.json", part.unwrap_or("all"))))?;
+            std::fs::copy(store.receipts(), self.receipts.join(format!("{}.json", workflow.unwrap_or("all"))))?;
         }
         Ok(())
     }

@@ -12,28 +12,28 @@ use crate::target::Target;
 pub enum Which<'a> {
     /// All of them.
     All,
-    /// Those of one leg.
-    Leg(&'a str),
-    /// Those of no leg.
-    Rest,
+    /// Those of one job.
+    Job(&'a str),
+    /// Those of no job.
+    Merge,
     /// Those that this machine makes, also for some other targets.
     Host(&'a [Target]),
 }
 
-/// The steps that are chosen, of the part of one workflow file or of all.
+/// The steps that are chosen, of one workflow or of all.
 ///
 /// # Errors
-/// Exit 2 for a leg, a part or a target that is not in the plan.
-pub fn chosen<'p>(plan: &'p Plan, which: Which<'_>, part: Option<&str>) -> anyhow::Result<Vec<&'p Step>> {
-    let part = plan.part(part).map_err(Failure::usage)?;
-    let inside = |step: &&Step| part.is_none_or(|part| part.steps.contains(&step.id));
+/// Exit 2 for a job, a workflow or a target that is not in the plan.
+pub fn chosen<'p>(plan: &'p Plan, which: Which<'_>, workflow: Option<&str>) -> anyhow::Result<Vec<&'p Step>> {
+    let workflow = plan.workflow(workflow).map_err(Failure::usage)?;
+    let inside = |step: &&Step| workflow.is_none_or(|workflow| workflow.steps.contains(&step.id));
     let all = plan.steps.iter().filter(inside);
     Ok(match which {
         Which::All => all.collect(),
-        Which::Rest => all.filter(|step| step.leg.is_none()).collect(),
-        Which::Leg(id) => {
+        Which::Merge => all.filter(|step| step.job.is_none()).collect(),
+        Which::Job(id) => {
             refuse_unknown(plan, id)?;
-            all.filter(|step| step.leg.as_deref() == Some(id)).collect()
+            all.filter(|step| step.job.as_deref() == Some(id)).collect()
         }
         Which::Host(also) => {
             let host = this_host()?;
@@ -42,37 +42,37 @@ pub fn chosen<'p>(plan: &'p Plan, which: Which<'_>, part: Option<&str>) -> anyho
                 return Err(Failure { exit: Exit::Usage, problems }.into());
             }
             let ours = |step: &Step| step.target.is_none_or(|target| target == host || also.contains(&target));
-            all.filter(|step| step.leg.is_some() && ours(step) && !is_contained(plan, step)).collect()
+            all.filter(|step| step.job.is_some() && ours(step) && !is_contained(plan, step)).collect()
         }
     })
 }
 
-fn refuse_unknown(plan: &Plan, leg: &str) -> anyhow::Result<()> {
-    if plan.legs.iter().any(|known| known.id == leg) {
+fn refuse_unknown(plan: &Plan, job: &str) -> anyhow::Result<()> {
+    if plan.jobs.iter().any(|known| known.id == job) {
         return Ok(());
     }
-    let known: Vec<&str> = plan.legs.iter().map(|leg| leg.id.as_str()).collect();
-    let problem = Problem::new("unknown-leg", format!("the plan has no leg `{leg}`"));
+    let known: Vec<&str> = plan.jobs.iter().map(|job| job.id.as_str()).collect();
+    let problem = Problem::new("unknown-job", format!("the plan has no job `{job}`"));
     Err(Failure::usage(problem.hint(format!("known: {}", known.join(", ")))).into())
 }
 
 /// Whether a step runs in a container.
 fn is_contained(plan: &Plan, step: &Step) -> bool {
-    plan.legs.iter().any(|leg| Some(&leg.id) == step.leg.as_ref() && leg.container.is_some())
+    plan.jobs.iter().any(|job| Some(&job.id) == step.job.as_ref() && job.container.is_some())
 }
 
 /// What of the release, or of a stored plan, this machine left to others although nobody named a share of it.
 ///
 /// # Errors
-/// Exit 2 for a part that is not in the plan.
-pub fn left(plan: &Plan, chosen: &[&Step], part: Option<&str>) -> anyhow::Result<Vec<NotMade>> {
-    let part = plan.part(part).map_err(Failure::usage)?;
+/// Exit 2 for a workflow that is not in the plan.
+pub fn left(plan: &Plan, chosen: &[&Step], workflow: Option<&str>) -> anyhow::Result<Vec<NotMade>> {
+    let workflow = plan.workflow(workflow).map_err(Failure::usage)?;
     let out = |step: &Step| {
-        let wanted = step.leg.is_some() && part.is_none_or(|part| part.steps.contains(&step.id));
+        let wanted = step.job.is_some() && workflow.is_none_or(|workflow| workflow.steps.contains(&step.id));
         wanted && !chosen.iter().any(|other| other.id == step.id)
     };
     let steps: Vec<&Step> = plan.steps.iter().collect();
-    let of_plan = plan::not_made::not_made(&steps, &plan.legs, out, plan::scope::compiles);
+    let of_plan = plan::not_made::not_made(&steps, &plan.jobs, out, plan::scope::compiles);
     Ok(plan.scope.not_made.iter().cloned().chain(of_plan).collect())
 }
 

@@ -225,7 +225,7 @@ fn alike(one: &Step, other: &Step) -> Problem {
 
 fn of_pair(own: &Step, sibling: &Step, flaw: Flaw) -> Problem {
     let text = format!("`{}` {}", own.id, flaw.text);
-    let both = if own.leg == sibling.leg { again(own) } else { format!("{}, {}", again(own), again(sibling)) };
+    let both = if own.job == sibling.job { again(own) } else { format!("{}, {}", again(own), again(sibling)) };
     let hint = format!("{}; {both}", flaw.hint);
     Problem::new(flaw.code, text).step(&own.id).hint(hint)
 }
@@ -284,7 +284,7 @@ mod tests {
             let plan: Plan = serde_json::from_value(json!({
                 "schema": "longshore/plan/1", "name": "keel", "repository": "local/keel", "commit": "1".repeat(40),
                 "commit_time": 0, "dirty": false, "origin": "tag", "output": "out", "releases": [],
-                "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [], "assumed": [],
+                "scope": { "kind": "all", "left_out": [] }, "steps": steps, "jobs": [], "workflows": [], "assumed": [],
                 "destinations": [{
                     "name": "pypi", "when": "always", "credentials": [], "kind": "pypi", "trusted": "auto",
                     "tokens": {}, "upload": "https://upload.pypi.org/legacy/", "simple": "https://pypi.org/simple/",

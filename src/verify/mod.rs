@@ -24,7 +24,7 @@ use crate::artifact::{MANIFEST_SCHEMA, Manifest};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::lfs;
-use crate::plan::{Part, Plan, Step, Work};
+use crate::plan::{Plan, Step, Work, Workflow};
 use crate::problem::{Exit, Failure, Problem};
 use crate::step_id::StepId;
 use crate::world::busy;
@@ -37,18 +37,18 @@ use finished::Finished;
 use found::Found;
 use set::Arrived;
 
-/// Verifies everything in the store against the plan's scope, or one part's share of it, and writes `manifest.json`. A
+/// Verifies everything in the store against the plan's scope, or one workflow's share of it, and writes `manifest.json`. A
 /// manifest of before is gone as soon as this starts: nothing unverified can be published.
 ///
 /// # Errors
-/// `Failure` with exit 3 and every problem, each with its step and leg.
-pub fn run(printer: &Printer, store: &Store, plan: &Plan, part: Option<&Part>) -> anyhow::Result<Manifest> {
+/// `Failure` with exit 3 and every problem, each with its step and job.
+pub fn run(printer: &Printer, store: &Store, plan: &Plan, workflow: Option<&Workflow>) -> anyhow::Result<Manifest> {
     busy::remove(&store.manifest())?;
-    let inside = |step: &&Step| part.is_none_or(|part| part.steps.contains(&step.id));
+    let inside = |step: &&Step| workflow.is_none_or(|workflow| workflow.steps.contains(&step.id));
     let steps: Vec<&Step> = plan.steps.iter().filter(inside).collect();
     let progress = printer.start("Verifying", format!("{} steps", steps.len()));
     let set = set::arrived(store, plan, &steps)?;
-    let job = Job { store, set: &set, progress: &progress };
+    let job = Verification { store, set: &set, progress: &progress };
     let mut found = job.examine_all(plan, &steps)?;
     found.warnings.iter().for_each(|warning| printer.warn(warning));
     let mut problems = set.problems.clone();
@@ -67,13 +67,13 @@ pub fn run(printer: &Printer, store: &Store, plan: &Plan, part: Option<&Part>) -
     Ok(manifest)
 }
 
-struct Job<'a> {
+struct Verification<'a> {
     store: &'a Store,
     set: &'a Arrived,
     progress: &'a Progress<'a>,
 }
 
-impl Job<'_> {
+impl Verification<'_> {
     /// All steps; archives last, since what they must hold may come out of an asset.
     fn examine_all(&self, plan: &Plan, steps: &[&Step]) -> anyhow::Result<Found> {
         let (archives, others): (Vec<&Step>, Vec<&Step>) =

@@ -11,13 +11,13 @@ pub fn problem(step: &Step, code: &'static str, message: impl std::fmt::Display)
 
 /// Where a step is carried out, for people.
 pub fn origin(step: &Step) -> String {
-    step.leg.as_ref().map_or_else(|| "`build --rest`".into(), |leg| format!("leg `{leg}`"))
+    step.job.as_ref().map_or_else(|| "`build --merge`".into(), |job| format!("job `{job}`"))
 }
 
 /// How its files are made again.
 pub fn again(step: &Step) -> String {
-    match &step.leg {
-        Some(leg) => format!("run `longshore build --leg {leg}` again and verify with its tar"),
-        None => "run `longshore build --rest` again".into(),
+    match &step.job {
+        Some(job) => format!("run `longshore build --job {job}` again and verify with its tar"),
+        None => "run `longshore build --merge` again".into(),
     }
 }

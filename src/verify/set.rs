@@ -76,18 +76,18 @@ fn leaves_record(step: &Step) -> bool {
     !matches!(&step.work, Work::Check(CheckWork { not_run: Some(_), .. }))
 }
 
-/// One problem per missing step; one for all when nothing of a leg came.
+/// One problem per missing step; one for all when nothing of a job came.
 fn missing(absent: &[&Step], wanted: &[&Step]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut told = Vec::new();
     for step in absent {
-        let of_leg = |steps: &[&Step]| steps.iter().filter(|other| other.leg == step.leg).count();
-        if told.contains(&&step.leg) {
+        let of_job = |steps: &[&Step]| steps.iter().filter(|other| other.job == step.job).count();
+        if told.contains(&&step.job) {
             continue;
         }
-        let count = of_leg(absent);
-        if count > 1 && count == of_leg(wanted) {
-            told.push(&step.leg);
+        let count = of_job(absent);
+        if count > 1 && count == of_job(wanted) {
+            told.push(&step.job);
             let text = format!("nothing of {} is here: {count} steps, the first is `{}`", origin(step), step.id);
             let hint = format!("{}; `--from` takes the tars of the other machines", again(step));
             problems.push(Problem::new("missing-artifact", text).step(&step.id).hint(hint));

@@ -50,22 +50,23 @@ fn an_old_manifest_does_not_outlive_a_failure() {
     let release = Release::whole();
     release.verify().unwrap();
     fs::remove_file(release.store.record("checksums.app")).unwrap();
-    check(&release, &[("missing-artifact", "`checksums.app` is not here (`build --rest`)")]);
+    check(&release, &[("missing-artifact", "`checksums.app` is not here (`build --merge`)")]);
 }
 
 #[test]
 fn a_part_is_demanded_alone() {
     let release = Release::whole();
-    let mut part: crate::plan::Part =
+    let mut workflow: crate::plan::Workflow =
         serde_json::from_str(r#"{"file":"one.yml","steps":[],"destinations":[]}"#).unwrap();
-    part.steps = ["binary.app.", "archive.app."].map(|kind| format!("{kind}{ARM}").as_str().into()).to_vec();
-    let verify =
-        || crate::verify::run(&crate::world::terminal::Printer::silent(), &release.store, &release.plan, Some(&part));
+    workflow.steps = ["binary.app.", "archive.app."].map(|kind| format!("{kind}{ARM}").as_str().into()).to_vec();
+    let verify = || {
+        crate::verify::run(&crate::world::terminal::Printer::silent(), &release.store, &release.plan, Some(&workflow))
+    };
     let held = |manifest: Manifest| manifest.artifacts.into_iter().map(|one| one.step).collect::<Vec<_>>();
-    assert_eq!(held(verify().unwrap()), part.steps, "what else was made here is of other parts");
+    assert_eq!(held(verify().unwrap()), workflow.steps, "what else was made here is of other workflows");
     fs::remove_file(release.store.record("checksums.app")).unwrap();
     assert_eq!(verify().unwrap().plan, release.plan.digest());
-    fs::remove_file(release.store.record(&part.steps[1])).unwrap();
+    fs::remove_file(release.store.record(&workflow.steps[1])).unwrap();
     assert!(verify().is_err());
 }
 
@@ -78,7 +79,7 @@ fn another_machine_under_a_name() {
         &release,
         &[(
             "wrong-architecture",
-            "`app` is x86_64, aarch64-unknown-linux-gnu needs aarch64 (leg `aarch64-unknown-linux-gnu`)",
+            "`app` is x86_64, aarch64-unknown-linux-gnu needs aarch64 (job `aarch64-unknown-linux-gnu`)",
         )],
     );
 }
@@ -96,7 +97,7 @@ fn static_with_an_interpreter() {
         &release,
         &[(
             "not-static",
-            "needs `/lib64/ld-linux-x86-64.so.2`, `libc.so.6`, promised is static (leg `x86_64-unknown-linux-gnu`)",
+            "needs `/lib64/ld-linux-x86-64.so.2`, `libc.so.6`, promised is static (job `x86_64-unknown-linux-gnu`)",
         )],
     );
     let release = Release::make(|parts| {
@@ -129,7 +130,7 @@ fn glibc_above_the_promised_floor() {
     let floor = |floor: &'static str| Release::make(move |parts| parts.plan["steps"][1]["glibc"] = floor.into());
     check(
         &floor("2.5"),
-        &[("glibc-above-floor", "needs glibc 2.17, promised is 2.5 (leg `x86_64-unknown-linux-gnu`)")],
+        &[("glibc-above-floor", "needs glibc 2.17, promised is 2.5 (job `x86_64-unknown-linux-gnu`)")],
     );
     floor("2.17").verify().unwrap();
     floor("2.28").verify().unwrap();
@@ -158,25 +159,25 @@ fn a_missing_record() {
         &release,
         &[(
             "missing-artifact",
-            "`archive.app.aarch64-unknown-linux-gnu` is not here (leg `aarch64-unknown-linux-gnu`)",
+            "`archive.app.aarch64-unknown-linux-gnu` is not here (job `aarch64-unknown-linux-gnu`)",
         )],
     );
 }
 
 #[test]
-fn a_missing_leg() {
+fn a_missing_job() {
     let release = Release::whole();
     for kind in ["binary", "check.smoke", "archive"] {
         fs::remove_file(release.store.record(&format!("{kind}.app.{X86}"))).unwrap();
     }
-    check(&release, &[("missing-artifact", "nothing of leg `x86_64-unknown-linux-gnu` is here: 3 steps")]);
+    check(&release, &[("missing-artifact", "nothing of job `x86_64-unknown-linux-gnu` is here: 3 steps")]);
 }
 
 #[test]
 fn a_missing_file() {
     let release = Release::whole();
     fs::remove_file(release.store.file(&format!("binary.app.{X86}"), "app")).unwrap();
-    check(&release, &[("missing-artifact", "`app` is recorded, but not here (leg `x86_64-unknown-linux-gnu`)")]);
+    check(&release, &[("missing-artifact", "`app` is recorded, but not here (job `x86_64-unknown-linux-gnu`)")]);
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn what_is_too_much() {
         &[
             ("extra-artifact", "record `archive.other.json` is of no step of this plan"),
             ("extra-artifact", "record `check.smoke.app.aarch64-unknown-linux-gnu.json` is of no step"),
-            ("extra-artifact", "`app.debug` is not planned, but lies with `binary.app.x86_64-unknown-linux-gnu` (leg"),
+            ("extra-artifact", "`app.debug` is not planned, but lies with `binary.app.x86_64-unknown-linux-gnu` (job"),
             ("extra-artifact", "`binary.old` is no step of this plan"),
         ],
     );
@@ -205,8 +206,8 @@ fn a_swapped_file() {
     let (x86, arm) = (fs::read(file(X86)).unwrap(), fs::read(file(ARM)).unwrap());
     fs::write(file(X86), &arm).unwrap();
     fs::write(file(ARM), &x86[..600]).unwrap();
-    let digests = format!("`app` is {}, but was made as {} (leg `{X86}`)", Digest::of(&arm), Digest::of(&x86));
-    let sizes = format!("`app` has 600 bytes, but was made with 616: it was swapped or cut off (leg `{ARM}`)");
+    let digests = format!("`app` is {}, but was made as {} (job `{X86}`)", Digest::of(&arm), Digest::of(&x86));
+    let sizes = format!("`app` has 600 bytes, but was made with 616: it was swapped or cut off (job `{ARM}`)");
     check(&release, &[("wrong-digest", &digests), ("wrong-digest", &sizes)]);
 }
 
@@ -217,9 +218,9 @@ fn records_of_something_else() {
         release.edit(&format!("archive.app.{ARM}"), change);
         check(&release, &[(code, text)]);
     };
-    let leg = "(leg `aarch64-unknown-linux-gnu`)";
-    check_record(&|record| record.plan = Digest::of(b"other"), "other-plan", leg);
-    check_record(&|record| record.commit = "0".repeat(40), "other-commit", leg);
+    let job = "(job `aarch64-unknown-linux-gnu`)";
+    check_record(&|record| record.plan = Digest::of(b"other"), "other-plan", job);
+    check_record(&|record| record.commit = "0".repeat(40), "other-commit", job);
     check_record(&|record| record.kind = "binary".into(), "wrong-kind", "is of kind `binary`, not `archive`");
     check_record(&|record| record.schema = "longshore/artifact/9".into(), "damaged-record", "longshore/artifact/9");
     check_record(&|record| record.step = format!("archive.app.{X86}"), "duplicate-artifact", "says it is of");
@@ -247,7 +248,7 @@ fn a_damaged_record() {
 fn a_lost_executable_bit() {
     let release = Release::whole();
     crate::world::files::set_mode(&release.store.file(&format!("binary.app.{X86}"), "app"), 0o644).unwrap();
-    check(&release, &[("wrong-mode", "`app` lost its executable bit on the way (leg `x86_64-unknown-linux-gnu`)")]);
+    check(&release, &[("wrong-mode", "`app` lost its executable bit on the way (job `x86_64-unknown-linux-gnu`)")]);
 }
 
 // --- checks
@@ -269,12 +270,12 @@ fn checks_must_have_passed_on_these_bytes() {
     check_result(
         &|record| record.check.as_mut().unwrap().passed = false,
         "check-failed",
-        "failed: app 1.2.3 (leg `x86_64",
+        "failed: app 1.2.3 (job `x86_64",
     );
     check_result(&|record| record.check = None, "check-missing", "holds no result");
     let release = Release::whole();
     fs::remove_file(release.store.record(&format!("check.smoke.app.{X86}"))).unwrap();
-    check(&release, &[("check-missing", "the result of `check.smoke.app.x86_64-unknown-linux-gnu` is not here (leg")]);
+    check(&release, &[("check-missing", "the result of `check.smoke.app.x86_64-unknown-linux-gnu` is not here (job")]);
 }
 
 // --- checksums
@@ -290,7 +291,7 @@ fn wrong_checksums() {
     check_list(&|list| list.lines().skip(1).map(|line| format!("{line}\n")).collect(), "does not list `app-");
     check_list(
         &|list| format!("{list}{}  more\n", "0".repeat(64)),
-        "lists `more`, which it should not (`build --rest`)",
+        "lists `more`, which it should not (`build --merge`)",
     );
     check_list(
         &|list| format!("{}{}", "0".repeat(64), &list[64..]),
@@ -319,17 +320,17 @@ fn a_bare_executable_of_another_build() {
 fn an_empty_asset() {
     let release = Release::whole();
     release.put("asset.ui", "ui.tar.gz", &archives::tar_gz(&[]));
-    let missing = ("archive-content", "needs `ui/build`, but `asset.ui` holds nothing there (leg");
+    let missing = ("archive-content", "needs `ui/build`, but `asset.ui` holds nothing there (job");
     let extra = ("archive-content", "holds `www/index.html`, `www/js/app.js`, which is not planned");
     let of_x86 = [missing, extra].repeat(3);
-    check(&release, &[&[("archive-content", "`ui.tar.gz` is empty (leg `assets`)")], of_x86.as_slice()].concat());
+    check(&release, &[&[("archive-content", "`ui.tar.gz` is empty (job `assets`)")], of_x86.as_slice()].concat());
 }
 
 #[test]
 fn a_missing_asset_is_one_problem() {
     let release = Release::whole();
     fs::remove_file(release.store.record("asset.ui")).unwrap();
-    check(&release, &[("missing-artifact", "`asset.ui` is not here (leg `assets`)")]);
+    check(&release, &[("missing-artifact", "`asset.ui` is not here (job `assets`)")]);
 }
 
 /// Published as it is, nothing opens it before its users do.
@@ -337,14 +338,14 @@ fn a_missing_asset_is_one_problem() {
 fn a_pointer_in_place_of_a_bare_asset() {
     let release = Release::make(|parts| {
         let step = serde_json::json!({
-            "id": "asset.model", "component": "", "needs": [], "publish": [], "leg": "assets", "kind": "asset",
+            "id": "asset.model", "component": "", "needs": [], "publish": [], "job": "assets", "kind": "asset",
             "bundle": false, "outputs": [{ "name": "model.bin" }], "run": [], "files": [{ "from": "model.bin" }]
         });
         parts.plan["steps"].as_array_mut().unwrap().push(step);
     });
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
     release.put("asset.model", "model.bin", pointer.replace('7', "8").as_bytes());
-    check(&release, &[("lfs-pointer", "`model.bin` is a Git LFS pointer in place of the file (leg `assets`)")]);
+    check(&release, &[("lfs-pointer", "`model.bin` is a Git LFS pointer in place of the file (job `assets`)")]);
     release.put("asset.model", "model.bin", b"version https://git-lfs.github.com/spec/v1\nis what a pointer says\n");
     release.verify().unwrap();
 }

@@ -6,16 +6,16 @@ use super::pins::{Own, Pins, has_releases, local};
 use super::scalar::{asked, quoted};
 use crate::destination::Trusted;
 use crate::plan::{
-    Destination, DestinationKind, Leg, Part, Plan, PullRequest, RegistryDestination, Step, Work, runner,
+    Destination, DestinationKind, Job, Plan, PullRequest, RegistryDestination, Step, Work, Workflow, runner,
 };
 
 /// Everything a job's text is made from.
 pub struct File<'a> {
     /// The plan of no particular version.
     pub plan: &'a Plan,
-    /// The file's part.
-    pub part: &'a Part,
-    /// Whether there are legs of assets.
+    /// What the file builds and publishes.
+    pub workflow: &'a Workflow,
+    /// Whether there are jobs of assets.
     pub assets: bool,
     pins: &'a Pins,
     directory: &'a str,
@@ -34,27 +34,27 @@ pub enum Stage {
 }
 
 impl<'a> File<'a> {
-    /// Of a part.
-    pub fn new(plan: &'a Plan, part: &'a Part, pins: &'a Pins, directory: &'a str) -> Self {
-        let ours = |leg: &&Leg| leg.steps.iter().any(|step| part.steps.contains(step));
-        let legs = || plan.legs.iter().filter(ours);
+    /// For one workflow of a plan.
+    pub fn new(plan: &'a Plan, workflow: &'a Workflow, pins: &'a Pins, directory: &'a str) -> Self {
+        let ours = |job: &&Job| job.steps.iter().any(|step| workflow.steps.contains(step));
+        let jobs = || plan.jobs.iter().filter(ours);
         Self {
-            assets: legs().any(|leg| leg.wave == 1),
-            containers: legs().any(|leg| leg.container.is_some()),
+            assets: jobs().any(|job| job.wave == 1),
+            containers: jobs().any(|job| job.container.is_some()),
             plan,
-            part,
+            workflow,
             pins,
             directory,
         }
     }
 
     fn runner(&self) -> String {
-        asked(self.part.workflow.runner.as_deref().unwrap_or(runner::any()))
+        asked(self.workflow.options.runner.as_deref().unwrap_or(runner::any()))
     }
 
     /// Ids of the user's jobs after one of ours.
     fn calls(&self, stage: Stage) -> Vec<(String, &'a str)> {
-        let jobs = &self.part.workflow.jobs;
+        let jobs = &self.workflow.options.jobs;
         let (prefix, paths) = match stage {
             Stage::Plan => ("after-plan", &jobs.after_plan),
             Stage::Verify => ("after-verify", &jobs.after_verify),
@@ -170,9 +170,9 @@ pub fn plan(file: &File<'_>) -> String {
     }
     let outputs: String =
         outputs.iter().map(|name| format!("      {name}: ${{{{ steps.plan.outputs.{name} }}}}\n")).collect();
-    let part = quoted(&file.part.file);
-    let mut inputs = vec![("command", "plan"), ("part", part.as_str()), ("tags", "'${{ inputs.tags }}'")];
-    if file.part.workflow.pull_request != PullRequest::Off {
+    let workflow = quoted(&file.workflow.file);
+    let mut inputs = vec![("command", "plan"), ("workflow", workflow.as_str()), ("tags", "'${{ inputs.tags }}'")];
+    if file.workflow.options.pull_request != PullRequest::Off {
         inputs.push(("snapshot", "\"${{ github.event_name == 'pull_request' }}\""));
     }
     format!(
@@ -194,26 +194,26 @@ pub fn plan(file: &File<'_>) -> String {
 pub fn assets(file: &File<'_>) -> String {
     let gate = file.succeeded(Stage::Plan);
     let condition = format!("!failure() && !cancelled() && needs.plan.outputs.assets{gate}{}", not_pulled(file));
-    leg(file, "assets", &file.needs(&["plan"], Some(Stage::Plan)), &condition)
+    job(file, "assets", &file.needs(&["plan"], Some(Stage::Plan)), &condition)
 }
 
-/// One machine for each leg.
+/// One machine for each job.
 pub fn build(file: &File<'_>) -> String {
     let gate = file.succeeded(Stage::Plan);
     let condition = format!("!failure() && !cancelled() && needs.plan.outputs.matrix{gate}{}", not_pulled(file));
     let needs: &[&str] = if file.assets { &["plan", "assets"] } else { &["plan"] };
-    leg(file, "build", &file.needs(needs, Some(Stage::Plan)), &condition)
+    job(file, "build", &file.needs(needs, Some(Stage::Plan)), &condition)
 }
 
 /// Whether a pull request is only planned.
 fn not_pulled(file: &File<'_>) -> &'static str {
-    match file.part.workflow.pull_request {
+    match file.workflow.options.pull_request {
         PullRequest::Plan => " && github.event_name != 'pull_request'",
         PullRequest::Build | PullRequest::Off => "",
     }
 }
 
-fn leg(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
+fn job(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
     let output = if id == "assets" { "assets" } else { "matrix" };
     let container = if file.containers && id == "build" {
         "    container: ${{ matrix.container }} # zizmor: ignore[unpinned-images] as longshore.yaml says\n"
@@ -221,7 +221,7 @@ fn leg(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
         ""
     };
     let below = if file.directory.is_empty() { String::new() } else { format!("{}/", file.directory) };
-    let setup = file.part.workflow.setup.as_ref().map(|path| {
+    let setup = file.workflow.options.setup.as_ref().map(|path| {
         let uses = local(&format!("./{below}{path}"));
         format!("      - uses: {uses}\n        with: {{ kind: {id}, target: '${{{{ matrix.target }}}}' }}\n")
     });
@@ -239,7 +239,10 @@ fn leg(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
         if container.is_empty() { String::new() } else { file.git() },
         file.checkout(),
         setup.unwrap_or_default(),
-        file.action("", &[("command", "build"), ("part", &quoted(&file.part.file)), ("leg", "'${{ matrix.id }}'")]),
+        file.action(
+            "",
+            &[("command", "build"), ("workflow", &quoted(&file.workflow.file)), ("job", "'${{ matrix.id }}'")]
+        ),
     )
 }
 
@@ -262,17 +265,17 @@ pub fn verify(file: &File<'_>) -> String {
         file.runner(),
         file.gate(Stage::Plan),
         file.checkout(),
-        file.action("", &[("command", "verify"), ("part", &quoted(&file.part.file))]),
+        file.action("", &[("command", "verify"), ("workflow", &quoted(&file.workflow.file))]),
     )
 }
 
 /// Makes it public; the only job that may.
 pub fn publish(file: &File<'_>) -> String {
-    let pulled = match file.part.workflow.pull_request {
+    let pulled = match file.workflow.options.pull_request {
         PullRequest::Off => "",
         _ => " && github.event_name != 'pull_request'",
     };
-    let environment = file.part.environment.as_ref().map(|name| format!("    environment: {}\n", asked(name)));
+    let environment = file.workflow.environment.as_ref().map(|name| format!("    environment: {}\n", asked(name)));
     // A local action needs its files.
     let checkout = if file.pins.own == Own::Here { file.checkout() } else { String::new() };
     let secrets: String =
@@ -292,7 +295,7 @@ pub fn publish(file: &File<'_>) -> String {
         environment.unwrap_or_default(),
         permissions(file),
         file.gate(Stage::Verify),
-        file.action("", &[("command", "publish"), ("part", &quoted(&file.part.file))]),
+        file.action("", &[("command", "publish"), ("workflow", &quoted(&file.workflow.file))]),
     )
 }
 
@@ -319,23 +322,23 @@ pub fn called(file: &File<'_>, stage: Stage) -> Vec<String> {
     file.calls(stage).into_iter().map(text).collect()
 }
 
-/// The destinations that the part has a share of.
+/// The destinations that the workflow has a share of.
 fn destinations<'a>(file: &File<'a>) -> impl Iterator<Item = &'a Destination> {
-    let part = file.part;
-    file.plan.destinations.iter().filter(move |destination| part.goes_to(&destination.name))
+    let workflow = file.workflow;
+    file.plan.destinations.iter().filter(move |destination| workflow.goes_to(&destination.name))
 }
 
-/// The steps that the part publishes to a destination.
+/// The steps that the workflow publishes to a destination.
 fn published<'a>(file: &File<'a>, destination: &'a Destination) -> impl Iterator<Item = &'a Step> {
-    let part = file.part;
-    file.plan.steps.iter().filter(move |step| part.publishes(&destination.name, step))
+    let workflow = file.workflow;
+    file.plan.steps.iter().filter(move |step| workflow.publishes(&destination.name, step))
 }
 
 /// What the token of the publish job may do.
 fn permissions(file: &File<'_>) -> String {
     let mut text = String::new();
-    let github =
-        file.plan.meeting().is_some() || destinations(file).any(|one| matches!(one.kind, DestinationKind::Github(_)));
+    let github = file.plan.coordination().is_some()
+        || destinations(file).any(|one| matches!(one.kind, DestinationKind::Github(_)));
     text.push_str(if github {
         "      contents: write # to make the release\n"
     } else {
@@ -363,13 +366,13 @@ fn pushes_to(registry: &RegistryDestination, host: &str) -> bool {
 }
 
 fn stands_on_ghcr(file: &File<'_>) -> bool {
-    file.plan.steps.iter().filter(|step| file.part.steps.contains(&step.id)).any(|step| match &step.work {
+    file.plan.steps.iter().filter(|step| file.workflow.steps.contains(&step.id)).any(|step| match &step.work {
         Work::Image(work) => work.base.as_ref().is_some_and(|base| base.from.repository.registry == "ghcr.io"),
         _ => false,
     })
 }
 
-/// The names of the secrets that the part's destinations read; the job's own token is no secret of the user's.
+/// The names of the secrets that the workflow's destinations read; the job's own token is no secret of the user's.
 fn secrets(file: &File<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for destination in destinations(file) {

@@ -1,4 +1,4 @@
-//! The generated workflow files: a plan's part as GitHub Actions YAML, its pins, and what is drift.
+//! The generated workflow files: a workflow of the plan as GitHub Actions YAML, its pins, and drift.
 //!
 //! The files hold no logic: they check out, hand over tars, and call the action. Syntax:
 //! <https://docs.github.com/actions/reference/workflow-syntax-for-github-actions>.

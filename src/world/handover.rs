@@ -246,10 +246,10 @@ impl Unpacking<'_> {
         let (tar, other) = (self.tar.display(), other.display());
         let problem = if name == "plan.json" {
             Problem::new("other-plan", format!("`{tar}` was made for another plan than `{other}`"))
-                .hint("build every leg from one stored plan (`build --plan plan.json --leg L --pack L.tar`)")
+                .hint("build every job from one stored plan (`build --plan plan.json --job JOB --pack JOB.tar`)")
         } else {
             Problem::new("conflicting-file", format!("`{name}` has other bytes in `{tar}` than in `{other}`"))
-                .hint("hand over one result per leg; remove the output folder if it holds an older one")
+                .hint("hand over one result per job; remove the output folder if it holds an older one")
         };
         Failure::new(Exit::Verification, problem)
     }
@@ -326,7 +326,7 @@ mod tests {
     fn carries_records_files_and_modes() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let here = built(one.path(), "text");
-        let tar = one.path().join("leg.tar");
+        let tar = one.path().join("job.tar");
         pack(&here, &steps(), false, &tar).unwrap();
         let again = one.path().join("again.tar");
         pack(&built(two.path(), "text"), &steps(), false, &again).unwrap();
@@ -344,7 +344,7 @@ mod tests {
             return;
         }
         let runner = Runner::new(crate::world::env::Env::read().for_children(&[]));
-        let listed = runner.text(&Cmd::new("tar", one.path()).args(["-tf", "leg.tar"])).unwrap();
+        let listed = runner.text(&Cmd::new("tar", one.path()).args(["-tf", "job.tar"])).unwrap();
         let long = "n".repeat(120);
         let expected = format!("plan.json\nartifacts/binary.a.json\nsteps/binary.a/{long}.txt\nsteps/binary.a/prog\n");
         assert_eq!(listed, expected);
@@ -354,7 +354,7 @@ mod tests {
     fn packs_only_what_was_built_and_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let store = built(folder.path(), "text");
-        let tar = folder.path().join("leg.tar");
+        let tar = folder.path().join("job.tar");
         let error = pack(&store, &["archive.x"], false, &tar).unwrap_err();
         assert_eq!(error.downcast::<Failure>().unwrap().exit, Exit::Usage);
         fs::write(store.file("binary.a", "prog"), "changed").unwrap();

@@ -27,7 +27,7 @@ pub struct Printer {
     kind: Kind,
     sink: Sink,
     bars: MultiProgress,
-    job: Arc<Mutex<Job>>,
+    ci_log: Arc<Mutex<CiLog>>,
 }
 
 impl fmt::Debug for Printer {
@@ -45,7 +45,7 @@ enum Sink {
 
 /// What the runner of a job was told.
 #[derive(Default)]
-struct Job {
+struct CiLog {
     /// While it takes no commands: the word that ends this.
     stopped: Option<String>,
     warnings: usize,
@@ -117,7 +117,7 @@ impl Printer {
         } else {
             Kind::Plain
         };
-        Self { level, colors, kind, sink: Sink::Stderr, bars: MultiProgress::new(), job: Arc::default() }
+        Self { level, colors, kind, sink: Sink::Stderr, bars: MultiProgress::new(), ci_log: Arc::default() }
     }
 
     /// For a log: one line after the other, without colours.
@@ -133,7 +133,7 @@ impl Printer {
             kind: Kind::Plain,
             sink: Sink::Stderr,
             bars: MultiProgress::new(),
-            job: Arc::default(),
+            ci_log: Arc::default(),
         }
     }
 
@@ -172,9 +172,9 @@ impl Printer {
     }
 
     fn counts_as_annotation(&self) -> bool {
-        let mut job = self.job();
-        job.warnings += 1;
-        job.warnings <= ANNOTATIONS
+        let mut log = self.ci_log();
+        log.warnings += 1;
+        log.warnings <= ANNOTATIONS
     }
 
     /// Hides a secret from now on, and tells the runner of a GitHub Actions job to do the same in its log, line by line as
@@ -183,16 +183,16 @@ impl Printer {
         mask::learn(secret);
         let lines = secret.expose().lines().map(str::trim).filter(|line| line.len() >= mask::SHORTEST);
         if self.kind == Kind::Actions && !secret.opens_nothing() {
-            let mut job = self.job();
-            self.let_on(&mut job);
+            let mut log = self.ci_log();
+            self.let_on(&mut log);
             lines.for_each(|line| self.write(&format!("::add-mask::{}", actions::escape(line))));
         }
     }
 
     /// A workflow command of ours, such as `error file=x`, with its text, in which others may have had a hand.
     pub fn command(&self, command: &str, text: &str) {
-        let mut job = self.job();
-        self.let_on(&mut job);
+        let mut log = self.ci_log();
+        self.let_on(&mut log);
         self.line(&actions::command(command, text));
     }
 
@@ -202,30 +202,30 @@ impl Printer {
         if self.kind != Kind::Actions {
             return self.line(text);
         }
-        let mut job = self.job();
-        if job.stopped.is_none() {
+        let mut log = self.ci_log();
+        if log.stopped.is_none() {
             // A word for each time: whoever saw the last one cannot use it.
             let Ok(word) = actions::random() else { return self.line("(not shown: no random bytes)") };
             self.line(&format!("::stop-commands::{word}"));
-            job.stopped = Some(word);
+            log.stopped = Some(word);
         }
         self.line(text);
     }
 
     /// Lets the runner of a job take commands again.
     pub fn resume(&self) {
-        self.let_on(&mut self.job());
+        self.let_on(&mut self.ci_log());
     }
 
-    fn let_on(&self, job: &mut Job) {
-        if let Some(word) = job.stopped.take() {
+    fn let_on(&self, log: &mut CiLog) {
+        if let Some(word) = log.stopped.take() {
             self.line(&format!("::{word}::"));
         }
     }
 
     /// Held while lines are written whose order matters: other threads write, too.
-    fn job(&self) -> MutexGuard<'_, Job> {
-        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ci_log(&self) -> MutexGuard<'_, CiLog> {
+        self.ci_log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A plain line of ours, also when quiet.

@@ -281,10 +281,16 @@ fn bad_entries_of_workflows() {
 fn files_that_publish_one_version_need_a_place_to_meet() {
     let yaml = "binaries: false\nwheels: { opsml: { manifest: py-opsml/Cargo.toml }, opsml-client: { manifest: py-opsml/Cargo.toml } }\n\
                 publish: { github: false, pypi: {} }\nworkflows: { a.yml: { publish: pypi.opsml }, b.yml: { publish: pypi.opsml-client } }";
-    assert!(sh(&repository("alone", yaml), "longshore generate", 2).contains("nothing is there for them to meet at"));
+    assert!(
+        sh(&repository("alone", yaml), "longshore generate", 2)
+            .contains("no `github` destination takes it to coordinate through")
+    );
     let yaml = "binaries: { opsml-mcp: {} }\nwheels: { opsml: { manifest: py-opsml/Cargo.toml } }\n\
                 publish: { github: { when: stable }, pypi: {} }\nworkflows: { a.yml: { publish: github }, b.yml: { publish: pypi } }";
-    assert!(sh(&repository("seldom", yaml), "longshore generate", 2).contains("nothing is there for them to meet at"));
+    assert!(
+        sh(&repository("seldom", yaml), "longshore generate", 2)
+            .contains("no `github` destination takes it to coordinate through")
+    );
 }
 
 #[test]

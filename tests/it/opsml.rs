@@ -63,14 +63,14 @@ fn checksums_cover_every_other_file() {
 #[test]
 fn one_triple_is_built_twice_on_different_machines() {
     let plan = plan();
-    let leg = |id: &str| {
+    let job = |id: &str| {
         let step = plan["steps"].as_array().unwrap().iter().find(|step| step["id"] == id);
-        step.unwrap_or_else(|| panic!("no step `{id}`"))["leg"].clone()
+        step.unwrap_or_else(|| panic!("no step `{id}`"))["job"].clone()
     };
-    let usual = leg("binary.opsml-server.x86_64-unknown-linux-gnu");
-    let rocky = leg("binary.opsml-server-rocky.x86_64-unknown-linux-gnu");
+    let usual = job("binary.opsml-server.x86_64-unknown-linux-gnu");
+    let rocky = job("binary.opsml-server-rocky.x86_64-unknown-linux-gnu");
     assert_ne!(usual, rocky);
-    assert_eq!(usual, leg("binary.opsml-cli.x86_64-unknown-linux-gnu"), "three programs of one triple share a machine");
+    assert_eq!(usual, job("binary.opsml-cli.x86_64-unknown-linux-gnu"), "three programs of one triple share a machine");
 }
 
 /// The tags people pull: every flavor for both architectures, and an index over each pair.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longshore::problem::Exit;
 use longshore::rehearsal::github::{Effect, Hold, Moment};
 
-use crate::meeting::world::{ONLY, PLAN_OF_ONE, READER, Run, World, run};
+use crate::coordination::world::{ONLY, PLAN_OF_ONE, READER, Run, World, run};
 
 async fn world() -> World {
     World::of(&PLAN_OF_ONE, |_| {}).await

@@ -55,7 +55,7 @@ pub const CONFIGURATIONS: [(&str, &str); 16] = [
          workflows:\n  release.yml:\n    setup: .github/actions/release-setup\n    jobs:\n      after-plan: .github/workflows/audit.yml\n      \
          after-verify: [.github/workflows/audit.yml, .github/workflows/notify.yml]\n      after-publish: .github/workflows/notify.yml",
     ),
-    ("plan-only", "binaries: { opsml-mcp: {} }\nworkflows: { release.yml: { pull-request: plan, legs: step } }"),
+    ("plan-only", "binaries: { opsml-mcp: {} }\nworkflows: { release.yml: { pull-request: plan, split: step } }"),
     (
         "plain-tags",
         "tag: 'release/{version}'\nbinaries: { opsml-mcp: {} }\npublish: { github: { environment: public } }\n\

@@ -200,7 +200,7 @@ fn no_target_passes_for_another() {
             let failure = error.downcast::<Failure>().unwrap();
             let told: Vec<&str> = failure.problems.iter().filter_map(|problem| problem.step.as_deref()).collect();
             assert_eq!(told, [format!("binary.typos.{one}"), format!("binary.typos.{other}")], "{one} {other}");
-            assert!(failure.problems[0].message.ends_with(&format!("(leg `{one}`)")), "{failure}");
+            assert!(failure.problems[0].message.ends_with(&format!("(job `{one}`)")), "{failure}");
         }
     }
 }
@@ -220,7 +220,7 @@ impl Shelf {
         let plan = json!({
             "schema": "longshore/plan/1", "name": "typos", "repository": "local/typos", "commit": "1".repeat(40),
             "commit_time": 1_700_000_000, "dirty": false, "origin": "tag", "output": "out", "releases": [],
-            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [], "destinations": [],
+            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "jobs": [], "parts": [], "destinations": [],
             "assumed": []
         });
         let store = Store::new(folder.path(), "out");
@@ -260,7 +260,7 @@ fn step(triple: &str) -> Value {
     let target: Target = triple.parse().unwrap();
     json!({
         "id": format!("binary.typos.{triple}"), "component": "", "needs": [], "outputs": [{ "name": name(triple) }],
-        "publish": [], "leg": triple, "target": triple, "kind": "binary", "manifest": "Cargo.toml", "package": "typos",
+        "publish": [], "job": triple, "target": triple, "kind": "binary", "manifest": "Cargo.toml", "package": "typos",
         "bins": ["typos"], "builder": "prebuilt", "profile": "release", "features": [], "default_features": true,
         "all_features": false, "locked": true, "cargo_args": [], "env": {}, "pass_env": [], "before": [], "assets": [],
         "linkage": target.default_linkage()

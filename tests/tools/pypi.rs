@@ -4,7 +4,7 @@ mod clients;
 mod servers;
 mod tls;
 
-use longshore::rehearsal::pypi::{Existing, Grant, Job, Options, Publisher, Seed, Server, Token};
+use longshore::rehearsal::pypi::{Existing, Grant, Options, Publisher, Seed, Server, Token, WorkflowJob};
 use longshore::secret::Secret;
 
 use crate::package::{ANY, Made, Package};
@@ -95,7 +95,7 @@ async fn uv_publishes() {
 /// Without a token, as in a job of GitHub Actions.
 #[tokio::test(flavor = "multi_thread")]
 async fn uv_is_trusted() {
-    let job = |name: &str, repository: &str| Job {
+    let job = |name: &str, repository: &str| WorkflowJob {
         request_token: Secret::new(name),
         repository: repository.into(),
         workflow: "release.yml".into(),

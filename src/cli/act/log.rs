@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::workflow::Workflow;
+use super::workflow::WorkflowFile;
 use crate::problem::{Exit, Problem};
 
 /// Lines of a job that are kept to be shown if it fails.
@@ -112,7 +112,7 @@ impl Log {
     }
 
     /// What is wrong: jobs that failed, were left out or did nothing, and an end of act that none of them explains.
-    pub fn problems(&self, workflow: &Workflow, status: &str, success: bool) -> Vec<(Exit, Problem)> {
+    pub fn problems(&self, workflow: &WorkflowFile, status: &str, success: bool) -> Vec<(Exit, Problem)> {
         let file = workflow.file();
         let mut problems = Vec::new();
         let mut unfetched = BTreeMap::new();
@@ -224,7 +224,7 @@ mod tests {
         for line in lines {
             log.take(line);
         }
-        let workflow = Workflow::read(".github/workflows/r.yml", WORKFLOW).unwrap();
+        let workflow = WorkflowFile::read(".github/workflows/r.yml", WORKFLOW).unwrap();
         let problems = log.problems(&workflow, "1", success).into_iter();
         problems.map(|(exit, problem)| (exit, problem.message)).collect()
     }

@@ -19,7 +19,7 @@ use self::copy::Source;
 use self::play::{Played, Stop};
 use self::truth::Seen;
 use self::words::{Scene, folder};
-use self::workflow::Workflow;
+use self::workflow::WorkflowFile;
 use super::args;
 use super::error::Refused;
 use super::not_made;
@@ -50,7 +50,7 @@ struct Rehearsal {
     repository: PathBuf,
     plan: Plan,
     tags: Vec<String>,
-    workflows: Vec<Workflow>,
+    workflows: Vec<WorkflowFile>,
 }
 
 /// `longshore rehearse --act [WORKFLOW]`
@@ -72,7 +72,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
         Scene { act: &act, place, repository: &rehearsal.repository, plan, tags: &rehearsal.tags, words: &args.words };
     scene.prepare()?;
     let runner = session.runner();
-    let stop = stop(plan.meeting().is_some())?;
+    let stop = stop(plan.coordination().is_some())?;
     let commands = scene.commands(&rehearsal.workflows)?;
     let _ours = Holding::elsewhere();
     let family = Family::keep();
@@ -133,13 +133,14 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
     Ok(Rehearsal { place, repository, plan, tags, workflows })
 }
 
-/// The one that is named; else those of the plan's parts. One that waits for others brings them along.
-fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Result<Vec<Workflow>> {
+/// The one that is named; else those of the plan's workflows. One that waits for others brings them along.
+fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Result<Vec<WorkflowFile>> {
     let named = named.map(|named| named.rsplit('/').next().unwrap_or(named));
-    let meets = |file: &&str| plan.meeting().is_some() && plan.parts.iter().any(|part| part.file == **file);
-    let files: Vec<&str> = match named.filter(|file| !meets(file)) {
+    let coordinates =
+        |file: &&str| plan.coordination().is_some() && plan.workflows.iter().any(|workflow| workflow.file == **file);
+    let files: Vec<&str> = match named.filter(|file| !coordinates(file)) {
         Some(named) => vec![named],
-        None => plan.parts.iter().map(|part| part.file.as_str()).collect(),
+        None => plan.workflows.iter().map(|workflow| workflow.file.as_str()).collect(),
     };
     if files.is_empty() {
         let problem = Problem::new("nothing-to-rehearse", "no workflow file publishes anything of this plan");
@@ -151,7 +152,7 @@ fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Res
             let problem = Problem::new("no-workflow", format!("there is no `{path}`"));
             Failure::usage(problem.hint("`longshore generate` writes it"))
         })?;
-        Workflow::read(&path, &text)
+        WorkflowFile::read(&path, &text)
     };
     files.iter().map(read).collect()
 }
@@ -207,7 +208,7 @@ fn judge(
     Err(Refused::during(failure.into(), fields).into())
 }
 
-/// One list of what all parts saw.
+/// One list of what all workflows saw.
 fn together(plan: &Plan, seen: Vec<Receipts>) -> Receipts {
     let schema = seen.first().map(|first| first.schema.clone()).unwrap_or_default();
     let receipts = seen.into_iter().flat_map(|receipts| receipts.receipts).collect();
@@ -215,7 +216,7 @@ fn together(plan: &Plan, seen: Vec<Receipts>) -> Receipts {
 }
 
 /// What ran, and how long.
-fn table(workflows: &[Workflow], played: &[Played]) -> Table {
+fn table(workflows: &[WorkflowFile], played: &[Played]) -> Table {
     let mut table = Table::new(&["WORKFLOW", "JOB", "RESULT", "TIME"]);
     for (workflow, played) in workflows.iter().zip(played) {
         for job in played.log.jobs() {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::log::{Log, News};
-use super::workflow::Workflow;
+use super::workflow::WorkflowFile;
 use crate::problem::{Exit, Problem};
 use crate::world::process::{Cmd, Runner};
 use crate::world::terminal::Printer;
@@ -37,7 +37,7 @@ pub fn play(
     printer: &Printer,
     runner: &Runner,
     commands: &[Cmd],
-    workflows: &[Workflow],
+    workflows: &[WorkflowFile],
     stop: &Stop,
 ) -> anyhow::Result<Vec<Played>> {
     thread::scope(|scope| {
@@ -55,7 +55,7 @@ pub fn play(
     })
 }
 
-fn one(printer: &Printer, runner: &Runner, cmd: &Cmd, workflow: &Workflow, stop: &Stop) -> anyhow::Result<Played> {
+fn one(printer: &Printer, runner: &Runner, cmd: &Cmd, workflow: &WorkflowFile, stop: &Stop) -> anyhow::Result<Played> {
     let file = workflow.file();
     printer.step("Playing", format!("{file} in act"));
     let mut log = Log::default();

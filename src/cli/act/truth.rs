@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::workflow::Workflow;
+use super::workflow::WorkflowFile;
 use crate::cli::servers::Servers;
 use crate::digest::Digest;
-use crate::plan::{DestinationKind, Part, Plan, Step};
+use crate::plan::{DestinationKind, Plan, Step, Workflow};
 use crate::problem::Problem;
 use crate::receipt::{Receipt, Receipts};
 use crate::rehearsal::github::Effect;
@@ -35,7 +35,7 @@ pub fn receipts(folder: &Path) -> anyhow::Result<Vec<Receipts>> {
 }
 
 /// Everything of the plan that these workflows publish and that is missing, or is not what was verified.
-pub fn missing(plan: &Plan, workflows: &[Workflow], seen: &Seen<'_>) -> Vec<Problem> {
+pub fn missing(plan: &Plan, workflows: &[WorkflowFile], seen: &Seen<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(other) = seen.receipts.iter().find(|receipts| receipts.plan != plan.digest()) {
         let text = format!("the workflow published plan {}, not {}", other.plan, plan.digest());
@@ -61,12 +61,12 @@ pub fn missing(plan: &Plan, workflows: &[Workflow], seen: &Seen<'_>) -> Vec<Prob
     problems
 }
 
-/// What the workflows publish of a plan. A file that is no part of it publishes all.
-fn wanted(plan: &Plan, workflows: &[Workflow]) -> Vec<Place> {
-    let parts: Option<Vec<&Part>> =
-        workflows.iter().map(|workflow| plan.parts.iter().find(|part| part.file == workflow.file())).collect();
+/// What the workflows publish of a plan. A file that the plan does not know publishes all.
+fn wanted(plan: &Plan, workflows: &[WorkflowFile]) -> Vec<Place> {
+    let planned: Option<Vec<&Workflow>> =
+        workflows.iter().map(|file| plan.workflows.iter().find(|workflow| workflow.file == file.file())).collect();
     let ours = |destination: &str, step: &Step| {
-        parts.as_ref().is_none_or(|parts| parts.iter().any(|part| part.publishes(destination, step)))
+        planned.as_ref().is_none_or(|planned| planned.iter().any(|workflow| workflow.publishes(destination, step)))
     };
     let mut wanted = Vec::new();
     for destination in &plan.destinations {

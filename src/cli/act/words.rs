@@ -5,7 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use super::workflow::Workflow;
+use super::workflow::WorkflowFile;
 use crate::plan::Plan;
 use crate::release::stage::{TOKEN, VARIABLE};
 use crate::world::files;
@@ -91,7 +91,7 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// If a folder or a port cannot be had.
-    pub fn commands(&self, workflows: &[Workflow]) -> anyhow::Result<Vec<Cmd>> {
+    pub fn commands(&self, workflows: &[WorkflowFile]) -> anyhow::Result<Vec<Cmd>> {
         // All are taken before the first is given back, so that none is taken twice.
         let ports: Vec<TcpListener> =
             workflows.iter().map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
@@ -102,7 +102,7 @@ impl Scene<'_> {
         Ok(commands)
     }
 
-    fn command(&self, workflow: &Workflow, port: u16) -> anyhow::Result<Cmd> {
+    fn command(&self, workflow: &WorkflowFile, port: u16) -> anyhow::Result<Cmd> {
         let own = folder(self.place, workflow.file())?;
         let path = |folder: &Path, name: &str| folder.join(name).display().to_string();
         // act panics when somebody asks for artifacts before there is one: 1 is its number of every run.
@@ -122,10 +122,10 @@ impl Scene<'_> {
             .args(["--env", &format!("LONGSHORE_BINARY={}", binary.display())])
             // act gives steps a terminal, which runners do not.
             .args(["--env", "NO_COLOR=1"]);
-        let legs = self.plan.legs.iter().map(|leg| leg.runner.as_str());
-        let runners = self.plan.parts.iter().filter_map(|part| part.workflow.runner.as_deref());
+        let jobs = self.plan.jobs.iter().map(|job| job.runner.as_str());
+        let runners = self.plan.workflows.iter().filter_map(|workflow| workflow.options.runner.as_deref());
         let labels: BTreeSet<&str> =
-            legs.chain(runners).chain(workflow.labels.iter().map(String::as_str)).chain(["ubuntu-latest"]).collect();
+            jobs.chain(runners).chain(workflow.labels.iter().map(String::as_str)).chain(["ubuntu-latest"]).collect();
         for label in labels {
             cmd = cmd.args(["--platform", &format!("{label}={HERE}")]);
         }

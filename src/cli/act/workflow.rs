@@ -7,7 +7,7 @@ use crate::problem::{Failure, Problem};
 
 /// A workflow file, as far as act and we are concerned.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Workflow {
+pub struct WorkflowFile {
     /// Its path in the repository.
     pub path: String,
     /// Labels of runners, of those that stand there in full.
@@ -15,12 +15,12 @@ pub struct Workflow {
     /// Everything after `uses:`.
     pub uses: BTreeSet<String>,
     /// Its jobs, in order.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<FileJob>,
 }
 
 /// A job of the file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Job {
+pub struct FileJob {
     /// Its key.
     pub id: String,
     /// What people see; the key without a name.
@@ -29,7 +29,7 @@ pub struct Job {
     pub optional: bool,
 }
 
-impl Workflow {
+impl WorkflowFile {
     /// Reads a file.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Workflow {
             let needs: Vec<&str> =
                 of("needs").map(Node::many).unwrap_or_default().iter().filter_map(Node::text).collect();
             let optional = workflow.jobs.iter().any(|job| job.optional && needs.contains(&job.id.as_str()));
-            workflow.jobs.push(Job {
+            workflow.jobs.push(FileJob {
                 id: entry.key.clone(),
                 name: of("name").and_then(Node::text).unwrap_or(&entry.key).to_owned(),
                 optional: optional || of("if").is_some(),
@@ -112,7 +112,7 @@ jobs:
   check: { needs: [plan], if: x, uses: ./.github/workflows/check.yml }
   publish: { needs: [build, check], runs-on: [self-hosted, macos-15] }
 ";
-        let workflow = Workflow::read(".github/workflows/release.yml", text).unwrap();
+        let workflow = WorkflowFile::read(".github/workflows/release.yml", text).unwrap();
         let set = |words: &[&str]| words.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
         assert_eq!(workflow.labels, set(&["macos-15", "self-hosted", "ubuntu-24.04"]));
         assert_eq!(workflow.uses, set(&["./.github/workflows/check.yml", "./setup", "a/b@v1", "o/longshore@abc"]));
@@ -121,7 +121,7 @@ jobs:
         let jobs: Vec<_> = workflow.jobs.iter().map(|job| (job.id.as_str(), job.optional)).collect();
         assert_eq!(jobs, [("plan", false), ("build", false), ("check", true), ("publish", true)]);
         for bad in ["", "jobs: {}", "name: [", "- a"] {
-            assert!(Workflow::read("x.yml", bad).is_err(), "{bad}");
+            assert!(WorkflowFile::read("x.yml", bad).is_err(), "{bad}");
         }
     }
 }

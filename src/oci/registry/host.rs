@@ -40,7 +40,7 @@ pub struct Host {
     challenge: Mutex<Option<Challenge>>,
     /// Whether somebody has asked it something: one request goes ahead, so that not each of many is told to say who we are.
     met: AtomicBool,
-    meeting: tokio::sync::Mutex<()>,
+    asking: tokio::sync::Mutex<()>,
     /// A user whose password was not accepted: it is not sent again.
     wrong: Mutex<Option<(String, Error)>>,
     tokens: tokio::sync::Mutex<Tokens>,
@@ -60,7 +60,7 @@ struct Connection {
 /// The request that goes ahead of the others, however it ends.
 struct First<'a> {
     met: &'a AtomicBool,
-    _meeting: tokio::sync::MutexGuard<'a, ()>,
+    _asking: tokio::sync::MutexGuard<'a, ()>,
 }
 
 impl Drop for First<'_> {
@@ -87,7 +87,7 @@ impl Host {
             granted: Mutex::default(),
             challenge: Mutex::default(),
             met: AtomicBool::new(false),
-            meeting: tokio::sync::Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             wrong: Mutex::default(),
             tokens: tokio::sync::Mutex::default(),
             window: Window::new(profile.window),
@@ -339,8 +339,8 @@ impl Host {
         if self.met.load(Ordering::Acquire) {
             return None;
         }
-        let meeting = self.meeting.lock().await;
-        (!self.met.load(Ordering::Acquire)).then_some(First { met: &self.met, _meeting: meeting })
+        let asking = self.asking.lock().await;
+        (!self.met.load(Ordering::Acquire)).then_some(First { met: &self.met, _asking: asking })
     }
 
     fn is_shared(&self) -> bool {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::destination::Destination;
 use self::not_made::NotMade;
 use self::step::Step;
-use self::workflow::Part;
+use self::workflow::Workflow;
 use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::step_id::StepId;
@@ -51,9 +51,9 @@ pub struct Plan {
     /// The steps in scope, in an order in which each stands after its needs.
     pub steps: Vec<Step>,
     /// Steps of one runner, container and target: one machine each.
-    pub legs: Vec<Leg>,
+    pub jobs: Vec<Job>,
     /// Which workflow file builds and publishes what.
-    pub parts: Vec<Part>,
+    pub workflows: Vec<Workflow>,
     /// Workflow files that have nothing to do in this plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idle: Vec<String>,
@@ -140,7 +140,7 @@ pub enum ScopeKind {
 
 /// Steps of one runner, container and target: one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Leg {
+pub struct Job {
     /// Legal as a job and artifact name.
     pub id: String,
     /// 1: assets, needed by others. 2: everything else.
@@ -157,7 +157,7 @@ pub struct Leg {
     pub steps: Vec<StepId>,
     /// What the machine needs before it can start: `rustup target add …`, `pip install …`.
     pub install: Vec<String>,
-    /// Whether asset legs must have run before.
+    /// Whether asset jobs must have run before.
     pub needs_assets: bool,
 }
 
@@ -198,21 +198,22 @@ impl Plan {
         }
     }
 
-    /// A part by its workflow's file name; without a name all of the plan.
+    /// A workflow by its file name; without a name all of the plan.
     ///
     /// # Errors
-    /// If the plan has no such part.
-    pub fn part(&self, file: Option<&str>) -> Result<Option<&Part>, Problem> {
+    /// If the plan has no such workflow.
+    pub fn workflow(&self, file: Option<&str>) -> Result<Option<&Workflow>, Problem> {
         let Some(file) = file else { return Ok(None) };
-        if let Some(part) = self.parts.iter().find(|part| part.file == file) {
-            return Ok(Some(part));
+        if let Some(workflow) = self.workflows.iter().find(|workflow| workflow.file == file) {
+            return Ok(Some(workflow));
         }
         if self.is_idle(Some(file)) {
             let text = format!("`{file}` publishes nothing of this release: there is nothing to do");
-            return Err(Problem::new("idle-part", text).hint("its jobs are skipped when `empty` is `true`"));
+            return Err(Problem::new("idle-workflow", text).hint("its jobs are skipped when `empty` is `true`"));
         }
-        let known: Vec<&str> = self.parts.iter().map(|part| &part.file).chain(&self.idle).map(String::as_str).collect();
-        let problem = Problem::new("unknown-part", format!("the plan has no part `{file}`"));
+        let known: Vec<&str> =
+            self.workflows.iter().map(|workflow| &workflow.file).chain(&self.idle).map(String::as_str).collect();
+        let problem = Problem::new("unknown-workflow", format!("the plan has no workflow file `{file}`"));
         Err(problem.hint(format!("known: {}; `longshore generate` writes the files", known.join(", "))))
     }
 
@@ -221,15 +222,15 @@ impl Plan {
         file.is_some_and(|file| self.idle.iter().any(|idle| idle == file))
     }
 
-    /// Where several parts meet: the GitHub destination whose draft they share, and the part that leads because it
-    /// publishes there. Nothing if one part does everything.
-    pub fn meeting(&self) -> Option<(&Destination, &Part)> {
-        if self.parts.len() < 2 {
+    /// How several workflows coordinate: the GitHub destination whose draft they share, and the coordinating workflow, which
+    /// publishes there. Nothing if one workflow does everything.
+    pub fn coordination(&self) -> Option<(&Destination, &Workflow)> {
+        if self.workflows.len() < 2 {
             return None;
         }
-        workflow::meeting(&self.destinations).and_then(|destination| {
-            let lead = self.parts.iter().find(|part| part.goes_to(&destination.name))?;
-            Some((destination, lead))
+        workflow::coordination(&self.destinations).and_then(|destination| {
+            let coordinating = self.workflows.iter().find(|workflow| workflow.goes_to(&destination.name))?;
+            Some((destination, coordinating))
         })
     }
 }

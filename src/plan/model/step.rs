@@ -31,9 +31,9 @@ pub struct Step {
     pub outputs: Vec<Output>,
     /// The destinations its outputs go to.
     pub publish: Vec<String>,
-    /// The leg that carries it out; absent: `build --rest`.
+    /// The job that carries it out; absent: `build --merge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leg: Option<String>,
+    pub job: Option<String>,
     /// The target it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,

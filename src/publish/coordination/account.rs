@@ -1,4 +1,4 @@
-//! What another part says that it has published, compared with what it promised: a file of that name alone says nothing.
+//! Receipts of another workflow, compared with what it promised: that a receipts file exists proves nothing.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::names::{manifest, receipts};
 use super::shared::{Coordination, SharedRelease, there};
 use crate::artifact::Manifest;
 use crate::digest::Digest;
-use crate::plan::{Part, Plan};
+use crate::plan::{Plan, Workflow};
 use crate::publish::failure::Failure;
 use crate::publish::kinds::kind;
 use crate::receipt::{Outcome, Receipts};
@@ -18,26 +18,30 @@ use crate::receipt::{Outcome, Receipts};
 /// If they are not receipts of this plan, or something that was promised has none.
 pub async fn account(coordination: &Coordination<'_>) -> Result<(), Failure> {
     for shared in &coordination.releases {
-        for part in shared.makers.iter().filter(|part| part.file != coordination.part.file) {
-            account_of(coordination, shared, part).await?;
+        for workflow in shared.makers.iter().filter(|workflow| workflow.file != coordination.workflow.file) {
+            account_of(coordination, shared, workflow).await?;
         }
     }
     Ok(())
 }
 
-async fn account_of(coordination: &Coordination<'_>, shared: &SharedRelease<'_>, part: &Part) -> Result<(), Failure> {
+async fn account_of(
+    coordination: &Coordination<'_>,
+    shared: &SharedRelease<'_>,
+    workflow: &Workflow,
+) -> Result<(), Failure> {
     let Some(release) = &shared.found else { return Ok(()) };
-    let Some(asset) = there(release, &receipts(part)) else { return Ok(()) };
-    let announced = there(release, &manifest(part)).and_then(|asset| coordination.announced.get(&asset.id));
+    let Some(asset) = there(release, &receipts(workflow)) else { return Ok(()) };
+    let announced = there(release, &manifest(workflow)).and_then(|asset| coordination.announced.get(&asset.id));
     let Some(announced) = announced else { return Ok(()) };
     let (api, plan) = (&coordination.repository.api, coordination.run.plan);
-    let place = Place { api, release, asset, part };
+    let place = Place { api, release, asset, workflow };
     let bytes = coordination.content(&place).await?;
     let told: Receipts = serde_json::from_slice(&bytes).map_err(|error| place.unreadable(&error))?;
     if told.plan != plan.digest() {
         return Err(place.unreadable(&format!("they are of the plan {}", told.plan)));
     }
-    let missing = promised(plan, part, &announced.manifest).into_iter().find(|(wanted, digest)| {
+    let missing = promised(plan, workflow, &announced.manifest).into_iter().find(|(wanted, digest)| {
         !told.receipts.iter().any(|receipt| {
             (&receipt.destination, &receipt.name) == (&wanted.0, &wanted.1)
                 && receipt.sha256 == Some(*digest)
@@ -52,12 +56,12 @@ async fn account_of(coordination: &Coordination<'_>, shared: &SharedRelease<'_>,
     }
 }
 
-/// Everything with a digest that a part publishes outside the release that the parts make together: destination and name.
-fn promised(plan: &Plan, part: &Part, manifest: &Manifest) -> BTreeMap<(String, String), Digest> {
-    let meeting = plan.meeting().map(|(destination, _)| destination.name.as_str());
+/// Everything with a digest that a workflow publishes outside the release that the workflows make together: destination and name.
+fn promised(plan: &Plan, workflow: &Workflow, manifest: &Manifest) -> BTreeMap<(String, String), Digest> {
+    let coordination = plan.coordination().map(|(destination, _)| destination.name.as_str());
     let mut all = BTreeMap::new();
-    for destination in plan.destinations.iter().filter(|one| Some(one.name.as_str()) != meeting) {
-        for step in plan.steps.iter().filter(|step| part.publishes(&destination.name, step)) {
+    for destination in plan.destinations.iter().filter(|one| Some(one.name.as_str()) != coordination) {
+        for step in plan.steps.iter().filter(|step| workflow.publishes(&destination.name, step)) {
             if plan.release(&step.component).is_some_and(|release| destination.when.takes(release.prerelease)) {
                 let artifact = manifest.artifacts.iter().find(|artifact| artifact.step == step.id);
                 let files = artifact.map(|artifact| artifact.files.as_slice()).unwrap_or_default();

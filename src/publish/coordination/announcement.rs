@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::Manifest;
 use crate::digest::Digest;
-use crate::plan::{Part, Plan, Step};
+use crate::plan::{Plan, Step, Workflow};
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::github::api::Api;
@@ -14,7 +14,7 @@ use crate::publish::github::model::{Asset, Release};
 use crate::publish::promise;
 
 /// The format of `longshore-<stem>.manifest.json`.
-const SCHEMA: &str = "longshore/meeting/1";
+const SCHEMA: &str = "longshore/coordination/1";
 /// The most that is read of one: a manifest has some hundred bytes for each file.
 const LARGEST: u64 = 64 << 20;
 /// The version that plans here.
@@ -41,19 +41,19 @@ struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<String>,
     /// The workflow files that make this release.
-    parts: Vec<String>,
+    workflows: Vec<String>,
 }
 
 impl Announcement {
     /// The word of this run.
-    pub fn new(run: Option<&str>, makers: &[&Part], manifest: Manifest) -> Self {
+    pub fn new(run: Option<&str>, makers: &[&Workflow], manifest: Manifest) -> Self {
         let head = Head {
             schema: SCHEMA.into(),
             plan: manifest.plan,
             commit: manifest.commit.clone(),
             longshore: VERSION.into(),
             run: run.map(str::to_owned),
-            parts: makers.iter().map(|part| part.file.clone()).collect(),
+            workflows: makers.iter().map(|workflow| workflow.file.clone()).collect(),
         };
         Self { head, manifest }
     }
@@ -78,7 +78,7 @@ pub struct Place<'a> {
     /// The file.
     pub asset: &'a Asset,
     /// Whose it is.
-    pub part: &'a Part,
+    pub workflow: &'a Workflow,
 }
 
 impl Place<'_> {
@@ -103,7 +103,7 @@ impl Place<'_> {
             return Err(self.another(plan, &head));
         }
         let announcement: Announcement = serde_json::from_slice(bytes).map_err(|error| self.unreadable(&error))?;
-        match odd(plan, self.part, &announcement.manifest) {
+        match odd(plan, self.workflow, &announcement.manifest) {
             Some(what) => Err(self.unreadable(&what)),
             None => Ok(announcement),
         }
@@ -114,14 +114,14 @@ impl Place<'_> {
         let Self { release, asset, .. } = self;
         let message = format!("`{}` of `{}` cannot be read: {error}", asset.name, release.tag_name);
         let hint = "was it written by another longshore version? let all workflow files use one";
-        Failure::Conflict(Problem::new("meeting-unreadable", message).hint(hint))
+        Failure::Conflict(Problem::new("coordination-unreadable", message).hint(hint))
     }
 
     /// Another plan is never waited for.
     fn another(&self, plan: &Plan, head: &Head) -> Failure {
-        let (tag, file) = (&self.release.tag_name, &self.part.file);
+        let (tag, file) = (&self.release.tag_name, &self.workflow.file);
         let message = if head.commit != plan.commit {
-            format!("`{file}` meets for `{tag}` with a plan of commit {}; this one is of {}", head.commit, plan.commit)
+            format!("`{file}` publishes `{tag}` from a plan of commit {}; this plan is of {}", head.commit, plan.commit)
         } else if head.longshore != VERSION {
             format!("`{file}` planned `{tag}` with longshore {}, this is longshore {VERSION}", head.longshore)
         } else {
@@ -144,7 +144,7 @@ impl Place<'_> {
                 "; something of it may be public already: finish it with that plan, or release the next version",
             );
         }
-        Failure::Conflict(Problem::new("meeting-other-plan", message).hint(hint))
+        Failure::Conflict(Problem::new("coordination-other-plan", message).hint(hint))
     }
 
     /// Whether nobody can have published anything: a draft that still waits for somebody.
@@ -153,12 +153,12 @@ impl Place<'_> {
             let stem = file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem);
             self.release.assets.iter().any(|asset| asset.name == format!("longshore-{stem}.manifest.json"))
         };
-        self.release.draft && !head.parts.iter().all(has)
+        self.release.draft && !head.workflows.iter().all(has)
     }
 }
 
-/// What a part promises that is not the plan's, or does not promise though it is.
-fn odd(plan: &Plan, part: &Part, manifest: &Manifest) -> Option<String> {
-    let takes = |step: &Step| step.publish.iter().any(|to| part.publishes(to, step));
+/// What a workflow promises that is not the plan's, or does not promise though it is.
+fn odd(plan: &Plan, workflow: &Workflow, manifest: &Manifest) -> Option<String> {
+    let takes = |step: &Step| step.publish.iter().any(|to| workflow.publishes(to, step));
     promise::broken(plan, manifest, takes).map(|problem| problem.message)
 }

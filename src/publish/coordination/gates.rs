@@ -6,7 +6,7 @@ use super::names::{manifest, receipts};
 use super::shared::{Coordination, SharedRelease, pick};
 use super::wait::{self, Awaited};
 use crate::artifact::Manifest;
-use crate::plan::Part;
+use crate::plan::Workflow;
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::github::api::Reader;
@@ -59,7 +59,7 @@ impl Coordination<'_> {
                 self.releases[at].found = Some(draft);
             }
             let announcement = Announcement::new(self.url, &self.releases[at].makers, verified.clone());
-            idle &= !self.put(at, &manifest(self.part), &announcement.to_json()).await?;
+            idle &= !self.put(at, &manifest(self.workflow), &announcement.to_json()).await?;
         }
         if !self.missing(manifest).is_empty() {
             self.all(manifest, "manifest").await?;
@@ -70,15 +70,16 @@ impl Coordination<'_> {
 
     /// Tells the others what is published, and before their releases become public reads what they say.
     async fn account(&mut self, ledger: &Ledger) -> Result<Gate, Failure> {
-        let chosen = |share: &String| self.run.part.is_some_and(|part| part.destinations.contains(share));
-        if !self.part.destinations.iter().all(chosen) {
-            let text = format!("the rest of `{}`: `longshore publish --part {0}` without `--to`", self.part.file);
+        let chosen = |share: &String| self.run.workflow.is_some_and(|workflow| workflow.destinations.contains(share));
+        if !self.workflow.destinations.iter().all(chosen) {
+            let text =
+                format!("the rest of `{}`: `longshore publish --workflow {0}` without `--to`", self.workflow.file);
             self.run.printer.step("Left", text);
             return Ok(Gate::Closed);
         }
         let told = serde_json::to_vec(ledger.so_far()).map_err(anyhow::Error::from)?;
         for at in 0..self.releases.len() {
-            self.put(at, &receipts(self.part), &told).await?;
+            self.put(at, &receipts(self.workflow), &told).await?;
         }
         if self.publishes_here() {
             self.all(receipts, "receipts").await?;
@@ -102,7 +103,7 @@ impl Coordination<'_> {
             let Some(found) = pick(tag, &listed)? else { return Ok(Awaited::Missing(awaited.clone())) };
             self.may_join(found).map(|()| Awaited::Here(found.clone()))
         };
-        wait::until(self.run.printer, rhythm, self.part, poll).await
+        wait::until(self.run.printer, rhythm, self.workflow, poll).await
     }
 
     /// GitHub hides drafts from whoever may not write, who would wait for nothing. Asking for notes needs the same right, and
@@ -120,8 +121,8 @@ impl Coordination<'_> {
     }
 
     /// Waits until every file has put something there.
-    async fn all(&mut self, name: fn(&Part) -> String, what: &str) -> Result<(), Failure> {
-        let (printer, part) = (self.run.printer, self.part);
+    async fn all(&mut self, name: fn(&Workflow) -> String, what: &str) -> Result<(), Failure> {
+        let (printer, workflow) = (self.run.printer, self.workflow);
         let rhythm = self.rhythm.slower(u32::try_from(self.releases.len()).unwrap_or(1));
         let poll = async || {
             for shared in self.releases.iter_mut().filter(|shared| !shared.missing(name).is_empty()) {
@@ -136,7 +137,7 @@ impl Coordination<'_> {
             }
             Ok(Awaited::Missing(format!("the {what} of `{}`", missing.join("`, `"))))
         };
-        wait::until(printer, rhythm, part, poll).await
+        wait::until(printer, rhythm, workflow, poll).await
     }
 
     /// Waits until the releases are public, with everything that belongs to them.
@@ -159,6 +160,6 @@ impl Coordination<'_> {
             }
             Ok(Awaited::Here(()))
         };
-        wait::until(api.printer, self.rhythm, self.part, poll).await
+        wait::until(api.printer, self.rhythm, self.workflow, poll).await
     }
 }

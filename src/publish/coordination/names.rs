@@ -1,28 +1,28 @@
 //! Who makes a release together, and the names of what they tell each other in it.
 
-use crate::plan::{Part, Plan, Release};
+use crate::plan::{Plan, Release, Workflow};
 
 /// The names of what the workflow files of a plan tell each other in a release.
 pub fn told(plan: &Plan, release: &Release) -> Vec<String> {
-    let makers = plan.meeting().map(|(_, coordinating)| makers(plan, coordinating, release)).unwrap_or_default();
-    makers.into_iter().flat_map(|part| [manifest(part), receipts(part)]).collect()
+    let makers = plan.coordination().map(|(_, coordinating)| makers(plan, coordinating, release)).unwrap_or_default();
+    makers.into_iter().flat_map(|workflow| [manifest(workflow), receipts(workflow)]).collect()
 }
 
 /// Who makes a release: the one that coordinates, and all that publish something of its component.
-pub fn makers<'p>(plan: &'p Plan, coordinating: &Part, release: &Release) -> Vec<&'p Part> {
-    let publishes = |part: &Part| {
+pub fn makers<'p>(plan: &'p Plan, coordinating: &Workflow, release: &Release) -> Vec<&'p Workflow> {
+    let publishes = |workflow: &Workflow| {
         let mut steps = plan.steps.iter().filter(|step| step.component == release.component);
-        steps.any(|step| step.publish.iter().any(|to| part.publishes(to, step)))
+        steps.any(|step| step.publish.iter().any(|to| workflow.publishes(to, step)))
     };
-    plan.parts.iter().filter(|part| part.file == coordinating.file || publishes(part)).collect()
+    plan.workflows.iter().filter(|workflow| workflow.file == coordinating.file || publishes(workflow)).collect()
 }
 
 /// What a workflow file will publish.
-pub fn manifest(part: &Part) -> String {
-    format!("longshore-{}.manifest.json", part.stem())
+pub fn manifest(workflow: &Workflow) -> String {
+    format!("longshore-{}.manifest.json", workflow.stem())
 }
 
 /// What it has published.
-pub fn receipts(part: &Part) -> String {
-    format!("longshore-{}.receipts.json", part.stem())
+pub fn receipts(workflow: &Workflow) -> String {
+    format!("longshore-{}.receipts.json", workflow.stem())
 }

@@ -7,7 +7,7 @@ use super::names::{makers, manifest};
 use super::wait::Rhythm;
 use crate::artifact::Manifest;
 use crate::destination::Adopt;
-use crate::plan::{Part, Plan, Release};
+use crate::plan::{Plan, Release, Workflow};
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::github::list::{Leftover, list, renamed};
@@ -23,9 +23,9 @@ pub struct Coordination<'a> {
     /// The run.
     pub run: Run<'a>,
     /// Our workflow file's share.
-    pub part: &'a Part,
+    pub workflow: &'a Workflow,
     /// The one that coordinates.
-    pub coordinating: &'a Part,
+    pub coordinating: &'a Workflow,
     /// Where they coordinate.
     pub repository: Repository<'a>,
     /// How often they look.
@@ -45,7 +45,7 @@ pub struct SharedRelease<'a> {
     /// As planned.
     pub release: &'a Release,
     /// Who makes it.
-    pub makers: Vec<&'a Part>,
+    pub makers: Vec<&'a Workflow>,
     /// As it is there.
     pub found: Option<Draft>,
 }
@@ -57,13 +57,15 @@ impl<'a> Coordination<'a> {
     /// If the plan names no place to coordinate at, or that may not be reached.
     pub fn new(run: Run<'a>, order: &'a Order<'_>) -> Result<Option<Self>, Failure> {
         let plan = run.plan;
-        let own = run.part.and_then(|share| plan.parts.iter().find(|part| part.file == share.file));
-        let Some(part) = own.filter(|_| plan.parts.len() > 1) else { return Ok(None) };
-        let place = plan.meeting().and_then(|(place, coordinating)| Some((place, place.kind.github()?, coordinating)));
+        let own = run.workflow.and_then(|share| plan.workflows.iter().find(|workflow| workflow.file == share.file));
+        let Some(workflow) = own.filter(|_| plan.workflows.len() > 1) else { return Ok(None) };
+        let place =
+            plan.coordination().and_then(|(place, coordinating)| Some((place, place.kind.github()?, coordinating)));
         let Some((destination, github, coordinating)) = place else {
-            let text = "several workflow files publish this, and nothing is there to meet at";
+            let text =
+                "several workflow files publish this, but no `github` destination takes it to coordinate through";
             let hint = "plan again: `longshore plan` says what is missing";
-            return Err(Failure::Refused(Problem::new("no-meeting", text).hint(hint)));
+            return Err(Failure::Refused(Problem::new("no-coordination", text).hint(hint)));
         };
         if let Some(problem) = misnamed(plan) {
             return Err(Failure::Refused(problem));
@@ -72,10 +74,10 @@ impl<'a> Coordination<'a> {
         let taken = plan.releases.iter().filter(|release| destination.when.takes(release.prerelease));
         let shared =
             taken.map(|release| SharedRelease { release, makers: makers(plan, coordinating, release), found: None });
-        let releases = shared.filter(|shared| shared.makers.iter().any(|maker| maker.file == part.file)).collect();
+        let releases = shared.filter(|shared| shared.makers.iter().any(|maker| maker.file == workflow.file)).collect();
         let rhythm = Rhythm::new(repository.api.patience.pace(), order.wait);
         let (announced, url) = (BTreeMap::new(), order.run.as_deref());
-        Ok(Some(Self { run, part, coordinating, repository, rhythm, releases, announced, pages: 1, url }))
+        Ok(Some(Self { run, workflow, coordinating, repository, rhythm, releases, announced, pages: 1, url }))
     }
 
     /// Whether another run of this file has promised something else in the meantime.
@@ -123,7 +125,7 @@ impl<'a> Coordination<'a> {
             }
         }
         self.read().await?;
-        let own = manifest(self.part);
+        let own = manifest(self.workflow);
         for found in self.releases.iter().filter_map(|shared| shared.found.as_ref()) {
             match there(found, &own) {
                 Some(asset) => return Ok(self.announced.get(&asset.id).cloned()),
@@ -138,7 +140,7 @@ impl<'a> Coordination<'a> {
         if found.draft || self.repository.github.adopt == Adopt::Any && found.immutable != Some(true) {
             return Ok(());
         }
-        let message = format!("`{}` was published without what `{}` publishes", found.tag_name, self.part.file);
+        let message = format!("`{}` was published without what `{}` publishes", found.tag_name, self.workflow.file);
         let hint = "whoever published it did not wait for all workflow files: release the next version";
         Err(Failure::Conflict(Problem::new("release-published", message).hint(hint)))
     }
@@ -151,12 +153,12 @@ impl<'a> Coordination<'a> {
         let api = &self.repository.api;
         for shared in &self.releases {
             let Some(release) = &shared.found else { continue };
-            for part in &shared.makers {
-                let Some(asset) = there(release, &manifest(part)) else { continue };
+            for workflow in &shared.makers {
+                let Some(asset) = there(release, &manifest(workflow)) else { continue };
                 if self.announced.contains_key(&asset.id) {
                     continue;
                 }
-                let place = Place { api, release, asset, part };
+                let place = Place { api, release, asset, workflow };
                 let announcement = place.read(self.run.plan, &self.content(&place).await?)?;
                 self.announced.insert(asset.id, announcement);
             }
@@ -211,7 +213,7 @@ impl<'a> Coordination<'a> {
     }
 
     /// The files that have not put something of this name there.
-    pub fn missing(&self, name: fn(&Part) -> String) -> Vec<&'a str> {
+    pub fn missing(&self, name: fn(&Workflow) -> String) -> Vec<&'a str> {
         let all: BTreeSet<&'a str> = self.releases.iter().flat_map(|shared| shared.missing(name)).collect();
         all.into_iter().collect()
     }
@@ -223,9 +225,10 @@ impl<'a> Coordination<'a> {
 
 impl<'a> SharedRelease<'a> {
     /// The files that have not put something of this name there.
-    pub fn missing(&self, name: fn(&Part) -> String) -> Vec<&'a str> {
-        let absent = |part: &&&Part| self.found.as_ref().is_none_or(|found| there(found, &name(part)).is_none());
-        self.makers.iter().filter(absent).map(|part| part.file.as_str()).collect()
+    pub fn missing(&self, name: fn(&Workflow) -> String) -> Vec<&'a str> {
+        let absent =
+            |workflow: &&&Workflow| self.found.as_ref().is_none_or(|found| there(found, &name(workflow)).is_none());
+        self.makers.iter().filter(absent).map(|workflow| workflow.file.as_str()).collect()
     }
 }
 
@@ -251,8 +254,12 @@ pub fn pick<'r>(tag: &str, listed: &'r [Draft]) -> Result<Option<&'r Draft>, Fai
 fn misnamed(plan: &Plan) -> Option<Problem> {
     let mut stems = BTreeSet::new();
     let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let bad = plan.parts.iter().find(|part| !part.stem().chars().all(legal) || !stems.insert(part.stem()))?;
-    let text = format!("`{}` cannot meet the other workflow files: it tells them things under its name", bad.file);
-    let hint = "use only `A-Z a-z 0-9 . _ -` in names of workflow files, and give each another one";
-    Some(Problem::new("meeting-name", text).hint(hint))
+    let bad =
+        plan.workflows.iter().find(|workflow| !workflow.stem().chars().all(legal) || !stems.insert(workflow.stem()))?;
+    let text = format!(
+        "`{}` cannot coordinate with the other workflow files: its name becomes part of an asset name",
+        bad.file
+    );
+    let hint = "use only `A-Z a-z 0-9 . _ -` in names of workflow files, and give each a name of its own";
+    Some(Problem::new("coordination-name", text).hint(hint))
 }

@@ -1,16 +1,16 @@
-//! Waiting for another part: bounded, seldom enough for a server that counts requests, and said out loud.
+//! Waiting for another workflow: bounded, seldom enough for a server that counts requests, and said out loud.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::plan::Part;
+use crate::plan::Workflow;
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::world::patience::{Pace, Wait};
 use crate::world::terminal::Printer;
 
-/// How often a part looks, and for how long.
+/// How often a workflow looks, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Rhythm {
     first: Duration,
@@ -45,7 +45,7 @@ pub enum Awaited<T> {
 pub async fn until<T>(
     printer: &Printer,
     rhythm: Rhythm,
-    part: &Part,
+    workflow: &Workflow,
     mut look: impl AsyncFnMut() -> Result<Awaited<T>, Failure>,
 ) -> Result<T, Failure> {
     let started = Instant::now();
@@ -72,7 +72,7 @@ pub async fn until<T>(
         let elapsed = started.elapsed();
         let left = rhythm.limit.saturating_sub(elapsed);
         if left.is_zero() {
-            return Err(late(&said, rhythm.limit, part));
+            return Err(late(&said, rhythm.limit, workflow));
         }
         if shown.as_ref().is_none_or(|(before, _)| *before != said) {
             // The old one ends before the new one begins.
@@ -89,13 +89,13 @@ pub async fn until<T>(
     }
 }
 
-fn late(awaited: &str, limit: Duration, part: &Part) -> Failure {
+fn late(awaited: &str, limit: Duration, workflow: &Workflow) -> Failure {
     let message = format!("waited {} for {awaited}", time(limit));
     let hint = format!(
-        "see why it is late; then run the same command again, `longshore publish --part {}`, or the same job",
-        part.file
+        "see why it is late; then run the same command again, `longshore publish --workflow {}`, or the same job",
+        workflow.file
     );
-    Failure::retry(Problem::new("meeting-timeout", message).hint(hint))
+    Failure::retry(Problem::new("coordination-timeout", message).hint(hint))
 }
 
 /// A duration for people.
@@ -113,11 +113,11 @@ mod tests {
     const QUICK: Pace = Pace { base: Duration::from_millis(1), limited: Duration::from_millis(12), ..Pace::LOOPBACK };
 
     async fn check(limit: u64, looks: impl Fn(usize) -> Result<Awaited<()>, Failure>) -> (usize, Option<Failure>) {
-        let part: Part = serde_json::from_str(r#"{"file":"one.yml","steps":[],"destinations":[]}"#).unwrap();
+        let workflow: Workflow = serde_json::from_str(r#"{"file":"one.yml","steps":[],"destinations":[]}"#).unwrap();
         let mut number = 0;
         let rhythm = Rhythm::new(QUICK, Duration::from_millis(limit));
         let printer = Printer::silent();
-        let ended = until(&printer, rhythm, &part, async || {
+        let ended = until(&printer, rhythm, &workflow, async || {
             number += 1;
             looks(number)
         });
@@ -133,7 +133,7 @@ mod tests {
         assert!((3..=13).contains(&looks), "{looks}");
         let problem = failure.unwrap().problem().clone();
         assert!(problem.message.ends_with("for the others"), "{problem}");
-        assert!(problem.hint.unwrap().contains("`longshore publish --part one.yml`"));
+        assert!(problem.hint.unwrap().contains("`longshore publish --workflow one.yml`"));
         assert_eq!(check(0, |_| missing()).await.0, 1, "one look is always had");
         let busy = |number| if number == 1 { missing() } else { Err(Failure::retry(Problem::new("busy", "too busy"))) };
         let message = check(20, busy).await.1.unwrap().problem().message.clone();

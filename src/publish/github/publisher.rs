@@ -40,7 +40,7 @@ impl Kind for GithubDestination {
         destination: &'a Destination,
     ) -> Result<Box<dyn Publisher + 'a>, Failures> {
         let repository = Repository::new(run, destination, self)?;
-        let shared = run.plan.meeting().is_some_and(|(place, _)| place.name == destination.name);
+        let shared = run.plan.coordination().is_some_and(|(place, _)| place.name == destination.name);
         let mut planned = Vec::new();
         for release in run.releases(destination) {
             let page = self.pages.iter().find(|page| page.tag == release.tag);

@@ -15,7 +15,7 @@ struct Visibility {
 pub async fn is_public(run: Run<'_>) -> Option<bool> {
     let named = |name: &String| run.plan.destinations.iter().find(|one| one.name == *name);
     let ours = run.destinations.iter().filter_map(named);
-    let place = ours.chain(run.plan.meeting().map(|(destination, _)| destination));
+    let place = ours.chain(run.plan.coordination().map(|(destination, _)| destination));
     let (destination, github) = place.filter_map(|one| Some((one, one.kind.github()?))).next()?;
     let api = Repository::new(run, destination, github).ok()?.api;
     let look = async |_| api.look::<Visibility>("look at the repository", "", Reader::Token).await;

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::rehearsal::percent::query;
 
 use super::answer::Answer;
-use super::options::Job;
+use super::options::WorkflowJob;
 use super::shared::Shared;
 use super::state::now;
 use crate::rehearsal::random::random;
@@ -38,7 +38,7 @@ pub(super) fn answer(shared: &Shared, headers: &HeaderMap, asked: &str) -> Answe
 }
 
 /// What a token says.
-fn claims(job: &Job, audience: &str, id: &str) -> Value {
+fn claims(job: &WorkflowJob, audience: &str, id: &str) -> Value {
     let (repository, git_ref) = (&job.repository, &job.git_ref);
     let own = format!("{repository}/.github/workflows/{}@{git_ref}", job.workflow);
     let subject = match &job.environment {

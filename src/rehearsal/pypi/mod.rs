@@ -41,7 +41,7 @@ use crate::world::server::{self, Port};
 
 pub use super::hold::{Hold, Moment};
 pub use fault::Fault;
-pub use options::{Existing, Grant, Job, Options, Publisher, Quirks, Seed, Token, TrustedPublishing};
+pub use options::{Existing, Grant, Options, Publisher, Quirks, Seed, Token, TrustedPublishing, WorkflowJob};
 
 /// What a project shows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub struct Options {
     /// Workflows that may upload without an API token.
     pub publishers: Vec<Publisher>,
     /// Jobs of a fake GitHub, which get their tokens at [`super::Server::oidc_request_url`].
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<WorkflowJob>,
     /// Names no project may have (`ProhibitedProjectName` of warehouse/packaging/models.py).
     pub prohibited: Vec<String>,
     /// Classifiers that are known besides those of our list.
@@ -88,7 +88,7 @@ pub enum Grant {
 /// A job of a workflow on GitHub, as the claims of its identity token describe it
 /// (<https://docs.github.com/en/actions/reference/security/oidc>).
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct WorkflowJob {
     /// `ACTIONS_ID_TOKEN_REQUEST_TOKEN`.
     pub request_token: Secret,
     /// `owner/name`.

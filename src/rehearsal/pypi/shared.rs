@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use crate::rehearsal::hold::Stops;
 
 use super::fault::{Fault, Faults, Kind};
-use super::options::{Job, Quirks, Token};
+use super::options::{Quirks, Token, WorkflowJob};
 use super::state::State;
 
 /// What all connections share.
@@ -18,7 +18,7 @@ pub(super) struct Shared {
     /// What signs identity tokens.
     pub(super) key: String,
     pub(super) tokens: Vec<Token>,
-    pub(super) jobs: Vec<Job>,
+    pub(super) jobs: Vec<WorkflowJob>,
     pub(super) prohibited: Vec<String>,
     pub(super) classifiers: Vec<String>,
     pub(super) lenient: bool,

@@ -140,7 +140,7 @@ fn check_damage(ending: &str, bytes: &[u8]) {
 
 #[test]
 fn exactly_the_promised_names() {
-    check_contents(|entries| drop(entries.remove(1)), "lacks `app` (leg `x86_64-unknown-linux-gnu`)");
+    check_contents(|entries| drop(entries.remove(1)), "lacks `app` (job `x86_64-unknown-linux-gnu`)");
     check_contents(|entries| entries.truncate(4), "lacks `www/index.html`, `www/js/app.js`");
     check_contents(|entries| entries.push(file("www/secret", b"")), "holds `www/secret`, which is not planned");
     check_contents(
@@ -219,14 +219,14 @@ fn nothing_twice() {
     for (ending, bytes) in [(".tar.gz", tar_gz(&entries)), (".tar.zst", tar_zst(&entries))] {
         let release = Release::whole();
         release.repack(ending, &bytes);
-        check(&release, &[("archive-content", "holds `README.md` twice (leg `x86_64-unknown-linux-gnu`)")]);
+        check(&release, &[("archive-content", "holds `README.md` twice (job `x86_64-unknown-linux-gnu`)")]);
     }
     // The writer refuses equal names, so another one is renamed afterwards.
     *entries.last_mut().unwrap() = file("READMEamd", b"# other");
     let release = Release::whole();
     let bytes = replaced(&zip(&entries), b"READMEamd", b"README.md");
     release.repack(".zip", &bytes);
-    check(&release, &[("archive-content", "lists a name twice (leg `x86_64-unknown-linux-gnu`)")]);
+    check(&release, &[("archive-content", "lists a name twice (job `x86_64-unknown-linux-gnu`)")]);
 }
 
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -293,7 +293,7 @@ fn a_truncated_archive_whose_record_is_older() {
     let path = release.store.file("archive.app.x86_64-unknown-linux-gnu", "app-x86_64-unknown-linux-gnu.tar.gz");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    check(&release, &[("wrong-digest", "it was swapped or cut off (leg `x86_64-unknown-linux-gnu`)")]);
+    check(&release, &[("wrong-digest", "it was swapped or cut off (job `x86_64-unknown-linux-gnu`)")]);
 }
 
 /// Members of several threads' compression, one after another, are one archive.

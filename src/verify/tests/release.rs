@@ -197,13 +197,13 @@ fn plan() -> Value {
     json!({
         "schema": "longshore/plan/1", "name": "app", "repository": "local/app", "commit": "1".repeat(40),
         "commit_time": 1_700_000_000, "dirty": false, "origin": "tag", "output": "target/longshore", "releases": [],
-        "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [], "destinations": [], "assumed": []
+        "scope": { "kind": "all", "left_out": [] }, "steps": steps, "jobs": [], "workflows": [], "destinations": [], "assumed": []
     })
 }
 
 fn asset_step() -> Value {
     json!({
-        "id": "asset.ui", "component": "", "needs": [], "publish": [], "leg": "assets", "kind": "asset", "bundle": true,
+        "id": "asset.ui", "component": "", "needs": [], "publish": [], "job": "assets", "kind": "asset", "bundle": true,
         "outputs": [{ "name": "ui.tar.gz", "format": "tar.gz" }], "run": [], "files": [{ "from": "ui" }]
     })
 }
@@ -211,7 +211,7 @@ fn asset_step() -> Value {
 fn binary_step(triple: &str) -> Value {
     json!({
         "id": format!("binary.app.{triple}"), "component": "", "needs": [], "outputs": [{ "name": "app" }], "publish": [],
-        "leg": triple, "target": triple, "kind": "binary", "manifest": "Cargo.toml", "package": "app", "bins": ["app"],
+        "job": triple, "target": triple, "kind": "binary", "manifest": "Cargo.toml", "package": "app", "bins": ["app"],
         "builder": "cargo", "profile": "release", "features": [], "default_features": true, "all_features": false,
         "locked": true, "cargo_args": [], "env": {}, "pass_env": [], "before": [], "assets": [], "linkage": "dynamic"
     })
@@ -222,7 +222,7 @@ fn check_step(triple: &str) -> Value {
     let not_run = if triple == ARM { json!("the runner is no aarch64 machine") } else { Value::Null };
     json!({
         "id": format!("check.smoke.app.{triple}"), "component": "", "needs": [format!("binary.app.{triple}")], "outputs": [],
-        "publish": [], "leg": triple, "target": triple, "kind": "check", "subject": format!("binary.app.{triple}"),
+        "publish": [], "job": triple, "target": triple, "kind": "check", "subject": format!("binary.app.{triple}"),
         "check": "smoke", "args": ["--version"], "not_run": not_run
     })
 }
@@ -241,7 +241,7 @@ fn archive_step(triple: &str, formats: &[&str], full: bool) -> Value {
     let none = json!([]);
     json!({
         "id": format!("archive.app.{triple}"), "component": "", "needs": [binary], "outputs": outputs, "publish": [],
-        "leg": triple, "target": triple, "kind": "archive",
+        "job": triple, "target": triple, "kind": "archive",
         "executables": [{ "step": binary, "output": "app", "path": "app" }],
         "files": if full { &files } else { &none }, "trees": if full { &trees } else { &none }
     })

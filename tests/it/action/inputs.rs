@@ -132,9 +132,9 @@ fn a_missing_mapping_is_found() {
         assert!(text.contains(from), "{from}");
         assert!(!findings(&text.replacen(from, to, 1)).is_empty(), "{from} -> {to}");
     };
-    check("LONGSHORE_ACTION_PART:", "LONGSHORE_ACTION_PARTS:");
-    check("LEG: ${{ inputs.leg }}", "LEG: ${{ inputs.part }}");
-    check("with:\n        name: longshore-${{ inputs.leg }}", "with:\n        name: longshore-${{ inputs.legs }}");
+    check("LONGSHORE_ACTION_WORKFLOW:", "LONGSHORE_ACTION_WORKFLOWS:");
+    check("JOB: ${{ inputs.job }}", "JOB: ${{ inputs.workflow }}");
+    check("with:\n        name: longshore-${{ inputs.job }}", "with:\n        name: longshore-${{ inputs.jobs }}");
     check("inputs:\n", "inputs:\n  more:\n    description: nobody reads it\n");
     check(
         "outputs:\n",

@@ -12,8 +12,8 @@ use crate::project::Project;
 use crate::release::server;
 use crate::source;
 
-/// The target of this machine's leg.
-pub const LEG: &str = "x86_64-unknown-linux-gnu";
+/// The target of this machine's job.
+pub const JOB: &str = "x86_64-unknown-linux-gnu";
 
 /// A repository whose tag is at its only commit, and the folder of its jobs beside it.
 pub struct Runs(Project, RefCell<String>);
@@ -103,7 +103,7 @@ impl Runs {
     }
 
     pub fn planned(&self) -> Done {
-        self.job(&[("command", "plan"), ("part", "release.yml")]).ok()
+        self.job(&[("command", "plan"), ("workflow", "release.yml")]).ok()
     }
 }
 
@@ -140,12 +140,13 @@ async fn a_release_goes_from_job_to_job() {
     let server = server(&commit, spool.path(), "ghs_canary_token").await;
     let plan = runs.planned();
     let matrix: Value = serde_json::from_str(&plan.outputs["matrix"]).unwrap();
-    assert_eq!(matrix["include"][0]["id"], LEG);
-    let build = runs.job(&[("command", "build"), ("leg", LEG)]).ok();
+    assert_eq!(matrix["include"][0]["id"], JOB);
+    let build = runs.job(&[("command", "build"), ("job", JOB)]).ok();
     runs.sh("rm -rf target/longshore");
-    let verify = runs.job(&[("command", "verify"), ("part", "release.yml")]).ok();
+    let verify = runs.job(&[("command", "verify"), ("workflow", "release.yml")]).ok();
     let url = server.url();
-    let denied = [("command", "publish"), ("part", "release.yml"), ("token", "ghs_wrong_canary"), ("api-url", &url)];
+    let denied =
+        [("command", "publish"), ("workflow", "release.yml"), ("token", "ghs_wrong_canary"), ("api-url", &url)];
     let denied = runs.job_in("../empty", &denied);
     denied.refused(5, "token-refused");
     assert!(denied.summary.starts_with("### `publish`: denied (exit 5)"), "{}", denied.summary);
@@ -156,7 +157,7 @@ async fn a_release_goes_from_job_to_job() {
     );
     let publish = ["first", "second"].map(|_| {
         let publish =
-            [("command", "publish"), ("part", "release.yml"), ("token", "ghs_canary_token"), ("api-url", &url)];
+            [("command", "publish"), ("workflow", "release.yml"), ("token", "ghs_canary_token"), ("api-url", &url)];
         runs.job_in("../empty", &publish).ok()
     });
     let ended = |done: &Done| -> Value { serde_json::from_str(&done.outputs["summary-json"]).unwrap() };
@@ -182,10 +183,10 @@ async fn a_release_goes_from_job_to_job() {
 fn a_workspace_of_another_user() {
     let runs = Runs::new();
     let foreign = ("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
-    runs.job(&[("command", "plan"), ("part", "release.yml"), foreign]).ok();
-    runs.job(&[("command", "build"), ("leg", LEG), foreign]).ok();
+    runs.job(&[("command", "plan"), ("workflow", "release.yml"), foreign]).ok();
+    runs.job(&[("command", "build"), ("job", JOB), foreign]).ok();
     runs.sh("rm -rf target/longshore");
-    runs.job(&[("command", "verify"), ("part", "release.yml"), foreign]).ok();
+    runs.job(&[("command", "verify"), ("workflow", "release.yml"), foreign]).ok();
     runs.job(&[("command", "plan"), ("GITHUB_ACTIONS", "false"), foreign]).refused(2, "unsafe-repository");
 }
 
@@ -195,8 +196,8 @@ async fn an_edited_plan_goes_no_further() {
     let server = server(&runs.sh("git rev-parse HEAD"), spool.path(), "ghs_canary_token").await;
     let digest = runs.planned().outputs["plan-digest"].clone();
     assert_eq!(format!("sha256:{}", runs.sh("sha256sum < ../temp/longshore/plan.json | cut -d ' ' -f 1")), digest);
-    for (command, name) in [("build", "leg"), ("verify", "part"), ("publish", "part")] {
-        let value = if name == "leg" { LEG } else { "release.yml" };
+    for (command, name) in [("build", "job"), ("verify", "workflow"), ("publish", "workflow")] {
+        let value = if name == "job" { JOB } else { "release.yml" };
         let job = |digest: &str| {
             let url = server.url();
             let inputs = [
@@ -255,10 +256,10 @@ fn tags_that_are_asked_for_are_checked_out() {
     assert_eq!((&plan.outputs["commit"], &runs.sh("git rev-parse HEAD")), (&tagged, &tagged));
     // The jobs after it start where the run was started.
     runs.sh("git checkout -q main");
-    runs.job(&[("command", "build"), ("leg", LEG)]).ok();
+    runs.job(&[("command", "build"), ("job", JOB)]).ok();
     assert_eq!(runs.sh("git rev-parse HEAD"), tagged);
     runs.sh("git checkout -q main && echo x > more && git add more && git commit -qm x && echo y > more");
-    runs.job(&[("command", "build"), ("leg", LEG)]).refused(2, "wrong-commit");
+    runs.job(&[("command", "build"), ("job", JOB)]).refused(2, "wrong-commit");
 }
 
 #[test]
@@ -274,15 +275,15 @@ fn refuses_what_cannot_be() {
     check(&[("command", "plan"), ("config", "nowhere.yaml")], 2, "no-such-file");
     check(&[("command", "action")], 2, "bad-input");
     check(&[("command", "-C"), ("args", ". action")], 2, "bad-input");
-    check(&[("command", "check"), ("leg", "x")], 2, "bad-input");
-    check(&[("command", "build"), ("leg", LEG)], 2, "missing-hand-over");
+    check(&[("command", "check"), ("job", "x")], 2, "bad-input");
+    check(&[("command", "build"), ("job", JOB)], 2, "missing-hand-over");
     check(&[("command", "verify")], 2, "missing-hand-over");
     check(&[("command", "publish")], 2, "missing-hand-over");
     runs.job_in("../empty", &[("command", "plan")]).refused(2, "no-checkout");
     runs.planned();
     for inputs in [
-        &[("command", "build"), ("leg", LEG), ("args", "--all")][..],
-        &[("command", "build"), ("leg", LEG), ("args", "--pack x")],
+        &[("command", "build"), ("job", JOB), ("args", "--all")][..],
+        &[("command", "build"), ("job", JOB), ("args", "--pack x")],
         &[("command", "plan"), ("args", "--out x")],
         &[("command", "plan"), ("tags", "v1.2.3"), ("args", "--snapshot")],
         &[("command", "plan"), ("snapshot", "true"), ("args", "--tag v1.2.3")],
@@ -291,9 +292,9 @@ fn refuses_what_cannot_be() {
         assert!(done.code == 2 && done.log.contains("::error title=usage::the argument '--"), "{}", done.log);
     }
     check(&[("command", "build")], 2, "missing-input");
-    check(&[("command", "build"), ("leg", "../x")], 2, "unknown-leg");
-    check(&[("command", "verify"), ("part", "release.yml")], 3, "missing-leg");
-    check(&[("command", "verify"), ("part", "nowhere.yml")], 2, "unknown-part");
+    check(&[("command", "build"), ("job", "../x")], 2, "unknown-job");
+    check(&[("command", "verify"), ("workflow", "release.yml")], 3, "missing-job");
+    check(&[("command", "verify"), ("workflow", "nowhere.yml")], 2, "unknown-workflow");
     runs.sh("echo '{' > ../temp/longshore/plan.json");
     check(&[("command", "verify")], 3, "wrong-plan-digest");
     let damaged = runs.sh("sha256sum < ../temp/longshore/plan.json | cut -d ' ' -f 1");
@@ -316,5 +317,5 @@ fn any_other_command_gets_its_words() {
     check.refused(2, "unknown-key");
     assert!(check.log.contains("file=sub/other.yaml,line=2,"), "{}", check.log);
     let plan = runs.job(&[("command", "plan"), ("args", "--only archive --quiet")]).ok();
-    assert!(plan.outputs["matrix"].contains(LEG), "{:?}", plan.outputs);
+    assert!(plan.outputs["matrix"].contains(JOB), "{:?}", plan.outputs);
 }

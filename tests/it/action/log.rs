@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::jobs::{LEG, Runs};
+use super::jobs::{JOB, Runs};
 
 /// What a runner would do with a log: the commands it obeys, and whether it still takes some at the end.
 /// As `ActionCommandManager` of actions/runner reads lines.
@@ -38,7 +38,7 @@ fn tools_give_no_commands() {
     runs.sh(&format!("cat > evil.sh <<'END'\n{evil}\nEND"));
     runs.sh("printf 'binaries: { skiff: { before: bash evil.sh } }\\n' >> longshore.yaml && git add -A && git commit -q -m evil && git tag -f v1.2.3");
     runs.planned();
-    let build = runs.job(&[("command", "build"), ("leg", LEG)]).ok();
+    let build = runs.job(&[("command", "build"), ("job", JOB)]).ok();
     assert!(build.log.contains("::set-output name=a::b"), "{}", build.log);
     let (commands, takes) = obeyed(&build.log);
     assert_eq!(names(&commands), BTreeSet::from(["group", "endgroup"]), "{commands:?}");
@@ -46,7 +46,7 @@ fn tools_give_no_commands() {
     // Also where the end of its output stands under an error.
     runs.sh("echo 'exit 3' >> evil.sh && git commit -q -am evil && git tag -f v1.2.3");
     runs.planned();
-    let failed = runs.job(&[("command", "build"), ("leg", LEG)]);
+    let failed = runs.job(&[("command", "build"), ("job", JOB)]);
     failed.refused(7, "step-failed");
     let (commands, takes) = obeyed(&failed.log);
     assert_eq!(names(&commands), BTreeSet::from(["group", "endgroup", "error"]), "{commands:?}");
@@ -117,14 +117,14 @@ fn the_summary_says_what_there_is_and_where() {
     assert!(plan.summary.starts_with("### Plan of skiff `v1.2.3`\n\n```mermaid\nflowchart LR\n"), "{}", plan.summary);
     assert!(plan.summary.contains("| `archive.skiff.x86_64-unknown-linux-gnu` |"), "{}", plan.summary);
     let pull = ("GITHUB_EVENT_NAME", "pull_request");
-    let build = runs.job(&[("command", "build"), ("leg", LEG), pull]).ok();
+    let build = runs.job(&[("command", "build"), ("job", JOB), pull]).ok();
     assert!(
         build.summary.contains("### Built `") || build.summary.contains("### Built skiff `v1.2.3`"),
         "{}",
         build.summary
     );
-    assert!(build.summary.contains(&format!("`{LEG}.tar` in the artifact `longshore-{LEG}`")), "{}", build.summary);
-    let verify = runs.job(&[("command", "verify"), ("part", "release.yml"), pull]).ok();
+    assert!(build.summary.contains(&format!("`{JOB}.tar` in the artifact `longshore-{JOB}`")), "{}", build.summary);
+    let verify = runs.job(&[("command", "verify"), ("workflow", "release.yml"), pull]).ok();
     let row = verify
         .summary
         .lines()

@@ -1,6 +1,6 @@
 //! Trusted publishing: audience, minting, what a token is good for and for how long.
 
-use longshore::rehearsal::pypi::{Grant, Job, Options, Publisher, Server, TrustedPublishing};
+use longshore::rehearsal::pypi::{Grant, Options, Publisher, Server, TrustedPublishing, WorkflowJob};
 use longshore::secret::Secret;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -24,8 +24,8 @@ fn pending(environment: Option<&str>, project: &str) -> Publisher {
 }
 
 /// A job of that workflow; its request token is its name.
-pub fn job(name: &str, environment: Option<&str>) -> Job {
-    Job {
+pub fn job(name: &str, environment: Option<&str>) -> WorkflowJob {
+    WorkflowJob {
         request_token: Secret::new(name),
         repository: REPOSITORY.into(),
         workflow: "r.yml".into(),
@@ -127,7 +127,7 @@ async fn tokens_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_gets_no_token() {
     let world = world(vec![publisher(None, &["demo-lib"])], |options| {
-        let change = |name: &str, change: fn(&mut Job)| {
+        let change = |name: &str, change: fn(&mut WorkflowJob)| {
             let mut job = job(name, None);
             change(&mut job);
             job

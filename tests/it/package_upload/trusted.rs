@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longshore::problem::Exit;
 use longshore::publish::pypi::Credential;
-use longshore::rehearsal::pypi::{Fault, Grant, Job, Moment, Options, Publisher, Quirks, TrustedPublishing};
+use longshore::rehearsal::pypi::{Fault, Grant, Moment, Options, Publisher, Quirks, TrustedPublishing, WorkflowJob};
 use longshore::secret::Secret;
 
 use super::{NAMES, World, existing};
@@ -26,7 +26,7 @@ fn world(change: impl FnOnce(&mut Options)) -> World {
         options.tokens.clear();
         options.projects = NAMES.map(existing).into();
         options.publishers = vec![full(&NAMES)];
-        options.jobs = vec![Job {
+        options.jobs = vec![WorkflowJob {
             request_token: Secret::new(REQUEST_TOKEN),
             repository: "acme/harbor".into(),
             workflow: "release.yml".into(),

@@ -174,23 +174,23 @@ class Pair:
 
     def jobs(self):
         """Each job of the stored plan on its own system, and the rest on both."""
-        legs = [leg["id"] for leg in json.loads((self.linux / "target/plan.json").read_text())["legs"]]
+        jobs = [job["id"] for job in json.loads((self.linux / "target/plan.json").read_text())["jobs"]]
         tars = []
-        for leg in legs:
-            words = ["build", "--plan", "target/plan.json", "--leg", leg, "--pack", f"target/{leg}.tar"]
-            here, there = (self.windows, self.linux) if leg == WINDOWS else (self.linux, self.windows)
-            (self.theirs if leg == WINDOWS else self.ours)(*words)
-            shutil.copy(here / "target" / f"{leg}.tar", there / "target")
-            tars += ["--from", f"target/{leg}.tar"]
-        for words in (["build", "--plan", "target/plan.json", "--rest", *tars, "--pack", "target/rest.tar"],
+        for job in jobs:
+            words = ["build", "--plan", "target/plan.json", "--job", job, "--pack", f"target/{job}.tar"]
+            here, there = (self.windows, self.linux) if job == WINDOWS else (self.linux, self.windows)
+            (self.theirs if job == WINDOWS else self.ours)(*words)
+            shutil.copy(here / "target" / f"{job}.tar", there / "target")
+            tars += ["--from", f"target/{job}.tar"]
+        for words in (["build", "--plan", "target/plan.json", "--merge", *tars, "--pack", "target/merge.tar"],
                       ["verify", "--plan", "target/plan.json"]):
             self.ours(*words)
             self.theirs(*words)
-        count = self.equal("artifacts", "target/longshore/steps", "target/longshore/artifacts", "target/rest.tar",
+        count = self.equal("artifacts", "target/longshore/steps", "target/longshore/artifacts", "target/merge.tar",
                            "target/longshore/manifest.json")
         program = self.linux / f"target/longshore/steps/binary.tide.{WINDOWS}/tide.exe"
         out, _ = self.wine.run(self.folder, program)
-        yield f"jobs {', '.join(legs)} of one plan, the rest and `verify` on both: {count} equal files; it says {out.decode().strip()}"
+        yield f"jobs {', '.join(jobs)} of one plan, the rest and `verify` on both: {count} equal files; it says {out.decode().strip()}"
 
     def given(self):
         given = self.folder / "given"

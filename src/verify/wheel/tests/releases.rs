@@ -75,7 +75,7 @@ impl Made {
     }
 
     /// Codes, steps and texts of what is found.
-    fn verify(&self, part: Option<&str>) -> Vec<(String, String, String)> {
+    fn verify(&self, workflow: Option<&str>) -> Vec<(String, String, String)> {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path(), "out");
         let plan: Plan = serde_json::from_value(self.plan()).unwrap();
@@ -97,8 +97,8 @@ impl Made {
             let file = format!("{}-1.2.0rc1.tar.gz", name.replace('-', "_"));
             shelf.put(&format!("sdist.{name}"), "sdist", Some((&file, &parts.bytes())), None);
         }
-        let part = part.map(|file| shelf.plan.part(Some(file)).unwrap().unwrap());
-        let found = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, part);
+        let workflow = workflow.map(|file| shelf.plan.workflow(Some(file)).unwrap().unwrap());
+        let found = verify::run(&Printer::silent(), &shelf.store, &shelf.plan, workflow);
         let Err(error) = found else { return Vec::new() };
         let failure = error.downcast::<Failure>().unwrap();
         let told = failure.problems.into_iter().map(|problem| {
@@ -116,12 +116,12 @@ impl Made {
                 let wheel = format!("wheel.{name}.{triple}");
                 steps.push(json!({
                     "id": wheel, "component": "", "needs": [], "outputs": [{ "name": planned }], "publish": [],
-                    "leg": triple, "target": triple, "kind": "wheel", "builder": "zig", "profile": "release",
+                    "job": triple, "target": triple, "kind": "wheel", "builder": "zig", "profile": "release",
                     "locked": true, "cargo_args": [], "env": {}, "pass_env": [], "before": [], "stage": stage(name)
                 }));
                 steps.push(json!({
                     "id": format!("check.features.{name}.{triple}"), "component": "", "needs": [wheel], "outputs": [],
-                    "publish": [], "leg": triple, "target": triple, "kind": "check", "subject": wheel,
+                    "publish": [], "job": triple, "target": triple, "kind": "check", "subject": wheel,
                     "check": "resolve", "manifest": "Cargo.toml", "locked": true, "own": variant(name),
                     "others": [variant(other(name))]
                 }));
@@ -129,7 +129,7 @@ impl Made {
             let file = format!("{}-1.2.0rc1.tar.gz", name.replace('-', "_"));
             steps.push(json!({
                 "id": format!("sdist.{name}"), "component": "", "needs": [], "outputs": [{ "name": file }],
-                "publish": [], "leg": X86, "target": X86, "kind": "sdist", "stage": stage(name)
+                "publish": [], "job": X86, "target": X86, "kind": "sdist", "stage": stage(name)
             }));
         }
         let mut destinations = Vec::new();
@@ -146,14 +146,14 @@ impl Made {
                 }
             }
         }
-        let part = |name: &str| {
+        let workflow = |name: &str| {
             let ids = steps.iter().filter_map(|step| step["id"].as_str()).filter(|id| id.contains(name));
             json!({ "file": format!("{name}.yml"), "steps": ids.collect::<Vec<_>>(), "destinations": [] })
         };
         json!({
             "schema": "longshore/plan/1", "name": "demo", "repository": "local/demo", "commit": "1".repeat(40),
             "commit_time": 1_700_000_000, "dirty": false, "origin": "tag", "output": "out", "releases": [],
-            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "legs": [], "parts": [part(SERVER), part(CLIENT)], "destinations": destinations,
+            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "jobs": [], "workflows": [workflow(SERVER), workflow(CLIENT)], "destinations": destinations,
             "assumed": []
         })
     }

@@ -1,54 +1,54 @@
-//! Groups steps into legs: all steps of one runner, container and target are one machine.
+//! Groups steps into jobs: all steps of one runner, container and target are one machine.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::inputs::Inputs;
 use super::planner::{Machine, Planned};
-use super::{Check, CheckWork, Leg, Part, Step, WheelBuilder, Work, runner};
+use super::{Check, CheckWork, Job, Step, WheelBuilder, Work, Workflow, runner};
 use crate::step_id::{self, StepId, StepKind};
 
-/// What a leg is made of.
+/// What a job is made of.
 #[derive(Clone, PartialEq, Eq)]
 struct Group {
     machine: Machine,
-    /// With `legs: step`, what is compiled there.
+    /// With `split: step`, what is compiled there.
     alone: Option<String>,
 }
 
-/// Puts every step that needs a machine of its own kind into a leg; the rest is `build --rest`. With this the steps are
+/// Puts every step that needs a machine of its own kind into a job; the rest is `build --merge`. With this the steps are
 /// whole.
-pub fn legs(inputs: &Inputs<'_>, planned: Vec<Planned>, parts: &[Part]) -> (Vec<Step>, Vec<Leg>) {
-    let mut legs: Vec<(Group, Leg)> = Vec::new();
-    let groups = groups(inputs, &planned, parts);
+pub fn jobs(inputs: &Inputs<'_>, planned: Vec<Planned>, workflows: &[Workflow]) -> (Vec<Step>, Vec<Job>) {
+    let mut jobs: Vec<(Group, Job)> = Vec::new();
+    let groups = groups(inputs, &planned, workflows);
     let mut steps: Vec<Step> = Vec::new();
     for (Planned { mut step, .. }, group) in planned.into_iter().zip(groups) {
         if let Some(group) = group {
-            let leg = leg_of(&mut legs, group);
-            leg.steps.push(step.id.clone());
-            leg.needs_assets |= leg.wave > 1 && step.needs.iter().any(|need| need.kind() == StepKind::Asset);
-            for line in install(leg, &step) {
-                if !leg.install.contains(&line) {
-                    leg.install.push(line);
+            let job = job_of(&mut jobs, group);
+            job.steps.push(step.id.clone());
+            job.needs_assets |= job.wave > 1 && step.needs.iter().any(|need| need.kind() == StepKind::Asset);
+            for line in install(job, &step) {
+                if !job.install.contains(&line) {
+                    job.install.push(line);
                 }
             }
-            step.leg = Some(leg.id.clone());
+            step.job = Some(job.id.clone());
         }
         steps.push(step);
     }
-    let mut legs: Vec<Leg> = legs.into_iter().map(|(_, leg)| leg).collect();
+    let mut jobs: Vec<Job> = jobs.into_iter().map(|(_, job)| job).collect();
     // Where one machine does everything, that is the user's, who has what it takes.
     let own = inputs.request.host.or(inputs.request.machine);
-    legs.iter_mut().filter(|leg| own.is_some() && leg.target == own).for_each(|leg| leg.install.clear());
-    (steps, legs)
+    jobs.iter_mut().filter(|job| own.is_some() && job.target == own).for_each(|job| job.install.clear());
+    (steps, jobs)
 }
 
-/// The leg of a group; a new one if it has none.
-fn leg_of(legs: &mut Vec<(Group, Leg)>, group: Group) -> &mut Leg {
-    let known = legs.iter().position(|(other, _)| *other == group);
+/// The job of a group; a new one if it has none.
+fn job_of(jobs: &mut Vec<(Group, Job)>, group: Group) -> &mut Job {
+    let known = jobs.iter().position(|(other, _)| *other == group);
     let at = known.unwrap_or_else(|| {
         let machine = &group.machine;
-        let leg = Leg {
-            id: name(&group, legs),
+        let job = Job {
+            id: name(&group, jobs),
             wave: machine.wave,
             runner: machine.runner.clone(),
             container: machine.container.clone(),
@@ -57,17 +57,17 @@ fn leg_of(legs: &mut Vec<(Group, Leg)>, group: Group) -> &mut Leg {
             install: Vec::new(),
             needs_assets: false,
         };
-        legs.push((group, leg));
-        legs.len() - 1
+        jobs.push((group, job));
+        jobs.len() - 1
     });
-    &mut legs[at].1
+    &mut jobs[at].1
 }
 
 /// What the machine needs before it can make a step.
-fn install(leg: &Leg, step: &Step) -> Vec<String> {
-    match (&step.work, leg.target) {
+fn install(job: &Job, step: &Step) -> Vec<String> {
+    match (&step.work, job.target) {
         (Work::Binary(work), Some(target)) => {
-            runner::install(&leg.runner, leg.container.is_some(), target, work.builder)
+            runner::install(&job.runner, job.container.is_some(), target, work.builder)
         }
         (Work::Wheel(work), _) if work.builder != WheelBuilder::Prebuilt => {
             let mut lines = runner::install_python(work.builder == WheelBuilder::Zig);
@@ -80,11 +80,11 @@ fn install(leg: &Leg, step: &Step) -> Vec<String> {
 }
 
 /// What an image must hold to be a job's container, for people.
-pub fn notes(legs: &[Leg]) -> Vec<String> {
+pub fn notes(jobs: &[Job]) -> Vec<String> {
     let mut images: BTreeMap<&str, bool> = BTreeMap::new();
-    for leg in legs {
-        let pip = leg.install.iter().any(|line| line.starts_with("pip "));
-        if let Some(image) = &leg.container {
+    for job in jobs {
+        let pip = job.install.iter().any(|line| line.starts_with("pip "));
+        if let Some(image) = &job.container {
             *images.entry(image).or_default() |= pip;
         }
     }
@@ -97,15 +97,16 @@ pub fn notes(legs: &[Leg]) -> Vec<String> {
     images.into_iter().map(note).collect()
 }
 
-/// The steps of parts that want a machine for each thing compiled.
-fn alone<'p>(inputs: &Inputs<'_>, parts: &'p [Part]) -> BTreeSet<&'p StepId> {
-    let by_step = |part: &&Part| inputs.config.workflows.iter().any(|one| one.file == part.file && one.leg_per_step);
-    parts.iter().filter(by_step).flat_map(|part| &part.steps).collect()
+/// The steps of workflows that want a machine for each thing compiled.
+fn alone<'p>(inputs: &Inputs<'_>, workflows: &'p [Workflow]) -> BTreeSet<&'p StepId> {
+    let by_step =
+        |workflow: &&Workflow| inputs.config.workflows.iter().any(|one| one.file == workflow.file && one.split_by_step);
+    workflows.iter().filter(by_step).flat_map(|workflow| &workflow.steps).collect()
 }
 
 /// The group of each step. An archive or a check is together with what it needs, if that is all on one machine.
-fn groups(inputs: &Inputs<'_>, planned: &[Planned], parts: &[Part]) -> Vec<Option<Group>> {
-    let alone = alone(inputs, parts);
+fn groups(inputs: &Inputs<'_>, planned: &[Planned], workflows: &[Workflow]) -> Vec<Option<Group>> {
+    let alone = alone(inputs, workflows);
     let mut known: HashMap<&StepId, Option<Group>> = HashMap::new();
     let mut groups = Vec::new();
     for Planned { step, machine, .. } in planned {
@@ -128,7 +129,7 @@ fn groups(inputs: &Inputs<'_>, planned: &[Planned], parts: &[Part]) -> Vec<Optio
 }
 
 /// The triple; with a container or an unusual runner also that; `assets-<runner>` for wave 1.
-fn name(group: &Group, legs: &[(Group, Leg)]) -> String {
+fn name(group: &Group, jobs: &[(Group, Job)]) -> String {
     let machine = &group.machine;
     let Some(target) = machine.target else { return step_id::plain(&format!("assets-{}", machine.runner)).collect() };
     let mut name = target.triple().to_owned();
@@ -142,7 +143,7 @@ fn name(group: &Group, legs: &[(Group, Leg)]) -> String {
         name = format!("{alone}-{name}");
     }
     let name: String = step_id::plain(&name).take(90).collect();
-    let taken = |name: &String| legs.iter().any(|(_, leg)| leg.id == *name);
+    let taken = |name: &String| jobs.iter().any(|(_, job)| job.id == *name);
     if !taken(&name) {
         return name;
     }

@@ -1,4 +1,4 @@
-//! Several releases of one plan: each is a meeting of those that make it.
+//! Several releases of one plan: each is coordinated by the workflow files that make it.
 
 use longshore::rehearsal::github::{Effect, Tag};
 
@@ -47,8 +47,8 @@ async fn each_release_waits_for_those_that_make_it() {
     }
     let of = |release: u64| found.iter().filter(|(id, _)| *id == release).count();
     let releases: std::collections::BTreeSet<u64> = found.iter().map(|(id, _)| *id).filter(|id| *id > 0).collect();
-    let papers: Vec<usize> = releases.into_iter().map(of).collect();
-    assert_eq!((papers, of(0)), (vec![4, 2], 2), "two parts make alpha, one makes beta: {found:#?}");
+    let assets: Vec<usize> = releases.into_iter().map(of).collect();
+    assert_eq!((assets, of(0)), (vec![4, 2], 2), "two workflows make alpha, one makes beta: {found:#?}");
     let again = Run { salt: "second", ..run("files.yml") };
     assert!(world.run(again).await.is_ok(), "what is public stays");
 }

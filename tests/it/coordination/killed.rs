@@ -26,7 +26,7 @@ async fn killed(world: &World, victim: &str, hold: Hold) -> Option<Ended> {
         }?;
         Some(world.run(run(victim)).await)
     };
-    let others = ALL.into_iter().filter(|part| *part != victim).map(|part| world.run(run(part)));
+    let others = ALL.into_iter().filter(|workflow| *workflow != victim).map(|workflow| world.run(run(workflow)));
     let (again, others) = tokio::join!(dies, futures_util::future::join_all(others));
     for ended in others {
         ended.unwrap();
@@ -55,9 +55,9 @@ async fn the_one_that_leads_at_github() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_in_the_middle_of_an_upload() {
-    for (part, least) in [(ASSETS, 4), (CLIENT, 2)] {
+    for (workflow, least) in [(ASSETS, 4), (CLIENT, 2)] {
         let stop = |world: &World, at| world.github.hold_for(" /api/uploads/", at, Moment::Midway);
-        at_each_request(part, Moment::Midway, least, stop).await;
+        at_each_request(workflow, Moment::Midway, least, stop).await;
     }
 }
 

@@ -10,7 +10,7 @@ use longshore::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File, MANIFEST
 use longshore::digest::Digest;
 use longshore::oci::media;
 use longshore::oci::registry::{Access, Registries};
-use longshore::plan::{DestinationKind, Part, Plan, Step, Work};
+use longshore::plan::{DestinationKind, Plan, Step, Work, Workflow};
 use longshore::problem::{Exit, Failure};
 use longshore::publish::pypi::{Credential, Index};
 use longshore::publish::{self, Endpoint, Endpoints, Indexes, Order};
@@ -40,7 +40,7 @@ pub const CLIENT: &str = "release-client.yml";
 pub const ALL: [&str; 3] = [ASSETS, SERVER, CLIENT];
 /// The one that publishes everything where there is no other.
 pub const ONLY: &str = "release.yml";
-/// Where a run was, as its paper says.
+/// Where a run was, as its announcement says.
 pub const RUN: &str = "https://github.com/harbor-works/opsml/actions/runs/42";
 
 const YAML: &str = r#"
@@ -101,7 +101,7 @@ pub struct World {
 /// One run of one workflow file's publish job.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    pub part: &'a str,
+    pub workflow: &'a str,
     /// What its build put into every file.
     pub salt: &'a str,
     pub wait: Duration,
@@ -114,8 +114,8 @@ pub struct Run<'a> {
 /// What a run ends with: exit, code of the first problem, everything it says.
 pub type Ended = Result<Receipts, (Exit, &'static str, String)>;
 
-pub fn run(part: &str) -> Run<'_> {
-    Run { part, salt: "first", wait: Duration::from_secs(30), marked: false, token: TOKEN }
+pub fn run(workflow: &str) -> Run<'_> {
+    Run { workflow, salt: "first", wait: Duration::from_secs(30), marked: false, token: TOKEN }
 }
 
 impl World {
@@ -155,8 +155,8 @@ impl World {
         Self { github: github.unwrap(), registry, index, plan, folder, machines: AtomicUsize::new(0) }
     }
 
-    pub fn part(&self, file: &str) -> &Part {
-        self.plan.part(Some(file)).unwrap().unwrap()
+    pub fn workflow(&self, file: &str) -> &Workflow {
+        self.plan.workflow(Some(file)).unwrap().unwrap()
     }
 
     /// A folder that no run had before.
@@ -169,7 +169,7 @@ impl World {
     pub fn built(&self, run: Run<'_>) -> (Store, Manifest) {
         let store = Store::new(&self.machine(), "out");
         store.keep_plan(&self.plan.to_json()).unwrap();
-        let manifest = fabricate(&self.plan, self.part(run.part), &store, run.salt);
+        let manifest = fabricate(&self.plan, self.workflow(run.workflow), &store, run.salt);
         write_json(&store.manifest(), &manifest).unwrap();
         (store, manifest)
     }
@@ -181,12 +181,12 @@ impl World {
     }
 
     pub async fn publish(&self, run: Run<'_>, plan: &Plan, (store, manifest): (&Store, &Manifest)) -> Ended {
-        let part = plan.part(Some(run.part)).unwrap().unwrap();
+        let workflow = plan.workflow(Some(run.workflow)).unwrap().unwrap();
         let api = format!("{}{}", self.github.url(), if run.marked { "api/v3/" } else { "" });
         let endpoint = Endpoint { api: api.parse().unwrap(), token: Some(Secret::new(run.token)) };
         let order = Order {
             plan,
-            part: Some(part),
+            workflow: Some(workflow),
             manifest,
             store,
             endpoints: &Endpoints::from([("github".to_owned(), endpoint)]),
@@ -195,7 +195,7 @@ impl World {
             destinations: ["github", "registry", "pypi"]
                 .map(str::to_owned)
                 .into_iter()
-                .filter(|to| part.goes_to(to))
+                .filter(|to| workflow.goes_to(to))
                 .collect(),
             wait: run.wait,
             run: Some(RUN.into()),
@@ -212,9 +212,9 @@ impl World {
 
     /// Runs all three at the same time; each must succeed.
     pub async fn all(&self, salt: &str) {
-        let runs = ALL.map(|part| self.run(Run { salt, ..run(part) }));
-        for (part, ended) in ALL.iter().zip(futures_util::future::join_all(runs).await) {
-            assert!(ended.is_ok(), "{part}: {ended:?}");
+        let runs = ALL.map(|workflow| self.run(Run { salt, ..run(workflow) }));
+        for (workflow, ended) in ALL.iter().zip(futures_util::future::join_all(runs).await) {
+            assert!(ended.is_ok(), "{workflow}: {ended:?}");
         }
     }
 
@@ -285,18 +285,18 @@ impl World {
         assert_eq!(count(|effect| matches!(effect, Effect::ReleasePublished { .. })), 1);
         assert_eq!(count(Effect::breaks_a_promise), 0);
         let mut expected = BTreeMap::new();
-        for (part, salt) in ALL.into_iter().zip(salts) {
-            let (_, manifest) = self.built(Run { salt, ..run(part) });
+        for (workflow, salt) in ALL.into_iter().zip(salts) {
+            let (_, manifest) = self.built(Run { salt, ..run(workflow) });
             for artifact in manifest.artifacts {
                 expected.extend(artifact.files.into_iter().map(|file| (file.name, file.sha256)));
             }
         }
         let files = self.files();
         let stems = ["build-assets", "release-server", "release-client"];
-        let papers =
+        let assets =
             stems.iter().flat_map(|stem| ["manifest", "receipts"].map(|kind| format!("longshore-{stem}.{kind}.json")));
         let own = ["SHA256SUMS".to_owned(), "opsml-cli-x86_64-unknown-linux-gnu.tar.gz".to_owned()];
-        let mut names: Vec<String> = own.iter().cloned().chain(papers).collect();
+        let mut names: Vec<String> = own.iter().cloned().chain(assets).collect();
         names.sort();
         assert_eq!(files.keys().cloned().collect::<Vec<_>>(), names);
         for name in own {
@@ -337,11 +337,11 @@ fn result(step: &Step, made: &[Artifact]) -> Option<CheckResult> {
     Some(CheckResult { passed: true, subjects, ..CheckResult::default() })
 }
 
-/// Files of every step of a part, as a build with this salt makes them.
-fn fabricate(plan: &Plan, part: &Part, store: &Store, salt: &str) -> Manifest {
+/// Files of every step of a workflow, as a build with this salt makes them.
+fn fabricate(plan: &Plan, workflow: &Workflow, store: &Store, salt: &str) -> Manifest {
     let mut made: BTreeMap<&str, Vec<(Digest, usize)>> = BTreeMap::new();
     let mut artifacts = Vec::new();
-    for step in plan.steps.iter().filter(|step| part.steps.contains(&step.id)) {
+    for step in plan.steps.iter().filter(|step| workflow.steps.contains(&step.id)) {
         if matches!(&step.work, Work::Check(check) if check.not_run.is_some()) {
             continue;
         }

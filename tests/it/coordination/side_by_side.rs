@@ -1,4 +1,4 @@
-//! The order in which three parts do what everybody sees.
+//! The order in which three workflows do what everybody sees.
 
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ async fn three_make_one_release_and_a_repetition_only_looks() {
         }
     }
     let before = (world.github.events().len(), world.registry.requests().len(), world.index.requests().len());
-    for part in ALL {
-        let again = world.run(run(part)).await.unwrap();
-        assert!(again.receipts.iter().all(|receipt| receipt.outcome == Outcome::AlreadyThere), "{part}: {again:?}");
+    for workflow in ALL {
+        let again = world.run(run(workflow)).await.unwrap();
+        assert!(again.receipts.iter().all(|receipt| receipt.outcome == Outcome::AlreadyThere), "{workflow}: {again:?}");
     }
     let asked =
         world.github.events().split_off(before.0).into_iter().map(|event| format!("{} {}", event.method, event.path));
@@ -89,7 +89,7 @@ async fn first_the_receipts_then_the_release_then_floating_tags() {
 async fn a_late_one_is_waited_for() {
     for late in ALL {
         let world = World::new().await;
-        let others = ALL.into_iter().filter(|part| *part != late).map(|part| world.run(run(part)));
+        let others = ALL.into_iter().filter(|workflow| *workflow != late).map(|workflow| world.run(run(workflow)));
         let late = async {
             tokio::time::sleep(Duration::from_millis(150)).await;
             assert!(world.is_hidden());
@@ -115,11 +115,11 @@ async fn one_that_fails_keeps_everything_hidden() {
         world.run(Run { wait, ..run(CLIENT) }),
     );
     assert_eq!(server.unwrap_err().1, "index-metadata");
-    for (part, ended) in [(ASSETS, assets), (CLIENT, client)] {
+    for (workflow, ended) in [(ASSETS, assets), (CLIENT, client)] {
         let (exit, code, said) = ended.unwrap_err();
-        assert_eq!((exit as u8, code), (6, "meeting-timeout"), "{part}: {said}");
+        assert_eq!((exit as u8, code), (6, "coordination-timeout"), "{workflow}: {said}");
         assert!(said.contains("the manifest of `release-server.yml`"), "{said}");
-        assert!(said.contains(&format!("longshore publish --part {part}")), "{said}");
+        assert!(said.contains(&format!("longshore publish --workflow {workflow}")), "{said}");
     }
     assert!(world.is_hidden());
     world.all("first").await;

@@ -1,4 +1,4 @@
-//! `longshore publish --part`: three processes, as three jobs run it.
+//! `longshore publish --workflow`: three processes, as three jobs run it.
 
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
@@ -10,11 +10,11 @@ use super::world::{ALL, ASSETS, CLIENT, RUN, Run, SERVER, TOKEN, World, run};
 use crate::project::{LONGSHORE, program, variable};
 
 impl World {
-    /// The tar that a part's verify job hands over.
+    /// The tar that a workflow's verify job hands over.
     fn packed(&self, run: Run<'_>) -> PathBuf {
         let (store, _) = self.built(run);
         let tar = store.root().with_extension("tar");
-        handover::pack(&store, &self.part(run.part).steps, true, &tar).unwrap();
+        handover::pack(&store, &self.workflow(run.workflow).steps, true, &tar).unwrap();
         tar
     }
 
@@ -25,7 +25,7 @@ impl World {
         let (server, rest) = RUN.split_once("/harbor-works/").unwrap();
         let mut command = program(LONGSHORE);
         command
-            .args(["publish", "--yes", "--json", "--part", run.part])
+            .args(["publish", "--yes", "--json", "--workflow", run.workflow])
             .args(args)
             .arg("--from")
             .arg(self.packed(run))
@@ -56,7 +56,7 @@ async fn end(child: Child) -> (Option<i32>, Value, String) {
 async fn three_jobs_make_one_release() {
     let world = World::new().await;
     for salt in ["first", "second"] {
-        let jobs = ALL.map(|part| world.job(Run { salt, ..run(part) }, &[]));
+        let jobs = ALL.map(|workflow| world.job(Run { salt, ..run(workflow) }, &[]));
         for job in jobs.map(end) {
             let (code, output, said) = job.await;
             assert_eq!((code, &output["state"]), (Some(0), &"complete".into()), "{output:#}{said}");
@@ -68,15 +68,18 @@ async fn three_jobs_make_one_release() {
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_ends_and_says_how_to_go_on() {
     let world = World::new().await;
-    for (part, awaited) in [
+    for (workflow, awaited) in [
         (CLIENT, "the draft of `v3.0.0`, which `build-assets.yml` makes"),
         (ASSETS, "the manifest of `release-client.yml`, `release-server.yml`"),
     ] {
-        let (code, output, said) = end(world.job(run(part), &["--wait", "0"])).await;
+        let (code, output, said) = end(world.job(run(workflow), &["--wait", "0"])).await;
         let problem = &output["problems"][0];
-        assert_eq!((code, &problem["code"]), (Some(6), &"meeting-timeout".into()), "{output:#}{said}");
+        assert_eq!((code, &problem["code"]), (Some(6), &"coordination-timeout".into()), "{output:#}{said}");
         assert!(problem["message"].as_str().unwrap().contains(awaited), "{problem}");
-        assert!(problem["hint"].as_str().unwrap().contains(&format!("longshore publish --part {part}")), "{problem}");
+        assert!(
+            problem["hint"].as_str().unwrap().contains(&format!("longshore publish --workflow {workflow}")),
+            "{problem}"
+        );
     }
     // What lies in the draft says where its bytes are.
     let (code, output, said) = end(world.job(Run { salt: "second", ..run(ASSETS) }, &["--wait", "0"])).await;
@@ -86,7 +89,7 @@ async fn waiting_ends_and_says_how_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_share_of_a_part() {
+async fn a_share_of_a_workflow() {
     let world = World::new().await;
     let refused = |to: &'static str, code: &'static str, world: &World| {
         let job = world.job(run(CLIENT), &["--to", to]);
@@ -99,7 +102,7 @@ async fn a_share_of_a_part() {
     refused("pypi.opsml", "unknown-destination", &world).await;
     refused("github.opsml-cli", "split-release", &world).await;
     // The files of the draft are somebody's command; the images are another one.
-    let others = [SERVER, CLIENT].map(|part| world.job(run(part), &[]));
+    let others = [SERVER, CLIENT].map(|workflow| world.job(run(workflow), &[]));
     let (code, output, said) = end(world.job(run(ASSETS), &["--to", "github"])).await;
     assert_eq!(code, Some(0), "{output:#}{said}");
     assert!(world.opened().is_none() && world.tags().is_empty(), "{output:#}");

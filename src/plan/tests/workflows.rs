@@ -1,4 +1,4 @@
-//! Parts: which workflow file carries out and publishes which steps.
+//! Workflows: which workflow file carries out and publishes which steps.
 
 use super::*;
 
@@ -24,35 +24,38 @@ fn two(request: &Request) -> Plan {
     planned(TWO, &with_wheel(), request).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
-fn part<'p>(plan: &'p Plan, file: &str) -> &'p Part {
-    plan.part(Some(file)).unwrap().unwrap()
+fn workflow<'p>(plan: &'p Plan, file: &str) -> &'p Workflow {
+    plan.workflow(Some(file)).unwrap().unwrap()
 }
 
 #[test]
 fn one_file_carries_out_everything() {
     let plan = plain("");
-    let [part] = plan.parts.as_slice() else { panic!("{:?}", plan.parts) };
-    assert_eq!((part.file.as_str(), part.stem()), ("release.yml", "release"));
-    assert_eq!(part.steps.len(), plan.steps.len());
-    assert_eq!(part.destinations, ["github"]);
-    assert!(plan.meeting().is_none());
+    let [workflow] = plan.workflows.as_slice() else { panic!("{:?}", plan.workflows) };
+    assert_eq!((workflow.file.as_str(), workflow.stem()), ("release.yml", "release"));
+    assert_eq!(workflow.steps.len(), plan.steps.len());
+    assert_eq!(workflow.destinations, ["github"]);
+    assert!(plan.coordination().is_none());
 }
 
 #[test]
 fn each_file_has_its_share_and_what_that_needs() {
     let plan = two(&Request::default());
     let kinds = |file: &str| -> BTreeSet<&str> {
-        part(&plan, file).steps.iter().map(|id| id.kind().words().split('.').next().unwrap()).collect()
+        workflow(&plan, file).steps.iter().map(|id| id.kind().words().split('.').next().unwrap()).collect()
     };
     assert_eq!(kinds("programs.yml"), ["archive", "binary", "check", "checksums"].into());
     assert_eq!(kinds("python.yml"), ["check", "sdist", "wheel"].into());
-    let all: BTreeSet<_> = plan.parts.iter().flat_map(|part| &part.steps).collect();
+    let all: BTreeSet<_> = plan.workflows.iter().flat_map(|workflow| &workflow.steps).collect();
     assert_eq!(all.len(), plan.steps.len(), "a step that no file carries out");
-    let (destination, lead) = plan.meeting().unwrap();
-    assert_eq!((destination.name.as_str(), lead.file.as_str()), ("github", "programs.yml"));
+    let (destination, coordinating) = plan.coordination().unwrap();
+    assert_eq!((destination.name.as_str(), coordinating.file.as_str()), ("github", "programs.yml"));
     for step in plan.steps.iter().filter(|step| !step.publish.is_empty()) {
-        let files: Vec<&Part> =
-            plan.parts.iter().filter(|part| step.publish.iter().any(|to| part.publishes(to, step))).collect();
+        let files: Vec<&Workflow> = plan
+            .workflows
+            .iter()
+            .filter(|workflow| step.publish.iter().any(|to| workflow.publishes(to, step)))
+            .collect();
         assert_eq!(files.len(), 1, "{}", step.id);
     }
 }
@@ -60,11 +63,11 @@ fn each_file_has_its_share_and_what_that_needs() {
 #[test]
 fn a_file_with_nothing_to_do_is_idle() {
     let plan = two(&Request { only: vec!["archive".into()], ..Request::default() });
-    assert_eq!(plan.parts.len(), 1);
+    assert_eq!(plan.workflows.len(), 1);
     assert_eq!(plan.idle, ["python.yml"]);
     assert!(plan.is_idle(Some("python.yml")) && !plan.is_idle(Some("programs.yml")) && !plan.is_idle(None));
-    assert_eq!(plan.part(Some("python.yml")).unwrap_err().code, "idle-part");
-    assert_eq!(plan.part(Some("pyhton.yml")).unwrap_err().code, "unknown-part");
+    assert_eq!(plan.workflow(Some("python.yml")).unwrap_err().code, "idle-workflow");
+    assert_eq!(plan.workflow(Some("pyhton.yml")).unwrap_err().code, "unknown-workflow");
     assert!(matrix::matrix(&plan, 2, Some("python.yml")).unwrap().include.is_empty());
     assert!(matrix::matrix(&plan, 2, Some("pyhton.yml")).is_err());
 }
@@ -75,19 +78,19 @@ fn what_nobody_publishes_is_built_and_verified_all_the_same() {
         "binaries: {{ app: {{}} }}\narchives: {{ app: {{ publish: false }}, tool: {{ binaries: app }} }}\n{TWO}"
     );
     let plan = planned(&yaml, &with_wheel(), &Request::default()).unwrap();
-    let first = part(&plan, "programs.yml");
+    let first = workflow(&plan, "programs.yml");
     assert!(first.steps.iter().any(|id| id.starts_with("archive.app.")), "{:?}", first.steps);
-    assert!(part(&plan, "python.yml").steps.iter().all(|id| !id.starts_with("archive.")));
+    assert!(workflow(&plan, "python.yml").steps.iter().all(|id| !id.starts_with("archive.")));
 }
 
 #[test]
 fn a_machine_for_each_thing_compiled() {
-    let legs = |legs: &str| -> Vec<String> {
-        let yaml = format!("targets: x86_64-unknown-linux-gnu\nworkflows: {{ release.yml: {{ legs: {legs} }} }}");
-        plain(&yaml).legs.into_iter().map(|leg| format!("{} {}", leg.id, leg.steps.len())).collect()
+    let jobs = |split: &str| -> Vec<String> {
+        let yaml = format!("targets: x86_64-unknown-linux-gnu\nworkflows: {{ release.yml: {{ split: {split} }} }}");
+        plain(&yaml).jobs.into_iter().map(|job| format!("{} {}", job.id, job.steps.len())).collect()
     };
-    assert_eq!(legs("target"), ["x86_64-unknown-linux-gnu 6"]);
-    assert_eq!(legs("step"), ["app-x86_64-unknown-linux-gnu 3", "tool-x86_64-unknown-linux-gnu 3"]);
+    assert_eq!(jobs("target"), ["x86_64-unknown-linux-gnu 6"]);
+    assert_eq!(jobs("step"), ["app-x86_64-unknown-linux-gnu 3", "tool-x86_64-unknown-linux-gnu 3"]);
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn shares_that_cannot_be() {
     check(
         "{ github: { when: stable }, pypi: {} }",
         "{ a.yml: { publish: github }, b.yml: { publish: pypi } }",
-        &["no-meeting"],
+        &["no-coordination"],
     );
 }
 
@@ -139,5 +142,5 @@ fn no_release_in_particular() {
         plan.destinations.iter().any(|one| one.name == "pypi" && one.when == crate::destination::When::Prerelease),
         "{plan:?}"
     );
-    assert!(plan.parts[0].goes_to("pypi"));
+    assert!(plan.workflows[0].goes_to("pypi"));
 }

@@ -1,4 +1,4 @@
-//! What meets in one release without belonging together: known at once, never waited for.
+//! Coordination assets in one release that do not belong together: known at once, never waited for.
 
 use std::time::{Duration, Instant};
 
@@ -9,37 +9,37 @@ use serde_json::{Value, json};
 
 use super::world::{ALL, ASSETS, CLIENT, READER, Run, SERVER, TAG, TOKEN, World, run};
 
-/// A release in which papers of another plan lie.
+/// A release in which assets of another plan lie.
 fn of_another_plan(draft: bool, change: impl Fn(&mut Value), files: &[&str]) -> Release {
-    let mut paper = json!({
-        "schema": "longshore/meeting/1",
+    let mut announcement = json!({
+        "schema": "longshore/coordination/1",
         "plan": format!("sha256:{}", "5".repeat(64)),
         "commit": "7".repeat(40),
         "longshore": "9.9.9",
-        "parts": ALL,
+        "workflows": ALL,
         "manifest": {},
     });
-    change(&mut paper);
-    let asset = |name: &&str| Asset { name: (*name).to_owned(), bytes: Some(paper.to_string().into_bytes()) };
+    change(&mut announcement);
+    let asset = |name: &&str| Asset { name: (*name).to_owned(), bytes: Some(announcement.to_string().into_bytes()) };
     Release { tag: TAG.into(), draft, assets: files.iter().map(asset).collect(), ..Release::default() }
 }
 
-const PAPERS: [&str; 3] = [
+const ANNOUNCEMENTS: [&str; 3] = [
     "longshore-build-assets.manifest.json",
     "longshore-release-server.manifest.json",
     "longshore-release-client.manifest.json",
 ];
 
-/// Every part says so at once, and nothing changes.
+/// Every workflow says so at once, and nothing changes.
 async fn refused(release: Release, change: impl Fn(&mut World), code: &str) -> String {
     let mut world = World::with(|repository| repository.releases.push(release)).await;
     change(&mut world);
     let mut texts = Vec::new();
-    for part in ALL {
+    for workflow in ALL {
         let started = Instant::now();
-        let (exit, found, said) = world.run(run(part)).await.unwrap_err();
-        assert_eq!((exit as u8, found), (4, code), "{part}: {said}");
-        assert!(started.elapsed() < Duration::from_secs(10), "{part} waited");
+        let (exit, found, said) = world.run(run(workflow)).await.unwrap_err();
+        assert_eq!((exit as u8, found), (4, code), "{workflow}: {said}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{workflow} waited");
         texts.push(said);
     }
     let written: Vec<_> = world.github.events().into_iter().filter(|event| event.method != "GET").collect();
@@ -51,24 +51,24 @@ const DELETE: &str = "gh release delete v3.0.0 --repo harbor-works/opsml";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_of_another_commit() {
-    let one = refused(of_another_plan(true, |_| {}, &PAPERS[1..2]), |_| {}, "meeting-other-plan").await;
+    let one = refused(of_another_plan(true, |_| {}, &ANNOUNCEMENTS[1..2]), |_| {}, "coordination-other-plan").await;
     assert!(one.contains("`release-server.yml`") && one.contains(&"7".repeat(40)) && one.contains(DELETE), "{one}");
-    // All of its parts have met: something may be public.
-    let all = refused(of_another_plan(true, |_| {}, &PAPERS), |_| {}, "meeting-other-plan").await;
+    // All of its workflows have met: something may be public.
+    let all = refused(of_another_plan(true, |_| {}, &ANNOUNCEMENTS), |_| {}, "coordination-other-plan").await;
     assert!(!all.contains("gh release delete"), "{all}");
-    let open = refused(of_another_plan(false, |_| {}, &PAPERS[..1]), |_| {}, "meeting-other-plan").await;
+    let open = refused(of_another_plan(false, |_| {}, &ANNOUNCEMENTS[..1]), |_| {}, "coordination-other-plan").await;
     assert!(!open.contains("gh release delete"), "{open}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_of_another_version() {
     let commit = World::new().await.plan.commit;
-    let same = |paper: &mut Value| paper["commit"] = commit.clone().into();
-    let said = refused(of_another_plan(true, same, &PAPERS[..1]), |_| {}, "meeting-other-plan").await;
+    let same = |announcement: &mut Value| announcement["commit"] = commit.clone().into();
+    let said = refused(of_another_plan(true, same, &ANNOUNCEMENTS[..1]), |_| {}, "coordination-other-plan").await;
     assert!(said.contains("with longshore 9.9.9, this is longshore "), "{said}");
     assert!(said.contains(DELETE), "{said}");
-    let garbage = of_another_plan(true, |paper| *paper = json!(["?"]), &PAPERS[2..]);
-    refused(garbage, |_| {}, "meeting-unreadable").await;
+    let garbage = of_another_plan(true, |announcement| *announcement = json!(["?"]), &ANNOUNCEMENTS[2..]);
+    refused(garbage, |_| {}, "coordination-unreadable").await;
 }
 
 /// A world with a draft in which a file lies that is made from its plan.
@@ -89,16 +89,16 @@ async fn a_manifest_that_promises_less_than_the_plan() {
         let (_, manifest) = world.built(run(SERVER));
         let mut manifest = serde_json::to_value(manifest).unwrap();
         manifest["artifacts"][0]["files"] = json!([]);
-        let paper = json!({
-            "schema": "longshore/meeting/1", "plan": world.plan.digest(), "commit": world.plan.commit,
-            "longshore": env!("CARGO_PKG_VERSION"), "parts": ALL, "manifest": manifest,
+        let announcement = json!({
+            "schema": "longshore/coordination/1", "plan": world.plan.digest(), "commit": world.plan.commit,
+            "longshore": env!("CARGO_PKG_VERSION"), "workflows": ALL, "manifest": manifest,
         });
-        paper.to_string().into_bytes()
+        announcement.to_string().into_bytes()
     };
-    for part in ALL {
-        let world = holding(PAPERS[1], short).await;
-        let (exit, code, said) = world.run(run(part)).await.unwrap_err();
-        assert_eq!((exit as u8, code), (4, "meeting-unreadable"), "{said}");
+    for workflow in ALL {
+        let world = holding(ANNOUNCEMENTS[1], short).await;
+        let (exit, code, said) = world.run(run(workflow)).await.unwrap_err();
+        assert_eq!((exit as u8, code), (4, "coordination-unreadable"), "{said}");
         assert!(said.contains("it has nothing, planned is"), "{said}");
         assert!(world.tags().is_empty() && world.packages().is_empty() && world.is_hidden());
     }
@@ -107,9 +107,9 @@ async fn a_manifest_that_promises_less_than_the_plan() {
 /// It is not even fetched.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_that_is_too_long() {
-    let mut release = of_another_plan(true, |_| {}, &PAPERS[1..2]);
+    let mut release = of_another_plan(true, |_| {}, &ANNOUNCEMENTS[1..2]);
     release.assets[0].bytes = Some(vec![b' '; (64 << 20) + 1]);
-    let said = refused(release, |_| {}, "meeting-unreadable").await;
+    let said = refused(release, |_| {}, "coordination-unreadable").await;
     assert!(said.contains("67108865 bytes, and 64 MiB are the limit"), "{said}");
 }
 
@@ -123,7 +123,9 @@ async fn another_plan_that_comes_while_others_wait() {
     manifest.plan = other.digest();
     manifest.artifacts.iter_mut().for_each(|artifact| artifact.plan = manifest.plan);
     let third = async {
-        world.until("two that wait", |world| PAPERS[..2].iter().all(|name| world.uploaded(name).is_some())).await;
+        world
+            .until("two that wait", |world| ANNOUNCEMENTS[..2].iter().all(|name| world.uploaded(name).is_some()))
+            .await;
         world.publish(run(CLIENT), &other, (&store, &manifest)).await
     };
     let ended = tokio::select! {
@@ -132,9 +134,9 @@ async fn another_plan_that_comes_while_others_wait() {
         ended = third => ended,
     };
     let (exit, code, said) = ended.unwrap_err();
-    assert_eq!((exit as u8, code), (4, "meeting-other-plan"), "{said}");
+    assert_eq!((exit as u8, code), (4, "coordination-other-plan"), "{said}");
     assert!(said.contains("in another way"), "{said}");
-    assert!(world.is_hidden() && world.uploaded(PAPERS[2]).is_none());
+    assert!(world.is_hidden() && world.uploaded(ANNOUNCEMENTS[2]).is_none());
 }
 
 /// A request of somebody else.
@@ -152,7 +154,7 @@ async fn ask_at(base: &str, method: Method, tail: &str, bytes: &[u8]) -> Value {
     serde_json::from_slice(&done.body).unwrap_or_default()
 }
 
-/// What is public without the parts is no place to meet at.
+/// What is public without the workflows cannot be used for coordination.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_appears_in_place_of_the_draft() {
     let world = World::new().await;
@@ -164,7 +166,7 @@ async fn a_release_that_appears_in_place_of_the_draft() {
     let (ended, ()) = tokio::join!(world.run(run(CLIENT)), appears);
     let (exit, code, said) = ended.unwrap_err();
     assert_eq!((exit as u8, code), (4, "release-published"), "{said}");
-    assert!(world.uploaded(PAPERS[2]).is_none());
+    assert!(world.uploaded(ANNOUNCEMENTS[2]).is_none());
 }
 
 /// A file with the name of receipts does not make a release public that may lack what they would be of.
@@ -183,7 +185,7 @@ async fn receipts_that_say_nothing() {
             tokio::join!(world.run(run(ASSETS)), world.run(run(SERVER)), world.run(run(CLIENT)));
         assert!(server.is_ok() && client.is_ok(), "{server:?} {client:?}");
         let (exit, code, said) = lead.unwrap_err();
-        assert_eq!((exit as u8, code), (4, "meeting-unreadable"), "{said}");
+        assert_eq!((exit as u8, code), (4, "coordination-unreadable"), "{said}");
         assert!(said.contains(expected) && world.opened().is_none(), "{said}");
     }
 }

@@ -1,64 +1,65 @@
-//! Parts: what each workflow file builds and publishes, and who leads when several publish one version.
+//! What each workflow file builds and publishes, and which one coordinates when several publish one version.
 
 use std::collections::BTreeSet;
 
 use super::inputs::Inputs;
-use super::model::workflow::{meeting, named};
-use super::{Destination, Part, PullRequest, Step, Work, Workflow, WorkflowJobs};
+use super::model::workflow::{coordination, named};
+use super::{Destination, PullRequest, Step, Work, Workflow, WorkflowJobs, WorkflowOptions};
 use crate::config;
 use crate::problem::Problem;
 use crate::step_id::StepId;
 
-/// Cuts the steps into parts, one for each workflow file that publishes something; the second list is the other files.
-pub fn parts(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destination]) -> (Vec<Part>, Vec<String>) {
+/// Divides the steps among the workflows, one for each workflow file that publishes something; the second list is the other files.
+pub fn workflows(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destination]) -> (Vec<Workflow>, Vec<String>) {
     let files = &inputs.config.workflows;
-    let mut parts: Vec<Part> = Vec::new();
+    let mut workflows: Vec<Workflow> = Vec::new();
     let mut idle = Vec::new();
     for file in files {
         callable(inputs, file);
         let shares = shares(inputs, file, destinations);
-        let mut part = Part {
+        let mut workflow = Workflow {
             file: file.file.clone(),
             environment: environment(inputs, file, &shares, destinations),
             steps: Vec::new(),
             destinations: shares,
-            workflow: workflow(file),
+            options: options(file),
         };
-        part.destinations.retain(|share| {
+        workflow.destinations.retain(|share| {
             let of = |step: &Step| step.publish.iter().any(|to| to == share || named(share, to));
             steps.iter().any(|step| of(step) && publishes_share(share, step))
         });
-        if part.destinations.is_empty() {
-            idle.push(part.file);
+        if workflow.destinations.is_empty() {
+            idle.push(workflow.file);
             continue;
         }
-        part.steps = needed(steps, |step| step.publish.iter().any(|to| part.publishes(to, step)));
-        parts.push(part);
+        workflow.steps = needed(steps, |step| step.publish.iter().any(|to| workflow.publishes(to, step)));
+        workflows.push(workflow);
     }
-    everything_once(inputs, steps, &parts);
-    for (at, part) in parts.iter().enumerate() {
+    everything_once(inputs, steps, &workflows);
+    for (at, workflow) in workflows.iter().enumerate() {
         // What each leaves in the draft has the file's name without its ending.
-        if let Some(other) = parts[..at].iter().find(|other| other.stem().eq_ignore_ascii_case(part.stem())) {
-            let text = format!("`{}` and `{}` differ in their ending only", other.file, part.file);
+        if let Some(other) = workflows[..at].iter().find(|other| other.stem().eq_ignore_ascii_case(workflow.stem())) {
+            let text = format!("`{}` and `{}` differ in their ending only", other.file, workflow.file);
             let problem = Problem::new("equal-entries", text).hint("give one of them another name");
-            inputs.refuse(problem.at_key(format!("workflows.{}", part.file)));
+            inputs.refuse(problem.at_key(format!("workflows.{}", workflow.file)));
         }
     }
     // What nobody publishes is built and verified all the same.
-    let rest = needed(steps, |step| !parts.iter().any(|part| part.steps.contains(&step.id)));
-    if let Some(first) = parts.first_mut() {
+    let rest = needed(steps, |step| !workflows.iter().any(|workflow| workflow.steps.contains(&step.id)));
+    if let Some(first) = workflows.first_mut() {
         let all = |step: &&&Step| first.steps.contains(&step.id) || rest.contains(&step.id);
         first.steps = steps.iter().filter(all).map(|step| step.id.clone()).collect();
     }
     // What stays on this machine is no version that several files would publish.
     let is_whole = inputs.request.only.is_empty() && inputs.request.host.is_none();
-    if is_whole && parts.len() > 1 && meeting(destinations).is_none() {
-        let text = "several workflow files publish one version, and nothing is there for them to meet at";
-        let hint = "they meet at the draft of a GitHub release: publish something to a `github` destination that takes every \
+    if is_whole && workflows.len() > 1 && coordination(destinations).is_none() {
+        let text =
+            "several workflow files publish one version, but no `github` destination takes it to coordinate through";
+        let hint = "they coordinate through the draft of a GitHub release: publish something to a `github` destination that takes every \
                     release, or use one workflow file";
-        inputs.refuse(Problem::new("no-meeting", text).hint(hint).at_key("workflows"));
+        inputs.refuse(Problem::new("no-coordination", text).hint(hint).at_key("workflows"));
     }
-    (parts, idle)
+    (workflows, idle)
 }
 
 /// What a workflow calls must be in the repository.
@@ -85,18 +86,18 @@ fn callable(inputs: &Inputs<'_>, file: &config::Workflow) {
 }
 
 fn publishes_share(share: &str, step: &Step) -> bool {
-    let one = Part {
+    let one = Workflow {
         file: String::new(),
         environment: None,
         steps: Vec::new(),
         destinations: vec![share.to_owned()],
-        workflow: Workflow::default(),
+        options: WorkflowOptions::default(),
     };
     step.publish.iter().any(|to| one.publishes(to, step))
 }
 
-fn workflow(file: &config::Workflow) -> Workflow {
-    Workflow {
+fn options(file: &config::Workflow) -> WorkflowOptions {
+    WorkflowOptions {
         setup: file.setup.clone(),
         runner: file.runner.clone(),
         jobs: WorkflowJobs {
@@ -181,12 +182,15 @@ pub fn needed(steps: &[&Step], chosen: impl Fn(&Step) -> bool) -> Vec<StepId> {
 }
 
 /// Every destination and artifact belongs to exactly one file.
-fn everything_once(inputs: &Inputs<'_>, steps: &[&Step], parts: &[Part]) {
+fn everything_once(inputs: &Inputs<'_>, steps: &[&Step], workflows: &[Workflow]) {
     let mut said: BTreeSet<String> = BTreeSet::new();
     for step in steps {
         for destination in &step.publish {
-            let files: Vec<&str> =
-                parts.iter().filter(|part| part.publishes(destination, step)).map(|part| part.file.as_str()).collect();
+            let files: Vec<&str> = workflows
+                .iter()
+                .filter(|workflow| workflow.publishes(destination, step))
+                .map(|workflow| workflow.file.as_str())
+                .collect();
             let share = format!("{destination}.{}", step.artifact());
             if files.len() == 1 || !said.insert(share.clone()) {
                 continue;

@@ -1,4 +1,4 @@
-//! A part that is built again makes other bytes: what it promised at first is what is published.
+//! A workflow that is built again makes other bytes: what it promised at first is what is published.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use longshore::rehearsal::github::{Hold, Moment};
 
 use super::world::{ALL, ASSETS, CLIENT, Ended, RUN, Run, SERVER, World, run};
 
-/// Runs a part until a server stops it, and ends it there.
-async fn cut(world: &World, part: &str, hold: Hold) {
+/// Runs a workflow until a server stops it, and ends it there.
+async fn cut(world: &World, workflow: &str, hold: Hold) {
     let reached = tokio::task::spawn_blocking(move || (hold.wait(Duration::from_secs(20)), hold));
     tokio::select! {
-        ended = world.run(run(part)) => panic!("{part} came to its end: {ended:?}"),
-        reached = reached => assert!(reached.unwrap().0, "{part} never came there"),
+        ended = world.run(run(workflow)) => panic!("{workflow} came to its end: {ended:?}"),
+        reached = reached => assert!(reached.unwrap().0, "{workflow} never came there"),
     }
 }
 
 /// Its second build makes other bytes.
-async fn again(world: &World, part: &str, salt: &str) -> Ended {
-    world.run(Run { salt, ..run(part) }).await
+async fn again(world: &World, workflow: &str, salt: &str) -> Ended {
+    world.run(Run { salt, ..run(workflow) }).await
 }
 
 /// Cuts one of three off at a request; then it runs again with other bytes, and the others come to their end.
 async fn repeated(victim: &str, hold: impl FnOnce(&World) -> Hold) -> (World, Ended) {
     let world = World::new().await;
     let hold = hold(&world);
-    let others = ALL.into_iter().filter(|part| *part != victim).map(|part| world.run(run(part)));
+    let others = ALL.into_iter().filter(|workflow| *workflow != victim).map(|workflow| world.run(run(workflow)));
     let twice = async {
         cut(&world, victim, hold).await;
         let ended = again(&world, victim, "second").await;
@@ -54,10 +54,10 @@ async fn other_bytes_before_anything_was_promised_are_as_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn published_files_are_adopted_from_release_registry_and_index() {
-    for (part, name) in [(ASSETS, "build-assets"), (CLIENT, "release-client")] {
+    for (workflow, name) in [(ASSETS, "build-assets"), (CLIENT, "release-client")] {
         let at = format!("name=longshore-{name}.receipts.json");
-        let (_, ended) = repeated(part, |world| world.github.hold_for(&at, 1, Moment::Before)).await;
-        assert!(ended.is_ok(), "{part}: {ended:?}");
+        let (_, ended) = repeated(workflow, |world| world.github.hold_for(&at, 1, Moment::Before)).await;
+        assert!(ended.is_ok(), "{workflow}: {ended:?}");
     }
 }
 
@@ -66,7 +66,7 @@ async fn published_files_are_adopted_from_release_registry_and_index() {
 async fn images_are_adopted_from_the_repository_that_has_them() {
     let world = World::new().await;
     let hold = world.registry.hold_for("PUT /v2/you/opsml/manifests/3.0.0", 1, Moment::Before);
-    let others = [SERVER, CLIENT].map(|part| world.run(run(part)));
+    let others = [SERVER, CLIENT].map(|workflow| world.run(run(workflow)));
     let twice = async {
         let reached = tokio::task::spawn_blocking(move || (hold.wait(Duration::from_secs(20)), hold));
         let first = async {
@@ -89,12 +89,12 @@ async fn images_are_adopted_from_the_repository_that_has_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_are_nowhere_end_it_with_the_run_that_made_them() {
-    for (part, name, file) in [
+    for (workflow, name, file) in [
         (ASSETS, "build-assets", "opsml-cli-x86_64-unknown-linux-gnu.tar.gz"),
         (CLIENT, "release-client", "opsml_client-3.0.0-cp310-abi3-manylinux_2_28_x86_64.whl"),
     ] {
         let at = format!("name=longshore-{name}.manifest.json");
-        let (_, ended) = repeated(part, |world| world.github.hold_for(&at, 1, Moment::After)).await;
+        let (_, ended) = repeated(workflow, |world| world.github.hold_for(&at, 1, Moment::After)).await;
         let (exit, code, said) = ended.unwrap_err();
         assert_eq!((exit as u8, code), (6, "promised-bytes"), "{said}");
         assert!(said.contains(RUN) && said.contains(file), "{said}");
@@ -116,14 +116,14 @@ async fn a_finished_version_stays_what_it_is() {
     let world = World::new().await;
     world.all("first").await;
     let before = (world.files(), world.tags(), world.packages());
-    for part in ALL {
-        let ended = again(&world, part, "second").await;
-        assert!(ended.is_ok(), "{part}: {ended:?}");
+    for workflow in ALL {
+        let ended = again(&world, workflow, "second").await;
+        assert!(ended.is_ok(), "{workflow}: {ended:?}");
     }
     assert_eq!(before, (world.files(), world.tags(), world.packages()));
 }
 
-/// Between two looks of a run, another one of the same part promises other bytes and publishes them.
+/// Between two looks of a run, another one of the same workflow promises other bytes and publishes them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promise_between_two_looks_stands() {
     let world = World::new().await;
@@ -140,7 +140,7 @@ async fn a_promise_between_two_looks_stands() {
     world.is_published(["first"; 3]);
 }
 
-/// Two runs of one part with different bytes at the same time: one promises, and only its bytes become public.
+/// Two runs of one workflow with different bytes at the same time: one promises, and only its bytes become public.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_builds_at_the_same_time_one_stands() {
     for _ in 0..4 {
