@@ -29,7 +29,7 @@ impl When {
 /// Which existing release may be filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Adopt {
+pub enum Existing {
     /// Only a draft.
     Draft,
     /// Also a published, mutable one.

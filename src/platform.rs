@@ -1,4 +1,4 @@
-//! Platforms of images, and what a base image offers a binary.
+//! Platforms of images, and what a base image provides to a binary.
 
 use std::fmt;
 use std::str::FromStr;
@@ -98,7 +98,7 @@ impl JsonSchema for Platform {
     }
 }
 
-/// What a base image offers a binary on one platform.
+/// What a base image provides to a binary on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BaseFacts {
     /// Its C library: `none`, `musl`, or `glibc x.y`.

@@ -15,12 +15,12 @@ impl Secret {
         Self { text: text.into(), open: false }
     }
 
-    /// One that opens nothing but a stand-in: it need not be hidden.
+    /// One that opens only a rehearsal server: it need not be hidden.
     pub fn open(text: impl Into<String>) -> Self {
         Self { text: text.into(), open: true }
     }
 
-    /// Whether it opens nothing but a stand-in.
+    /// Whether it opens only a rehearsal server.
     pub fn opens_nothing(&self) -> bool {
         self.open
     }

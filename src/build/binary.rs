@@ -1,4 +1,4 @@
-//! Compiles executables, one cargo call for all steps with equal settings, or takes finished ones.
+//! Compiles executables, one cargo call for all steps with equal settings, or copies prebuilt ones.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl<'a> Compilation<'a> {
     }
 }
 
-/// The finished files to take for a step instead of making them: from the order's folder, or the planned paths. A step
+/// The prebuilt files to take for a step instead of making them: from the order's folder, or the planned paths. A step
 /// that compiles nothing must have them.
 ///
 /// # Errors
@@ -98,14 +98,14 @@ pub fn supplied(order: &Order<'_>, store: &Store, step: &Step) -> Result<Option<
         let places: Vec<String> = looked.iter().flatten().map(|path| format!("`{}`", path.display())).collect();
         let places = if places.is_empty() { "no place is given".to_owned() } else { places.join(", ") };
         let path = names().next().and_then(|name| step.prebuilt_path(name)).unwrap_or_default();
-        return Err(Problem::new("missing-prebuilt", format!("the finished file is not there: {places}"))
+        return Err(Problem::new("missing-prebuilt", format!("the prebuilt file is not there: {places}"))
             .hint(format!("put it there, or pass `--prebuilt DIR` with `DIR/{path}`"))
             .step(&step.id));
     }
     Ok(None)
 }
 
-/// Takes finished files.
+/// Copies prebuilt files.
 ///
 /// # Errors
 /// If one cannot be copied.
@@ -214,7 +214,7 @@ fn cargo(
         PlannedBuilder::Zigbuild => Cmd::new("cargo", dir).arg("zigbuild"),
         PlannedBuilder::Cross => Cmd::new("cross", dir).arg("build"),
         PlannedBuilder::Prebuilt => {
-            bail!("the finished executables are not there, and nothing is planned to make them")
+            bail!("the prebuilt binaries are not there, and nothing is planned to make them")
         }
     };
     // cargo-zigbuild takes the glibc to link against behind the triple.
@@ -224,7 +224,7 @@ fn cargo(
     };
     let mut folders = Vec::new();
     let mut cmd = cmd.args(["--message-format", "json-render-diagnostics", "--target", &triple]);
-    if step.is_hidden() {
+    if step.is_implicit() {
         // Other flags for a triple that may be built without them too: each in its own folder, neither undoes the other.
         let own = cargo_config::own_folder(runner, store, "static")?;
         cmd = cmd.arg("--target-dir").arg(own.to_string_lossy());

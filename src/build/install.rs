@@ -145,9 +145,9 @@ pub fn patchelf(
     })
 }
 
-/// The steps that are not taken finished from elsewhere.
+/// The steps that are not prebuilt.
 fn made<'a>(order: &'a Order<'_>, supply: &'a Supply<'_>) -> impl Iterator<Item = &'a Step> {
-    order.steps.iter().copied().filter(|step| !supply.finished.contains_key(step.id.as_str()))
+    order.steps.iter().copied().filter(|step| !supply.prebuilt.contains_key(step.id.as_str()))
 }
 
 struct Installer<'a> {

@@ -1,7 +1,7 @@
 //! The images as one OCI image layout, for skopeo, crane, podman and others:
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>.
 //!
-//! Blobs are hard links to the steps' own files. Layers of bases are not in it unless it is to be complete.
+//! Blobs are hard links to the steps' own files. Layers of bases are not in it unless they are ordered.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 ///
 /// # Errors
 /// If a record is missing, or the folder cannot be written, or a base cannot be downloaded.
-pub fn write(store: &Store, plan: &Plan, complete: Option<&Registries>) -> anyhow::Result<usize> {
+pub fn write(store: &Store, plan: &Plan, base_layers: Option<&Registries>) -> anyhow::Result<usize> {
     let folder = store.root().join("images");
     let blobs = folder.join("blobs").join("sha256");
     files::fresh_folder(&blobs)?;
@@ -68,7 +68,7 @@ pub fn write(store: &Store, plan: &Plan, complete: Option<&Registries>) -> anyho
             _ => {}
         }
     }
-    if let Some(registries) = complete {
+    if let Some(registries) = base_layers {
         fetch(registries, &blobs, &lacking)?;
         lacking.clear();
     }

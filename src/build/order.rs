@@ -13,14 +13,14 @@ pub struct Order<'a> {
     pub plan: &'a Plan,
     /// The steps to carry out, each after its needs. Needs that are not among them must lie in the store.
     pub steps: Vec<&'a Step>,
-    /// Folder of finished executables: `<triple>/<executable>`.
+    /// Folder of prebuilt binaries: `<triple>/<executable>`.
     pub prebuilt: Option<PathBuf>,
     /// Go on with steps that do not need a failed one.
     pub keep_going: bool,
     /// Where bases of images come from.
     pub registries: Option<Registries>,
     /// Whether the image layout holds the layers of bases, too.
-    pub complete: bool,
+    pub base_layers: bool,
     /// Where an archive for `docker load` goes.
     pub docker_archive: Option<PathBuf>,
     /// Carry out the jobs' `install` lists instead of only naming what is missing.
@@ -33,9 +33,9 @@ impl<'a> Order<'a> {
     /// Some steps as they are built where nothing else is said.
     pub fn new(plan: &'a Plan, steps: Vec<&'a Step>, registries: Registries) -> Self {
         let (prebuilt, docker_archive) = (None, None);
-        let (keep_going, complete, install, every_python) = (false, false, false, false);
+        let (keep_going, base_layers, install, every_python) = (false, false, false, false);
         let registries = Some(registries);
-        Self { plan, steps, prebuilt, keep_going, registries, complete, docker_archive, install, every_python }
+        Self { plan, steps, prebuilt, keep_going, registries, base_layers, docker_archive, install, every_python }
     }
 
     /// A plan is a file that came from somewhere: its names become paths here.

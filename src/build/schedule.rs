@@ -103,7 +103,7 @@ fn next<'a>(pending: &[&'a Step], supply: &Supply<'_>) -> Vec<&'a Step> {
 
 /// Whether a step keeps one processor busy and shares nothing with others: several of them are carried out at once.
 fn is_alone(step: &Step, supply: &Supply<'_>) -> bool {
-    matches!(step.work, Work::Archive(_)) || supply.finished.contains_key(step.id.as_str())
+    matches!(step.work, Work::Archive(_)) || supply.prebuilt.contains_key(step.id.as_str())
 }
 
 fn rank(step: &Step) -> u8 {
@@ -164,7 +164,7 @@ impl Site<'_> {
 
     /// As many at once as there are processors; each one's bytes depend on itself alone.
     fn at_once(&self, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
-        let what = if matches!(steps[0].work, Work::Archive(_)) { "archives" } else { "finished builds" };
+        let what = if matches!(steps[0].work, Work::Archive(_)) { "archives" } else { "prebuilt files" };
         let progress = printer.start(verb(steps[0], self.supply), format_args!("{} {what}", steps.len()));
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let results = Mutex::new(Vec::new());
@@ -239,9 +239,9 @@ impl Site<'_> {
         let store = machine.store;
         let files = match &step.work {
             Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_)
-                if self.supply.finished.contains_key(step.id.as_str()) =>
+                if self.supply.prebuilt.contains_key(step.id.as_str()) =>
             {
-                let paths = &self.supply.finished[step.id.as_str()];
+                let paths = &self.supply.prebuilt[step.id.as_str()];
                 paths.iter().for_each(|path| log.tell(format_args!("taken from {}", path.display())));
                 vec![binary::take(store, step, paths)?]
             }
@@ -316,13 +316,13 @@ impl Site<'_> {
 fn verb(step: &Step, supply: &Supply<'_>) -> &'static str {
     match step.work {
         Work::Asset(_) => "Making",
-        _ if supply.finished.contains_key(step.id.as_str()) => "Taking",
+        _ if supply.prebuilt.contains_key(step.id.as_str()) => "Copying",
         Work::Binary(_) => "Compiling",
         Work::Check(_) => "Checking",
         Work::Archive(_) => "Packing",
-        Work::Checksums(_) => "Summing",
+        Work::Checksums(_) => "Computing",
         Work::Wheel(_) | Work::Sdist(_) => "Building",
-        Work::Layer(_) => "Layering",
+        Work::Layer(_) => "Building",
         Work::Image(_) | Work::Index(_) => "Assembling",
     }
 }

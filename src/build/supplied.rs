@@ -16,25 +16,25 @@ use crate::world::terminal::Printer;
 /// Which steps are compiled and which are taken as they are.
 pub struct Supply<'a> {
     /// Finished files by step.
-    pub finished: BTreeMap<&'a str, Vec<PathBuf>>,
+    pub prebuilt: BTreeMap<&'a str, Vec<PathBuf>>,
     /// The steps that are compiled.
     pub compiled: Vec<Compilation<'a>>,
-    /// The steps whose needs must be there: all but those with finished files.
+    /// The steps whose needs must be there: all but those with prebuilt files.
     pub needing: Vec<&'a Step>,
 }
 
-/// Looks for finished executables.
+/// Looks for prebuilt executables.
 ///
 /// # Errors
-/// `Failure` with exit 2 if some are missing, or none is where finished files were promised.
+/// `Failure` with exit 2 if some are missing, or none is where prebuilt files were promised.
 pub fn supply<'a>(printer: &Printer, store: &Store, order: &Order<'a>) -> anyhow::Result<Supply<'a>> {
-    let mut supply = Supply { finished: BTreeMap::new(), compiled: Vec::new(), needing: Vec::new() };
+    let mut supply = Supply { prebuilt: BTreeMap::new(), compiled: Vec::new(), needing: Vec::new() };
     let mut problems = Vec::new();
     for &step in &order.steps {
         let made = matches!(step.work, Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_));
         match if made { binary::supplied(order, store, step) } else { Ok(None) } {
             Ok(Some(paths)) => {
-                supply.finished.insert(&step.id, paths);
+                supply.prebuilt.insert(&step.id, paths);
             }
             Ok(None) => {
                 supply.compiled.extend(Compilation::of(step));
@@ -44,20 +44,20 @@ pub fn supply<'a>(printer: &Printer, store: &Store, order: &Order<'a>) -> anyhow
         }
     }
     if problems.is_empty() {
-        problems.extend(unused(printer, order, &supply.finished)?);
+        problems.extend(unused(printer, order, &supply.prebuilt)?);
     }
     order::refuse(problems)?;
     Ok(supply)
 }
 
-/// Names what lies in the folder of finished files and is no step's; `finished` is what the ordered steps take.
+/// Names what lies in the folder of prebuilt files and is no step's; `prebuilt` is what the ordered steps take.
 ///
 /// # Errors
 /// If the folder cannot be read. The problem: no step takes anything of it, so everything would be compiled.
 fn unused(
     printer: &Printer,
     order: &Order<'_>,
-    finished: &BTreeMap<&str, Vec<PathBuf>>,
+    prebuilt: &BTreeMap<&str, Vec<PathBuf>>,
 ) -> anyhow::Result<Option<Problem>> {
     let Some(folder) = &order.prebuilt else { return Ok(None) };
     let wanted = |step: &Step| -> Vec<String> {
@@ -66,7 +66,7 @@ fn unused(
     let there = listed(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
     let paths: Vec<String> = order.steps.iter().flat_map(|step| wanted(step)).collect();
     // Packing and all that comes later takes none, and nothing is compiled for it.
-    if !paths.is_empty() && !finished.values().flatten().any(|path| path.starts_with(folder)) {
+    if !paths.is_empty() && !prebuilt.values().flatten().any(|path| path.starts_with(folder)) {
         let text = format!("no step takes a file of `{}`", folder.display());
         let hint = format!("it holds {}; wanted is {}", some(&there), some(&paths));
         return Ok(Some(Problem::new("no-prebuilt", text).hint(hint)));

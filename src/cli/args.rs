@@ -207,7 +207,7 @@ pub struct Plan {
 /// `rehearse`
 #[derive(Args)]
 pub struct Rehearse {
-    /// Base images: an OCI image layout with their whole names  [default: stand-ins]
+    /// Base images: an OCI image layout with their whole names  [default: stub base images]
     #[arg(long, value_name = "LAYOUT")]
     pub bases: Option<PathBuf>,
     /// Stay up and show the result in a browser
@@ -222,7 +222,7 @@ pub struct Rehearse {
     /// Also what this machine makes for another target; its tools must be there
     #[arg(long, value_name = "TRIPLE", num_args = 1..)]
     pub also: Vec<Target>,
-    /// Folder of finished executables: DIR/<triple>/<executable>
+    /// Folder of prebuilt binaries: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
     /// Run the workflow files of this repository in `act`, without Docker: all, or one
@@ -265,7 +265,7 @@ pub struct Generate {
 /// `release`
 #[derive(Args)]
 pub struct Release {
-    /// Folder of finished executables: DIR/<triple>/<executable>
+    /// Folder of prebuilt binaries: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
 }
@@ -297,7 +297,7 @@ pub struct Build {
     /// Also what this machine makes for another target; its tools must be there
     #[arg(long, value_name = "TRIPLE", num_args = 1.., conflicts_with_all = ["all", "job", "merge"])]
     pub also: Vec<Target>,
-    /// Folder of finished executables: DIR/<triple>/<executable>
+    /// Folder of prebuilt binaries: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
     /// Digest that the plan must have, as the machine that made it printed it
@@ -308,7 +308,7 @@ pub struct Build {
     pub keep_going: bool,
     /// Put the layers of base images into the image layout, too
     #[arg(long)]
-    pub complete: bool,
+    pub base_layers: bool,
     /// Write the images of this machine's platform for `docker load`
     #[arg(long, value_name = "TAR")]
     pub docker_archive: Option<PathBuf>,

@@ -29,7 +29,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let order = Order {
         prebuilt: args.prebuilt.clone(),
         keep_going: args.keep_going,
-        complete: args.complete,
+        base_layers: args.base_layers,
         docker_archive: args.docker_archive.clone(),
         install: in_job,
         // A rehearsal of the jobs runs on whatever machine there is.

@@ -42,7 +42,7 @@ struct File {
 pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let project = Project::open_as_cloned(session)?;
     let top = project.top.clone();
-    let plan = project.plan(session, Wish { every_release: true, stand_ins: true, ..Wish::default() })?;
+    let plan = project.plan(session, Wish { every_release: true, stub_bases: true, ..Wish::default() })?;
     if plan.workflows.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
         return Err(Failure::usage(problem.hint("destinations stand under `publish:`")).into());
@@ -112,7 +112,7 @@ fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> 
         lines.push(format!("git add {config}{folder} && git commit -m \"release workflow\""));
     }
     let project = here.as_ref().unwrap_or(project);
-    let wish = Wish { every_component: true, stand_ins: true, ..Wish::default() };
+    let wish = Wish { every_component: true, stub_bases: true, ..Wish::default() };
     let releases = project.plan_unsaid(session, wish).map(|plan| plan.releases).unwrap_or_default();
     let is_there = |release: &&Release| project.facts.tags.iter().any(|tag| tag.name == release.tag);
     let tag = releases.iter().find(|release| !is_there(release)).map(|release| release.tag.clone());

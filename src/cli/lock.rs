@@ -1,4 +1,4 @@
-//! `lock`: base images by digest, and what each offers, into longshore.lock.
+//! `lock`: base images by digest, and what each provides, into longshore.lock.
 
 use std::path::Path;
 

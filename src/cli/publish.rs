@@ -280,7 +280,7 @@ mod tests {
         };
         let check = |kind: &str, expected: &[&str]| assert_eq!(of(kind, &[("GITHUB_TOKEN", "t")]), expected, "{kind}");
         let github =
-            r#""kind":"github","repository":"o/r","host":"ghes.test","draft":false,"adopt":"draft","pages":[]"#;
+            r#""kind":"github","repository":"o/r","host":"ghes.test","draft":false,"existing":"draft","pages":[]"#;
         check(github, &["ghes.test gets GITHUB_TOKEN"]);
         let (ours, theirs) = (("GH_TOKEN", "t"), ("GITHUB_TOKEN", "t"));
         assert_eq!(of(github, &[ours]), ["ghes.test gets GH_TOKEN"]);

@@ -34,7 +34,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         without_tag: WithoutTag::Assume,
         host: true,
         also: &args.also,
-        stand_ins: true,
+        stub_bases: true,
         prebuilt: args.prebuilt.as_deref(),
         ..Wish::default()
     };
@@ -71,7 +71,7 @@ fn tell(session: &Session, plan: &Plan, manifest: &Manifest, args: &args::Rehear
     if let Some(images) = verify::images(plan, manifest) {
         session.printer.block(&images.render(&session.printer));
         if args.bases.is_none() {
-            session.printer.step("Assumed", "each base is a stand-in without files; `--bases LAYOUT` takes real ones");
+            session.printer.step("Assumed", "base images are stubs without files; `--bases LAYOUT` takes real ones");
         }
     }
 }

@@ -66,7 +66,7 @@ impl Servers {
             let Some(server) = registries.get(&base.repository.registry) else { continue };
             match setup.bases {
                 Some(layout) => base::from_layout(server, layout, base)?,
-                None => base::stand_in(server, base, &platforms.iter().copied().collect::<Vec<_>>())?,
+                None => base::stub(server, base, &platforms.iter().copied().collect::<Vec<_>>())?,
             }
         }
         let indexes = indexes(plan, &setup.faults.index)?;

@@ -44,7 +44,7 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     Ok(report.next(format!("longshore publish{workflow}")))
 }
 
-/// What each image offers and what its executables need: why each of them starts.
+/// What each image provides and what its executables need: why each of them starts.
 pub fn images(plan: &Plan, manifest: &Manifest) -> Option<Table> {
     let mut table = Table::new(&["IMAGE", "BASE", "OFFERS", "NEEDED"]);
     let mut empty = true;

@@ -51,7 +51,7 @@ fn one(file: &Map, name: &str, entry: Option<&Node>, targets: &[Target], layers:
     Binary { name: name.to_owned(), component, builds }
 }
 
-/// The hidden static build of a glibc target.
+/// The implicit static build of a glibc target.
 fn static_build(node: &Node, path: &str, target: Target, way: Libc, layers: &mut Layers) -> Option<BinarySettings> {
     if target.libc() != Libc::Gnu {
         return None;

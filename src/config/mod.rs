@@ -37,7 +37,7 @@ pub use fields::FileItem;
 pub use json_schema::json_schema;
 pub use model::{
     Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, Builder, Component, Config, Formats, Image,
-    ImageSmoke, ImageTag, Probe, Wheel, WheelSettings,
+    ImageSmoke, ImageTag, VariantCheck, Wheel, WheelSettings,
 };
 pub use publish::{Destination, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost};
 pub use smoke::Smoke;

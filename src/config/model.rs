@@ -114,15 +114,15 @@ pub struct BinarySettings {
     pub runner: Option<String>,
     /// `container:`
     pub container: Option<String>,
-    /// `glibc:`, the promised floor, e.g. `2.28`.
+    /// `glibc:`, the promised minimum, e.g. `2.28`.
     pub glibc: Option<String>,
     /// `macos:`, the oldest it is for.
     pub macos: Option<MacosVersion>,
     /// `linkage:`; absent: the target's own.
     pub linkage: Option<Linkage>,
-    /// `static-target:`: how the hidden static build for images is made, `Musl` or `Gnu`.
+    /// `static-target:`: how the implicit static build for images is made, `Musl` or `Gnu`.
     pub static_target: Libc,
-    /// What the hidden static build with `static-target: gnu` is: these settings after the `+static` overrides. Absent: none.
+    /// What the implicit static build with `static-target: gnu` is: these settings after the `+static` overrides. Absent: none.
     pub static_build: Option<Box<Self>>,
     /// `prebuilt:`
     pub prebuilt: Option<Template>,
@@ -336,8 +336,8 @@ pub struct Wheel {
     pub project: BTreeMap<String, serde_json::Value>,
     /// `new-classifiers:`
     pub new_classifiers: Vec<String>,
-    /// `probe:`
-    pub probe: Probe,
+    /// `variant-check:`
+    pub variant_check: VariantCheck,
     /// `publish:`
     pub publish: Publish,
     /// One per target, overrides applied.
@@ -353,9 +353,9 @@ pub struct WheelSettings {
     pub compatibility: String,
 }
 
-/// `probe:`
+/// `variant-check:`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Probe {
+pub enum VariantCheck {
     /// Crates that only one of two distributions needs.
     Auto,
     /// None.

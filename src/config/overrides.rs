@@ -87,7 +87,7 @@ impl Layers {
         Some(node)
     }
 
-    /// What the hidden static build of a glibc target is: the target's own settings, then those for `…+static`.
+    /// What the implicit static build of a glibc target is: the target's own settings, then those for `…+static`.
     pub fn for_static(&mut self, entry: &Node, kind: Kind, path: &str, target: Target) -> Option<Node> {
         let own = self.for_target(entry, kind, path, target);
         let mut node = match own {
@@ -175,7 +175,7 @@ impl Layers {
     }
 }
 
-/// The selector of `x86_64-unknown-linux-gnu+static`: an override for the hidden static build.
+/// The selector of `x86_64-unknown-linux-gnu+static`: an override for the implicit static build.
 pub fn static_of(selector: &str) -> Option<&str> {
     selector.strip_suffix("+static")
 }

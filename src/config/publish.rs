@@ -10,7 +10,7 @@ use super::overrides::{Layers, distinct};
 use super::schema::{KINDS, LATER_KINDS, Place};
 use super::words::{nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
-use crate::destination::{Adopt, ReadBack, Trusted, When};
+use crate::destination::{Existing, ReadBack, Trusted, When};
 use crate::problem::Problem;
 use crate::reference::{self, Prefix};
 use crate::template::Template;
@@ -126,8 +126,8 @@ pub struct Github {
     pub footer: Option<String>,
     /// `checksums:`, the file's name.
     pub checksums: String,
-    /// `adopt:`
-    pub adopt: Adopt,
+    /// `existing:`
+    pub existing: Existing,
 }
 
 /// `notes:`
@@ -292,7 +292,7 @@ fn github(fields: Fields<'_>) -> Github {
         header: fields.path("header"),
         footer: fields.path("footer"),
         checksums: fields.text("checksums").unwrap_or_else(|| "SHA256SUMS".into()),
-        adopt: if fields.text("adopt").as_deref() == Some("any") { Adopt::Any } else { Adopt::Draft },
+        existing: if fields.text("existing").as_deref() == Some("any") { Existing::Any } else { Existing::Draft },
     }
 }
 

@@ -365,14 +365,14 @@ pub static BINARY: Section = Section {
             "static-target",
             Type::Text(Text::Word(&["musl", "gnu"])),
             "musl",
-            "how the hidden static build for images is made, where a base has nothing that starts the usual one",
+            "how the implicit static build for images is made, where a base has nothing that starts the usual one",
         )
         .per_target(),
         key(
             "prebuilt",
             Type::Text(Text::Template(Place::Prebuilt)),
             "",
-            "path of finished executables; nothing is compiled",
+            "path of prebuilt binaries; nothing is compiled",
         )
         .per_target(),
         key("assets", NAMES, "", "assets that are unpacked before compiling").per_target(),
@@ -590,7 +590,7 @@ pub static WHEEL: Section = Section {
             "prebuilt",
             Type::Text(Text::Template(Place::PrebuiltWheel)),
             "",
-            "path of finished wheels, e.g. dist/{file}",
+            "path of prebuilt wheels, e.g. dist/{file}",
         )
         .per_target(),
         key(
@@ -613,7 +613,7 @@ pub static WHEEL: Section = Section {
             "classifiers that PyPI knows and this version of Longshore does not",
         ),
         key(
-            "probe",
+            "variant-check",
             Type::Off(&Type::Either(&Type::Text(Text::Word(&["auto"])), &Type::Keys(&PROBE))),
             "auto",
             "how this distribution is told from another one of the same crate",
@@ -626,7 +626,7 @@ pub static WHEEL: Section = Section {
 
 /// What is in one distribution and not in another.
 pub static PROBE: Section = Section {
-    name: "probe",
+    name: "variant-check",
     keys: &[
         key("present", Type::Many(&LINE), "", "texts that its library holds"),
         key("absent", Type::Many(&LINE), "", "texts that its library does not hold"),
@@ -726,7 +726,7 @@ pub static GITHUB: Section = Section {
         key("footer", PATH, "", "path of a text below the notes"),
         key("checksums", Type::Text(Text::FileName), "SHA256SUMS", "name of the checksums file"),
         key(
-            "adopt",
+            "existing",
             Type::Text(Text::Word(&["draft", "any"])),
             "draft",
             "which release that is already there may be filled",

@@ -203,7 +203,7 @@ impl Shape<'_> {
 
     fn overridden(&mut self, section: &Section, entry: &Entry, path: &str) {
         let path = join(path, &entry.key);
-        // The hidden static build of a target has overrides of its own.
+        // The implicit static build of a target has overrides of its own.
         let selector = match section.name {
             "binary" => overrides::static_of(&entry.key).unwrap_or(&entry.key),
             _ => &entry.key,

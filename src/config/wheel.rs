@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::binary;
 use super::fields::Fields;
-use super::model::{BinarySettings, Probe, Wheel, WheelSettings};
+use super::model::{BinarySettings, VariantCheck, Wheel, WheelSettings};
 use super::names;
 use super::overrides::{Kind, Layers, distinct};
 use super::publish::artifact_publish;
@@ -51,7 +51,7 @@ fn one(file: &Map, entry: &Entry, targets: &[Target], layers: &mut Layers) -> Op
         sdist: fields.flag("sdist").unwrap_or(true),
         project: map.get("project").and_then(Node::map).map(table).unwrap_or_default(),
         new_classifiers: fields.texts("new-classifiers").unwrap_or_default(),
-        probe: probe(fields),
+        variant_check: variant_check(fields),
         publish: artifact_publish(fields),
         builds,
     };
@@ -59,17 +59,17 @@ fn one(file: &Map, entry: &Entry, targets: &[Target], layers: &mut Layers) -> Op
     Some(wheel)
 }
 
-fn probe(fields: Fields<'_>) -> Probe {
-    if fields.is_off("probe") {
-        return Probe::Off;
+fn variant_check(fields: Fields<'_>) -> VariantCheck {
+    if fields.is_off("variant-check") {
+        return VariantCheck::Off;
     }
-    match fields.map("probe") {
-        Some(map) => Probe::Written {
+    match fields.map("variant-check") {
+        Some(map) => VariantCheck::Written {
             present: map.texts("present").unwrap_or_default(),
             absent: map.texts("absent").unwrap_or_default(),
             python: map.text("python"),
         },
-        None => Probe::Auto,
+        None => VariantCheck::Auto,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `longshore.lock`: base images by digest, and what each offers a binary. TOML, written by `longshore lock` alone.
+//! `longshore.lock`: base images by digest, and what each provides to a binary. TOML, written by `longshore lock` alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -48,7 +48,7 @@ pub struct LockedPlatform {
     pub platform: Platform,
     /// Digest of its manifest.
     pub digest: Digest,
-    /// What it offers.
+    /// What it provides.
     #[serde(flatten)]
     pub facts: BaseFacts,
 }
@@ -73,7 +73,9 @@ impl Lock {
     /// Never for what was read or resolved.
     pub fn to_text(&self) -> anyhow::Result<String> {
         let document = toml::to_string_pretty(&Document { version: FORMAT, lock: self.clone() })?;
-        Ok(format!("# Written by `longshore lock`: base images by digest and what they offer. Commit it.\n{document}"))
+        Ok(format!(
+            "# Written by `longshore lock`: base images by digest and what they provide. Commit it.\n{document}"
+        ))
     }
 }
 

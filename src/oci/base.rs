@@ -1,4 +1,4 @@
-//! Base images: finding one platform's manifest and config, and reading from its layers what it offers a binary.
+//! Base images: finding one platform's manifest and config, and reading from its layers what it provides to a binary.
 
 use std::io::Seek;
 

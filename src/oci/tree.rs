@@ -1,4 +1,4 @@
-//! The file system that layers make, by path, and what it offers a program: loaders, libraries, the version of its libc.
+//! The file system that layers make, by path, and what it provides to a program: loaders, libraries, the version of its libc.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -86,7 +86,7 @@ fn offers_are_read_from_files() {
     assert_eq!(facts.libc, BaseLibc::Musl);
     assert_eq!(facts.loaders, ["/lib/ld-musl-x86_64.so.1"]);
     assert_eq!(facts.libraries, ["ld-musl-x86_64.so.1", "libc.musl-x86_64.so.1", "libz.so.1"]);
-    assert_eq!(musl.facts(Arch::Aarch64).unwrap().libc, BaseLibc::None, "for another architecture it offers nothing");
+    assert_eq!(musl.facts(Arch::Aarch64).unwrap().libc, BaseLibc::None, "for another architecture it provides nothing");
     let mut merged = tree(&[&[
         "lib -> usr/lib",
         "lib64 -> usr/lib64",

@@ -125,7 +125,7 @@ impl<'a> Packing<'a> {
         let (inputs, archive) = (self.planner.inputs, self.archive);
         let mut possible: Vec<Target> = Vec::new();
         for target in
-            self.planner.made(StepKind::Binary).filter(|step| !step.is_hidden()).filter_map(|step| step.target)
+            self.planner.made(StepKind::Binary).filter(|step| !step.is_implicit()).filter_map(|step| step.target)
         {
             if !possible.contains(&target) && self.members.iter().all(|name| self.binary(name, target).is_some()) {
                 possible.push(target);

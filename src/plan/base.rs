@@ -28,12 +28,12 @@ pub struct UsedBase {
     pub platforms: Vec<Platform>,
 }
 
-/// One base for one flavor and platform, with what it offers.
+/// One base for one flavor and platform, with what it provides.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// What it is; nothing for `scratch`.
     pub base: Option<PlannedBase>,
-    /// What it offers.
+    /// What it provides.
     pub facts: BaseFacts,
     /// Whether the facts are the built-in ones.
     pub assumed: bool,
@@ -113,7 +113,7 @@ fn of_flavor(config: &Config, flavor: &str, platform: Platform) -> Vec<(String, 
     rows.map(|row| (row.name.clone(), row.from.clone(), Some(row))).collect()
 }
 
-/// The bases that a flavor's image may stand on for a platform, in the order they are tried: first those that offer most.
+/// The bases that a flavor's image may be based on for a platform, in the order they are tried: first those that provide most.
 /// None: the flavor has no base for it, or (the name in the error) nothing is known of its base.
 ///
 /// # Errors
@@ -133,7 +133,7 @@ pub fn candidates(inputs: &Inputs<'_>, flavor: &str, platform: Platform) -> Resu
             (None, Some(row)) => row.facts(platform),
             (None, None) => return Err(from),
         };
-        let digest = locked.filter(|_| !inputs.request.stand_ins).map(|locked| locked.digest);
+        let digest = locked.filter(|_| !inputs.request.stub_bases).map(|locked| locked.digest);
         let base = Some(PlannedBase { from, digest });
         found.push(Candidate { base, facts, assumed: locked.is_none(), only_static });
     }
@@ -147,7 +147,7 @@ pub fn written<'c>(config: &'c Config, flavor: &str) -> Option<&'c config::Base>
 
 /// What an executable needs of a base, as far as it is known before it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Floor {
+pub enum Requirement {
     /// Nothing.
     Static,
     /// musl's loader.
@@ -158,16 +158,16 @@ pub enum Floor {
     Unknown,
 }
 
-impl Floor {
-    /// Whether a base offers it.
+impl Requirement {
+    /// Whether a base provides it.
     pub fn fits(&self, target: Target, candidate: &Candidate) -> bool {
         let libc = &candidate.facts.libc;
         match self {
             Self::Static => true,
             _ if candidate.only_static => false,
             Self::Musl => target.libc() == Libc::Musl && *libc == BaseLibc::Musl,
-            Self::Glibc(floor) => match libc {
-                BaseLibc::Glibc(version) => numbers(floor) <= numbers(version),
+            Self::Glibc(requirement) => match libc {
+                BaseLibc::Glibc(version) => numbers(requirement) <= numbers(version),
                 _ => false,
             },
             Self::Unknown => false,

@@ -57,7 +57,7 @@ pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
 }
 
 /// A static build that only images use, and its check: `binary.<name>.<triple>-static`. It is not archived.
-pub fn hidden(
+pub fn implicit(
     planner: &Planner<'_>,
     binary: &Binary,
     settings: &BinarySettings,
@@ -69,7 +69,7 @@ pub fn hidden(
     let mut made = Compiling::of(planner, binary, &settings)?.steps(id, target)?;
     for planned in &mut made {
         if let Work::Binary(work) = &mut planned.step.work {
-            work.hidden = true;
+            work.implicit = true;
         }
     }
     Some(made)
@@ -165,7 +165,7 @@ impl<'a> Compiling<'a> {
             package: package.name.clone(),
             builder,
             prebuilt: self.prebuilt(&bins, target),
-            hidden: false,
+            implicit: false,
             bins,
             profile: settings.profile.clone(),
             features: settings.features.clone(),
@@ -192,7 +192,7 @@ impl<'a> Compiling<'a> {
         (asked || builder != PlannedBuilder::Prebuilt).then_some(version)
     }
 
-    /// Paths of finished executables; the placeholders were checked with the configuration.
+    /// Paths of prebuilt binaries; the placeholders were checked with the configuration.
     fn prebuilt(&self, bins: &[String], target: Target) -> Vec<String> {
         let Some(template) = &self.settings.prebuilt else { return Vec::new() };
         let version = self.planner.release(&self.component).version.to_string();

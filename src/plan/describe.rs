@@ -132,7 +132,7 @@ impl Described<'_> {
     }
 }
 
-/// What was assumed or decided for images, for people: hidden builds with their reason, bases that are not locked.
+/// What was assumed or decided for images, for people: implicit builds with their reason, bases that are not locked.
 pub fn notes(steps: &[Step]) -> Vec<String> {
     let images = || {
         steps.iter().filter_map(|step| match &step.work {
@@ -141,7 +141,7 @@ pub fn notes(steps: &[Step]) -> Vec<String> {
         })
     };
     let mut notes = Vec::new();
-    for step in steps.iter().filter(|step| step.is_hidden()) {
+    for step in steps.iter().filter(|step| step.is_implicit()) {
         let on = images().filter(|image| image.executables.iter().any(|file| file.step == step.id));
         let mut flavors: Vec<&str> = on.map(|image| image.flavor.as_str()).collect();
         flavors.dedup();
@@ -158,7 +158,7 @@ pub fn notes(steps: &[Step]) -> Vec<String> {
     open.dedup();
     if !open.is_empty() {
         let list = open.join(", ");
-        notes.push(format!("base images are not locked, what they offer is taken from a table: {list}"));
+        notes.push(format!("base images are not locked, what they provide is taken from a table: {list}"));
     }
     notes
 }

@@ -34,7 +34,7 @@ fn destination(
                 repository: github.repository.clone().unwrap_or_else(|| inputs.repository()),
                 host: github.host.clone().unwrap_or_else(|| GITHUB.to_owned()),
                 draft: github.draft,
-                adopt: github.adopt,
+                existing: github.existing,
                 pages,
             };
             (DestinationKind::Github(kind), vec!["GITHUB_TOKEN".into()])

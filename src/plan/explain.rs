@@ -62,7 +62,7 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
             ("features", features(work.default_features, work.all_features, &work.features)),
             ("linkage", format!("{:?}", work.linkage).to_lowercase()),
             ("macos", work.macos.map(|version| version.to_string()).unwrap_or_default()),
-            ("glibc", work.glibc.as_ref().map(|floor| format!("at most {floor}")).unwrap_or_default()),
+            ("glibc", work.glibc.as_ref().map(|minimum| format!("{minimum} or newer")).unwrap_or_default()),
             ("prebuilt", work.prebuilt.join(", ")),
         ],
         Work::Archive(work) => {

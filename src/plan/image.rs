@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::base::{self, Candidate, Floor};
+use super::base::{self, Candidate, Requirement};
 use super::describe::{Described, Places};
 use super::include::{self, Included};
 use super::inputs::Inputs;
@@ -25,7 +25,7 @@ const FOLDER: &str = "usr/local/bin";
 /// `nonroot` of distroless, in `/etc/passwd` of images from nothing.
 const USER: &str = "65532:65532";
 
-/// The steps of every image: hidden static builds, layers, images, indexes.
+/// The steps of every image: implicit static builds, layers, images, indexes.
 pub fn steps(planner: &Planner<'_>, entries: &[Binary]) -> Vec<Planned> {
     let mut steps = Vec::new();
     for image in &planner.inputs.config.images {
@@ -45,7 +45,7 @@ pub fn steps(planner: &Planner<'_>, entries: &[Binary]) -> Vec<Planned> {
             steps.extend(maker.steps);
         }
     }
-    // Two images may share a hidden binary.
+    // Two images may share an implicit binary.
     let mut seen = std::collections::HashSet::new();
     let shared = |planned: &Planned| matches!(planned.step.id.kind(), StepKind::Binary | StepKind::SmokeCheck);
     steps.retain(|planned| !shared(planned) || seen.insert(planned.step.id.clone()));
@@ -138,7 +138,7 @@ struct Choice {
     /// What distinguishes their layer: `x86_64-unknown-linux-gnu-static`.
     variant: String,
     base: Candidate,
-    /// Steps made for it: hidden static builds and their checks.
+    /// Steps made for it: implicit static builds and their checks.
     extra: Vec<Planned>,
 }
 
@@ -209,7 +209,7 @@ impl<'a> Maker<'a> {
         Described { inputs: self.planner.inputs, image: self.image, places, package }
     }
 
-    /// The first target, in their order, whose executables fit a base of the flavor; else a hidden static build.
+    /// The first target, in their order, whose executables fit a base of the flavor; else an implicit static build.
     fn choose(&self, flavor: &str, platform: Platform) -> Option<Choice> {
         let inputs = self.planner.inputs;
         let path = &self.at;
@@ -217,7 +217,7 @@ impl<'a> Maker<'a> {
             Ok(candidates) => candidates,
             Err(from) => {
                 let text = format!("nothing is known of `{from}`, the base of flavor `{flavor}`");
-                let hint = "run `longshore lock`: it pins the base by digest and notes what it offers";
+                let hint = "run `longshore lock`: it pins the base by digest and notes what it provides";
                 inputs.refuse(Problem::new("unknown-base", text).hint(hint).at_value(format!("bases.{flavor}.from")));
                 return None;
             }
@@ -237,12 +237,15 @@ impl<'a> Maker<'a> {
             if steps.len() != self.parts.len() {
                 continue;
             }
-            let floors: Vec<Floor> = settings.iter().map(|settings| floor(settings, *target)).collect();
+            let requirements: Vec<Requirement> =
+                settings.iter().map(|settings| requirement(settings, *target)).collect();
             // Static executables want the smallest base, which comes last.
-            let all_static = floors.iter().all(|floor| *floor == Floor::Static);
+            let all_static = requirements.iter().all(|requirement| *requirement == Requirement::Static);
             let ordered: Vec<&Candidate> =
                 if all_static { candidates.iter().rev().collect() } else { candidates.iter().collect() };
-            if let Some(base) = ordered.into_iter().find(|base| floors.iter().all(|floor| floor.fits(*target, base))) {
+            if let Some(base) =
+                ordered.into_iter().find(|base| requirements.iter().all(|requirement| requirement.fits(*target, base)))
+            {
                 let binaries = steps.into_iter().cloned().collect();
                 return Some(Choice {
                     binaries,
@@ -252,7 +255,7 @@ impl<'a> Maker<'a> {
                 });
             }
         }
-        self.hidden(&targets, platform, candidates)
+        self.implicit(&targets, platform, candidates)
     }
 
     /// The settings of every part for a target.
@@ -269,7 +272,7 @@ impl<'a> Maker<'a> {
     }
 
     /// Static executables of a linux target, made for images alone.
-    fn hidden(&self, targets: &[Target], platform: Platform, candidates: Vec<Candidate>) -> Option<Choice> {
+    fn implicit(&self, targets: &[Target], platform: Platform, candidates: Vec<Candidate>) -> Option<Choice> {
         let gnu = targets.iter().find(|target| target.libc() == Libc::Gnu).or(targets.first());
         let settings = gnu.and_then(|target| Some((*target, self.settings(*target)?)));
         let Some((target, settings)) = settings else {
@@ -283,7 +286,7 @@ impl<'a> Maker<'a> {
         let made = if way == Libc::Gnu { target } else { platform.target(Libc::Musl)? };
         let (mut binaries, mut extra) = (Vec::new(), Vec::new());
         for (part, settings) in self.parts.iter().zip(settings) {
-            let steps = binary::hidden(self.planner, part, settings, made)?;
+            let steps = binary::implicit(self.planner, part, settings, made)?;
             binaries.extend(steps.first().map(|planned| planned.step.clone()));
             extra.extend(steps);
         }
@@ -396,10 +399,10 @@ impl<'a> Maker<'a> {
         };
         let label = runner::any();
         let is_native = platform.target(Libc::Gnu).is_some_and(|target| runner::runs(label, target));
-        let is_stand_in = self.planner.inputs.request.stand_ins && base.base.is_some();
-        let not_run = match (is_native, is_stand_in) {
+        let is_stub = self.planner.inputs.request.stub_bases && base.base.is_some();
+        let not_run = match (is_native, is_stub) {
             (false, _) => Some(format!("`{label}` cannot run {platform}")),
-            (true, true) => Some("its base is a stand-in".into()),
+            (true, true) => Some("its base image is a stub".into()),
             (true, false) => None,
         };
         let check = CheckWork { not_run, ..CheckWork::of(image, Check::Container(container)) };
@@ -426,19 +429,19 @@ impl Choice {
 }
 
 /// What the executables of a build will need, as far as it is known before.
-fn floor(settings: &BinarySettings, target: Target) -> Floor {
+fn requirement(settings: &BinarySettings, target: Target) -> Requirement {
     if settings.linkage.unwrap_or_else(|| target.default_linkage()) == Linkage::Static {
-        return Floor::Static;
+        return Requirement::Static;
     }
     if target.libc() == Libc::Musl {
-        return Floor::Musl;
+        return Requirement::Musl;
     }
     if let Some(promised) = &settings.glibc {
-        return Floor::Glibc(promised.clone());
+        return Requirement::Glibc(promised.clone());
     }
     if settings.container.is_some() {
-        return Floor::Unknown;
+        return Requirement::Unknown;
     }
     let label = settings.runner.as_deref().unwrap_or_else(|| runner::native(target));
-    runner::glibc(label).map_or(Floor::Unknown, |version| Floor::Glibc(version.to_owned()))
+    runner::glibc(label).map_or(Requirement::Unknown, |version| Requirement::Glibc(version.to_owned()))
 }

@@ -139,7 +139,7 @@ impl<'a> Planner<'a> {
             Publish::To(names) => names.iter().map(String::as_str).collect(),
         };
         if names.is_empty() && !self.inputs.is_refused_for(|known| known.code == "no-destination") {
-            let text = format!("`{id}` goes nowhere: no destination takes it");
+            let text = format!("`{id}` is not published: no destination accepts it");
             let hint = "name a destination under `publish:`, or write `publish: false` at it";
             self.inputs.refuse(Problem::new("no-destination", text).hint(hint).at_key(entry.at));
         }

@@ -28,8 +28,8 @@ pub struct Request {
     pub also: Vec<Target>,
     /// The one machine that carries out everything, whatever the jobs say (`release`): it runs the checks it can run.
     pub machine: Option<Target>,
-    /// Base images are stand-ins: what is locked lends its facts, not its digests (`rehearse`).
-    pub stand_ins: bool,
+    /// Base images are stubs: what is locked lends its facts, not its digests (`rehearse`).
+    pub stub_bases: bool,
     /// Files in the folder of `--prebuilt`, as [`super::Step::prebuilt_path`] names them.
     pub prebuilt: BTreeSet<String>,
 }

@@ -57,10 +57,10 @@ fn nothing(inputs: &Inputs<'_>, not_made: &[NotMade]) -> Problem {
     let of_host = |one: &&NotMade| inputs.request.host.is_some_and(|host| one.is_for(host));
     let hint = match not_made.iter().find(of_host) {
         Some(one) => format!(
-            "`--also {}` makes them here with the tools for it, `--prebuilt DIR` brings finished executables",
+            "`--also {}` makes them here with the tools for it, `--prebuilt DIR` brings prebuilt binaries",
             one.target
         ),
-        None => "bring finished executables with `--prebuilt DIR`".to_owned(),
+        None => "bring prebuilt binaries with `--prebuilt DIR`".to_owned(),
     };
     Problem::new("nothing-for-host", text).hint(hint)
 }

@@ -163,7 +163,7 @@ pub fn notes(project: &PythonProject, step: &Step, stage: &StageWork) -> Vec<Str
     notes
 }
 
-/// What of the crate's own offer is not built, and the free-threaded Python that takes neither stable ABI.
+/// Which of the features for the stable ABI of the crate is not built, and the free-threaded Python that takes neither stable ABI.
 fn left_out(work: &WheelWork, provided: Provided, requires: Option<&str>) -> Vec<String> {
     let name = &work.stage.distribution;
     let mut notes = Vec::new();

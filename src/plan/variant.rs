@@ -5,7 +5,7 @@ use super::planner::Planned;
 use super::{
     Bindings, Check, CheckWork, Import, Rebuild, Resolve, StageWork, Step, Variant, WheelBuilder, Work, locked,
 };
-use crate::config::{Probe, Wheel, WheelSettings};
+use crate::config::{VariantCheck, Wheel, WheelSettings};
 use crate::step_id::{StepId, StepKind};
 use crate::target::{Libc, Os, Target};
 
@@ -75,17 +75,18 @@ fn programs(distribution: &Distribution<'_>, stage: &StageWork) -> Vec<String> {
     compiled.into_iter().flatten().map(str::to_owned).collect()
 }
 
-/// Which crates tell it from its siblings. Without siblings, or with a probe of the user's, nothing has to.
+/// Which crates tell it from its siblings. Without siblings, or with a variant check of the user's, nothing has to.
 fn resolve(distribution: &Distribution<'_>, wheel: &Step) -> Option<Planned> {
     let target = wheel.target?;
     let settings = distribution.settings(target)?;
-    if distribution.wheel.probe != Probe::Auto || is_given(wheel) {
+    if distribution.wheel.variant_check != VariantCheck::Auto || is_given(wheel) {
         return None;
     }
-    let others = distribution.siblings().filter(|sibling| sibling.probe == Probe::Auto).filter_map(|sibling| {
-        let (_, settings) = sibling.builds.iter().find(|(other, _)| *other == target)?;
-        Some(variant(distribution, sibling, settings))
-    });
+    let others =
+        distribution.siblings().filter(|sibling| sibling.variant_check == VariantCheck::Auto).filter_map(|sibling| {
+            let (_, settings) = sibling.builds.iter().find(|(other, _)| *other == target)?;
+            Some(variant(distribution, sibling, settings))
+        });
     let others: Vec<Variant> = others.collect();
     if others.is_empty() {
         return None;
@@ -141,15 +142,15 @@ fn is_given(step: &Step) -> bool {
 }
 
 fn texts(wheel: &Wheel) -> (&[String], &[String]) {
-    match &wheel.probe {
-        Probe::Written { present, absent, .. } => (present, absent),
-        Probe::Auto | Probe::Off => (&[], &[]),
+    match &wheel.variant_check {
+        VariantCheck::Written { present, absent, .. } => (present, absent),
+        VariantCheck::Auto | VariantCheck::Off => (&[], &[]),
     }
 }
 
 fn expression(wheel: &Wheel) -> Option<String> {
-    match &wheel.probe {
-        Probe::Written { python, .. } => python.clone(),
-        Probe::Auto | Probe::Off => None,
+    match &wheel.variant_check {
+        VariantCheck::Written { python, .. } => python.clone(),
+        VariantCheck::Auto | VariantCheck::Off => None,
     }
 }

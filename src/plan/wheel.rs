@@ -131,7 +131,7 @@ impl Distribution<'_> {
         })
     }
 
-    /// Paths of finished wheels; the placeholders were checked with the configuration.
+    /// Paths of prebuilt wheels; the placeholders were checked with the configuration.
     fn prebuilt(&self, settings: &WheelSettings, target: Target, names: &[String]) -> Vec<String> {
         let Some(template) = &settings.cargo.prebuilt else { return Vec::new() };
         let release = self.planner.release(&self.component);

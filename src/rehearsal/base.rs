@@ -1,4 +1,4 @@
-//! Base images for a rehearsal: out of an OCI image layout, or stand-ins that hold nothing but their name.
+//! Base images for a rehearsal: out of an OCI image layout, or stubs that hold nothing but their name.
 
 use std::fs;
 use std::path::Path;
@@ -15,18 +15,18 @@ use crate::platform::Platform;
 use crate::problem::{Failure, Problem};
 use crate::reference::Reference;
 
-/// The label that says what a stand-in is.
-const LABEL: &str = "dev.longshore.stand-in";
+/// The label that names the base image a stub stands for.
+const LABEL: &str = "dev.longshore.stub";
 /// Of an image in a layout.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The deepest nesting of indexes that is followed.
 const DEEPEST: usize = 4;
 
-/// Puts a stand-in for a base into a registry: an index with an image for each platform, whose one layer says what it is.
+/// Puts a stub for a base image into a registry: an index with an image for each platform, whose one layer says what it is.
 ///
 /// # Errors
 /// If its layer cannot be written.
-pub fn stand_in(server: &Server, base: &Reference, platforms: &[Platform]) -> anyhow::Result<()> {
+pub fn stub(server: &Server, base: &Reference, platforms: &[Platform]) -> anyhow::Result<()> {
     let path = &base.repository.path;
     let mut entries = Vec::new();
     for platform in platforms {
@@ -38,7 +38,7 @@ pub fn stand_in(server: &Server, base: &Reference, platforms: &[Platform]) -> an
             "os": "linux",
             "config": { "Labels": { LABEL: base.to_string() }, "Cmd": ["/bin/sh"] },
             "rootfs": { "type": "layers", "diff_ids": [diff_id.to_string()] },
-            "history": [{ "created_by": "longshore rehearse: a stand-in" }],
+            "history": [{ "created_by": "longshore rehearse: a stub" }],
         });
         let mut about = json!({ "architecture": platform.goarch(), "os": "linux" });
         if let Some(variant) = platform.variant() {
@@ -67,7 +67,7 @@ pub fn stand_in(server: &Server, base: &Reference, platforms: &[Platform]) -> an
 
 /// One file: what this is, and what it is not.
 fn layer(base: &Reference) -> anyhow::Result<(Vec<u8>, Digest)> {
-    let text = format!("NAME=\"stand-in\"\nPRETTY_NAME=\"stand-in for {base}, for rehearsals only\"\n");
+    let text = format!("NAME=\"stub\"\nPRETTY_NAME=\"stub of {base}, for rehearsals only\"\n");
     let mut header = tar::Header::new_gnu();
     header.set_size(text.len() as u64);
     header.set_mode(0o644);

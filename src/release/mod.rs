@@ -47,7 +47,7 @@ pub struct Release<'a> {
 }
 
 impl Release<'_> {
-    /// Builds every step here, and verifies all of them. `prebuilt` is a folder of finished executables.
+    /// Builds every step here, and verifies all of them. `prebuilt` is a folder of prebuilt binaries.
     ///
     /// # Errors
     /// Those of [`build::run`] and [`verify::run`].

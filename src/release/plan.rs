@@ -22,9 +22,9 @@ pub struct Wish<'a> {
     pub also: &'a [Target],
     /// Everything, all of it on this machine.
     pub here: bool,
-    /// Bases of images are stand-ins: none need be locked.
-    pub stand_ins: bool,
-    /// Folder of finished executables.
+    /// Base images are stubs: none need be locked.
+    pub stub_bases: bool,
+    /// Folder of prebuilt binaries.
     pub prebuilt: Option<&'a Path>,
     /// Every component, whatever tags are at the commit.
     pub every_component: bool,
@@ -100,7 +100,7 @@ fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
         also: wish.also.to_vec(),
         host: if host { Some(this_host()?) } else { None },
         machine: if wish.here { Some(this_host()?) } else { None },
-        stand_ins: wish.stand_ins || StageFile::of(&session.env)?.is_some(),
+        stub_bases: wish.stub_bases || StageFile::of(&session.env)?.is_some(),
         prebuilt: wish.prebuilt.map(prebuilt).transpose()?.unwrap_or_default(),
     })
 }

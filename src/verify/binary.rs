@@ -1,4 +1,4 @@
-//! Is an executable what its step promised: format, architecture, linkage, loader, glibc floor, size?
+//! Is an executable what its step promised: format, architecture, linkage, loader, minimum glibc, size?
 
 use std::fs::File;
 use std::io::Seek;
@@ -59,12 +59,12 @@ fn broken_promises(
         }
         all.extend(wrong_linkage(target, work.linkage, facts).or_else(|| wrong_loader(target, facts)));
     }
-    if let (Some(floor), Some(needed)) = (&work.glibc, &facts.glibc)
-        && parse_version(needed) > parse_version(floor)
+    if let (Some(minimum), Some(needed)) = (&work.glibc, &facts.glibc)
+        && parse_version(needed) > parse_version(minimum)
     {
-        let text = format!("needs glibc {needed}, promised is {floor}");
+        let text = format!("needs glibc {needed}, promised is {minimum}");
         let hint = "build on an older system (`runner:`, `container:`) or with `builder: zigbuild`, or raise `glibc:`";
-        all.push(broken("glibc-above-floor", text, hint));
+        all.push(broken("glibc-above-minimum", text, hint));
     }
     if let (Some(promised), Some(needed)) = (work.macos, &facts.macos)
         && needed.parse().is_ok_and(|needed: MacosVersion| needed > promised)

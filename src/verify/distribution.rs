@@ -218,8 +218,8 @@ fn is_wheel_of(step: &Step, distribution: &str, like: &Step) -> bool {
 fn alike(one: &Step, other: &Step) -> Problem {
     let names = [one, other].map(|step| stage(step).map(|stage| stage.distribution.to_string()).unwrap_or_default());
     let text = format!("nothing tells `{}` and `{}` apart: the features of neither bring a crate", names[0], names[1]);
-    let hint = "say what only one of them has: `probe: {present: [TEXT]}` or `probe: {python: EXPRESSION}`, or \
-                `probe: false`";
+    let hint = "say what only one of them has: `variant-check: {present: [TEXT]}` or `variant-check: {python: EXPRESSION}`, or \
+                `variant-check: false`";
     Problem::new("dist-variants", text).step(&one.id).hint(hint)
 }
 

@@ -46,16 +46,16 @@ pub fn misfits(work: &ImageWork, facts: &BinaryFacts, symbol: impl Fn(&str) -> O
         // Without it nothing else matters.
         return all;
     }
-    if let (Some(needed), BaseLibc::Glibc(offered)) = (&facts.glibc, &work.facts.libc)
-        && parse_version(needed) > parse_version(offered)
+    if let (Some(needed), BaseLibc::Glibc(provided)) = (&facts.glibc, &work.facts.libc)
+        && parse_version(needed) > parse_version(provided)
     {
         let what = symbol(needed).map_or_else(String::new, |symbol| format!(" (symbol `{symbol}`)"));
-        let text = format!("needs GLIBC_{needed}{what}, but {base} has {offered}");
+        let text = format!("needs GLIBC_{needed}{what}, but {base} has {provided}");
         let hint = "build on an older system (`runner:`, `container:`) or with `builder: zigbuild` and `glibc:`; or take a newer base";
         all.push(misfit(text, hint));
     }
     let missing: Vec<String> =
-        facts.needed.iter().filter(|name| !offers(&work.facts, name)).map(|name| format!("`{name}`")).collect();
+        facts.needed.iter().filter(|name| !provides(&work.facts, name)).map(|name| format!("`{name}`")).collect();
     if !missing.is_empty() {
         let text = format!("needs {}, but {base} has no such library", missing.join(", "));
         let hint = "link it statically (a `vendored` feature), or take a base that has it (`bases:`)";
@@ -65,7 +65,7 @@ pub fn misfits(work: &ImageWork, facts: &BinaryFacts, symbol: impl Fn(&str) -> O
 }
 
 /// Whether a base has a library. musl's loader is its C library, under every name it was ever given.
-fn offers(base: &BaseFacts, name: &str) -> bool {
+fn provides(base: &BaseFacts, name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
     let musl = base.libc == BaseLibc::Musl && (file == "libc.so" || file.starts_with("libc.musl-"));
     let loader = base.loaders.iter().any(|loader| loader.rsplit('/').next() == Some(file));

@@ -126,14 +126,14 @@ fn a_loader_of_one_machine_only() {
 }
 
 #[test]
-fn glibc_above_the_promised_floor() {
-    let floor = |floor: &'static str| Release::make(move |parts| parts.plan["steps"][1]["glibc"] = floor.into());
+fn glibc_above_the_promised_minimum() {
+    let minimum = |minimum: &'static str| Release::make(move |parts| parts.plan["steps"][1]["glibc"] = minimum.into());
     check(
-        &floor("2.5"),
-        &[("glibc-above-floor", "needs glibc 2.17, promised is 2.5 (job `x86_64-unknown-linux-gnu`)")],
+        &minimum("2.5"),
+        &[("glibc-above-minimum", "needs glibc 2.17, promised is 2.5 (job `x86_64-unknown-linux-gnu`)")],
     );
-    floor("2.17").verify().unwrap();
-    floor("2.28").verify().unwrap();
+    minimum("2.17").verify().unwrap();
+    minimum("2.28").verify().unwrap();
 }
 
 #[test]

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_hidden_and_stand_ins_are_not() {
+    fn lines_are_hidden_and_placeholders_are_not() {
         learn(&Secret::new("-----BEGIN X-----\nMIIcanarycanary0\n{\n"));
         learn(&Secret::open("rehearsal-word"));
         learn(&Secret::new("abc"));

@@ -30,7 +30,7 @@ use crate::shown;
 const IGNORE: &str = "# Made by longshore, which removes what lies here when it builds.\n*\n";
 
 /// The folders in it whose files are opened by name.
-const OURS: [&str; 6] = ["steps", "artifacts", "logs", "images", "cache", "adopted"];
+const OURS: [&str; 6] = ["steps", "artifacts", "logs", "images", "cache", "earlier"];
 
 /// How many names of other things in the folder are shown.
 const SHOWN: usize = 3;

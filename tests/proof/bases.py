@@ -44,9 +44,9 @@ APPLETS = ["ash", "awk", "cat", "chmod", "chown", "cp", "env", "find", "grep", "
            "ps", "rm", "sed", "sh", "sleep", "sort", "tail", "tar", "vi", "wc", "wget", "whoami"]
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-UBUNTU = 'PRETTY_NAME="Ubuntu (stand-in)"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian\n'
+UBUNTU = 'PRETTY_NAME="Ubuntu (stub)"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian\n'
 ALPINE = {
-    "etc/os-release": 'PRETTY_NAME="Alpine Linux (stand-in)"\nNAME="Alpine Linux"\nVERSION_ID=3.22.0\nID=alpine\n',
+    "etc/os-release": 'PRETTY_NAME="Alpine Linux (stub)"\nNAME="Alpine Linux"\nVERSION_ID=3.22.0\nID=alpine\n',
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n",
     "etc/group": "root:x:0:root\nnobody:x:65534:\n",
 }

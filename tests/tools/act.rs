@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::project::{Project, copy_tree, program};
 use crate::{kept, python_tool, root, tool, tools};
 
-/// The actions of GitHub that cannot be fetched in a test, each with its pin and its stand-in.
+/// The actions of GitHub that cannot be fetched in a test, each with its pin and its replacement.
 const STAND_INS: [(&str, &str); 2] = [
     ("actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02", "upload-artifact"),
     ("actions/download-artifact@70fc10c6e5e1ce46ad2ea6f2b72d43f7d47b13c3", "download-artifact"),
@@ -20,8 +20,8 @@ const STAND_INS: [(&str, &str); 2] = [
 /// A commit of our action that nobody has ever seen: only what is embedded in the binary can stand for it.
 const PIN: &str = "0123456789012345678901234567890123456789";
 
-/// The words that give act the stand-ins, and them their library.
-fn stand_ins() -> Vec<String> {
+/// The words that give act the replacements, and them their library.
+fn replacements() -> Vec<String> {
     let modules = tools().join("actions/node_modules");
     assert!(modules.is_dir(), "`{}` is missing: run `make tools`", modules.display());
     let folder = root().join("tests/tools/act");
@@ -52,7 +52,7 @@ fn files_are_handed_from_job_to_job() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let mut act = tool("act");
     act.args(["push", "-W", ".github/workflows/hand-over.yml"]).current_dir(Path::new(&folder("repo")));
-    act.args(["-P", "ubuntu-24.04=-self-hosted", "-P", "macos-15=-self-hosted"]).args(stand_ins());
+    act.args(["-P", "ubuntu-24.04=-self-hosted", "-P", "macos-15=-self-hosted"]).args(replacements());
     act.args(["--artifact-server-addr", "127.0.0.1", "--artifact-server-port", &port]);
     act.args(["--artifact-server-path", &folder("artifacts"), "--action-cache-path", &folder("cache")]);
     act.args(["--no-cache-server"]);
@@ -94,7 +94,7 @@ fn skiff(own: &str, change: &[(&str, &str)]) -> Project {
 
 /// The line that rehearses it; `more` are flags.
 fn line(more: &str) -> String {
-    let words = shell_words::join(stand_ins());
+    let words = shell_words::join(replacements());
     format!("PATH={}:$PATH longshore rehearse --act --json {more} -- {words}", tools().join("bin").display())
 }
 

@@ -214,7 +214,7 @@ fn a_module_brings_the_library_that_it_links() {
     let manifest = "[lib]\ncrate-type = ['cdylib']\n[profile.release]\nopt-level = 0\ncodegen-units = 16\n\
                     [dependencies]\npyo3 = { version = '=0.29.3', features = ['abi3-py310'] }\n";
     let names = ("quay-1.2.3-cp310-abi3-manylinux_2_28_x86_64.whl", "quay/quay.abi3.so");
-    brings_its_library(manifest, ("src/lib.rs", source), "probe: { python: 'quay.depth(13) == 10' }", names);
+    brings_its_library(manifest, ("src/lib.rs", source), "variant-check: { python: 'quay.depth(13) == 10' }", names);
 }
 
 /// maturin starts such a program from a script.

@@ -225,7 +225,7 @@ fn an_expression_of_the_users_tells_variants_apart() {
         let project = Project::copy(&root().join("tests/tools/duo"), "duo");
         let yaml = format!(
             "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nbinaries: false\npublish: {{ github: false, pypi: {{}} }}\n\
-             wheels:\n  duo: {{ features: server, sdist: false, probe: {{ python: {expression} }} }}\n  duo-client: {{ sdist: false }}\n"
+             wheels:\n  duo: {{ features: server, sdist: false, variant-check: {{ python: {expression} }} }}\n  duo-client: {{ sdist: false }}\n"
         );
         fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
         let project = project.commit();

@@ -335,7 +335,7 @@ fn the_same_commit_makes_the_same_bytes_anywhere() {
 }
 
 #[test]
-fn finished_executables_win_over_compiling() {
+fn prebuilt_binaries_win_over_compiling() {
     let mut it = workspace();
     it.binary("alpha", |work| work.before = vec![bash("touch compiled")]);
     it.binary("beta", |work| {
@@ -346,7 +346,7 @@ fn finished_executables_win_over_compiling() {
     write(&given.path().join(format!("{}/alpha", host())), "#!/bin/sh\necho prebuilt 1.2.3\n");
     it.prebuilt = Some(given.path().to_owned());
     let said = it.fails(&[], Exit::Usage);
-    assert!(said.contains("missing-prebuilt: the finished file is not there"), "{said}");
+    assert!(said.contains("missing-prebuilt: the prebuilt file is not there"), "{said}");
     write(&it.top().join("given/beta"), "beta");
     it.check("alpha", "1.2.3");
     let records = it.run(&[]).unwrap();
@@ -464,7 +464,7 @@ fn a_first_run_that_nobody_described_is_an_error_only_if_it_shows_one() {
 
 /// `--prebuilt DIR` with something else in it would compile everything, and nobody would know.
 #[test]
-fn a_folder_of_finished_files_without_any_is_refused() {
+fn a_folder_of_prebuilt_files_without_any_is_refused() {
     let mut it = workspace();
     it.binary("alpha", |work| work.before = vec![bash("touch compiled")]);
     let given = tempfile::tempdir().unwrap();

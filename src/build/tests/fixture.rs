@@ -147,7 +147,7 @@ impl Fixture {
             install: self.install,
             every_python: self.install,
             registries: None,
-            complete: false,
+            base_layers: false,
             docker_archive: None,
         };
         build::run(&self.runner, &Printer::silent(), &self.store, &order)
@@ -203,7 +203,7 @@ pub fn binary(package: &str) -> BinaryWork {
         bins: vec![package.into()],
         builder: PlannedBuilder::Cargo,
         prebuilt: Vec::new(),
-        hidden: false,
+        implicit: false,
         profile: "dev".into(),
         features: Vec::new(),
         default_features: true,

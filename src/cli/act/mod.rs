@@ -104,7 +104,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
 
 /// The copy of the repository, and the plan that the workflows should make there.
 fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal> {
-    let wish = || Wish { without_tag: WithoutTag::Assume, host: true, stand_ins: true, ..Wish::default() };
+    let wish = || Wish { without_tag: WithoutTag::Assume, host: true, stub_bases: true, ..Wish::default() };
     let dir = session.folder()?;
     let top = facts::git::top(&session.runner(), &dir)?;
     let project = Project::open(session)?;

@@ -233,7 +233,7 @@ const MODULE: &str = "[package]\nname = 'keel'\nversion = '1.2.3'\nedition = '20
                       [features]\nabi3 = ['pyo3/abi3-py310']\n[dependencies]\npyo3 = { path = 'pyo3' }\n";
 const PYTHON: &str = "[build-system]\nbuild-backend = 'maturin'\n[project]\nname = 'keel'\ndynamic = ['version']\n";
 
-/// A repository with a stand-in for pyo3, which has nothing to compile.
+/// A repository with a stub of pyo3, which has nothing to compile.
 fn python(files: &[(&str, &str)]) -> Repo {
     let pyo3 = "[package]\nname = 'pyo3'\nversion = '0.29.0'\npublish = false\n[features]\nabi3-py310 = []\n";
     let all = [("pyo3/Cargo.toml", pyo3), ("pyo3/src/lib.rs", "")];

@@ -160,8 +160,8 @@ binaries:
         smoke: Smoke::All(vec!["version".into(), "--json".into()]),
         max_size: Some(20 << 20),
     };
-    let hidden = settings.static_build.as_deref().map(|build| build.before.len());
-    assert_eq!(hidden, Some(1), "commands for `*-gnu` do not run for the musl build");
+    let implicit = settings.static_build.as_deref().map(|build| build.before.len());
+    assert_eq!(implicit, Some(1), "commands for `*-gnu` do not run for the musl build");
     assert_eq!(BinarySettings { static_build: None, ..settings.clone() }, expected);
     assert_eq!(binary.component.as_deref(), Some("app"));
     let other = &binary.builds[1].1;
@@ -251,7 +251,7 @@ assets:
   docs: { name: manual, component: b, run: [make docs, { run: make more, dir: . }], files: [docs, { from: "a/*.md", to: notes/ }], file: "{name}-{version}.tar.zst", runner: ubuntu-24.04, publish: [github, mirror] }
   raw: { files: data.json, publish: false }
 publish:
-  github: { when: stable, environment: false, draft: true, title: "{name} {version}", notes: notes.md, header: h.md, footer: f.md, adopt: any }
+  github: { when: stable, environment: false, draft: true, title: "{name} {version}", notes: notes.md, header: h.md, footer: f.md, existing: any }
   mirror: { kind: github, repository: me/mirror, notes: false }
 x-anything: [1, {a: b}]
 "#,
@@ -300,7 +300,7 @@ fn the_full_file_is_right() {
 }
 
 #[test]
-fn hidden_static_builds_have_overrides_of_their_own() {
+fn implicit_static_builds_have_overrides_of_their_own() {
     let config = config(
         "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nbinaries:\n  m: { features: a, override: { \"*-musl\": { features: b } } }\n  g: { static-target: gnu, features: a, override: { \"*-gnu\": { profile: p }, \"*-gnu+static\": { features: c } } }\n",
     );

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::destination::{Adopt, ReadBack, Trusted, When};
+use crate::destination::{Existing, ReadBack, Trusted, When};
 use crate::reference::Repository;
 use crate::step_id::StepId;
 
@@ -143,7 +143,7 @@ pub struct GithubDestination {
     /// Leave the release a draft.
     pub draft: bool,
     /// Which existing release may be filled.
-    pub adopt: Adopt,
+    pub existing: Existing,
     /// One per release, in the order of the plan's releases.
     pub pages: Vec<ReleasePage>,
 }

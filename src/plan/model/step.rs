@@ -43,14 +43,14 @@ pub struct Step {
 }
 
 impl Step {
-    /// Where below `--prebuilt DIR` a finished output is taken from: executables out of a folder named like the target
-    /// triple, with `-static` for a hidden build whose triple is another build's too; wheels and sdists by their name.
+    /// Where below `--prebuilt DIR` a prebuilt output is taken from: executables out of a folder named like the target
+    /// triple, with `-static` for an implicit build whose triple is another build's too; wheels and sdists by their name.
     pub fn prebuilt_path(&self, output: &str) -> Option<String> {
         match self.work {
             Work::Binary(_) => {
                 let target = self.target?;
-                let hidden = target.libc() == Libc::Gnu && self.is_hidden();
-                Some(if hidden { format!("{target}-static/{output}") } else { format!("{target}/{output}") })
+                let implicit = target.libc() == Libc::Gnu && self.is_implicit();
+                Some(if implicit { format!("{target}-static/{output}") } else { format!("{target}/{output}") })
             }
             Work::Wheel(_) | Work::Sdist(_) => Some(output.to_owned()),
             _ => None,
@@ -67,8 +67,8 @@ impl Step {
     }
 
     /// Whether it is a static build for images alone.
-    pub fn is_hidden(&self) -> bool {
-        matches!(&self.work, Work::Binary(work) if work.hidden)
+    pub fn is_implicit(&self) -> bool {
+        matches!(&self.work, Work::Binary(work) if work.implicit)
     }
 }
 
@@ -167,12 +167,12 @@ pub struct BinaryWork {
     pub package: String,
     /// Whether it is a static build for images alone, which no archive holds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub hidden: bool,
+    pub implicit: bool,
     /// Names of its binaries, without ending; outputs are these with the target's ending, in this order.
     pub bins: Vec<String>,
     /// The program that compiles.
     pub builder: PlannedBuilder,
-    /// Paths (relative to the repository, one per binary) of finished executables to take instead of compiling.
+    /// Paths (relative to the repository, one per binary) of prebuilt binaries to take instead of compiling.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prebuilt: Vec<String>,
     /// Cargo profile.
@@ -417,7 +417,7 @@ pub struct ImageWork {
     /// What it stands on; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<PlannedBase>,
-    /// What the base offers, copied from the lock file or the built-in table.
+    /// What the base provides, copied from the lock file or the built-in table.
     pub facts: BaseFacts,
     /// The layer steps, bottom to top.
     pub layers: Vec<StepId>,

@@ -41,7 +41,7 @@ pub async fn recover(
     let run = announcement.run().to_owned();
     let _progress = coordination.run.printer.start("Adopting", format!("what was verified before, by {run}"));
     // Several workflow files may be published from one folder at the same time.
-    let store = Store::new(own.store.root(), &format!("adopted/{}", coordination.workflow.stem()));
+    let store = Store::new(own.store.root(), &format!("earlier/{}", coordination.workflow.stem()));
     files::fresh_folder(store.root())?;
     let recovered = Recovered { manifest: announcement.manifest.clone(), store, run };
     recovered.keep_equal(own).await?;

@@ -6,7 +6,7 @@ use super::announcement::{Announcement, Place};
 use super::names::{makers, manifest};
 use super::wait::Rhythm;
 use crate::artifact::Manifest;
-use crate::destination::Adopt;
+use crate::destination::Existing;
 use crate::plan::{Plan, Release, Workflow};
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
@@ -137,7 +137,7 @@ impl<'a> Coordination<'a> {
 
     /// Whether something may still be added to a release.
     pub fn may_join(&self, found: &Draft) -> Result<(), Failure> {
-        if found.draft || self.repository.github.adopt == Adopt::Any && found.immutable != Some(true) {
+        if found.draft || self.repository.github.existing == Existing::Any && found.immutable != Some(true) {
             return Ok(());
         }
         let message = format!("`{}` was published without what `{}` publishes", found.tag_name, self.workflow.file);

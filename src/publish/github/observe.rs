@@ -7,7 +7,7 @@ use super::model::{Object, Pointer, Release};
 use super::notes;
 use super::repository::Repository;
 use super::standing::is_absent;
-use crate::destination::Adopt;
+use crate::destination::Existing;
 use crate::plan;
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
@@ -141,11 +141,11 @@ async fn published_start(
              release-please: `\"draft\": true`), and release the next version",
         );
     }
-    if repository.github.adopt == Adopt::Draft {
+    if repository.github.existing == Existing::Draft {
         return conflict(
             "release-published",
             format!("`{tag}` is published already, without `{names}`"),
-            "`adopt: any` lets it be filled; better, let whatever publishes it make a draft",
+            "`existing: any` lets it be filled; better, let whatever publishes it make a draft",
         );
     }
     Ok(Start::Extend(release))

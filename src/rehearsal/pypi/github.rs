@@ -1,4 +1,4 @@
-//! A stand-in for GitHub where it gives jobs their identity tokens.
+//! A mock of GitHub where it gives jobs their identity tokens.
 //!
 //! The real tokens are signed with RSA; these are with a keyed digest that only this server can check.
 //! <https://docs.github.com/en/actions/reference/security/oidc>

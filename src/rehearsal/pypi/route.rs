@@ -22,7 +22,7 @@ pub(super) enum Route {
     Provenance(String, String, String),
     Audience,
     Mint,
-    /// `/_/github-oidc`: a stand-in for GitHub.
+    /// `/_/github-oidc`: a mock of GitHub.
     GitHub,
     /// The same path with a slash at the end.
     Slash,

@@ -67,7 +67,7 @@ mod tests {
             repository: "o/r".into(),
             host: host.into(),
             draft: false,
-            adopt: crate::destination::Adopt::Draft,
+            existing: crate::destination::Existing::Draft,
             pages: Vec::new(),
         };
         let check = |host: &str, env: &[(&str, &str)], expected: &str| {

@@ -67,7 +67,7 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>,
         wrong(format!("needs GLIBC_{version}, but musl has none"), "build it for a musl target");
     }
     if let (Some((glibc, arch)), Some(needed)) = (lowest, &library.facts.glibc)
-        && parse_version(needed) > Some(offered(glibc, arch))
+        && parse_version(needed) > Some(provided(glibc, arch))
     {
         let text = format!("needs GLIBC_{needed}, but the tag promises {}.{}", glibc.major, glibc.minor);
         wrong(text, "build on an older system (`container:`) or with `builder: zigbuild`, or raise `compatibility:`");
@@ -84,7 +84,7 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>,
 }
 
 /// The numbers that symbols may have. The arm64 systems of manylinux 2.17 have one version more.
-fn offered(glibc: Glibc, arch: &str) -> Vec<u32> {
+fn provided(glibc: Glibc, arch: &str) -> Vec<u32> {
     match (glibc.major, glibc.minor, arch) {
         (2, 17, "aarch64") => vec![2, 18],
         (major, minor, _) => vec![major, minor],

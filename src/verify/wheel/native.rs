@@ -72,9 +72,10 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
     }
 }
 
-/// What `probe:` says of the modules of a wheel.
-pub fn probe(expected: &Expected<'_>, libraries: &[Library], flaws: &mut Vec<Flaw>) {
-    let hint = "it was built with the features of another distribution; or the text of `probe:` is stripped from it";
+/// What `variant-check:` says of the modules of a wheel.
+pub fn variant_check(expected: &Expected<'_>, libraries: &[Library], flaws: &mut Vec<Flaw>) {
+    let hint =
+        "it was built with the features of another distribution; or the text of `variant-check:` is stripped from it";
     let held = |text: &String| own(libraries).find(|library| library.texts.contains(text));
     for text in expected.present.iter().filter(|text| held(text).is_none()) {
         flaws.push(flaw("dist-variants", format!("does not hold `{}` in its libraries", printable(text)), hint));

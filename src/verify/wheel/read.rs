@@ -73,7 +73,7 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
     native::check(expected, &members.libraries, &listing, &mut flaws);
     module::check(expected, &members.libraries, &listing, &mut flaws);
     metadata::check_tags(&info, &members, expected.tag, &mut flaws);
-    native::probe(expected, &members.libraries, &mut flaws);
+    native::variant_check(expected, &members.libraries, &mut flaws);
     entry_points::check(members.texts.get(&format!("{info}/entry_points.txt")), &listing, &mut flaws);
     metadata::local_paths(&members.texts, expected.prebuilt, &mut flaws);
     let of =

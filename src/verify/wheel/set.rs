@@ -51,7 +51,7 @@ fn differing(one: &CoreMetadata, other: &CoreMetadata) -> BTreeSet<String> {
 /// Whether two variants of one code base are what their features make them: every wheel of `one` holds at least one of
 /// the crates (`axum-0.8.1`) that only its features need, none of `other` holds any, and no library is in both.
 pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String]) -> Vec<Flaw> {
-    let hint = "look at the features of both; crates that cannot panic leave no trace: then say with `probe:` what only \
+    let hint = "look at the features of both; crates that cannot panic leave no trace: then say with `variant-check:` what only \
                 one of them holds";
     let mut flaws = Vec::new();
     let mut wrong = |text: String| flaws.push(flaw("dist-variants", text, hint));

@@ -120,5 +120,5 @@ fn reads_codes_out_of_calls() {
     assert_eq!(first_string("code, text) \"other\""), None);
     assert_eq!(functions_of("fn usage(at: &str, code: &'static str) -> X { fn other(x: u8) {} }"), ["usage"]);
     assert_eq!(closures_of("let mut add = |code, text: String| {"), ["add"]);
-    assert!(is_code("glibc-above-floor") && !is_code("No file"));
+    assert!(is_code("glibc-above-minimum") && !is_code("No file"));
 }

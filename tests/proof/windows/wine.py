@@ -1,4 +1,4 @@
-"""A Windows to try things on: a wine prefix, the stand-ins of this folder compiled into it, and programs started there."""
+"""A Windows to try things on: a wine prefix, the stubs of this folder compiled into it, and programs started there."""
 
 import contextlib
 import pathlib

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 const ROOT = new URL("../../../", import.meta.url);
 const MODULES = new URL("target/tools/languageservice/node_modules/", ROOT);
 
-/** The actions whose inputs are known, by the end of their names; the artifact actions by their stand-ins. */
+/** The actions whose inputs are known, by the end of their names; the artifact actions by their replacements. */
 const ACTIONS = {
   longshore: "action.yml",
   "upload-artifact": "tests/tools/act/upload-artifact/action.yml",

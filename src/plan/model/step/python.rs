@@ -67,7 +67,7 @@ pub struct WheelWork {
     /// Which Pythons each file is for; none: one file for every Python 3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub python: Vec<Pythons>,
-    /// Paths (relative to the repository) of finished wheels to take instead.
+    /// Paths (relative to the repository) of prebuilt wheels to take instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prebuilt: Vec<String>,
     /// Cargo profile.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::fake::{Fault, Rel};
 use super::order::{COMMIT, github, made, told};
 use super::{FILES, file, outcomes, release};
-use crate::destination::Adopt;
+use crate::destination::Existing;
 use crate::digest::Digest;
 use crate::problem::Exit;
 use crate::receipt::Outcome;
@@ -15,7 +15,7 @@ async fn other_bytes_are_never_overwritten() {
     for draft in [true, false] {
         let there = release(7, draft, vec![file(11, "app.tar.gz", b"ARCHIVE")]);
         let fake = github(|state| state.releases.push(there)).await;
-        let mut made = made(FILES).github(|github| github.adopt = Adopt::Any);
+        let mut made = made(FILES).github(|github| github.existing = Existing::Any);
         let (exit, code, text) = told(made.publish(&fake).await);
         assert_eq!((exit, code), (Exit::Conflict, "asset-differs"));
         for bytes in [b"archive", b"ARCHIVE"] {
@@ -157,7 +157,7 @@ async fn renamed_files_are_noticed() {
 }
 
 #[tokio::test]
-async fn foreign_files_stop_a_draft_of_ours_and_stay_in_an_adopted_one() {
+async fn foreign_files_stop_a_draft_of_ours_and_stay_in_an_existing_one() {
     let ours = release(7, true, vec![file(11, "old.zip", b"old")]);
     let fake = github(|state| state.releases.push(ours)).await;
     let (exit, code, text) = told(made(FILES).publish(&fake).await);
@@ -178,16 +178,16 @@ async fn a_published_release_is_filled_only_if_that_is_wanted() {
     let fake = github(|state| state.releases.push(published())).await;
     let (exit, code, text) = told(made(FILES).publish(&fake).await);
     assert_eq!((exit, code), (Exit::Conflict, "release-published"));
-    assert!(text.contains("adopt: any"), "{text}");
+    assert!(text.contains("existing: any"), "{text}");
 
     let fake = github(|state| state.releases.push(published())).await;
-    made(FILES).github(|github| github.adopt = Adopt::Any).publish(&fake).await.unwrap();
+    made(FILES).github(|github| github.existing = Existing::Any).publish(&fake).await.unwrap();
     assert_eq!(fake.state().releases[0].assets.len(), 2);
     assert!(fake.requests().iter().all(|line| !line.starts_with("PATCH")));
 
     let immutable = Rel { immutable: true, ..published() };
     let fake = github(|state| state.releases.push(immutable)).await;
-    let (exit, code, text) = told(made(FILES).github(|github| github.adopt = Adopt::Any).publish(&fake).await);
+    let (exit, code, text) = told(made(FILES).github(|github| github.existing = Existing::Any).publish(&fake).await);
     assert_eq!((exit, code), (Exit::Conflict, "release-immutable"));
     assert!(text.contains("git_release_draft = true"), "{text}");
 }

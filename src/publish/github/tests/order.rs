@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::fake::{Fake, State, TOKEN};
 
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, File, MANIFEST_SCHEMA, Manifest, Mode};
-use crate::destination::{Adopt, When};
+use crate::destination::{Existing, When};
 use crate::digest::Digest;
 use crate::oci::registry::{Access, Registries};
 use crate::plan::{
@@ -100,7 +100,7 @@ fn plan() -> Plan {
         repository: "o/r".into(),
         host: "github.com".into(),
         draft: false,
-        adopt: Adopt::Draft,
+        existing: Existing::Draft,
         pages: vec![page],
     };
     let destination = Destination {
