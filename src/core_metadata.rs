@@ -15,7 +15,7 @@ impl CoreMetadata {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// The line that is no field.
+    /// The line that is not a field.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut found = Self::default();
         let mut lines = text.split('\n');
@@ -33,7 +33,8 @@ impl CoreMetadata {
                 value.push_str(line.trim_start_matches(' ').trim_start_matches('|'));
                 continue;
             }
-            let (name, value) = line.split_once(':').ok_or_else(|| format!("has a line that is no field: `{line}`"))?;
+            let (name, value) =
+                line.split_once(':').ok_or_else(|| format!("has a line that is not a field: `{line}`"))?;
             found.fields.push((name.trim().to_owned(), value.trim().to_owned()));
         }
         found.description = lines.collect::<Vec<_>>().join("\n");

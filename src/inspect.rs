@@ -32,7 +32,7 @@ const SYMBOL_BUDGET: u64 = 64 << 20;
 /// Reads the facts of an executable in memory.
 ///
 /// # Errors
-/// If it is no executable of a known format, or damaged: why, for people.
+/// If it is not an executable of a known format, or damaged: why, for people.
 pub fn inspect(bytes: &[u8]) -> Result<BinaryFacts, String> {
     inspect_reader(Cursor::new(bytes))
 }
@@ -40,7 +40,7 @@ pub fn inspect(bytes: &[u8]) -> Result<BinaryFacts, String> {
 /// Reads the facts of an executable, seeking to its headers: memory does not grow with its size.
 ///
 /// # Errors
-/// If it is no executable of a known format, or damaged: why, for people.
+/// If it is not an executable of a known format, or damaged: why, for people.
 pub fn inspect_reader(reader: impl Read + Seek) -> Result<BinaryFacts, String> {
     let cache = ReadCache::new(reader);
     let left = Cell::new(BUDGET);

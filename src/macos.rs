@@ -54,7 +54,7 @@ impl FromStr for MacosVersion {
         match numbers.as_deref() {
             Some([major]) => Ok(Self { major: *major, minor: 0 }),
             Some([major, minor] | [major, minor, _]) => Ok(Self { major: *major, minor: *minor }),
-            _ => Err(format!("`{text}` is no version of macOS")),
+            _ => Err(format!("`{text}` is not a macOS version")),
         }
     }
 }

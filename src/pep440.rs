@@ -18,7 +18,7 @@ pub fn pep440(version: &Version) -> Result<String, String> {
     let base = format!("{major}.{minor}.{patch}");
     let Some((_, pre)) = text.split_once('-') else { return Ok(base) };
     let stage = pre.split_once('.').and_then(|(word, number)| {
-        // `rc.1.2` and `rc.01` are no numbers; SemVer itself refuses the latter.
+        // `rc.1.2` and `rc.01` are not numbers; SemVer itself refuses the latter.
         let number: u64 = number.parse().ok()?;
         let letter = match word {
             "alpha" => "a",

@@ -27,7 +27,7 @@ impl Metadata {
             return unreadable;
         }
         let refused = specified::refused(self);
-        // What is no metadata is looked into no further, as there.
+        // What is not a metadata is looked into no further, as there.
         if refused.is_empty() { allowed::refused(self, newer) } else { refused }
     }
 }

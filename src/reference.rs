@@ -47,7 +47,7 @@ const LONGEST_TAG: usize = 128;
 /// The longest name of a host: RFC 1035.
 const LONGEST_HOST: usize = 253;
 
-/// Why a text is no tag; nothing if it is one.
+/// Why a text is not a tag; nothing if it is one.
 ///
 /// # Errors
 /// What is wrong with it, for people.
@@ -155,7 +155,7 @@ fn split(text: &str) -> Result<(String, Option<&str>), String> {
     if !is_host {
         return Ok((HUB.to_owned(), Some(text)));
     }
-    // `debian:12` is no host; said by whoever reads repositories.
+    // `debian:12` is not a host; said by whoever reads repositories.
     if rest.is_none() && first.contains(':') && host(first).is_err() {
         return Ok((HUB.to_owned(), Some(text)));
     }

@@ -67,7 +67,7 @@ impl FromStr for DistributionName {
             return Ok(Self(text.to_owned()));
         }
         Err(format!(
-            "`{text}` is no name of a distribution: letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit"
+            "`{text}` is not a valid distribution name: letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit"
         ))
     }
 }
@@ -140,7 +140,7 @@ impl FromStr for WheelName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is no name of a wheel: NAME-VERSION-PYTHON-ABI-PLATFORM.whl");
+        let bad = || format!("`{text}` is not a wheel file name: NAME-VERSION-PYTHON-ABI-PLATFORM.whl");
         let parts: Vec<&str> = text.strip_suffix(".whl").ok_or_else(bad)?.split('-').collect();
         // A sixth part would be a build tag, which we never write.
         let [distribution, version, python, abi, platform] = parts.as_slice() else { return Err(bad()) };

@@ -107,7 +107,7 @@ pub fn lay_out(runner: &Runner, log: &mut Log<'_>, store: &Store, step: &Step) -
 /// # Errors
 /// If the asset does not lie in the store, or its bundle is damaged.
 pub fn members(store: &Store, step: &Step, scratch: &Path) -> anyhow::Result<Vec<Member>> {
-    let Work::Asset(work) = &step.work else { bail!("`{}` is no asset", step.id) };
+    let Work::Asset(work) = &step.work else { bail!("`{}` is not an asset", step.id) };
     if work.bundle {
         let output = step.outputs.first().context("a bundle without a file name")?;
         let format = output.format.with_context(|| format!("no archive format is known for `{}`", output.name))?;

@@ -146,7 +146,7 @@ fn of_base(
         return Ok(path);
     }
     let base = work.base.as_ref().context("an image from nothing has no layers below its own")?;
-    let registries = registries.context("nobody could be asked for the layers of bases")?;
+    let registries = registries.context("no registries to fetch base layers from")?;
     pack::save(&folder, &blob.digest.hex(), Mode::Plain, |mut out| {
         Ok(runtime::block_on(registries.download(&base.from.repository, blob, &mut out))??)
     })?;

@@ -9,7 +9,7 @@ use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::Store;
 
-/// Refuses any other commit, and what is no repository.
+/// Refuses any other commit, and what is not a repository.
 ///
 /// # Errors
 /// `Failure` with exit 2 and what to do; else what git said.

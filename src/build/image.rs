@@ -58,7 +58,7 @@ impl Bases {
         match found.get(&key) {
             Some(Ok(found)) => Ok(Some((base, found))),
             Some(Err(error)) => Err(error.clone().into()),
-            None => bail!("nobody could be asked for the base `{}`", base.from),
+            None => bail!("no registry to fetch the base image `{}` from", base.from),
         }
     }
 }
@@ -161,7 +161,7 @@ pub fn make(machine: Machine<'_>, step: &Step, work: &ImageWork, bases: &Bases) 
 fn layer(store: &Store, plan: &Plan, id: &str) -> anyhow::Result<Layer> {
     let record: Artifact = read_json(&store.record(id))?;
     let file = record.files.first().with_context(|| format!("`{id}` made no layer"))?;
-    let diff_id = file.diff_id.with_context(|| format!("the record of `{id}` is no layer's"))?;
+    let diff_id = file.diff_id.with_context(|| format!("the record of `{id}` is not a layer's"))?;
     let Some(Work::Layer(work)) = plan.step(id).map(|step| &step.work) else { bail!("the plan has no layer `{id}`") };
     let blob = Descriptor { media_type: layer_type(work.compression).into(), digest: file.sha256, size: file.size };
     Ok(Layer { blob, diff_id, holds: holds(work) })

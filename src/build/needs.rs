@@ -62,7 +62,7 @@ fn carried(store: &Store, plan: Digest, step: &str) -> Result<(), String> {
 pub fn clear_others(store: &Store, plan: &Plan) -> anyhow::Result<()> {
     let digest = plan.digest();
     for record in store.records()? {
-        // A record may have come from elsewhere: its step is no path until it looks like one.
+        // A record may have come from elsewhere: its step is not a path until it looks like one.
         let is_ours = record.plan == digest && plan.step(&record.step).is_some();
         if !is_ours && StepId::is_one(&record.step) {
             forget(store, &record.step)?;

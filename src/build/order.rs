@@ -41,7 +41,7 @@ impl<'a> Order<'a> {
     /// A plan is a file that came from somewhere: its names become paths here.
     ///
     /// # Errors
-    /// `Failure` with exit 2 if one is no name.
+    /// `Failure` with exit 2 if one is not a name.
     pub fn refuse_bad_names(&self) -> anyhow::Result<()> {
         for step in &self.plan.steps {
             if let Some(output) = step.outputs.iter().find(|output| !is_file_name(&output.name)) {

@@ -63,7 +63,7 @@ fn places(runner: &Runner) -> Vec<PathBuf> {
     cache.into_iter().chain(var("TMPDIR")).chain([std::env::temp_dir()]).collect()
 }
 
-/// What stands above a folder; cargo's own home is no matter of the folder.
+/// What stands above a folder; cargo's own home is not a matter of the folder.
 fn above(runner: &Runner, folder: &Path) -> Option<PathBuf> {
     let home = cargo_config::home(runner);
     let seen = |folder: &Path| {

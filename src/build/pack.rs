@@ -76,7 +76,7 @@ pub fn write(
                 tar(encoder, &members, time)?.finish()?;
             }
             Format::Zip => zip(&mut *out, &members, time)?,
-            Format::Binary => bail!("bare executables are no archive"),
+            Format::Binary => bail!("a bare executable is not an archive"),
         }
         Ok(())
     })
@@ -155,7 +155,7 @@ pub fn save(
     Ok(artifact::File { name: name.to_owned(), size, sha256, mode, diff_id: None })
 }
 
-/// By path; two on one path, or one below another that is no folder, are an error.
+/// By path; two on one path, or one below another that is not a folder, are an error.
 fn sorted(members: Vec<Member>) -> anyhow::Result<Vec<Member>> {
     let mut by_path = BTreeMap::new();
     for member in members {

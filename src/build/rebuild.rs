@@ -31,7 +31,7 @@ const LIBRARY: u64 = 512 << 20;
 pub fn run(machine: Machine<'_>, log: &mut Log<'_>, sdist: &Step, id: &str) -> anyhow::Result<CheckResult> {
     let Machine { runner, store, .. } = machine;
     let wheel = machine.step(id)?;
-    let Work::Wheel(work) = &wheel.work else { bail!("`{id}` is no wheel") };
+    let Work::Wheel(work) = &wheel.work else { bail!("`{id}` is not a wheel") };
     let record: Artifact = read_json(&store.record(&sdist.id))?;
     let subject = |file: &crate::artifact::File| Subject {
         step: sdist.id.to_string(),
@@ -87,7 +87,7 @@ fn back(machine: Machine<'_>, log: &mut Log<'_>, top: &Path, wheel: &Step, work:
 /// What two builds of the same sources have in common, wherever they were made.
 #[derive(Default)]
 struct Inside {
-    /// Everything that is no machine code, and what must be equal of it.
+    /// Everything that is not a machine code, and what must be equal of it.
     files: BTreeMap<String, Digest>,
     /// Names of the crates in each library and program, by its path: code differs with the folder it is compiled in.
     libraries: BTreeMap<String, BTreeSet<String>>,

@@ -20,7 +20,7 @@ use crate::world::busy;
 /// rows in RECORD follow; every other member keeps its place and its bytes. A wheel without such a name stays untouched.
 ///
 /// # Errors
-/// If it is no wheel, or cannot be written.
+/// If it is not a wheel, or cannot be written.
 pub fn make_relative(wheel: &Path, top: &Path) -> anyhow::Result<()> {
     let mut archive = ZipArchive::new(File::open(wheel)?)?;
     let folder = names_of(top);

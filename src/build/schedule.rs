@@ -289,7 +289,7 @@ impl Site<'_> {
         match &work.check {
             Check::Smoke(smoke) => check::run(machine.runner, log, machine.store, subject, smoke),
             Check::Container(container) => {
-                let Work::Image(image) = &subject.work else { anyhow::bail!("`{}` is no image", subject.id) };
+                let Work::Image(image) = &subject.work else { anyhow::bail!("`{}` is not an image", subject.id) };
                 start::run(machine, log, container, subject, image)
             }
             Check::Import(import) => import::run(machine, log, import, subject),

@@ -85,7 +85,7 @@ impl Stage {
     /// If the pyproject.toml or a folder cannot be read.
     pub fn made(&self, stage: &StageWork) -> anyhow::Result<Vec<(String, String)>> {
         let text = fs::read_to_string(self.folder.join(&stage.pyproject))?;
-        let document: toml::Table = text.parse().with_context(|| format!("`{}` is no TOML", stage.pyproject))?;
+        let document: toml::Table = text.parse().with_context(|| format!("`{}` is not TOML", stage.pyproject))?;
         let maturin = document.get("tool").and_then(|tool| tool.get("maturin"));
         let key = |name: &str| maturin.and_then(|maturin| maturin.get(name));
         let project = stage.pyproject.strip_suffix("pyproject.toml").unwrap_or_default();
@@ -146,7 +146,7 @@ fn excluded(globs: Option<&toml::Value>) -> anyhow::Result<GlobSet> {
     Ok(set.build()?)
 }
 
-/// Every file below a folder. A name that is no UTF-8 cannot be one of ours.
+/// Every file below a folder. A name that is not UTF-8 cannot be one of ours.
 fn names(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
     let (mut found, mut todo) = (BTreeSet::new(), vec![String::new()]);
     while let Some(above) = todo.pop() {
@@ -166,7 +166,7 @@ fn names(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
 
 /// A pyproject.toml as a distribution has it. Comments and order stay.
 fn edited(text: &str, stage: &StageWork) -> anyhow::Result<String> {
-    let mut document: DocumentMut = text.parse().with_context(|| format!("`{}` is no TOML", stage.pyproject))?;
+    let mut document: DocumentMut = text.parse().with_context(|| format!("`{}` is not TOML", stage.pyproject))?;
     let name = stage.distribution.as_str();
     let project = table(&mut document, "project")?;
     project["name"] = value(name);
@@ -190,7 +190,7 @@ fn edited(text: &str, stage: &StageWork) -> anyhow::Result<String> {
     let tool = table(&mut document, "tool")?;
     tool.set_implicit(true);
     let maturin = tool.entry("maturin").or_insert_with(|| Item::Table(Table::new()));
-    let Some(maturin) = maturin.as_table_like_mut() else { bail!("`tool.maturin` is no table") };
+    let Some(maturin) = maturin.as_table_like_mut() else { bail!("`tool.maturin` is not a table") };
     // In one place only: features on maturin's command line would replace these, and sdists know none.
     let features: Array = stage.features.iter().map(String::as_str).collect();
     maturin.insert("features", value(features));
@@ -215,7 +215,7 @@ fn edited(text: &str, stage: &StageWork) -> anyhow::Result<String> {
 /// # Errors
 /// If it is none.
 pub fn without_all_features(text: &str) -> anyhow::Result<String> {
-    let mut document: DocumentMut = text.parse().context("the pyproject.toml is no TOML")?;
+    let mut document: DocumentMut = text.parse().context("the pyproject.toml is not TOML")?;
     let maturin = document.get_mut("tool").and_then(|tool| tool.get_mut("maturin"));
     if let Some(maturin) = maturin.and_then(Item::as_table_like_mut) {
         maturin.remove("all-features");
@@ -225,7 +225,7 @@ pub fn without_all_features(text: &str) -> anyhow::Result<String> {
 
 fn table<'d>(document: &'d mut DocumentMut, name: &str) -> anyhow::Result<&'d mut Table> {
     let item = document.entry(name).or_insert_with(|| Item::Table(Table::new()));
-    item.as_table_mut().with_context(|| format!("`{name}` of the pyproject.toml is no table"))
+    item.as_table_mut().with_context(|| format!("`{name}` of the pyproject.toml is not a table"))
 }
 
 /// Every list of requirements.

@@ -225,7 +225,7 @@ fn first_port(work: &ImageWork) -> anyhow::Result<u16> {
 
 /// Asks until something answers well; what else it sends is not waited for.
 fn wait_for(url: &str, limit: Duration) -> anyhow::Result<String> {
-    let url: url::Url = url.parse().with_context(|| format!("`{url}` is no URL"))?;
+    let url: url::Url = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
     let client = Client::new(&url)?;
     let mut last = format!("`{}` gives no answer", url.path());
     runtime::block_on(async {

@@ -1,4 +1,4 @@
-//! Finished files that are taken instead of being made, and what lies in `--prebuilt DIR` and is no step's.
+//! Finished files that are taken instead of being made, and what lies in `--prebuilt DIR` and is not a step's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -50,7 +50,7 @@ pub fn supply<'a>(printer: &Printer, store: &Store, order: &Order<'a>) -> anyhow
     Ok(supply)
 }
 
-/// Names what lies in the folder of prebuilt files and is no step's; `prebuilt` is what the ordered steps take.
+/// Names what lies in the folder of prebuilt files and is not a step's; `prebuilt` is what the ordered steps take.
 ///
 /// # Errors
 /// If the folder cannot be read. The problem: no step takes anything of it, so everything would be compiled.

@@ -53,7 +53,7 @@ pub fn each(
         Format::TarGz => tar(flate2::read::MultiGzDecoder::new(buffered(file)), visit),
         Format::TarZst => tar(zstd::Decoder::with_buffer(buffered(file))?, visit),
         Format::Zip => zip(file, visit),
-        Format::Binary => bail!("bare executables are no archive"),
+        Format::Binary => bail!("a bare executable is not an archive"),
     };
     read.with_context(|| format!("cannot unpack `{}`", archive.display()))
 }
@@ -140,11 +140,11 @@ impl Places {
         ensure!(path.matches('/').count() < DEEPEST, "a path has more than {DEEPEST} folders");
         let below = path.match_indices('/').map(|(end, _)| &path[..end]).find(|above| self.0.contains(*above));
         if let Some(above) = below {
-            bail!("`{path}` lies below `{above}`, which is no folder");
+            bail!("`{path}` lies below `{above}`, which is not a folder");
         }
         let inner = format!("{path}/");
         if let Some(other) = self.0.range(inner.clone()..).next().filter(|other| other.starts_with(&inner)) {
-            bail!("`{other}` lies below `{path}`, which is no folder");
+            bail!("`{other}` lies below `{path}`, which is not a folder");
         }
         ensure!(self.0.insert(path.to_owned()), "`{path}` is there twice");
         Ok(())

@@ -189,7 +189,7 @@ fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
 fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Result<Own> {
     if let Some(text) = &args.action_ref {
         if !is_reference(text) {
-            let problem = Problem::new("bad-action-ref", format!("`{text}` is no commit, branch or tag"));
+            let problem = Problem::new("bad-action-ref", format!("`{text}` is not a commit, branch or tag"));
             let hint = "give the 40 hex digits of a commit, or `./` for the action in this repository";
             return Err(Failure::usage(problem.hint(hint)).into());
         }
@@ -273,7 +273,7 @@ fn check(files: &[File], wanted: &[String]) -> anyhow::Result<Report> {
                 }
             },
         };
-        let hint = "`longshore generate` writes it; what you want in it stands in longshore.yaml (`setup`, `jobs`)";
+        let hint = "`longshore generate` writes it; change longshore.yaml instead (`setup`, `jobs`)";
         problems.push(problem.hint(hint));
     }
     if !problems.is_empty() {

@@ -71,7 +71,7 @@ fn refuse_unknown(wanted: &[UsedBase], args: &args::Lock) -> anyhow::Result<()> 
         return Ok(());
     }
     let known: Vec<&str> = wanted.iter().map(|base| base.name.as_str()).collect();
-    let problem = Problem::new("unknown-base", format!("no image stands on a base called `{name}`"));
+    let problem = Problem::new("unknown-base", format!("no image is based on `{name}`"));
     let hint = if known.is_empty() { "there are no images".to_owned() } else { format!("known: {}", known.join(", ")) };
     Err(Failure::usage(problem.hint(hint)).into())
 }

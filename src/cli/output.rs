@@ -219,7 +219,7 @@ fn draw(session: &Session, refused: &Refused) {
         if count > shown {
             session
                 .printer
-                .command("error title=longshore", &format!("{} more problems stand in the log", count - shown));
+                .command("error title=longshore", &format!("{} more problems are in the log", count - shown));
         }
     }
     session.printer.foreign(source.render(&refused.diagnostics, session.printer.color()).trim_end());
@@ -259,7 +259,7 @@ fn print_json(session: &Session, output: &Output) -> io::Result<()> {
     session.printer.write_value(&json(output))
 }
 
-/// A result that nobody has is no success, whatever was done.
+/// A result that nobody has is not a success, whatever was done.
 fn lost(session: &Session, ended: Ended, error: &io::Error) -> Ended {
     lost_words(session, error);
     session.printer.resume();

@@ -130,7 +130,7 @@ pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Workflow>) -> an
             .into())
     };
     if !std::io::stdin().is_terminal() {
-        return refuse("nobody is here to confirm what becomes public");
+        return refuse("cannot ask for confirmation: this is not a terminal");
     }
     for destination in plan.destinations.iter().filter(|one| share.is_none_or(|share| share.goes_to(&one.name))) {
         for line in places(plan, share, destination).into_iter().chain(presented(destination, &session.env)) {

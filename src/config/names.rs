@@ -81,7 +81,7 @@ pub fn image_path(text: &str) -> Parsed<String> {
 /// `8080` is `8080/tcp`.
 ///
 /// # Errors
-/// What is no port.
+/// What is not a port.
 pub fn port(text: &str) -> Parsed<String> {
     let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     if number.parse::<u16>().is_ok_and(|number| number > 0) && ["tcp", "udp", "sctp"].contains(&protocol) {
@@ -110,7 +110,7 @@ pub fn distribution(text: &str) -> Parsed<DistributionName> {
     let name: DistributionName =
         text.parse().map_err(|why: String| Problem::new("bad-name", why).hint("for example `opsml-client`"))?;
     if name.is_reserved() {
-        let text = format!("`{name}` is a module of Python's standard library: PyPI lets nobody use its name");
+        let text = format!("`{name}` is a module of Python's standard library: PyPI does not allow its name");
         return Err(Problem::new("bad-name", text).hint(format!("for example `{name}-tools`")));
     }
     Ok(name)
@@ -119,7 +119,7 @@ pub fn distribution(text: &str) -> Parsed<DistributionName> {
 /// `2_28`; `pypi` is what most systems take now.
 ///
 /// # Errors
-/// What is no version.
+/// What is not a version.
 pub fn compatibility(text: &str) -> Parsed<String> {
     if text == "pypi" {
         return Ok("2_28".into());
@@ -127,7 +127,7 @@ pub fn compatibility(text: &str) -> Parsed<String> {
     let number = |part: &str| !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit());
     match text.split_once('_') {
         Some((major, minor)) if number(major) && number(minor) => Ok(text.to_owned()),
-        _ => Err(Problem::new("bad-version", format!("{} is no manylinux version", quote(text)))
+        _ => Err(Problem::new("bad-version", format!("{} is not a manylinux version", quote(text)))
             .hint("write it like `2_28` (glibc 2.28) or `2_17`")),
     }
 }
@@ -138,7 +138,7 @@ pub fn compatibility(text: &str) -> Parsed<String> {
 /// What is none.
 pub fn macos(text: &str) -> Parsed<()> {
     let known = text.parse().is_ok_and(MacosVersion::exists);
-    let problem = || Problem::new("bad-version", format!("{} is no version of macOS", quote(text)));
+    let problem = || Problem::new("bad-version", format!("{} is not a macOS version", quote(text)));
     if known { Ok(()) } else { Err(problem().hint("write it like `11.0` or `10.13`; 26 follows 15")) }
 }
 
@@ -150,7 +150,7 @@ pub fn python(text: &str) -> Parsed<String> {
     if matches!(text, "abi3" | "abi3t") || matches!(text.parse(), Ok(Pythons::Only { .. })) {
         return Ok(text.to_owned());
     }
-    Err(Problem::new("bad-version", format!("{} is no version of Python", quote(text)))
+    Err(Problem::new("bad-version", format!("{} is not a Python version", quote(text)))
         .hint("write `abi3`, `abi3t`, or versions like `3.12` and `3.14t`"))
 }
 
@@ -169,7 +169,7 @@ pub fn workflow_file(text: &str) -> Parsed<()> {
     if stem.is_some_and(legal) {
         return Ok(());
     }
-    Err(Problem::new("bad-name", format!("{} is no name of a workflow file", quote(text)))
+    Err(Problem::new("bad-name", format!("{} is not a valid name of a workflow file", quote(text)))
         .hint("write a name like `release.yml`, without a folder"))
 }
 
@@ -181,14 +181,14 @@ pub fn workflow_path(text: &str) -> Parsed<()> {
     if text.strip_prefix(".github/workflows/").is_some_and(|file| workflow_file(file).is_ok()) {
         return Ok(());
     }
-    Err(Problem::new("bad-path", format!("{} is no reusable workflow of this repository", quote(text)))
+    Err(Problem::new("bad-path", format!("{} is not a reusable workflow of this repository", quote(text)))
         .hint("write a path like `.github/workflows/notify.yml`; GitHub calls workflows in that folder only"))
 }
 
 /// Where Python's files go: the upload URL.
 ///
 /// # Errors
-/// What is no URL.
+/// What is not a URL.
 pub fn index(text: &str) -> Parsed<url::Url> {
     let text = match text {
         "pypi" => "https://upload.pypi.org/legacy/",
@@ -198,7 +198,7 @@ pub fn index(text: &str) -> Parsed<url::Url> {
     let url = text.parse::<url::Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let url = url.filter(|url| url.host().is_some() && url.password().is_none());
     url.ok_or_else(|| {
-        Problem::new("bad-url", format!("{} is no index", quote(text)))
+        Problem::new("bad-url", format!("{} is not an index", quote(text)))
             .hint("write `pypi`, `testpypi`, or the URL that files are uploaded to, without a password")
     })
 }

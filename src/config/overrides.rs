@@ -143,7 +143,7 @@ impl Layers {
                 triples
             }
         };
-        // What is no selector at all was reported as such.
+        // What is not a selector at all was reported as such.
         let Some(triples) = triples else { return false };
         let matched = triples.includes(target);
         let known = matched || static_twin(target).is_some_and(|twin| triples.includes(twin));

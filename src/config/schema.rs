@@ -288,7 +288,7 @@ pub static TOP: Section = Section {
             "bases",
             Type::Each { key: Text::Name, value: &Type::Keys(&BASE), fixed: &[] },
             "distroless, debian, ubuntu, alpine, scratch",
-            "what images of a flavor stand on, by flavor",
+            "base images by flavor",
         ),
         later("charts", "Helm charts"),
         key(
@@ -487,7 +487,7 @@ pub static IMAGE: Section = Section {
             "flavors",
             Type::Some(&NAME),
             "distroless",
-            "the bases it stands on; `all`: distroless, debian, ubuntu, alpine, scratch; the first is the default",
+            "the flavors to build; `all`: distroless, debian, ubuntu, alpine, scratch; the first is the default",
         ),
         key("include", Type::Many(&Type::Keys(&IMAGE_FILE)), "", "further files, each with its place in the image"),
         key(
@@ -743,7 +743,7 @@ pub static REGISTRY: Section = Section {
         ENVIRONMENT,
         key("prefix", Type::Text(Text::ImagePrefix), "ghcr.io/<owner>", "what stands before an image's name"),
         key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked, at the prefix's host"),
-        key("ca", PATH, "", "path of a PEM file with the authority of the prefix's host"),
+        key("ca", PATH, "", "path of a PEM file with the CA certificate of the prefix's host"),
         key(
             "read-back",
             Type::Text(Text::Word(&["auto", "anonymous", "own"])),
@@ -799,7 +799,7 @@ pub static HOST: Section = Section {
         key("username-env", Type::Text(Text::SecretName), "", "the variable that holds the user's name"),
         key("password-env", Type::Text(Text::SecretName), "", "the variable that holds the password or token"),
         key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked"),
-        key("ca", PATH, "", "path of a PEM file with its authority"),
+        key("ca", PATH, "", "path of a PEM file with its CA certificate"),
         key(
             "token-service",
             Type::Text(Text::Host),

@@ -109,7 +109,7 @@ fn expression(text: &str) -> Parsed<()> {
         if !word.is_some_and(|word| SAFE.contains(&word) || variable(word)) {
             return Err(Problem::new(
                 "unsafe-expression",
-                format!("{} cannot stand in a generated workflow", quote(text)),
+                format!("{} cannot be used in a generated workflow", quote(text)),
             )
             .hint(format!("write a literal, or `${{{{ vars.NAME }}}}`, `${{{{ {} }}}}`", SAFE.join(" }}`, `${{ "))));
         }

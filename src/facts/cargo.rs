@@ -278,7 +278,7 @@ fn lock_file(root: &Path, folder: &str) -> anyhow::Result<Option<Lock>> {
             Ok(Some(Lock { path, own }))
         }
         Err(error) => {
-            let message = format!("`{path}` is no lock file: {}", error.message());
+            let message = format!("`{path}` is not a lock file: {}", error.message());
             Err(Failure::usage(Problem::new("cargo-lock", message).hint("cargo generate-lockfile")).into())
         }
     }

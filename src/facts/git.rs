@@ -405,7 +405,7 @@ fn tags_with_distance(runner: &Runner, root: &Path, head: &str, refs: &str) -> a
     Ok(commits.into_iter().map(tag).collect())
 }
 
-/// How far the last release of each kind is away. Only if one of the highest versions is no ancestor of HEAD (so this
+/// How far the last release of each kind is away. Only if one of the highest versions is not an ancestor of HEAD (so this
 /// is a branch of an older release), or there are many kinds, all of history is walked: 6 ms for 1000 commits.
 fn distances(
     runner: &Runner,
@@ -429,12 +429,12 @@ fn distances(
     Ok(found.into_iter().map(|(commit, distance)| (commit.to_owned(), distance)).collect())
 }
 
-/// A commit and how many commits HEAD is ahead of it; `None` if it is no ancestor of HEAD.
+/// A commit and how many commits HEAD is ahead of it; `None` if it is not an ancestor of HEAD.
 fn ahead(runner: &Runner, root: &Path, commit: &str) -> anyhow::Result<Option<(String, u64)>> {
     let range = format!("{commit}...HEAD");
     let finished = run(runner, &git(root, &["rev-list", "--count", "--left-right", &range, "--"]))?;
     if !finished.status.success() {
-        // A tag of something that is no commit.
+        // A tag of something that is not a commit.
         return Ok(None);
     }
     let (behind, ahead) =

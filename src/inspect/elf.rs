@@ -63,7 +63,7 @@ fn arch<E: FileHeader<Endian = Endianness>>(header: &E, endian: Endianness) -> S
     format!("{name}{bits}{order}")
 }
 
-/// Neither a symbol table nor debug sections. A *loaded* section like Rust's `.debug_gdb_scripts` is no debug
+/// Neither a symbol table nor debug sections. A *loaded* section like Rust's `.debug_gdb_scripts` is not a debug
 /// information: it is a few bytes that `strip` leaves in place.
 fn is_stripped<'a, E: FileHeader>(header: &E, endian: E::Endian, data: impl ReadRef<'a>) -> Res<bool> {
     let sections = header.section_headers(endian, data).map_err(damaged)?;
@@ -185,7 +185,7 @@ where
     while let Ok(Some((_, mut names))) = definitions.next() {
         while let Ok(Some(name)) = names.next() {
             let name = text(name.name(endian, strings).ok()?);
-            // `GLIBC_PRIVATE` is no version.
+            // `GLIBC_PRIVATE` is not a version.
             let Some(version) = name.strip_prefix("GLIBC_") else { continue };
             let Some(numbers) = parse_version(version) else { continue };
             if highest.as_ref().is_none_or(|(known, _)| *known < numbers) {

@@ -23,7 +23,7 @@ pub fn universal<'a, F: FatArch, R: ReadRef<'a>>(data: R) -> Res<BinaryFacts> {
         let one = match FileKind::parse_at(data, offset) {
             Ok(FileKind::MachO64) => facts::<macho::MachHeader64<Endianness>, _>(data, offset)?,
             Ok(FileKind::MachO32) => facts::<macho::MachHeader32<Endianness>, _>(data, offset)?,
-            _ => return Err(damaged("a part of the universal binary is no Mach-O")),
+            _ => return Err(damaged("a part of the universal binary is not a Mach-O")),
         };
         match &mut all {
             None => all = Some(one),

@@ -83,7 +83,7 @@ pub fn universal<'a, F: FatArch, R: ReadRef<'a>>(data: R, sieve: &mut Sieve<'_>)
         match FileKind::parse_at(data, offset) {
             Ok(FileKind::MachO64) => macho::<macho::MachHeader64<Endianness>, _>(data, offset, sieve)?,
             Ok(FileKind::MachO32) => macho::<macho::MachHeader32<Endianness>, _>(data, offset, sieve)?,
-            _ => return Err(damaged("a part of the universal binary is no Mach-O")),
+            _ => return Err(damaged("a part of the universal binary is not a Mach-O")),
         }
     }
     Ok(())

@@ -84,7 +84,7 @@ pub async fn find(
     }
     let bytes = registries.blob(&from.repository, &config).await?;
     let mut config: Value =
-        serde_json::from_slice(&bytes).map_err(|_| unfit(&wanted, platform, "has a config that is no JSON"))?;
+        serde_json::from_slice(&bytes).map_err(|_| unfit(&wanted, platform, "has a config that is not JSON"))?;
     if config["architecture"] != platform.goarch() || config["os"] != "linux" {
         let is = format!("has a config for {}/{}", text(&config["os"]), text(&config["architecture"]));
         return Err(unfit(&wanted, platform, &is));
@@ -106,7 +106,7 @@ fn unfit(from: &Reference, platform: Platform, what: &str) -> Error {
     Error::new(Kind::Usage, problem.hint("choose another one in `bases:`"))
 }
 
-/// The entry of an index for a platform. Attestations (`unknown/unknown`) are no images.
+/// The entry of an index for a platform. Attestations (`unknown/unknown`) are not images.
 fn entry(index: &Value, platform: Platform) -> Option<Value> {
     let entries = index["manifests"].as_array()?;
     let fits = |entry: &&Value| {

@@ -78,7 +78,7 @@ pub fn config(base: Option<&Value>, settings: &Settings<'_>, layers: &[Layer]) -
     let (platform, created) = (settings.platform, settings.created);
     let mut config = match base {
         Some(Value::Object(map)) => map.clone(),
-        Some(_) => return Err("the config of the base is no JSON object".into()),
+        Some(_) => return Err("the config of the base is not a JSON object".into()),
         None => Map::new(),
     };
     OF_DOCKER.iter().for_each(|key| drop(config.remove(*key)));
@@ -97,7 +97,7 @@ pub fn config(base: Option<&Value>, settings: &Settings<'_>, layers: &[Layer]) -
     diff_ids.extend(layers.iter().map(|layer| json!(layer.diff_id.to_string())));
     let history = config.entry("history").or_insert_with(|| json!([]));
     let Some(history) = history.as_array_mut() else {
-        return Err("the config of the base has a `history` that is no list".into());
+        return Err("the config of the base has a `history` that is not a list".into());
     };
     for layer in layers {
         history.push(json!({ "created": created, "created_by": format!("longshore: {}", layer.holds) }));

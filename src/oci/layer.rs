@@ -64,7 +64,7 @@ pub fn open(mut file: File) -> io::Result<Box<dyn Read>> {
 /// Hands over each change of a layer, in its order. Paths have no leading `/` and no `.` or `..` in them.
 ///
 /// # Errors
-/// If it is no tar, a path leaves the image, or what `visit` returns.
+/// If it is not a tar, a path leaves the image, or what `visit` returns.
 pub fn each(reader: impl Read, visit: &mut Visit<'_>) -> Result<(), String> {
     let said = |error: io::Error| error.to_string();
     let mut members = Members::new(reader);

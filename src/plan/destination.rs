@@ -83,7 +83,7 @@ pub fn ask_for_place(facts: &Facts, name: &str, host: Option<&str>) -> Option<Pr
             (text, hint)
         }
         Some(Remote { host, .. }) => {
-            let text = format!("the git remote is on `{host}`, which nobody said is a GitHub");
+            let text = format!("the git remote is on `{host}`, which is not known to be a GitHub server");
             let hint = format!(
                 "write `{key}.host: github.com` if `{host}` is an alias of ssh for it, `{key}.host: {host}` if it is a \
                  GitHub Enterprise Server, or `{key}.repository: owner/name`"

@@ -19,7 +19,7 @@ pub fn refuse(inputs: &Inputs<'_>) {
         // Nearly all are ASCII: none of them is copied.
         let path = if file.path.is_ascii() { Cow::Borrowed(file.path.as_str()) } else { folded(&file.path).into() };
         if is_below(&wanted, &path) || wanted.eq_ignore_ascii_case(&path) {
-            let text = format!("the output folder `{output}` cannot be made: `{}` is no folder", file.path);
+            let text = format!("the output folder `{output}` cannot be made: `{}` is not a folder", file.path);
             inputs.refuse(refused(text));
             return;
         }

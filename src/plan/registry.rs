@@ -77,11 +77,11 @@ fn prefix(inputs: &Inputs<'_>, registry: &Registry) -> Result<Prefix, String> {
     };
     let owner = match &inputs.facts.remote {
         Some(remote) if !is_github(&remote.host) => {
-            return Err(format!("nobody said which registry images go to: `{}` is not GitHub", remote.host));
+            return Err(format!("no registry is configured for images, and `{}` is not GitHub", remote.host));
         }
         None if !inputs.facts.remotes.is_empty() => {
             let names = inputs.facts.remotes.join("`, `");
-            return Err(format!("nobody said which registry images go to: which of the remotes `{names}` is it?"));
+            return Err(format!("no registry is configured for images, and the remotes `{names}` leave it open"));
         }
         Some(remote) => remote.owner.to_lowercase(),
         None => "local".into(),
@@ -139,7 +139,7 @@ fn tags(inputs: &Inputs<'_>, image: &Image, places: Places<'_>) -> (Vec<String>,
                 fixed.push(text);
             }
         } else if pattern.is_none() {
-            let why = format!("nobody could tell the newest release that `{}` is to follow", template.tag);
+            let why = format!("cannot determine the newest release that `{}` should point to", template.tag);
             let hint = format!("add a template with `{{version}}` to `{key}:`: the tags it makes are looked at");
             inputs.refuse(Problem::new("bad-image-tag", why).hint(hint).at_value(at));
         } else if let (false, Some((prefix, suffix))) = (release.prerelease, &pattern) {

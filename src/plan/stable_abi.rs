@@ -120,7 +120,7 @@ fn single(name: &DistributionName, one: Pythons, provided: Provided) -> Result<P
         _ => None,
     };
     let Some(word) = stable else { return Ok(one) };
-    let text = format!("`{name}` is built for the stable ABI: there are no wheels for single Pythons like {one}");
+    let text = format!("`{name}` is built for the stable ABI: it has no version-specific wheels such as {one}");
     Err((text, format!("write `{word}` instead, or remove the feature `{word}` of pyo3")))
 }
 

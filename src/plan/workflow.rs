@@ -50,7 +50,7 @@ pub fn workflows(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destinati
         let all = |step: &&&Step| first.steps.contains(&step.id) || rest.contains(&step.id);
         first.steps = steps.iter().filter(all).map(|step| step.id.clone()).collect();
     }
-    // What stays on this machine is no version that several files would publish.
+    // What stays on this machine is not a version that several files would publish.
     let is_whole = inputs.request.only.is_empty() && inputs.request.host.is_none();
     if is_whole && workflows.len() > 1 && coordination(destinations).is_none() {
         let text =
@@ -68,7 +68,7 @@ fn callable(inputs: &Inputs<'_>, file: &config::Workflow) {
     if let Some(setup) = &file.setup
         && !["action.yml", "action.yaml"].iter().any(|name| is_there(&format!("{setup}/{name}")))
     {
-        let text = format!("`{setup}` is no composite action: it holds no action.yml");
+        let text = format!("`{setup}` is not a composite action: it has no action.yml");
         let hint = "write one that installs what your builds need, and commit it";
         inputs.refuse(Problem::new("no-such-file", text).hint(hint).at_value(format!("workflows.{}.setup", file.file)));
     }
@@ -196,7 +196,7 @@ fn everything_once(inputs: &Inputs<'_>, steps: &[&Step], workflows: &[Workflow])
                 continue;
             }
             let problem = if files.is_empty() {
-                Problem::new("published-by-nobody", format!("no workflow file publishes `{share}`"))
+                Problem::new("not-published", format!("no workflow file publishes `{share}`"))
                     .hint(format!("add `{share}` or `{destination}` to the `publish:` of one of them"))
             } else {
                 Problem::new("published-twice", format!("`{share}` is published by {}", files.join(" and ")))

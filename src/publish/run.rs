@@ -103,7 +103,7 @@ impl<'a> Run<'a> {
     /// If it may not.
     pub fn endpoint(&self, name: &str) -> Result<&'a Endpoint, Failure> {
         let endpoint = self.endpoints.get(name);
-        let endpoint = endpoint.ok_or_else(|| anyhow::anyhow!("nobody said where the destination `{name}` is reached"));
+        let endpoint = endpoint.ok_or_else(|| anyhow::anyhow!("no address of the destination `{name}` is configured"));
         let endpoint = endpoint.map_err(Failure::from)?;
         self.may_reach(&endpoint.api).map(|()| endpoint)
     }

@@ -48,7 +48,7 @@ pub fn wrong(text: &str) -> Option<String> {
         // Words between which nothing stands are one name that is written apart.
         let apart = !whole && !tokens.iter().any(|token| is_word(token));
         let hint = near(if apart { text } else { &unknown });
-        return Some(format!("`{unknown}` is no identifier of {}{hint}", list()));
+        return Some(format!("`{unknown}` is not an identifier of {}{hint}", list()));
     }
     if whole { None } else { grammar() }
 }
@@ -156,10 +156,10 @@ mod tests {
             ("MIT WITH", "SPDX identifiers"),
             ("MIT Apache-2.0", "SPDX identifiers"),
             ("()", "SPDX identifiers"),
-            ("Apache 2.0", "`Apache` is no identifier of SPDX 3.27.0; did you mean `Apache-2.0`?"),
-            ("MIT/Apache-2.0", "`MIT/Apache-2.0` is no identifier"),
-            ("Proprietary", "`Proprietary` is no identifier"),
-            ("MIT WITH Apache-2.0", "`Apache-2.0` is no identifier"),
+            ("Apache 2.0", "`Apache` is not an identifier of SPDX 3.27.0; did you mean `Apache-2.0`?"),
+            ("MIT/Apache-2.0", "`MIT/Apache-2.0` is not an identifier"),
+            ("Proprietary", "`Proprietary` is not an identifier"),
+            ("MIT WITH Apache-2.0", "`Apache-2.0` is not an identifier"),
             ("LicenseRef-a_b", "no identifier"),
         ] {
             assert!(wrong(bad).is_some_and(|why| why.contains(part)), "{bad}: {:?}", wrong(bad));

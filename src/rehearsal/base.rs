@@ -88,7 +88,7 @@ pub fn from_layout(server: &Server, layout: &Path, base: &Reference) -> anyhow::
     let usage = |text: String, hint: &str| Failure::usage(Problem::new("bad-layout", text).hint(hint));
     let shown = layout.display();
     let text = fs::read(layout.join("index.json")).map_err(|error| {
-        usage(format!("`{shown}` is no image layout: {error}"), "`--bases` takes a folder with an `index.json`")
+        usage(format!("`{shown}` is not an image layout: {error}"), "`--bases` takes a folder with an `index.json`")
     })?;
     let index: Value = serde_json::from_slice(&text).with_context(|| format!("`{shown}/index.json` is damaged"))?;
     let entries = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -52,7 +52,8 @@ pub fn check(session: &Session, plan: &Plan, registries: &Registries, repository
             |name: &str| done.stdout.lines().find_map(|line| line.strip_suffix(name)).map(|id| id.trim().to_owned());
         match of(&peeled).or_else(|| of(&tag)) {
             None => {
-                let text = format!("the tag `{}` is not on `origin`: nobody could see what was released", release.tag);
+                let text =
+                    format!("the tag `{}` is not on `origin`: the released source would not be public", release.tag);
                 let hint = format!("git push origin {}", release.tag);
                 problems.push(Problem::new("tag-not-pushed", text).hint(hint));
             }

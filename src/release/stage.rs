@@ -18,7 +18,7 @@ use crate::world::store::{self, Store};
 /// The variable that names the file.
 pub const VARIABLE: &str = "LONGSHORE_STAGE";
 
-/// Who we are at a rehearsal's servers, and the token. It opens nothing else, so it is no secret.
+/// Who we are at a rehearsal's servers, and the token. It opens nothing else, so it is not a secret.
 pub const TOKEN: &str = "rehearsal";
 
 /// The format of the file.

@@ -69,7 +69,7 @@ pub fn check_bundle(of: Finished<'_>, reader: File, format: Format, found: &mut 
     Ok(problems)
 }
 
-/// What an asset that is no bundle holds: its files, by the paths they have when the asset is laid out.
+/// What an asset that is not a bundle holds: its files, by the paths they have when the asset is laid out.
 pub fn loose(work: &AssetWork, record: &Artifact) -> Listing {
     let files = work.files.iter().zip(&record.files);
     files.map(|(spec, file)| (place(spec), Entry::File { mode: file.mode.bits(), digest: file.sha256 })).collect()
@@ -211,9 +211,9 @@ pub fn compare(planned: &BTreeMap<String, Planned>, listing: &Listing, wrong: &m
     for (path, planned) in planned {
         match (planned, listing.get(path)) {
             (Planned::Link(target), Some(Entry::Link(found))) if target == found => {}
-            (Planned::Link(target), Some(_)) => wrong(format!("holds `{path}`, which is no link to `{target}`")),
+            (Planned::Link(target), Some(_)) => wrong(format!("holds `{path}`, which is not a link to `{target}`")),
             (Planned::File { .. }, Some(Entry::Link(_) | Entry::Folder)) => {
-                wrong(format!("holds `{path}`, which is no file"))
+                wrong(format!("holds `{path}`, which is not a file"))
             }
             (Planned::File { mode, made }, Some(Entry::File { mode: found, digest })) => {
                 if *mode == Mode::Executable.bits() && found & 0o111 != 0o111 {

@@ -59,7 +59,7 @@ fn parse(bytes: &[u8]) -> Result<BTreeMap<&str, Digest>, String> {
         let parts = line.split_once("  ").or_else(|| line.split_once(" *"));
         let entry = parts.filter(|(hex, _)| hex.len() == 64).and_then(|(hex, name)| Some((name, hex.parse().ok()?)));
         let Some((name, digest)) = entry else {
-            return Err(format!("is no list for `sha256sum -c`: line {} is no digest and name", index + 1));
+            return Err(format!("is not a list for `sha256sum -c`: line {} is not `DIGEST  NAME`", index + 1));
         };
         if listed.insert(name, digest).is_some() {
             return Err(format!("lists `{name}` twice"));

@@ -154,7 +154,7 @@ fn tar_entries(reader: impl Read, holds: &mut Holds, take: &mut Take<'_>) -> Res
     let mut end = 0;
     while let Some(member) = members.advance().map_err(said)? {
         end = members.end();
-        let name = String::from_utf8(member.path).map_err(|_| "a name is no UTF-8".to_owned())?;
+        let name = String::from_utf8(member.path).map_err(|_| "a name is not UTF-8".to_owned())?;
         let found = match member.kind {
             tar::EntryType::Regular | tar::EntryType::Continuous if !member.sparse => {
                 let mode = member.header.mode().map_err(said)? & 0o7777;
@@ -163,7 +163,7 @@ fn tar_entries(reader: impl Read, holds: &mut Holds, take: &mut Take<'_>) -> Res
             }
             tar::EntryType::Directory => Some(Entry::Folder),
             tar::EntryType::Symlink => {
-                Some(Entry::Link(String::from_utf8(member.link).map_err(|_| "a link is no UTF-8".to_owned())?))
+                Some(Entry::Link(String::from_utf8(member.link).map_err(|_| "a link is not UTF-8".to_owned())?))
             }
             _ => None,
         };
@@ -248,7 +248,7 @@ impl Holds {
 
     fn add(&mut self, name: &str, found: Option<Entry>) {
         let Some(entry) = found else {
-            self.flaws.push(format!("holds `{}`, which is no file, folder or symbolic link", printable(name)));
+            self.flaws.push(format!("holds `{}`, which is not a file, folder or symbolic link", printable(name)));
             return;
         };
         if leaves(name) {

@@ -191,7 +191,7 @@ fn too_much(store: &Store, plan: &Plan) -> anyhow::Result<Vec<Problem>> {
     for id in list(&store.root().join("steps"))? {
         let folder = store.step(&id);
         let Some(step) = plan.step(&id) else {
-            problems.push(extra(&folder, None, format!("`{id}` is no step of this plan, but has files here")));
+            problems.push(extra(&folder, None, format!("`{id}` is not a step of this plan, but has files here")));
             continue;
         };
         for name in list(&folder)? {

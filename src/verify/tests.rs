@@ -146,7 +146,7 @@ fn larger_than_allowed() {
 #[test]
 fn no_executable_at_all() {
     let release = Release::make(|parts| parts.script = Some(b"#!/bin/sh\nexec something --else\n".to_vec()));
-    check(&release, &[("not-executable", "`app` is no ELF, Mach-O or PE executable")]);
+    check(&release, &[("not-executable", "`app` is not an ELF, Mach-O or PE executable")]);
 }
 
 // --- the set
@@ -194,7 +194,7 @@ fn what_is_too_much() {
             ("extra-artifact", "record `archive.other.json` is of no step of this plan"),
             ("extra-artifact", "record `check.smoke.app.aarch64-unknown-linux-gnu.json` is of no step"),
             ("extra-artifact", "`app.debug` is not planned, but lies with `binary.app.x86_64-unknown-linux-gnu` (job"),
-            ("extra-artifact", "`binary.old` is no step of this plan"),
+            ("extra-artifact", "`binary.old` is not a step of this plan"),
         ],
     );
 }

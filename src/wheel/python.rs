@@ -42,7 +42,7 @@ impl Pythons {
         }
     }
 
-    /// The Pythons of a wheel's tag; none for programs and for what is no CPython.
+    /// The Pythons of a wheel's tag; none for programs and for what is not a CPython.
     pub fn of_tags(python: &str, abi: &str) -> Option<Self> {
         let minor = python.strip_prefix("cp3")?.parse().ok()?;
         match abi {
@@ -94,7 +94,7 @@ impl FromStr for Pythons {
             Some(Self::Only { minor: number(plain)?, threaded: plain != version })
         };
         let found = stable("abi3-py3").map(Self::Abi3).or_else(|| stable("abi3t-py3").map(Self::Abi3t));
-        found.or_else(only).ok_or_else(|| format!("`{text}` is no version of Python"))
+        found.or_else(only).ok_or_else(|| format!("`{text}` is not a Python version"))
     }
 }
 

@@ -372,7 +372,7 @@ fn stands_on_ghcr(file: &File<'_>) -> bool {
     })
 }
 
-/// The names of the secrets that the workflow's destinations read; the job's own token is no secret of the user's.
+/// The names of the secrets that the workflow's destinations read; the job's own token is not a secret of the user's.
 fn secrets(file: &File<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for destination in destinations(file) {

@@ -59,7 +59,7 @@ const NEEDED: &[&str] = &[
     "WINDIR",
 ];
 
-/// A shorter value is no credential: others may well be the same.
+/// A shorter value is not a credential: others may well be the same.
 const SHORTEST: usize = 8;
 
 /// A longer one gives itself away also as a part of another, such as an address.

@@ -46,7 +46,7 @@ mod linux {
                     return left.iter().map(|one| format!("{} ({})", one.name, one.pid.as_raw_nonzero())).collect();
                 }
                 for one in &left {
-                    // One that has gone by itself meanwhile is no error.
+                    // One that has gone by itself meanwhile is not an error.
                     let _ = kill_process(one.pid, Signal::KILL);
                 }
                 std::thread::sleep(Duration::from_millis(10));

@@ -1,4 +1,4 @@
-//! What git is asked in several places, what it means when it refuses, and what to do where a folder is no repository.
+//! What git is asked in several places, what it means when it refuses, and what to do where a folder is not a repository.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ pub const STATUS: [&str; 6] =
     ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"];
 
 /// The folders that cargo compiles into and nobody told git to ignore, each ending in `/`, by what cargo writes there: what
-/// is untracked in them is no change of the project. `at` says where a path of the status lies.
+/// is untracked in them is not a change of the project. `at` says where a path of the status lies.
 pub fn build_output(at: &dyn Fn(&str) -> PathBuf, status: &[(String, String)]) -> Vec<String> {
     const SIGNS: [(&str, &str); 2] =
         [(".rustc_info.json", "{\"rustc_fingerprint\":"), ("CACHEDIR.TAG", "cache directory tag created by cargo")];

@@ -168,7 +168,7 @@ fn is_wanted(found: Digest, wanted: Digest, place: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     let problem = Problem::new("wrong-plan-digest", format!("the plan in `{place}` is {found}, wanted is {wanted}"))
-        .hint("hand over what was made for that plan; if nobody else wrote there, find out who edited it");
+        .hint("hand over what was made for that plan; if no other run writes there, find out what edited it");
     Err(Failure::new(Exit::Verification, problem).into())
 }
 

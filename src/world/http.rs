@@ -48,7 +48,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub const STALL: Duration = Duration::from_secs(90);
 /// The largest answer that is kept in memory, if nobody says less.
 const LARGEST_REPLY: usize = 64 << 20;
-/// The longest answer that is no success and says something; a longer one is its status alone. It is parsed whole, into
+/// The longest answer that is not a success and says something; a longer one is its status alone. It is parsed whole, into
 /// values that take a hundred times its length.
 const LONGEST_REFUSAL: usize = 64 << 10;
 /// How many redirects are followed.
@@ -174,7 +174,7 @@ impl Client {
         }
         if let Some(pem) = trust.ca {
             let bad = || {
-                let text = format!("the authority given for `{}` is no PEM file of certificates", host(base));
+                let text = format!("the CA certificate given for `{}` is not a PEM file of certificates", host(base));
                 Failure::usage(Problem::new("bad-ca", text).hint("it begins with `-----BEGIN CERTIFICATE-----`"))
             };
             let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| bad())?;

@@ -140,7 +140,7 @@ async fn bodies_that_drip_have_an_end() {
     assert_eq!(client.download(get(), &mut Vec::new()).await.unwrap_err().text, slow);
     let mut incoming = client.open(get()).await.unwrap().unwrap_or_else(|_| panic!("refused"));
     assert_eq!(incoming.next(1 << 20).await.unwrap_err().text, slow);
-    // A head that drips is no answer.
+    // A head that drips is not an answer.
     let base = dripping("HTTP/1.1 200 x\r\n", b"x: y\r\n".to_vec(), Duration::from_millis(20)).await;
     let client = Client::new(&base).unwrap().stall(Duration::from_millis(300));
     assert!(client.send(Request::get(base.clone())).await.is_err());

@@ -58,7 +58,7 @@ impl Holding {
     }
 
     /// A signal does not end this process at once: who holds it looks at [`told`], puts away what would be left otherwise, and
-    /// drops it. What programs he starts for that are no new work ([`super::process::Runner::tidy`]).
+    /// drops it. What programs he starts for that are not new work ([`super::process::Runner::tidy`]).
     pub fn to_tidy() -> Self {
         #[cfg(unix)]
         unix::listen();
@@ -152,7 +152,7 @@ mod unix {
 
     pub fn send(pid: u32, leads_group: bool, signal: Signal) {
         let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
-        // One that has ended by now is no error.
+        // One that has ended by now is not an error.
         let _ = if leads_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
     }
 

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use super::http;
 use crate::secret::Secret;
 
-/// Shorter texts are no secrets, and hiding them would spoil what is shown.
+/// Shorter texts are not secrets, and hiding them would spoil what is shown.
 pub const SHORTEST: usize = 4;
 
 /// Words that JSON and outputs are made of. Whoever set one as a secret keeps nothing behind it, and without them a script

@@ -120,7 +120,7 @@ impl<R: Read> Members<R> {
     /// The next member; what was not read of the one before is passed over. Nothing at the end.
     ///
     /// # Errors
-    /// If it is no tar, ends in the middle, or is beyond a limit.
+    /// If it is not a tar, ends in the middle, or is beyond a limit.
     pub fn advance(&mut self) -> io::Result<Option<Member>> {
         let mut said = Said::default();
         loop {
@@ -215,7 +215,11 @@ impl<R: Read> Members<R> {
         // The sum of all bytes, those of the sum itself taken as blanks.
         let sum = |range: &[u8]| range.iter().map(|byte| u32::from(*byte)).sum::<u32>();
         let found = sum(&bytes[..148]) + sum(&bytes[156..]) + 8 * u32::from(b' ');
-        if header.cksum().ok() == Some(found) { Ok(Some(header)) } else { bad("a header is damaged, or it is no tar") }
+        if header.cksum().ok() == Some(found) {
+            Ok(Some(header))
+        } else {
+            bad("a header is damaged, or it is not a tar")
+        }
     }
 
     /// A block that is about a member.
@@ -302,7 +306,9 @@ fn pax(mut text: &[u8], said: &mut Said) -> io::Result<()> {
         match key {
             b"path" => said.path = Some(value.to_owned()),
             b"linkpath" => said.link = Some(value.to_owned()),
-            b"size" => said.size = Some(number().map_or_else(|| bad("a pax header has a size that is no number"), Ok)?),
+            b"size" => {
+                said.size = Some(number().map_or_else(|| bad("a pax header has a size that is not a number"), Ok)?)
+            }
             b"uid" => said.owner.0 = number(),
             b"gid" => said.owner.1 = number(),
             key => said.sparse |= key.starts_with(b"GNU.sparse."),

@@ -44,7 +44,7 @@ pub fn environment() -> Env {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        // What cannot be refused is no error: a kernel without it is older than any that Rust runs on.
+        // What cannot be refused is not an error: a kernel without it is older than any that Rust runs on.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
         if let Some(env) = linux::taken() {
             return env;

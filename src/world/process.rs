@@ -281,7 +281,7 @@ impl Runner {
         let mut child = self.start(cmd, how)?;
         let _running = Running::new(child.id(), apart);
         if let Some(mut pipe) = child.stdin.take() {
-            // One that ends without reading is no error of ours; its output will tell.
+            // One that ends without reading is not an error of ours; its output will tell.
             let _ = pipe.write_all(cmd.input.as_bytes());
         }
         let (sender, lines) = mpsc::sync_channel(PIECES);

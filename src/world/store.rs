@@ -200,7 +200,7 @@ impl Store {
     /// Every record that lies here, sorted by file name.
     ///
     /// # Errors
-    /// If one cannot be read or is no record.
+    /// If one cannot be read or is not a record.
     pub fn records(&self) -> anyhow::Result<Vec<Artifact>> {
         let folder = self.root.join("artifacts");
         if !folder.is_dir() {

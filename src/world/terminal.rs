@@ -1,4 +1,4 @@
-//! What people see while work goes on: lines, progress and warnings on standard error; plain when it is no terminal.
+//! What people see while work goes on: lines, progress and warnings on standard error; plain when it is not a terminal.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};

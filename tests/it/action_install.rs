@@ -183,7 +183,7 @@ fn refuses_what_it_cannot_know() {
     let bytes = archive();
     let machine = || Machine::new(&row(&bytes)).with("LONGSHORE_RELEASES", server(Said::File(bytes.clone())));
     machine().with("LONGSHORE_ACTION_VERSION", "9.9.9").fails("no checksum of longshore 9.9.9");
-    machine().with("LONGSHORE_ACTION_VERSION", "1.2.3 ../x").fails("`version` is no version");
+    machine().with("LONGSHORE_ACTION_VERSION", "1.2.3 ../x").fails("`version` is not a version");
     machine().with("LONGSHORE_ACTION_FALLBACK", "yes").fails("`fallback` is 'cargo' or empty");
     machine().tool("uname", "echo plan9").fails("no longshore binary for plan9");
     machine().with("LONGSHORE_RELEASES", "http://example.com").fails("cannot download http://example.com");

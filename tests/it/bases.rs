@@ -79,7 +79,7 @@ async fn what_cannot_be_built_upon_is_named() {
     world.image("foreign", |_, manifest| manifest["layers"][0]["mediaType"] = foreign.into());
     world.fails("foreign", "base-unfit", "registries do not keep it").await;
     world.image("garbage", |_, manifest| manifest["config"] = world.blob(b"no json", media::CONFIG));
-    world.fails("garbage", "base-unfit", "a config that is no JSON").await;
+    world.fails("garbage", "base-unfit", "a config that is not JSON").await;
     world.image("large", |config, _| config["history"] = "x".repeat(1 << 20).into());
     world.fails("large", "base-unfit", "bytes, at most 1 MiB are read").await;
     let other = world.image("arm-only", |config, _| config["architecture"] = "arm64".into());

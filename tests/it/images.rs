@@ -131,7 +131,7 @@ fn a_second_build_takes_layers_from_the_cache() {
     let first = std::fs::read(&layer).unwrap();
     must(&project, "rm -r target/longshore/steps && longshore build -q");
     assert_eq!(std::fs::read(&layer).unwrap(), first);
-    // A cache that was damaged is no source of anything.
+    // A cache that was damaged is not a source of anything.
     must(&project, "for f in target/longshore/cache/layers/*.blob; do rm $f; echo broken > $f; done");
     must(&project, "rm -r target/longshore/steps && longshore build -q && longshore verify -q");
     assert_eq!(std::fs::read(&layer).unwrap(), first);

@@ -50,7 +50,7 @@ fn a_folder_that_is_not_ours_is_refused() {
     check("x/.GIT/y", "true", "`x/.GIT/y` lies in `.git`");
     check("docs", "true", "the output folder `docs` holds files of the repository: `docs/index.md`");
     check("Docs", "true", "the output folder `Docs` holds files of the repository: `docs/index.md`");
-    check("text/out", "true", "`text` is no folder");
+    check("text/out", "true", "`text` is not a folder");
     let foreign = "`built` holds what longshore did not make: `x`, `y`";
     check("built", "mkdir built && echo mine > built/x && touch built/y", foreign);
     // Python's virtual environments ignore themselves, too.

@@ -46,7 +46,7 @@ def fetch(folder):
           f'[dependencies]\n{NAME} = "={VERSION}"\n')
     write(asks / "src" / "lib.rs", "")
     run(asks, "cargo", "fetch")
-    # A package without a library is no dependency for cargo, but it is unpacked all the same.
+    # A package without a library is not a dependency for cargo, but it is unpacked all the same.
     home = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
     unpacked = next((home / "registry" / "src").glob(f"*/{NAME}-{VERSION}"), None)
     if unpacked is None:

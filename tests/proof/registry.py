@@ -227,7 +227,7 @@ def main():
 
 
 def validate(registry, name):
-    """Platform by platform: attestations in an index are no images to crane, and not valid."""
+    """Platform by platform: attestations in an index are not images to crane, and not valid."""
     for arch in bases.PLATFORMS:
         crane(registry.env, "validate", "--platform", f"linux/{arch}", "--remote", f"{registry.host}/{name}")
     print(f"{registry.kind}: {name} is valid")

@@ -51,7 +51,7 @@ async fn twine_uploads() {
     let said = place.fails("twine", &upload("pypi-of-nobody", &[wheel, sdist])).await;
     assert!(said.contains(DENIED), "{said}");
     holds(&server, &[]);
-    // The same again is no error.
+    // The same again is not an error.
     for _ in 0..2 {
         place.succeeds("twine", &upload(TOKEN, &[sdist, wheel])).await;
         holds(&server, &files);

@@ -74,7 +74,7 @@ fn content(top: &Path) -> BTreeMap<String, String> {
         };
         (path, text)
     };
-    // The odd name is no path that `walk` gives on Windows; here it does.
+    // The odd name is not a path that `walk` gives on Windows; here it does.
     walk(top, "", &[]).unwrap().into_iter().map(one).collect()
 }
 

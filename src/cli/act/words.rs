@@ -42,7 +42,7 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Writes our action, the event, and the passwords of the rehearsal, which open nothing else and so are no secrets. They come in
+    /// Writes our action, the event, and the passwords of the rehearsal, which open nothing else and so are not secrets. They come in
     /// a file, because steps see act's environment, and a workflow that forgets to hand a secret on must fail here too.
     ///
     /// # Errors

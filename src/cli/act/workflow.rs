@@ -33,10 +33,10 @@ impl WorkflowFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// Exit 2 if it is no workflow.
+    /// Exit 2 if it is not a workflow.
     pub fn read(path: &str, text: &str) -> anyhow::Result<Self> {
         let refuse = |why: &str| {
-            let problem = Problem::new("bad-workflow", format!("`{path}` is no workflow: {why}"));
+            let problem = Problem::new("bad-workflow", format!("`{path}` is not a workflow: {why}"));
             anyhow::Error::from(Failure::usage(problem.hint("`longshore generate` writes one")))
         };
         let root = match yaml::read(text) {

@@ -139,7 +139,7 @@ fn workspace(root: &Path, folder: &str, own: &Table) -> anyhow::Result<(String, 
             return Ok((above, table));
         }
     }
-    // A crate that is no member of a workspace has its own patches.
+    // A crate that is not a member of a workspace has its own patches.
     Ok((folder.to_owned(), own.clone()))
 }
 

@@ -52,7 +52,7 @@ fn a_text_behind_a_link_that_leads_out_is_refused() {
     assert_eq!(*said, Err("is a link that leads out of the repository".into()));
 }
 
-/// Where nobody ignores it, cargo's own folder is no change: the same command goes on.
+/// Where nobody ignores it, cargo's own folder is not a change: the same command goes on.
 #[test]
 fn what_cargo_compiled_is_no_change() {
     let repo = Repo::with(&[("Cargo.toml", APP), ("src/main.rs", "fn main() {}"), ("Cargo.lock", "")]);

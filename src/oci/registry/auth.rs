@@ -258,7 +258,7 @@ impl TokenService {
             let who = match login {
                 Some(Login::Password { username, .. }) => format!("the password of `{username}` is not accepted"),
                 Some(Login::Identity(_)) => "the identity token is not accepted".into(),
-                None => "nobody is logged in".into(),
+                None => "not logged in".into(),
             };
             error.kind = Kind::Denied;
             error.problem.code = "registry-denied";

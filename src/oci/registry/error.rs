@@ -113,7 +113,7 @@ impl From<Error> for anyhow::Error {
 pub fn unreachable(error: &NoAnswer) -> Error {
     let problem = Problem::new("registry-unreachable", error.text.clone());
     if error.forbidden {
-        let hint = "a host in a private network that is meant stands in `publish.registry.hosts`: `HOST: {}`";
+        let hint = "if this private host is intended, list it in `publish.registry.hosts`: `HOST: {}`";
         return Error::new(Kind::Refused, Problem::new("registry-refused", error.text.clone()).hint(hint));
     }
     if error.changed {
@@ -124,7 +124,7 @@ pub fn unreachable(error: &NoAnswer) -> Error {
         return Error::new(Kind::Disk, Problem::new(code, error.text.clone()).hint(hint));
     }
     if error.untrusted {
-        let hint = "give its authority as `ca:` of the host in `publish.registry.hosts`";
+        let hint = "give its CA certificate as `ca:` of the host in `publish.registry.hosts`";
         return Error::new(Kind::Usage, problem.hint(hint));
     }
     Error::new(Kind::Retry, problem.hint("run the same command again to continue"))
@@ -169,7 +169,7 @@ pub fn unreadable(place: &str, wanted: &str, reply: &Reply) -> Error {
     Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint))
 }
 
-/// An answer that is no success. `doing` says what was tried, for "cannot …"; `place` is the repository or host.
+/// An answer that is not a success. `doing` says what was tried, for "cannot …"; `place` is the repository or host.
 pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
     let said = words(reply);
     let codes = codes(reply);
@@ -219,7 +219,7 @@ pub fn damaged(text: String) -> Error {
     Error::new(Kind::Damaged, Problem::new("registry-damaged", text).hint(hint))
 }
 
-/// An answer that is no list.
+/// An answer that is not a list.
 pub fn no_list(doing: &str, repository: &Repository, reply: &Reply) -> Error {
     match reply.status {
         200 => unreadable(&repository.to_string(), "list", reply),

@@ -391,7 +391,7 @@ impl Host {
                     }
                 }
                 Some(Login::Identity(_)) | None => {
-                    let text = format!("nobody is logged in at `{}`", self.name);
+                    let text = format!("not logged in to `{}`", self.name);
                     let hint = "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`";
                     Err(Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint)))
                 }

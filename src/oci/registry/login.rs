@@ -169,7 +169,7 @@ impl Logins {
             return Err(broken(format!("failed: {line}")));
         }
         let answer: Answer = serde_json::from_str(&done.stdout)
-            .map_err(|_| broken("answered something that is no credential".into()))?;
+            .map_err(|_| broken("answered something that is not a credential".into()))?;
         let secret = Secret::new(answer.secret);
         Ok(Some(match answer.username.as_str() {
             "<token>" => Login::Identity(secret),
@@ -218,7 +218,7 @@ fn inline(entry: &Entry, file: &str, key: &str) -> Result<Option<Login>, Error> 
             Ok(Some(Login::Password { username: username.to_owned(), password: Secret::new(password) }))
         }
         None => {
-            let text = format!("`auth` of `{key}` in `{file}` is no base64 of `user:password`");
+            let text = format!("`auth` of `{key}` in `{file}` is not base64 of `user:password`");
             Err(Error::new(Kind::Usage, Problem::new("docker-config", text).hint("log in again")))
         }
     }

@@ -213,7 +213,7 @@ impl Registries {
     /// A manifest or index; nothing if it is not there.
     ///
     /// # Errors
-    /// If nobody answers, we may not read, the answer is no manifest, or the bytes are not what the digest says.
+    /// If nobody answers, we may not read, the answer is not a manifest, or the bytes are not what the digest says.
     pub async fn manifest(&self, reference: &Reference) -> Result<Option<Document>, Error> {
         let host = self.host(&reference.repository.registry);
         let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
@@ -354,7 +354,7 @@ impl Registries {
     /// knows of a tag there must look for it.
     ///
     /// # Errors
-    /// If nobody answers, we may not look, or the answer is no list of tags.
+    /// If nobody answers, we may not look, or the answer is not a list of tags.
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
         match self.list::<Tags>(repository, "tags/list?n=1000").await? {
             Ok(tags) => Ok(tags),
@@ -382,7 +382,7 @@ impl Registries {
                 {
                     return too_long(limit);
                 }
-                // A page for people, of a proxy, or an error is no empty list.
+                // A page for people, of a proxy, or an error is not an empty list.
                 _ if number == 0 => return Ok(Err(reply)),
                 _ => return Err(no_list(doing, repository, &reply)),
             }

@@ -219,7 +219,7 @@ impl Upload<'_> {
         let near = same_origin(base, url);
         if let (false, Err(why)) = (near, self.host.client().await?.may_lead(base, url)) {
             let text = format!("`{}` sends an upload {why}", host_of(base));
-            let hint = "the registry must name an address that is for everybody, or one that stands in `publish.registry.hosts`";
+            let hint = "the registry must redirect to a public address, or to one listed in `publish.registry.hosts`";
             return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)));
         }
         Ok(near)

@@ -57,7 +57,7 @@ impl Step {
         }
     }
 
-    /// The name of the artifact it is of, as the configuration has it where that is no id.
+    /// The name of the artifact it is of, as the configuration has it where that is not an id.
     pub fn artifact(&self) -> &str {
         match &self.work {
             Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => stage.distribution.as_str(),

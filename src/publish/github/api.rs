@@ -285,7 +285,7 @@ impl<'a> Api<'a> {
         judge(doing, &Answer { host, repository, credential, status, headers, message, errors })
     }
 
-    /// An answer that is no JSON of ours, perhaps of something between us and the server.
+    /// An answer that is not JSON of ours, perhaps of something between us and the server.
     fn garbled(&self, doing: &str, error: &dyn std::fmt::Display) -> Failure {
         let mut text = mask::hide(&error.to_string()).into_owned();
         if let Some((at, _)) = text.char_indices().nth(200) {
@@ -308,7 +308,7 @@ pub fn upload_target(base: &Url, upload_url: &str, name: &str) -> Result<Url, Fa
                 .hint("the token goes only to the API's own host; is this the right server?"),
         )
     };
-    let mut url = Url::parse(plain).map_err(|_| wrong("something that is no URL"))?;
+    let mut url = Url::parse(plain).map_err(|_| wrong("something that is not a URL"))?;
     let sibling = || {
         let host = base.host_str()?.strip_prefix("api.")?;
         Some(url.host_str()? == format!("uploads.{host}"))
@@ -348,7 +348,8 @@ pub fn unreachable(error: &NoAnswer) -> Failure {
         return Failure::Refused(Problem::new("file-changed", error.to_string()).hint(hint));
     }
     if error.untrusted {
-        let hint = "if the server is yours, add its authority to the system, or name a file with it in `SSL_CERT_FILE`";
+        let hint =
+            "if the server is yours, install its CA certificate, or name a file that holds it in `SSL_CERT_FILE`";
         return Failure::Fatal(Problem::new("certificate-untrusted", error.to_string()).hint(hint));
     }
     Failure::retry(Problem::new("unreachable", error.to_string()))

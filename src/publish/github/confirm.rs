@@ -137,7 +137,7 @@ async fn fetch(api: &Api<'_>, tag: &str, reader: &mut Reader, tail: &str) -> Res
     let mut result = api.look::<Release>(&doing, tail, *reader).await;
     if *reader == Reader::Anonymous {
         let why = match &result {
-            Err(Failure::Denied(_)) => Some("the server answers nobody without a token"),
+            Err(Failure::Denied(_)) => Some("the server does not answer without a token"),
             Err(Failure::Retry { problem, .. }) if problem.code == "rate-limited" => {
                 Some("the anonymous limit of this address is used up")
             }

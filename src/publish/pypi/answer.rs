@@ -47,7 +47,8 @@ pub fn unreachable(error: &NoAnswer) -> Failure {
         return Failure::Refused(problem("changed-artifact").hint(hint));
     }
     if error.untrusted {
-        let hint = "if the server is yours, add its authority to the system, or name a file with it in `SSL_CERT_FILE`";
+        let hint =
+            "if the server is yours, install its CA certificate, or name a file that holds it in `SSL_CERT_FILE`";
         return Failure::Fatal(problem("certificate-untrusted").hint(hint));
     }
     Failure::retry(problem("unreachable"))

@@ -85,7 +85,7 @@ fn digests(path: &Path) -> std::io::Result<(Digest, String, u64)> {
 
 /// `NAME-VERSION.dist-info/METADATA`.
 fn wheel(path: &Path) -> Result<String, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("it is no wheel: {error}");
+    let wrong = |error: &dyn std::fmt::Display| format!("it is not a wheel: {error}");
     let file = File::open(path).map_err(|error| wrong(&error))?;
     let mut zip = unzip(file).map_err(|error| wrong(&error))?;
     let is_it = |name: &str| name.strip_suffix(".dist-info/METADATA").is_some_and(|stem| !stem.contains('/'));
@@ -96,7 +96,7 @@ fn wheel(path: &Path) -> Result<String, String> {
 
 /// `NAME-VERSION/PKG-INFO`.
 fn sdist(path: &Path) -> Result<String, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("it is no sdist: {error}");
+    let wrong = |error: &dyn std::fmt::Display| format!("it is not an sdist: {error}");
     let file = File::open(path).map_err(|error| wrong(&error))?;
     let mut members = Members::new(GzDecoder::new(file));
     while let Some(member) = members.advance().map_err(|error| wrong(&error))? {

@@ -111,7 +111,7 @@ fn html(text: &str, base: &Url) -> Result<Page, String> {
     let (mut files, mut unread) = (Files::new(), 0);
     for tag in tags(text) {
         if asks(&tag) {
-            return Err("it is no page of an index".into());
+            return Err("it is not a page of an index".into());
         }
         let Some(href) = tag.value("href").map(str::trim) else { continue };
         if tag.name == "base" && written.is_none() {
@@ -148,11 +148,11 @@ fn html(text: &str, base: &Url) -> Result<Page, String> {
     match (files.is_empty(), says, unread) {
         (false, ..) | (true, true, 0) => Ok(Page { files, status: None }),
         (true, true, _) => Err(format!("it has links ({unread}), but none to a file of a package")),
-        (true, false, _) => Err("it is no page of an index".into()),
+        (true, false, _) => Err("it is not a page of an index".into()),
     }
 }
 
-/// Whether a link leads to a folder, to the page itself (sorted in another way) or to what is no page.
+/// Whether a link leads to a folder, to the page itself (sorted in another way) or to what is not a page.
 fn leads_around(url: &Url, base: &Url) -> bool {
     url.path().ends_with('/') || url.path() == base.path() || !matches!(url.scheme(), "http" | "https")
 }

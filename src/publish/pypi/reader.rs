@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A page and where it was in the end; nothing if the index does not have it. GitLab and pypiserver send readers on to
-    /// PyPI then: what is there is not here. Anywhere else, such as to a login, nobody can say what the index has.
+    /// PyPI then: what is there is no here. Anywhere else, such as to a login, nobody can say what the index has.
     async fn get(&self, doing: &str, mut url: Url, accept: &str) -> Result<Option<(Reply, Url)>, Failure> {
         for _ in 0..=REDIRECTS {
             let reply = self.client.send(self.request(url.clone(), accept)).await;
@@ -184,7 +184,7 @@ fn is_pypi(url: &Url) -> bool {
     url.scheme() == "https" && url.host_str() == Some("pypi.org") && url.path().starts_with("/simple/")
 }
 
-/// An answer that is no page of an index is not one of an empty index: what is there could be overlooked.
+/// An answer that is not a page of an index is not one of an empty index: what is there could be overlooked.
 fn unreadable(url: &Url, why: &str) -> Failure {
     let text = format!("the answer of `{}` to `{}` cannot be read: {why}", http::host(url), url.path());
     let hint = "nothing was sent: see what answers there (a login, a proxy?), and whether `index:` is right; then run the \

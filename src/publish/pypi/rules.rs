@@ -19,7 +19,7 @@ pub fn is_source(name: &str) -> bool {
 pub fn refused(index: &Index, file: &PackageFile<'_>) -> Option<Failure> {
     let name = file.name;
     let bad_name = |expected: String| {
-        let text = format!("`{name}` is no name for a file of `{}` {}", file.distribution, file.version);
+        let text = format!("`{name}` is not a valid file name for `{}` {}", file.distribution, file.version);
         Failure::Refused(Problem::new("index-file-name", text).hint(format!("an index wants `{expected}`")))
     };
     if file.version.contains('+') {

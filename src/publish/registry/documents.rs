@@ -81,7 +81,7 @@ pub fn flaw(plan: &Plan, step: &Step, content: &Content<'_>, artifacts: &[Artifa
     match &step.work {
         Work::Image(work) => {
             let layers: Option<Vec<&File>> = work.layers.iter().map(|id| record(id)?.files.first()).collect();
-            let Some(layers) = layers else { return Some("stands on layers that the manifest lacks".into()) };
+            let Some(layers) = layers else { return Some("is based on layers that the manifest lacks".into()) };
             let image = Image { platform: work.platform, layers, has_base: work.base.is_some() };
             let file = record(&step.id).and_then(|record| record.files.first());
             of_image(&image, content, file?)

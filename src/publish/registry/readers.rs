@@ -116,12 +116,13 @@ async fn one(
     Err(last)
 }
 
-/// What an answer to nobody means: closed, if it says that it is; anything else is no statement about who may read.
+/// What an answer to nobody means: closed, if it says that it is; anything else is not a statement about who may read.
 fn why(tag: &Reference, error: Error) -> Result<Failure, Failure> {
     match error.kind {
         Kind::Denied | Kind::Missing => Ok(closed(&tag.repository)),
         Kind::Retry => {
-            let text = format!("nobody knows yet whether everybody can read `{tag}`: {}", error.problem.message);
+            let text =
+                format!("cannot determine yet whether `{tag}` can be pulled anonymously: {}", error.problem.message);
             let hint = "wait, and run the same command again: it only looks again";
             Err(Failure::Unconfirmed(Problem::new("image-unconfirmed", text).hint(hint)))
         }
@@ -130,7 +131,7 @@ fn why(tag: &Reference, error: Error) -> Result<Failure, Failure> {
 }
 
 fn closed(repository: &Repository) -> Failure {
-    let text = format!("`{repository}` was pushed, but nobody can pull it without logging in");
+    let text = format!("`{repository}` was pushed, but cannot be pulled without logging in");
     let place = visibility_page(repository).map_or_else(|| "at its registry".into(), |page| format!("at {page}"));
     let hint = format!(
         "make it public {place}, and run the same command again; if it is to stay private, write `read-back: own` at \

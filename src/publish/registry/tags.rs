@@ -153,7 +153,7 @@ fn lacking<'t>(tags: &[String], there: &[&'t str]) -> Option<&'t str> {
 
 fn no_list(repository: &Repository, lacking: &str) -> Failure {
     let text = format!(
-        "the list of tags of `{repository}` lacks `{lacking}`, which is there: nobody knows whether a newer release is, \
+        "the list of tags of `{repository}` lacks `{lacking}`, which exists: a newer release cannot be ruled out, \
          and its floating tags stay where they are"
     );
     let hint = "the release itself is published: run the same command again when the registry lists its tags \

@@ -66,7 +66,7 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, String> {
         FAULTS.iter().find(|(_, name, _)| *name == text).map(|(fault, ..)| *fault).ok_or_else(|| {
             let names: Vec<_> = FAULTS.iter().map(|(_, name, _)| *name).collect();
-            format!("`{text}` is no fault; there are: {}", names.join(", "))
+            format!("`{text}` is not a fault; there are: {}", names.join(", "))
         })
     }
 }

@@ -48,7 +48,7 @@ impl Server {
     /// Starts a server.
     ///
     /// # Errors
-    /// If the port cannot be had, the clock is no time, or the spool folder cannot be written.
+    /// If the port cannot be had, the clock is not a time, or the spool folder cannot be written.
     pub fn start(options: Options) -> anyhow::Result<Self> {
         let shared = Arc::new(shared::Shared {
             state: Mutex::new(start::state(&options)?),

@@ -15,7 +15,7 @@ use super::state::{self, Clock, Commit, State, Stored};
 /// The state at the start; bytes of assets go to the spool folder.
 pub(super) fn state(options: &Options) -> anyhow::Result<State> {
     let clock = options.clock.parse::<DateTime<Utc>>();
-    let clock = clock.with_context(|| format!("`{}` is no time in RFC 3339", options.clock))?;
+    let clock = clock.with_context(|| format!("`{}` is not a time in RFC 3339", options.clock))?;
     let repositories = options.repositories.iter().zip(1..).map(|(seed, id)| repository(seed, id, clock, options));
     Ok(State {
         repositories: repositories.collect::<anyhow::Result<_>>()?,

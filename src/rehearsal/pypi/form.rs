@@ -16,7 +16,7 @@ use md5::Md5;
 
 use crate::digest::{Digest, Hashing};
 
-/// The longest field that is no file.
+/// The longest field that is not a file.
 const LONGEST: usize = 8 << 20;
 
 /// What was sent.
@@ -50,7 +50,7 @@ pub(super) struct Digests {
 pub(super) enum Failed {
     /// The connection ended, or was to be cut.
     Interrupted,
-    /// It is no form.
+    /// It is not a form.
     Malformed,
 }
 

@@ -88,7 +88,7 @@ pub(super) fn sign(key: &str, claims: &Value) -> String {
     format!("{text}.{signature}")
 }
 
-/// What a token claims, and whether this server signed it; nothing if it is no token.
+/// What a token claims, and whether this server signed it; nothing if it is not a token.
 pub(super) fn read(key: &str, token: &str) -> Option<(Value, bool)> {
     let (text, given) = token.rsplit_once('.')?;
     let (_, claims) = text.split_once('.')?;

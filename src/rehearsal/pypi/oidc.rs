@@ -77,7 +77,7 @@ fn exchange(shared: &Shared, body: &[u8]) -> Result<(String, i64), Refusal> {
     Ok((token, expires))
 }
 
-/// Makes the project of a pending publisher that fits, and the publisher a full one. None that fits is no error.
+/// Makes the project of a pending publisher that fits, and the publisher a full one. None that fits is not an error.
 fn pending(shared: &Shared, state: &mut State, claims: &Value) -> Result<(), Refusal> {
     let publisher = match find(state, claims, true) {
         Ok(publisher) => publisher,

@@ -16,7 +16,7 @@ use super::route::{self, Route};
 use super::shared::Shared;
 use super::{github, json, oidc, page, simple, upload};
 
-/// The largest body that is no upload.
+/// The largest body that is not an upload.
 const LARGEST: usize = 1 << 20;
 
 /// Answers every request.

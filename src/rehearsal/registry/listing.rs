@@ -23,7 +23,7 @@ pub(super) fn tags(shared: &Shared, repository: &str, asked: &str) -> Answer {
     let listed = state.repositories.get(repository).filter(|_| !shared.quirks.no_tag_list);
     let Some(held) = listed else { return no_repository() };
     let count = query(asked, "n").map_or(Ok(LARGEST_PAGE), |text| text.parse::<usize>());
-    let Ok(count) = count else { return Answer::error(400, Code::Unsupported, "`n` is no number") };
+    let Ok(count) = count else { return Answer::error(400, Code::Unsupported, "`n` is not a number") };
     let count = count.min(LARGEST_PAGE);
     let last = query(asked, "last").unwrap_or_default();
     let mut rest = held.tags.keys().filter(|tag| **tag > last);

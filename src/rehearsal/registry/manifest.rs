@@ -104,7 +104,7 @@ fn complete(state: &State, name: &str, manifest: &Manifest) -> Result<(), Answer
     let invalid = |why: &str| Answer::error(400, Code::ManifestInvalid, why);
     let kind = manifest.media_type.as_str();
     if !matches!(kind, media::MANIFEST | media::INDEX | media::DOCKER_MANIFEST | media::DOCKER_LIST) {
-        return Err(invalid(&format!("`{kind}` is no kind of manifest")));
+        return Err(invalid(&format!("`{kind}` is not a manifest media type")));
     }
     let index = matches!(kind, media::INDEX | media::DOCKER_LIST);
     // An image whose bytes also look like an index is what CVE-2021-41190 was about.

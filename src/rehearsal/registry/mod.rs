@@ -124,7 +124,7 @@ impl Server {
     /// Puts a manifest into a repository as it is; nothing it names need be there.
     ///
     /// # Panics
-    /// If it is no JSON.
+    /// If it is not JSON.
     pub fn seed_manifest(&self, repository: &str, tag: Option<&str>, media_type: &str, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
         let manifest = state::Manifest::new(media_type, Bytes::copy_from_slice(bytes)).expect("a manifest is JSON");

@@ -81,7 +81,7 @@ impl Repository {
 impl Manifest {
     /// From bytes that are JSON.
     pub(super) fn new(media_type: &str, bytes: Bytes) -> Result<Self, String> {
-        let json: Value = serde_json::from_slice(&bytes).map_err(|error| format!("manifest is no JSON: {error}"))?;
+        let json: Value = serde_json::from_slice(&bytes).map_err(|error| format!("manifest is not JSON: {error}"))?;
         let subject = match &json["subject"] {
             Value::Null => None,
             subject => Some(digest_of(subject)?),

@@ -111,7 +111,7 @@ fn expected(shared: &Shared, parts: &Parts, id: &str) -> Outcome<()> {
     let range = match text(header::CONTENT_RANGE) {
         None => None,
         Some(text) => {
-            let wrong = || Answer::error(400, Code::BlobUploadInvalid, &format!("`{text}` is no range of a chunk"));
+            let wrong = || Answer::error(400, Code::BlobUploadInvalid, &format!("`{text}` is not a range of a chunk"));
             Some(chunk(text).ok_or_else(wrong)?)
         }
     };

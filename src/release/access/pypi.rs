@@ -33,7 +33,7 @@ pub fn indexes(plan: &Plan, env: &Env) -> anyhow::Result<Indexes> {
 
 fn url(text: &str) -> anyhow::Result<Url> {
     Url::parse(text).map_err(|error| {
-        let problem = Problem::new("bad-url", format!("`{text}` is no address: {error}"));
+        let problem = Problem::new("bad-url", format!("`{text}` is not an address: {error}"));
         Failure::usage(problem.hint("for example https://upload.pypi.org/legacy/")).into()
     })
 }

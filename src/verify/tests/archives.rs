@@ -173,9 +173,9 @@ fn executables_are_executable_and_the_very_ones() {
 
 #[test]
 fn links_are_what_was_planned() {
-    check_contents(|entries| entries[2] = link("doc", "app"), "holds `doc`, which is no link to `README.md`");
-    check_contents(|entries| entries[2] = file("doc", b"# app"), "holds `doc`, which is no link to `README.md`");
-    check_contents(|entries| entries[0] = link("README.md", "app"), "holds `README.md`, which is no file");
+    check_contents(|entries| entries[2] = link("doc", "app"), "holds `doc`, which is not a link to `README.md`");
+    check_contents(|entries| entries[2] = file("doc", b"# app"), "holds `doc`, which is not a link to `README.md`");
+    check_contents(|entries| entries[0] = link("README.md", "app"), "holds `README.md`, which is not a file");
 }
 
 #[test]
@@ -206,8 +206,8 @@ fn nothing_leaves_the_archive() {
         &release,
         &[
             ("archive-content", "holds `/evil`, a path that leaves it"),
-            ("archive-content", "holds `pipe`, which is no file, folder or symbolic link"),
-            ("archive-content", "holds `hard`, which is no file, folder or symbolic link"),
+            ("archive-content", "holds `pipe`, which is not a file, folder or symbolic link"),
+            ("archive-content", "holds `hard`, which is not a file, folder or symbolic link"),
         ],
     );
 }

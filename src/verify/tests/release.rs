@@ -219,7 +219,7 @@ fn binary_step(triple: &str) -> Value {
 
 /// Run for x86_64 only.
 fn check_step(triple: &str) -> Value {
-    let not_run = if triple == ARM { json!("the runner is no aarch64 machine") } else { Value::Null };
+    let not_run = if triple == ARM { json!("the runner is not an aarch64 machine") } else { Value::Null };
     json!({
         "id": format!("check.smoke.app.{triple}"), "component": "", "needs": [format!("binary.app.{triple}")], "outputs": [],
         "publish": [], "job": triple, "target": triple, "kind": "check", "subject": format!("binary.app.{triple}"),

@@ -32,7 +32,7 @@ pub fn check(text: Option<&String>, listing: &Listing, flaws: &mut Vec<Flaw>) {
         }
         let (Some(section), Some((name, object))) = (section, line.split_once('=')) else {
             wrong(format!(
-                "has the line `{shown}` in entry_points.txt, which is no `name = module:object` in a section"
+                "has the line `{shown}` in entry_points.txt, which is not a `name = module:object` in a section"
             ));
             continue;
         };

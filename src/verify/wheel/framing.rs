@@ -137,7 +137,7 @@ fn members(listed: &[Listed], length: u64) -> Vec<String> {
             found.push(format!("holds `{shown}` twice"));
         }
         if std::str::from_utf8(name).is_err() || name.iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
-            found.push(format!("holds `{shown}`, a name with bytes that are no text"));
+            found.push(format!("holds `{shown}`, a name with bytes that are not text"));
         }
         if !matches!(shared.method, 0 | 8) {
             found.push(format!(

@@ -88,7 +88,7 @@ impl<'a> Members<'a> {
                 self.texts.insert(path.to_owned(), text);
             }
             Err(_) => {
-                let text = format!("holds `{}`, which is no UTF-8", printable(path));
+                let text = format!("holds `{}`, which is not UTF-8", printable(path));
                 self.flaws.push(flaw("dist-metadata", text, "no tool can read it: build the file again"));
             }
         }
@@ -127,7 +127,7 @@ pub fn pass(reader: &mut dyn Read, hashing: &mut Hashing<io::Sink>, kept: &mut V
 struct Passing<'a> {
     file: SpooledTempFile,
     seen: Scan<'a>,
-    /// Why it could not be kept, which is no fault of its own.
+    /// Why it could not be kept, which is not a fault of its own.
     full: Option<io::Error>,
 }
 

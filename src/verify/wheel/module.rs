@@ -47,7 +47,7 @@ fn is_there(module: &str, libraries: &[Library], listing: &Listing) -> bool {
     if libraries.iter().any(|library| imported_as(&library.path) == Some(&folder)) {
         return true;
     }
-    // Where a generator wrote nothing there is an empty `__init__.py`, and a library that is no module.
+    // Where a generator wrote nothing there is an empty `__init__.py`, and a library that is not a module.
     let inside = |path: &str| installed(path).is_some_and(|path| path.starts_with(&below));
     let own = || libraries.iter().filter(|library| inside(&library.path));
     let says = |(path, entry): (&String, &Entry)| {

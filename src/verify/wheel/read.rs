@@ -86,7 +86,7 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
     Ok((Some(wheel), flaws))
 }
 
-/// Installers look for the two folders that are named like the file, and for nothing that is no file. Whether it is not
+/// Installers look for the two folders that are named like the file, and for nothing that is not a file. Whether it is not
 /// altogether the wheel of another name.
 fn folders(info: &str, listing: &Listing, flaws: &mut Vec<Flaw>) -> bool {
     let data = info.replace(".dist-info", ".data");

@@ -24,7 +24,7 @@ pub fn check(info: &str, members: &Members<'_>, listing: &Listing, flaws: &mut V
     };
     let rows = match rows(text) {
         Ok(rows) => rows,
-        Err(line) => return wrong(format!("has a RECORD whose line {line} is no row of three")),
+        Err(line) => return wrong(format!("has a RECORD whose line {line} is not a row of three")),
     };
     let mut listed = BTreeSet::new();
     for [path, digest, size] in &rows {

@@ -53,7 +53,7 @@ async fn what_does_not_pass_ends_it_and_the_next_run_goes_on() {
     }
 }
 
-/// What is no accident is not asked again and again. Two files are under way at a time: whether the second is sent before
+/// What is not an accident is not asked again and again. Two files are under way at a time: whether the second is sent before
 /// the answer to the first is here, nobody knows.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_be_said_again_is_asked_once() {

@@ -127,7 +127,7 @@ async fn an_expired_token_is_replaced() {
     for times in [1, 2, 3] {
         let world = unlucky(bearer(), Fault::ExpiredToken, times);
         let pushed = image.push(&world.registries, &app, &["1"]).await;
-        // Twice in a row for one request is no accident any more.
+        // Twice in a row for one request is no longer an accident.
         match times {
             1 => pushed.unwrap(),
             _ => drop(fails(pushed, Exit::Denied, "registry-denied")),

@@ -125,12 +125,12 @@ async fn everybody_looks_without_asking_for_bytes() {
     assert_eq!(everybody.shows(&app.tagged("1"), wrong).await.unwrap(), Shown::Other(right));
     assert_eq!(everybody.shows(&app.tagged("2"), right).await.unwrap(), Shown::Nothing);
     assert_eq!(world.count("GET /v2/acme/app/manifests"), before);
-    assert!(everybody.put_manifest(&app.tagged("3"), &image.index).await.is_err(), "nobody is logged in");
+    assert!(everybody.put_manifest(&app.tagged("3"), &image.index).await.is_err(), "not logged in");
     // Where nobody is let in without a login.
     let closed = World::with(Options { auth: basic(), ..Options::default() });
     image.push(&closed.registries, &app, &["1"]).await.unwrap();
     fails(closed.registries.anonymous().shows(&app.tagged("1"), right).await, Exit::Denied, "registry-denied");
-    // A limit is no answer to who may read.
+    // A limit is not an answer to who may read.
     let script = Script::new(|_| say(429).header("retry-after", "3600")).await;
     fails(over(&script).anonymous().shows(&app.tagged("1"), right).await, Exit::Unfinished, "registry-limited");
 }

@@ -75,7 +75,7 @@ async fn a_page_to_log_in_at_is_no_manifest() {
     let script = Script::new(|_| say(200).header("content-type", "text/html").body("<html>login</html>")).await;
     let tag = repository("acme/app").tagged("1");
     let text = fails(over(&script).head(&tag).await, Exit::Unfinished, "registry-refused");
-    assert!(text.contains("(status 200; text/html) is no manifest"), "{text}");
+    assert!(text.contains("(status 200; text/html) is not a manifest"), "{text}");
     fails(over(&script).manifest(&tag).await, Exit::Unfinished, "registry-refused");
     let by_digest = repository("acme/app").at(some(1, 1).0.digest);
     fails(over(&script).manifest(&by_digest).await, Exit::Unfinished, "registry-refused");

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::script::{Asked, Said, Script, say};
 use super::*;
 
-/// A registry whose tokens are `t1`, `t2`, …; those up to `revoked` are no good any more.
+/// A registry whose tokens are `t1`, `t2`, …; those up to `revoked` are no longer valid.
 #[derive(Default)]
 struct Tokens {
     given: AtomicUsize,

@@ -18,7 +18,7 @@ fn every_code_is_explained() {
         findings.push(format!("`{code}` of {path} has no heading in {PAGE}"));
     }
     for code in explained.iter().filter(|code| !codes.contains_key(*code)) {
-        findings.push(format!("`{code}` in {PAGE} is no code of ours any more"));
+        findings.push(format!("`{code}` in {PAGE} is not a code of ours any more"));
     }
     none("every problem code is explained", &findings);
 }

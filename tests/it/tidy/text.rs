@@ -3,7 +3,7 @@
 use super::none;
 use crate::source::{self, Keep, Text};
 
-/// Longest file that is no table, lines.
+/// Longest file that is not a table, lines.
 const LINES: usize = 500;
 
 /// Names that say nothing about what a module is.

@@ -108,14 +108,14 @@ async fn pypiserver_with_a_password_and_its_old_digests() {
         refused.fails("token-refused", Exit::Denied).await;
     }
     assert_eq!(server.sent(), 0);
-    // It shows MD5, which is no proof: what is there is read.
+    // It shows MD5, which is not a proof: what is there is read.
     let delivery = ours(CANARY);
     assert!(delivery.run().await.unwrap().iter().all(|receipt| receipt.confirmed_by.as_deref() == Some("download")));
     assert!(delivery.run().await.unwrap().iter().all(|receipt| receipt.outcome == Outcome::AlreadyThere));
     assert_eq!(server.sent(), 6);
 }
 
-/// Whoever asks it for a project it does not have is sent elsewhere: what is there is not here.
+/// Whoever asks it for a project it does not have is sent elsewhere: what is there is no here.
 #[tokio::test(flavor = "multi_thread")]
 async fn pypiserver_that_points_to_another_index() {
     let pypi = super::index(|_| {});

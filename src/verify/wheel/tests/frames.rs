@@ -111,7 +111,7 @@ fn names_in_a_frame() {
             parts.file = |bytes| over(bytes, b"demo/a_b.txt", b"demo/a\x1bb.txt");
         },
         &[
-            (CODE, "holds `demo/a\u{fffd}b.txt`, a name with bytes that are no text"),
+            (CODE, "holds `demo/a\u{fffd}b.txt`, a name with bytes that are not text"),
             ("wheel-record", "that RECORD does not list"),
             ("wheel-record", "does not hold `demo/a_b.txt`"),
         ],

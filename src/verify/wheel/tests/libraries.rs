@@ -46,7 +46,7 @@ fn machines() {
         "a text instead",
         |parts| parts.put(LIBRARY, "version https://git-lfs.github.com/spec/v1\n"),
         &[
-            ("wheel-library", "holds `demo/_demo.abi3.so`, which is no ELF, Mach-O or PE executable"),
+            ("wheel-library", "holds `demo/_demo.abi3.so`, which is not an ELF, Mach-O or PE executable"),
             ("dist-variants", "does not hold `marker`"),
         ],
     );

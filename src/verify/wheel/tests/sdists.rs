@@ -36,7 +36,7 @@ impl Parts {
             ("LICENSE", "MIT"),
             ("Cargo.toml", root),
             ("py/Cargo.toml", py),
-            // Its tests are nobody's business, for it is no member.
+            // Its tests are nobody's business, for it is not a member.
             (
                 "crates/alone/Cargo.toml",
                 "[package]\nname = \"alone\"\n[dev-dependencies]\nx = { path = \"../gone\" }\n",

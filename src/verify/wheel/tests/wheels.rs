@@ -89,7 +89,7 @@ fn metadata_fields() {
         |parts| parts.remove(&metadata()),
         &[("dist-metadata", "has no `demo_lib-1.2.0rc1.dist-info/METADATA`")],
     );
-    check("no field", edit("Name: demo-lib", "demo"), &[("dist-metadata", "has a line that is no field: `demo`")]);
+    check("no field", edit("Name: demo-lib", "demo"), &[("dist-metadata", "has a line that is not a field: `demo`")]);
     check(
         "another name",
         edit("Name: demo-lib", "Name: demo"),
@@ -101,7 +101,7 @@ fn metadata_fields() {
     check(
         "no text",
         |parts| parts.put(&metadata(), b"Name: \xff".to_vec()),
-        &[("dist-metadata", "which is no UTF-8"), ("dist-metadata", "has no `")],
+        &[("dist-metadata", "which is not UTF-8"), ("dist-metadata", "has no `")],
     );
     check(
         "no licence",
@@ -150,7 +150,7 @@ fn records() {
     };
     let code = "wheel-record";
     check("none", |_| None, &[(code, "has no `demo_lib-1.2.0rc1.dist-info/RECORD`")]);
-    check("no row", |text| Some(format!("{text}a,b\n")), &[(code, "whose line 10 is no row of three")]);
+    check("no row", |text| Some(format!("{text}a,b\n")), &[(code, "whose line 10 is not a row of three")]);
     check(
         "a member more",
         |text| Some(without(&text, "py.typed")),
