@@ -163,8 +163,7 @@ fn layer(store: &Store, plan: &Plan, id: &str) -> anyhow::Result<Layer> {
     let file = record.files.first().with_context(|| format!("`{id}` made no layer"))?;
     let diff_id = file.diff_id.with_context(|| format!("the record of `{id}` is not a layer's"))?;
     let Some(Work::Layer(work)) = plan.step(id).map(|step| &step.work) else { bail!("the plan has no layer `{id}`") };
-    let blob = Descriptor { media_type: layer_type(work.compression).into(), digest: file.sha256, size: file.size };
-    Ok(Layer { blob, diff_id, holds: holds(work) })
+    Ok(Layer { blob: Descriptor::of(layer_type(work.compression), file), diff_id, holds: holds(work) })
 }
 
 fn layer_type(compression: Compression) -> &'static str {
@@ -201,8 +200,7 @@ pub fn make_index(store: &Store, step: &Step, work: &IndexWork) -> anyhow::Resul
         let record: Artifact = read_json(&store.record(id))?;
         let [config, manifest] = record.files.as_slice() else { bail!("`{id}` made no image") };
         let config: Value = read_json(&store.file(id, &config.name))?;
-        let entry = Descriptor { media_type: media::MANIFEST.into(), digest: manifest.sha256, size: manifest.size };
-        entries.push((entry, document::platform(&config)));
+        entries.push((Descriptor::of(media::MANIFEST, manifest), document::platform(&config)));
     }
     let bytes = document::index(&entries, annotations);
     Ok(vec![pack::save(&store.step(&step.id), &output.name, Mode::Plain, |out| Ok(out.write_all(&bytes)?))?])

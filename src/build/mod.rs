@@ -36,6 +36,7 @@ mod sbom;
 mod schedule;
 mod stage;
 mod start;
+mod stored;
 mod supplied;
 mod system;
 mod tools;
@@ -101,14 +102,14 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     let records = schedule::carry_out(machine, printer, order, &supply)
         .map_err(|error| if runner.is_stopped() { stopped().into() } else { error })?;
     if order.steps.iter().any(|step| matches!(step.work, Work::Image(_))) {
-        let lacking = layout::write(store, order.plan, order.registries.as_ref().filter(|_| order.base_layers))?;
+        let lacking = layout::write(machine, order.base_layers)?;
         let more = if lacking > 0 { format!(", without {lacking} layers of bases") } else { String::new() };
         let folder = store.root().join("images");
         let folder = path::relative(folder.strip_prefix(store.repository()).unwrap_or(&folder));
         printer.step("Wrote", format!("images in {folder}{more}"));
         if let (Some(path), Some(platform)) = (&order.docker_archive, host_platform()) {
             let _progress = printer.start("Archiving", format!("images of {platform} for `docker load`"));
-            let count = docker_archive::write(store, order.plan, order.registries.as_ref(), platform, path)?;
+            let count = docker_archive::write(machine, platform, path)?;
             printer.step("Archived", format!("{count} images of {platform} in {}", path.display()));
         }
     }

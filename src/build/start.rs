@@ -8,11 +8,13 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use super::bundle::bundle;
-use super::docker_archive::{blobs, write_some};
+use super::docker_archive::{Tagged, write_some};
 use super::log::Log;
 use super::machine::Machine;
 use super::rootfs::Rootfs;
+use super::stored;
 use crate::artifact::{Artifact, CheckResult, Subject};
+use crate::oci::image::Image;
 use crate::plan::{ContainerCheck, ImageWork, Step};
 use crate::world::http::{Client, Request};
 use crate::world::interrupt::{self, Holding};
@@ -58,7 +60,7 @@ pub fn run(
     step: &Step,
     work: &ImageWork,
 ) -> anyhow::Result<CheckResult> {
-    let Machine { runner, store, registries, .. } = machine;
+    let Machine { runner, store, .. } = machine;
     let record: Artifact = read_json(&store.record(&step.id))?;
     let subject = |file: &crate::artifact::File| Subject {
         step: step.id.to_string(),
@@ -66,16 +68,21 @@ pub fn run(
         sha256: file.sha256,
     };
     let engine = engine(runner).context("no engine answers: start Docker or Podman, or install runc")?;
-    let runc = (engine == "runc").then(|| blobs(store, registries, step, work)).transpose()?;
+    let image = stored::image(store, step, work)?;
+    let blob = |blob| stored::fetch(machine, blob);
+    let unpacked = match engine {
+        "runc" => Some((blob(&image.config)?, image.layers.iter().map(blob).collect::<anyhow::Result<Vec<_>>>()?)),
+        _ => None,
+    };
     // What is made from here on does not go away by itself.
     let tidying = Holding::to_tidy();
     let scratch = tempfile::tempdir_in(store.root())?;
-    let trial = Trial { runner, engine, check, work, scratch: resolve(scratch.path())?, name: name(&record) };
-    let seen = if let Some(((_, config), layers)) = runc {
-        trial.with_runc(log, &config, layers.iter().map(|(_, layer)| layer.as_path()))
+    let trial = Trial { runner, engine, check, work, scratch: resolve(scratch.path())?, name: name(&image) };
+    let seen = if let Some((config, layers)) = unpacked {
+        trial.with_runc(log, &config, &layers)
     } else {
         let archive = trial.scratch.join("image.tar");
-        write_some(store, registries, &[(step, work, vec![format!("{}:smoke", trial.name)])], &archive)?;
+        write_some(machine, &[Tagged { image, tags: vec![format!("{}:smoke", trial.name)] }], &archive)?;
         trial.with_engine(log, &archive)
     };
     drop((scratch, tidying));
@@ -94,8 +101,8 @@ pub fn run(
 }
 
 /// A name that no other image on the machine has.
-fn name(record: &Artifact) -> String {
-    let digest = record.files.last().map(|file| file.sha256.hex()).unwrap_or_default();
+fn name(image: &Image) -> String {
+    let digest = image.manifest.descriptor.digest.hex();
     format!("longshore-smoke-{}-{}", &digest[..12.min(digest.len())], std::process::id())
 }
 
@@ -160,12 +167,7 @@ impl Trial<'_> {
     }
 
     /// Without an engine: the layers unpacked, and a container around them.
-    fn with_runc<'l>(
-        &self,
-        log: &mut Log<'_>,
-        config: &Path,
-        layers: impl Iterator<Item = &'l Path>,
-    ) -> anyhow::Result<String> {
+    fn with_runc(&self, log: &mut Log<'_>, config: &Path, layers: &[PathBuf]) -> anyhow::Result<String> {
         let mut rootfs = Rootfs::new(self.scratch.join("rootfs"))?;
         for layer in layers {
             rootfs.add(layer).with_context(|| format!("cannot unpack `{}`", layer.display()))?;

@@ -2,12 +2,16 @@
 
 pub mod base;
 pub mod document;
+pub mod image;
 pub mod layer;
+pub mod layout;
+pub mod parts;
 pub mod registry;
 mod tree;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::File;
 use crate::digest::Digest;
 
 /// What a manifest says of a blob: <https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md>.
@@ -20,6 +24,13 @@ pub struct Descriptor {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
+}
+
+impl Descriptor {
+    /// That of a finished file.
+    pub fn of(media_type: &str, file: &File) -> Self {
+        Self { media_type: media_type.to_owned(), digest: file.sha256, size: file.size }
+    }
 }
 
 /// The largest config, manifest or index that is read into memory; registries take no manifest of more than 4 MiB.

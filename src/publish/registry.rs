@@ -4,7 +4,7 @@
 //! run finds them.
 
 mod compare;
-mod documents;
+mod image_index;
 mod images;
 mod observe;
 mod publisher;

@@ -1,24 +1,23 @@
 //! Base images for a rehearsal: out of an OCI image layout, or stubs that hold nothing but their name.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::{anyhow, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::registry::Server;
 use crate::digest::Digest;
-use crate::oci::media;
+use crate::oci::layout::Layout;
+use crate::oci::registry::Document;
+use crate::oci::{Descriptor, media};
 use crate::platform::Platform;
 use crate::problem::{Failure, Problem};
 use crate::reference::Reference;
 
 /// The label that names the base image a stub stands for.
 const LABEL: &str = "dev.longshore.stub";
-/// Of an image in a layout.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The deepest nesting of indexes that is followed.
 const DEEPEST: usize = 4;
 
@@ -84,57 +83,44 @@ fn layer(base: &Reference) -> anyhow::Result<(Vec<u8>, Digest)> {
 ///
 /// # Errors
 /// `Failure` with exit 2 if the layout does not have it, or is damaged.
-pub fn from_layout(server: &Server, layout: &Path, base: &Reference) -> anyhow::Result<()> {
+pub fn from_layout(server: &Server, folder: &Path, base: &Reference) -> anyhow::Result<()> {
     let usage = |text: String, hint: &str| Failure::usage(Problem::new("bad-layout", text).hint(hint));
-    let shown = layout.display();
-    let text = fs::read(layout.join("index.json")).map_err(|error| {
-        usage(format!("`{shown}` is not an image layout: {error}"), "`--bases` takes a folder with an `index.json`")
+    let (layout, shown, name) = (Layout::at(folder), folder.display(), base.to_string());
+    let entries = layout.entries().map_err(|error| {
+        let hint = "`--bases` takes a folder with an `index.json`";
+        usage(format!("`{shown}` is not an image layout: {error:#}"), hint)
     })?;
-    let index: Value = serde_json::from_slice(&text).with_context(|| format!("`{shown}/index.json` is damaged"))?;
-    let entries = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let name = base.to_string();
-    let entry = entries.iter().find(|entry| entry["annotations"][REF_NAME] == name.as_str()).ok_or_else(|| {
-        usage(
-            format!("`{shown}` has no image `{name}`"),
-            "its entries are found by `org.opencontainers.image.ref.name`",
-        )
+    let entry = entries.iter().find(|entry| entry.name() == Some(&name)).ok_or_else(|| {
+        let hint = "its entries are found by `org.opencontainers.image.ref.name`";
+        usage(format!("`{shown}` has no image `{name}`"), hint)
     })?;
     let site = Site { server, layout, path: &base.repository.path };
-    let (kind, bytes) = site.blob(entry)?;
-    site.children(&bytes, 0)?;
-    server.seed_manifest(site.path, base.tag.as_deref(), &kind, &bytes);
-    Ok(())
+    site.put(&entry.descriptor, base.tag.as_deref(), 0)
 }
 
 struct Site<'a> {
     server: &'a Server,
-    layout: &'a Path,
+    layout: Layout,
     path: &'a str,
 }
 
 impl Site<'_> {
-    /// Media type and bytes of what a descriptor names, checked.
-    fn blob(&self, descriptor: &Value) -> anyhow::Result<(String, Vec<u8>)> {
-        let digest: Digest = descriptor["digest"].as_str().unwrap_or_default().parse().map_err(anyhow::Error::msg)?;
-        let path = self.layout.join("blobs").join("sha256").join(digest.hex());
-        let bytes = fs::read(&path).with_context(|| format!("the layout lacks {digest}"))?;
-        ensure!(Digest::of(&bytes) == digest, "`{}` is not what its name says", path.display());
-        Ok((descriptor["mediaType"].as_str().unwrap_or_default().to_owned(), bytes))
-    }
-
-    fn children(&self, bytes: &[u8], depth: usize) -> anyhow::Result<()> {
+    /// Puts an image or index, after everything that it names.
+    fn put(&self, descriptor: &Descriptor, tag: Option<&str>, depth: usize) -> anyhow::Result<()> {
         ensure!(depth < DEEPEST, "the indexes of the layout are nested too deep");
-        let document: Value = serde_json::from_slice(bytes)?;
-        for child in document["manifests"].as_array().map(Vec::as_slice).unwrap_or_default() {
-            let (kind, bytes) = self.blob(child)?;
-            self.children(&bytes, depth + 1)?;
-            self.server.seed_manifest(self.path, None, &kind, &bytes);
+        let document = Document::new(&descriptor.media_type, self.layout.read(descriptor.digest)?);
+        let json = document.json();
+        if let Some(children) = json["manifests"].as_array() {
+            for child in children {
+                self.put(&serde_json::from_value(child.clone())?, None, depth + 1)?;
+            }
+        } else {
+            let image = self.layout.image(document.clone()).map_err(|flaw| anyhow!("an image of the layout {flaw}"))?;
+            for blob in image.blobs() {
+                self.server.seed_blob(self.path, &self.layout.read(blob.descriptor.digest)?);
+            }
         }
-        let layers = document["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for blob in layers.iter().chain(document.get("config")) {
-            let (_, bytes) = self.blob(blob)?;
-            self.server.seed_blob(self.path, &bytes);
-        }
+        self.server.seed_manifest(self.path, tag, &descriptor.media_type, &document.bytes);
         Ok(())
     }
 }

@@ -8,8 +8,11 @@ use super::fit::{knows_user, misfits};
 use super::found::Found;
 use super::problem::problem;
 use super::set::Arrived;
-use crate::artifact;
+use crate::artifact::{self, Artifact};
 use crate::inspect;
+use crate::oci::image::Image;
+use crate::oci::parts::Parts;
+use crate::oci::registry::Document;
 use crate::oci::{Descriptor, LARGEST_DOCUMENT, document, media};
 use crate::plan::{ImageWork, IndexWork, Step};
 use crate::problem::Problem;
@@ -23,25 +26,26 @@ use crate::world::store::Store;
 pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found: &mut Found) -> anyhow::Result<()> {
     let Some(record) = set.record(&step.id) else { return Ok(()) };
     let [config_file, manifest_file] = record.files.as_slice() else { return Ok(()) };
-    let mut wrong = Vec::new();
     let mut read = |file: &artifact::File| text(store, step, file, &mut found.problems);
     let (Some(config), Some(manifest)) = (read(config_file), read(manifest_file)) else { return Ok(()) };
-    let parsed = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
-    let (config, manifest) = (parsed(&config), parsed(&manifest));
-    let layers: Option<Vec<&artifact::File>> =
-        work.layers.iter().map(|id| set.record(id).and_then(|record| record.files.first())).collect();
+    let mut wrong = Vec::new();
+    let layers: Option<Vec<&Artifact>> = work.layers.iter().map(|id| set.record(id)).collect();
     if let Some(layers) = layers {
-        config_flaws(&config, work, &layers, &mut wrong);
-        manifest_flaws(&manifest, work, config_file, &layers, &mut wrong);
-        let size: u64 = layers.iter().map(|layer| layer.size).sum();
+        let base = work.base.as_ref().map(|base| &base.from.repository);
+        let parts = Parts { platform: work.platform, own: record, layers, base };
+        let size: u64 = parts.files().map(|layer| layer.size).sum();
         if let Some(most) = work.max_size.filter(|most| size > *most) {
             let text = format!("`{}` has layers of {size} bytes, at most {most} are allowed", step.id);
             found.problems.push(problem(step, "too-large", text).hint("strip its executables, or raise `max-size:`"));
         }
-        let count = |value: &Value| value.as_array().map_or(0, Vec::len);
-        if count(&config["rootfs"]["diff_ids"]) != count(&manifest["layers"]) {
-            wrong.push("names another number of layers in its config than in its manifest".to_owned());
+        match parts.image(store, Document::new(media::MANIFEST, manifest)) {
+            Ok(image) => {
+                wrong.extend(parts.flaws(&image, Some(&config)));
+                annotation_flaws(&image, work, &mut wrong);
+            }
+            Err(flaw) => wrong.push(flaw),
         }
+        config_flaws(&serde_json::from_slice(&config).unwrap_or_default(), work, &mut wrong);
     }
     for text in wrong {
         found.problems.push(problem(step, "image-content", format!("`{}` {text}", step.id)));
@@ -84,15 +88,14 @@ fn fits(store: &Store, step: &Step, work: &ImageWork, found: &mut Found) {
     found.problems.extend(problems);
 }
 
-fn config_flaws(config: &Value, work: &ImageWork, layers: &[&artifact::File], wrong: &mut Vec<String>) {
+/// How its config says another thing than planned.
+fn config_flaws(config: &Value, work: &ImageWork, wrong: &mut Vec<String>) {
     let mut must = |what: &str, is: &Value, planned: Value| {
         if *is != planned {
             wrong.push(format!("has {what} {is}, planned is {planned}"));
         }
     };
     let runs = &config["config"];
-    must("the architecture", &config["architecture"], json!(work.platform.goarch()));
-    must("the system", &config["os"], json!("linux"));
     must("the entrypoint", &runs["Entrypoint"], json!(work.config.entrypoint));
     must("the user", &runs["User"], json!(work.config.user));
     must("the folder", &runs["WorkingDir"], json!(work.config.workdir));
@@ -110,44 +113,12 @@ fn config_flaws(config: &Value, work: &ImageWork, layers: &[&artifact::File], wr
             wrong.push(format!("lacks the variable `{name}`"));
         }
     }
-    let diff_ids: Vec<Value> =
-        layers.iter().map(|layer| json!(layer.diff_id.map(|digest| digest.to_string()))).collect();
-    let all = config["rootfs"]["diff_ids"].as_array().cloned().unwrap_or_default();
-    if !all.ends_with(&diff_ids) || work.base.is_none() && all.len() != diff_ids.len() {
-        wrong.push("does not end with its own layers".into());
-    }
 }
 
-fn manifest_flaws(
-    manifest: &Value,
-    work: &ImageWork,
-    config: &artifact::File,
-    layers: &[&artifact::File],
-    wrong: &mut Vec<String>,
-) {
-    let descriptor = |file: &artifact::File, media_type: &str| {
-        json!(Descriptor { media_type: media_type.into(), digest: file.sha256, size: file.size })
-    };
-    if manifest["mediaType"] != media::MANIFEST {
-        wrong.push(format!("has a manifest of type {}", manifest["mediaType"]));
-    }
-    if manifest["config"] != descriptor(config, media::CONFIG) {
-        wrong.push("has a manifest that names another config".into());
-    }
-    let kind = match work.layers.is_empty() {
-        true => media::LAYER_GZIP,
-        false => manifest["layers"].as_array().and_then(|all| all.last()?["mediaType"].as_str()).unwrap_or_default(),
-    };
-    let own: Vec<Value> = layers.iter().map(|layer| descriptor(layer, kind)).collect();
-    let all = manifest["layers"].as_array().cloned().unwrap_or_default();
-    if !all.ends_with(&own) || work.base.is_none() && all.len() != own.len() {
-        wrong.push("has a manifest that does not end with its own layers".into());
-    }
-    for (key, text) in &work.annotations {
-        if manifest["annotations"][key] != json!(text) {
-            wrong.push(format!("lacks the annotation `{key}`"));
-        }
-    }
+fn annotation_flaws(image: &Image, work: &ImageWork, wrong: &mut Vec<String>) {
+    let manifest = image.manifest.json();
+    let other = work.annotations.iter().filter(|(key, text)| manifest["annotations"][key] != json!(text));
+    wrong.extend(other.map(|(key, _)| format!("lacks the annotation `{key}`")));
 }
 
 /// Compares an index with the images it must name.
@@ -169,8 +140,7 @@ pub fn check_index(
         let Some(record) = set.record(id) else { return Ok(()) };
         let [config, manifest] = record.files.as_slice() else { return Ok(()) };
         let Ok(config) = files::read_small(&store.file(id, &config.name), LARGEST_DOCUMENT) else { return Ok(()) };
-        let mut entry =
-            json!(Descriptor { media_type: media::MANIFEST.into(), digest: manifest.sha256, size: manifest.size });
+        let mut entry = json!(Descriptor::of(media::MANIFEST, manifest));
         entry["platform"] = document::platform(&serde_json::from_slice(&config).unwrap_or_default());
         expected.push(entry);
     }

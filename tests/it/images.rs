@@ -2,6 +2,7 @@
 //! happens on the way. The registry is the rehearsal's; `tests/tools` has others.
 
 mod documents;
+mod layout;
 mod not_made;
 mod start;
 

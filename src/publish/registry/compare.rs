@@ -1,10 +1,14 @@
 //! Manifests and indexes as verified, compared with what was planned and with what is there.
 
-use super::documents;
+use super::image_index;
 use super::images::{Placement, PlannedImage};
+use crate::artifact::File;
+use crate::digest::Digest;
+use crate::oci::image::{Blob, Image};
+use crate::oci::parts::Parts;
 use crate::oci::registry::Document;
 use crate::oci::{LARGEST_DOCUMENT, media};
-use crate::plan::{Plan, Step, Work};
+use crate::plan::{ImageWork, Plan, Step, Work};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
 use crate::publish::verified::Verified;
@@ -23,13 +27,13 @@ pub fn compare<'a>(
     let mut failures: Vec<Failure> = Vec::new();
     for planned in planned {
         let before = placements.iter().find(|other| other.planned.step.id == planned.step.id);
-        let document = match before {
-            Some(other) => Ok(other.document.clone()),
-            None => document(plan, planned.step, verified),
+        let content = match before {
+            Some(other) => Ok((other.document.clone(), other.blobs.clone())),
+            None => content(plan, planned.step, verified),
         };
-        let compared = document.and_then(|document| match taken(&planned, &document) {
+        let compared = content.and_then(|(document, blobs)| match taken(&planned, &document) {
             Some(failure) => Err(failure),
-            None => Ok(Placement { planned, document }),
+            None => Ok(Placement { planned, document, blobs }),
         });
         match compared {
             Ok(placement) => placements.push(placement),
@@ -49,29 +53,53 @@ fn taken(planned: &PlannedImage<'_>, document: &Document) -> Option<Failure> {
     Some(Failure::Conflict(Problem::new("image-tag-taken", text).hint(hint).step(&planned.step.id)))
 }
 
-/// The manifest or index of a step, as verified: it holds what was planned.
-fn document(plan: &Plan, step: &Step, verified: Verified<'_>) -> Result<Document, Failure> {
+/// The manifest or index of a step, and the blobs of an image: they are what was planned and verified.
+fn content(plan: &Plan, step: &Step, verified: Verified<'_>) -> Result<(Document, Vec<Blob>), Failure> {
     let artifact = verified.artifact(&step.id)?;
     let file = artifact.files.last().ok_or_else(|| anyhow::anyhow!("`{}` made nothing", step.id))?;
-    let bytes = files::read_small(&verified.path(&step.id, file), LARGEST_DOCUMENT)?;
-    let kind = if matches!(step.work, Work::Index(_)) { media::INDEX } else { media::MANIFEST };
-    let document = Document::new(kind, bytes);
-    if document.descriptor.digest != file.sha256 {
-        let text = format!("`{}` changed after it was verified", file.name);
-        let problem = Problem::new("changed-artifact", text).hint("run `longshore verify` again");
-        return Err(Failure::Refused(problem.step(&step.id)));
+    let bytes = read(step, file, verified)?;
+    match &step.work {
+        Work::Image(work) => {
+            let image = image(step, work, Document::new(media::MANIFEST, bytes), verified)?;
+            Ok((image.manifest.clone(), image.blobs().cloned().collect()))
+        }
+        Work::Index(work) => match image_index::flaw(plan, work, &bytes, &verified.manifest.artifacts) {
+            None => Ok((Document::new(media::INDEX, bytes), Vec::new())),
+            Some(flaw) => Err(rejected(step, file, &flaw)),
+        },
+        _ => Err(anyhow::anyhow!("`{}` is neither an image nor an index", step.id).into()),
     }
-    let config = match &step.work {
-        Work::Image(_) => artifact.files.first().map(|file| verified.path(&step.id, file)),
-        _ => None,
+}
+
+fn image(step: &Step, work: &ImageWork, manifest: Document, verified: Verified<'_>) -> Result<Image, Failure> {
+    let own = verified.artifact(&step.id)?;
+    let [config, file] = own.files.as_slice() else {
+        return Err(anyhow::anyhow!("`{}` is another image than planned", step.id).into());
     };
-    // Of what was published before, only the document is at hand.
-    let config = config.filter(|path| path.is_file()).map(|path| files::read_small(&path, LARGEST_DOCUMENT));
-    let content = documents::Content { document: &document.bytes, config: config.transpose()? };
-    if let Some(flaw) = documents::flaw(plan, step, &content, &verified.manifest.artifacts) {
-        let text = format!("`{}` {flaw}", file.name);
-        let problem = Problem::new("image-content", text).hint("nothing was sent: build and verify it again");
-        return Err(Failure::Rejected(problem.step(&step.id)));
+    let layers = work.layers.iter().map(|id| verified.artifact(id)).collect::<Result<_, _>>()?;
+    let base = work.base.as_ref().map(|base| &base.from.repository);
+    let parts = Parts { platform: work.platform, own, layers, base };
+    let image = parts.image(verified.store, manifest).map_err(|flaw| rejected(step, file, &flaw))?;
+    // Of what was published before, only the manifest is at hand.
+    let config = verified.path(&step.id, config).is_file().then(|| read(step, config, verified)).transpose()?;
+    match parts.flaws(&image, config.as_deref()).first() {
+        None => Ok(image),
+        Some(flaw) => Err(rejected(step, file, flaw)),
     }
-    Ok(document)
+}
+
+fn rejected(step: &Step, file: &File, flaw: &str) -> Failure {
+    let problem = Problem::new("image-content", format!("`{}` {flaw}", file.name));
+    Failure::Rejected(problem.hint("nothing was sent: build and verify it again").step(&step.id))
+}
+
+/// The bytes of a document, as they were verified.
+fn read(step: &Step, file: &File, verified: Verified<'_>) -> Result<Vec<u8>, Failure> {
+    let bytes = files::read_small(&verified.path(&step.id, file), LARGEST_DOCUMENT)?;
+    if Digest::of(&bytes) == file.sha256 {
+        return Ok(bytes);
+    }
+    let text = format!("`{}` changed after it was verified", file.name);
+    let problem = Problem::new("changed-artifact", text).hint("run `longshore verify` again");
+    Err(Failure::Refused(problem.step(&step.id)))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::OnceCell;
 
 use crate::digest::Digest;
+use crate::oci::image::Blob;
 use crate::oci::registry::{Document, Error, Kind, Registries};
 use crate::plan::{Destination, PublishedImage, RegistryDestination, Step, Work};
 use crate::publish::failure::Failure;
@@ -46,6 +47,8 @@ pub struct Placement<'a> {
     pub planned: PlannedImage<'a>,
     /// Its manifest or index.
     pub document: Document,
+    /// What an image consists of; an index has only images.
+    pub blobs: Vec<Blob>,
 }
 
 impl PlannedImage<'_> {

@@ -51,7 +51,7 @@ impl Kind for RegistryDestination {
 
 impl ImagePublisher<'_> {
     /// Sees to it that every blob and manifest is there, by digest. Nobody sees any of it yet.
-    async fn push(&self, verified: Verified<'_>) -> Result<(), Failures> {
+    async fn push(&self) -> Result<(), Failures> {
         let all: Vec<&PlannedImage<'_>> = self.placements.iter().map(|one| &one.planned).collect();
         let open: Vec<&Placement<'_>> = self.placements.iter().filter(|one| one.planned.is_open(&all)).collect();
         if open.is_empty() {
@@ -59,7 +59,7 @@ impl ImagePublisher<'_> {
         }
         let run = self.images.run;
         let progress = run.printer.start("Pushing", names(all.iter().map(|one| one.repository)));
-        push::everything(&Push { registries: run.registries, progress }, &open, verified).await
+        push::everything(&Push { registries: run.registries, progress }, &open).await
     }
 
     async fn document(&self, repository: &Repository, promised: &Promised<'_>, to: &fs::File) -> Result<bool, Failure> {
@@ -109,7 +109,7 @@ impl Publisher for ImagePublisher<'_> {
                     let observed = std::mem::take(&mut self.observed);
                     self.placements = compare::compare(self.images.run.plan, observed, verified)?;
                 }
-                Phase::Content => self.push(verified).await?,
+                Phase::Content => self.push().await?,
                 Phase::FixedTags => tags::fix(&self.images, &self.placements, ledger).await?,
                 _ => self.moved = tags::float(&self.images, &self.placements, ledger).await?,
             }

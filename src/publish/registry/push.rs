@@ -3,33 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use serde_json::Value;
 
 use super::images::Placement;
 use crate::digest::Digest;
-use crate::oci::registry::{Error, Pushed, Registries, Source};
-use crate::oci::{Descriptor, LARGEST_DOCUMENT, media};
-use crate::plan::{ImageWork, Work};
+use crate::oci::image::{Blob, Place};
+use crate::oci::registry::{Pushed, Registries, Source};
+use crate::oci::{LARGEST_DOCUMENT, media};
 use crate::publish::failure::{Failure, Failures};
-use crate::publish::verified::Verified;
 use crate::reference::Repository;
 use crate::world::files;
 use crate::world::terminal::Progress;
 
-/// Where the bytes of a blob are.
-enum Origin<'a> {
-    /// A config of ours.
-    Config(Vec<u8>),
-    /// A layer of ours.
-    Layer(std::path::PathBuf),
-    /// A layer of a base.
-    Base(&'a Repository),
-}
-
-struct Blob<'a> {
+/// A blob on its way.
+struct Sending<'a> {
     repository: &'a Repository,
-    descriptor: Descriptor,
-    origin: Origin<'a>,
+    blob: &'a Blob,
+    /// A repository of the same registry that has it by then.
+    other: Option<&'a Repository>,
 }
 
 /// Where blobs and manifests go, and how far they are.
@@ -41,35 +31,30 @@ pub struct Push<'p> {
 }
 
 /// Pushes what some images and indexes consist of.
-pub async fn everything(
-    push: &Push<'_>,
-    placements: &[&Placement<'_>],
-    verified: Verified<'_>,
-) -> Result<(), Failures> {
-    let mut blobs = Vec::new();
-    for one in placements {
-        if let Work::Image(work) = &one.planned.step.work {
-            blobs.extend(blobs_of(one, work, verified)?);
-        }
-    }
+pub async fn everything(push: &Push<'_>, placements: &[&Placement<'_>]) -> Result<(), Failures> {
     let mut seen = BTreeSet::new();
-    blobs.retain(|blob| seen.insert((blob.repository, blob.descriptor.digest)));
-    // The first repository of a registry that gets a blob of ours is the one that others mount it from.
+    // The first repository of a registry that gets a layer of ours is the one that others mount it from.
     let mut first: BTreeMap<(&str, Digest), &Repository> = BTreeMap::new();
     let (mut now, mut then) = (Vec::new(), Vec::new());
-    for blob in blobs {
-        let key = (blob.repository.registry.as_str(), blob.descriptor.digest);
-        match first.get(&key) {
-            Some(other) if matches!(blob.origin, Origin::Layer(_)) => then.push((blob, Some(*other))),
+    for (repository, blob) in
+        placements.iter().flat_map(|one| one.blobs.iter().map(|blob| (one.planned.repository, blob)))
+    {
+        let digest = blob.descriptor.digest;
+        if !seen.insert((repository, digest)) {
+            continue;
+        }
+        let key = (repository.registry.as_str(), digest);
+        match first.get(&key).copied() {
+            Some(other) if is_layer(blob) => then.push(Sending { repository, blob, other: Some(other) }),
             _ => {
-                first.insert(key, blob.repository);
-                now.push((blob, None));
+                first.insert(key, repository);
+                now.push(Sending { repository, blob, other: None });
             }
         }
     }
     let mut failures = Vec::new();
     for round in [now, then] {
-        for done in join_all(round.iter().map(|(blob, other)| push.blob(blob, *other))).await {
+        for done in join_all(round.iter().map(|sending| push.blob(sending))).await {
             add(&mut failures, done);
         }
         Failures::of(std::mem::take(&mut failures))?;
@@ -87,58 +72,41 @@ pub async fn everything(
     Ok(())
 }
 
-fn add(failures: &mut Vec<Failure>, done: Result<(), Error>) {
+fn add(failures: &mut Vec<Failure>, done: Result<(), impl Into<Failure>>) {
     if let Err(error) = done {
-        let failure = Failure::from(error);
+        let failure = error.into();
         if !failures.contains(&failure) {
             failures.push(failure);
         }
     }
 }
 
+/// A layer that is sent from this machine.
+fn is_layer(blob: &Blob) -> bool {
+    blob.file().is_some() && !is_config(blob)
+}
+
+/// Sent without asking whether it is there.
+fn is_config(blob: &Blob) -> bool {
+    blob.descriptor.media_type == media::CONFIG
+}
+
 impl Push<'_> {
-    async fn blob(&self, blob: &Blob<'_>, mount: Option<&Repository>) -> Result<(), Error> {
-        let source = match &blob.origin {
-            Origin::Config(bytes) => Source::Bytes(bytes),
-            Origin::Layer(path) => Source::File(path, mount),
-            Origin::Base(repository) => Source::Elsewhere(repository),
+    async fn blob(&self, sending: &Sending<'_>) -> Result<(), Failure> {
+        let Sending { repository, blob, other } = *sending;
+        let config: Vec<u8>;
+        let source = match &blob.place {
+            Place::File(path) if is_config(blob) => {
+                config = files::read_small(path, LARGEST_DOCUMENT)?;
+                Source::Bytes(&config)
+            }
+            Place::File(path) => Source::File(path, other),
+            Place::Repository(base) => Source::Elsewhere(base),
         };
-        let pushed = self.registries.push_blob(blob.repository, &blob.descriptor, source).await?;
-        if pushed == Pushed::Sent && !matches!(blob.origin, Origin::Config(_)) {
-            self.progress.tell(&format!("{} to {}", blob.descriptor.digest, blob.repository));
+        let pushed = self.registries.push_blob(repository, &blob.descriptor, source).await?;
+        if pushed == Pushed::Sent && !is_config(blob) {
+            self.progress.tell(&format!("{} to {repository}", blob.descriptor.digest));
         }
         Ok(())
     }
-}
-
-/// What an image consists of: layers of its base, layers of ours, its config.
-fn blobs_of<'a>(
-    placement: &Placement<'a>,
-    work: &'a ImageWork,
-    verified: Verified<'_>,
-) -> Result<Vec<Blob<'a>>, Failure> {
-    let (repository, step) = (placement.planned.repository, placement.planned.step.id.as_str());
-    let mut blobs = Vec::new();
-    let manifest: Value = placement.document.json();
-    let all = manifest["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let (below, own) = all.split_at(all.len().saturating_sub(work.layers.len()));
-    let read = |layer: &Value| serde_json::from_value::<Descriptor>(layer.clone()).map_err(anyhow::Error::from);
-    if let Some(base) = &work.base {
-        for layer in below {
-            blobs.push(Blob { repository, descriptor: read(layer)?, origin: Origin::Base(&base.from.repository) });
-        }
-    }
-    for (id, layer) in work.layers.iter().zip(own) {
-        let descriptor = read(layer)?;
-        let file = verified.artifact(id)?.files.first();
-        let file = file.filter(|file| file.sha256 == descriptor.digest);
-        let file = file.ok_or_else(|| anyhow::anyhow!("`{step}` names another layer than `{id}`"))?;
-        blobs.push(Blob { repository, descriptor, origin: Origin::Layer(verified.path(id, file)) });
-    }
-    let config = verified.artifact(step)?.files.first();
-    let config = config.ok_or_else(|| anyhow::anyhow!("`{step}` made no config"))?;
-    let bytes = files::read_small(&verified.path(step, config), LARGEST_DOCUMENT)?;
-    let descriptor = Descriptor { media_type: media::CONFIG.into(), digest: config.sha256, size: config.size };
-    blobs.push(Blob { repository, descriptor, origin: Origin::Config(bytes) });
-    Ok(blobs)
 }

@@ -1,0 +1,65 @@
+//! Images that finished steps have left in the store, and their blobs on this machine.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::machine::Machine;
+use super::pack;
+use crate::artifact::{Artifact, Mode};
+use crate::digest::Digest;
+use crate::oci::image::{Blob, Image, Place};
+use crate::oci::parts::Parts;
+use crate::oci::registry::Document;
+use crate::oci::{LARGEST_DOCUMENT, media};
+use crate::plan::{ImageWork, Step};
+use crate::step_id::StepId;
+use crate::world::store::{Store, read_json};
+use crate::world::{files, runtime};
+
+/// The image that a step has made.
+///
+/// # Errors
+/// If it or one of its layers is not there.
+pub fn image(store: &Store, step: &Step, work: &ImageWork) -> anyhow::Result<Image> {
+    let record = |id: &StepId| read_json::<Artifact>(&store.record(id));
+    let own = record(&step.id)?;
+    let layers = work.layers.iter().map(record).collect::<anyhow::Result<Vec<_>>>()?;
+    let base = work.base.as_ref().map(|base| &base.from.repository);
+    let parts = Parts { platform: work.platform, own: &own, layers: layers.iter().collect(), base };
+    let image = parts.image(store, document(store, step, media::MANIFEST)?);
+    image.map_err(|flaw| anyhow::anyhow!("`{}` {flaw}", step.id))
+}
+
+/// The manifest or index that a step has made: the last of its files.
+///
+/// # Errors
+/// If it is not there.
+pub fn document(store: &Store, step: &Step, media_type: &str) -> anyhow::Result<Document> {
+    let output = step.outputs.last().with_context(|| format!("`{}` makes nothing", step.id))?;
+    Ok(Document::new(media_type, files::read_small(&store.file(&step.id, &output.name), LARGEST_DOCUMENT)?))
+}
+
+/// Where a blob lies on this machine; a layer of a base is downloaded once.
+///
+/// # Errors
+/// If it cannot be had.
+pub fn fetch(machine: Machine<'_>, blob: &Blob) -> anyhow::Result<PathBuf> {
+    let (repository, descriptor) = match &blob.place {
+        Place::File(path) => return Ok(path.clone()),
+        Place::Repository(repository) => (repository, &blob.descriptor),
+    };
+    let folder = machine.store.root().join("cache").join("blobs");
+    let path = folder.join(descriptor.digest.hex());
+    if fs::metadata(&path).is_ok_and(|meta| meta.len() == descriptor.size)
+        && Digest::of_reader(File::open(&path)?)?.0 == descriptor.digest
+    {
+        return Ok(path);
+    }
+    let registries = machine.registries.context("no registries to fetch base layers from")?;
+    pack::save(&folder, &descriptor.digest.hex(), Mode::Plain, |mut out| {
+        Ok(runtime::block_on(registries.download(repository, descriptor, &mut out))??)
+    })?;
+    Ok(path)
+}
