@@ -87,7 +87,7 @@ install() {
     fail "the input \`fallback\` is 'cargo' or empty"
   local source=${GITHUB_ACTION_PATH:-$dist/..} asked=${LONGSHORE_ACTION_VERSION:-} here folder version sha256 versions
   asked=${asked#v}
-  [[ $asked =~ ^[0-9A-Za-z.-]*$ ]] || fail "the input \`version\` is no version, such as 1.2.3"
+  [[ $asked =~ ^[0-9A-Za-z.-]*$ ]] || fail "the input \`version\` is not a version, such as 1.2.3"
   here=$(target)
   known "$asked" "$here"
   folder=$(mktemp -d "$RUNNER_TEMP/longshore-binary.XXXXXX")

@@ -54,7 +54,7 @@ pub fn inspect_reader(reader: impl Read + Seek) -> Result<BinaryFacts, String> {
         Ok(FileKind::MachOFat32) => macho::universal::<FatArch32, _>(data),
         Ok(FileKind::Pe64) => pe::facts::<ImageNtHeaders64, _>(data),
         Ok(FileKind::Pe32) => pe::facts::<ImageNtHeaders32, _>(data),
-        _ => return Err("is no ELF, Mach-O or PE executable".into()),
+        _ => return Err("is not an ELF, Mach-O or PE executable".into()),
     };
     match read {
         Err(_) if left.get() == 0 => Err(format!("is damaged: its headers take more than {} MiB", BUDGET >> 20)),
@@ -92,7 +92,7 @@ pub fn symbols(reader: impl Read + Seek, wanted: &dyn Fn(&[u8]) -> bool) -> Resu
         Ok(FileKind::MachOFat32) => symbols::universal::<FatArch32, _>(data, &mut sieve),
         Ok(FileKind::Pe64) => symbols::pe::<ImageNtHeaders64, _>(data, &mut sieve),
         Ok(FileKind::Pe32) => symbols::pe::<ImageNtHeaders32, _>(data, &mut sieve),
-        _ => Err("is no ELF, Mach-O or PE executable".into()),
+        _ => Err("is not an ELF, Mach-O or PE executable".into()),
     };
     match read {
         Err(_) if left.get() == 0 => Err(format!("is damaged: its symbols take more than {} MiB", SYMBOL_BUDGET >> 20)),

@@ -116,7 +116,7 @@ fn of_commit(commit: &Path, file: &ArchiveFile) -> anyhow::Result<Member> {
     let meta = fs::symlink_metadata(&from).with_context(|| format!("the commit has no file `{}`", file.source))?;
     let folder = from.parent().map(resolve).transpose()?;
     let inside = folder.is_some_and(|folder| resolve(commit).is_ok_and(|top| folder.starts_with(top)));
-    ensure!(inside, "`{}` lies behind a link that leaves the repository", file.source);
+    ensure!(inside, "`{}` is reached through a link out of the repository", file.source);
     let body = match &file.entry {
         // A system without symbolic links has a file with the link's text there: the plan knows better.
         EntryKind::Symlink { link } if meta.is_symlink() || cfg!(windows) => Body::Link(link.clone()),

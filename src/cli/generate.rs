@@ -45,7 +45,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let plan = project.plan(session, Wish { every_release: true, stub_bases: true, ..Wish::default() })?;
     if plan.workflows.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
-        return Err(Failure::usage(problem.hint("destinations stand under `publish:`")).into());
+        return Err(Failure::usage(problem.hint("destinations are listed under `publish:`")).into());
     }
     let mut files = Vec::new();
     for workflow in &plan.workflows {

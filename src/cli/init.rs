@@ -94,7 +94,7 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
 }
 
 fn exists(path: &Path) -> anyhow::Error {
-    let problem = Problem::new("config-exists", format!("`{}` is there already, and stays as it is", path.display()));
+    let problem = Problem::new("config-exists", format!("`{}` exists already and was not changed", path.display()));
     Failure::usage(problem.hint("edit it (`longshore check` finds mistakes), or move it away first")).into()
 }
 

@@ -113,7 +113,7 @@ fn builder(step: &Step) -> String {
         Work::Sdist(_) => "maturin".into(),
         Work::Image(work) => match &work.base {
             Some(base) => base.from.to_string(),
-            None => "(nothing)".into(),
+            None => "scratch".into(),
         },
         _ => String::new(),
     }
@@ -146,7 +146,7 @@ fn output(step: &Step) -> String {
         Work::Image(work) => match work.base.as_ref().map(|base| base.digest) {
             Some(Some(digest)) => format!("{}, {}", work.facts.libc, &digest.to_string()[..19]),
             Some(None) => format!("{}, not locked", work.facts.libc),
-            None => "system files of our own".into(),
+            None => "system files included in Longshore".into(),
         },
         _ => step.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>().join(", "),
     }

@@ -87,7 +87,7 @@ fn name_the_rest(session: &Session, plan: &Plan) -> anyhow::Result<()> {
             let text = format!("the plan publishes nothing: it lacks {lacking}");
             (
                 text,
-                "build all jobs of one stored plan (`longshore plan --out plan.json`), or bring the rest with `--prebuilt DIR`",
+                "build all jobs of one stored plan (`longshore plan --out plan.json`), or provide the rest with `--prebuilt DIR`",
             )
         };
         return Err(Failure::usage(Problem::new("nothing-to-publish", text).hint(hint)).into());

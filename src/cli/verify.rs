@@ -46,7 +46,7 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
 
 /// What each image provides and what its executables need: why each of them starts.
 pub fn images(plan: &Plan, manifest: &Manifest) -> Option<Table> {
-    let mut table = Table::new(&["IMAGE", "BASE", "OFFERS", "NEEDED"]);
+    let mut table = Table::new(&["IMAGE", "BASE", "PROVIDES", "NEEDED"]);
     let mut empty = true;
     for step in &plan.steps {
         let Work::Image(work) = &step.work else { continue };
@@ -61,7 +61,7 @@ pub fn images(plan: &Plan, manifest: &Manifest) -> Option<Table> {
             })
         };
         let needs: Vec<String> = work.executables.iter().filter_map(needs).collect();
-        let base = work.base.as_ref().map_or_else(|| "(nothing)".to_owned(), |base| base.from.to_string());
+        let base = work.base.as_ref().map_or_else(|| "scratch".to_owned(), |base| base.from.to_string());
         table.row([step.id.to_string(), base, work.facts.libc.to_string(), needs.join(", ")]);
         empty = false;
     }

@@ -93,7 +93,7 @@ fn is_map(root: &Node, found: &mut Found) -> bool {
         return true;
     }
     let problem = if root.is_null() {
-        Problem::new("empty-file", "the file holds nothing")
+        Problem::new("empty-file", "the file is empty")
             .hint("begin it with `longshore: 1`, or remove it: no file is fine too")
     } else {
         Problem::new("wrong-type", "the file must be a map of keys").hint("begin it with `longshore: 1`")

@@ -226,7 +226,7 @@ const MACOS: Key = key(
     "the oldest macOS it is for",
 )
 .per_target();
-const TITLE: Key = key("name", NAME, "its key", "what `{name}` stands for");
+const TITLE: Key = key("name", NAME, "its key", "value of `{name}`");
 
 /// Archive formats, as written.
 pub const FORMATS: &[&str] = &["tar.gz", "tar.zst", "zip", "binary"];
@@ -324,7 +324,7 @@ pub static COMPONENT: Section = Section {
             "the manifests of its artifacts",
             "files whose version must be the tag's; PATH#KEY is a key of a JSON, TOML or YAML file",
         ),
-        key("changelog", PATH, "the nearest CHANGELOG.md, CHANGES.md or HISTORY.md", "where its release notes stand"),
+        key("changelog", PATH, "the nearest CHANGELOG.md, CHANGES.md or HISTORY.md", "file with its release notes"),
         key("latest", Type::Flag, "true for the root or a lone component", "may become GitHub's \"latest\""),
     ],
 };
@@ -741,14 +741,14 @@ pub static REGISTRY: Section = Section {
         KIND,
         WHEN_OF,
         ENVIRONMENT,
-        key("prefix", Type::Text(Text::ImagePrefix), "ghcr.io/<owner>", "what stands before an image's name"),
+        key("prefix", Type::Text(Text::ImagePrefix), "ghcr.io/<owner>", "prefix of repositories"),
         key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked, at the prefix's host"),
         key("ca", PATH, "", "path of a PEM file with the CA certificate of the prefix's host"),
         key(
             "read-back",
             Type::Text(Text::Word(&["auto", "anonymous", "own"])),
             "auto: anonymous for a public repository on ghcr.io, docker.io, quay.io, public.ecr.aws",
-            "who looks whether an image can be read: anybody, or we with our login",
+            "whether images are read back without a login or with ours",
         ),
         key(
             "hosts",

@@ -220,7 +220,7 @@ fn refusal(manifest: &str, finished: &Finished) -> Failure {
 }
 
 fn outside(folder: &Path) -> anyhow::Error {
-    let message = format!("the cargo workspace `{}` lies outside the repository", folder.display());
+    let message = format!("the cargo workspace `{}` is outside the repository", folder.display());
     Failure::usage(Problem::new("workspace-outside", message).hint("run this in the repository of the workspace"))
         .into()
 }

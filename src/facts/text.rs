@@ -20,7 +20,7 @@ pub fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
         Err(Failure::usage(problem.hint("it must be UTF-8 text of at most 1 MiB inside the repository")).into())
     };
     if !stays_inside(path) {
-        return refuse("lies outside the repository");
+        return refuse("is outside the repository");
     }
     if leads_out(root, path) {
         return refuse("is a link that leads out of the repository");

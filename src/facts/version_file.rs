@@ -20,7 +20,7 @@ pub fn path(text: &str) -> (&str, Option<&str>) {
 pub fn read(root: &Path, path: &str) -> Result<String, String> {
     let (path, key) = self::path(path);
     if !stays_inside(path) {
-        return Err("lies outside the repository".into());
+        return Err("is outside the repository".into());
     }
     if leads_out(root, path) {
         return Err("is a link that leads out of the repository".into());
@@ -226,7 +226,7 @@ mod tests {
         write("crates/a/Cargo.toml", "[package]\nname='a'\nversion={workspace=true}\n");
         assert_eq!(read(folder.path(), "crates/a/Cargo.toml").as_deref(), Ok("1.2.3"));
         for path in ["../VERSION", "/etc/hostname", "a/../../b"] {
-            assert_eq!(read(folder.path(), path), Err("lies outside the repository".into()));
+            assert_eq!(read(folder.path(), path), Err("is outside the repository".into()));
         }
         assert_eq!(read(folder.path(), "VERSION"), Err("does not exist".into()));
         assert!(read(folder.path(), "crates").is_err());

@@ -13,7 +13,7 @@ pub fn universal<'a, F: FatArch, R: ReadRef<'a>>(data: R) -> Res<BinaryFacts> {
     let count = data.read_at::<macho::FatHeader>(0).map_or(0, |header| header.nfat_arch.get(BigEndian));
     // A Java class file starts with the same four bytes; its version (45 and up) then stands where the count is.
     if !(1..=20).contains(&count) {
-        return Err("is no ELF, Mach-O or PE executable".into());
+        return Err("is not an ELF, Mach-O or PE executable".into());
     }
     let file = MachOFatFile::<F>::parse(data).map_err(damaged)?;
     let mut all: Option<BinaryFacts> = None;

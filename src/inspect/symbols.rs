@@ -75,7 +75,7 @@ where
 pub fn universal<'a, F: FatArch, R: ReadRef<'a>>(data: R, sieve: &mut Sieve<'_>) -> Res<()> {
     let count = data.read_at::<macho::FatHeader>(0).map_or(0, |header| header.nfat_arch.get(BigEndian));
     if !(1..=20).contains(&count) {
-        return Err("is no ELF, Mach-O or PE executable".into());
+        return Err("is not an ELF, Mach-O or PE executable".into());
     }
     let file = MachOFatFile::<F>::parse(data).map_err(damaged)?;
     for arch in file.arches() {

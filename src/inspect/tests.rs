@@ -90,9 +90,9 @@ fn what_is_no_executable_says_so() {
         let error = inspect(bytes).unwrap_err();
         assert!(error.contains(expected), "{error}");
     };
-    check(b"", "is no ELF, Mach-O or PE executable");
-    check(b"#!/bin/sh\nexec true --and --more\n", "is no ELF, Mach-O or PE executable");
-    check(b"\xca\xfe\xba\xbe\x00\x00\x00\x41 a Java class file", "is no ELF, Mach-O or PE executable");
+    check(b"", "is not an ELF, Mach-O or PE executable");
+    check(b"#!/bin/sh\nexec true --and --more\n", "is not an ELF, Mach-O or PE executable");
+    check(b"\xca\xfe\xba\xbe\x00\x00\x00\x41 a Java class file", "is not an ELF, Mach-O or PE executable");
     let whole = gnu().bytes();
     check(&whole[..whole.len() - 1], "is cut off");
     check(&whole[..70], "is damaged");

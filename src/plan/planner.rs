@@ -158,7 +158,7 @@ impl<'a> Planner<'a> {
         let Some(found) = known.iter().find(|one| one.name == name) else {
             let near = nearest(name, known.iter().map(|one| one.name.as_str()));
             let hint = near.map_or_else(
-                || "destinations stand under `publish:`".to_owned(),
+                || "destinations are listed under `publish:`".to_owned(),
                 |near| format!("did you mean `{near}`?"),
             );
             let problem = Problem::new("unknown-destination", format!("no destination is called `{name}`"));

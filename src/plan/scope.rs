@@ -57,10 +57,10 @@ fn nothing(inputs: &Inputs<'_>, not_made: &[NotMade]) -> Problem {
     let of_host = |one: &&NotMade| inputs.request.host.is_some_and(|host| one.is_for(host));
     let hint = match not_made.iter().find(of_host) {
         Some(one) => format!(
-            "`--also {}` makes them here with the tools for it, `--prebuilt DIR` brings prebuilt binaries",
+            "`--also {}` builds them here if the tools for it are installed, `--prebuilt DIR` provides prebuilt binaries",
             one.target
         ),
-        None => "bring prebuilt binaries with `--prebuilt DIR`".to_owned(),
+        None => "provide prebuilt binaries with `--prebuilt DIR`".to_owned(),
     };
     Problem::new("nothing-for-host", text).hint(hint)
 }

@@ -250,7 +250,7 @@ pub fn notes(facts: &Facts, steps: &[Step]) -> Vec<String> {
     let shared = owners.into_iter().filter(|(_, owners)| owners.len() > 1);
     let shared = shared.map(|(module, owners)| {
         let names: Vec<String> = owners.iter().map(|name| format!("`{name}`")).collect();
-        format!("{} bring the same `import {module}`: who installs two of them breaks one", names.join(" and "))
+        format!("{} contain the same package `{module}`: who installs two of them breaks one", names.join(" and "))
     });
     shared.chain(notes).collect()
 }

@@ -196,7 +196,7 @@ fn everything_once(inputs: &Inputs<'_>, steps: &[&Step], workflows: &[Workflow])
                 continue;
             }
             let problem = if files.is_empty() {
-                Problem::new("not-published", format!("no workflow file publishes `{share}`"))
+                Problem::new("in-no-workflow", format!("no workflow file publishes `{share}`"))
                     .hint(format!("add `{share}` or `{destination}` to the `publish:` of one of them"))
             } else {
                 Problem::new("published-twice", format!("`{share}` is published by {}", files.join(" and ")))

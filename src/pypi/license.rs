@@ -160,7 +160,7 @@ mod tests {
             ("MIT/Apache-2.0", "`MIT/Apache-2.0` is not an identifier"),
             ("Proprietary", "`Proprietary` is not an identifier"),
             ("MIT WITH Apache-2.0", "`Apache-2.0` is not an identifier"),
-            ("LicenseRef-a_b", "no identifier"),
+            ("LicenseRef-a_b", "not an identifier"),
         ] {
             assert!(wrong(bad).is_some_and(|why| why.contains(part)), "{bad}: {:?}", wrong(bad));
         }

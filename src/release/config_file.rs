@@ -43,7 +43,7 @@ pub fn find(dir: &Path, top: &Path) -> anyhow::Result<Found> {
 /// The file that `--config` names. It may be a link: its project is the folder that the link lies in.
 ///
 /// # Errors
-/// Exit 2 if there is no such file, or it lies outside the repository.
+/// Exit 2 if there is no such file, or it is outside the repository.
 pub fn named(dir: &Path, top: Option<&Path>, name: &Path) -> anyhow::Result<PathBuf> {
     let file = dir.join(name);
     let resolved =
@@ -87,7 +87,7 @@ fn refuse_misnamed(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn refuse_outside(file: &Path, top: &Path) -> anyhow::Error {
-    let text = format!("`{}` lies outside the repository `{}`", file.display(), top.display());
+    let text = format!("`{}` is outside the repository `{}`", file.display(), top.display());
     Failure::usage(Problem::new("config-outside", text).hint("run this in the repository of the file, or with `-C`"))
         .into()
 }

@@ -130,7 +130,7 @@ fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
         }
     }
     if found.is_empty() {
-        let text = format!("`{}` holds nothing that a step takes", folder.display());
+        let text = format!("`{}` contains no file that a step uses", folder.display());
         let problem =
             Problem::new("no-prebuilt", text).hint("it must hold <triple>/<executable>, or wheels and sdists");
         return Err(Failure::usage(problem).into());

@@ -147,7 +147,7 @@ impl Session {
                 let top = top.unwrap_or(dir);
                 let found = config_file::find(dir, top)?;
                 if let Some(above) = found.above {
-                    let text = format!("`{}` is not taken: it lies above `{}`", above.display(), top.display());
+                    let text = format!("`{}` is not used: it is above `{}`", above.display(), top.display());
                     self.warn_of_config(text);
                 }
                 found.file

@@ -62,14 +62,14 @@ fn broken_promises(
     if let (Some(minimum), Some(needed)) = (&work.glibc, &facts.glibc)
         && parse_version(needed) > parse_version(minimum)
     {
-        let text = format!("needs glibc {needed}, promised is {minimum}");
+        let text = format!("needs glibc {needed}, but the minimum is {minimum}");
         let hint = "build on an older system (`runner:`, `container:`) or with `builder: zigbuild`, or raise `glibc:`";
         all.push(broken("glibc-above-minimum", text, hint));
     }
     if let (Some(promised), Some(needed)) = (work.macos, &facts.macos)
         && needed.parse().is_ok_and(|needed: MacosVersion| needed > promised)
     {
-        let text = format!("needs macOS {needed}, promised is {promised}");
+        let text = format!("needs macOS {needed}, but the minimum is {promised}");
         let hint = "write `macos:` with the version that is needed; a library or linker argument of yours may want it";
         all.push(broken("macos-above-minimum", text, hint));
     }
@@ -116,12 +116,12 @@ fn wrong_linkage(target: Target, promised: Linkage, facts: &BinaryFacts) -> Opti
         return None;
     }
     if promised == Linkage::Dynamic {
-        let text = "is static, promised is dynamic";
+        let text = "is static, expected dynamic";
         return Some(broken("not-dynamic", text, "write `linkage: static` if that is meant"));
     }
     let needed = facts.interpreter.iter().chain(&facts.needed);
     let reason = some_of(needed.map(String::as_str).filter(|name| facts.format != "pe" || is_c_runtime(name)));
-    let text = format!("needs {}, promised is static", reason.unwrap_or_default());
+    let text = format!("needs {}, expected static", reason.unwrap_or_default());
     let hint = "compile it with `-C target-feature=+crt-static` (the default of musl), or write `linkage: dynamic`";
     Some(broken("not-static", text, hint))
 }
@@ -180,7 +180,7 @@ mod tests {
         };
         check(Some("11.0"), Some("11.0"), &[]);
         check(Some("13.0"), Some("10.12"), &[]);
-        check(Some("11.0"), Some("13.3"), &["needs macOS 13.3, promised is 11.0"]);
+        check(Some("11.0"), Some("13.3"), &["needs macOS 13.3, but the minimum is 11.0"]);
         check(None, Some("13.3"), &[]);
         check(Some("11.0"), None, &[]);
     }

@@ -50,7 +50,7 @@ pub fn check(of: Finished<'_>, reader: File, work: &ChecksumsWork, set: &Arrived
 
 /// `<64 hex digits>  <name>` per line, `*` instead of the second space for binary mode.
 fn parse(bytes: &[u8]) -> Result<BTreeMap<&str, Digest>, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "is no text".to_owned())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "is not text".to_owned())?;
     if !text.is_empty() && !text.ends_with('\n') {
         return Err("is cut off: its last line does not end".into());
     }

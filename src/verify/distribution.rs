@@ -28,7 +28,7 @@ pub fn check_wheel(
 ) -> anyhow::Result<Vec<Problem>> {
     let Finished { step, file } = of;
     let (Some(target), Ok(planned)) = (step.target, file.name.parse::<WheelName>()) else {
-        return Ok(vec![of.problem("dist-name", "is no name of a wheel")]);
+        return Ok(vec![of.problem("dist-name", "is not a wheel file name")]);
     };
     let siblings = siblings(&work.stage);
     let expected = Expected {
@@ -217,7 +217,7 @@ fn is_wheel_of(step: &Step, distribution: &str, like: &Step) -> bool {
 /// Two wheels that nothing can tell apart.
 fn alike(one: &Step, other: &Step) -> Problem {
     let names = [one, other].map(|step| stage(step).map(|stage| stage.distribution.to_string()).unwrap_or_default());
-    let text = format!("nothing tells `{}` and `{}` apart: the features of neither bring a crate", names[0], names[1]);
+    let text = format!("cannot tell `{}` and `{}` apart: the features of neither add a crate", names[0], names[1]);
     let hint = "say what only one of them has: `variant-check: {present: [TEXT]}` or `variant-check: {python: EXPRESSION}`, or \
                 `variant-check: false`";
     Problem::new("dist-variants", text).step(&one.id).hint(hint)

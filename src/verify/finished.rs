@@ -34,7 +34,7 @@ impl Finished<'_> {
         let path = store.file(&self.step.id, &self.file.name);
         let kind = match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_file() => None,
-            Ok(_) => Some("is no plain file"),
+            Ok(_) => Some("is not a plain file"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Some("is recorded, but not here"),
             Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot read `{}`", path.display()))),
         };

@@ -197,7 +197,7 @@ fn too_much(store: &Store, plan: &Plan) -> anyhow::Result<Vec<Problem>> {
         for name in list(&folder)? {
             if !step.outputs.iter().any(|output| output.name == name) {
                 let path = folder.join(&name);
-                problems.push(extra(&path, Some(step), format!("`{name}` is not planned, but lies with `{id}`")));
+                problems.push(extra(&path, Some(step), format!("`{name}` is not planned, but is with `{id}`")));
             }
         }
     }

@@ -97,19 +97,19 @@ fn static_with_an_interpreter() {
         &release,
         &[(
             "not-static",
-            "needs `/lib64/ld-linux-x86-64.so.2`, `libc.so.6`, promised is static (job `x86_64-unknown-linux-gnu`)",
+            "needs `/lib64/ld-linux-x86-64.so.2`, `libc.so.6`, expected static (job `x86_64-unknown-linux-gnu`)",
         )],
     );
     let release = Release::make(|parts| {
         parts.plan["steps"][1]["linkage"] = "static".into();
         parts.x86 = Elf { interpreter: None, ..gnu() };
     });
-    check(&release, &[("not-static", "needs `libc.so.6`, promised is static")]);
+    check(&release, &[("not-static", "needs `libc.so.6`, expected static")]);
 }
 
 #[test]
 fn dynamic_without_a_loader() {
-    check(&Release::make(|parts| parts.x86 = musl()), &[("not-dynamic", "is static, promised is dynamic")]);
+    check(&Release::make(|parts| parts.x86 = musl()), &[("not-dynamic", "is static, expected dynamic")]);
     let library = |parts: &mut release::Parts| parts.x86 = Elf { interpreter: None, ..gnu() };
     check(&Release::make(library), &[("wrong-interpreter", "is a library, no program")]);
 }
@@ -130,7 +130,7 @@ fn glibc_above_the_promised_minimum() {
     let minimum = |minimum: &'static str| Release::make(move |parts| parts.plan["steps"][1]["glibc"] = minimum.into());
     check(
         &minimum("2.5"),
-        &[("glibc-above-minimum", "needs glibc 2.17, promised is 2.5 (job `x86_64-unknown-linux-gnu`)")],
+        &[("glibc-above-minimum", "needs glibc 2.17, but the minimum is 2.5 (job `x86_64-unknown-linux-gnu`)")],
     );
     minimum("2.17").verify().unwrap();
     minimum("2.28").verify().unwrap();
@@ -193,7 +193,7 @@ fn what_is_too_much() {
         &[
             ("extra-artifact", "record `archive.other.json` is of no step of this plan"),
             ("extra-artifact", "record `check.smoke.app.aarch64-unknown-linux-gnu.json` is of no step"),
-            ("extra-artifact", "`app.debug` is not planned, but lies with `binary.app.x86_64-unknown-linux-gnu` (job"),
+            ("extra-artifact", "`app.debug` is not planned, but is with `binary.app.x86_64-unknown-linux-gnu` (job"),
             ("extra-artifact", "`binary.old` is not a step of this plan"),
         ],
     );
@@ -298,7 +298,7 @@ fn wrong_checksums() {
         "has another digest than the file itself for `app-",
     );
     check_list(&|list| list.trim_end().to_owned(), "is cut off");
-    check_list(&|list| list.replace("  ", " "), "is no list for `sha256sum -c`: line 1");
+    check_list(&|list| list.replace("  ", " "), "is not a list for `sha256sum -c`: line 1");
     check_list(&|list| format!("{list}{}\n", list.lines().next().unwrap()), "twice");
     let release = Release::whole();
     let list = fs::read_to_string(release.store.file("checksums.app", "SHA256SUMS")).unwrap();

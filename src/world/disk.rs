@@ -37,7 +37,7 @@ pub fn of(error: &io::Error) -> Option<(&'static str, &'static str)> {
         )),
         ErrorKind::IsADirectory | ErrorKind::NotADirectory => Some((
             "wrong-place",
-            "a folder lies where a file should be, or a file where a folder should: use another path",
+            "there is a folder where a file should be, or a file where a folder should: use another path",
         )),
         ErrorKind::NotFound => {
             Some(("wrong-place", "that path, or a folder above it, is not there: make it, or use another"))

@@ -113,7 +113,7 @@ pub fn make_room(root: &Path, path: &str) -> anyhow::Result<PathBuf> {
             _ => {}
         }
         folder = path::resolve(&folder).with_context(|| format!("cannot go into `{}`", folder.display()))?;
-        ensure!(folder.starts_with(&root), "`{path}` lies behind a link that leaves its folder");
+        ensure!(folder.starts_with(&root), "`{path}` is reached through a link out of its folder");
     }
     Ok(folder.join(names[names.len() - 1]))
 }
@@ -232,7 +232,7 @@ mod tests {
         fs::create_dir(root.path().join("in")).unwrap();
         assert!(make_room(root.path(), "in/a/b").is_ok());
         assert!(make_room(root.path(), "also-in/a/b").is_ok());
-        assert!(format!("{:#}", make_room(root.path(), "out/a").unwrap_err()).contains("behind a link"));
+        assert!(format!("{:#}", make_room(root.path(), "out/a").unwrap_err()).contains("through a link"));
         assert!(make_room(root.path(), "../a").is_err());
     }
 

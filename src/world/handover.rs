@@ -213,7 +213,7 @@ impl Unpacking<'_> {
     fn member(&mut self, name: &str, mode: u32, size: u64, bytes: &mut dyn Read) -> anyhow::Result<()> {
         let place = place(self.store, name).context("is nothing that is handed over")?;
         ensure!(self.seen.insert(name.to_owned()), "is there twice");
-        ensure!(self.seen.contains("plan.json"), "stands before `plan.json`");
+        ensure!(self.seen.contains("plan.json"), "comes before `plan.json`");
         let (largest, executable) =
             if name.starts_with("steps/") { (LARGEST_FILE, mode == 0o755) } else { (LARGEST_TEXT, false) };
         ensure!(size <= largest, "is too large ({size} bytes)");
@@ -427,7 +427,7 @@ mod tests {
             attack(name, &format!("{plan}add('{path}')"), &member);
         }
         attack("twice", &format!("{plan}add('plan.json')"), "the member `plan.json`: is there twice");
-        attack("first", "add('steps/asset.a/x')", "the member `steps/asset.a/x`: stands before `plan.json`");
+        attack("first", "add('steps/asset.a/x')", "the member `steps/asset.a/x`: comes before `plan.json`");
         attack("empty", "", "it ends too early");
         attack("mode", &format!("{plan}add('steps/asset.a/x', mode=0o4755)"), "has the mode 4755");
         attack("mode2", &format!("{plan}add('artifacts/asset.a.json', mode=0o755)"), "has the mode 755");

@@ -116,7 +116,7 @@ fn nothing_is_read_beyond_a_limit() {
             "a pax header is damaged",
         );
     }
-    refused(&[1; BLOCK], "no tar");
+    refused(&[1; BLOCK], "not a tar");
     refused(&[1; 100], "unexpected end of file");
     refused(&made(&[(EntryType::Regular, &[1; 600])])[..700], "unexpected end of file");
     // Names are counted together, too: an endless tar of long ones comes to an end.

@@ -248,7 +248,7 @@ fn a_file_is_for_every_release() {
 fn a_reference_cannot_bring_yaml_along() {
     let project = repository("reference", "binaries: { opsml-mcp: {} }");
     let said = sh(&project, "longshore generate --action-ref 'v1\n      - run: id'", 2);
-    assert!(said.contains("is no commit, branch or tag"), "{said}");
+    assert!(said.contains("is not a commit, branch or tag"), "{said}");
     let done = sh(&project, "longshore generate --action-ref ./ && longshore generate --check", 0);
     assert!(!done.contains("not pinned"), "{done}");
     let file = read(&project, FILE);
@@ -268,11 +268,11 @@ fn bad_entries_of_workflows() {
     check("{ a.yml: { publish: github }, b.yml: {} }", "`github.opsml-mcp` is published by a.yml and b.yml");
     check("{ a.yml: { publish: [github, pipy] } }", "no destination is called `pipy`");
     check("{ a.yml: { publish: github.opsml-mcp } }", "are made by one workflow file");
-    check("{ sub/a.yml: {} }", "is no name of a workflow file");
-    check("{ a.txt: {} }", "is no name of a workflow file");
-    check("{ a.yml: { setup: .github/actions/nothing } }", "is no composite action");
+    check("{ sub/a.yml: {} }", "is not a valid name of a workflow file");
+    check("{ a.txt: {} }", "is not a valid name of a workflow file");
+    check("{ a.yml: { setup: .github/actions/nothing } }", "is not a composite action");
     check("{ a.yml: { jobs: { after-plan: .github/workflows/nothing.yml } } }", "does not exist");
-    check("{ a.yml: { jobs: { after-plan: ../up.yml } } }", "is no reusable workflow");
+    check("{ a.yml: { jobs: { after-plan: ../up.yml } } }", "is not a reusable workflow");
     check("{ a.yml: { jobs: { later: .github/workflows/notify.yml } } }", "unknown key");
     check("{ a.yml: { pull-request: maybe } }", "maybe");
 }

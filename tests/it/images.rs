@@ -449,7 +449,7 @@ fn tags_that_nobody_could_keep_right_are_refused() {
         let found = problems(&done);
         assert!(found.iter().any(|(code, text)| code == "bad-image-tag" && text.contains(part)), "{tags}: {found:?}");
     };
-    check("latest", "the newest release that `latest` is to follow");
+    check("latest", "the newest release that `latest` should point to");
     check("[\"{sha}\", latest]", "the newest release");
     check("[\"{version}\", { tag: edge, when: prerelease }]", "moved by stable releases only");
 }

@@ -173,7 +173,7 @@ fn stop(together: bool) -> anyhow::Result<Arc<Stop>> {
 /// What is left of a rehearsal that was interrupted.
 fn interrupted(played: &[Played], left: &[String]) -> Problem {
     if !left.is_empty() {
-        let message = format!("interrupted, and what its jobs started goes on: {}", left.join(", "));
+        let message = format!("interrupted, and processes started by its jobs are still running: {}", left.join(", "));
         return Problem::new("interrupted", message).hint("end these processes by their numbers");
     }
     if played.iter().any(|played| played.killed) {

@@ -429,7 +429,7 @@ fn remotes_that_are_not_on_github() {
     let gitlab =
         "releases go to GitHub, and the git remote is on `gitlab.com`: write `publish.github.repository: owner/name`";
     check("gitlab.com", &[gitlab, "or `publish: { github: false }`"]);
-    check("git.acme.org", &["which nobody said is a GitHub", "`publish.github.host: git.acme.org`"]);
+    check("git.acme.org", &["which is not known to be a GitHub server", "`publish.github.host: git.acme.org`"]);
 }
 
 #[test]

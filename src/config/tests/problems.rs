@@ -53,7 +53,7 @@ fn problems_stand_where_they_were_written() {
     check("wheels: { os: {} }", &["bad-name@2:11"]);
     check("wheels: { a: { compatibility: 2.28 } }", &["bad-version@2:31"]);
     check("wheels: { a: { python: [\"3\"] } }", &["bad-version@2:25"]);
-    check("wheels: { a: { variant-check: { presnt: x } } }", &["unknown-key@2:25"]);
+    check("wheels: { a: { variant-check: { presnt: x } } }", &["unknown-key@2:33"]);
     check("wheels: { a: {}, A: {} }", &["duplicate-key@2:18"]);
     check("publish: { pypi: { index: ftp://x } }", &["bad-url@2:27"]);
     check("publish: { pypi: { trusted: maybe } }", &["unknown-word@2:29"]);

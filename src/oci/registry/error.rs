@@ -163,7 +163,7 @@ pub fn unreadable(place: &str, wanted: &str, reply: &Reply) -> Error {
         reply.header("content-type").map(|kind| crate::shown::one_line(&mask::hide(kind)).chars().take(80).collect());
     let kind: String =
         kind.filter(|kind: &String| !kind.is_empty()).unwrap_or_else(|| "something without a type".into());
-    let text = format!("`{place}` cannot be read: the answer ({}; {kind}) is no {wanted}", words(reply));
+    let text = format!("`{place}` cannot be read: the answer ({}; {kind}) is not a {wanted}", words(reply));
     let hint =
         "see who answers there: the host may be wrong, or a proxy wants a login; then run the same command again";
     Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint))

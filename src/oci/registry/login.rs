@@ -302,7 +302,7 @@ mod tests {
         check(r#"{"credHelpers":{"ghcr.io":"good"}}"#, "u:ghcr.io");
         check(r#"{"credsStore":"good"}"#, "u:ghcr.io");
         check(r#"{"credsStore":"none"}"#, "None");
-        check(r#"{"credsStore":"garbage"}"#, "no credential");
+        check(r#"{"credsStore":"garbage"}"#, "not a credential");
         check(r#"{"credsStore":"fails"}"#, "failed: locked");
         check(r#"{"credsStore":"leaks"}"#, "`docker-credential-leaks` failed: exit status: 1");
         check(r#"{"credsStore":"floods"}"#, "said more than 1024 KiB");

@@ -339,7 +339,7 @@ fn begun(asked: &Url, reply: &Reply, shown: Credential) -> Result<Begun, Error> 
     if least > LARGEST_PART {
         let most = LARGEST_PART >> 20;
         let text = format!("`{}` wants parts of at least {least} bytes, at most {most} MiB are sent", host_of(asked));
-        let hint = "see what stands between us and the registry";
+        let hint = "check for a proxy between this machine and the registry";
         return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)));
     }
     Ok(Begun { location: location(reply, asked)?, least, shown })
@@ -389,7 +389,7 @@ fn location(reply: &Reply, asked: &Url) -> Result<Url, Error> {
     let text = reply.header("location").unwrap_or_default();
     asked.join(text).ok().filter(|_| !text.is_empty()).ok_or_else(|| {
         let text = format!("`{}` begins an upload without saying where it goes", host_of(asked));
-        let hint = "see what stands between us and the registry; the same command continues";
+        let hint = "check for a proxy between this machine and the registry; the same command continues";
         Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint))
     })
 }

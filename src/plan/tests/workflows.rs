@@ -99,12 +99,12 @@ fn shares_that_cannot_be() {
         let yaml = format!("wheels: {{ py: {{}} }}\npublish: {publish}\nworkflows: {workflows}");
         assert_eq!(codes(&yaml, &with_wheel(), &Request::default()), expected, "{yaml}");
     };
-    check("{ pypi: {} }", "{ a.yml: { publish: github } }", &["not-published"]);
+    check("{ pypi: {} }", "{ a.yml: { publish: github } }", &["in-no-workflow"]);
     check("{ pypi: {} }", "{ a.yml: {}, b.yml: { publish: pypi } }", &["published-twice"]);
     check(
         "{ pypi: {} }",
         "{ a.yml: { publish: [github.app, pypi] } }",
-        &["split-release", "not-published", "not-published", "not-published"],
+        &["split-release", "in-no-workflow", "in-no-workflow", "in-no-workflow"],
     );
     check("{ pypi: {} }", "{ a.yml: { publish: github }, a.yaml: { publish: pypi } }", &["equal-entries"]);
     check("{ pypi: { environment: other } }", "{ a.yml: {} }", &["two-environments"]);

@@ -74,7 +74,7 @@ impl Coordination<'_> {
         if !self.workflow.destinations.iter().all(chosen) {
             let text =
                 format!("the rest of `{}`: `longshore publish --workflow {0}` without `--to`", self.workflow.file);
-            self.run.printer.step("Left", text);
+            self.run.printer.step("Remaining", text);
             return Ok(Gate::Closed);
         }
         let told = serde_json::to_vec(ledger.so_far()).map_err(anyhow::Error::from)?;

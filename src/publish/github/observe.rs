@@ -109,7 +109,7 @@ pub async fn start(
         ([], several) => Err(two_drafts(tag, several)),
         ([release, ..], drafts) => {
             if !drafts.is_empty() {
-                let text = format!("a draft for `{tag}` lies beside its published release; it is left alone");
+                let text = format!("a draft for `{tag}` exists besides the published release; it is not changed");
                 repository.api.printer.warn(text);
             }
             published_start(repository, planned, release).await

@@ -58,7 +58,7 @@ pub fn obstacles(connection: &Connection<'_>, shown: &Shown<'_>) -> Vec<Failure>
     let Some(first) = missing.first() else { return Vec::new() };
     if shown.seen.page.is_none() {
         let name = first.distribution;
-        let text = format!("`{name}` is not on {} yet; its first file makes the project", connection.host());
+        let text = format!("`{name}` is not on {} yet; the first upload creates the project", connection.host());
         connection.printer.step("New", text);
     }
     closed(connection, first, &shown.seen).into_iter().chain(late(connection, shown, &missing)).collect()

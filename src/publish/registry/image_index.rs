@@ -53,7 +53,7 @@ pub fn flaw(plan: &Plan, work: &IndexWork, index: &[u8], artifacts: &[Artifact])
 }
 
 fn compare(images: &[Named<'_>], index: &[u8]) -> Option<String> {
-    let Ok(index) = serde_json::from_slice::<Index>(index) else { return Some("is no index".into()) };
+    let Ok(index) = serde_json::from_slice::<Index>(index) else { return Some("is not an index".into()) };
     if index.media_type != media::INDEX {
         return Some(format!("is of the type {:?}", index.media_type));
     }

@@ -170,7 +170,7 @@ async fn one(
     let reference = placement.planned.repository.tagged(&floating.tag);
     let Some(release) = images.run.plan.release(&placement.planned.step.component) else { return Ok(None) };
     if let Some(newer) = newer(floating, &around.tags, &release.version) {
-        images.run.printer.step("Left", format!("`{reference}` where it is: {newer} is there"));
+        images.run.printer.step("Skipped", format!("`{reference}`: already points to newer {newer}"));
         return Ok(None);
     }
     if around.floating.get(floating.tag.as_str()) == Some(&placement.digest()) {

@@ -82,7 +82,7 @@ fn index(name: &str, planned: &PypiDestination, server: &Url) -> anyhow::Result<
 }
 
 fn lacks(name: &str) -> anyhow::Error {
-    let text = format!("nothing stands for `{name}` in this rehearsal");
+    let text = format!("this rehearsal has no server for `{name}`");
     let hint = "the plan is not the one that `longshore rehearse --act` made: both need the same flags";
     Failure::usage(Problem::new("bad-stage", text).hint(hint)).into()
 }

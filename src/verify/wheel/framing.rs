@@ -77,7 +77,7 @@ struct Listed {
 
 fn walk(file: &mut (impl Read + Seek)) -> Result<Vec<String>, Stop> {
     let length = file.seek(SeekFrom::End(0))?;
-    let Some(end_at) = length.checked_sub(22) else { return bad("is no zip") };
+    let Some(end_at) = length.checked_sub(22) else { return bad("is not a zip") };
     let mut end = [0; 22];
     file.seek(SeekFrom::Start(end_at))?;
     file.read_exact(&mut end)?;

@@ -63,7 +63,7 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
     }
     let needed = manifests::needed(&top, &texts);
     if let Some(missing) = some_of(needed.iter().map(String::as_str).filter(|path| !listing.contains_key(*path))) {
-        let text = format!("lacks {missing}: it cannot be built");
+        let text = format!("does not hold {missing}: it cannot be built");
         let hint = "give maturin the manifest (`-m`), and look at `include` and `exclude`";
         flaws.push(flaw("sdist-files", text, hint));
     }

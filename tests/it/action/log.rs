@@ -106,7 +106,7 @@ fn errors_stand_at_their_lines_in_the_repository() {
     let plan = runs.job(&[("command", "plan")]);
     let (commands, _) = obeyed(&plan.log);
     let errors: Vec<&String> = commands.iter().filter(|line| line.starts_with("::error")).collect();
-    assert_eq!((errors.len(), errors[9].as_str()), (10, "::error title=longshore::4 more problems stand in the log"));
+    assert_eq!((errors.len(), errors[9].as_str()), (10, "::error title=longshore::4 more problems are in the log"));
     assert_eq!(plan.log.matches("error[unknown-key]").count(), 13);
 }
 

@@ -14,14 +14,14 @@ fn an_image_that_this_machine_does_not_make_is_not_passed_over() {
     must(&project, "git tag v1.2.3");
     let warning = |command: &str| {
         format!(
-            "warning: `image.skiff.alpine.linux-amd64` was not made: it needs x86_64-unknown-linux-musl; `{command}--also x86_64-unknown-linux-musl` makes"
+            "warning: `image.skiff.alpine.linux-amd64` was not made: it needs x86_64-unknown-linux-musl; `{command}--also x86_64-unknown-linux-musl` builds"
         )
     };
     let said = |line: &str| text(&must(&project, line).stderr);
     let rehearsed = said("longshore rehearse");
     assert!(rehearsed.contains(&warning("")), "{rehearsed}");
     assert!(
-        rehearsed.contains("Not here 1 image each for aarch64-unknown-linux-gnu, aarch64-unknown-linux-musl"),
+        rehearsed.contains("Not built 1 image each for aarch64-unknown-linux-gnu, aarch64-unknown-linux-musl"),
         "{rehearsed}"
     );
     let verified = said("longshore verify");
@@ -31,7 +31,7 @@ fn an_image_that_this_machine_does_not_make_is_not_passed_over() {
     // A stored plan of all of it: what the host does not make is said there, too.
     let built = said("longshore plan --out ../plan.json -q >/dev/null; longshore build --plan ../plan.json");
     assert!(
-        built.contains("Not here 1 binary each for aarch64-unknown-linux-gnu, x86_64-unknown-linux-musl"),
+        built.contains("Not built 1 binary each for aarch64-unknown-linux-gnu, x86_64-unknown-linux-musl"),
         "{built}"
     );
     let done = project.sh("longshore rehearse --json --only image.skiff.alpine.linux-amd64");

@@ -46,7 +46,7 @@ async fn a_next_page_is_looked_for_where_the_first_was() {
 async fn a_page_for_people_is_no_list_of_tags() {
     let script = Script::new(|_| say(200).header("content-type", "text/html").body("<html>Welcome</html>")).await;
     let text = fails(over(&script).tags(&repository("acme/app")).await, Exit::Unfinished, "registry-refused");
-    assert!(text.contains("is no list") && !text.contains("<html"), "{text}");
+    assert!(text.contains("is not a list") && !text.contains("<html"), "{text}");
     // No tags at all are written so by some.
     let script = Script::new(|_| say(200).json(&json!({ "name": "acme/app", "tags": null }))).await;
     assert_eq!(over(&script).tags(&repository("acme/app")).await.unwrap(), Vec::<String>::new());
@@ -58,7 +58,7 @@ async fn an_error_is_no_list_of_tags_on_any_page() {
     let first = error.clone();
     let script = Script::new(move |_| say(200).json(&first)).await;
     let text = fails(over(&script).tags(&repository("acme/app")).await, Exit::Unfinished, "registry-refused");
-    assert!(text.contains("UNAUTHORIZED") && text.contains("is no list"), "{text}");
+    assert!(text.contains("UNAUTHORIZED") && text.contains("is not a list"), "{text}");
     // The list has begun: what is on its second page is not known.
     for (status, body) in [(200, error.clone()), (404, error), (200, json!({ "name": "acme/app" }))] {
         let script = Script::new(move |asked| match asked.line.ends_with("?page=2") {

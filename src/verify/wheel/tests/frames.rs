@@ -171,7 +171,7 @@ fn two_truths() {
 fn damaged_files() {
     let damaged = ("dist-damaged", "cannot be read to its end: ");
     file("no zip", |_| b"<html>".repeat(20), &[(CODE, "does not end with the end record"), damaged]);
-    file("empty", |_| Vec::new(), &[(CODE, "is no zip"), damaged]);
+    file("empty", |_| Vec::new(), &[(CODE, "is not a zip"), damaged]);
     file("cut off", |mut bytes| bytes.drain(..bytes.len() - 30).collect(), &[(CODE, "does not end"), damaged]);
     check(
         "a changed byte",

@@ -268,7 +268,7 @@ fn variants_across_machines() {
             (code, "wheel.demo-client.x86_64-unknown-linux-gnu", "holds the very `demo/_demo.abi3.so`"),
         ],
     );
-    let text = "nothing tells `demo-client` and `demo-lib` apart: the features of neither bring a crate";
+    let text = "cannot tell `demo-client` and `demo-lib` apart: the features of neither add a crate";
     check(
         "features that bring no crate",
         |made| drop(made.crates.insert(SERVER, Vec::new())),
@@ -299,7 +299,7 @@ fn variants_of_which_one_is_made_elsewhere() {
     let gained = |made: &mut Made| made.wheel(CLIENT, X86).put(LIBRARY, library("/r/hyper-1.7.0/src/lib.rs"));
     check("features of the other", CLIENT, &gained, &["with `hyper-1.7.0`, which only the other variant needs"]);
     let alike = |made: &mut Made| drop(made.crates.insert(SERVER, Vec::new()));
-    check("alike", CLIENT, &alike, &["nothing tells `demo-client` and `demo-lib` apart"; 2]);
+    check("alike", CLIENT, &alike, &["cannot tell `demo-client` and `demo-lib` apart"; 2]);
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn names_and_versions() {
 #[test]
 fn manifests_that_cargo_wants() {
     let missing = |path: &str, expected: bool| {
-        let text = format!("does not hold `demo_lib-1.2.0rc1/{path}`: nobody can build it");
+        let text = format!("does not hold `demo_lib-1.2.0rc1/{path}`: it cannot be built");
         let flaw = [("sdist-files", text.as_str())];
         check(path, |parts| parts.remove(path), if expected { &flaw } else { &[] });
     };
