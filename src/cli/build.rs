@@ -8,11 +8,13 @@ use super::table::{Table, size};
 use crate::artifact::Artifact;
 use crate::build::{self, Order};
 use crate::digest::Digest;
-use crate::plan::{Plan, WithoutTag};
+use crate::plan::{Plan, Step, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::release::stage;
-use crate::release::steps::{self, Which};
+use crate::release::steps::{self, Chosen, Which};
 use crate::release::{Access, Project, Session, Wish};
+use crate::shown;
+use crate::step_id::StepId;
 use crate::world::handover;
 use crate::world::store::{Sharing, Store};
 
@@ -24,7 +26,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let (plan, store) = plan(session, args)?;
     session.receive(&plan, &store, &args.from)?;
     let (workflow, which) = (args.workflow.as_deref(), which(args, session.selection.plan.is_some()));
-    let chosen = steps::chosen(&plan, which, workflow)?;
+    let Chosen { steps: chosen, elsewhere } = steps::chosen(&plan, which, workflow)?;
     let in_job = session.env.is_true("CI") && args.job.is_some();
     let order = Order {
         prebuilt: args.prebuilt.clone(),
@@ -38,6 +40,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     let artifacts = build::run(&session.runner(), &session.printer, &store, &order).map_err(during)?;
+    skipped(session, &elsewhere);
     if let Some(tar) = &args.pack {
         let ids: Vec<&str> = order.steps.iter().map(|step| step.id.as_str()).collect();
         handover::pack(&store, &ids, false, tar)?;
@@ -92,6 +95,18 @@ fn wanted(plan: &Plan, digest: Option<Digest>) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Says which checks are left to another machine; `verify` does not pass without their results.
+fn skipped(session: &Session, elsewhere: &[&Step]) {
+    let Some(first) = elsewhere.first() else { return };
+    let ids: Vec<&StepId> = elsewhere.iter().map(|step| &step.id).collect();
+    let job = first.job.as_deref().map_or_else(String::new, |job| format!(", by `longshore build --job {job}`"));
+    let text = format!(
+        "{} not run: this machine cannot run programs for another system or processor; `longshore verify` needs the results of a machine that can{job}",
+        shown::some(&ids, 3)
+    );
+    session.printer.warn(text);
 }
 
 /// What was made.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::plan::this_host;
-use crate::plan::{self, NotMade, Plan, Step, Work};
+use crate::plan::{self, Check, CheckWork, NotMade, Plan, Step, Work};
 use crate::problem::{Exit, Failure, Problem};
 use crate::target::Target;
 
@@ -20,11 +20,31 @@ pub enum Which<'a> {
     Host(&'a [Target]),
 }
 
+/// The steps that are chosen.
+pub struct Chosen<'p> {
+    pub steps: Vec<&'p Step>,
+    /// Checks that would start a program for another system or processor: only a machine of that kind can tell.
+    pub elsewhere: Vec<&'p Step>,
+}
+
 /// The steps that are chosen, of one workflow or of all.
 ///
 /// # Errors
 /// Exit 2 for a job, a workflow or a target that is not in the plan.
-pub fn chosen<'p>(plan: &'p Plan, which: Which<'_>, workflow: Option<&str>) -> anyhow::Result<Vec<&'p Step>> {
+pub fn chosen<'p>(plan: &'p Plan, which: Which<'_>, workflow: Option<&str>) -> anyhow::Result<Chosen<'p>> {
+    let host = this_host()?;
+    let (elsewhere, steps) = of(plan, which, workflow)?.into_iter().partition(|step| starts_elsewhere(step, host));
+    Ok(Chosen { steps, elsewhere })
+}
+
+fn starts_elsewhere(step: &Step, host: Target) -> bool {
+    let Work::Check(CheckWork { not_run: None, check: Check::Smoke(_) | Check::Import(_), .. }) = &step.work else {
+        return false;
+    };
+    step.target.is_some_and(|target| (target.os(), target.arch()) != (host.os(), host.arch()))
+}
+
+fn of<'p>(plan: &'p Plan, which: Which<'_>, workflow: Option<&str>) -> anyhow::Result<Vec<&'p Step>> {
     let workflow = plan.workflow(workflow).map_err(Failure::usage)?;
     let inside = |step: &&Step| workflow.is_none_or(|workflow| workflow.steps.contains(&step.id));
     let all = plan.steps.iter().filter(inside);
