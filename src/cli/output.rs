@@ -15,7 +15,7 @@ use super::summary;
 use crate::artifact::Artifact;
 use crate::config::{Diagnostic, Source};
 use crate::facts::git;
-use crate::plan::{Scope, Step};
+use crate::plan::{Destination, Job, Plan, Scope, Step, Workflow};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipt;
 use crate::release::Session;
@@ -52,9 +52,9 @@ pub struct Output {
     /// What of the whole release is not in the plan, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<Scope>,
-    /// The plan's steps (`plan`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<Step>>,
+    /// What the plan holds (`plan`).
+    #[serde(flatten)]
+    planned: Option<OutputPlan>,
     /// Finished artifacts (`build`, `verify`).
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<Vec<Artifact>>,
@@ -66,6 +66,37 @@ pub struct Output {
     /// Fields of single commands.
     #[serde(flatten)]
     further: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A plan in the output: all that its text shows.
+#[derive(Serialize, JsonSchema)]
+struct OutputPlan {
+    /// In an order in which each follows those it needs.
+    steps: Vec<Step>,
+    /// The machines that build.
+    jobs: Vec<Job>,
+    /// Which workflow file builds and publishes what.
+    workflows: Vec<Workflow>,
+    /// Where artifacts are published, in this order, with the names of the credentials that are read.
+    destinations: Vec<Destination>,
+    /// What was not configured and is assumed.
+    assumed: Vec<String>,
+    /// Why only servers of this machine take the release; absent if public ones do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only_loopback: Option<&'static str>,
+}
+
+impl OutputPlan {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            steps: plan.steps.clone(),
+            jobs: plan.jobs.clone(),
+            workflows: plan.workflows.clone(),
+            destinations: plan.destinations.clone(),
+            assumed: plan.assumed.clone(),
+            only_loopback: plan.only_loopback(),
+        }
+    }
 }
 
 /// A problem in the output.
@@ -183,7 +214,7 @@ fn output(command: &str, exit: Exit, fields: Fields, problems: Vec<OutputProblem
         releases,
         plan: plan.map(|plan| plan.digest().to_string()),
         scope: plan.filter(|plan| !plan.scope.left_out.is_empty()).map(|plan| plan.scope.clone()),
-        steps: plan.filter(|_| fields.steps).map(|plan| plan.steps.clone()),
+        planned: plan.filter(|_| fields.steps).map(OutputPlan::of),
         artifacts: fields.artifacts,
         receipts: fields.receipts,
         problems,

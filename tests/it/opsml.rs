@@ -159,3 +159,42 @@ fn two_distributions_for_five_platforms() {
     let checks = |kind: &str| steps.iter().filter(|step| step["id"].as_str().unwrap().starts_with(kind)).count();
     assert_eq!((checks("check.import."), checks("check.features."), checks("check.sdist.")), (10, 10, 2));
 }
+
+/// A script must not have to read the text: where things go, in which order, under which tags, with which credentials.
+#[test]
+fn json_holds_what_the_text_shows() {
+    let project = cases::project("opsml");
+    let ended =
+        project.sh("git tag v3.0.0 && git remote add origin https://github.com/demml/opsml.git && longshore plan");
+    let text = String::from_utf8(ended.stdout).unwrap();
+    let json: Value = serde_json::from_slice(&project.sh("longshore plan --json").stdout).unwrap();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let joined =
+        |list: &Value| list.as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>().join(", ");
+    for (number, destination) in json["destinations"].as_array().unwrap().iter().enumerate() {
+        let heading = format!("{}. {}: ", number + 1, destination["name"].as_str().unwrap());
+        let at =
+            lines.iter().position(|line| line.starts_with(&heading)).unwrap_or_else(|| panic!("{heading} in {text}"));
+        let reads = format!("reads {}", joined(&destination["credentials"]));
+        assert!(lines[at..].contains(&reads.as_str()), "{reads} in {text}");
+    }
+    let numbered =
+        lines.iter().filter(|line| line.split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok()));
+    assert_eq!(numbered.count(), json["destinations"].as_array().unwrap().len());
+    let images =
+        json["destinations"].as_array().unwrap().iter().find(|one| one["kind"] == "registry").unwrap()["images"]
+            .clone();
+    let floating = lines.iter().find_map(|line| line.strip_prefix("then moved to it: ")).unwrap();
+    for tag in floating.split(", ") {
+        let is_there =
+            |image: &Value| image["floating"].as_array().is_some_and(|all| all.iter().any(|one| one["tag"] == tag));
+        assert!(images.as_array().unwrap().iter().any(is_there), "{tag}");
+    }
+    for workflow in json["workflows"].as_array().unwrap() {
+        let line = format!("{} publishes {}", workflow["file"].as_str().unwrap(), joined(&workflow["destinations"]));
+        assert!(lines.contains(&line.as_str()), "{line} in {text}");
+    }
+    for assumed in json["assumed"].as_array().unwrap() {
+        assert!(text.contains(assumed.as_str().unwrap()), "{assumed}");
+    }
+}

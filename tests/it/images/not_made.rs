@@ -45,8 +45,7 @@ fn an_image_that_this_machine_does_not_make_is_not_passed_over() {
 fn a_program_for_another_processor_is_not_started() {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plain/in");
     let project = Project::copy(&from, "skiff");
-    let yaml =
-        "longshore: 1\ntargets: aarch64-unknown-linux-gnu\nbinaries: { skiff: {} }\narchives: false\n";
+    let yaml = "longshore: 1\ntargets: aarch64-unknown-linux-gnu\nbinaries: { skiff: {} }\narchives: false\n";
     std::fs::write(project.folder().join("longshore.yaml"), yaml).unwrap();
     let project = project.commit();
     must(&project, "git tag v1.2.3 && longshore plan --out ../plan.json -q > /dev/null");
@@ -57,7 +56,8 @@ fn a_program_for_another_processor_is_not_started() {
     for which in ["--job aarch64-unknown-linux-gnu", "--all"] {
         let built = must(&project, &format!("longshore build --plan ../plan.json {which} --prebuilt ../dist"));
         let said = text(&built.stderr);
-        let left = "`check.smoke.skiff.aarch64-unknown-linux-gnu` not run: this machine cannot run programs for another";
+        let left =
+            "`check.smoke.skiff.aarch64-unknown-linux-gnu` not run: this machine cannot run programs for another";
         assert!(said.contains(left), "{said}");
         let verified = project.sh("longshore verify --plan ../plan.json --json");
         assert!(problems(&verified).iter().any(|(code, _)| code == "check-missing"), "{:?}", problems(&verified));
