@@ -54,7 +54,7 @@ pub enum Outcome {
     Published,
     /// It was there already, with equal bytes.
     AlreadyThere,
-    /// It is there, but nobody could tell us its bytes.
+    /// It is there, but its bytes could not be read back.
     Unconfirmed,
     /// Something different is there.
     Conflict,

@@ -67,7 +67,7 @@ fn advice(smoke: &SmokeCheck) -> String {
 enum End {
     /// It starts and says its version.
     Holds,
-    /// It starts. Nobody said how it prints its version.
+    /// It starts, but how it prints its version is not configured.
     Doubt,
     /// It does not start, is another version, or does not do what is written.
     Fails,

@@ -24,7 +24,7 @@ use crate::reference::Reference;
 use crate::world::runtime;
 use crate::world::store::{Store, read_json};
 
-/// Says which base an image stands on: <https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md>.
+/// Names the base image: <https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md>.
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
@@ -83,7 +83,7 @@ async fn all(registries: &Registries, wanted: BTreeSet<Key>) -> Found {
     futures_util::future::join_all(each).await.into_iter().collect()
 }
 
-/// Images whose base is not locked, though they go somewhere that is not this machine: what they stand on could be another
+/// Images whose base is not locked, though they go somewhere that is not this machine: what they are based on could be another
 /// thing tomorrow.
 pub fn unlocked(plan: &Plan, steps: &[&Step], registries: &Registries) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();

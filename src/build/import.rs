@@ -55,7 +55,7 @@ pub fn run(machine: Machine<'_>, log: &mut Log<'_>, import: &Import, wheel: &Ste
             }
         }
     }
-    // Wheels for single Pythons are tried with those that are there; with none of them nothing would be known. A
+    // Version-specific wheels are tried with those that are there; with none of them nothing would be known. A
     // free-threaded one is on few machines.
     ensure!(!result.subjects.is_empty() || rare, "{}: install Python", result.warnings.join("; "));
     result.detail = summary(&seen, result.untried.len());

@@ -31,7 +31,7 @@ fn is_new_enough(said: &str) -> bool {
 }
 
 /// The crates of a wheel that may link a library of the machine: those that name one with `links`, and those of the
-/// repository that have a build script. Nobody knows it better before they are linked. Absent: cargo does not say, and
+/// repository that have a build script. More is not known before they are linked. Absent: cargo does not say, and
 /// the build will say why; or there is no lock file, which asking would write.
 pub fn linking(runner: &Runner, repository: &Path, work: &WheelWork, target: Target) -> Option<BTreeSet<String>> {
     let stage = &work.stage;

@@ -125,7 +125,7 @@ fn entry(index: &Value, platform: Platform) -> Option<Value> {
     entries.iter().find(fits).cloned()
 }
 
-/// Reads from a base's layers what it offers. Layers are kept on disk while they are read.
+/// Reads from a base's layers what it provides. Layers are kept on disk while they are read.
 ///
 /// # Errors
 /// If a layer cannot be had, or is not what its digest says.

@@ -17,7 +17,7 @@ pub const SCRATCH: &str = "scratch";
 const DISTROLESS: &str = "distroless";
 const DISTROLESS_STATIC: &str = "distroless-static";
 
-/// A base image that the configuration's images may stand on.
+/// A base image of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedBase {
     /// Its name in the lock file: the flavor, or `distroless-static`.
@@ -77,7 +77,7 @@ pub fn loader(libc: &BaseLibc, arch: Arch) -> Option<&'static str> {
     }
 }
 
-/// Every base that images of the configuration may stand on, each once, sorted by name.
+/// Every base image of the configuration, each once, sorted by name.
 pub fn used(config: &Config) -> Vec<UsedBase> {
     let mut all: Vec<UsedBase> = Vec::new();
     for image in &config.images {
@@ -154,7 +154,7 @@ pub enum Requirement {
     Musl,
     /// glibc of this version or later.
     Glibc(String),
-    /// glibc of a version that nobody knows.
+    /// glibc of an unknown version.
     Unknown,
 }
 

@@ -64,7 +64,7 @@ pub fn is_github(remote: &Remote) -> bool {
     remote.host == GITHUB
 }
 
-/// What nobody said of the repository that the releases of a destination go to, which names none.
+/// Why the repository of a destination that names none cannot be told from the git remote.
 pub fn ask_for_place(facts: &Facts, name: &str, host: Option<&str>) -> Option<Problem> {
     let key = format!("publish.{name}");
     let (text, hint) = match &facts.remote {

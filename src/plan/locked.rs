@@ -28,7 +28,7 @@ pub fn broken(plan: &Plan, config: &Config, facts: &Facts) -> Vec<Problem> {
     problems
 }
 
-/// What is not locked although nobody said so.
+/// What is not locked although it is not `locked: false`.
 pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
     let mut notes = Vec::new();
     for step in steps {

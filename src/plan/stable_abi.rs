@@ -191,7 +191,7 @@ fn older(stage: &StageWork, requires: Option<&str>, first: u32) -> Option<String
     Some(format!("`{name}` {says}, but its wheels begin at Python 3.{first}: there is none for older ones"))
 }
 
-/// Pythons that are let in, and for which a list of single Pythons has no wheel.
+/// Pythons that are let in, and for which a list of version-specific wheels has none.
 fn lacking(work: &WheelWork, requires: &str) -> Option<String> {
     let plain = work.python.iter().filter(|one| matches!(one, Pythons::Only { threaded: false, .. }));
     let built: Vec<u32> = plain.map(|one| one.first()).collect();

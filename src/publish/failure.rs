@@ -26,7 +26,7 @@ pub enum Failure {
         /// When to come back.
         after: Wait,
     },
-    /// It is there, but nobody could show that it is right.
+    /// It is there, but could not be confirmed to be right.
     Unconfirmed(Problem),
     /// An answer that nobody understands; repeating changes nothing.
     Fatal(Problem),

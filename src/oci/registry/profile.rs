@@ -22,7 +22,7 @@ pub struct Profile {
 
 const USUAL: Profile = Profile { name: "a registry", api: None, chunk: None, mounts: true, window: 24, tokens: None };
 
-/// The page where a repository is made public; nothing where nobody knows.
+/// The page where a repository is made public; nothing if it has none that we know.
 pub fn visibility_page(repository: &Repository) -> Option<String> {
     let (owner, name) = repository.path.split_once('/')?;
     match repository.registry.as_str() {

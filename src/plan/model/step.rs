@@ -414,7 +414,7 @@ pub struct ImageWork {
     pub flavor: String,
     /// Its platform.
     pub platform: Platform,
-    /// What it stands on; absent: nothing.
+    /// Its base image; absent: scratch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<PlannedBase>,
     /// What the base provides, copied from the lock file or the built-in table.

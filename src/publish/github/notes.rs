@@ -8,7 +8,7 @@ use crate::publish::failure::Failure;
 /// The line that GitHub's notes replace.
 const PLACE: &str = "{generated}";
 
-/// The notes as they are to stand on the release's page.
+/// The notes for the release's page.
 pub async fn body(repository: &Repository<'_>, release: &Release, page: &ReleasePage) -> Result<String, Failure> {
     if !page.generated {
         return Ok(page.body.clone());

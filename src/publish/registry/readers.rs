@@ -31,8 +31,8 @@ enum Demand {
     Required,
 }
 
-/// Looks at tags as anybody would. What not everybody can read stops us; where nobody knows whether everybody should, it
-/// is said. Once for each repository.
+/// Reads tags back without a login, once for each repository. What cannot be read so is an error if it should be, and
+/// reported if that is not known.
 ///
 /// # Errors
 /// What not everybody can read and should.

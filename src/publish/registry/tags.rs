@@ -82,7 +82,7 @@ async fn read_back(registries: &Registries, reference: &Reference, expected: Dig
 /// Moves each floating tag whose line has nothing newer, and says what is where then.
 ///
 /// # Errors
-/// What could not be moved, or nobody knows where to.
+/// What could not be moved, or whose target cannot be determined.
 pub async fn float(
     images: &Images<'_>,
     placements: &[Placement<'_>],

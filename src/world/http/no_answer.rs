@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::names::Private;
 
-/// No answer: nobody knows whether the request was carried out.
+/// No answer: the request may have been carried out or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAnswer {
     /// What happened.

@@ -6,6 +6,7 @@ mod parameters;
 mod problems;
 mod rings;
 mod text;
+mod words;
 
 /// Fails with every finding, one a line.
 fn none(rule: &str, findings: &[String]) {
