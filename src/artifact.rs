@@ -10,7 +10,6 @@ use crate::inspect::BinaryFacts;
 
 /// The format of `artifacts/<step>.json`.
 pub const ARTIFACT_SCHEMA: &str = "longshore/artifact/1";
-/// The format of `manifest.json`.
 pub const MANIFEST_SCHEMA: &str = "longshore/manifest/1";
 
 /// The record of one finished step: `artifacts/<step>.json`.
@@ -76,7 +75,6 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The permission bits.
     pub fn bits(self) -> u32 {
         match self {
             Self::Plain => 0o644,

@@ -2,7 +2,6 @@
 //!
 //! <https://packaging.python.org/specifications/core-metadata/>
 
-/// What a METADATA file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CoreMetadata {
     /// Field names as written and their values, in order; continuation lines joined with `\n`.
@@ -51,7 +50,6 @@ impl CoreMetadata {
         self.fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Every value of a field.
     pub fn all<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m str> {
         self.fields.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }

@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// Of bytes in memory.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -105,7 +104,6 @@ pub struct Watched<R> {
 }
 
 impl<R: Read> Watched<R> {
-    /// Wraps a reader.
     pub fn new(inner: R) -> Self {
         Self { inner, hashing: Hashing::new(io::sink()) }
     }
@@ -139,7 +137,6 @@ pub struct Hashing<W> {
 }
 
 impl<W: Write> Hashing<W> {
-    /// Wraps a writer.
     pub fn new(inner: W) -> Self {
         Self { inner, hasher: Sha256::new(), size: 0 }
     }

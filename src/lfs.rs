@@ -4,7 +4,6 @@
 /// A pointer is shorter than this.
 pub const LONGEST: u64 = 1024;
 
-/// How each pointer begins.
 pub const START: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 
 /// Whether these are all bytes of a pointer.

@@ -12,7 +12,6 @@ use crate::target::{Arch, Libc, Os, Target};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Platform {
-    /// 64-bit x86.
     LinuxAmd64,
     /// 64-bit Arm, variant v8.
     LinuxArm64,
@@ -22,7 +21,6 @@ impl Platform {
     /// Every platform, in the order images are listed.
     pub const ALL: [Self; 2] = [Self::LinuxAmd64, Self::LinuxArm64];
 
-    /// Its architecture.
     pub fn arch(self) -> Arch {
         match self {
             Self::LinuxAmd64 => Arch::X86_64,
@@ -45,7 +43,6 @@ impl Platform {
         target.os() == Os::Linux && target.arch() == self.arch()
     }
 
-    /// Its target with a C library.
     pub fn target(self, libc: Libc) -> Option<Target> {
         Target::all().find(|target| self.takes(*target) && target.libc() == libc)
     }
@@ -117,7 +114,6 @@ pub struct BaseFacts {
 pub enum BaseLibc {
     /// None: only static executables start.
     None,
-    /// musl.
     Musl,
     /// GNU libc with its version, `2.36`.
     Glibc(String),

@@ -11,7 +11,6 @@ pub struct Problem {
     pub code: &'static str,
     /// Lower case, no full stop, names in backticks.
     pub message: String,
-    /// What to do about it.
     pub hint: Option<String>,
     /// Where it stands in the configuration, if it stands there.
     pub at: Option<At>,
@@ -19,7 +18,6 @@ pub struct Problem {
     pub step: Option<String>,
 }
 
-/// A place in `longshore.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct At {
     /// Dotted path: `archives.app.file`, list items by index: `targets.2`.
@@ -29,12 +27,10 @@ pub struct At {
 }
 
 impl Problem {
-    /// A problem without a place.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None, at: None, step: None }
     }
 
-    /// The same with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -55,7 +51,6 @@ impl Problem {
         self
     }
 
-    /// The same, belonging to a step.
     #[must_use]
     pub fn step(mut self, id: impl Into<String>) -> Self {
         self.step = Some(id.into());
@@ -74,7 +69,7 @@ impl fmt::Display for Problem {
 pub enum Exit {
     /// Done, also "already done".
     Done = 0,
-    /// Our bug or the machine.
+    /// An internal error.
     #[default]
     Unexpected = 1,
     /// Usage, configuration, version mismatch; nothing was started.
@@ -100,14 +95,12 @@ pub enum Exit {
 /// Why a stage stopped: an exit code and every problem it found. Travels inside `anyhow::Error`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// How the process ends.
     pub exit: Exit,
     /// All problems, at least one.
     pub problems: Vec<Problem>,
 }
 
 impl Failure {
-    /// One problem.
     pub fn new(exit: Exit, problem: Problem) -> Self {
         Self { exit, problems: vec![problem] }
     }

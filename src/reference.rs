@@ -24,9 +24,7 @@ pub struct Repository {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Reference {
-    /// The repository.
     pub repository: Repository,
-    /// The tag.
     pub tag: Option<String>,
     /// The digest of a manifest or index.
     pub digest: Option<Digest>,
@@ -69,12 +67,10 @@ pub fn check_tag(text: &str) -> Result<(), String> {
 }
 
 impl Repository {
-    /// With a tag.
     pub fn tagged(&self, tag: impl Into<String>) -> Reference {
         Reference { repository: self.clone(), tag: Some(tag.into()), digest: None }
     }
 
-    /// With a digest.
     pub fn at(&self, digest: Digest) -> Reference {
         Reference { repository: self.clone(), tag: None, digest: Some(digest) }
     }

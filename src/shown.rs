@@ -5,7 +5,6 @@ pub fn one_line(text: &str) -> String {
     clean(text, |_| false)
 }
 
-/// On its own lines.
 pub fn lines(text: &str) -> String {
     clean(&text.replace("\r\n", "\n"), |c| matches!(c, '\n' | '\t'))
 }

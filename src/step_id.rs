@@ -11,7 +11,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The longest id: it is the name of a folder and of a file with an ending.
 pub const LONGEST: usize = 100;
 
-/// What a step is, as its id says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StepKind {
     Asset,
@@ -118,7 +117,6 @@ impl StepId {
         &self.text[self.kind.words().len() + 1..self.end]
     }
 
-    /// Whether it is of the entry with this name.
     pub fn is_of(&self, entry: &str) -> bool {
         plain(entry).map(|c| if c == '.' { '-' } else { c }).eq(self.entry().chars())
     }

@@ -35,7 +35,6 @@ impl TagGrammar {
         }
     }
 
-    /// The tag of a version.
     pub fn tag(&self, version: &Version) -> String {
         format!("{}{version}{}", self.before, self.after)
     }
@@ -63,11 +62,9 @@ impl FromStr for TagGrammar {
 /// A tag of any form, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Guess<'t> {
-    /// The version at its end.
     pub version: Version,
     /// What stands before it: `v`, `name-v`, nothing.
     pub before: &'t str,
-    /// All of it.
     pub tag: &'t str,
 }
 
@@ -88,7 +85,6 @@ impl<'t> Guess<'t> {
         if before.is_empty() { Some("") } else { before.strip_suffix(BETWEEN) }
     }
 
-    /// The template of such tags.
     pub fn template(&self) -> String {
         format!("{}{{version}}", self.before.replace('{', "{{").replace('}', "}}"))
     }

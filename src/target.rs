@@ -10,32 +10,23 @@ use serde::{Deserialize, Serialize};
 #[serde(into = "String", try_from = "String")]
 pub struct Target(usize);
 
-/// Operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Os {
-    /// Linux.
     Linux,
-    /// macOS.
     Darwin,
-    /// Windows.
     Windows,
 }
 
-/// Processor architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arch {
-    /// 64-bit x86.
     X86_64,
-    /// 64-bit Arm.
     Aarch64,
 }
 
 /// C library a binary is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Libc {
-    /// GNU libc.
     Gnu,
-    /// musl.
     Musl,
     /// Apple's libSystem.
     System,
@@ -97,22 +88,18 @@ impl Target {
         &ROWS[self.0]
     }
 
-    /// The triple, as rustc spells it.
     pub fn triple(self) -> &'static str {
         self.row().triple
     }
 
-    /// Its operating system.
     pub fn os(self) -> Os {
         self.row().os
     }
 
-    /// Its architecture.
     pub fn arch(self) -> Arch {
         self.row().arch
     }
 
-    /// Its C library.
     pub fn libc(self) -> Libc {
         self.row().libc
     }

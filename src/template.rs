@@ -7,17 +7,13 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
-/// One piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// Text as it is.
     Text(String),
-    /// A placeholder, by name.
     Place(String),
 }
 
 impl Template {
-    /// The pieces in order.
     pub fn pieces(&self) -> &[Piece] {
         &self.0
     }

@@ -39,7 +39,6 @@ impl DistributionName {
         self.normalized().replace('-', "_")
     }
 
-    /// As written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -113,14 +112,12 @@ pub struct WheelTag {
     pub platform: String,
 }
 
-/// The name of a wheel's file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WheelName {
     /// The distribution as in file names.
     pub distribution: String,
     /// The version, PEP 440.
     pub version: String,
-    /// The tag.
     pub tag: WheelTag,
 }
 
@@ -152,7 +149,6 @@ impl FromStr for WheelName {
     }
 }
 
-/// The name of an sdist's file.
 pub fn sdist_name(distribution: &DistributionName, version: &str) -> String {
     format!("{}-{version}.tar.gz", distribution.in_files())
 }

@@ -324,7 +324,6 @@ fn of_commit(machine: Machine<'_>, members: &mut [Member]) -> anyhow::Result<Opt
     Ok(Some(scratch))
 }
 
-/// Every path that git tracks.
 fn tracked(runner: &Runner, repository: &Path) -> anyhow::Result<BTreeSet<String>> {
     // The repository of a job may belong to another user than the container's.
     let list = Cmd::new("git", repository).args(["-c", "safe.directory=*", "ls-files", "-z"]);

@@ -20,14 +20,10 @@ use crate::target::Target;
 use crate::world::process::{Cmd, Runner, Stream};
 use crate::world::store::Store;
 
-/// A binary step, taken apart.
 #[derive(Clone, Copy)]
 pub struct Compilation<'a> {
-    /// The step.
     pub step: &'a Step,
-    /// What it does.
     pub work: &'a BinaryWork,
-    /// What it compiles for.
     pub target: Target,
 }
 

@@ -47,7 +47,6 @@ pub fn at_home(runner: Runner, store: &Store) -> Runner {
     }
 }
 
-/// Cargo's home.
 pub fn home(runner: &Runner) -> Option<PathBuf> {
     let named = runner.var("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     named.or_else(|| Some(user_home(runner)?.join(".cargo")))
@@ -90,7 +89,6 @@ impl CargoConfig {
         self.table.get(name)?.as_table()
     }
 
-    /// `build.rustflags`
     pub fn build_rustflags(&self) -> Vec<String> {
         let mut flags = flags(self.section("build").and_then(|build| build.get("rustflags")));
         flags.extend(self.build.iter().flat_map(|text| words(text)));
@@ -205,7 +203,6 @@ pub fn variable(target: Target, key: &str) -> String {
     format!("CARGO_TARGET_{}_{key}", target.triple().to_uppercase().replace('-', "_"))
 }
 
-/// What `rustc` says of a target.
 fn cfg(runner: &Runner, dir: &Path, target: Target) -> anyhow::Result<String> {
     let rustc = runner.var("RUSTC").unwrap_or("rustc");
     runner.text(&Cmd::new(rustc, dir).args(["--print", "cfg", "--target", target.triple()]))

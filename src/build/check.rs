@@ -62,7 +62,6 @@ fn advice(smoke: &SmokeCheck) -> String {
     format!("write `smoke: [ARGUMENT]` at the binary for arguments with which it ends well{wanted}, or `smoke: false`")
 }
 
-/// What a first run proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// It starts and says its version.
@@ -73,7 +72,6 @@ enum End {
     Fails,
 }
 
-/// The first run of one executable.
 struct First<'r, 'l, 's> {
     runner: &'r Runner,
     log: &'r mut Log<'l>,
@@ -100,7 +98,6 @@ impl First<'_, '_, '_> {
         Ok(Some(if second == End::Doubt { (end, seen) } else { (second, saw) }))
     }
 
-    /// The executable's name without an ending.
     fn stem(&self) -> &str {
         self.name.strip_suffix(".exe").unwrap_or(self.name)
     }

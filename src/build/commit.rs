@@ -20,7 +20,6 @@ const MANY_PATHS: usize = 16 << 10;
 /// Where a repository says whose objects it shares.
 const ALTERNATES: &str = "objects/info/alternates";
 
-/// Which files are wanted.
 #[derive(Clone, Copy)]
 pub enum Wanted<'a> {
     /// All of the repository, with a `.git` beside them whose HEAD is the commit: build scripts ask it.
@@ -29,7 +28,6 @@ pub enum Wanted<'a> {
     Some(&'a BTreeSet<String>),
 }
 
-/// What was checked out.
 pub struct Tree {
     /// The project's folder in it.
     pub folder: PathBuf,
@@ -153,7 +151,6 @@ struct One<'a> {
     dirty: bool,
 }
 
-/// An entry of the index.
 struct Entry {
     mode: String,
     oid: String,
@@ -426,7 +423,6 @@ fn put_link(text: &str, at: &Path) -> std::io::Result<()> {
     fs::write(at, text)
 }
 
-/// As git writes paths.
 fn slashed(path: &Path) -> String {
     let text = path.to_string_lossy();
     if cfg!(windows) { text.trim_start_matches(r"\\?\").replace('\\', "/") } else { text.into_owned() }

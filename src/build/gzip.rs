@@ -14,7 +14,6 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 /// Level of every archive and layer: the usual one of gzip, docker and helm.
 const LEVEL: u32 = 6;
-/// Length of a block.
 const BLOCK: usize = 256 << 10;
 /// How far deflate looks back.
 const WINDOW: usize = 32 << 10;

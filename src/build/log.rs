@@ -49,7 +49,6 @@ impl<'a> Log<'a> {
         Ok(Self { files, paths, progress, last: VecDeque::new(), rustflags: Vec::new() })
     }
 
-    /// Writes a line, and shows it.
     pub fn tell(&mut self, line: impl Display) {
         let line = mask::hide(&line.to_string()).into_owned();
         self.progress.tell(&line);

@@ -10,13 +10,9 @@ use crate::world::store::Store;
 /// What every step is carried out with.
 #[derive(Clone, Copy)]
 pub struct Machine<'a> {
-    /// Starts its programs.
     pub runner: &'a Runner,
-    /// Where what is made lies.
     pub store: &'a Store,
-    /// The plan the steps are from.
     pub plan: &'a Plan,
-    /// Where bases of images come from.
     pub registries: Option<&'a Registries>,
 }
 

@@ -9,7 +9,6 @@ use crate::world::handover::is_file_name;
 
 /// The steps to carry out, and how.
 pub struct Order<'a> {
-    /// The plan the steps are from.
     pub plan: &'a Plan,
     /// The steps to carry out, each after its needs. Needs that are not among them must lie in the store.
     pub steps: Vec<&'a Step>,
@@ -17,7 +16,6 @@ pub struct Order<'a> {
     pub prebuilt: Option<PathBuf>,
     /// Go on with steps that do not need a failed one.
     pub keep_going: bool,
-    /// Where bases of images come from.
     pub registries: Option<Registries>,
     /// Whether the image layout holds the layers of bases, too.
     pub base_layers: bool,

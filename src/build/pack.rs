@@ -19,21 +19,17 @@ use crate::platform::Compression;
 use crate::world::busy;
 use crate::world::files;
 
-/// One member of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Where it lies in the archive, `/` between the names.
     pub path: String,
-    /// What it is.
     pub body: Body,
 }
 
-/// What a member is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// The bytes of a file on disk.
     File {
-        /// The file.
         from: PathBuf,
         /// Whether its mode is 0755 or 0644.
         executable: bool,

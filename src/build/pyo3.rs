@@ -90,7 +90,6 @@ impl Tree<'_> {
     }
 }
 
-/// What pyo3 is switched to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Switched {
     pyo3: bool,

@@ -21,7 +21,6 @@ const LIMIT: Duration = Duration::from_secs(60);
 const SAY: &str = "import sys, sysconfig; \
     print(sys.version_info[0], sys.version_info[1], sysconfig.get_config_var('Py_GIL_DISABLED') or 0)";
 
-/// One that is there.
 pub struct Python {
     /// Its name on `PATH`, or its path.
     pub program: String,
@@ -35,7 +34,6 @@ pub fn wanted(name: &str) -> Option<Pythons> {
     Pythons::of_tags(&tag.python, &tag.abi)
 }
 
-/// Such a Python for people.
 pub fn named(wanted: Option<Pythons>) -> String {
     match wanted {
         None => "`python3`".into(),
@@ -142,7 +140,6 @@ struct Cached {
 }
 
 impl Cached {
-    /// Those for this processor.
     fn all(cache: &Path) -> Vec<Self> {
         let arch = match std::env::consts::ARCH {
             "x86_64" => "x64",

@@ -64,7 +64,6 @@ pub fn refuse(step: &Step, result: &CheckResult) -> anyhow::Result<()> {
     Err(Failure { exit: Exit::Verification, problems: vec![problem] }.into())
 }
 
-/// The METADATA of a wheel.
 fn metadata(path: &Path) -> anyhow::Result<CoreMetadata> {
     let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let mut archive = zip::ZipArchive::new(file)?;

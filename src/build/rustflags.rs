@@ -12,14 +12,12 @@ use crate::world::store::Store;
 /// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
 const PLACES: [&str; 4] = ["`CARGO_ENCODED_RUSTFLAGS`", "`RUSTFLAGS`", "`target.*.rustflags`", "`build.rustflags`"];
 
-/// Flags, and the place in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rustflags {
     /// Absent: nobody has any.
     pub place: Option<&'static str>,
     /// The user's.
     pub theirs: Vec<String>,
-    /// Ours.
     pub ours: Vec<String>,
 }
 

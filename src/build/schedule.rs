@@ -120,11 +120,8 @@ fn rank(step: &Step) -> u8 {
     }
 }
 
-/// A failure.
 struct Failed {
-    /// The steps it hits.
     steps: Vec<StepId>,
-    /// What to say.
     problem: Problem,
     /// How the process ends, if it was not the step itself that failed: a base that nobody has.
     exit: Option<Exit>,

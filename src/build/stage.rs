@@ -23,7 +23,6 @@ pub struct Stage {
     pub folder: PathBuf,
     /// The repository's folder in it.
     pub top: PathBuf,
-    /// The files of the commit.
     committed: BTreeSet<String>,
     root: PathBuf,
 }
@@ -73,7 +72,6 @@ fn take_all(folder: &Path, pyproject: &str) -> anyhow::Result<Option<String>> {
 }
 
 impl Stage {
-    /// The folder of all copies.
     pub fn copies(&self) -> &Path {
         self.root.parent().unwrap_or(&self.root)
     }

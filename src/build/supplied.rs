@@ -15,9 +15,7 @@ use crate::world::terminal::Printer;
 
 /// Which steps are compiled and which are taken as they are.
 pub struct Supply<'a> {
-    /// Finished files by step.
     pub prebuilt: BTreeMap<&'a str, Vec<PathBuf>>,
-    /// The steps that are compiled.
     pub compiled: Vec<Compilation<'a>>,
     /// The steps whose needs must be there: all but those with prebuilt files.
     pub needing: Vec<&'a Step>,

@@ -12,24 +12,17 @@ use crate::format::Format;
 use crate::world::files;
 use crate::world::members::{Members, unzip};
 
-/// A member as it is read.
 pub struct Item<'a> {
-    /// Its path in the archive.
     pub path: String,
-    /// What it is.
     pub content: Content<'a>,
 }
 
-/// What a member holds.
 pub enum Content<'a> {
-    /// A file.
     File {
-        /// Its bytes.
         bytes: &'a mut dyn Read,
         /// Whether its mode has an executable bit.
         executable: bool,
     },
-    /// A symbolic link.
     Link(String),
 }
 

@@ -90,13 +90,11 @@ fn with(runner: &Runner, pass: &[String], env: &BTreeMap<String, String>) -> Run
     env.iter().fold(runner.clone().passing(pass), |runner, (name, value)| runner.with(name, value))
 }
 
-/// What maturin is started in.
 pub struct Project<'a> {
     pub folder: &'a Path,
     /// The folder of all copies. Not of this one alone: with other flags cargo compiles all crates again.
     pub copies: &'a Path,
     pub pyproject: &'a str,
-    /// If it is told one.
     pub manifest: Option<&'a str>,
 }
 

@@ -26,7 +26,6 @@ use crate::world::git::trust;
 use crate::world::process::{Cmd, Finished};
 use crate::world::store::Sharing;
 
-/// What the action's inputs say.
 struct ActionJob {
     command: String,
     args: Vec<String>,

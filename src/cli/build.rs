@@ -109,7 +109,6 @@ fn skipped(session: &Session, elsewhere: &[&Step]) {
     session.printer.warn(text);
 }
 
-/// What was made.
 pub fn table(artifacts: &[Artifact]) -> Table {
     let mut table = Table::new(&["STEP", "FILE", "SIZE", "SHA256"]);
     for artifact in artifacts {

@@ -4,10 +4,6 @@ use super::report::Report;
 use super::unlocked;
 use crate::release::{Project, Session, Wish};
 
-/// `longshore check`
-///
-/// # Errors
-/// Every problem.
 pub fn run(session: &Session) -> anyhow::Result<Report> {
     let project = Project::open(session)?;
     let plan = project.plan(session, Wish { every_component: true, ..Wish::default() })?;

@@ -4,7 +4,6 @@ use super::args::{Completions, Man};
 use super::help;
 use super::report::Report;
 
-/// `longshore completions SHELL`
 pub fn completions(args: &Completions) -> Report {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut help::command(), "longshore", &mut text);

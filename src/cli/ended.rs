@@ -16,13 +16,10 @@ const LIMIT: usize = 32 * 1024;
 #[derive(Clone, Debug, Serialize)]
 pub struct Ended {
     schema: &'static str,
-    /// The command.
     pub command: String,
     ok: bool,
-    /// The exit code.
     pub exit: u8,
     state: State,
-    /// The releases it is about.
     pub releases: Vec<OutputRelease>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<String>,
@@ -30,7 +27,6 @@ pub struct Ended {
     problems: Vec<&'static str>,
 }
 
-/// How much there was of each.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Counts {
     releases: usize,
@@ -74,7 +70,6 @@ impl Ended {
         Self { ok: false, exit: Exit::Unexpected as u8, problems: vec!["output-lost"], ..self }
     }
 
-    /// Help or a version was shown.
     pub fn shown() -> Self {
         Self::new("", &Fields::default(), None)
     }

@@ -10,11 +10,8 @@ use crate::world::mask;
 /// A command that did not succeed: how the process ends, and everything there is to say.
 #[derive(Default)]
 pub struct Refused {
-    /// How the process ends.
     pub exit: Exit,
-    /// Every problem, with its place.
     pub diagnostics: Vec<Diagnostic>,
-    /// The configuration they stand in.
     pub source: Source,
     /// What a result would have held as far as it got.
     pub fields: Fields,

@@ -28,7 +28,6 @@ use crate::world::process::Runner;
 
 /// Where editors find the schema of the file.
 const SCHEMA: &str = "https://raw.githubusercontent.com/longshore-release/longshore/main/schema/longshore.schema.json";
-/// The file it writes.
 const FILE: &str = "longshore.yaml";
 /// The frame of that file.
 const FRAME: &str = include_str!("../../templates/init.yaml");
@@ -40,12 +39,9 @@ const OTHER_WORKFLOW: &str = "\n# .github/workflows/release.yml is there already
 /// How many files of one kind are named.
 const NAMED: usize = 6;
 
-/// What `init` did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitReport {
-    /// The file it wrote.
     pub path: PathBuf,
-    /// What it found, in lines.
     pub found: String,
 }
 
@@ -136,7 +132,6 @@ fn later(facts: &Facts) -> Vec<(String, &'static str)> {
     paths.filter_map(|path| Some((path.clone(), kind(path)?))).collect()
 }
 
-/// The text of longshore.yaml.
 pub fn render(facts: &Facts, found: &Found) -> String {
     let packages = released(facts);
     let versioned = wheel::with_crates(facts, &packages);
@@ -298,7 +293,6 @@ fn cannot_yet(facts: &Facts, found: &Found) -> String {
     text
 }
 
-/// What was found, for the terminal.
 fn summary(facts: &Facts, found: &Found) -> String {
     let mut text = String::new();
     let packages = released(facts);

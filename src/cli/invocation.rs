@@ -8,20 +8,14 @@ use crate::world::actions;
 use crate::world::env::Env;
 use crate::world::terminal::{Colors, Level, Printer};
 
-/// One run of the program.
 pub struct Invocation {
-    /// What it works on.
     pub session: Session,
-    /// `--json`
     pub json: bool,
-    /// `-q`
     pub quiet: bool,
-    /// `--yes`
     pub yes: bool,
 }
 
 impl Invocation {
-    /// From the command line.
     pub fn new(global: &Global, env: Env) -> Self {
         let level = match (global.quiet, global.verbose) {
             (true, _) => Level::Quiet,

@@ -46,7 +46,6 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     Ok(report.next(next))
 }
 
-/// The whole plan for people.
 pub fn text(plan: &Plan, printer: &Printer) -> String {
     let mut text = heading(plan, printer);
     for assumed in &plan.assumed {
@@ -79,7 +78,6 @@ fn heading(plan: &Plan, printer: &Printer) -> String {
     text
 }
 
-/// Step, target, runner, builder, output.
 fn steps(plan: &Plan) -> Table {
     let mut table = Table::new(&["STEP", "TARGET", "RUNNER", "BUILDER OR BASE", "OUTPUT"]);
     for step in &plan.steps {
@@ -119,7 +117,6 @@ fn builder(step: &Step) -> String {
     }
 }
 
-/// What a check must find.
 fn expected(check: &Check) -> String {
     let prints =
         |text: &Option<String>| text.as_ref().map(|text| format!("`{text}` in its output")).unwrap_or_default();
@@ -187,7 +184,6 @@ fn files(steps: &[&Step]) -> usize {
     steps.iter().map(|step| step.outputs.len()).sum()
 }
 
-/// The releases on GitHub.
 fn releases(text: &mut String, published: &[&Step], github: &GithubDestination) {
     let files = files(published);
     let draft = if github.draft { " (left a draft)" } else { "" };
@@ -206,7 +202,6 @@ fn releases(text: &mut String, published: &[&Step], github: &GithubDestination) 
     }
 }
 
-/// The files of each distribution.
 fn distributions(text: &mut String, published: &[&Step], pypi: &PypiDestination) {
     let _ = writeln!(text, "{} files to {}", files(published), pypi.upload);
     for distribution in pypi.tokens.keys() {

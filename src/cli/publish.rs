@@ -147,7 +147,6 @@ pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Workflow>) -> an
     }
 }
 
-/// What goes where.
 fn places(plan: &Plan, share: Option<&Workflow>, destination: &Destination) -> Vec<String> {
     let ours =
         |step: &str, to: &str| plan.step(step).is_some_and(|step| share.is_none_or(|share| share.publishes(to, step)));
@@ -221,7 +220,6 @@ pub fn failed(release: &Release<'_>, error: anyhow::Error) -> anyhow::Error {
     refused.into()
 }
 
-/// What is public now.
 pub fn report(session: &Session, plan: &Plan, receipts: Receipts) -> Report {
     let table = table(&receipts.receipts);
     let mut report = Report::plan(table.render(&session.printer), plan);

@@ -65,7 +65,6 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     Ok(report.next("longshore generate   (or look at it in a browser: `longshore rehearse --serve`)"))
 }
 
-/// Shows what was verified.
 fn tell(session: &Session, plan: &Plan, manifest: &Manifest, args: &args::Rehearse) {
     session.printer.block(&verify::table(manifest).render(&session.printer));
     if let Some(images) = verify::images(plan, manifest) {

@@ -14,7 +14,6 @@ pub struct Report {
     pub text: String,
     /// For standard error: what to type next.
     pub next: Option<String>,
-    /// For JSON: the command's own fields.
     pub fields: Fields,
     /// What goes on after the result was printed, until the user ends it.
     pub stay: Option<Box<dyn FnOnce()>>,
@@ -23,15 +22,11 @@ pub struct Report {
 /// The fields of a result that depend on the command.
 #[derive(Default)]
 pub struct Fields {
-    /// The plan it is about.
     pub plan: Option<Plan>,
     /// Whether to list the plan's steps.
     pub steps: bool,
-    /// What was built or verified.
     pub artifacts: Option<Vec<Artifact>>,
-    /// The verified set they are from.
     pub manifest: Option<Manifest>,
-    /// What was published.
     pub receipts: Option<Vec<Receipt>>,
     /// How much of the release is public.
     pub state: State,
@@ -53,18 +48,15 @@ pub enum State {
 }
 
 impl Report {
-    /// Only text.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// About a plan.
     pub fn plan(text: impl Into<String>, plan: &Plan) -> Self {
         let fields = Fields { plan: Some(plan.clone()), ..Fields::default() };
         Self { text: text.into(), fields, ..Self::default() }
     }
 
-    /// With what to type next.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
@@ -86,7 +78,6 @@ pub struct OutputRelease {
 }
 
 impl OutputRelease {
-    /// The releases of a plan.
     pub fn all(plan: &Plan) -> Vec<Self> {
         plan.releases.iter().map(|release| Self::of(plan, release)).collect()
     }

@@ -12,7 +12,6 @@ const CONFIG: &str = "--config";
 const OVERLAY: &str = "--overlay";
 const PLAN: &str = "--plan";
 
-/// All of them.
 pub const ALL: [&str; 7] = [TAG, SNAPSHOT, COMPONENT, ONLY, CONFIG, OVERLAY, PLAN];
 
 /// How a command comes to what it works on, and so what it reads.
@@ -46,7 +45,6 @@ impl Source {
         })
     }
 
-    /// The flags that are read.
     fn reads(self) -> &'static [&'static str] {
         match self {
             Self::Planned => &[TAG, SNAPSHOT, COMPONENT, ONLY, CONFIG, OVERLAY],
@@ -106,7 +104,6 @@ pub fn refuse_unread(cli: &Cli) -> Result<(), Failure> {
     if problems.is_empty() { Ok(()) } else { Err(Failure { exit: crate::problem::Exit::Usage, problems }) }
 }
 
-/// The flags of a command line.
 fn given(global: &Global) -> Vec<&'static str> {
     let flags = [
         (TAG, !global.tag.is_empty()),

@@ -17,7 +17,6 @@ use crate::secret::Secret;
 use crate::world::interrupt::{self, Holding};
 use crate::world::runtime;
 
-/// The running servers.
 pub struct Servers {
     github: github::Server,
     /// By the host each stands for.
@@ -26,30 +25,23 @@ pub struct Servers {
     indexes: BTreeMap<String, pypi::Server>,
 }
 
-/// How they are set up.
 #[derive(Default)]
 pub struct Setup<'a> {
     /// Port of GitHub; 0 for any free one.
     pub port: u16,
     /// Image layout with the bases; absent: bases without files.
     pub bases: Option<&'a Path>,
-    /// What goes wrong.
     pub faults: Faults,
 }
 
-/// What goes wrong where.
 #[derive(Default)]
 pub struct Faults {
-    /// At GitHub.
     pub github: Vec<github::Fault>,
-    /// At registries.
     pub registry: Vec<registry::Fault>,
-    /// At indexes of Python packages.
     pub index: Vec<pypi::Fault>,
 }
 
 impl Faults {
-    /// Whether anything does.
     pub fn any(&self) -> bool {
         !self.github.is_empty() || !self.registry.is_empty() || !self.index.is_empty()
     }
@@ -100,12 +92,10 @@ impl Servers {
         self.indexes.iter().map(|(name, server)| (name.clone(), server.url())).collect()
     }
 
-    /// Requests of all registries.
     fn requests(&self) -> usize {
         self.registries.values().map(|server| server.requests().len()).sum()
     }
 
-    /// Everything that GitHub was asked.
     pub fn events(&self) -> Vec<Event> {
         self.github.events()
     }
@@ -138,7 +128,6 @@ impl Servers {
         }
     }
 
-    /// The same for programs.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "url": self.github.url(),

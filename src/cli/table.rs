@@ -5,13 +5,11 @@ use anstyle::Style;
 use crate::shown;
 use crate::world::terminal::Printer;
 
-/// A table with a heading row.
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// With these headings.
     pub fn new(headings: &[&str]) -> Self {
         Self { rows: vec![headings.iter().map(ToString::to_string).collect()] }
     }
@@ -21,7 +19,6 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| shown::one_line(&cell.into())).collect());
     }
 
-    /// Whether only headings are there.
     pub fn is_empty(&self) -> bool {
         self.rows.len() == 1
     }

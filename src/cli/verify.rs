@@ -74,7 +74,6 @@ pub fn system(facts: &BinaryFacts) -> Option<String> {
     glibc.or_else(|| facts.macos.as_ref().map(|version| format!("macOS {version}")))
 }
 
-/// What the executables say of themselves.
 pub fn table(manifest: &Manifest) -> Table {
     let mut table = Table::new(&["STEP", "FILE", "FORMAT", "ARCH", "LINKAGE", "SYSTEM", "NEEDS", "STRIPPED", "SIZE"]);
     for binary in &manifest.binaries {

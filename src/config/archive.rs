@@ -33,7 +33,6 @@ pub fn read(file: &Map, binaries: &Binaries, layers: &mut Layers) -> Archives {
     archives
 }
 
-/// The targets of the binaries that an archive holds.
 fn targets_of(name: &str, entry: &Node, binaries: &Binaries) -> Vec<Target> {
     let binaries = match binaries {
         Binaries::Listed(binaries) => binaries.as_slice(),

@@ -13,7 +13,6 @@ use crate::template::Piece;
 
 const KIND: Kind = Kind { key: "assets", section: &ASSET };
 
-/// Reads `assets:`.
 pub fn read(file: &Map, layers: &mut Layers) -> Vec<Asset> {
     distinct(file, KIND.key, &mut layers.found).iter().map(|entry| one(file, entry, layers)).collect()
 }

@@ -118,7 +118,6 @@ fn linkage(word: Option<&str>) -> Option<Linkage> {
     }
 }
 
-/// The commands of `before:` that apply to a target.
 pub fn before(map: &Map, path: &str, target: Target, layers: &mut Layers) -> Vec<Command> {
     let mut commands = Vec::new();
     for node in Fields(map).many("before").unwrap_or_default() {
@@ -135,7 +134,6 @@ pub fn before(map: &Map, path: &str, target: Target, layers: &mut Layers) -> Vec
     commands
 }
 
-/// A command, short or long.
 pub fn command(node: &Node) -> Option<Command> {
     let words = |text: &str| super::shell::words(text).ok();
     let Value::Map(map) = &node.value else {

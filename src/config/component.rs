@@ -89,7 +89,6 @@ fn root_is_used(config: &Config) -> bool {
         || config.assets.iter().take(1000).any(|asset| asset.component.is_none() && !named(&asset.name))
 }
 
-/// Where a component is written.
 fn place(file: &Map, index: usize) -> Option<(String, Range<usize>)> {
     let node = file.get("components")?;
     match node.map() {

@@ -7,7 +7,6 @@ use crate::problem::Problem;
 /// A problem with its place in the file.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// What is wrong.
     pub problem: Problem,
     /// Byte range in the file.
     pub span: Option<Range<usize>>,

@@ -8,7 +8,6 @@ use super::text;
 use super::yaml::{Map, Node, Value};
 use crate::template::Template;
 
-/// One item of `include:` or `files:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileItem {
     /// A path or glob relative to the repository.
@@ -19,12 +18,10 @@ pub struct FileItem {
     pub follow: bool,
 }
 
-/// A map that is read.
 #[derive(Clone, Copy)]
 pub struct Fields<'n>(pub &'n Map);
 
 impl<'n> Fields<'n> {
-    /// Text.
     pub fn text(&self, key: &str) -> Option<String> {
         self.0.get(key)?.text().map(str::to_owned)
     }
@@ -49,7 +46,6 @@ impl<'n> Fields<'n> {
         Some(self.many(key)?.iter().filter_map(|item| parse(item.text()?)).collect())
     }
 
-    /// `true` or `false`.
     pub fn flag(&self, key: &str) -> Option<bool> {
         self.0.get(key)?.bool()
     }
@@ -59,24 +55,20 @@ impl<'n> Fields<'n> {
         self.flag(key) == Some(false)
     }
 
-    /// A template.
     pub fn template(&self, key: &str, place: Place) -> Option<Template> {
         let node = self.0.get(key).filter(|node| node.bool().is_none())?;
         text::template(place, node.text()?).ok()
     }
 
-    /// A map.
     pub fn map(&self, key: &str) -> Option<Self> {
         self.0.get(key)?.map().map(Self)
     }
 
-    /// A map of text.
     pub fn table(&self, key: &str) -> BTreeMap<String, String> {
         let entries = self.map(key).map(|map| map.0.entries.as_slice()).unwrap_or_default();
         entries.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.text()?.to_owned()))).collect()
     }
 
-    /// Files: paths, globs, or `{from, to}`.
     pub fn files(&self, key: &str) -> Option<Vec<FileItem>> {
         Some(self.many(key)?.iter().filter_map(file).collect())
     }

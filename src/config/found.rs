@@ -17,7 +17,6 @@ pub struct Found {
 }
 
 impl Found {
-    /// A problem at a path and a byte range.
     pub fn at(&mut self, mut problem: Problem, path: &str, key: bool, span: &Range<usize>) {
         if self.diagnostics.len() < MAX && self.said.insert((span.start, span.end, problem.message.clone())) {
             problem.at = Some(At { path: path.to_owned(), key });
@@ -30,7 +29,6 @@ impl Found {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.diagnostics.is_empty()
     }

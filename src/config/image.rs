@@ -23,7 +23,6 @@ const BASES: Kind = Kind { key: "bases", section: &BASE };
 pub const FLAVORS: [&str; 5] = ["distroless", "debian", "ubuntu", "alpine", "scratch"];
 const DEFAULT_TAGS: [&str; 4] = ["{version}", "{major}.{minor}", "{major}", "latest"];
 
-/// Reads `images:`.
 pub fn read(file: &Map, layers: &mut Layers) -> Vec<Image> {
     let mut images = Vec::new();
     for entry in distinct(file, KIND.key, &mut layers.found) {
@@ -37,7 +36,6 @@ pub fn read(file: &Map, layers: &mut Layers) -> Vec<Image> {
     images
 }
 
-/// Reads `bases:`.
 pub fn bases(file: &Map, layers: &mut Layers) -> Vec<Base> {
     let mut bases = Vec::new();
     for entry in distinct(file, BASES.key, &mut layers.found) {

@@ -26,15 +26,12 @@ pub struct Config {
     pub name: Option<String>,
     /// `output:`, relative to the repository.
     pub output: String,
-    /// `targets:`
     pub targets: Vec<Target>,
     /// Tag grammar, version files and changelog of the root component.
     pub root: Component,
     /// `components:`, in the order written.
     pub components: Vec<Component>,
-    /// `binaries:`
     pub binaries: Binaries,
-    /// `archives:`
     pub archives: Archives,
     /// `assets:`, in the order written.
     pub assets: Vec<Asset>,
@@ -50,7 +47,6 @@ pub struct Config {
     pub workflows: Vec<Workflow>,
 }
 
-/// One component, or the root.
 #[derive(Clone, Debug)]
 pub struct Component {
     /// Its name; empty for the root.
@@ -65,23 +61,19 @@ pub struct Component {
     pub latest: Option<bool>,
 }
 
-/// `binaries:`
 #[derive(Clone, Debug)]
 pub enum Binaries {
     /// `binaries: false`
     Off,
     /// Not written: one per workspace package with binaries. Holds what such a one is, under an empty name.
     Implied(Box<Binary>),
-    /// As written.
     Listed(Vec<Binary>),
 }
 
-/// One entry of `binaries:`.
 #[derive(Clone, Debug)]
 pub struct Binary {
     /// Its key.
     pub name: String,
-    /// `component:`
     pub component: Option<String>,
     /// One per target, in the order of its targets, overrides applied.
     pub builds: Vec<(Target, BinarySettings)>,
@@ -96,23 +88,15 @@ pub struct BinarySettings {
     pub manifest: Option<String>,
     /// `bins:`; empty: all.
     pub bins: Vec<String>,
-    /// `features:`
     pub features: Vec<String>,
-    /// `default-features:`
     pub default_features: bool,
-    /// `all-features:`
     pub all_features: bool,
-    /// `profile:`
     pub profile: String,
     /// `locked:`; absent: if there is a lock file in the commit.
     pub locked: Option<bool>,
-    /// `cargo-args:`
     pub cargo_args: Vec<String>,
-    /// `builder:`
     pub builder: Builder,
-    /// `runner:`
     pub runner: Option<String>,
-    /// `container:`
     pub container: Option<String>,
     /// `glibc:`, the promised minimum, e.g. `2.28`.
     pub glibc: Option<String>,
@@ -124,23 +108,18 @@ pub struct BinarySettings {
     pub static_target: Libc,
     /// What the implicit static build with `static-target: gnu` is: these settings after the `+static` overrides. Absent: none.
     pub static_build: Option<Box<Self>>,
-    /// `prebuilt:`
     pub prebuilt: Option<Template>,
-    /// `assets:`
     pub assets: Vec<String>,
     /// `before:`, those that apply to this target.
     pub before: Vec<Command>,
-    /// `env:`
     pub env: BTreeMap<String, String>,
     /// `pass-env:`, globs of variable names.
     pub pass_env: Vec<String>,
-    /// `smoke:`
     pub smoke: Smoke,
     /// `max-size:` in bytes.
     pub max_size: Option<u64>,
 }
 
-/// `builder:`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Builder {
     /// cargo on the native runner, zigbuild for linux-musl.
@@ -153,12 +132,10 @@ pub enum Builder {
     Cross,
 }
 
-/// `archives:`
 #[derive(Clone, Debug)]
 pub struct Archives {
     /// `archives: false`
     pub off: bool,
-    /// As written.
     pub items: Vec<Archive>,
     /// Keys written as `NAME: false`.
     pub dropped: Vec<String>,
@@ -166,28 +143,23 @@ pub struct Archives {
     pub implied: Archive,
 }
 
-/// One entry of `archives:`.
 #[derive(Clone, Debug)]
 pub struct Archive {
     /// Its key.
     pub name: String,
     /// `name:` = key; fills `{name}`.
     pub title: Option<String>,
-    /// `component:`
     pub component: Option<String>,
     /// `binaries:`; absent: the one named like it, else the only one.
     pub binaries: Option<Vec<String>>,
-    /// `file:`
     pub file: Template,
     /// `targets:`; absent: those of its binaries.
     pub targets: Option<Vec<Target>>,
-    /// `formats:`
     pub formats: Formats,
     /// `directory:`; `None` = flat.
     pub directory: Option<Template>,
     /// `include:`; absent: README, LICENSE, COPYING, UNLICENSE, NOTICE nearest to the packages, none required.
     pub include: Option<Vec<FileItem>>,
-    /// `publish:`
     pub publish: Publish,
     /// `override:`: the whole archive for each target that an override means.
     pub overrides: Vec<(Target, Archive)>,
@@ -200,57 +172,45 @@ impl Archive {
     }
 }
 
-/// `formats:`, per operating system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Formats {
-    /// By OS.
     pub by_os: Vec<(Os, Vec<Format>)>,
     /// For any other (`"*"`).
     pub other: Vec<Format>,
 }
 
 impl Formats {
-    /// The formats for an operating system.
     pub fn of(&self, os: Os) -> &[Format] {
         self.by_os.iter().find(|(key, _)| *key == os).map_or(&self.other, |(_, formats)| formats)
     }
 }
 
-/// One entry of `assets:`.
 #[derive(Clone, Debug)]
 pub struct Asset {
     /// Its key.
     pub name: String,
     /// `name:` = key.
     pub title: Option<String>,
-    /// `component:`
     pub component: Option<String>,
-    /// `run:`
     pub run: Vec<Command>,
-    /// `files:`
     pub files: Vec<FileItem>,
     /// `file:` and the format its extension says.
     pub file: Option<(Template, Format)>,
-    /// `runner:`
     pub runner: Option<String>,
-    /// `publish:`
     pub publish: Publish,
 }
 
-/// One entry of `images:`.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// Its key.
     pub name: String,
     /// `name:` = key; fills `{name}`.
     pub title: Option<String>,
-    /// `component:`
     pub component: Option<String>,
     /// `repositories:`; absent: `{registry prefix}/{name}`.
     pub repositories: Option<Vec<Repository>>,
     /// `binaries:`; absent: the one named like it, else the only one.
     pub binaries: Option<Vec<String>>,
-    /// `platforms:`
     pub platforms: Vec<Platform>,
     /// `flavors:`, `all` spelled out; the first is the default flavor.
     pub flavors: Vec<String>,
@@ -262,51 +222,38 @@ pub struct Image {
     pub platform_tags: Vec<ImageTag>,
     /// `entrypoint:`; absent: the first executable.
     pub entrypoint: Option<Vec<String>>,
-    /// `cmd:`
     pub cmd: Vec<String>,
     /// `user:`; absent: the base's own, else `65532:65532`.
     pub user: Option<String>,
-    /// `workdir:`
     pub workdir: String,
-    /// `env:`
     pub env: BTreeMap<String, String>,
     /// `expose:`, e.g. `8080/tcp`.
     pub expose: Vec<String>,
     /// `healthcheck:`, a command without a shell.
     pub healthcheck: Option<Vec<String>>,
-    /// `labels:`
     pub labels: BTreeMap<String, Template>,
-    /// `annotations:`
     pub annotations: BTreeMap<String, Template>,
-    /// `compression:`
     pub compression: Compression,
     /// `smoke:`; `None` = off.
     pub smoke: Option<ImageSmoke>,
     /// `max-size:` of one image's compressed layers without the base, bytes.
     pub max_size: Option<u64>,
-    /// `publish:`
     pub publish: Publish,
 }
 
-/// A tag of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageTag {
-    /// `tag:`
     pub tag: Template,
-    /// `when:`
     pub when: When,
 }
 
-/// `smoke:` of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageSmoke {
-    /// Arguments of a first run.
     Args(Vec<String>),
     /// A path that must answer over HTTP on the first exposed port.
     Http(String),
 }
 
-/// One entry of `bases:`.
 #[derive(Clone, Debug)]
 pub struct Base {
     /// Its key: the flavor.
@@ -321,24 +268,18 @@ pub struct Base {
     pub include: Vec<FileItem>,
 }
 
-/// One entry of `wheels:`.
 #[derive(Clone, Debug)]
 pub struct Wheel {
     /// Its key: the name of the distribution.
     pub name: DistributionName,
-    /// `component:`
     pub component: Option<String>,
     /// `python:`; empty: what the crate says.
     pub python: Vec<String>,
-    /// `sdist:`
     pub sdist: bool,
     /// `project:`, keys of `[project]`.
     pub project: BTreeMap<String, serde_json::Value>,
-    /// `new-classifiers:`
     pub new_classifiers: Vec<String>,
-    /// `variant-check:`
     pub variant_check: VariantCheck,
-    /// `publish:`
     pub publish: Publish,
     /// One per target, overrides applied.
     pub builds: Vec<(Target, WheelSettings)>,
@@ -353,20 +294,15 @@ pub struct WheelSettings {
     pub compatibility: String,
 }
 
-/// `variant-check:`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VariantCheck {
     /// Crates that only one of two distributions needs.
     Auto,
-    /// None.
     Off,
     /// Texts in its library and not in it, and an expression.
     Written {
-        /// `present:`
         present: Vec<String>,
-        /// `absent:`
         absent: Vec<String>,
-        /// `python:`
         python: Option<String>,
     },
 }

@@ -16,7 +16,6 @@ use crate::target::Target;
 
 /// What reading a file needs all along: problems, what may be copied, and which globs matched something.
 pub struct Layers {
-    /// The problems so far.
     pub found: Found,
     /// What may still be copied.
     pub budget: Budget,
@@ -33,17 +32,14 @@ struct Selector {
     matched: bool,
 }
 
-/// A kind whose entries have defaults.
 #[derive(Clone, Copy)]
 pub struct Kind {
     /// Its key, and its key under `defaults`.
     pub key: &'static str,
-    /// What an entry is.
     pub section: &'static Section,
 }
 
 impl Layers {
-    /// Nothing read yet.
     pub fn new(found: Found) -> Self {
         Self { found, budget: Budget::new(), entries: Vec::new(), globs: HashMap::new(), selectors: BTreeMap::new() }
     }

@@ -15,38 +15,29 @@ use crate::problem::Problem;
 use crate::reference::{self, Prefix};
 use crate::template::Template;
 
-/// `publish:` of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Publish {
     /// Every destination of its kind.
     Default,
     /// `publish: false`
     Off,
-    /// These destinations.
     To(Vec<String>),
 }
 
-/// One entry of `publish:`.
 #[derive(Clone, Debug)]
 pub struct Destination {
     /// Its key.
     pub name: String,
-    /// `when:`
     pub when: When,
     /// `environment:`; `None` = `false`.
     pub environment: Option<String>,
-    /// What its kind needs.
     pub kind: DestinationKind,
 }
 
-/// A destination by kind.
 #[derive(Clone, Debug)]
 pub enum DestinationKind {
-    /// `kind: github`
     Github(Github),
-    /// `kind: registry`
     Registry(Registry),
-    /// `kind: pypi`
     Pypi(Pypi),
 }
 
@@ -60,54 +51,41 @@ impl Destination {
     }
 }
 
-/// A destination of kind `registry`.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    /// `prefix:`; absent: `ghcr.io/<owner>`.
     pub prefix: Option<Prefix>,
-    /// `insecure:`, of the prefix's host.
     pub insecure: bool,
     /// `ca:`, of the prefix's host: path of a PEM file.
     pub ca: Option<String>,
-    /// `read-back:`
     pub read_back: ReadBack,
-    /// `hosts:`
     pub hosts: BTreeMap<String, RegistryHost>,
 }
 
-/// One entry of `hosts:`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistryHost {
-    /// `username-env:`
     pub username_env: Option<String>,
-    /// `password-env:`
     pub password_env: Option<String>,
     /// `insecure:`: plain HTTP, or a certificate that is not checked.
     pub insecure: bool,
     /// `ca:`, path of a PEM file.
     pub ca: Option<String>,
-    /// `token-service:`
     pub token_service: Option<String>,
 }
 
-/// A destination of kind `pypi`.
 #[derive(Clone, Debug)]
 pub struct Pypi {
     /// Where files are uploaded to.
     pub upload: Url,
     /// `simple:`; absent: beside it.
     pub simple: Option<Url>,
-    /// `trusted:`
     pub trusted: Trusted,
     /// `token-env:` for every distribution.
     pub token_env: Option<String>,
     /// `token-env:` by distribution.
     pub token_envs: BTreeMap<String, String>,
-    /// `username-env:`
     pub username_env: Option<String>,
 }
 
-/// A destination of kind `github`.
 #[derive(Clone, Debug)]
 pub struct Github {
     /// `repository:` = git remote.
@@ -116,21 +94,15 @@ pub struct Github {
     pub host: Option<String>,
     /// `draft:`: leave the release a draft.
     pub draft: bool,
-    /// `title:`
     pub title: Template,
-    /// `notes:`
     pub notes: Notes,
-    /// `header:`
     pub header: Option<String>,
-    /// `footer:`
     pub footer: Option<String>,
     /// `checksums:`, the file's name.
     pub checksums: String,
-    /// `existing:`
     pub existing: Existing,
 }
 
-/// `notes:`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notes {
     /// The changelog's section if there is one, else GitHub's.
@@ -139,9 +111,7 @@ pub enum Notes {
     Changelog,
     /// GitHub's generated notes.
     Github,
-    /// A file's text.
     File(String),
-    /// None.
     Off,
 }
 
@@ -296,7 +266,6 @@ fn github(fields: Fields<'_>) -> Github {
     }
 }
 
-/// `publish:` of an artifact.
 pub fn artifact_publish(fields: Fields<'_>) -> Publish {
     if fields.is_off("publish") {
         return Publish::Off;

@@ -4,17 +4,13 @@
 
 pub use super::words::nearest;
 
-/// One key.
 pub struct Key {
-    /// As written.
     pub name: &'static str,
-    /// What it takes.
     pub ty: Type,
     /// What holds without it; empty: nothing.
     pub default: &'static str,
     /// One line for people and editors.
     pub doc: &'static str,
-    /// Whether this version knows it.
     pub status: Status,
     /// Whether `override` may set it for some targets.
     pub per_target: bool,
@@ -23,25 +19,19 @@ pub struct Key {
 /// Whether a key works in this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It does.
     Now,
     /// Reserved: refused by name, never ignored.
     NotInThisVersion,
 }
 
-/// A map with fixed keys.
 pub struct Section {
     /// What its entries are called, for messages and for the schema's definitions.
     pub name: &'static str,
-    /// Its keys.
     pub keys: &'static [Key],
 }
 
-/// What a key takes.
 pub enum Type {
-    /// One piece of text.
     Text(Text),
-    /// `true` or `false`.
     Flag,
     /// `false`, or the other.
     Off(&'static Self),
@@ -51,13 +41,10 @@ pub enum Type {
     Some(&'static Self),
     /// The first, or if a map is written the second.
     Either(&'static Self, &'static Self),
-    /// A map with fixed keys.
     Keys(&'static Section),
     /// A map with keys of the user's.
     Each {
-        /// What its keys are.
         key: Text,
-        /// What each holds.
         value: &'static Self,
         /// Keys that mean something else.
         fixed: &'static [Key],
@@ -72,26 +59,20 @@ pub enum Type {
     Any,
     /// Any part of the file, by name of the overlay.
     Overlays,
-    /// Not in this version.
     Later,
 }
 
-/// What a piece of text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text {
     /// The number 1.
     FormatNumber,
-    /// One line.
     Line,
     /// One line without spaces.
     Label,
     /// `[A-Za-z0-9][A-Za-z0-9._-]*`
     Name,
-    /// One of these words.
     Word(&'static [&'static str]),
-    /// `kind:` of a destination.
     DestinationKind,
-    /// A target triple.
     Triple,
     /// A target triple or a glob over them.
     TripleGlob,
@@ -107,13 +88,11 @@ pub enum Text {
     Manifest,
     /// A path or glob inside the repository.
     FileGlob,
-    /// A file's name.
     FileName,
     /// `owner/name`
     Repository,
     /// `auto`, `changelog`, `github` or a path.
     Notes,
-    /// The name of an environment variable.
     EnvName,
     /// The name of an environment variable that is a secret in GitHub Actions.
     SecretName,
@@ -123,7 +102,6 @@ pub enum Text {
     Runner,
     /// A glob of names of environment variables.
     EnvGlob,
-    /// The value of an environment variable.
     EnvValue,
     /// Registry and repository of images: `ghcr.io/owner/name`.
     ImageRepository,
@@ -133,11 +111,9 @@ pub enum Text {
     Image,
     /// A platform of images: `linux/amd64`.
     Platform,
-    /// A path inside an image.
     ImagePath,
     /// `8080` or `53/udp`.
     Port,
-    /// The name of a Python distribution.
     Distribution,
     /// `2_28` or `pypi`.
     Compatibility,
@@ -153,32 +129,24 @@ pub enum Text {
     Index,
     /// Host of a registry, with its port if it has one.
     Host,
-    /// A program's argument.
     Argument,
     /// A command line or script; see [`Type::Command`].
     Script,
-    /// Text with `{placeholders}`.
     Template(Place),
 }
 
 /// Where a template stands, which decides what it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Of a component.
     Tag,
-    /// Of a release.
     Title,
-    /// Of an archive.
     ArchiveFile,
-    /// The folder inside an archive.
     Directory,
-    /// Of an asset.
     AssetFile,
     /// Path of an executable.
     Prebuilt,
     /// Path of a wheel.
     PrebuiltWheel,
-    /// Tag of an image.
     ImageTag,
     /// Label or annotation of an image.
     ImageText,
@@ -228,7 +196,6 @@ const MACOS: Key = key(
 .per_target();
 const TITLE: Key = key("name", NAME, "its key", "value of `{name}`");
 
-/// Archive formats, as written.
 pub const FORMATS: &[&str] = &["tar.gz", "tar.zst", "zip", "binary"];
 /// Operating systems, as keys of `formats`.
 pub const SYSTEMS: &[&str] = &["linux", "darwin", "windows", "*"];
@@ -308,7 +275,6 @@ pub static TOP: Section = Section {
     ],
 };
 
-/// An entry of `components:`.
 pub static COMPONENT: Section = Section {
     name: "component",
     keys: &[
@@ -329,7 +295,6 @@ pub static COMPONENT: Section = Section {
     ],
 };
 
-/// An entry of `binaries:`.
 pub static BINARY: Section = Section {
     name: "binary",
     keys: &[
@@ -407,7 +372,6 @@ pub static BINARY: Section = Section {
     ],
 };
 
-/// An entry of `archives:`.
 pub static ARCHIVE: Section = Section {
     name: "archive",
     keys: &[
@@ -452,7 +416,6 @@ pub static ARCHIVE: Section = Section {
     ],
 };
 
-/// An entry of `assets:`.
 pub static ASSET: Section = Section {
     name: "asset",
     keys: &[
@@ -471,7 +434,6 @@ pub static ASSET: Section = Section {
     ],
 };
 
-/// An entry of `images:`.
 pub static IMAGE: Section = Section {
     name: "image",
     keys: &[
@@ -535,7 +497,6 @@ pub static TAG_ITEM: Section = Section {
     ],
 };
 
-/// A file of an image.
 pub static IMAGE_FILE: Section = Section {
     name: "image-file",
     keys: &[
@@ -550,7 +511,6 @@ pub static IMAGE_SMOKE: Section = Section {
     keys: &[key("http", LABEL, "", "a path that must answer on the first exposed port (required)")],
 };
 
-/// An entry of `bases:`.
 pub static BASE: Section = Section {
     name: "base",
     keys: &[
@@ -561,7 +521,6 @@ pub static BASE: Section = Section {
     ],
 };
 
-/// An entry of `wheels:`.
 pub static WHEEL: Section = Section {
     name: "wheel",
     keys: &[
@@ -642,7 +601,6 @@ const FILE_KEYS: [Key; 2] = [
     key("to", PATH, "its own path", "where it goes"),
 ];
 
-/// A file of an asset's `files:`.
 pub static ASSET_FILE: Section = Section {
     name: "asset-file",
     keys: &{
@@ -705,7 +663,6 @@ const ENVIRONMENT: Key = key(
     "the environment of the job that publishes",
 );
 
-/// A destination of kind `github`.
 pub static GITHUB: Section = Section {
     name: "github",
     keys: &[
@@ -734,7 +691,6 @@ pub static GITHUB: Section = Section {
     ],
 };
 
-/// A destination of kind `registry`.
 pub static REGISTRY: Section = Section {
     name: "registry",
     keys: &[
@@ -759,7 +715,6 @@ pub static REGISTRY: Section = Section {
     ],
 };
 
-/// A destination of kind `pypi`.
 pub static PYPI: Section = Section {
     name: "pypi",
     keys: &[
@@ -792,7 +747,6 @@ pub static PYPI: Section = Section {
     ],
 };
 
-/// An entry of `hosts:`.
 pub static HOST: Section = Section {
     name: "registry-host",
     keys: &[
@@ -809,7 +763,6 @@ pub static HOST: Section = Section {
     ],
 };
 
-/// An entry of `workflows:`.
 pub static WORKFLOW: Section = Section {
     name: "workflow",
     keys: &[
@@ -842,7 +795,6 @@ pub static WORKFLOW: Section = Section {
     ],
 };
 
-/// `jobs:` of a workflow.
 pub static WORKFLOW_JOBS: Section = Section {
     name: "workflow-jobs",
     keys: &[
@@ -852,7 +804,6 @@ pub static WORKFLOW_JOBS: Section = Section {
     ],
 };
 
-/// `defaults:`
 pub static DEFAULTS: Section = Section {
     name: "defaults",
     keys: &[
@@ -885,7 +836,6 @@ pub static SECTIONS: &[(&Section, &str)] = &[
 ];
 
 impl Section {
-    /// The key of a name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
@@ -978,7 +928,6 @@ impl Text {
 }
 
 impl Place {
-    /// The placeholders it may hold.
     pub fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Tag => &["version", "component"],

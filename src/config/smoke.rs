@@ -4,22 +4,18 @@ use std::collections::BTreeMap;
 
 use super::fields::Fields;
 
-/// What is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Smoke {
     /// Nothing: `--version`, and an executable that does not print its version is a warning.
     #[default]
     Assumed,
-    /// Arguments for all.
     All(Vec<String>),
     /// Arguments by executable, `None` = off; those that are not named are started as if nothing were written.
     Each(BTreeMap<String, Option<Vec<String>>>),
-    /// Off.
     Off,
 }
 
 impl Smoke {
-    /// Reads it out of an entry.
     pub fn read(fields: Fields<'_>) -> Self {
         if fields.is_off("smoke") {
             return Self::Off;

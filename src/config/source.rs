@@ -21,7 +21,6 @@ const MAX_LINE_BYTES: usize = 4096;
 pub struct Source {
     /// Its name for people, e.g. `longshore.yaml`.
     pub name: String,
-    /// Its text.
     pub text: String,
     /// The file, overlays applied; every node knows where it was written.
     pub(super) tree: Option<Box<Node>>,
@@ -81,7 +80,6 @@ impl Source {
         &self.text[..end]
     }
 
-    /// Draws diagnostics under the user's text.
     pub fn render(&self, diagnostics: &[Diagnostic], color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let drawn: Vec<String> = diagnostics.iter().map(|diagnostic| self.draw(diagnostic, &renderer)).collect();

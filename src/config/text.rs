@@ -204,16 +204,12 @@ pub fn triple_glob(text: &str) -> Parsed<Triples> {
         .hint(format!("known targets: {}", known.join(", "))))
 }
 
-/// Some targets.
 pub enum Triples {
-    /// Named.
     One(Target),
-    /// Those that match.
     Matching(GlobSet),
 }
 
 impl Triples {
-    /// Whether it means a target.
     pub fn includes(&self, target: Target) -> bool {
         match self {
             Self::One(one) => *one == target,
@@ -329,7 +325,6 @@ fn repository(text: &str) -> Parsed<()> {
     Err(Problem::new("bad-repository", format!("{} is not a repository", quote(text))).hint(hint))
 }
 
-/// The words of `notes:`.
 pub const NOTES: &[&str] = &["auto", "changelog", "github"];
 
 fn notes(text: &str) -> Parsed<()> {

@@ -12,12 +12,10 @@ const MAX_COPIED: usize = 200_000;
 pub struct Budget(usize);
 
 impl Budget {
-    /// A full one.
     pub fn new() -> Self {
         Self(MAX_COPIED)
     }
 
-    /// Whether it was used up.
     pub fn is_empty(&self) -> bool {
         self.0 == 0
     }
@@ -112,7 +110,6 @@ fn child(ty: &Type, key: &str) -> Option<&'static Type> {
     }
 }
 
-/// The whole file.
 pub static FILE: Type = Type::Keys(&TOP);
 
 #[cfg(test)]

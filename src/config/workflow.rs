@@ -10,16 +10,12 @@ const KIND: Kind = Kind { key: "workflows", section: &WORKFLOW };
 /// The file that there is if none is named.
 const FILE: &str = "release.yml";
 
-/// A generated workflow file.
 #[derive(Clone, Debug)]
 pub struct Workflow {
-    /// Its name in `.github/workflows`.
     pub file: String,
     /// `publish:`; absent: everything.
     pub publish: Option<Vec<String>>,
-    /// `setup:`
     pub setup: Option<String>,
-    /// `runner:`
     pub runner: Option<String>,
     /// `jobs: {after-plan: …}`
     pub after_plan: Vec<String>,
@@ -27,24 +23,19 @@ pub struct Workflow {
     pub after_verify: Vec<String>,
     /// `jobs: {after-publish: …}`
     pub after_publish: Vec<String>,
-    /// `pull-request:`
     pub pull_request: PullRequest,
     /// `split: step`
     pub split_by_step: bool,
 }
 
-/// `pull-request:`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullRequest {
     /// `false`
     Off,
-    /// `plan`
     Plan,
-    /// `build`
     Build,
 }
 
-/// Reads `workflows:`.
 pub fn read(file: &Map, layers: &mut Layers) -> Vec<Workflow> {
     let entries = distinct(file, KIND.key, &mut layers.found);
     if entries.is_empty() {

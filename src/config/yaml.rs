@@ -30,27 +30,22 @@ const MAX_KEY: usize = 256;
 pub struct Node {
     /// Byte range in the text.
     pub span: Range<usize>,
-    /// What it is.
     pub value: Value,
 }
 
-/// What a node is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Text as written, escapes resolved; a plain one may mean `true` or nothing.
     Scalar {
-        /// The text.
         text: String,
         /// Without quotes.
         plain: bool,
     },
-    /// Items in order.
     List(Vec<Node>),
     /// Entries in order, keys unique.
     Map(Map),
 }
 
-/// The entries of a map.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Map {
     /// In the order written; what `<<` brings in comes last.
@@ -59,14 +54,10 @@ pub struct Map {
     pub flow: bool,
 }
 
-/// One entry of a map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its key.
     pub key: String,
-    /// Where the key stands.
     pub key_span: Range<usize>,
-    /// Its value.
     pub value: Node,
 }
 
@@ -84,7 +75,6 @@ impl Node {
         matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, plain: true } if text.is_empty())
     }
@@ -119,7 +109,6 @@ impl Node {
 }
 
 impl Map {
-    /// The entry of a key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
@@ -170,7 +159,6 @@ struct Builder<'t> {
     problems: Vec<Diagnostic>,
 }
 
-/// A collection that is still open.
 struct Frame {
     start: usize,
     anchor: usize,
@@ -390,7 +378,6 @@ fn entry(key: String, key_span: Range<usize>, mut value: Node) -> Entry {
     Entry { key, key_span, value }
 }
 
-/// How much a subtree holds.
 pub struct Size {
     /// Nodes in it, itself included.
     pub nodes: usize,
@@ -401,7 +388,6 @@ pub struct Size {
 }
 
 impl Size {
-    /// Of a tree.
     pub fn of(node: &Node) -> Self {
         let children = match &node.value {
             Value::Scalar { text, .. } => return Self { nodes: 1, bytes: text.len(), depth: 0 },

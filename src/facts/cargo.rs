@@ -15,16 +15,13 @@ use crate::version::Version;
 use crate::world::path::{relative, resolve};
 use crate::world::process::{Cmd, Finished, Runner};
 
-/// A cargo package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
-    /// Its name.
     pub name: String,
     /// Its version, workspace inheritance applied.
     pub version: Version,
     /// `description`, and `license` as an SPDX expression.
     pub description: Option<String>,
-    /// See `description`.
     pub license: Option<String>,
     /// `license-file`, relative to the repository.
     pub license_file: Option<String>,
@@ -36,7 +33,6 @@ pub struct Package {
     pub bins: Vec<String>,
     /// The file that each of them begins in, if it lies in the package's folder.
     pub sources: BTreeMap<String, String>,
-    /// Names of its features.
     pub features: Vec<String>,
     /// What each feature switches on in turn, `default` among them.
     pub enables: BTreeMap<String, Vec<String>>,

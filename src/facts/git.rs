@@ -18,7 +18,6 @@ use crate::world::process::{Cmd, Finished, Runner};
 /// How many differing paths are named.
 const DIRTY_SHOWN: usize = 20;
 
-/// The commit that is checked out.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     /// 40 hex digits.
@@ -33,7 +32,6 @@ pub struct Head {
     pub count: u64,
 }
 
-/// A tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
     /// Name without `refs/tags/`.
@@ -44,12 +42,10 @@ pub struct Tag {
     pub distance: Option<u64>,
 }
 
-/// A file of the work tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeFile {
     /// Relative to the repository, `/`.
     pub path: String,
-    /// What it is.
     pub kind: TreeKind,
 }
 
@@ -64,9 +60,7 @@ pub enum TreeKind {
     Symlink(String),
 }
 
-/// What git knows.
 pub struct Git {
-    /// HEAD.
     pub head: Head,
     /// Tags, sorted by name.
     pub tags: Vec<Tag>,

@@ -16,10 +16,8 @@ use crate::reference::Reference;
 /// The file's name, beside `longshore.yaml`.
 pub const FILE: &str = "longshore.lock";
 
-/// The format of the file.
 const FORMAT: u32 = 1;
 
-/// Every locked base.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// Sorted by name.
@@ -27,12 +25,10 @@ pub struct Lock {
     pub bases: Vec<LockedBase>,
 }
 
-/// One base image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockedBase {
     /// The flavor; `distroless-static` for the one that static binaries get.
     pub name: String,
-    /// Where it is pulled from.
     pub from: Reference,
     /// Digest of its index, or of its manifest if it has no index.
     pub digest: Digest,
@@ -41,14 +37,11 @@ pub struct LockedBase {
     pub platforms: Vec<LockedPlatform>,
 }
 
-/// One platform of a base image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockedPlatform {
-    /// The platform.
     pub platform: Platform,
     /// Digest of its manifest.
     pub digest: Digest,
-    /// What it provides.
     #[serde(flatten)]
     pub facts: BaseFacts,
 }

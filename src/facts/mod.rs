@@ -35,7 +35,6 @@ pub struct Facts {
     pub remote: Option<Remote>,
     /// Names of the remotes, if there are several and nothing says which is meant.
     pub remotes: Vec<String>,
-    /// HEAD.
     pub head: Head,
     /// Every local tag, sorted by name: name and dereferenced commit.
     pub tags: Vec<Tag>,
@@ -65,7 +64,6 @@ pub struct Facts {
 pub struct Wanted {
     /// Cargo.toml files outside the root workspace.
     pub manifests: Vec<String>,
-    /// `version-files`
     pub version_files: Vec<String>,
     /// Texts that a plan quotes: changelogs, notes, header, footer. A missing one is simply absent from the facts.
     pub texts: Vec<String>,

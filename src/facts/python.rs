@@ -16,7 +16,6 @@ use super::text::text;
 use crate::macos::MacosVersion;
 use crate::target::Target;
 
-/// A project that maturin builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PythonProject {
     /// Path of its pyproject.toml, relative to the repository.

@@ -2,14 +2,11 @@
 
 use url::Url;
 
-/// A git remote on a forge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote {
     /// `github.com`
     pub host: String,
-    /// `owner`
     pub owner: String,
-    /// `name`
     pub name: String,
 }
 

@@ -13,7 +13,6 @@ use crate::problem::{Exit, Failure};
 use crate::world::path::resolve;
 use crate::world::process::Cmd;
 
-/// A repository in a temporary folder.
 pub(crate) struct Repo {
     pub(crate) folder: TempDir,
     pub(crate) root: PathBuf,

@@ -13,7 +13,6 @@ use crate::world::path::{relative, resolve};
 /// The longest text a plan quotes, bytes.
 const TEXT_LIMIT: u64 = 1 << 20;
 
-/// One text, if it exists.
 pub fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
     let refuse = |why: &str| {
         let problem = Problem::new("bad-text", format!("`{path}` {why}"));

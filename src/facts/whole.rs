@@ -13,7 +13,6 @@ pub const LARGE: [&str; 4] = ["ls-files", "-z", "--", ":(attr:filter=lfs)"];
 /// What a checkout needs besides git, and what this one lacks. Paths are sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Whole {
-    /// Whether the commit has submodules.
     pub submodules: bool,
     /// Whether it has files that LFS keeps.
     pub lfs: bool,

@@ -30,7 +30,6 @@ pub struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    /// From the first byte on.
     pub fn new(asked: &'a [&'a String]) -> Self {
         let longest = asked.iter().map(|text| text.len()).max().unwrap_or(0);
         let (crates, texts, window) = Default::default();

@@ -10,7 +10,6 @@ use super::bytes::{Res, damaged, inside, text};
 use super::facts::{BinaryFacts, parse_version};
 use crate::target::Linkage;
 
-/// The facts of an ELF file.
 pub fn facts<'a, E, R>(data: R) -> Res<BinaryFacts>
 where
     E: FileHeader<Endian = Endianness>,

@@ -50,7 +50,6 @@ fn version(version: macho::Version) -> String {
     format!("{}.{}", version.major(), version.minor())
 }
 
-/// The facts of the Mach-O that starts at `start`.
 pub fn facts<'a, M: MachHeader<Endian = Endianness>, R: ReadRef<'a>>(data: R, start: u64) -> Res<BinaryFacts> {
     let header = M::parse(data, start).map_err(damaged)?;
     let endian = header.endian().map_err(damaged)?;

@@ -9,7 +9,6 @@ use super::bytes::{Res, damaged, inside, text};
 use super::facts::BinaryFacts;
 use crate::target::Linkage;
 
-/// The facts of a PE file.
 pub fn facts<'a, N: ImageNtHeaders, R: ReadRef<'a>>(data: R) -> Res<BinaryFacts> {
     let dos = pe::ImageDosHeader::parse(data).map_err(damaged)?;
     let mut offset = dos.nt_headers_offset().into();

@@ -11,11 +11,9 @@ pub struct Elf {
     pub needed: Vec<&'static str>,
     /// Version needs: name and flags (2: weak).
     pub versions: Vec<(&'static str, u16)>,
-    /// A symbol table.
     pub symbols: bool,
     /// Functions that it takes from whoever loads it.
     pub taken: Vec<&'static str>,
-    /// Functions that it gives.
     pub given: Vec<&'static str>,
     /// Bytes after everything.
     pub padding: usize,
@@ -32,7 +30,6 @@ pub fn gnu() -> Elf {
     }
 }
 
-/// A static x86_64 program.
 pub fn musl() -> Elf {
     Elf { machine: 62, ..Elf::default() }
 }

@@ -14,11 +14,9 @@ use super::bytes::{Res, damaged, text};
 pub struct Symbols {
     /// What it takes from whoever loads it or from other libraries.
     pub imported: Vec<String>,
-    /// What it gives.
     pub exported: Vec<String>,
 }
 
-/// Collects the wanted names.
 pub struct Sieve<'w> {
     wanted: &'w dyn Fn(&[u8]) -> bool,
     pub found: Symbols,

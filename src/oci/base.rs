@@ -27,9 +27,7 @@ const MOST_AFTER_END: u64 = 64 << 20;
 pub struct Base {
     /// Digest of what the reference names: an index, or the manifest itself.
     pub named: Digest,
-    /// The platform's manifest.
     pub manifest: Document,
-    /// Its config.
     pub config: Value,
 }
 

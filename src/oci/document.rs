@@ -14,25 +14,19 @@ use crate::platform::Platform;
 /// What a config says besides what it inherits.
 #[derive(Clone, Debug)]
 pub struct Settings<'a> {
-    /// What it runs on.
     pub platform: Platform,
     /// RFC 3339.
     pub created: &'a str,
     /// `Entrypoint`; an inherited `Cmd` goes with it, since it was meant for another program.
     pub entrypoint: &'a [String],
-    /// `Cmd`
     pub cmd: &'a [String],
-    /// `User`
     pub user: &'a str,
-    /// `WorkingDir`
     pub workdir: &'a str,
     /// `Env`: replaces what the base has under the same name.
     pub env: Option<&'a BTreeMap<String, String>>,
-    /// `ExposedPorts`
     pub expose: &'a [String],
     /// `Healthcheck`, Docker's extension; empty: the base's, which was meant for another program, is dropped.
     pub healthcheck: &'a [String],
-    /// `Labels`
     pub labels: Option<&'a BTreeMap<String, String>>,
 }
 
@@ -57,7 +51,6 @@ impl<'a> Settings<'a> {
 /// A layer of ours: its descriptor, digest of its tar, and what it holds, for `history`.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// The compressed blob.
     pub blob: Descriptor,
     /// Digest of the tar.
     pub diff_id: Digest,

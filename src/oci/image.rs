@@ -15,14 +15,12 @@ pub const MOST_LAYERS: usize = 1000;
 /// One image for one platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Its manifest, byte for byte.
     pub manifest: Document,
     pub config: Blob,
     /// Bottom to top.
     pub layers: Vec<Blob>,
 }
 
-/// What an image consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob {
     pub descriptor: Descriptor,
@@ -32,7 +30,6 @@ pub struct Blob {
 /// Where the bytes of a blob are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// On this machine.
     File(PathBuf),
     /// At a registry: a layer of the base. Whoever pushes the image to where it lies needs no copy of it.
     Repository(Repository),

@@ -27,10 +27,8 @@ pub enum Change {
     Made(String, Made),
 }
 
-/// What is at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Made {
-    /// A folder.
     Folder,
     /// A file; its bytes come with it.
     File,
@@ -99,7 +97,6 @@ pub fn each(reader: impl Read, visit: &mut Visit<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// The last name of a path.
 pub fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

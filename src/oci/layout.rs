@@ -18,7 +18,6 @@ use crate::world::files;
 /// The annotation that tools which take a name look for.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-/// A layout on this machine.
 pub struct Layout {
     folder: PathBuf,
 }
@@ -33,12 +32,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Something under a name.
     pub fn new(descriptor: Descriptor, name: &str) -> Self {
         Self { descriptor, annotations: BTreeMap::from([(REF_NAME.to_owned(), name.to_owned())]) }
     }
 
-    /// Its name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.annotations.get(REF_NAME).map(String::as_str)
     }
@@ -51,7 +48,6 @@ struct Index {
 }
 
 impl Layout {
-    /// The layout in a folder.
     pub fn at(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
     }

@@ -18,16 +18,13 @@ use crate::digest::Digest;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// Media type.
     pub media_type: String,
-    /// Digest of the bytes.
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
 }
 
 impl Descriptor {
-    /// That of a finished file.
     pub fn of(media_type: &str, file: &File) -> Self {
         Self { media_type: media_type.to_owned(), digest: file.sha256, size: file.size }
     }
@@ -38,24 +35,14 @@ pub const LARGEST_DOCUMENT: u64 = 8 << 20;
 
 /// Media types we write, and those of Docker that we read.
 pub mod media {
-    /// An OCI image manifest.
     pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    /// An OCI image index.
     pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    /// An OCI image config.
     pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-    /// An OCI layer, gzip.
     pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-    /// An OCI layer, zstd.
     pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
-    /// An OCI layer, not compressed.
     pub const LAYER_TAR: &str = "application/vnd.oci.image.layer.v1.tar";
-    /// Docker's manifest, schema 2.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    /// Docker's manifest list.
     pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-    /// Docker's layer, gzip.
     pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-    /// Docker's image config.
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 }

@@ -97,7 +97,6 @@ impl Parts<'_> {
         }
     }
 
-    /// Its own layers.
     pub fn files(&self) -> impl Iterator<Item = &File> {
         self.layers.iter().flat_map(|layer| &layer.files)
     }

@@ -159,7 +159,6 @@ impl Tree {
         Some(layer::join(&self.resolve(layer::folder(path))?, layer::name(path)))
     }
 
-    /// The file that a path leads to.
     fn file(&self, path: &str) -> Option<&Entry> {
         self.entries.get(&self.resolve(path)?).filter(|entry| !matches!(entry, Entry::Folder | Entry::Link(_)))
     }

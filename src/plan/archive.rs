@@ -38,7 +38,6 @@ pub fn steps(planner: &Planner<'_>, known: &[Binary]) -> Vec<Planned> {
     steps
 }
 
-/// What the archives belong to.
 pub fn sources<'f>(inputs: &Inputs<'f>, known: &[Binary]) -> Vec<Source<'f>> {
     let of = |archive: &Archive| {
         let first = members(archive, known).ok()?.into_iter().next();

@@ -9,12 +9,10 @@ use crate::config::Asset;
 use crate::problem::Problem;
 use crate::step_id::{StepId, StepKind};
 
-/// One step per asset.
 pub fn steps(planner: &Planner<'_>) -> Vec<Planned> {
     planner.inputs.config.assets.iter().map(|asset| step(planner, asset)).collect()
 }
 
-/// What the assets belong to.
 pub fn sources<'f>(inputs: &Inputs<'_>) -> Vec<Source<'f>> {
     let component = |asset: &Asset| inputs.component(asset.component.as_deref(), &asset.name);
     let source = |asset| Source { component: component(asset), ..Source::default() };

@@ -11,7 +11,6 @@ use crate::platform::{BaseFacts, BaseLibc, Platform};
 use crate::reference::Reference;
 use crate::target::{Arch, Libc, Target};
 
-/// The flavor from nothing.
 pub const SCRATCH: &str = "scratch";
 /// The flavor that has a second base for static executables, and that base.
 const DISTROLESS: &str = "distroless";
@@ -22,9 +21,7 @@ const DISTROLESS_STATIC: &str = "distroless-static";
 pub struct UsedBase {
     /// Its name in the lock file: the flavor, or `distroless-static`.
     pub name: String,
-    /// Where it is pulled from.
     pub from: Reference,
-    /// The platforms that are wanted.
     pub platforms: Vec<Platform>,
 }
 
@@ -33,11 +30,9 @@ pub struct UsedBase {
 pub struct Candidate {
     /// What it is; nothing for `scratch`.
     pub base: Option<PlannedBase>,
-    /// What it provides.
     pub facts: BaseFacts,
     /// Whether the facts are the built-in ones.
     pub assumed: bool,
-    /// Only for static executables.
     pub only_static: bool,
 }
 
@@ -148,7 +143,6 @@ pub fn written<'c>(config: &'c Config, flavor: &str) -> Option<&'c config::Base>
 /// What an executable needs of a base, as far as it is known before it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requirement {
-    /// Nothing.
     Static,
     /// musl's loader.
     Musl,
@@ -159,7 +153,6 @@ pub enum Requirement {
 }
 
 impl Requirement {
-    /// Whether a base provides it.
     pub fn fits(&self, target: Target, candidate: &Candidate) -> bool {
         let libc = &candidate.facts.libc;
         match self {

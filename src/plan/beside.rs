@@ -34,7 +34,6 @@ pub fn texts(files: &[TreeFile]) -> Texts<'_> {
 }
 
 impl<'f> Texts<'f> {
-    /// What a package calls its licence.
     fn licence(&self, package: &Package) -> Option<&'f TreeFile> {
         let path = package.license_file.as_ref()?;
         self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| &self.files[at])

@@ -75,7 +75,6 @@ pub fn implicit(
     Some(made)
 }
 
-/// What the entries are compiled from.
 pub fn sources<'f>(inputs: &Inputs<'f>, entries: &[Binary]) -> Vec<Source<'f>> {
     let of = |entry: &Binary| {
         let component = inputs.component(entry.component.as_deref(), &entry.name);
@@ -86,7 +85,6 @@ pub fn sources<'f>(inputs: &Inputs<'f>, entries: &[Binary]) -> Vec<Source<'f>> {
     entries.iter().flat_map(of).collect()
 }
 
-/// The cargo package of an entry.
 fn package<'f>(inputs: &Inputs<'f>, binary: &Binary, settings: &BinarySettings) -> Result<&'f Package, Problem> {
     let name = settings.package.as_deref().unwrap_or(&binary.name);
     let packages = &inputs.facts.packages;
@@ -346,7 +344,6 @@ fn builder(settings: &BinarySettings, target: Target) -> PlannedBuilder {
     }
 }
 
-/// The package that a step compiles.
 pub fn of_work<'f>(facts: &'f Facts, work: &BinaryWork) -> Option<&'f Package> {
     facts.packages.iter().find(|package| package.name == work.package && package.workspace == work.manifest)
 }

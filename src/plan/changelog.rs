@@ -18,7 +18,6 @@ pub struct Base {
 /// What a changelog says of a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Its section.
     Section(String),
     /// Nothing that can be taken: the line, if there is one, and why.
     Nothing(Option<usize>, String),

@@ -10,9 +10,7 @@ use crate::facts::python::crates::Crate;
 pub struct On {
     /// Features, each with where it is written: `new`, `pyo3/abi3-py310`.
     pub features: Vec<(String, String)>,
-    /// Whether `default` is on.
     pub default: bool,
-    /// Whether all are.
     pub all: bool,
 }
 
@@ -21,15 +19,11 @@ pub struct On {
 pub struct Asked {
     /// Where it is asked for: 0 at a dependency, 1 by a feature, 2 beside the crates.
     rank: u8,
-    /// The same for people.
     pub place: String,
-    /// The package.
     pub package: String,
-    /// The feature.
     pub feature: String,
 }
 
-/// What is compiled.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
     /// Packages outside the repository that are compiled.
@@ -58,7 +52,6 @@ pub fn resolve(crates: &BTreeMap<String, Crate>, root: &str, on: &On) -> Resolve
 }
 
 enum Event<'c> {
-    /// A feature of a crate is on.
     Feature(&'c str, String),
     /// A dependency of a crate, by its place, is compiled.
     Dependency(&'c str, usize),

@@ -60,7 +60,6 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
     }
 }
 
-/// What is released.
 fn releases(inputs: &Inputs<'_>, entries: &[Binary]) -> Releases {
     let mut sources = asset::sources(inputs);
     sources.extend(binary::sources(inputs, entries));

@@ -11,19 +11,15 @@ use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::template::Template;
 
-/// The values of an image's templates.
 pub struct Places<'a> {
-    /// The release.
     pub release: &'a Release,
     /// Name of the project.
     pub project: String,
     /// `name:` or key of the image.
     pub name: &'a str,
-    /// Commit.
     pub sha: &'a str,
     /// Date of the commit, `2026-11-21`.
     pub date: String,
-    /// Flavor.
     pub flavor: &'a str,
     /// Platform, for images of one.
     pub platform: Option<Platform>,
@@ -80,7 +76,6 @@ fn time(inputs: &Inputs<'_>) -> DateTime<Utc> {
     DateTime::from_timestamp(inputs.facts.head.time, 0).unwrap_or_default()
 }
 
-/// What one image says of itself.
 pub struct Described<'a> {
     pub inputs: &'a Inputs<'a>,
     pub image: &'a Image,

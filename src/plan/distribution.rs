@@ -66,7 +66,6 @@ impl<'a> Distribution<'a> {
         Some(Self { planner, wheel, project, at: format!("wheels.{}", wheel.name), component })
     }
 
-    /// The crate.
     pub fn package(&self) -> Option<&'a Package> {
         self.planner.inputs.facts.packages.iter().find(|known| known.manifest == self.project.manifest)
     }
@@ -93,7 +92,6 @@ impl<'a> Distribution<'a> {
         all
     }
 
-    /// Features that exist nowhere.
     pub fn refuse_unknown_features(&self) {
         let Some(package) = self.package() else { return };
         let written = self.wheel.builds.iter().flat_map(|(_, settings)| &settings.cargo.features);
@@ -121,7 +119,6 @@ impl<'a> Distribution<'a> {
     }
 }
 
-/// What the distributions are made from.
 pub fn sources<'f>(inputs: &Inputs<'f>) -> Vec<Source<'f>> {
     let of = |wheel: &Wheel| {
         let project = known_project(inputs, wheel)?;

@@ -64,7 +64,6 @@ fn rank(kind: StepKind) -> u8 {
     }
 }
 
-/// What the images belong to.
 pub fn sources<'f>(inputs: &Inputs<'f>, entries: &[Binary]) -> Vec<Source<'f>> {
     let of = |image: &Image| {
         let parts = parts(image, entries).ok()?;
@@ -131,7 +130,6 @@ struct Maker<'a> {
     steps: Vec<Planned>,
 }
 
-/// Which executables an image gets.
 struct Choice {
     /// The binary steps, in the order of the image's binaries.
     binaries: Vec<Step>,

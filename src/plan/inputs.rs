@@ -12,7 +12,6 @@ use crate::problem::Problem;
 pub struct Inputs<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
-    /// What the command asks for.
     pub request: &'a Request,
     problems: RefCell<Vec<Problem>>,
 }

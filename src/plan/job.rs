@@ -7,7 +7,6 @@ use super::planner::{Machine, Planned};
 use super::{Check, CheckWork, Job, Step, WheelBuilder, Work, Workflow, runner};
 use crate::step_id::{self, StepId, StepKind};
 
-/// What a job is made of.
 #[derive(Clone, PartialEq, Eq)]
 struct Group {
     machine: Machine,

@@ -12,7 +12,6 @@ use crate::target::Os;
 /// How many files may come of one link to a folder.
 const MOST: usize = 10_000;
 
-/// The links of the repository.
 pub fn all(files: &[TreeFile]) -> BTreeMap<String, String> {
     let link = |file: &TreeFile| match &file.kind {
         TreeKind::Symlink(link) => Some((file.path.clone(), link.clone())),

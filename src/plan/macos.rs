@@ -7,7 +7,6 @@ use crate::macos::{DEPLOYMENT_TARGET, MacosVersion};
 use crate::problem::Problem;
 use crate::target::Target;
 
-/// Where it is asked for.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     /// `binaries.app`

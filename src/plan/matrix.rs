@@ -12,7 +12,6 @@ const LIMIT: usize = 100 * 1024;
 /// `{"include": […]}`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Matrix {
-    /// One row per job.
     pub include: Vec<Row>,
 }
 
@@ -22,7 +21,6 @@ pub struct Matrix {
 pub struct Row {
     /// Id of the job, for `build --job`.
     pub id: String,
-    /// Label of the runner.
     pub runs_on: String,
     /// The job's container; empty for none, as `container: ${{ matrix.container }}` wants it.
     pub container: String,

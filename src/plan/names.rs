@@ -36,7 +36,6 @@ impl Names<'_> {
     }
 }
 
-/// The placeholders that a target fills.
 pub fn target_place(target: Target, place: &str) -> Option<String> {
     let text = match place {
         "target" => target.triple(),

@@ -17,7 +17,6 @@ pub fn too_long(tag: &str, body: &str) -> Option<Problem> {
     (length > LONGEST).then(|| Problem::new("notes-too-long", text).hint("shorten them, and link to the rest"))
 }
 
-/// Title and notes of one release.
 pub fn page(inputs: &Inputs<'_>, github: &Github, release: &Release, origin: Origin, path: &str) -> ReleasePage {
     let title = github.title.fill(|place| match place {
         "tag" => Some(release.tag.clone()),

@@ -39,7 +39,6 @@ impl Planned {
     }
 }
 
-/// The machine that a step wants.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Machine {
     /// 1: assets, needed by others. 2: everything else.
@@ -50,7 +49,6 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// That of what is compiled.
     pub fn of(settings: &BinarySettings, target: Target) -> Self {
         let runner = settings.runner.clone().unwrap_or_else(|| runner::native(target).to_owned());
         Self { wave: 2, runner, container: settings.container.clone(), target: Some(target) }
@@ -62,9 +60,7 @@ impl Machine {
 pub struct Entry<'e> {
     /// `archives.app`
     pub at: &'e str,
-    /// The component it belongs to.
     pub component: &'e str,
-    /// `publish:`
     pub publish: &'e Publish,
 }
 
@@ -73,7 +69,6 @@ pub struct Planner<'a> {
     pub inputs: &'a Inputs<'a>,
     pub releases: &'a Releases,
     steps: Vec<Planned>,
-    /// Where a step is among them.
     places: HashMap<StepId, usize>,
 }
 
@@ -93,12 +88,10 @@ impl<'a> Planner<'a> {
         self.steps
     }
 
-    /// A step that was made before.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.places.get(id).map(|at| &self.steps[*at].step)
     }
 
-    /// The steps of a kind.
     pub fn made(&self, kind: StepKind) -> impl Iterator<Item = &Step> {
         self.steps.iter().map(|planned| &planned.step).filter(move |step| step.id.kind() == kind)
     }
@@ -202,7 +195,6 @@ fn is_of_python(work: &Work) -> bool {
     matches!(work, Work::Wheel(_) | Work::Sdist(_))
 }
 
-/// Outputs of these names.
 pub fn outputs(names: impl IntoIterator<Item = String>) -> Vec<Output> {
     names.into_iter().map(|name| Output { name, format: None }).collect()
 }

@@ -332,7 +332,6 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> (Vec<Written>, Vec
     (all, problems)
 }
 
-/// A version file that says none.
 fn no_version(candidate: &Candidate<'_>, text: String) -> Problem {
     let hint =
         "name files that hold the version of this component: `PATH`, or `PATH#KEY` for a key in JSON, TOML or YAML";

@@ -4,18 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::target::Target;
 
-/// What a command asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// `--tag`
     pub tags: Vec<String>,
-    /// `--component`
     pub components: Vec<String>,
     /// Every component, whatever tags are at this commit, and however many of them (`check`).
     pub every_component: bool,
-    /// `--only`
     pub only: Vec<String>,
-    /// `--snapshot`
     pub snapshot: bool,
     /// For no release in particular (`generate`): every component, every destination whenever it takes part, and no version.
     /// Only what does not depend on one means anything in such a plan.
@@ -40,7 +35,6 @@ pub enum WithoutTag {
     /// The tag is assumed from the manifests' version.
     #[default]
     Assume,
-    /// It is a snapshot.
     Snapshot,
     /// It is an error, and so is a dirty tree: something would become public.
     Refuse,

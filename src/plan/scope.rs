@@ -12,9 +12,7 @@ use crate::problem::Problem;
 use crate::step_id::StepId;
 use crate::target::Target;
 
-/// What is not in.
 pub struct Left {
-    /// The ids of all of it.
     out: Vec<StepId>,
     /// What of it the host does not make.
     not_made: Vec<NotMade>,
@@ -85,7 +83,6 @@ fn shrunk(mut planned: Planned, inside: &BTreeSet<StepId>) -> Planned {
     planned
 }
 
-/// How the plan names its scope.
 pub fn scope(request: &Request, left: Left) -> Scope {
     let kind = match (request.only.is_empty(), request.host) {
         (false, _) => ScopeKind::Only,

@@ -18,13 +18,11 @@ pub struct Provided {
 }
 
 impl Provided {
-    /// A wheel for each.
     pub fn all(self) -> Vec<Pythons> {
         self.abi3.map(Pythons::Abi3).into_iter().chain(self.abi3t.map(Pythons::Abi3t)).collect()
     }
 }
 
-/// What a stage is compiled with.
 pub fn of_stage(project: &PythonProject, stage: &StageWork) -> Resolved {
     let place = |feature: &String| {
         let file = if project.features.contains(feature) { project.pyproject.as_str() } else { "longshore.yaml" };

@@ -9,7 +9,6 @@ use crate::config::{VariantCheck, Wheel, WheelSettings};
 use crate::step_id::{StepId, StepKind};
 use crate::target::{Libc, Os, Target};
 
-/// The checks of the wheels of one distribution.
 pub fn checks(distribution: &Distribution<'_>, wheels: &[Planned]) -> Vec<Planned> {
     let steps = || wheels.iter().map(|planned| &planned.step);
     let imports = steps().map(|step| import(distribution, step));

@@ -21,7 +21,6 @@ use crate::wheel::{DistributionName, Pythons, WheelName, WheelTag, platform_tag,
 /// What PyPI takes of one file: <https://docs.pypi.org/project-management/storage-limits/>.
 const LARGEST: u64 = 100 << 20;
 
-/// The steps of every distribution.
 pub fn steps(planner: &Planner<'_>) -> Vec<Planned> {
     let mut steps = Vec::new();
     for wheel in &planner.inputs.config.wheels {

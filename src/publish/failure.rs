@@ -20,12 +20,7 @@ pub enum Failure {
     /// The destination does not take it, whoever sends it and how often.
     Rejected(Problem),
     /// It may work later; whoever repeats it observes first.
-    Retry {
-        /// What happened.
-        problem: Problem,
-        /// When to come back.
-        after: Wait,
-    },
+    Retry { problem: Problem, after: Wait },
     /// It is there, but could not be confirmed to be right.
     Unconfirmed(Problem),
     /// An answer that nobody understands; repeating changes nothing.
@@ -42,12 +37,10 @@ impl Passing for Failure {
 }
 
 impl Failure {
-    /// Something that may work soon.
     pub fn retry(problem: Problem) -> Self {
         Self::Retry { problem, after: Wait::Soon }
     }
 
-    /// What it says.
     pub fn problem(&self) -> &Problem {
         match self {
             Self::AlreadyThere(problem)
@@ -62,7 +55,6 @@ impl Failure {
         }
     }
 
-    /// How the process ends with it.
     pub fn exit(&self) -> Exit {
         match self {
             Self::AlreadyThere(_) | Self::Conflict(_) => Exit::Conflict,

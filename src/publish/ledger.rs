@@ -8,7 +8,6 @@ use crate::receipt::{Receipt, Receipts, SCHEMA};
 use crate::world::mask;
 use crate::world::store::{Store, write_json};
 
-/// The ledger of one run.
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
@@ -39,12 +38,10 @@ impl Ledger {
         write_json(&self.path, &self.receipts).map_err(Failure::from)
     }
 
-    /// What was recorded until now.
     pub fn so_far(&self) -> &Receipts {
         &self.receipts
     }
 
-    /// All that was recorded.
     pub fn finish(self) -> Receipts {
         self.receipts
     }

@@ -87,7 +87,6 @@ async fn publish(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) -> Re
     Err(anyhow::anyhow!("other runs of this workflow file come between again and again").into())
 }
 
-/// One attempt at everything.
 struct Round<'a> {
     run: Run<'a>,
     destinations: Vec<&'a Destination>,
@@ -95,7 +94,6 @@ struct Round<'a> {
     own: Verified<'a>,
 }
 
-/// How an attempt ended.
 enum Ended {
     Done,
     /// It is to be tried again with fresh eyes.

@@ -19,33 +19,25 @@ pub type Endpoints = BTreeMap<String, Endpoint>;
 /// Indexes of Python packages by destination name, with what may be presented for each distribution.
 pub type Indexes = BTreeMap<String, (Index, BTreeMap<DistributionName, Credential>)>;
 
-/// How one destination is reached.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Base of its API, e.g. `https://api.github.com/` or `https://ghes.example/api/v3/`.
     pub api: Url,
-    /// What may be presented to it.
     pub token: Option<Secret>,
 }
 
-/// What is to be published.
 #[derive(Clone)]
 pub struct Order<'a> {
-    /// The plan.
     pub plan: &'a Plan,
     /// The workflow whose share of it is published; nothing for all of it.
     pub workflow: Option<&'a Workflow>,
-    /// Its verified artifacts.
     pub manifest: &'a Manifest,
     /// Where the bytes lie; the ledger is written there too.
     pub store: &'a Store,
-    /// Where to.
     pub endpoints: &'a Endpoints,
-    /// How registries of images are reached.
     pub registries: &'a Registries,
     /// How indexes of Python packages are reached, by destination name.
     pub indexes: &'a Indexes,
-    /// Names of the destinations to publish to, in order.
     pub destinations: Vec<String>,
     /// How long each wait for another workflow may take.
     pub wait: Duration,

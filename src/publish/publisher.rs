@@ -28,7 +28,6 @@ pub enum Phase {
     FixedTags,
     /// Packages on indexes, which keep each file for ever.
     Packages,
-    /// Releases are made public.
     Releases,
     /// The same for those that several workflow files make together.
     SharedReleases,
@@ -49,14 +48,11 @@ impl Phase {
     ];
 }
 
-/// Something that a destination does.
 pub type Doing<'s, T = (), E = Failures> = LocalBoxFuture<'s, Result<T, E>>;
 
 /// A file that was promised, with the step that made it.
 pub struct Promised<'a> {
-    /// The step.
     pub step: &'a str,
-    /// Its record.
     pub file: &'a File,
 }
 
@@ -80,7 +76,6 @@ pub trait Publisher {
     /// Whether a phase has anything for it; else it is left out of that phase.
     fn takes_part(&self, phase: Phase) -> bool;
 
-    /// Does its share of a phase.
     fn advance<'s>(&'s mut self, phase: Phase, verified: Verified<'s>, ledger: &'s mut Ledger) -> Doing<'s>;
 
     /// Reads back what came of it, as the public does where there is one.

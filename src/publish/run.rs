@@ -15,11 +15,8 @@ use crate::world::terminal::Printer;
 /// One run: what is published, and how its destinations are reached.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// Shows what happens.
     pub printer: &'a Printer,
-    /// The plan.
     pub plan: &'a Plan,
-    /// How registries of images are reached.
     pub registries: &'a Registries,
     /// How indexes of Python packages are reached.
     pub indexes: &'a Indexes,
@@ -36,9 +33,7 @@ pub struct Run<'a> {
 /// A file that a destination gets, known before it is made.
 #[derive(Clone, Copy)]
 pub struct PlannedFile<'a> {
-    /// The step that makes it.
     pub step: &'a Step,
-    /// Its name.
     pub name: &'a str,
 }
 
@@ -63,7 +58,6 @@ impl<'a> Run<'a> {
         Self { known, ..self }
     }
 
-    /// The pace for a server.
     pub fn pace(&self, url: &Url) -> Pace {
         self.pace.unwrap_or_else(|| Pace::of(url))
     }

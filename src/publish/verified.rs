@@ -11,9 +11,7 @@ use crate::world::store::Store;
 /// The artifacts that are published: of this run, or of an earlier one whose promise stands.
 #[derive(Clone, Copy)]
 pub struct Verified<'a> {
-    /// Their records.
     pub manifest: &'a Manifest,
-    /// Their bytes.
     pub store: &'a Store,
 }
 
@@ -42,7 +40,6 @@ impl<'a> Verified<'a> {
         })
     }
 
-    /// Where a file lies.
     pub fn path(&self, step: &str, file: &File) -> PathBuf {
         self.store.file(step, &file.name)
     }

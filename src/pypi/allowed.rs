@@ -14,7 +14,6 @@ const LABEL: usize = 32;
 /// Fields that PyPI lets a build tool call dynamic.
 const NOT_DYNAMIC: [&str; 3] = ["metadata-version", "name", "version"];
 
-/// Everything that is refused.
 pub fn refused(metadata: &Metadata, newer: &[String]) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     if let Some(version) = metadata.get("version").and_then(|text| text.parse::<Version>().ok())

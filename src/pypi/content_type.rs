@@ -15,7 +15,6 @@ pub fn may_fail(value: Option<&str>) -> bool {
     kind(value).eq_ignore_ascii_case("text/x-rst")
 }
 
-/// What is wrong with it.
 pub fn wrong(field: &str, value: &str) -> Option<String> {
     let mut parts = value.split(';').map(str::trim);
     if !KNOWN.contains(&parts.next().unwrap_or_default().to_lowercase().as_str()) {

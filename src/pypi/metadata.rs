@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::core_metadata::CoreMetadata;
 
-/// One field of core metadata.
 pub struct Field {
     /// As the form of an upload calls it.
     pub form: &'static str,
@@ -67,7 +66,6 @@ pub const VERSIONS: &[&str] = &["1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4",
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(BTreeMap<&'static str, Vec<String>>);
 
-/// Why a file is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The field it is about, as errors call it.
@@ -79,12 +77,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// In PyPI's words.
     pub fn new(field: &'static str, text: impl Into<String>) -> Self {
         Self { field, text: text.into(), hint: None }
     }
 
-    /// The same, with what to change.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -118,7 +114,6 @@ impl Metadata {
         self.all(name).first().map(String::as_str)
     }
 
-    /// All values of a field.
     pub fn all(&self, name: &str) -> &[String] {
         self.0.get(name).map(Vec::as_slice).unwrap_or_default()
     }

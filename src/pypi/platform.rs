@@ -1,6 +1,6 @@
 //! Platform tags that PyPI takes: `_valid_platform_tag` of warehouse/forklift/legacy.py.
 
-/// Tags that are not pattern.
+/// Tags that are compared as a whole.
 const FIXED: &[&str] = &[
     "any",
     "win32",

@@ -11,7 +11,6 @@ use super::{content_type, license, requirement};
 const KEYWORDS: &str = " False None True and as assert async await break class continue def del elif else except finally \
                         for from global if import in is lambda nonlocal not or pass raise return try while with yield ";
 
-/// What cannot be read at all.
 pub fn unreadable(metadata: &Metadata) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for Field { form, shown, repeats, .. } in FIELDS {
@@ -59,7 +58,6 @@ pub fn refused(metadata: &Metadata) -> Vec<Refusal> {
     refusals
 }
 
-/// What is wrong with one value of a field.
 fn wrong(field: &Field, value: &str) -> Option<Refusal> {
     let shown = field.shown;
     let refusal = |text: String| Some(Refusal::new(shown, text));

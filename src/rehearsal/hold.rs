@@ -30,7 +30,6 @@ impl Hold {
     }
 }
 
-/// The server's end.
 pub(super) struct Stop {
     pub(super) moment: Moment,
     reached: mpsc::Sender<()>,
@@ -50,9 +49,7 @@ impl Stop {
 #[derive(Default)]
 pub(super) struct Stops(Mutex<Vec<(Place, Stop)>>);
 
-/// Where a stop is.
 enum Place {
-    /// At the request of that number.
     Number(usize),
     /// After so many more requests whose line (`METHOD /path?query`) holds a text.
     Text(String, usize),

@@ -35,7 +35,6 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// Adds a character, escaped for HTML.
 pub(super) fn push_escaped(out: &mut String, char: char) {
     match char {
         '&' => out.push_str("&amp;"),

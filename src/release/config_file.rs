@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use crate::problem::{Failure, Problem};
 use crate::world::path::resolve;
 
-/// The name of the configuration.
 pub const CONFIG: &str = "longshore.yaml";
 
 /// What else people call it.

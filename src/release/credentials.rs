@@ -22,12 +22,9 @@ pub(super) struct Credentials {
     runner: RwLock<Runner>,
 }
 
-/// Variables that configuration and plan name.
 #[derive(Clone, Default)]
 struct Named {
-    /// Passwords and tokens.
     secrets: BTreeSet<String>,
-    /// Names of users.
     users: BTreeSet<String>,
 }
 
@@ -90,7 +87,6 @@ impl Credentials {
         }
     }
 
-    /// The same for a configuration.
     pub(super) fn of_config(&self, config: &Config) {
         for destination in &config.destinations {
             let (secrets, users): (Vec<&String>, Vec<&String>) = match &destination.kind {

@@ -36,13 +36,9 @@ pub use session::{Selection, Session};
 
 /// A plan that is carried out: where its files lie, and where they go.
 pub struct Release<'a> {
-    /// Where it is worked on.
     pub session: &'a Session,
-    /// The plan.
     pub plan: &'a Plan,
-    /// Its output folder.
     pub store: &'a Store,
-    /// How its destinations are reached.
     pub access: &'a Access,
 }
 

@@ -11,10 +11,8 @@ use crate::plan::{self, Plan, Request, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::target::Target;
 
-/// How a command wants its plan.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wish<'a> {
-    /// Without a tag.
     pub without_tag: WithoutTag,
     /// Only what this machine makes.
     pub host: bool,

@@ -8,17 +8,13 @@ use super::session::Session;
 use crate::config::{self, Config, Notes, Source};
 use crate::facts::{self, Facts, Wanted};
 
-/// A project, opened.
 pub struct Project {
     /// The folder of the repository.
     pub top: PathBuf,
     /// The folder of longshore.yaml, else of the repository.
     pub root: PathBuf,
-    /// The configuration.
     pub config: Config,
-    /// Its text.
     pub source: Source,
-    /// The facts.
     pub facts: Facts,
 }
 

@@ -7,9 +7,7 @@ use crate::config::{Diagnostic, Source};
 /// Every problem of a configuration, to be drawn under its text.
 #[derive(Debug)]
 pub struct Rejected {
-    /// What is wrong, and where.
     pub diagnostics: Vec<Diagnostic>,
-    /// The text.
     pub source: Source,
 }
 

@@ -18,15 +18,11 @@ use crate::world::path::resolve;
 use crate::world::process::Runner;
 use crate::world::terminal::Printer;
 
-/// Where a release is worked on.
 pub struct Session {
-    /// The environment.
     pub env: Env,
-    /// Who hears of it.
     pub printer: Printer,
     /// Every path that is not absolute is below it.
     pub dir: PathBuf,
-    /// What was chosen.
     pub selection: Selection,
     /// Ends it from outside: what was started is told to end, nothing more is started, and what goes on is refused.
     pub stop: CancellationToken,
@@ -35,20 +31,16 @@ pub struct Session {
     named: Once,
 }
 
-/// What of which project.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Tags to release; none for the one of the environment or the commit.
     pub tags: Vec<String>,
-    /// A snapshot instead of a release.
     pub snapshot: bool,
-    /// Only these components.
     pub components: Vec<String>,
     /// Only these steps, and what they need.
     pub only: Vec<String>,
     /// The configuration; absent: longshore.yaml in the folder or above.
     pub config: Option<PathBuf>,
-    /// Its overlays.
     pub overlays: Vec<String>,
     /// A stored plan, instead of one that is made.
     pub plan: Option<PathBuf>,

@@ -43,11 +43,9 @@ impl Stage {
     }
 }
 
-/// The file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StageFile {
     schema: String,
-    /// The servers.
     #[serde(flatten)]
     pub stage: Stage,
     /// Folder where `publish` leaves what it saw.
@@ -55,7 +53,6 @@ pub struct StageFile {
 }
 
 impl StageFile {
-    /// Of a rehearsal that plays here.
     pub fn new(stage: Stage, receipts: &Path) -> Self {
         Self { schema: SCHEMA.to_owned(), stage, receipts: receipts.to_owned() }
     }

@@ -10,9 +10,7 @@ use crate::target::Target;
 /// A choice among the steps of a plan.
 #[derive(Clone, Copy)]
 pub enum Which<'a> {
-    /// All of them.
     All,
-    /// Those of one job.
     Job(&'a str),
     /// Those of no job.
     Merge,

@@ -20,7 +20,6 @@ use crate::target::{Os, Target};
 
 /// What other steps made: their records, and what the assets among them hold.
 pub struct Made<'a> {
-    /// The records.
     pub set: &'a Arrived,
     /// By asset step; missing or damaged ones are not here.
     pub assets: &'a BTreeMap<StepId, Listing>,
@@ -128,11 +127,8 @@ pub fn is_sound(of: Finished<'_>, content: &Content, problems: &mut Vec<Problem>
     content.flaws.is_empty()
 }
 
-/// What an entry must be.
 pub enum Planned {
-    /// A file.
     File {
-        /// Its permission bits.
         mode: u32,
         /// The step that made it and the digest it has there, where that is known.
         made: Option<(StepId, Digest)>,

@@ -14,16 +14,13 @@ use crate::world::members::{Members, unzip};
 /// The entries of an archive by path; folders end in `/`.
 pub type Listing = BTreeMap<String, Entry>;
 
-/// One entry of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// A folder.
     Folder,
     /// A file: permission bits and digest of its content.
     File {
         /// Permission bits, 0o7777.
         mode: u32,
-        /// Of its content.
         digest: Digest,
     },
     /// A symbolic link and what it points at.

@@ -241,7 +241,6 @@ fn stage(step: &Step) -> Option<&StageWork> {
     }
 }
 
-/// Every distribution, with its first step.
 fn distributions<'p>(steps: &[&'p Step]) -> Vec<(&'p DistributionName, &'p Step)> {
     let mut found: Vec<(&DistributionName, &Step)> = Vec::new();
     for step in steps.iter().copied() {

@@ -14,9 +14,7 @@ use crate::world::store::Store;
 /// A file that a step has made.
 #[derive(Clone, Copy)]
 pub struct Finished<'a> {
-    /// The step.
     pub step: &'a Step,
-    /// What its record says of it.
     pub file: &'a artifact::File,
 }
 

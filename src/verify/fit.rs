@@ -10,7 +10,6 @@ use crate::target::Linkage;
 pub struct Misfit {
     /// What is missing there, for people: `needs …, which … has not`.
     pub text: String,
-    /// What to change.
     pub hint: String,
 }
 

@@ -12,7 +12,6 @@ use crate::step_id::StepId;
 #[derive(Default)]
 pub struct Found {
     pub problems: Vec<Problem>,
-    /// What keeps nobody from publishing.
     pub warnings: Vec<String>,
     pub binaries: Vec<InspectedBinary>,
     /// What the bundles of assets hold, by step.
@@ -36,7 +35,6 @@ impl<T> Read<T> {
 }
 
 impl Found {
-    /// What was found elsewhere, too.
     pub fn append(&mut self, mut other: Self) {
         self.problems.append(&mut other.problems);
         self.warnings.append(&mut other.warnings);

@@ -17,7 +17,6 @@ use crate::world::store::{Store, read_json};
 
 /// The records that arrived and belong to the plan, and what is wrong with the set.
 pub struct Arrived {
-    /// Digest of the plan.
     pub plan: Digest,
     /// What is wrong, in the plan's order; things that are too much last.
     pub problems: Vec<Problem>,
@@ -30,7 +29,6 @@ impl Arrived {
         self.records.get(step)
     }
 
-    /// One recorded file.
     pub fn file(&self, step: &str, name: &str) -> Option<&artifact::File> {
         self.record(step)?.files.iter().find(|file| file.name == name)
     }

@@ -15,9 +15,7 @@ pub enum Pythons {
     /// The stable ABI of free-threaded Python, which others can load, too: this version and every later one.
     /// <https://peps.python.org/pep-0803/>
     Abi3t(u32),
-    /// One version.
     Only {
-        /// Which.
         minor: u32,
         /// Whether it is the free-threaded build of it.
         threaded: bool,

@@ -13,9 +13,7 @@ use crate::plan::{
 pub struct File<'a> {
     /// The plan of no particular version.
     pub plan: &'a Plan,
-    /// What the file builds and publishes.
     pub workflow: &'a Workflow,
-    /// Whether there are jobs of assets.
     pub assets: bool,
     pins: &'a Pins,
     directory: &'a str,
@@ -34,7 +32,6 @@ pub enum Stage {
 }
 
 impl<'a> File<'a> {
-    /// For one workflow of a plan.
     pub fn new(plan: &'a Plan, workflow: &'a Workflow, pins: &'a Pins, directory: &'a str) -> Self {
         let ours = |job: &&Job| job.steps.iter().any(|step| workflow.steps.contains(step));
         let jobs = || plan.jobs.iter().filter(ours);

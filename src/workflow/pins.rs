@@ -48,11 +48,9 @@ pub struct Pin {
 #[derive(Clone, Debug)]
 pub struct Pins {
     actions: BTreeMap<String, Pin>,
-    /// How our own action is called.
     pub own: Own,
 }
 
-/// How our own action is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Own {
     /// By a commit, branch or tag of its repository.

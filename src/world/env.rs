@@ -16,7 +16,6 @@ pub struct Env {
     vars: BTreeMap<String, (String, String)>,
 }
 
-/// How names of variables are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
     /// Letter by letter.
@@ -108,7 +107,6 @@ impl Env {
         Self::of(vars.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
     }
 
-    /// Made by hand.
     pub fn of<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         Self::comparing(Names::default(), pairs)
     }
@@ -135,7 +133,6 @@ impl Env {
         self.get(name).is_some_and(|value| !matches!(value, "0" | "false" | "no"))
     }
 
-    /// A credential.
     pub fn secret(&self, name: &str) -> Option<Secret> {
         self.get(name).map(Secret::new)
     }
@@ -156,7 +153,6 @@ impl Env {
         }
     }
 
-    /// The same with one variable set.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.set(name, value);
@@ -182,12 +178,10 @@ impl Env {
         self.only(|name, _| matchers.iter().any(|matcher| matcher.is_match(name)))
     }
 
-    /// Whether none is set.
     pub fn is_empty(&self) -> bool {
         self.vars.is_empty()
     }
 
-    /// Some of them.
     #[must_use]
     pub fn only(&self, keep: impl Fn(&str, &str) -> bool) -> Self {
         let kept = self.vars.iter().filter(|(_, (name, value))| keep(name, value));
@@ -261,7 +255,6 @@ impl Env {
             .collect()
     }
 
-    /// Without these variables.
     #[must_use]
     pub fn without(&self, names: &[String]) -> Self {
         let names: BTreeSet<String> = names.iter().map(|name| self.names.key(name)).collect();

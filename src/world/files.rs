@@ -154,7 +154,6 @@ pub fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-/// What lies below a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// A file, and whether its owner may execute it.

@@ -21,18 +21,14 @@ pub fn build_output(at: &dyn Fn(&str) -> PathBuf, status: &[(String, String)]) -
     status.iter().filter(|(state, _)| state == "??").filter_map(|(_, path)| folder(path)).collect()
 }
 
-/// Why git said no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Neither the folder nor one above it has a `.git`.
     NoRepository,
-    /// The repository is a bare one.
     NoWorkTree,
     /// It belongs to another user: the command that git names, if it names one.
     OtherOwner(Option<String>),
-    /// It has no commit.
     NoCommit,
-    /// Something else.
     Other,
 }
 

@@ -177,7 +177,6 @@ struct Unpacking<'a> {
     store: &'a Store,
     tar: &'a Path,
     wanted: Option<Digest>,
-    /// Which tar each file came from.
     origins: &'a mut BTreeMap<PathBuf, PathBuf>,
     seen: BTreeSet<String>,
 }

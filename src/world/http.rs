@@ -40,9 +40,7 @@ pub use no_answer::{NoAnswer, explain};
 use pace::{LONGEST, LONGEST_REPLY, Pace, least, too_long, too_slow};
 pub use percent::{decode, encode, encode_path};
 
-/// What we call ourselves.
 const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
-/// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing at all may move, in either direction; also how long an answer may take.
 pub const STALL: Duration = Duration::from_secs(90);
@@ -51,10 +49,8 @@ const LARGEST_REPLY: usize = 64 << 20;
 /// The longest answer that is not a success and says something; a longer one is its status alone. It is parsed whole, into
 /// values that take a hundred times its length.
 const LONGEST_REFUSAL: usize = 64 << 10;
-/// How many redirects are followed.
 const REDIRECTS: usize = 5;
 
-/// A connection pool for one destination.
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
@@ -67,18 +63,12 @@ pub struct Client {
     names: Names,
 }
 
-/// One request.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// Its method.
     pub method: Method,
-    /// Where it goes.
     pub url: Url,
-    /// What is presented there.
     pub auth: Option<Auth<'a>>,
-    /// The kind of answer wanted.
     pub accept: &'a str,
-    /// What is sent.
     pub body: Body<'a>,
     /// `Content-Range` of a part of a longer upload: its first and last byte.
     pub range: Option<(u64, u64)>,
@@ -87,30 +77,23 @@ pub struct Request<'a> {
     pub largest: usize,
 }
 
-/// An `Authorization` header.
 #[derive(Clone, Copy, Debug)]
 pub enum Auth<'a> {
-    /// A token.
     Bearer(&'a Secret),
-    /// A user's name and password.
     Basic(&'a str, &'a Secret),
 }
 
-/// Whose certificates are believed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trust<'a> {
-    /// Authorities (PEM) beside the system's.
+    /// CA certificates (PEM) in addition to those of the system.
     pub ca: Option<&'a str>,
-    /// Believe anybody.
+    /// Accept any certificate.
     pub unchecked: bool,
 }
 
-/// An answer, whatever its status.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// HTTP status.
     pub status: u16,
-    /// Headers.
     pub headers: HeaderMap,
     /// Body; empty after a successful download.
     pub body: Vec<u8>,

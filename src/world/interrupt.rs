@@ -31,7 +31,6 @@ fn running() -> MutexGuard<'static, BTreeMap<u32, bool>> {
 pub struct Running(u32);
 
 impl Running {
-    /// One that was just started.
     pub fn new(pid: u32, leads_group: bool) -> Self {
         #[cfg(unix)]
         if leads_group {

@@ -72,7 +72,6 @@ pub fn forms_of(text: &str) -> BTreeSet<String> {
     forms
 }
 
-/// Everything that gives a secret away.
 fn forms(secret: &str) -> BTreeSet<String> {
     let secret = secret.trim();
     let mut plain = vec![secret];

@@ -71,7 +71,6 @@ fn directory(file: &mut File) -> io::Result<u64> {
     Ok(size.max(length.saturating_sub(start)))
 }
 
-/// A tar on its way.
 pub struct Members<R> {
     inner: R,
     /// Bytes taken from it.
@@ -87,13 +86,11 @@ pub struct Members<R> {
 /// A member: what stands in its headers.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Its path, as it stands there.
     pub path: Vec<u8>,
     /// For links: what it points at.
     pub link: Vec<u8>,
     /// Bytes of its content.
     pub size: u64,
-    /// What it is.
     pub kind: EntryType,
     /// Whether its content is kept without the holes in it.
     pub sparse: bool,
@@ -112,7 +109,6 @@ struct Said {
 }
 
 impl<R: Read> Members<R> {
-    /// From its first byte.
     pub fn new(inner: R) -> Self {
         Self { inner, at: 0, left: 0, padding: 0, count: 0, names: 0, texts: 0 }
     }

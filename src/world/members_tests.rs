@@ -5,7 +5,6 @@ use super::*;
 /// Path, link, kind and content.
 type Seen = (String, String, EntryType, Vec<u8>);
 
-/// Everything a tar holds.
 fn all(bytes: &[u8]) -> io::Result<Vec<Seen>> {
     let mut members = Members::new(bytes);
     let mut found = Vec::new();
@@ -133,7 +132,6 @@ fn nothing_is_read_beyond_a_limit() {
     assert_eq!(error, "its names have more than 256 MiB");
 }
 
-/// The same bytes again and again.
 struct Endless {
     piece: Vec<u8>,
     at: usize,

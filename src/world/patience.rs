@@ -17,7 +17,6 @@ use super::http::{HeaderMap, is_loopback};
 use super::terminal::Printer;
 use crate::problem::Problem;
 
-/// When to come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Soon, a little later each time.
@@ -28,7 +27,6 @@ pub enum Wait {
     Told(Duration),
 }
 
-/// A failure that may pass.
 pub trait Passing {
     /// When to come back and what to say until then; nothing if it is for good.
     fn passing(&mut self) -> Option<(Wait, &mut Problem)>;
@@ -77,7 +75,6 @@ impl Pace {
         window: Duration::from_secs(60),
     };
 
-    /// The pace for a destination.
     pub fn of(api: &Url) -> Self {
         if is_loopback(api) { Self::LOOPBACK } else { Self::REMOTE }
     }
@@ -99,12 +96,10 @@ struct Spent {
 }
 
 impl Patience {
-    /// Fresh patience.
     pub fn new(pace: Pace, printer: &Printer) -> Self {
         Self { pace, printer: printer.clone(), spent: Mutex::default() }
     }
 
-    /// How patient it is.
     pub fn pace(&self) -> Pace {
         self.pace
     }

@@ -22,20 +22,16 @@ mod ended;
 pub use cmd::Cmd;
 pub use ended::described;
 
-/// What a finished program left.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// How it ended.
     pub status: ExitStatus,
     /// Whether we ended it because its time was over.
     pub timed_out: bool,
     /// Everything it wrote, lossily decoded.
     pub stdout: String,
-    /// Likewise.
     pub stderr: String,
 }
 
-/// Starts commands with a cleaned environment.
 #[derive(Clone)]
 pub struct Runner {
     env: Env,
@@ -68,12 +64,9 @@ const LINGER: Duration = Duration::from_secs(5);
 /// descriptor through which it was written (<https://github.com/golang/go/issues/22315>).
 const BUSY_TRIES: u32 = 50;
 
-/// Which stream a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output.
     Out,
-    /// Standard error.
     Err,
 }
 
@@ -148,7 +141,6 @@ impl Runner {
         self.env.iter()
     }
 
-    /// The same for one command.
     pub fn var_of<'a>(&'a self, cmd: &'a Cmd, name: &str) -> Option<&'a str> {
         cmd.env.value(name).or(self.var(name))
     }

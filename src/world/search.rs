@@ -7,7 +7,6 @@ use super::env::Env;
 /// What `PATHEXT` may hold that can be started; the rest are scripts and panels that only a shell opens.
 const STARTED: &[&str] = &[".com", ".exe", ".bat", ".cmd"];
 
-/// One way to look for programs.
 pub struct Search<'a> {
     path: &'a str,
     /// Absent: names are complete, as everywhere but on Windows.
@@ -30,7 +29,6 @@ impl<'a> Search<'a> {
         Self { path: env.get("PATH").unwrap_or_default(), endings: windows.then_some(endings) }
     }
 
-    /// The first that is there.
     pub fn find(&self, program: &str) -> Option<PathBuf> {
         if self.endings.is_some() && program.eq_ignore_ascii_case("bash") {
             return self.bash();

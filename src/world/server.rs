@@ -40,7 +40,6 @@ impl Port {
         Ok(Self { listener, address })
     }
 
-    /// Where it is.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -71,7 +70,6 @@ impl Port {
     }
 }
 
-/// A running server.
 pub struct Server {
     address: SocketAddr,
     stop: CancellationToken,
@@ -79,7 +77,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// Where it is.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -93,7 +90,6 @@ impl Drop for Server {
     }
 }
 
-/// The other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
     connection: CancellationToken,

@@ -26,7 +26,7 @@ use crate::artifact::Artifact;
 use crate::problem::{Exit, Failure, Problem};
 use crate::shown;
 
-/// By its first line a folder is known as ours.
+/// The first line marks the folder as ours.
 const IGNORE: &str = "# Made by longshore, which removes what lies here when it builds.\n*\n";
 
 /// The folders in it whose files are opened by name.
@@ -35,16 +35,15 @@ const OURS: [&str; 6] = ["steps", "artifacts", "logs", "images", "cache", "earli
 /// How many names of other things in the folder are shown.
 const SHOWN: usize = 3;
 
-/// With whom a run shares the output folder.
+/// Who else may use the output folder during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// It makes results there.
+    /// It writes results.
     Nobody,
-    /// It only reads what is finished, as others may: several publish at the same time, each its part.
+    /// It only reads finished files; several processes may publish different parts at the same time.
     Readers,
 }
 
-/// The output folder of one repository.
 #[derive(Clone, Debug)]
 pub struct Store {
     repository: PathBuf,
@@ -136,12 +135,10 @@ impl Store {
         refuse(format!("the output folder `{output}` holds what longshore did not make: {shown}"))
     }
 
-    /// The repository's top folder.
     pub fn repository(&self) -> &Path {
         &self.repository
     }
 
-    /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -154,17 +151,14 @@ impl Store {
         files::write_atomic(&self.plan(), bytes)
     }
 
-    /// `plan.json`
     pub fn plan(&self) -> PathBuf {
         self.root.join("plan.json")
     }
 
-    /// `manifest.json`
     pub fn manifest(&self) -> PathBuf {
         self.root.join("manifest.json")
     }
 
-    /// `receipts.json`
     pub fn receipts(&self) -> PathBuf {
         self.root.join("receipts.json")
     }
@@ -174,17 +168,14 @@ impl Store {
         self.root.join("steps").join(id)
     }
 
-    /// A finished file.
     pub fn file(&self, step: &str, name: &str) -> PathBuf {
         self.step(step).join(name)
     }
 
-    /// The record of a step.
     pub fn record(&self, id: &str) -> PathBuf {
         self.root.join("artifacts").join(format!("{id}.json"))
     }
 
-    /// The log of a step.
     pub fn log(&self, id: &str) -> PathBuf {
         self.root.join("logs").join(format!("{id}.log"))
     }

@@ -36,7 +36,6 @@ impl fmt::Debug for Printer {
     }
 }
 
-/// Where lines go.
 #[derive(Clone)]
 enum Sink {
     Stderr,
@@ -51,19 +50,14 @@ struct CiLog {
     warnings: usize,
 }
 
-/// Which streams get colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colors {
-    /// Standard output.
     pub out: bool,
-    /// Standard error.
     pub err: bool,
 }
 
 impl Colors {
-    /// Both.
     pub const ALL: Self = Self { out: true, err: true };
-    /// Neither.
     pub const NONE: Self = Self { out: false, err: false };
 
     /// Each stream that is a terminal: one may be, and the other a pipe or file.
@@ -78,23 +72,18 @@ impl Colors {
     }
 }
 
-/// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// `-q`: warnings and errors.
     Quiet,
-    /// What happens.
     Normal,
     /// `-v`: also the output of tools.
     Verbose,
 }
 
-/// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A person at a terminal.
     Terminal,
-    /// A file or pipe.
     Plain,
     /// The log of a GitHub Actions job: groups and annotations.
     Actions,
@@ -108,7 +97,6 @@ pub struct Progress<'a> {
 }
 
 impl Printer {
-    /// For standard error as it is.
     pub fn new(level: Level, colors: Colors, actions: bool) -> Self {
         let kind = if actions {
             Kind::Actions
@@ -125,7 +113,6 @@ impl Printer {
         Self { sink: Sink::Log(Arc::new(Mutex::new(log))), level, ..Self::silent() }
     }
 
-    /// One that says nothing, for tests.
     pub fn silent() -> Self {
         Self {
             level: Level::Quiet,
@@ -137,12 +124,10 @@ impl Printer {
         }
     }
 
-    /// Whether standard error gets colours.
     pub fn color(&self) -> bool {
         self.colors.err
     }
 
-    /// Who reads.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -161,7 +146,6 @@ impl Printer {
         }
     }
 
-    /// A warning.
     pub fn warn(&self, text: impl Display) {
         let text = shown::lines(&text.to_string());
         if self.kind == Kind::Actions && self.counts_as_annotation() {

@@ -57,7 +57,6 @@ impl Fixture {
         Self { store, plan: plan(commit), runner, prebuilt: None, keep_going: false, install: false, folder }
     }
 
-    /// The repository.
     pub fn top(&self) -> &Path {
         self.folder.path()
     }
@@ -84,7 +83,6 @@ impl Fixture {
         self.runner = self.runner.clone().with("PATH", bin.to_str().unwrap());
     }
 
-    /// Adds a step.
     pub fn step(&mut self, id: &str, needs: &[&str], outputs: &[(&str, Option<Format>)], work: Work) -> &mut Step {
         let target = matches!(work, Work::Binary(_)).then(host);
         self.plan.steps.push(Step {
@@ -122,7 +120,6 @@ impl Fixture {
         self.proof(&format!("check.smoke.{package}"), &format!("binary.{package}"), Check::Smoke(smoke));
     }
 
-    /// Adds a check of whatever kind.
     pub fn proof(&mut self, id: &str, subject: &str, check: Check) {
         let work = CheckWork { subject: subject.into(), not_run: None, check };
         self.step(id, &[subject], &[], Work::Check(work));
@@ -163,7 +160,6 @@ impl Fixture {
         failure.problems.iter().map(said).collect()
     }
 
-    /// A step's log.
     pub fn log(&self, id: &str) -> String {
         fs::read_to_string(self.store.log(id)).unwrap()
     }
@@ -190,7 +186,6 @@ pub fn workspace() -> Fixture {
     ])
 }
 
-/// A package's Cargo.toml.
 pub fn manifest(name: &str) -> String {
     format!("[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2021\"\n\n[features]\nextra = []\n")
 }
@@ -237,12 +232,10 @@ pub fn checksums(covers: &[(&str, &str)]) -> Work {
     Work::Checksums(ChecksumsWork { covers })
 }
 
-/// A script for bash.
 pub fn bash(script: &str) -> Command {
     Command { run: vec![script.into()], shell: Some(Shell::Bash), ..Command::default() }
 }
 
-/// The target of this machine.
 pub fn host() -> Target {
     Target::host().unwrap()
 }

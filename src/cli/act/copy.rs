@@ -8,7 +8,6 @@ use anyhow::Context;
 
 use crate::world::process::{Cmd, Runner};
 
-/// What the copy is of.
 pub struct Source<'a> {
     /// The repository's top folder.
     pub top: &'a Path,

@@ -11,7 +11,6 @@ use crate::problem::{Exit, Problem};
 /// Lines of a job that are kept to be shown if it fails.
 const KEPT: usize = 30;
 
-/// A line of act.
 #[derive(Deserialize)]
 struct Line {
     #[serde(default)]
@@ -27,7 +26,6 @@ struct Line {
     raw_output: bool,
 }
 
-/// A job that act ran.
 #[derive(Debug)]
 pub struct Ran {
     /// Its key in the workflow.
@@ -36,16 +34,13 @@ pub struct Ran {
     pub name: String,
     /// `success`, `failure`, `cancelled`; absent while it runs.
     pub result: Option<String>,
-    /// How long it took.
     pub took: Duration,
     started: Instant,
     said: VecDeque<String>,
 }
 
-/// News of a line, for people.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {
-    /// A job began.
     Began(String),
     /// A job ended: its name, how, and after how long.
     Ended(String, String, Duration),
@@ -53,7 +48,6 @@ pub enum News {
     Said(String, String),
 }
 
-/// Everything act said.
 #[derive(Debug, Default)]
 pub struct Log {
     jobs: BTreeMap<String, Ran>,
@@ -65,7 +59,6 @@ pub struct Log {
 }
 
 impl Log {
-    /// Takes a line of its output.
     pub fn take(&mut self, text: &str) -> Vec<News> {
         let text = text.trim_end();
         let Ok(line) = serde_json::from_str::<Line>(text) else {

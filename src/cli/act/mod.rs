@@ -46,7 +46,6 @@ const FOLDER: &str = ".github/workflows";
 struct Rehearsal {
     /// Everything that is made lies here, and goes with it.
     place: tempfile::TempDir,
-    /// The copy of the repository.
     repository: PathBuf,
     plan: Plan,
     tags: Vec<String>,
@@ -215,7 +214,6 @@ fn together(plan: &Plan, seen: Vec<Receipts>) -> Receipts {
     Receipts { schema, plan: plan.digest(), receipts }
 }
 
-/// What ran, and how long.
 fn table(workflows: &[WorkflowFile], played: &[Played]) -> Table {
     let mut table = Table::new(&["WORKFLOW", "JOB", "RESULT", "TIME"]);
     for (workflow, played) in workflows.iter().zip(played) {

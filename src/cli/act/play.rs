@@ -9,9 +9,7 @@ use crate::problem::{Exit, Problem};
 use crate::world::process::{Cmd, Runner};
 use crate::world::terminal::Printer;
 
-/// What became of a workflow.
 pub struct Played {
-    /// Everything act said of it.
     pub log: Log,
     /// What is wrong; nothing of one that was cut short.
     pub problems: Vec<(Exit, Problem)>,
@@ -19,11 +17,9 @@ pub struct Played {
     pub killed: bool,
 }
 
-/// When to stop before the end.
 pub struct Stop {
     /// act is interrupted.
     pub now: AtomicBool,
-    /// By the user.
     pub by_user: AtomicBool,
     /// Whether the workflows wait for each other: then one that fails ends all.
     pub together: bool,

@@ -15,11 +15,9 @@ use crate::world::store;
 /// A thing in a place: destination, tag of the release, name.
 pub type Place = (String, String, String);
 
-/// What there is after the workflows.
 pub struct Seen<'a> {
     /// At the servers.
     pub there: BTreeMap<Place, Digest>,
-    /// What every `publish` says of it.
     pub receipts: &'a [Receipts],
 }
 

@@ -25,19 +25,15 @@ const ACTION_FILES: [(&str, &str); 4] = [
 /// The label that act knows no machine for: it runs the steps as they are, on this one.
 const HERE: &str = "-self-hosted";
 
-/// What all files have in common.
 pub struct Scene<'a> {
-    /// The program.
     pub act: &'a Path,
     /// A folder for everything it makes.
     pub place: &'a Path,
-    /// The copy of the repository.
     pub repository: &'a Path,
     /// What the workflows are expected to plan.
     pub plan: &'a Plan,
     /// The tags that were "pushed".
     pub tags: &'a [String],
-    /// The user's own words.
     pub words: &'a [String],
 }
 
@@ -137,7 +133,6 @@ impl Scene<'_> {
     }
 }
 
-/// A folder of the rehearsal.
 pub fn folder(place: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let folder = place.join(name);
     fs::create_dir_all(&folder)?;

@@ -14,11 +14,9 @@ pub struct WorkflowFile {
     pub labels: BTreeSet<String>,
     /// Everything after `uses:`.
     pub uses: BTreeSet<String>,
-    /// Its jobs, in order.
     pub jobs: Vec<FileJob>,
 }
 
-/// A job of the file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FileJob {
     /// Its key.
@@ -68,7 +66,6 @@ impl WorkflowFile {
         Ok(workflow)
     }
 
-    /// Its file name.
     pub fn file(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }

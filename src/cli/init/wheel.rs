@@ -112,7 +112,6 @@ fn pythons(project: &PythonProject) -> Vec<u32> {
     }
 }
 
-/// A project, for the terminal.
 pub fn line(facts: &Facts, project: &PythonProject) -> String {
     let name = name(facts, project).map(|name| name.to_string()).unwrap_or_default();
     let provided = stable_abi::provided(&stable_abi::of_project(project)).all();

@@ -17,22 +17,18 @@ const BINDINGS: [&str; 3] = ["pyo3", "pyo3-ffi", "uniffi"];
 /// A crate, as far as it decides what others are compiled with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Crate {
-    /// `[features]`
     pub features: BTreeMap<String, Vec<String>>,
     /// What it depends on, tests aside.
     pub dependencies: Vec<Dependency>,
     /// Whether it makes a library that others load at run time.
     pub cdylib: bool,
-    /// Whether it makes a program.
     pub program: bool,
 }
 
-/// One dependency.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dependency {
     /// What it is called in its Cargo.toml.
     pub key: String,
-    /// The package.
     pub package: String,
     /// Its Cargo.toml, if it is a crate of the repository.
     pub manifest: Option<String>,
@@ -40,7 +36,6 @@ pub struct Dependency {
     pub optional: bool,
     /// Whether its `default` feature is on.
     pub default: bool,
-    /// Features that are switched on.
     pub features: Vec<String>,
 }
 

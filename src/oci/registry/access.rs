@@ -14,18 +14,16 @@ pub struct Access {
     pub hosts: BTreeMap<String, HostAccess>,
     /// Whether nobody logs in anywhere.
     pub anonymous: bool,
-    /// Shows what is waited for.
     pub printer: Option<Printer>,
 }
 
-/// How a host is reached.
 #[derive(Clone, Debug, Default)]
 pub struct HostAccess {
     /// Its API; absent: HTTPS at the host itself, at `registry-1.docker.io` for Docker Hub.
     pub url: Option<Url>,
     /// Whether plain HTTP, or a certificate of anybody, is good enough.
     pub insecure: bool,
-    /// Authorities (PEM) beside the system's.
+    /// CA certificates (PEM) in addition to those of the system.
     pub ca: Option<String>,
     /// Who we are there; absent: what Docker's configuration says.
     pub login: Option<Login>,

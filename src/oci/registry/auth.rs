@@ -18,7 +18,6 @@ use crate::world::mask;
 /// What may be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// Reading.
     Pull,
     /// Reading and writing.
     Push,
@@ -49,14 +48,12 @@ pub type Scopes = BTreeMap<String, Action>;
 pub enum Challenge {
     /// Name and password with every request.
     Basic,
-    /// A token from somewhere.
     Bearer(TokenService),
 }
 
 /// Who gives out the tokens of a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenService {
-    /// Where it is asked.
     pub realm: Url,
     /// The registry's name there.
     pub service: Option<String>,
@@ -65,9 +62,7 @@ pub struct TokenService {
 /// A token and how long it may be used.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// It.
     pub secret: Secret,
-    /// Until then.
     pub until: Instant,
 }
 
@@ -80,18 +75,17 @@ pub struct Tokens {
     pub failed: Option<((String, Scopes), Instant, Error)>,
 }
 
-/// How an attempt is authorized.
 pub enum Credential {
-    /// Not at all.
     Nothing,
     /// By a token; whether nobody had it before.
-    Bearer { token: Secret, fresh: bool },
-    /// By name and password.
+    Bearer {
+        token: Secret,
+        fresh: bool,
+    },
     Basic(String, Secret),
 }
 
 impl Credential {
-    /// As a header.
     pub fn auth(&self) -> Option<Auth<'_>> {
         match self {
             Self::Nothing => None,
@@ -110,7 +104,6 @@ struct Given {
 
 /// Without a word a token holds this long.
 const USUAL_LIFE: u64 = 60;
-/// The largest answer with a token.
 const LARGEST_TOKEN: usize = 1 << 20;
 
 /// The challenges of a 401, strongest first. `written` is the token service that the user named.

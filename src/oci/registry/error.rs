@@ -8,16 +8,12 @@ use crate::world::http::{NoAnswer, Reply};
 use crate::world::mask;
 use crate::world::patience::{Passing, Wait};
 
-/// Why a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// What it means.
     pub kind: Kind,
-    /// What to say.
     pub problem: Box<Problem>,
 }
 
-/// What a failed request means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A credential or permission is missing.
@@ -38,7 +34,6 @@ pub enum Kind {
     Disk,
 }
 
-/// How an attempt failed.
 #[derive(Clone, Debug)]
 pub enum Failed {
     /// For good.
@@ -72,19 +67,16 @@ impl From<Error> for Failed {
 }
 
 impl Failed {
-    /// By what the error means.
     pub fn of(error: Error) -> Self {
         if error.kind == Kind::Retry { Self::Again(error, Wait::Soon) } else { Self::Final(error) }
     }
 }
 
 impl Error {
-    /// One of a kind.
     pub fn new(kind: Kind, problem: Problem) -> Self {
         Self { kind, problem: Box::new(problem) }
     }
 
-    /// The exit code it leads to.
     pub fn exit(&self) -> Exit {
         match self.kind {
             Kind::Denied => Exit::Denied,
@@ -109,7 +101,6 @@ impl From<Error> for anyhow::Error {
     }
 }
 
-/// No answer came.
 pub fn unreachable(error: &NoAnswer) -> Error {
     let problem = Problem::new("registry-unreachable", error.text.clone());
     if error.forbidden {

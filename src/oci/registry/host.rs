@@ -22,11 +22,9 @@ use crate::world::terminal::Printer;
 /// The largest answer: more than any manifest, or a page of a list.
 const LARGEST_ANSWER: usize = 8 << 20;
 
-/// A registry.
 pub struct Host {
     /// As in references.
     pub name: String,
-    /// What is special about it.
     pub profile: Profile,
     access: HostAccess,
     /// Hosts that the user wrote.
@@ -48,7 +46,6 @@ pub struct Host {
     patience: Patience,
     /// Whether it takes no token for several repositories.
     apart: AtomicBool,
-    /// Requests sent, for people.
     sent: AtomicU64,
 }
 
@@ -104,12 +101,10 @@ impl Host {
         *known = (*known).max(action);
     }
 
-    /// One more request is sent.
     pub fn count(&self) {
         self.sent.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Requests sent so far.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }

@@ -25,16 +25,10 @@ const HELPER: Duration = Duration::from_secs(30);
 /// The longest answer of one.
 const LONGEST: usize = 1 << 20;
 
-/// Who we are at a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
     /// A user's name and password (or a personal token instead of it).
-    Password {
-        /// Name.
-        username: String,
-        /// Password.
-        password: Secret,
-    },
+    Password { username: String, password: Secret },
     /// An identity token, exchanged for others where tokens are given out.
     Identity(Secret),
 }

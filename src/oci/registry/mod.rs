@@ -62,14 +62,11 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vn
 /// A manifest or index: its exact bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// Media type, digest, length.
     pub descriptor: Descriptor,
-    /// The bytes.
     pub bytes: Vec<u8>,
 }
 
 impl Document {
-    /// Bytes of a media type.
     pub fn new(media_type: &str, bytes: Vec<u8>) -> Self {
         let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
         Self { descriptor: Descriptor { media_type: media_type.to_owned(), digest, size }, bytes }
@@ -84,13 +81,10 @@ impl Document {
 /// What a registry shows under a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// What was expected.
     Right,
-    /// Something else.
     Other(Digest),
     /// Something; it does not say what.
     Unsaid,
-    /// Nothing.
     Nothing,
 }
 
@@ -135,7 +129,6 @@ impl Registries {
         }
     }
 
-    /// Requests sent so far.
     pub fn sent(&self) -> u64 {
         self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).values().map(|host| host.sent()).sum()
     }

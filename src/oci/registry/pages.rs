@@ -16,18 +16,15 @@ const LONGEST_REFERRERS: usize = 4 << 20;
 
 /// A page of a list. `null` is what some write for an empty one; without its key it is none.
 pub trait Page: DeserializeOwned {
-    /// What it lists.
     type Item;
     /// What is done who reads it, for "cannot …".
     const DOING: &str;
     /// Most bytes of one page.
     const LARGEST: usize;
 
-    /// All of it.
     fn items(self) -> Vec<Self::Item>;
 }
 
-/// Tags of a repository.
 #[derive(Deserialize)]
 pub struct Tags {
     #[serde(deserialize_with = "few::<MOST_ENTRIES, _, _>")]
@@ -44,7 +41,6 @@ impl Page for Tags {
     }
 }
 
-/// What refers to a manifest.
 #[derive(Deserialize)]
 pub struct Referrers {
     #[serde(deserialize_with = "few::<MOST_REFERRERS, _, _>")]

@@ -3,10 +3,8 @@
 
 use crate::reference::Repository;
 
-/// A registry's peculiarities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// For people.
     pub name: &'static str,
     /// Where its API is, if not at the host of its references.
     pub api: Option<&'static str>,

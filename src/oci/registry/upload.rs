@@ -23,10 +23,8 @@ const PART: u64 = 4 << 20;
 /// The longest part: one is in memory for each upload under way.
 const LARGEST_PART: u64 = 64 << 20;
 
-/// Where a blob comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
-    /// Memory.
     Bytes(&'a [u8]),
     /// A file; and a repository of the same registry that may have it, to mount it from.
     File(&'a Path, Option<&'a Repository>),
@@ -37,11 +35,9 @@ pub enum Source<'a> {
 /// How a blob came to be where it is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
-    /// It was there.
     There,
     /// The registry had it elsewhere.
     Mounted,
-    /// It was uploaded.
     Sent,
 }
 
@@ -327,10 +323,8 @@ impl Upload<'_> {
     }
 }
 
-/// What became of a mount.
 enum Mount {
     Done,
-    /// It is to be uploaded.
     Begun(Begun),
 }
 

@@ -23,13 +23,11 @@ struct State {
 }
 
 impl Window {
-    /// With so many places.
     pub fn new(width: usize) -> Self {
         let state = State { width, owed: 0, narrowed: None };
         Self { places: Arc::new(Semaphore::new(width)), state: Mutex::new(state) }
     }
 
-    /// A place, when one is free.
     pub async fn slot(&self) -> Option<OwnedSemaphorePermit> {
         loop {
             let place = Arc::clone(&self.places).acquire_owned().await.ok()?;

@@ -52,7 +52,6 @@ pub fn matcher(pattern: &str) -> Option<GlobMatcher> {
     pattern.contains(['*', '?', '[', '{']).then(|| glob.compile_matcher())
 }
 
-/// Whether a path is a pattern.
 pub fn is_glob(path: &str) -> bool {
     path.contains(['*', '?', '[', '{'])
 }

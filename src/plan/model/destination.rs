@@ -39,7 +39,6 @@ pub enum DestinationKind {
 }
 
 impl DestinationKind {
-    /// GitHub Releases, if it is that.
     pub fn github(&self) -> Option<&GithubDestination> {
         match self {
             Self::Github(github) => Some(github),

@@ -177,12 +177,10 @@ impl Plan {
         Digest::of(&self.to_json())
     }
 
-    /// A step by id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }
 
-    /// The release of a component.
     pub fn release(&self, component: &str) -> Option<&Release> {
         self.releases.iter().find(|release| release.component == component)
     }

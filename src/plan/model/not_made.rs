@@ -32,7 +32,6 @@ impl NotMade {
         self.container.is_none() && self.target.os() == host.os() && self.target.arch() == host.arch()
     }
 
-    /// The ids of one kind of steps.
     pub fn of(&self, kind: StepKind) -> impl Iterator<Item = &StepId> {
         self.steps.iter().filter(move |id| id.kind() == kind)
     }

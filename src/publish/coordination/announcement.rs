@@ -17,7 +17,6 @@ use crate::publish::promise;
 const SCHEMA: &str = "longshore/coordination/1";
 /// The most that is read of one: a manifest has some hundred bytes for each file.
 const LARGEST: u64 = 64 << 20;
-/// The version that plans here.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A workflow file's word: this, and nothing else, will be published.
@@ -25,14 +24,12 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Announcement {
     #[serde(flatten)]
     head: Head,
-    /// What was verified.
     pub manifest: Manifest,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Head {
     schema: String,
-    /// Digest of the plan.
     plan: Digest,
     commit: String,
     /// The version that planned.
@@ -45,7 +42,6 @@ struct Head {
 }
 
 impl Announcement {
-    /// The word of this run.
     pub fn new(run: Option<&str>, makers: &[&Workflow], manifest: Manifest) -> Self {
         let head = Head {
             schema: SCHEMA.into(),
@@ -63,7 +59,6 @@ impl Announcement {
         self.head.run.as_deref().unwrap_or("a run that did not say where it was")
     }
 
-    /// As it is written.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
@@ -71,13 +66,9 @@ impl Announcement {
 
 /// Where something was found that somebody tells us.
 pub struct Place<'a> {
-    /// The repository.
     pub api: &'a Api<'a>,
-    /// The release.
     pub release: &'a Release,
-    /// The file.
     pub asset: &'a Asset,
-    /// Whose it is.
     pub workflow: &'a Workflow,
 }
 
@@ -109,7 +100,6 @@ impl Place<'_> {
         }
     }
 
-    /// Something that cannot be believed.
     pub fn unreadable(&self, error: &dyn fmt::Display) -> Failure {
         let Self { release, asset, .. } = self;
         let message = format!("`{}` of `{}` cannot be read: {error}", asset.name, release.tag_name);

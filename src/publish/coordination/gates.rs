@@ -17,7 +17,6 @@ use crate::publish::github::release;
 use crate::publish::ledger::Ledger;
 use crate::publish::publisher::Phase;
 
-/// Whether a phase may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// It may.

@@ -17,12 +17,10 @@ pub fn makers<'p>(plan: &'p Plan, coordinating: &Workflow, release: &Release) ->
     plan.workflows.iter().filter(|workflow| workflow.file == coordinating.file || publishes(workflow)).collect()
 }
 
-/// What a workflow file will publish.
 pub fn manifest(workflow: &Workflow) -> String {
     format!("longshore-{}.manifest.json", workflow.stem())
 }
 
-/// What it has published.
 pub fn receipts(workflow: &Workflow) -> String {
     format!("longshore-{}.receipts.json", workflow.stem())
 }

@@ -56,7 +56,6 @@ pub async fn recover(
 }
 
 impl Recovered {
-    /// To be published.
     pub fn verified(&self) -> Verified<'_> {
         Verified { manifest: &self.manifest, store: &self.store }
     }

@@ -20,17 +20,12 @@ use crate::world::http::{Body, Limited};
 
 /// One workflow file at the releases that it makes together with others.
 pub struct Coordination<'a> {
-    /// The run.
     pub run: Run<'a>,
     /// Our workflow file's share.
     pub workflow: &'a Workflow,
-    /// The one that coordinates.
     pub coordinating: &'a Workflow,
-    /// Where they coordinate.
     pub repository: Repository<'a>,
-    /// How often they look.
     pub rhythm: Rhythm,
-    /// The releases.
     pub releases: Vec<SharedRelease<'a>>,
     /// What was read, by the number of its asset.
     pub announced: BTreeMap<u64, Announcement>,
@@ -40,13 +35,9 @@ pub struct Coordination<'a> {
     pub url: Option<&'a str>,
 }
 
-/// One release.
 pub struct SharedRelease<'a> {
-    /// As planned.
     pub release: &'a Release,
-    /// Who makes it.
     pub makers: Vec<&'a Workflow>,
-    /// As it is there.
     pub found: Option<Draft>,
 }
 
@@ -85,7 +76,6 @@ impl<'a> Coordination<'a> {
         matches!(self.observe().await, Ok(Some(promised)) if promised.manifest != *own)
     }
 
-    /// The releases that were found.
     pub fn known(&self) -> Vec<Draft> {
         self.releases.iter().filter_map(|shared| shared.found.clone()).collect()
     }

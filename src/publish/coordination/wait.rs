@@ -30,11 +30,8 @@ impl Rhythm {
     }
 }
 
-/// What a look comes to.
 pub enum Awaited<T> {
-    /// It is there.
     Here(T),
-    /// This is not there yet.
     Missing(String),
 }
 
@@ -98,7 +95,6 @@ fn late(awaited: &str, limit: Duration, workflow: &Workflow) -> Failure {
     Failure::retry(Problem::new("coordination-timeout", message).hint(hint))
 }
 
-/// A duration for people.
 fn time(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),

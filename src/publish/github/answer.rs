@@ -10,15 +10,12 @@ use crate::world::patience::{Wait, told};
 
 /// An answer that is not 2xx, and whom it is from.
 pub struct Answer<'a> {
-    /// Who answers.
     pub host: &'a str,
     /// `owner/name`
     pub repository: &'a str,
     /// The variable that the token comes from.
     pub credential: &'a str,
-    /// HTTP status.
     pub status: u16,
-    /// Headers.
     pub headers: &'a HeaderMap,
     /// `message` of the body.
     pub message: &'a str,

@@ -26,9 +26,7 @@ use crate::world::mask;
 use crate::world::patience::{Pace, Patience};
 use crate::world::terminal::Printer;
 
-/// The media type of GitHub's API.
 pub const JSON: &str = "application/vnd.github+json";
-/// How many entries a page holds.
 const PER_PAGE: usize = 100;
 /// How many are read of one that holds more.
 const MOST_ON_PAGE: usize = 1000;
@@ -39,7 +37,6 @@ const LARGEST_LIST: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
 const MOST_PAGES: usize = if cfg!(test) { 40 } else { 200 };
 const LONGEST_READING: Duration = Duration::from_secs(600);
 
-/// One repository on one forge.
 pub struct Api<'a> {
     /// `owner/name`, for people.
     pub repository: &'a str,
@@ -47,19 +44,15 @@ pub struct Api<'a> {
     pub credential: &'a str,
     /// What is left of our patience with it.
     pub patience: Patience,
-    /// Shows what happens.
     pub printer: &'a Printer,
     client: Client,
     base: Url,
     token: Option<Secret>,
 }
 
-/// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// Anybody.
     Anonymous,
-    /// The owner of the token.
     Token,
 }
 
@@ -93,7 +86,6 @@ impl<'a> Api<'a> {
         })
     }
 
-    /// The host, for people.
     pub fn host(&self) -> String {
         http::host(&self.base)
     }
@@ -191,7 +183,6 @@ impl<'a> Api<'a> {
         serde_json::from_slice(&reply.body).map_err(|error| self.garbled(doing, &error))
     }
 
-    /// A successful answer.
     async fn ask(&self, doing: &str, request: Request<'_>) -> Result<Reply, Failure> {
         let reply = self.client.send(request).await.map_err(|error| unreachable(&error))?;
         if reply.is_success() { Ok(reply) } else { Err(self.refusal(doing, &reply)) }
@@ -341,7 +332,6 @@ fn check_token(endpoint: &Endpoint, credential: &str, repository: &str) -> Resul
     }
 }
 
-/// A request without an answer.
 pub fn unreachable(error: &NoAnswer) -> Failure {
     if error.changed {
         let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";

@@ -20,16 +20,13 @@ use crate::world::http::Body;
 
 /// A release, and where it is uploaded to.
 pub struct Uploader<'s, 'a> {
-    /// The repository.
     pub repository: &'s Repository<'a>,
     /// What the plan knows of the release.
     pub planned: &'s PlannedRelease<'a>,
-    /// The release as it is.
     pub release: &'s Release,
 }
 
 impl Uploader<'_, '_> {
-    /// Uploads what is missing.
     pub async fn complete(&self, files: &mut [ReleaseFile<'_>], ledger: &mut Ledger) -> Result<(), Failure> {
         let (repository, tag) = (self.repository, self.planned.tag());
         let found = files.iter().filter_map(|file| match standing(&file.file, &self.release.assets) {

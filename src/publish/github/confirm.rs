@@ -48,7 +48,6 @@ pub async fn confirm(repository: &Repository<'_>, entry: &mut Entry<'_>, ledger:
     failed.map_or(Ok(()), Err)
 }
 
-/// A release as somebody sees it.
 struct Seen {
     public: Release,
     /// The asset of each file, in order.
@@ -56,7 +55,6 @@ struct Seen {
     reader: Reader,
 }
 
-/// What is looked for.
 struct Look<'s, 'a> {
     repository: &'s Repository<'a>,
     planned: &'s PlannedRelease<'a>,

@@ -12,9 +12,7 @@ use crate::receipt::Outcome;
 /// What the plan knows of a release.
 #[derive(Clone)]
 pub struct PlannedRelease<'a> {
-    /// The release.
     pub release: &'a plan::Release,
-    /// How it looks.
     pub page: &'a ReleasePage,
     /// Its files, in the plan's order.
     pub files: Vec<PlannedFile<'a>>,
@@ -23,7 +21,6 @@ pub struct PlannedRelease<'a> {
 }
 
 impl PlannedRelease<'_> {
-    /// Its tag.
     pub fn tag(&self) -> &str {
         &self.release.tag
     }
@@ -34,7 +31,6 @@ impl PlannedRelease<'_> {
     }
 }
 
-/// Where a release stands.
 #[derive(Clone, Debug)]
 pub enum Start {
     /// Nothing is there.
@@ -48,7 +44,6 @@ pub enum Start {
 }
 
 impl Start {
-    /// What is there.
     pub fn release(&self) -> Option<&Release> {
         match self {
             Self::Create => None,
@@ -59,19 +54,14 @@ impl Start {
 
 /// A release that was compared with what was verified.
 pub struct Entry<'a> {
-    /// What the plan knows.
     pub planned: PlannedRelease<'a>,
-    /// Where it stood.
     pub start: Start,
-    /// Its files.
     pub files: Vec<ReleaseFile<'a>>,
     /// It, as soon as it holds them.
     pub there: Option<There>,
 }
 
-/// A release with all its files.
 pub struct There {
-    /// As the server has it.
     pub release: Release,
     /// Whether it was there before.
     pub outcome: Outcome,
@@ -93,19 +83,13 @@ pub enum Done {
     Nothing,
     /// Files were added to a release that somebody else published.
     Filled,
-    /// It was made public.
     Published,
 }
 
-/// A verified file of a release.
 pub struct ReleaseFile<'a> {
-    /// The step that made it.
     pub step: &'a str,
-    /// Its record.
     pub file: File,
-    /// Where it lies.
     pub path: PathBuf,
-    /// What is known of it there.
     pub outcome: Outcome,
     /// The asset whose bytes were downloaded and hashed in this run.
     pub hashed: Option<u64>,

@@ -19,7 +19,6 @@ const MOST_FILES: usize = 1000;
 /// How many tag objects may point at each other.
 const NESTED_TAGS: usize = 5;
 
-/// When a tag is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Before anything was written.

@@ -9,17 +9,11 @@ use crate::publish::run::Run;
 use crate::receipt::{Outcome, Receipt};
 use crate::world::clock;
 
-/// A repository that releases go to.
 pub struct Repository<'a> {
-    /// How it is asked.
     pub api: Api<'a>,
-    /// The destination in the plan.
     pub destination: &'a Destination,
-    /// What the plan says of it.
     pub github: &'a GithubDestination,
-    /// The plan.
     pub plan: &'a Plan,
-    /// What it lists.
     pub releases: Vec<Release>,
 }
 

@@ -7,10 +7,8 @@ use crate::digest::Digest;
 /// The state of what an upload that broke left behind.
 const BROKEN: &str = "starter";
 
-/// Where one file stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing has its name.
     Missing,
     /// An upload broke and left this behind; the server says that it may be deleted.
     Incomplete(Asset),

@@ -12,10 +12,8 @@ use crate::world::http::{NoAnswer, Reply};
 use crate::world::mask;
 use crate::world::patience::{Wait, told};
 
-/// What to do after an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// It is stored.
     Stored,
     /// The token is too old; this failure if there is no newer one.
     Expired(Failure),
@@ -23,23 +21,17 @@ pub enum Meaning {
     Taken(Failure),
     /// It may work later, or have worked.
     Again(Failure),
-    /// It will not work today.
     Over(Failure),
 }
 
-/// Whom the answer is about.
 pub struct About<'a> {
-    /// The host that answers.
     pub host: &'a str,
-    /// The name of the file.
     pub name: &'a str,
-    /// The project.
     pub project: &'a str,
     /// What was presented, to be kept out of what we say.
     pub secret: Option<&'a Secret>,
 }
 
-/// A request without an answer.
 pub fn unreachable(error: &NoAnswer) -> Failure {
     let problem = |code| Problem::new(code, error.to_string());
     if error.changed {
@@ -54,7 +46,6 @@ pub fn unreachable(error: &NoAnswer) -> Failure {
     Failure::retry(problem("unreachable"))
 }
 
-/// How a refusal ends.
 #[derive(Clone, Copy)]
 enum End {
     Conflict,
@@ -63,13 +54,11 @@ enum End {
     Rejected,
 }
 
-/// A refusal for good.
 struct Refusal {
     /// The words it is known by, in lower case.
     words: &'static str,
     code: &'static str,
     end: End,
-    /// What to do.
     hint: &'static str,
 }
 
@@ -145,7 +134,6 @@ const TAKEN: &[&str] =
 /// Texts that pass.
 const PAUSED: &[&str] = &["read-only mode", "uploads are temporarily disabled", "registration temporarily disabled"];
 
-/// What an answer means.
 pub fn meaning(about: &About<'_>, reply: &Reply) -> Meaning {
     if reply.is_success() {
         return Meaning::Stored;

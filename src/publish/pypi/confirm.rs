@@ -16,7 +16,6 @@ use crate::world::clock;
 /// The longest wait between two looks.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// Reads back everything.
 pub async fn everything(packages: &Packages<'_>) -> Result<Vec<Receipt>, Failures> {
     let connection = &packages.connection;
     let _progress = connection.printer.start("Confirming", connection.host());

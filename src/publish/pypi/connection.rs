@@ -10,19 +10,13 @@ use crate::world::http::{self, Client};
 use crate::world::patience::{Pace, Patience};
 use crate::world::terminal::Printer;
 
-/// An index that can be asked.
 pub struct Connection<'a> {
-    /// Shows what happens.
     pub printer: &'a Printer,
-    /// The index.
     pub index: &'a Index,
-    /// How fast.
     pub pace: Pace,
     /// What is left of our patience with it.
     pub patience: Patience,
-    /// Reads its pages.
     pub reader: Reader<'a>,
-    /// Sends to it.
     pub writer: Client,
 }
 

@@ -23,7 +23,6 @@ const LONGEST: u64 = 16 << 20;
 
 /// What an upload says of a file.
 pub struct Content {
-    /// Its METADATA or PKG-INFO.
     pub metadata: CoreMetadata,
     /// Its BLAKE2b-256 in hex.
     pub blake2: String,

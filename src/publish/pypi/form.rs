@@ -15,13 +15,10 @@ use crate::wheel::WheelName;
 pub struct Form {
     /// What stands before the bytes of the file.
     pub head: Vec<u8>,
-    /// What stands after them.
     pub tail: Vec<u8>,
-    /// The media type, with the boundary.
     pub media: String,
 }
 
-/// The form of a file.
 pub fn form(upload: &PackageUpload<'_>, content: &Content) -> Form {
     let fields = fields(upload, &content.metadata, &content.blake2);
     let mut random = [0; 16];
@@ -33,7 +30,6 @@ pub fn form(upload: &PackageUpload<'_>, content: &Content) -> Form {
     write(&fields, upload.file.name, &boundary)
 }
 
-/// Names and values in order.
 fn fields(upload: &PackageUpload<'_>, metadata: &CoreMetadata, blake2: &str) -> Vec<(&'static str, String)> {
     let (kind, python) = match upload.file.name.parse::<WheelName>() {
         Ok(wheel) if !is_source(upload.file.name) => ("bdist_wheel", wheel.tag.python),

@@ -10,7 +10,6 @@ use crate::secret::Secret;
 use crate::wheel::DistributionName;
 use crate::world::http::{self, is_loopback};
 
-/// An index.
 #[derive(Clone, Debug)]
 pub struct Index {
     /// Name of the destination, for receipts.
@@ -24,16 +23,11 @@ pub struct Index {
     pub simple: Url,
 }
 
-/// What is presented to an index.
 #[derive(Clone, Debug)]
 pub enum Credential {
-    /// An API token.
     Token(Secret),
-    /// A user's name and password.
     Login {
-        /// The name.
         username: String,
-        /// The password.
         password: Secret,
     },
     /// Trusted publishing from a GitHub Actions job: a token is minted when it is needed.

@@ -18,14 +18,11 @@ const OPEN: Duration = Duration::from_hours(14 * 24);
 
 /// A version of a project as the index shows it, and the files that are to be in it.
 pub struct Shown<'a> {
-    /// The files, in order.
     pub files: Vec<PackageFile<'a>>,
-    /// What is there.
     pub seen: Seen,
 }
 
 impl Shown<'_> {
-    /// Whether it is the version of a file.
     pub fn is_of(&self, file: &PackageFile<'_>) -> bool {
         self.files.first().is_some_and(|first| (first.distribution, first.version) == (file.distribution, file.version))
     }
@@ -45,7 +42,6 @@ pub fn versions<'a>(files: &[PackageFile<'a>]) -> Vec<Vec<PackageFile<'a>>> {
     versions.into_values().collect()
 }
 
-/// Looks at one version.
 pub async fn version<'a>(connection: &Connection<'_>, files: Vec<PackageFile<'a>>) -> Result<Shown<'a>, Failure> {
     let Some(first) = files.first() else { return Ok(Shown { files, seen: Seen::default() }) };
     let seen = connection.patience.retry(async |_| connection.reader.look(first).await).await?;

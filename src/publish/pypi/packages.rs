@@ -12,13 +12,11 @@ use crate::wheel::DistributionName;
 
 /// An index, and what it is to hold.
 pub struct Packages<'a> {
-    /// The index.
     pub connection: Connection<'a>,
     /// What is presented for each project.
     pub keepers: BTreeMap<&'a DistributionName, Keeper<'a>>,
     /// What is to be there in the end, in order.
     pub files: Vec<PackageFile<'a>>,
-    /// The versions that were looked at.
     pub shown: Vec<Shown<'a>>,
     /// The files after they were compared with what is there.
     pub parcels: Vec<Parcel<'a>>,
@@ -26,7 +24,6 @@ pub struct Packages<'a> {
 
 /// A file and whether it was there before we began.
 pub struct Parcel<'a> {
-    /// The file.
     pub upload: PackageUpload<'a>,
     /// Whether it was there.
     pub there: bool,
@@ -35,7 +32,6 @@ pub struct Parcel<'a> {
 }
 
 impl Parcel<'_> {
-    /// Whether it belongs to a project.
     pub fn is_of(&self, name: &DistributionName) -> bool {
         self.upload.file.distribution == name
     }

@@ -12,23 +12,19 @@ use crate::digest::Digest;
 use crate::world::few::few;
 use crate::world::http::decode;
 
-/// A file of an index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct There {
     /// Its digest, if the index says so.
     pub sha256: Option<Digest>,
     /// Bytes.
     pub size: Option<u64>,
-    /// Where it is downloaded.
     pub url: Option<Url>,
-    /// When it came.
     pub uploaded: Option<DateTime<FixedOffset>>,
 }
 
 /// Files by name.
 pub type Files = BTreeMap<String, There>;
 
-/// A project in the simple API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// All files of all versions.

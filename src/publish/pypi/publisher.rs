@@ -49,7 +49,6 @@ impl Kind for PypiDestination {
 }
 
 impl<'a> IndexPublisher<'a> {
-    /// The files with their bytes.
     fn uploads(&self, verified: Verified<'_>) -> Result<Vec<PackageUpload<'a>>, Failure> {
         let mut uploads = Vec::new();
         for (planned, file) in self.planned.iter().zip(&self.packages.files) {

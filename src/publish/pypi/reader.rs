@@ -19,10 +19,8 @@ use crate::world::patience::{Wait, told};
 
 /// What we would like the simple API to answer with.
 const SIMPLE: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
-/// How many redirects are followed.
 const REDIRECTS: usize = 5;
 
-/// Reads one index.
 pub struct Reader<'a> {
     index: &'a Index,
     client: Client,
@@ -63,7 +61,6 @@ impl<'a> Reader<'a> {
         Self { index, client, login }
     }
 
-    /// Everything known about a version.
     pub async fn look(&self, file: &PackageFile<'_>) -> Result<Seen, Failure> {
         let name = file.distribution.normalized();
         let json = self.json(&name, file.version).await?;

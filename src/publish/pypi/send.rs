@@ -19,7 +19,6 @@ use crate::wheel::DistributionName;
 use crate::world::http::{self, Auth, Body, Method, Request};
 use crate::world::terminal::Progress;
 
-/// Sends everything that is missing.
 pub async fn everything(packages: &Packages<'_>) -> Vec<Failure> {
     let connection = &packages.connection;
     let progress = connection.printer.start("Uploading", format!("to {}", http::host(&connection.index.upload)));

@@ -33,7 +33,6 @@ const QUICK: Pace = Pace {
     window: Duration::from_millis(60),
 };
 
-/// What happens to the next upload.
 #[derive(Clone, Copy)]
 enum Fault {
     /// This answer instead of storing.
@@ -57,7 +56,6 @@ struct Inner {
     undigested: bool,
     /// Where the simple index sends readers of projects it does not have.
     forward: Option<String>,
-    /// What every project's page is.
     page: Option<&'static str>,
     status: Option<&'static str>,
 }
@@ -154,7 +152,6 @@ impl World {
         Credential::Trusted { request_url, request_token: Secret::new("runner") }
     }
 
-    /// A whole run.
     async fn run(&self) -> Result<Vec<Receipt>, Vec<Failure>> {
         self.run_with(&Credential::Token(Secret::new(CANARY))).await
     }

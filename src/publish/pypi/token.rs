@@ -188,7 +188,6 @@ fn life(expires: Option<i64>) -> Duration {
     left.map_or(LIFE, |left| Duration::from_secs(left * 2 / 3).min(LIFE))
 }
 
-/// Why the index mints nothing.
 fn refused(connection: &Connection<'_>, reply: &Reply, identity: &Secret) -> Failure {
     let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let errors = json["errors"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -14,13 +14,9 @@ use crate::receipt::{Outcome, Receipt};
 use crate::reference::Repository;
 use crate::world::clock;
 
-/// One destination.
 pub struct Images<'a> {
-    /// The run.
     pub run: Run<'a>,
-    /// The destination in the plan.
     pub destination: &'a Destination,
-    /// What the plan says of it.
     pub registry: &'a RegistryDestination,
     /// The registries as somebody without a login sees them.
     pub everybody: Registries,
@@ -31,11 +27,8 @@ pub struct Images<'a> {
 /// One image or index in one repository.
 #[derive(Clone)]
 pub struct PlannedImage<'a> {
-    /// As it is published.
     pub image: &'a PublishedImage,
-    /// The repository.
     pub repository: &'a Repository,
-    /// The step that makes it.
     pub step: &'a Step,
     /// The fixed tags that are there, and what they are.
     pub there: BTreeMap<&'a str, Digest>,
@@ -43,9 +36,7 @@ pub struct PlannedImage<'a> {
 
 /// One that was verified, and in whose way nothing stands.
 pub struct Placement<'a> {
-    /// What the plan knows.
     pub planned: PlannedImage<'a>,
-    /// Its manifest or index.
     pub document: Document,
     /// What an image consists of; an index has only images.
     pub blobs: Vec<Blob>,
@@ -80,7 +71,6 @@ impl Placement<'_> {
         self.document.descriptor.digest
     }
 
-    /// What was seen under a tag.
     pub fn receipt(&self, images: &Images<'_>, tag: &str, outcome: Outcome) -> Receipt {
         let PlannedImage { repository, step, .. } = &self.planned;
         let release = images.run.plan.release(&step.component);

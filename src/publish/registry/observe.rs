@@ -52,7 +52,6 @@ fn planned<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, Failure> {
     Ok(planned)
 }
 
-/// The fixed tags that are there.
 async fn tags<'a>(registries: &Registries, planned: &PlannedImage<'a>) -> Result<BTreeMap<&'a str, Digest>, Error> {
     let looks = planned.image.tags.iter().map(async |tag| {
         let there = registries.head(&planned.repository.tagged(tag)).await?;

@@ -14,7 +14,6 @@ use crate::reference::Repository;
 use crate::world::files;
 use crate::world::terminal::Progress;
 
-/// A blob on its way.
 struct Sending<'a> {
     repository: &'a Repository,
     blob: &'a Blob,
@@ -24,9 +23,7 @@ struct Sending<'a> {
 
 /// Where blobs and manifests go, and how far they are.
 pub struct Push<'p> {
-    /// How registries are reached.
     pub registries: &'p Registries,
-    /// What is seen of it.
     pub progress: Progress<'p>,
 }
 

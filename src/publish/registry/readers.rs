@@ -23,11 +23,11 @@ const OPEN: [&str; 4] = ["ghcr.io", "docker.io", "quay.io", "public.ecr.aws"];
 /// What becomes of an image that not everybody can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Demand {
-    /// Nobody asks.
+    /// Not looked at.
     None,
-    /// It is said.
+    /// A warning.
     Said,
-    /// It is not published.
+    /// An error: the image is not published.
     Required,
 }
 

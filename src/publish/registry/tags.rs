@@ -113,7 +113,6 @@ pub async fn float(
 
 /// A repository before its floating tags move.
 struct Around<'a> {
-    /// Every tag.
     tags: Vec<String>,
     /// The floating ones that are there.
     floating: BTreeMap<&'a str, Digest>,

@@ -9,7 +9,6 @@ use tokio_util::io::ReaderStream;
 
 use super::event::Effect;
 
-/// What goes back to the client.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -62,7 +61,6 @@ impl Answer {
         self
     }
 
-    /// An error as GitHub words it.
     pub(super) fn error(status: u16, message: &str) -> Self {
         let body = json!({ "message": message, "documentation_url": DOCS, "status": status.to_string() });
         Self::json(status, body)
@@ -80,7 +78,6 @@ impl Answer {
         Self::json(422, body)
     }
 
-    /// The JSON of this answer.
     #[cfg(test)]
     pub(super) fn value(&self) -> &Value {
         match &self.content {
@@ -89,7 +86,6 @@ impl Answer {
         }
     }
 
-    /// The response on the wire.
     pub(super) async fn into_response(self) -> Response<Body> {
         let (kind, length, body) = match self.content {
             Content::Empty => (None, None, Body::empty()),
@@ -121,7 +117,6 @@ impl Answer {
     }
 }
 
-/// Where GitHub's errors point.
 const DOCS: &str = "https://docs.github.com/rest";
 
 fn plain(status: StatusCode, body: Body) -> Response<Body> {

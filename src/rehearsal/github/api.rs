@@ -11,7 +11,6 @@ use super::rules::{self, Outcome};
 use super::state::{Release, Repository, State, Who};
 use super::{event::Effect, graphql, paging};
 
-/// Carries out a call.
 pub(super) fn answer(state: &mut State, asked: &Asked<'_>, route: &Route) -> Answer {
     let outcome = match route {
         Route::Root => Ok(Answer::json(200, root(asked.to))),
@@ -154,7 +153,6 @@ fn root(to: &Addresses) -> Value {
     })
 }
 
-/// The limits of the answer's headers.
 fn rate_limit(who: Who) -> Value {
     let limit = limit(who);
     let core = json!({ "limit": limit, "remaining": limit, "reset": reset(), "used": 0, "resource": "core" });

@@ -11,11 +11,9 @@ use crate::digest::Digest;
 pub struct Event {
     /// Counts from 1.
     pub number: usize,
-    /// `GET`, `POST`, …
     pub method: String,
     /// Path and query as the client sent them.
     pub path: String,
-    /// Whether it came with a token.
     pub token: bool,
     /// Status of the answer; absent while none was sent, and for good when the connection was cut.
     pub status: Option<u16>,
@@ -29,7 +27,6 @@ pub struct Event {
 
 /// A change of what the server holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Effect {
     ReleaseCreated {
         id: u64,
@@ -147,7 +144,6 @@ impl Log {
         number
     }
 
-    /// Completes the entry of a request.
     pub(super) fn end(&self, number: usize, status: Option<u16>, received: u64, effects: Vec<Effect>) {
         if let Some(event) = self.events().get_mut(number - 1) {
             event.status = status;

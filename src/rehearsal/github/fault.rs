@@ -20,7 +20,6 @@ pub enum Fault {
     SecondaryLimit,
     /// The third write answers 401.
     UnauthorizedMidway,
-    /// Assets have no digest.
     NoDigest,
     /// A new release is missing from the next two listings.
     SlowListing,
@@ -39,12 +38,10 @@ const FAULTS: &[(Fault, &str, &str)] = &[
 ];
 
 impl Fault {
-    /// Every fault.
     pub fn all() -> impl Iterator<Item = Self> {
         FAULTS.iter().map(|(fault, ..)| *fault)
     }
 
-    /// One line on what it does.
     pub fn description(self) -> &'static str {
         self.row().2
     }
@@ -71,7 +68,6 @@ impl FromStr for Fault {
     }
 }
 
-/// What a fault does to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Strike {
     /// 502, for an upload after its body was read.

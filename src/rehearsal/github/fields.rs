@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use super::answer::Answer;
 
-/// The fields of an object.
 pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -29,7 +28,6 @@ impl Fields {
         }
     }
 
-    /// A text that must be there.
     pub(super) fn required(&self, name: &str) -> Result<String, Answer> {
         match self.0.get(name) {
             None => Err(Answer::error(422, &format!("Invalid request.\n\n\"{name}\" wasn't supplied."))),
@@ -47,7 +45,6 @@ impl Fields {
         }
     }
 
-    /// One of some words.
     pub(super) fn word(&self, name: &str, words: &[&'static str]) -> Result<Option<&'static str>, Answer> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         words.iter().find(|word| **word == text).copied().map(Some).ok_or_else(|| {

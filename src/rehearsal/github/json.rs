@@ -46,12 +46,10 @@ impl Addresses {
         format!("{}/repos/{}/{}", self.api(), encode_path(&repository.owner), encode_path(&repository.name))
     }
 
-    /// The repository's page.
     pub(super) fn page(&self, repository: &Repository) -> String {
         format!("{}/{}/{}", self.web(), encode_path(&repository.owner), encode_path(&repository.name))
     }
 
-    /// Where the public downloads an asset.
     pub(super) fn download(&self, repository: &Repository, release: &Release, asset: &Asset) -> String {
         format!(
             "{}/releases/download/{}/{}",
@@ -62,7 +60,6 @@ impl Addresses {
     }
 }
 
-/// A release.
 pub(super) fn release(to: &Addresses, repository: &Repository, release: &Release) -> Value {
     let url = format!("{}/releases/{}", to.repository(repository), release.id);
     let upload = format!(
@@ -101,7 +98,6 @@ pub(super) fn release(to: &Addresses, repository: &Repository, release: &Release
     })
 }
 
-/// An asset.
 pub(super) fn asset(to: &Addresses, repository: &Repository, release: &Release, asset: &Asset) -> Value {
     json!({
         "url": format!("{}/releases/assets/{}", to.repository(repository), asset.id),
@@ -121,10 +117,8 @@ pub(super) fn asset(to: &Addresses, repository: &Repository, release: &Release, 
     })
 }
 
-/// Who made everything here.
 pub(super) const AUTHOR: &str = "rehearsal[bot]";
 
-/// A user.
 pub(super) fn user(to: &Addresses, login: &str) -> Value {
     let (api, web) = (to.api(), to.web());
     let login_path = encode_path(login);
@@ -152,7 +146,6 @@ pub(super) fn user(to: &Addresses, login: &str) -> Value {
     })
 }
 
-/// A repository.
 pub(super) fn repository(to: &Addresses, repository: &Repository, push: bool) -> Value {
     let url = to.repository(repository);
     json!({

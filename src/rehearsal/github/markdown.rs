@@ -97,7 +97,6 @@ fn paragraph<'a>(lines: &'a [&'a str], html: &mut String) -> &'a [&'a str] {
     &lines[end..]
 }
 
-/// Lines with their breaks.
 fn broken(lines: &[&str]) -> String {
     inline(&lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n"))
 }

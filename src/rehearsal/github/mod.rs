@@ -69,7 +69,6 @@ impl Server {
         format!("http://{}/", self.server.address())
     }
 
-    /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.server.address().port()
     }

@@ -12,13 +12,11 @@ use super::seed::Repository;
 pub struct Options {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// The repositories it has.
     pub repositories: Vec<Repository>,
     /// The token that may write and see drafts. Any other token but `reader` is refused with 401.
     pub token: Secret,
     /// A token that may not write: 403.
     pub reader: Option<Secret>,
-    /// What goes wrong on purpose.
     pub faults: Vec<Fault>,
     /// An existing folder for the bytes of assets.
     pub spool: PathBuf,

@@ -7,9 +7,7 @@ use super::markdown::render;
 use super::state::{Asset, Release, Repository, Stored};
 use crate::rehearsal::html::{copy, escape, frame, human};
 
-/// What the pages need to know.
 pub(super) struct Pages<'a> {
-    /// The addresses they link to.
     pub(super) to: &'a Addresses,
     /// Where the bytes of an asset lie.
     pub(super) spool: &'a dyn Fn(u64) -> PathBuf,
@@ -35,7 +33,6 @@ impl Pages<'_> {
         frame(&title, &body)
     }
 
-    /// One release.
     pub(super) fn one(&self, repository: &Repository, release: &Release) -> String {
         let body = self.banner(repository) + &self.release(repository, release);
         frame(&format!("{} · {}/{}", release.title(), repository.owner, repository.name), &body)

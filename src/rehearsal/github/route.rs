@@ -40,7 +40,6 @@ pub(super) enum Route {
     NotFound,
 }
 
-/// Which repository a request is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) owner: String,
@@ -58,7 +57,6 @@ pub(super) enum Style {
     Enterprise,
 }
 
-/// What faults tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Read,

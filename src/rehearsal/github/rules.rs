@@ -15,7 +15,6 @@ pub(super) const MAX_ASSET: u64 = 2 << 30;
 /// "Up to 1000 release assets."
 const MAX_ASSETS: usize = 1000;
 
-/// A change, or GitHub's refusal.
 pub(super) type Outcome<T> = Result<T, Answer>;
 
 /// `POST /releases`.
@@ -171,7 +170,6 @@ pub(super) fn begin_asset(writing: &mut Writing<'_>, release: u64, asset: NewAss
     Ok(id)
 }
 
-/// What an upload says of itself.
 pub(super) struct NewAsset {
     pub(super) name: String,
     pub(super) label: Option<String>,

@@ -24,7 +24,6 @@ use super::upload::{self, Upload};
 /// GitHub's own limit for JSON bodies is larger; nothing sensible comes near.
 const MAX_JSON: usize = 1 << 20;
 
-/// One request read apart.
 struct Call {
     number: usize,
     parts: Parts,
@@ -33,7 +32,6 @@ struct Call {
     to: Addresses,
 }
 
-/// How a request ends.
 enum End {
     Answer(Answer),
     /// Nothing is sent any more.
@@ -43,7 +41,6 @@ enum End {
     },
 }
 
-/// Answers every request.
 pub(super) async fn serve(
     Held(shared): Held<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<Peer>,

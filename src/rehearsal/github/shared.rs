@@ -16,7 +16,6 @@ use super::fault::{Faults, Strike};
 use super::route::Kind;
 use super::state::{State, Who};
 
-/// What all connections share.
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) log: Log,

@@ -25,7 +25,6 @@ pub(super) fn state(options: &Options) -> anyhow::Result<State> {
     })
 }
 
-/// A tag's commit.
 pub(super) fn commit(tag: &Tag, now: DateTime<Utc>) -> Commit {
     Commit { sha: tag.commit.clone(), annotated: tag.annotated, date: tag.date.parse().unwrap_or(now) }
 }

@@ -8,7 +8,6 @@ use crate::digest::Digest;
 
 use super::route::Target;
 
-/// Everything.
 pub(super) struct State {
     pub(super) repositories: Vec<Repository>,
     pub(super) clock: Clock,
@@ -87,7 +86,6 @@ pub(super) struct Stored {
     pub(super) sha256: Digest,
 }
 
-/// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
     Anonymous,
@@ -127,7 +125,6 @@ impl Repository {
         self.releases.get(&id).filter(|release| !release.draft || who == Who::Writer)
     }
 
-    /// The published release of a tag.
     pub(super) fn published(&self, tag: &str) -> Option<&Release> {
         self.releases.values().find(|release| !release.draft && release.tag == tag)
     }

@@ -21,12 +21,13 @@ use super::rules::{self, MAX_ASSET, NewAsset, Outcome};
 use super::shared::Shared;
 use super::state::Stored;
 
-/// How an upload ended.
 pub(super) enum Upload {
-    /// With an answer, good or bad.
     Answered(Answer),
     /// In the middle: so many bytes were read.
-    Interrupted { received: u64, effects: Vec<Effect> },
+    Interrupted {
+        received: u64,
+        effects: Vec<Effect>,
+    },
 }
 
 /// `POST …/assets?name=…`. With `interrupt` it stops in the middle of the body.

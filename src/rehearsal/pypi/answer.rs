@@ -17,7 +17,6 @@ pub(super) struct Answer {
     content: Content,
 }
 
-/// How a request ends.
 pub(super) enum End {
     Answer(Answer),
     /// Nothing is sent any more.
@@ -29,7 +28,6 @@ enum Content {
     #[default]
     Empty,
     Bytes(Bytes),
-    /// A file, with its length.
     File(PathBuf, u64),
     /// An error: its form depends on who asks.
     Error(String),

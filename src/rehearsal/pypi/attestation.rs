@@ -57,7 +57,6 @@ pub(super) fn provenance(
     Ok(json!({ "version": 1, "attestation_bundles": [{ "publisher": kind, "attestations": attestations }] }))
 }
 
-/// What is attested.
 fn statement(attestation: &Value) -> Result<Value, String> {
     if attestation["version"] != 1 {
         return Err("version: Input should be 1".into());

@@ -24,7 +24,6 @@ pub enum Fault {
     LostAnswer,
 }
 
-/// What they strike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// An upload begins.
@@ -54,12 +53,10 @@ const FAULTS: &[(Fault, &str, &str, Kind)] = &[
 ];
 
 impl Fault {
-    /// Every fault.
     pub fn all() -> impl Iterator<Item = Self> {
         FAULTS.iter().map(|(fault, ..)| *fault)
     }
 
-    /// One line on what it does.
     pub fn description(self) -> &'static str {
         self.row().2
     }

@@ -19,7 +19,6 @@ use crate::digest::{Digest, Hashing};
 /// The longest field that is not a file.
 const LONGEST: usize = 8 << 20;
 
-/// What was sent.
 #[derive(Default)]
 pub(super) struct Form {
     fields: Vec<(String, String)>,
@@ -36,7 +35,6 @@ pub(super) struct Content {
     pub(super) digests: Digests,
 }
 
-/// What bytes are called.
 #[derive(Clone, Debug)]
 pub(super) struct Digests {
     pub(super) size: u64,
@@ -46,11 +44,9 @@ pub(super) struct Digests {
     pub(super) blake2: String,
 }
 
-/// Why there is no form.
 pub(super) enum Failed {
     /// The connection ended, or was to be cut.
     Interrupted,
-    /// It is not a form.
     Malformed,
 }
 
@@ -85,7 +81,6 @@ impl Form {
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// All values of a field.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }

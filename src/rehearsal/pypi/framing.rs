@@ -9,7 +9,6 @@ const MALFORMED: &str = "Malformed zip file";
 /// Sizes by name as the central directory has them: compressed, then not.
 pub(super) type Sizes = BTreeMap<Vec<u8>, (u64, u64)>;
 
-/// What was read so far.
 #[derive(Default)]
 struct Seen {
     local: BTreeSet<Vec<u8>>,

@@ -43,7 +43,6 @@ pub use super::hold::{Hold, Moment};
 pub use fault::Fault;
 pub use options::{Existing, Grant, Options, Publisher, Quirks, Seed, Token, TrustedPublishing, WorkflowJob};
 
-/// What a project shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
     /// Its name, as its last upload wrote it.

@@ -6,14 +6,11 @@ use crate::secret::Secret;
 
 use super::fault::Fault;
 
-/// How an index is set up.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// Projects that exist already.
     pub projects: Vec<Existing>,
-    /// API tokens that are known.
     pub tokens: Vec<Token>,
     /// Workflows that may upload without an API token.
     pub publishers: Vec<Publisher>,
@@ -33,12 +30,9 @@ pub struct Options {
     pub folder: Option<PathBuf>,
 }
 
-/// A project that exists already.
 #[derive(Clone, Debug, Default)]
 pub struct Existing {
-    /// Its name.
     pub name: String,
-    /// The user who owns it.
     pub owner: String,
     /// Versions that exist without files, and how many days ago each was made. Files come with
     /// [`super::Server::seed_file`].
@@ -52,7 +46,6 @@ pub struct Existing {
 pub struct Token {
     /// The password that goes with the user name `__token__`.
     pub secret: Secret,
-    /// Whose token it is.
     pub user: String,
     /// The only projects it is good for; for all that the user owns or creates otherwise.
     pub projects: Option<Vec<String>>,
@@ -67,18 +60,15 @@ pub struct Publisher {
     pub workflow: String,
     /// The environment a job must run in; any or none otherwise.
     pub environment: Option<String>,
-    /// What it may do.
     pub grant: Grant,
 }
 
-/// What a trusted publisher may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// Upload to projects that exist.
     Projects(Vec<String>),
     /// Create a project once, then upload to it (`PendingGitHubPublisher`).
     Pending {
-        /// The name of the project to be.
         project: String,
         /// The user who will own it.
         user: String,
@@ -95,13 +85,10 @@ pub struct WorkflowJob {
     pub repository: String,
     /// The file name of the workflow, without folders.
     pub workflow: String,
-    /// The environment it runs in.
     pub environment: Option<String>,
     /// `refs/heads/main` or `refs/tags/v1.0.0`.
     pub git_ref: String,
-    /// The commit.
     pub commit: String,
-    /// The event that started it.
     pub event: String,
     /// `OWNER/NAME/.github/workflows/FILE@REF` if the job stands in a workflow that is called by this one.
     pub called: Option<String>,
@@ -126,16 +113,13 @@ pub struct Quirks {
     pub file_limit: Option<u64>,
     /// The largest sum of all files of a project; 10 GiB otherwise.
     pub project_limit: Option<u64>,
-    /// Whether trusted publishing is on.
     pub trusted_publishing: TrustedPublishing,
     /// The audience is `testpypi`; `pypi` otherwise.
     pub test_index: bool,
 }
 
-/// Whether trusted publishing is on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TrustedPublishing {
-    /// It works.
     #[default]
     On,
     /// It is switched off for now: 403 where the audience is asked for.
@@ -144,12 +128,10 @@ pub enum TrustedPublishing {
     Unknown,
 }
 
-/// A file that is there already.
 #[derive(Clone, Copy, Debug)]
 pub struct Seed<'a> {
     /// Its name, kept as it is.
     pub filename: &'a str,
-    /// Its bytes.
     pub bytes: &'a [u8],
     /// How many days ago it was uploaded.
     pub age_days: u32,

@@ -6,7 +6,6 @@ use super::shared::Shared;
 use super::simple::url;
 use super::state::{Project, Release, iso};
 
-/// Everything the index holds.
 pub(super) fn all(shared: &Shared) -> String {
     let state = shared.state();
     let mut body: String = state.projects.values().map(|held| project(shared, held)).collect();

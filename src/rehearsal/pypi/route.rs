@@ -2,7 +2,6 @@
 
 use crate::world::http::decode;
 
-/// What a path stands for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Page,
@@ -29,7 +28,6 @@ pub(super) enum Route {
     Unknown,
 }
 
-/// Reads a path.
 pub(super) fn read(path: &str) -> Route {
     let decoded: Vec<String> = path.split('/').skip(1).map(decode).collect();
     let parts: Vec<&str> = decoded.iter().map(String::as_str).collect();

@@ -19,7 +19,6 @@ use super::{github, json, oidc, page, simple, upload};
 /// The largest body that is not an upload.
 const LARGEST: usize = 1 << 20;
 
-/// Answers every request.
 pub(super) async fn serve(
     Held(shared): Held<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<Peer>,

@@ -12,7 +12,6 @@ use super::fault::{Fault, Faults, Kind};
 use super::options::{Quirks, Token, WorkflowJob};
 use super::state::State;
 
-/// What all connections share.
 pub(super) struct Shared {
     pub(super) address: SocketAddr,
     /// What signs identity tokens.

@@ -108,7 +108,6 @@ fn entry(shared: &Shared, normal: &str, release: &Release, file: &File) -> Value
     })
 }
 
-/// A file as a link.
 fn link(file: &Value) -> String {
     let text = |value: &Value| escape(value.as_str().unwrap_or_default());
     let mut attributes = String::new();
@@ -152,7 +151,6 @@ fn kind(headers: &HeaderMap) -> &'static str {
     accept.and_then(|accept| preferred(accept, &[HTML, HTML_V1, JSON_V1])).unwrap_or(HTML)
 }
 
-/// Where a file is.
 pub(super) fn url(shared: &Shared, file: &File) -> String {
     format!("http://{}/files/{}", shared.address, encode_path(&file.path()))
 }

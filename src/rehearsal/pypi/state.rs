@@ -16,7 +16,6 @@ use crate::pypi::Metadata;
 use crate::pypi::name::normalize;
 use crate::pypi::version::Version;
 
-/// All of it.
 #[derive(Default)]
 pub(super) struct State {
     /// By normal name.
@@ -30,7 +29,6 @@ pub(super) struct State {
     pub(super) spent: BTreeSet<String>,
     /// How many projects uploads created.
     pub(super) created: usize,
-    /// Counts what happened.
     pub(super) serial: u64,
 }
 
@@ -69,7 +67,6 @@ pub(super) struct File {
     pub(super) provenance: Option<Value>,
 }
 
-/// A token from trusted publishing.
 #[derive(Clone, Debug)]
 pub(super) struct Minted {
     /// Normal names.
@@ -198,7 +195,6 @@ pub(super) fn now() -> i64 {
     DateTime::parse_from_rfc3339(&clock::now()).map_or(0, |time| time.timestamp())
 }
 
-/// So many days ago.
 pub(super) fn ago(days: u32) -> i64 {
     now() - i64::from(days) * 86_400
 }

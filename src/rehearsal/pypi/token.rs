@@ -10,7 +10,6 @@ use super::shared::Shared;
 use super::state::{Minted, Project, now};
 use crate::pypi::name::{normalize, repr};
 
-/// Who uploads.
 #[derive(Clone, Debug)]
 pub(super) enum Identity {
     User(Token),
@@ -18,7 +17,6 @@ pub(super) enum Identity {
 }
 
 impl Identity {
-    /// The user, if it is one.
     pub(super) fn user(&self) -> Option<&str> {
         match self {
             Self::User(token) => Some(&token.user),

@@ -32,7 +32,6 @@ const OLDEST: u32 = 14;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// What an upload is refused with.
 type Refusal = (u16, String);
 
 /// A form that is good so far.

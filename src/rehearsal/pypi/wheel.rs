@@ -20,7 +20,6 @@ pub(super) struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    /// The checks for an sdist.
     pub(super) fn sdist(&self, archive: &Archive) -> Result<(), String> {
         let Self { filename, project, version, .. } = *self;
         let Some((mut name, _)) = filename::sdist(filename) else {

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-/// What goes back to the client.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -26,7 +25,6 @@ enum Content {
     Part(Part),
 }
 
-/// A part of a stored file.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) path: PathBuf,
@@ -109,7 +107,6 @@ impl Answer {
         answer.header(header::CONTENT_SECURITY_POLICY, policy).header(header::CACHE_CONTROL, "no-store")
     }
 
-    /// An error, in the spec's form.
     pub(super) fn error(status: u16, code: Code, message: &str) -> Self {
         Self::detailed(status, code, message, &Value::Null)
     }

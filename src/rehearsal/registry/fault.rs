@@ -43,12 +43,10 @@ const FAULTS: &[(Fault, &str, &str)] = &[
 ];
 
 impl Fault {
-    /// Every fault.
     pub fn all() -> impl Iterator<Item = Self> {
         FAULTS.iter().map(|(fault, ..)| *fault)
     }
 
-    /// One line on what it does.
     pub fn description(self) -> &'static str {
         self.row().2
     }
@@ -90,7 +88,6 @@ impl FromStr for Fault {
     }
 }
 
-/// What faults tell requests apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// An upload begins, or a blob is to be mounted.
@@ -105,7 +102,6 @@ pub(super) enum Kind {
     Probe,
     /// `GET` of a blob.
     Fetch,
-    /// A token is asked for.
     Token,
     /// A good token is shown; it goes with a request of another kind.
     TokenUse,

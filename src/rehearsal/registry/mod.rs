@@ -37,7 +37,6 @@ pub use super::hold::{Hold, Moment};
 pub use fault::Fault;
 pub use options::{Auth, Mounts, Options, Quirks};
 
-/// What a repository shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// Its path below the registry.

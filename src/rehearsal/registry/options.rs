@@ -6,12 +6,10 @@ use crate::secret::Secret;
 
 use super::fault::Fault;
 
-/// How a registry is set up.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// Who may do what.
     pub auth: Auth,
     /// In what it differs from other registries.
     pub quirks: Quirks,
@@ -21,22 +19,17 @@ pub struct Options {
     pub folder: Option<PathBuf>,
 }
 
-/// Who may do what.
 #[derive(Clone, Debug, Default)]
 pub enum Auth {
     /// Everybody may do everything.
     #[default]
     None,
-    /// User and password with every request.
     Basic {
-        /// The user.
         user: String,
-        /// The password.
         password: Secret,
     },
     /// Tokens from `/token`, as Docker's token authentication describes them. Without the password they allow reading.
     Bearer {
-        /// The user.
         user: String,
         /// The password; `POST /token` takes it as a refresh token too.
         password: Secret,
@@ -48,7 +41,6 @@ pub enum Auth {
 pub struct Quirks {
     /// `Location` holds a whole URL; a path otherwise ("Pushing blobs" allows both).
     pub absolute_locations: bool,
-    /// What becomes of mounts.
     pub mounts: Mounts,
     /// No referrers API: 404, and no `OCI-Subject` ("Unavailable Referrers API").
     pub no_referrers: bool,

@@ -8,7 +8,6 @@ use crate::rehearsal::html::{copy, escape, frame, human};
 use super::shared::Shared;
 use super::state::{Manifest, Repository, digest_of};
 
-/// Everything the registry holds.
 pub(super) fn all(shared: &Shared) -> String {
     let state = shared.state();
     let mut body = String::new();

@@ -13,7 +13,6 @@ use super::fault::Kind;
 /// What a request asks for; repositories are their paths below the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// The page for people.
     Page,
     Token,
     /// `/v2/`: the spec's end-1.
@@ -39,7 +38,6 @@ pub(super) enum Named {
     Digest(Digest),
 }
 
-/// Reads a path.
 pub(super) fn read(path: &str) -> Result<Route, Answer> {
     let Some(rest) = path.strip_prefix("/v2/") else {
         return match path {
@@ -108,7 +106,6 @@ impl Route {
         }
     }
 
-    /// The repository it is about.
     pub(super) fn repository(&self) -> Option<&str> {
         match self {
             Self::Page | Self::Token | Self::Base => None,

@@ -18,14 +18,12 @@ use super::route::{self, Route};
 use super::shared::Shared;
 use super::{auth, blob, listing, manifest, page, upload};
 
-/// How a request ends.
 enum End {
     Answer(Answer),
     /// Nothing is sent any more.
     Cut,
 }
 
-/// Answers every request to the registry.
 pub(super) async fn serve(
     Held(shared): Held<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<Peer>,

@@ -12,7 +12,6 @@ use super::fault::{Fault, Faults, Kind};
 use super::options::{Auth, Quirks};
 use super::state::State;
 
-/// What all connections share.
 pub(super) struct Shared {
     pub(super) address: SocketAddr,
     /// The second listener, for the bytes of blobs.

@@ -49,13 +49,11 @@ pub(super) struct Upload {
 }
 
 impl State {
-    /// The size of a blob in a repository.
     pub(super) fn blob(&self, repository: &str, digest: Digest) -> Option<u64> {
         let repository = self.repositories.get(repository)?;
         repository.blobs.contains(&digest).then(|| self.blobs.get(&digest).copied()).flatten()
     }
 
-    /// An upload to a repository.
     pub(super) fn upload(&self, repository: &str, id: &str) -> Option<&Upload> {
         self.uploads.get(id).filter(|upload| upload.repository == repository)
     }
@@ -68,7 +66,6 @@ impl State {
 }
 
 impl Repository {
-    /// What a tag or digest names.
     pub(super) fn manifest(&self, named: &Named) -> Option<(Digest, &Manifest)> {
         let digest = match named {
             Named::Tag(tag) => *self.tags.get(tag)?,
@@ -79,7 +76,6 @@ impl Repository {
 }
 
 impl Manifest {
-    /// From bytes that are JSON.
     pub(super) fn new(media_type: &str, bytes: Bytes) -> Result<Self, String> {
         let json: Value = serde_json::from_slice(&bytes).map_err(|error| format!("manifest is not JSON: {error}"))?;
         let subject = match &json["subject"] {
@@ -95,13 +91,11 @@ impl Manifest {
         own.or_else(|| self.json["config"]["mediaType"].as_str())
     }
 
-    /// The descriptors in a list of this manifest.
     pub(super) fn descriptors(&self, list: &str) -> &[Value] {
         self.json[list].as_array().map_or(&[], Vec::as_slice)
     }
 }
 
-/// The digest of a descriptor.
 pub(super) fn digest_of(descriptor: &Value) -> Result<Digest, String> {
     let text = descriptor["digest"].as_str().ok_or("a descriptor has no digest")?;
     text.parse()

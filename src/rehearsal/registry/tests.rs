@@ -20,7 +20,6 @@ struct World {
     client: Client,
 }
 
-/// An answer, read to its end.
 struct Got {
     status: u16,
     headers: reqwest::header::HeaderMap,

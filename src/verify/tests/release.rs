@@ -17,7 +17,6 @@ use crate::world::terminal::Printer;
 pub const X86: &str = "x86_64-unknown-linux-gnu";
 pub const ARM: &str = "aarch64-unknown-linux-gnu";
 
-/// What a release is made of.
 pub struct Parts {
     pub plan: Value,
     pub x86: Elf,
@@ -26,20 +25,17 @@ pub struct Parts {
     pub script: Option<Vec<u8>>,
 }
 
-/// A release in a temporary folder.
 pub struct Release {
     pub plan: Plan,
     pub store: Store,
     _folder: tempfile::TempDir,
 }
 
-/// The name of an archive.
 pub fn packed(triple: &str, ending: &str) -> String {
     format!("app-{triple}{ending}")
 }
 
 impl Release {
-    /// A correct one.
     pub fn whole() -> Self {
         Self::make(|_| {})
     }
@@ -155,13 +151,11 @@ impl Release {
         fs::write(path, serde_json::to_vec(record).unwrap()).unwrap();
     }
 
-    /// Runs what is tested.
     pub fn verify(&self) -> anyhow::Result<Manifest> {
         crate::verify::run(&Printer::silent(), &self.store, &self.plan, None)
     }
 }
 
-/// What the asset bundles.
 pub fn asset() -> Vec<Entry> {
     vec![file("ui/build/index.html", b"<html>"), file("ui/build/js/app.js", b"let x;"), file("ui/other", b"no")]
 }

@@ -6,11 +6,9 @@ use crate::wheel::{DistributionName, WheelTag};
 /// What a wheel was planned to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// Its distribution.
     pub distribution: &'a DistributionName,
     /// Its version, PEP 440.
     pub version: &'a str,
-    /// Its tag.
     pub tag: &'a WheelTag,
     /// What its libraries were compiled for.
     pub target: Target,
@@ -31,7 +29,6 @@ pub struct Expected<'a> {
 /// What an sdist was planned to be.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpectedSdist<'a> {
-    /// Its distribution.
     pub distribution: &'a DistributionName,
     /// Its version, PEP 440.
     pub version: &'a str,

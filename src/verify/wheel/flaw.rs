@@ -13,7 +13,6 @@ pub struct Flaw {
     pub code: &'static str,
     /// What is wrong, to follow the name of the file.
     pub text: String,
-    /// What to change.
     pub hint: String,
 }
 
@@ -21,7 +20,6 @@ pub fn flaw(code: &'static str, text: impl Into<String>, hint: impl Into<String>
     Flaw { code, text: text.into(), hint: hint.into() }
 }
 
-/// Names that a system cannot have.
 pub fn unportable(listing: &Listing, os: Os) -> impl Iterator<Item = Flaw> {
     let texts = portable::flaws(listing.keys().map(String::as_str), os).into_iter().take(10);
     texts.map(|text| flaw("unportable-name", format!("holds what cannot be unpacked: {text}"), "rename the file"))

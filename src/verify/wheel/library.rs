@@ -8,13 +8,10 @@ use crate::inspect::BinaryFacts;
 /// One library (or program) in a wheel.
 #[derive(Debug)]
 pub struct Library {
-    /// Where it lies.
     pub path: String,
-    /// Of its bytes.
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
-    /// What it needs to run.
     pub facts: BinaryFacts,
     /// Symbols of Python that it takes from the interpreter.
     pub python: Vec<String>,

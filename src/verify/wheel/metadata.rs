@@ -11,7 +11,6 @@ use crate::wheel::{DistributionName, WheelTag};
 
 const BUILD: &str = "build it again";
 
-/// Whose metadata it must be.
 #[derive(Clone, Copy)]
 pub struct Of<'a> {
     pub distribution: &'a DistributionName,

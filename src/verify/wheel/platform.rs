@@ -6,26 +6,31 @@ use super::flaw::{Flaw, flaw};
 use crate::pypi::platform::is_platform;
 use crate::wheel::WheelTag;
 
-/// A version of glibc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glibc {
     pub major: u32,
     pub minor: u32,
 }
 
-/// What one platform tag promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform<'t> {
     /// No machine code at all.
     Any,
     /// A glibc of at least this version.
-    Manylinux { glibc: Glibc, arch: &'t str },
-    /// musl.
-    Musllinux { arch: &'t str },
-    /// macOS, its version and architectures.
-    Macos { version: (u32, u32), arch: &'t str },
-    /// Windows.
-    Windows { arch: &'t str },
+    Manylinux {
+        glibc: Glibc,
+        arch: &'t str,
+    },
+    Musllinux {
+        arch: &'t str,
+    },
+    Macos {
+        version: (u32, u32),
+        arch: &'t str,
+    },
+    Windows {
+        arch: &'t str,
+    },
     /// Something this program builds nothing for.
     Other,
 }

@@ -15,16 +15,13 @@ use crate::format::Format;
 use crate::verify::content::{self, Entry, Listing, printable, some_of};
 use crate::wheel::WheelName;
 
-/// What a wheel holds.
 #[derive(Debug)]
 pub struct Wheel {
-    /// Its `METADATA`.
     pub metadata: CoreMetadata,
     /// The same as it stands there.
     pub metadata_text: String,
     /// Everything that is machine code, by path.
     pub libraries: Vec<Library>,
-    /// All members.
     pub listing: Listing,
     /// Digest and length of the file.
     pub bytes: (Digest, u64),

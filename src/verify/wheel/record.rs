@@ -15,7 +15,6 @@ use crate::verify::content::{Entry, Listing, printable, some_of};
 const HINT: &str =
     "RECORD is what pip checks and later removes; something changed the wheel after it was written: build it again";
 
-/// Compares RECORD with what is there.
 pub fn check(info: &str, members: &Members<'_>, listing: &Listing, flaws: &mut Vec<Flaw>) {
     let itself = format!("{info}/RECORD");
     let mut wrong = |text: String| flaws.push(flaw("wheel-record", text, HINT));

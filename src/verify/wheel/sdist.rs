@@ -18,14 +18,11 @@ use crate::target::Os;
 use crate::verify::content::{self, Listing, printable, some_of};
 use crate::wheel::{DistributionName, sdist_name};
 
-/// What an sdist holds.
 #[derive(Debug)]
 pub struct Sdist {
-    /// Its `PKG-INFO`.
     pub metadata: CoreMetadata,
     /// The same as it stands there.
     pub metadata_text: String,
-    /// All members.
     pub listing: Listing,
     /// Digest and length of the file.
     pub bytes: (Digest, u64),

@@ -8,14 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Who can reach an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// This machine.
     Loopback,
     /// Machines near it: private networks, links, the addresses where clouds hand out credentials.
     Near,
-    /// Everybody.
     Everybody,
 }
 

@@ -19,27 +19,20 @@ use crate::digest::{Digest, Hashing};
 /// How much is handed to a connection at once.
 pub(super) const PIECE: usize = 64 << 10;
 
-/// The body of a request.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
-    /// Nothing.
     Empty,
-    /// Bytes in memory.
     Bytes {
-        /// They.
         bytes: &'a [u8],
-        /// Their media type.
         media: &'a str,
     },
     /// A file, streamed with its length.
     File {
-        /// Where it lies.
         path: &'a Path,
         /// Its length in bytes; never more is read.
         size: u64,
         /// Its digest: with other bytes the request is never whole.
         sha256: Digest,
-        /// Its media type.
         media: &'a str,
         /// Counts the bytes handed to the connection.
         sent: Arc<AtomicU64>,
@@ -48,7 +41,6 @@ pub enum Body<'a> {
     Framed {
         /// What stands before it.
         head: &'a [u8],
-        /// Where it lies.
         path: &'a Path,
         /// Its length in bytes; never more is read.
         size: u64,
@@ -56,7 +48,6 @@ pub enum Body<'a> {
         sha256: Digest,
         /// What stands after it.
         tail: &'a [u8],
-        /// The media type of the whole.
         media: &'a str,
         /// Counts the bytes of the file handed to the connection.
         sent: Arc<AtomicU64>,

@@ -23,7 +23,6 @@ impl Incoming {
         Self { response, host, pace: Pace::new(stall, LONGEST), rest: Bytes::new() }
     }
 
-    /// All of it, as it comes.
     pub(super) fn stream(self) -> impl Stream<Item = reqwest::Result<Bytes>> {
         self.response.bytes_stream()
     }
@@ -54,7 +53,7 @@ impl Incoming {
 /// A sink that refuses more than was promised: a server may lie about sizes, our disk must not pay for it.
 pub struct Limited<W> {
     inner: W,
-    /// Nothing once more came.
+    /// `None` as soon as more has arrived.
     left: Option<u64>,
 }
 

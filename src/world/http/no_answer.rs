@@ -8,7 +8,6 @@ use super::names::Private;
 /// No answer: the request may have been carried out or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAnswer {
-    /// What happened.
     pub text: String,
     /// Whether the server's certificate was not accepted; then nothing was carried out, and nothing ever will be.
     pub untrusted: bool,
@@ -68,7 +67,6 @@ pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
     NoAnswer { untrusted, ..NoAnswer::new(text) }
 }
 
-/// What an error comes from.
 pub fn root<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
     std::iter::successors(Some(error), |error| inner(*error)).last().unwrap_or(error)
 }

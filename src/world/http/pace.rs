@@ -28,7 +28,6 @@ impl Pace {
         Self { stall, longest, waited: Duration::ZERO, window: Duration::ZERO, moved: 0 }
     }
 
-    /// Waits for a piece.
     pub(super) async fn wait<T>(&mut self, host: &str, piece: impl Future<Output = T>) -> Result<T, NoAnswer> {
         let begun = Instant::now();
         let piece = timeout(self.stall, piece).await.map_err(|_| stopped(host))?;
@@ -40,7 +39,6 @@ impl Pace {
         Ok(piece)
     }
 
-    /// So many bytes came.
     pub(super) fn count(&mut self, host: &str, bytes: usize) -> Result<(), NoAnswer> {
         self.moved += bytes as u64;
         if self.window < self.stall {

@@ -11,11 +11,9 @@ use crate::world::env::Env;
 pub struct Cmd {
     /// Name on `PATH`, or a path.
     pub program: String,
-    /// Its arguments.
     pub args: Vec<String>,
     /// Variables set on top of the runner's.
     pub env: Env,
-    /// Its working folder.
     pub dir: PathBuf,
     /// What it reads from its standard input; not shown.
     pub input: String,
@@ -26,26 +24,22 @@ pub struct Cmd {
 }
 
 impl Cmd {
-    /// A program in a folder.
     pub fn new(program: impl Into<String>, dir: &Path) -> Self {
         Self { program: program.into(), dir: dir.to_owned(), ..Self::default() }
     }
 
-    /// With one more argument.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// With more arguments.
     #[must_use]
     pub fn args<T: Into<String>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// With a variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.set(name, value);
@@ -59,7 +53,6 @@ impl Cmd {
         self
     }
 
-    /// With a limit of time.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

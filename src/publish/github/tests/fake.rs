@@ -11,7 +11,6 @@ use url::Url;
 
 use crate::digest::Digest;
 
-/// The token that this GitHub takes.
 pub const TOKEN: &str = "ghs_canary_4711";
 
 /// The server; it ends with the test.
@@ -46,7 +45,6 @@ pub struct State {
     pub no_latest: bool,
     /// Where uploads are said to go, if not here.
     pub upload_url: Option<String>,
-    /// Renames files.
     pub rename: Option<(String, String)>,
     /// Embeds only so many files in a release.
     pub embed: Option<usize>,

@@ -155,7 +155,6 @@ impl Made {
         self
     }
 
-    /// Changes the destination.
     pub fn github(self, change: impl FnOnce(&mut GithubDestination)) -> Self {
         self.plan(|plan| {
             let DestinationKind::Github(github) = &mut plan.destinations[0].kind else {
@@ -170,7 +169,6 @@ impl Made {
         self.endpoints.insert("github".into(), endpoint);
     }
 
-    /// Publishes to a fake.
     pub async fn publish(&mut self, fake: &Fake) -> Result<Receipts, Failure> {
         self.endpoint(fake.api().as_str(), Some(TOKEN));
         self.publish_as_is().await
@@ -200,7 +198,6 @@ impl Made {
         })
     }
 
-    /// The ledger as it lies there.
     pub fn ledger(&self) -> Receipts {
         read_json(&self.store.receipts()).unwrap()
     }

@@ -3,7 +3,6 @@
 use super::made::{LIBRARY, Parts, check, module, with_texts};
 use crate::inspect::sample::Elf;
 
-/// Replaces the library.
 fn library(row: &str, elf: Elf, expected: &[(&str, &str)]) {
     let put = |parts: &mut Parts| parts.put(LIBRARY, with_texts(&elf, "marker"));
     check(row, put, expected);

@@ -12,7 +12,6 @@ use crate::inspect::sample::Elf;
 use crate::verify::wheel::{Expected, Flaw, Wheel, read};
 use crate::wheel::{DistributionName, WheelName};
 
-/// The folder of its metadata.
 pub const INFO: &str = "demo_lib-1.2.0rc1.dist-info";
 pub const LIBRARY: &str = "demo/_demo.abi3.so";
 pub const NAME: &str = "demo_lib-1.2.0rc1-cp310-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl";
@@ -36,9 +35,7 @@ pub fn with_texts(elf: &Elf, texts: &str) -> Vec<u8> {
 
 #[derive(Clone)]
 pub struct Parts {
-    /// Name of the file.
     pub name: String,
-    /// Planned is the wheel of this name.
     pub planned: &'static str,
     pub target: &'static str,
     pub modules: &'static [&'static str],
@@ -48,9 +45,7 @@ pub struct Parts {
     pub prebuilt: bool,
     /// Path and content, in order; all but RECORD.
     pub members: Vec<(String, Vec<u8>)>,
-    /// Changes RECORD.
     pub record: fn(String) -> Option<String>,
-    /// Changes the finished file.
     pub file: fn(Vec<u8>) -> Vec<u8>,
     /// In one pass, as to a pipe.
     pub piped: bool,
@@ -59,7 +54,6 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Without a flaw.
     pub fn good() -> Self {
         let metadata = "Metadata-Version: 2.4\nName: demo-lib\nVersion: 1.2.0rc1\nLicense-File: LICENSE\n\
                         Provides-Extra: a\nProvides-Extra: all\nRequires-Dist: x >= 1 ; extra == 'a'\n\
@@ -141,12 +135,10 @@ impl Parts {
         format!("{}.dist-info", place.unwrap().0)
     }
 
-    /// A line more in METADATA.
     pub fn field(&mut self, line: &str) {
         self.edit(&format!("{INFO}/METADATA"), |text| text.replacen("\n\n", &format!("\n{line}\n\n"), 1));
     }
 
-    /// The file.
     pub fn bytes(&self) -> Vec<u8> {
         let mut members = self.members.clone();
         let row = |(path, content): &(String, Vec<u8>)| {
@@ -177,7 +169,6 @@ impl Parts {
         }
     }
 
-    /// What is found.
     pub fn read(&self) -> (Option<Wheel>, Vec<Flaw>) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&self.bytes()).unwrap();

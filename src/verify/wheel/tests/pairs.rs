@@ -5,7 +5,6 @@ use crate::core_metadata::CoreMetadata;
 use crate::digest::Digest;
 use crate::verify::wheel::{Sdist, Wheel, agree, variants};
 
-/// A wheel whose metadata was changed.
 fn described(from: &str, to: &str) -> Wheel {
     let mut parts = Parts::good();
     if from != to {

@@ -27,9 +27,7 @@ struct Made {
     sdists: BTreeMap<&'static str, sdists::Parts>,
     /// Crates that one has and the other has not.
     crates: BTreeMap<&'static str, Vec<&'static str>>,
-    /// Whether the files go to PyPI.
     to_pypi: bool,
-    /// `new-classifiers:`
     newer: &'static [&'static str],
 }
 
