@@ -36,6 +36,7 @@ pub fn run(invocation: &Invocation, args: &args::Release) -> anyhow::Result<Repo
     let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
     let release = Release { session, plan: &plan, store: &store, access: &access };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
+    release.observe().map_err(during)?;
     let manifest = release.make(prebuilt).map_err(during)?;
     let receipts =
         release.publish(&manifest, None, Duration::ZERO).map_err(|error| publish::failed(&release, error))?;

@@ -21,7 +21,7 @@ use self::coordination::shared::Coordination;
 use self::failure::{Failure, Failures};
 use self::kinds::kind;
 use self::ledger::Ledger;
-pub use self::order::{Endpoint, Endpoints, Indexes, Order};
+pub use self::order::{Destinations, Endpoint, Endpoints, Indexes, Order};
 use self::publisher::{Phase, Publisher};
 use self::run::Run;
 use self::verified::Verified;
@@ -56,10 +56,25 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
     published.map_err(|failures| problem::Failure::from(failures).into())
 }
 
+/// Asks every destination, without the coordination of several workflow files. Writes nothing and needs nothing that
+/// was built: what is refused now would be refused after an hour of building, too.
+///
+/// # Errors
+/// As [`run`].
+pub async fn observe(printer: &Printer, to: &Destinations<'_>) -> anyhow::Result<()> {
+    let run = Run::new(printer, to, None);
+    let observed = async {
+        let mut publishers = publishers(run, &destinations(run)?)?;
+        observed(&mut publishers).await
+    };
+    observed.await.map_err(|failures: Failures| problem::Failure::from(failures).into())
+}
+
 async fn publish(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) -> Result<Receipts, Failures> {
-    let run = Run::new(printer, order, pace);
-    let destinations = destinations(run, order.manifest)?;
-    let mut ledger = Ledger::new(order.store, order.plan.digest());
+    let run = Run::new(printer, &order.to, pace);
+    refuse_broken(run, order.manifest)?;
+    let destinations = destinations(run)?;
+    let mut ledger = Ledger::new(order.store, run.plan.digest());
     // What an earlier run saw is not what this one sees.
     ledger.record([])?;
     let round = Round { run, destinations, own: Verified { manifest: order.manifest, store: order.store } };
@@ -109,11 +124,8 @@ impl Round<'_> {
         ledger: &mut Ledger,
     ) -> Result<Ended, Failures> {
         let known = coordination.as_ref().map(|coordination| coordination.known()).unwrap_or_default();
-        let mut publishers = self.publishers(self.run.knowing(&known))?;
-        let mut found = Vec::new();
-        for publisher in &mut publishers {
-            found.extend(publisher.observe().await.err().into_iter().flatten());
-        }
+        let mut publishers = publishers(self.run.knowing(&known), &self.destinations)?;
+        let mut found: Vec<Failure> = observed(&mut publishers).await.err().into_iter().flatten().collect();
         let promised = promised.filter(|promised| promised.manifest != *self.own.manifest);
         let recovered = match (&coordination, promised) {
             (Some(coordination), Some(promised)) => {
@@ -130,19 +142,28 @@ impl Round<'_> {
         Failures::of(found)?;
         advance(&mut publishers, coordination, verified, ledger).await
     }
+}
 
-    /// Every destination, after everything was refused that a glance at it refuses.
-    fn publishers<'r>(&'r self, run: Run<'r>) -> Result<Vec<Box<dyn Publisher + 'r>>, Failures> {
-        let mut publishers = Vec::new();
-        let mut failures = Vec::new();
-        for destination in &self.destinations {
-            match kind(destination).publisher(run, destination) {
-                Ok(publisher) => publishers.push(publisher),
-                Err(refused) => failures.extend(refused),
-            }
+/// Every destination, after everything was refused that a glance at it refuses.
+fn publishers<'r>(run: Run<'r>, destinations: &[&'r Destination]) -> Result<Vec<Box<dyn Publisher + 'r>>, Failures> {
+    let mut publishers = Vec::new();
+    let mut failures = Vec::new();
+    for destination in destinations {
+        match kind(destination).publisher(run, destination) {
+            Ok(publisher) => publishers.push(publisher),
+            Err(refused) => failures.extend(refused),
         }
-        Failures::of(failures).map(|()| publishers)
     }
+    Failures::of(failures).map(|()| publishers)
+}
+
+/// Asks all of them, so that everything is told at once.
+async fn observed(publishers: &mut [Box<dyn Publisher + '_>]) -> Result<(), Failures> {
+    let mut found = Vec::new();
+    for publisher in publishers {
+        found.extend(publisher.observe().await.err().into_iter().flatten());
+    }
+    Failures::of(found)
 }
 
 /// Brings all destinations through the phases that write; the first that fails ends it.
@@ -169,13 +190,18 @@ async fn advance(
     Ok(Ended::Done)
 }
 
-/// The plan's destinations to publish to, after everything was refused that a glance at the plan refuses.
-fn destinations<'a>(run: Run<'a>, manifest: &Manifest) -> Result<Vec<&'a Destination>, Failure> {
-    let plan = run.plan;
+/// A manifest that is not what the plan promises is not published.
+fn refuse_broken(run: Run<'_>, manifest: &Manifest) -> Result<(), Failure> {
     let takes = |step: &Step| run.destinations.iter().any(|name| run.takes(name, step));
-    if let Some(problem) = promise::broken(plan, manifest, takes) {
-        return Err(Failure::Refused(problem.hint("run `longshore verify` for this plan")));
+    match promise::broken(run.plan, manifest, takes) {
+        Some(problem) => Err(Failure::Refused(problem.hint("run `longshore verify` for this plan"))),
+        None => Ok(()),
     }
+}
+
+/// The plan's destinations of the names that are published to.
+fn destinations(run: Run<'_>) -> Result<Vec<&Destination>, Failure> {
+    let plan = run.plan;
     let named = |name: &String| {
         plan.destinations.iter().find(|destination| destination.name == *name).ok_or_else(|| {
             let known: Vec<&str> = plan.destinations.iter().map(|destination| destination.name.as_str()).collect();

@@ -26,19 +26,27 @@ pub struct Endpoint {
     pub token: Option<Secret>,
 }
 
+/// Where a plan is published, and how that is reached. It can be asked before anything is built.
 #[derive(Clone)]
-pub struct Order<'a> {
+pub struct Destinations<'a> {
     pub plan: &'a Plan,
     /// The workflow whose share of it is published; nothing for all of it.
     pub workflow: Option<&'a Workflow>,
-    pub manifest: &'a Manifest,
-    /// Where the bytes lie; the ledger is written there too.
-    pub store: &'a Store,
+    /// Names of those to publish to, in order.
+    pub names: Vec<String>,
+    /// How GitHub is reached, by destination name.
     pub endpoints: &'a Endpoints,
     pub registries: &'a Registries,
     /// How indexes of Python packages are reached, by destination name.
     pub indexes: &'a Indexes,
-    pub destinations: Vec<String>,
+}
+
+#[derive(Clone)]
+pub struct Order<'a> {
+    pub to: Destinations<'a>,
+    pub manifest: &'a Manifest,
+    /// Holds the bytes; the ledger is written there too.
+    pub store: &'a Store,
     /// How long each wait for another workflow may take.
     pub wait: Duration,
     /// The page of the run that carries this out, for whoever has to look for its bytes.

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::failure::Failure;
 use super::github;
-use super::order::{Endpoint, Endpoints, Indexes, Order};
+use super::order::{Destinations, Endpoint, Endpoints, Indexes};
 use crate::oci::registry::Registries;
 use crate::plan::{Destination, Plan, Release, Step, Workflow};
 use crate::problem::Problem;
@@ -38,17 +38,17 @@ pub struct PlannedFile<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// The run of an order, perhaps at another pace than the destinations' own.
-    pub fn new(printer: &'a Printer, order: &'a Order<'_>, pace: Option<Pace>) -> Self {
+    /// One to these destinations, perhaps at another pace than their own.
+    pub fn new(printer: &'a Printer, to: &'a Destinations<'_>, pace: Option<Pace>) -> Self {
         Self {
             printer,
-            plan: order.plan,
-            registries: order.registries,
-            indexes: order.indexes,
-            destinations: &order.destinations,
-            workflow: order.workflow,
+            plan: to.plan,
+            registries: to.registries,
+            indexes: to.indexes,
+            destinations: &to.names,
+            workflow: to.workflow,
             known: &[],
-            endpoints: order.endpoints,
+            endpoints: to.endpoints,
             pace,
         }
     }

@@ -43,6 +43,17 @@ pub struct Release<'a> {
 }
 
 impl Release<'_> {
+    /// Asks every destination before anything is built, so that what they refuse does not cost a build.
+    ///
+    /// # Errors
+    /// Those of [`publish::observe`].
+    pub fn observe(&self) -> anyhow::Result<()> {
+        let to = self.destinations(None);
+        let observing = publish::observe(&self.session.printer, &to);
+        let stop = &self.session.stop;
+        runtime::block_on(stop.run_until_cancelled(observing))?.unwrap_or_else(|| Err(stopped().into()))
+    }
+
     /// Builds every step here, and verifies all of them. `prebuilt` is a folder of prebuilt binaries.
     ///
     /// # Errors
@@ -66,21 +77,22 @@ impl Release<'_> {
         workflow: Option<&Workflow>,
         wait: Duration,
     ) -> anyhow::Result<Receipts> {
-        let order = publish::Order {
-            plan: self.plan,
-            workflow,
-            manifest,
-            store: self.store,
-            endpoints: &self.access.github,
-            registries: &self.access.registries,
-            indexes: &self.access.indexes,
-            destinations: share::destinations(self.plan, workflow),
-            wait,
-            run: run_page(&self.session.env),
-        };
+        let (to, run) = (self.destinations(workflow), run_page(&self.session.env));
+        let order = publish::Order { to, manifest, store: self.store, wait, run };
         let publishing = publish::run(&self.session.printer, &order);
         let stop = &self.session.stop;
         runtime::block_on(stop.run_until_cancelled(publishing))?.unwrap_or_else(|| Err(stopped().into()))
+    }
+
+    fn destinations<'r>(&'r self, workflow: Option<&'r Workflow>) -> publish::Destinations<'r> {
+        publish::Destinations {
+            plan: self.plan,
+            workflow,
+            names: share::destinations(self.plan, workflow),
+            endpoints: &self.access.github,
+            registries: &self.access.registries,
+            indexes: &self.access.indexes,
+        }
     }
 }
 

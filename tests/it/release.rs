@@ -54,8 +54,11 @@ async fn builds_verifies_publishes_and_confirms() {
             output["receipts"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
         assert_eq!(names.len(), 3, "the release, an archive and its checksums: {names:?}");
     }
+    // What a destination refuses is known before anything is built.
+    assert!(project.sh("rm -rf target").status.success());
     let denied = project.sh(&line.replace("GITHUB_TOKEN=token", "GITHUB_TOKEN=wrong"));
     assert_eq!(denied.status.code(), Some(5), "{}", String::from_utf8_lossy(&denied.stdout));
+    assert!(!project.sh("ls target/longshore/steps/*/skiff").status.success(), "it was built first");
 }
 
 #[test]

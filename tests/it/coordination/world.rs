@@ -13,7 +13,7 @@ use longshore::oci::registry::{Access, Registries};
 use longshore::plan::{DestinationKind, Plan, Step, Work, Workflow};
 use longshore::problem::{Exit, Failure};
 use longshore::publish::pypi::{Credential, Index};
-use longshore::publish::{self, Endpoint, Endpoints, Indexes, Order};
+use longshore::publish::{self, Destinations, Endpoint, Endpoints, Indexes, Order};
 use longshore::receipt::Receipts;
 use longshore::rehearsal::github::{self, Effect, Event, Repository, Tag};
 use longshore::rehearsal::{pypi, registry};
@@ -185,18 +185,20 @@ impl World {
         let api = format!("{}{}", self.github.url(), if run.marked { "api/v3/" } else { "" });
         let endpoint = Endpoint { api: api.parse().unwrap(), token: Some(Secret::new(run.token)) };
         let order = Order {
-            plan,
-            workflow: Some(workflow),
+            to: Destinations {
+                plan,
+                workflow: Some(workflow),
+                names: ["github", "registry", "pypi"]
+                    .map(str::to_owned)
+                    .into_iter()
+                    .filter(|to| workflow.goes_to(to))
+                    .collect(),
+                endpoints: &Endpoints::from([("github".to_owned(), endpoint)]),
+                registries: &Registries::new(&Runner::new(Env::default()), &Env::default(), Access::default()),
+                indexes: &indexes(plan),
+            },
             manifest,
             store,
-            endpoints: &Endpoints::from([("github".to_owned(), endpoint)]),
-            registries: &Registries::new(&Runner::new(Env::default()), &Env::default(), Access::default()),
-            indexes: &indexes(plan),
-            destinations: ["github", "registry", "pypi"]
-                .map(str::to_owned)
-                .into_iter()
-                .filter(|to| workflow.goes_to(to))
-                .collect(),
             wait: run.wait,
             run: Some(RUN.into()),
         };

@@ -15,7 +15,7 @@ use crate::plan::{
     ScopeKind, Step, Work,
 };
 use crate::problem::{Exit, Failure};
-use crate::publish::{Endpoint, Endpoints, Order, run_at};
+use crate::publish::{Destinations, Endpoint, Endpoints, Order, run_at};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
 use crate::world::env::Env;
@@ -179,14 +179,16 @@ impl Made {
         let nothing = Runner::new(Env::default());
         let registries = Registries::new(&nothing, &Env::default(), Access::default());
         let order = Order {
-            registries: &registries,
-            indexes: &crate::publish::Indexes::new(),
-            plan: &self.plan,
-            workflow: None,
+            to: Destinations {
+                plan: &self.plan,
+                workflow: None,
+                names: vec!["github".into()],
+                endpoints: &self.endpoints,
+                registries: &registries,
+                indexes: &crate::publish::Indexes::new(),
+            },
             manifest: &self.manifest,
             store: &self.store,
-            endpoints: &self.endpoints,
-            destinations: vec!["github".into()],
             wait: Duration::ZERO,
             run: None,
         };
