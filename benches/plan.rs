@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use longshore::config;
-use longshore::facts::{self, Wanted};
+use longshore::facts::{self, FactsRequest};
 use longshore::plan::{self, Plan, Request};
 use longshore::workflow::pins::Own;
 use longshore::workflow::{self, Pins};
@@ -27,7 +27,8 @@ fn main() {
     let runner = Runner::new(env.for_children(&[]));
     let config = config::none();
     let request = Request::default();
-    let gather = || facts::gather(&runner, &env, Path::new(&folder), &Wanted::default()).expect("a plannable folder");
+    let gather =
+        || facts::gather(&runner, &env, Path::new(&folder), &FactsRequest::default()).expect("a plannable folder");
 
     let read = gather();
     let (mut steps, mut decide) = (0, Duration::ZERO);

@@ -44,22 +44,22 @@ pub enum Linkage {
     Static,
 }
 
-struct Row {
+struct TargetRow {
     triple: &'static str,
     os: Os,
     arch: Arch,
     libc: Libc,
 }
 
-const ROWS: &[Row] = &[
-    Row { triple: "x86_64-unknown-linux-gnu", os: Os::Linux, arch: Arch::X86_64, libc: Libc::Gnu },
-    Row { triple: "aarch64-unknown-linux-gnu", os: Os::Linux, arch: Arch::Aarch64, libc: Libc::Gnu },
-    Row { triple: "aarch64-apple-darwin", os: Os::Darwin, arch: Arch::Aarch64, libc: Libc::System },
-    Row { triple: "x86_64-apple-darwin", os: Os::Darwin, arch: Arch::X86_64, libc: Libc::System },
-    Row { triple: "x86_64-pc-windows-msvc", os: Os::Windows, arch: Arch::X86_64, libc: Libc::Msvc },
-    Row { triple: "aarch64-pc-windows-msvc", os: Os::Windows, arch: Arch::Aarch64, libc: Libc::Msvc },
-    Row { triple: "x86_64-unknown-linux-musl", os: Os::Linux, arch: Arch::X86_64, libc: Libc::Musl },
-    Row { triple: "aarch64-unknown-linux-musl", os: Os::Linux, arch: Arch::Aarch64, libc: Libc::Musl },
+const ROWS: &[TargetRow] = &[
+    TargetRow { triple: "x86_64-unknown-linux-gnu", os: Os::Linux, arch: Arch::X86_64, libc: Libc::Gnu },
+    TargetRow { triple: "aarch64-unknown-linux-gnu", os: Os::Linux, arch: Arch::Aarch64, libc: Libc::Gnu },
+    TargetRow { triple: "aarch64-apple-darwin", os: Os::Darwin, arch: Arch::Aarch64, libc: Libc::System },
+    TargetRow { triple: "x86_64-apple-darwin", os: Os::Darwin, arch: Arch::X86_64, libc: Libc::System },
+    TargetRow { triple: "x86_64-pc-windows-msvc", os: Os::Windows, arch: Arch::X86_64, libc: Libc::Msvc },
+    TargetRow { triple: "aarch64-pc-windows-msvc", os: Os::Windows, arch: Arch::Aarch64, libc: Libc::Msvc },
+    TargetRow { triple: "x86_64-unknown-linux-musl", os: Os::Linux, arch: Arch::X86_64, libc: Libc::Musl },
+    TargetRow { triple: "aarch64-unknown-linux-musl", os: Os::Linux, arch: Arch::Aarch64, libc: Libc::Musl },
 ];
 
 /// The five triples a project without `targets:` gets.
@@ -84,7 +84,7 @@ impl Target {
         triple.parse().ok()
     }
 
-    fn row(self) -> &'static Row {
+    fn row(self) -> &'static TargetRow {
         &ROWS[self.0]
     }
 

@@ -17,7 +17,7 @@ use crate::artifact::{self, Artifact, Mode};
 use crate::link;
 use crate::plan::{AssetWork, FileSpec, Step, Work};
 use crate::portable::is_of_git;
-use crate::world::files::{self, Found};
+use crate::world::files::{self, Entry};
 use crate::world::path::{relative, resolve};
 use crate::world::process::{Cmd, Runner};
 use crate::world::store::{Store, read_json};
@@ -142,13 +142,13 @@ fn find(store: &Store, specs: &[FileSpec]) -> anyhow::Result<Vec<Member>> {
         for (place, path, found) in found {
             let to = destination(spec, &place);
             let body = match found {
-                Found::File { executable } => {
+                Entry::File { executable } => {
                     let from = store.repository().join(&path);
                     // Where there are no modes the bytes say what is started.
                     let executable = executable || cfg!(windows) && starts(&from)?;
                     Body::File { from, executable }
                 }
-                Found::Link(link) => {
+                Entry::Link(link) => {
                     ensure!(
                         files::link_is_inside(&path, &link) && files::link_is_inside(&to, &link),
                         "the link `{path}` points out of the tree, to `{link}`"
@@ -172,11 +172,11 @@ const MOST_FILES: usize = 100_000;
 
 /// With what links point at in their place, also from outside of what was named, but inside the repository: where it
 /// belongs, where it lies.
-fn followed(store: &Store, found: Vec<(String, Found)>) -> anyhow::Result<Vec<(String, String, Found)>> {
+fn followed(store: &Store, found: Vec<(String, Entry)>) -> anyhow::Result<Vec<(String, String, Entry)>> {
     let (mut settled, mut todo) = (Vec::new(), Vec::new());
     todo.extend(found.into_iter().rev().map(|(path, found)| (path.clone(), path, found, 0)));
     while let Some((place, path, found, hops)) = todo.pop() {
-        let Found::Link(link) = &found else {
+        let Entry::Link(link) = &found else {
             settled.push((place, path, found));
             continue;
         };
@@ -209,7 +209,7 @@ fn lies_at(store: &Store, path: &str) -> anyhow::Result<String> {
     Ok(inside)
 }
 
-fn matches(store: &Store, spec: &FileSpec) -> anyhow::Result<Vec<(String, Found)>> {
+fn matches(store: &Store, spec: &FileSpec) -> anyhow::Result<Vec<(String, Entry)>> {
     let from = spec.from.trim_end_matches('/');
     ensure!(files::is_inside(from) || from == ".", "the path `{from}` leaves the repository");
     let skip = [store.root().to_owned()];

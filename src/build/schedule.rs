@@ -35,7 +35,7 @@ pub fn carry_out(
     let (mut problems, mut exit) = (Vec::new(), None);
     let bases = Bases::ask(order.registries.as_ref(), &order.steps);
     let commit = archive::Files::of(machine, &order.steps)?;
-    let site = Site { machine, order, supply, digest: order.plan.digest(), bases, commit };
+    let site = Schedule { machine, order, supply, digest: order.plan.digest(), bases, commit };
     while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
         anyhow::ensure!(!machine.runner.is_stopped(), "interrupted");
         let batch = next(&pending, supply);
@@ -128,7 +128,7 @@ struct Failed {
 }
 
 /// What all steps of an order share.
-struct Site<'a> {
+struct Schedule<'a> {
     machine: Machine<'a>,
     order: &'a Order<'a>,
     supply: &'a Supply<'a>,
@@ -137,7 +137,7 @@ struct Site<'a> {
     commit: archive::Files,
 }
 
-impl Site<'_> {
+impl Schedule<'_> {
     fn batch(&self, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
         if steps.len() > 1 && is_alone(steps[0], self.supply) {
             return self.at_once(printer, steps);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::error::Refused;
-use super::report::{Fields, OutputRelease, State};
+use super::report::{Fields, OutputRelease, ReleaseState};
 use crate::problem::Exit;
 
 /// The format of the output `summary-json`.
@@ -19,7 +19,7 @@ pub struct Ended {
     pub command: String,
     ok: bool,
     pub exit: u8,
-    state: State,
+    state: ReleaseState,
     pub releases: Vec<OutputRelease>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<String>,

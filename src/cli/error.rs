@@ -1,6 +1,6 @@
 //! Errors to message, hint and exit code.
 
-use super::report::{Fields, State};
+use super::report::{Fields, ReleaseState};
 use crate::config::{Diagnostic, Source};
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::Rejected;
@@ -60,7 +60,7 @@ impl From<anyhow::Error> for Refused {
             Err(error) => error,
         };
         if let Some(failure) = error.downcast_ref::<Failure>() {
-            let state = if failure.exit == Exit::Unfinished { State::Partial } else { State::Nothing };
+            let state = if failure.exit == Exit::Unfinished { ReleaseState::Partial } else { ReleaseState::Nothing };
             let fields = Fields { state, ..Fields::default() };
             return Self { fields, ..Self::of(failure.exit, failure.problems.clone()) }.hidden();
         }

@@ -16,7 +16,7 @@ use anyhow::Context;
 use self::found::{Found, is_aside};
 use self::scalar::scalar;
 use super::report::Report;
-use crate::facts::{self, Facts, Package, Wanted};
+use crate::facts::{self, Facts, FactsRequest, Package};
 use crate::plan::beside;
 use crate::problem::{Failure, Problem};
 use crate::release::Session;
@@ -68,13 +68,13 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
     if path.symlink_metadata().is_ok() {
         return Err(exists(&path));
     }
-    let mut facts = facts::gather(runner, env, &root, &Wanted { python: true, ..Wanted::default() })?;
+    let mut facts = facts::gather(runner, env, &root, &FactsRequest { python: true, ..FactsRequest::default() })?;
     let is_other = |text: String| !workflow::is_generated(&text);
     let has_workflow = std::fs::read_to_string(root.join(WORKFLOW)).is_ok_and(is_other);
     let mut found = Found { later: later(&facts), has_workflow, ..Found::default() };
     if !root.join("Cargo.toml").is_file() {
         for manifest in topmost(&facts) {
-            let wanted = Wanted { manifests: vec![manifest.clone()], ..Wanted::default() };
+            let wanted = FactsRequest { manifests: vec![manifest.clone()], ..FactsRequest::default() };
             match facts::gather(runner, env, &root, &wanted) {
                 Ok(more) => {
                     facts.packages.extend(more.packages);

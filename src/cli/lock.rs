@@ -132,7 +132,7 @@ async fn one(registries: &Registries, used: &UsedBase) -> Result<LockedBase, Err
     }
     let digest = named.ok_or_else(|| {
         Error::new(
-            crate::oci::registry::Kind::Usage,
+            crate::oci::registry::ErrorKind::Usage,
             Problem::new("no-base", format!("`{}` is wanted for no platform", used.name)),
         )
     })?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::ended::Ended;
 use super::error::Refused;
 use super::invocation::Invocation;
-use super::report::{Fields, OutputRelease, Report, State};
+use super::report::{Fields, OutputRelease, ReleaseState, Report};
 use super::summary;
 use crate::artifact::Artifact;
 use crate::config::{Diagnostic, Source};
@@ -43,7 +43,7 @@ pub struct Output {
     /// The exit code.
     exit: u8,
     /// How much of the release is public.
-    state: State,
+    state: ReleaseState,
     /// The releases it is about.
     releases: Vec<OutputRelease>,
     /// Digest of the plan.

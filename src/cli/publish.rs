@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args;
 use super::error::Refused;
 use super::invocation::Invocation;
-use super::report::{Fields, Report, State};
+use super::report::{Fields, ReleaseState, Report};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
@@ -207,7 +207,7 @@ fn image_names(image: &PublishedImage) -> Vec<String> {
 pub fn failed(release: &Release<'_>, error: anyhow::Error) -> anyhow::Error {
     let receipts =
         store::read_json::<Receipts>(&release.store.receipts()).map(|receipts| receipts.receipts).unwrap_or_default();
-    let state = if receipts.is_empty() { State::Nothing } else { State::Partial };
+    let state = if receipts.is_empty() { ReleaseState::Nothing } else { ReleaseState::Partial };
     let mut refused = Refused::during(
         error,
         Fields { plan: Some(release.plan.clone()), receipts: Some(receipts), state, ..Fields::default() },
@@ -224,7 +224,7 @@ pub fn report(session: &Session, plan: &Plan, receipts: Receipts) -> Report {
     let table = table(&receipts.receipts);
     let mut report = Report::plan(table.render(&session.printer), plan);
     report.fields.receipts = Some(receipts.receipts);
-    report.fields.state = State::Complete;
+    report.fields.state = ReleaseState::Complete;
     report
 }
 

@@ -29,7 +29,7 @@ pub struct Fields {
     pub manifest: Option<Manifest>,
     pub receipts: Option<Vec<Receipt>>,
     /// How much of the release is public.
-    pub state: State,
+    pub state: ReleaseState,
     /// Any further value, e.g. the matrix.
     pub value: Option<(&'static str, serde_json::Value)>,
 }
@@ -37,7 +37,7 @@ pub struct Fields {
 /// How much of a release is public.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum ReleaseState {
     /// Nothing.
     #[default]
     Nothing,

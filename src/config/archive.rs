@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::model::{Archive, Archives, Binaries, Formats};
-use super::overrides::{Kind, Layers, distinct};
+use super::overrides::{EntryKind, Layers, distinct};
 use super::publish::artifact_publish;
 use super::schema::{ARCHIVE, Place};
 use super::yaml::{Map, Node};
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::target::{Os, Target};
 use crate::template::Template;
 
-const KIND: Kind = Kind { key: "archives", section: &ARCHIVE };
+const KIND: EntryKind = EntryKind { key: "archives", section: &ARCHIVE };
 
 /// Reads `archives:`; archives that name no targets have those of their binaries.
 pub fn read(file: &Map, binaries: &Binaries, layers: &mut Layers) -> Archives {

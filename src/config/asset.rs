@@ -3,7 +3,7 @@
 use super::binary::command;
 use super::fields::Fields;
 use super::model::Asset;
-use super::overrides::{Kind, Layers, distinct};
+use super::overrides::{EntryKind, Layers, distinct};
 use super::publish::artifact_publish;
 use super::schema::{ASSET, Place};
 use super::text;
@@ -11,7 +11,7 @@ use super::yaml::{Entry, Map};
 use crate::problem::Problem;
 use crate::template::Piece;
 
-const KIND: Kind = Kind { key: "assets", section: &ASSET };
+const KIND: EntryKind = EntryKind { key: "assets", section: &ASSET };
 
 pub fn read(file: &Map, layers: &mut Layers) -> Vec<Asset> {
     distinct(file, KIND.key, &mut layers.found).iter().map(|entry| one(file, entry, layers)).collect()

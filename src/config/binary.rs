@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::fields::Fields;
 use super::model::{Binaries, Binary, BinarySettings, Builder};
-use super::overrides::{Kind, Layers, distinct};
+use super::overrides::{EntryKind, Layers, distinct};
 use super::schema::{BINARY, Place};
 use super::smoke::Smoke;
 use super::text;
@@ -13,7 +13,7 @@ use crate::command::{Command, Shell};
 use crate::problem::{At, Problem};
 use crate::target::{Libc, Linkage, Target};
 
-const KIND: Kind = Kind { key: "binaries", section: &BINARY };
+const KIND: EntryKind = EntryKind { key: "binaries", section: &BINARY };
 
 /// Reads `binaries:`; `targets` are the file's.
 pub fn read(file: &Map, targets: &[Target], layers: &mut Layers) -> Binaries {

@@ -1,8 +1,8 @@
 //! Checks the tree and makes the [`Config`](super::Config); collects every problem of the file.
 
 use super::diagnostic::Diagnostic;
+use super::diagnostics::Diagnostics;
 use super::fields::Fields;
-use super::found::Found;
 use super::model::Config;
 use super::overrides::Layers;
 use super::source::Source;
@@ -19,7 +19,7 @@ use crate::target;
 pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Source), (Source, Vec<Diagnostic>)> {
     let mut source = Source { name: name.to_owned(), text: text.to_owned(), ..Source::default() };
     let (root, problems) = yaml::read(text);
-    let mut found = Found::default();
+    let mut found = Diagnostics::default();
     let broken = root.is_none() && !problems.is_empty();
     problems.into_iter().for_each(|problem| found.push(problem));
     if broken {
@@ -46,7 +46,7 @@ pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Sou
 
 /// The configuration of a project without a file: every default.
 pub fn none() -> Config {
-    let config = read(&Map::default(), &mut Layers::new(Found::default()));
+    let config = read(&Map::default(), &mut Layers::new(Diagnostics::default()));
     Config { written: false, ..config }
 }
 
@@ -77,7 +77,7 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
 }
 
 /// A folder of its own: what lies in it is ours to remove.
-fn output(file: &Map, found: &mut Found) -> String {
+fn output(file: &Map, found: &mut Diagnostics) -> String {
     let path = Fields(file).path("output").unwrap_or_else(|| "target/longshore".into());
     if let (".", Some(node)) = (path.as_str(), file.get("output")) {
         let problem =
@@ -88,7 +88,7 @@ fn output(file: &Map, found: &mut Found) -> String {
     path
 }
 
-fn is_map(root: &Node, found: &mut Found) -> bool {
+fn is_map(root: &Node, found: &mut Diagnostics) -> bool {
     if root.map().is_some() {
         return true;
     }
@@ -103,7 +103,7 @@ fn is_map(root: &Node, found: &mut Found) -> bool {
     false
 }
 
-fn begins_with_format(root: &Node, found: &mut Found) {
+fn begins_with_format(root: &Node, found: &mut Diagnostics) {
     let Value::Map(map) = &root.value else { return };
     if map.get("longshore").is_some() || map.entry("longshore").is_some_and(|entry| entry.value.is_empty()) {
         return;

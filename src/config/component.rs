@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::diagnostics::Diagnostics;
 use super::fields::Fields;
-use super::found::Found;
 use super::model::{Binaries, Component, Config};
 use super::names;
 use super::overrides::{Layers, distinct};
@@ -55,7 +55,7 @@ fn component(name: &str, fields: Fields<'_>, root: bool) -> Component {
 }
 
 /// Two components whose grammars can match one tag.
-pub fn ambiguous(file: &Map, config: &Config, found: &mut Found) {
+pub fn ambiguous(file: &Map, config: &Config, found: &mut Diagnostics) {
     let grammar = |component: &Component| TagGrammar::new(&component.tag, &component.name).ok();
     let mut earlier: Vec<(&str, TagGrammar)> = Vec::new();
     if root_is_used(config) {

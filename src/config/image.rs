@@ -1,11 +1,11 @@
 //! `images:` and `bases:` read.
 
+use super::diagnostics::Diagnostics;
 use super::fields::Fields;
 use super::fields::FileItem;
-use super::found::Found;
 use super::model::{Base, Image, ImageSmoke, ImageTag};
 use super::names;
-use super::overrides::{Kind, Layers, distinct};
+use super::overrides::{EntryKind, Layers, distinct};
 use super::publish::artifact_publish;
 use super::schema::{BASE, IMAGE, Place};
 use super::text;
@@ -16,8 +16,8 @@ use crate::platform::{Compression, Platform};
 use crate::problem::Problem;
 use crate::template::Template;
 
-const KIND: Kind = Kind { key: "images", section: &IMAGE };
-const BASES: Kind = Kind { key: "bases", section: &BASE };
+const KIND: EntryKind = EntryKind { key: "images", section: &IMAGE };
+const BASES: EntryKind = EntryKind { key: "bases", section: &BASE };
 
 /// The flavors that need no entry of `bases:`, in the order of `flavors: all`.
 pub const FLAVORS: [&str; 5] = ["distroless", "debian", "ubuntu", "alpine", "scratch"];
@@ -110,7 +110,7 @@ fn flavors(written: Option<Vec<String>>) -> Vec<String> {
     flavors
 }
 
-fn known_flavors(file: &Map, image: &Map, path: &str, found: &mut Found) {
+fn known_flavors(file: &Map, image: &Map, path: &str, found: &mut Diagnostics) {
     let own = || super::overrides::entries(file, BASES.key).iter().map(|entry| entry.key.as_str());
     let known: Vec<&str> = FLAVORS.into_iter().chain(["all"]).chain(own()).collect();
     for node in Fields(image).many("flavors").unwrap_or_default() {

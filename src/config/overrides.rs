@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
-use super::found::Found;
+use super::diagnostics::Diagnostics;
 use super::schema::{Section, Type};
 use super::text::{Triples, is_glob, triple_glob};
 use super::tree::{Budget, merge};
@@ -16,7 +16,7 @@ use crate::target::Target;
 
 /// What reading a file needs all along: problems, what may be copied, and which globs matched something.
 pub struct Layers {
-    pub found: Found,
+    pub found: Diagnostics,
     /// What may still be copied.
     pub budget: Budget,
     /// Entries with their defaults, for finding places later.
@@ -33,19 +33,19 @@ struct Selector {
 }
 
 #[derive(Clone, Copy)]
-pub struct Kind {
+pub struct EntryKind {
     /// Its key, and its key under `defaults`.
     pub key: &'static str,
     pub section: &'static Section,
 }
 
 impl Layers {
-    pub fn new(found: Found) -> Self {
+    pub fn new(found: Diagnostics) -> Self {
         Self { found, budget: Budget::new(), entries: Vec::new(), globs: HashMap::new(), selectors: BTreeMap::new() }
     }
 
     /// An entry over the defaults of its kind. `None` entry: what an entry is that nobody wrote.
-    pub fn entry(&mut self, file: &Map, kind: Kind, entry: Option<&Node>) -> Node {
+    pub fn entry(&mut self, file: &Map, kind: EntryKind, entry: Option<&Node>) -> Node {
         let defaults = file.get("defaults").and_then(Node::map).and_then(|defaults| defaults.get(kind.key));
         let empty = Node { span: 0..0, value: Value::Map(Map::default()) };
         let mut node = match defaults.filter(|defaults| defaults.map().is_some()) {
@@ -60,7 +60,7 @@ impl Layers {
     }
 
     /// The entry for one target, if an override means it: globs first, then the triple itself.
-    pub fn for_target(&mut self, entry: &Node, kind: Kind, path: &str, target: Target) -> Option<Node> {
+    pub fn for_target(&mut self, entry: &Node, kind: EntryKind, path: &str, target: Target) -> Option<Node> {
         let overrides = entry.map()?.get("override")?.map()?;
         let (mut globs, mut exact) = (Vec::new(), Vec::new());
         for over in &overrides.entries {
@@ -84,7 +84,7 @@ impl Layers {
     }
 
     /// What the implicit static build of a glibc target is: the target's own settings, then those for `…+static`.
-    pub fn for_static(&mut self, entry: &Node, kind: Kind, path: &str, target: Target) -> Option<Node> {
+    pub fn for_static(&mut self, entry: &Node, kind: EntryKind, path: &str, target: Target) -> Option<Node> {
         let own = self.for_target(entry, kind, path, target);
         let mut node = match own {
             Some(own) => own,
@@ -187,7 +187,7 @@ pub fn entries<'n>(file: &'n Map, key: &str) -> &'n [Entry] {
 }
 
 /// The same with a problem for keys that differ only in case: step ids and files on some systems would be the same.
-pub fn distinct<'n>(file: &'n Map, key: &str, found: &mut Found) -> &'n [Entry] {
+pub fn distinct<'n>(file: &'n Map, key: &str, found: &mut Diagnostics) -> &'n [Entry] {
     let entries = entries(file, key);
     let mut seen: HashMap<String, &str> = HashMap::new();
     for entry in entries {

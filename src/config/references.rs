@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::found::Found;
+use super::diagnostics::Diagnostics;
 use super::model::{Binaries, Config};
 use super::schema::LATER_KINDS;
 use super::words::{nearest, quote};
@@ -10,7 +10,7 @@ use super::yaml::{Entry, Map, Node};
 use crate::problem::Problem;
 
 /// Checks every reference of the file against what the configuration holds.
-pub fn check(file: &Map, config: &Config, found: &mut Found) {
+pub fn check(file: &Map, config: &Config, found: &mut Diagnostics) {
     let names = Names {
         binaries: match &config.binaries {
             Binaries::Listed(binaries) => Some(binaries.iter().map(|binary| binary.name.as_str()).collect()),
@@ -46,7 +46,7 @@ struct Names<'c> {
 }
 
 impl Names<'_> {
-    fn entry(&self, map: &Map, kind: &str, path: &str, found: &mut Found) {
+    fn entry(&self, map: &Map, kind: &str, path: &str, found: &mut Diagnostics) {
         let mut references = vec![Reference { key: "component", noun: "component", known: &self.components }];
         match (kind, &self.binaries) {
             ("binaries" | "wheels", _) => {
@@ -70,7 +70,7 @@ impl Names<'_> {
     }
 
     /// An archive that names no binaries holds the one of its name, else the only one.
-    fn held(&self, entry: &Entry, defaults: Option<&Map>, found: &mut Found) {
+    fn held(&self, entry: &Entry, defaults: Option<&Map>, found: &mut Diagnostics) {
         let Some(binaries) = &self.binaries else { return };
         let written = entry.value.map().is_some_and(|map| map.entry("binaries").is_some());
         let default = defaults.and_then(|defaults| defaults.get("archives")).and_then(Node::map);
@@ -95,7 +95,7 @@ struct Reference<'k> {
 }
 
 impl Reference<'_> {
-    fn check(&self, map: &Map, path: &str, found: &mut Found) {
+    fn check(&self, map: &Map, path: &str, found: &mut Diagnostics) {
         let Some(node) = map.get(self.key).filter(|node| node.map().is_none() && node.bool().is_none()) else { return };
         for item in node.many() {
             if let Some(name) = item.text().filter(|name| !self.known.contains(name)) {

@@ -1,6 +1,6 @@
 //! Holds the tree against the table: unknown keys, keys of later versions, wrong types, text that is not what it should be.
 
-use super::found::Found;
+use super::diagnostics::Diagnostics;
 use super::schema::{GITHUB, Key, LATER_KINDS, PYPI, REGISTRY, SECTIONS, Section, Status, TOP, Text, Type};
 use super::text;
 use super::words::{foreign, nearest, quote};
@@ -9,12 +9,12 @@ use super::{overrides, shell, tree};
 use crate::problem::Problem;
 
 /// Checks the whole file, its overlays included.
-pub fn check(root: &Node, found: &mut Found) {
+pub fn check(root: &Node, found: &mut Diagnostics) {
     Shape { found, overlay: false }.value(&tree::FILE, root, "");
 }
 
 struct Shape<'f> {
-    found: &'f mut Found,
+    found: &'f mut Diagnostics,
     /// In an overlay `null` removes, and may stand anywhere.
     overlay: bool,
 }

@@ -6,13 +6,13 @@ use super::binary;
 use super::fields::Fields;
 use super::model::{BinarySettings, VariantCheck, Wheel, WheelSettings};
 use super::names;
-use super::overrides::{Kind, Layers, distinct};
+use super::overrides::{EntryKind, Layers, distinct};
 use super::publish::artifact_publish;
 use super::schema::{Place, WHEEL};
 use super::yaml::{Entry, Map, Node, Value};
 use crate::target::Target;
 
-const KIND: Kind = Kind { key: "wheels", section: &WHEEL };
+const KIND: EntryKind = EntryKind { key: "wheels", section: &WHEEL };
 
 /// Reads `wheels:`; `targets` are the file's.
 pub fn read(file: &Map, targets: &[Target], layers: &mut Layers) -> Vec<Wheel> {

@@ -1,11 +1,11 @@
 //! `workflows:` read: the generated files, and what each publishes.
 
 use super::fields::Fields;
-use super::overrides::{Kind, Layers, distinct};
+use super::overrides::{EntryKind, Layers, distinct};
 use super::schema::WORKFLOW;
 use super::yaml::{Map, Node};
 
-const KIND: Kind = Kind { key: "workflows", section: &WORKFLOW };
+const KIND: EntryKind = EntryKind { key: "workflows", section: &WORKFLOW };
 
 /// The file that there is if none is named.
 const FILE: &str = "release.yml";

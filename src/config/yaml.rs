@@ -163,10 +163,10 @@ struct Frame {
     start: usize,
     anchor: usize,
     flow: bool,
-    kind: Kind,
+    kind: NodeKind,
 }
 
-enum Kind {
+enum NodeKind {
     List(Vec<Node>),
     Map { map: Map, seen: HashMap<String, usize>, pending: Pending, merges: Vec<Node> },
 }
@@ -200,13 +200,13 @@ impl Builder<'_> {
             Event::SequenceStart(style, anchor, tag) => {
                 self.tag(tag.as_deref(), span);
                 let flow = style == StructureStyle::Flow;
-                self.open(Frame { start: range.start, anchor, flow, kind: Kind::List(Vec::new()) }, &range)
+                self.open(Frame { start: range.start, anchor, flow, kind: NodeKind::List(Vec::new()) }, &range)
             }
             Event::MappingStart(style, anchor, tag) => {
                 self.tag(tag.as_deref(), span);
                 let flow = style == StructureStyle::Flow;
                 let map = Map { entries: Vec::new(), flow };
-                let kind = Kind::Map { map, seen: HashMap::new(), pending: Pending::Key, merges: Vec::new() };
+                let kind = NodeKind::Map { map, seen: HashMap::new(), pending: Pending::Key, merges: Vec::new() };
                 self.open(Frame { start: range.start, anchor, flow, kind }, &range)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
@@ -268,8 +268,8 @@ impl Builder<'_> {
     fn close(&mut self, end: usize) -> Step {
         let Some(frame) = self.stack.pop() else { return Ok(()) };
         let (last, value) = match frame.kind {
-            Kind::List(items) => (items.last().map(|item| item.span.end), Value::List(items)),
-            Kind::Map { mut map, seen, merges, .. } => {
+            NodeKind::List(items) => (items.last().map(|item| item.span.end), Value::List(items)),
+            NodeKind::Map { mut map, seen, merges, .. } => {
                 let last = map.entries.last().map(|entry| entry.value.span.end);
                 self.merge(&mut map, seen, merges);
                 (last, Value::Map(map))
@@ -324,8 +324,8 @@ impl Builder<'_> {
             return Ok(());
         };
         match &mut frame.kind {
-            Kind::List(items) => items.push(node),
-            Kind::Map { map, pending, seen, merges } => match std::mem::replace(pending, Pending::Key) {
+            NodeKind::List(items) => items.push(node),
+            NodeKind::Map { map, pending, seen, merges } => match std::mem::replace(pending, Pending::Key) {
                 Pending::Key => match key(self.text, node, seen) {
                     Ok(next) => *pending = next,
                     Err(problem) if self.problems.len() >= MAX_PROBLEMS => return Err(problem),

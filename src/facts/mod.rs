@@ -61,7 +61,7 @@ pub struct Facts {
 
 /// What of the world a configuration asks for.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct FactsRequest {
     /// Cargo.toml files outside the root workspace.
     pub manifests: Vec<String>,
     pub version_files: Vec<String>,
@@ -78,7 +78,7 @@ pub struct Wanted {
 ///
 /// # Errors
 /// `Failure` with exit 2 if there is no repository or no commit, or cargo refuses a manifest; else what went wrong.
-pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &Wanted) -> anyhow::Result<Facts> {
+pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) -> anyhow::Result<Facts> {
     let (git, packages) = thread::scope(|scope| {
         let any = wanted.any_clone;
         let git = scope.spawn(move || if any { git::read_any(runner, root) } else { git::read(runner, env, root) });
@@ -135,7 +135,7 @@ pub fn is_changelog(path: &str) -> Option<usize> {
 /// a component uses is known only when its packages are.
 fn texts(
     root: &Path,
-    wanted: &Wanted,
+    wanted: &FactsRequest,
     files: &[TreeFile],
     packages: &[Package],
 ) -> anyhow::Result<BTreeMap<String, String>> {

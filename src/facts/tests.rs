@@ -78,10 +78,10 @@ impl Repo {
     }
 
     pub(crate) fn facts(&self) -> Facts {
-        self.gather(&Wanted::default()).unwrap()
+        self.gather(&FactsRequest::default()).unwrap()
     }
 
-    fn gather(&self, wanted: &Wanted) -> anyhow::Result<Facts> {
+    fn gather(&self, wanted: &FactsRequest) -> anyhow::Result<Facts> {
         gather(&self.runner, &Env::default(), &self.root, wanted)
     }
 }
@@ -134,7 +134,7 @@ fn the_top_of_a_repository() {
 fn refusals_say_what_to_do() {
     let repo = Repo::empty();
     repo.write("Cargo.toml", "broken");
-    assert_eq!(failure(&repo.gather(&Wanted::default()).unwrap_err()).0, "no-commit");
+    assert_eq!(failure(&repo.gather(&FactsRequest::default()).unwrap_err()).0, "no-commit");
     let foreign = runner(&[("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")]);
     let (code, _, hint) = failure(&git::top(&foreign, &repo.root).unwrap_err());
     assert_eq!(code, "unsafe-repository");
@@ -155,13 +155,14 @@ fn a_repository_above_is_not_taken_for_the_folders_own() {
     repo.write("work/app/Cargo.toml", "[package]\nname = 'app'\nversion = '1.2.3'\n");
     repo.write("work/app/src/main.rs", "fn main() {}\n");
     let root = repo.root.join("work/app");
-    let (code, message, _) = failure(&gather(&repo.runner, &Env::default(), &root, &Wanted::default()).unwrap_err());
+    let (code, message, _) =
+        failure(&gather(&repo.runner, &Env::default(), &root, &FactsRequest::default()).unwrap_err());
     let expected =
         format!("`{}` has no `.git` of its own, and the repository above it has no file of it", root.display());
     assert_eq!((code, message), ("no-repository", expected));
     // Not ignored, it is a folder of that repository that differs from its commit: nothing of it is published.
     repo.write(".gitignore", "");
-    let facts = gather(&repo.runner, &Env::default(), &root, &Wanted::default()).unwrap();
+    let facts = gather(&repo.runner, &Env::default(), &root, &FactsRequest::default()).unwrap();
     assert!(!facts.head.dirty.is_empty());
 }
 
@@ -225,7 +226,7 @@ fn a_folder_of_a_repository() {
     repo.write("other/a", "2");
     repo.write("other/new", "");
     repo.write("tool/new", "");
-    let facts = gather(&repo.runner, &Env::default(), &repo.root.join("tool"), &Wanted::default()).unwrap();
+    let facts = gather(&repo.runner, &Env::default(), &repo.root.join("tool"), &FactsRequest::default()).unwrap();
     assert_eq!((facts.folder.as_str(), facts.packages[0].manifest.as_str()), ("tool", "Cargo.toml"));
     assert_eq!(
         facts.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
@@ -242,12 +243,12 @@ fn shallow_clones_and_worktrees() {
     let clone = repo.folder.path().join("clone");
     let url = url::Url::from_directory_path(&repo.root).unwrap();
     repo.git(&format!("clone -q --depth 1 '{url}' '{}'", clone.display()));
-    let facts = gather(&repo.runner, &Env::default(), &clone, &Wanted::default()).unwrap();
+    let facts = gather(&repo.runner, &Env::default(), &clone, &FactsRequest::default()).unwrap();
     assert_eq!((facts.head.commit.as_str(), facts.head.shallow, facts.tags.len()), (second.as_str(), true, 0));
     let tree = resolve(repo.folder.path()).unwrap().join("tree");
     repo.git(&format!("worktree add -q '{}' v1.0.0", tree.display()));
     assert_eq!(git::top(&repo.runner, &tree).unwrap(), tree);
-    let facts = gather(&repo.runner, &Env::default(), &tree, &Wanted::default()).unwrap();
+    let facts = gather(&repo.runner, &Env::default(), &tree, &FactsRequest::default()).unwrap();
     assert_eq!(tags(&facts).first().map(|tag| (tag.0, tag.2)), Some(("v1.0.0", Some(0))));
 }
 
@@ -310,7 +311,7 @@ fn remotes_and_what_a_job_says() {
     repo.git("remote add origin https://user:ghp_canary@github.example.org/owner/name.git");
     let show = |env: &[(&str, &str)]| {
         let env = Env::of(env.iter().copied());
-        let facts = gather(&repo.runner, &env, &repo.root, &Wanted::default()).unwrap();
+        let facts = gather(&repo.runner, &env, &repo.root, &FactsRequest::default()).unwrap();
         assert!(!format!("{facts:?}").contains("canary"));
         let remote = facts.remote.unwrap();
         (format!("{} {} {}", remote.host, remote.owner, remote.name), facts.trigger)
@@ -326,7 +327,7 @@ fn remotes_and_what_a_job_says() {
     assert_eq!(show(&[("GITHUB_REF", "refs/heads/main")]).1, None);
     for nonsense in ["nonsense", "a/b/c", "a/", "/"] {
         let env = Env::of([("GITHUB_REPOSITORY", nonsense)]);
-        let error = gather(&repo.runner, &env, &repo.root, &Wanted::default()).unwrap_err();
+        let error = gather(&repo.runner, &env, &repo.root, &FactsRequest::default()).unwrap_err();
         assert_eq!(failure(&error).0, "bad-repository", "{nonsense}");
     }
 }
@@ -431,7 +432,7 @@ fn manifests_outside_the_workspace() {
         ("py/Cargo.lock", "version = 4\n[[package]]\nname = 'app'\nversion = '1.2.3'\n"),
     ]);
     assert_eq!(repo.facts().packages, []);
-    let wanted = Wanted { manifests: vec!["py/Cargo.toml".into()], ..Wanted::default() };
+    let wanted = FactsRequest { manifests: vec!["py/Cargo.toml".into()], ..FactsRequest::default() };
     let facts = repo.gather(&wanted).unwrap();
     let package = &facts.packages[0];
     let paths = (package.manifest.as_str(), package.workspace.as_str(), package.lock.as_deref());
@@ -440,19 +441,19 @@ fn manifests_outside_the_workspace() {
         (package.bins.as_slice(), &package.locked),
         (["tool".to_owned()].as_slice(), &Some(package.version.clone()))
     );
-    let wanted = Wanted { manifests: vec!["no/Cargo.toml".into()], ..Wanted::default() };
+    let wanted = FactsRequest { manifests: vec!["no/Cargo.toml".into()], ..FactsRequest::default() };
     assert_eq!(failure(&repo.gather(&wanted).unwrap_err()).0, "no-manifest");
 }
 
 #[test]
 fn what_cargo_refuses_is_told_in_its_words() {
     let repo = Repo::with(&[("Cargo.toml", "[package]\nname = 'app'\nversion = 'one'\n"), ("src/main.rs", "")]);
-    let (code, message, _) = failure(&repo.gather(&Wanted::default()).unwrap_err());
+    let (code, message, _) = failure(&repo.gather(&FactsRequest::default()).unwrap_err());
     assert_eq!(code, "cargo-manifest");
     assert!(message.starts_with("cargo cannot read `Cargo.toml`: ") && message.contains("'one'"), "{message}");
     repo.write("Cargo.toml", APP);
     repo.write("Cargo.lock", "<<<<<<< HEAD\n");
-    assert_eq!(failure(&repo.gather(&Wanted::default()).unwrap_err()).0, "cargo-lock");
+    assert_eq!(failure(&repo.gather(&FactsRequest::default()).unwrap_err()).0, "cargo-lock");
 }
 
 // A link gives git a folder of its own; copied, git for Windows finds no parts of its own.
@@ -464,11 +465,11 @@ fn a_missing_cargo_is_named() {
     fs::create_dir(&tools).unwrap();
     std::os::unix::fs::symlink(repo.runner.find("git").unwrap(), tools.join("git")).unwrap();
     let runner = runner(&[("PATH", tools.to_str().unwrap())]);
-    let error = gather(&runner, &Env::default(), &repo.root, &Wanted::default()).unwrap_err();
+    let error = gather(&runner, &Env::default(), &repo.root, &FactsRequest::default()).unwrap_err();
     assert_eq!(failure(&error).0, "cargo-missing");
     // Without a manifest nobody needs it.
     repo.git("rm -q Cargo.toml");
-    assert!(gather(&runner, &Env::default(), &repo.root, &Wanted::default()).is_ok());
+    assert!(gather(&runner, &Env::default(), &repo.root, &FactsRequest::default()).is_ok());
 }
 
 #[test]
@@ -476,10 +477,10 @@ fn texts_and_versions_asked_for() {
     let repo = Repo::with(&[("notes/head.md", "hi"), ("VERSION", "1.2.3\n"), ("binary", "\0")]);
     fs::write(repo.root.join("binary"), [0xff, 0xfe]).unwrap();
     fs::write(repo.root.join("long"), vec![b'x'; (1 << 20) + 1]).unwrap();
-    let wanted = |texts: &[&str]| Wanted {
+    let wanted = |texts: &[&str]| FactsRequest {
         texts: texts.iter().map(ToString::to_string).collect(),
         version_files: vec!["VERSION".into(), "none".into()],
-        ..Wanted::default()
+        ..FactsRequest::default()
     };
     let facts = repo.gather(&wanted(&["notes/head.md", "none.md"])).unwrap();
     assert_eq!(facts.texts, BTreeMap::from([("notes/head.md".into(), "hi".into())]));

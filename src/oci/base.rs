@@ -4,7 +4,7 @@ use std::io::Seek;
 
 use serde_json::Value;
 
-use super::registry::{Document, Error, Kind, Registries};
+use super::registry::{Document, Error, ErrorKind, Registries};
 use super::tree::Tree;
 use super::{Descriptor, document, layer, media};
 use crate::digest::{Digest, Watched};
@@ -56,7 +56,7 @@ pub async fn find(
     let Some(mut manifest) = registries.manifest(&wanted).await? else {
         let problem = Problem::new("base-missing", format!("the base image `{wanted}` is not there"));
         let hint = "look for a typing error in `bases:`; one that was deleted: `longshore lock --update`";
-        return Err(Error::new(Kind::Usage, problem.hint(hint)));
+        return Err(Error::new(ErrorKind::Usage, problem.hint(hint)));
     };
     let named = manifest.descriptor.digest;
     let mut listed = None;
@@ -101,7 +101,7 @@ fn text(value: &Value) -> &str {
 
 fn unfit(from: &Reference, platform: Platform, what: &str) -> Error {
     let problem = Problem::new("base-unfit", format!("the base image `{from}` for {platform} {what}"));
-    Error::new(Kind::Usage, problem.hint("choose another one in `bases:`"))
+    Error::new(ErrorKind::Usage, problem.hint("choose another one in `bases:`"))
 }
 
 /// The entry of an index for a platform. Attestations (`unknown/unknown`) are not images.
@@ -153,7 +153,7 @@ pub async fn measure(
         let mut file = tempfile::tempfile().map_err(|error| {
             let text = format!("cannot keep a layer of `{from}`: {error}");
             let (code, hint) = disk::of(&error).unwrap_or(("not-writable", "see what `TMPDIR` names"));
-            Error::new(Kind::Disk, Problem::new(code, text).hint(hint))
+            Error::new(ErrorKind::Disk, Problem::new(code, text).hint(hint))
         })?;
         registries.download(&from.repository, &layer, &mut file).await?;
         file.rewind().map_err(|error| broken(error.to_string()))?;

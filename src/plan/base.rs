@@ -39,11 +39,11 @@ pub struct Candidate {
 /// The built-in table.
 #[derive(Deserialize)]
 struct Table {
-    base: Vec<Row>,
+    base: Vec<BaseRow>,
 }
 
 #[derive(Deserialize)]
-struct Row {
+struct BaseRow {
     name: String,
     from: Reference,
     libc: BaseLibc,
@@ -54,7 +54,7 @@ struct Row {
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| toml::from_str(include_str!("bases.toml")).expect("our own table is well formed"));
 
-impl Row {
+impl BaseRow {
     fn facts(&self, platform: Platform) -> BaseFacts {
         let loaders = loader(&self.libc, platform.arch()).map(str::to_owned).into_iter().collect();
         BaseFacts { libc: self.libc.clone(), loaders, libraries: self.libraries.clone() }
@@ -94,7 +94,7 @@ pub fn used(config: &Config) -> Vec<UsedBase> {
 }
 
 /// The bases of a flavor for a platform: name, reference, built-in facts. None for `scratch`, or if it has none.
-fn of_flavor(config: &Config, flavor: &str, platform: Platform) -> Vec<(String, Reference, Option<&'static Row>)> {
+fn of_flavor(config: &Config, flavor: &str, platform: Platform) -> Vec<(String, Reference, Option<&'static BaseRow>)> {
     let written = config.bases.iter().find(|base| base.flavor == flavor);
     if written.is_some_and(|base| base.platforms.as_ref().is_some_and(|list| !list.contains(&platform))) {
         return Vec::new();

@@ -17,7 +17,7 @@ pub struct Base {
 
 /// What a changelog says of a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Excerpt {
     Section(String),
     /// Nothing that can be taken: the line, if there is one, and why.
     Nothing(Option<usize>, String),
@@ -34,7 +34,7 @@ struct Heading<'t> {
 const WORDS: [&str; 2] = ["version", "release"];
 
 /// Looks for the section of a version. `names` are those of the component, which may stand in its headings.
-pub fn section(text: &str, version: &Version, names: &[&str], base: &Base) -> Found {
+pub fn section(text: &str, version: &Version, names: &[&str], base: &Base) -> Excerpt {
     let text = text.trim_start_matches('\u{feff}');
     let lines: Vec<&str> = text.lines().collect();
     let headings = headings(&lines);
@@ -50,7 +50,7 @@ pub fn section(text: &str, version: &Version, names: &[&str], base: &Base) -> Fo
         without_definitions(&lines[heading.lines.1..end.unwrap_or(lines.len())])
     };
     match found.iter().map(|heading| body(heading)).find(|body| !body.trim().is_empty()) {
-        Some(body) => Found::Section(with_links(&body, &definitions(&lines), base)),
+        Some(body) => Excerpt::Section(with_links(&body, &definitions(&lines), base)),
         None => {
             let empty = found.first().map(|heading| (heading.lines.0, format!("its section for {wanted} is empty")));
             let near = || {
@@ -58,8 +58,8 @@ pub fn section(text: &str, version: &Version, names: &[&str], base: &Base) -> Fo
                 Some((named.lines.0, format!("the heading `{}` does not begin with the version", named.text)))
             };
             match empty.or_else(near) {
-                Some((line, why)) => Found::Nothing(Some(line + 1), why),
-                None => Found::Nothing(None, format!("it has no section for {wanted}")),
+                Some((line, why)) => Excerpt::Nothing(Some(line + 1), why),
+                None => Excerpt::Nothing(None, format!("it has no section for {wanted}")),
             }
         }
     }
@@ -273,7 +273,7 @@ impl Base {
 mod tests {
     use super::*;
 
-    fn look(text: &str) -> Found {
+    fn look(text: &str) -> Excerpt {
         let base = Base {
             repository: "https://github.com/o/n".into(),
             tag: "v1.2.3".into(),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     fn check(text: &str, expected: &str) {
-        assert_eq!(look(text), Found::Section(expected.into()), "{text}");
+        assert_eq!(look(text), Excerpt::Section(expected.into()), "{text}");
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said() {
         let nothing = |text: &str, line: Option<usize>, part: &str| match look(text) {
-            Found::Nothing(at, why) => assert!(at == line && why.contains(part), "{text}: {at:?} {why}"),
+            Excerpt::Nothing(at, why) => assert!(at == line && why.contains(part), "{text}: {at:?} {why}"),
             found => panic!("{text}: {found:?}"),
         };
         nothing("", None, "no section for 1.2.3");

@@ -1,6 +1,6 @@
 //! Titles and notes of releases: a changelog's section, texts of the user's, or what GitHub generates.
 
-use super::changelog::{self, Base, Found};
+use super::changelog::{self, Base, Excerpt};
 use super::inputs::Inputs;
 use super::{Destination, DestinationKind, Origin, Release, ReleasePage};
 use crate::config::{Github, Notes};
@@ -79,8 +79,8 @@ fn section(inputs: &Inputs<'_>, github: &Github, release: &Release) -> Result<St
         let repository = format!("https://{host}/{repository}");
         let base = Base { repository, tag: release.tag.clone(), path: path.clone() };
         match changelog::section(text, &release.version, &names, &base) {
-            Found::Section(notes) => return Ok(notes),
-            Found::Nothing(line, why) => {
+            Excerpt::Section(notes) => return Ok(notes),
+            Excerpt::Nothing(line, why) => {
                 let place = line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
                 first.get_or_insert(format!("`{place}`: {why}"));
             }

@@ -25,7 +25,7 @@ pub struct Run<'a> {
     /// The workflow file's share that is published; nothing for everything.
     pub workflow: Option<&'a Workflow>,
     /// Releases on GitHub that are there, whatever its lists say: it shows a new one only after a while.
-    pub known: &'a [github::model::Release],
+    pub known: &'a [github::model::GithubRelease],
     endpoints: &'a Endpoints,
     pace: Option<Pace>,
 }
@@ -54,7 +54,7 @@ impl<'a> Run<'a> {
     }
 
     /// The same, with releases that are known to be there.
-    pub fn knowing(self, known: &'a [github::model::Release]) -> Self {
+    pub fn knowing(self, known: &'a [github::model::GithubRelease]) -> Self {
         Self { known, ..self }
     }
 

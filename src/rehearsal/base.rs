@@ -94,17 +94,17 @@ pub fn from_layout(server: &Server, folder: &Path, base: &Reference) -> anyhow::
         let hint = "its entries are found by `org.opencontainers.image.ref.name`";
         usage(format!("`{shown}` has no image `{name}`"), hint)
     })?;
-    let site = Site { server, layout, path: &base.repository.path };
-    site.put(&entry.descriptor, base.tag.as_deref(), 0)
+    let copy = BaseCopy { server, layout, path: &base.repository.path };
+    copy.put(&entry.descriptor, base.tag.as_deref(), 0)
 }
 
-struct Site<'a> {
+struct BaseCopy<'a> {
     server: &'a Server,
     layout: Layout,
     path: &'a str,
 }
 
-impl Site<'_> {
+impl BaseCopy<'_> {
     /// Puts an image or index, after everything that it names.
     fn put(&self, descriptor: &Descriptor, tag: Option<&str>, depth: usize) -> anyhow::Result<()> {
         ensure!(depth < DEEPEST, "the indexes of the layout are nested too deep");

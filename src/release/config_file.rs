@@ -13,7 +13,7 @@ const MISNAMED: &[&str] = &["longshore.yml", ".longshore.yaml", ".longshore.yml"
 
 /// The configuration of a folder, if it has one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct ConfigFile {
     /// The file that counts.
     pub file: Option<PathBuf>,
     /// One that lies above the repository and does not count.
@@ -24,10 +24,10 @@ pub struct Found {
 ///
 /// # Errors
 /// Exit 2 if there is one that would be passed over: under another name, unreadable, or outside the repository.
-pub fn find(dir: &Path, top: &Path) -> anyhow::Result<Found> {
+pub fn find(dir: &Path, top: &Path) -> anyhow::Result<ConfigFile> {
     for folder in dir.ancestors().take_while(|folder| folder.starts_with(top)) {
         if let Some(file) = inside(folder)? {
-            return Ok(Found { file: Some(file), above: None });
+            return Ok(ConfigFile { file: Some(file), above: None });
         }
         refuse_misnamed(folder)?;
     }
@@ -35,7 +35,7 @@ pub fn find(dir: &Path, top: &Path) -> anyhow::Result<Found> {
     let outside = others.map(|folder| folder.join(CONFIG)).find(|file| file.is_file());
     match outside {
         Some(file) if !dir.starts_with(top) => Err(refuse_outside(&file, top)),
-        above => Ok(Found { file: None, above }),
+        above => Ok(ConfigFile { file: None, above }),
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
         std::fs::create_dir_all(&deep).unwrap();
         assert_eq!(find(&deep, &top).unwrap().file, Some(own.clone()));
         let nearer = write(top.join("a").join(CONFIG));
-        assert_eq!(find(&deep, &top).unwrap(), Found { file: Some(nearer), above: None });
+        assert_eq!(find(&deep, &top).unwrap(), ConfigFile { file: Some(nearer), above: None });
         assert_eq!(find(&top, &top).unwrap().file, Some(own));
     }
 
@@ -124,7 +124,7 @@ mod tests {
         let above = resolve(folder.path()).unwrap();
         let (outer, top) = (write(above.join(CONFIG)), above.join("inner"));
         std::fs::create_dir_all(top.join("a")).unwrap();
-        assert_eq!(find(&top.join("a"), &top).unwrap(), Found { file: None, above: Some(outer.clone()) });
+        assert_eq!(find(&top.join("a"), &top).unwrap(), ConfigFile { file: None, above: Some(outer.clone()) });
         // Where git and we do not see the folder at the same place, nothing is assumed.
         let elsewhere = above.join("elsewhere");
         std::fs::create_dir(&elsewhere).unwrap();

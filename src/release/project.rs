@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::config_file::CONFIG;
 use super::session::Session;
 use crate::config::{self, Config, Notes, Source};
-use crate::facts::{self, Facts, Wanted};
+use crate::facts::{self, Facts, FactsRequest};
 
 pub struct Project {
     /// The folder of the repository.
@@ -40,7 +40,7 @@ impl Project {
         let top = facts::git::top(&session.runner(), &dir)?;
         let (file, root) = session.place(&dir, Some(&top))?;
         let (config, source) = session.config(file.as_deref())?;
-        let wanted = Wanted { any_clone, ..wanted(&config) };
+        let wanted = FactsRequest { any_clone, ..wanted(&config) };
         let facts = facts::gather(&session.runner(), &session.env, &root, &wanted)?;
         if file.is_none() {
             warn_of_nested(session, &facts);
@@ -59,8 +59,8 @@ fn warn_of_nested(session: &Session, facts: &Facts) {
 }
 
 /// What of the world the configuration asks for.
-fn wanted(config: &Config) -> Wanted {
-    let mut wanted = Wanted { python: !config.wheels.is_empty(), ..Wanted::default() };
+fn wanted(config: &Config) -> FactsRequest {
+    let mut wanted = FactsRequest { python: !config.wheels.is_empty(), ..FactsRequest::default() };
     let builds = match &config.binaries {
         config::Binaries::Listed(list) => list.iter().flat_map(|binary| &binary.builds).collect(),
         config::Binaries::Implied(implied) => implied.builds.iter().collect(),

@@ -5,7 +5,7 @@ use std::fs::File;
 
 use super::content::{self, Content, Entry, Listing, some_of};
 use super::finished::Finished;
-use super::found::Found;
+use super::found::Findings;
 use super::problem::problem;
 use super::set::Arrived;
 use crate::artifact::{Artifact, Mode};
@@ -56,7 +56,12 @@ pub fn check(
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn check_bundle(of: Finished<'_>, reader: File, format: Format, found: &mut Found) -> anyhow::Result<Vec<Problem>> {
+pub fn check_bundle(
+    of: Finished<'_>,
+    reader: File,
+    format: Format,
+    found: &mut Findings,
+) -> anyhow::Result<Vec<Problem>> {
     let content = content::read(reader, format)?;
     let mut problems = Vec::new();
     if is_sound(of, &content, &mut problems) {

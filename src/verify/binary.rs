@@ -5,7 +5,7 @@ use std::io::Seek;
 
 use super::content::some_of;
 use super::finished::Finished;
-use super::found::Found;
+use super::found::Findings;
 use crate::artifact::{self, InspectedBinary};
 use crate::digest::Digest;
 use crate::inspect::{BinaryFacts, inspect_reader, is_c_runtime, parse_version};
@@ -18,7 +18,12 @@ use crate::target::{Arch, Libc, Linkage, Os, Target};
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn check(of: Finished<'_>, mut reader: File, work: &BinaryWork, found: &mut Found) -> anyhow::Result<Vec<Problem>> {
+pub fn check(
+    of: Finished<'_>,
+    mut reader: File,
+    work: &BinaryWork,
+    found: &mut Findings,
+) -> anyhow::Result<Vec<Problem>> {
     let (digest, size) = Digest::of_reader(&mut reader)?;
     if let Some(problem) = of.other_bytes(digest, size) {
         return Ok(vec![problem]);

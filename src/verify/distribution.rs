@@ -5,7 +5,7 @@ use std::io::Seek;
 
 use super::content::printable;
 use super::finished::Finished;
-use super::found::{Found, Read};
+use super::found::{Findings, Read};
 use super::problem::again;
 use super::wheel::{self, Expected, ExpectedSdist, Flaw, Wheel};
 use crate::artifact::{Artifact, InspectedBinary};
@@ -24,7 +24,7 @@ pub fn check_wheel(
     of: Finished<'_>,
     reader: File,
     work: &WheelWork,
-    found: &mut Found,
+    found: &mut Findings,
 ) -> anyhow::Result<Vec<Problem>> {
     let Finished { step, file } = of;
     let (Some(target), Ok(planned)) = (step.target, file.name.parse::<WheelName>()) else {
@@ -66,7 +66,7 @@ pub fn check_sdist(
     of: Finished<'_>,
     reader: File,
     work: &SdistWork,
-    found: &mut Found,
+    found: &mut Findings,
 ) -> anyhow::Result<Vec<Problem>> {
     let Finished { step, file } = of;
     let siblings = siblings(&work.stage);
@@ -107,7 +107,7 @@ fn of_file(of: Finished<'_>, flaw: Flaw) -> Problem {
 }
 
 /// What only shows when files are compared with each other: those of the demanded steps.
-pub fn compare(plan: &Plan, steps: &[&Step], record: &dyn Fn(&str) -> Option<Artifact>, found: &mut Found) {
+pub fn compare(plan: &Plan, steps: &[&Step], record: &dyn Fn(&str) -> Option<Artifact>, found: &mut Findings) {
     let (wheels, sdists) = (std::mem::take(&mut found.wheels), std::mem::take(&mut found.sdists));
     for (name, step) in distributions(steps) {
         let is_own = |id: &str| plan.step(id).and_then(stage).is_some_and(|stage| stage.distribution == *name);
@@ -155,7 +155,7 @@ pub fn compare(plan: &Plan, steps: &[&Step], record: &dyn Fn(&str) -> Option<Art
 }
 
 /// What PyPI would refuse in the files of one distribution, and what its page would lack. Other indexes take more.
-fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Found) {
+fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Findings) {
     let mut seen: Vec<Refusal> = Vec::new();
     for (index, ((id, name), metadata)) in files.iter().enumerate() {
         let Some(step) = plan.step(id) else { continue };
@@ -293,7 +293,7 @@ mod tests {
             .unwrap();
             let kind = content_type.map(|kind| format!("Description-Content-Type: {kind}\n")).unwrap_or_default();
             let text = format!("Metadata-Version: 2.4\nName: keel\nVersion: 1.2.3\n{kind}\nKeel\n====\n");
-            let (metadata, mut found) = (CoreMetadata::parse(&text).unwrap(), Found::default());
+            let (metadata, mut found) = (CoreMetadata::parse(&text).unwrap(), Findings::default());
             index(&plan, &[(("wheel.keel", "keel.whl"), &metadata), (("wheel.keel", "b.whl"), &metadata)], &mut found);
             assert!(found.problems.is_empty(), "{:?}", found.problems);
             let said = found.warnings.iter().filter(|said| said.contains("no check rendered it")).count();

@@ -10,7 +10,7 @@ use crate::step_id::StepId;
 
 /// What the files of one or more steps brought to light.
 #[derive(Default)]
-pub struct Found {
+pub struct Findings {
     pub problems: Vec<Problem>,
     pub warnings: Vec<String>,
     pub binaries: Vec<InspectedBinary>,
@@ -34,7 +34,7 @@ impl<T> Read<T> {
     }
 }
 
-impl Found {
+impl Findings {
     pub fn append(&mut self, mut other: Self) {
         self.problems.append(&mut other.problems);
         self.warnings.append(&mut other.warnings);

@@ -5,7 +5,7 @@ use std::fs::File;
 use serde_json::{Value, json};
 
 use super::fit::{knows_user, misfits};
-use super::found::Found;
+use super::found::Findings;
 use super::problem::problem;
 use super::set::Arrived;
 use crate::artifact::{self, Artifact};
@@ -23,7 +23,7 @@ use crate::world::store::Store;
 ///
 /// # Errors
 /// If a file cannot be read.
-pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found: &mut Found) -> anyhow::Result<()> {
+pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found: &mut Findings) -> anyhow::Result<()> {
     let Some(record) = set.record(&step.id) else { return Ok(()) };
     let [config_file, manifest_file] = record.files.as_slice() else { return Ok(()) };
     let mut read = |file: &artifact::File| text(store, step, file, &mut found.problems);
@@ -70,7 +70,7 @@ fn text(store: &Store, step: &Step, file: &artifact::File, problems: &mut Vec<Pr
 }
 
 /// Whether each executable starts on the base.
-fn fits(store: &Store, step: &Step, work: &ImageWork, found: &mut Found) {
+fn fits(store: &Store, step: &Step, work: &ImageWork, found: &mut Findings) {
     let mut problems = Vec::new();
     for covered in &work.executables {
         let seen = found.binaries.iter().find(|seen| seen.step == covered.step && seen.name == covered.name);

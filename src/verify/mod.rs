@@ -34,7 +34,7 @@ use crate::world::terminal::{Printer, Progress};
 use archive::Made;
 use content::Listing;
 use finished::Finished;
-use found::Found;
+use found::Findings;
 use set::Arrived;
 
 /// Verifies everything in the store against the plan's scope, or one workflow's share of it, and writes `manifest.json`. A
@@ -75,7 +75,7 @@ struct Verification<'a> {
 
 impl Verification<'_> {
     /// All steps; archives last, since what they must hold may come out of an asset.
-    fn examine_all(&self, plan: &Plan, steps: &[&Step]) -> anyhow::Result<Found> {
+    fn examine_all(&self, plan: &Plan, steps: &[&Step]) -> anyhow::Result<Findings> {
         let (archives, others): (Vec<&Step>, Vec<&Step>) =
             steps.iter().partition(|step| matches!(step.work, Work::Archive(_) | Work::Layer(_)));
         let mut found = self.examine(&others, &BTreeMap::new())?;
@@ -93,7 +93,7 @@ impl Verification<'_> {
     }
 
     /// Some steps, on all processors; what is found comes in the order of the steps.
-    fn examine(&self, steps: &[&Step], assets: &BTreeMap<StepId, Listing>) -> anyhow::Result<Found> {
+    fn examine(&self, steps: &[&Step], assets: &BTreeMap<StepId, Listing>) -> anyhow::Result<Findings> {
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::new());
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(steps.len());
@@ -109,17 +109,17 @@ impl Verification<'_> {
         });
         let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         results.sort_by_key(|(index, _)| *index);
-        let mut all = Found::default();
+        let mut all = Findings::default();
         for (_, found) in results {
             all.append(found?);
         }
         Ok(all)
     }
 
-    fn step(&self, step: &Step, assets: &BTreeMap<StepId, Listing>) -> anyhow::Result<Found> {
-        let Some(record) = self.set.record(&step.id) else { return Ok(Found::default()) };
+    fn step(&self, step: &Step, assets: &BTreeMap<StepId, Listing>) -> anyhow::Result<Findings> {
+        let Some(record) = self.set.record(&step.id) else { return Ok(Findings::default()) };
         let made = Made { set: self.set, assets };
-        let mut found = Found::default();
+        let mut found = Findings::default();
         for (index, file) in record.files.iter().enumerate() {
             self.progress.tell(&file.name);
             let file = Finished { step, file };

@@ -13,11 +13,11 @@ pub const ACTION: &str = "longshore-release/longshore";
 
 #[derive(Deserialize)]
 struct Known {
-    actions: BTreeMap<String, Row>,
+    actions: BTreeMap<String, PinRow>,
 }
 
 #[derive(Deserialize)]
-struct Row {
+struct PinRow {
     commit: String,
     version: String,
 }

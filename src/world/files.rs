@@ -155,7 +155,7 @@ pub fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Entry {
     /// A file, and whether its owner may execute it.
     File {
         /// Always false on systems without permission bits.
@@ -170,7 +170,7 @@ pub enum Found {
 ///
 /// # Errors
 /// If something cannot be read, has a name that is not UTF-8, or is neither file, folder nor link.
-pub fn walk(root: &Path, start: &str, skip: &[PathBuf]) -> anyhow::Result<Vec<(String, Found)>> {
+pub fn walk(root: &Path, start: &str, skip: &[PathBuf]) -> anyhow::Result<Vec<(String, Entry)>> {
     let mut found = Vec::new();
     let mut todo = vec![start.trim_end_matches('/').to_owned()];
     while let Some(path) = todo.pop() {
@@ -180,10 +180,10 @@ pub fn walk(root: &Path, start: &str, skip: &[PathBuf]) -> anyhow::Result<Vec<(S
             let link = fs::read_link(&full)?;
             let link = link.to_str().with_context(|| format!("the link `{path}` is not UTF-8"))?;
             let link = if cfg!(windows) { link.replace('\\', "/") } else { link.to_owned() };
-            found.push((path, Found::Link(link)));
+            found.push((path, Entry::Link(link)));
         } else if meta.is_file() {
             let executable = is_executable(&File::open(&full)?)?;
-            found.push((path, Found::File { executable }));
+            found.push((path, Entry::File { executable }));
         } else if meta.is_dir() {
             for entry in fs::read_dir(&full).with_context(|| format!("cannot read `{}`", full.display()))? {
                 let entry = entry?;

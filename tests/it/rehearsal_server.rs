@@ -5,7 +5,7 @@ mod faults;
 use std::time::Duration;
 
 use longshore::digest::Digest;
-use longshore::rehearsal::github::{Asset, Effect, Options, Release, Repository, Server, Tag};
+use longshore::rehearsal::github::{Asset, Effect, Options, Repository, SeedRelease, Server, Tag};
 use longshore::secret::Secret;
 use octocrab::models::repos;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -125,9 +125,9 @@ async fn refused(response: Response, status: u16) -> Value {
     value
 }
 
-fn published(tag: &str, assets: &[(&str, &str)]) -> Release {
+fn published(tag: &str, assets: &[(&str, &str)]) -> SeedRelease {
     let asset = |(name, text): &(&str, &str)| Asset { name: (*name).into(), bytes: Some(text.as_bytes().into()) };
-    Release { tag: tag.into(), assets: assets.iter().map(asset).collect(), ..Release::default() }
+    SeedRelease { tag: tag.into(), assets: assets.iter().map(asset).collect(), ..SeedRelease::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,7 +237,7 @@ async fn refusals_are_githubs() {
     let missing = refused(create(json!({})).await, 422).await;
     assert_eq!(missing["message"], "Invalid request.\n\n\"tag_name\" wasn't supplied.");
     let twice = refused(create(json!({ "tag_name": "v1.0.0" })).await, 422).await;
-    assert_eq!(twice["errors"], json!([{ "resource": "Release", "code": "already_exists", "field": "tag_name" }]));
+    assert_eq!(twice["errors"], json!([{ "resource": "SeedRelease", "code": "already_exists", "field": "tag_name" }]));
     let latest = json!({ "tag_name": "v3", "prerelease": true, "make_latest": "true" });
     let latest = refused(create(latest).await, 422).await;
     assert_eq!(latest["errors"][0]["message"], "Latest release cannot be draft or prerelease.");
@@ -421,7 +421,7 @@ async fn visitors_see_pages() {
         release.name = Some("One <i>".into());
         release.body = Some("### Fixed\n- <script>alert(1)</script>".into());
         options.repositories[0].tags.push(Tag { name: "cli/v1.0.0".into(), commit: COMMIT.into(), ..Tag::default() });
-        options.repositories[0].releases = vec![release, Release { draft: true, ..published("v3", &[]) }];
+        options.repositories[0].releases = vec![release, SeedRelease { draft: true, ..published("v3", &[]) }];
     })
     .await;
     let get = async |path: &str| {

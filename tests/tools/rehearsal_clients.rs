@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use longshore::digest::Digest;
-use longshore::rehearsal::github::{Asset, Effect, Options, Release, Repository, Server, Tag};
+use longshore::rehearsal::github::{Asset, Effect, Options, Repository, SeedRelease, Server, Tag};
 use longshore::secret::Secret;
 use longshore::world::process::{Cmd, Finished, Runner};
 use serde_json::{Value, json};
@@ -16,7 +16,8 @@ const TOKEN: &str = "rehearsal-token";
 /// A server with `acme/harbor`, whose `v1.0.0` has these files, and the empty `acme/other`.
 async fn server(spool: &Path, files: &[(&str, &str)]) -> Server {
     let asset = |(name, text): &(&str, &str)| Asset { name: (*name).into(), bytes: Some(text.as_bytes().into()) };
-    let release = Release { tag: "v1.0.0".into(), assets: files.iter().map(asset).collect(), ..Release::default() };
+    let release =
+        SeedRelease { tag: "v1.0.0".into(), assets: files.iter().map(asset).collect(), ..SeedRelease::default() };
     let repository = |name: &str, releases| Repository {
         owner: "acme".into(),
         name: name.into(),

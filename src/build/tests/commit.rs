@@ -10,7 +10,7 @@ use crate::build::commit::{Tree, Wanted, check_out};
 use crate::build::machine::Machine;
 use crate::format::Format;
 use crate::plan::{ArchiveFile, ArchiveWork, EntryKind, Work};
-use crate::world::files::{Found, set_mode, walk};
+use crate::world::files::{Entry, set_mode, walk};
 use crate::world::process::Cmd;
 use crate::world::store::Store;
 
@@ -67,10 +67,10 @@ fn some_of(fixture: &Fixture, repository: &Path, at: &Path, wanted: Wanted<'_>) 
 
 /// Every path with its bytes, its mode or its link.
 fn content(top: &Path) -> BTreeMap<String, String> {
-    let one = |(path, found): (String, Found)| {
+    let one = |(path, found): (String, Entry)| {
         let text = match found {
-            Found::Link(link) => format!("-> {link}"),
-            Found::File { executable } => format!("{executable} {:?}", fs::read(top.join(&path)).unwrap()),
+            Entry::Link(link) => format!("-> {link}"),
+            Entry::File { executable } => format!("{executable} {:?}", fs::read(top.join(&path)).unwrap()),
         };
         (path, text)
     };

@@ -24,7 +24,7 @@ use super::args;
 use super::error::Refused;
 use super::not_made;
 use super::publish;
-use super::report::{Fields, Report, State};
+use super::report::{Fields, ReleaseState, Report};
 use super::servers::{Servers, Setup};
 use super::table::Table;
 use crate::facts;
@@ -202,7 +202,7 @@ fn judge(
     let Some((exit, _)) = problems.first() else { return Ok(()) };
     let failure = Failure { exit: *exit, problems: problems.into_iter().map(|(_, problem)| problem).collect() };
     let receipts: Vec<Receipt> = seen.receipts.iter().flat_map(|receipts| receipts.receipts.clone()).collect();
-    let state = if receipts.is_empty() { State::Nothing } else { State::Partial };
+    let state = if receipts.is_empty() { ReleaseState::Nothing } else { ReleaseState::Partial };
     let fields = Fields { plan: Some(plan.clone()), receipts: Some(receipts), state, ..Fields::default() };
     Err(Refused::during(failure.into(), fields).into())
 }

@@ -246,7 +246,7 @@ fn planned(repo: &Repo) -> (Vec<String>, Vec<String>) {
     let (config, _) = config::parse("longshore.yaml", &text, &[]).unwrap();
     let manifests = config.wheels.iter().flat_map(|wheel| &wheel.builds);
     let manifests = manifests.filter_map(|(_, settings)| settings.cargo.manifest.clone()).collect();
-    let wanted = Wanted { python: true, manifests, ..Wanted::default() };
+    let wanted = FactsRequest { python: true, manifests, ..FactsRequest::default() };
     let facts = facts::gather(&repo.runner, &Env::default(), &repo.root, &wanted).unwrap();
     let plan = crate::plan::plan(&config, &facts, &crate::plan::Request::default());
     let plan = plan.unwrap_or_else(|problems| panic!("{text}\n{problems:?}"));

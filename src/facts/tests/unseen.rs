@@ -42,12 +42,12 @@ fn a_text_behind_a_link_that_leads_out_is_refused() {
     for (to, link) in [("notes.md", "in.md"), ("../outside.md", "out.md"), (".git/HEAD", "git.md")] {
         std::os::unix::fs::symlink(to, repo.root.join(link)).unwrap();
     }
-    let texts = |path: &str| repo.gather(&Wanted { texts: vec![path.into()], ..Wanted::default() });
+    let texts = |path: &str| repo.gather(&FactsRequest { texts: vec![path.into()], ..FactsRequest::default() });
     assert_eq!(texts("in.md").unwrap().texts["in.md"], "hi");
     for path in ["out.md", "git.md"] {
         assert_eq!(failure(&texts(path).unwrap_err()).0, "bad-text", "{path}");
     }
-    let version = Wanted { version_files: vec!["out.md".into()], ..Wanted::default() };
+    let version = FactsRequest { version_files: vec!["out.md".into()], ..FactsRequest::default() };
     let said = &repo.gather(&version).unwrap().version_files["out.md"];
     assert_eq!(*said, Err("is a link that leads out of the repository".into()));
 }
@@ -88,7 +88,7 @@ fn names_that_are_not_utf8() {
         (facts.whole.not_utf8.as_slice(), facts.head.dirty.len()),
         (["LICENSE-\u{fffd}".to_owned()].as_slice(), 0)
     );
-    let any = repo.gather(&Wanted { any_clone: true, ..Wanted::default() }).unwrap();
+    let any = repo.gather(&FactsRequest { any_clone: true, ..FactsRequest::default() }).unwrap();
     assert_eq!((any.files.len(), any.whole.not_utf8.len()), (2, 1));
 
     let clone = repo.folder.path().join(name(b"dir\xff"));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::error::{Error, Kind, refusal, unreachable};
+use super::error::{Error, ErrorKind, refusal, unreachable};
 use super::login::Login;
 use crate::problem::Problem;
 use crate::reference::Repository;
@@ -124,7 +124,7 @@ pub fn challenge(headers: &[&str], registry: &Url, written: Option<&str>) -> Res
         return Ok(Challenge::Basic);
     }
     let text = format!("`{}` wants to know who we are in a way that longshore does not know", host(registry));
-    Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint("`Basic` and `Bearer` are known")))
+    Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint("`Basic` and `Bearer` are known")))
 }
 
 /// A token is asked for only where nobody reads along: no plain HTTP for a registry behind HTTPS, no address inside our own
@@ -140,7 +140,7 @@ fn safe(realm: &Url, registry: &Url, written: Option<&str>) -> Result<(), Error>
     let text = format!("`{}` sends us for a token {why}", host(registry));
     let hint =
         format!("its token service must use HTTPS; one in a private network is named: {}", line(registry, realm));
-    Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)))
+    Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint)))
 }
 
 /// Whether a token service is the registry's: on its own machine, or one of those that are named for it.
@@ -152,7 +152,7 @@ pub fn is_own(realm: &Url, registry: &Url, named: [Option<&str>; 2]) -> bool {
 pub fn stranger(registry: &str, realm: &Url) -> Error {
     let text = format!("`{registry}` wants our login sent to `{}`, for a token", host(realm));
     let hint = format!("if that is its token service, write {}", setting(registry, &host(realm)));
-    Error::new(Kind::Usage, Problem::new("token-service", text).hint(hint))
+    Error::new(ErrorKind::Usage, Problem::new("token-service", text).hint(hint))
 }
 
 fn line(registry: &Url, realm: &Url) -> String {
@@ -253,7 +253,7 @@ impl TokenService {
                 Some(Login::Identity(_)) => "the identity token is not accepted".into(),
                 None => "not logged in".into(),
             };
-            error.kind = Kind::Denied;
+            error.kind = ErrorKind::Denied;
             error.problem.code = "registry-denied";
             error.problem.message = format!("cannot get a token at `{place}`: {who} (status {})", reply.status);
             error.problem.hint = Some("log in again, or correct the variables that hold user and password".into());
@@ -267,7 +267,7 @@ impl TokenService {
         let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
             let text = format!("`{}` answers without a token", host(&self.realm));
             let hint = "run the same command again to continue";
-            return Err(Error::new(Kind::Retry, Problem::new("registry-unreachable", text).hint(hint)));
+            return Err(Error::new(ErrorKind::Retry, Problem::new("registry-unreachable", text).hint(hint)));
         };
         let life = given.as_ref().and_then(|given| given.expires_in).filter(|life| *life > 0).unwrap_or(USUAL_LIFE);
         // Not to its last second: the request is still on its way then.

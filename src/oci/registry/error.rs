@@ -10,12 +10,12 @@ use crate::world::patience::{Passing, Wait};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    pub kind: Kind,
+    pub kind: ErrorKind,
     pub problem: Box<Problem>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// A credential or permission is missing.
     Denied,
     /// The repository does not exist, and the registry makes none by itself.
@@ -68,23 +68,23 @@ impl From<Error> for Failed {
 
 impl Failed {
     pub fn of(error: Error) -> Self {
-        if error.kind == Kind::Retry { Self::Again(error, Wait::Soon) } else { Self::Final(error) }
+        if error.kind == ErrorKind::Retry { Self::Again(error, Wait::Soon) } else { Self::Final(error) }
     }
 }
 
 impl Error {
-    pub fn new(kind: Kind, problem: Problem) -> Self {
+    pub fn new(kind: ErrorKind, problem: Problem) -> Self {
         Self { kind, problem: Box::new(problem) }
     }
 
     pub fn exit(&self) -> Exit {
         match self.kind {
-            Kind::Denied => Exit::Denied,
-            Kind::Conflict => Exit::Conflict,
-            Kind::Damaged => Exit::Verification,
-            Kind::Usage => Exit::Usage,
-            Kind::Missing | Kind::Retry | Kind::Refused => Exit::Unfinished,
-            Kind::Disk => Exit::Unexpected,
+            ErrorKind::Denied => Exit::Denied,
+            ErrorKind::Conflict => Exit::Conflict,
+            ErrorKind::Damaged => Exit::Verification,
+            ErrorKind::Usage => Exit::Usage,
+            ErrorKind::Missing | ErrorKind::Retry | ErrorKind::Refused => Exit::Unfinished,
+            ErrorKind::Disk => Exit::Unexpected,
         }
     }
 }
@@ -105,20 +105,20 @@ pub fn unreachable(error: &NoAnswer) -> Error {
     let problem = Problem::new("registry-unreachable", error.text.clone());
     if error.forbidden {
         let hint = "if this private host is intended, list it in `publish.registry.hosts`: `HOST: {}`";
-        return Error::new(Kind::Refused, Problem::new("registry-refused", error.text.clone()).hint(hint));
+        return Error::new(ErrorKind::Refused, Problem::new("registry-refused", error.text.clone()).hint(hint));
     }
     if error.changed {
         let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
-        return Error::new(Kind::Usage, Problem::new("changed-artifact", error.to_string()).hint(hint));
+        return Error::new(ErrorKind::Usage, Problem::new("changed-artifact", error.to_string()).hint(hint));
     }
     if let Some((code, hint)) = error.disk {
-        return Error::new(Kind::Disk, Problem::new(code, error.text.clone()).hint(hint));
+        return Error::new(ErrorKind::Disk, Problem::new(code, error.text.clone()).hint(hint));
     }
     if error.untrusted {
         let hint = "give its CA certificate as `ca:` of the host in `publish.registry.hosts`";
-        return Error::new(Kind::Usage, problem.hint(hint));
+        return Error::new(ErrorKind::Usage, problem.hint(hint));
     }
-    Error::new(Kind::Retry, problem.hint("run the same command again to continue"))
+    Error::new(ErrorKind::Retry, problem.hint("run the same command again to continue"))
 }
 
 /// The codes of an error answer:
@@ -157,7 +157,7 @@ pub fn unreadable(place: &str, wanted: &str, reply: &Reply) -> Error {
     let text = format!("`{place}` cannot be read: the answer ({}; {kind}) is not a {wanted}", words(reply));
     let hint =
         "see who answers there: the host may be wrong, or a proxy wants a login; then run the same command again";
-    Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint))
+    Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint))
 }
 
 /// An answer that is not a success. `doing` says what was tried, for "cannot …"; `place` is the repository or host.
@@ -170,34 +170,34 @@ pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
     let full = reply.status == 507 || reply.status == 500 && said.contains("no space left");
     let (kind, problem) = match reply.status {
         401 => (
-            Kind::Denied,
+            ErrorKind::Denied,
             Problem::new("registry-denied", text).hint(
                 "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`",
             ),
         ),
         _ if has("NAME_UNKNOWN") || has("RepositoryNotFoundException") => (
-            Kind::Missing,
+            ErrorKind::Missing,
             Problem::new("registry-missing", text)
                 .hint("create the repository first: this registry makes none by itself, or it is misspelled"),
         ),
         403 => (
-            Kind::Denied,
+            ErrorKind::Denied,
             Problem::new("registry-denied", text)
                 .hint("the account may not do this: give it the right to push (GHCR: `permissions: packages: write`)"),
         ),
         _ if full => {
-            (Kind::Refused, Problem::new("registry-full", text).hint("make room there; the same command continues"))
+            (ErrorKind::Refused, Problem::new("registry-full", text).hint("make room there; the same command continues"))
         }
         429 => (
-            Kind::Retry,
+            ErrorKind::Retry,
             Problem::new("registry-limited", text).hint("wait, and run the same command again to continue"),
         ),
         500..=599 => (
-            Kind::Retry,
+            ErrorKind::Retry,
             Problem::new("registry-unreachable", text).hint("run the same command again to continue"),
         ),
         _ => (
-            Kind::Refused,
+            ErrorKind::Refused,
             Problem::new("registry-refused", text).hint("see what the registry says; the same command continues"),
         ),
     };
@@ -207,7 +207,7 @@ pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
 /// Bytes that are not what their digest says.
 pub fn damaged(text: String) -> Error {
     let hint = "do not use this registry (or a proxy before it) until it is repaired";
-    Error::new(Kind::Damaged, Problem::new("registry-damaged", text).hint(hint))
+    Error::new(ErrorKind::Damaged, Problem::new("registry-damaged", text).hint(hint))
 }
 
 /// An answer that is not a list.

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::access::{Access, HostAccess};
 use super::auth::{self, Action, Challenge, Credential, Scope, Scopes, TokenService, Tokens};
-use super::error::{Error, Failed, Kind, refusal, unreachable};
+use super::error::{Error, ErrorKind, Failed, refusal, unreachable};
 use super::login::{Login, Logins};
 use super::profile::{self, Profile};
 use super::window::Window;
@@ -116,7 +116,7 @@ impl Host {
     pub async fn url(&self, repository: &Repository, tail: &str) -> Result<Url, Error> {
         self.base().await?.join(&format!("v2/{}/{tail}", repository.path)).map_err(|_| {
             let text = format!("`{}` makes no URL at `{}`", repository.path, self.name);
-            Error::new(Kind::Usage, Problem::new("bad-repository", text))
+            Error::new(ErrorKind::Usage, Problem::new("bad-repository", text))
         })
     }
 
@@ -161,7 +161,7 @@ impl Host {
         let at = |scheme: &str| {
             format!("{scheme}://{host}/").parse::<Url>().map_err(|_| {
                 let text = format!("`{host}` is not the host of a registry");
-                Error::new(Kind::Usage, Problem::new("bad-host", text))
+                Error::new(ErrorKind::Usage, Problem::new("bad-host", text))
             })
         };
         let https = at("https")?;
@@ -174,7 +174,7 @@ impl Host {
                     Err(error) => Some(Problem::new("https-unavailable", error.to_string())),
                 };
                 let problem = problem.unwrap_or_else(|| Problem::new("https-unavailable", "cannot set up HTTPS"));
-                Error::new(Kind::Usage, problem)
+                Error::new(ErrorKind::Usage, problem)
             })
         };
         if let Some(url) = &self.access.url {
@@ -267,7 +267,7 @@ impl Host {
             return None;
         }
         let error = refusal(doing, &repository.to_string(), reply);
-        if error.kind != Kind::Retry {
+        if error.kind != ErrorKind::Retry {
             return None;
         }
         if limited {
@@ -347,7 +347,7 @@ impl Host {
         if let Credential::Basic(user, _) = shown {
             let text = format!("the password of `{user}` is not accepted at `{}`", self.name);
             let hint = "log in again, or correct the variables that hold user and password";
-            let error = Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint));
+            let error = Error::new(ErrorKind::Denied, Problem::new("registry-denied", text).hint(hint));
             *self.wrong.lock().unwrap_or_else(PoisonError::into_inner) = Some((user.clone(), error.clone()));
             return Err(error);
         }
@@ -388,7 +388,7 @@ impl Host {
                 Some(Login::Identity(_)) | None => {
                     let text = format!("not logged in to `{}`", self.name);
                     let hint = "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`";
-                    Err(Error::new(Kind::Denied, Problem::new("registry-denied", text).hint(hint)))
+                    Err(Error::new(ErrorKind::Denied, Problem::new("registry-denied", text).hint(hint)))
                 }
             },
             Some(Challenge::Bearer(service)) => {
@@ -413,8 +413,10 @@ impl Host {
         if let Some(token) = tokens.got.get(&id).filter(|token| token.until > Instant::now()) {
             return Ok(Credential::Bearer { token: token.secret.clone(), fresh: false });
         }
-        if let Some((.., error)) =
-            tokens.failed.as_ref().filter(|(of, at, error)| *of == id && (*at > since || error.kind == Kind::Denied))
+        if let Some((.., error)) = tokens
+            .failed
+            .as_ref()
+            .filter(|(of, at, error)| *of == id && (*at > since || error.kind == ErrorKind::Denied))
         {
             return Err(error.clone());
         }

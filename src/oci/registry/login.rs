@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
 
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::reference::Repository;
 use crate::secret::Secret;
@@ -69,7 +69,7 @@ struct Entry {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperAnswer {
     username: String,
     secret: String,
 }
@@ -114,7 +114,7 @@ impl Logins {
         let Source::Text { name, text } = &self.source else { return Ok(None) };
         let config: Config = serde_json::from_str(text).map_err(|error| {
             let text = format!("`{name}` is not what `docker login` writes: line {}", error.line());
-            Error::new(Kind::Usage, Problem::new("docker-config", text).hint("log in again, or correct it"))
+            Error::new(ErrorKind::Usage, Problem::new("docker-config", text).hint("log in again, or correct it"))
         })?;
         let host = &repository.registry;
         if let Some(helper) = names(host).iter().find_map(|key| config.cred_helpers.get(key)) {
@@ -139,7 +139,7 @@ impl Logins {
         let broken = |what: String| {
             let problem = Problem::new("credential-helper", format!("`{program}` {what}"));
             let hint = "install or correct it, or remove it from Docker's `config.json` and log in again";
-            Error::new(Kind::Usage, problem.hint(hint))
+            Error::new(ErrorKind::Usage, problem.hint(hint))
         };
         if helper.contains(['/', '\\']) || self.runner.find(&program).is_none() {
             return Err(broken("is not on PATH".into()));
@@ -162,7 +162,7 @@ impl Logins {
             let line = if line.is_empty() { described(done.status) } else { line };
             return Err(broken(format!("failed: {line}")));
         }
-        let answer: Answer = serde_json::from_str(&done.stdout)
+        let answer: HelperAnswer = serde_json::from_str(&done.stdout)
             .map_err(|_| broken("answered something that is not a credential".into()))?;
         let secret = Secret::new(answer.secret);
         Ok(Some(match answer.username.as_str() {
@@ -213,7 +213,7 @@ fn inline(entry: &Entry, file: &str, key: &str) -> Result<Option<Login>, Error> 
         }
         None => {
             let text = format!("`auth` of `{key}` in `{file}` is not base64 of `user:password`");
-            Err(Error::new(Kind::Usage, Problem::new("docker-config", text).hint("log in again")))
+            Err(Error::new(ErrorKind::Usage, Problem::new("docker-config", text).hint("log in again")))
         }
     }
 }

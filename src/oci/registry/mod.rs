@@ -34,7 +34,7 @@ use crate::world::process::Runner;
 
 pub use access::{Access, HostAccess};
 pub use auth::Action;
-pub use error::{Error, Kind};
+pub use error::{Error, ErrorKind};
 pub use login::{Login, secrets};
 pub use profile::visibility_page;
 pub use upload::{Pushed, Source};
@@ -335,7 +335,7 @@ impl Registries {
                         there.digest, document.descriptor.digest
                     );
                     let hint = "publish under a new version: tags of this repository are immutable";
-                    Err(Error::new(Kind::Conflict, Problem::new("image-tag-taken", text).hint(hint)))
+                    Err(Error::new(ErrorKind::Conflict, Problem::new("image-tag-taken", text).hint(hint)))
                 }
                 None => Err(error),
             };

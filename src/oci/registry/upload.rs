@@ -7,7 +7,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::auth::{Action, Credential, Scope};
-use super::error::{Error, Failed, Kind, damaged, refusal, unreachable};
+use super::error::{Error, ErrorKind, Failed, damaged, refusal, unreachable};
 use super::host::Host;
 use crate::digest::{Digest, Hashing};
 use crate::oci::Descriptor;
@@ -173,7 +173,7 @@ impl Upload<'_> {
             }
             // Some refuse with 401 or 404 what the specification answers with 202.
             Ok(_) => Ok(None),
-            Err(error) if error.kind == Kind::Retry => Err(error),
+            Err(error) if error.kind == ErrorKind::Retry => Err(error),
             Err(_) => Ok(None),
         }
     }
@@ -216,7 +216,7 @@ impl Upload<'_> {
         if let (false, Err(why)) = (near, self.host.client().await?.may_lead(base, url)) {
             let text = format!("`{}` sends an upload {why}", host_of(base));
             let hint = "the registry must redirect to a public address, or to one listed in `publish.registry.hosts`";
-            return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)));
+            return Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint)));
         }
         Ok(near)
     }
@@ -287,7 +287,7 @@ impl Upload<'_> {
         if reply.status == 404 {
             let text = format!("`{from}` has no blob {}", self.blob.digest);
             let problem = Problem::new("registry-missing", text).hint("run `longshore lock --update`");
-            return Err(Error::new(Kind::Missing, problem).into());
+            return Err(Error::new(ErrorKind::Missing, problem).into());
         }
         let request = Request { accept: "*/*", auth: shown.auth(), ..Request::get(url) };
         origin.count();
@@ -334,7 +334,7 @@ fn begun(asked: &Url, reply: &Reply, shown: Credential) -> Result<Begun, Error> 
         let most = LARGEST_PART >> 20;
         let text = format!("`{}` wants parts of at least {least} bytes, at most {most} MiB are sent", host_of(asked));
         let hint = "check for a proxy between this machine and the registry";
-        return Err(Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint)));
+        return Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint)));
     }
     Ok(Begun { location: location(reply, asked)?, least, shown })
 }
@@ -375,7 +375,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 
 fn changed(text: String) -> Error {
     let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
-    Error::new(Kind::Usage, Problem::new("changed-artifact", text).hint(hint))
+    Error::new(ErrorKind::Usage, Problem::new("changed-artifact", text).hint(hint))
 }
 
 /// Where the next request of an upload goes: absolute or relative, as registries like.
@@ -384,7 +384,7 @@ fn location(reply: &Reply, asked: &Url) -> Result<Url, Error> {
     asked.join(text).ok().filter(|_| !text.is_empty()).ok_or_else(|| {
         let text = format!("`{}` begins an upload without saying where it goes", host_of(asked));
         let hint = "check for a proxy between this machine and the registry; the same command continues";
-        Error::new(Kind::Refused, Problem::new("registry-refused", text).hint(hint))
+        Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint))
     })
 }
 

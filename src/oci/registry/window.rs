@@ -12,10 +12,10 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// A number of places that can become smaller.
 pub struct Window {
     places: Arc<Semaphore>,
-    state: Mutex<State>,
+    state: Mutex<Places>,
 }
 
-struct State {
+struct Places {
     width: usize,
     /// Places that go away as soon as they are free.
     owed: usize,
@@ -24,7 +24,7 @@ struct State {
 
 impl Window {
     pub fn new(width: usize) -> Self {
-        let state = State { width, owed: 0, narrowed: None };
+        let state = Places { width, owed: 0, narrowed: None };
         Self { places: Arc::new(Semaphore::new(width)), state: Mutex::new(state) }
     }
 

@@ -10,7 +10,7 @@ use crate::plan::{Plan, Step, Workflow};
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::github::api::Api;
-use crate::publish::github::model::{Asset, Release};
+use crate::publish::github::model::{Asset, GithubRelease};
 use crate::publish::promise;
 
 /// The format of `longshore-<stem>.manifest.json`.
@@ -67,7 +67,7 @@ impl Announcement {
 /// Where something was found that somebody tells us.
 pub struct Place<'a> {
     pub api: &'a Api<'a>,
-    pub release: &'a Release,
+    pub release: &'a GithubRelease,
     pub asset: &'a Asset,
     pub workflow: &'a Workflow,
 }

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::github::api::Reader;
 use crate::publish::github::list::list;
-use crate::publish::github::model::Release as Draft;
+use crate::publish::github::model::GithubRelease as Draft;
 use crate::publish::github::observe::{gone, releases};
 use crate::publish::github::release;
 use crate::publish::ledger::Ledger;

@@ -11,7 +11,7 @@ use crate::plan::{Plan, Release, Workflow};
 use crate::problem::Problem;
 use crate::publish::failure::Failure;
 use crate::publish::github::list::{Leftover, list, renamed};
-use crate::publish::github::model::{Asset, Release as Draft};
+use crate::publish::github::model::{Asset, GithubRelease as Draft};
 use crate::publish::github::observe::{Moment, again, check_tag, releases, two_drafts};
 use crate::publish::github::repository::Repository;
 use crate::publish::order::Order;

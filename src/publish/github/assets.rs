@@ -9,7 +9,7 @@ use tokio::time::interval;
 use super::api::Api;
 use super::entry::{PlannedRelease, ReleaseFile};
 use super::list::{Leftover, check_renamed, differs, list, pending, renamed};
-use super::model::{Asset, Release};
+use super::model::{Asset, GithubRelease};
 use super::repository::Repository;
 use super::standing::{Standing, standing};
 use crate::problem::Problem;
@@ -23,7 +23,7 @@ pub struct Uploader<'s, 'a> {
     pub repository: &'s Repository<'a>,
     /// What the plan knows of the release.
     pub planned: &'s PlannedRelease<'a>,
-    pub release: &'s Release,
+    pub release: &'s GithubRelease,
 }
 
 impl Uploader<'_, '_> {
@@ -118,7 +118,7 @@ impl Uploader<'_, '_> {
 
 /// What this run has sent itself a moment ago and came as other bytes: damaged on its way. In a draft nobody has seen it,
 /// so it is taken away and sent again.
-async fn damaged(api: &Api<'_>, release: &Release, sent: &Asset) -> Result<Failure, Failure> {
+async fn damaged(api: &Api<'_>, release: &GithubRelease, sent: &Asset) -> Result<Failure, Failure> {
     if release.draft {
         let doing = format!("delete what came damaged of `{}`", sent.name);
         api.delete(&doing, &format!("releases/assets/{}", sent.id)).await?;

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use super::api::{Api, Reader};
 use super::entry::{Done, Entry, PlannedRelease, ReleaseFile};
 use super::list::{different, longer};
-use super::model::{Asset, Release};
+use super::model::{Asset, GithubRelease};
 use super::rank::is_latest;
 use super::read_back::{note, settle};
 use super::repository::Repository;
@@ -49,7 +49,7 @@ pub async fn confirm(repository: &Repository<'_>, entry: &mut Entry<'_>, ledger:
 }
 
 struct Seen {
-    public: Release,
+    public: GithubRelease,
     /// The asset of each file, in order.
     assets: Vec<Asset>,
     reader: Reader,
@@ -64,7 +64,7 @@ struct Look<'s, 'a> {
 
 impl Look<'_, '_> {
     /// The release as the public sees it.
-    async fn read(&self, release: &Release) -> Result<Seen, Failure> {
+    async fn read(&self, release: &GithubRelease) -> Result<Seen, Failure> {
         let Self { repository, planned, done, .. } = *self;
         let (api, tag) = (&repository.api, planned.tag());
         let mut reader = Reader::Anonymous;
@@ -108,7 +108,7 @@ impl Look<'_, '_> {
     }
 
     /// Finds each file, in the release itself or, if it shows only some, in its list of files.
-    async fn check(&self, public: &Release, reader: Reader) -> Result<Vec<Asset>, Failure> {
+    async fn check(&self, public: &GithubRelease, reader: Reader) -> Result<Vec<Asset>, Failure> {
         let mut assets = public.assets.clone();
         if self.files.iter().any(|ReleaseFile { file, .. }| standing(file, &assets) == Standing::Missing) {
             assets = all_assets(&self.repository.api, public.id, reader).await?;
@@ -130,9 +130,9 @@ impl Look<'_, '_> {
 
 /// Our release at this path; nothing if that is missing, or another one. If nobody may read without the token, or the
 /// anonymous limit of this address (60 an hour, shared by all jobs behind it) is used up, the token's owner reads.
-async fn fetch(api: &Api<'_>, tag: &str, reader: &mut Reader, tail: &str) -> Result<Option<Release>, Failure> {
+async fn fetch(api: &Api<'_>, tag: &str, reader: &mut Reader, tail: &str) -> Result<Option<GithubRelease>, Failure> {
     let doing = format!("read `{tag}`");
-    let mut result = api.look::<Release>(&doing, tail, *reader).await;
+    let mut result = api.look::<GithubRelease>(&doing, tail, *reader).await;
     if *reader == Reader::Anonymous {
         let why = match &result {
             Err(Failure::Denied(_)) => Some("the server does not answer without a token"),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::model::{Asset, Release};
+use super::model::{Asset, GithubRelease};
 use super::standing::{Standing, standing};
 use crate::artifact::File;
 use crate::plan::{self, ReleasePage};
@@ -36,15 +36,15 @@ pub enum Start {
     /// Nothing is there.
     Create,
     /// A draft is there.
-    Fill(Release),
+    Fill(GithubRelease),
     /// A published, mutable release may be filled.
-    Extend(Release),
+    Extend(GithubRelease),
     /// It is published with all its files.
-    Finished(Release),
+    Finished(GithubRelease),
 }
 
 impl Start {
-    pub fn release(&self) -> Option<&Release> {
+    pub fn release(&self) -> Option<&GithubRelease> {
         match self {
             Self::Create => None,
             Self::Fill(release) | Self::Extend(release) | Self::Finished(release) => Some(release),
@@ -62,7 +62,7 @@ pub struct Entry<'a> {
 }
 
 pub struct There {
-    pub release: Release,
+    pub release: GithubRelease,
     /// Whether it was there before.
     pub outcome: Outcome,
     /// What made it public, if it is.

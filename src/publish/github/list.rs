@@ -4,7 +4,7 @@ use std::fs;
 
 use super::api::Api;
 use super::entry::PlannedRelease;
-use super::model::{Asset, Release};
+use super::model::{Asset, GithubRelease};
 use super::standing::standing;
 use crate::artifact::File;
 use crate::problem::Problem;
@@ -25,7 +25,7 @@ pub fn different(tag: &str, file: &File, asset: &Asset) -> Failure {
 }
 
 /// The same where nobody sees it yet: in a draft the wrong file may be taken away, by whoever knows how it came there.
-pub fn differs(api: &Api<'_>, release: &Release, file: &File, asset: &Asset) -> Failure {
+pub fn differs(api: &Api<'_>, release: &GithubRelease, file: &File, asset: &Asset) -> Failure {
     match different(&release.tag_name, file, asset) {
         Failure::Conflict(mut problem) if release.draft => {
             problem.hint = Some(format!(
@@ -119,7 +119,7 @@ pub fn check_renamed(planned: &PlannedRelease<'_>, file: &File, assets: &[Asset]
 /// Writes a file out of a release that has it, if there is one.
 pub async fn fetch<'r>(
     api: &Api<'_>,
-    mut releases: impl Iterator<Item = &'r Release>,
+    mut releases: impl Iterator<Item = &'r GithubRelease>,
     promised: &Promised<'_>,
     to: &fs::File,
 ) -> Result<bool, Failure> {

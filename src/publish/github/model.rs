@@ -11,7 +11,7 @@ pub trait Numbered {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Release {
+pub struct GithubRelease {
     pub id: u64,
     /// Its tag; for a draft the tag it will have.
     pub tag_name: String,
@@ -34,7 +34,7 @@ pub struct Release {
     pub assets: Vec<Asset>,
 }
 
-impl Numbered for Release {
+impl Numbered for GithubRelease {
     fn id(&self) -> u64 {
         self.id
     }

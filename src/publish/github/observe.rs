@@ -3,7 +3,7 @@
 use super::api::{Api, Reader};
 use super::entry::{PlannedRelease, Start};
 use super::list::list;
-use super::model::{Object, Pointer, Release};
+use super::model::{GithubRelease, Object, Pointer};
 use super::notes;
 use super::repository::Repository;
 use super::standing::is_absent;
@@ -47,7 +47,7 @@ pub fn limits(planned: &PlannedRelease<'_>) -> Vec<Failure> {
 }
 
 /// Every release of the repository, drafts included: a draft is not found by its tag.
-pub async fn releases(api: &Api<'_>) -> Result<Vec<Release>, Failure> {
+pub async fn releases(api: &Api<'_>) -> Result<Vec<GithubRelease>, Failure> {
     let doing = format!("list the releases of `{}`", api.repository);
     let listed = api.patience.retry(async |_| api.all(&doing, "releases").await).await;
     listed.map_err(|failure| match failure {
@@ -62,17 +62,17 @@ pub async fn releases(api: &Api<'_>) -> Result<Vec<Release>, Failure> {
 
 /// A list in which releases stand that are known by number. Another draft of such a tag is one that whoever made it
 /// takes away again.
-pub fn with_known(mut listed: Vec<Release>, known: &[Release]) -> Vec<Release> {
+pub fn with_known(mut listed: Vec<GithubRelease>, known: &[GithubRelease]) -> Vec<GithubRelease> {
     listed.retain(|one| !known.iter().any(|other| other.id == one.id || one.draft && other.tag_name == one.tag_name));
     listed.extend_from_slice(known);
     listed
 }
 
 /// A release as it is now, with all its files.
-pub async fn again(api: &Api<'_>, release: &Release) -> Result<Release, Failure> {
+pub async fn again(api: &Api<'_>, release: &GithubRelease) -> Result<GithubRelease, Failure> {
     let (tag, path) = (&release.tag_name, format!("releases/{}", release.id));
     let doing = format!("look at the release `{tag}`");
-    let now = api.patience.retry(async |_| api.look::<Release>(&doing, &path, Reader::Token).await).await;
+    let now = api.patience.retry(async |_| api.look::<GithubRelease>(&doing, &path, Reader::Token).await).await;
     now.map_err(|failure| gone(tag, failure))
 }
 
@@ -96,7 +96,7 @@ pub async fn start(
 ) -> Result<Start, Failure> {
     let tag = planned.tag();
     check_tag(&repository.api, tag, &repository.plan.commit, moment).await?;
-    let (drafts, published): (Vec<&Release>, Vec<&Release>) =
+    let (drafts, published): (Vec<&GithubRelease>, Vec<&GithubRelease>) =
         repository.releases.iter().filter(|release| release.tag_name == *tag).partition(|release| release.draft);
     match (published.as_slice(), drafts.as_slice()) {
         ([], []) => Ok(Start::Create),
@@ -119,7 +119,7 @@ pub async fn start(
 async fn published_start(
     repository: &Repository<'_>,
     planned: &PlannedRelease<'_>,
-    release: &Release,
+    release: &GithubRelease,
 ) -> Result<Start, Failure> {
     let release = with_all_assets(&repository.api, planned, release).await?;
     let missing = absent(planned, &release);
@@ -151,12 +151,16 @@ async fn published_start(
 }
 
 /// The planned files that are still to be uploaded.
-fn absent<'p>(planned: &PlannedRelease<'p>, release: &Release) -> Vec<&'p str> {
+fn absent<'p>(planned: &PlannedRelease<'p>, release: &GithubRelease) -> Vec<&'p str> {
     planned.files.iter().map(|file| file.name).filter(|name| is_absent(name, &release.assets)).collect()
 }
 
 /// A list of releases may show only some of a release's many files; before one counts as missing, all are asked for.
-async fn with_all_assets(api: &Api<'_>, planned: &PlannedRelease<'_>, release: &Release) -> Result<Release, Failure> {
+async fn with_all_assets(
+    api: &Api<'_>,
+    planned: &PlannedRelease<'_>,
+    release: &GithubRelease,
+) -> Result<GithubRelease, Failure> {
     let mut release = release.clone();
     if !release.assets.is_empty() && !absent(planned, &release).is_empty() {
         release.assets = api.patience.retry(async |_| list(api, release.id).await).await?;
@@ -168,7 +172,7 @@ async fn with_all_assets(api: &Api<'_>, planned: &PlannedRelease<'_>, release: &
 async fn check_foreign(
     repository: &Repository<'_>,
     planned: &PlannedRelease<'_>,
-    draft: &Release,
+    draft: &GithubRelease,
 ) -> Result<(), Failure> {
     let names = foreign(planned, draft);
     if names.is_empty() || repository.github.draft && absent(planned, draft).is_empty() {
@@ -188,13 +192,13 @@ async fn check_foreign(
     Ok(())
 }
 
-fn foreign<'r>(planned: &PlannedRelease<'_>, release: &'r Release) -> Vec<&'r str> {
+fn foreign<'r>(planned: &PlannedRelease<'_>, release: &'r GithubRelease) -> Vec<&'r str> {
     let names = release.assets.iter().map(|asset| asset.name.as_str());
     names.filter(|name| !planned.holds(name) && !planned.told.iter().any(|told| told == name)).collect()
 }
 
 /// Two drafts for one tag: nobody can say which one is meant.
-pub fn two_drafts(tag: &str, drafts: &[&Release]) -> Failure {
+pub fn two_drafts(tag: &str, drafts: &[&GithubRelease]) -> Failure {
     let pages: Vec<&str> = drafts.iter().map(|draft| draft.html_url.as_str()).collect();
     let message = format!("there are {} drafts for `{tag}`: {}", drafts.len(), pages.join(" and "));
     Failure::Conflict(Problem::new("two-drafts", message).hint("delete all but one of them"))

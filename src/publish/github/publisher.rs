@@ -5,7 +5,7 @@ use std::fs;
 use super::assets::Uploader;
 use super::entry::{Done, Entry, PlannedRelease, Start, There};
 use super::list::fetch;
-use super::model::Release;
+use super::model::GithubRelease;
 use super::observe::{self, Moment};
 use super::read_back::read_back;
 use super::repository::Repository;
@@ -26,7 +26,7 @@ struct ReleasePublisher<'a> {
     repository: Repository<'a>,
     planned: Vec<PlannedRelease<'a>>,
     /// Releases that are there, whatever the list says: GitHub shows a new one only after a while.
-    known: Vec<Release>,
+    known: Vec<GithubRelease>,
     /// The phase in which its releases are made public.
     opening: Phase,
     observed: Vec<(PlannedRelease<'a>, Start)>,

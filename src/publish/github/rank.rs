@@ -1,12 +1,12 @@
 //! Which release is the newest of its component, and which one came before.
 
-use super::model::Release;
+use super::model::GithubRelease;
 use crate::plan;
 use crate::tag::TagGrammar;
 use crate::version::Version;
 
 /// Whether a release becomes "latest": it may, it is stable, and no published stable version of its component is higher.
-pub fn is_latest(release: &plan::Release, published: &[Release]) -> bool {
+pub fn is_latest(release: &plan::Release, published: &[GithubRelease]) -> bool {
     let Ok(grammar) = release.tags.parse::<TagGrammar>() else { return false };
     let mut others = published
         .iter()
@@ -17,7 +17,7 @@ pub fn is_latest(release: &plan::Release, published: &[Release]) -> bool {
 }
 
 /// The published version before this one, of the same component; of a stable version the stable one.
-pub fn previous<'r>(release: &plan::Release, published: &'r [Release]) -> Option<&'r str> {
+pub fn previous<'r>(release: &plan::Release, published: &'r [GithubRelease]) -> Option<&'r str> {
     let grammar: TagGrammar = release.tags.parse().ok()?;
     published
         .iter()

@@ -5,7 +5,7 @@ use std::io;
 use super::api::Api;
 use super::entry::{PlannedRelease, ReleaseFile};
 use super::list::{check_renamed, different, differs, list, longer, pending};
-use super::model::{Asset, Release};
+use super::model::{Asset, GithubRelease};
 use super::repository::Repository;
 use super::standing::{Standing, standing};
 use crate::digest::{Digest, Hashing};
@@ -20,7 +20,7 @@ pub async fn read_back(
     repository: &Repository<'_>,
     planned: &PlannedRelease<'_>,
     files: &mut [ReleaseFile<'_>],
-    release: &Release,
+    release: &GithubRelease,
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
     let (api, tag) = (&repository.api, planned.tag());
@@ -53,7 +53,7 @@ async fn seen(
     api: &Api<'_>,
     planned: &PlannedRelease<'_>,
     files: &[ReleaseFile<'_>],
-    release: &Release,
+    release: &GithubRelease,
 ) -> Result<Vec<Asset>, Failure> {
     let assets = list(api, release.id).await?;
     let mut all = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::api::{Api, Reader};
 use super::entry::PlannedRelease;
-use super::model::{NewRelease, Publication, Release};
+use super::model::{GithubRelease, NewRelease, Publication};
 use super::notes;
 use super::observe::{Moment, check_tag, two_drafts};
 use super::rank::is_latest;
@@ -16,7 +16,7 @@ pub async fn create(
     repository: &Repository<'_>,
     release: &plan::Release,
     page: &ReleasePage,
-) -> Result<Release, Failure> {
+) -> Result<GithubRelease, Failure> {
     let (api, tag) = (&repository.api, release.tag.as_str());
     let body = notes::body(repository, release, page).await?;
     let new = NewRelease { tag_name: tag, name: &page.title, body: &body, draft: true, prerelease: release.prerelease };
@@ -44,7 +44,7 @@ pub async fn create(
 /// GitHub lets two drafts have one tag, and shows a new one in its list only after a while: another run, or an attempt
 /// of ours whose answer was lost, may have made one too. The lowest number stands; what is deleted is only the draft that
 /// this run has just made, and only while it is empty.
-async fn the_only_one(api: &Api<'_>, tag: &str, made: Release) -> Result<Release, Failure> {
+async fn the_only_one(api: &Api<'_>, tag: &str, made: GithubRelease) -> Result<GithubRelease, Failure> {
     let doing = format!("look for other drafts of `{tag}`");
     let found = api.patience.retry(async |_| of_tag(api, tag, &doing).await).await?;
     let Some(first) = found.into_iter().filter(|other| other.draft && other.id < made.id).min_by_key(|other| other.id)
@@ -54,7 +54,7 @@ async fn the_only_one(api: &Api<'_>, tag: &str, made: Release) -> Result<Release
     let path = format!("releases/{}", made.id);
     let doing = format!("delete the second, empty draft of `{tag}`");
     api.patience
-        .retry(async |_| match api.look::<Release>(&doing, &path, Reader::Token).await {
+        .retry(async |_| match api.look::<GithubRelease>(&doing, &path, Reader::Token).await {
             Ok(now) if now.draft && now.assets.is_empty() => api.delete(&doing, &path).await,
             Ok(now) => Err(two_drafts(tag, &[&first, &now])),
             Err(Failure::Missing(_)) => Ok(()),
@@ -66,8 +66,8 @@ async fn the_only_one(api: &Api<'_>, tag: &str, made: Release) -> Result<Release
     Ok(first)
 }
 
-async fn of_tag(api: &Api<'_>, tag: &str, doing: &str) -> Result<Vec<Release>, Failure> {
-    let listed = api.all::<Release>(doing, "releases").await?;
+async fn of_tag(api: &Api<'_>, tag: &str, doing: &str) -> Result<Vec<GithubRelease>, Failure> {
+    let listed = api.all::<GithubRelease>(doing, "releases").await?;
     Ok(listed.into_iter().filter(|release| release.tag_name == tag).collect())
 }
 
@@ -75,8 +75,8 @@ async fn of_tag(api: &Api<'_>, tag: &str, doing: &str) -> Result<Vec<Release>, F
 pub async fn publish(
     repository: &Repository<'_>,
     planned: &PlannedRelease<'_>,
-    draft: &Release,
-) -> Result<Release, Failure> {
+    draft: &GithubRelease,
+) -> Result<GithubRelease, Failure> {
     let (api, tag) = (&repository.api, planned.tag());
     let body = notes::body(repository, planned.release, planned.page).await?;
     let make_latest = if is_latest(planned.release, &repository.releases) { "true" } else { "false" };
@@ -94,13 +94,13 @@ pub async fn publish(
     api.patience
         .retry(async |attempt| {
             if attempt > 0 {
-                let now: Release = api.look(&doing, &path, Reader::Token).await?;
+                let now: GithubRelease = api.look(&doing, &path, Reader::Token).await?;
                 if !now.draft {
                     return Ok(now);
                 }
             }
             check_tag(api, tag, &repository.plan.commit, Moment::Last).await?;
-            let after: Release = api.patch(&doing, &path, &publication).await?;
+            let after: GithubRelease = api.patch(&doing, &path, &publication).await?;
             if after.draft {
                 let message = format!("`{}` left `{tag}` a draft", api.host());
                 return Err(Failure::retry(Problem::new("still-a-draft", message)));
@@ -111,7 +111,7 @@ pub async fn publish(
         .map_err(workflow_hint)
 }
 
-fn appeared(tag: &str, release: &Release) -> Failure {
+fn appeared(tag: &str, release: &GithubRelease) -> Failure {
     let message = format!("`{tag}` was published by somebody else in the meantime: {}", release.html_url);
     Failure::Conflict(Problem::new("release-published", message).hint("run the same command again to compare it"))
 }

@@ -2,7 +2,7 @@
 
 use super::api::Api;
 use super::entry::ReleaseFile;
-use super::model::{Asset, Release};
+use super::model::{Asset, GithubRelease};
 use crate::plan::{self, Destination, GithubDestination, Plan};
 use crate::publish::failure::Failure;
 use crate::publish::run::Run;
@@ -14,7 +14,7 @@ pub struct Repository<'a> {
     pub destination: &'a Destination,
     pub github: &'a GithubDestination,
     pub plan: &'a Plan,
-    pub releases: Vec<Release>,
+    pub releases: Vec<GithubRelease>,
 }
 
 impl<'a> Repository<'a> {
@@ -29,7 +29,13 @@ impl<'a> Repository<'a> {
     }
 
     /// What was seen of a release itself.
-    pub fn receipt(&self, release: &plan::Release, there: &Release, outcome: Outcome, by: Option<&str>) -> Receipt {
+    pub fn receipt(
+        &self,
+        release: &plan::Release,
+        there: &GithubRelease,
+        outcome: Outcome,
+        by: Option<&str>,
+    ) -> Receipt {
         Receipt {
             destination: self.destination.name.clone(),
             tag: release.tag.clone(),

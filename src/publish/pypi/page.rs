@@ -37,7 +37,7 @@ pub struct Page {
 const MOST_FILES: usize = 200_000;
 
 #[derive(Deserialize)]
-struct Release {
+struct VersionPage {
     #[serde(deserialize_with = "few::<MOST_FILES, _, _>")]
     urls: Vec<Entry>,
 }
@@ -79,7 +79,7 @@ struct Entry {
 
 /// The files of one version: `/pypi/NAME/VERSION/json`.
 pub fn release(bytes: &[u8], base: &Url) -> Result<Files, String> {
-    let release: Release = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let release: VersionPage = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     Ok(release.urls.into_iter().map(|entry| entry.file(base)).collect())
 }
 

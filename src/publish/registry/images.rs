@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use crate::digest::Digest;
 use crate::oci::image::Blob;
-use crate::oci::registry::{Document, Error, Kind, Registries};
+use crate::oci::registry::{Document, Error, ErrorKind, Registries};
 use crate::plan::{Destination, PublishedImage, RegistryDestination, Step, Work};
 use crate::publish::failure::Failure;
 use crate::publish::run::Run;
@@ -100,11 +100,13 @@ pub fn names<'r>(repositories: impl Iterator<Item = &'r Repository>) -> String {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.kind {
-            Kind::Denied => Self::Denied(*error.problem),
-            Kind::Conflict => Self::Conflict(*error.problem),
-            Kind::Usage => Self::Refused(*error.problem),
-            Kind::Retry => Self::retry(*error.problem),
-            Kind::Missing | Kind::Refused | Kind::Damaged | Kind::Disk => Self::Unconfirmed(*error.problem),
+            ErrorKind::Denied => Self::Denied(*error.problem),
+            ErrorKind::Conflict => Self::Conflict(*error.problem),
+            ErrorKind::Usage => Self::Refused(*error.problem),
+            ErrorKind::Retry => Self::retry(*error.problem),
+            ErrorKind::Missing | ErrorKind::Refused | ErrorKind::Damaged | ErrorKind::Disk => {
+                Self::Unconfirmed(*error.problem)
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::images::Images;
 use crate::destination::ReadBack;
 use crate::digest::Digest;
-use crate::oci::registry::{Error, Kind, Registries, Shown, visibility_page};
+use crate::oci::registry::{Error, ErrorKind, Registries, Shown, visibility_page};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
 use crate::publish::github::visibility;
@@ -94,7 +94,7 @@ async fn one(
                 let Some(cell) = whole.get(&(&tag.repository, expected)) else { return Ok(()) };
                 let read = cell.get_or_try_init(async || {
                     let found = everybody.manifest(&tag.repository.at(expected)).await?;
-                    found.map(drop).ok_or_else(|| Error::new(Kind::Missing, Problem::new("registry-missing", "")))
+                    found.map(drop).ok_or_else(|| Error::new(ErrorKind::Missing, Problem::new("registry-missing", "")))
                 });
                 match read.await {
                     Ok(()) => return Ok(()),
@@ -119,8 +119,8 @@ async fn one(
 /// What an answer to nobody means: closed, if it says that it is; anything else is not a statement about who may read.
 fn why(tag: &Reference, error: Error) -> Result<Failure, Failure> {
     match error.kind {
-        Kind::Denied | Kind::Missing => Ok(closed(&tag.repository)),
-        Kind::Retry => {
+        ErrorKind::Denied | ErrorKind::Missing => Ok(closed(&tag.repository)),
+        ErrorKind::Retry => {
             let text =
                 format!("cannot determine yet whether `{tag}` can be pulled anonymously: {}", error.problem.message);
             let hint = "wait, and run the same command again: it only looks again";
@@ -166,11 +166,11 @@ mod tests {
     fn a_limit_is_no_statement_about_who_may_read() {
         let tag: Reference = "ghcr.io/acme/app:1".parse().unwrap();
         let error = |kind, code| Error::new(kind, Problem::new(code, "x"));
-        let closed = why(&tag, error(Kind::Denied, "registry-denied")).unwrap();
+        let closed = why(&tag, error(ErrorKind::Denied, "registry-denied")).unwrap();
         assert_eq!((closed.problem().code, closed.exit()), ("image-not-public", crate::problem::Exit::Unfinished));
         let hint = closed.problem().hint.clone().unwrap();
         assert!(hint.contains("https://github.com/orgs/acme/packages/container/app/settings"), "{hint}");
-        let limited = why(&tag, error(Kind::Retry, "registry-limited")).unwrap_err();
+        let limited = why(&tag, error(ErrorKind::Retry, "registry-limited")).unwrap_err();
         assert_eq!((limited.problem().code, limited.exit()), ("image-unconfirmed", crate::problem::Exit::Unfinished));
     }
 }

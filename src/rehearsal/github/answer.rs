@@ -10,7 +10,7 @@ use tokio_util::io::ReaderStream;
 use super::event::Effect;
 
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct GithubAnswer {
     pub(super) status: u16,
     pub(super) headers: Vec<(HeaderName, String)>,
     pub(super) content: Content,
@@ -31,7 +31,7 @@ pub(super) enum Content {
     },
 }
 
-impl Answer {
+impl GithubAnswer {
     pub(super) fn json(status: u16, value: Value) -> Self {
         Self { status, content: Content::Json(value), ..Self::default() }
     }

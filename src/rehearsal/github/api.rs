@@ -2,21 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Content};
+use super::answer::{Content, GithubAnswer};
 use super::asked::Asked;
 use super::fields::Fields;
 use super::json::{self as shape, Addresses};
 use super::route::Route;
 use super::rules::{self, Outcome};
-use super::state::{Release, Repository, State, Who};
+use super::state::{GithubState, Repository, StoredRelease, Who};
 use super::{event::Effect, graphql, paging};
 
-pub(super) fn answer(state: &mut State, asked: &Asked<'_>, route: &Route) -> Answer {
+pub(super) fn answer(state: &mut GithubState, asked: &Asked<'_>, route: &Route) -> GithubAnswer {
     let outcome = match route {
-        Route::Root => Ok(Answer::json(200, root(asked.to))),
-        Route::RateLimit => Ok(Answer::json(200, rate_limit(asked.who))),
-        Route::User if asked.who == Who::Anonymous => Err(Answer::error(401, "Requires authentication")),
-        Route::User => Ok(Answer::json(200, shape::user(asked.to, shape::AUTHOR))),
+        Route::Root => Ok(GithubAnswer::json(200, root(asked.to))),
+        Route::RateLimit => Ok(GithubAnswer::json(200, rate_limit(asked.who))),
+        Route::User if asked.who == Who::Anonymous => Err(GithubAnswer::error(401, "Requires authentication")),
+        Route::User => Ok(GithubAnswer::json(200, shape::user(asked.to, shape::AUTHOR))),
         Route::GraphQl => graphql::answer(state, asked),
         _ if route.kind().writes() => write(state, asked, route),
         Route::Releases => list(state, asked),
@@ -25,10 +25,10 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>, route: &Route) -> Ans
     outcome.unwrap_or_else(|refusal| refusal)
 }
 
-fn read(state: &State, asked: &Asked<'_>, route: &Route) -> Outcome<Answer> {
-    let repository = state.repository(asked.target).ok_or_else(Answer::not_found)?;
+fn read(state: &GithubState, asked: &Asked<'_>, route: &Route) -> Outcome<GithubAnswer> {
+    let repository = state.repository(asked.target).ok_or_else(GithubAnswer::not_found)?;
     let (to, who) = (asked.to, asked.who);
-    let release = |found: Option<&Release>| found.map(|release| shape::release(to, repository, release));
+    let release = |found: Option<&StoredRelease>| found.map(|release| shape::release(to, repository, release));
     let value = match route {
         Route::Repository => Some(shape::repository(to, repository, who == Who::Writer)),
         Route::LatestRelease => release(repository.latest()),
@@ -53,11 +53,11 @@ fn read(state: &State, asked: &Asked<'_>, route: &Route) -> Outcome<Answer> {
         Route::GenerateNotes => Some(generate_notes(repository, asked)?),
         _ => None,
     };
-    value.map(|value| Answer::json(200, value)).ok_or_else(Answer::not_found)
+    value.map(|value| GithubAnswer::json(200, value)).ok_or_else(GithubAnswer::not_found)
 }
 
-fn list(state: &mut State, asked: &Asked<'_>) -> Outcome<Answer> {
-    let repository = state.repository_mut(asked.target).ok_or_else(Answer::not_found)?;
+fn list(state: &mut GithubState, asked: &Asked<'_>) -> Outcome<GithubAnswer> {
+    let repository = state.repository_mut(asked.target).ok_or_else(GithubAnswer::not_found)?;
     let shown = repository.listed(asked.who).into_iter().filter(|release| release.hidden == 0);
     let releases = shown.map(|release| shape::release(asked.to, repository, release)).collect();
     let answer = paging::page(asked, repository.id, releases);
@@ -67,17 +67,17 @@ fn list(state: &mut State, asked: &Asked<'_>) -> Outcome<Answer> {
     Ok(answer)
 }
 
-fn assets(repository: &Repository, asked: &Asked<'_>, id: u64) -> Outcome<Answer> {
-    let release = repository.visible(id, asked.who).ok_or_else(Answer::not_found)?;
+fn assets(repository: &Repository, asked: &Asked<'_>, id: u64) -> Outcome<GithubAnswer> {
+    let release = repository.visible(id, asked.who).ok_or_else(GithubAnswer::not_found)?;
     let assets = release.assets.values().map(|asset| shape::asset(asked.to, repository, release, asset));
     Ok(paging::page(asked, repository.id, assets.collect()))
 }
 
-fn write(state: &mut State, asked: &Asked<'_>, route: &Route) -> Outcome<Answer> {
+fn write(state: &mut GithubState, asked: &Asked<'_>, route: &Route) -> Outcome<GithubAnswer> {
     let to = asked.to;
     let web = to.web();
     let who = asked.who;
-    let mut writing = state.write(asked.target).ok_or_else(Answer::not_found)?;
+    let mut writing = state.write(asked.target).ok_or_else(GithubAnswer::not_found)?;
     may_write(writing.repository, who, route)?;
     let fields = Fields::read(asked.body)?;
     let (status, id, effects) = match route {
@@ -91,22 +91,22 @@ fn write(state: &mut State, asked: &Asked<'_>, route: &Route) -> Outcome<Answer>
         Route::UpdateAsset(id) => {
             let effects = vec![rules::update_asset(&mut writing, *id, &fields)?];
             let repository = &*writing.repository;
-            let release = repository.holder(*id, who).ok_or_else(Answer::not_found)?;
+            let release = repository.holder(*id, who).ok_or_else(GithubAnswer::not_found)?;
             let value = shape::asset(to, repository, release, &release.assets[id]);
-            return Ok(Answer::json(200, value).effects(effects));
+            return Ok(GithubAnswer::json(200, value).effects(effects));
         }
         Route::SetImmutableReleases(on) => {
             writing.repository.immutable_releases = *on;
             return gone(vec![Effect::SettingChanged { immutable_releases: *on }]);
         }
-        _ => return Err(Answer::not_found()),
+        _ => return Err(GithubAnswer::not_found()),
     };
-    let release = writing.repository.visible(id, who).ok_or_else(Answer::not_found)?;
-    Ok(Answer::json(status, shape::release(to, writing.repository, release)).effects(effects))
+    let release = writing.repository.visible(id, who).ok_or_else(GithubAnswer::not_found)?;
+    Ok(GithubAnswer::json(status, shape::release(to, writing.repository, release)).effects(effects))
 }
 
-fn gone(effects: Vec<Effect>) -> Outcome<Answer> {
-    Ok(Answer::empty(204).effects(effects))
+fn gone(effects: Vec<Effect>) -> Outcome<GithubAnswer> {
+    Ok(GithubAnswer::empty(204).effects(effects))
 }
 
 /// What must hold before anything is written: what one may not even see is not there.
@@ -119,9 +119,9 @@ pub(super) fn may_write(repository: &Repository, who: Who, route: &Route) -> Out
         _ => true,
     };
     match who {
-        _ if !seen => Err(Answer::not_found()),
-        Who::Anonymous => Err(Answer::error(401, "Requires authentication")),
-        Who::Reader => Err(Answer::error(403, "Resource not accessible by integration")),
+        _ if !seen => Err(GithubAnswer::not_found()),
+        Who::Anonymous => Err(GithubAnswer::error(401, "Requires authentication")),
+        Who::Reader => Err(GithubAnswer::error(403, "Resource not accessible by integration")),
         Who::Writer => Ok(()),
     }
 }
@@ -138,7 +138,10 @@ fn generate_notes(repository: &Repository, asked: &Asked<'_>) -> Outcome<Value> 
     let tag = fields.required("tag_name")?;
     let previous = fields.text("previous_tag_name")?;
     if let Some(previous) = previous.as_ref().filter(|tag| !repository.tags.contains_key(*tag)) {
-        return Err(Answer::error(422, &format!("previous_tag_name `{previous}` is not a tag of the repository")));
+        return Err(GithubAnswer::error(
+            422,
+            &format!("previous_tag_name `{previous}` is not a tag of the repository"),
+        ));
     }
     let body = shape::generated_notes(repository, &tag, previous.as_deref(), &asked.to.web());
     Ok(json!({ "name": tag, "body": body }))
@@ -172,10 +175,10 @@ pub(super) fn reset() -> i64 {
 
 /// `GET /releases/assets/{id}` for `application/octet-stream`: the bytes lie at the storage service. `None` where there
 /// are none to give.
-pub(super) fn asset_bytes(state: &State, asked: &Asked<'_>, id: u64, signature: &str) -> Answer {
+pub(super) fn asset_bytes(state: &GithubState, asked: &Asked<'_>, id: u64, signature: &str) -> GithubAnswer {
     let found = state.repository(asked.target).and_then(|repository| repository.holder(id, asked.who));
     match found.and_then(|release| release.assets[&id].stored) {
-        Some(_) => Answer::redirect(format!("{}/storage/{id}?sig={signature}", asked.to.storage())),
-        None => Answer { content: Content::Empty, ..Answer::not_found() },
+        Some(_) => GithubAnswer::redirect(format!("{}/storage/{id}?sig={signature}", asked.to.storage())),
+        None => GithubAnswer { content: Content::Empty, ..GithubAnswer::not_found() },
     }
 }

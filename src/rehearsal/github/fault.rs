@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::route::Kind;
+use super::route::RequestKind;
 
 /// A misfortune the server can be told to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,7 +89,7 @@ pub(super) struct Faults(Vec<Armed>);
 
 struct Armed {
     fault: Fault,
-    struck: Vec<Kind>,
+    struck: Vec<RequestKind>,
     writes: usize,
 }
 
@@ -99,19 +99,19 @@ impl Faults {
     }
 
     /// What strikes this request: the first fault that applies; the others have not seen it.
-    pub(super) fn strike(&mut self, kind: Kind) -> Option<Strike> {
+    pub(super) fn strike(&mut self, kind: RequestKind) -> Option<Strike> {
         self.0.iter_mut().find_map(|armed| armed.strike(kind))
     }
 }
 
 impl Armed {
-    fn strike(&mut self, kind: Kind) -> Option<Strike> {
-        let (strike, kinds): (_, &[Kind]) = match self.fault {
-            Fault::BadGateway => (Strike::BadGateway, &[Kind::Upload]),
-            Fault::LostAnswer => (Strike::LoseAnswer, &[Kind::Create, Kind::Upload, Kind::Update]),
-            Fault::CutUpload => (Strike::CutBody, &[Kind::Upload]),
-            Fault::RateLimit => (Strike::RateLimit, &[Kind::Read, Kind::Upload, Kind::Update]),
-            Fault::SecondaryLimit => (Strike::SecondaryLimit, &[Kind::Create, Kind::Upload]),
+    fn strike(&mut self, kind: RequestKind) -> Option<Strike> {
+        let (strike, kinds): (_, &[RequestKind]) = match self.fault {
+            Fault::BadGateway => (Strike::BadGateway, &[RequestKind::Upload]),
+            Fault::LostAnswer => (Strike::LoseAnswer, &[RequestKind::Create, RequestKind::Upload, RequestKind::Update]),
+            Fault::CutUpload => (Strike::CutBody, &[RequestKind::Upload]),
+            Fault::RateLimit => (Strike::RateLimit, &[RequestKind::Read, RequestKind::Upload, RequestKind::Update]),
+            Fault::SecondaryLimit => (Strike::SecondaryLimit, &[RequestKind::Create, RequestKind::Upload]),
             Fault::UnauthorizedMidway => {
                 self.writes += usize::from(kind.writes());
                 return (kind.writes() && self.writes == 3).then_some(Strike::Unauthorized);
@@ -141,12 +141,12 @@ mod tests {
 
     #[test]
     fn each_strikes_when_it_says() {
-        let check = |fault, kinds: &[Kind], expected: &[Option<Strike>]| {
+        let check = |fault, kinds: &[RequestKind], expected: &[Option<Strike>]| {
             let mut faults = Faults::new(&[fault]);
             let strikes: Vec<_> = kinds.iter().map(|kind| faults.strike(*kind)).collect();
             assert_eq!(strikes, expected, "{fault}");
         };
-        use Kind::{Create, Read, Update, Upload};
+        use RequestKind::{Create, Read, Update, Upload};
         check(Fault::BadGateway, &[Create, Upload, Upload], &[None, Some(Strike::BadGateway), None]);
         check(Fault::CutUpload, &[Read, Upload, Upload], &[None, Some(Strike::CutBody), None]);
         let lost = Some(Strike::LoseAnswer);
@@ -165,8 +165,8 @@ mod tests {
     #[test]
     fn two_faults_do_not_share_a_request() {
         let mut faults = Faults::new(&[Fault::BadGateway, Fault::CutUpload]);
-        assert_eq!(faults.strike(Kind::Upload), Some(Strike::BadGateway));
-        assert_eq!(faults.strike(Kind::Upload), Some(Strike::CutBody));
-        assert_eq!(faults.strike(Kind::Upload), None);
+        assert_eq!(faults.strike(RequestKind::Upload), Some(Strike::BadGateway));
+        assert_eq!(faults.strike(RequestKind::Upload), Some(Strike::CutBody));
+        assert_eq!(faults.strike(RequestKind::Upload), None);
     }
 }

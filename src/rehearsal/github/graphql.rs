@@ -2,23 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer::GithubAnswer;
 use super::asked::Asked;
 use super::json::AUTHOR;
 use super::route::Target;
 use super::rules::Outcome;
-use super::state::{Release, Repository, State, Who, time};
+use super::state::{GithubState, Repository, StoredRelease, Who, time};
 
 /// `POST /graphql`. A query this server does not know is an error that names itself, in GraphQL's shape.
-pub(super) fn answer(state: &State, asked: &Asked<'_>) -> Outcome<Answer> {
+pub(super) fn answer(state: &GithubState, asked: &Asked<'_>) -> Outcome<GithubAnswer> {
     if asked.who == Who::Anonymous {
-        return Err(Answer::error(401, "This endpoint requires you to be authenticated."));
+        return Err(GithubAnswer::error(401, "This endpoint requires you to be authenticated."));
     }
     let request: Value = serde_json::from_slice(asked.body).unwrap_or_default();
     let query = request["query"].as_str().unwrap_or_default();
     let variables = &request["variables"];
     if query.contains("__type") {
-        return Ok(Answer::json(200, json!({ "data": { "Release": { "fields": fields() } } })));
+        return Ok(GithubAnswer::json(200, json!({ "data": { "Release": { "fields": fields() } } })));
     }
     let text = |name: &str| variables[name].as_str().unwrap_or_default().to_owned();
     let target = Target { owner: text("owner"), name: text("name"), id: None };
@@ -39,7 +39,7 @@ pub(super) fn answer(state: &State, asked: &Asked<'_>) -> Outcome<Answer> {
     } else {
         return Ok(failed("UNKNOWN", "this server answers only the queries of `gh release`"));
     };
-    Ok(Answer::json(200, json!({ "data": { "repository": found } })))
+    Ok(GithubAnswer::json(200, json!({ "data": { "repository": found } })))
 }
 
 fn releases(repository: &Repository, who: Who, query: &str, variables: &Value) -> Value {
@@ -57,7 +57,7 @@ fn releases(repository: &Repository, who: Who, query: &str, variables: &Value) -
 }
 
 /// What the query selects of a release: a strict client refuses fields it did not ask for.
-fn node(repository: &Repository, release: &Release, query: &str) -> Value {
+fn node(repository: &Repository, release: &StoredRelease, query: &str) -> Value {
     let start = ["nodes", "release(tagName:"].iter().find_map(|field| query.split_once(field));
     let selection = start.and_then(|(_, rest)| rest.split(['{', '}']).nth(1)).unwrap_or_default();
     let selects = |name: &str| selection.split(|char: char| !char.is_ascii_alphanumeric()).any(|word| word == name);
@@ -87,6 +87,6 @@ fn fields() -> Value {
         .collect()
 }
 
-fn failed(kind: &str, message: &str) -> Answer {
-    Answer::json(200, json!({ "data": { "repository": null }, "errors": [{ "type": kind, "message": message }] }))
+fn failed(kind: &str, message: &str) -> GithubAnswer {
+    GithubAnswer::json(200, json!({ "data": { "repository": null }, "errors": [{ "type": kind, "message": message }] }))
 }

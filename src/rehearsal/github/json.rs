@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::route::Style;
-use super::state::{Asset, Commit, Release, Repository, short_hash, time};
+use super::state::{Asset, Commit, Repository, StoredRelease, short_hash, time};
 use crate::world::http::encode_path;
 
 /// How a client addressed the server; answers speak of themselves in the same words.
@@ -50,7 +50,7 @@ impl Addresses {
         format!("{}/{}/{}", self.web(), encode_path(&repository.owner), encode_path(&repository.name))
     }
 
-    pub(super) fn download(&self, repository: &Repository, release: &Release, asset: &Asset) -> String {
+    pub(super) fn download(&self, repository: &Repository, release: &StoredRelease, asset: &Asset) -> String {
         format!(
             "{}/releases/download/{}/{}",
             self.page(repository),
@@ -60,7 +60,7 @@ impl Addresses {
     }
 }
 
-pub(super) fn release(to: &Addresses, repository: &Repository, release: &Release) -> Value {
+pub(super) fn release(to: &Addresses, repository: &Repository, release: &StoredRelease) -> Value {
     let url = format!("{}/releases/{}", to.repository(repository), release.id);
     let upload = format!(
         "http://{}/api/uploads/repos/{}/{}/releases/{}/assets{{?name,label}}",
@@ -98,7 +98,7 @@ pub(super) fn release(to: &Addresses, repository: &Repository, release: &Release
     })
 }
 
-pub(super) fn asset(to: &Addresses, repository: &Repository, release: &Release, asset: &Asset) -> Value {
+pub(super) fn asset(to: &Addresses, repository: &Repository, release: &StoredRelease, asset: &Asset) -> Value {
     json!({
         "url": format!("{}/releases/assets/{}", to.repository(repository), asset.id),
         "id": asset.id,

@@ -36,7 +36,7 @@ pub use super::hold::{Hold, Moment};
 pub use event::{Effect, Event};
 pub use fault::Fault;
 pub use options::Options;
-pub use seed::{Asset, Release, Repository, Tag};
+pub use seed::{Asset, Repository, SeedRelease, Tag};
 
 /// A running server. Dropping it ends it.
 pub struct Server {

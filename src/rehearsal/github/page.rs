@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::json::Addresses;
 use super::markdown::render;
-use super::state::{Asset, Release, Repository, Stored};
+use super::state::{Asset, Repository, Stored, StoredRelease};
 use crate::rehearsal::html::{copy, escape, frame, human};
 
 pub(super) struct Pages<'a> {
@@ -33,7 +33,7 @@ impl Pages<'_> {
         frame(&title, &body)
     }
 
-    pub(super) fn one(&self, repository: &Repository, release: &Release) -> String {
+    pub(super) fn one(&self, repository: &Repository, release: &StoredRelease) -> String {
         let body = self.banner(repository) + &self.release(repository, release);
         frame(&format!("{} · {}/{}", release.title(), repository.owner, repository.name), &body)
     }
@@ -47,7 +47,7 @@ impl Pages<'_> {
         )
     }
 
-    fn release(&self, repository: &Repository, release: &Release) -> String {
+    fn release(&self, repository: &Repository, release: &StoredRelease) -> String {
         let page =
             format!("{}/releases/tag/{}", self.to.page(repository), crate::world::http::encode_path(&release.tag));
         let mut labels = String::new();
@@ -79,7 +79,7 @@ impl Pages<'_> {
     }
 
     /// How to get the first file and check it.
-    fn commands(&self, repository: &Repository, release: &Release) -> String {
+    fn commands(&self, repository: &Repository, release: &StoredRelease) -> String {
         let sums = release.assets.values().find(|asset| self.is_checksums(asset));
         let files = || release.assets.values().filter(|asset| asset.stored.is_some());
         let others = || files().filter(|asset| sums.is_none_or(|sums| sums.id != asset.id));
@@ -104,7 +104,7 @@ impl Pages<'_> {
         )
     }
 
-    fn assets(&self, repository: &Repository, release: &Release) -> String {
+    fn assets(&self, repository: &Repository, release: &StoredRelease) -> String {
         let mut rows = String::new();
         for asset in release.assets.values() {
             let name = escape(&asset.name);

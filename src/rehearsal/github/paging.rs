@@ -3,13 +3,13 @@
 use axum::http::header;
 use serde_json::Value;
 
-use super::answer::Answer;
+use super::answer::GithubAnswer;
 use super::asked::Asked;
 use crate::rehearsal::percent::query;
 
 /// The page a request asks for. Links lead to `/repositories/ID/…`, as GitHub's do: a client must follow them as they
 /// are instead of counting.
-pub(super) fn page(asked: &Asked<'_>, repository: u64, items: Vec<Value>) -> Answer {
+pub(super) fn page(asked: &Asked<'_>, repository: u64, items: Vec<Value>) -> GithubAnswer {
     let per_page = number(asked.query, "per_page").unwrap_or(30).clamp(1, 100);
     let page = number(asked.query, "page").unwrap_or(1).max(1);
     let last = items.len().div_ceil(per_page).max(1);
@@ -30,7 +30,7 @@ pub(super) fn page(asked: &Asked<'_>, repository: u64, items: Vec<Value>) -> Ans
         links.push(link(1, "first"));
     }
     let shown: Vec<Value> = items.into_iter().skip((page - 1).saturating_mul(per_page)).take(per_page).collect();
-    let answer = Answer::json(200, shown.into());
+    let answer = GithubAnswer::json(200, shown.into());
     if links.is_empty() { answer } else { answer.header(header::LINK, links.join(", ")) }
 }
 

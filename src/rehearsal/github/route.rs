@@ -58,7 +58,7 @@ pub(super) enum Style {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RequestKind {
     Read,
     Create,
     Upload,
@@ -69,20 +69,20 @@ pub(super) enum Kind {
     Page,
 }
 
-impl Kind {
+impl RequestKind {
     pub(super) fn writes(self) -> bool {
         !matches!(self, Self::Read | Self::Page)
     }
 }
 
 impl Route {
-    pub(super) fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> RequestKind {
         match self {
-            Self::CreateRelease => Kind::Create,
-            Self::Upload(_) => Kind::Upload,
-            Self::UpdateRelease(_) => Kind::Update,
+            Self::CreateRelease => RequestKind::Create,
+            Self::Upload(_) => RequestKind::Upload,
+            Self::UpdateRelease(_) => RequestKind::Update,
             Self::UpdateAsset(_) | Self::DeleteRelease(_) | Self::DeleteAsset(_) | Self::SetImmutableReleases(_) => {
-                Kind::Change
+                RequestKind::Change
             }
             Self::PageAll
             | Self::PageRelease(_)
@@ -90,8 +90,8 @@ impl Route {
             | Self::PageToReleases
             | Self::LatestDownload(_)
             | Self::Download { .. }
-            | Self::Storage(_) => Kind::Page,
-            _ => Kind::Read,
+            | Self::Storage(_) => RequestKind::Page,
+            _ => RequestKind::Read,
         }
     }
 }

@@ -3,10 +3,10 @@
 //! From GitHub's OpenAPI description, its documentation on releases and immutable releases, and the answers people
 //! quote in public issues; where those are silent, the stricter reading.
 
-use super::answer::{Answer, custom, field};
+use super::answer::{GithubAnswer, custom, field};
 use super::event::Effect;
 use super::fields::Fields;
-use super::state::{Asset, Commit, Release, Repository, Stored, Writing};
+use super::state::{Asset, Commit, Repository, Stored, StoredRelease, Writing};
 
 /// GitHub's limit for the text of a release.
 const MAX_BODY: usize = 125_000;
@@ -15,14 +15,14 @@ pub(super) const MAX_ASSET: u64 = 2 << 30;
 /// "Up to 1000 release assets."
 const MAX_ASSETS: usize = 1000;
 
-pub(super) type Outcome<T> = Result<T, Answer>;
+pub(super) type Outcome<T> = Result<T, GithubAnswer>;
 
 /// `POST /releases`.
 pub(super) fn create(writing: &mut Writing<'_>, fields: &Fields, web: &str) -> Outcome<(u64, Vec<Effect>)> {
     let tag = fields.required("tag_name")?;
     let draft = fields.flag("draft")?.unwrap_or(false);
     let target = fields.text("target_commitish")?.filter(|text| !text.is_empty());
-    let mut release = Release {
+    let mut release = StoredRelease {
         id: 0,
         target: target.unwrap_or_else(|| writing.repository.default_branch.clone()),
         name: fields.text("name")?,
@@ -62,12 +62,12 @@ pub(super) fn create(writing: &mut Writing<'_>, fields: &Fields, web: &str) -> O
 
 /// `PATCH /releases/{id}`.
 pub(super) fn update(writing: &mut Writing<'_>, id: u64, fields: &Fields) -> Outcome<Vec<Effect>> {
-    let Some(old) = writing.repository.releases.get(&id) else { return Err(Answer::not_found()) };
+    let Some(old) = writing.repository.releases.get(&id) else { return Err(GithubAnswer::not_found()) };
     let (tag, target) = (fields.text("tag_name")?, fields.text("target_commitish")?);
     let (was_draft, draft) = (old.draft, fields.flag("draft")?.unwrap_or(old.draft));
     let moves = tag.as_ref().is_some_and(|tag| *tag != old.tag) || target.as_ref().is_some_and(|t| *t != old.target);
     if old.immutable && (moves || draft) {
-        return Err(Answer::error(
+        return Err(GithubAnswer::error(
             422,
             "Cannot change the tag, the target or the draft state of an immutable release.",
         ));
@@ -79,7 +79,7 @@ pub(super) fn update(writing: &mut Writing<'_>, id: u64, fields: &Fields) -> Out
     if let Some(tag) = &tag {
         check_tag(tag)?;
     }
-    let mut release = writing.repository.releases.remove(&id).ok_or_else(Answer::not_found)?;
+    let mut release = writing.repository.releases.remove(&id).ok_or_else(GithubAnswer::not_found)?;
     let before = (release.tag.clone(), release.target.clone());
     release.tag = tag.unwrap_or(release.tag);
     release.target = target.filter(|text| !text.is_empty()).unwrap_or(release.target);
@@ -102,7 +102,7 @@ pub(super) fn update(writing: &mut Writing<'_>, id: u64, fields: &Fields) -> Out
 
 /// `DELETE /releases/{id}`. The tag stays; an immutable release's can never be used again.
 pub(super) fn delete(repository: &mut Repository, id: u64) -> Outcome<Vec<Effect>> {
-    let release = repository.releases.remove(&id).ok_or_else(Answer::not_found)?;
+    let release = repository.releases.remove(&id).ok_or_else(GithubAnswer::not_found)?;
     if release.immutable {
         repository.burned.insert(release.tag.clone());
     }
@@ -110,13 +110,13 @@ pub(super) fn delete(repository: &mut Repository, id: u64) -> Outcome<Vec<Effect
 }
 
 /// Makes a draft public, and its tag if that is missing.
-fn publish(writing: &mut Writing<'_>, release: &mut Release, effects: &mut Vec<Effect>) -> Outcome<()> {
+fn publish(writing: &mut Writing<'_>, release: &mut StoredRelease, effects: &mut Vec<Effect>) -> Outcome<()> {
     let repository = &mut *writing.repository;
     if repository.published(&release.tag).is_some() {
-        return Err(Answer::invalid(&[field("Release", "already_exists", "tag_name")]));
+        return Err(GithubAnswer::invalid(&[field("Release", "already_exists", "tag_name")]));
     }
     if repository.burned.contains(&release.tag) {
-        return Err(Answer::invalid(&[
+        return Err(GithubAnswer::invalid(&[
             custom("Release", Some("tag_name"), "tag_name was used by an immutable release"),
             custom("Release", None, "Published releases must have a valid tag"),
         ]));
@@ -125,13 +125,13 @@ fn publish(writing: &mut Writing<'_>, release: &mut Release, effects: &mut Vec<E
         if repository.tags_restricted {
             let rule = "pre_receive Repository rule violations found\n\nCannot create ref due to creations being \
                         restricted.\n\n";
-            return Err(Answer::invalid(&[
+            return Err(GithubAnswer::invalid(&[
                 custom("Release", Some("pre_receive"), rule),
                 custom("Release", None, "Published releases must have a valid tag"),
             ]));
         }
         let Some(sha) = repository.resolve(&release.target) else {
-            return Err(Answer::invalid(&[field("Release", "invalid", "target_commitish")]));
+            return Err(GithubAnswer::invalid(&[field("Release", "invalid", "target_commitish")]));
         };
         effects.push(Effect::TagCreated { tag: release.tag.clone(), commit: sha.clone() });
         repository.tags.insert(release.tag.clone(), Commit { sha, annotated: false, date: writing.now });
@@ -150,19 +150,23 @@ fn publish(writing: &mut Writing<'_>, release: &mut Release, effects: &mut Vec<E
 pub(super) fn begin_asset(writing: &mut Writing<'_>, release: u64, asset: NewAsset) -> Outcome<u64> {
     let id = writing.repository.new_id();
     let now = writing.now;
-    let release = writing.repository.releases.get_mut(&release).ok_or_else(Answer::not_found)?;
+    let release = writing.repository.releases.get_mut(&release).ok_or_else(GithubAnswer::not_found)?;
     if release.immutable {
-        return Err(Answer::error(422, "Cannot upload assets to an immutable release."));
+        return Err(GithubAnswer::error(422, "Cannot upload assets to an immutable release."));
     }
     let name = stored_name(&asset.name);
     if name.is_empty() {
-        return Err(Answer::invalid(&[field("ReleaseAsset", "missing_field", "name")]));
+        return Err(GithubAnswer::invalid(&[field("ReleaseAsset", "missing_field", "name")]));
     }
     if release.assets.values().any(|other| other.name == name) {
-        return Err(Answer::invalid(&[field("ReleaseAsset", "already_exists", "name")]));
+        return Err(GithubAnswer::invalid(&[field("ReleaseAsset", "already_exists", "name")]));
     }
     if release.assets.len() >= MAX_ASSETS {
-        return Err(Answer::invalid(&[custom("ReleaseAsset", None, "too many assets: at most 1000 in one release")]));
+        return Err(GithubAnswer::invalid(&[custom(
+            "ReleaseAsset",
+            None,
+            "too many assets: at most 1000 in one release",
+        )]));
     }
     let (label, content_type) = (asset.label, asset.content_type);
     let asset = Asset { id, name, label, content_type, stored: None, created: now, updated: now, downloads: 0 };
@@ -179,11 +183,11 @@ pub(super) struct NewAsset {
 /// Ends an upload. Gone if somebody deleted the asset or made the release immutable meanwhile.
 pub(super) fn finish_asset(writing: &mut Writing<'_>, release: u64, id: u64, stored: Stored) -> Outcome<Effect> {
     let now = writing.now;
-    let release = writing.repository.releases.get_mut(&release).ok_or_else(Answer::not_found)?;
+    let release = writing.repository.releases.get_mut(&release).ok_or_else(GithubAnswer::not_found)?;
     let (holder, published, immutable) = (release.id, !release.draft, release.immutable);
-    let asset = release.assets.get_mut(&id).ok_or_else(Answer::not_found)?;
+    let asset = release.assets.get_mut(&id).ok_or_else(GithubAnswer::not_found)?;
     if immutable {
-        return Err(Answer::error(422, "Cannot upload assets to an immutable release."));
+        return Err(GithubAnswer::error(422, "Cannot upload assets to an immutable release."));
     }
     asset.stored = Some(stored);
     asset.updated = now;
@@ -196,15 +200,15 @@ pub(super) fn update_asset(writing: &mut Writing<'_>, id: u64, fields: &Fields) 
     let now = writing.now;
     let release = holder(writing.repository, id)?;
     if release.immutable {
-        return Err(Answer::error(422, "Cannot update assets of an immutable release."));
+        return Err(GithubAnswer::error(422, "Cannot update assets of an immutable release."));
     }
     let name = fields.text("name")?.map(|name| stored_name(&name)).filter(|name| !name.is_empty());
     let label = fields.text("label")?;
     if name.as_ref().is_some_and(|name| release.assets.values().any(|other| other.id != id && other.name == *name)) {
-        return Err(Answer::invalid(&[field("ReleaseAsset", "already_exists", "name")]));
+        return Err(GithubAnswer::invalid(&[field("ReleaseAsset", "already_exists", "name")]));
     }
     let (holder, published) = (release.id, !release.draft);
-    let asset = release.assets.get_mut(&id).ok_or_else(Answer::not_found)?;
+    let asset = release.assets.get_mut(&id).ok_or_else(GithubAnswer::not_found)?;
     asset.name = name.unwrap_or_else(|| asset.name.clone());
     asset.label = label.or_else(|| asset.label.take());
     asset.updated = now;
@@ -215,17 +219,17 @@ pub(super) fn update_asset(writing: &mut Writing<'_>, id: u64, fields: &Fields) 
 pub(super) fn delete_asset(repository: &mut Repository, id: u64) -> Outcome<Effect> {
     let release = holder(repository, id)?;
     if release.immutable {
-        return Err(Answer::error(422, "Cannot delete asset from an immutable release."));
+        return Err(GithubAnswer::error(422, "Cannot delete asset from an immutable release."));
     }
     let (holder, published) = (release.id, !release.draft);
-    let asset = release.assets.remove(&id).ok_or_else(Answer::not_found)?;
+    let asset = release.assets.remove(&id).ok_or_else(GithubAnswer::not_found)?;
     let (name, uploaded) = (asset.name, asset.stored.is_some());
     Ok(Effect::AssetDeleted { release: holder, id, name, uploaded, published })
 }
 
-fn holder(repository: &mut Repository, asset: u64) -> Outcome<&mut Release> {
+fn holder(repository: &mut Repository, asset: u64) -> Outcome<&mut StoredRelease> {
     let mut releases = repository.releases.values_mut();
-    releases.find(|release| release.assets.contains_key(&asset)).ok_or_else(Answer::not_found)
+    releases.find(|release| release.assets.contains_key(&asset)).ok_or_else(GithubAnswer::not_found)
 }
 
 /// The name GitHub keeps: runs of anything but letters, digits, `_`, `+`, `@` and `-` become one dot, none stands at
@@ -252,7 +256,7 @@ fn body(fields: &Fields) -> Outcome<Option<String>> {
     match fields.text("body")? {
         Some(text) if text.chars().count() > MAX_BODY => {
             let message = format!("body is too long (maximum is {MAX_BODY} characters)");
-            Err(Answer::invalid(&[custom("Release", Some("body"), &message)]))
+            Err(GithubAnswer::invalid(&[custom("Release", Some("body"), &message)]))
         }
         text => Ok(text),
     }
@@ -260,14 +264,14 @@ fn body(fields: &Fields) -> Outcome<Option<String>> {
 
 /// No repository here has discussions; GitHub answers 404 then.
 fn no_discussion(fields: &Fields) -> Outcome<()> {
-    fields.text("discussion_category_name")?.map_or(Ok(()), |_| Err(Answer::not_found()))
+    fields.text("discussion_category_name")?.map_or(Ok(()), |_| Err(GithubAnswer::not_found()))
 }
 
 fn make_latest(fields: &Fields, impossible: bool) -> Outcome<Option<&'static str>> {
     let latest = fields.word("make_latest", &["true", "false", "legacy"])?;
     if impossible && latest == Some("true") {
         let error = custom("Release", None, "Latest release cannot be draft or prerelease.");
-        return Err(Answer::invalid(&[error]));
+        return Err(GithubAnswer::invalid(&[error]));
     }
     Ok(latest)
 }
@@ -296,7 +300,7 @@ fn check_tag(tag: &str) -> Outcome<()> {
         || tag.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"))
         || tag.ends_with('.');
     if bad {
-        return Err(Answer::invalid(&[custom("Release", Some("tag_name"), "tag_name is not well-formed")]));
+        return Err(GithubAnswer::invalid(&[custom("Release", Some("tag_name"), "tag_name is not well-formed")]));
     }
     Ok(())
 }

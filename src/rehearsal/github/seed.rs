@@ -9,7 +9,7 @@ pub struct Repository {
     /// Commit of the default branch, 40 hex digits; empty: all zeros.
     pub head: String,
     pub tags: Vec<Tag>,
-    pub releases: Vec<Release>,
+    pub releases: Vec<SeedRelease>,
     /// Whether what is published cannot be changed any more.
     pub immutable_releases: bool,
     /// Whether a rule forbids making tags: publishing a draft without its tag is refused then.
@@ -29,7 +29,7 @@ pub struct Tag {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Release {
+pub struct SeedRelease {
     /// Its tag, which for a published release should be among the repository's.
     pub tag: String,
     pub name: Option<String>,

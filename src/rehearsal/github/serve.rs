@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::
 use crate::rehearsal::hold::Moment;
 use crate::world::server::Peer;
 
-use super::answer::{Answer, Content};
+use super::answer::{Content, GithubAnswer};
 use super::api;
 use super::asked::Asked;
 use super::event::Effect;
 use super::fault::Strike;
 use super::json::Addresses;
-use super::route::{self, Kind, Route, Target};
+use super::route::{self, RequestKind, Route, Target};
 use super::shared::Shared;
 use super::site;
 use super::state::Who;
@@ -33,7 +33,7 @@ struct Call {
 }
 
 enum End {
-    Answer(Answer),
+    GithubAnswer(GithubAnswer),
     /// Nothing is sent any more.
     Cut {
         received: u64,
@@ -82,7 +82,7 @@ async fn carry_out(shared: &Shared, call: &Call, body: Body) -> End {
     };
     let Some(stop) = stop else { return end };
     let (received, effects) = match end {
-        End::Answer(answer) => (answer.received, answer.effects),
+        End::GithubAnswer(answer) => (answer.received, answer.effects),
         End::Cut { received, effects } => (received, effects),
     };
     // Noted before the test hears of it, so that it finds the effect in the log.
@@ -94,16 +94,16 @@ async fn carry_out(shared: &Shared, call: &Call, body: Body) -> End {
 async fn struck(shared: &Shared, call: &Call, body: Body, strike: Option<Strike>, midway: bool) -> End {
     let refusal = match strike {
         Some(Strike::RateLimit) => {
-            let answer = Answer::error(429, "API rate limit exceeded for installation ID 1.");
+            let answer = GithubAnswer::error(429, "API rate limit exceeded for installation ID 1.");
             answer.header(header::RETRY_AFTER, "1").header(REMAINING, "0")
         }
         Some(Strike::SecondaryLimit) => {
             let text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
-            Answer::error(403, text).header(header::RETRY_AFTER, "1")
+            GithubAnswer::error(403, text).header(header::RETRY_AFTER, "1")
         }
-        Some(Strike::Unauthorized) => Answer::error(401, "Bad credentials"),
+        Some(Strike::Unauthorized) => GithubAnswer::error(401, "Bad credentials"),
         Some(Strike::LoseAnswer) => {
-            let End::Answer(answer) = admitted(shared, call, body, None, midway).await else {
+            let End::GithubAnswer(answer) = admitted(shared, call, body, None, midway).await else {
                 return End::Cut { received: 0, effects: Vec::new() };
             };
             return End::Cut { received: answer.received, effects: answer.effects };
@@ -112,36 +112,36 @@ async fn struck(shared: &Shared, call: &Call, body: Body, strike: Option<Strike>
         Some(Strike::BadGateway) | None => return admitted(shared, call, body, strike, midway).await,
     };
     let received = upload::drain(body).await;
-    End::Answer(Answer { received, ..refusal })
+    End::GithubAnswer(GithubAnswer { received, ..refusal })
 }
 
 /// What comes before every endpoint: who asks, and with what manners.
 async fn admitted(shared: &Shared, call: &Call, body: Body, strike: Option<Strike>, midway: bool) -> End {
     let headers = &call.parts.headers;
-    if call.route.kind() == Kind::Page {
+    if call.route.kind() == RequestKind::Page {
         let asked = asked(call, Who::Anonymous, &[]);
-        return End::Answer(site::answer(shared, &asked, &call.route));
+        return End::GithubAnswer(site::answer(shared, &asked, &call.route));
     }
     if !headers.contains_key(header::USER_AGENT) {
         let text = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
-        return End::Answer(Answer::html(403, text.to_owned()));
+        return End::GithubAnswer(GithubAnswer::html(403, text.to_owned()));
     }
     let Some(who) = shared.who(headers) else {
         let received = upload::drain(body).await;
-        return End::Answer(Answer { received, ..Answer::error(401, "Bad credentials") });
+        return End::GithubAnswer(GithubAnswer { received, ..GithubAnswer::error(401, "Bad credentials") });
     };
     if let Route::Upload(release) = call.route {
         let asked = asked(call, who, &[]);
         if strike == Some(Strike::BadGateway) {
-            return End::Answer(upload::bad_gateway(shared, &asked, release, body).await);
+            return End::GithubAnswer(upload::bad_gateway(shared, &asked, release, body).await);
         }
         return match upload::upload(shared, &asked, release, body, midway).await {
-            Upload::Answered(answer) => End::Answer(answer),
+            Upload::Answered(answer) => End::GithubAnswer(answer),
             Upload::Interrupted { received, effects } => End::Cut { received, effects },
         };
     }
     let Ok(bytes) = to_bytes(body, MAX_JSON).await else {
-        return End::Answer(Answer::error(413, "Payload too large"));
+        return End::GithubAnswer(GithubAnswer::error(413, "Payload too large"));
     };
     let asked = asked(call, who, &bytes);
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -152,7 +152,7 @@ async fn admitted(shared: &Shared, call: &Call, body: Body, strike: Option<Strik
         }
         _ => api::answer(&mut state, &asked, &call.route),
     };
-    End::Answer(Answer { received: bytes.len() as u64, ..answer })
+    End::GithubAnswer(GithubAnswer { received: bytes.len() as u64, ..answer })
 }
 
 fn asked<'a>(call: &'a Call, who: Who, body: &'a [u8]) -> Asked<'a> {
@@ -168,10 +168,10 @@ async fn conclude(shared: &Shared, call: &Call, end: End, peer: &Peer) -> Respon
             peer.cut();
             Response::new(Body::empty())
         }
-        End::Answer(mut answer) => {
+        End::GithubAnswer(mut answer) => {
             shared.log.end(call.number, Some(answer.status), answer.received, std::mem::take(&mut answer.effects));
             let who = shared.who(&call.parts.headers).unwrap_or(Who::Anonymous);
-            let api = call.route.kind() != Kind::Page && !matches!(answer.content, Content::Html(_));
+            let api = call.route.kind() != RequestKind::Page && !matches!(answer.content, Content::Html(_));
             let mut response = answer.into_response().await;
             let headers = response.headers_mut();
             headers.insert(header::SERVER, HeaderValue::from_static("longshore-rehearsal"));

@@ -13,11 +13,11 @@ use crate::secret::Secret;
 use super::asked::Asked;
 use super::event::Log;
 use super::fault::{Faults, Strike};
-use super::route::Kind;
-use super::state::{State, Who};
+use super::route::RequestKind;
+use super::state::{GithubState, Who};
 
 pub(super) struct Shared {
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<GithubState>,
     pub(super) log: Log,
     pub(super) stops: Stops,
     pub(super) faults: Mutex<Faults>,
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, GithubState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -41,7 +41,7 @@ impl Shared {
         Digest::of(format!("{asset} {}", self.token.expose()).as_bytes()).hex()
     }
 
-    pub(super) fn strike(&self, kind: Kind) -> Option<Strike> {
+    pub(super) fn strike(&self, kind: RequestKind) -> Option<Strike> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).strike(kind)
     }
 

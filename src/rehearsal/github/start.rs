@@ -9,15 +9,15 @@ use crate::digest::Digest;
 
 use super::fault::Fault;
 use super::options::Options;
-use super::seed::{Asset, Release, Repository, Tag};
-use super::state::{self, Clock, Commit, State, Stored};
+use super::seed::{Asset, Repository, SeedRelease, Tag};
+use super::state::{self, Clock, Commit, GithubState, Stored};
 
 /// The state at the start; bytes of assets go to the spool folder.
-pub(super) fn state(options: &Options) -> anyhow::Result<State> {
+pub(super) fn state(options: &Options) -> anyhow::Result<GithubState> {
     let clock = options.clock.parse::<DateTime<Utc>>();
     let clock = clock.with_context(|| format!("`{}` is not a time in RFC 3339", options.clock))?;
     let repositories = options.repositories.iter().zip(1..).map(|(seed, id)| repository(seed, id, clock, options));
-    Ok(State {
+    Ok(GithubState {
         repositories: repositories.collect::<anyhow::Result<_>>()?,
         clock: Clock(clock),
         slow_listings: if options.faults.contains(&Fault::SlowListing) { 2 } else { 0 },
@@ -55,10 +55,10 @@ fn repository(seed: &Repository, id: u64, now: DateTime<Utc>, options: &Options)
 
 fn release(
     repository: &mut state::Repository,
-    seed: &Release,
+    seed: &SeedRelease,
     now: DateTime<Utc>,
     options: &Options,
-) -> anyhow::Result<state::Release> {
+) -> anyhow::Result<state::StoredRelease> {
     let created = repository.tags.get(&seed.tag).map_or(now, |commit| commit.date);
     let id = repository.new_id();
     let mut assets = BTreeMap::new();
@@ -66,7 +66,7 @@ fn release(
         let id = repository.new_id();
         assets.insert(id, self::asset(asset, id, now, options)?);
     }
-    Ok(state::Release {
+    Ok(state::StoredRelease {
         id,
         tag: seed.tag.clone(),
         target: repository.default_branch.clone(),

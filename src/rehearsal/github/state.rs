@@ -8,7 +8,7 @@ use crate::digest::Digest;
 
 use super::route::Target;
 
-pub(super) struct State {
+pub(super) struct GithubState {
     pub(super) repositories: Vec<Repository>,
     pub(super) clock: Clock,
     /// Listings from which a new release is missing.
@@ -33,7 +33,7 @@ pub(super) struct Repository {
     pub(super) default_branch: String,
     pub(super) head: String,
     pub(super) tags: BTreeMap<String, Commit>,
-    pub(super) releases: BTreeMap<u64, Release>,
+    pub(super) releases: BTreeMap<u64, StoredRelease>,
     /// What was made latest; it counts only while it may be latest.
     pub(super) latest: Option<u64>,
     /// Tags that an immutable release once had.
@@ -51,7 +51,7 @@ pub(super) struct Commit {
     pub(super) date: DateTime<Utc>,
 }
 
-pub(super) struct Release {
+pub(super) struct StoredRelease {
     pub(super) id: u64,
     pub(super) tag: String,
     pub(super) target: String,
@@ -94,7 +94,7 @@ pub(super) enum Who {
     Writer,
 }
 
-impl State {
+impl GithubState {
     pub(super) fn repository(&self, target: &Target) -> Option<&Repository> {
         self.repositories.iter().find(|repository| repository.is(target))
     }
@@ -121,30 +121,30 @@ impl Repository {
     }
 
     /// A release if `who` may see it: drafts need push access.
-    pub(super) fn visible(&self, id: u64, who: Who) -> Option<&Release> {
+    pub(super) fn visible(&self, id: u64, who: Who) -> Option<&StoredRelease> {
         self.releases.get(&id).filter(|release| !release.draft || who == Who::Writer)
     }
 
-    pub(super) fn published(&self, tag: &str) -> Option<&Release> {
+    pub(super) fn published(&self, tag: &str) -> Option<&StoredRelease> {
         self.releases.values().find(|release| !release.draft && release.tag == tag)
     }
 
     /// All that `who` may see: drafts first, then the youngest first.
-    pub(super) fn listed(&self, who: Who) -> Vec<&Release> {
+    pub(super) fn listed(&self, who: Who) -> Vec<&StoredRelease> {
         let mut releases: Vec<_> = self.releases.values().filter(|r| !r.draft || who == Who::Writer).collect();
         releases.sort_by_key(|release| std::cmp::Reverse((release.draft, release.created, release.id)));
         releases
     }
 
     /// The release that `releases/latest` names: the one made so, else the youngest stable one.
-    pub(super) fn latest(&self) -> Option<&Release> {
-        let eligible = |release: &&Release| !release.draft && !release.prerelease;
+    pub(super) fn latest(&self) -> Option<&StoredRelease> {
+        let eligible = |release: &&StoredRelease| !release.draft && !release.prerelease;
         let made = self.latest.and_then(|id| self.releases.get(&id)).filter(eligible);
         made.or_else(|| self.releases.values().filter(eligible).max_by_key(|r| (r.created, r.published, r.id)))
     }
 
     /// The release an asset belongs to, if `who` may see it.
-    pub(super) fn holder(&self, asset: u64, who: Who) -> Option<&Release> {
+    pub(super) fn holder(&self, asset: u64, who: Who) -> Option<&StoredRelease> {
         let release = self.releases.values().find(|release| release.assets.contains_key(&asset))?;
         self.visible(release.id, who)
     }
@@ -164,7 +164,7 @@ impl Repository {
     }
 }
 
-impl Release {
+impl StoredRelease {
     /// The last part of its page's address: drafts have none that tells their tag.
     pub(super) fn slug(&self) -> String {
         if self.draft {

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use crate::digest::Hashing;
 use crate::rehearsal::percent::query;
 
-use super::answer::{Answer, custom, field};
+use super::answer::{GithubAnswer, custom, field};
 use super::api::may_write;
 use super::asked::Asked;
 use super::event::Effect;
@@ -22,7 +22,7 @@ use super::shared::Shared;
 use super::state::Stored;
 
 pub(super) enum Upload {
-    Answered(Answer),
+    Answered(GithubAnswer),
     /// In the middle: so many bytes were read.
     Interrupted {
         received: u64,
@@ -37,7 +37,7 @@ pub(super) async fn upload(shared: &Shared, asked: &Asked<'_>, release: u64, bod
         Err(refusal) => {
             // A client that is still sending would not hear an answer before it is done.
             let received = drain(body).await;
-            return Upload::Answered(Answer { received, ..refusal });
+            return Upload::Answered(GithubAnswer { received, ..refusal });
         }
     };
     let started = vec![Effect::AssetStarted { release, id, name: name(asked) }];
@@ -46,22 +46,22 @@ pub(super) async fn upload(shared: &Shared, asked: &Asked<'_>, release: u64, bod
         Ok((stored, true)) if stored.size == length => Upload::Answered(finish(shared, asked, release, id, stored)),
         Ok((stored, _)) => Upload::Interrupted { received: stored.size, effects: started },
         Err(error) => {
-            let answer = Answer::error(500, &format!("Error saving asset: {error}"));
+            let answer = GithubAnswer::error(500, &format!("Error saving asset: {error}"));
             Upload::Answered(answer.effects(started))
         }
     }
 }
 
 /// A 502 in front of the real upload: the body is read, the asset begun and never finished.
-pub(super) async fn bad_gateway(shared: &Shared, asked: &Asked<'_>, release: u64, body: Body) -> Answer {
+pub(super) async fn bad_gateway(shared: &Shared, asked: &Asked<'_>, release: u64, body: Body) -> GithubAnswer {
     let begun = begin(shared, asked, release);
     let received = drain(body).await;
     match begun {
         Ok((id, _)) => {
             let effects = vec![Effect::AssetStarted { release, id, name: name(asked) }];
-            Answer { received, effects, ..Answer::html(502, UNICORN.to_owned()) }
+            GithubAnswer { received, effects, ..GithubAnswer::html(502, UNICORN.to_owned()) }
         }
-        Err(refusal) => Answer { received, ..refusal },
+        Err(refusal) => GithubAnswer { received, ..refusal },
     }
 }
 
@@ -71,16 +71,16 @@ const UNICORN: &str = "<html><head><title>502 Bad Gateway</title></head><body>50
 /// The checks before the first byte, and the asset's entry: its number and the promised length.
 fn begin(shared: &Shared, asked: &Asked<'_>, release: u64) -> Outcome<(u64, u64)> {
     let mut state = shared.state();
-    let mut writing = state.write(asked.target).ok_or_else(Answer::not_found)?;
+    let mut writing = state.write(asked.target).ok_or_else(GithubAnswer::not_found)?;
     may_write(writing.repository, asked.who, &Route::Upload(release))?;
     let text = |name| asked.headers.get(name).and_then(|value| value.to_str().ok());
     let Some(length) = text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok()) else {
-        return Err(Answer::error(400, "Bad Content-Length: "));
+        return Err(GithubAnswer::error(400, "Bad Content-Length: "));
     };
     let Some(content_type) = text(header::CONTENT_TYPE).filter(|kind| kind.contains('/')) else {
-        return Err(Answer::invalid(&[field("ReleaseAsset", "missing_field", "content_type")]));
+        return Err(GithubAnswer::invalid(&[field("ReleaseAsset", "missing_field", "content_type")]));
     };
-    let size = |message| Err(Answer::invalid(&[custom("ReleaseAsset", Some("size"), message)]));
+    let size = |message| Err(GithubAnswer::invalid(&[custom("ReleaseAsset", Some("size"), message)]));
     match length {
         0 => return size("size must be greater than or equal to 1"),
         MAX_ASSET.. => return size("size must be less than or equal to 2147483648"),
@@ -92,16 +92,16 @@ fn begin(shared: &Shared, asked: &Asked<'_>, release: u64) -> Outcome<(u64, u64)
     Ok((rules::begin_asset(&mut writing, release, asset)?, length))
 }
 
-fn finish(shared: &Shared, asked: &Asked<'_>, release: u64, id: u64, stored: Stored) -> Answer {
+fn finish(shared: &Shared, asked: &Asked<'_>, release: u64, id: u64, stored: Stored) -> GithubAnswer {
     let mut state = shared.state();
-    let outcome = state.write(asked.target).ok_or_else(Answer::not_found).and_then(|mut writing| {
+    let outcome = state.write(asked.target).ok_or_else(GithubAnswer::not_found).and_then(|mut writing| {
         let effect = rules::finish_asset(&mut writing, release, id, stored)?;
         let repository = &*writing.repository;
-        let release = repository.releases.get(&release).ok_or_else(Answer::not_found)?;
-        let asset = release.assets.get(&id).ok_or_else(Answer::not_found)?;
-        Ok(Answer::json(201, shape::asset(asked.to, repository, release, asset)).effects(vec![effect]))
+        let release = repository.releases.get(&release).ok_or_else(GithubAnswer::not_found)?;
+        let asset = release.assets.get(&id).ok_or_else(GithubAnswer::not_found)?;
+        Ok(GithubAnswer::json(201, shape::asset(asked.to, repository, release, asset)).effects(vec![effect]))
     });
-    Answer { received: stored.size, ..outcome.unwrap_or_else(|refusal| refusal) }
+    GithubAnswer { received: stored.size, ..outcome.unwrap_or_else(|refusal| refusal) }
 }
 
 /// Writes a body to a file until it ends, breaks or passes `limit`; says whether it came to its end. A chunk is at most

@@ -11,14 +11,14 @@ use crate::rehearsal::html::escape;
 
 /// An answer before it is put on the wire.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct IndexAnswer {
     pub(super) status: u16,
     headers: Vec<(HeaderName, String)>,
     content: Content,
 }
 
 pub(super) enum End {
-    Answer(Answer),
+    IndexAnswer(IndexAnswer),
     /// Nothing is sent any more.
     Cut,
 }
@@ -33,7 +33,7 @@ enum Content {
     Error(String),
 }
 
-impl Answer {
+impl IndexAnswer {
     pub(super) fn empty(status: u16) -> Self {
         Self { status, ..Self::default() }
     }

@@ -25,7 +25,7 @@ pub enum Fault {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FaultKind {
     /// An upload begins.
     Arrival,
     /// The body of an upload is read.
@@ -41,15 +41,15 @@ pub(super) enum Kind {
 }
 
 /// Name, description and when it strikes, in the order they are shown.
-const FAULTS: &[(Fault, &str, &str, Kind)] = &[
-    (Fault::StoredThen502, "stored-then-502", "a file is stored, the answer is 502", Kind::Stored),
-    (Fault::CutBody, "cut-body", "the connection is cut in the middle of an upload", Kind::Body),
-    (Fault::StaleIndex, "stale-index", "the simple index lacks what was uploaded since the start", Kind::Index),
-    (Fault::RateLimit, "rate-limit", "429 for an upload that would create a project", Kind::NewProject),
-    (Fault::ServerError, "server-error", "503 for uploads", Kind::Arrival),
-    (Fault::TokenExpired, "token-expired", "403 for a good token", Kind::Token),
-    (Fault::ReadOnly, "read-only", "403 for uploads, as in read-only mode", Kind::Arrival),
-    (Fault::LostAnswer, "lost-answer", "a file is stored without an answer", Kind::Stored),
+const FAULTS: &[(Fault, &str, &str, FaultKind)] = &[
+    (Fault::StoredThen502, "stored-then-502", "a file is stored, the answer is 502", FaultKind::Stored),
+    (Fault::CutBody, "cut-body", "the connection is cut in the middle of an upload", FaultKind::Body),
+    (Fault::StaleIndex, "stale-index", "the simple index lacks what was uploaded since the start", FaultKind::Index),
+    (Fault::RateLimit, "rate-limit", "429 for an upload that would create a project", FaultKind::NewProject),
+    (Fault::ServerError, "server-error", "503 for uploads", FaultKind::Arrival),
+    (Fault::TokenExpired, "token-expired", "403 for a good token", FaultKind::Token),
+    (Fault::ReadOnly, "read-only", "403 for uploads, as in read-only mode", FaultKind::Arrival),
+    (Fault::LostAnswer, "lost-answer", "a file is stored without an answer", FaultKind::Stored),
 ];
 
 impl Fault {
@@ -61,7 +61,7 @@ impl Fault {
         self.row().2
     }
 
-    fn row(self) -> &'static (Self, &'static str, &'static str, Kind) {
+    fn row(self) -> &'static (Self, &'static str, &'static str, FaultKind) {
         FAULTS.iter().find(|(fault, ..)| *fault == self).expect("every fault has a row")
     }
 }
@@ -92,7 +92,7 @@ impl Faults {
     }
 
     /// What strikes at this moment: the first fault that applies; the others have not seen it.
-    pub(super) fn strike(&mut self, kind: Kind) -> Option<Fault> {
+    pub(super) fn strike(&mut self, kind: FaultKind) -> Option<Fault> {
         let (fault, left) = self.0.iter_mut().find(|(fault, left)| *left > 0 && fault.row().3 == kind)?;
         *left -= 1;
         Some(*fault)
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn each_strikes_as_often_as_it_was_told() {
         let mut faults = Faults::new(&[(Fault::ReadOnly, 2), (Fault::ServerError, 1)]);
-        assert_eq!(faults.strike(Kind::Stored), None);
-        let struck: Vec<_> = std::iter::from_fn(|| faults.strike(Kind::Arrival)).collect();
+        assert_eq!(faults.strike(FaultKind::Stored), None);
+        let struck: Vec<_> = std::iter::from_fn(|| faults.strike(FaultKind::Arrival)).collect();
         assert_eq!(struck, [Fault::ReadOnly, Fault::ReadOnly, Fault::ServerError]);
     }
 }

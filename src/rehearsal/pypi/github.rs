@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::digest::Digest;
 use crate::rehearsal::percent::query;
 
-use super::answer::Answer;
+use super::answer::IndexAnswer;
 use super::options::WorkflowJob;
 use super::shared::Shared;
 use super::state::now;
@@ -23,18 +23,18 @@ pub(super) const ISSUER: &str = "https://token.actions.githubusercontent.com";
 const LIFE: i64 = 300;
 
 /// `GET /_/github-oidc?audience=…`.
-pub(super) fn answer(shared: &Shared, headers: &HeaderMap, asked: &str) -> Answer {
+pub(super) fn answer(shared: &Shared, headers: &HeaderMap, asked: &str) -> IndexAnswer {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
     let job = given
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .and_then(|(_, token)| shared.jobs.iter().find(|job| job.request_token.expose() == token.trim()));
     let Some(job) = job else {
-        return Answer::json(401, &json!({ "message": "the request token is missing or not known" }));
+        return IndexAnswer::json(401, &json!({ "message": "the request token is missing or not known" }));
     };
-    let Some(id) = random() else { return Answer::error(503, "no random numbers") };
+    let Some(id) = random() else { return IndexAnswer::error(503, "no random numbers") };
     let audience = query(asked, "audience").unwrap_or_else(|| format!("https://github.com/{}", owner(&job.repository)));
     let token = sign(&shared.key, &claims(job, &audience, &id));
-    Answer::json(200, &json!({ "count": token.len(), "value": token }))
+    IndexAnswer::json(200, &json!({ "count": token.len(), "value": token }))
 }
 
 /// What a token says.

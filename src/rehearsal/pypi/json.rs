@@ -3,15 +3,15 @@
 use axum::http::header;
 use serde_json::{Map, Value, json};
 
-use super::answer::Answer;
+use super::answer::IndexAnswer;
 use super::shared::Shared;
 use super::simple::{SERIAL, url};
-use super::state::{self, File, Project, Release, iso};
+use super::state::{self, File, Project, ProjectRelease, iso};
 use crate::pypi::name::normalize;
 
 /// `GET /pypi/NAME/json` and `GET /pypi/NAME/VERSION/json`.
-pub(super) fn answer(shared: &Shared, name: &str, version: Option<&str>) -> Answer {
-    let unknown = || Answer::json(404, &json!({ "message": "Not Found" }));
+pub(super) fn answer(shared: &Shared, name: &str, version: Option<&str>) -> IndexAnswer {
+    let unknown = || IndexAnswer::json(404, &json!({ "message": "Not Found" }));
     let state = shared.state();
     let normal = normalize(name);
     let Some(project) = state.projects.get(&normal) else { return unknown() };
@@ -22,10 +22,11 @@ pub(super) fn answer(shared: &Shared, name: &str, version: Option<&str>) -> Answ
     let Some(release) = release else { return unknown() };
     if normal != name {
         let version = version.map_or(String::new(), |version| format!("/{version}"));
-        return Answer::empty(301).header(header::LOCATION, format!("/pypi/{normal}{version}/json"));
+        return IndexAnswer::empty(301).header(header::LOCATION, format!("/pypi/{normal}{version}/json"));
     }
-    let listed =
-        |release: &Release| -> Vec<Value> { release.files.iter().map(|file| entry(shared, release, file)).collect() };
+    let listed = |release: &ProjectRelease| -> Vec<Value> {
+        release.files.iter().map(|file| entry(shared, release, file)).collect()
+    };
     let roles: Vec<_> = project.owners.iter().map(|user| json!({ "role": "Owner", "user": user })).collect();
     let mut data = json!({
         "info": info(shared, project, release),
@@ -39,20 +40,20 @@ pub(super) fn answer(shared: &Shared, name: &str, version: Option<&str>) -> Answ
             project.releases.iter().map(|held| (held.version.to_string(), listed(held).into())).collect();
         data["releases"] = all.into();
     }
-    Answer::json(200, &data)
+    IndexAnswer::json(200, &data)
         .header(header::CACHE_CONTROL, "max-age=900, public")
         .header(SERIAL, project.serial.to_string())
 }
 
 /// Not yanked before yanked, releases before prereleases, then the newest.
-fn latest(project: &Project) -> Option<&Release> {
+fn latest(project: &Project) -> Option<&ProjectRelease> {
     project
         .releases
         .iter()
         .max_by_key(|release| (release.yanked.is_none(), !release.version.is_prerelease(), release.version.clone()))
 }
 
-fn info(shared: &Shared, project: &Project, release: &Release) -> Value {
+fn info(shared: &Shared, project: &Project, release: &ProjectRelease) -> Value {
     let metadata = &release.metadata;
     let one = |name| json!(metadata.get(name));
     let all = |name| {
@@ -100,7 +101,7 @@ fn info(shared: &Shared, project: &Project, release: &Release) -> Value {
     })
 }
 
-fn entry(shared: &Shared, release: &Release, file: &File) -> Value {
+fn entry(shared: &Shared, release: &ProjectRelease, file: &File) -> Value {
     let digests = &file.digests;
     json!({
         "filename": file.filename,
@@ -123,27 +124,30 @@ fn entry(shared: &Shared, release: &Release, file: &File) -> Value {
 }
 
 /// `GET /files/…`: a file, or the metadata beside it (PEP 658).
-pub(super) fn file(shared: &Shared, path: &str) -> Answer {
+pub(super) fn file(shared: &Shared, path: &str) -> IndexAnswer {
     let state = shared.state();
     if let Some(file) = state.files().find(|file| file.path() == path) {
-        return Answer::file(file.stored(&shared.folder), file.digests.size)
+        return IndexAnswer::file(file.stored(&shared.folder), file.digests.size)
             .header(header::CACHE_CONTROL, "max-age=365000000, immutable, public");
     }
     let described = path.strip_suffix(".metadata");
     let file = state.files().find(|file| Some(file.path().as_str()) == described && file.core_metadata.is_some());
     let bytes = file.and_then(|file| std::fs::read(state::beside(&file.stored(&shared.folder))).ok());
-    bytes.map_or_else(|| Answer::error(404, "Not Found"), |bytes| Answer::bytes(200, "binary/octet-stream", bytes))
+    bytes.map_or_else(
+        || IndexAnswer::error(404, "Not Found"),
+        |bytes| IndexAnswer::bytes(200, "binary/octet-stream", bytes),
+    )
 }
 
 /// `GET /integrity/NAME/VERSION/FILE/provenance` (PEP 740, warehouse/api/integrity.py).
-pub(super) fn provenance(shared: &Shared, name: &str, version: &str, filename: &str) -> Answer {
+pub(super) fn provenance(shared: &Shared, name: &str, version: &str, filename: &str) -> IndexAnswer {
     let state = shared.state();
     let project = state.projects.get(&normalize(name));
     let release = project.and_then(|project| project.find(&version.parse().ok()?));
     let file = release.and_then(|release| release.files.iter().find(|file| file.filename == filename));
     match file {
-        Some(File { provenance: Some(provenance), .. }) => Answer::json(200, provenance),
-        Some(_) => Answer::json(404, &json!({ "message": format!("No provenance available for {filename}") })),
-        None => Answer::error(404, "Not Found"),
+        Some(File { provenance: Some(provenance), .. }) => IndexAnswer::json(200, provenance),
+        Some(_) => IndexAnswer::json(404, &json!({ "message": format!("No provenance available for {filename}") })),
+        None => IndexAnswer::error(404, "Not Found"),
     }
 }

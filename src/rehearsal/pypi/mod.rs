@@ -72,7 +72,7 @@ impl Server {
                 );
             }
         }
-        let state = state::State::new(&options);
+        let state = state::IndexState::new(&options);
         let (folder, temporary) = match options.folder {
             Some(folder) => (folder, None),
             None => {

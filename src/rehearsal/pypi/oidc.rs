@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer::IndexAnswer;
 use super::github::{self, ISSUER};
 use super::options::{Grant, Publisher, TrustedPublishing};
 use super::project;
 use super::shared::Shared;
-use super::state::{Minted, Project, State, now};
+use super::state::{IndexState, Minted, Project, now};
 use crate::pypi::name::{normalize, repr};
 use crate::rehearsal::random::random;
 
@@ -18,13 +18,13 @@ const LIFE: u64 = 900;
 type Refusal = (&'static str, String);
 
 /// `GET /_/oidc/audience`.
-pub(super) fn audience(shared: &Shared) -> Answer {
+pub(super) fn audience(shared: &Shared) -> IndexAnswer {
     match shared.quirks.trusted_publishing {
-        TrustedPublishing::On => Answer::json(200, &json!({ "audience": expected(shared) })),
+        TrustedPublishing::On => IndexAnswer::json(200, &json!({ "audience": expected(shared) })),
         TrustedPublishing::Off => {
-            Answer::json(403, &json!({ "message": "Trusted publishing functionality not enabled" }))
+            IndexAnswer::json(403, &json!({ "message": "Trusted publishing functionality not enabled" }))
         }
-        TrustedPublishing::Unknown => Answer::error(404, "Not Found"),
+        TrustedPublishing::Unknown => IndexAnswer::error(404, "Not Found"),
     }
 }
 
@@ -33,15 +33,15 @@ fn expected(shared: &Shared) -> &'static str {
 }
 
 /// `POST /_/oidc/mint-token`.
-pub(super) fn mint(shared: &Shared, body: &[u8]) -> Answer {
+pub(super) fn mint(shared: &Shared, body: &[u8]) -> IndexAnswer {
     if shared.quirks.trusted_publishing == TrustedPublishing::Unknown {
-        return Answer::error(404, "Not Found");
+        return IndexAnswer::error(404, "Not Found");
     }
     match exchange(shared, body) {
-        Ok((token, expires)) => Answer::json(200, &json!({ "success": true, "token": token, "expires": expires })),
+        Ok((token, expires)) => IndexAnswer::json(200, &json!({ "success": true, "token": token, "expires": expires })),
         Err((code, description)) => {
             let errors = json!([{ "code": code, "description": description }]);
-            Answer::json(422, &json!({ "message": "Token request failed", "errors": errors }))
+            IndexAnswer::json(422, &json!({ "message": "Token request failed", "errors": errors }))
         }
     }
 }
@@ -78,7 +78,7 @@ fn exchange(shared: &Shared, body: &[u8]) -> Result<(String, i64), Refusal> {
 }
 
 /// Makes the project of a pending publisher that fits, and the publisher a full one. None that fits is not an error.
-fn pending(shared: &Shared, state: &mut State, claims: &Value) -> Result<(), Refusal> {
+fn pending(shared: &Shared, state: &mut IndexState, claims: &Value) -> Result<(), Refusal> {
     let publisher = match find(state, claims, true) {
         Ok(publisher) => publisher,
         Err(("invalid-publisher", _)) => return Ok(()),
@@ -109,7 +109,7 @@ fn pending(shared: &Shared, state: &mut State, claims: &Value) -> Result<(), Ref
 }
 
 /// The publisher a token is for: `find_publisher` of warehouse/oidc/services.py with warehouse/oidc/models/github.py.
-fn find(state: &State, claims: &Value, pending: bool) -> Result<Publisher, Refusal> {
+fn find(state: &IndexState, claims: &Value, pending: bool) -> Result<Publisher, Refusal> {
     let none = |why: &str| Err(("invalid-publisher", format!("valid token, but no corresponding publisher ({why})")));
     let required = [
         "repository",

@@ -4,7 +4,7 @@ use crate::rehearsal::html::{copy, escape, frame, human};
 
 use super::shared::Shared;
 use super::simple::url;
-use super::state::{Project, Release, iso};
+use super::state::{Project, ProjectRelease, iso};
 
 pub(super) fn all(shared: &Shared) -> String {
     let state = shared.state();
@@ -26,7 +26,7 @@ fn project(shared: &Shared, project: &Project) -> String {
     html
 }
 
-fn release(shared: &Shared, project: &Project, release: &Release) -> String {
+fn release(shared: &Shared, project: &Project, release: &ProjectRelease) -> String {
     let version = release.version.to_string();
     let name = &project.name;
     let command = escape(&format!("pip install --index-url http://{}/simple/ {name}=={version}", shared.address));

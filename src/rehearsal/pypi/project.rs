@@ -1,8 +1,8 @@
 //! New projects: which names can be had (`ProjectService` of warehouse/packaging/services.py).
 
-use super::fault::Kind;
+use super::fault::FaultKind;
 use super::shared::Shared;
-use super::state::{Project, State};
+use super::state::{IndexState, Project};
 use super::token::Identity;
 use crate::pypi::name::{is_name, normalize, repr, ultranormalize};
 use crate::wheel::DistributionName;
@@ -20,7 +20,7 @@ pub(super) fn for_upload(shared: &Shared, who: &Identity, name: &str) -> Result<
         return Err((400, text.into()));
     };
     let full = shared.quirks.new_projects.is_some_and(|most| shared.state().created >= most);
-    if full || shared.strike(Kind::NewProject).is_some() {
+    if full || shared.strike(FaultKind::NewProject).is_some() {
         return Err((429, "Too many new projects created".into()));
     }
     if shared.quirks.no_new_projects {
@@ -33,7 +33,7 @@ pub(super) fn for_upload(shared: &Shared, who: &Identity, name: &str) -> Result<
 }
 
 /// `check_project_name` of warehouse/packaging/services.py, for a name that no project has.
-pub(super) fn check(state: &State, prohibited: &[String], name: &str) -> Result<(), (u16, String)> {
+pub(super) fn check(state: &IndexState, prohibited: &[String], name: &str) -> Result<(), (u16, String)> {
     let (shown, normal) = (repr(name), normalize(name));
     let refuse = |why: &str| {
         Err((400, format!("The name {shown} {why} See https://pypi.org/help/#project-name for more information.")))

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use crate::rehearsal::hold::Moment;
 use crate::world::server::Peer;
 
-use super::answer::{Answer, End};
+use super::answer::{End, IndexAnswer};
 use super::route::{self, Route};
 use super::shared::Shared;
 use super::{github, json, oidc, page, simple, upload};
@@ -28,7 +28,7 @@ pub(super) async fn serve(
     let task = tokio::spawn(async move {
         let (parts, body) = request.into_parts();
         let number = shared.note(&parts);
-        let End::Answer(answer) = held(&shared, &parts, number, body).await else {
+        let End::IndexAnswer(answer) = held(&shared, &parts, number, body).await else {
             peer.cut();
             return Response::new(Body::empty());
         };
@@ -59,17 +59,17 @@ async fn carry_out(shared: &Shared, parts: &Parts, body: Body, midway: bool) -> 
         }
         ("POST", Route::Mint) => oidc::mint(shared, &small(body).await),
         ("GET" | "HEAD", route) => read(shared, parts, &route),
-        (_, Route::Unknown) => Answer::error(404, "Not Found"),
-        _ => Answer::error(405, "Method Not Allowed"),
+        (_, Route::Unknown) => IndexAnswer::error(404, "Not Found"),
+        _ => IndexAnswer::error(405, "Method Not Allowed"),
     };
-    End::Answer(answer)
+    End::IndexAnswer(answer)
 }
 
 /// What a request asks for that changes nothing.
-fn read(shared: &Shared, parts: &Parts, route: &Route) -> Answer {
+fn read(shared: &Shared, parts: &Parts, route: &Route) -> IndexAnswer {
     let (headers, asked) = (&parts.headers, parts.uri.query().unwrap_or_default());
     match route {
-        Route::Page => Answer::html(page::all(shared)),
+        Route::Page => IndexAnswer::html(page::all(shared)),
         Route::Simple => simple::all(shared, headers),
         Route::Project(name) => simple::project(shared, headers, name),
         Route::Json(name, version) => json::answer(shared, name, version.as_deref()),
@@ -77,9 +77,9 @@ fn read(shared: &Shared, parts: &Parts, route: &Route) -> Answer {
         Route::Provenance(name, version, file) => json::provenance(shared, name, version, file),
         Route::Audience => oidc::audience(shared),
         Route::GitHub => github::answer(shared, headers, asked),
-        Route::Slash => Answer::empty(301).header(header::LOCATION, format!("{}/", parts.uri.path())),
-        Route::Legacy | Route::Bare | Route::Mint => Answer::error(405, "Method Not Allowed"),
-        Route::Unknown => Answer::error(404, "Not Found"),
+        Route::Slash => IndexAnswer::empty(301).header(header::LOCATION, format!("{}/", parts.uri.path())),
+        Route::Legacy | Route::Bare | Route::Mint => IndexAnswer::error(405, "Method Not Allowed"),
+        Route::Unknown => IndexAnswer::error(404, "Not Found"),
     }
 }
 

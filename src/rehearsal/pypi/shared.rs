@@ -8,9 +8,9 @@ use axum::http::request::Parts;
 
 use crate::rehearsal::hold::Stops;
 
-use super::fault::{Fault, Faults, Kind};
+use super::fault::{Fault, FaultKind, Faults};
 use super::options::{Quirks, Token, WorkflowJob};
-use super::state::State;
+use super::state::IndexState;
 
 pub(super) struct Shared {
     pub(super) address: SocketAddr,
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     pub(super) lenient: bool,
     pub(super) quirks: Quirks,
     pub(super) folder: PathBuf,
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<IndexState>,
     /// Held while an upload is checked and stored.
     pub(super) uploads: tokio::sync::Mutex<()>,
     pub(super) faults: Mutex<Faults>,
@@ -32,11 +32,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, IndexState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn strike(&self, kind: Kind) -> Option<Fault> {
+    pub(super) fn strike(&self, kind: FaultKind) -> Option<Fault> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).strike(kind)
     }
 

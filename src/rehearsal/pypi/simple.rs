@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::rehearsal::html::escape;
 use crate::world::http::encode_path;
 
-use super::answer::{Answer, preferred};
-use super::fault::Kind;
+use super::answer::{IndexAnswer, preferred};
+use super::fault::FaultKind;
 use super::shared::Shared;
-use super::state::{File, Project, Release, iso, now};
+use super::state::{File, Project, ProjectRelease, iso, now};
 use crate::pypi::name::normalize;
 
 const VERSION: &str = "1.4";
@@ -19,7 +19,7 @@ const JSON_V1: &str = "application/vnd.pypi.simple.v1+json";
 pub(super) const SERIAL: HeaderName = HeaderName::from_static("x-pypi-last-serial");
 
 /// `GET /simple/`.
-pub(super) fn all(shared: &Shared, headers: &HeaderMap) -> Answer {
+pub(super) fn all(shared: &Shared, headers: &HeaderMap) -> IndexAnswer {
     let state = shared.state();
     let kind = kind(headers);
     let text = if kind == JSON_V1 {
@@ -41,21 +41,21 @@ pub(super) fn all(shared: &Shared, headers: &HeaderMap) -> Answer {
 }
 
 /// `GET /simple/NAME/`.
-pub(super) fn project(shared: &Shared, headers: &HeaderMap, name: &str) -> Answer {
-    let stale = shared.strike(Kind::Index).is_some();
+pub(super) fn project(shared: &Shared, headers: &HeaderMap, name: &str) -> IndexAnswer {
+    let stale = shared.strike(FaultKind::Index).is_some();
     let state = shared.state();
     let normal = normalize(name);
-    let unknown = || Answer::bytes(404, "text/plain; charset=UTF-8", "404 Not Found");
+    let unknown = || IndexAnswer::bytes(404, "text/plain; charset=UTF-8", "404 Not Found");
     let Some(project) = state.projects.get(&normal).filter(|project| !stale || project.seeded) else {
         return unknown();
     };
     if normal != name {
-        return Answer::empty(301).header(header::LOCATION, format!("/simple/{normal}/"));
+        return IndexAnswer::empty(301).header(header::LOCATION, format!("/simple/{normal}/"));
     }
     let lag = i64::try_from(shared.quirks.index_lag).unwrap_or(i64::MAX);
     let shown = |file: &File| file.seeded || (!stale && now().saturating_sub(file.uploaded) >= lag);
     let files = |release| each(release, &shown);
-    let held: Vec<(&Release, &File)> = project.releases.iter().flat_map(files).collect();
+    let held: Vec<(&ProjectRelease, &File)> = project.releases.iter().flat_map(files).collect();
     let kind = kind(headers);
     let text = if kind == JSON_V1 {
         let mut versions: Vec<String> = held.iter().map(|(release, _)| release.version.to_string()).collect();
@@ -78,12 +78,12 @@ pub(super) fn project(shared: &Shared, headers: &HeaderMap, name: &str) -> Answe
     cached(kind, text, project.serial)
 }
 
-fn each<'a>(release: &'a Release, shown: &impl Fn(&File) -> bool) -> Vec<(&'a Release, &'a File)> {
+fn each<'a>(release: &'a ProjectRelease, shown: &impl Fn(&File) -> bool) -> Vec<(&'a ProjectRelease, &'a File)> {
     release.files.iter().filter(|file| shown(file)).map(|file| (release, file)).collect()
 }
 
 /// A file as the JSON has it.
-fn entry(shared: &Shared, normal: &str, release: &Release, file: &File) -> Value {
+fn entry(shared: &Shared, normal: &str, release: &ProjectRelease, file: &File) -> Value {
     let core = file.core_metadata.map_or(json!(false), |digest| json!({ "sha256": digest.hex() }));
     let version = &release.version;
     let provenance = file.provenance.as_ref().map(|_| {
@@ -137,9 +137,9 @@ fn page(title: &str, meta: &str, body: &str, serial: u64) -> String {
     )
 }
 
-fn cached(kind: &str, text: String, serial: u64) -> Answer {
+fn cached(kind: &str, text: String, serial: u64) -> IndexAnswer {
     let kind = if kind == JSON_V1 { kind.to_owned() } else { format!("{kind}; charset=UTF-8") };
-    Answer::bytes(200, &kind, text)
+    IndexAnswer::bytes(200, &kind, text)
         .header(header::CACHE_CONTROL, "max-age=600, public")
         .header(header::VARY, "Accept")
         .header(SERIAL, serial.to_string())

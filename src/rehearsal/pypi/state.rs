@@ -17,7 +17,7 @@ use crate::pypi::name::normalize;
 use crate::pypi::version::Version;
 
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct IndexState {
     /// By normal name.
     pub(super) projects: BTreeMap<String, Project>,
     /// Names of files that are or were there.
@@ -37,14 +37,14 @@ pub(super) struct Project {
     /// As its last upload wrote it.
     pub(super) name: String,
     pub(super) owners: BTreeSet<String>,
-    pub(super) releases: Vec<Release>,
+    pub(super) releases: Vec<ProjectRelease>,
     pub(super) serial: u64,
     /// Whether it was there when the server started.
     pub(super) seeded: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Release {
+pub(super) struct ProjectRelease {
     pub(super) version: Version,
     pub(super) created: i64,
     /// Of its first file.
@@ -75,7 +75,7 @@ pub(super) struct Minted {
     pub(super) expires: i64,
 }
 
-impl State {
+impl IndexState {
     pub(super) fn new(options: &Options) -> Self {
         let mut state = Self::default();
         for existing in &options.projects {
@@ -122,10 +122,10 @@ impl State {
 
 impl Project {
     /// The release of that version, new if there is none.
-    pub(super) fn release(&mut self, version: &Version, created: i64) -> &mut Release {
+    pub(super) fn release(&mut self, version: &Version, created: i64) -> &mut ProjectRelease {
         let index = self.releases.iter().position(|release| release.version == *version).unwrap_or_else(|| {
             let metadata = Metadata::default();
-            let new = Release { version: version.clone(), created, metadata, yanked: None, files: Vec::new() };
+            let new = ProjectRelease { version: version.clone(), created, metadata, yanked: None, files: Vec::new() };
             let index = self.releases.partition_point(|release| release.version < *version);
             self.releases.insert(index, new);
             index
@@ -133,7 +133,7 @@ impl Project {
         &mut self.releases[index]
     }
 
-    pub(super) fn find(&self, version: &Version) -> Option<&Release> {
+    pub(super) fn find(&self, version: &Version) -> Option<&ProjectRelease> {
         self.releases.iter().find(|release| release.version == *version)
     }
 

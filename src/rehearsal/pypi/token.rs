@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::fault::Kind;
+use super::fault::FaultKind;
 use super::options::{Publisher, Token};
 use super::shared::Shared;
 use super::state::{Minted, Project, now};
@@ -72,7 +72,7 @@ pub(super) fn admit(shared: &Shared, who: &Identity, project: &Project) -> Resul
             }
         }
     }
-    if wrong.is_empty() && shared.strike(Kind::Token).is_some() {
+    if wrong.is_empty() && shared.strike(FaultKind::Token).is_some() {
         wrong.push("token is expired".to_owned());
     }
     if !wrong.is_empty() {

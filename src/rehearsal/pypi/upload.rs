@@ -11,10 +11,10 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::rehearsal::percent::query;
 
-use super::answer::{Answer, End};
+use super::answer::{End, IndexAnswer};
 use super::archive;
 use super::attestation;
-use super::fault::{Fault, Kind};
+use super::fault::{Fault, FaultKind};
 use super::filename;
 use super::form::{Content, Failed, Form};
 use super::metadata;
@@ -47,7 +47,7 @@ struct Upload<'a> {
 
 /// `POST /legacy/`.
 pub(super) async fn answer(shared: &Shared, parts: &Parts, body: Body, midway: bool) -> End {
-    let cut = midway || shared.strike(Kind::Body).is_some();
+    let cut = midway || shared.strike(FaultKind::Body).is_some();
     let form = match Form::read(parts, body, &shared.folder, cut).await {
         Ok(form) => form,
         Err(Failed::Interrupted) => return End::Cut,
@@ -58,31 +58,31 @@ pub(super) async fn answer(shared: &Shared, parts: &Parts, body: Body, midway: b
         Some("file_upload") => {}
         Some("submit" | "submit_pkg_info") => {
             let text = "Project pre-registration is no longer required or supported, upload your files instead.";
-            return End::Answer(Answer::error(410, text));
+            return End::IndexAnswer(IndexAnswer::error(410, text));
         }
         Some("doc_upload") => {
             let text = "Uploading documentation is no longer supported, we recommend using https://readthedocs.org/.";
-            return End::Answer(Answer::error(410, text));
+            return End::IndexAnswer(IndexAnswer::error(410, text));
         }
-        _ => return End::Answer(Answer::error(405, "Method Not Allowed")),
+        _ => return End::IndexAnswer(IndexAnswer::error(405, "Method Not Allowed")),
     }
     // One at a time, as the locks of a database make it.
     let _turn = shared.uploads.lock().await;
     match tokio::task::block_in_place(|| take(shared, parts, &form)) {
-        Ok(false) => End::Answer(Answer::empty(200)),
-        Ok(true) => match shared.strike(Kind::Stored) {
+        Ok(false) => End::IndexAnswer(IndexAnswer::empty(200)),
+        Ok(true) => match shared.strike(FaultKind::Stored) {
             Some(Fault::LostAnswer) => End::Cut,
-            Some(_) => End::Answer(Answer::error(502, "Bad Gateway")),
-            None => End::Answer(Answer::empty(200)),
+            Some(_) => End::IndexAnswer(IndexAnswer::error(502, "Bad Gateway")),
+            None => End::IndexAnswer(IndexAnswer::empty(200)),
         },
-        Err((status, text)) => End::Answer(Answer::error(status, text)),
+        Err((status, text)) => End::IndexAnswer(IndexAnswer::error(status, text)),
     }
 }
 
 /// `POST /legacy`: no slash at the end.
-pub(super) fn redirect() -> Answer {
+pub(super) fn redirect() -> IndexAnswer {
     let text = "An upload was attempted to /legacy but the expected upload URL is /legacy/ (with a trailing slash)";
-    Answer::error(308, text).header(header::LOCATION, "/legacy/")
+    IndexAnswer::error(308, text).header(header::LOCATION, "/legacy/")
 }
 
 /// Whether a file was stored; else it was there already.
@@ -113,7 +113,7 @@ fn take(shared: &Shared, parts: &Parts, form: &Form) -> Result<bool, Refusal> {
 
 /// `ensure_uploads_allowed` of warehouse/forklift/decorators.py.
 fn allowed(shared: &Shared, parts: &Parts) -> Result<Identity, Refusal> {
-    let struck = shared.strike(Kind::Arrival);
+    let struck = shared.strike(FaultKind::Arrival);
     if struck == Some(Fault::ServerError) {
         return Err((503, "Service Unavailable".into()));
     }

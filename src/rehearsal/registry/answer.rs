@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct RegistryAnswer {
     pub(super) status: u16,
     headers: Vec<(HeaderName, String)>,
     content: Content,
@@ -81,7 +81,7 @@ impl Code {
 /// Which content a blob or manifest has, on almost every answer about one.
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-impl Answer {
+impl RegistryAnswer {
     pub(super) fn empty(status: u16) -> Self {
         Self { status, ..Self::default() }
     }

@@ -11,8 +11,8 @@ use crate::rehearsal::percent::{queries, query};
 use crate::rehearsal::random::random;
 use crate::secret::Secret;
 
-use super::answer::{Answer, Code};
-use super::fault::{Fault, Kind};
+use super::answer::{Code, RegistryAnswer};
+use super::fault::{Fault, FaultKind};
 use super::options::Auth;
 use super::route::Route;
 use super::scope::Scope;
@@ -22,7 +22,7 @@ use super::shared::Shared;
 const SERVICE: &str = "longshore-rehearsal";
 
 /// Lets a request in, or says why not.
-pub(super) fn admit(shared: &Shared, parts: &Parts, route: &Route) -> Result<(), Answer> {
+pub(super) fn admit(shared: &Shared, parts: &Parts, route: &Route) -> Result<(), RegistryAnswer> {
     if matches!(route, Route::Page | Route::Token) {
         return Ok(());
     }
@@ -38,14 +38,14 @@ pub(super) fn admit(shared: &Shared, parts: &Parts, route: &Route) -> Result<(),
     }
 }
 
-fn bearer(shared: &Shared, headers: &HeaderMap, needed: &[Scope]) -> Result<(), Answer> {
+fn bearer(shared: &Shared, headers: &HeaderMap, needed: &[Scope]) -> Result<(), RegistryAnswer> {
     let Some(token) = credential(headers, "bearer") else { return Err(challenge(shared, needed, None)) };
     let granted = shared.state().tokens.access.get(&token).cloned();
     let Some(granted) = granted else { return Err(challenge(shared, needed, Some("invalid_token"))) };
     if !needed.iter().all(|scope| scope.within(&granted)) {
         return Err(challenge(shared, needed, Some("insufficient_scope")));
     }
-    match shared.strike(Kind::TokenUse) {
+    match shared.strike(FaultKind::TokenUse) {
         Some(Fault::ExpiredToken) => Err(challenge(shared, needed, Some("invalid_token"))),
         _ => Ok(()),
     }
@@ -69,7 +69,7 @@ fn needed(method: &Method, route: &Route, asked: &str) -> Vec<Scope> {
     needed
 }
 
-fn challenge(shared: &Shared, needed: &[Scope], error: Option<&str>) -> Answer {
+fn challenge(shared: &Shared, needed: &[Scope], error: Option<&str>) -> RegistryAnswer {
     let mut value = format!("Bearer realm=\"http://{}/token\",service=\"{SERVICE}\"", shared.address);
     if !needed.is_empty() {
         let scopes: Vec<_> = needed.iter().map(Scope::text).collect();
@@ -82,14 +82,14 @@ fn challenge(shared: &Shared, needed: &[Scope], error: Option<&str>) -> Answer {
     refused("authentication required").header(header::WWW_AUTHENTICATE, value)
 }
 
-fn refused(message: &str) -> Answer {
-    Answer::error(401, Code::Unauthorized, message)
+fn refused(message: &str) -> RegistryAnswer {
+    RegistryAnswer::error(401, Code::Unauthorized, message)
 }
 
 /// `GET /token` and, with the form of its body, `POST /token`.
-pub(super) fn token(shared: &Shared, parts: &Parts, body: &[u8]) -> Answer {
+pub(super) fn token(shared: &Shared, parts: &Parts, body: &[u8]) -> RegistryAnswer {
     let Auth::Bearer { user, password } = &shared.auth else {
-        return Answer::error(404, Code::Unsupported, "this registry gives out no tokens");
+        return RegistryAnswer::error(404, Code::Unsupported, "this registry gives out no tokens");
     };
     match parts.method.as_str() {
         "GET" => {
@@ -112,26 +112,26 @@ pub(super) fn token(shared: &Shared, parts: &Parts, body: &[u8]) -> Answer {
                     let given = field("refresh_token");
                     given == password.expose() || shared.state().tokens.refresh.contains(&given)
                 }
-                _ => return Answer::json(400, &json!({ "error": "unsupported_grant_type" })),
+                _ => return RegistryAnswer::json(400, &json!({ "error": "unsupported_grant_type" })),
             };
             if !known {
-                return Answer::json(401, &json!({ "error": "invalid_grant" }));
+                return RegistryAnswer::json(401, &json!({ "error": "invalid_grant" }));
             }
             grant(shared, &form, true, field("access_type") == "offline")
         }
-        _ => Answer::not_allowed(),
+        _ => RegistryAnswer::not_allowed(),
     }
 }
 
 /// A token for the scopes asked for: all of them to who is known, reading to anybody else.
-fn grant(shared: &Shared, asked: &str, known: bool, refresh: bool) -> Answer {
+fn grant(shared: &Shared, asked: &str, known: bool, refresh: bool) -> RegistryAnswer {
     let texts: Vec<String> = queries(asked, "scope").collect();
     let mut scopes: Vec<_> = texts.iter().flat_map(|text| text.split(' ')).filter_map(Scope::read).collect();
     if !known {
         scopes.iter_mut().for_each(|scope| scope.actions.retain(|action| action == "pull"));
     }
     let (Some(token), Some(lasting)) = (random(), random()) else {
-        return Answer::error(500, Code::Unknown, "no random numbers");
+        return RegistryAnswer::error(500, Code::Unknown, "no random numbers");
     };
     let granted: Vec<_> = scopes.iter().filter(|scope| !scope.actions.is_empty()).map(Scope::text).collect();
     let mut answer = json!({
@@ -143,7 +143,7 @@ fn grant(shared: &Shared, asked: &str, known: bool, refresh: bool) -> Answer {
         state.tokens.refresh.insert(lasting);
     }
     state.tokens.access.insert(token, scopes);
-    Answer::json(200, &answer)
+    RegistryAnswer::json(200, &answer)
 }
 
 /// A name and a password that somebody shows.

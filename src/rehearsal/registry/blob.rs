@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use crate::digest::Digest;
 use crate::rehearsal::percent::query;
 
-use super::answer::{Answer, CONTENT_DIGEST, Code, Part};
+use super::answer::{CONTENT_DIGEST, Code, Part, RegistryAnswer};
 use super::fault::Fault;
 use super::shared::Shared;
 use super::state::blob_path;
@@ -18,52 +18,51 @@ pub(super) fn answer(
     repository: &str,
     digest: Digest,
     strike: Option<Fault>,
-) -> Answer {
+) -> RegistryAnswer {
     if !matches!(parts.method.as_str(), "GET" | "HEAD") {
         // Registries collect what no manifest names; hardly any deletes blobs on demand.
-        return Answer::not_allowed();
+        return RegistryAnswer::not_allowed();
     }
     let Some(size) = shared.state().blob(repository, digest) else {
-        return Answer::error(404, Code::BlobUnknown, &format!("blob {digest} is not in `{repository}`"));
+        return RegistryAnswer::error(404, Code::BlobUnknown, &format!("blob {digest} is not in `{repository}`"));
     };
     let lies = strike == Some(Fault::LiesAboutSize);
     let spoiled = strike == Some(Fault::WrongBytes);
     if shared.quirks.redirect_blobs && !lies && !spoiled {
         let (store, key) = (shared.store, &shared.key);
         let to = format!("http://{store}/store/{}?signature={key}", digest.hex());
-        return Answer::empty(307).header(header::LOCATION, to).header(CONTENT_DIGEST, digest.to_string());
+        return RegistryAnswer::empty(307).header(header::LOCATION, to).header(CONTENT_DIGEST, digest.to_string());
     }
     let size = size + u64::from(lies);
     stored(shared, &parts.headers, digest, size, spoiled).header(CONTENT_DIGEST, digest.to_string())
 }
 
 /// The second listener. As object stores do, it takes a signature or credentials, not both.
-pub(super) fn store(shared: &Shared, headers: &HeaderMap, path: &str, asked: &str) -> Answer {
+pub(super) fn store(shared: &Shared, headers: &HeaderMap, path: &str, asked: &str) -> RegistryAnswer {
     if headers.contains_key(header::AUTHORIZATION) {
         let text = "<Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed</Message></Error>";
-        return Answer::bytes(400, "application/xml", text);
+        return RegistryAnswer::bytes(400, "application/xml", text);
     }
     if query(asked, "signature").as_deref() != Some(&shared.key) {
-        return Answer::bytes(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>");
+        return RegistryAnswer::bytes(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>");
     }
     let digest = path.strip_prefix("/store/").and_then(|hex| hex.parse::<Digest>().ok());
     let found = digest.and_then(|digest| Some((digest, *shared.state().blobs.get(&digest)?)));
     match found {
         Some((digest, size)) => stored(shared, headers, digest, size, false),
-        None => Answer::bytes(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>"),
+        None => RegistryAnswer::bytes(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>"),
     }
 }
 
-fn stored(shared: &Shared, headers: &HeaderMap, digest: Digest, size: u64, spoiled: bool) -> Answer {
+fn stored(shared: &Shared, headers: &HeaderMap, digest: Digest, size: u64, spoiled: bool) -> RegistryAnswer {
     let path = blob_path(&shared.folder, digest);
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).and_then(|text| range(text, size));
     match asked {
-        None => {
-            Answer::part(200, Part { path, start: 0, length: size, spoiled }).header(header::ACCEPT_RANGES, "bytes")
-        }
-        Some(None) => Answer::error(416, Code::SizeInvalid, "nothing lies in this range")
+        None => RegistryAnswer::part(200, Part { path, start: 0, length: size, spoiled })
+            .header(header::ACCEPT_RANGES, "bytes"),
+        Some(None) => RegistryAnswer::error(416, Code::SizeInvalid, "nothing lies in this range")
             .header(header::CONTENT_RANGE, format!("bytes */{size}")),
-        Some(Some((start, end))) => Answer::part(206, Part { path, start, length: end - start + 1, spoiled })
+        Some(Some((start, end))) => RegistryAnswer::part(206, Part { path, start, length: end - start + 1, spoiled })
             .header(header::CONTENT_RANGE, format!("bytes {start}-{end}/{size}")),
     }
 }

@@ -55,8 +55,8 @@ impl Fault {
         FAULTS.iter().find(|(fault, ..)| *fault == self).expect("every fault has a row")
     }
 
-    fn kinds(self) -> &'static [Kind] {
-        use Kind::{Chunk, Fetch, Finish, Manifest, Probe, Start, Token, TokenUse};
+    fn kinds(self) -> &'static [FaultKind] {
+        use FaultKind::{Chunk, Fetch, Finish, Manifest, Probe, Start, Token, TokenUse};
         match self {
             Self::RateLimit => &[Start, Chunk, Finish],
             Self::CutUpload | Self::StorageFull => &[Chunk, Finish],
@@ -89,7 +89,7 @@ impl FromStr for Fault {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FaultKind {
     /// An upload begins, or a blob is to be mounted.
     Start,
     /// Bytes for an upload that goes on.
@@ -117,7 +117,7 @@ impl Faults {
     }
 
     /// What strikes this request: the first fault that applies; the others have not seen it.
-    pub(super) fn strike(&mut self, kind: Kind) -> Option<Fault> {
+    pub(super) fn strike(&mut self, kind: FaultKind) -> Option<Fault> {
         let (fault, left) = self.0.iter_mut().find(|(fault, left)| *left > 0 && fault.kinds().contains(&kind))?;
         // A full disk stays full.
         *left -= usize::from(*fault != Fault::StorageFull);
@@ -141,12 +141,12 @@ mod tests {
     #[test]
     fn each_strikes_as_often_as_it_was_told() {
         let mut faults = Faults::new(&[(Fault::RateLimit, 2), (Fault::LostAnswer, 1), (Fault::StorageFull, 1)]);
-        assert_eq!(faults.strike(Kind::Start), Some(Fault::RateLimit));
-        assert_eq!(faults.strike(Kind::Finish), Some(Fault::RateLimit));
-        assert_eq!(faults.strike(Kind::Start), None);
-        assert_eq!(faults.strike(Kind::Finish), Some(Fault::LostAnswer));
-        assert_eq!(faults.strike(Kind::Manifest), None);
-        assert_eq!(faults.strike(Kind::Chunk), Some(Fault::StorageFull));
-        assert_eq!(faults.strike(Kind::Chunk), Some(Fault::StorageFull));
+        assert_eq!(faults.strike(FaultKind::Start), Some(Fault::RateLimit));
+        assert_eq!(faults.strike(FaultKind::Finish), Some(Fault::RateLimit));
+        assert_eq!(faults.strike(FaultKind::Start), None);
+        assert_eq!(faults.strike(FaultKind::Finish), Some(Fault::LostAnswer));
+        assert_eq!(faults.strike(FaultKind::Manifest), None);
+        assert_eq!(faults.strike(FaultKind::Chunk), Some(Fault::StorageFull));
+        assert_eq!(faults.strike(FaultKind::Chunk), Some(Fault::StorageFull));
     }
 }

@@ -8,7 +8,7 @@ use crate::oci::media;
 use crate::rehearsal::percent::query;
 use crate::world::http::encode_path;
 
-use super::answer::{Answer, Code};
+use super::answer::{Code, RegistryAnswer};
 use super::manifest::no_repository;
 use super::shared::Shared;
 
@@ -18,17 +18,17 @@ const LARGEST_PAGE: usize = 1000;
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 
 /// end-8: "Listing Tags". In order of their bytes.
-pub(super) fn tags(shared: &Shared, repository: &str, asked: &str) -> Answer {
+pub(super) fn tags(shared: &Shared, repository: &str, asked: &str) -> RegistryAnswer {
     let state = shared.state();
     let listed = state.repositories.get(repository).filter(|_| !shared.quirks.no_tag_list);
     let Some(held) = listed else { return no_repository() };
     let count = query(asked, "n").map_or(Ok(LARGEST_PAGE), |text| text.parse::<usize>());
-    let Ok(count) = count else { return Answer::error(400, Code::Unsupported, "`n` is not a number") };
+    let Ok(count) = count else { return RegistryAnswer::error(400, Code::Unsupported, "`n` is not a number") };
     let count = count.min(LARGEST_PAGE);
     let last = query(asked, "last").unwrap_or_default();
     let mut rest = held.tags.keys().filter(|tag| **tag > last);
     let page: Vec<_> = rest.by_ref().take(count).collect();
-    let answer = Answer::json(200, &json!({ "name": repository, "tags": page }));
+    let answer = RegistryAnswer::json(200, &json!({ "name": repository, "tags": page }));
     match (page.last(), rest.next()) {
         (Some(last), Some(_)) => {
             let to = format!("/v2/{repository}/tags/list?last={}&n={count}", encode_path(last));
@@ -39,9 +39,9 @@ pub(super) fn tags(shared: &Shared, repository: &str, asked: &str) -> Answer {
 }
 
 /// end-12: "Listing Referrers". An unknown digest has an empty list.
-pub(super) fn referrers(shared: &Shared, repository: &str, subject: Digest, asked: &str) -> Answer {
+pub(super) fn referrers(shared: &Shared, repository: &str, subject: Digest, asked: &str) -> RegistryAnswer {
     if shared.quirks.no_referrers {
-        return Answer::error(404, Code::Unsupported, "404 page not found");
+        return RegistryAnswer::error(404, Code::Unsupported, "404 page not found");
     }
     let state = shared.state();
     let wanted = query(asked, "artifactType").filter(|text| !text.is_empty());
@@ -63,6 +63,6 @@ pub(super) fn referrers(shared: &Shared, repository: &str, subject: Digest, aske
         found.push(descriptor);
     }
     let index = json!({ "schemaVersion": 2, "mediaType": media::INDEX, "manifests": found });
-    let answer = Answer::bytes(200, media::INDEX, index.to_string());
+    let answer = RegistryAnswer::bytes(200, media::INDEX, index.to_string());
     if wanted.is_some() { answer.header(FILTERS, "artifactType") } else { answer }
 }

@@ -9,10 +9,10 @@ use crate::digest::Digest;
 use crate::oci::media;
 use crate::reference::check_tag;
 
-use super::answer::{Answer, CONTENT_DIGEST, Code};
+use super::answer::{CONTENT_DIGEST, Code, RegistryAnswer};
 use super::route::Named;
 use super::shared::Shared;
-use super::state::{Manifest, Repository, State, digest_of};
+use super::state::{Manifest, RegistryState, Repository, digest_of};
 
 /// The spec wants 4 MiB taken at least; this is also the most here.
 pub(super) const LARGEST: usize = 4 << 20;
@@ -20,26 +20,31 @@ pub(super) const LARGEST: usize = 4 << 20;
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
 /// end-3, end-7 and end-9.
-pub(super) fn answer(shared: &Shared, parts: &Parts, repository: &str, named: &Named, body: Bytes) -> Answer {
+pub(super) fn answer(shared: &Shared, parts: &Parts, repository: &str, named: &Named, body: Bytes) -> RegistryAnswer {
     let headers = &parts.headers;
     let outcome = match parts.method.as_str() {
         "GET" | "HEAD" => get(&shared.state(), headers, repository, named),
         "PUT" => put(shared, headers, repository, named, body),
         "DELETE" if !shared.quirks.no_delete => delete(&mut shared.state(), repository, named),
-        _ => Err(Answer::not_allowed()),
+        _ => Err(RegistryAnswer::not_allowed()),
     };
     outcome.unwrap_or_else(|refusal| refusal)
 }
 
-fn get(state: &State, headers: &HeaderMap, repository: &str, named: &Named) -> Result<Answer, Answer> {
+fn get(
+    state: &RegistryState,
+    headers: &HeaderMap,
+    repository: &str,
+    named: &Named,
+) -> Result<RegistryAnswer, RegistryAnswer> {
     let repository = state.repositories.get(repository).ok_or_else(no_repository)?;
     let (digest, manifest) = repository.manifest(named).ok_or_else(unknown)?;
     if !accepts(headers, &manifest.media_type) {
         // Docker's registry answers so: to a client that takes none of its kinds there is no manifest.
         let text = format!("there is a {}, which `Accept` does not name", manifest.media_type);
-        return Err(Answer::error(404, Code::ManifestUnknown, &text));
+        return Err(RegistryAnswer::error(404, Code::ManifestUnknown, &text));
     }
-    let answer = Answer::bytes(200, &manifest.media_type, manifest.bytes.clone());
+    let answer = RegistryAnswer::bytes(200, &manifest.media_type, manifest.bytes.clone());
     Ok(answer.header(CONTENT_DIGEST, digest.to_string()))
 }
 
@@ -52,20 +57,26 @@ fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     values.peek().is_none() || values.any(|value| value.to_str().is_ok_and(|text| text.split(',').any(fits)))
 }
 
-fn put(shared: &Shared, headers: &HeaderMap, name: &str, named: &Named, body: Bytes) -> Result<Answer, Answer> {
-    let invalid = |why: &str| Answer::error(400, Code::ManifestInvalid, why);
+fn put(
+    shared: &Shared,
+    headers: &HeaderMap,
+    name: &str,
+    named: &Named,
+    body: Bytes,
+) -> Result<RegistryAnswer, RegistryAnswer> {
+    let invalid = |why: &str| RegistryAnswer::error(400, Code::ManifestInvalid, why);
     if body.len() > LARGEST {
-        return Err(Answer::error(413, Code::SizeInvalid, "the manifest is larger than 4 MiB"));
+        return Err(RegistryAnswer::error(413, Code::SizeInvalid, "the manifest is larger than 4 MiB"));
     }
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = given.ok_or_else(|| invalid("`Content-Type` is missing"))?;
     let digest = Digest::of(&body);
     match named {
-        Named::Tag(tag) => check_tag(tag).map_err(|why| Answer::error(400, Code::TagInvalid, &why))?,
+        Named::Tag(tag) => check_tag(tag).map_err(|why| RegistryAnswer::error(400, Code::TagInvalid, &why))?,
         Named::Digest(expected) if *expected == digest => {}
         Named::Digest(expected) => {
             let text = format!("the bytes have digest {digest}, not {expected}");
-            return Err(Answer::error(400, Code::DigestInvalid, &text));
+            return Err(RegistryAnswer::error(400, Code::DigestInvalid, &text));
         }
     }
     let manifest = Manifest::new(media_type, body).map_err(|why| invalid(&why))?;
@@ -81,7 +92,7 @@ fn put(shared: &Shared, headers: &HeaderMap, name: &str, named: &Named, body: By
         if moved && shared.quirks.immutable_tags {
             // Status and code as Amazon's registry gives them.
             let text = format!("tag `{tag}` is there and cannot be overwritten: tags are immutable");
-            return Err(Answer::error(400, Code::TagInvalid, &text));
+            return Err(RegistryAnswer::error(400, Code::TagInvalid, &text));
         }
         repository.tags.insert(tag.clone(), digest);
     }
@@ -91,7 +102,7 @@ fn put(shared: &Shared, headers: &HeaderMap, name: &str, named: &Named, body: By
         Named::Digest(digest) => digest.to_string(),
     };
     let at = shared.location(&format!("/v2/{name}/manifests/{reference}"));
-    let answer = Answer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string());
+    let answer = RegistryAnswer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string());
     // "Pushing Manifests with Subject": the header says that the registry will list it.
     Ok(match subject {
         Some(subject) => answer.header(SUBJECT, subject.to_string()),
@@ -100,8 +111,8 @@ fn put(shared: &Shared, headers: &HeaderMap, name: &str, named: &Named, body: By
 }
 
 /// Whether all that a manifest names is there, in the size it says. The subject alone may be missing.
-fn complete(state: &State, name: &str, manifest: &Manifest) -> Result<(), Answer> {
-    let invalid = |why: &str| Answer::error(400, Code::ManifestInvalid, why);
+fn complete(state: &RegistryState, name: &str, manifest: &Manifest) -> Result<(), RegistryAnswer> {
+    let invalid = |why: &str| RegistryAnswer::error(400, Code::ManifestInvalid, why);
     let kind = manifest.media_type.as_str();
     if !matches!(kind, media::MANIFEST | media::INDEX | media::DOCKER_MANIFEST | media::DOCKER_LIST) {
         return Err(invalid(&format!("`{kind}` is not a manifest media type")));
@@ -133,20 +144,20 @@ fn complete(state: &State, name: &str, manifest: &Manifest) -> Result<(), Answer
     std::iter::once(config).chain(layers).try_for_each(|blob| present(blob, &size, Code::ManifestBlobUnknown))
 }
 
-fn present(descriptor: &Value, size: &dyn Fn(Digest) -> Option<u64>, missing: Code) -> Result<(), Answer> {
-    let digest = digest_of(descriptor).map_err(|why| Answer::error(400, Code::ManifestInvalid, &why))?;
+fn present(descriptor: &Value, size: &dyn Fn(Digest) -> Option<u64>, missing: Code) -> Result<(), RegistryAnswer> {
+    let digest = digest_of(descriptor).map_err(|why| RegistryAnswer::error(400, Code::ManifestInvalid, &why))?;
     let detail = json!({ "digest": digest.to_string() });
     match size(digest) {
-        None => Err(Answer::detailed(400, missing, &format!("{digest} is not in this repository"), &detail)),
+        None => Err(RegistryAnswer::detailed(400, missing, &format!("{digest} is not in this repository"), &detail)),
         Some(there) if descriptor["size"].as_u64() == Some(there) => Ok(()),
         Some(there) => {
             let text = format!("{digest} has {there} bytes, its descriptor says {}", descriptor["size"]);
-            Err(Answer::detailed(400, Code::ManifestInvalid, &text, &detail))
+            Err(RegistryAnswer::detailed(400, Code::ManifestInvalid, &text, &detail))
         }
     }
 }
 
-fn delete(state: &mut State, repository: &str, named: &Named) -> Result<Answer, Answer> {
+fn delete(state: &mut RegistryState, repository: &str, named: &Named) -> Result<RegistryAnswer, RegistryAnswer> {
     let repository: &mut Repository = state.repositories.get_mut(repository).ok_or_else(no_repository)?;
     let there = match named {
         Named::Tag(tag) => repository.tags.remove(tag).is_some(),
@@ -155,13 +166,13 @@ fn delete(state: &mut State, repository: &str, named: &Named) -> Result<Answer, 
             repository.manifests.remove(digest).is_some()
         }
     };
-    if there { Ok(Answer::empty(202)) } else { Err(unknown()) }
+    if there { Ok(RegistryAnswer::empty(202)) } else { Err(unknown()) }
 }
 
-fn unknown() -> Answer {
-    Answer::error(404, Code::ManifestUnknown, "there is no such manifest")
+fn unknown() -> RegistryAnswer {
+    RegistryAnswer::error(404, Code::ManifestUnknown, "there is no such manifest")
 }
 
-pub(super) fn no_repository() -> Answer {
-    Answer::error(404, Code::NameUnknown, "there is no such repository")
+pub(super) fn no_repository() -> RegistryAnswer {
+    RegistryAnswer::error(404, Code::NameUnknown, "there is no such repository")
 }

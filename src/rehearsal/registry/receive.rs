@@ -10,18 +10,18 @@ use futures_util::StreamExt;
 use crate::digest::Digest;
 use crate::rehearsal::percent::query;
 
-use super::answer::{Answer, CONTENT_DIGEST, Code};
+use super::answer::{CONTENT_DIGEST, Code, RegistryAnswer};
 use super::route;
 use super::shared::Shared;
 use super::state::{Upload, blob_path};
 
-pub(super) type Outcome<T> = Result<T, Answer>;
+pub(super) type Outcome<T> = Result<T, RegistryAnswer>;
 
 const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
 /// How a request that carries bytes ended.
 pub(super) enum Uploaded {
-    Answered(Answer),
+    Answered(RegistryAnswer),
     /// In the middle; what arrived stays.
     Interrupted,
 }
@@ -45,14 +45,14 @@ pub(super) async fn receive(
     let asked = parts.uri.query().unwrap_or_default();
     let digest = match query(asked, "digest").map(|text| route::digest(&text)).transpose() {
         Ok(None) if parts.method == "PUT" => {
-            return Uploaded::Answered(Answer::error(400, Code::DigestInvalid, "`digest` is missing"));
+            return Uploaded::Answered(RegistryAnswer::error(400, Code::DigestInvalid, "`digest` is missing"));
         }
         Ok(digest) => digest,
         Err(answer) => return Uploaded::Answered(answer),
     };
     let length = length(parts);
     let most = shared.quirks.largest_put.filter(|_| digest.is_some()).unwrap_or(u64::MAX);
-    let too_large = || Uploaded::Answered(Answer::error(413, Code::SizeInvalid, "the body is too large"));
+    let too_large = || Uploaded::Answered(RegistryAnswer::error(413, Code::SizeInvalid, "the body is too large"));
     if length.is_some_and(|length| length > most) {
         return too_large();
     }
@@ -81,7 +81,7 @@ enum End {
 /// Streams a body into an upload. A chunk is at most a socket buffer, so writing it to the page cache here is cheaper
 /// than handing it to another thread.
 async fn write(shared: &Shared, id: &str, body: &mut BodyDataStream, limit: u64) -> Outcome<End> {
-    let busy = || Answer::error(400, Code::BlobUploadInvalid, "another request writes to this upload");
+    let busy = || RegistryAnswer::error(400, Code::BlobUploadInvalid, "another request writes to this upload");
     let taken = shared.state().uploads.get_mut(id).ok_or_else(unknown)?.file.take();
     let mut file = taken.ok_or_else(busy)?;
     let mut received = 0;
@@ -113,14 +113,14 @@ async fn write(shared: &Shared, id: &str, body: &mut BodyDataStream, limit: u64)
 }
 
 /// Checks the digest and puts the bytes in their place. A wrong digest ends the upload.
-fn finish(shared: &Shared, id: &str, expected: Digest) -> Outcome<Answer> {
+fn finish(shared: &Shared, id: &str, expected: Digest) -> Outcome<RegistryAnswer> {
     let mut state = shared.state();
     let Upload { repository, file, path, .. } = state.uploads.remove(id).ok_or_else(unknown)?;
     let (_, digest, size) = file.ok_or_else(unknown)?.finish();
     if digest != expected {
         let _ = std::fs::remove_file(path);
         let text = format!("the bytes have digest {digest}, not {expected}");
-        return Err(Answer::error(400, Code::DigestInvalid, &text));
+        return Err(RegistryAnswer::error(400, Code::DigestInvalid, &text));
     }
     if state.blobs.contains_key(&digest) {
         // Its bytes are there, and somebody may read them.
@@ -132,18 +132,18 @@ fn finish(shared: &Shared, id: &str, expected: Digest) -> Outcome<Answer> {
     Ok(created(shared, &repository, digest))
 }
 
-pub(super) fn created(shared: &Shared, repository: &str, digest: Digest) -> Answer {
+pub(super) fn created(shared: &Shared, repository: &str, digest: Digest) -> RegistryAnswer {
     let at = shared.location(&format!("/v2/{repository}/blobs/{digest}"));
-    Answer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string())
+    RegistryAnswer::empty(201).header(header::LOCATION, at).header(CONTENT_DIGEST, digest.to_string())
 }
 
 /// Where an upload stands, and where it goes on.
-pub(super) fn progress(shared: &Shared, id: &str, status: u16) -> Answer {
+pub(super) fn progress(shared: &Shared, id: &str, status: u16) -> RegistryAnswer {
     let state = shared.state();
     let Some(upload) = state.uploads.get(id) else { return unknown() };
     let answer = match status {
-        416 => Answer::error(416, Code::BlobUploadInvalid, "the chunk does not follow the last one"),
-        _ => Answer::empty(status),
+        416 => RegistryAnswer::error(416, Code::BlobUploadInvalid, "the chunk does not follow the last one"),
+        _ => RegistryAnswer::empty(status),
     };
     let received = upload.received;
     // The address has a query of its own, as Docker's registry gives it: clients must add to it.
@@ -153,10 +153,10 @@ pub(super) fn progress(shared: &Shared, id: &str, status: u16) -> Answer {
     answer.header(header::LOCATION, shared.location(&at)).header(header::RANGE, range).header(UPLOAD_ID, id)
 }
 
-pub(super) fn unknown() -> Answer {
-    Answer::error(404, Code::BlobUploadUnknown, "there is no such upload")
+pub(super) fn unknown() -> RegistryAnswer {
+    RegistryAnswer::error(404, Code::BlobUploadUnknown, "there is no such upload")
 }
 
-pub(super) fn failed(error: &std::io::Error) -> Answer {
-    Answer::error(500, Code::Unknown, &format!("the blob cannot be stored: {error}"))
+pub(super) fn failed(error: &std::io::Error) -> RegistryAnswer {
+    RegistryAnswer::error(500, Code::Unknown, &format!("the blob cannot be stored: {error}"))
 }

@@ -7,8 +7,8 @@ use crate::reference::Repository;
 use crate::rehearsal::percent::query;
 use crate::world::http::decode;
 
-use super::answer::{Answer, Code};
-use super::fault::Kind;
+use super::answer::{Code, RegistryAnswer};
+use super::fault::FaultKind;
 
 /// What a request asks for; repositories are their paths below the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) enum Named {
     Digest(Digest),
 }
 
-pub(super) fn read(path: &str) -> Result<Route, Answer> {
+pub(super) fn read(path: &str) -> Result<Route, RegistryAnswer> {
     let Some(rest) = path.strip_prefix("/v2/") else {
         return match path {
             "/" => Ok(Route::Page),
@@ -63,26 +63,26 @@ pub(super) fn read(path: &str) -> Result<Route, Answer> {
     }
 }
 
-fn missing() -> Answer {
-    Answer::error(404, Code::Unsupported, "there is nothing at this address")
+fn missing() -> RegistryAnswer {
+    RegistryAnswer::error(404, Code::Unsupported, "there is nothing at this address")
 }
 
-fn repository(segments: &[&str]) -> Result<String, Answer> {
+fn repository(segments: &[&str]) -> Result<String, RegistryAnswer> {
     let name = segments.join("/");
     // The grammar of names is that of references, which need a host.
     match format!("localhost/{name}").parse::<Repository>() {
         Ok(_) => Ok(name),
-        Err(why) => Err(Answer::error(400, Code::NameInvalid, &why)),
+        Err(why) => Err(RegistryAnswer::error(400, Code::NameInvalid, &why)),
     }
 }
 
 /// A digest as the spec writes it, with its algorithm.
-pub(super) fn digest(text: &str) -> Result<Digest, Answer> {
+pub(super) fn digest(text: &str) -> Result<Digest, RegistryAnswer> {
     let hex = text.strip_prefix("sha256:").ok_or_else(|| format!("`{text}` does not begin with `sha256:`"));
-    hex.and_then(str::parse).map_err(|why| Answer::error(400, Code::DigestInvalid, &why))
+    hex.and_then(str::parse).map_err(|why| RegistryAnswer::error(400, Code::DigestInvalid, &why))
 }
 
-fn named(text: &str) -> Result<Named, Answer> {
+fn named(text: &str) -> Result<Named, RegistryAnswer> {
     if text.contains(':') {
         return digest(text).map(Named::Digest);
     }
@@ -92,17 +92,17 @@ fn named(text: &str) -> Result<Named, Answer> {
 
 impl Route {
     /// How faults see a request for it.
-    pub(super) fn kind(&self, method: &Method, asked: &str) -> Kind {
+    pub(super) fn kind(&self, method: &Method, asked: &str) -> FaultKind {
         match (self, method.as_str()) {
-            (Self::Token, _) => Kind::Token,
-            (Self::Uploads(_), "POST") if query(asked, "digest").is_some() => Kind::Finish,
-            (Self::Uploads(_), "POST") => Kind::Start,
-            (Self::Upload(..), "PATCH") => Kind::Chunk,
-            (Self::Upload(..), "PUT") => Kind::Finish,
-            (Self::Manifest(..), "PUT") => Kind::Manifest,
-            (Self::Blob(..), "HEAD") => Kind::Probe,
-            (Self::Blob(..), "GET") => Kind::Fetch,
-            _ => Kind::Other,
+            (Self::Token, _) => FaultKind::Token,
+            (Self::Uploads(_), "POST") if query(asked, "digest").is_some() => FaultKind::Finish,
+            (Self::Uploads(_), "POST") => FaultKind::Start,
+            (Self::Upload(..), "PATCH") => FaultKind::Chunk,
+            (Self::Upload(..), "PUT") => FaultKind::Finish,
+            (Self::Manifest(..), "PUT") => FaultKind::Manifest,
+            (Self::Blob(..), "HEAD") => FaultKind::Probe,
+            (Self::Blob(..), "GET") => FaultKind::Fetch,
+            _ => FaultKind::Other,
         }
     }
 

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use crate::rehearsal::hold::Moment;
 use crate::world::server::Peer;
 
-use super::answer::{Answer, Code};
+use super::answer::{Code, RegistryAnswer};
 use super::fault::Fault;
 use super::receive::{self, Uploaded};
 use super::route::{self, Route};
@@ -19,7 +19,7 @@ use super::shared::Shared;
 use super::{auth, blob, listing, manifest, page, upload};
 
 enum End {
-    Answer(Answer),
+    RegistryAnswer(RegistryAnswer),
     /// Nothing is sent any more.
     Cut,
 }
@@ -35,7 +35,7 @@ pub(super) async fn serve(
         let number = shared.note(&parts);
         let mut body = body.into_data_stream();
         let end = held(&shared, &parts, number, &mut body).await;
-        let End::Answer(answer) = end else {
+        let End::RegistryAnswer(answer) = end else {
             peer.cut();
             return Response::new(Body::empty());
         };
@@ -53,7 +53,7 @@ pub(super) async fn store(Held(shared): Held<Arc<Shared>>, request: Request) -> 
     shared.note(&parts);
     let answer = match parts.method.as_str() {
         "GET" | "HEAD" => blob::store(&shared, &parts.headers, parts.uri.path(), parts.uri.query().unwrap_or_default()),
-        _ => Answer::not_allowed(),
+        _ => RegistryAnswer::not_allowed(),
     };
     answer.into_response(parts.method == "HEAD").await
 }
@@ -71,30 +71,30 @@ async fn held(shared: &Shared, parts: &Parts, number: usize, body: &mut BodyData
 async fn admitted(shared: &Shared, parts: &Parts, body: &mut BodyDataStream, midway: bool) -> End {
     let route = match route::read(parts.uri.path()) {
         Ok(route) => route,
-        Err(answer) => return End::Answer(answer),
+        Err(answer) => return End::RegistryAnswer(answer),
     };
     if let Err(answer) = auth::admit(shared, parts, &route) {
-        return End::Answer(answer);
+        return End::RegistryAnswer(answer);
     }
     let kind = route.kind(&parts.method, parts.uri.query().unwrap_or_default());
     let strike = shared.strike(kind);
     let cut = midway.then_some(Fault::CutUpload);
     let refusal = match strike {
         Some(Fault::RateLimit) => {
-            let answer = Answer::error(429, Code::TooManyRequests, "too many requests");
+            let answer = RegistryAnswer::error(429, Code::TooManyRequests, "too many requests");
             answer.header(header::RETRY_AFTER, "1")
         }
-        Some(Fault::ServerError) => Answer::error(503, Code::Unknown, "service unavailable"),
-        Some(Fault::StorageFull) => Answer::error(507, Code::Unknown, "no space left on device"),
-        Some(Fault::TokenDown) => Answer::error(500, Code::Unknown, "internal server error"),
-        Some(Fault::Denied) => Answer::error(403, Code::Denied, "requested access to the resource is denied"),
+        Some(Fault::ServerError) => RegistryAnswer::error(503, Code::Unknown, "service unavailable"),
+        Some(Fault::StorageFull) => RegistryAnswer::error(507, Code::Unknown, "no space left on device"),
+        Some(Fault::TokenDown) => RegistryAnswer::error(500, Code::Unknown, "internal server error"),
+        Some(Fault::Denied) => RegistryAnswer::error(403, Code::Denied, "requested access to the resource is denied"),
         Some(Fault::LostAnswer) => {
             carry_out(shared, parts, &route, body, cut).await;
             return End::Cut;
         }
         other => return carry_out(shared, parts, &route, body, cut.or(other)).await,
     };
-    End::Answer(refusal)
+    End::RegistryAnswer(refusal)
 }
 
 /// What a request asks for, without regard to who asks.
@@ -115,7 +115,7 @@ async fn carry_out(
         _ => Uploaded::Answered(answer(shared, parts, route, body, strike).await),
     };
     match uploaded {
-        Uploaded::Answered(answer) => End::Answer(answer),
+        Uploaded::Answered(answer) => End::RegistryAnswer(answer),
         Uploaded::Interrupted => End::Cut,
     }
 }
@@ -126,7 +126,7 @@ async fn answer(
     route: &Route,
     body: &mut BodyDataStream,
     strike: Option<Fault>,
-) -> Answer {
+) -> RegistryAnswer {
     let asked = parts.uri.query().unwrap_or_default();
     let reads = matches!(parts.method.as_str(), "GET" | "HEAD");
     match route {
@@ -136,12 +136,12 @@ async fn answer(
             let bytes = small(body).await;
             manifest::answer(shared, parts, name, named, bytes)
         }
-        Route::Page if reads => Answer::html(page::all(shared)),
+        Route::Page if reads => RegistryAnswer::html(page::all(shared)),
         // "Determining Support" of the spec.
-        Route::Base if reads => Answer::json(200, &serde_json::json!({})),
+        Route::Base if reads => RegistryAnswer::json(200, &serde_json::json!({})),
         Route::Tags(name) if reads => listing::tags(shared, name, asked),
         Route::Referrers(name, digest) if reads => listing::referrers(shared, name, *digest, asked),
-        _ => Answer::not_allowed(),
+        _ => RegistryAnswer::not_allowed(),
     }
 }
 

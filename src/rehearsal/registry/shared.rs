@@ -8,9 +8,9 @@ use axum::http::request::Parts;
 
 use crate::rehearsal::hold::Stops;
 
-use super::fault::{Fault, Faults, Kind};
+use super::fault::{Fault, FaultKind, Faults};
 use super::options::{Auth, Quirks};
-use super::state::State;
+use super::state::RegistryState;
 
 pub(super) struct Shared {
     pub(super) address: SocketAddr,
@@ -21,18 +21,18 @@ pub(super) struct Shared {
     pub(super) auth: Auth,
     pub(super) quirks: Quirks,
     pub(super) folder: PathBuf,
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<RegistryState>,
     pub(super) faults: Mutex<Faults>,
     pub(super) stops: Stops,
     pub(super) log: Mutex<Vec<String>>,
 }
 
 impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, RegistryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn strike(&self, kind: Kind) -> Option<Fault> {
+    pub(super) fn strike(&self, kind: FaultKind) -> Option<Fault> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).strike(kind)
     }
 

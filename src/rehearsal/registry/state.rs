@@ -14,7 +14,7 @@ use super::scope::Tokens;
 
 /// Everything but the bytes of blobs, which lie in a folder.
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct RegistryState {
     pub(super) repositories: BTreeMap<String, Repository>,
     /// Sizes of all blobs; a repository has those it names.
     pub(super) blobs: BTreeMap<Digest, u64>,
@@ -48,7 +48,7 @@ pub(super) struct Upload {
     pub(super) short: bool,
 }
 
-impl State {
+impl RegistryState {
     pub(super) fn blob(&self, repository: &str, digest: Digest) -> Option<u64> {
         let repository = self.repositories.get(repository)?;
         repository.blobs.contains(&digest).then(|| self.blobs.get(&digest).copied()).flatten()

@@ -9,7 +9,7 @@ use axum::http::{HeaderName, header};
 use crate::digest::Hashing;
 use crate::rehearsal::percent::query;
 
-use super::answer::{Answer, Code};
+use super::answer::{Code, RegistryAnswer};
 use super::options::Mounts;
 use super::receive::{Outcome, Uploaded, created, failed, length, progress, receive, unknown};
 use super::route;
@@ -47,11 +47,11 @@ pub(super) async fn begin(
 }
 
 /// The answer of a mount; nothing if an upload begins instead.
-fn mount(shared: &Shared, repository: &str, mount: &str, from: Option<String>) -> Option<Answer> {
+fn mount(shared: &Shared, repository: &str, mount: &str, from: Option<String>) -> Option<RegistryAnswer> {
     match shared.quirks.mounts {
         Mounts::Taken => {}
         Mounts::Ignored => return None,
-        Mounts::NotAllowed => return Some(Answer::not_allowed()),
+        Mounts::NotAllowed => return Some(RegistryAnswer::not_allowed()),
     }
     let digest = match route::digest(mount) {
         Ok(digest) => digest,
@@ -95,9 +95,9 @@ pub(super) async fn go_on(
                 drop(file);
                 let _ = std::fs::remove_file(path);
             }
-            Uploaded::Answered(Answer::empty(204))
+            Uploaded::Answered(RegistryAnswer::empty(204))
         }
-        _ => Uploaded::Answered(Answer::not_allowed()),
+        _ => Uploaded::Answered(RegistryAnswer::not_allowed()),
     }
 }
 
@@ -111,7 +111,8 @@ fn expected(shared: &Shared, parts: &Parts, id: &str) -> Outcome<()> {
     let range = match text(header::CONTENT_RANGE) {
         None => None,
         Some(text) => {
-            let wrong = || Answer::error(400, Code::BlobUploadInvalid, &format!("`{text}` is not a range of a chunk"));
+            let wrong =
+                || RegistryAnswer::error(400, Code::BlobUploadInvalid, &format!("`{text}` is not a range of a chunk"));
             Some(chunk(text).ok_or_else(wrong)?)
         }
     };
@@ -122,16 +123,16 @@ fn expected(shared: &Shared, parts: &Parts, id: &str) -> Outcome<()> {
         }
         if length.is_some_and(|length| length != end - start + 1) {
             let text = "`Content-Range` and `Content-Length` differ";
-            return Err(Answer::error(400, Code::SizeInvalid, text));
+            return Err(RegistryAnswer::error(400, Code::SizeInvalid, text));
         }
     }
     if query(asked, "_state") != Some(upload.received.to_string()) {
         let text = "the address is not that of the last `Location`";
-        return Err(Answer::error(400, Code::BlobUploadInvalid, text));
+        return Err(RegistryAnswer::error(400, Code::BlobUploadInvalid, text));
     }
     if upload.short && length != Some(0) {
         let text = "a chunk before the last is smaller than `OCI-Chunk-Min-Length`";
-        return Err(Answer::error(400, Code::SizeInvalid, text));
+        return Err(RegistryAnswer::error(400, Code::SizeInvalid, text));
     }
     Ok(())
 }

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use longshore::plan::Plan;
-use longshore::rehearsal::github::{Asset, Effect, Moment, Release};
+use longshore::rehearsal::github::{Asset, Effect, Moment, SeedRelease};
 use longshore::world::http::{Auth, Body, Client, Method, Request};
 use serde_json::{Value, json};
 
 use super::world::{ALL, ASSETS, CLIENT, READER, Run, SERVER, TAG, TOKEN, World, run};
 
 /// A release in which assets of another plan lie.
-fn of_another_plan(draft: bool, change: impl Fn(&mut Value), files: &[&str]) -> Release {
+fn of_another_plan(draft: bool, change: impl Fn(&mut Value), files: &[&str]) -> SeedRelease {
     let mut announcement = json!({
         "schema": "longshore/coordination/1",
         "plan": format!("sha256:{}", "5".repeat(64)),
@@ -21,7 +21,7 @@ fn of_another_plan(draft: bool, change: impl Fn(&mut Value), files: &[&str]) -> 
     });
     change(&mut announcement);
     let asset = |name: &&str| Asset { name: (*name).to_owned(), bytes: Some(announcement.to_string().into_bytes()) };
-    Release { tag: TAG.into(), draft, assets: files.iter().map(asset).collect(), ..Release::default() }
+    SeedRelease { tag: TAG.into(), draft, assets: files.iter().map(asset).collect(), ..SeedRelease::default() }
 }
 
 const ANNOUNCEMENTS: [&str; 3] = [
@@ -31,7 +31,7 @@ const ANNOUNCEMENTS: [&str; 3] = [
 ];
 
 /// Every workflow says so at once, and nothing changes.
-async fn refused(release: Release, change: impl Fn(&mut World), code: &str) -> String {
+async fn refused(release: SeedRelease, change: impl Fn(&mut World), code: &str) -> String {
     let mut world = World::with(|repository| repository.releases.push(release)).await;
     change(&mut world);
     let mut texts = Vec::new();
@@ -73,7 +73,7 @@ async fn a_plan_of_another_version() {
 
 /// A world with a draft in which a file lies that is made from its plan.
 async fn holding(name: &str, bytes: impl Fn(&World) -> Vec<u8>) -> World {
-    let draft = Release { tag: TAG.into(), draft: true, ..Release::default() };
+    let draft = SeedRelease { tag: TAG.into(), draft: true, ..SeedRelease::default() };
     let world = World::with(|repository| repository.releases.push(draft)).await;
     let listed = ask(&world, Method::GET, "releases", b"").await;
     let upload = listed[0]["upload_url"].as_str().unwrap().split('{').next().unwrap().to_owned();

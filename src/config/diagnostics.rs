@@ -11,12 +11,12 @@ const MAX: usize = 500;
 
 /// Collects problems; what was said once about a place is not said again.
 #[derive(Default)]
-pub struct Found {
+pub struct Diagnostics {
     diagnostics: Vec<Diagnostic>,
     said: HashSet<(usize, usize, String)>,
 }
 
-impl Found {
+impl Diagnostics {
     pub fn at(&mut self, mut problem: Problem, path: &str, key: bool, span: &Range<usize>) {
         if self.diagnostics.len() < MAX && self.said.insert((span.start, span.end, problem.message.clone())) {
             problem.at = Some(At { path: path.to_owned(), key });
