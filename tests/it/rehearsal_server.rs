@@ -237,7 +237,7 @@ async fn refusals_are_githubs() {
     let missing = refused(create(json!({})).await, 422).await;
     assert_eq!(missing["message"], "Invalid request.\n\n\"tag_name\" wasn't supplied.");
     let twice = refused(create(json!({ "tag_name": "v1.0.0" })).await, 422).await;
-    assert_eq!(twice["errors"], json!([{ "resource": "SeedRelease", "code": "already_exists", "field": "tag_name" }]));
+    assert_eq!(twice["errors"], json!([{ "resource": "Release", "code": "already_exists", "field": "tag_name" }]));
     let latest = json!({ "tag_name": "v3", "prerelease": true, "make_latest": "true" });
     let latest = refused(create(latest).await, 422).await;
     assert_eq!(latest["errors"][0]["message"], "Latest release cannot be draft or prerelease.");
