@@ -17,7 +17,7 @@ use crate::oci::base::{self, Base};
 use crate::oci::document::{self, Layer, Settings};
 use crate::oci::registry::{Action, Error, Registries};
 use crate::oci::{Descriptor, media};
-use crate::plan::{DestinationKind, ImageWork, IndexWork, LayerWork, Plan, PlannedBase, Step, Work};
+use crate::plan::{ImageWork, IndexWork, LayerWork, Plan, PlannedBase, Step, Work};
 use crate::platform::{Compression, Platform};
 use crate::problem::Problem;
 use crate::reference::Reference;
@@ -106,10 +106,7 @@ fn far<'p>(plan: &'p Plan, step: &Step, registries: &Registries) -> Option<&'p s
         Some(Work::Index(index)) => index.images.contains(&step.id),
         _ => id == step.id,
     };
-    let registry = plan.destinations.iter().filter_map(|destination| match &destination.kind {
-        DestinationKind::Registry(registry) => Some(registry),
-        DestinationKind::Github(_) | DestinationKind::Pypi(_) => None,
-    });
+    let registry = plan.destinations.iter().filter_map(|destination| destination.kind.registry());
     let images = registry.flat_map(|registry| &registry.images).filter(|image| holds(&image.step));
     let mut hosts = images.flat_map(|image| &image.repositories).map(|repository| repository.registry.as_str());
     hosts.find(|host| !registries.is_near(host))

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::oci::image::Image;
 use crate::oci::layout::{Entry, Layout};
 use crate::oci::media;
-use crate::plan::{DestinationKind, Plan, Work};
+use crate::plan::{Plan, Work};
 
 /// Writes the layout of every image that was made, in place of an older one; returns how many blobs of bases it lacks.
 ///
@@ -62,7 +62,7 @@ fn add(machine: Machine<'_>, layout: &Layout, image: &Image, base_layers: bool) 
 pub fn names(plan: &Plan, step: &str) -> Vec<String> {
     let mut names = Vec::new();
     for destination in &plan.destinations {
-        let DestinationKind::Registry(registry) = &destination.kind else { continue };
+        let Some(registry) = destination.kind.registry() else { continue };
         for image in registry.images.iter().filter(|image| image.step == step) {
             for repository in &image.repositories {
                 let tags = image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));

@@ -301,7 +301,7 @@ fn publishers(session: &Session, plan: &Plan, remote: Option<&Remote>) -> String
     };
     for workflow in &plan.workflows {
         for destination in plan.destinations.iter().filter(|one| workflow.goes_to(&one.name)) {
-            let DestinationKind::Pypi(pypi) = &destination.kind else { continue };
+            let Some(pypi) = destination.kind.pypi() else { continue };
             let place = ["https://pypi.org", "https://test.pypi.org"]
                 .into_iter()
                 .find(|place| pypi.upload.contains(place.trim_start_matches("https://")));

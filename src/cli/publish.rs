@@ -1,6 +1,5 @@
 //! `publish`: a verified manifest; the same command again finishes it.
 
-use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -12,10 +11,10 @@ use super::report::{Fields, ReleaseState, Report};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
-use crate::plan::{Destination, DestinationKind, Plan, PublishedImage, ReleasePage, Step, Workflow};
+use crate::plan::{Plan, Workflow};
 use crate::problem::{Exit, Failure, Problem};
+use crate::publish::kinds::describe;
 use crate::receipt::{Outcome, Receipt, Receipts};
-use crate::release::access::github::{token, tokens};
 use crate::release::share::share;
 use crate::release::stage::{self, StageFile};
 use crate::release::{Access, Release, Session, pushed};
@@ -133,7 +132,9 @@ pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Workflow>) -> an
         return refuse("cannot ask for confirmation: this is not a terminal");
     }
     for destination in plan.destinations.iter().filter(|one| share.is_none_or(|share| share.goes_to(&one.name))) {
-        for line in places(plan, share, destination).into_iter().chain(presented(destination, &session.env)) {
+        let described = describe(destination);
+        let places = described.places(plan, share, &destination.name);
+        for line in places.into_iter().chain(described.presented(&session.env)) {
             session.printer.foreign(&shown::one_line(&format!("  {}: {line}", destination.name)));
         }
     }
@@ -145,62 +146,6 @@ pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Workflow>) -> an
     } else {
         refuse("not published: the answer was no")
     }
-}
-
-fn places(plan: &Plan, share: Option<&Workflow>, destination: &Destination) -> Vec<String> {
-    let ours =
-        |step: &str, to: &str| plan.step(step).is_some_and(|step| share.is_none_or(|share| share.publishes(to, step)));
-    let name = &destination.name;
-    match &destination.kind {
-        DestinationKind::Github(github) => {
-            let page = |page: &ReleasePage| format!("{}/{} {}", github.host, github.repository, page.tag);
-            github.pages.iter().map(page).collect()
-        }
-        DestinationKind::Registry(registry) => {
-            registry.images.iter().filter(|image| ours(&image.step, name)).flat_map(image_names).collect()
-        }
-        DestinationKind::Pypi(pypi) => {
-            let steps = plan.steps.iter().filter(|step| step.publish.contains(name) && ours(&step.id, name));
-            let names: BTreeSet<&str> = steps.map(Step::artifact).collect();
-            names.into_iter().map(|name| format!("{name} to {}", pypi.upload)).collect()
-        }
-    }
-}
-
-/// Which credentials are presented to which host: what an edited plan would change.
-fn presented(destination: &Destination, env: &Env) -> Vec<String> {
-    let line = |names: &[&str], host: &str| format!("{host} gets {}", names.join(", "));
-    match &destination.kind {
-        DestinationKind::Github(github) => match token(github, env) {
-            Some(name) => vec![line(&[name], &github.host)],
-            None => vec![format!("{} gets no token: there is no {}", github.host, tokens(github, env).join(" or "))],
-        },
-        DestinationKind::Registry(registry) => {
-            let images = registry.images.iter().flat_map(|image| &image.repositories);
-            let hosts: BTreeSet<&str> =
-                images.map(|one| one.registry.as_str()).chain(registry.hosts.keys().map(String::as_str)).collect();
-            let named = |host: &str| {
-                let said = registry.hosts.get(host);
-                let names = said.into_iter().flat_map(|said| said.username_env.iter().chain(&said.password_env));
-                match names.map(String::as_str).collect::<Vec<_>>() {
-                    names if !names.is_empty() => line(&names, host),
-                    _ if host == "ghcr.io" && env.get("GITHUB_TOKEN").is_some() => line(&["GITHUB_TOKEN"], host),
-                    _ => line(&["Docker's login, if there is one"], host),
-                }
-            };
-            hosts.into_iter().map(named).collect()
-        }
-        DestinationKind::Pypi(pypi) => {
-            let names: BTreeSet<&str> =
-                pypi.tokens.values().flatten().chain(&pypi.username).map(String::as_str).collect();
-            vec![line(&Vec::from_iter(names), &pypi.upload)]
-        }
-    }
-}
-
-fn image_names(image: &PublishedImage) -> Vec<String> {
-    let tags = || image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));
-    image.repositories.iter().flat_map(|repository| tags().map(move |tag| format!("{repository}:{tag}"))).collect()
 }
 
 /// A failure with what the ledger holds.
@@ -268,38 +213,5 @@ mod tests {
         check(&pull(r#"{"full_name":"o/r"}"#), false);
         check(&pull(r#"{"full_name":"mallory/r"}"#), true);
         check(&pull("null"), true);
-    }
-
-    #[test]
-    fn who_is_asked_sees_which_credential_goes_where() {
-        let of = |kind: &str, env: &[(&str, &str)]| {
-            let text = format!(r#"{{"name":"x","when":"always","credentials":[],{kind}}}"#);
-            presented(&serde_json::from_str(&text).unwrap(), &Env::of(env.iter().copied()))
-        };
-        let check = |kind: &str, expected: &[&str]| assert_eq!(of(kind, &[("GITHUB_TOKEN", "t")]), expected, "{kind}");
-        let github =
-            r#""kind":"github","repository":"o/r","host":"ghes.test","draft":false,"existing":"draft","pages":[]"#;
-        check(github, &["ghes.test gets GITHUB_TOKEN"]);
-        let (ours, theirs) = (("GH_TOKEN", "t"), ("GITHUB_TOKEN", "t"));
-        assert_eq!(of(github, &[ours]), ["ghes.test gets GH_TOKEN"]);
-        assert_eq!(of(github, &[ours, theirs]), ["ghes.test gets GITHUB_TOKEN"]);
-        let job = ("GITHUB_SERVER_URL", "https://github.com");
-        assert_eq!(of(github, &[ours, theirs, job]), ["ghes.test gets GH_TOKEN"]);
-        assert_eq!(of(github, &[theirs, job]), ["ghes.test gets no token: there is no GH_TOKEN"]);
-        assert_eq!(of(github, &[]), ["ghes.test gets no token: there is no GITHUB_TOKEN or GH_TOKEN"]);
-        check(
-            r#""kind":"registry","hosts":{"mallory.test":{"password_env":"GITHUB_TOKEN","insecure":false}},
-               "images":[{"step":"index.s.debian","repositories":["ghcr.io/o/r","quay.io/o/r"],"tags":[]}]"#,
-            &[
-                "ghcr.io gets GITHUB_TOKEN",
-                "mallory.test gets GITHUB_TOKEN",
-                "quay.io gets Docker's login, if there is one",
-            ],
-        );
-        check(
-            r#""kind":"pypi","upload":"https://u.test/","simple":"https://u.test/s/","trusted":"auto",
-               "tokens":{"a":["PYPI_TOKEN_A","PYPI_TOKEN"]},"username":"PYPI_USER""#,
-            &["https://u.test/ gets PYPI_TOKEN, PYPI_TOKEN_A, PYPI_USER"],
-        );
     }
 }

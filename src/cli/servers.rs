@@ -7,7 +7,7 @@ use std::path::Path;
 use url::Url;
 
 use crate::digest::Digest;
-use crate::plan::{DestinationKind, Plan, PypiDestination, SdistWork, WheelWork, Work};
+use crate::plan::{Plan, PypiDestination, SdistWork, WheelWork, Work};
 use crate::rehearsal::github::{self, Event, Repository, Tag};
 use crate::rehearsal::{base, pypi, registry};
 use crate::release::Session;
@@ -166,7 +166,7 @@ impl Servers {
 fn github(plan: &Plan, setup: &Setup<'_>, spool: &Path) -> github::Options {
     let mut names = BTreeSet::new();
     for destination in &plan.destinations {
-        if let DestinationKind::Github(github) = &destination.kind {
+        if let Some(github) = destination.kind.github() {
             names.insert(github.repository.clone());
         }
     }
@@ -207,7 +207,7 @@ fn registries(plan: &Plan, faults: &[registry::Fault]) -> anyhow::Result<BTreeMa
 fn indexes(plan: &Plan, faults: &[pypi::Fault]) -> anyhow::Result<BTreeMap<String, pypi::Server>> {
     let mut servers = BTreeMap::new();
     for destination in &plan.destinations {
-        let DestinationKind::Pypi(planned) = &destination.kind else { continue };
+        let Some(planned) = destination.kind.pypi() else { continue };
         servers.insert(destination.name.clone(), index(plan, planned, faults)?);
     }
     Ok(servers)

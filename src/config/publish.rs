@@ -46,7 +46,36 @@ impl Destination {
     pub fn github(&self) -> Option<&Github> {
         match &self.kind {
             DestinationKind::Github(github) => Some(github),
-            DestinationKind::Registry(_) | DestinationKind::Pypi(_) => None,
+            _ => None,
+        }
+    }
+
+    pub fn registry(&self) -> Option<&Registry> {
+        match &self.kind {
+            DestinationKind::Registry(registry) => Some(registry),
+            _ => None,
+        }
+    }
+
+    /// Names of the variables that hold its secrets.
+    pub fn secret_names(&self) -> Vec<&String> {
+        match &self.kind {
+            DestinationKind::Registry(registry) => {
+                registry.hosts.values().filter_map(|host| host.password_env.as_ref()).collect()
+            }
+            DestinationKind::Pypi(pypi) => pypi.token_env.iter().chain(pypi.token_envs.values()).collect(),
+            DestinationKind::Github(_) => Vec::new(),
+        }
+    }
+
+    /// Names of the variables that hold who logs in.
+    pub fn usernames(&self) -> Vec<&String> {
+        match &self.kind {
+            DestinationKind::Registry(registry) => {
+                registry.hosts.values().filter_map(|host| host.username_env.as_ref()).collect()
+            }
+            DestinationKind::Pypi(pypi) => pypi.username_env.iter().collect(),
+            DestinationKind::Github(_) => Vec::new(),
         }
     }
 }

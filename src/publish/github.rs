@@ -8,6 +8,7 @@ pub mod api;
 mod assets;
 mod compare;
 mod confirm;
+mod describe;
 mod entry;
 pub mod list;
 pub mod model;
@@ -21,4 +22,5 @@ pub mod repository;
 mod standing;
 #[cfg(test)]
 mod tests;
+pub mod token;
 pub mod visibility;

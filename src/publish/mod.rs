@@ -2,9 +2,10 @@
 #![expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 
 mod coordination;
+pub mod describe;
 mod failure;
-mod github;
-mod kinds;
+pub mod github;
+pub mod kinds;
 mod ledger;
 mod order;
 mod promise;

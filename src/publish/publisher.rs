@@ -5,6 +5,7 @@ use std::io::Seek;
 
 use futures_util::future::LocalBoxFuture;
 
+use super::describe::Describe;
 use super::failure::{Failure, Failures};
 use super::ledger::Ledger;
 use super::run::Run;
@@ -89,7 +90,7 @@ pub trait Publisher {
 }
 
 /// What there is to know of a destination of a kind without asking it.
-pub trait Kind {
+pub trait Kind: Describe {
     /// The destination, not asked yet.
     ///
     /// # Errors

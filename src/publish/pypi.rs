@@ -8,6 +8,7 @@ mod answer;
 mod compare;
 mod confirm;
 mod connection;
+mod describe;
 mod file;
 mod form;
 mod html;

@@ -4,6 +4,7 @@
 //! run finds them.
 
 mod compare;
+mod describe;
 mod image_index;
 mod images;
 mod observe;

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use super::stage::TOKEN;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::oci::registry;
-use crate::plan::{DestinationKind, Plan};
+use crate::plan::Plan;
 use crate::world::env::Env;
 use crate::world::process::Runner;
 use crate::world::terminal::Printer;
@@ -74,34 +74,17 @@ impl Credentials {
     /// Withholds and hides the credentials whose variables a plan names.
     pub(super) fn of_plan(&self, plan: &Plan) {
         for destination in &plan.destinations {
-            let users: Vec<String> = match &destination.kind {
-                DestinationKind::Github(_) => Vec::new(),
-                DestinationKind::Registry(registry) => {
-                    registry.hosts.values().filter_map(|host| host.username_env.clone()).collect()
-                }
-                DestinationKind::Pypi(pypi) => pypi.username.iter().cloned().collect(),
-            };
+            let users = destination.kind.usernames();
             let (users, secrets): (Vec<String>, Vec<String>) =
-                destination.credentials.iter().cloned().partition(|name| users.contains(name));
+                destination.credentials.iter().cloned().partition(|name| users.contains(&name));
             self.withhold(&secrets, &users);
         }
     }
 
     pub(super) fn of_config(&self, config: &Config) {
         for destination in &config.destinations {
-            let (secrets, users): (Vec<&String>, Vec<&String>) = match &destination.kind {
-                config::DestinationKind::Github(_) => continue,
-                config::DestinationKind::Registry(registry) => (
-                    registry.hosts.values().filter_map(|host| host.password_env.as_ref()).collect(),
-                    registry.hosts.values().filter_map(|host| host.username_env.as_ref()).collect(),
-                ),
-                config::DestinationKind::Pypi(pypi) => (
-                    pypi.token_env.iter().chain(pypi.token_envs.values()).collect(),
-                    pypi.username_env.iter().collect(),
-                ),
-            };
             let owned = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
-            self.withhold(&owned(secrets), &owned(users));
+            self.withhold(&owned(destination.secret_names()), &owned(destination.usernames()));
         }
     }
 

@@ -75,15 +75,11 @@ fn wanted(config: &Config) -> FactsRequest {
         wanted.texts.extend(component.changelog.clone());
     }
     for destination in &config.destinations {
-        let github = match &destination.kind {
-            config::DestinationKind::Github(github) => github,
-            config::DestinationKind::Pypi(_) => continue,
-            config::DestinationKind::Registry(registry) => {
-                let hosts = registry.hosts.values().filter_map(|host| host.ca.clone());
-                wanted.texts.extend(registry.ca.iter().cloned().chain(hosts));
-                continue;
-            }
-        };
+        if let Some(registry) = destination.registry() {
+            let hosts = registry.hosts.values().filter_map(|host| host.ca.clone());
+            wanted.texts.extend(registry.ca.iter().cloned().chain(hosts));
+        }
+        let Some(github) = destination.github() else { continue };
         wanted.texts.extend(github.header.iter().chain(&github.footer).cloned());
         if let Notes::File(file) = &github.notes {
             wanted.texts.push(file.clone());

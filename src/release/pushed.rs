@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::session::Session;
 use crate::oci::registry::Registries;
-use crate::plan::{DestinationKind, Plan};
+use crate::plan::Plan;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::process::Cmd;
 
@@ -20,14 +20,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub fn check(session: &Session, plan: &Plan, registries: &Registries, repository: &Path) -> anyhow::Result<()> {
     let mut far = false;
     for destination in &plan.destinations {
-        match &destination.kind {
-            DestinationKind::Github(_) => return Ok(()),
-            DestinationKind::Pypi(_) => {}
-            DestinationKind::Registry(registry) => {
-                let mut hosts = registry.images.iter().flat_map(|image| &image.repositories);
-                far |= hosts.any(|one| !registries.is_near(&one.registry));
-            }
+        if destination.kind.github().is_some() {
+            return Ok(());
         }
+        let images = destination.kind.registry().into_iter().flat_map(|registry| &registry.images);
+        far |= images.flat_map(|image| &image.repositories).any(|one| !registries.is_near(&one.registry));
     }
     let git = |args: &[&str]| {
         let cmd = Cmd::new("git", repository).args(["-c", "safe.directory=*"]).args(args.iter().copied());

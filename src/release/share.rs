@@ -1,6 +1,6 @@
 //! What of a plan is published at once: all of it, the share of a workflow file, or some destinations only.
 
-use crate::plan::{DestinationKind, Plan, Step, Workflow, WorkflowOptions};
+use crate::plan::{Plan, Step, Workflow, WorkflowOptions};
 use crate::problem::{Failure, Problem};
 
 /// What of a plan is published: a workflow's share of it, of that the destinations that are named; nothing for everything.
@@ -38,7 +38,7 @@ fn narrow(plan: &Plan, workflow: &Workflow, to: &[String]) -> anyhow::Result<Vec
             continue;
         }
         let destination = plan.destinations.iter().find(|one| below(wanted, &one.name));
-        if destination.is_some_and(|one| matches!(one.kind, DestinationKind::Github(_))) {
+        if destination.is_some_and(|one| one.kind.github().is_some()) {
             let text = format!("`{wanted}`: a release is published as a whole");
             return refuse("split-release", text, "name the destination alone".into());
         }

@@ -334,8 +334,7 @@ fn published<'a>(file: &File<'a>, destination: &'a Destination) -> impl Iterator
 /// What the token of the publish job may do.
 fn permissions(file: &File<'_>) -> String {
     let mut text = String::new();
-    let github = file.plan.coordination().is_some()
-        || destinations(file).any(|one| matches!(one.kind, DestinationKind::Github(_)));
+    let github = file.plan.coordination().is_some() || destinations(file).any(|one| one.kind.github().is_some());
     text.push_str(if github {
         "      contents: write # to make the release\n"
     } else {
@@ -380,7 +379,7 @@ fn secrets(file: &File<'_>) -> BTreeSet<String> {
                 }
                 names.extend(pypi.username.clone());
             }
-            DestinationKind::Registry(_) | DestinationKind::Github(_) => {
+            _ => {
                 names.extend(destination.credentials.iter().cloned());
             }
         }

@@ -81,7 +81,7 @@ fn wanted(plan: &Plan, workflows: &[WorkflowFile]) -> Vec<Place> {
                     wanted.extend(places.map(|place| (name.clone(), tag(step), place)));
                 }
             }
-            DestinationKind::Github(_) | DestinationKind::Pypi(_) => {
+            _ => {
                 for step in plan.steps.iter().filter(|step| step.publish.contains(name) && ours(name, step)) {
                     let outputs = step.outputs.iter().map(|output| output.name.clone());
                     wanted.extend(outputs.map(|file| (name.clone(), tag(step), file)));
@@ -103,7 +103,7 @@ pub fn there(plan: &Plan, servers: &Servers) -> BTreeMap<Place, Digest> {
                 let shown = assets.iter().filter(|((tag, _), _)| github.draft || public.contains(tag));
                 there.extend(shown.map(|((tag, file), digest)| ((name.clone(), tag.clone(), file.clone()), *digest)));
             }
-            DestinationKind::Registry(_) | DestinationKind::Pypi(_) => {
+            _ => {
                 for (file, digest) in servers.shown(name) {
                     let at = |tag: &str| (name.clone(), tag.to_owned(), file.clone());
                     there.extend(plan.releases.iter().map(|release| (at(&release.tag), digest)));

@@ -42,7 +42,30 @@ impl DestinationKind {
     pub fn github(&self) -> Option<&GithubDestination> {
         match self {
             Self::Github(github) => Some(github),
-            Self::Registry(_) | Self::Pypi(_) => None,
+            _ => None,
+        }
+    }
+
+    pub fn registry(&self) -> Option<&RegistryDestination> {
+        match self {
+            Self::Registry(registry) => Some(registry),
+            _ => None,
+        }
+    }
+
+    pub fn pypi(&self) -> Option<&PypiDestination> {
+        match self {
+            Self::Pypi(pypi) => Some(pypi),
+            _ => None,
+        }
+    }
+
+    /// Names of the variables among its credentials that hold no secret, but who logs in.
+    pub fn usernames(&self) -> Vec<&String> {
+        match self {
+            Self::Registry(registry) => registry.hosts.values().filter_map(|host| host.username_env.as_ref()).collect(),
+            Self::Pypi(pypi) => pypi.username.iter().collect(),
+            Self::Github(_) => Vec::new(),
         }
     }
 }

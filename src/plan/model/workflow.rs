@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::destination::{Destination, DestinationKind};
+use super::destination::Destination;
 use super::step::Step;
 use crate::destination::When;
 use crate::step_id::StepId;
@@ -119,7 +119,5 @@ pub fn named(share: &str, destination: &str) -> bool {
 /// The first GitHub destination that takes every release which any destination takes.
 pub fn coordination(destinations: &[Destination]) -> Option<&Destination> {
     let covers = |one: When| one == When::Always || destinations.iter().all(|other| other.when == one);
-    destinations
-        .iter()
-        .find(|destination| matches!(destination.kind, DestinationKind::Github(_)) && covers(destination.when))
+    destinations.iter().find(|destination| destination.kind.github().is_some() && covers(destination.when))
 }

@@ -2,8 +2,9 @@
 
 use url::Url;
 
-use crate::plan::{DestinationKind, GithubDestination, Plan};
+use crate::plan::{GithubDestination, Plan};
 use crate::problem::{Failure, Problem};
+use crate::publish::github::token::{job_host, token};
 use crate::publish::{Endpoint, Endpoints};
 use crate::world::env::Env;
 
@@ -14,27 +15,11 @@ use crate::world::env::Env;
 pub fn endpoints(plan: &Plan, env: &Env) -> anyhow::Result<Endpoints> {
     let mut endpoints = Endpoints::new();
     for destination in &plan.destinations {
-        let DestinationKind::Github(github) = &destination.kind else { continue };
+        let Some(github) = destination.kind.github() else { continue };
         let token = token(github, env).and_then(|name| env.secret(name));
         endpoints.insert(destination.name.clone(), Endpoint { api: api(github, env)?, token });
     }
     Ok(endpoints)
-}
-
-/// The host that runs this job.
-fn job_host(env: &Env) -> Option<String> {
-    env.get("GITHUB_SERVER_URL").and_then(|url| Url::parse(url).ok()?.host_str().map(str::to_owned))
-}
-
-/// Where a token is looked for. The `GITHUB_TOKEN` of a job that another forge runs is that forge's.
-pub fn tokens(github: &GithubDestination, env: &Env) -> &'static [&'static str] {
-    let foreign = job_host(env).is_some_and(|host| host != github.host);
-    if foreign && env.get("LONGSHORE_GITHUB_API").is_none() { &["GH_TOKEN"] } else { &["GITHUB_TOKEN", "GH_TOKEN"] }
-}
-
-/// The variable whose token is sent.
-pub fn token(github: &GithubDestination, env: &Env) -> Option<&'static str> {
-    tokens(github, env).iter().find(|name| env.get(name).is_some()).copied()
 }
 
 /// `LONGSHORE_GITHUB_API`; `GITHUB_API_URL` in a job of the same forge; else what GitHub documents for the host.
@@ -60,6 +45,7 @@ fn api(github: &GithubDestination, env: &Env) -> anyhow::Result<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::github::token::tokens;
 
     #[test]
     fn addresses_of_a_forge() {

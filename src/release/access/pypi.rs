@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use crate::destination::Trusted;
-use crate::plan::{DestinationKind, Plan, PypiDestination};
+use crate::plan::{Plan, PypiDestination};
 use crate::problem::{Failure, Problem};
 use crate::publish::Indexes;
 use crate::publish::pypi::{Credential, Index};
@@ -19,7 +19,7 @@ use crate::world::env::Env;
 pub fn indexes(plan: &Plan, env: &Env) -> anyhow::Result<Indexes> {
     let mut indexes = Indexes::new();
     for destination in &plan.destinations {
-        let DestinationKind::Pypi(pypi) = &destination.kind else { continue };
+        let Some(pypi) = destination.kind.pypi() else { continue };
         let index = Index {
             name: destination.name.clone(),
             upload: url(&pypi.upload)?,

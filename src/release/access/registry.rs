@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config;
 use crate::oci::registry::{Access as Hosts, HostAccess, Login};
-use crate::plan::{Destination, DestinationKind, Plan, RegistryHost, Work};
+use crate::plan::{Destination, Plan, RegistryHost, Work};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::release::project::Project;
@@ -15,7 +14,7 @@ use crate::world::env::Env;
 pub fn hosts(destinations: &[Destination], env: &Env) -> Hosts {
     let mut known = Hosts::default();
     for destination in destinations {
-        let DestinationKind::Registry(registry) = &destination.kind else { continue };
+        let Some(registry) = destination.kind.registry() else { continue };
         registry.hosts.iter().for_each(|(name, host)| add(&mut known, name, host, env));
     }
     with_github(known, env)
@@ -26,7 +25,7 @@ pub fn hosts_of(project: &Project, env: &Env) -> Hosts {
     let pem = |path: &Option<String>| path.as_ref().and_then(|path| project.facts.texts.get(path).cloned());
     let mut known = Hosts::default();
     for destination in &project.config.destinations {
-        let config::DestinationKind::Registry(registry) = &destination.kind else { continue };
+        let Some(registry) = destination.registry() else { continue };
         for (name, host) in &registry.hosts {
             let (username_env, password_env) = (host.username_env.clone(), host.password_env.clone());
             let (insecure, token_service) = (host.insecure, host.token_service.clone());
@@ -67,11 +66,13 @@ fn with_github(mut known: Hosts, env: &Env) -> Hosts {
 /// The hosts of registries that a plan reads bases from or publishes to.
 pub fn named(plan: &Plan) -> BTreeSet<String> {
     let mut hosts: BTreeSet<String> = bases(plan).into_keys().map(|base| base.repository.registry).collect();
-    let published = plan.destinations.iter().filter_map(|destination| match &destination.kind {
-        DestinationKind::Registry(registry) => Some(&registry.images),
-        DestinationKind::Github(_) | DestinationKind::Pypi(_) => None,
-    });
-    hosts.extend(published.flatten().flat_map(|image| &image.repositories).map(|one| one.registry.clone()));
+    let published = plan.destinations.iter().filter_map(|destination| destination.kind.registry());
+    hosts.extend(
+        published
+            .flat_map(|registry| &registry.images)
+            .flat_map(|image| &image.repositories)
+            .map(|one| one.registry.clone()),
+    );
     hosts
 }
 
@@ -91,7 +92,7 @@ pub fn bases(plan: &Plan) -> BTreeMap<Reference, BTreeSet<Platform>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::RegistryDestination;
+    use crate::plan::{DestinationKind, RegistryDestination};
 
     #[test]
     fn credentials_come_from_the_named_variables() {

@@ -2,7 +2,7 @@
 
 use crate::destination::Trusted;
 use crate::oci::registry::{Access as Hosts, HostAccess, Login};
-use crate::plan::{DestinationKind, Plan, PypiDestination};
+use crate::plan::{Plan, PypiDestination};
 use crate::problem::{Failure, Problem};
 use crate::publish::pypi::{Credential, Index};
 use crate::publish::{Endpoint, Endpoints, Indexes};
@@ -16,7 +16,7 @@ use url::Url;
 /// How the GitHub destinations of a plan are reached.
 pub fn endpoints(stage: &Stage, plan: &Plan) -> Endpoints {
     let endpoint = Endpoint { api: stage.github.clone(), token: Some(Secret::open(&stage.token)) };
-    let github = plan.destinations.iter().filter(|one| matches!(one.kind, DestinationKind::Github(_)));
+    let github = plan.destinations.iter().filter(|one| one.kind.github().is_some());
     github.map(|destination| (destination.name.clone(), endpoint.clone())).collect()
 }
 
@@ -49,7 +49,7 @@ pub fn hosts(stage: &Stage, plan: &Plan) -> anyhow::Result<Hosts> {
 pub fn indexes(stage: &Stage, plan: &Plan) -> anyhow::Result<Indexes> {
     let mut indexes = Indexes::new();
     for destination in &plan.destinations {
-        let DestinationKind::Pypi(planned) = &destination.kind else { continue };
+        let Some(planned) = destination.kind.pypi() else { continue };
         let url = stage.indexes.get(&destination.name).ok_or_else(|| lacks(&destination.name))?;
         let names = planned.tokens.keys().filter_map(|name| name.parse().ok());
         let credentials = names.map(|name| (name, Credential::Token(Secret::open(&stage.token)))).collect();
@@ -62,7 +62,7 @@ pub fn indexes(stage: &Stage, plan: &Plan) -> anyhow::Result<Indexes> {
 /// says that it never does.
 pub fn withhold_tokens(indexes: &mut Indexes, plan: &Plan, env: &Env) -> anyhow::Result<()> {
     for destination in &plan.destinations {
-        let DestinationKind::Pypi(planned) = &destination.kind else { continue };
+        let Some(planned) = destination.kind.pypi() else { continue };
         let given = pypi::credentials(planned, env)?;
         if let Some((_, credentials)) = indexes.get_mut(&destination.name) {
             credentials.retain(|name, _| given.contains_key(name) || planned.trusted != Trusted::Never);
