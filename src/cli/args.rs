@@ -20,54 +20,54 @@ pub struct Cli {
 }
 
 const AFTER: &str = "\
-First contact:  longshore init && longshore plan && longshore rehearse
+Getting started:  longshore init && longshore plan && longshore rehearse
 
 Exit codes:  0 done, also \"already done\"       5 denied: a credential or permission is missing
-             1 unexpected                      6 unfinished: the same command continues
+             1 internal error                  6 unfinished: run the same command again
              2 usage, configuration, version   7 a build step failed
-             3 verification failed             8 drift of a generated file
-             4 conflict: something different is public; nothing was overwritten";
+             3 verification failed             8 a generated file is out of date
+             4 conflict: something different is already public; nothing was overwritten";
 
 /// Flags of every command.
 #[derive(Args, Clone, Default)]
 pub struct Global {
-    /// Release this tag (again for several, all on one commit)  [default: GITHUB_REF, else the one matching tag at HEAD]
-    #[arg(long, global = true, value_name = "TAG", num_args = 1.., conflicts_with = "snapshot", help_heading = "Which release")]
+    /// Release this tag (repeat for several on one commit)  [default: GITHUB_REF, else the one matching tag at HEAD]
+    #[arg(long, global = true, value_name = "TAG", num_args = 1.., conflicts_with = "snapshot", help_heading = "Selection")]
     pub tag: Vec<String>,
-    /// Make a snapshot version instead of a release; only for this machine
-    #[arg(long, global = true, help_heading = "Which release")]
+    /// Build a snapshot version instead of a release; it stays on this machine
+    #[arg(long, global = true, help_heading = "Selection")]
     pub snapshot: bool,
-    /// Only these components
-    #[arg(long, global = true, value_name = "NAME", num_args = 1.., help_heading = "Which release")]
+    /// Limit to these components
+    #[arg(long, global = true, value_name = "NAME", num_args = 1.., help_heading = "Selection")]
     pub component: Vec<String>,
-    /// Only steps with this dotted prefix or glob, and all they need: archive, '*.x86_64-*'
-    #[arg(long, global = true, value_name = "SELECTOR", num_args = 1.., help_heading = "Which part")]
+    /// Limit to steps by dotted prefix or glob, with all they need: archive, '*.x86_64-*'
+    #[arg(long, global = true, value_name = "SELECTOR", num_args = 1.., help_heading = "Selection")]
     pub only: Vec<String>,
-    /// Run as if started in DIR: every relative path is below it
-    #[arg(short = 'C', global = true, value_name = "DIR", help_heading = "From where")]
+    /// Run as if started in DIR; relative paths start there
+    #[arg(short = 'C', global = true, value_name = "DIR", help_heading = "Input")]
     pub directory: Option<PathBuf>,
-    /// Configuration file  [default: longshore.yaml here or above]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "From where")]
+    /// Use this configuration file  [default: longshore.yaml here or above]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Input")]
     pub config: Option<PathBuf>,
-    /// Apply an overlay of the configuration (again for several)
-    #[arg(long, global = true, value_name = "NAME", help_heading = "From where")]
+    /// Apply an overlay of the configuration (repeat for several)
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Input")]
     pub overlay: Vec<String>,
     /// Use a stored plan instead of planning (matrix, build, verify, publish)
-    #[arg(long, global = true, value_name = "FILE", help_heading = "From where")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Input")]
     pub plan: Option<PathBuf>,
-    /// One JSON object on standard output, also on failure
+    /// Print one JSON object on standard output, also on failure
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
-    /// Say only warnings and errors
+    /// Print only warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
-    /// Also show what tools print
+    /// Also print the output of tools
     #[arg(short, long, global = true, help_heading = "Output")]
     pub verbose: bool,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub color: Color,
-    /// Do not ask before something becomes public
+    /// Publish without asking for confirmation
     #[arg(long, global = true, help_heading = "Safety")]
     pub yes: bool,
 }
@@ -75,7 +75,7 @@ pub struct Global {
 /// `--color`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal that wants them.
+    /// On terminals that support them.
     #[default]
     Auto,
     /// Always.
@@ -87,26 +87,26 @@ pub enum Color {
 /// The commands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Write a commented longshore.yaml from what is here; never overwrites
+    /// Write a commented longshore.yaml for this repository; never overwrite one
     Init,
     /// Report every problem of longshore.yaml at once
     Check,
     /// Show what is built where, and where it is published
     #[command(after_help = "Example:  longshore plan --explain archive.app.x86_64-unknown-linux-gnu")]
     Plan(Plan),
-    /// Run the whole release against servers in this process
+    /// Run the whole release against local servers
     #[command(after_help = "Example:  longshore rehearse --serve")]
     Rehearse(Rehearse),
     /// Plan, build, verify and publish on this machine
     #[command(after_help = "Example:  longshore release --tag v1.2.3 --prebuilt dist")]
     Release(Release),
-    /// Carry out steps of a plan
+    /// Build the steps of a plan
     #[command(after_help = "Example:  longshore build --plan plan.json --job x86_64-unknown-linux-gnu --pack job.tar")]
     Build(Build),
     /// Verify built artifacts against the plan; write manifest.json
     #[command(after_help = "Example:  longshore verify --plan plan.json --from *.tar --pack release.tar")]
     Verify(Verify),
-    /// Publish a verified manifest; the same command again finishes it
+    /// Publish a verified manifest; run it again to continue
     #[command(after_help = "Example:  longshore publish --from release.tar")]
     Publish(Publish),
     /// Print the matrix of jobs as JSON; under Actions also to GITHUB_OUTPUT
@@ -115,14 +115,14 @@ pub enum Command {
     /// Print the JSON Schema of a file or of the output
     #[command(after_help = "Example:  longshore schema config > longshore.schema.json")]
     Schema(Schema),
-    /// Print completions for a shell
+    /// Print shell completions
     Completions(Completions),
     /// Write manual pages
     Man(Man),
     /// Pin base images by digest in longshore.lock, with the libc and libraries each provides
     #[command(after_help = "Example:  longshore lock --update debian")]
     Lock(Lock),
-    /// Write .github/workflows; keep newer pins of actions
+    /// Write the files in .github/workflows; keep newer action pins
     #[command(after_help = "Example:  longshore generate --check")]
     Generate(Generate),
     /// One job of a workflow, as action.yml asks for it.
@@ -187,19 +187,19 @@ impl Command {
 /// `plan`
 #[derive(Args)]
 pub struct Plan {
-    /// Write plan.json here
+    /// Write the plan to FILE
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Everything about one step
+    /// Explain one step
     #[arg(long, value_name = "STEP")]
     pub explain: Option<String>,
-    /// The steps as a Mermaid graph
+    /// Print the steps as a Mermaid graph
     #[arg(long, conflicts_with = "explain")]
     pub mermaid: bool,
-    /// Only what this machine can make
+    /// Plan only what this machine can build
     #[arg(long)]
     pub host: bool,
-    /// Also what this machine makes for another target; its tools must be there
+    /// Also build for another target; its tools must be installed
     #[arg(long, value_name = "TRIPLE", num_args = 1.., requires = "host")]
     pub also: Vec<Target>,
 }
@@ -207,28 +207,28 @@ pub struct Plan {
 /// `rehearse`
 #[derive(Args)]
 pub struct Rehearse {
-    /// Base images: an OCI image layout with their whole names  [default: stub base images]
+    /// Use base images of an OCI image layout, by their full names  [default: stub base images]
     #[arg(long, value_name = "LAYOUT")]
     pub bases: Option<PathBuf>,
-    /// Stay up and show the result in a browser
+    /// Keep running and show the result in a browser
     #[arg(long)]
     pub serve: bool,
-    /// Port of the rehearsal's servers  [default: any free one]
+    /// Listen on this port  [default: any free port]
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     pub port: u16,
     /// Inject a fault (`--fault help` lists them)
     #[arg(long, value_name = "NAME")]
     pub fault: Option<String>,
-    /// Also what this machine makes for another target; its tools must be there
+    /// Also build for another target; its tools must be installed
     #[arg(long, value_name = "TRIPLE", num_args = 1..)]
     pub also: Vec<Target>,
-    /// Folder of prebuilt binaries: DIR/<triple>/<executable>
+    /// Use prebuilt binaries: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
     /// Run the workflow files of this repository in `act`, without Docker: all, or one
     #[arg(long, value_name = "WORKFLOW", num_args = 0..=1, conflicts_with_all = ["fault", "prebuilt", "also", "snapshot", "only"])]
     pub act: Option<Option<String>>,
-    /// Further words for `act`: `-- -s NAME --env NAME=VALUE`
+    /// Additional arguments for `act`: `-- -s NAME --env NAME=VALUE`
     #[arg(last = true, requires = "act", value_name = "WORDS")]
     pub words: Vec<String>,
 }
@@ -236,10 +236,10 @@ pub struct Rehearse {
 /// `lock`
 #[derive(Args)]
 pub struct Lock {
-    /// Ask again for bases that are locked already: all, or one
+    /// Update locked base images: all, or one
     #[arg(long, value_name = "NAME", num_args = 0..=1)]
     pub update: Option<Option<String>>,
-    /// Change nothing; exit 8 if the file is not complete
+    /// Change nothing; exit 8 if the file is incomplete
     #[arg(long, conflicts_with = "update")]
     pub check: bool,
 }
@@ -254,10 +254,10 @@ impl Lock {
 /// `generate`
 #[derive(Args)]
 pub struct Generate {
-    /// Change nothing; exit 8 if a file is not what would be written
+    /// Change nothing; exit 8 if a file is out of date
     #[arg(long)]
     pub check: bool,
-    /// Call the action by this commit, branch or tag; `./` for the one in this repository
+    /// Pin the action to this commit, branch or tag; `./` for the one in this repository
     #[arg(long, value_name = "REF")]
     pub action_ref: Option<String>,
 }
@@ -265,7 +265,7 @@ pub struct Generate {
 /// `release`
 #[derive(Args)]
 pub struct Release {
-    /// Folder of prebuilt binaries: DIR/<triple>/<executable>
+    /// Use prebuilt binaries: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
 }
@@ -273,40 +273,40 @@ pub struct Release {
 /// `build`
 #[derive(Args)]
 pub struct Build {
-    /// What this machine can make (default)
+    /// Build what this machine can (default)
     #[arg(long, group = "which")]
     pub host: bool,
-    /// Every step, here
+    /// Build every step on this machine
     #[arg(long, group = "which")]
     pub all: bool,
-    /// The steps of one job
+    /// Build the steps of one job
     #[arg(long, value_name = "ID", group = "which")]
     pub job: Option<String>,
-    /// The steps of no job: images, checksums
+    /// Build the steps after all jobs: images, checksums
     #[arg(long, group = "which")]
     pub merge: bool,
-    /// Only what one workflow file publishes, and what that needs
+    /// Limit to what one workflow file publishes, with all it needs
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<String>,
-    /// Results of other machines
+    /// Add results of other machines
     #[arg(long, value_name = "TAR", num_args = 1..)]
     pub from: Vec<PathBuf>,
     /// Pack the results into one tar
     #[arg(long, value_name = "TAR")]
     pub pack: Option<PathBuf>,
-    /// Also what this machine makes for another target; its tools must be there
+    /// Also build for another target; its tools must be installed
     #[arg(long, value_name = "TRIPLE", num_args = 1.., conflicts_with_all = ["all", "job", "merge"])]
     pub also: Vec<Target>,
-    /// Folder of prebuilt binaries: DIR/<triple>/<executable>
+    /// Use prebuilt binaries: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
-    /// Digest that the plan must have, as the machine that made it printed it
+    /// Require this digest of the plan, as printed by the machine that made it
     #[arg(long, value_name = "SHA256")]
     pub plan_digest: Option<Digest>,
-    /// Go on with steps that do not need a failed one
+    /// Continue with steps that do not need a failed one
     #[arg(long)]
     pub keep_going: bool,
-    /// Put the layers of base images into the image layout, too
+    /// Include the layers of base images in the image layout
     #[arg(long)]
     pub base_layers: bool,
     /// Write the images of this machine's platform for `docker load`
@@ -317,16 +317,16 @@ pub struct Build {
 /// `verify`
 #[derive(Args)]
 pub struct Verify {
-    /// Only what one workflow file publishes, and what that needs
+    /// Limit to what one workflow file publishes, with all it needs
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<String>,
-    /// Results of other machines
+    /// Add results of other machines
     #[arg(long, value_name = "TAR", num_args = 1..)]
     pub from: Vec<PathBuf>,
     /// Pack plan, manifest and every artifact into one tar
     #[arg(long, value_name = "TAR")]
     pub pack: Option<PathBuf>,
-    /// Digest that the plan must have, as the machine that made it printed it
+    /// Require this digest of the plan, as printed by the machine that made it
     #[arg(long, value_name = "SHA256")]
     pub plan_digest: Option<Digest>,
 }
@@ -334,19 +334,19 @@ pub struct Verify {
 /// `publish`
 #[derive(Args)]
 pub struct Publish {
-    /// Only what one workflow file publishes, and what that needs
+    /// Limit to what one workflow file publishes, with all it needs
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<String>,
-    /// A tar of `verify --pack`
+    /// Use a tar written by `verify --pack`
     #[arg(long, value_name = "TAR", num_args = 1..)]
     pub from: Vec<PathBuf>,
-    /// Digest that the plan must have, as the machine that made it printed it
+    /// Require this digest of the plan, as printed by the machine that made it
     #[arg(long, value_name = "SHA256")]
     pub plan_digest: Option<Digest>,
-    /// Only these destinations, or one artifact's share of one
+    /// Publish only to these destinations, or one artifact of one
     #[arg(long, value_name = "DESTINATION[.ARTIFACT]", num_args = 1..)]
     pub to: Vec<String>,
-    /// How many minutes to wait for each other workflow file of the version
+    /// Wait so many minutes for each other workflow file of the version
     #[arg(long, value_name = "MINUTES", default_value_t = 180)]
     pub wait: u64,
 }
@@ -354,10 +354,10 @@ pub struct Publish {
 /// `matrix`
 #[derive(Args)]
 pub struct Matrix {
-    /// Only what one workflow file publishes, and what that needs
+    /// Limit to what one workflow file publishes, with all it needs
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<String>,
-    /// The jobs of assets instead (wave 1)
+    /// Print the jobs of assets instead
     #[arg(long)]
     pub assets: bool,
 }
@@ -365,7 +365,7 @@ pub struct Matrix {
 /// `schema`
 #[derive(Args)]
 pub struct Schema {
-    /// Of what
+    /// Select the file or output
     #[arg(value_name = "NAME")]
     pub of: SchemaOf,
 }

@@ -93,7 +93,7 @@ mod tests {
         assert!(!help("schema").contains("--tag") && help("schema").contains("--json"));
         let whole = parser().render_help().to_string();
         assert!(
-            whole.contains("Set up:\n  init") && whole.contains("Which release:") && whole.contains("Exit codes:"),
+            whole.contains("Set up:\n  init") && whole.contains("Selection:") && whole.contains("Exit codes:"),
             "{whole}"
         );
     }

@@ -175,23 +175,19 @@ const NAMES: Type = Type::Many(&NAME);
 const TARGETS: Type = Type::Some(&Type::Text(Text::Triple));
 const FILE_ITEM: Type = Type::Either(&Type::Text(Text::FileGlob), &Type::Keys(&FILE));
 const ASSET_FILE_ITEM: Type = Type::Either(&Type::Text(Text::FileGlob), &Type::Keys(&ASSET_FILE));
-const COMPONENT_OF: Key = key(
-    "component",
-    NAME,
-    "the component of the same name, else the root",
-    "the component whose release it belongs to",
-);
+const COMPONENT_OF: Key =
+    key("component", NAME, "the component of the same name, else the root", "the component it is released with");
 const PUBLISH_TO: Key = key(
     "publish",
     Type::Off(&Type::Some(&NAME)),
-    "every destination for its kind",
-    "the destinations it goes to; `false`: none",
+    "every destination that accepts its kind",
+    "destinations to publish to; `false`: none",
 );
 const MACOS: Key = key(
     "macos",
     Type::Text(Text::Macos),
-    "MACOSX_DEPLOYMENT_TARGET of `env` or .cargo/config.toml, else what Rust starts at",
-    "the oldest macOS it is for",
+    "MACOSX_DEPLOYMENT_TARGET of `env` or .cargo/config.toml, else Rust's minimum",
+    "minimum macOS version",
 )
 .per_target();
 const TITLE: Key = key("name", NAME, "its key", "value of `{name}`");
@@ -205,51 +201,51 @@ const FORMAT: Type = Type::Text(Text::Word(FORMATS));
 pub static TOP: Section = Section {
     name: "file",
     keys: &[
-        key("longshore", Type::Text(Text::FormatNumber), "", "format of this file, the only required key"),
-        key("name", NAME, "the repository's name", "name of the project"),
-        key("tag", Type::Text(Text::Template(Place::Tag)), "v{version}", "what the tags of a release look like"),
+        key("longshore", Type::Text(Text::FormatNumber), "", "format version of this file; the only required key"),
+        key("name", NAME, "the repository's name", "project name"),
+        key("tag", Type::Text(Text::Template(Place::Tag)), "v{version}", "template of release tags"),
         key(
             "targets",
             TARGETS,
             "{x86_64,aarch64}-unknown-linux-gnu, {aarch64,x86_64}-apple-darwin, x86_64-pc-windows-msvc",
-            "what binaries are made for",
+            "targets to build binaries for",
         ),
-        key("output", PATH, "target/longshore", "folder for everything that is made"),
+        key("output", PATH, "target/longshore", "output folder"),
         key(
             "components",
             Type::Either(&NAMES, &Type::Each { key: Text::Name, value: &Type::Keys(&COMPONENT), fixed: &[] }),
             "none: the whole file is one component",
-            "parts with a version and tags of their own",
+            "parts of the repository with their own version and tags",
         ),
         key(
             "binaries",
             Type::Off(&Type::Each { key: Text::Name, value: &Type::Keys(&BINARY), fixed: &[] }),
             "one per workspace package with binaries",
-            "what cargo compiles",
+            "executables that cargo compiles",
         ),
         key(
             "archives",
             Type::Off(&Type::Each { key: Text::Name, value: &Type::Off(&Type::Keys(&ARCHIVE)), fixed: &[] }),
             "one per binary that no archive lists",
-            "what binaries are packed into; NAME: false drops one",
+            "archives of binaries; `NAME: false` drops a default one",
         ),
         key(
             "assets",
             Type::Each { key: Text::Name, value: &Type::Keys(&ASSET), fixed: &[] },
             "none",
-            "made once, on one machine; published, or input of other steps",
+            "files built once, on one machine; published, or used by other steps",
         ),
         key(
             "wheels",
             Type::Each { key: Text::Distribution, value: &Type::Keys(&WHEEL), fixed: &[] },
             "none",
-            "Python distributions that maturin builds, by name",
+            "Python distributions built with maturin, by name",
         ),
         key(
             "images",
             Type::Each { key: Text::Name, value: &Type::Keys(&IMAGE), fixed: &[] },
             "none",
-            "container images, put together from binaries",
+            "container images, assembled from binaries",
         ),
         key(
             "bases",
@@ -261,16 +257,16 @@ pub static TOP: Section = Section {
         key(
             "publish",
             Type::Each { key: Text::Name, value: &Type::Off(&Type::Destination), fixed: DESTINATIONS },
-            "what follows from the repository",
-            "where it goes",
+            "derived from the repository",
+            "where artifacts are published",
         ),
         key(
             "workflows",
             Type::Each { key: Text::WorkflowFile, value: &Type::Keys(&WORKFLOW), fixed: &[] },
             "release.yml",
-            "the files in .github/workflows that `longshore generate` writes, and what each publishes",
+            "workflow files that `longshore generate` writes, and what each publishes",
         ),
-        key("defaults", Type::Keys(&DEFAULTS), "none", "keys for every entry of a kind"),
+        key("defaults", Type::Keys(&DEFAULTS), "none", "default keys for every entry of a kind"),
         key("overlays", Type::Overlays, "none", "any part of this file, applied by `--overlay NAME`"),
     ],
 };
@@ -278,20 +274,20 @@ pub static TOP: Section = Section {
 pub static COMPONENT: Section = Section {
     name: "component",
     keys: &[
-        key(
-            "tag",
-            Type::Text(Text::Template(Place::Tag)),
-            "{component}-v{version}",
-            "what the tags of its releases look like",
-        ),
+        key("tag", Type::Text(Text::Template(Place::Tag)), "{component}-v{version}", "template of its release tags"),
         key(
             "version-files",
             Type::Many(&PATH),
             "the manifests of its artifacts",
-            "files whose version must be the tag's; PATH#KEY is a key of a JSON, TOML or YAML file",
+            "files whose version must match the tag; PATH#KEY is a key of a JSON, TOML or YAML file",
         ),
         key("changelog", PATH, "the nearest CHANGELOG.md, CHANGES.md or HISTORY.md", "file with its release notes"),
-        key("latest", Type::Flag, "true for the root or a lone component", "may become GitHub's \"latest\""),
+        key(
+            "latest",
+            Type::Flag,
+            "true for the root or the only component",
+            "whether its releases may become GitHub's \"latest\"",
+        ),
     ],
 };
 
@@ -300,14 +296,14 @@ pub static BINARY: Section = Section {
     keys: &[
         key("package", LINE, "its key", "the cargo package").per_target(),
         key("manifest", Type::Text(Text::Manifest), "", "a Cargo.toml outside the workspace").per_target(),
-        key("bins", Type::Many(&LINE), "all", "names of the executables").per_target(),
-        key("targets", TARGETS, "the file's", "what it is made for"),
+        key("bins", Type::Many(&LINE), "all", "executables to build").per_target(),
+        key("targets", TARGETS, "the file's", "targets to build for"),
         key("features", Type::Many(&LINE), "", "cargo features").per_target(),
-        key("default-features", Type::Flag, "true", "whether cargo's default features are on").per_target(),
-        key("all-features", Type::Flag, "false", "whether all cargo features are on").per_target(),
+        key("default-features", Type::Flag, "true", "whether cargo's default features are enabled").per_target(),
+        key("all-features", Type::Flag, "false", "whether all cargo features are enabled").per_target(),
         key("profile", LABEL, "release", "cargo profile").per_target(),
         key("locked", Type::Flag, "true", "whether Cargo.lock must be up to date").per_target(),
-        key("cargo-args", Type::Many(&Type::Text(Text::Argument)), "", "further arguments for cargo").per_target(),
+        key("cargo-args", Type::Many(&Type::Text(Text::Argument)), "", "additional arguments for cargo").per_target(),
         key(
             "builder",
             Type::Text(Text::Word(&["auto", "cargo", "zigbuild", "cross"])),
@@ -315,45 +311,46 @@ pub static BINARY: Section = Section {
             "the program that compiles",
         )
         .per_target(),
-        key("runner", LABEL, "native for the target", "label of the machine").per_target(),
-        key("container", LABEL, "none", "image the job runs in").per_target(),
-        key("glibc", Type::Text(Text::Glibc), "measured and shown", "the highest glibc it may need").per_target(),
+        key("runner", LABEL, "native for the target", "runner label").per_target(),
+        key("container", LABEL, "none", "container image of the job").per_target(),
+        key("glibc", Type::Text(Text::Glibc), "measured and shown", "minimum glibc version it must run on")
+            .per_target(),
         MACOS,
         key(
             "linkage",
             Type::Text(Text::Word(&["dynamic", "static"])),
             "static for musl and windows-msvc",
-            "how it is linked to the C library",
+            "linkage to the C library",
         )
         .per_target(),
         key(
             "static-target",
             Type::Text(Text::Word(&["musl", "gnu"])),
             "musl",
-            "how the implicit static build for images is made, where a base has nothing that starts the usual one",
+            "C library of the implicit static build, for images whose base cannot run the dynamic one",
         )
         .per_target(),
         key(
             "prebuilt",
             Type::Text(Text::Template(Place::Prebuilt)),
             "",
-            "path of prebuilt binaries; nothing is compiled",
+            "path of prebuilt binaries, instead of compiling",
         )
         .per_target(),
-        key("assets", NAMES, "", "assets that are unpacked before compiling").per_target(),
-        key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands that run before compiling").per_target(),
+        key("assets", NAMES, "", "assets to unpack before compiling").per_target(),
+        key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands to run before compiling").per_target(),
         key(
             "env",
             Type::Each { key: Text::EnvName, value: &Type::Text(Text::EnvValue), fixed: &[] },
             "",
-            "extra environment",
+            "additional environment variables",
         )
         .per_target(),
         key(
             "pass-env",
             Type::Many(&Type::Text(Text::EnvGlob)),
             "",
-            "globs of credential-like variables that are handed through",
+            "globs of credential-like variables to pass through",
         )
         .per_target(),
         key(
@@ -362,12 +359,12 @@ pub static BINARY: Section = Section {
                 &ARGUMENTS,
                 &Type::Each { key: Text::Line, value: &Type::Off(&ARGUMENTS), fixed: &[] },
             )),
-            "--version, where it is only a warning if the version is not printed",
-            "arguments of a first run of each executable, whose output must hold the version; or by executable",
+            "--version; only a warning if the version is not printed",
+            "smoke test arguments, by executable if they differ; the output must contain the version",
         )
         .per_target(),
-        key("max-size", Type::Text(Text::Size), "none", "the largest an executable may be").per_target(),
-        key("override", Type::Override(&Type::Keys(&BINARY)), "", "other values for some targets, by triple or glob"),
+        key("max-size", Type::Text(Text::Size), "none", "maximum size of an executable").per_target(),
+        key("override", Type::Override(&Type::Keys(&BINARY)), "", "other values by target triple or glob"),
         COMPONENT_OF,
     ],
 };
@@ -375,15 +372,16 @@ pub static BINARY: Section = Section {
 pub static ARCHIVE: Section = Section {
     name: "archive",
     keys: &[
-        key("binaries", Type::Some(&NAME), "the one of the same name, else the only one", "what it holds").per_target(),
+        key("binaries", Type::Some(&NAME), "the one of the same name, else the only one", "binaries it contains")
+            .per_target(),
         key(
             "file",
             Type::Text(Text::Template(Place::ArchiveFile)),
             "{name}-{target}",
-            "its file name; the extension follows",
+            "file name without the extension",
         )
         .per_target(),
-        key("targets", TARGETS, "those of its binaries", "which targets it is made for"),
+        key("targets", TARGETS, "those of its binaries", "targets to build for"),
         key(
             "formats",
             Type::Either(
@@ -391,14 +389,14 @@ pub static ARCHIVE: Section = Section {
                 &Type::Each { key: Text::Word(SYSTEMS), value: &Type::Some(&FORMAT), fixed: &[] },
             ),
             "{windows: zip, \"*\": tar.gz}",
-            "formats, or formats by operating system",
+            "archive formats, or formats by operating system",
         )
         .per_target(),
         key(
             "directory",
             Type::Off(&Type::Text(Text::Template(Place::Directory))),
             "false",
-            "the folder inside; `false`: none",
+            "top-level folder in the archive; `false`: none",
         )
         .per_target(),
         key(
@@ -406,10 +404,10 @@ pub static ARCHIVE: Section = Section {
             Type::Many(&FILE_ITEM),
             "README, LICENSE, COPYING, UNLICENSE and NOTICE of the package's folder, else of those above it; the \
              `license-file` of Cargo.toml",
-            "further files; []: executables only",
+            "additional files; []: executables only",
         )
         .per_target(),
-        key("override", Type::Override(&Type::Keys(&ARCHIVE)), "", "other values for some targets, by triple or glob"),
+        key("override", Type::Override(&Type::Keys(&ARCHIVE)), "", "other values by target triple or glob"),
         TITLE,
         COMPONENT_OF,
         PUBLISH_TO,
@@ -419,15 +417,15 @@ pub static ARCHIVE: Section = Section {
 pub static ASSET: Section = Section {
     name: "asset",
     keys: &[
-        key("run", Type::Many(&Type::Command(&COMMAND)), "", "the commands that make it"),
-        key("files", Type::Some(&ASSET_FILE_ITEM), "", "the files it is made of (required)"),
+        key("run", Type::Many(&Type::Command(&COMMAND)), "", "commands that build it"),
+        key("files", Type::Some(&ASSET_FILE_ITEM), "", "files it consists of (required)"),
         key(
             "file",
             Type::Text(Text::Template(Place::AssetFile)),
-            "none: each file by itself",
-            "bundles the files under this name; the extension is the format",
+            "none: each file separately",
+            "bundle the files under this name; the extension selects the format",
         ),
-        key("runner", LABEL, "Linux", "label of the machine"),
+        key("runner", LABEL, "Linux", "runner label"),
         TITLE,
         COMPONENT_OF,
         PUBLISH_TO,
@@ -441,41 +439,41 @@ pub static IMAGE: Section = Section {
             "repositories",
             Type::Some(&Type::Text(Text::ImageRepository)),
             "{registry prefix}/{name}",
-            "where it is published",
+            "repositories to push to",
         ),
-        key("binaries", Type::Some(&NAME), "the one of the same name, else the only one", "what it holds"),
-        key("platforms", Type::Some(&Type::Text(Text::Platform)), "linux/amd64, linux/arm64", "what it is made for"),
+        key("binaries", Type::Some(&NAME), "the one of the same name, else the only one", "binaries it contains"),
+        key("platforms", Type::Some(&Type::Text(Text::Platform)), "linux/amd64, linux/arm64", "platforms to build for"),
         key(
             "flavors",
             Type::Some(&NAME),
             "distroless",
             "the flavors to build; `all`: distroless, debian, ubuntu, alpine, scratch; the first is the default",
         ),
-        key("include", Type::Many(&Type::Keys(&IMAGE_FILE)), "", "further files, each with its place in the image"),
+        key("include", Type::Many(&Type::Keys(&IMAGE_FILE)), "", "additional files with their paths in the image"),
         key(
             "tags",
             Type::Many(&IMAGE_TAG),
             "{version}, {major}.{minor}, {major}, latest",
-            "tags of each flavor's index; without {flavor} the default flavor gets them as they are, others get `-flavor`",
+            "tags of each flavor's index; without {flavor}, all but the default flavor get `-FLAVOR` appended",
         ),
         key("platform-tags", Type::Many(&IMAGE_TAG), "none", "tags of each platform's image"),
-        key("entrypoint", ARGUMENTS, "the first executable", "the program it starts, as a list of words"),
-        key("cmd", ARGUMENTS, "", "its default arguments"),
-        key("user", LABEL, "65532:65532", "who runs it: user, or user:group"),
-        key("workdir", Type::Text(Text::ImagePath), "/", "the folder it runs in"),
-        key("env", ENV, "", "environment of the container"),
-        key("expose", Type::Many(&Type::Text(Text::Port)), "", "ports it listens on"),
-        key("healthcheck", ARGUMENTS, "none", "a command that says whether it is well, as a list of words"),
-        key("labels", IMAGE_TEXTS, "the standard ones", "labels of its config, beside the standard ones"),
-        key("annotations", IMAGE_TEXTS, "the standard ones", "annotations of index and manifests"),
-        key("compression", Type::Text(Text::Word(&["gzip", "zstd"])), "gzip", "how its layers are compressed"),
+        key("entrypoint", ARGUMENTS, "the first executable", "entrypoint, as a list of words"),
+        key("cmd", ARGUMENTS, "", "default arguments, as a list of words"),
+        key("user", LABEL, "65532:65532", "the user the container runs as: user, or user:group"),
+        key("workdir", Type::Text(Text::ImagePath), "/", "working directory"),
+        key("env", ENV, "", "environment variables"),
+        key("expose", Type::Many(&Type::Text(Text::Port)), "", "exposed ports"),
+        key("healthcheck", ARGUMENTS, "none", "health check command, as a list of words"),
+        key("labels", IMAGE_TEXTS, "the standard ones", "additional labels of the config"),
+        key("annotations", IMAGE_TEXTS, "the standard ones", "additional annotations of index and manifests"),
+        key("compression", Type::Text(Text::Word(&["gzip", "zstd"])), "gzip", "compression of its layers"),
         key(
             "smoke",
             Type::Off(&Type::Either(&ARGUMENTS, &Type::Keys(&IMAGE_SMOKE))),
             "false",
-            "arguments of a first run, or {http: PATH}",
+            "smoke test arguments, or {http: PATH}",
         ),
-        key("max-size", Type::Text(Text::Size), "none", "the largest its own layers may be, compressed"),
+        key("max-size", Type::Text(Text::Size), "none", "maximum compressed size of its own layers"),
         TITLE,
         COMPONENT_OF,
         PUBLISH_TO,
@@ -501,7 +499,7 @@ pub static IMAGE_FILE: Section = Section {
     name: "image-file",
     keys: &[
         key("from", Type::Text(Text::FileGlob), "", "path or glob (required)"),
-        key("to", Type::Text(Text::ImagePath), "", "where it lies in the image (required)"),
+        key("to", Type::Text(Text::ImagePath), "", "path in the image (required)"),
     ],
 };
 
@@ -515,9 +513,9 @@ pub static BASE: Section = Section {
     name: "base",
     keys: &[
         key("from", Type::Text(Text::Image), "the built-in one of this flavor", "the base image"),
-        key("platforms", Type::Some(&Type::Text(Text::Platform)), "all", "what it exists for"),
-        key("user", LABEL, "65532:65532", "who runs images on it"),
-        key("include", Type::Many(&Type::Keys(&IMAGE_FILE)), "", "files that every image on it gets"),
+        key("platforms", Type::Some(&Type::Text(Text::Platform)), "all", "platforms it exists for"),
+        key("user", LABEL, "65532:65532", "the user that images based on it run as"),
+        key("include", Type::Many(&Type::Keys(&IMAGE_FILE)), "", "additional files of every image based on it"),
     ],
 };
 
@@ -526,22 +524,22 @@ pub static WHEEL: Section = Section {
     keys: &[
         key("package", LINE, "the only maturin project", "the cargo package").per_target(),
         key("manifest", Type::Text(Text::Manifest), "", "its Cargo.toml").per_target(),
-        key("targets", TARGETS, "the file's", "what it is made for"),
-        key("features", Type::Many(&LINE), "", "cargo features, beside those of pyproject.toml").per_target(),
-        key("default-features", Type::Flag, "true", "whether cargo's default features are on").per_target(),
-        key("all-features", Type::Flag, "false", "whether all cargo features are on").per_target(),
+        key("targets", TARGETS, "the file's", "targets to build for"),
+        key("features", Type::Many(&LINE), "", "cargo features, in addition to those of pyproject.toml").per_target(),
+        key("default-features", Type::Flag, "true", "whether cargo's default features are enabled").per_target(),
+        key("all-features", Type::Flag, "false", "whether all cargo features are enabled").per_target(),
         key("profile", LABEL, "release", "cargo profile").per_target(),
         key("locked", Type::Flag, "true", "whether Cargo.lock must be up to date").per_target(),
-        key("cargo-args", Type::Many(&Type::Text(Text::Argument)), "", "further arguments for maturin").per_target(),
+        key("cargo-args", Type::Many(&Type::Text(Text::Argument)), "", "additional arguments for maturin").per_target(),
         key(
             "builder",
             Type::Text(Text::Word(&["auto", "cargo", "zigbuild"])),
             "auto: zig for Linux outside containers, else native",
-            "what links it",
+            "the program that links it",
         )
         .per_target(),
-        key("runner", LABEL, "native for the target", "label of the machine").per_target(),
-        key("container", LABEL, "none", "image the job runs in").per_target(),
+        key("runner", LABEL, "native for the target", "runner label").per_target(),
+        key("container", LABEL, "none", "container image of the job").per_target(),
         key("compatibility", Type::Text(Text::Compatibility), "2_28", "manylinux version of glibc targets")
             .per_target(),
         MACOS,
@@ -555,15 +553,21 @@ pub static WHEEL: Section = Section {
         key(
             "python",
             Type::Some(&Type::Text(Text::Python)),
-            "what the crate says",
+            "determined from the crate",
             "abi3, abi3t, or versions of Python",
         ),
-        key("assets", NAMES, "", "assets that are unpacked before building").per_target(),
-        key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands that run before building").per_target(),
-        key("env", ENV, "", "extra environment").per_target(),
-        key("pass-env", Type::Many(&Type::Text(Text::EnvGlob)), "", "globs of credential-like variables").per_target(),
-        key("max-size", Type::Text(Text::Size), "100 MiB", "the largest a wheel may be").per_target(),
-        key("sdist", Type::Flag, "true", "whether it has a source distribution"),
+        key("assets", NAMES, "", "assets to unpack before building").per_target(),
+        key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands to run before building").per_target(),
+        key("env", ENV, "", "additional environment variables").per_target(),
+        key(
+            "pass-env",
+            Type::Many(&Type::Text(Text::EnvGlob)),
+            "",
+            "globs of credential-like variables to pass through",
+        )
+        .per_target(),
+        key("max-size", Type::Text(Text::Size), "100 MiB", "maximum size of a wheel").per_target(),
+        key("sdist", Type::Flag, "true", "whether to build a source distribution"),
         key("project", Type::Any, "", "keys of `[project]` to replace in its pyproject.toml"),
         key(
             "new-classifiers",
@@ -575,9 +579,9 @@ pub static WHEEL: Section = Section {
             "variant-check",
             Type::Off(&Type::Either(&Type::Text(Text::Word(&["auto"])), &Type::Keys(&PROBE))),
             "auto",
-            "how this distribution is told from another one of the same crate",
+            "how to distinguish this distribution from others of the same crate",
         ),
-        key("override", Type::Override(&Type::Keys(&WHEEL)), "", "other values for some targets, by triple or glob"),
+        key("override", Type::Override(&Type::Keys(&WHEEL)), "", "other values by target triple or glob"),
         COMPONENT_OF,
         PUBLISH_TO,
     ],
@@ -587,9 +591,9 @@ pub static WHEEL: Section = Section {
 pub static PROBE: Section = Section {
     name: "variant-check",
     keys: &[
-        key("present", Type::Many(&LINE), "", "texts that its library holds"),
-        key("absent", Type::Many(&LINE), "", "texts that its library does not hold"),
-        key("python", LINE, "", "an expression that must be true after importing it"),
+        key("present", Type::Many(&LINE), "", "strings its library must contain"),
+        key("absent", Type::Many(&LINE), "", "strings its library must not contain"),
+        key("python", LINE, "", "Python expression that must be true after importing it"),
     ],
 };
 
@@ -598,7 +602,7 @@ pub static FILE: Section = Section { name: "file-item", keys: &FILE_KEYS };
 
 const FILE_KEYS: [Key; 2] = [
     key("from", Type::Text(Text::FileGlob), "", "path or glob (required)"),
-    key("to", PATH, "its own path", "where it goes"),
+    key("to", PATH, "its own path", "destination path"),
 ];
 
 pub static ASSET_FILE: Section = Section {
@@ -606,7 +610,7 @@ pub static ASSET_FILE: Section = Section {
     keys: &{
         let [from, to] = FILE_KEYS;
         let links = Type::Text(Text::Word(&["keep", "follow"]));
-        [from, to, key("links", links, "keep", "whether links stay links, or become what they point at")]
+        [from, to, key("links", links, "keep", "whether symbolic links are kept or replaced by their targets")]
     },
 };
 
@@ -626,25 +630,25 @@ pub static COMMAND_FOR: Section = Section {
 const COMMAND_KEYS: [Key; 4] = [
     key("run", Type::Text(Text::Script), "", "the command (required)"),
     key("shell", Type::Text(Text::Word(&["bash", "pwsh"])), "none", "the shell that runs it as a script"),
-    key("dir", PATH, "the repository", "the folder it runs in"),
+    key("dir", PATH, "the repository", "working directory"),
     key(
         "env",
         Type::Each { key: Text::EnvName, value: &Type::Text(Text::EnvValue), fixed: &[] },
         "",
-        "extra environment",
+        "additional environment variables",
     ),
 ];
 
 /// Names under `publish:` that mean something by themselves.
 static DESTINATIONS: &[Key] = &[
-    key("github", Type::Off(&Type::Keys(&GITHUB)), "there when there is a file for it", "a GitHub release"),
+    key("github", Type::Off(&Type::Keys(&GITHUB)), "present if there are files for it", "a GitHub release"),
     key(
         "registry",
         Type::Off(&Type::Either(&Type::Text(Text::ImagePrefix), &Type::Keys(&REGISTRY))),
-        "there when there are images",
-        "registries of container images; short: the prefix",
+        "present if there are images",
+        "container registries; short form: the prefix",
     ),
-    key("pypi", Type::Off(&Type::Keys(&PYPI)), "none: a name on PyPI is taken for good", "a Python package index"),
+    key("pypi", Type::Off(&Type::Keys(&PYPI)), "none: a name on PyPI can never be reused", "a Python package index"),
 ];
 
 /// Kinds of destinations that work now.
@@ -652,16 +656,16 @@ pub const KINDS: &[&str] = &["github", "registry", "pypi"];
 /// Kinds of destinations that do not exist yet.
 pub const LATER_KINDS: &[&str] = &["command"];
 
-const KIND: Key =
-    key("kind", Type::Text(Text::DestinationKind), "its name", "what it is; required for a name of your own");
-const WHEN: Type = Type::Text(Text::Word(&["always", "stable", "prerelease"]));
-const WHEN_OF: Key = key("when", WHEN, "always", "which releases go there");
-const ENVIRONMENT: Key = key(
-    "environment",
-    Type::Off(&Type::Text(Text::Environment)),
-    "release",
-    "the environment of the job that publishes",
+const KIND: Key = key(
+    "kind",
+    Type::Text(Text::DestinationKind),
+    "its name",
+    "kind of destination; required unless its name is a kind",
 );
+const WHEN: Type = Type::Text(Text::Word(&["always", "stable", "prerelease"]));
+const WHEN_OF: Key = key("when", WHEN, "always", "which releases to publish there");
+const ENVIRONMENT: Key =
+    key("environment", Type::Off(&Type::Text(Text::Environment)), "release", "GitHub environment of the publish job");
 
 pub static GITHUB: Section = Section {
     name: "github",
@@ -674,20 +678,15 @@ pub static GITHUB: Section = Section {
             "host",
             Type::Text(Text::Host),
             "github.com",
-            "the host of a GitHub Enterprise Server, or github.com for an alias of ssh",
+            "host of a GitHub Enterprise Server; github.com if the remote's host is an SSH alias",
         ),
         key("draft", Type::Flag, "false", "leave the release a draft"),
-        key("title", Type::Text(Text::Template(Place::Title)), "{tag}", "the release's title"),
-        key("notes", Type::Off(&Type::Text(Text::Notes)), "auto", "auto, changelog, github or the path of a text"),
-        key("header", PATH, "", "path of a text above the notes"),
-        key("footer", PATH, "", "path of a text below the notes"),
+        key("title", Type::Text(Text::Template(Place::Title)), "{tag}", "release title"),
+        key("notes", Type::Off(&Type::Text(Text::Notes)), "auto", "auto, changelog, github or the path of a file"),
+        key("header", PATH, "", "file to put above the notes"),
+        key("footer", PATH, "", "file to put below the notes"),
         key("checksums", Type::Text(Text::FileName), "SHA256SUMS", "name of the checksums file"),
-        key(
-            "existing",
-            Type::Text(Text::Word(&["draft", "any"])),
-            "draft",
-            "which release that is already there may be filled",
-        ),
+        key("existing", Type::Text(Text::Word(&["draft", "any"])), "draft", "which existing release may be filled"),
     ],
 };
 
@@ -697,20 +696,20 @@ pub static REGISTRY: Section = Section {
         KIND,
         WHEN_OF,
         ENVIRONMENT,
-        key("prefix", Type::Text(Text::ImagePrefix), "ghcr.io/<owner>", "prefix of repositories"),
-        key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked, at the prefix's host"),
+        key("prefix", Type::Text(Text::ImagePrefix), "ghcr.io/<owner>", "prefix of image repositories"),
+        key("insecure", Type::Flag, "false", "use plain HTTP or skip certificate checks at the prefix's host"),
         key("ca", PATH, "", "path of a PEM file with the CA certificate of the prefix's host"),
         key(
             "read-back",
             Type::Text(Text::Word(&["auto", "anonymous", "own"])),
             "auto: anonymous for a public repository on ghcr.io, docker.io, quay.io, public.ecr.aws",
-            "whether images are read back without a login or with ours",
+            "whether images are read back anonymously or with our credentials",
         ),
         key(
             "hosts",
             Type::Each { key: Text::Host, value: &Type::Keys(&HOST), fixed: &[] },
             "",
-            "how registries are reached, by host",
+            "registry settings by host",
         ),
     ],
 };
@@ -721,13 +720,13 @@ pub static PYPI: Section = Section {
         KIND,
         WHEN_OF,
         ENVIRONMENT,
-        key("index", Type::Text(Text::Index), "pypi", "pypi, testpypi, or the URL that files are uploaded to"),
-        key("simple", Type::Text(Text::Index), "beside it", "the URL of its simple index"),
+        key("index", Type::Text(Text::Index), "pypi", "pypi, testpypi, or an upload URL"),
+        key("simple", Type::Text(Text::Index), "derived from the upload URL", "URL of its simple index"),
         key(
             "trusted",
             Type::Text(Text::Word(&["auto", "always", "never"])),
-            "auto: in jobs that may",
-            "whether GitHub's identity is used instead of a token",
+            "auto: in jobs with `id-token: write`",
+            "whether to use trusted publishing instead of a token",
         ),
         key(
             "token-env",
@@ -736,13 +735,13 @@ pub static PYPI: Section = Section {
                 &Type::Each { key: Text::Distribution, value: &Type::Text(Text::SecretName), fixed: &[] },
             ),
             "PYPI_TOKEN_<DISTRIBUTION>, PYPI_TOKEN",
-            "the variable with the token, or one for each distribution",
+            "variable that holds the token, or one per distribution",
         ),
         key(
             "username-env",
             Type::Text(Text::SecretName),
             "none: a token",
-            "the variable with a user's name, where the other holds a password",
+            "variable that holds the user name, if the other holds a password",
         ),
     ],
 };
@@ -750,15 +749,15 @@ pub static PYPI: Section = Section {
 pub static HOST: Section = Section {
     name: "registry-host",
     keys: &[
-        key("username-env", Type::Text(Text::SecretName), "", "the variable that holds the user's name"),
-        key("password-env", Type::Text(Text::SecretName), "", "the variable that holds the password or token"),
-        key("insecure", Type::Flag, "false", "plain HTTP, or a certificate that is not checked"),
+        key("username-env", Type::Text(Text::SecretName), "", "variable that holds the user name"),
+        key("password-env", Type::Text(Text::SecretName), "", "variable that holds the password or token"),
+        key("insecure", Type::Flag, "false", "use plain HTTP or skip certificate checks"),
         key("ca", PATH, "", "path of a PEM file with its CA certificate"),
         key(
             "token-service",
             Type::Text(Text::Host),
             "the registry's own",
-            "another host that may be shown our login for a token",
+            "another token service host that may receive our credentials",
         ),
     ],
 };
@@ -770,7 +769,7 @@ pub static WORKFLOW: Section = Section {
             "publish",
             Type::Some(&Type::Text(Text::Share)),
             "all",
-            "the destinations it publishes to; `pypi.app` is one artifact's share of one",
+            "destinations it publishes to; `pypi.app` is one artifact of a destination",
         ),
         key(
             "setup",
@@ -778,19 +777,19 @@ pub static WORKFLOW: Section = Section {
             "none",
             "folder of a composite action that every job runs first; it gets `kind` and `target`",
         ),
-        key("runner", Type::Text(Text::Runner), "Linux", "label of the machine that plans, verifies and publishes"),
-        key("jobs", Type::Keys(&WORKFLOW_JOBS), "none", "reusable workflows of your own that run in between"),
+        key("runner", Type::Text(Text::Runner), "Linux", "runner label of the plan, verify and publish jobs"),
+        key("jobs", Type::Keys(&WORKFLOW_JOBS), "none", "reusable workflows to run between these jobs"),
         key(
             "pull-request",
             Type::Off(&Type::Text(Text::Word(&["plan", "build"]))),
             "build",
-            "what a pull request does; `false`: nothing",
+            "what a pull request runs; `false`: nothing",
         ),
         key(
             "split",
             Type::Text(Text::Word(&["target", "step"])),
             "target",
-            "whether everything for a target is one job, or each binary and distribution has its own",
+            "whether each target is one job, or each binary and distribution",
         ),
     ],
 };
@@ -860,7 +859,7 @@ impl Type {
             Self::Text(text) => text.expected().into(),
             Self::Flag => "`true` or `false`".into(),
             Self::Off(inner) => format!("`false` or {}", inner.expected()),
-            Self::Many(inner) | Self::Some(inner) => format!("{}, or a list of such", inner.expected()),
+            Self::Many(inner) | Self::Some(inner) => format!("{}, or a list of them", inner.expected()),
             Self::Either(first, second) => format!("{}, or {}", first.expected(), second.expected()),
             Self::Any => "a value".into(),
             Self::Keys(_) | Self::Destination | Self::Overlays | Self::Later => "a map".into(),
