@@ -269,9 +269,8 @@ impl Runner {
         how: How<'_>,
         take: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
     ) -> anyhow::Result<(ExitStatus, bool)> {
-        let How { apart, stop, last } = how;
         let mut child = self.start(cmd, how)?;
-        let _running = Running::new(child.id(), apart);
+        let _running = Running::new(child.id(), how.apart);
         if let Some(mut pipe) = child.stdin.take() {
             // One that ends without reading is not an error of ours; its output will tell.
             let _ = pipe.write_all(cmd.input.as_bytes());
@@ -281,61 +280,23 @@ impl Runner {
             child.stdout.take().map(|pipe| pump(pipe, Stream::Out, sender.clone())),
             child.stderr.take().map(|pipe| pump(pipe, Stream::Err, sender)),
         ];
-        let mut end = cmd.timeout.map(|limit| Instant::now() + limit);
-        let (mut timed_out, mut left, mut interrupted, mut stopped) = (false, false, false, false);
-        let (mut over, mut looked) = (false, Instant::now());
-        // What came after its end, and how long nothing did.
-        let (mut late, mut idle) = (0, Duration::ZERO);
-        loop {
-            if !interrupted && stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
-                interrupted = true;
-                end = Some(Instant::now() + GRACE);
-                self.interrupt(&mut child)?;
-            }
-            if !interrupted && !last && self.stop.is_cancelled() {
-                interrupted = true;
-                end = Some(Instant::now() + GRACE);
-                tell(&mut child, apart)?;
-            }
-            let wait = end.map_or(GLANCE, |end| end.saturating_duration_since(Instant::now()).min(GLANCE));
-            let waiting = Instant::now();
-            let received = lines.recv_timeout(wait);
-            if over {
-                idle += waiting.elapsed();
-            }
-            match received {
-                Ok((stream, chunk)) => {
-                    late += if over { chunk.len() } else { 0 };
-                    stopped = take(stream, &chunk).is_break();
-                }
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-            }
-            timed_out = end.is_some_and(|end| Instant::now() >= end);
-            if looked.elapsed() >= GLANCE {
-                looked = Instant::now();
-                over = over || child.try_wait()?.is_some();
-            }
-            // Not by the clock: what it said before it ended may take long to be handed on.
-            left = idle >= LINGER || late > BACKLOG;
-            if timed_out || left || stopped {
-                // Somebody else may hold the pipes open: nobody waits for the readers then.
-                end_all(&mut child, apart).with_context(|| format!("cannot end `{cmd}`"))?;
-                break;
-            }
-        }
-        if left {
-            let text = format!("`{}` left something running that held its output\n", cmd.program);
-            let _ = take(Stream::Err, text.as_bytes());
-        }
-        if !timed_out && !left && !stopped {
+        let mut watch = Watch::new(self, child, how, cmd.timeout);
+        let over = watch.listen(&lines, take)?;
+        if over == Over::Closed {
             for reader in readers.into_iter().flatten() {
                 let _ = reader.join();
             }
+        } else {
+            // Somebody else may hold the pipes open: nobody waits for the readers then.
+            end_all(&mut watch.child, how.apart).with_context(|| format!("cannot end `{cmd}`"))?;
         }
-        let status = wait(&mut child, end)?;
-        ensure!(last || !self.stop.is_cancelled(), "interrupted: `{}` was stopped", cmd.program);
-        Ok((status, timed_out))
+        if over == Over::Left {
+            let text = format!("`{}` left something running that held its output\n", cmd.program);
+            let _ = take(Stream::Err, text.as_bytes());
+        }
+        let status = wait(&mut watch.child, watch.end)?;
+        ensure!(how.last || !self.stop.is_cancelled(), "interrupted: `{}` was stopped", cmd.program);
+        Ok((status, over == Over::TimedOut))
     }
 
     /// What Ctrl-C does, for one program.
@@ -378,6 +339,100 @@ impl Runner {
                 result => return result.with_context(|| format!("cannot start `{}`", cmd.program)),
             }
         }
+    }
+}
+
+/// Why a program is no longer listened to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Closed,
+    TimedOut,
+    /// It ended, but something that it started holds its output open.
+    Left,
+    /// Whoever listens has heard enough.
+    Enough,
+}
+
+/// A program that runs.
+struct Watch<'w> {
+    runner: &'w Runner,
+    child: Child,
+    how: How<'w>,
+    end: Option<Instant>,
+    interrupted: bool,
+    /// When it was last looked whether it has ended.
+    looked: Instant,
+    exited: bool,
+    /// What came after its end, and how long nothing did.
+    late: usize,
+    idle: Duration,
+}
+
+impl<'w> Watch<'w> {
+    fn new(runner: &'w Runner, child: Child, how: How<'w>, timeout: Option<Duration>) -> Self {
+        let (now, idle) = (Instant::now(), Duration::ZERO);
+        let end = timeout.map(|limit| now + limit);
+        Self { runner, child, how, end, interrupted: false, looked: now, exited: false, late: 0, idle }
+    }
+
+    /// Hands on what it says until it is over.
+    fn listen(
+        &mut self,
+        lines: &mpsc::Receiver<(Stream, Vec<u8>)>,
+        take: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
+    ) -> anyhow::Result<Over> {
+        loop {
+            self.obey()?;
+            let wait = self.end.map_or(GLANCE, |end| end.saturating_duration_since(Instant::now()).min(GLANCE));
+            let waiting = Instant::now();
+            let received = lines.recv_timeout(wait);
+            if self.exited {
+                self.idle += waiting.elapsed();
+            }
+            let mut enough = false;
+            match received {
+                Ok((stream, chunk)) => {
+                    self.late += if self.exited { chunk.len() } else { 0 };
+                    enough = take(stream, &chunk).is_break();
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(Over::Closed),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(over) = self.over(enough)? {
+                return Ok(over);
+            }
+        }
+    }
+
+    /// Tells it to end if we were told so; then it has a while for that.
+    fn obey(&mut self) -> anyhow::Result<()> {
+        let interrupt = self.how.stop.is_some_and(|stop| stop.load(Ordering::SeqCst));
+        let stop = !self.how.last && self.runner.stop.is_cancelled();
+        if self.interrupted || !interrupt && !stop {
+            return Ok(());
+        }
+        self.interrupted = true;
+        self.end = Some(Instant::now() + GRACE);
+        if interrupt {
+            return self.runner.interrupt(&mut self.child);
+        }
+        Ok(tell(&mut self.child, self.how.apart)?)
+    }
+
+    fn over(&mut self, enough: bool) -> anyhow::Result<Option<Over>> {
+        let timed_out = self.end.is_some_and(|end| Instant::now() >= end);
+        if self.looked.elapsed() >= GLANCE {
+            self.looked = Instant::now();
+            self.exited = self.exited || self.child.try_wait()?.is_some();
+        }
+        // Not by the clock: what it said before it ended may take long to be handed on.
+        let left = self.idle >= LINGER || self.late > BACKLOG;
+        Ok(match (timed_out, left, enough) {
+            (true, _, _) => Some(Over::TimedOut),
+            (_, true, _) => Some(Over::Left),
+            (_, _, true) => Some(Over::Enough),
+            _ => None,
+        })
     }
 }
 
