@@ -233,23 +233,26 @@ fn cargo(
             named.extend(once(&named, "--bin", bin));
         }
     }
-    cmd = cmd.args(named.concat()).args(["--profile", &work.profile]);
-    if work.locked {
-        cmd = cmd.arg("--locked");
-    }
-    if !work.default_features {
-        cmd = cmd.arg("--no-default-features");
-    }
-    if work.all_features {
-        cmd = cmd.arg("--all-features");
+    cmd = chosen(cmd.args(named.concat()), work);
+    let flags = Rustflags::in_force(runner, dir, target, &cargo_config::configs(&work.cargo_args));
+    let flags = flags.linking(runner, dir, target, work.linkage)?.remapping(runner, dir, store, &folders);
+    Ok((flags.apply(cmd), flags))
+}
+
+/// The flags of a step's settings.
+fn chosen(mut cmd: Cmd, work: &BinaryWork) -> Cmd {
+    cmd = cmd.args(["--profile", &work.profile]);
+    for (given, flag) in [
+        (work.locked, "--locked"),
+        (!work.default_features, "--no-default-features"),
+        (work.all_features, "--all-features"),
+    ] {
+        cmd = if given { cmd.arg(flag) } else { cmd };
     }
     if !work.features.is_empty() {
         cmd = cmd.arg("--features").arg(work.features.join(","));
     }
-    cmd = cmd.args(work.cargo_args.iter().cloned());
-    let flags = Rustflags::in_force(runner, dir, target, &cargo_config::configs(&work.cargo_args));
-    let flags = flags.linking(runner, dir, target, work.linkage)?.remapping(runner, dir, store, &folders);
-    Ok((flags.apply(cmd), flags))
+    cmd.args(work.cargo_args.iter().cloned())
 }
 
 /// `flag value`, unless it is there already.

@@ -123,6 +123,16 @@ impl Trial<'_> {
         for module in &import.modules {
             self.must(log, &own, &["-c", &format!("import {module}")])?;
         }
+        self.programs(log, &bin, import)?;
+        self.expressions(log, &own, import)?;
+        let modules = (!import.modules.is_empty()).then(|| format!("imported {}", import.modules.join(", ")));
+        let programs = (!import.programs.is_empty()).then(|| format!("started {}", import.programs.join(", ")));
+        let seen: Vec<String> = modules.into_iter().chain(programs).collect();
+        Ok(if seen.is_empty() { "installed".into() } else { seen.join(", ") })
+    }
+
+    fn programs(&self, log: &mut Log<'_>, bin: &Path, import: &Import) -> anyhow::Result<()> {
+        let ending = if cfg!(windows) { ".exe" } else { "" };
         for script in &import.scripts {
             if !bin.join(format!("{script}{ending}")).is_file() {
                 bail!("the console script `{script}` is not installed");
@@ -131,24 +141,27 @@ impl Trial<'_> {
         for program in &import.programs {
             let path = bin.join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
             ensure!(path.is_file(), "the program `{program}` is not installed");
-            self.starts(log, &text(&path)?).with_context(|| format!("the program `{program}` does not start"))?;
+            self.starts(log, path.to_str().context("a path is not UTF-8")?)
+                .with_context(|| format!("the program `{program}` does not start"))?;
         }
+        Ok(())
+    }
+
+    /// What must be true of this distribution, and what of its siblings only.
+    fn expressions(&self, log: &mut Log<'_>, own: &str, import: &Import) -> anyhow::Result<()> {
         let imports: String = import.modules.iter().map(|module| format!("import {module}; ")).collect();
         if let Some(expression) = &import.expression {
-            self.must(log, &own, &["-c", &format!("{imports}assert ({expression})")])
+            self.must(log, own, &["-c", &format!("{imports}assert ({expression})")])
                 .with_context(|| format!("`{expression}` is not true"))?;
         }
         for expression in &import.untrue {
             // Whatever it raises is as good as an untrue.
-            let is_true = self.must(log, &own, &["-c", &format!("{imports}assert ({expression})")]);
+            let is_true = self.must(log, own, &["-c", &format!("{imports}assert ({expression})")]);
             if is_true.is_ok() {
                 bail!("`{expression}` is true, as of another distribution");
             }
         }
-        let modules = (!import.modules.is_empty()).then(|| format!("imported {}", import.modules.join(", ")));
-        let programs = (!import.programs.is_empty()).then(|| format!("started {}", import.programs.join(", ")));
-        let seen: Vec<String> = modules.into_iter().chain(programs).collect();
-        Ok(if seen.is_empty() { "installed".into() } else { seen.join(", ") })
+        Ok(())
     }
 
     /// A program may say what it likes of `--version`, and a server goes on; it must not fail to start, or crash.

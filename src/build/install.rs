@@ -126,15 +126,7 @@ pub fn patchelf(
     }
     let installer = Installer { runner, printer, store };
     installer.all(&install_patchelf()).map_err(|error| {
-        let crates: Vec<String> = crates.iter().map(|name| format!("`{name}`")).collect();
-        let (major, minor) = patchelf::OLDEST;
-        let text = format!(
-            "there is no `patchelf` {major}.{minor} or newer, with which maturin copies libraries of this machine into wheels: {} may link one",
-            crates.join(", ")
-        );
-        let hint = "install it (`apt-get install patchelf`), or write `auditwheel = \"check\"` into `[tool.maturin]`: then a wheel \
-                    that links one fails, and none needs it";
-        let problem = Problem::new("missing-tool", text).hint(hint);
+        let problem = no_patchelf(&crates);
         match error.downcast::<Failure>() {
             Ok(mut failure) => {
                 failure.problems.insert(0, problem);
@@ -143,6 +135,18 @@ pub fn patchelf(
             Err(other) => other,
         }
     })
+}
+
+fn no_patchelf(crates: &BTreeSet<String>) -> Problem {
+    let crates: Vec<String> = crates.iter().map(|name| format!("`{name}`")).collect();
+    let (major, minor) = patchelf::OLDEST;
+    let text = format!(
+        "there is no `patchelf` {major}.{minor} or newer, with which maturin copies libraries of this machine into wheels: {} may link one",
+        crates.join(", ")
+    );
+    let hint = "install it (`apt-get install patchelf`), or write `auditwheel = \"check\"` into `[tool.maturin]`: then a wheel \
+                that links one fails, and none needs it";
+    Problem::new("missing-tool", text).hint(hint)
 }
 
 /// The steps that are not prebuilt.

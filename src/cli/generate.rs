@@ -14,7 +14,7 @@ use super::table::Table;
 use super::unlocked;
 use crate::destination::Trusted;
 use crate::facts::{self, Remote};
-use crate::plan::{DestinationKind, Plan, Release, Step, destination};
+use crate::plan::{DestinationKind, Plan, Release, Step, Workflow, destination};
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::{Project, Session, Wish};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
@@ -47,12 +47,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
         return Err(Failure::usage(problem.hint("destinations are listed under `publish:`")).into());
     }
-    let mut files = Vec::new();
-    for workflow in &plan.workflows {
-        inside::refuse_links_out(&top, &format!("{FOLDER}/{}", workflow.file))?;
-        let path = top.join(FOLDER).join(&workflow.file);
-        files.push(File { name: workflow.file.clone(), there: read(&path)?, path });
-    }
+    let files = files(&plan, &top)?;
     refuse_foreign(&files, args.check)?;
     let own = own(session, args, &files)?;
     let directory = project.root.strip_prefix(&top).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
@@ -69,20 +64,8 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     if args.check {
         return check(&files, &wanted);
     }
-    let mut is_changed = false;
-    let mut table = Table::new(&["FILE", "STATE", "LINES"]);
-    for (file, text) in files.iter().zip(&wanted) {
-        let state = if file.there.as_ref().is_some_and(|there| there.replace("\r\n", "\n") == *text) {
-            "unchanged"
-        } else {
-            is_changed = true;
-            std::fs::create_dir_all(top.join(FOLDER))?;
-            sink::write(&file.path, text.as_bytes())?;
-            if file.there.is_some() { "changed" } else { "written" }
-        };
-        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#')).count();
-        table.row([format!("{FOLDER}/{}", file.name), state.to_owned(), lines.to_string()]);
-    }
+    std::fs::create_dir_all(top.join(FOLDER))?;
+    let (table, is_changed) = write(&files, &wanted)?;
     if !own.is_fixed() {
         session.printer.warn(format!(
             "the action is not pinned: `{ACTION}@{}` can move; `longshore generate --action-ref SHA` pins it",
@@ -96,6 +79,34 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     report.fields.value = Some(("files", serde_json::json!(names)));
     Ok(report.next(next(session, &project, &plan, is_changed)?))
+}
+
+/// The workflow files of a plan, as they are there.
+fn files(plan: &Plan, top: &Path) -> anyhow::Result<Vec<File>> {
+    let file = |workflow: &Workflow| {
+        inside::refuse_links_out(top, &format!("{FOLDER}/{}", workflow.file))?;
+        let path = top.join(FOLDER).join(&workflow.file);
+        Ok(File { name: workflow.file.clone(), there: read(&path)?, path })
+    };
+    plan.workflows.iter().map(file).collect()
+}
+
+/// Writes what is not there yet, and says whether that was anything.
+fn write(files: &[File], wanted: &[String]) -> anyhow::Result<(Table, bool)> {
+    let mut is_changed = false;
+    let mut table = Table::new(&["FILE", "STATE", "LINES"]);
+    for (file, text) in files.iter().zip(wanted) {
+        let state = if file.there.as_ref().is_some_and(|there| there.replace("\r\n", "\n") == *text) {
+            "unchanged"
+        } else {
+            is_changed = true;
+            sink::write(&file.path, text.as_bytes())?;
+            if file.there.is_some() { "changed" } else { "written" }
+        };
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#')).count();
+        table.row([format!("{FOLDER}/{}", file.name), state.to_owned(), lines.to_string()]);
+    }
+    Ok((table, is_changed))
 }
 
 /// The commands that are left, one a line.

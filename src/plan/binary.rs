@@ -241,18 +241,39 @@ fn bins(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettings, package
         named => named.to_vec(),
     };
     if bins.is_empty() {
-        let (text, hint) = if package.bins.is_empty() {
-            (
-                format!("package `{}` has no binary", package.name),
-                "name the package that has with `package:`".to_owned(),
-            )
-        } else {
-            let text = format!("no binary of package `{}` is compiled with these features", package.name);
-            (text, format!("they want `required-features`: {}", required(package, &package.bins)))
-        };
-        inputs.refuse(Problem::new("no-binary", text).hint(hint).at_key(format!("binaries.{}", binary.name)));
+        inputs.refuse(no_binary(package).at_key(format!("binaries.{}", binary.name)));
         return None;
     }
+    named_bins(inputs, settings, package, &compiled, &path);
+    if let Smoke::Each(each) = &settings.smoke {
+        for bin in each.keys().filter(|bin| !bins.contains(bin)) {
+            let problem = Problem::new("unknown-bin", format!("`{bin}` is none of the executables of this entry"));
+            let near = nearest(bin, bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            inputs.refuse(problem.at_key(path(&format!("smoke.{bin}"))).hint(near.unwrap_or_else(|| bins.join(", "))));
+        }
+    }
+    known_features(inputs, settings, package, &path);
+    Some(bins)
+}
+
+fn no_binary(package: &Package) -> Problem {
+    if package.bins.is_empty() {
+        let text = format!("package `{}` has no binary", package.name);
+        return Problem::new("no-binary", text).hint("name the package that has with `package:`");
+    }
+    let text = format!("no binary of package `{}` is compiled with these features", package.name);
+    let hint = format!("they want `required-features`: {}", required(package, &package.bins));
+    Problem::new("no-binary", text).hint(hint)
+}
+
+/// What is written under `bins:` must exist, and be compiled.
+fn named_bins(
+    inputs: &Inputs<'_>,
+    settings: &BinarySettings,
+    package: &Package,
+    compiled: &[&str],
+    path: &dyn Fn(&str) -> String,
+) {
     for (index, bin) in settings.bins.iter().enumerate() {
         if package.bins.contains(bin) && !compiled.contains(&bin.as_str()) {
             let text = format!("cargo passes over binary `{bin}` without its features");
@@ -267,13 +288,9 @@ fn bins(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettings, package
             problem.at_value(path(&format!("bins.{index}"))).hint(near.unwrap_or_else(|| package.bins.join(", "))),
         );
     }
-    if let Smoke::Each(each) = &settings.smoke {
-        for bin in each.keys().filter(|bin| !bins.contains(bin)) {
-            let problem = Problem::new("unknown-bin", format!("`{bin}` is none of the executables of this entry"));
-            let near = nearest(bin, bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-            inputs.refuse(problem.at_key(path(&format!("smoke.{bin}"))).hint(near.unwrap_or_else(|| bins.join(", "))));
-        }
-    }
+}
+
+fn known_features(inputs: &Inputs<'_>, settings: &BinarySettings, package: &Package, path: &dyn Fn(&str) -> String) {
     for (index, feature) in settings.features.iter().enumerate() {
         if !feature.contains('/') && !package.features.contains(feature) {
             let problem =
@@ -286,7 +303,6 @@ fn bins(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettings, package
             inputs.refuse(problem.at_value(path(&format!("features.{index}"))).hint(hint));
         }
     }
-    Some(bins)
 }
 
 /// Executables that no step makes, because cargo passes over them without their features; of entries that do not name

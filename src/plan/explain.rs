@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Check, CheckWork, Plan, SmokeCheck, Step, WheelBuilder, Work};
+use super::{BinaryWork, Check, CheckWork, ImageWork, Plan, SmokeCheck, Step, WheelBuilder, Work};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 use crate::shown;
@@ -55,16 +55,7 @@ pub fn explain(plan: &Plan, id: &str) -> Result<String, Problem> {
 /// How the step is carried out, row by row.
 fn how(step: &Step) -> Vec<(&'static str, String)> {
     match &step.work {
-        Work::Binary(work) => vec![
-            ("package", format!("{} ({})", work.package, work.manifest)),
-            ("builder", format!("{:?}", work.builder).to_lowercase()),
-            ("profile", work.profile.clone()),
-            ("features", features(work.default_features, work.all_features, &work.features)),
-            ("linkage", format!("{:?}", work.linkage).to_lowercase()),
-            ("macos", work.macos.map(|version| version.to_string()).unwrap_or_default()),
-            ("glibc", work.glibc.as_ref().map(|minimum| format!("{minimum} or newer")).unwrap_or_default()),
-            ("prebuilt", work.prebuilt.join(", ")),
-        ],
+        Work::Binary(work) => binary(work),
         Work::Archive(work) => {
             let names = |paths: Vec<&str>| paths.join(", ");
             vec![
@@ -81,17 +72,7 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
             ("holds", work.executables.iter().map(|member| member.path.as_str()).collect::<Vec<_>>().join(", ")),
             ("files", work.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ")),
         ],
-        Work::Image(work) => vec![
-            ("base", work.base.as_ref().map_or_else(|| "nothing".into(), |base| base.from.to_string())),
-            (
-                "digest",
-                work.base.as_ref().and_then(|base| base.digest).map(|digest| digest.to_string()).unwrap_or_default(),
-            ),
-            ("libc", work.facts.libc.to_string()),
-            ("layers", work.layers.join(", ")),
-            ("entrypoint", work.config.entrypoint.join(" ")),
-            ("user", work.config.user.clone()),
-        ],
+        Work::Image(work) => image(work),
         Work::Wheel(work) => vec![
             ("distribution", format!("{} {}", work.stage.distribution, work.stage.version)),
             ("from", work.stage.manifest.clone()),
@@ -109,6 +90,33 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
         }
         Work::Check(work) => check(work),
     }
+}
+
+fn binary(work: &BinaryWork) -> Vec<(&'static str, String)> {
+    vec![
+        ("package", format!("{} ({})", work.package, work.manifest)),
+        ("builder", format!("{:?}", work.builder).to_lowercase()),
+        ("profile", work.profile.clone()),
+        ("features", features(work.default_features, work.all_features, &work.features)),
+        ("linkage", format!("{:?}", work.linkage).to_lowercase()),
+        ("macos", work.macos.map(|version| version.to_string()).unwrap_or_default()),
+        ("glibc", work.glibc.as_ref().map(|minimum| format!("{minimum} or newer")).unwrap_or_default()),
+        ("prebuilt", work.prebuilt.join(", ")),
+    ]
+}
+
+fn image(work: &ImageWork) -> Vec<(&'static str, String)> {
+    vec![
+        ("base", work.base.as_ref().map_or_else(|| "nothing".into(), |base| base.from.to_string())),
+        (
+            "digest",
+            work.base.as_ref().and_then(|base| base.digest).map(|digest| digest.to_string()).unwrap_or_default(),
+        ),
+        ("libc", work.facts.libc.to_string()),
+        ("layers", work.layers.join(", ")),
+        ("entrypoint", work.config.entrypoint.join(" ")),
+        ("user", work.config.user.clone()),
+    ]
 }
 
 /// How a check is carried out, row by row.

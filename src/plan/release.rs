@@ -174,6 +174,12 @@ fn choose<'c, 'a>(inputs: &Inputs<'c>, candidates: &'c [Candidate<'a>]) -> Vec<(
     if request.every_component {
         return every(inputs, candidates);
     }
+    at_commit(inputs, candidates)
+}
+
+/// Those whose tags point at the commit; without any, those that may be released without a tag.
+fn at_commit<'c, 'a>(inputs: &Inputs<'c>, candidates: &'c [Candidate<'a>]) -> Vec<(&'c Candidate<'a>, Option<String>)> {
+    let request = inputs.request;
     let mut tagged = Vec::new();
     let mut untagged = Vec::new();
     for candidate in wanted(request, candidates) {

@@ -36,6 +36,18 @@ pub fn workflows(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destinati
         workflows.push(workflow);
     }
     everything_once(inputs, steps, &workflows);
+    clashing_stems(inputs, &workflows);
+    // What nobody publishes is built and verified all the same.
+    let rest = needed(steps, |step| !workflows.iter().any(|workflow| workflow.steps.contains(&step.id)));
+    if let Some(first) = workflows.first_mut() {
+        let all = |step: &&&Step| first.steps.contains(&step.id) || rest.contains(&step.id);
+        first.steps = steps.iter().filter(all).map(|step| step.id.clone()).collect();
+    }
+    uncoordinated(inputs, &workflows, destinations);
+    (workflows, idle)
+}
+
+fn clashing_stems(inputs: &Inputs<'_>, workflows: &[Workflow]) {
     for (at, workflow) in workflows.iter().enumerate() {
         // What each leaves in the draft has the file's name without its ending.
         if let Some(other) = workflows[..at].iter().find(|other| other.stem().eq_ignore_ascii_case(workflow.stem())) {
@@ -44,12 +56,10 @@ pub fn workflows(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destinati
             inputs.refuse(problem.at_key(format!("workflows.{}", workflow.file)));
         }
     }
-    // What nobody publishes is built and verified all the same.
-    let rest = needed(steps, |step| !workflows.iter().any(|workflow| workflow.steps.contains(&step.id)));
-    if let Some(first) = workflows.first_mut() {
-        let all = |step: &&&Step| first.steps.contains(&step.id) || rest.contains(&step.id);
-        first.steps = steps.iter().filter(all).map(|step| step.id.clone()).collect();
-    }
+}
+
+/// Several files that publish one version need a place to coordinate.
+fn uncoordinated(inputs: &Inputs<'_>, workflows: &[Workflow], destinations: &[Destination]) {
     // What stays on this machine is not a version that several files would publish.
     let is_whole = inputs.request.only.is_empty() && inputs.request.host.is_none();
     if is_whole && workflows.len() > 1 && coordination(destinations).is_none() {
@@ -59,7 +69,6 @@ pub fn workflows(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destinati
                     release, or use one workflow file";
         inputs.refuse(Problem::new("no-coordination", text).hint(hint).at_key("workflows"));
     }
-    (workflows, idle)
 }
 
 /// What a workflow calls must be in the repository.
