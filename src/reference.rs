@@ -172,14 +172,8 @@ pub fn host(text: &str) -> Result<String, String> {
     let is_port = port.strip_prefix(':').is_some_and(|port| {
         !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
     });
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
     let is_host = name == "localhost" || name.contains('.') || !port.is_empty();
-    let is_name = is_host && name.len() <= LONGEST_HOST && name.split('.').all(label);
+    let is_name = is_host && name.len() <= LONGEST_HOST && name.split('.').all(is_label);
     // `1.2` and `0x7f.1` are other addresses to whoever connects to them, and so is `[0::1]` to whoever compares.
     let bare = &host[..host.len() - port.len()];
     let same = url::Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.host_str() == Some(bare));
@@ -187,6 +181,11 @@ pub fn host(text: &str) -> Result<String, String> {
         return Err(bad());
     }
     Ok(if matches!(host.as_str(), "index.docker.io" | "registry-1.docker.io") { HUB.to_owned() } else { host })
+}
+
+fn is_label(label: &str) -> bool {
+    let inner = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
 }
 
 fn check_path(path: &str) -> Result<(), String> {
@@ -202,18 +201,19 @@ fn check_path(path: &str) -> Result<(), String> {
     if path.chars().any(|c| c.is_ascii_uppercase()) {
         return Err(format!("holds upper case: repositories are lower case, `{}`", path.to_ascii_lowercase()));
     }
-    let legal = |part: &str| {
-        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let inner = part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
-        // Separators: one dot, one or two underscores, any number of dashes.
-        let runs = !["..", "___", "._", "_.", ".-", "-.", "_-", "-_"].iter().any(|bad| part.contains(bad));
-        inner && runs && ends(part.chars().next()) && ends(part.chars().last())
-    };
-    match path.split('/').find(|part| !legal(part)) {
+    match path.split('/').find(|part| !is_legal(part)) {
         Some("") => Err("holds an empty part".into()),
         Some(part) => Err(format!("holds `{part}`, which no registry takes as part of a name")),
         None => Ok(()),
     }
+}
+
+fn is_legal(part: &str) -> bool {
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let inner = part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
+    // Separators: one dot, one or two underscores, any number of dashes.
+    let runs = !["..", "___", "._", "_.", ".-", "-.", "_-", "-_"].iter().any(|bad| part.contains(bad));
+    inner && runs && ends(part.chars().next()) && ends(part.chars().last())
 }
 
 impl fmt::Display for Repository {

@@ -91,15 +91,10 @@ fn ids(user: &str, rootfs: &Rootfs) -> anyhow::Result<(u32, u32)> {
         uid != 0 || is_root || user.parse::<u32>() == Ok(0),
         "its user `{user}` is root (0) in its /etc/passwd; write `user:` as a number, or `root` if it is meant"
     );
-    let gid = match group {
-        Some(group) => {
-            let found = group.parse::<u32>().ok().or_else(|| number(&table("etc/group", group), 2));
-            let found = found.or((group == "root").then_some(0));
-            found.with_context(|| format!("its group `{group}` is not in its /etc/group; write a number"))?
-        }
-        None => number(&of_user, 3).unwrap_or(0),
-    };
-    Ok((uid, gid))
+    let Some(group) = group else { return Ok((uid, number(&of_user, 3).unwrap_or(0))) };
+    let found = group.parse::<u32>().ok().or_else(|| number(&table("etc/group", group), 2));
+    let gid = found.or((group == "root").then_some(0));
+    Ok((uid, gid.with_context(|| format!("its group `{group}` is not in its /etc/group; write a number"))?))
 }
 
 #[cfg(test)]

@@ -73,8 +73,7 @@ pub fn maturin(
 ) -> anyhow::Result<()> {
     let builders = made(order, supply).filter_map(|step| match &step.work {
         Work::Wheel(work) => Some(work.builder),
-        Work::Check(CheckWork { check: Check::Rebuild(_), .. }) => Some(WheelBuilder::Native),
-        Work::Sdist(_) => Some(WheelBuilder::Native),
+        Work::Check(CheckWork { check: Check::Rebuild(_), .. }) | Work::Sdist(_) => Some(WheelBuilder::Native),
         _ => None,
     });
     let builders: Vec<WheelBuilder> = builders.collect();

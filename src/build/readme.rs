@@ -14,7 +14,7 @@ use crate::core_metadata::CoreMetadata;
 use crate::plan::Step;
 use crate::problem::{Exit, Failure, Problem};
 use crate::pypi::content_type;
-use crate::world::process::{Cmd, Runner};
+use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::{Store, read_json};
 
 /// Reads a folder of packages and a file from its arguments.
@@ -90,15 +90,15 @@ fn rendered(runner: &Runner, log: &mut Log<'_>, store: &Store, text: &str) -> an
     log.tell(format_args!("$ {cmd}"));
     let done = python.runner.output(&cmd)?;
     done.stdout.lines().chain(done.stderr.lines()).for_each(|line| log.tell(line));
-    if done.status.success() {
-        return Ok(None);
-    }
+    Ok((!done.status.success()).then(|| why(&done)))
+}
+
+fn why(done: &Finished) -> String {
     let said = done.stdout.lines().next().filter(|line| !line.trim().is_empty());
-    let failed = || done.stderr.lines().next_back().map(str::trim);
-    Ok(Some(match said {
+    match said {
         // `<string>:4: (ERROR/3) …`
         Some(said) => said.strip_prefix("<string>:").map_or(said.to_owned(), |said| format!("line {said}")),
         None if done.timed_out => "the renderer did not end".into(),
-        None => failed().unwrap_or("nothing is left of it").to_owned(),
-    }))
+        None => done.stderr.lines().next_back().map_or("nothing is left of it", str::trim).to_owned(),
+    }
 }

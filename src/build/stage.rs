@@ -96,12 +96,11 @@ impl Stage {
         let mut made = Vec::new();
         for path in names(&self.folder)?.difference(&self.committed) {
             let Some(inside) = path.strip_prefix(&source) else { continue };
-            let of_package = stage.modules.iter().filter_map(|module| module.split('.').next());
-            let mut of_package =
-                of_package.filter(|top| inside.strip_prefix(top).is_some_and(|rest| rest.starts_with('/')));
+            let mut tops = stage.modules.iter().filter_map(|module| module.split('.').next());
+            let of_package = tops.any(|top| inside.strip_prefix(top).is_some_and(|rest| rest.starts_with('/')));
             let in_project = path.strip_prefix(project).unwrap_or(path);
             let compiled = [".so", ".pyd", ".dylib", ".pyc"].iter().any(|ending| path.ends_with(ending));
-            if of_package.next().is_some() && !compiled && !excluded.is_match(in_project) {
+            if of_package && !compiled && !excluded.is_match(in_project) {
                 made.push((path.clone(), inside.to_owned()));
             }
         }

@@ -87,12 +87,8 @@ impl Shape<'_> {
         for (index, item) in items.iter().enumerate() {
             let path = format!("{path}.{index}");
             if item.is_null() {
-                self.found.at(
-                    Problem::new("no-value", "an item of the list is empty").hint("remove it"),
-                    &path,
-                    false,
-                    &item.span,
-                );
+                let problem = Problem::new("no-value", "an item of the list is empty").hint("remove it");
+                self.found.at(problem, &path, false, &item.span);
                 continue;
             }
             self.value(inner, item, &path);

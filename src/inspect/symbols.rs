@@ -133,18 +133,7 @@ pub fn pe<'a, N: ImageNtHeaders, R: ReadRef<'a>>(data: R, sieve: &mut Sieve<'_>)
     let image = Image { data, sections };
     let start = |index| directory(&directories, index);
     if let Some(rva) = start(pe::IMAGE_DIRECTORY_ENTRY_IMPORT) {
-        let mut at = image.offset(rva)?.0;
-        loop {
-            let entry = data.read::<pe::ImageImportDescriptor>(&mut at).map_err(|()| outside())?;
-            if entry.is_null() {
-                break;
-            }
-            let names = match entry.original_first_thunk.get(LE) {
-                0 => entry.first_thunk.get(LE),
-                names => names,
-            };
-            image.thunks::<N::ImageThunkData>(names, sieve)?;
-        }
+        image.imports::<N::ImageThunkData>(rva, sieve)?;
     }
     if let Some(rva) = start(pe::IMAGE_DIRECTORY_ENTRY_EXPORT) {
         image.exports(rva, sieve)?;
@@ -175,6 +164,21 @@ impl<'a, R: ReadRef<'a>> Image<'a, R> {
     fn name(&self, rva: u32) -> Res<&'a [u8]> {
         let (offset, size) = self.offset(rva)?;
         self.data.read_bytes_at_until(offset..offset.saturating_add(size), 0).map_err(|()| outside())
+    }
+
+    fn imports<T: ImageThunkData>(&self, rva: u32, sieve: &mut Sieve<'_>) -> Res<()> {
+        let mut at = self.offset(rva)?.0;
+        loop {
+            let entry = self.data.read::<pe::ImageImportDescriptor>(&mut at).map_err(|()| outside())?;
+            if entry.is_null() {
+                return Ok(());
+            }
+            let names = match entry.original_first_thunk.get(LE) {
+                0 => entry.first_thunk.get(LE),
+                names => names,
+            };
+            self.thunks::<T>(names, sieve)?;
+        }
     }
 
     fn thunks<T: ImageThunkData>(&self, rva: u32, sieve: &mut Sieve<'_>) -> Res<()> {

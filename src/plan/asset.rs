@@ -48,11 +48,9 @@ fn outputs(planner: &Planner<'_>, asset: &Asset, component: &str) -> Vec<Output>
         return vec![Output { name, format: Some(*format) }];
     }
     if let Some(glob) = asset.files.iter().find(|file| file.from.contains(['*', '?', '[', '{'])) {
-        let text =
-            format!("`{}` is a pattern: the names of published files must be known before anything runs", glob.from);
-        let problem =
-            Problem::new("unnamed-asset", text).hint("list the files, or bundle them with `file: NAME.tar.gz`");
-        inputs.refuse(problem.at_value(format!("assets.{name}.files")));
+        let text = format!("`{}` is a pattern: published files must have known names before anything runs", glob.from);
+        let hint = "list the files, or bundle them with `file: NAME.tar.gz`";
+        inputs.refuse(Problem::new("unnamed-asset", text).hint(hint).at_value(format!("assets.{name}.files")));
         return Vec::new();
     }
     let names = asset.files.iter().map(|file| {

@@ -98,18 +98,23 @@ fn package<'f>(inputs: &Inputs<'f>, binary: &Binary, settings: &BinarySettings) 
     if let Some(found) = packages.iter().find(fits) {
         return Ok(found);
     }
+    Err(unknown_package(inputs, binary, settings))
+}
+
+fn unknown_package(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettings) -> Problem {
+    let name = settings.package.as_deref().unwrap_or(&binary.name);
     let place = if settings.package.is_some() { ".package" } else { "" };
     let path = format!("binaries.{}{place}", binary.name);
-    let problem = match outside {
+    let problem = match settings.manifest.as_deref() {
         Some(manifest) => Problem::new("unknown-package", format!("`{manifest}` has no package `{name}`")),
         None => Problem::new("unknown-package", format!("the workspace has no package `{name}`")),
     };
     let problem = if settings.package.is_some() { problem.at_value(path) } else { problem.at_key(path) };
-    let hint = nearest(name, packages.iter().map(|package| package.name.as_str())).map_or_else(
+    let known = inputs.facts.packages.iter().map(|package| package.name.as_str());
+    problem.hint(nearest(name, known).map_or_else(
         || "name it with `package:`".to_owned(),
         |near| format!("did you mean `{near}`? (`package: {near}`)"),
-    );
-    Err(problem.hint(hint))
+    ))
 }
 
 /// One entry, while its steps are made.

@@ -309,20 +309,8 @@ impl Client {
     fn build(&self, request: &Request<'_>) -> Result<reqwest::RequestBuilder, NoAnswer> {
         let mut builder =
             self.inner.request(request.method.clone(), request.url.clone()).header(ACCEPT, request.accept);
-        let value = match request.auth {
-            None => None,
-            Some(Auth::Bearer(token)) => {
-                mask::learn(token);
-                Some(format!("Bearer {}", token.expose()))
-            }
-            Some(Auth::Basic(user, password)) => {
-                mask::learn(password);
-                let pair = format!("{user}:{}", password.expose());
-                Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
-            }
-        };
-        if let Some(value) = value {
-            let mut value = HeaderValue::from_str(&value)
+        if let Some(auth) = &request.auth {
+            let mut value = HeaderValue::from_str(&authorization(auth))
                 .map_err(|_| NoAnswer::new("the token holds characters that no header can carry"))?;
             value.set_sensitive(true);
             builder = builder.header(AUTHORIZATION, value);
@@ -427,6 +415,21 @@ fn redirect(response: &reqwest::Response, from: &Url) -> Option<Url> {
         return None;
     }
     from.join(response.headers().get(LOCATION)?.to_str().ok()?).ok()
+}
+
+/// The header's value; what is secret in it is masked from now on.
+fn authorization(auth: &Auth<'_>) -> String {
+    match auth {
+        Auth::Bearer(token) => {
+            mask::learn(token);
+            format!("Bearer {}", token.expose())
+        }
+        Auth::Basic(user, password) => {
+            mask::learn(password);
+            let pair = format!("{user}:{}", password.expose());
+            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -48,9 +48,7 @@ fn directory(file: &mut File) -> io::Result<u64> {
     let length = file.seek(SeekFrom::End(0))?;
     // The end record with the longest comment, and what stands before it in ZIP64.
     let tail = length.min(22 + 65535 + 20);
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(length - tail))?;
-    file.take(tail).read_to_end(&mut bytes)?;
+    let bytes = piece(file, length - tail, tail)?;
     let none = || io::Error::new(io::ErrorKind::InvalidData, "it has no end record of a zip");
     let end = bytes.windows(4).rposition(|four| four == b"PK\x05\x06").ok_or_else(none)?;
     let number = |bytes: &[u8], at: usize, width: usize| {
@@ -63,12 +61,17 @@ fn directory(file: &mut File) -> io::Result<u64> {
     }
     let locator = end.checked_sub(20).filter(|at| bytes[*at..].starts_with(b"PK\x06\x07")).ok_or_else(none)?;
     let record = number(&bytes, locator + 8, 8).ok_or_else(none)?;
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(record))?;
-    file.take(56).read_to_end(&mut bytes)?;
+    let bytes = piece(file, record, 56)?;
     let both = number(&bytes, 40, 8).zip(number(&bytes, 48, 8)).filter(|_| bytes.starts_with(b"PK\x06\x06"));
     let (size, start) = both.ok_or_else(none)?;
     Ok(size.max(length.saturating_sub(start)))
+}
+
+fn piece(file: &mut File, at: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(at))?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 pub struct Members<R> {

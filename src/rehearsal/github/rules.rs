@@ -162,11 +162,8 @@ pub(super) fn begin_asset(writing: &mut Writing<'_>, release: u64, asset: NewAss
         return Err(GithubAnswer::invalid(&[field("ReleaseAsset", "already_exists", "name")]));
     }
     if release.assets.len() >= MAX_ASSETS {
-        return Err(GithubAnswer::invalid(&[custom(
-            "ReleaseAsset",
-            None,
-            "too many assets: at most 1000 in one release",
-        )]));
+        let text = "too many assets: at most 1000 in one release";
+        return Err(GithubAnswer::invalid(&[custom("ReleaseAsset", None, text)]));
     }
     let (label, content_type) = (asset.label, asset.content_type);
     let asset = Asset { id, name, label, content_type, stored: None, created: now, updated: now, downloads: 0 };
