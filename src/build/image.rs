@@ -48,7 +48,7 @@ impl Bases {
         Self { found: OnceLock::new(), asked: Mutex::new(asked) }
     }
 
-    /// The base of an image; nothing for one from nothing.
+    /// The base of an image; nothing for a scratch image.
     fn of<'a>(&'a self, work: &'a ImageWork) -> anyhow::Result<Option<(&'a PlannedBase, &'a Base)>> {
         let (Some(base), Some(key)) = (&work.base, key(work)) else { return Ok(None) };
         let found = self.found.get_or_init(|| {

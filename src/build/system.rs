@@ -1,4 +1,4 @@
-//! The files that an image from nothing lacks: certificates, time zones, users, a folder for temporary files.
+//! The files that a scratch image lacks: certificates, time zones, users, a folder for temporary files.
 //!
 //! They come from pinned crates, never from the machine: the same bytes everywhere.
 

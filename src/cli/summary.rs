@@ -261,7 +261,9 @@ fn failed(env: &Env, command: &str, refused: &Refused) -> String {
 fn meaning(exit: Exit) -> (&'static str, &'static str, &'static str) {
     match exit {
         Exit::Done => ("done", "", ""),
-        Exit::Unexpected => ("unexpected", "This is a bug or a trouble of the machine.", "re-run the failed jobs."),
+        Exit::Unexpected => {
+            ("unexpected", "This is an internal error, or a problem of the machine.", "re-run the failed jobs.")
+        }
         Exit::Usage => (
             "not started",
             "Nothing was started.",

@@ -22,7 +22,7 @@ use crate::target::{Libc, Linkage, Os, Target};
 
 /// Where executables lie in an image: on every base's `PATH`, and never behind a symbolic link.
 const FOLDER: &str = "usr/local/bin";
-/// `nonroot` of distroless, in `/etc/passwd` of images from nothing.
+/// `nonroot` of distroless, in `/etc/passwd` of scratch images.
 const USER: &str = "65532:65532";
 
 /// The steps of every image: implicit static builds, layers, images, indexes.

@@ -32,7 +32,7 @@ pub fn misfits(work: &ImageWork, facts: &BinaryFacts, symbol: impl Fn(&str) -> O
     if facts.linkage == Linkage::Static {
         return Vec::new();
     }
-    let base = work.base.as_ref().map_or_else(|| "an image from nothing".into(), |base| format!("`{}`", base.from));
+    let base = work.base.as_ref().map_or_else(|| "a scratch image".into(), |base| format!("`{}`", base.from));
     let mut all = Vec::new();
     let interpreter = facts.interpreter.as_deref().unwrap_or_default();
     if !work.facts.loaders.iter().any(|loader| loader == interpreter) {
@@ -71,7 +71,7 @@ fn provides(base: &BaseFacts, name: &str) -> bool {
     musl || loader || base.libraries.iter().any(|library| library == file)
 }
 
-/// Whether somebody of this name exists in an image from nothing; numbers always do.
+/// Whether somebody of this name exists in a scratch image; numbers always do.
 pub fn knows_user(work: &ImageWork) -> bool {
     let named = work.config.user.split(':');
     let known = |name: &str| ["", "root", "nobody", "nonroot"].contains(&name);
@@ -139,7 +139,7 @@ mod tests {
         let gnu = program("x86_64", GNU, "2.36", &["libc.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"]);
         check(&debian, &gnu, &[]);
         check(&alpine, &gnu, &["the loader `/lib64/ld-linux-x86-64.so.2`, but `docker.io/library/debian:12` has musl"]);
-        check(&scratch, &gnu, &["an image from nothing has no C library"]);
+        check(&scratch, &gnu, &["a scratch image has no C library"]);
         let newer = program("x86_64", GNU, "2.39", &["libc.so.6", "libssl.so.3"]);
         check(&debian, &newer, &["GLIBC_2.39 (symbol `pidfd_spawnp`), but", "`libssl.so.3`"]);
         let musl = program("x86_64", MUSL, "", &["libc.musl-x86_64.so.1", "libgcc_s.so.1"]);

@@ -51,7 +51,7 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
         found.problems.push(problem(step, "image-content", format!("`{}` {text}", step.id)));
     }
     if !knows_user(work) {
-        let text = format!("`{}` runs as `{}`, but an image from nothing has no such user", step.id, work.config.user);
+        let text = format!("`{}` runs as `{}`, but a scratch image has no such user", step.id, work.config.user);
         let problem = problem(step, "image-cannot-start", text);
         found.problems.push(problem.hint("write numbers (`65532:65532`), or `nonroot`"));
     }

@@ -11,7 +11,7 @@ use crate::platform::Compression;
 use crate::problem::Problem;
 use crate::target::Os;
 
-/// What an image from nothing needs; there are more time zones than anybody can list.
+/// What a scratch image needs; there are more time zones than anybody can list.
 const SYSTEM: [&str; 4] =
     ["etc/passwd", "etc/group", "etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo/Etc/UTC"];
 

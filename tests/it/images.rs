@@ -156,7 +156,7 @@ fn what_cannot_start_is_refused() {
         problems(&done).into_iter().filter(|(code, _)| code == "image-cannot-start").map(|(_, text)| text).collect();
     assert_eq!(refused.len(), 2, "{:#?}", problems(&done));
     assert!(refused[0].contains("needs the loader `/lib64/ld-linux-x86-64.so.2`, but"), "{}", refused[0]);
-    assert!(refused[1].contains("an image from nothing has no C library"), "{}", refused[1]);
+    assert!(refused[1].contains("a scratch image has no C library"), "{}", refused[1]);
     let published = sh(&project, "longshore publish --yes --json");
     assert_eq!(published.status.code(), Some(2), "nothing unverified can be published");
     assert_eq!(tags(&server), []);

@@ -399,7 +399,7 @@ pub struct LayerWork {
     pub files: Vec<ArchiveFile>,
     /// Trees that an asset step makes.
     pub trees: Vec<AssetTree>,
-    /// Certificates of public authorities, time zones, `/etc/passwd` and `/tmp`: what an image from nothing lacks.
+    /// Certificates of public authorities, time zones, `/etc/passwd` and `/tmp`: what a scratch image lacks.
     pub system: bool,
     /// How it is compressed.
     pub compression: Compression,

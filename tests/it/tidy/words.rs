@@ -29,6 +29,8 @@ const BANNED: &[(&str, &str)] = &[
     ("finished executables", "prebuilt binaries"),
     ("single pythons", "version-specific wheels"),
     ("the authority", "CA certificate"),
+    ("image from nothing", "scratch image"),
+    ("images from nothing", "scratch images"),
     ("what it offers", "what it provides"),
     ("what they offer", "what they provide"),
     ("what each offers", "what each provides"),
