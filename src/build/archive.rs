@@ -13,7 +13,7 @@ use super::pack::{self, Body, Member};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::link;
-use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, EntryKind, Packed, Step, Work};
+use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, AssetWork, EntryKind, Packed, Step, Work};
 use crate::target::{Os, Target};
 use crate::world::files;
 use crate::world::path::resolve;
@@ -66,15 +66,14 @@ pub fn make(
     let folder = store.step(&step.id);
     let mut bare = work.executables.iter();
     let mut made = Vec::new();
-    for output in &step.outputs {
+    for output in &work.outputs {
         let file = match output.format {
-            Some(Format::Binary) => {
+            Format::Binary => {
                 let executable = bare.next().with_context(|| format!("no executable is left for `{}`", output.name))?;
                 let from = store.file(&executable.step, &executable.output);
                 pack::copy(&from, &folder, &output.name, Mode::Executable)?
             }
-            Some(format) => pack::write(format, members.clone(), plan.commit_time, &folder, &output.name)?,
-            None => bail!("no archive format is planned for `{}`", output.name),
+            format => pack::write(format, members.clone(), plan.commit_time, &folder, &output.name)?,
         };
         made.push(file);
     }
@@ -130,9 +129,11 @@ fn of_commit(commit: &Path, file: &ArchiveFile) -> anyhow::Result<Member> {
 }
 
 fn tree(machine: Machine<'_>, tree: &AssetTree, scratch: &Path, os: Os) -> anyhow::Result<Vec<Member>> {
-    let asset = machine.step(&tree.step)?;
-    let made: BTreeMap<String, Body> =
-        asset::members(machine.store, asset, scratch)?.into_iter().map(|member| (member.path, member.body)).collect();
+    let (asset, work) = machine.find::<AssetWork>(&tree.step)?;
+    let made: BTreeMap<String, Body> = asset::members(machine.store, asset, work, scratch)?
+        .into_iter()
+        .map(|member| (member.path, member.body))
+        .collect();
     let link = |body: &Body| match body {
         Body::Link(link) => Some(link.clone()),
         _ => None,

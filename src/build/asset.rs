@@ -15,7 +15,7 @@ use super::pack::{self, Body, Member};
 use super::{command, unpack};
 use crate::artifact::{self, Artifact, Mode};
 use crate::link;
-use crate::plan::{AssetWork, FileSpec, Step, Work};
+use crate::plan::{AssetOutputs, AssetWork, FileSpec, Output, Step};
 use crate::portable::is_of_git;
 use crate::world::files::{self, Entry};
 use crate::world::path::{relative, resolve};
@@ -39,19 +39,31 @@ pub fn make(
     let mut members = find(store, &work.files)?;
     let _commit = of_commit(machine, &mut members)?;
     let folder = store.step(&step.id);
-    if work.bundle {
-        let link = |member: &Member| match &member.body {
-            Body::Link(link) => Some(link.clone()),
-            _ => None,
-        };
-        let paths: link::Paths = members.iter().map(|member| (member.path.clone(), link(member))).collect();
-        if let Err(why) = link::settle(&paths, "", true) {
-            bail!("{why}; write `links: follow`, or name what it points at in `files:`");
+    let outputs = match &work.outputs {
+        AssetOutputs::Files(outputs) => outputs,
+        AssetOutputs::Bundle([output]) => {
+            settle(&members)?;
+            return Ok(vec![pack::write(output.format, members, plan.commit_time, &folder, &output.name)?]);
         }
-        let output = step.outputs.first().context("a bundle without a file name")?;
-        let format = output.format.with_context(|| format!("no archive format is known for `{}`", output.name))?;
-        return Ok(vec![pack::write(format, members, plan.commit_time, &folder, &output.name)?]);
+    };
+    keep(members, outputs, &folder)
+}
+
+/// Every link of a bundle leads to something in it.
+fn settle(members: &[Member]) -> anyhow::Result<()> {
+    let link = |member: &Member| match &member.body {
+        Body::Link(link) => Some(link.clone()),
+        _ => None,
+    };
+    let paths: link::Paths = members.iter().map(|member| (member.path.clone(), link(member))).collect();
+    if let Err(why) = link::settle(&paths, "", true) {
+        bail!("{why}; write `links: follow`, or name what it points at in `files:`");
     }
+    Ok(())
+}
+
+/// Copies exactly the planned files.
+fn keep(members: Vec<Member>, outputs: &[Output], folder: &Path) -> anyhow::Result<Vec<artifact::File>> {
     let mut found = BTreeMap::new();
     for Member { path, body } in &members {
         let Body::File { from, executable } = body else { bail!("`{path}` is a link: write `links: follow`") };
@@ -60,11 +72,11 @@ pub fn make(
         }
     }
     let mut kept = Vec::new();
-    for output in &step.outputs {
+    for output in outputs {
         let (from, executable) =
             found.remove(&output.name).with_context(|| format!("the planned file `{}` was not made", output.name))?;
         let mode = if executable { Mode::Executable } else { Mode::Plain };
-        kept.push(pack::copy(&from, &folder, &output.name, mode)?);
+        kept.push(pack::copy(&from, folder, &output.name, mode)?);
     }
     if let Some(name) = found.into_keys().next() {
         bail!("`{name}` is none of the planned files");
@@ -77,12 +89,13 @@ pub fn make(
 ///
 /// # Errors
 /// If a tracked file would change, or the tree cannot be written.
-pub fn lay_out(runner: &Runner, log: &mut Log<'_>, store: &Store, step: &Step) -> anyhow::Result<()> {
+pub fn lay_out(machine: Machine<'_>, log: &mut Log<'_>, step: &Step, work: &AssetWork) -> anyhow::Result<()> {
+    let Machine { runner, store, .. } = machine;
     let repository = store.repository();
     let tracked = tracked(runner, repository)?;
     let scratch = tempfile::tempdir_in(made(store.root())?)?;
     let (mut written, mut kept) = (0_usize, 0_usize);
-    for member in members(store, step, scratch.path())? {
+    for member in members(store, step, work, scratch.path())? {
         let at = repository.join(&member.path);
         if is_same(&member, &at)? {
             kept += 1;
@@ -106,15 +119,15 @@ pub fn lay_out(runner: &Runner, log: &mut Log<'_>, store: &Store, step: &Step) -
 ///
 /// # Errors
 /// If the asset does not lie in the store, or its bundle is damaged.
-pub fn members(store: &Store, step: &Step, scratch: &Path) -> anyhow::Result<Vec<Member>> {
-    let Work::Asset(work) = &step.work else { bail!("`{}` is not an asset", step.id) };
-    if work.bundle {
-        let output = step.outputs.first().context("a bundle without a file name")?;
-        let format = output.format.with_context(|| format!("no archive format is known for `{}`", output.name))?;
-        return unpack::tree(format, &store.file(&step.id, &output.name), scratch);
-    }
+pub fn members(store: &Store, step: &Step, work: &AssetWork, scratch: &Path) -> anyhow::Result<Vec<Member>> {
+    let outputs = match &work.outputs {
+        AssetOutputs::Files(outputs) => outputs,
+        AssetOutputs::Bundle([output]) => {
+            return unpack::tree(output.format, &store.file(&step.id, &output.name), scratch);
+        }
+    };
     let mut members = Vec::new();
-    for output in &step.outputs {
+    for output in outputs {
         let mut paths = work.files.iter().map(|spec| destination(spec, spec.from.trim_end_matches('/')));
         let path = paths.find(|path| file_name(path) == output.name);
         let path = path.with_context(|| {

@@ -14,7 +14,7 @@ use super::rustflags::Rustflags;
 use super::{asset, command, pack, package};
 use crate::artifact::{self, Mode};
 use crate::macos::DEPLOYMENT_TARGET;
-use crate::plan::{BinaryWork, PlannedBuilder, Step, WheelBuilder, Work};
+use crate::plan::{AssetWork, BinaryWork, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::Problem;
 use crate::target::Target;
 use crate::world::process::{Cmd, Runner, Stream};
@@ -41,6 +41,7 @@ impl<'a> Compilation<'a> {
         let settings = |work: &BinaryWork| BinaryWork {
             package: String::new(),
             bins: Vec::new(),
+            outputs: Vec::new(),
             prebuilt: Vec::new(),
             max_size: None,
             ..work.clone()
@@ -68,7 +69,7 @@ pub fn supplied(order: &Order<'_>, store: &Store, step: &Step) -> Result<Option<
         Work::Wheel(work) => (&work.prebuilt, work.builder == WheelBuilder::Prebuilt),
         _ => (&[], false),
     };
-    let names = || step.outputs.iter().map(|output| output.name.as_str());
+    let names = || step.outputs().into_iter();
     let mut looked = Vec::new();
     if let Some(folder) = &order.prebuilt {
         let below = names().filter_map(|name| step.prebuilt_path(name)).map(|path| folder.join(path));
@@ -108,8 +109,8 @@ pub fn supplied(order: &Order<'_>, store: &Store, step: &Step) -> Result<Option<
 pub fn take(store: &Store, step: &Step, paths: &[PathBuf]) -> anyhow::Result<Vec<artifact::File>> {
     let folder = store.step(&step.id);
     let mode = if matches!(step.work, Work::Binary(_)) { Mode::Executable } else { Mode::Plain };
-    let pairs = step.outputs.iter().zip(paths);
-    pairs.map(|(output, path)| pack::copy(path, &folder, &output.name, mode)).collect()
+    let pairs = step.outputs().into_iter().zip(paths);
+    pairs.map(|(name, path)| pack::copy(path, &folder, name, mode)).collect()
 }
 
 /// Runs all compilations (with equal settings) and keeps the executables of each, in the order given.
@@ -132,7 +133,8 @@ pub fn compile(
         runner = runner.with(DEPLOYMENT_TARGET, version.to_string());
     }
     for asset in &first.work.assets {
-        asset::lay_out(&runner, log, store, machine.step(asset)?)?;
+        let (step, work) = machine.find::<AssetWork>(asset)?;
+        asset::lay_out(machine.with(&runner), log, step, work)?;
     }
     for before in &first.work.before {
         log.run(&runner, &command::cmd(before, store.repository()))?;
@@ -184,7 +186,7 @@ fn build(
         return compilations.iter().map(|one| Ok(build(runner, log, store, &[*one])?.remove(0))).collect();
     }
     let find = |compilation: &Compilation<'_>| {
-        let bins = compilation.work.bins.iter().zip(&compilation.step.outputs);
+        let bins = compilation.work.bins.iter().zip(&compilation.work.outputs);
         bins.map(|(bin, output)| {
             let path = made.get(&(compilation.work.package.clone(), bin.clone())).with_context(|| {
                 format!("cargo succeeded, but made no executable `{bin}` of package `{}`", compilation.work.package)

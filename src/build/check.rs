@@ -35,14 +35,14 @@ pub fn run(
 ) -> anyhow::Result<CheckResult> {
     let mut result = CheckResult { passed: true, ..CheckResult::default() };
     let mut details = Vec::new();
-    for output in &subject.outputs {
-        let path = store.file(&subject.id, &output.name);
+    for name in subject.outputs() {
+        let path = store.file(&subject.id, name);
         let file = File::open(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let (sha256, _) = Digest::of_reader(file)?;
-        result.subjects.push(Subject { step: subject.id.to_string(), name: output.name.clone(), sha256 });
-        let mut first = First { runner, log, path: &path, name: &output.name, smoke };
+        result.subjects.push(Subject { step: subject.id.to_string(), name: name.to_owned(), sha256 });
+        let mut first = First { runner, log, path: &path, name, smoke };
         let Some((end, seen)) = first.run()? else {
-            details.push(format!("`{}` is not started", output.name));
+            details.push(format!("`{name}` is not started"));
             continue;
         };
         match end {

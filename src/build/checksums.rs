@@ -16,7 +16,7 @@ use crate::world::store;
 /// If a record is missing or of another plan.
 pub fn make(machine: Machine<'_>, step: &Step, work: &ChecksumsWork) -> anyhow::Result<Vec<artifact::File>> {
     let Machine { store, plan, .. } = machine;
-    let output = step.outputs.first().context("a checksums file without a name")?;
+    let [output] = &work.outputs;
     let mut sums = BTreeMap::new();
     let digest = plan.digest();
     for covered in &work.covers {

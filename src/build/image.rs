@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::machine::Machine;
 use super::pack;
+use super::stored;
 use super::system;
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
@@ -17,12 +18,12 @@ use crate::oci::base::{self, Base};
 use crate::oci::document::{self, Layer, Settings};
 use crate::oci::registry::{Action, Error, Registries};
 use crate::oci::{Descriptor, media};
-use crate::plan::{ImageWork, IndexWork, LayerWork, Plan, PlannedBase, Step, Work};
+use crate::plan::{ImageWork, IndexWork, LayerWork, OfKind, Plan, PlannedBase, Step, Work};
 use crate::platform::{Compression, Platform};
 use crate::problem::Problem;
 use crate::reference::Reference;
 use crate::world::runtime;
-use crate::world::store::{Store, read_json};
+use crate::world::store::read_json;
 
 /// Names the base image: <https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md>.
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
@@ -64,10 +65,7 @@ impl Bases {
 }
 
 fn images<'p>(steps: &[&'p Step]) -> impl Iterator<Item = (&'p Step, &'p ImageWork)> {
-    steps.iter().filter_map(|step| match &step.work {
-        Work::Image(work) => Some((*step, work)),
-        _ => None,
-    })
+    steps.iter().filter_map(|step| Some((*step, ImageWork::of(&step.work)?)))
 }
 
 fn key(work: &ImageWork) -> Option<Key> {
@@ -118,9 +116,9 @@ fn far<'p>(plan: &'p Plan, step: &Step, registries: &Registries) -> Option<&'p s
 /// If its base cannot be had, or a layer is missing.
 pub fn make(machine: Machine<'_>, step: &Step, work: &ImageWork, bases: &Bases) -> anyhow::Result<Vec<artifact::File>> {
     let Machine { store, plan, .. } = machine;
-    let [config_output, manifest_output] = step.outputs.as_slice() else { bail!("`{}` has other outputs", step.id) };
+    let [config_output, manifest_output] = &work.outputs;
     let base = bases.of(work)?;
-    let layers: Vec<Layer> = work.layers.iter().map(|id| layer(store, plan, id)).collect::<anyhow::Result<_>>()?;
+    let layers: Vec<Layer> = work.layers.iter().map(|id| layer(machine, id)).collect::<anyhow::Result<_>>()?;
     let (mut labels, mut annotations) = (work.config.labels.clone(), work.annotations.clone());
     if let Some((planned, found)) = base {
         for map in [&mut labels, &mut annotations] {
@@ -155,11 +153,11 @@ pub fn make(machine: Machine<'_>, step: &Step, work: &ImageWork, bases: &Bases) 
 }
 
 /// A finished layer as documents name it.
-fn layer(store: &Store, plan: &Plan, id: &str) -> anyhow::Result<Layer> {
-    let record: Artifact = read_json(&store.record(id))?;
+fn layer(machine: Machine<'_>, id: &str) -> anyhow::Result<Layer> {
+    let (_, work) = machine.find::<LayerWork>(id)?;
+    let record: Artifact = read_json(&machine.store.record(id))?;
     let file = record.files.first().with_context(|| format!("`{id}` made no layer"))?;
     let diff_id = file.diff_id.with_context(|| format!("the record of `{id}` is not a layer's"))?;
-    let Some(Work::Layer(work)) = plan.step(id).map(|step| &step.work) else { bail!("the plan has no layer `{id}`") };
     Ok(Layer { blob: Descriptor::of(layer_type(work.compression), file), diff_id, holds: holds(work) })
 }
 
@@ -189,15 +187,15 @@ fn holds(work: &LayerWork) -> String {
 ///
 /// # Errors
 /// If an image is missing.
-pub fn make_index(store: &Store, step: &Step, work: &IndexWork) -> anyhow::Result<Vec<artifact::File>> {
-    let IndexWork { images, annotations, .. } = work;
-    let output = step.outputs.first().with_context(|| format!("`{}` has no output", step.id))?;
+pub fn make_index(machine: Machine<'_>, step: &Step, work: &IndexWork) -> anyhow::Result<Vec<artifact::File>> {
+    let IndexWork { outputs: [output], images, annotations, .. } = work;
+    let store = machine.store;
     let mut entries = Vec::new();
     for id in images {
-        let record: Artifact = read_json(&store.record(id))?;
-        let [config, manifest] = record.files.as_slice() else { bail!("`{id}` made no image") };
-        let config: Value = read_json(&store.file(id, &config.name))?;
-        entries.push((Descriptor::of(media::MANIFEST, manifest), document::platform(&config)));
+        let (step, work) = machine.find(id)?;
+        let image = stored::image(store, step, work)?;
+        let config: Value = read_json(&stored::fetch(machine, &image.config)?)?;
+        entries.push((image.manifest.descriptor, document::platform(&config)));
     }
     let bytes = document::index(&entries, annotations);
     Ok(vec![pack::save(&store.step(&step.id), &output.name, Mode::Plain, |out| Ok(out.write_all(&bytes)?))?])

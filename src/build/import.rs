@@ -77,7 +77,7 @@ fn summary(seen: &[String], untried: usize) -> String {
 /// What is missing for a check before anything is compiled. On the machine that the plan names (`every`) each Python must
 /// be there, elsewhere one of them; a free-threaded one is on few machines.
 pub fn missing(runner: &Runner, store: &Store, check: &Step, wheel: &Step, every: bool) -> Vec<Problem> {
-    let wanted: BTreeSet<_> = wheel.outputs.iter().map(|output| python::wanted(&output.name)).collect();
+    let wanted: BTreeSet<_> = wheel.outputs().into_iter().map(python::wanted).collect();
     let (mut problems, mut there) = (Vec::new(), false);
     for wanted in wanted {
         match python::find(runner, store.repository(), wanted) {

@@ -39,7 +39,7 @@ pub fn make(
     work: &LayerWork,
 ) -> anyhow::Result<Vec<artifact::File>> {
     let store = machine.store;
-    let output = step.outputs.first().with_context(|| format!("`{}` has no output", step.id))?;
+    let [output] = &work.outputs;
     fs::create_dir_all(store.root())?;
     let scratch = tempfile::tempdir_in(store.root())?;
     let mut members = archive::members(machine, commit, work.packed(), scratch.path(), Os::Linux)?;

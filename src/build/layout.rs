@@ -32,7 +32,8 @@ pub fn write(machine: Machine<'_>, base_layers: bool) -> anyhow::Result<usize> {
                 if names.is_empty() {
                     names.push(format!("{}:{}", work.image, work.flavor));
                 }
-                stored::document(store, step, media::INDEX)?
+                let [index] = &work.outputs;
+                stored::document(store, step, index, media::INDEX)?
             }
             _ => continue,
         };

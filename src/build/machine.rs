@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use crate::oci::registry::Registries;
-use crate::plan::{Plan, Step};
+use crate::plan::{OfKind, Plan, Step};
 use crate::world::process::Runner;
 use crate::world::store::Store;
 
@@ -29,5 +29,13 @@ impl<'a> Machine<'a> {
     /// If there is none.
     pub fn step(&self, id: &str) -> anyhow::Result<&'a Step> {
         self.plan.step(id).with_context(|| format!("the plan has no step `{id}`"))
+    }
+
+    /// A step that must be of one kind, with its work.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn find<W: OfKind>(&self, id: &str) -> anyhow::Result<(&'a Step, &'a W)> {
+        self.plan.find(id).with_context(|| format!("the plan has no {} `{id}`", W::KIND))
     }
 }

@@ -42,8 +42,8 @@ impl<'a> Order<'a> {
     /// `Failure` with exit 2 if one is not a name.
     pub fn refuse_bad_names(&self) -> anyhow::Result<()> {
         for step in &self.plan.steps {
-            if let Some(output) = step.outputs.iter().find(|output| !is_file_name(&output.name)) {
-                let problem = Problem::new("damaged-plan", format!("the plan has a file named `{}`", output.name));
+            if let Some(name) = step.outputs().into_iter().find(|name| !is_file_name(name)) {
+                let problem = Problem::new("damaged-plan", format!("the plan has a file named `{name}`"));
                 return Err(Failure::usage(problem.hint("make the plan again")).into());
             }
         }

@@ -15,7 +15,8 @@ use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::inspect::{Scan, is_native};
-use crate::plan::{Step, WheelWork, Work};
+use crate::plan::{SdistWork, Step, WheelWork};
+use crate::step_id::StepId;
 use crate::world::files;
 use crate::world::members::unzip;
 use crate::world::store::{Store, read_json};
@@ -28,25 +29,24 @@ const LIBRARY: u64 = 512 << 20;
 ///
 /// # Errors
 /// If the sdist or the wheel is not there.
-pub fn run(machine: Machine<'_>, log: &mut Log<'_>, sdist: &Step, id: &str) -> anyhow::Result<CheckResult> {
+pub fn run(machine: Machine<'_>, log: &mut Log<'_>, sdist: &StepId, wheel: &StepId) -> anyhow::Result<CheckResult> {
     let Machine { runner, store, .. } = machine;
-    let wheel = machine.step(id)?;
-    let Work::Wheel(work) = &wheel.work else { bail!("`{id}` is not a wheel") };
+    let (sdist, SdistWork { outputs: [archive], .. }) = machine.find(sdist)?;
+    let (wheel, work) = machine.find::<WheelWork>(wheel)?;
     let record: Artifact = read_json(&store.record(&sdist.id))?;
     let subject = |file: &crate::artifact::File| Subject {
         step: sdist.id.to_string(),
         name: file.name.clone(),
         sha256: file.sha256,
     };
-    let file = record.files.first().with_context(|| format!("`{}` made nothing", sdist.id))?;
-    let archive = store.file(&sdist.id, &file.name);
+    let archive = store.file(&sdist.id, &archive.name);
     let folder = outside::fresh(runner, store, &format!("{}-sdist", work.stage.distribution.in_files()))?;
     let seen = laid_out(store, &folder, &archive).and_then(|top| back(machine, log, &top, wheel, work));
     if seen.is_ok() {
         fs::remove_dir_all(&folder)?;
     }
     let detail = match &seen {
-        Ok(()) => format!("built back, the same as {}", names(wheel)),
+        Ok(()) => format!("built back, the same as `{}`", wheel.outputs().join("`, `")),
         Err(error) => format!("{error:#}"),
     };
     let subjects = record.files.iter().map(subject).collect();
@@ -71,7 +71,7 @@ fn back(machine: Machine<'_>, log: &mut Log<'_>, top: &Path, wheel: &Step, work:
     let copies = folder.parent().unwrap_or(folder);
     let project = Project { folder: top, copies, pyproject: "pyproject.toml", manifest: None };
     let out = wheel::make_back(machine, log, &project, wheel, work).context("it cannot be built")?;
-    for output in &wheel.outputs {
+    for output in &work.outputs {
         let path = out.path().join(&output.name);
         if !path.is_file() {
             bail!("built back it makes no `{}`", output.name);
@@ -149,10 +149,6 @@ impl Inside {
 fn some(left: &BTreeSet<String>, right: &BTreeSet<String>) -> Option<String> {
     let names: Vec<String> = left.difference(right).take(3).map(|name| format!("`{name}`")).collect();
     (!names.is_empty()).then(|| names.join(", "))
-}
-
-fn names(wheel: &Step) -> String {
-    wheel.outputs.iter().map(|output| format!("`{}`", output.name)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

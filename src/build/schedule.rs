@@ -255,7 +255,7 @@ impl Schedule<'_> {
             Work::Sdist(work) => vec![wheel::make_sdist(machine, log, step, work)?],
             Work::Layer(work) => vec![layer::make(machine, &self.commit, step, work)?],
             Work::Image(work) => vec![image::make(machine, step, work, &self.bases)?],
-            Work::Index(work) => vec![image::make_index(store, step, work)?],
+            Work::Index(work) => vec![image::make_index(machine, step, work)?],
             Work::Check(work) => {
                 let result = self.check(log, work)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));
@@ -285,14 +285,11 @@ impl Schedule<'_> {
         let subject = machine.step(&work.subject)?;
         match &work.check {
             Check::Smoke(smoke) => check::run(machine.runner, log, machine.store, subject, smoke),
-            Check::Container(container) => {
-                let Work::Image(image) = &subject.work else { anyhow::bail!("`{}` is not an image", subject.id) };
-                start::run(machine, log, container, subject, image)
-            }
+            Check::Container(container) => start::run(machine, log, container, &work.subject),
             Check::Import(import) => import::run(machine, log, import, subject),
             Check::Resolve(resolve) => resolve::run(machine, log, resolve, subject),
             Check::Readme => readme::run(machine.runner, log, machine.store, subject),
-            Check::Rebuild(rebuild) => rebuild::run(machine, log, subject, &rebuild.wheel),
+            Check::Rebuild(rebuild) => rebuild::run(machine, log, &work.subject, &rebuild.wheel),
         }
     }
 

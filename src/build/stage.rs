@@ -13,7 +13,7 @@ use super::commit::{self, Wanted};
 use super::log::Log;
 use super::machine::Machine;
 use super::{asset, outside};
-use crate::plan::StageWork;
+use crate::plan::{AssetWork, StageWork};
 use crate::portable;
 use crate::world::files;
 
@@ -39,9 +39,9 @@ pub fn lay_out(machine: Machine<'_>, stage: &StageWork, git: bool) -> anyhow::Re
     let folder = tree.folder.clone();
     let committed = names(&folder)?;
     for id in &stage.assets {
-        let step = machine.step(id)?;
+        let (step, asset) = machine.find::<AssetWork>(id)?;
         let scratch = tempfile::tempdir_in(store.root())?;
-        for member in asset::members(store, step, scratch.path())? {
+        for member in asset::members(store, step, asset, scratch.path())? {
             let at = files::make_room(&folder, &member.path)?;
             asset::put(&member.body, &at)?;
         }

@@ -15,7 +15,8 @@ use super::rootfs::Rootfs;
 use super::stored;
 use crate::artifact::{Artifact, CheckResult, Subject};
 use crate::oci::image::Image;
-use crate::plan::{ContainerCheck, ImageWork, Step};
+use crate::plan::{ContainerCheck, ImageWork};
+use crate::step_id::StepId;
 use crate::world::http::{Client, Request};
 use crate::world::interrupt::{self, Holding};
 use crate::world::path::resolve;
@@ -57,10 +58,10 @@ pub fn run(
     machine: Machine<'_>,
     log: &mut Log<'_>,
     check: &ContainerCheck,
-    step: &Step,
-    work: &ImageWork,
+    image: &StepId,
 ) -> anyhow::Result<CheckResult> {
     let Machine { runner, store, .. } = machine;
+    let (step, work) = machine.find::<ImageWork>(image)?;
     let record: Artifact = read_json(&store.record(&step.id))?;
     let subject = |file: &crate::artifact::File| Subject {
         step: step.id.to_string(),

@@ -13,7 +13,7 @@ use crate::oci::image::{Blob, Image, Place};
 use crate::oci::parts::Parts;
 use crate::oci::registry::Document;
 use crate::oci::{LARGEST_DOCUMENT, media};
-use crate::plan::{ImageWork, Step};
+use crate::plan::{ImageWork, Output, Step};
 use crate::step_id::StepId;
 use crate::world::store::{Store, read_json};
 use crate::world::{files, runtime};
@@ -28,16 +28,16 @@ pub fn image(store: &Store, step: &Step, work: &ImageWork) -> anyhow::Result<Ima
     let layers = work.layers.iter().map(record).collect::<anyhow::Result<Vec<_>>>()?;
     let base = work.base.as_ref().map(|base| &base.from.repository);
     let parts = Parts { platform: work.platform, own: &own, layers: layers.iter().collect(), base };
-    let image = parts.image(store, document(store, step, media::MANIFEST)?);
+    let [_, manifest] = &work.outputs;
+    let image = parts.image(store, document(store, step, manifest, media::MANIFEST)?);
     image.map_err(|flaw| anyhow::anyhow!("`{}` {flaw}", step.id))
 }
 
-/// The manifest or index that a step has made: the last of its files.
+/// A manifest or index that a step has made.
 ///
 /// # Errors
 /// If it is not there.
-pub fn document(store: &Store, step: &Step, media_type: &str) -> anyhow::Result<Document> {
-    let output = step.outputs.last().with_context(|| format!("`{}` makes nothing", step.id))?;
+pub fn document(store: &Store, step: &Step, output: &Output, media_type: &str) -> anyhow::Result<Document> {
     Ok(Document::new(media_type, files::read_small(&store.file(&step.id, &output.name), LARGEST_DOCUMENT)?))
 }
 

@@ -59,7 +59,7 @@ fn unused(
 ) -> anyhow::Result<Option<Problem>> {
     let Some(folder) = &order.prebuilt else { return Ok(None) };
     let wanted = |step: &Step| -> Vec<String> {
-        step.outputs.iter().filter_map(|output| step.prebuilt_path(&output.name)).collect()
+        step.outputs().into_iter().filter_map(|name| step.prebuilt_path(name)).collect()
     };
     let there = listed(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
     let paths: Vec<String> = order.steps.iter().flat_map(|step| wanted(step)).collect();

@@ -51,7 +51,7 @@ pub fn make(
         log.run(&runner, &flags.apply(cmd).arg("--out").arg(out.path().display().to_string()))?;
     }
     as_planned(step, out.path())?;
-    for output in &step.outputs {
+    for output in &work.outputs {
         let wheel = out.path().join(&output.name);
         holds(&wheel, &stage.made(&work.stage)?)?;
         sbom::make_relative(&wheel, &stage.top).with_context(|| format!("cannot rewrite `{}`", output.name))?;
@@ -203,7 +203,7 @@ pub fn make_sdist(
         return collect(store, step, out.path());
     }
     as_planned(step, out.path())?;
-    let [output] = step.outputs.as_slice() else { bail!("`{}` makes one file", step.id) };
+    let [output] = &work.outputs;
     let scratch = empty(store)?;
     let members = unpack::tree(Format::TarGz, &out.path().join(&output.name), scratch.path())?;
     for member in &members {
@@ -259,12 +259,12 @@ fn empty(store: &Store) -> anyhow::Result<tempfile::TempDir> {
 fn collect(store: &Store, step: &Step, out: &Path) -> anyhow::Result<Vec<artifact::File>> {
     as_planned(step, out)?;
     let folder = store.step(&step.id);
-    step.outputs.iter().map(|output| pack::copy(&out.join(&output.name), &folder, &output.name, Mode::Plain)).collect()
+    step.outputs().into_iter().map(|name| pack::copy(&out.join(name), &folder, name, Mode::Plain)).collect()
 }
 
 fn as_planned(step: &Step, out: &Path) -> anyhow::Result<()> {
     let made: Vec<String> = files::walk(out, "", &[])?.into_iter().map(|(path, _)| path).collect();
-    let mut planned: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
+    let mut planned = step.outputs();
     planned.sort_unstable();
     if made != planned {
         bail!("maturin made {}, planned is {}", made.join(", "), planned.join(", "));
@@ -280,6 +280,7 @@ mod tests {
     fn maturin_is_told_one_stable_abi_at_a_time() {
         let check = |python: &[&str], expected: &[&[&str]]| {
             let work = serde_json::json!({
+                "outputs": [],
                 "stage": {
                     "distribution": "demo", "version": "1.0.0", "set_version": false, "pyproject": "pyproject.toml",
                     "manifest": "Cargo.toml", "features": [], "default_features": true, "all_features": false,

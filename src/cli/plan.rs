@@ -143,7 +143,7 @@ fn output(step: &Step) -> String {
             Some(None) => format!("{}, not locked", work.facts.libc),
             None => "system files included in Longshore".into(),
         },
-        _ => step.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>().join(", "),
+        _ => step.outputs().join(", "),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use url::Url;
 
 use crate::digest::Digest;
-use crate::plan::{Plan, PypiDestination, SdistWork, WheelWork, Work};
+use crate::plan::{Plan, PypiDestination};
 use crate::rehearsal::github::{self, Event, Repository, Tag};
 use crate::rehearsal::{base, pypi, registry};
 use crate::release::Session;
@@ -214,10 +214,7 @@ fn indexes(plan: &Plan, faults: &[pypi::Fault]) -> anyhow::Result<BTreeMap<Strin
 }
 
 fn index(plan: &Plan, planned: &PypiDestination, faults: &[pypi::Fault]) -> anyhow::Result<pypi::Server> {
-    let stages = plan.steps.iter().filter_map(|step| match &step.work {
-        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => Some(stage),
-        _ => None,
-    });
+    let stages = plan.steps.iter().filter_map(|step| step.work.stage());
     pypi::Server::start(pypi::Options {
         tokens: vec![pypi::Token { secret: Secret::open(TOKEN), user: TOKEN.into(), projects: None }],
         faults: faults.iter().map(|fault| (*fault, 1)).collect(),

@@ -91,7 +91,7 @@ fn planned(plan: &Plan) -> String {
     let rows = plan.steps.iter().map(|step| {
         let target = step.target.map(|target| code(target.triple())).unwrap_or_default();
         let job = step.job.as_deref().map(code).unwrap_or_default();
-        let outputs: Vec<String> = step.outputs.iter().map(|output| code(&output.name)).collect();
+        let outputs: Vec<String> = step.outputs().into_iter().map(code).collect();
         vec![code(&step.id), target, job, outputs.join(", "), step.publish.join(", ")]
     });
     let table = table(&["Step", "Target", "Job", "Files", "Goes to"], rows);

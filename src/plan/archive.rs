@@ -5,7 +5,7 @@ use super::inputs::Inputs;
 use super::names::{Names, check_names};
 use super::planner::{Entry, Planned, Planner};
 use super::release::Source;
-use super::{ArchiveWork, Member, Output, Step, Work, beside, binary};
+use super::{ArchiveOutput, ArchiveWork, Member, Step, Work, beside, binary};
 use crate::config::schema::nearest;
 use crate::config::{Archive, Binary};
 use crate::facts::Package;
@@ -176,22 +176,21 @@ impl<'a> Packing<'a> {
         let first = binaries.first().map(|step| step.component.clone());
         let component = archive.component.clone().or(first).unwrap_or_default();
         let needs = binaries.iter().map(|step| step.id.clone()).chain(included.needs()).collect();
-        let executables = binaries.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)));
-        let member = |(step, output): (&&Step, &Output)| Member {
-            step: step.id.clone(),
-            output: output.name.clone(),
-            path: output.name.clone(),
-        };
-        let executables = executables.map(member).collect();
-        let mut work = ArchiveWork { executables, files: included.files, trees: included.trees };
+        let members = binaries.iter().flat_map(|step| {
+            let member = |name: &str| Member { step: step.id.clone(), output: name.into(), path: name.into() };
+            step.outputs().into_iter().map(member)
+        });
+        let executables = members.collect();
+        let Included { files, trees } = included;
+        let mut work = ArchiveWork { outputs: Vec::new(), executables, files, trees };
         let own = archive.for_target(target);
         let name = own.title.as_deref().unwrap_or(&archive.name);
         let names = Names { name, release: planner.release(&component), target: Some(target) };
-        let outputs = outputs(own, &work, &names).unwrap_or_else(|problem| {
-            planner.inputs.refuse(problem.at_value(format!("{at}.file")));
-            Vec::new()
-        });
-        check_names(planner.inputs, &id, &outputs);
+        match outputs(own, &work.executables, &names) {
+            Ok(outputs) => work.outputs = outputs,
+            Err(problem) => planner.inputs.refuse(problem.at_value(format!("{at}.file"))),
+        }
+        check_names(planner.inputs, &id, work.outputs.iter().map(|output| output.name.as_str()));
         match own.directory.as_ref().map(|template| names.fill(template, None)).transpose() {
             Ok(folder) => work.move_into(folder.as_deref().unwrap_or_default()),
             Err(problem) => planner.inputs.refuse(problem.at_value(format!("{at}.directory"))),
@@ -203,27 +202,27 @@ impl<'a> Packing<'a> {
         let entry =
             Entry { at: if configured { &at } else { "archives" }, component: &component, publish: &archive.publish };
         let publish = planner.destinations(&id, &work, entry);
-        let step = Step { id, component, needs, outputs, publish, job: None, target: Some(target), work };
+        let step = Step { id, component, needs, publish, job: None, target: Some(target), work };
         Planned { step, machine: None, at }
     }
 }
 
 /// One output per format; bare executables: one per executable.
-fn outputs(archive: &Archive, work: &ArchiveWork, names: &Names<'_>) -> Result<Vec<Output>, Problem> {
+fn outputs(archive: &Archive, executables: &[Member], names: &Names<'_>) -> Result<Vec<ArchiveOutput>, Problem> {
     let (mut outputs, file) = (Vec::new(), &archive.file);
     let (os, exe) = names.target.map_or((Os::Linux, ""), |target| (target.os(), target.exe_suffix()));
     for format in archive.formats.of(os) {
         if *format != Format::Binary {
-            outputs.push(Output { name: names.fill(file, None)? + format.extension(), format: Some(*format) });
+            outputs.push(ArchiveOutput { name: names.fill(file, None)? + format.extension(), format: *format });
             continue;
         }
-        if work.executables.len() > 1 && !file.places().any(|place| place == "binary") {
+        if executables.len() > 1 && !file.places().any(|place| place == "binary") {
             let text = "several bare executables would get one name";
             return Err(Problem::new("same-file-name", text).hint("put `{binary}` into `file:`"));
         }
-        for member in &work.executables {
+        for member in executables {
             let bin = member.output.strip_suffix(exe).unwrap_or(&member.output);
-            outputs.push(Output { name: names.fill(file, Some(bin))? + exe, format: Some(*format) });
+            outputs.push(ArchiveOutput { name: names.fill(file, Some(bin))? + exe, format: *format });
         }
     }
     Ok(outputs)

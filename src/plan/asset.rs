@@ -4,7 +4,7 @@ use super::inputs::Inputs;
 use super::names::{Names, check_names};
 use super::planner::{Entry, Machine, Planned, Planner};
 use super::release::Source;
-use super::{AssetWork, FileSpec, Output, Step, Work, runner};
+use super::{ArchiveOutput, AssetOutputs, AssetWork, FileSpec, Output, Step, Work, runner};
 use crate::config::Asset;
 use crate::problem::Problem;
 use crate::step_id::{StepId, StepKind};
@@ -23,19 +23,19 @@ fn step(planner: &Planner<'_>, asset: &Asset) -> Planned {
     let (id, at) = (StepId::of(StepKind::Asset, &asset.name), format!("assets.{}", asset.name));
     let component = planner.inputs.component(asset.component.as_deref(), &asset.name);
     let outputs = outputs(planner, asset, &component);
-    check_names(planner.inputs, &id, &outputs);
     let files =
         asset.files.iter().map(|file| FileSpec { from: file.from.clone(), to: file.to.clone(), follow: file.follow });
-    let work = Work::Asset(AssetWork { run: asset.run.clone(), files: files.collect(), bundle: asset.file.is_some() });
+    let work = Work::Asset(AssetWork { run: asset.run.clone(), files: files.collect(), outputs });
+    check_names(planner.inputs, &id, work.outputs());
     let publish = planner.destinations(&id, &work, Entry { at: &at, component: &component, publish: &asset.publish });
     let runner = asset.runner.clone().unwrap_or_else(|| runner::any().to_owned());
     let machine = Some(Machine { wave: 1, runner, container: None, target: None });
-    let step = Step { id, component, needs: Vec::new(), outputs, publish, job: None, target: None, work };
+    let step = Step { id, component, needs: Vec::new(), publish, job: None, target: None, work };
     Planned { step, machine, at }
 }
 
 /// The bundle, or every file under its own name.
-fn outputs(planner: &Planner<'_>, asset: &Asset, component: &str) -> Vec<Output> {
+fn outputs(planner: &Planner<'_>, asset: &Asset, component: &str) -> AssetOutputs {
     let (inputs, name) = (planner.inputs, &asset.name);
     if let Some((template, format)) = &asset.file {
         let names =
@@ -45,17 +45,17 @@ fn outputs(planner: &Planner<'_>, asset: &Asset, component: &str) -> Vec<Output>
             inputs.refuse(problem.at_value(format!("assets.{}.file", asset.name)));
             String::new()
         });
-        return vec![Output { name, format: Some(*format) }];
+        return AssetOutputs::Bundle([ArchiveOutput { name, format: *format }]);
     }
     if let Some(glob) = asset.files.iter().find(|file| file.from.contains(['*', '?', '[', '{'])) {
         let text = format!("`{}` is a pattern: published files must have known names before anything runs", glob.from);
         let hint = "list the files, or bundle them with `file: NAME.tar.gz`";
         inputs.refuse(Problem::new("unnamed-asset", text).hint(hint).at_value(format!("assets.{name}.files")));
-        return Vec::new();
+        return AssetOutputs::Files(Vec::new());
     }
     let names = asset.files.iter().map(|file| {
         let path = file.to.as_deref().unwrap_or(&file.from);
         path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned()
     });
-    names.map(|name| Output { name, format: None }).collect()
+    AssetOutputs::Files(names.map(Output::from).collect())
 }

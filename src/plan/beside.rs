@@ -145,7 +145,7 @@ fn lacks(inputs: &Inputs<'_>, steps: &[Step], step: &Step, work: &ArchiveWork) -
     let config = &inputs.config.archives;
     let own = config.items.iter().find(|archive| step.id.is_of(&archive.name));
     let is_written = own.map_or(&config.implied.include, |own| &own.include).is_some();
-    let has_files = step.outputs.iter().any(|output| output.format != Some(Format::Binary));
+    let has_files = work.outputs.iter().any(|output| output.format != Format::Binary);
     let named: Vec<&str> = inputs.facts.packages.iter().filter_map(|package| package.license_file.as_deref()).collect();
     let is_licence = |file: &ArchiveFile| {
         file.source.rsplit('/').next().and_then(kind) == Some(LICENCES) || named.contains(&file.source.as_str())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::inputs::Inputs;
 use super::names::{check_names, target_place};
-use super::planner::{Machine, Planned, Planner, outputs};
+use super::planner::{Machine, Planned, Planner};
 use super::release::Source;
 use super::{BinaryWork, Bindings, Check, CheckWork, PlannedBuilder, SmokeCheck, Step, Work, locked, macos, runner};
 use crate::config::schema::nearest;
@@ -141,14 +141,12 @@ impl<'a> Compiling<'a> {
         if let Some((key, problem)) = runner::unbuildable(self.settings, target) {
             self.planner.inputs.refuse(problem.at_value(format!("{}.{key}", self.at)));
         }
-        let outputs = outputs(bins.iter().map(|bin| format!("{bin}{}", target.exe_suffix())));
-        check_names(self.planner.inputs, &id, &outputs);
         let work = self.work(bins, target);
+        check_names(self.planner.inputs, &id, work.outputs.iter().map(|output| output.name.as_str()));
         let step = Step {
             id,
             component: self.component.clone(),
             needs: work.assets.clone(),
-            outputs,
             publish: Vec::new(),
             job: None,
             target: Some(target),
@@ -168,6 +166,7 @@ impl<'a> Compiling<'a> {
             package: package.name.clone(),
             builder,
             prebuilt: self.prebuilt(&bins, target),
+            outputs: bins.iter().map(|bin| format!("{bin}{}", target.exe_suffix()).into()).collect(),
             implicit: false,
             bins,
             profile: settings.profile.clone(),
@@ -223,10 +222,10 @@ impl<'a> Compiling<'a> {
                 (None, each.iter().map(|(bin, args)| (file(bin), args.clone())).collect())
             }
         };
-        if step.outputs.iter().all(|output| programs.get(&output.name) == Some(&None)) {
+        if step.outputs().iter().all(|name| programs.get(*name) == Some(&None)) {
             return None;
         }
-        let assumed = args.is_none() && step.outputs.iter().any(|output| !programs.contains_key(&output.name));
+        let assumed = args.is_none() && step.outputs().iter().any(|name| !programs.contains_key(*name));
         let (who, is_native) = self.planner.runs(self.settings.runner.as_deref(), target);
         let args = args.unwrap_or_else(|| vec!["--version".to_owned()]);
         let contains = self.planner.said_version(&self.component, Some(self.package));

@@ -1,7 +1,7 @@
 //! Plans checksums: one file for each release and destination, over what goes there.
 
 use super::inputs::Inputs;
-use super::planner::{Planned, outputs};
+use super::planner::Planned;
 use super::release::Releases;
 use super::{ChecksumsWork, Covered, Release, Step, Work};
 use crate::step_id::{StepId, StepKind};
@@ -18,7 +18,7 @@ pub fn steps(inputs: &Inputs<'_>, releases: &Releases, steps: &[Planned]) -> Vec
             }
             let mut step = step(&covered, release, &github.checksums);
             step.publish.push(destination.name.clone());
-            let is_same = |known: &Step| known.work == step.work && known.outputs == step.outputs;
+            let is_same = |known: &Step| known.work == step.work;
             if let Some(same) = made.iter_mut().map(|known| &mut known.step).find(|known| is_same(known)) {
                 same.publish.append(&mut step.publish);
                 continue;
@@ -38,18 +38,17 @@ fn covered<'p>(steps: &'p [Planned], release: &Release, destination: &String) ->
 }
 
 fn step(covered: &[&Step], release: &Release, file: &str) -> Step {
-    let files = covered.iter().flat_map(|step| step.outputs.iter().map(|output| (&step.id, &output.name)));
+    let files = covered.iter().flat_map(|step| step.outputs().into_iter().map(|name| (&step.id, name)));
     let mut covers: Vec<Covered> =
-        files.map(|(step, name)| Covered { step: step.clone(), name: name.clone() }).collect();
+        files.map(|(step, name)| Covered { step: step.clone(), name: name.to_owned() }).collect();
     covers.sort_by(|a, b| a.name.cmp(&b.name));
     Step {
         id: StepId::of(StepKind::Checksums, &release.component),
         component: release.component.clone(),
         needs: covered.iter().map(|step| step.id.clone()).collect(),
-        outputs: outputs([file.to_owned()]),
         publish: Vec::new(),
         job: None,
         target: None,
-        work: Work::Checksums(ChecksumsWork { covers }),
+        work: Work::Checksums(ChecksumsWork { outputs: [file.to_owned().into()], covers }),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::inputs::Inputs;
-use super::{Release, Step, Work};
+use super::{ImageWork, OfKind, Release, Step};
 use crate::config::Image;
 use crate::platform::Platform;
 use crate::problem::Problem;
@@ -129,12 +129,7 @@ impl Described<'_> {
 
 /// What was assumed or decided for images, for people: implicit builds with their reason, bases that are not locked.
 pub fn notes(steps: &[Step]) -> Vec<String> {
-    let images = || {
-        steps.iter().filter_map(|step| match &step.work {
-            Work::Image(work) => Some(work),
-            _ => None,
-        })
-    };
+    let images = || steps.iter().filter_map(|step| ImageWork::of(&step.work));
     let mut notes = Vec::new();
     for step in steps.iter().filter(|step| step.is_implicit()) {
         let on = images().filter(|image| image.executables.iter().any(|file| file.step == step.id));

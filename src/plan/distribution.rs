@@ -3,7 +3,7 @@
 use super::inputs::Inputs;
 use super::planner::{Entry, Machine, Planned, Planner};
 use super::release::Source;
-use super::{Output, Step, Work};
+use super::{Step, Work};
 use crate::config::schema::nearest;
 use crate::config::{Wheel, WheelSettings};
 use crate::facts::Package;
@@ -108,13 +108,13 @@ impl<'a> Distribution<'a> {
     }
 
     /// A wheel or an sdist, on the machine of its target.
-    pub fn made(&self, id: StepId, target: Option<Target>, outputs: Vec<Output>, work: Work) -> Planned {
+    pub fn made(&self, id: StepId, target: Option<Target>, work: Work) -> Planned {
         let entry = Entry { at: &self.at, component: &self.component, publish: &self.wheel.publish };
         let publish = self.planner.destinations(&id, &work, entry);
         let machine = target.and_then(|target| Some(Machine::of(&self.settings(target)?.cargo, target)));
         let needs = work.stage().map(|stage| stage.assets.clone()).unwrap_or_default();
         let component = self.component.clone();
-        let step = Step { id, component, needs, outputs, publish, job: None, target, work };
+        let step = Step { id, component, needs, publish, job: None, target, work };
         Planned { step, machine, at: self.at.clone() }
     }
 }

@@ -1,6 +1,5 @@
 //! Refuses two steps with one id, and two published files of one release with one name, also where only case tells them apart.
 
-use super::Output;
 use super::inputs::Inputs;
 use super::planner::Planned;
 use crate::problem::Problem;
@@ -21,9 +20,10 @@ pub fn refuse(inputs: &Inputs<'_>, all: &[Planned]) {
             if other.component != step.component || step.publish.is_empty() || other.publish.is_empty() {
                 continue;
             }
-            let same = |output: &&Output| other.outputs.iter().any(|o| o.name.eq_ignore_ascii_case(&output.name));
-            if let Some(output) = step.outputs.iter().find(same) {
-                let text = format!("`{}` and `{}` both write `{}`", other.id, step.id, output.name);
+            let theirs = other.outputs();
+            let same = |name: &&str| theirs.iter().any(|other| other.eq_ignore_ascii_case(name));
+            if let Some(name) = step.outputs().into_iter().find(same) {
+                let text = format!("`{}` and `{}` both write `{name}`", other.id, step.id);
                 let problem = Problem::new("same-file-name", text).hint("give one of them another `file:`");
                 let problem = problem.at_value(format!("{at}.file")).step(&step.id);
                 once(inputs, problem);

@@ -46,8 +46,7 @@ pub fn explain(plan: &Plan, id: &str) -> Result<String, Problem> {
     let users: Vec<&str> =
         plan.steps.iter().filter(|other| other.needs.contains(&step.id)).map(|other| other.id.as_str()).collect();
     row("needed by", &users.join(", "));
-    let outputs: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
-    row("makes", &outputs.join(", "));
+    row("makes", &step.outputs().join(", "));
     row("goes to", &step.publish.join(", "));
     Ok(text)
 }

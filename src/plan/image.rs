@@ -6,11 +6,11 @@ use super::base::{self, Candidate, Requirement};
 use super::describe::{Described, Places};
 use super::include::{self, Included};
 use super::inputs::Inputs;
-use super::planner::{Entry, Planned, Planner, outputs};
+use super::planner::{Entry, Planned, Planner};
 use super::release::Source;
 use super::{
-    Check, CheckWork, ContainerCheck, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Output, Step,
-    Work, binary, runner,
+    Check, CheckWork, ContainerCheck, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Step, Work,
+    binary, runner,
 };
 use crate::config::schema::nearest;
 use crate::config::{Binary, BinarySettings, FileItem, Image, ImageSmoke};
@@ -171,17 +171,17 @@ impl<'a> Maker<'a> {
         }
         let id = StepId::new(StepKind::Index, &self.image.name, flavor);
         let work = Work::Index(IndexWork {
+            outputs: [format!("{id}.json").into()],
             image: self.image.name.clone(),
             flavor: flavor.into(),
             images: images.clone(),
             annotations: self.described(flavor, None, package.as_deref()).annotations(),
         });
-        let made = outputs([format!("{id}.json")]);
-        let step = self.step(id, images, made, work);
+        let step = self.step(id, images, work);
         self.push(step);
     }
 
-    fn step(&self, id: StepId, needs: Vec<StepId>, outputs: Vec<Output>, work: Work) -> Step {
+    fn step(&self, id: StepId, needs: Vec<StepId>, work: Work) -> Step {
         let component = self.component.clone();
         let publish = match &work {
             Work::Image(_) | Work::Index(_) => {
@@ -190,7 +190,7 @@ impl<'a> Maker<'a> {
             }
             _ => Vec::new(),
         };
-        Step { id, component, needs, outputs, publish, job: None, target: None, work }
+        Step { id, component, needs, publish, job: None, target: None, work }
     }
 
     fn push(&mut self, step: Step) {
@@ -299,7 +299,8 @@ impl<'a> Maker<'a> {
         let of_flavor = of(&format!("files.{flavor}"));
         let mut layers = Vec::new();
         if choice.base.base.is_none() {
-            layers.push(self.layer(system, Vec::new(), LayerWork { system: true, ..self.empty() }));
+            let work = LayerWork { system: true, ..self.empty(&system) };
+            layers.push(self.layer(system, Vec::new(), work));
         }
         let written = base::written(self.planner.inputs.config, flavor);
         if let Some(written) = written.filter(|written| !written.include.is_empty()) {
@@ -310,18 +311,20 @@ impl<'a> Maker<'a> {
             let found = self.included.clone();
             layers.push(self.files(files, found));
         }
-        let member = |(step, output): (&Step, &Output)| Member {
+        let member = |(step, name): (&Step, &str)| Member {
             step: step.id.clone(),
-            output: output.name.clone(),
-            path: format!("{FOLDER}/{}", output.name),
+            output: name.to_owned(),
+            path: format!("{FOLDER}/{name}"),
         };
-        let work = LayerWork { executables: choice.executables().map(member).collect(), ..self.empty() };
+        let work = LayerWork { executables: choice.executables().map(member).collect(), ..self.empty(&own) };
         layers.push(self.layer(own, choice.needs(), work));
         layers
     }
 
-    fn empty(&self) -> LayerWork {
+    fn empty(&self, id: &StepId) -> LayerWork {
+        let ending = if self.image.compression == Compression::Zstd { "tar.zst" } else { "tar.gz" };
         LayerWork {
+            outputs: [format!("{id}.{ending}").into()],
             executables: Vec::new(),
             files: Vec::new(),
             trees: Vec::new(),
@@ -332,15 +335,13 @@ impl<'a> Maker<'a> {
 
     fn files(&mut self, id: StepId, included: Included) -> StepId {
         let needs = included.needs();
-        let work = LayerWork { files: included.files, trees: included.trees, ..self.empty() };
+        let work = LayerWork { files: included.files, trees: included.trees, ..self.empty(&id) };
         self.layer(id, needs, work)
     }
 
     fn layer(&mut self, id: StepId, needs: Vec<StepId>, work: LayerWork) -> StepId {
         if !self.steps.iter().any(|planned| planned.step.id == id) {
-            let ending = if work.compression == Compression::Zstd { "tar.zst" } else { "tar.gz" };
-            let made = outputs([format!("{id}.{ending}")]);
-            let step = self.step(id.clone(), needs, made, Work::Layer(work));
+            let step = self.step(id.clone(), needs, Work::Layer(work));
             self.push(step);
         }
         id
@@ -348,8 +349,10 @@ impl<'a> Maker<'a> {
 
     fn one(&self, flavor: &'a str, platform: Platform, choice: &Choice, layers: Vec<StepId>) -> Step {
         let described = self.described(flavor, Some(platform), choice.package());
-        let covered = |(step, output): (&Step, &Output)| Covered { step: step.id.clone(), name: output.name.clone() };
+        let covered = |(step, name): (&Step, &str)| Covered { step: step.id.clone(), name: name.to_owned() };
+        let id = StepId::new(StepKind::Image, &self.image.name, &format!("{flavor}.{}", platform.id()));
         let work = ImageWork {
+            outputs: ["config", "manifest"].map(|what| format!("{id}.{what}.json").into()),
             image: self.image.name.clone(),
             flavor: flavor.into(),
             platform,
@@ -361,16 +364,14 @@ impl<'a> Maker<'a> {
             annotations: described.annotations(),
             max_size: self.image.max_size,
         };
-        let id = StepId::new(StepKind::Image, &self.image.name, &format!("{flavor}.{}", platform.id()));
-        let made = outputs(["config", "manifest"].map(|what| format!("{id}.{what}.json")));
         // The executables too: that they fit the base is verified with the image.
         let needs = layers.into_iter().chain(choice.needs()).collect();
-        self.step(id, needs, made, Work::Image(work))
+        self.step(id, needs, Work::Image(work))
     }
 
     fn config(&self, flavor: &str, choice: &Choice, labels: BTreeMap<String, String>) -> ImageConfig {
         let image = self.image;
-        let first = || choice.executables().map(|(_, output)| format!("/{FOLDER}/{}", output.name)).take(1).collect();
+        let first = || choice.executables().map(|(_, name)| format!("/{FOLDER}/{name}")).take(1).collect();
         let written = base::written(self.planner.inputs.config, flavor);
         let of_base = written.and_then(|written| written.user.clone());
         ImageConfig {
@@ -409,8 +410,9 @@ impl<'a> Maker<'a> {
 }
 
 impl Choice {
-    fn executables(&self) -> impl Iterator<Item = (&Step, &Output)> {
-        self.binaries.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)))
+    /// Each with the step that makes it.
+    fn executables(&self) -> impl Iterator<Item = (&Step, &str)> {
+        self.binaries.iter().flat_map(|step| step.outputs().into_iter().map(move |name| (step, name)))
     }
 
     fn needs(&self) -> Vec<StepId> {

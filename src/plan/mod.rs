@@ -48,10 +48,11 @@ pub use model::destination::{
     RegistryHost, ReleasePage,
 };
 pub use model::not_made::NotMade;
+pub use model::outputs::{ArchiveOutput, AssetOutputs, Output};
 pub use model::packed::Packed;
 pub use model::step::{
     ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, Bindings, Check, CheckWork, ChecksumsWork,
-    ContainerCheck, Covered, EntryKind, FileSpec, ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, Output,
+    ContainerCheck, Covered, EntryKind, FileSpec, ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, OfKind,
     PlannedBase, PlannedBuilder, Rebuild, Resolve, SdistWork, SmokeCheck, StageWork, Step, Variant, WheelBuilder,
     WheelWork, Work,
 };

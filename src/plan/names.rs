@@ -1,7 +1,7 @@
 //! Names of files: what their templates mean, and which are taken everywhere.
 
+use super::Release;
 use super::inputs::Inputs;
-use super::{Output, Release};
 use crate::problem::Problem;
 use crate::step_id::{StepId, StepKind};
 use crate::target::Target;
@@ -50,18 +50,18 @@ pub fn target_place(target: Target, place: &str) -> Option<String> {
 }
 
 /// GitHub rewrites other names, so that a release would not hold what was planned; and files go from job to job by name.
-pub fn check_names(inputs: &Inputs<'_>, id: &StepId, outputs: &[Output]) {
+pub fn check_names<'n>(inputs: &Inputs<'_>, id: &StepId, names: impl IntoIterator<Item = &'n str>) {
     let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let is_legal = |name: &str| !name.starts_with('.') && !name.ends_with('.') && name.chars().all(legal);
     // One without a name has a problem already.
-    for output in outputs.iter().filter(|output| !output.name.is_empty() && !is_legal(&output.name)) {
+    for name in names.into_iter().filter(|name| !name.is_empty() && !is_legal(name)) {
         let letters = "use only the letters A to Z, digits, `.`, `_` and `-`";
         let (text, hint) = match id.kind() {
             StepKind::Binary => (
-                format!("an executable cannot be called `{}`", output.name),
+                format!("an executable cannot be called `{name}`"),
                 format!("rename it in Cargo.toml (`name` of `[[bin]]`): {letters}"),
             ),
-            _ => (format!("file name `{}` would be rewritten by GitHub", output.name), letters.to_owned()),
+            _ => (format!("file name `{name}` would be rewritten by GitHub"), letters.to_owned()),
         };
         inputs.refuse(Problem::new("bad-file-name", text).hint(hint).step(id));
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::inputs::Inputs;
 use super::release::Releases;
-use super::{CheckWork, Origin, Output, Release, Step, Work, runner};
+use super::{CheckWork, Origin, Release, Step, Work, runner};
 use crate::config::schema::nearest;
 use crate::config::{self, BinarySettings, Publish};
 use crate::facts::Package;
@@ -29,7 +29,6 @@ impl Planned {
             id: subject.id.with_kind(kind),
             component: subject.component.clone(),
             needs: vec![subject.id.clone()],
-            outputs: Vec::new(),
             publish: Vec::new(),
             job: None,
             target: subject.target,
@@ -193,8 +192,4 @@ fn fits(work: &Work, destination: &config::Destination) -> bool {
 /// A release on GitHub may hold these, too, if that is written.
 fn is_of_python(work: &Work) -> bool {
     matches!(work, Work::Wheel(_) | Work::Sdist(_))
-}
-
-pub fn outputs(names: impl IntoIterator<Item = String>) -> Vec<Output> {
-    names.into_iter().map(|name| Output { name, format: None }).collect()
 }

@@ -6,7 +6,7 @@ use globset::GlobBuilder;
 
 use super::inputs::Inputs;
 use super::planner::Planned;
-use super::{Job, NotMade, Output, Request, Scope, ScopeKind, Step, Work, job, not_made};
+use super::{Job, NotMade, Request, Scope, ScopeKind, Step, Work, job, not_made};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 use crate::step_id::StepId;
@@ -100,10 +100,9 @@ fn made_here(inputs: &Inputs<'_>, host: Target, jobs: &[Job], steps: &[&Step]) -
     let mut inside = BTreeSet::new();
     for step in steps {
         let own = step.target.is_none_or(|target| ours(target) && !contained(step));
-        let given = |output: &Output| {
-            step.prebuilt_path(&output.name).is_some_and(|path| inputs.request.prebuilt.contains(&path))
-        };
-        let supplied = !step.outputs.is_empty() && step.outputs.iter().all(given);
+        let outputs = step.outputs();
+        let given = |name: &&str| step.prebuilt_path(name).is_some_and(|path| inputs.request.prebuilt.contains(&path));
+        let supplied = !outputs.is_empty() && outputs.iter().all(given);
         let follows = !compiles(step) && !step.needs.is_empty();
         let needs_inside = match step.work {
             Work::Index(_) => step.needs.iter().any(|need| inside.contains(need)),

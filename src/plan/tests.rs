@@ -80,7 +80,7 @@ fn codes(yaml: &str, facts: &Facts, request: &Request) -> Vec<&'static str> {
 
 fn published(plan: &Plan) -> Vec<&str> {
     let steps = plan.steps.iter().filter(|step| !step.publish.is_empty());
-    steps.flat_map(|step| step.outputs.iter().map(|output| output.name.as_str())).collect()
+    steps.flat_map(|step| step.outputs()).collect()
 }
 
 fn linux() -> Target {
@@ -254,7 +254,7 @@ fn binaries_that_need_features() {
     facts.packages[1].required = BTreeMap::from([("tool-helper".to_owned(), vec!["tls".to_owned()])]);
     let bins = |yaml: &str| {
         let plan = planned(&format!("{ONE}{yaml}"), &facts, &Request::default()).unwrap();
-        plan.step("binary.tool.x86_64-unknown-linux-gnu").unwrap().outputs.len()
+        plan.step("binary.tool.x86_64-unknown-linux-gnu").unwrap().outputs().len()
     };
     assert_eq!((bins(""), bins("binaries: { tool: { features: tls } }")), (1, 2));
     let named = format!("{ONE}binaries: {{ tool: {{ bins: tool-helper }} }}");
@@ -424,7 +424,7 @@ fn a_component_may_be_made_of_another() {
     let (tool, ui) = (step("binary.tool.x86_64-unknown-linux-gnu"), step("asset.ui"));
     assert_eq!((tool.component.as_str(), ui.component.as_str()), ("tool", ""));
     // What is needed is made and not published; the version in its name is that of what it is made for.
-    assert!(ui.publish.is_empty() && ui.outputs[0].name == "ui-1.2.3.zip", "{ui:?}");
+    assert!(ui.publish.is_empty() && ui.outputs() == ["ui-1.2.3.zip"], "{ui:?}");
     assert!(plan.step("archive.tool.x86_64-unknown-linux-gnu").is_none());
     assert!(plan.step("check.smoke.tool.x86_64-unknown-linux-gnu").is_some(), "what is made is proved");
 }

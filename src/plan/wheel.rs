@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Output;
 use super::distribution::Distribution;
 use super::names::target_place;
-use super::planner::{Planned, Planner, outputs};
+use super::planner::{Planned, Planner};
 use super::{
     Bindings, SdistWork, StageWork, Step, WheelBuilder, WheelWork, Work, bindings, locked, macos, runner, stable_abi,
     variant,
@@ -84,7 +85,8 @@ impl Distribution<'_> {
         let id = StepId::new(StepKind::Wheel, self.wheel.name.as_str(), target.triple());
         let names = wheel_names(&work, target);
         work.prebuilt = self.prebuilt(settings, target, &names);
-        Some(self.made(id, Some(target), outputs(names), Work::Wheel(work)))
+        work.outputs = names.into_iter().map(Output::from).collect();
+        Some(self.made(id, Some(target), Work::Wheel(work)))
     }
 
     fn wheel_work(&self, target: Target, settings: &WheelSettings) -> Option<WheelWork> {
@@ -110,6 +112,7 @@ impl Distribution<'_> {
             _ => Some(format!("manylinux_{}", settings.compatibility)),
         };
         Some(WheelWork {
+            outputs: Vec::new(),
             builder,
             compatibility,
             macos,
@@ -178,10 +181,10 @@ impl Distribution<'_> {
         let (_, settings) = self.wheel.builds.first()?;
         let (cargo, stage) = (&settings.cargo, self.stage(settings));
         let (env, pass_env, before) = (cargo.env.clone(), cargo.pass_env.clone(), cargo.before.clone());
-        let names = [sdist_name(&stage.distribution, &stage.version)];
-        let work = Work::Sdist(SdistWork { stage, env, pass_env, before });
+        let outputs = [sdist_name(&stage.distribution, &stage.version).into()];
+        let work = Work::Sdist(SdistWork { outputs, stage, env, pass_env, before });
         let id = StepId::of(StepKind::Sdist, self.wheel.name.as_str());
-        Some(self.made(id, variant::near(wheels).and_then(|wheel| wheel.target), outputs(names), work))
+        Some(self.made(id, variant::near(wheels).and_then(|wheel| wheel.target), work))
     }
 }
 

@@ -25,7 +25,7 @@ pub fn published<'p>(plan: &'p Plan, share: Option<&Workflow>, name: &str) -> Ve
 
 /// How many files some steps make.
 pub fn files(steps: &[&Step]) -> usize {
-    steps.iter().map(|step| step.outputs.len()).sum()
+    steps.iter().map(|step| step.outputs().len()).sum()
 }
 
 /// One line of [`Describe::presented`].

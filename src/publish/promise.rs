@@ -42,7 +42,7 @@ fn differs(step: &str, what: &str) -> Problem {
 /// How a record is not the one of its step.
 fn other(plan: &Plan, manifest: &Manifest, step: &Step, artifact: &Artifact) -> Option<String> {
     let made: Vec<&str> = artifact.files.iter().map(|file| file.name.as_str()).collect();
-    let planned: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
+    let planned = step.outputs();
     let list =
         |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { format!("`{}`", names.join("`, `")) };
     if made != planned {
@@ -83,17 +83,17 @@ mod tests {
             r#"{"schema":"longshore/plan/1","name":"a","repository":"o/a","commit":"1","commit_time":0,"dirty":false,
                 "origin":"tag","output":"out","releases":[],"scope":{"kind":"all"},"jobs":[],"workflows":[],"destinations":[],
                 "assumed":[],"steps":[
-                {"id":"checksums.a","component":"","needs":[],"outputs":[{"name":"a.tar.gz"},{"name":"b"}],"publish":["github"],
-                 "kind":"checksums","covers":[]},
+                {"id":"archive.a","component":"","needs":[],"outputs":[{"name":"a.tar.gz","format":"tar.gz"},{"name":"b","format":"binary"}],"publish":["github"],
+                 "kind":"archive","executables":[],"files":[],"trees":[]},
                 {"id":"checksums.b","component":"","needs":[],"outputs":[{"name":"c"}],"publish":[],"kind":"checksums","covers":[]},
-                {"id":"check.smoke.a","component":"","needs":["checksums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"checksums.a","check":"smoke","args":[]},
+                {"id":"check.smoke.a","component":"","needs":["archive.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"archive.a","check":"smoke","args":[]},
                 {"id":"check.smoke.b","component":"","needs":["checksums.b"],"outputs":[],"publish":[],"kind":"check",
                  "subject":"checksums.b","check":"smoke","args":[]},
-                {"id":"check.import.a","component":"","needs":["checksums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"checksums.a","check":"import","modules":["a"],"scripts":[]},
-                {"id":"check.smoke.idle","component":"","needs":["checksums.a"],"outputs":[],"publish":[],"kind":"check",
-                 "subject":"checksums.a","check":"smoke","args":[],"not_run":"no machine"}
+                {"id":"check.import.a","component":"","needs":["archive.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"archive.a","check":"import","modules":["a"],"scripts":[]},
+                {"id":"check.smoke.idle","component":"","needs":["archive.a"],"outputs":[],"publish":[],"kind":"check",
+                 "subject":"archive.a","check":"smoke","args":[],"not_run":"no machine"}
                 ]}"#,
         )
         .unwrap()
@@ -103,15 +103,14 @@ mod tests {
     fn check(change: impl FnOnce(&mut serde_json::Value), expected: Option<&str>) {
         let plan = plan();
         let file = |name: &str| json!({ "name": name, "size": 1, "sha256": plan.digest(), "mode": "0644" });
-        let artifact = |step: &str, names: &[&str]| {
+        let artifact = |step: &str, kind: &str, names: &[&str]| {
             json!({
-                "schema": "longshore/artifact/1", "step": step, "kind": "checksums", "plan": plan.digest(), "commit": "1",
+                "schema": "longshore/artifact/1", "step": step, "kind": kind, "plan": plan.digest(), "commit": "1",
                 "files": names.iter().map(|name| file(name)).collect::<Vec<_>>()
             })
         };
         let proved = |step: &str, subject: &str, names: &[&str]| {
-            let mut record = artifact(step, &[]);
-            record["kind"] = "check".into();
+            let mut record = artifact(step, "check", &[]);
             let seen = |name: &&str| json!({ "step": subject, "name": name, "sha256": plan.digest() });
             let seen: Vec<_> = names.iter().map(seen).collect();
             record["check"] = json!({ "passed": true, "subjects": seen, "detail": "" });
@@ -119,13 +118,13 @@ mod tests {
         };
         let mut manifest = json!({
             "schema": "longshore/manifest/1", "plan": plan.digest(), "commit": "1", "binaries": [],
-            "artifacts": [artifact("checksums.a", &["a.tar.gz", "b"]), artifact("checksums.b", &["c"]),
-                          proved("check.smoke.a", "checksums.a", &["a.tar.gz", "b"]), proved("check.smoke.b", "checksums.b", &["c"]),
-                          proved("check.import.a", "checksums.a", &["a.tar.gz", "b"])]
+            "artifacts": [artifact("archive.a", "archive", &["a.tar.gz", "b"]), artifact("checksums.b", "checksums", &["c"]),
+                          proved("check.smoke.a", "archive.a", &["a.tar.gz", "b"]), proved("check.smoke.b", "checksums.b", &["c"]),
+                          proved("check.import.a", "archive.a", &["a.tar.gz", "b"])]
         });
         change(&mut manifest);
         let read: Manifest = serde_json::from_value(manifest.clone()).unwrap();
-        let problem = broken(&plan, &read, |step| step.id == "checksums.a");
+        let problem = broken(&plan, &read, |step| step.id == "archive.a");
         assert_eq!(problem.as_ref().map(|problem| problem.code), expected, "{manifest} {problem:?}");
     }
 
@@ -139,7 +138,7 @@ mod tests {
         check(|it| it["artifacts"][1]["files"] = json!([]), differs);
         check(|it| it["artifacts"][0]["files"][0]["name"] = "A.tar.gz".into(), differs);
         check(|it| it["artifacts"][0]["step"] = "checksums.x".into(), differs);
-        check(|it| it["artifacts"][1]["step"] = "checksums.a".into(), differs);
+        check(|it| it["artifacts"][1]["step"] = "archive.a".into(), differs);
         check(|it| it["artifacts"][0]["kind"] = "asset".into(), differs);
         check(|it| it["artifacts"][0]["commit"] = "2".into(), differs);
         check(|it| it["artifacts"][2]["check"]["passed"] = false.into(), differs);

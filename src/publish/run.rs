@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
     /// The files of one release for one destination, in the plan's order of steps.
     pub fn files(&self, destination: &Destination, release: &Release) -> Vec<PlannedFile<'a>> {
         let of = |step: &&Step| step.component == release.component && self.takes(&destination.name, step);
-        let files = |step: &'a Step| step.outputs.iter().map(move |output| PlannedFile { step, name: &output.name });
+        let files = |step: &'a Step| step.outputs().into_iter().map(move |name| PlannedFile { step, name });
         self.plan.steps.iter().filter(of).flat_map(files).collect()
     }
 

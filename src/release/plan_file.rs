@@ -48,9 +48,9 @@ fn astray(plan: &Plan) -> Option<String> {
     if portable::is_of_git(&plan.output) {
         return Some(format!("the output folder `{}` is one of git's", plan.output.escape_default()));
     }
-    let mut outputs = plan.steps.iter().flat_map(|step| &step.outputs);
-    let output = outputs.find(|output| !handover::is_file_name(&output.name))?;
-    Some(format!("`{}` is not the name of a file", output.name.escape_default()))
+    let mut outputs = plan.steps.iter().flat_map(|step| step.outputs());
+    let output = outputs.find(|name| !handover::is_file_name(name))?;
+    Some(format!("`{}` is not the name of a file", output.escape_default()))
 }
 
 #[cfg(test)]

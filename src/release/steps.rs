@@ -107,10 +107,11 @@ pub fn impossible<'p>(plan: &'p Plan, prebuilt: Option<&Path>) -> anyhow::Result
             Work::Wheel(work) => work.builder.reaches(host, target),
             _ => return false,
         };
-        let there = |output: &plan::Output| {
-            prebuilt.zip(step.prebuilt_path(&output.name)).is_some_and(|(folder, path)| folder.join(path).is_file())
+        let there = |name: &&str| {
+            prebuilt.zip(step.prebuilt_path(name)).is_some_and(|(folder, path)| folder.join(path).is_file())
         };
-        let given = !step.outputs.is_empty() && step.outputs.iter().all(there);
+        let outputs = step.outputs();
+        let given = !outputs.is_empty() && outputs.iter().all(there);
         !given && (is_contained(plan, step) || !reaches)
     };
     Ok(plan.steps.iter().filter(cannot).collect())

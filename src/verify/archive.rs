@@ -106,7 +106,7 @@ pub fn check_bare(
         return Ok(vec![problem]);
     }
     // Bare executables are in the order of the executables; outputs of other formats may stand around them.
-    let place = of.step.outputs[..index].iter().filter(|output| output.format == Some(Format::Binary)).count();
+    let place = work.outputs.iter().take(index).filter(|output| output.format == Format::Binary).count();
     let Some(member) = work.executables.get(place) else {
         return Ok(vec![of.problem("archive-content", "is of no planned executable")]);
     };

@@ -161,7 +161,7 @@ mod tests {
     fn a_later_macos_than_promised() {
         let check = |promised: Option<&str>, needed: Option<&str>, expected: &[&str]| {
             let mut work = serde_json::json!({
-                "manifest": "Cargo.toml", "package": "app", "bins": ["app"], "builder": "cargo", "profile": "release",
+                "outputs": [{ "name": "app" }], "manifest": "Cargo.toml", "package": "app", "bins": ["app"], "builder": "cargo", "profile": "release",
                 "features": [], "default_features": true, "all_features": false, "locked": true, "cargo_args": [],
                 "env": {}, "pass_env": [], "before": [], "assets": [], "linkage": "dynamic",
             });

@@ -110,7 +110,9 @@ fn of_file(of: Finished<'_>, flaw: Flaw) -> Problem {
 pub fn compare(plan: &Plan, steps: &[&Step], record: &dyn Fn(&str) -> Option<Artifact>, found: &mut Findings) {
     let (wheels, sdists) = (std::mem::take(&mut found.wheels), std::mem::take(&mut found.sdists));
     for (name, step) in distributions(steps) {
-        let is_own = |id: &str| plan.step(id).and_then(stage).is_some_and(|stage| stage.distribution == *name);
+        let is_own = |id: &str| {
+            plan.step(id).and_then(|step| step.work.stage()).is_some_and(|stage| stage.distribution == *name)
+        };
         let own: Vec<(&str, &Wheel)> =
             wheels.iter().filter(|read| is_own(&read.step)).map(|read| (read.name.as_str(), &read.held)).collect();
         let sdist = sdists.iter().find(|read| is_own(&read.step)).map(|read| &read.held);
@@ -159,7 +161,7 @@ fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Findi
     let mut seen: Vec<Refusal> = Vec::new();
     for (index, ((id, name), metadata)) in files.iter().enumerate() {
         let Some(step) = plan.step(id) else { continue };
-        let newer = stage(step).map(|stage| stage.new_classifiers.as_slice()).unwrap_or_default();
+        let newer = step.work.stage().map(|stage| stage.new_classifiers.as_slice()).unwrap_or_default();
         let for_pypi = step.publish.iter().any(|name| is_pypi(plan, name));
         // The metadata of all is nearly always the same; its version was looked at with each.
         let mut refusals = pypi::Metadata::of_file(metadata).refusals(newer);
@@ -189,12 +191,12 @@ fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Findi
 
 /// Whether a check renders the README of a step's distribution.
 fn is_rendered(plan: &Plan, step: &Step) -> bool {
-    let own = |id: &str| plan.step(id).and_then(stage).map(|stage| &stage.distribution);
+    let own = |id: &str| plan.step(id).and_then(|step| step.work.stage()).map(|stage| &stage.distribution);
     let mut checks = plan.steps.iter().filter_map(|other| match &other.work {
         Work::Check(CheckWork { subject, check: Check::Readme, .. }) => own(subject),
         _ => None,
     });
-    checks.any(|distribution| stage(step).is_some_and(|stage| stage.distribution == *distribution))
+    checks.any(|distribution| step.work.stage().is_some_and(|stage| stage.distribution == *distribution))
 }
 
 fn is_pypi(plan: &Plan, destination: &str) -> bool {
@@ -206,17 +208,18 @@ fn is_pypi(plan: &Plan, destination: &str) -> bool {
 fn resolved(plan: &Plan, record: &dyn Fn(&str) -> Option<Artifact>, one: &Step, other: &Step) -> Option<Vec<String>> {
     let of_one = |step: &&Step| matches!(&step.work, Work::Check(CheckWork { subject, check: Check::Resolve(_), .. }) if *subject == one.id);
     let check = record(&plan.steps.iter().find(of_one)?.id)?.check?;
-    check.crates.get(stage(other)?.distribution.as_str()).cloned()
+    check.crates.get(other.work.stage()?.distribution.as_str()).cloned()
 }
 
 fn is_wheel_of(step: &Step, distribution: &str, like: &Step) -> bool {
-    let named = stage(step).is_some_and(|stage| stage.distribution.as_str() == distribution);
+    let named = step.work.stage().is_some_and(|stage| stage.distribution.as_str() == distribution);
     matches!(step.work, Work::Wheel(_)) && named && step.target == like.target
 }
 
 /// Two wheels that nothing can tell apart.
 fn alike(one: &Step, other: &Step) -> Problem {
-    let names = [one, other].map(|step| stage(step).map(|stage| stage.distribution.to_string()).unwrap_or_default());
+    let names =
+        [one, other].map(|step| step.work.stage().map(|stage| stage.distribution.to_string()).unwrap_or_default());
     let text = format!("cannot tell `{}` and `{}` apart: the features of neither add a crate", names[0], names[1]);
     let hint = "say what only one of them has: `variant-check: {present: [TEXT]}` or `variant-check: {python: EXPRESSION}`, or \
                 `variant-check: false`";
@@ -234,17 +237,10 @@ fn of_distribution(step: &Step, name: &DistributionName, flaw: Flaw) -> Problem 
     Problem::new(flaw.code, format!("`{name}` {}", flaw.text)).step(&step.id).hint(flaw.hint)
 }
 
-fn stage(step: &Step) -> Option<&StageWork> {
-    match &step.work {
-        Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => Some(stage),
-        _ => None,
-    }
-}
-
 fn distributions<'p>(steps: &[&'p Step]) -> Vec<(&'p DistributionName, &'p Step)> {
     let mut found: Vec<(&DistributionName, &Step)> = Vec::new();
     for step in steps.iter().copied() {
-        if let Some(stage) = stage(step)
+        if let Some(stage) = step.work.stage()
             && !found.iter().any(|(name, _)| *name == &stage.distribution)
         {
             found.push((&stage.distribution, step));

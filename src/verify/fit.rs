@@ -86,6 +86,7 @@ mod tests {
 
     fn image(libc: &str, loaders: &[&str], libraries: &[&str]) -> ImageWork {
         ImageWork {
+            outputs: ["config", "manifest"].map(|name| name.to_owned().into()),
             image: "app".into(),
             flavor: "x".into(),
             platform: Platform::LinuxAmd64,

@@ -24,7 +24,7 @@ use crate::artifact::{MANIFEST_SCHEMA, Manifest};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::lfs;
-use crate::plan::{Plan, Step, Work, Workflow};
+use crate::plan::{AssetOutputs, AssetWork, Plan, Step, Work, Workflow};
 use crate::problem::{Exit, Failure, Problem};
 use crate::step_id::StepId;
 use crate::world::busy;
@@ -124,23 +124,25 @@ impl Verification<'_> {
             self.progress.tell(&file.name);
             let file = Finished { step, file };
             let Some(reader) = file.open(self.store, &mut found.problems)? else { continue };
-            let format = step.outputs[index].format.filter(|format| *format != Format::Binary);
-            let problems = match (&step.work, format) {
-                (Work::Binary(work), _) => binary::check(file, reader, work, &mut found)?,
-                (Work::Checksums(work), _) => checksums::check(file, reader, work, self.set)?,
-                (Work::Archive(work), Some(format)) => archive::check(file, reader, format, work, &made)?,
-                (Work::Archive(work), None) => archive::check_bare(file, reader, index, work, &made)?,
-                (Work::Asset(_), Some(format)) => archive::check_bundle(file, reader, format, &mut found)?,
-                (Work::Layer(work), _) => layer::check(file, reader, work, &made)?,
-                (Work::Wheel(work), _) => distribution::check_wheel(file, reader, work, &mut found)?,
-                (Work::Sdist(work), _) => distribution::check_sdist(file, reader, work, &mut found)?,
-                (Work::Asset(_) | Work::Check(_) | Work::Image(_) | Work::Index(_), _) => plain(file, reader)?,
+            let problems = match &step.work {
+                Work::Binary(work) => binary::check(file, reader, work, &mut found)?,
+                Work::Checksums(work) => checksums::check(file, reader, work, self.set)?,
+                Work::Archive(work) => match work.outputs[index].format {
+                    Format::Binary => archive::check_bare(file, reader, index, work, &made)?,
+                    format => archive::check(file, reader, format, work, &made)?,
+                },
+                Work::Asset(work) => match &work.outputs {
+                    AssetOutputs::Bundle([output]) => archive::check_bundle(file, reader, output.format, &mut found)?,
+                    AssetOutputs::Files(_) => plain(file, reader)?,
+                },
+                Work::Layer(work) => layer::check(file, reader, work, &made)?,
+                Work::Wheel(work) => distribution::check_wheel(file, reader, work, &mut found)?,
+                Work::Sdist(work) => distribution::check_sdist(file, reader, work, &mut found)?,
+                Work::Check(_) | Work::Image(_) | Work::Index(_) => plain(file, reader)?,
             };
             found.problems.extend(problems);
         }
-        if let Work::Asset(work) = &step.work
-            && !work.bundle
-        {
+        if let Work::Asset(work @ AssetWork { outputs: AssetOutputs::Files(_), .. }) = &step.work {
             found.listings.insert(step.id.clone(), archive::loose(work, record));
         }
         Ok(found)

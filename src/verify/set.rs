@@ -10,7 +10,7 @@ use super::problem::{again, origin, problem};
 use crate::artifact::{self, ARTIFACT_SCHEMA, Artifact, Mode};
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::plan::{CheckWork, Output, Plan, Step, Work};
+use crate::plan::{ArchiveWork, AssetOutputs, AssetWork, CheckWork, Plan, Step, Work};
 use crate::problem::Problem;
 use crate::step_id::StepId;
 use crate::world::store::{Store, read_json};
@@ -126,12 +126,12 @@ fn wrong_record(step: &Step, plan: &Plan, digest: Digest, record: &Artifact) -> 
         );
     }
     let made: Vec<&str> = record.files.iter().map(|file| file.name.as_str()).collect();
-    let planned: Vec<&str> = step.outputs.iter().map(|output| output.name.as_str()).collect();
+    let planned = step.outputs();
     if made != planned {
         return wrong("wrong-outputs", format!("`{id}` made {}, planned is {}", names(&made), names(&planned)));
     }
-    for (file, output) in record.files.iter().zip(&step.outputs) {
-        if mode(&step.work, output).is_some_and(|mode| mode != file.mode) {
+    for (index, file) in record.files.iter().enumerate() {
+        if mode(&step.work, index).is_some_and(|mode| mode != file.mode) {
             let text = format!("`{}` was recorded with mode {:04o}", file.name, file.mode.bits());
             return wrong("wrong-mode", text);
         }
@@ -140,10 +140,12 @@ fn wrong_record(step: &Step, plan: &Plan, digest: Digest, record: &Artifact) -> 
 }
 
 /// The mode of an output; nothing where the user's own files decide.
-fn mode(work: &Work, output: &Output) -> Option<Mode> {
-    match (work, output.format) {
-        (Work::Binary(_), _) | (Work::Archive(_), Some(Format::Binary)) => Some(Mode::Executable),
-        (Work::Asset(_), None) => None,
+fn mode(work: &Work, index: usize) -> Option<Mode> {
+    let is_bare = |work: &ArchiveWork| work.outputs.get(index).is_some_and(|output| output.format == Format::Binary);
+    match work {
+        Work::Binary(_) => Some(Mode::Executable),
+        Work::Archive(work) if is_bare(work) => Some(Mode::Executable),
+        Work::Asset(AssetWork { outputs: AssetOutputs::Files(_), .. }) => None,
         _ => Some(Mode::Plain),
     }
 }
@@ -193,7 +195,7 @@ fn too_much(store: &Store, plan: &Plan) -> anyhow::Result<Vec<Problem>> {
             continue;
         };
         for name in list(&folder)? {
-            if !step.outputs.iter().any(|output| output.name == name) {
+            if !step.outputs().contains(&name.as_str()) {
                 let path = folder.join(&name);
                 problems.push(extra(&path, Some(step), format!("`{name}` is not planned, but is with `{id}`")));
             }

@@ -339,7 +339,7 @@ fn a_pointer_in_place_of_a_bare_asset() {
     let release = Release::make(|parts| {
         let step = serde_json::json!({
             "id": "asset.model", "component": "", "needs": [], "publish": [], "job": "assets", "kind": "asset",
-            "bundle": false, "outputs": [{ "name": "model.bin" }], "run": [], "files": [{ "from": "model.bin" }]
+            "outputs": [{ "name": "model.bin" }], "run": [], "files": [{ "from": "model.bin" }]
         });
         parts.plan["steps"].as_array_mut().unwrap().push(step);
     });

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::fixture::{Fixture, archive, bash, manifest, workspace};
+use super::fixture::{Fixture, archive, bash, manifest, outputs, workspace};
 use crate::format::Format;
-use crate::plan::{AssetTree, Work};
+use crate::plan::{AssetOutputs, AssetTree, Work};
 use crate::problem::Exit;
 use crate::world::env::Env;
 use crate::world::files;
@@ -33,10 +33,9 @@ fn a_bundle_feeds_a_compilation_and_an_archive() {
             work.assets = vec!["asset.ui".into()];
             work.locked = false;
         });
-        let mut work = archive(&[("binary.alpha", "alpha")]);
+        let mut work = archive(&[("all.tar.gz", Format::TarGz)], &[("binary.alpha", "alpha")]);
         work.trees = vec![tree("ui/build", "web")];
-        let outputs = [("all.tar.gz", Some(Format::TarGz))];
-        it.step("archive.all", &["binary.alpha", "asset.ui"], &outputs, Work::Archive(work));
+        it.step("archive.all", &["binary.alpha", "asset.ui"], Work::Archive(work));
         it.run(&["asset.ui"]).unwrap();
         // Another machine has the bundle only.
         fs::remove_dir_all(it.top().join("ui")).unwrap();
@@ -125,12 +124,15 @@ fn neither_git_nor_results_of_steps_get_into_an_asset() {
 fn loose_files_are_those_that_were_planned() {
     let mut it = workspace();
     it.asset("mkdir ui; echo a > ui/a.txt; echo b > ui/b.txt; chmod +x ui/b.txt", &["ui/a.txt", "ui/b.txt"], None);
-    let output = |name: &str| crate::plan::Output { name: name.into(), format: None };
-    it.plan.steps[0].outputs = vec![output("b.txt"), output("a.txt")];
+    let plan = |it: &mut Fixture, names: &[&str]| {
+        let Work::Asset(work) = &mut it.plan.steps[0].work else { unreachable!() };
+        work.outputs = AssetOutputs::Files(outputs(names));
+    };
+    plan(&mut it, &["b.txt", "a.txt"]);
     let records = it.run(&[]).unwrap();
     let names: Vec<(&str, u32)> = records[0].files.iter().map(|file| (file.name.as_str(), file.mode.bits())).collect();
     assert_eq!(names, [("b.txt", 0o755), ("a.txt", 0o644)]);
-    it.plan.steps[0].outputs = vec![output("a.txt")];
+    plan(&mut it, &["a.txt"]);
     fs::remove_dir_all(it.top().join("ui")).unwrap();
     assert!(it.fails(&[], Exit::Build).contains("`b.txt` is none of the planned files"));
 }
@@ -138,7 +140,7 @@ fn loose_files_are_those_that_were_planned() {
 #[test]
 fn two_files_on_one_path_are_an_error() {
     let mut it = workspace();
-    let mut work = archive(&[]);
+    let mut work = archive(&[("a.zip", Format::Zip)], &[]);
     for source in ["README.md", "Cargo.toml"] {
         work.files.push(crate::plan::ArchiveFile {
             source: source.into(),
@@ -146,7 +148,7 @@ fn two_files_on_one_path_are_an_error() {
             entry: crate::plan::EntryKind::File,
         });
     }
-    it.step("archive.a", &[], &[("a.zip", Some(Format::Zip))], Work::Archive(work.clone()));
+    it.step("archive.a", &[], Work::Archive(work.clone()));
     let said = it.fails(&[], Exit::Build);
     assert!(said.contains("`archive.a` failed: two members of the archive land on `same`"), "{said}");
     work.files[1].path = "same/below".into();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::fixture::{Fixture, TIME, archive, bash, checksums, host, manifest, workspace, write};
+use super::fixture::{Fixture, TIME, archive, bash, checksums, host, manifest, outputs, workspace, write};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::plan::{ArchiveFile, EntryKind, PlannedBuilder, SmokeCheck, Work};
@@ -21,14 +21,14 @@ fn one_cargo_call_for_equal_settings_then_archives_checks_and_sums() {
     it.binary("alpha", |_| ());
     it.binary("beta", |_| ());
     it.check("alpha", "1.2.3");
-    let mut work = archive(&[("binary.alpha", "alpha"), ("binary.beta", "beta")]);
+    let outputs = [("both.tar.gz", Format::TarGz), ("both.zip", Format::Zip)];
+    let mut work = archive(&outputs, &[("binary.alpha", "alpha"), ("binary.beta", "beta")]);
     work.files = vec![file("README.md")];
-    let outputs = [("both.tar.gz", Some(Format::TarGz)), ("both.zip", Some(Format::Zip))];
-    it.step("archive.both", &["binary.alpha", "binary.beta"], &outputs, Work::Archive(work));
-    let bare = [("alpha-bare", Some(Format::Binary))];
-    it.step("archive.bare", &["binary.alpha"], &bare, Work::Archive(archive(&[("binary.alpha", "alpha")])));
+    it.step("archive.both", &["binary.alpha", "binary.beta"], Work::Archive(work));
+    let bare = archive(&[("alpha-bare", Format::Binary)], &[("binary.alpha", "alpha")]);
+    it.step("archive.bare", &["binary.alpha"], Work::Archive(bare));
     let covers = [("archive.bare", "alpha-bare"), ("archive.both", "both.zip"), ("archive.both", "both.tar.gz")];
-    it.step("checksums.root", &["archive.both", "archive.bare"], &[("SHA256SUMS", None)], checksums(&covers));
+    it.step("checksums.root", &["archive.both", "archive.bare"], checksums(&covers));
     let records = it.run(&[]).unwrap();
 
     let ids: Vec<&str> = records.iter().map(|record| record.step.as_str()).collect();
@@ -86,15 +86,12 @@ fn the_same_again_is_the_same_bytes() {
     let mut it = workspace();
     it.binary("alpha", |_| ());
     for name in ["one", "two", "three"] {
-        let mut work = archive(&[("binary.alpha", "alpha")]);
+        let formats = [Format::TarGz, Format::TarZst, Format::Zip];
+        let outputs = formats.map(|format| (format!("{name}{}", format.extension()), format));
+        let outputs = outputs.each_ref().map(|(name, format)| (name.as_str(), *format));
+        let mut work = archive(&outputs, &[("binary.alpha", "alpha")]);
         work.files = vec![file("README.md")];
-        let outputs: Vec<(String, Option<Format>)> = vec![
-            (format!("{name}.tar.gz"), Some(Format::TarGz)),
-            (format!("{name}.tar.zst"), Some(Format::TarZst)),
-            (format!("{name}.zip"), Some(Format::Zip)),
-        ];
-        let outputs: Vec<_> = outputs.iter().map(|(name, format)| (name.as_str(), *format)).collect();
-        it.step(&format!("archive.{name}"), &["binary.alpha"], &outputs, Work::Archive(work));
+        it.step(&format!("archive.{name}"), &["binary.alpha"], Work::Archive(work));
     }
     let first = it.run(&[]).unwrap();
     // Other times on disk, another time zone, one archive at a time: nothing of it shows.
@@ -221,8 +218,10 @@ fn adds_a_flag_only_where_rustc_would_link_otherwise() {
 fn packages_that_share_a_name_are_compiled_apart() {
     let mut it = with_fake_cargo();
     for package in ["alpha", "beta"] {
-        let step = it.binary(package, |work| work.bins = vec!["app".into()]);
-        step.outputs[0].name = "app".into();
+        it.binary(package, |work| {
+            work.bins = vec!["app".into()];
+            work.outputs = outputs(&["app"]);
+        });
     }
     it.run(&[]).unwrap();
     assert_eq!(calls(&it).lines().count(), 2);
@@ -416,7 +415,10 @@ fn a_first_run_that_nobody_described_is_an_error_only_if_it_shows_one() {
     let given = tempfile::tempdir().unwrap();
     let run = |name: &str, script: &str, change: fn(&mut SmokeCheck)| {
         let mut it = workspace();
-        it.binary("alpha", |work| work.bins = vec![name.into()]).outputs[0].name = name.into();
+        it.binary("alpha", |work| {
+            work.bins = vec![name.into()];
+            work.outputs = outputs(&[name]);
+        });
         it.first_run("alpha", "1.2.3", |work| {
             work.assumed = true;
             change(work);

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use super::fixture::{Fixture, write};
+use super::fixture::{Fixture, archive, write};
 use crate::build::commit::{Tree, Wanted, check_out};
 use crate::build::machine::Machine;
 use crate::format::Format;
@@ -212,9 +212,8 @@ fn archives_and_assets_are_the_same_from_every_clone() {
         file("scripts/run.sh", EntryKind::Executable),
         file("tools/start.bat", EntryKind::File),
     ];
-    let outputs = [("all.tar.gz", Some(Format::TarGz)), ("all.zip", Some(Format::Zip))];
-    let work = ArchiveWork { executables: Vec::new(), files, trees: Vec::new() };
-    fixture.step("archive.all", &[], &outputs, Work::Archive(work));
+    let outputs = [("all.tar.gz", Format::TarGz), ("all.zip", Format::Zip)];
+    fixture.step("archive.all", &[], Work::Archive(ArchiveWork { files, ..archive(&outputs, &[]) }));
     fixture.asset("", &["scripts/run.sh", "scripts/READ", "README.md"], Some(("ui.tar.gz", Format::TarGz)));
     let windows = cloned(&fixture, &["core.autocrlf=true", "core.symlinks=false", "core.fileMode=false"]);
     fs::set_permissions(windows.path().join("scripts/run.sh"), fs::Permissions::from_mode(0o644)).unwrap();

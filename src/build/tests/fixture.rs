@@ -9,8 +9,8 @@ use crate::build::{self, Order};
 use crate::command::{Command, Shell};
 use crate::format::Format;
 use crate::plan::{
-    ArchiveWork, AssetWork, BinaryWork, Check, CheckWork, ChecksumsWork, Covered, FileSpec, Job, Member, Origin,
-    Output, Plan, PlannedBuilder, Scope, ScopeKind, SmokeCheck, Step, Work,
+    ArchiveOutput, ArchiveWork, AssetOutputs, AssetWork, BinaryWork, Check, CheckWork, ChecksumsWork, Covered,
+    FileSpec, Job, Member, Origin, Output, Plan, PlannedBuilder, Scope, ScopeKind, SmokeCheck, Step, Work,
 };
 use crate::problem::{Exit, Failure};
 use crate::target::{Linkage, Target};
@@ -83,13 +83,12 @@ impl Fixture {
         self.runner = self.runner.clone().with("PATH", bin.to_str().unwrap());
     }
 
-    pub fn step(&mut self, id: &str, needs: &[&str], outputs: &[(&str, Option<Format>)], work: Work) -> &mut Step {
+    pub fn step(&mut self, id: &str, needs: &[&str], work: Work) -> &mut Step {
         let target = matches!(work, Work::Binary(_)).then(host);
         self.plan.steps.push(Step {
             id: id.into(),
             component: String::new(),
             needs: needs.iter().map(|need| (*need).into()).collect(),
-            outputs: outputs.iter().map(|(name, format)| Output { name: (*name).into(), format: *format }).collect(),
             publish: Vec::new(),
             job: Some("job".into()),
             target,
@@ -104,7 +103,7 @@ impl Fixture {
         change(&mut work);
         let assets = work.assets.clone();
         let needs: Vec<&str> = assets.iter().map(|id| id.as_str()).collect();
-        self.step(&format!("binary.{package}"), &needs, &[(package, None)], Work::Binary(work))
+        self.step(&format!("binary.{package}"), &needs, Work::Binary(work))
     }
 
     /// Adds a check of `binary.<package>`.
@@ -122,15 +121,16 @@ impl Fixture {
 
     pub fn proof(&mut self, id: &str, subject: &str, check: Check) {
         let work = CheckWork { subject: subject.into(), not_run: None, check };
-        self.step(id, &[subject], &[], Work::Check(work));
+        self.step(id, &[subject], Work::Check(work));
     }
 
-    /// Adds an asset of these files, bundled into `ui.tar.gz` or not.
+    /// Adds an asset of these files, bundled or not.
     pub fn asset(&mut self, run: &str, files: &[&str], bundle: Option<(&str, Format)>) -> &mut Step {
         let run = if run.is_empty() { vec![] } else { vec![bash(run)] };
         let files = files.iter().map(|from| FileSpec { from: (*from).into(), to: None, follow: false }).collect();
-        let outputs: Vec<_> = bundle.iter().map(|(name, format)| (*name, Some(*format))).collect();
-        self.step("asset.ui", &[], &outputs, Work::Asset(AssetWork { run, files, bundle: bundle.is_some() }))
+        let bundle = bundle.map(|(name, format)| AssetOutputs::Bundle([ArchiveOutput { name: name.into(), format }]));
+        let outputs = bundle.unwrap_or(AssetOutputs::Files(Vec::new()));
+        self.step("asset.ui", &[], Work::Asset(AssetWork { run, files, outputs }))
     }
 
     /// Builds steps by id; no id: all of the plan.
@@ -196,6 +196,7 @@ pub fn binary(package: &str) -> BinaryWork {
         manifest: "Cargo.toml".into(),
         package: package.into(),
         bins: vec![package.into()],
+        outputs: outputs(&[package]),
         builder: PlannedBuilder::Cargo,
         prebuilt: Vec::new(),
         implicit: false,
@@ -216,20 +217,31 @@ pub fn binary(package: &str) -> BinaryWork {
     }
 }
 
-/// The work of packing executables by step.
-pub fn archive(steps: &[(&str, &str)]) -> ArchiveWork {
+/// Outputs of these names.
+pub fn outputs(names: &[&str]) -> Vec<Output> {
+    names.iter().map(|name| Output { name: (*name).into() }).collect()
+}
+
+/// The work of packing executables by step into files of these names.
+pub fn archive(files: &[(&str, Format)], steps: &[(&str, &str)]) -> ArchiveWork {
+    let output = |(name, format): &(&str, Format)| ArchiveOutput { name: (*name).into(), format: *format };
     let member = |(step, name): &(&str, &str)| Member {
         step: (*step).into(),
         output: (*name).into(),
         path: format!("bin/{name}"),
     };
-    ArchiveWork { executables: steps.iter().map(member).collect(), files: Vec::new(), trees: Vec::new() }
+    ArchiveWork {
+        outputs: files.iter().map(output).collect(),
+        executables: steps.iter().map(member).collect(),
+        files: Vec::new(),
+        trees: Vec::new(),
+    }
 }
 
-/// The work of summing files by step.
+/// The work of summing files by step into `SHA256SUMS`.
 pub fn checksums(covers: &[(&str, &str)]) -> Work {
     let covers = covers.iter().map(|(step, name)| Covered { step: (*step).into(), name: (*name).into() }).collect();
-    Work::Checksums(ChecksumsWork { covers })
+    Work::Checksums(ChecksumsWork { outputs: ["SHA256SUMS".to_owned().into()], covers })
 }
 
 pub fn bash(script: &str) -> Command {
@@ -278,9 +290,10 @@ fn plan(commit: String) -> Plan {
     }
 }
 
-/// A wheel `keel` that somebody else has built.
-pub fn given_wheel() -> Work {
+/// Wheels `keel` that somebody else has built.
+pub fn given_wheel(names: &[&str]) -> Work {
     let work = serde_json::json!({
+        "outputs": outputs(names),
         "builder": "prebuilt", "profile": "release", "locked": true, "cargo_args": [], "env": {}, "pass_env": [],
         "before": [], "stage": {
             "distribution": "keel", "version": "1.2.3", "set_version": false, "pyproject": "pyproject.toml",

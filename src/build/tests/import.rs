@@ -45,8 +45,8 @@ fn given(tags: &dyn Fn(u32) -> Vec<String>) -> Fixture {
         wheel.finish().unwrap();
     }
     it.prebuilt = Some(folder);
-    let outputs: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
-    it.step("wheel.keel", &[], &outputs, given_wheel());
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    it.step("wheel.keel", &[], given_wheel(&names));
     let import = serde_json::from_value(serde_json::json!({ "modules": ["keel"], "scripts": [] })).unwrap();
     it.proof("check.import.keel", "wheel.keel", Check::Import(import));
     it.only(&["git", "cargo", "rustc", "uname", "sh"]);

@@ -25,7 +25,7 @@ fn given(content_type: &str, readme: &str) -> Fixture {
     write!(wheel, "Metadata-Version: 2.4\nName: keel\nVersion: 1.2.3\n{kind}\n\n{readme}\n").unwrap();
     wheel.finish().unwrap();
     it.prebuilt = Some(folder);
-    it.step("wheel.keel", &[], &[(WHEEL, None)], given_wheel());
+    it.step("wheel.keel", &[], given_wheel(&[WHEEL]));
     it.proof("check.readme.keel", "wheel.keel", Check::Readme);
     it.fake("pip", RENDERER);
     it

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::fixture::{archive, bash, workspace};
+use super::fixture::{archive, bash, outputs, workspace};
 use crate::command::{Command, Shell};
 use crate::format::Format;
 use crate::plan::{ArchiveFile, ArchiveWork, EntryKind, PlannedBuilder, Work};
@@ -59,8 +59,8 @@ fn a_tree_of_another_user() {
     let mut it = workspace();
     let (source, path) = ("README.md".to_owned(), "README.md".to_owned());
     let files = vec![ArchiveFile { source, path, entry: EntryKind::File }];
-    let work = Work::Archive(ArchiveWork { files, ..archive(&[]) });
-    it.step("archive.a", &[], &[("a.zip", Some(Format::Zip))], work);
+    let work = Work::Archive(ArchiveWork { files, ..archive(&[("a.zip", Format::Zip)], &[]) });
+    it.step("archive.a", &[], work);
     it.asset("mkdir ui; touch ui/x", &["ui/"], Some(("ui.tar.gz", Format::TarGz)));
     it.runner = it.runner.clone().with("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
     it.run(&[]).unwrap();
@@ -170,8 +170,8 @@ fn needs_that_are_not_here_or_not_the_same() {
     super::fixture::write(&given.path().join(format!("{}/alpha", super::fixture::host())), "alpha");
     it.prebuilt = Some(given.path().to_owned());
     it.binary("alpha", |_| ());
-    let work = Work::Archive(archive(&[("binary.alpha", "alpha")]));
-    it.step("archive.a", &["binary.alpha"], &[("a.zip", Some(Format::Zip))], work);
+    let work = Work::Archive(archive(&[("a.zip", Format::Zip)], &[("binary.alpha", "alpha")]));
+    it.step("archive.a", &["binary.alpha"], work);
     let said = it.fails(&["archive.a"], Exit::Usage);
     assert!(said.contains("missing-need: `binary.alpha` is needed, but it was not built here"), "{said}");
     assert!(said.contains("`build --job job`"), "{said}");
@@ -190,6 +190,6 @@ fn needs_that_are_not_here_or_not_the_same() {
 #[test]
 fn names_that_would_leave_the_store() {
     let mut it = workspace();
-    it.binary("alpha", |_| ()).outputs[0].name = "../../alpha".into();
+    it.binary("alpha", |work| work.outputs = outputs(&["../../alpha"]));
     assert!(it.fails(&[], Exit::Usage).contains("damaged-plan: the plan has a file named `../../alpha`"));
 }

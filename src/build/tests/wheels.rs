@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::fixture::{Fixture, bash, write};
+use super::fixture::{Fixture, bash, outputs, write};
 use crate::plan::{Bindings, SdistWork, StageWork, WheelBuilder, WheelWork, Work};
 use crate::problem::Exit;
 
@@ -52,6 +52,7 @@ fn keel() -> (Fixture, tempfile::TempDir) {
     };
     let before = "mkdir -p python/keel/static; touch python/keel/built.dat python/keel/static/x python/keel/x.map lost";
     let work = WheelWork {
+        outputs: outputs(&["keel-1.2.3-cp310-abi3-any.whl"]),
         stage: stage.clone(),
         builder: WheelBuilder::Native,
         compatibility: None,
@@ -71,9 +72,10 @@ fn keel() -> (Fixture, tempfile::TempDir) {
         absent: Vec::new(),
     };
     let target = Some(super::fixture::host());
-    fixture.step("wheel.keel", &[], &[("keel-1.2.3-cp310-abi3-any.whl", None)], Work::Wheel(work)).target = target;
-    let sdist = Work::Sdist(SdistWork { stage, env: Default::default(), pass_env: Vec::new(), before: Vec::new() });
-    fixture.step("sdist.keel", &[], &[("keel-1.2.3.tar.gz", None)], sdist).target = target;
+    fixture.step("wheel.keel", &[], Work::Wheel(work)).target = target;
+    let outputs = ["keel-1.2.3.tar.gz".to_owned().into()];
+    let sdist = SdistWork { outputs, stage, env: Default::default(), pass_env: Vec::new(), before: Vec::new() };
+    fixture.step("sdist.keel", &[], Work::Sdist(sdist)).target = target;
     (fixture, cache)
 }
 

@@ -83,7 +83,7 @@ fn wanted(plan: &Plan, workflows: &[WorkflowFile]) -> Vec<Place> {
             }
             _ => {
                 for step in plan.steps.iter().filter(|step| step.publish.contains(name) && ours(name, step)) {
-                    let outputs = step.outputs.iter().map(|output| output.name.clone());
+                    let outputs = step.outputs().into_iter().map(str::to_owned);
                     wanted.extend(outputs.map(|file| (name.clone(), tag(step), file)));
                 }
             }

@@ -250,7 +250,7 @@ fn planned(repo: &Repo) -> (Vec<String>, Vec<String>) {
     let facts = facts::gather(&repo.runner, &Env::default(), &repo.root, &wanted).unwrap();
     let plan = crate::plan::plan(&config, &facts, &crate::plan::Request::default());
     let plan = plan.unwrap_or_else(|problems| panic!("{text}\n{problems:?}"));
-    let outputs = plan.steps.iter().flat_map(|step| &step.outputs).map(|output| output.name.clone());
+    let outputs = plan.steps.iter().flat_map(|step| step.outputs()).map(str::to_owned);
     let outputs = outputs.filter(|name| !name.contains("aarch64") && !name.contains("macos") && !name.contains("win"));
     (outputs.collect(), plan.assumed.into_iter().filter(|note| note.contains("ython")).collect())
 }

@@ -2,6 +2,7 @@
 
 pub mod destination;
 pub mod not_made;
+pub mod outputs;
 pub mod packed;
 pub mod step;
 pub mod workflow;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use self::destination::Destination;
 use self::not_made::NotMade;
-use self::step::Step;
+use self::step::{OfKind, Step};
 use self::workflow::Workflow;
 use crate::digest::Digest;
 use crate::problem::Problem;
@@ -179,6 +180,12 @@ impl Plan {
 
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// A step that is known to be of one kind, with its work.
+    pub fn find<W: OfKind>(&self, id: &str) -> Option<(&Step, &W)> {
+        let step = self.step(id)?;
+        Some((step, W::of(&step.work)?))
     }
 
     pub fn release(&self, component: &str) -> Option<&Release> {

@@ -1,5 +1,6 @@
 //! A step: one thing to do, with everything its carrying out needs, by kind.
 
+mod image;
 mod python;
 
 use std::collections::BTreeMap;
@@ -7,16 +8,16 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::outputs::{ArchiveOutput, AssetOutputs, Output};
 use crate::artifact::CheckResult;
 use crate::command::Command;
 use crate::digest::Digest;
-use crate::format::Format;
 use crate::macos::MacosVersion;
 use crate::platform::{BaseFacts, Compression, Platform};
-use crate::reference::Reference;
 use crate::step_id::StepId;
 use crate::target::{Libc, Linkage, Os, Target};
 
+pub use image::{ImageConfig, PlannedBase};
 pub use python::{Bindings, Import, Rebuild, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
 
 /// One thing to do: what it needs and what it makes are known before anything runs.
@@ -27,8 +28,6 @@ pub struct Step {
     pub component: String,
     /// Ids of the steps it needs.
     pub needs: Vec<StepId>,
-    /// The files it makes.
-    pub outputs: Vec<Output>,
     /// The destinations its outputs go to.
     pub publish: Vec<String>,
     /// The job that carries it out; absent: `build --merge`.
@@ -57,6 +56,11 @@ impl Step {
         }
     }
 
+    /// The names of the files it makes.
+    pub fn outputs(&self) -> Vec<&str> {
+        self.work.outputs()
+    }
+
     /// The name of the artifact it is of, as the configuration has it where that is not an id.
     pub fn artifact(&self) -> &str {
         match &self.work {
@@ -70,16 +74,6 @@ impl Step {
     pub fn is_implicit(&self) -> bool {
         matches!(&self.work, Work::Binary(work) if work.implicit)
     }
-}
-
-/// A file a step makes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Output {
-    /// Its name, `[A-Za-z0-9._-]+`.
-    pub name: String,
-    /// For archives and bundles: the format.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<Format>,
 }
 
 /// What a step does, by kind.
@@ -117,6 +111,24 @@ impl Work {
         }
     }
 
+    /// The names of the files that it makes, in the order of the records.
+    pub fn outputs(&self) -> Vec<&str> {
+        let plain: &[Output] = match self {
+            Self::Asset(AssetWork { outputs: AssetOutputs::Bundle([output]), .. }) => return vec![&output.name],
+            Self::Archive(work) => return work.outputs.iter().map(|output| output.name.as_str()).collect(),
+            Self::Asset(AssetWork { outputs: AssetOutputs::Files(outputs), .. })
+            | Self::Binary(BinaryWork { outputs, .. })
+            | Self::Wheel(WheelWork { outputs, .. }) => outputs,
+            Self::Checksums(ChecksumsWork { outputs, .. })
+            | Self::Layer(LayerWork { outputs, .. })
+            | Self::Index(IndexWork { outputs, .. })
+            | Self::Sdist(SdistWork { outputs, .. }) => outputs,
+            Self::Image(work) => &work.outputs,
+            Self::Check(_) => &[],
+        };
+        plain.iter().map(|output| output.name.as_str()).collect()
+    }
+
     /// The word that starts a step's id.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -134,15 +146,46 @@ impl Work {
     }
 }
 
+/// Work of one kind, for whoever can do nothing with any other.
+pub trait OfKind {
+    /// The word that starts a step's id.
+    const KIND: &str;
+
+    /// It, if the work is of this kind.
+    fn of(work: &Work) -> Option<&Self>;
+}
+
+macro_rules! of_kind {
+    ($($work:ty: $kind:ident $word:literal,)*) => {$(
+        impl OfKind for $work {
+            const KIND: &str = $word;
+
+            fn of(work: &Work) -> Option<&Self> {
+                match work {
+                    Work::$kind(work) => Some(work),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+of_kind! {
+    AssetWork: Asset "asset",
+    LayerWork: Layer "layer",
+    ImageWork: Image "image",
+    WheelWork: Wheel "wheel",
+    SdistWork: Sdist "sdist",
+}
+
 /// An asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AssetWork {
+    pub outputs: AssetOutputs,
     /// The commands that make it.
     pub run: Vec<Command>,
     /// The files, relative to the repository: paths, globs or folders.
     pub files: Vec<FileSpec>,
-    /// Whether the files are bundled into the one output, or published under their own names.
-    pub bundle: bool,
 }
 
 /// A path or glob and where its matches go.
@@ -161,6 +204,8 @@ pub struct FileSpec {
 /// A compilation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BinaryWork {
+    /// The executables: `bins` with the target's ending, in this order.
+    pub outputs: Vec<Output>,
     /// Path of the Cargo.toml whose workspace is built, relative to the repository.
     pub manifest: String,
     /// The cargo package.
@@ -168,7 +213,7 @@ pub struct BinaryWork {
     /// Whether it is a static build for images alone, which no archive holds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub implicit: bool,
-    /// Names of its binaries, without ending; outputs are these with the target's ending, in this order.
+    /// Names of its binaries, without ending.
     pub bins: Vec<String>,
     /// The program that compiles.
     pub builder: PlannedBuilder,
@@ -234,9 +279,11 @@ impl PlannedBuilder {
     }
 }
 
-/// Packing. Outputs hold one file per format (for bare executables one per executable).
+/// Packing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArchiveWork {
+    /// One file per format, for bare executables one per executable.
+    pub outputs: Vec<ArchiveOutput>,
     /// The executables: step and file name, and the path inside the archive.
     pub executables: Vec<Member>,
     /// Files of the commit, each with its path inside the archive; sorted by that path.
@@ -294,9 +341,10 @@ pub struct AssetTree {
     pub to: String,
 }
 
-/// A checksums file over the outputs of its needs, sorted by name.
+/// A checksums file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChecksumsWork {
+    pub outputs: [Output; 1],
     /// The covered files: step and output name, sorted by name.
     pub covers: Vec<Covered>,
 }
@@ -390,9 +438,11 @@ pub struct ContainerCheck {
     pub contains: Option<String>,
 }
 
-/// A layer: one compressed tar, the same bytes on every machine. Its one output is the blob.
+/// A layer: one compressed tar, the same bytes on every machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerWork {
+    /// The blob.
+    pub outputs: [Output; 1],
     /// The executables: step and file name, and the path inside, without a leading `/`.
     pub executables: Vec<Member>,
     /// Files of the commit, each with its path inside; sorted by that path.
@@ -405,9 +455,11 @@ pub struct LayerWork {
     pub compression: Compression,
 }
 
-/// An image for one platform. Outputs: config, then manifest, both `<id>.….json`.
+/// An image for one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImageWork {
+    /// Config and manifest.
+    pub outputs: [Output; 2],
     /// Name of the entry of `images:`.
     pub image: String,
     /// Its flavor.
@@ -432,42 +484,10 @@ pub struct ImageWork {
     pub max_size: Option<u64>,
 }
 
-/// The base image of one platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PlannedBase {
-    /// Where it is pulled from.
-    pub from: Reference,
-    /// Digest of the platform's manifest; absent: not locked, the tag is asked (for loopback destinations only).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-}
-
-/// What an image's config says, besides what it inherits:
-/// <https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md>.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ImageConfig {
-    /// `Entrypoint`; an inherited `Cmd` is dropped with it.
-    pub entrypoint: Vec<String>,
-    /// `Cmd`
-    pub cmd: Vec<String>,
-    /// `User`
-    pub user: String,
-    /// `WorkingDir`
-    pub workdir: String,
-    /// `Env`: added to, or replacing, what the base has.
-    pub env: BTreeMap<String, String>,
-    /// `ExposedPorts`, e.g. `8080/tcp`.
-    pub expose: Vec<String>,
-    /// `Healthcheck`: a command without a shell. Docker's extension.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub healthcheck: Vec<String>,
-    /// `Labels`
-    pub labels: BTreeMap<String, String>,
-}
-
-/// The index over the platforms of one flavor. Its one output is `<id>.json`.
+/// The index over the platforms of one flavor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IndexWork {
+    pub outputs: [Output; 1],
     /// Name of the entry of `images:`.
     pub image: String,
     /// The flavor.

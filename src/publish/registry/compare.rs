@@ -11,6 +11,7 @@ use crate::oci::{LARGEST_DOCUMENT, media};
 use crate::plan::{ImageWork, Plan, Step, Work};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
+use crate::publish::run::PlannedFile;
 use crate::publish::verified::Verified;
 use crate::world::files;
 
@@ -55,27 +56,28 @@ fn taken(planned: &PlannedImage<'_>, document: &Document) -> Option<Failure> {
 
 /// The manifest or index of a step, and the blobs of an image: they are what was planned and verified.
 fn content(plan: &Plan, step: &Step, verified: Verified<'_>) -> Result<(Document, Vec<Blob>), Failure> {
-    let artifact = verified.artifact(&step.id)?;
-    let file = artifact.files.last().ok_or_else(|| anyhow::anyhow!("`{}` made nothing", step.id))?;
-    let bytes = read(step, file, verified)?;
     match &step.work {
         Work::Image(work) => {
-            let image = image(step, work, Document::new(media::MANIFEST, bytes), verified)?;
+            let image = image(step, work, verified)?;
             Ok((image.manifest.clone(), image.blobs().cloned().collect()))
         }
-        Work::Index(work) => match image_index::flaw(plan, work, &bytes, &verified.manifest.artifacts) {
-            None => Ok((Document::new(media::INDEX, bytes), Vec::new())),
-            Some(flaw) => Err(rejected(step, file, &flaw)),
-        },
+        Work::Index(work) => {
+            let [output] = &work.outputs;
+            let file = verified.file(PlannedFile { step, name: &output.name })?;
+            let bytes = read(step, file, verified)?;
+            match image_index::flaw(plan, work, &bytes, &verified.manifest.artifacts) {
+                None => Ok((Document::new(media::INDEX, bytes), Vec::new())),
+                Some(flaw) => Err(rejected(step, file, &flaw)),
+            }
+        }
         _ => Err(anyhow::anyhow!("`{}` is neither an image nor an index", step.id).into()),
     }
 }
 
-fn image(step: &Step, work: &ImageWork, manifest: Document, verified: Verified<'_>) -> Result<Image, Failure> {
-    let own = verified.artifact(&step.id)?;
-    let [config, file] = own.files.as_slice() else {
-        return Err(anyhow::anyhow!("`{}` is another image than planned", step.id).into());
-    };
+fn image(step: &Step, work: &ImageWork, verified: Verified<'_>) -> Result<Image, Failure> {
+    let [config, file] = work.outputs.each_ref().map(|output| verified.file(PlannedFile { step, name: &output.name }));
+    let (config, file, own) = (config?, file?, verified.artifact(&step.id)?);
+    let manifest = Document::new(media::MANIFEST, read(step, file, verified)?);
     let layers = work.layers.iter().map(|id| verified.artifact(id)).collect::<Result<_, _>>()?;
     let base = work.base.as_ref().map(|base| &base.from.repository);
     let parts = Parts { platform: work.platform, own, layers, base };

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::artifact::{Artifact, File};
 use crate::oci::{Descriptor, media};
-use crate::plan::{IndexWork, Plan, Work};
+use crate::plan::{ImageWork, IndexWork, Plan};
 use crate::platform::Platform;
 use crate::step_id::StepId;
 use crate::world::few::few;
@@ -43,11 +43,7 @@ struct Named<'a> {
 pub fn flaw(plan: &Plan, work: &IndexWork, index: &[u8], artifacts: &[Artifact]) -> Option<String> {
     let named = |id: &StepId| {
         let manifest = artifacts.iter().find(|artifact| artifact.step == *id).and_then(|record| record.files.last());
-        let platform = plan.step(id).and_then(|step| match &step.work {
-            Work::Image(work) => Some(work.platform),
-            _ => None,
-        });
-        Named { manifest, platform }
+        Named { manifest, platform: plan.find::<ImageWork>(id).map(|(_, work)| work.platform) }
     };
     compare(&work.images.iter().map(named).collect::<Vec<_>>(), index)
 }

@@ -7,7 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use super::images::{Images, PlannedImage, names};
 use crate::digest::Digest;
 use crate::oci::registry::{Action, Error, Registries};
-use crate::plan::{PlannedBase, RegistryDestination, Work};
+use crate::plan::{ImageWork, OfKind, PlannedBase, RegistryDestination};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
 use crate::publish::run::Run;
@@ -72,10 +72,7 @@ fn refused(run: Run<'_>, registry: &RegistryDestination) -> Vec<Failure> {
         let problem = Problem::new("loopback-only", format!("this plan is not for `{host}`: {reason}"));
         failures.push(Failure::Refused(problem.hint("push the tag, or try it with `longshore rehearse`")));
     }
-    let open = run.plan.steps.iter().find_map(|step| match &step.work {
-        Work::Image(work) => work.base.as_ref().filter(|base| base.digest.is_none()),
-        _ => None,
-    });
+    let open = bases(run).find(|base| base.digest.is_none());
     if let Some(base) = open {
         let text = format!("the base `{}` is not locked, and images on it go to `{host}`", base.from);
         let hint = "run `longshore lock` and commit `longshore.lock`: it pins the base by digest";
@@ -88,11 +85,11 @@ fn refused(run: Run<'_>, registry: &RegistryDestination) -> Vec<Failure> {
 fn grant(run: Run<'_>, planned: &[PlannedImage<'_>]) {
     run.registries.grant(planned.iter().map(|one| (one.repository, Action::Push)));
     // Bases are read from, or mounted from, where images go to.
-    let bases = run.plan.steps.iter().filter_map(|step| match &step.work {
-        Work::Image(work) => work.base.as_ref(),
-        _ => None,
-    });
     let shared =
         |base: &&PlannedBase| planned.iter().any(|one| one.repository.registry == base.from.repository.registry);
-    run.registries.grant(bases.filter(shared).map(|base| (&base.from.repository, Action::Pull)));
+    run.registries.grant(bases(run).filter(shared).map(|base| (&base.from.repository, Action::Pull)));
+}
+
+fn bases(run: Run<'_>) -> impl Iterator<Item = &PlannedBase> {
+    run.plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)?.base.as_ref())
 }

@@ -11,7 +11,7 @@ use super::{compare, observe, push, readers, tags};
 use crate::artifact::File;
 use crate::digest::Digest;
 use crate::oci::Descriptor;
-use crate::plan::{Destination, RegistryDestination, Step, Work};
+use crate::plan::{Destination, ImageWork, RegistryDestination, Step, Work};
 use crate::publish::failure::{Failure, Failures};
 use crate::publish::ledger::Ledger;
 use crate::publish::publisher::{Doing, Kind, Phase, Promised, Publisher};
@@ -174,11 +174,13 @@ enum Role {
 }
 
 fn role(step: &Step, promised: &Promised<'_>) -> Role {
-    let is_last = || step.outputs.last().is_some_and(|output| output.name == promised.file.name);
+    let is_own = step.id == promised.step;
     match &step.work {
-        _ if step.id == promised.step && is_last() => Role::Document,
-        _ if step.id == promised.step => Role::Blob,
-        Work::Image(work) if work.layers.iter().any(|layer| layer == promised.step) => Role::Blob,
+        Work::Index(_) if is_own => Role::Document,
+        Work::Image(ImageWork { outputs: [_, manifest], .. }) if is_own && promised.file.name == manifest.name => {
+            Role::Document
+        }
+        Work::Image(work) if is_own || work.layers.iter().any(|layer| layer == promised.step) => Role::Blob,
         _ => Role::Other,
     }
 }

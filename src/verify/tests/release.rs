@@ -105,10 +105,10 @@ impl Release {
     fn record(&self, id: &str) {
         let step = self.plan.step(id).unwrap();
         let read = |name: &str| fs::read(self.store.file(id, name)).ok();
-        let files = step.outputs.iter().filter_map(|output| {
-            let bytes = read(&output.name)?;
+        let files = step.outputs().into_iter().filter_map(|name| {
+            let bytes = read(name)?;
             let (size, sha256) = (bytes.len() as u64, Digest::of(&bytes));
-            Some(File { name: output.name.clone(), size, sha256, mode: self.mode(id, &output.name), diff_id: None })
+            Some(File { name: name.to_owned(), size, sha256, mode: self.mode(id, name), diff_id: None })
         });
         let check = match &step.work {
             Work::Check(work) => {
@@ -197,7 +197,7 @@ fn plan() -> Value {
 
 fn asset_step() -> Value {
     json!({
-        "id": "asset.ui", "component": "", "needs": [], "publish": [], "job": "assets", "kind": "asset", "bundle": true,
+        "id": "asset.ui", "component": "", "needs": [], "publish": [], "job": "assets", "kind": "asset",
         "outputs": [{ "name": "ui.tar.gz", "format": "tar.gz" }], "run": [], "files": [{ "from": "ui" }]
     })
 }

@@ -349,11 +349,11 @@ fn fabricate(plan: &Plan, workflow: &Workflow, store: &Store, salt: &str) -> Man
         }
         let all = contents(step, &made, salt);
         made.insert(&step.id, all.iter().map(|bytes| (Digest::of(bytes), bytes.len())).collect());
-        let files = step.outputs.iter().zip(&all).map(|(output, bytes)| {
-            let path = store.file(&step.id, &output.name);
+        let files = step.outputs().into_iter().zip(&all).map(|(name, bytes)| {
+            let path = store.file(&step.id, name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
-            let (name, size, sha256) = (output.name.clone(), bytes.len() as u64, Digest::of(bytes));
+            let (name, size, sha256) = (name.to_owned(), bytes.len() as u64, Digest::of(bytes));
             let diff_id = matches!(step.work, Work::Layer(_)).then_some(sha256);
             File { name, size, sha256, mode: Mode::Plain, diff_id }
         });
@@ -380,7 +380,7 @@ fn contents(step: &Step, made: &BTreeMap<&str, Vec<(Digest, usize)>>, salt: &str
     let bytes = |value: Value| value.to_string().into_bytes();
     match &step.work {
         Work::Wheel(work) => {
-            let name = &step.outputs[0].name;
+            let name = &work.outputs[0].name;
             let tag = name.split_once("-3.0.0-").unwrap().1.trim_end_matches(".whl");
             vec![Package::new(work.stage.distribution.as_str(), "3.0.0").saying(salt).wheel(tag).bytes]
         }
@@ -412,8 +412,6 @@ fn contents(step: &Step, made: &BTreeMap<&str, Vec<(Digest, usize)>>, salt: &str
             let manifests: Vec<Value> = work.images.iter().map(image).collect();
             vec![bytes(json!({ "schemaVersion": 2, "mediaType": media::INDEX, "manifests": manifests }))]
         }
-        _ => {
-            step.outputs.iter().map(|output| format!("{} of {} by {salt}", output.name, step.id).into_bytes()).collect()
-        }
+        _ => step.outputs().iter().map(|name| format!("{name} of {} by {salt}", step.id).into_bytes()).collect(),
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::macos::MacosVersion;
+use crate::plan::model::outputs::Output;
 use crate::step_id::StepId;
 use crate::target::{Os, Target};
 use crate::wheel::{DistributionName, Pythons};
@@ -48,6 +49,8 @@ pub struct StageWork {
 /// A wheel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WheelWork {
+    /// One for each of `python`, or one for all.
+    pub outputs: Vec<Output>,
     /// What it is built from.
     pub stage: StageWork,
     /// How it is linked.
@@ -141,6 +144,7 @@ impl WheelBuilder {
 /// A source distribution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SdistWork {
+    pub outputs: [Output; 1],
     /// What it is made from.
     pub stage: StageWork,
     /// Extra environment.

@@ -11,8 +11,8 @@ use crate::destination::{Existing, When};
 use crate::digest::Digest;
 use crate::oci::registry::{Access, Registries};
 use crate::plan::{
-    AssetWork, Destination, DestinationKind, GithubDestination, Origin, Output, Plan, Release, ReleasePage, Scope,
-    ScopeKind, Step, Work,
+    AssetOutputs, AssetWork, Destination, DestinationKind, GithubDestination, Origin, Plan, Release, ReleasePage,
+    Scope, ScopeKind, Step, Work,
 };
 use crate::problem::{Exit, Failure};
 use crate::publish::{Destinations, Endpoint, Endpoints, Order, run_at};
@@ -136,11 +136,14 @@ fn step(id: &str, name: &str) -> Step {
         id: id.into(),
         component: String::new(),
         needs: vec![],
-        outputs: vec![Output { name: name.into(), format: None }],
         publish: vec!["github".into()],
         job: None,
         target: None,
-        work: Work::Asset(AssetWork { run: vec![], files: vec![], bundle: true }),
+        work: Work::Asset(AssetWork {
+            run: vec![],
+            files: vec![],
+            outputs: AssetOutputs::Files(vec![name.to_owned().into()]),
+        }),
     }
 }
 
