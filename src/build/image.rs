@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 
 use super::machine::Machine;
 use super::pack;
+use super::scratch;
 use super::stored;
-use super::system;
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::oci::base::{self, Base};
@@ -171,7 +171,7 @@ fn layer_type(compression: Compression) -> &'static str {
 /// What a layer holds, for `docker history`.
 fn holds(work: &LayerWork) -> String {
     if work.system {
-        return system::HOLDS.into();
+        return scratch::HOLDS.into();
     }
     let paths = work.executables.iter().map(|member| member.path.as_str());
     let paths = paths.chain(work.files.iter().map(|file| file.path.as_str()));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 use super::pack::{self, Body, Member};
-use super::{archive, system};
+use super::{archive, scratch};
 use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::plan::{LayerWork, Step};
@@ -44,7 +44,7 @@ pub fn make(
     let scratch = tempfile::tempdir_in(store.root())?;
     let mut members = archive::members(machine, commit, work.packed(), scratch.path(), Os::Linux)?;
     if work.system {
-        members.extend(system::members());
+        members.extend(scratch::members());
     }
     let key = key(store, work, &members)?;
     let folder = store.step(&step.id);

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::binary::{self, Compilation};
+use super::checks::{container, import, readme, rebuild, resolve, smoke};
 use super::image::{self, Bases};
 use super::log::Log;
 use super::machine::Machine;
 use super::order::{Order, is_idle};
 use super::supplied::Supply;
-use super::{archive, asset, check, checksums, import, layer, needs, readme, rebuild, resolve, start, wheel};
+use super::{archive, asset, checksums, layer, needs, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Check, CheckWork, Step, Work};
@@ -284,12 +285,12 @@ impl Schedule<'_> {
         let machine = self.machine;
         let subject = machine.step(&work.subject)?;
         match &work.check {
-            Check::Smoke(smoke) => check::run(machine.runner, log, machine.store, subject, smoke),
-            Check::Container(container) => start::run(machine, log, container, &work.subject),
-            Check::Import(import) => import::run(machine, log, import, subject),
-            Check::Resolve(resolve) => resolve::run(machine, log, resolve, subject),
+            Check::Smoke(check) => smoke::run(machine.runner, log, machine.store, subject, check),
+            Check::Container(check) => container::run(machine, log, check, &work.subject),
+            Check::Import(check) => import::run(machine, log, check, subject),
+            Check::Resolve(check) => resolve::run(machine, log, check, subject),
             Check::Readme => readme::run(machine.runner, log, machine.store, subject),
-            Check::Rebuild(rebuild) => rebuild::run(machine, log, &work.subject, &rebuild.wheel),
+            Check::Rebuild(check) => rebuild::run(machine, log, &work.subject, &check.wheel),
         }
     }
 

@@ -40,11 +40,11 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Co
             Work::Check(CheckWork { subject, not_run: None, check: Check::Import(_) }) => {
                 let wheel = order.plan.step(subject);
                 add(wheel.map_or_else(Vec::new, |wheel| {
-                    super::import::missing(runner, store, step, wheel, order.every_python)
+                    super::checks::import::missing(runner, store, step, wheel, order.every_python)
                 }));
             }
             Work::Check(CheckWork { not_run: None, check: Check::Container(_), .. })
-                if super::start::engine(runner).is_none() =>
+                if super::checks::container::engine(runner).is_none() =>
             {
                 let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
                 let hint = "install one of them, start its daemon, or write `smoke: false` at the image";

@@ -10,7 +10,7 @@ use super::log::Log;
 use super::machine::Machine;
 use super::pack::Body;
 use super::rustflags::Rustflags;
-use super::{cargo_config, command, pack, pyo3, python, sbom, stage, unpack};
+use super::{cargo_config, command, pack, pyo3, python, python_stage, sbom, unpack};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::macos::DEPLOYMENT_TARGET;
@@ -34,7 +34,7 @@ pub fn make(
     let store = machine.store;
     let target = step.target.with_context(|| format!("`{}` has no target", step.id))?;
     let runner = environment(machine.runner, work);
-    let stage = stage::lay_out(machine.with(&runner), &work.stage, true)?;
+    let stage = python_stage::lay_out(machine.with(&runner), &work.stage, true)?;
     for before in &work.before {
         log.run(&runner, &command::cmd(before, &stage.folder))?;
     }
@@ -187,7 +187,7 @@ pub fn make_sdist(
     // builds nothing. So it is made with every feature, and says its own afterwards.
     let everything = StageWork { all_features: true, ..work.stage.clone() };
     let runner = &with(machine.runner, &work.pass_env, &work.env);
-    let stage = stage::lay_out(machine.with(runner), &everything, false)?;
+    let stage = python_stage::lay_out(machine.with(runner), &everything, false)?;
     let runner = &without_git(runner, &stage.folder);
     for before in &work.before {
         log.run(runner, &command::cmd(before, &stage.folder))?;
@@ -209,7 +209,7 @@ pub fn make_sdist(
     for member in &members {
         let top = member.path.matches('/').count() == 1;
         if let (true, Body::File { from, .. }) = (top && member.path.ends_with("/pyproject.toml"), &member.body) {
-            fs::write(from, stage::without_all_features(&fs::read_to_string(from)?)?)?;
+            fs::write(from, python_stage::without_all_features(&fs::read_to_string(from)?)?)?;
         }
     }
     Ok(vec![pack::write(Format::TarGz, members, plan.commit_time, &store.step(&step.id), &output.name)?])

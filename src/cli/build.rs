@@ -10,7 +10,7 @@ use crate::build::{self, Order};
 use crate::digest::Digest;
 use crate::plan::{Plan, Step, WithoutTag};
 use crate::problem::{Failure, Problem};
-use crate::release::stage;
+use crate::release::stage_file;
 use crate::release::steps::{self, Chosen, Which};
 use crate::release::{Access, Project, Session, Wish};
 use crate::shown;
@@ -35,7 +35,7 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
         docker_archive: args.docker_archive.clone(),
         install: in_job,
         // A rehearsal of the jobs runs on whatever machine there is.
-        every_python: in_job && session.env.get(stage::VARIABLE).is_none(),
+        every_python: in_job && session.env.get(stage_file::VARIABLE).is_none(),
         ..Order::new(&plan, chosen, Access::registries(session, &plan)?)
     };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });

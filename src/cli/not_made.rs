@@ -2,7 +2,7 @@
 
 use crate::plan::NotMade;
 use crate::release::Session;
-use crate::release::stage;
+use crate::release::stage_file;
 use crate::shown;
 use crate::step_id::{StepId, StepKind};
 use crate::target::Target;
@@ -10,7 +10,7 @@ use crate::target::Target;
 /// A warning for images of this machine's platform, which may lack no more than a tool; a line for all others. `command`
 /// takes the flags that make them here; empty if it is the one that runs.
 pub fn tell(session: &Session, not_made: &[NotMade], command: &str) {
-    if session.env.get(stage::VARIABLE).is_some() {
+    if session.env.get(stage_file::VARIABLE).is_some() {
         // A job of `rehearse --act`, which says it once for all of them.
         return;
     }

@@ -16,8 +16,8 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::publish::kinds::describe;
 use crate::receipt::{Outcome, Receipt, Receipts};
 use crate::release::share::share;
-use crate::release::stage::{self, StageFile};
-use crate::release::{Access, Release, Session, pushed};
+use crate::release::stage_file::{self, StageFile};
+use crate::release::{Access, Release, Session, pushed_tag};
 use crate::shown;
 use crate::world::env::Env;
 use crate::world::store::{self, Sharing, Store};
@@ -37,11 +37,11 @@ pub fn run(invocation: &Invocation, args: &args::Publish) -> anyhow::Result<Repo
     if stage.is_none() {
         name_the_rest(session, &plan)?;
     } else {
-        session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage::VARIABLE));
+        session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage_file::VARIABLE));
     }
     let access = Access::of(session, &plan)?;
     let share = share(&plan, args.workflow.as_deref(), &args.to)?;
-    pushed::check(session, &plan, &access.registries, store.repository())?;
+    pushed_tag::check(session, &plan, &access.registries, store.repository())?;
     ask(invocation, &plan, share.as_ref())?;
     // Another workflow may publish beside us, and wait for us at the draft.
     let release = Release { session, plan: &plan, store: &store, access: &access };

@@ -9,9 +9,9 @@ use super::publish;
 use super::report::{Fields, Report};
 use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Failure, Problem};
-use crate::release::stage;
+use crate::release::stage_file;
 use crate::release::steps::impossible;
-use crate::release::{Access, Project, Release, Wish, pushed};
+use crate::release::{Access, Project, Release, Wish, pushed_tag};
 use crate::world::store::{Sharing, Store};
 
 /// `longshore release`
@@ -20,9 +20,9 @@ use crate::world::store::{Sharing, Store};
 /// Of every stage; nothing is started if this machine cannot build all of it.
 pub fn run(invocation: &Invocation, args: &args::Release) -> anyhow::Result<Report> {
     let session = &invocation.session;
-    if session.env.get(stage::VARIABLE).is_some() {
-        let text = format!("`{}` is set: nothing would be released", stage::VARIABLE);
-        let hint = format!("`unset {}`; to try it: `longshore rehearse`", stage::VARIABLE);
+    if session.env.get(stage_file::VARIABLE).is_some() {
+        let text = format!("`{}` is set: nothing would be released", stage_file::VARIABLE);
+        let hint = format!("`unset {}`; to try it: `longshore rehearse`", stage_file::VARIABLE);
         return Err(Failure::usage(Problem::new("bad-stage", text).hint(hint)).into());
     }
     let project = Project::open(session)?;
@@ -31,7 +31,7 @@ pub fn run(invocation: &Invocation, args: &args::Release) -> anyhow::Result<Repo
     let plan = project.plan(session, wish)?;
     let access = Access::of(session, &plan)?;
     refuse_impossible(&plan, args)?;
-    pushed::check(session, &plan, &access.registries, &project.root)?;
+    pushed_tag::check(session, &plan, &access.registries, &project.root)?;
     publish::ask(invocation, &plan, None)?;
     let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
     let release = Release { session, plan: &plan, store: &store, access: &access };

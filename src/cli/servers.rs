@@ -12,7 +12,7 @@ use crate::rehearsal::github::{self, Event, Repository, Tag};
 use crate::rehearsal::{base, pypi, registry};
 use crate::release::Session;
 use crate::release::access::registry::{bases, named};
-use crate::release::stage::{Stage, TOKEN};
+use crate::release::stage_file::{Stage, TOKEN};
 use crate::secret::Secret;
 use crate::world::interrupt::{self, Holding};
 use crate::world::runtime;

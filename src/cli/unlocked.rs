@@ -4,7 +4,7 @@ use super::lock;
 use crate::build::image::unlocked;
 use crate::plan::{Origin, Plan, Step};
 use crate::problem::{Exit, Failure};
-use crate::release::stage::StageFile;
+use crate::release::stage_file::StageFile;
 use crate::release::{Access, Project, Session};
 
 /// What pins them.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
 
-use super::stage::TOKEN;
+use super::stage_file::TOKEN;
 use crate::config::Config;
 use crate::oci::registry;
 use crate::plan::Plan;

@@ -6,12 +6,12 @@ mod credentials;
 mod plan;
 pub mod plan_file;
 mod project;
-pub mod pushed;
+pub mod pushed_tag;
 mod received;
 mod rejected;
 mod session;
 pub mod share;
-pub mod stage;
+pub mod stage_file;
 pub mod steps;
 
 use std::path::Path;

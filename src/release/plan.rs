@@ -6,7 +6,7 @@ use std::path::Path;
 use super::project::Project;
 use super::rejected::Rejected;
 use super::session::Session;
-use super::stage::StageFile;
+use super::stage_file::StageFile;
 use crate::plan::{self, Plan, Request, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::target::Target;

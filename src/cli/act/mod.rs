@@ -31,7 +31,7 @@ use crate::facts;
 use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Receipt, Receipts};
-use crate::release::stage::StageFile;
+use crate::release::stage_file::StageFile;
 use crate::release::{Project, Session, Wish};
 use crate::world::family::Family;
 use crate::world::interrupt::{self, Holding};

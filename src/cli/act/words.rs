@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::workflow::WorkflowFile;
 use crate::plan::Plan;
-use crate::release::stage::{TOKEN, VARIABLE};
+use crate::release::stage_file::{TOKEN, VARIABLE};
 use crate::world::files;
 use crate::world::process::Cmd;
 

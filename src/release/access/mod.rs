@@ -3,11 +3,11 @@
 pub mod github;
 pub mod pypi;
 pub mod registry;
-mod stage;
+mod rehearsal;
 
 use super::project::Project;
 use super::session::Session;
-use super::stage::{Stage, StageFile};
+use super::stage_file::{Stage, StageFile};
 use crate::oci::registry::{Access as Hosts, Registries};
 use crate::plan::Plan;
 use crate::publish::{Endpoints, Indexes};
@@ -31,8 +31,8 @@ impl Access {
         let env = &session.env;
         if let Some(file) = StageFile::of(env)? {
             let mut access = Self::of_stage(session, plan, &file.stage)?;
-            stage::withhold(&mut access.github, env);
-            stage::withhold_tokens(&mut access.indexes, plan, env)?;
+            rehearsal::withhold(&mut access.github, env);
+            rehearsal::withhold_tokens(&mut access.indexes, plan, env)?;
             return Ok(access);
         }
         let registries = registries(session, registry::hosts(&plan.destinations, env));
@@ -45,9 +45,9 @@ impl Access {
     /// If none of them stands for a destination.
     pub fn of_stage(session: &Session, plan: &Plan, stage: &Stage) -> anyhow::Result<Self> {
         Ok(Self {
-            github: stage::endpoints(stage, plan),
-            registries: registries(session, stage::hosts(stage, plan)?),
-            indexes: stage::indexes(stage, plan)?,
+            github: rehearsal::endpoints(stage, plan),
+            registries: registries(session, rehearsal::hosts(stage, plan)?),
+            indexes: rehearsal::indexes(stage, plan)?,
         })
     }
 
@@ -57,7 +57,7 @@ impl Access {
     /// If nothing in the rehearsal stands for a host.
     pub fn registries(session: &Session, plan: &Plan) -> anyhow::Result<Registries> {
         let hosts = match StageFile::of(&session.env)? {
-            Some(file) => stage::hosts(&file.stage, plan)?,
+            Some(file) => rehearsal::hosts(&file.stage, plan)?,
             None => registry::hosts(&plan.destinations, &session.env),
         };
         Ok(registries(session, hosts))

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use super::log::Log;
-use super::machine::Machine;
-use super::python;
 use crate::artifact::{Artifact, CheckResult, Subject};
+use crate::build::log::Log;
+use crate::build::machine::Machine;
+use crate::build::python;
 use crate::plan::{Import, Step};
 use crate::problem::Problem;
 use crate::world::process::{Cmd, Finished, Runner};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, ensure};
 
-use super::log::Log;
-use super::machine::Machine;
 use crate::artifact::{Artifact, CheckResult, Subject};
+use crate::build::log::Log;
+use crate::build::machine::Machine;
 use crate::plan::{Resolve, Step, Variant};
 use crate::target::Target;
 use crate::world::process::Cmd;

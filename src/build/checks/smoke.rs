@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::log::Log;
 use crate::artifact::{CheckResult, Subject};
+use crate::build::log::Log;
 use crate::digest::Digest;
 use crate::plan::{SmokeCheck, Step};
 use crate::version::Version;

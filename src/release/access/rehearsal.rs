@@ -6,7 +6,7 @@ use crate::plan::{Plan, PypiDestination};
 use crate::problem::{Failure, Problem};
 use crate::publish::pypi::{Credential, Index};
 use crate::publish::{Endpoint, Endpoints, Indexes};
-use crate::release::stage::{Stage, TOKEN};
+use crate::release::stage_file::{Stage, TOKEN};
 use crate::secret::Secret;
 use crate::world::env::Env;
 

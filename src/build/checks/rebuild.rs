@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::log::Log;
-use super::machine::Machine;
-use super::wheel::{self, Project};
-use super::{asset, outside, unpack};
 use crate::artifact::{Artifact, CheckResult, Subject};
+use crate::build::log::Log;
+use crate::build::machine::Machine;
+use crate::build::wheel::{self, Project};
+use crate::build::{asset, outside, unpack};
 use crate::digest::Digest;
 use crate::format::Format;
 use crate::inspect::{Scan, is_native};

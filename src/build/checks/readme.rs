@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::install;
-use super::log::Log;
-use super::python;
 use crate::artifact::{Artifact, CheckResult, Subject};
+use crate::build::install;
+use crate::build::log::Log;
+use crate::build::python;
 use crate::core_metadata::CoreMetadata;
 use crate::plan::Step;
 use crate::problem::{Exit, Failure, Problem};
