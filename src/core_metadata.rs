@@ -25,7 +25,7 @@ impl CoreMetadata {
             }
             if line.starts_with([' ', '\t']) {
                 let Some((_, value)) = found.fields.last_mut() else {
-                    return Err(format!("begins with a continuation line: `{}`", line.trim()));
+                    return Err(format!("starts with a continuation line: `{}`", line.trim()));
                 };
                 value.push('\n');
                 // Older tools put `|` before each line of a description.

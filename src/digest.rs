@@ -115,7 +115,7 @@ impl<R: Read> Watched<R> {
     pub fn digest(mut self, most: u64) -> io::Result<Digest> {
         let left = io::copy(&mut (&mut self).take(most + 1), &mut io::sink())?;
         if left > most {
-            return Err(io::Error::other(format!("after its end come more than {most} bytes")));
+            return Err(io::Error::other(format!("more than {most} bytes follow its end")));
         }
         Ok(self.hashing.finish().1)
     }

@@ -57,7 +57,7 @@ pub fn inspect_reader(reader: impl Read + Seek) -> Result<BinaryFacts, String> {
         _ => return Err("is not an ELF, Mach-O or PE executable".into()),
     };
     match read {
-        Err(_) if left.get() == 0 => Err(format!("is damaged: its headers take more than {} MiB", BUDGET >> 20)),
+        Err(_) if left.get() == 0 => Err(format!("is damaged: its headers have more than {} MiB", BUDGET >> 20)),
         other => other,
     }
 }
@@ -95,7 +95,7 @@ pub fn symbols(reader: impl Read + Seek, wanted: &dyn Fn(&[u8]) -> bool) -> Resu
         _ => Err("is not an ELF, Mach-O or PE executable".into()),
     };
     match read {
-        Err(_) if left.get() == 0 => Err(format!("is damaged: its symbols take more than {} MiB", SYMBOL_BUDGET >> 20)),
+        Err(_) if left.get() == 0 => Err(format!("is damaged: its symbols have more than {} MiB", SYMBOL_BUDGET >> 20)),
         other => other.map(|()| sieve.finish()),
     }
 }

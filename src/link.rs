@@ -55,14 +55,14 @@ pub fn settle(tree: &Paths, top: &str, keep: bool) -> Result<BTreeMap<String, St
             };
             let real = resolve(&path, &links).filter(|real| tree.keys().any(|path| below(path, real).is_some()));
             let Some(real) = real else {
-                return Err(format!("the link `{path}` points at `{link}`, which is not among the files"));
+                return Err(format!("the link `{path}` points to `{link}`, which is not among the files"));
             };
             if keep && hops == 0 && below(&real, top).is_some() {
                 settled.insert(place, path);
                 continue;
             }
             if hops > MOST || below(&path, &real).is_some() || settled.len() + todo.len() > MANY {
-                return Err(format!("what the link `{path}` points at holds itself, or is too much"));
+                return Err(format!("what the link `{path}` points to contains itself, or too many files"));
             }
             for inner in tree.keys() {
                 match below(inner, &real) {

@@ -66,7 +66,7 @@ impl FromStr for Platform {
         match text {
             "linux/amd64" => Ok(Self::LinuxAmd64),
             "linux/arm64" | "linux/arm64/v8" => Ok(Self::LinuxArm64),
-            _ => Err(format!("`{text}` is not a platform longshore knows: linux/amd64, linux/arm64")),
+            _ => Err(format!("`{text}` is not a known platform: linux/amd64, linux/arm64")),
         }
     }
 }
@@ -139,7 +139,7 @@ impl FromStr for BaseLibc {
             (_, Some(version)) if crate::inspect::parse_version(version).is_some() => {
                 Ok(Self::Glibc(version.to_owned()))
             }
-            _ => Err(format!("`{text}` is none of `none`, `musl`, `glibc x.y`")),
+            _ => Err(format!("`{text}` is not one of `none`, `musl`, `glibc x.y`")),
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn flaws<'a>(paths: impl Iterator<Item = &'a str> + Clone, os: Os) -> Vec<St
         match known.insert(folded(path), path) {
             Some(other) if other != path => {
                 flaws.push(format!(
-                    "`{}` and `{}` are one file on {system}",
+                    "`{}` and `{}` are the same file on {system}",
                     other.escape_debug(),
                     path.escape_debug()
                 ));
@@ -67,10 +67,10 @@ fn name(os: Os) -> &'static str {
 /// Why Windows takes no file of this name.
 fn refused(name: &str) -> Option<String> {
     if let Some(sign) = name.chars().find(|c| c.is_control() || "<>:\"\\|?*".contains(*c)) {
-        return Some(format!("no name holds `{}` there", sign.escape_debug()));
+        return Some(format!("names cannot contain `{}` there", sign.escape_debug()));
     }
     if name.ends_with(['.', ' ']) && !matches!(name, "." | "..") {
-        return Some("no name ends in a dot or a blank there".into());
+        return Some("names cannot end with a dot or space there".into());
     }
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_lowercase();
     let numbered = |device: &str| {
@@ -78,7 +78,7 @@ fn refused(name: &str) -> Option<String> {
         rest.is_some_and(|rest| rest.chars().count() == 1 && rest.chars().all(|c| "123456789¹²³".contains(c)))
     };
     let device = DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt");
-    device.then(|| format!("`{stem}` is a device there"))
+    device.then(|| format!("`{stem}` is a reserved device name there"))
 }
 
 /// Equal for names that such a file system takes for one: without case, and accents taken apart.
@@ -114,6 +114,6 @@ mod tests {
             }
             assert_eq!(of(os, &["a/x", "A/y", "b"]), [""; 0]);
         }
-        assert_eq!(of(Os::Darwin, &["Read", "read"]), ["`Read` and `read` are one file on macOS"]);
+        assert_eq!(of(Os::Darwin, &["Read", "read"]), ["`Read` and `read` are the same file on macOS"]);
     }
 }

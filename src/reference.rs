@@ -55,13 +55,13 @@ pub fn check_tag(text: &str) -> Result<(), String> {
         return Err("a tag cannot be empty".into());
     }
     if text.len() > LONGEST_TAG {
-        return Err(format!("tag `{text}` has {} characters, a registry takes {LONGEST_TAG}", text.len()));
+        return Err(format!("tag `{text}` has {} characters; the limit is {LONGEST_TAG}", text.len()));
     }
     if let Some(bad) = text.chars().find(|c| !legal(*c)) {
-        return Err(format!("tag `{text}` holds `{bad}`: letters, digits, `.`, `_` and `-` are legal"));
+        return Err(format!("tag `{text}` contains `{bad}`: use letters, digits, `.`, `_` and `-`"));
     }
     if text.starts_with(['.', '-']) {
-        return Err(format!("tag `{text}` begins with `.` or `-`"));
+        return Err(format!("tag `{text}` starts with `.` or `-`"));
     }
     Ok(())
 }
@@ -109,9 +109,7 @@ impl FromStr for Prefix {
         if path.is_empty() {
             // Whose images would they be? Docker's own have no owner.
             if registry == HUB {
-                return Err(format!(
-                    "`{text}` names no owner: on Docker Hub one stands before each name, `{HUB}/owner`"
-                ));
+                return Err(format!("`{text}` has no owner: Docker Hub needs one before the name, `{HUB}/owner`"));
             }
             return Ok(Self { registry, path: String::new() });
         }
@@ -126,7 +124,7 @@ impl FromStr for Repository {
     fn from_str(text: &str) -> Result<Self, String> {
         let (registry, path) = split(text)?;
         let alone = || match text.contains(['/', '.']) || !text.contains(':') {
-            true => format!("`{text}` names no repository"),
+            true => format!("`{text}` has no repository"),
             false => format!("`{text}` has a tag or digest; only the repository belongs here"),
         };
         let path = path.filter(|path| !path.is_empty()).ok_or_else(alone)?;
@@ -144,7 +142,7 @@ const HUB: &str = "docker.io";
 /// or `localhost`, is a host; anything else belongs to Docker Hub.
 fn split(text: &str) -> Result<(String, Option<&str>), String> {
     if let Some((scheme, rest)) = text.split_once("://") {
-        return Err(format!("`{text}` begins with `{scheme}://`: it is written without it, `{rest}`"));
+        return Err(format!("`{text}` starts with `{scheme}://`: write it without, `{rest}`"));
     }
     let (first, rest) = text.split_once('/').map_or((text, None), |(first, rest)| (first, Some(rest)));
     let is_host = first.contains(['.', ':', '[']) || first.eq_ignore_ascii_case("localhost");
@@ -164,7 +162,7 @@ fn split(text: &str) -> Result<(String, Option<&str>), String> {
 /// Why it is none.
 pub fn host(text: &str) -> Result<String, String> {
     let host = text.to_ascii_lowercase();
-    let bad = || format!("has no legal registry host: `{text}`");
+    let bad = || format!("has no valid registry host: `{text}`");
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').ok_or_else(bad)?,
         None => host.find(':').map_or((host.as_str(), ""), |at| host.split_at(at)),
@@ -190,7 +188,7 @@ fn is_label(label: &str) -> bool {
 
 fn check_path(path: &str) -> Result<(), String> {
     if path.is_empty() {
-        return Err("names no repository".into());
+        return Err("has no repository".into());
     }
     if path.len() > LONGEST_NAME {
         return Err(format!("is longer than {LONGEST_NAME} characters"));
@@ -199,11 +197,11 @@ fn check_path(path: &str) -> Result<(), String> {
         return Err("has a tag or digest; only the repository belongs here".into());
     }
     if path.chars().any(|c| c.is_ascii_uppercase()) {
-        return Err(format!("holds upper case: repositories are lower case, `{}`", path.to_ascii_lowercase()));
+        return Err(format!("contains upper case: repositories are lower case, `{}`", path.to_ascii_lowercase()));
     }
     match path.split('/').find(|part| !is_legal(part)) {
-        Some("") => Err("holds an empty part".into()),
-        Some(part) => Err(format!("holds `{part}`, which no registry takes as part of a name")),
+        Some("") => Err("contains an empty part".into()),
+        Some(part) => Err(format!("contains `{part}`, which is not valid in a repository name")),
         None => Ok(()),
     }
 }

@@ -28,14 +28,14 @@ fn bad_repositories_say_why() {
         let why = text.parse::<Repository>().unwrap_err();
         assert!(why.contains(part), "{text}: {why}");
     };
-    check("https://ghcr.io/a/b", "without it, `ghcr.io/a/b`");
+    check("https://ghcr.io/a/b", "write it without, `ghcr.io/a/b`");
     check("ghcr.io/Owner/app", "`owner/app`");
     check("ghcr.io/a/b:1", "only the repository");
-    check("ghcr.io/", "names no repository");
+    check("ghcr.io/", "has no repository");
     check("ghcr.io/a//b", "empty part");
     check("ghcr.io/a/-b", "`-b`");
-    check("gh_cr.io/a", "no legal registry host");
-    check("localhost:99999/a", "no legal registry host");
+    check("gh_cr.io/a", "no valid registry host");
+    check("localhost:99999/a", "no valid registry host");
     for host in [
         "[]",
         "[::1]5000",
@@ -53,11 +53,11 @@ fn bad_repositories_say_why() {
         "-a.b",
         "a.b:80:90",
     ] {
-        check(&format!("{host}/x"), "no legal registry host");
+        check(&format!("{host}/x"), "no valid registry host");
     }
-    check("a.b", "names no repository");
+    check("a.b", "has no repository");
     check("debian:12", "only the repository");
-    check("localhost", "names no repository");
+    check("localhost", "has no repository");
     check(&format!("ghcr.io/{}", "a".repeat(256)), "longer than 255");
 }
 
@@ -109,12 +109,12 @@ fn prefixes_stand_before_names() {
         let why = text.parse::<Prefix>().unwrap_err();
         assert!(why.contains(part), "{text}: {why}");
     };
-    bad("docker.io", "names no owner");
-    bad("index.docker.io", "names no owner");
-    bad("", "names no owner");
-    bad("/", "names no owner");
+    bad("docker.io", "has no owner");
+    bad("index.docker.io", "has no owner");
+    bad("", "has no owner");
+    bad("/", "has no owner");
     bad("ghcr.io//a", "empty part");
-    bad("https://ghcr.io/a", "without it, `ghcr.io/a`");
+    bad("https://ghcr.io/a", "write it without, `ghcr.io/a`");
     bad("ghcr.io/Owner", "`owner`");
     bad("ghcr.io/a:1", "tag or digest");
     let prefix: Prefix = "ghcr.io/a".parse().unwrap();

@@ -176,7 +176,7 @@ impl FromStr for Target {
         ROWS.iter()
             .position(|row| row.triple == text)
             .map(Self)
-            .ok_or_else(|| format!("`{text}` is not a target triple longshore knows"))
+            .ok_or_else(|| format!("`{text}` is not a known target triple"))
     }
 }
 

@@ -71,7 +71,7 @@ impl FromStr for Template {
             } else if brace == "}" {
                 return Err("`}` without `{`; write `}}` for a brace".into());
             } else {
-                let end = after.find('}').ok_or("`{` is never closed; write `{{` for a brace")?;
+                let end = after.find('}').ok_or("`{` is not closed; write `{{` for a brace")?;
                 if !literal.is_empty() {
                     pieces.push(Piece::Text(std::mem::take(&mut literal)));
                 }

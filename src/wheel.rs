@@ -66,7 +66,7 @@ impl FromStr for DistributionName {
             return Ok(Self(text.to_owned()));
         }
         Err(format!(
-            "`{text}` is not a valid distribution name: letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit"
+            "`{text}` is not a valid distribution name: letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit"
         ))
     }
 }

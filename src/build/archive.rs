@@ -69,7 +69,7 @@ pub fn make(
     for output in &work.outputs {
         let file = match output.format {
             Format::Binary => {
-                let executable = bare.next().with_context(|| format!("no executable is left for `{}`", output.name))?;
+                let executable = bare.next().with_context(|| format!("no executable for `{}`", output.name))?;
                 let from = store.file(&executable.step, &executable.output);
                 pack::copy(&from, &folder, &output.name, Mode::Executable)?
             }
@@ -94,7 +94,7 @@ pub fn members(
     let mut members = Vec::new();
     for executable in packed.executables {
         let from = machine.store.file(&executable.step, &executable.output);
-        ensure!(from.is_file(), "`{}` of `{}` is not there", executable.output, executable.step);
+        ensure!(from.is_file(), "`{}` of `{}` is missing", executable.output, executable.step);
         members.push(Member { path: executable.path.clone(), body: Body::File { from, executable: true } });
     }
     for file in packed.files {
@@ -140,13 +140,13 @@ fn tree(machine: Machine<'_>, tree: &AssetTree, scratch: &Path, os: Os) -> anyho
     };
     let paths: link::Paths = made.iter().map(|(path, body)| (path.clone(), link(body))).collect();
     let settled = link::settle(&paths, &tree.path, os != Os::Windows);
-    let settled = settled.map_err(|why| anyhow::anyhow!("of `{}`, {why}; write `links: follow` there", tree.step))?;
+    let settled = settled.map_err(|why| anyhow::anyhow!("of `{}`, {why}; set `links: follow` there", tree.step))?;
     let mut members = Vec::new();
     for (path, real) in settled {
         let rest = link::below(&path, &tree.path).unwrap_or_default();
         members.push(Member { path: joined(&tree.to, rest), body: made[&real].clone() });
     }
-    ensure!(!members.is_empty(), "`{}` has nothing at or below `{}`", tree.step, tree.path);
+    ensure!(!members.is_empty(), "`{}` contains nothing at or below `{}`", tree.step, tree.path);
     Ok(members)
 }
 

@@ -57,7 +57,7 @@ fn settle(members: &[Member]) -> anyhow::Result<()> {
     };
     let paths: link::Paths = members.iter().map(|member| (member.path.clone(), link(member))).collect();
     if let Err(why) = link::settle(&paths, "", true) {
-        bail!("{why}; write `links: follow`, or name what it points at in `files:`");
+        bail!("{why}; set `links: follow`, or add what it points to to `files:`");
     }
     Ok(())
 }
@@ -66,20 +66,21 @@ fn settle(members: &[Member]) -> anyhow::Result<()> {
 fn keep(members: Vec<Member>, outputs: &[Output], folder: &Path) -> anyhow::Result<Vec<artifact::File>> {
     let mut found = BTreeMap::new();
     for Member { path, body } in &members {
-        let Body::File { from, executable } = body else { bail!("`{path}` is a link: write `links: follow`") };
+        let Body::File { from, executable } = body else { bail!("`{path}` is a link: set `links: follow`") };
         if let Some((other, _)) = found.insert(file_name(path).to_owned(), (from.clone(), *executable)) {
-            bail!("`{}` and `{path}` land on one file name", other.display());
+            bail!("`{}` and `{path}` would get the same file name", other.display());
         }
     }
     let mut kept = Vec::new();
     for output in outputs {
-        let (from, executable) =
-            found.remove(&output.name).with_context(|| format!("the planned file `{}` was not made", output.name))?;
+        let (from, executable) = found
+            .remove(&output.name)
+            .with_context(|| format!("the planned file `{}` was not produced", output.name))?;
         let mode = if executable { Mode::Executable } else { Mode::Plain };
         kept.push(pack::copy(&from, folder, &output.name, mode)?);
     }
     if let Some(name) = found.into_keys().next() {
-        bail!("`{name}` is none of the planned files");
+        bail!("`{name}` is not one of the planned files");
     }
     Ok(kept)
 }
@@ -103,7 +104,7 @@ pub fn lay_out(machine: Machine<'_>, log: &mut Log<'_>, step: &Step, work: &Asse
         }
         ensure!(
             !tracked.contains(&member.path),
-            "the asset `{}` would write over `{}`, which git tracks",
+            "the asset `{}` would overwrite `{}`, which git tracks",
             step.id,
             member.path
         );
@@ -111,7 +112,7 @@ pub fn lay_out(machine: Machine<'_>, log: &mut Log<'_>, step: &Step, work: &Asse
         put(&member.body, &at).with_context(|| format!("cannot write `{}`", at.display()))?;
         written += 1;
     }
-    log.tell(format_args!("laid out `{}`: {written} files written, {kept} already there", step.id));
+    log.tell(format_args!("unpacked `{}`: {written} files written, {kept} up to date", step.id));
     Ok(())
 }
 
@@ -131,7 +132,7 @@ pub fn members(store: &Store, step: &Step, work: &AssetWork, scratch: &Path) -> 
         let mut paths = work.files.iter().map(|spec| destination(spec, spec.from.trim_end_matches('/')));
         let path = paths.find(|path| file_name(path) == output.name);
         let path = path.with_context(|| {
-            format!("no path of `{}` ends in `{}`, so it has no place in the repository", step.id, output.name)
+            format!("no path of `{}` ends with `{}`, so its place in the repository is unknown", step.id, output.name)
         })?;
         let from = store.file(&step.id, &output.name);
         // The mode is the record's: this file system may know none.
@@ -164,14 +165,14 @@ fn find(store: &Store, specs: &[FileSpec]) -> anyhow::Result<Vec<Member>> {
                 Entry::Link(link) => {
                     ensure!(
                         files::link_is_inside(&path, &link) && files::link_is_inside(&to, &link),
-                        "the link `{path}` points out of the tree, to `{link}`"
+                        "the link `{path}` points outside the tree, to `{link}`"
                     );
                     Body::Link(link)
                 }
             };
             let member = Member { path: to.clone(), body };
             match members.insert(to.clone(), member.clone()) {
-                Some(other) if other != member => bail!("two files land on `{to}`"),
+                Some(other) if other != member => bail!("two files would become `{to}`"),
                 _ => {}
             }
         }
@@ -193,10 +194,10 @@ fn followed(store: &Store, found: Vec<(String, Entry)>) -> anyhow::Result<Vec<(S
             settled.push((place, path, found));
             continue;
         };
-        let inside = lies_at(store, &path).with_context(|| format!("the link `{path}` points at `{link}`"))?;
+        let inside = lies_at(store, &path).with_context(|| format!("the link `{path}` points to `{link}`"))?;
         ensure!(
             hops < MOST_HOPS && link::below(&path, &inside).is_none() && settled.len() + todo.len() < MOST_FILES,
-            "what the link `{path}` points at holds itself, or is too much"
+            "what the link `{path}` points to contains itself, or too many files"
         );
         for (path, found) in files::walk(store.repository(), &inside, &[store.root().to_owned()])? {
             let rest = link::below(&path, &inside).unwrap_or_default();
@@ -213,12 +214,12 @@ fn followed(store: &Store, found: Vec<(String, Entry)>) -> anyhow::Result<Vec<(S
 /// # Errors
 /// If that is outside, where git keeps the repository, or among the results of steps.
 fn lies_at(store: &Store, path: &str) -> anyhow::Result<String> {
-    let real = resolve(&store.repository().join(path)).with_context(|| format!("`{path}` is not there"))?;
+    let real = resolve(&store.repository().join(path)).with_context(|| format!("`{path}` does not exist"))?;
     let inside = real.strip_prefix(resolve(store.repository())?).map(relative);
     let inside = inside.ok().with_context(|| format!("`{path}` leaves the repository"))?;
-    ensure!(!is_of_git(&inside), "`{path}` lies in `.git`, where git keeps the repository: no file for a release");
+    ensure!(!is_of_git(&inside), "`{path}` is inside `.git`: it cannot be released");
     let results = resolve(store.root()).is_ok_and(|root| real.starts_with(root));
-    ensure!(!results, "`{path}` lies in the output folder, where steps leave their results");
+    ensure!(!results, "`{path}` is inside the output folder, which holds the results of steps");
     Ok(inside)
 }
 
@@ -230,10 +231,10 @@ fn matches(store: &Store, spec: &FileSpec) -> anyhow::Result<Vec<(String, Entry)
         let start = if from == "." { "" } else { from };
         ensure!(
             fs::symlink_metadata(store.repository().join(start)).is_ok(),
-            "`{from}` is not there; the commands of this asset should have made it"
+            "`{from}` does not exist; the commands of this asset should have created it"
         );
         lies_at(store, folder_of(start))?;
-        ensure!(!is_of_git(start), "`{from}` is git's own: no file for a release");
+        ensure!(!is_of_git(start), "`{from}` belongs to git: it cannot be released");
         let found = files::walk(store.repository(), start, &skip)?;
         ensure!(!found.is_empty(), "the folder `{from}` is empty");
         return Ok(found);
@@ -293,7 +294,7 @@ fn file_name(path: &str) -> &str {
 }
 
 fn made(folder: &Path) -> anyhow::Result<&Path> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     Ok(folder)
 }
 
@@ -396,7 +397,8 @@ pub fn link_to(link: &str, at: &Path) -> io::Result<()> {
     let made = if is_folder { symlink_dir(&link, at) } else { symlink_file(&link, at) };
     made.map_err(|error| match error.raw_os_error() {
         Some(PRIVILEGE_NOT_HELD) => {
-            let text = "links need a right here: switch on the developer mode of Windows, or write `links: follow`";
+            let text =
+                "symbolic links are not permitted here: enable developer mode of Windows, or set `links: follow`";
             io::Error::new(error.kind(), text)
         }
         _ => error,

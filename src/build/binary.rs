@@ -83,8 +83,8 @@ pub fn supplied(order: &Order<'_>, store: &Store, step: &Step) -> Result<Option<
         match absent.first() {
             None => return Ok(Some(paths.clone())),
             Some(path) if absent.len() < paths.len() => {
-                return Err(Problem::new("missing-prebuilt", format!("`{}` is not there", path.display()))
-                    .hint("a step takes all of its files prebuilt, or none")
+                return Err(Problem::new("missing-prebuilt", format!("`{}` does not exist", path.display()))
+                    .hint("either all files of a step are prebuilt, or none")
                     .step(&step.id));
             }
             Some(_) => {}
@@ -93,9 +93,9 @@ pub fn supplied(order: &Order<'_>, store: &Store, step: &Step) -> Result<Option<
     // What an asset step makes may only be there later.
     if only && step.needs.is_empty() {
         let places: Vec<String> = looked.iter().flatten().map(|path| format!("`{}`", path.display())).collect();
-        let places = if places.is_empty() { "no place is given".to_owned() } else { places.join(", ") };
+        let places = if places.is_empty() { "no folder is configured".to_owned() } else { places.join(", ") };
         let path = names().next().and_then(|name| step.prebuilt_path(name)).unwrap_or_default();
-        return Err(Problem::new("missing-prebuilt", format!("the prebuilt file is not there: {places}"))
+        return Err(Problem::new("missing-prebuilt", format!("the prebuilt file does not exist: {places}"))
             .hint(format!("put it there, or pass `--prebuilt DIR` with `DIR/{path}`"))
             .step(&step.id));
     }
@@ -181,7 +181,7 @@ fn build(
     })?;
     if let Some(path) = clash {
         if compilations.len() == 1 {
-            bail!("two executables are written to `{}`; give one of them another name", path.display());
+            bail!("two executables would be written to `{}`; rename one of them", path.display());
         }
         return compilations.iter().map(|one| Ok(build(runner, log, store, &[*one])?.remove(0))).collect();
     }
@@ -189,7 +189,7 @@ fn build(
         let bins = compilation.work.bins.iter().zip(&compilation.work.outputs);
         bins.map(|(bin, output)| {
             let path = made.get(&(compilation.work.package.clone(), bin.clone())).with_context(|| {
-                format!("cargo succeeded, but made no executable `{bin}` of package `{}`", compilation.work.package)
+                format!("cargo succeeded, but built no executable `{bin}` of package `{}`", compilation.work.package)
             })?;
             let path = on_host(runner, compilation, &dir, path)?;
             pack::copy(&path, &store.step(&compilation.step.id), &output.name, Mode::Executable)
@@ -212,7 +212,7 @@ fn cargo(
         PlannedBuilder::Zigbuild => Cmd::new("cargo", dir).arg("zigbuild"),
         PlannedBuilder::Cross => Cmd::new("cross", dir).arg("build"),
         PlannedBuilder::Prebuilt => {
-            bail!("the prebuilt binaries are not there, and nothing is planned to make them")
+            bail!("the prebuilt binaries are missing, and no step builds them")
         }
     };
     // cargo-zigbuild takes the glibc to link against behind the triple.

@@ -86,15 +86,15 @@ fn ids(user: &str, rootfs: &Rootfs) -> anyhow::Result<(u32, u32)> {
     let is_root = matches!(user, "" | "root");
     let of_user = table("etc/passwd", user);
     let found = user.parse::<u32>().ok().or_else(|| number(&of_user, 2)).or(is_root.then_some(0));
-    let uid = found.with_context(|| format!("its user `{user}` is not in its /etc/passwd; write a number"))?;
+    let uid = found.with_context(|| format!("its user `{user}` is not in its /etc/passwd; use a numeric id"))?;
     ensure!(
         uid != 0 || is_root || user.parse::<u32>() == Ok(0),
-        "its user `{user}` is root (0) in its /etc/passwd; write `user:` as a number, or `root` if it is meant"
+        "its user `{user}` is root (0) in its /etc/passwd; use a numeric id in `user:`, or `root` if intended"
     );
     let Some(group) = group else { return Ok((uid, number(&of_user, 3).unwrap_or(0))) };
     let found = group.parse::<u32>().ok().or_else(|| number(&table("etc/group", group), 2));
     let gid = found.or((group == "root").then_some(0));
-    Ok((uid, gid.with_context(|| format!("its group `{group}` is not in its /etc/group; write a number"))?))
+    Ok((uid, gid.with_context(|| format!("its group `{group}` is not in its /etc/group; use a numeric id"))?))
 }
 
 #[cfg(test)]

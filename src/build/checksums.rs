@@ -21,10 +21,10 @@ pub fn make(machine: Machine<'_>, step: &Step, work: &ChecksumsWork) -> anyhow::
     let digest = plan.digest();
     for covered in &work.covers {
         let job = plan.step(&covered.step).and_then(|step| step.job.as_deref()).unwrap_or("merge");
-        let missing = || format!("`{}` of `{}` (job `{job}`) has no record here", covered.name, covered.step);
+        let missing = || format!("no record of `{}` of `{}` (job `{job}`)", covered.name, covered.step);
         let record: Artifact = store::read_json(&store.record(&covered.step)).with_context(missing)?;
         if record.plan != digest {
-            bail!("the record of `{}` (job `{job}`) is of another plan", covered.step);
+            bail!("the record of `{}` (job `{job}`) belongs to another plan", covered.step);
         }
         sums.insert(covered.name.as_str(), sum(&record, covered).with_context(missing)?);
     }

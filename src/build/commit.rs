@@ -207,7 +207,7 @@ impl One<'_> {
         let args = ["rev-parse", "--git-path", "objects", "--git-path", "shallow", "--show-object-format"];
         let said = ask(self.runner, self.source, &[&args[..], &["--symbolic-full-name", "HEAD"]].concat())?;
         let mut lines = said.lines();
-        let mut line = || lines.next().context("`git rev-parse` has an unknown form");
+        let mut line = || lines.next().context("`git rev-parse` printed something unexpected");
         let (objects, shallow, format, branch) = (line()?, line()?, line()?, line()?);
         fs::create_dir_all(self.git.join("refs"))?;
         fs::create_dir_all(self.git.join("objects/info"))?;
@@ -347,7 +347,7 @@ impl Copier<'_> {
         let from = self.tree.top.join(real);
         if !from.is_dir() {
             self.copied += 1;
-            ensure!(self.copied <= Self::MOST, "links to folders stand for more than {} files", Self::MOST);
+            ensure!(self.copied <= Self::MOST, "links to folders lead to more than {} files", Self::MOST);
             fs::copy(&from, at).with_context(|| format!("cannot copy `{real}`"))?;
             return Ok(());
         }
@@ -401,7 +401,7 @@ fn room(tree: &Path, path: &str) -> anyhow::Result<PathBuf> {
         at.push(name);
         if names.peek().is_some() && !fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir()) {
             remove_any(&at)?;
-            fs::create_dir(&at).with_context(|| format!("cannot make `{}`", at.display()))?;
+            fs::create_dir(&at).with_context(|| format!("cannot create `{}`", at.display()))?;
         }
     }
     Ok(at)

@@ -16,9 +16,8 @@ use crate::world::store::Store;
 pub fn refuse_other(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Result<()> {
     let dir = store.repository();
     if runner.find("git").is_none() {
-        let hint =
-            "install git, or put it on PATH; in a container before the checkout, which leaves no repository else";
-        let problem = Problem::new("missing-tool", "`git` is not there").hint(hint);
+        let hint = "install git, or put it on PATH; in a container, before the checkout, which needs it to create a repository";
+        let problem = Problem::new("missing-tool", "`git` is not installed").hint(hint);
         return Err(Failure::usage(problem).into());
     }
     let asked = ask(runner, dir, &["rev-parse", "--show-toplevel"])?;
@@ -35,18 +34,21 @@ pub fn refuse_other(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Resu
     let is_top = resolve(Path::new(top)).ok() == resolve(dir).ok();
     let other = if head.is_empty() { "it has no commit yet".to_owned() } else { format!("HEAD is `{head}`") };
     let message = match is_top {
-        true => format!("the plan is of commit `{}`, but {other}", plan.commit),
+        true => format!("the plan is for commit `{}`, but {other}", plan.commit),
         false => {
-            format!("the plan is of commit `{}`, but git finds the repository `{top}` above, and {other}", plan.commit)
+            format!("the plan is for commit `{}`, but git finds the repository `{top}` above, and {other}", plan.commit)
         }
     };
     let hint = match (known, is_top) {
         (true, _) => format!("run `git checkout {}`, or make a new plan", plan.commit),
         (false, true) => {
-            format!("this clone does not have it: run `git fetch origin {0} && git checkout {0}`", plan.commit)
+            format!("this clone does not contain it: run `git fetch origin {0} && git checkout {0}`", plan.commit)
         }
         (false, false) => {
-            format!("that one does not have it, and `{}` has no `.git` of its own: {NO_GIT_BEFORE}", dir.display())
+            format!(
+                "that repository does not contain it, and `{}` has no `.git` of its own: {NO_GIT_BEFORE}",
+                dir.display()
+            )
         }
     };
     Err(Failure::usage(Problem::new("wrong-commit", message).hint(hint)).into())
@@ -63,14 +65,14 @@ fn refusal(dir: &Path, plan: &Plan, asked: &Finished) -> anyhow::Error {
     let (said, shown) = (asked.stderr.trim(), dir.display());
     let problem = match Refusal::of(said) {
         Refusal::NoRepository => {
-            let text = format!("`{shown}` is in no git repository, and the plan is of commit `{}`", plan.commit);
+            let text = format!("`{shown}` is not in a git repository, and the plan is for commit `{}`", plan.commit);
             Problem::new("no-repository", text).hint(NO_GIT_BEFORE)
         }
         Refusal::OtherOwner(advice) => {
             let advice = advice.unwrap_or_else(|| format!("git config --global --add safe.directory {shown}"));
             Problem::new("unsafe-repository", format!("git refuses `{shown}`: it belongs to another user")).hint(advice)
         }
-        _ => return anyhow::anyhow!("git does not know what is checked out in `{shown}`: {said}"),
+        _ => return anyhow::anyhow!("git cannot tell what is checked out in `{shown}`: {said}"),
     };
     Failure::usage(problem).into()
 }

@@ -59,7 +59,7 @@ impl Bases {
         match found.get(&key) {
             Some(Ok(found)) => Ok(Some((base, found))),
             Some(Err(error)) => Err(error.clone().into()),
-            None => bail!("no registry to fetch the base image `{}` from", base.from),
+            None => bail!("no registry is configured to fetch the base image `{}` from", base.from),
         }
     }
 }
@@ -88,7 +88,8 @@ pub fn unlocked(plan: &Plan, steps: &[&Step], registries: &Registries) -> Vec<Pr
     for (step, work) in images(steps) {
         let Some(base) = work.base.as_ref().filter(|base| base.digest.is_none()) else { continue };
         let Some(host) = far(plan, step, registries) else { continue };
-        let text = format!("the base `{}` is not locked, and images on it go to `{host}`", base.from);
+        let text =
+            format!("the base image `{}` is not locked, and images based on it are published to `{host}`", base.from);
         let hint = "run `longshore lock` and commit `longshore.lock`: it pins the base by digest";
         let problem = Problem::new("base-not-locked", text).hint(hint);
         if !problems.contains(&problem) {
@@ -140,7 +141,7 @@ pub fn make(machine: Machine<'_>, step: &Step, work: &ImageWork, bases: &Bases) 
         healthcheck: &work.config.healthcheck,
         labels: Some(&labels),
     };
-    let of_base = |why: String| anyhow::anyhow!("the base cannot be built upon: {why}");
+    let of_base = |why: String| anyhow::anyhow!("the base image cannot be used: {why}");
     let config = document::config(base.map(|(_, base)| &base.config), &settings, &layers).map_err(of_base)?;
     let config_blob =
         Descriptor { media_type: media::CONFIG.into(), digest: Digest::of(&config), size: config.len() as u64 };
@@ -156,8 +157,8 @@ pub fn make(machine: Machine<'_>, step: &Step, work: &ImageWork, bases: &Bases) 
 fn layer(machine: Machine<'_>, id: &str) -> anyhow::Result<Layer> {
     let (_, work) = machine.find::<LayerWork>(id)?;
     let record: Artifact = read_json(&machine.store.record(id))?;
-    let file = record.files.first().with_context(|| format!("`{id}` made no layer"))?;
-    let diff_id = file.diff_id.with_context(|| format!("the record of `{id}` is not a layer's"))?;
+    let file = record.files.first().with_context(|| format!("`{id}` produced no layer"))?;
+    let diff_id = file.diff_id.with_context(|| format!("the record of `{id}` does not describe a layer"))?;
     Ok(Layer { blob: Descriptor::of(layer_type(work.compression), file), diff_id, holds: holds(work) })
 }
 

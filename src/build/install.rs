@@ -140,11 +140,10 @@ fn no_patchelf(crates: &BTreeSet<String>) -> Problem {
     let crates: Vec<String> = crates.iter().map(|name| format!("`{name}`")).collect();
     let (major, minor) = patchelf::OLDEST;
     let text = format!(
-        "there is no `patchelf` {major}.{minor} or newer, with which maturin copies libraries of this machine into wheels: {} may link one",
+        "`patchelf` {major}.{minor} or newer is not installed; maturin needs it to copy libraries of this machine into wheels: {} may link one",
         crates.join(", ")
     );
-    let hint = "install it (`apt-get install patchelf`), or write `auditwheel = \"check\"` into `[tool.maturin]`: then a wheel \
-                that links one fails, and none needs it";
+    let hint = "install it (`apt-get install patchelf`), or set `auditwheel = \"check\"` in `[tool.maturin]`: then a wheel that links one fails, and patchelf is not needed";
     Problem::new("missing-tool", text).hint(hint)
 }
 
@@ -185,7 +184,7 @@ impl Installer<'_> {
             return Ok(());
         }
         let pinned: Option<Vec<&str>> = packages.iter().map(|package| pinned(package)).collect();
-        let wanted = pinned.with_context(|| format!("`{line}` names something without a known digest"))?.concat();
+        let wanted = pinned.with_context(|| format!("`{line}` contains a package without a known digest"))?.concat();
         let list = folder.with_extension("txt");
         files::write_atomic(&list, wanted.as_bytes())?;
         // pip replaces a whole `bin` of an earlier call: it gets a folder of its own.
@@ -196,7 +195,7 @@ impl Installer<'_> {
         words.extend(["--target".to_owned(), fresh.display().to_string()]);
         words.extend(["--requirement".to_owned(), list.display().to_string()]);
         self.run(line, Cmd::new(words.remove(0), self.store.repository()).args(words))?;
-        merge(&fresh, &folder).with_context(|| format!("cannot fill `{}`", folder.display()))?;
+        merge(&fresh, &folder).with_context(|| format!("cannot install into `{}`", folder.display()))?;
         fs::remove_dir_all(&fresh)?;
         files::write_atomic(&marker, line.as_bytes())
     }
@@ -211,11 +210,11 @@ impl Installer<'_> {
         });
         let why = match ended {
             Ok((status, _)) if status.success() => return Ok(()),
-            Ok((status, _)) => format!("`{line}` ended with {}", described(status)),
+            Ok((status, _)) => format!("`{line}` failed with {}", described(status)),
             Err(error) => format!("`{line}`: {error:#}"),
         };
         let last = said.split_off(said.len().saturating_sub(20)).join("\n  ");
-        Err(Failure::usage(Problem::new("install-failed", why).hint(format!("it said:\n  {last}"))).into())
+        Err(Failure::usage(Problem::new("install-failed", why).hint(format!("its output:\n  {last}"))).into())
     }
 }
 

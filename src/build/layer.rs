@@ -85,7 +85,7 @@ fn key(store: &Store, work: &LayerWork, members: &[Member]) -> anyhow::Result<Di
 fn digest_of(store: &Store, executable: &crate::plan::Member) -> anyhow::Result<Digest> {
     let record: Artifact = read_json(&store.record(&executable.step))?;
     let file = record.files.iter().find(|file| file.name == executable.output);
-    file.map(|file| file.sha256).with_context(|| format!("`{}` made no `{}`", executable.step, executable.output))
+    file.map(|file| file.sha256).with_context(|| format!("`{}` produced no `{}`", executable.step, executable.output))
 }
 
 fn places(cache: &Path, key: Digest) -> (PathBuf, PathBuf) {

@@ -41,7 +41,7 @@ impl<'a> Log<'a> {
         let mut files = Vec::new();
         for path in &paths {
             if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+                fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
             }
             let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
             files.push(BufWriter::new(file));
@@ -96,7 +96,7 @@ impl<'a> Log<'a> {
             }
         })?;
         if !status.success() {
-            bail!("`{}` ended with {}", runner.redact(&cmd.to_string()), described(status));
+            bail!("`{}` failed with {}", runner.redact(&cmd.to_string()), described(status));
         }
         Ok(())
     }
@@ -107,13 +107,12 @@ impl<'a> Log<'a> {
             .paths
             .first()
             .map_or_else(String::new, |path| path::relative(path.strip_prefix(store.repository()).unwrap_or(path)));
-        let mut hint = format!("the whole log is in `{path}`");
+        let mut hint = format!("see the full log in `{path}`");
         let lacks = self.last.iter().any(|line| line.contains(LOCK.0));
         if lacks {
             hint.insert_str(
                 0,
-                "the Cargo.lock of the commit does not fit its Cargo.toml: run `cargo update --workspace`, commit Cargo.lock, and \
-                 tag that commit; ",
+                "the committed Cargo.lock does not match Cargo.toml: run `cargo update --workspace`, commit Cargo.lock, and tag that commit; ",
             );
         }
         if !self.last.is_empty() {

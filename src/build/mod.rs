@@ -98,7 +98,7 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
         .map_err(|error| if runner.is_stopped() { stopped().into() } else { error })?;
     if order.steps.iter().any(|step| matches!(step.work, Work::Image(_))) {
         let lacking = layout::write(machine, order.base_layers)?;
-        let more = if lacking > 0 { format!(", without {lacking} layers of bases") } else { String::new() };
+        let more = if lacking > 0 { format!(", without {lacking} layers of base images") } else { String::new() };
         let folder = store.root().join("images");
         let folder = path::relative(folder.strip_prefix(store.repository()).unwrap_or(&folder));
         printer.step("Wrote", format!("images in {folder}{more}"));

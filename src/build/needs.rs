@@ -48,7 +48,7 @@ fn carried(store: &Store, plan: Digest, step: &str) -> Result<(), String> {
         let read = File::open(&path).and_then(Digest::of_reader);
         match read {
             Ok((sha256, size)) if sha256 == file.sha256 && size == file.size => {}
-            Ok(_) => return Err(format!("its file `{}` is not the one in its record", file.name)),
+            Ok(_) => return Err(format!("its file `{}` does not match its record", file.name)),
             Err(error) => return Err(format!("its file `{}` cannot be read: {error}", file.name)),
         }
     }

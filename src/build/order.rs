@@ -43,8 +43,8 @@ impl<'a> Order<'a> {
     pub fn refuse_bad_names(&self) -> anyhow::Result<()> {
         for step in &self.plan.steps {
             if let Some(name) = step.outputs().into_iter().find(|name| !is_file_name(name)) {
-                let problem = Problem::new("damaged-plan", format!("the plan has a file named `{name}`"));
-                return Err(Failure::usage(problem.hint("make the plan again")).into());
+                let problem = Problem::new("damaged-plan", format!("the plan contains the invalid file name `{name}`"));
+                return Err(Failure::usage(problem.hint("plan again")).into());
             }
         }
         Ok(())

@@ -35,7 +35,7 @@ pub fn fresh(runner: &Runner, store: &Store, name: &str) -> anyhow::Result<PathB
     for place in places(runner) {
         let folder = place.join("longshore").join(key).join(name);
         if let Some(above) = above(runner, &folder) {
-            why.push(format!("`{}` stands above `{}`", above.display(), place.display()));
+            why.push(format!("`{}` is above `{}`", above.display(), place.display()));
             continue;
         }
         match files::fresh_folder(&folder) {
@@ -44,10 +44,7 @@ pub fn fresh(runner: &Runner, store: &Store, name: &str) -> anyhow::Result<PathB
             Err(error) => why.push(format!("{error:#}")),
         }
     }
-    bail!(
-        "nothing can be built outside the repository: {}; set `TMPDIR` to a folder that can be written",
-        why.join(", ")
-    )
+    bail!("cannot build outside the repository: {}; set `TMPDIR` to a writable folder", why.join(", "))
 }
 
 /// The user's folder for what can be made again, else the one for temporary files.

@@ -137,7 +137,7 @@ pub fn save(
     mode: Mode,
     fill: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
 ) -> anyhow::Result<artifact::File> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     let temporary =
         tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in `{}`", folder.display()))?;
     let mut out = Hashing::new(BufWriter::with_capacity(1 << 17, temporary));
@@ -159,18 +159,18 @@ fn sorted(members: Vec<Member>) -> anyhow::Result<Vec<Member>> {
         if let Body::Link(link) = &member.body {
             ensure!(
                 files::link_is_inside(&member.path, link),
-                "the link `{}` points out of the archive, to `{link}`",
+                "the link `{}` points outside the archive, to `{link}`",
                 member.path
             );
         }
         if let Some(other) = by_path.insert(member.path.clone(), member) {
-            bail!("two members of the archive land on `{}`", other.path);
+            bail!("two members of the archive would become `{}`", other.path);
         }
     }
     for path in by_path.keys() {
         let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
         for folder in folders {
-            ensure!(!by_path.contains_key(folder), "`{folder}` is a file of the archive, and `{path}` lies below it");
+            ensure!(!by_path.contains_key(folder), "`{folder}` is a file of the archive, and `{path}` is below it");
         }
     }
     Ok(by_path.into_values().collect())
@@ -286,7 +286,7 @@ impl Source {
     fn end(self) -> anyhow::Result<()> {
         let missing = self.reader.limit();
         let longer = self.reader.into_inner().read(&mut [0])? > 0;
-        ensure!(missing == 0 && !longer, "`{}` changed while it was packed", self.path.display());
+        ensure!(missing == 0 && !longer, "`{}` changed while it was being packed", self.path.display());
         Ok(())
     }
 }

@@ -32,8 +32,7 @@ pub fn check(
     if !work.bindings.is_pyo3() {
         ensure!(
             !found.pyo3 || work.bindings == Bindings::Uniffi,
-            "`{}` is compiled with pyo3, which maturin would write bindings for: say which it has with `bindings = \"…\"` in \
-             `[tool.maturin]` of {}",
+            "`{}` depends on pyo3, so maturin would generate bindings for it: set `bindings = \"…\"` in `[tool.maturin]` of {}",
             work.stage.manifest,
             work.stage.pyproject
         );
@@ -47,10 +46,9 @@ pub fn check(
     let (planned, manifest) = (planned.join(", "), &work.stage.manifest);
     match is {
         Some(feature) => bail!(
-            "pyo3 is switched to `{feature}`{who}, so maturin makes other wheels than planned ({planned}): give pyo3 the \
-             feature `{feature}` in {manifest}, too, or depend on a version that does not ask for it"
+            "the pyo3 feature `{feature}` is enabled{who}, so maturin builds other wheels than planned ({planned}): enable `{feature}` of pyo3 in {manifest}, too, or depend on a version that does not enable it"
         ),
-        None => bail!("pyo3 is not switched to `{word}`, as planned ({planned}): give it the feature in {manifest}"),
+        None => bail!("the pyo3 feature `{word}` is not enabled, as planned ({planned}): enable it in {manifest}"),
     }
 }
 

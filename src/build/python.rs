@@ -69,7 +69,7 @@ pub fn find(runner: &Runner, dir: &Path, wanted: Option<Pythons>) -> Result<Pyth
                 return Ok(Python { program: name, runner: runner.clone() });
             }
             Ok((minor, threaded)) => others.push(format!("`{name}` is 3.{minor}{}", if threaded { "t" } else { "" })),
-            Err(said) => others.push(format!("`{name}` says \"{said}\"")),
+            Err(said) => others.push(format!("`{name}` prints \"{said}\"")),
         }
     }
     let on_path = if others.is_empty() { "no Python".to_owned() } else { others.join(", ") };
@@ -86,10 +86,10 @@ pub fn find(runner: &Runner, dir: &Path, wanted: Option<Pythons>) -> Result<Pyth
             match ask(&python.runner, dir, &python.program) {
                 Ok((minor, threaded)) if takes(wanted, minor, threaded) => return Ok(python),
                 Ok((minor, _)) => others.push(format!("{} is 3.{minor}", cached.version)),
-                Err(said) => others.push(format!("{} says \"{said}\"", cached.version)),
+                Err(said) => others.push(format!("{} prints \"{said}\"", cached.version)),
             }
         }
-        let there = if others.is_empty() { "nothing for this processor".to_owned() } else { others.join(", ") };
+        let there = if others.is_empty() { "none for this processor".to_owned() } else { others.join(", ") };
         looked.push(format!("in `{}` {there}", cache.display()));
     }
     Err(format!("there is no {} ({})", named(wanted), looked.join("; ")))
@@ -279,7 +279,7 @@ mod found {
             found("cp38-cp38", RUNNER).starts_with("there is no `python3.8` (on PATH `python3` is 3.10; in `cache/")
         );
         let nothing = found("py3-none", &[("cache/Python/3.9.1/other/python", "")]);
-        assert_eq!(nothing, "there is no `python3` (on PATH no Python; in `cache/Python` nothing for this processor)");
+        assert_eq!(nothing, "there is no `python3` (on PATH no Python; in `cache/Python` none for this processor)");
         assert_eq!(found("py3-none", &RUNNER[1..]), "cache/Python/3.14.0/ARCH/bin/python3.14");
     }
 
@@ -291,7 +291,7 @@ mod found {
         assert_eq!(found("cp311-abi3", &[&[shim, own], &RUNNER[..1]].concat()), "python3.13");
         assert_eq!(
             found("cp312-cp312", &[shim, RUNNER[0], RUNNER[1]]),
-            "there is no `python3.12` (on PATH `python3.12` says \"pyenv: python3.12: command not found\", \
+            "there is no `python3.12` (on PATH `python3.12` prints \"pyenv: python3.12: command not found\", \
              `python3` is 3.10; in `cache/Python` 3.9.25)"
         );
     }

@@ -115,7 +115,10 @@ impl Stage {
     pub fn leave_out(&self, log: &mut Log<'_>) -> anyhow::Result<()> {
         for path in names(&self.folder)? {
             if let Some(why) = portable::not_on_windows(&path) {
-                log.tell(format_args!("not in the sdist: `{}`, which Windows cannot have: {why}", path.escape_debug()));
+                log.tell(format_args!(
+                    "not in the sdist: `{}`, whose name is invalid on Windows: {why}",
+                    path.escape_debug()
+                ));
                 fs::remove_file(self.folder.join(&path))?;
             }
         }

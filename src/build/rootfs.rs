@@ -29,7 +29,7 @@ impl Rootfs {
     /// # Errors
     /// If it cannot be made.
     pub fn new(root: PathBuf) -> anyhow::Result<Self> {
-        fs::create_dir_all(&root).with_context(|| format!("cannot make `{}`", root.display()))?;
+        fs::create_dir_all(&root).with_context(|| format!("cannot create `{}`", root.display()))?;
         Ok(Self { root, written: 0 })
     }
 
@@ -80,8 +80,8 @@ impl Rootfs {
 
     fn bring(&mut self, path: &str, made: Made, header: &Header, bytes: &mut dyn Read) -> anyhow::Result<()> {
         let place = self.place(path)?;
-        let folder = place.parent().context("has no folder")?;
-        fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        let folder = place.parent().context("has no parent folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
         let is_folder = fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_dir());
         if !(is_folder && made == Made::Folder) {
             remove(&place)?;

@@ -52,7 +52,7 @@ pub fn make_relative(wheel: &Path, top: &Path) -> anyhow::Result<()> {
     }
     let mut new: BTreeMap<usize, Vec<u8>> = changed.into_iter().map(|(index, (_, _, new))| (index, new)).collect();
     new.insert(at, rows.into_bytes());
-    let folder = wheel.parent().context("a wheel lies in a folder")?;
+    let folder = wheel.parent().context("a wheel is in a folder")?;
     let mut zip = ZipWriter::new(tempfile::NamedTempFile::new_in(folder)?);
     for index in 0..archive.len() {
         match new.get(&index) {

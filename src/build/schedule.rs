@@ -53,7 +53,7 @@ pub fn carry_out(
             exit = exit.or(own);
             let lost = drop_dependents(&mut pending, steps);
             if order.keep_going && !lost.is_empty() {
-                problem.message.push_str(&format!("; not done, for want of it: {}", lost.join(", ")));
+                problem.message.push_str(&format!("; skipped because of it: {}", lost.join(", ")));
             }
             problems.push(problem);
         }
@@ -220,7 +220,7 @@ impl Schedule<'_> {
         let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
         let mut log = match self.clear(&names).and_then(|()| Log::create(self.machine.store, &names, progress)) {
             Ok(log) => log,
-            Err(error) => return Err(failed(&error, "make room for the output folder, and build again".into())),
+            Err(error) => return Err(failed(&error, "free disk space for the output folder, and build again".into())),
         };
         self.make(&mut log, steps).map_err(|error| {
             log.tell(format_args!("failed: {error:#}"));
@@ -240,7 +240,7 @@ impl Schedule<'_> {
                 if self.supply.prebuilt.contains_key(step.id.as_str()) =>
             {
                 let paths = &self.supply.prebuilt[step.id.as_str()];
-                paths.iter().for_each(|path| log.tell(format_args!("taken from {}", path.display())));
+                paths.iter().for_each(|path| log.tell(format_args!("copied from {}", path.display())));
                 vec![binary::take(store, step, paths)?]
             }
             Work::Binary(_) => {
@@ -271,7 +271,7 @@ impl Schedule<'_> {
         let mut records = Vec::new();
         for (step, files) in steps.iter().zip(files) {
             for file in &files {
-                log.tell(format_args!("made {} ({} bytes, {})", file.name, file.size, file.sha256));
+                log.tell(format_args!("built {} ({} bytes, {})", file.name, file.size, file.sha256));
             }
             let record = Artifact { rustflags: log.rustflags.clone(), ..self.record(step, files, None) };
             store.write_record(&record)?;

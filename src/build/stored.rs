@@ -57,7 +57,7 @@ pub fn fetch(machine: Machine<'_>, blob: &Blob) -> anyhow::Result<PathBuf> {
     {
         return Ok(path);
     }
-    let registries = machine.registries.context("no registries to fetch base layers from")?;
+    let registries = machine.registries.context("no registry is configured to fetch base layers from")?;
     pack::save(&folder, &descriptor.digest.hex(), Mode::Plain, |mut out| {
         Ok(runtime::block_on(registries.download(repository, descriptor, &mut out))??)
     })?;

@@ -65,14 +65,14 @@ fn unused(
     let paths: Vec<String> = order.steps.iter().flat_map(|step| wanted(step)).collect();
     // Packing and all that comes later takes none, and nothing is compiled for it.
     if !paths.is_empty() && !prebuilt.values().flatten().any(|path| path.starts_with(folder)) {
-        let text = format!("no step takes a file of `{}`", folder.display());
-        let hint = format!("it holds {}; wanted is {}", some(&there), some(&paths));
+        let text = format!("no step uses a file of `{}`", folder.display());
+        let hint = format!("it contains {}; expected {}", some(&there), some(&paths));
         return Ok(Some(Problem::new("no-prebuilt", text).hint(hint)));
     }
     let known: BTreeSet<String> = order.plan.steps.iter().flat_map(wanted).collect();
     let left: Vec<String> = there.into_iter().filter(|path| !known.contains(path)).collect();
     if !left.is_empty() {
-        printer.warn(format_args!("no step takes {} of `{}`", some(&left), folder.display()));
+        printer.warn(format_args!("no step uses {} of `{}`", some(&left), folder.display()));
     }
     Ok(None)
 }

@@ -46,8 +46,8 @@ pub fn missing(runner: &Runner, store: &Store, order: &Order<'_>, compiled: &[Co
             Work::Check(CheckWork { not_run: None, check: Check::Container(_), .. })
                 if super::checks::container::engine(runner).is_none() =>
             {
-                let text = format!("`{}` needs Docker, Podman or runc, and none of them answers", step.id);
-                let hint = "install one of them, start its daemon, or write `smoke: false` at the image";
+                let text = format!("`{}` needs Docker, Podman or runc, and none of them is available", step.id);
+                let hint = "install one of them, start its daemon, or set `smoke: false` of the image";
                 add(vec![Problem::new("missing-tool", text).hint(hint)]);
             }
             _ => {}
@@ -74,12 +74,12 @@ pub fn no_temporary_folder(runner: &Runner) -> Option<Problem> {
     let folder = named.map_or_else(std::env::temp_dir, PathBuf::from);
     let shown = folder.display();
     if !folder.is_dir() {
-        let text = format!("the folder for temporary files, `{shown}`, is not there");
-        return Some(Problem::new("no-folder", text).hint("make it, or let `TMPDIR` name another one"));
+        let text = format!("the folder for temporary files, `{shown}`, does not exist");
+        return Some(Problem::new("no-folder", text).hint("create it, or set `TMPDIR` to another one"));
     }
     let error = tempfile::tempdir_in(&folder).err()?;
-    let text = format!("nothing can be written in `{shown}`, the folder for temporary files: {error}");
-    Some(Problem::new("not-writable", text).hint("let `TMPDIR` name another folder"))
+    let text = format!("cannot write to `{shown}`, the folder for temporary files: {error}");
+    Some(Problem::new("not-writable", text).hint("set `TMPDIR` to another folder"))
 }
 
 fn problem(step: &Step, message: impl Into<String>, hint: impl Into<String>) -> Problem {
@@ -98,11 +98,11 @@ fn for_commands(runner: &Runner, repository: &Path, step: &Step, commands: &[Com
         let own_path = own(&command.env).value("PATH").is_some();
         if !program.contains(['/', '\\']) && !own_path && runner.find(program).is_none() {
             let hint = format!("install `{program}`, or put its folder on PATH");
-            problems.push(problem(step, format!("the program `{program}` is not there"), hint));
+            problems.push(problem(step, format!("`{program}` is not on PATH"), hint));
         }
         if let Some(dir) = command.dir.as_ref().filter(|dir| !crate::world::files::is_inside(dir) && *dir != ".") {
             let message = format!("the folder `{dir}` of a command leaves `{}`", repository.display());
-            problems.push(problem(step, message, "name a folder of the repository"));
+            problems.push(problem(step, message, "use a folder of the repository"));
         }
     }
     problems
@@ -112,8 +112,8 @@ fn for_compiling(runner: &Runner, store: &Store, job: Option<&Job>, compilation:
     let Compilation { step, work, target } = compilation;
     let dir = compilation.dir(store.repository());
     if !dir.is_dir() {
-        let hint = "the plan is of another tree; plan again";
-        return vec![problem(step, format!("the folder of `{}` is not there", work.manifest), hint)];
+        let hint = "the plan is for another tree; plan again";
+        return vec![problem(step, format!("the folder of `{}` does not exist", work.manifest), hint)];
     }
     if runner.find("cargo").is_none() {
         let container = job.and_then(|job| job.container.as_ref());
@@ -121,16 +121,16 @@ fn for_compiling(runner: &Runner, store: &Store, job: Option<&Job>, compilation:
             Some(image) => problem(
                 step,
                 format!("the container `{image}` has no `cargo`"),
-                "take an image with Rust in it, or install Rust in `workflows.*.setup`",
+                "use an image that contains Rust, or install Rust in `workflows.*.setup`",
             ),
-            None => problem(step, "`cargo` is not there", "install Rust: https://rustup.rs"),
+            None => problem(step, "`cargo` is not installed", "install Rust: https://rustup.rs"),
         }];
     }
     let mut problems = Vec::new();
     match work.builder {
         PlannedBuilder::Cross => {
             if runner.find("cross").is_none() {
-                problems.push(problem(step, "`cross` is not there", "run `cargo install cross --locked`"));
+                problems.push(problem(step, "`cross` is not installed", "run `cargo install cross --locked`"));
             } else if ["docker", "podman"].iter().all(|engine| runner.find(engine).is_none()) {
                 problems.push(problem(step, "`cross` needs `docker` or `podman`", "install one of them"));
             }
@@ -157,10 +157,10 @@ fn for_zigbuild(runner: &Runner, dir: &Path, step: &Step) -> Vec<Problem> {
     let mut problems = Vec::new();
     let hint = "run `pip install cargo-zigbuild ziglang`";
     if runner.find("cargo-zigbuild").is_none() {
-        problems.push(problem(step, "`cargo zigbuild` is not there", hint));
+        problems.push(problem(step, "`cargo zigbuild` is not installed", hint));
     }
     if !has_zig(runner, dir) {
-        problems.push(problem(step, "`zig` is not there", hint));
+        problems.push(problem(step, "`zig` is not installed", hint));
     }
     problems
 }
@@ -205,7 +205,7 @@ fn for_linking(runner: &Runner, dir: &Path, compilation: Compilation<'_>) -> Opt
                 Os::Darwin => "run `xcode-select --install`",
                 _ => "install a C compiler, e.g. `apt-get install gcc`",
             };
-            problem(step, "the linker `cc` is not there", hint)
+            problem(step, "the linker `cc` is not installed", hint)
         });
     }
     let hint = match (target.os(), target.libc()) {

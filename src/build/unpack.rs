@@ -128,18 +128,18 @@ impl Places {
     fn add(&mut self, path: &str, link: Option<&str>) -> anyhow::Result<()> {
         ensure!(files::is_inside(path), "the path `{path}` leaves the archive");
         if let Some(link) = link {
-            ensure!(files::link_is_inside(path, link), "the link `{path}` points out of the archive, to `{link}`");
+            ensure!(files::link_is_inside(path, link), "the link `{path}` points outside the archive, to `{link}`");
         }
         ensure!(path.matches('/').count() < DEEPEST, "a path has more than {DEEPEST} folders");
         let below = path.match_indices('/').map(|(end, _)| &path[..end]).find(|above| self.0.contains(*above));
         if let Some(above) = below {
-            bail!("`{path}` lies below `{above}`, which is not a folder");
+            bail!("`{path}` is below `{above}`, which is not a folder");
         }
         let inner = format!("{path}/");
         if let Some(other) = self.0.range(inner.clone()..).next().filter(|other| other.starts_with(&inner)) {
-            bail!("`{other}` lies below `{path}`, which is not a folder");
+            bail!("`{other}` is below `{path}`, which is not a folder");
         }
-        ensure!(self.0.insert(path.to_owned()), "`{path}` is there twice");
+        ensure!(self.0.insert(path.to_owned()), "`{path}` occurs twice");
         Ok(())
     }
 }
@@ -170,11 +170,11 @@ mod tests {
             assert!(said.contains(expected), "{members:?}: {said}");
         };
         check(&["a/b", "a/l -> b", "c"], "fine");
-        check(&["a -> b", "a"], "`a` is there twice");
+        check(&["a -> b", "a"], "`a` occurs twice");
         // Taken by its name, the second link stays inside; it would lie in another folder and lead out of the tree.
-        check(&["a/b/l -> ../..", "a/b/l/x -> ../../.."], "`a/b/l/x` lies below `a/b/l`");
-        check(&["a/b/x", "a/b -> c"], "`a/b/x` lies below `a/b`");
-        check(&["l -> ../x"], "points out of the archive");
+        check(&["a/b/l -> ../..", "a/b/l/x -> ../../.."], "`a/b/l/x` is below `a/b/l`");
+        check(&["a/b/x", "a/b -> c"], "`a/b/x` is below `a/b`");
+        check(&["l -> ../x"], "points outside the archive");
         check(&[&format!("{}x", "a/".repeat(300))], "more than 256 folders");
     }
 }

@@ -56,7 +56,7 @@ pub fn said(runner: &Runner, store: &Store, compiled: &[Compilation<'_>]) -> Vec
         if !keys.is_empty() && !is_of_commit(runner, store, &path) {
             let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
             said.push(format!(
-                "`{}` is not a file of the commit and sets {}: no plan knows of it, and a machine without it makes other bytes",
+                "`{}` is not committed and sets {}: the plan does not contain it, so other machines build different bytes",
                 path.display(),
                 keys.join(", ")
             ));
@@ -78,7 +78,7 @@ fn variables(runner: &Runner) -> Vec<String> {
     found
         .map(|(name, value)| {
             let value = value.replace('\u{1f}', " ");
-            format!("`{name}` is in the environment (`{value}`): no plan knows of it, and a machine without it makes other bytes")
+            format!("`{name}` is set in the environment (`{value}`): the plan does not contain it, so other machines build different bytes")
         })
         .collect()
 }

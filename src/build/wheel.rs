@@ -72,7 +72,7 @@ fn holds(wheel: &Path, made: &[(String, String)]) -> anyhow::Result<()> {
     let (shown, more) = (missing.len().min(3), missing.len().saturating_sub(3));
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     bail!(
-        "maturin left out what `assets:` or `before:` made: {}{more}; name it in `include` of `[tool.maturin]`, or in `exclude`",
+        "maturin left out files that `assets:` or `before:` created: {}{more}; list them in `include` of `[tool.maturin]`, or in `exclude`",
         missing[..shown].join(", ")
     )
 }
@@ -267,7 +267,7 @@ fn as_planned(step: &Step, out: &Path) -> anyhow::Result<()> {
     let mut planned = step.outputs();
     planned.sort_unstable();
     if made != planned {
-        bail!("maturin made {}, planned is {}", made.join(", "), planned.join(", "));
+        bail!("maturin built {}, the plan expects {}", made.join(", "), planned.join(", "));
     }
     Ok(())
 }

@@ -126,7 +126,7 @@ impl ActionJob {
         };
         let command = input(env, "LONGSHORE_ACTION_COMMAND").ok_or_else(missing)?;
         let temp = input(env, "RUNNER_TEMP").map(PathBuf::from).filter(|path| path.is_absolute()).ok_or_else(|| {
-            let hint = "a runner sets it; elsewhere type the commands themselves: `longshore --help`";
+            let hint = "GitHub's runner sets it; elsewhere run the commands themselves: `longshore --help`";
             wrong("no-runner-temp", "`RUNNER_TEMP` does not name the job's temporary folder", hint)
         })?;
         let words = input(env, "LONGSHORE_ACTION_ARGS").unwrap_or_default();
@@ -259,9 +259,8 @@ impl ActionJob {
         if missing.is_empty() {
             return Ok(tars);
         }
-        let text = format!("nothing came from {} of {} jobs: {}", missing.len(), tars.len(), missing.join(", "));
-        let hint = "their jobs failed or were skipped: look there, then re-run the failed jobs; GitHub also skips them if \
-                    the matrix holds the text of a secret, which the log of `plan` says";
+        let text = format!("no results of {} of {} jobs: {}", missing.len(), tars.len(), missing.join(", "));
+        let hint = "they failed or were skipped: see their logs, then re-run the failed jobs; GitHub also skips them if the matrix contains a secret, see the log of `plan`";
         Err(Failure::new(Exit::Verification, Problem::new("missing-job", text).hint(hint)).into())
     }
 
@@ -288,12 +287,12 @@ impl ActionJob {
             ("plan-digest", self.plan_digest.is_some()),
         ];
         if let Some((name, _)) = given.into_iter().find(|(_, given)| *given) {
-            let text = format!("the action's input `{name}` means nothing to `{}`", self.command);
-            return Err(wrong("bad-input", text, "write the command's own flags into `args`"));
+            let text = format!("the action's input `{name}` is not used by `{}`", self.command);
+            return Err(wrong("bad-input", text, "pass flags of the command in `args`"));
         }
         if self.command.starts_with('-') {
             let text = format!("the action's input `command` is `{}`, which is a flag", self.command);
-            return Err(wrong("bad-input", text, "flags belong into `args`"));
+            return Err(wrong("bad-input", text, "pass flags in `args`"));
         }
         Ok(vec![self.here(self.typed(&self.command, &[])?)])
     }
@@ -321,7 +320,9 @@ impl ActionJob {
         let matches = help::parser().try_get_matches_from(words)?;
         let given = |id: &str| matches.subcommand().and_then(|(_, words)| words.value_source(id));
         match own.iter().find(|id| given(id) == Some(ValueSource::CommandLine)) {
-            Some(id) => Err(conflict(&format!("the argument '--{}' is for the job to set", id.replace('_', "-")))),
+            Some(id) => {
+                Err(conflict(&format!("the argument '--{}' is set by the action itself", id.replace('_', "-"))))
+            }
             None => Ok(Cli::from_arg_matches(&matches)?),
         }
     }
@@ -360,12 +361,10 @@ impl ActionJob {
         if path.is_file() {
             return Ok(path);
         }
-        let text = format!(
-            "`{name}` is not in `{}`: the job that runs `{job}` did not hand it over",
-            self.hand_over.display()
-        );
+        let text =
+            format!("`{name}` is not in `{}`: the job that runs `{job}` did not upload it", self.hand_over.display());
         let hint = format!(
-            "if it was skipped or failed, look there and re-run the failed jobs; if not, download the artifact `{artifact}` into `${{{{ runner.temp }}}}/longshore` first"
+            "if that job was skipped or failed, see its log and re-run the failed jobs; otherwise download the artifact `{artifact}` into `${{{{ runner.temp }}}}/longshore` first"
         );
         Err(wrong("missing-hand-over", text, hint))
     }
@@ -385,14 +384,14 @@ impl ActionJob {
             let done = git(session, &top, &["rev-parse", "--verify", "--quiet", "--end-of-options", &name])?;
             if !done.status.success() {
                 let text = format!("tag `{tag}` does not exist in this checkout");
-                return Err(wrong("tag-missing", text, "push the tag, and check out with `fetch-depth: 0`"));
+                return Err(wrong("tag-missing", text, "push the tag, and use `fetch-depth: 0` for the checkout"));
             }
             commits.push((done.stdout.trim().to_owned(), tag));
         }
         let Some((commit, first)) = commits.first() else { return Ok(()) };
         if let Some((other, second)) = commits.iter().find(|(other, _)| other != commit) {
             let text = format!("tag `{first}` is commit {commit}, and tag `{second}` is {other}");
-            return Err(wrong("several-commits", text, "one run releases one commit: start one for each"));
+            return Err(wrong("several-commits", text, "one run releases one commit: start one run per commit"));
         }
         self.check_out(session, commit, &format!("tag `{first}`"))
     }
@@ -409,7 +408,11 @@ impl ActionJob {
             return Ok(());
         }
         let text = format!("cannot check out {name}: {}", done.stderr.trim());
-        Err(wrong("wrong-commit", text, "check out with `fetch-depth: 0`, and change no files before"))
+        Err(wrong(
+            "wrong-commit",
+            text,
+            "use `fetch-depth: 0` for the checkout, and do not change files before this step",
+        ))
     }
 
     fn top(&self, session: &Session) -> anyhow::Result<PathBuf> {
@@ -429,6 +432,6 @@ fn no_checkout(error: anyhow::Error) -> anyhow::Error {
     if !matches!(code, Some("no-repository" | "no-folder")) {
         return error;
     }
-    let hint = "run actions/checkout with `fetch-depth: 0` in an earlier step of this job; `working-directory` is seen from the workspace";
-    wrong("no-checkout", format!("there is no checkout to work in: {error}"), hint)
+    let hint = "run actions/checkout with `fetch-depth: 0` in an earlier step of this job; `working-directory` is relative to the workspace";
+    wrong("no-checkout", format!("there is no checkout: {error}"), hint)
 }

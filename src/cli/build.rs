@@ -89,8 +89,8 @@ fn wanted(plan: &Plan, digest: Option<Digest>) -> anyhow::Result<()> {
     let found = plan.digest();
     match digest {
         Some(wanted) if wanted != found => {
-            let text = format!("the plan made here is {found}, wanted is {wanted}");
-            let hint = "name the plan that was made there: `--plan plan.json`";
+            let text = format!("the plan made here is {found}, expected {wanted}");
+            let hint = "pass the plan that was made there: `--plan plan.json`";
             Err(Failure::usage(Problem::new("wrong-plan-digest", text).hint(hint)).into())
         }
         _ => Ok(()),

@@ -27,8 +27,8 @@ impl Refused {
     /// Told to stop by a signal, whatever came of it.
     pub fn interrupted(signal: i32) -> Self {
         let exit = if signal == 15 { Exit::Terminated } else { Exit::Interrupted };
-        let problem = Problem::new("interrupted", "interrupted; the same command continues");
-        Self::of(exit, vec![problem.hint("programs that it had started were told to stop, and waited for")])
+        let problem = Problem::new("interrupted", "interrupted; run the same command again to continue");
+        Self::of(exit, vec![problem.hint("programs it had started were stopped")])
     }
 
     /// Without the secrets that others may have put into it.

@@ -68,7 +68,7 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let (table, is_changed) = write(&files, &wanted)?;
     if !own.is_fixed() {
         session.printer.warn(format!(
-            "the action is not pinned: `{ACTION}@{}` can move; `longshore generate --action-ref SHA` pins it",
+            "the action is not pinned: `{ACTION}@{}` can be moved; `longshore generate --action-ref SHA` pins it",
             reference(&own)
         ));
     }
@@ -129,7 +129,7 @@ fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> 
     let tag = releases.iter().find(|release| !is_there(release)).map(|release| release.tag.clone());
     let tag = tag.unwrap_or_else(|| {
         if let Some(release) = releases.first() {
-            lines.push(format!("raise the version (`{}` is a tag already) and commit that", release.tag));
+            lines.push(format!("bump the version (the tag `{}` already exists) and commit that", release.tag));
         }
         let form = plan.releases.first().map(|release| release.tags.as_str()).unwrap_or_default();
         form.replace("{version}", "VERSION")
@@ -154,14 +154,13 @@ fn refuse_foreign(files: &[File], check: bool) -> anyhow::Result<()> {
         .iter()
         .filter(foreign)
         .map(|file| {
-            let text = format!("`{FOLDER}/{}` exists and was not generated; it is not written over", file.name);
+            let text = format!("`{FOLDER}/{}` exists and was not generated; it is not overwritten", file.name);
             let hint = match files {
                 [_] => format!(
-                    "write `workflows: {{ longshore.yml: {{}} }}` into longshore.yaml (or rename `{}:` there), or move yours \
-                     away",
+                    "add `workflows: {{ longshore.yml: {{}} }}` to longshore.yaml (or rename `{}:` there), or move your file away",
                     file.name
                 ),
-                _ => format!("rename `{}:` under `workflows:` in longshore.yaml, or move yours away", file.name),
+                _ => format!("rename `{}:` under `workflows:` in longshore.yaml, or move your file away", file.name),
             };
             Problem::new("foreign-workflow", text).hint(hint)
         })
@@ -174,7 +173,7 @@ fn refuse_foreign(files: &[File], check: bool) -> anyhow::Result<()> {
 /// once more: said, never deleted.
 fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
     for name in &plan.idle {
-        session.printer.warn(format!("`{FOLDER}/{name}` is not written: nothing goes where it publishes to"));
+        session.printer.warn(format!("`{FOLDER}/{name}` is not written: nothing is published to its destinations"));
     }
     let Ok(entries) = std::fs::read_dir(top.join(FOLDER)) else { return };
     let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
@@ -184,14 +183,14 @@ fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
     for name in names.iter().filter(|name| !named(name)) {
         let Some(text) = read(&top.join(FOLDER).join(name)).ok().flatten() else { continue };
         if workflow::is_generated(&text) {
-            let text = format!("`{FOLDER}/{name}` was generated, but longshore.yaml names it no more");
-            session.printer.warn(format!("{text}: delete it, or name it under `workflows:`"));
+            let text = format!("`{FOLDER}/{name}` was generated, but is no longer in longshore.yaml");
+            session.printer.warn(format!("{text}: delete it, or add it to `workflows:`"));
             continue;
         }
         let tags = plan.releases.iter().map(|release| release.tags.replace("{version}", "1.2.3"));
         if let Some((publisher, tag)) = tags.filter_map(|tag| Some((rival::publishes(&text, &tag)?, tag))).next() {
             let text = format!("`{FOLDER}/{name}` also runs for tags like `{tag}`, and publishes with `{publisher}`");
-            session.printer.warn(format!("{text}: one release must have one maker, take that out of it"));
+            session.printer.warn(format!("{text}: only one workflow may publish a release, remove it there"));
         }
     }
 }
@@ -213,13 +212,13 @@ fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Resu
     }
     if let Some((name, other)) = there.iter().find(|(_, own)| reference(own) != reference(&there[0].1)) {
         let text = format!(
-            "the files call the action by different pins: `{}` in `{}`, `{}` in `{name}`",
+            "the files pin the action differently: `{}` in `{}`, `{}` in `{name}`",
             reference(&there[0].1),
             there[0].0,
             reference(other)
         );
         let problem = Problem::new("two-action-pins", text)
-            .hint("they plan one release together: `longshore generate --action-ref SHA` writes one pin into all");
+            .hint("they plan one release together: `longshore generate --action-ref SHA` pins all to one commit");
         return Err(Failure::new(if args.check { Exit::Drift } else { Exit::Usage }, problem).into());
     }
     match there.into_iter().next() {
@@ -275,23 +274,23 @@ fn check(files: &[File], wanted: &[String]) -> anyhow::Result<Report> {
     let mut problems = Vec::new();
     for (file, wanted) in files.iter().zip(wanted) {
         let problem = match &file.there {
-            None => Problem::new("workflow-missing", format!("`{FOLDER}/{}` is not there", file.name)),
+            None => Problem::new("workflow-missing", format!("`{FOLDER}/{}` does not exist", file.name)),
             Some(there) => match workflow::drift::drift(&there.replace("\r\n", "\n"), wanted) {
                 None => continue,
                 Some(diff) => {
-                    let text = format!("`{FOLDER}/{}` is not what would be generated:\n{}", file.name, diff.trim_end());
+                    let text = format!("`{FOLDER}/{}` is out of date:\n{}", file.name, diff.trim_end());
                     Problem::new("workflow-drift", text)
                 }
             },
         };
-        let hint = "`longshore generate` writes it; change longshore.yaml instead (`setup`, `jobs`)";
+        let hint = "run `longshore generate`; make changes in longshore.yaml instead (`setup`, `jobs`)";
         problems.push(problem.hint(hint));
     }
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::Drift, problems }.into());
     }
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    Ok(Report::text(format!("{} as generated\n", names.join(", "))))
+    Ok(Report::text(format!("{} up to date\n", names.join(", "))))
 }
 
 /// What must be registered at an index before it trusts a workflow:

@@ -34,7 +34,7 @@ const FRAME: &str = include_str!("../../templates/init.yaml");
 /// The workflow that `generate` writes if nothing is said.
 const WORKFLOW: &str = ".github/workflows/release.yml";
 /// What is said where that is taken.
-const OTHER_WORKFLOW: &str = "\n# .github/workflows/release.yml is there already, so `longshore generate` writes another file.\n\
+const OTHER_WORKFLOW: &str = "\n# .github/workflows/release.yml already exists, so `longshore generate` writes another file.\n\
                               workflows: { longshore.yml: {} }\n";
 /// How many files of one kind are named.
 const NAMED: usize = 6;
@@ -91,7 +91,7 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
 
 fn exists(path: &Path) -> anyhow::Error {
     let problem = Problem::new("config-exists", format!("`{}` exists already and was not changed", path.display()));
-    Failure::usage(problem.hint("edit it (`longshore check` finds mistakes), or move it away first")).into()
+    Failure::usage(problem.hint("edit it (`longshore check` reports mistakes), or move it away first")).into()
 }
 
 /// Writes a file that is not there, also if another process tries the same.
@@ -245,7 +245,7 @@ fn nothing(facts: &Facts, found: &Found) -> String {
         text.push_str(&format!("no cargo package has an executable ({}).\n", some(&names)));
     }
     for manifest in &found.refused {
-        text.push_str(&format!("# {manifest} is there, but cargo cannot read it.\n"));
+        text.push_str(&format!("# {manifest} exists, but cargo cannot read it.\n"));
     }
     text.push_str("# Files that a command of yours makes are released like this:\n");
     text.push_str("#assets:\n#  bundle: { run: make bundle, files: build/bundle, file: bundle.tar.gz }\n");
@@ -310,7 +310,7 @@ fn summary(facts: &Facts, found: &Found) -> String {
     }
     text.push_str(&publish::asked(facts, &packages).map(|text| format!("  {text}\n")).unwrap_or_default());
     if found.has_workflow {
-        text.push_str(&format!("  {WORKFLOW} is there already: `longshore generate` will write longshore.yml\n"));
+        text.push_str(&format!("  {WORKFLOW} already exists: `longshore generate` will write longshore.yml\n"));
     }
     for (path, what) in found.later.iter().take(NAMED) {
         text.push_str(&format!("  not in this version yet: {what} from {path}\n"));

@@ -22,8 +22,8 @@ pub fn refuse_links_out(top: &Path, file: &str) -> anyhow::Result<()> {
         let path = below(top, &file[..end]);
         if path.is_symlink() && !is_inside(&path) {
             let link = &file[..end];
-            let text = format!("`{link}` is a link that leads out of the repository or to nothing; it is not followed");
-            let hint = format!("look at where it leads, then remove it: `rm {link}`");
+            let text = format!("`{link}` is a link that is broken or leads out of the repository; it is not followed");
+            let hint = format!("check where it leads, then remove it: `rm {link}`");
             return Err(Failure::usage(Problem::new("link-outside", text).hint(hint)).into());
         }
     }

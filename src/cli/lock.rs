@@ -97,7 +97,7 @@ fn check(known: &Lock, wanted: &[UsedBase], missing: &[&UsedBase]) -> anyhow::Re
         return Ok(Report::text(format!("{} is complete: {} bases\n", lock::FILE, known.bases.len())));
     }
     let problems =
-        problems.into_iter().map(|problem| problem.hint("run `longshore lock` and commit its file")).collect();
+        problems.into_iter().map(|problem| problem.hint("run `longshore lock` and commit longshore.lock")).collect();
     Err(Failure { exit: Exit::Drift, problems }.into())
 }
 
@@ -133,7 +133,7 @@ async fn one(registries: &Registries, used: &UsedBase) -> Result<LockedBase, Err
     let digest = named.ok_or_else(|| {
         Error::new(
             crate::oci::registry::ErrorKind::Usage,
-            Problem::new("no-base", format!("`{}` is wanted for no platform", used.name)),
+            Problem::new("no-base", format!("`{}` is not used for any platform", used.name)),
         )
     })?;
     Ok(LockedBase { name: used.name.clone(), from: used.from.clone(), digest, platforms })

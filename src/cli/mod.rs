@@ -89,7 +89,7 @@ fn dispatch(invocation: &Invocation, command: Command) -> anyhow::Result<Report>
         Command::Generate(args) => generate::run(session, &args),
         Command::Action | Command::Doctor | Command::Status | Command::Serve => {
             let text = format!("`longshore {}` is not in this version", command.name());
-            Err(Failure::usage(Problem::new("not-in-this-version", text).hint("`longshore --help` lists what is"))
+            Err(Failure::usage(Problem::new("not-in-this-version", text).hint("`longshore --help` lists the commands"))
                 .into())
         }
     }

@@ -299,7 +299,7 @@ fn lost(session: &Session, ended: Ended, error: &io::Error) -> Ended {
 
 fn lost_words(session: &Session, error: &io::Error) {
     let problem = Problem::new("output-lost", format!("cannot write the result to standard output: {error}"))
-        .hint("what the command was to do is done; make room, and run it again for its result");
+        .hint("the command has done its work; free disk space and run it again to see the result");
     let refused = Refused { diagnostics: vec![Diagnostic { problem, span: None }], ..Refused::default() };
     draw(session, &refused);
 }

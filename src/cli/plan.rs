@@ -126,9 +126,9 @@ fn expected(check: &Check) -> String {
             None => prints(&container.contains),
         },
         Check::Import(_) => "installed and imported".to_owned(),
-        Check::Resolve(_) => "crates that tell it from its siblings".to_owned(),
+        Check::Resolve(_) => "crates that distinguish it from its siblings".to_owned(),
         Check::Readme => "its README renders on PyPI".to_owned(),
-        Check::Rebuild(_) => "built back into a wheel".to_owned(),
+        Check::Rebuild(_) => "rebuilt into a wheel".to_owned(),
     }
 }
 
@@ -168,7 +168,7 @@ fn goes(plan: &Plan, printer: &Printer) -> String {
         }
     }
     if let Some(reason) = plan.only_loopback() {
-        let _ = writeln!(text, "only servers of this machine take it, for {reason}");
+        let _ = writeln!(text, "only local servers accept it: {reason}");
     }
     text
 }

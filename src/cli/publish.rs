@@ -37,7 +37,9 @@ pub fn run(invocation: &Invocation, args: &args::Publish) -> anyhow::Result<Repo
     if stage.is_none() {
         name_the_rest(session, &plan)?;
     } else {
-        session.printer.warn(format!("`{}` is set: all of this goes to servers of a rehearsal", stage_file::VARIABLE));
+        session
+            .printer
+            .warn(format!("`{}` is set: everything is published to the servers of a rehearsal", stage_file::VARIABLE));
     }
     let access = Access::of(session, &plan)?;
     let share = share(&plan, args.workflow.as_deref(), &args.to)?;
@@ -60,7 +62,7 @@ fn manifest(plan: &Plan, store: &Store) -> anyhow::Result<Manifest> {
     let refuse =
         |text: String| Err(Failure::usage(Problem::new("no-manifest", text).hint("`longshore verify` first")).into());
     if !store.manifest().is_file() {
-        return refuse(format!("nothing is verified: there is no `{}`", store.manifest().display()));
+        return refuse(format!("nothing is verified: `{}` does not exist", store.manifest().display()));
     }
     let manifest: Manifest = match store::read_json(&store.manifest()) {
         Ok(manifest) => manifest,
@@ -92,7 +94,7 @@ fn name_the_rest(session: &Session, plan: &Plan) -> anyhow::Result<()> {
         return Err(Failure::usage(Problem::new("nothing-to-publish", text).hint(hint)).into());
     }
     if !left_out.is_empty() {
-        let text = format!("this is a part of the release: it lacks {lacking}; only servers of this machine take it");
+        let text = format!("this is only part of the release: it lacks {lacking}; only local servers accept it");
         session.printer.warn(text);
     }
     Ok(())
@@ -107,11 +109,9 @@ fn refuse_fork(env: &Env) -> anyhow::Result<()> {
     if event.get("pull_request").is_none() || name("head").is_some() && name("head") == name("base") {
         return Ok(());
     }
-    let problem = Problem::new("fork", "a pull request from another repository does not publish");
-    Err(Failure::usage(
-        problem.hint("publish from a tag; in a pull request, `longshore build` and `verify` are enough"),
-    )
-    .into())
+    let problem = Problem::new("fork", "a pull request from another repository cannot publish");
+    Err(Failure::usage(problem.hint("publish from a tag; in a pull request, use `longshore build` and `verify`"))
+        .into())
 }
 
 /// Shows where it goes and asks once; in CI and with `--yes` nobody is asked.
@@ -125,7 +125,7 @@ pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Workflow>) -> an
         return Ok(());
     }
     let refuse = |text: &str| {
-        Err(Failure::usage(Problem::new("not-confirmed", text).hint("add `--yes` to publish without being asked"))
+        Err(Failure::usage(Problem::new("not-confirmed", text).hint("pass `--yes` to publish without confirmation"))
             .into())
     };
     if !std::io::stdin().is_terminal() {

@@ -70,7 +70,7 @@ fn tell(session: &Session, plan: &Plan, manifest: &Manifest, args: &args::Rehear
     if let Some(images) = verify::images(plan, manifest) {
         session.printer.block(&images.render(&session.printer));
         if args.bases.is_none() {
-            session.printer.step("Assumed", "base images are stubs without files; `--bases LAYOUT` takes real ones");
+            session.printer.step("Assumed", "base images are stubs without files; `--bases LAYOUT` uses real ones");
         }
     }
 }
@@ -86,7 +86,7 @@ fn publish_until_done(release: &Release<'_>, manifest: &Manifest, injected: bool
                 let exit = error.downcast_ref::<Failure>().map(|failure| failure.exit);
                 if injected && runs < 3 && matches!(exit, Some(Exit::Unfinished | Exit::Denied)) {
                     printer.warn(format!("the fault ended the run: {error}"));
-                    printer.step("Again", "the same command continues");
+                    printer.step("Again", "run the same command again to continue");
                     runs += 1;
                     continue;
                 }

@@ -53,7 +53,7 @@ fn refuse_impossible(plan: &Plan, args: &args::Release) -> anyhow::Result<()> {
     let text = format!("this machine cannot build {} of {} steps:\n{}", ids.len(), plan.steps.len(), ids.join("\n"));
     let tags: Vec<&str> = plan.releases.iter().map(|release| release.tag.as_str()).collect();
     let hint = format!(
-        "push the tag (`git push origin {}`) and let CI build, or bring them with `--prebuilt DIR`",
+        "push the tag (`git push origin {}`) and let CI build, or provide them with `--prebuilt DIR`",
         tags.join(" ")
     );
     Err(Failure::usage(Problem::new("cannot-build", text).hint(hint)).into())

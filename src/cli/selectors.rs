@@ -58,16 +58,16 @@ impl Source {
     /// Why one is not read, and what to do instead.
     fn instead(self, command: &str, flag: &str) -> (&'static str, String) {
         let value = if flag == SNAPSHOT { "" } else { " …" };
-        let again = format!("leave it out, or make another plan: `longshore plan {flag}{value} --out plan.json`");
-        let leave = || "leave it out".to_owned();
+        let again = format!("remove it, or make another plan: `longshore plan {flag}{value} --out plan.json`");
+        let leave = || "remove it".to_owned();
         match self {
             _ if flag == PLAN => ("only `matrix`, `build`, `verify` and `publish` take a stored plan", leave()),
-            Self::Given => ("a stored plan already says what is in", again),
+            Self::Given => ("a stored plan is fixed", again),
             Self::Finished if command == "publish" => {
-                let narrower = "`--to` publishes to some destinations only";
-                ("the plan of what was built already says what is in", format!("{again}; {narrower}"))
+                let narrower = "`--to` limits the destinations";
+                ("the plan of the built files is fixed", format!("{again}; {narrower}"))
             }
-            Self::Finished => ("the plan of what was built already says what is in", again),
+            Self::Finished => ("the plan of the built files is fixed", again),
             Self::Configuration => ("it is the same for every release", leave()),
             Self::Planned | Self::Nothing => ("it plans nothing and reads no configuration", leave()),
         }
@@ -98,7 +98,7 @@ pub fn refuse_unread(cli: &Cli) -> Result<(), Failure> {
         .map(|flag| {
             let (why, hint) = source.instead(command, flag);
             let with = if source == Source::Given { format!("{command} {PLAN}") } else { command.to_owned() };
-            Problem::new("unread-flag", format!("`{flag}` means nothing to `longshore {with}`: {why}")).hint(hint)
+            Problem::new("unread-flag", format!("`longshore {with}` does not accept `{flag}`: {why}")).hint(hint)
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(Failure { exit: crate::problem::Exit::Usage, problems }) }
@@ -155,7 +155,7 @@ mod tests {
                 let expected = !read.split(' ').any(|one| one == flag);
                 assert_eq!(refused.is_some(), expected, "longshore {line} {flag}");
                 let Some(refused) = refused else { continue };
-                assert!(refused.problems[0].message.starts_with(&format!("`{flag}` ")), "{refused}");
+                assert!(refused.problems[0].message.contains(&format!("`{flag}`")), "{refused}");
                 assert!(refused.problems.iter().all(|problem| problem.hint.is_some()), "{refused}");
             }
         }

@@ -102,7 +102,7 @@ fn planned(plan: &Plan) -> String {
         plan.jobs.len()
     );
     if let Some(reason) = plan.only_loopback() {
-        let _ = write!(text, "No public destination takes it, for {}.\n\n", reason);
+        let _ = write!(text, "No public destination accepts it: {}.\n\n", reason);
     }
     text
 }
@@ -153,7 +153,7 @@ fn checks(artifacts: &[Artifact]) -> String {
         let detail = artifact.check.as_ref().and_then(|check| check.detail.lines().next()).unwrap_or_default();
         vec![code(&artifact.step), plain(detail)]
     });
-    format!("\n{}\n", table(&["Check", "What it saw"], rows))
+    format!("\n{}\n", table(&["Check", "Observed"], rows))
 }
 
 fn verified(plan: &Plan, fields: &Fields) -> String {
@@ -267,43 +267,39 @@ fn meaning(exit: Exit) -> (&'static str, &'static str, &'static str) {
         Exit::Usage => (
             "not started",
             "Nothing was started.",
-            "fix what is listed above and push again. If another job or a setting was to blame, re-run the failed jobs.",
+            "fix the problems above and push again. If the cause was another job or a setting, re-run the failed jobs.",
         ),
         Exit::Verification => (
             "verification failed",
             "Nothing was published by this command.",
-            "fix what is listed above and push again. If another job's machine was to blame, re-run the failed jobs.",
+            "fix the problems above and push again. If the cause was the machine of another job, re-run the failed jobs.",
         ),
         Exit::Conflict => (
             "conflict",
-            "Something different is public; nothing was overwritten.",
-            "see above. Running the same again ends the same; what is public stays, so most often the way is a new version.",
+            "Something different is already public; nothing was overwritten.",
+            "see above. Running it again does not help: what is public stays, so release a new version in most cases.",
         ),
         Exit::Denied => (
             "denied",
-            "A credential or a permission is missing.",
-            "add what is named above to the repository or to the job, then re-run the failed jobs.",
+            "A credential or permission is missing.",
+            "add it to the repository or to the job as described above, then re-run the failed jobs.",
         ),
         Exit::Unfinished => (
             "unfinished",
-            "A part may be public, and the rest is not there or was not confirmed.",
-            "re-run the failed jobs: the same command looks at what is there and does the rest.",
+            "Part of the release may be public; the rest is missing or not confirmed.",
+            "re-run the failed jobs: the command checks what is published and does the rest.",
         ),
         Exit::Build => (
             "a build step failed",
             "Nothing was published by this command.",
-            "fix the step and push again. If the machine was to blame, re-run the failed jobs.",
+            "fix the step and push again. If the cause was the machine, re-run the failed jobs.",
         ),
-        Exit::Interrupted | Exit::Terminated => (
-            "interrupted",
-            "It was told to stop.",
-            "re-run the failed jobs: what is there already is looked at and kept.",
-        ),
-        Exit::Drift => (
-            "drift",
-            "A generated file is not what it would be now.",
-            "run the command without `--check`, and commit what it writes.",
-        ),
+        Exit::Interrupted | Exit::Terminated => {
+            ("interrupted", "It was interrupted.", "re-run the failed jobs: what already exists is checked and kept.")
+        }
+        Exit::Drift => {
+            ("drift", "A generated file is out of date.", "run the command without `--check`, and commit the result.")
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub fn tell(session: &Session, plan: &Plan) -> anyhow::Result<()> {
         1 => String::new(),
         count => format!(" ({} more are not)", count - 1),
     };
-    session.printer.warn(format!("{}{more}; before a tag is pushed: `{COMMAND}`, and commit it", first.message));
+    session.printer.warn(format!("{}{more}; before pushing a tag, run `{COMMAND}` and commit", first.message));
     Ok(())
 }
 

@@ -71,7 +71,7 @@ fn settings(name: &str, map: &Map, path: &str, layers: &mut Layers) -> Archive {
     let packed = formats.by_os.iter().flat_map(|(_, formats)| formats).chain(&formats.other);
     if file.places().any(|place| place == "binary") && packed.clone().any(|format| *format != Format::Binary) {
         let problem =
-            Problem::new("unknown-placeholder", "an archive holds several executables: `{binary}` names none of them")
+            Problem::new("unknown-placeholder", "an archive contains several executables: `{binary}` has no value")
                 .hint("use it with `formats: binary` only");
         if let Some(node) = map.get("file") {
             layers.found.at(problem, &format!("{path}.file"), false, &node.span);

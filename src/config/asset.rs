@@ -24,7 +24,7 @@ fn one(file: &Map, entry: &Entry, layers: &mut Layers) -> Asset {
     let fields = Fields(&map);
     if map.entry("files").is_none() {
         let problem = Problem::new("missing-key", format!("the asset `{}` has no `files:`", entry.key))
-            .hint("name the files or folders it is made of");
+            .hint("list the files or folders it consists of");
         layers.found.at(problem, &path, true, &entry.key_span);
     }
     let mut bundle = None;

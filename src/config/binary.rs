@@ -164,9 +164,9 @@ fn equal(file: &Map, binaries: &[Binary], layers: &mut Layers) {
         if let Some(twin) = twin
             && let Some(entry) = file.get(KIND.key).and_then(Node::map).and_then(|map| map.entry(&binary.name))
         {
-            let message = format!("`{}` and `{}` make the same", twin.name, binary.name);
+            let message = format!("`{}` and `{}` build the same", twin.name, binary.name);
             let problem =
-                Problem::new("equal-entries", message).hint("remove one; several archives may hold the same binary");
+                Problem::new("equal-entries", message).hint("remove one; several archives may contain the same binary");
             layers.found.at(problem, &format!("{}.{}", KIND.key, binary.name), true, &entry.key_span);
         }
         same_package.push(binary);

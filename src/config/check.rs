@@ -82,7 +82,7 @@ fn output(file: &Map, found: &mut Diagnostics) -> String {
     if let (".", Some(node)) = (path.as_str(), file.get("output")) {
         let problem =
             Problem::new("bad-path", "`output` cannot be the repository itself: old results in it are removed")
-                .hint("name a folder of its own, like `target/longshore`");
+                .hint("use a separate folder, like `target/longshore`");
         found.at(problem, "output", false, &node.span);
     }
     path
@@ -94,9 +94,9 @@ fn is_map(root: &Node, found: &mut Diagnostics) -> bool {
     }
     let problem = if root.is_null() {
         Problem::new("empty-file", "the file is empty")
-            .hint("begin it with `longshore: 1`, or remove it: no file is fine too")
+            .hint("start it with `longshore: 1`, or remove it: no file is fine too")
     } else {
-        Problem::new("wrong-type", "the file must be a map of keys").hint("begin it with `longshore: 1`")
+        Problem::new("wrong-type", "the file must be a map of keys").hint("start it with `longshore: 1`")
     };
     let span = Some(root.span.clone()).filter(|_| !root.is_null());
     found.push(Diagnostic { problem, span });
@@ -109,7 +109,7 @@ fn begins_with_format(root: &Node, found: &mut Diagnostics) {
         return;
     }
     let problem = Problem::new("missing-key", "`longshore: 1` is missing")
-        .hint("begin the file with it: the format that the rest is read in");
+        .hint("start the file with it: it is the version of the format");
     let first = map.entries.first().map_or_else(|| root.span.clone(), |entry| entry.key_span.clone());
     found.at(problem, "longshore", true, &first);
 }

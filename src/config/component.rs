@@ -67,9 +67,9 @@ pub fn ambiguous(file: &Map, config: &Config, found: &mut Diagnostics) {
         let mut pairs = earlier.iter().take(500);
         if let Some((other, tag)) = pairs.find_map(|(other, theirs)| Some((*other, shared(theirs, &own)?))) {
             let whose = if other.is_empty() { "the root".into() } else { format!("`{other}`") };
-            let message = format!("the tag {} could be one of `{}` and one of {whose}", quote(&tag), component.name);
+            let message = format!("the tag {} could belong to `{}` and to {whose}", quote(&tag), component.name);
             let problem = Problem::new("ambiguous-tags", message)
-                .hint(format!("give each a prefix of its own, for example `tag: \"{}-v{{version}}\"`", component.name));
+                .hint(format!("give each its own prefix, for example `tag: \"{}-v{{version}}\"`", component.name));
             if let Some((path, span)) = place(file, index) {
                 found.at(problem, &path, true, &span);
             }

@@ -44,8 +44,8 @@ pub fn bases(file: &Map, layers: &mut Layers) -> Vec<Base> {
         let fields = Fields(&map);
         let from = fields.text("from").and_then(|text| names::image(&text).ok());
         if map.entry("from").is_none() && !FLAVORS.contains(&entry.key.as_str()) {
-            let problem = Problem::new("missing-key", format!("the base {} has no `from:`", quote(&entry.key)))
-                .hint(format!("write the image it is, or use one of {}", FLAVORS.join(", ")));
+            let problem = Problem::new("missing-key", format!("the base image {} has no `from:`", quote(&entry.key)))
+                .hint(format!("set it to an image, or use one of {}", FLAVORS.join(", ")));
             layers.found.at(problem, &format!("{}.{}", BASES.key, entry.key), true, &entry.key_span);
         }
         bases.push(Base {
@@ -115,7 +115,7 @@ fn known_flavors(file: &Map, image: &Map, path: &str, found: &mut Diagnostics) {
     let known: Vec<&str> = FLAVORS.into_iter().chain(["all"]).chain(own()).collect();
     for node in Fields(image).many("flavors").unwrap_or_default() {
         let Some(flavor) = node.text().filter(|flavor| !known.contains(flavor)) else { continue };
-        let problem = Problem::new("unknown-flavor", format!("there is no base for flavor {}", quote(flavor)));
+        let problem = Problem::new("unknown-flavor", format!("there is no base image for flavor {}", quote(flavor)));
         let problem = problem.hint(match nearest(flavor, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write `bases: {{ {flavor}: {{ from: IMAGE }} }}`, or use one of {}", known.join(", ")),

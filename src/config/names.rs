@@ -53,7 +53,7 @@ pub fn image(text: &str) -> Parsed<Reference> {
 pub fn platform(text: &str) -> Parsed<Platform> {
     text.parse().map_err(|_| {
         let known = Platform::ALL.map(|platform| platform.to_string());
-        let problem = Problem::new("unknown-platform", format!("{} is not a platform longshore knows", quote(text)));
+        let problem = Problem::new("unknown-platform", format!("{} is not a known platform", quote(text)));
         match nearest(text, known.iter().map(String::as_str)) {
             Some(near) => problem.hint(format!("did you mean `{near}`?")),
             None => problem.hint(format!("known: {}", known.join(", "))),
@@ -110,7 +110,7 @@ pub fn distribution(text: &str) -> Parsed<DistributionName> {
     let name: DistributionName =
         text.parse().map_err(|why: String| Problem::new("bad-name", why).hint("for example `opsml-client`"))?;
     if name.is_reserved() {
-        let text = format!("`{name}` is a module of Python's standard library: PyPI does not allow its name");
+        let text = format!("`{name}` is a module of Python's standard library, whose name PyPI does not allow");
         return Err(Problem::new("bad-name", text).hint(format!("for example `{name}-tools`")));
     }
     Ok(name)
@@ -211,7 +211,7 @@ pub fn path(text: &str) -> Parsed<String> {
     let bad =
         |message: &str, hint: &str| Err(Problem::new("bad-path", format!("{} {message}", quote(text))).hint(hint));
     if text.contains('\\') {
-        return bad("holds a backslash", "separate folders with `/`, on every system");
+        return bad("contains a backslash", "separate folders with `/`, on every system");
     }
     if text.starts_with('/') || text.starts_with('~') || text.get(1..2) == Some(":") {
         return bad("is outside the repository", "write a path relative to the repository");
@@ -220,7 +220,7 @@ pub fn path(text: &str) -> Parsed<String> {
         return bad("leaves its folder with `..`", "write a path relative to the repository, without `..`");
     }
     if portable::is_of_git(text) {
-        return bad("lies in `.git`, where git keeps the repository", "name what is the project's own");
+        return bad("is part of `.git`", "use the project's own files");
     }
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     Ok(if parts.is_empty() { ".".into() } else { parts.join("/") })

@@ -122,7 +122,7 @@ impl Layers {
                 };
                 let message = format!("{} and {} both set `{}`", quote(&first), quote(&glob.key), entry.key);
                 let problem = Problem::new("override-conflict", message)
-                    .hint(format!("both match {target}; write the value under `{target}` itself, or narrow a glob"));
+                    .hint(format!("both match {target}; set the value under `{target}` itself, or narrow a glob"));
                 let path = format!("{path}.override.{}.{}", glob.key, entry.key);
                 self.found.at(problem, &path, true, &entry.key_span);
             }
@@ -164,8 +164,8 @@ impl Layers {
             }
         }
         if self.budget.is_empty() {
-            let problem = Problem::new("file-too-large", "entries with their defaults and overrides are too many")
-                .hint("fewer entries, or smaller `defaults`");
+            let problem = Problem::new("file-too-large", "there are too many entries with defaults and overrides")
+                .hint("use fewer entries, or smaller `defaults`");
             self.found.push(Diagnostic { problem, span: None });
         }
     }
@@ -193,8 +193,7 @@ pub fn distinct<'n>(file: &'n Map, key: &str, found: &mut Diagnostics) -> &'n [E
     for entry in entries {
         if let Some(first) = seen.insert(entry.key.to_lowercase(), &entry.key) {
             let message = format!("{} and {} differ only in case", quote(first), quote(&entry.key));
-            let problem =
-                Problem::new("duplicate-key", message).hint("step and file names would be the same; rename one");
+            let problem = Problem::new("duplicate-key", message).hint("step and file names would clash; rename one");
             found.at(problem, &format!("{key}.{}", entry.key), true, &entry.key_span);
         }
     }

@@ -167,10 +167,10 @@ pub fn read(file: &Map, images: bool, layers: &mut Layers) -> Vec<Destination> {
         let next = destination(&entry.key, kind, &entry.value);
         let same = |other: &&Destination| place(other) == place(&next) && other.when == next.when;
         if let Some(other) = destinations.iter().take(16).find(same) {
-            let message = format!("`{}` and `{}` are the same place", other.name, next.name);
+            let message = format!("`{}` and `{}` are the same destination", other.name, next.name);
             let key = if next.github().is_some() { "repository" } else { "prefix" };
             let problem =
-                Problem::new("equal-entries", message).hint(format!("give one another `{key}:`, or remove it"));
+                Problem::new("equal-entries", message).hint(format!("give one of them another `{key}:`, or remove it"));
             layers.found.at(problem, &format!("publish.{}", entry.key), true, &entry.key_span);
         }
         destinations.push(next);
@@ -197,8 +197,8 @@ fn kind_of<'e>(entry: &'e Entry, layers: &mut Layers) -> Option<&'e str> {
         return Some(kind).filter(|kind| KINDS.contains(kind));
     }
     let hint = match nearest(name, KINDS.iter().chain(LATER_KINDS).copied()) {
-        Some(near) => format!("did you mean `{near}`? a name of your own needs `kind:`"),
-        None => "write `kind: github` or `kind: registry`".into(),
+        Some(near) => format!("did you mean `{near}`? other names need `kind:`"),
+        None => "set `kind: github` or `kind: registry`".into(),
     };
     let problem = Problem::new("missing-key", format!("the destination {} has no `kind:`", quote(name))).hint(hint);
     layers.found.at(problem, &format!("publish.{name}"), true, &entry.key_span);

@@ -80,8 +80,8 @@ impl Names<'_> {
         }
         let problem = Problem::new("unknown-reference", format!("no binary is called {}", quote(&entry.key)));
         let problem = problem.hint(match nearest(&entry.key, sorted(binaries)) {
-            Some(near) => format!("did you mean `{near}`? else name what it holds with `binaries:`"),
-            None => "name what it holds with `binaries:`".into(),
+            Some(near) => format!("did you mean `{near}`? otherwise list its binaries with `binaries:`"),
+            None => "list its binaries with `binaries:`".into(),
         });
         found.at(problem, &format!("archives.{}", entry.key), true, &entry.key_span);
     }

@@ -35,7 +35,7 @@ impl Shape<'_> {
             },
             Type::Some(_) if matches!(&node.value, Value::List(items) if items.is_empty()) => {
                 let problem =
-                    Problem::new("empty-list", "the list is empty").hint("name at least one, or remove the key");
+                    Problem::new("empty-list", "the list is empty").hint("list at least one, or remove the key");
                 self.found.at(problem, path, false, &node.span);
             }
             Type::Many(inner) | Type::Some(inner) => self.many(inner, node, path),
@@ -72,7 +72,7 @@ impl Shape<'_> {
         let Some(text) = node.text() else { return self.mismatch(&Type::Text(kind), node, path) };
         let untyped = matches!(kind, Text::EnvValue | Text::Argument);
         if node.bool().is_some() && !untyped {
-            let hint = format!("quote it, if the text `\"{text}\"` is meant");
+            let hint = format!("quote it if you mean the text `\"{text}\"`");
             let message = format!("expected {}, found {}", kind.expected(), quote(text));
             return self.found.at(Problem::new("wrong-type", message).hint(hint), path, false, &node.span);
         }
@@ -148,11 +148,11 @@ impl Shape<'_> {
         if key.status == Status::NotInThisVersion {
             let problem =
                 Problem::new("not-in-this-version", format!("`{}` is not in this version: {}", key.name, key.doc))
-                    .hint("remove it; nothing of it would be built or published");
+                    .hint("remove it; it would not be built or published");
             return self.found.at(problem, path, true, &entry.key_span);
         }
         if entry.value.is_empty() && !self.overlay {
-            let hint = format!("write {}, or remove the key", key.ty.expected());
+            let hint = format!("set it to {}, or remove the key", key.ty.expected());
             let problem = Problem::new("no-value", format!("`{}` has no value", key.name)).hint(hint);
             return self.found.at(problem, path, true, &entry.key_span);
         }
@@ -175,7 +175,7 @@ impl Shape<'_> {
         if entry.value.is_empty() {
             if !self.overlay && !matches!(value, Type::Keys(_) | Type::Off(Type::Keys(_) | Type::Destination)) {
                 let problem = Problem::new("no-value", format!("{} has no value", quote(&entry.key)))
-                    .hint("write a value; empty text is `\"\"`");
+                    .hint("set a value; empty text is `\"\"`");
                 self.found.at(problem, &path, true, &entry.key_span);
             }
             return;
@@ -216,8 +216,8 @@ impl Shape<'_> {
             match section.key(&entry.key) {
                 Some(key) if key.per_target || key.status == Status::NotInThisVersion => self.key(key, entry, &path),
                 Some(key) => {
-                    let problem = Problem::new("unknown-key", format!("`{}` cannot differ per target", key.name))
-                        .hint(format!("write it beside `override`, in the {} itself", section.name));
+                    let problem = Problem::new("unknown-key", format!("`{}` cannot differ by target", key.name))
+                        .hint(format!("move it out of `override`, into the {} itself", section.name));
                     self.found.at(problem, &path, true, &entry.key_span);
                 }
                 None => self.unknown(section, &entry.key, &path, entry),
@@ -274,7 +274,7 @@ impl Shape<'_> {
                 problem.hint(format!("quote it: {}", quote(&format!("\"{{{}}}\"", names.join(", ")))))
             }
             (Type::Off(_) | Type::Keys(_), Value::Scalar { .. }) if node.bool() == Some(true) => {
-                problem.hint("remove the key; what is not switched off is on")
+                problem.hint("remove the key; it is on by default")
             }
             _ => problem,
         };

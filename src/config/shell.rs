@@ -12,27 +12,27 @@ const LONG_FORM: &str = "`{run: \"…\", shell: bash}`";
 pub fn words(text: &str) -> Result<Vec<String>, Problem> {
     match shell_only(text) {
         Some(found) if found == "\n" => {
-            return Err(Problem::new("needs-shell", "a command is one line")
+            return Err(Problem::new("needs-shell", "a command must be one line")
                 .hint("write a list of commands, or one script: `{run: …, shell: bash}`"));
         }
         Some(found) => {
             return Err(Problem::new(
                 "needs-shell",
-                format!("a command runs without a shell: {} means nothing", quote(&found)),
+                format!("a command runs without a shell: {} has no effect", quote(&found)),
             )
             .hint(format!("quote it, or write {LONG_FORM}")));
         }
         None => {}
     }
     let words = shell_words::split(text.trim()).map_err(|_| {
-        Problem::new("bad-command", "a quote is never closed").hint("close it, or write `\\\"` for the letter")
+        Problem::new("bad-command", "a quote is not closed").hint("close it, or write `\\\"` for a literal quote")
     })?;
     match words.first() {
         None => Err(Problem::new("bad-command", "expected a command, found nothing")),
-        Some(first) if first == "cd" => Err(Problem::new("bad-command", "`cd` changes nothing for later commands")
+        Some(first) if first == "cd" => Err(Problem::new("bad-command", "`cd` does not affect later commands")
             .hint("use the long form: `{run: COMMAND, dir: FOLDER}`")),
         Some(first) if matches!(first.as_str(), "export" | "source" | "set" | ".") => {
-            Err(Problem::new("needs-shell", format!("`{first}` is a word of the shell"))
+            Err(Problem::new("needs-shell", format!("`{first}` is a shell keyword"))
                 .hint(format!("write {LONG_FORM}, or set variables with `env:`")))
         }
         Some(first) if first.split_once('=').is_some_and(|(name, _)| is_variable(name)) => {

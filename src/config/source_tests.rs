@@ -37,7 +37,7 @@ error[unknown-target]: unknown target `x86_64-linux-gnu`
 fn draws_a_problem_without_a_place() {
     let drawn = draw("");
     assert!(drawn.starts_with("error[empty-file]: the file is empty"), "{drawn}");
-    assert!(drawn.contains("help: begin it with `longshore: 1`"), "{drawn}");
+    assert!(drawn.contains("help: start it with `longshore: 1`"), "{drawn}");
 }
 
 #[test]

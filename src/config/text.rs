@@ -26,7 +26,7 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         _ => &[],
     };
     if text.chars().any(|char| char.is_control() && !allowed.contains(&char)) {
-        return Err(Problem::new("control-character", format!("{} holds a control character", quote(text)))
+        return Err(Problem::new("control-character", format!("{} contains a control character", quote(text)))
             .hint("write it as one line without tabs or escapes"));
     }
     if text.trim().is_empty() && !matches!(kind, Text::EnvValue | Text::Argument) {
@@ -119,11 +119,14 @@ fn expression(text: &str) -> Parsed<()> {
 
 fn label(text: &str) -> Parsed<()> {
     if is_expression(text) {
-        return Err(Problem::new("unsafe-expression", format!("{} is never asked of GitHub", quote(text)))
-            .hint("write a literal; `workflows.*.runner` and `environment` also take `${{ vars.NAME }}`"));
+        return Err(Problem::new(
+            "unsafe-expression",
+            format!("{} is a GitHub expression, which is not evaluated here", quote(text)),
+        )
+        .hint("write a literal; `workflows.*.runner` and `environment` also take `${{ vars.NAME }}`"));
     }
     if text.contains(char::is_whitespace) {
-        return Err(Problem::new("bad-text", format!("{} holds a space", quote(text))).hint("write one word"));
+        return Err(Problem::new("bad-text", format!("{} contains a space", quote(text))).hint("write one word"));
     }
     Ok(())
 }
@@ -135,13 +138,13 @@ fn is_name_char(char: char) -> bool {
 fn name(text: &str) -> Parsed<()> {
     if text.len() > MAX_NAME {
         let message = format!("the name {} is longer than {MAX_NAME} characters", quote(text));
-        return Err(Problem::new("bad-name", message).hint("file and step names are made from it; shorten it"));
+        return Err(Problem::new("bad-name", message).hint("shorten it: file and step names are derived from it"));
     }
     if text.starts_with(|char: char| char.is_ascii_alphanumeric()) && text.chars().all(is_name_char) {
         return Ok(());
     }
     Err(Problem::new("bad-name", format!("{} cannot be a name", quote(text)))
-        .hint("begin with a letter or digit and use only letters, digits, `.`, `_` and `-`: file and step names are made from it"))
+        .hint("start with a letter or digit and use only letters, digits, `.`, `_` and `-`: file and step names are derived from it"))
 }
 
 fn word(text: &str, words: &[&str]) -> Parsed<()> {
@@ -162,7 +165,7 @@ fn kind_of_destination(text: &str) -> Parsed<()> {
             "not-in-this-version",
             format!("destinations of kind {} are not in this version", quote(text)),
         )
-        .hint("remove it; there is `kind: github` and `kind: registry`"));
+        .hint("remove it; available: `kind: github` and `kind: registry`"));
     }
     word(text, KINDS)
 }
@@ -221,7 +224,7 @@ impl Triples {
 fn glob(text: &str) -> Parsed<GlobSet> {
     let bad = |why: String| {
         Problem::new("bad-glob", format!("{} is not a glob: {why}", quote(text)))
-            .hint("`*`, `**`, `?`, `[a-z]` and `{a,b}` mean something; `[*]` is a literal `*`")
+            .hint("`*`, `**`, `?`, `[a-z]` and `{a,b}` are special; `[*]` is a literal `*`")
     };
     if text.len() > MAX_GLOB {
         return Err(bad(format!("it is longer than {MAX_GLOB} bytes")));
@@ -279,7 +282,7 @@ fn manifest(text: &str) -> Parsed<()> {
         return Ok(());
     }
     let hint = if path.rsplit('/').next().is_some_and(|last| last.contains('.')) {
-        "write the path of a Cargo.toml".into()
+        "use the path of a Cargo.toml".into()
     } else {
         format!("write {}", quote(&format!("{path}/Cargo.toml")))
     };
@@ -289,7 +292,7 @@ fn manifest(text: &str) -> Parsed<()> {
 fn file_glob(text: &str) -> Parsed<()> {
     if path(text)? == "." {
         return Err(Problem::new("bad-path", format!("{} is the whole repository", quote(text)))
-            .hint("name files or folders in it"));
+            .hint("list files or folders in it"));
     }
     if is_glob(text) { glob(text).map(drop) } else { Ok(()) }
 }
@@ -299,8 +302,8 @@ fn file_glob(text: &str) -> Parsed<()> {
 fn file_name(text: &str) -> Parsed<()> {
     let Some(bad) = text.chars().find(|char| !is_name_char(*char)) else {
         if text.starts_with('.') {
-            return Err(Problem::new("bad-file-name", format!("{} begins with a dot", quote(text)))
-                .hint("GitHub renames such files; begin with a letter or digit"));
+            return Err(Problem::new("bad-file-name", format!("{} starts with a dot", quote(text)))
+                .hint("GitHub renames such files; start with a letter or digit"));
         }
         return Ok(());
     };
@@ -333,7 +336,7 @@ fn notes(text: &str) -> Parsed<()> {
     }
     match nearest(text, NOTES.iter().copied()).filter(|_| !text.contains(['/', '.'])) {
         Some(word) => Err(Problem::new("unknown-word", format!("unknown word {}", quote(text)))
-            .hint(format!("did you mean `{word}`? A file of this name is `./{text}`"))),
+            .hint(format!("did you mean `{word}`? For a file of this name write `./{text}`"))),
         None => path(text).map(drop),
     }
 }
@@ -347,7 +350,7 @@ fn secret_name(text: &str) -> Parsed<()> {
         return Ok(());
     }
     Err(Problem::new("bad-name", format!("{} cannot be the name of a secret", quote(text)))
-        .hint("use letters, digits and `_`, and no digit first: it is a variable here, and a secret in GitHub Actions"))
+        .hint("use letters, digits and `_`, and no digit first: it is also the name of a GitHub Actions secret"))
 }
 
 fn env_name(text: &str) -> Parsed<()> {
@@ -365,7 +368,7 @@ fn env_name(text: &str) -> Parsed<()> {
 pub fn template(place: Place, text: &str) -> Parsed<Template> {
     let template: Template = text.parse().map_err(|error: String| {
         Problem::new("bad-template", format!("{}: {}", quote(text), error.split(';').next().unwrap_or_default()))
-            .hint("write `{{` and `}}` for braces that are meant as text")
+            .hint("write `{{` and `}}` for literal braces")
     })?;
     if let Some(unknown) = template.places().find(|name| !place.allowed().contains(name)) {
         let allowed = place.allowed().iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ");
@@ -421,7 +424,7 @@ fn tag(template: &Template) -> Parsed<()> {
     let letter = text.chars().find(|char| char.is_whitespace() || "~^:?*[\\".contains(*char));
     let dots = text.contains("..") || text.contains("@{") || text.contains("//") || text.starts_with(['/', '-', '.']);
     if letter.is_some() || dots || text.ends_with(['/', '.']) || text.ends_with(".lock") || text.contains("/.") {
-        return bad(format!("git allows no tag like {}", quote(&text)), "for example `v{version}`");
+        return bad(format!("{} is not a valid git tag", quote(&text)), "for example `v{version}`");
     }
     Ok(())
 }
@@ -433,8 +436,8 @@ fn tag(template: &Template) -> Parsed<()> {
 pub fn format_of(file: &str) -> Parsed<Format> {
     let formats = [Format::TarGz, Format::TarZst, Format::Zip];
     formats.into_iter().find(|format| file.ends_with(format.extension())).ok_or_else(|| {
-        Problem::new("unknown-extension", format!("the ending of {} is not a format", quote(file)))
-            .hint("end it with `.tar.gz`, `.tar.zst` or `.zip`; without `file:` each file is taken by itself")
+        Problem::new("unknown-extension", format!("the extension of {} is not an archive format", quote(file)))
+            .hint("use `.tar.gz`, `.tar.zst` or `.zip`; without `file:` each file is published separately")
     })
 }
 

@@ -73,10 +73,10 @@ pub const FOREIGN: &[(&str, &str)] = &[
     ("github-build-setup", "use `setup` of a file under `workflows`"),
     ("extra-artifacts", "use `assets`"),
     ("pr-run-mode", "use `pull-request` of a file under `workflows`"),
-    ("skip", "write `false` where it stands to switch something off"),
-    ("disable", "write `false` where it stands to switch something off"),
-    ("disabled", "write `false` where it stands to switch something off"),
-    ("enabled", "write `false` where it stands to switch something off"),
+    ("skip", "set `false` in its place to switch something off"),
+    ("disable", "set `false` in its place to switch something off"),
+    ("disabled", "set `false` in its place to switch something off"),
+    ("enabled", "set `false` in its place to switch something off"),
 ];
 
 /// What to write instead of another tool's word.

@@ -213,7 +213,7 @@ impl Builder<'_> {
             Event::Alias(id) => self.alias(id, range),
             Event::UnresolvedAlias(name) => {
                 let problem = Problem::new("yaml-alias", format!("{} is not defined", quote(&format!("*{name}"))))
-                    .hint("text that begins with `*` needs quotes; an alias needs an `&anchor` above it");
+                    .hint("quote text that starts with `*`; an alias needs an `&anchor` above it");
                 self.problems.push(Diagnostic { problem, span: Some(range.clone()) });
                 let value = Value::Scalar { text: format!("*{name}"), plain: false };
                 self.finish(Node { span: range, value }, 0)
@@ -227,7 +227,7 @@ impl Builder<'_> {
         if self.documents < 2 {
             return Ok(());
         }
-        let problem = Problem::new("yaml-documents", "a second document begins here")
+        let problem = Problem::new("yaml-documents", "a second document starts here")
             .hint("the file is one document: remove the `---` line and what follows it");
         Err(Box::new(Diagnostic { problem, span: Some(range) }))
     }
@@ -238,9 +238,8 @@ impl Builder<'_> {
             Some(tag) if tag.is_yaml_core_schema() => tag.is_yaml_core_schema_tag("str"),
             Some(tag) if tag.original() != "!" => {
                 let range = span.tag_span().and_then(|span| span.byte_range()).or(span.byte_range());
-                let problem =
-                    Problem::new("yaml-tag", format!("the tag {} means nothing here", quote(&tag.original())))
-                        .hint("remove it; text that begins with `!` needs quotes");
+                let problem = Problem::new("yaml-tag", format!("the tag {} is not supported", quote(&tag.original())))
+                    .hint("remove it; quote text that starts with `!`");
                 self.problems.push(Diagnostic { problem, span: range });
                 false
             }
@@ -255,7 +254,7 @@ impl Builder<'_> {
             return Ok(());
         }
         let message = format!("the file has more than {MAX_NODES} values, aliases counted each time");
-        let problem = Problem::new("file-too-large", message).hint("fewer entries, or fewer `*aliases`");
+        let problem = Problem::new("file-too-large", message).hint("use fewer entries or `*aliases`");
         Err(Box::new(Diagnostic { problem, span: Some(range.clone()) }))
     }
 
@@ -299,7 +298,7 @@ impl Builder<'_> {
 
     fn alias(&mut self, id: usize, range: Range<usize>) -> Step {
         let Some(node) = self.anchors.get(&id) else {
-            let problem = Problem::new("yaml-alias", "an alias inside its own anchor never ends");
+            let problem = Problem::new("yaml-alias", "an alias inside its own anchor is endless");
             return Err(Box::new(Diagnostic { problem, span: Some(range) }));
         };
         let size = Size::of(node);
@@ -349,8 +348,7 @@ fn key(text: &str, node: Node, seen: &mut HashMap<String, usize>) -> Result<Pend
     let refuse = |problem| Err(Box::new(Diagnostic { problem, span: Some(span.clone()) }));
     let Value::Scalar { text: key, plain } = node.value else {
         return refuse(
-            Problem::new("yaml-key", "a list or a map cannot be a key")
-                .hint("quote it, if `{` or `[` is meant as text"),
+            Problem::new("yaml-key", "a list or a map cannot be a key").hint("quote it if `{` or `[` is literal text"),
         );
     };
     if plain && key == "<<" {
@@ -363,7 +361,7 @@ fn key(text: &str, node: Node, seen: &mut HashMap<String, usize>) -> Result<Pend
         let line = 1 + text[..*first].matches('\n').count();
         return refuse(
             Problem::new("duplicate-key", format!("the key {} is written twice", quote(&key)))
-                .hint(format!("the first one is on line {line}; join them")),
+                .hint(format!("the first one is on line {line}; merge them")),
         );
     }
     seen.insert(key.clone(), span.start);
@@ -406,7 +404,7 @@ impl Size {
 }
 
 fn too_deep(span: Range<usize>) -> Diagnostic {
-    let problem = Problem::new("yaml-depth", format!("more than {MAX_DEPTH} lists and maps inside each other"));
+    let problem = Problem::new("yaml-depth", format!("more than {MAX_DEPTH} levels of lists and maps"));
     Diagnostic { problem, span: Some(span) }
 }
 
@@ -419,7 +417,7 @@ fn syntax(text: &str, error: &ScanError) -> Diagnostic {
     }
     let problem = Problem::new("yaml-syntax", format!("not YAML: {}", error.kind()));
     if error.kind().to_string().contains("tab") {
-        let problem = problem.hint("indent and separate with spaces, not with tabs");
+        let problem = problem.hint("use spaces, not tabs");
         // The parser stops behind the tab, or before the white space that holds it.
         let blank = text[at..].len() - text[end..].trim_start_matches([' ', '\r', '\n']).len();
         let tab = match at + blank {

@@ -64,7 +64,7 @@ fn hints_at_missing_quotes() {
     check("a: @x", "\"@x\"");
     check("a: b: c", "\"b: c\"");
     check("a: b\n\tc: d", "tabs");
-    check("files: *.md", "needs quotes");
+    check("files: *.md", "quote text that starts with");
     assert_eq!(read("a: b\n\tc: d").1[0].span, Some(5..6));
     assert_eq!(read("a:\n\t- d").1[0].span, Some(3..4));
 }

@@ -163,13 +163,13 @@ fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock
 fn metadata(runner: &Runner, root: &Path, manifest: &str) -> anyhow::Result<Metadata> {
     if !root.join(manifest).is_file() {
         return Err(Failure::usage(
-            Problem::new("no-manifest", format!("there is no `{manifest}`"))
+            Problem::new("no-manifest", format!("`{manifest}` does not exist"))
                 .hint("`manifest:` is the path of a Cargo.toml, relative to the repository"),
         )
         .into());
     }
     if runner.find("cargo").is_none() {
-        let message = format!("there is no `cargo` on `PATH`, and it is needed to read `{manifest}`");
+        let message = format!("`cargo` is not on `PATH`; it is needed to read `{manifest}`");
         return Err(
             Failure::usage(Problem::new("cargo-missing", message).hint("install Rust: https://rustup.rs")).into()
         );
@@ -179,7 +179,7 @@ fn metadata(runner: &Runner, root: &Path, manifest: &str) -> anyhow::Result<Meta
         return Err(refusal(manifest, &finished).into());
     }
     serde_json::from_str(&finished.stdout)
-        .with_context(|| format!("`cargo metadata` of `{manifest}` is not what it was"))
+        .with_context(|| format!("`cargo metadata` of `{manifest}` has an unknown format"))
 }
 
 fn ask(runner: &Runner, root: &Path, manifest: &str) -> anyhow::Result<Finished> {
@@ -217,7 +217,7 @@ fn refusal(manifest: &str, finished: &Finished) -> Failure {
 
 fn outside(folder: &Path) -> anyhow::Error {
     let message = format!("the cargo workspace `{}` is outside the repository", folder.display());
-    Failure::usage(Problem::new("workspace-outside", message).hint("run this in the repository of the workspace"))
+    Failure::usage(Problem::new("workspace-outside", message).hint("run longshore in the repository of the workspace"))
         .into()
 }
 

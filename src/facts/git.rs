@@ -93,7 +93,7 @@ pub fn top(runner: &Runner, dir: &Path) -> anyhow::Result<PathBuf> {
         let message = format!("the name of the folder `{text}`, or of one above it, is not UTF-8");
         return Err(Failure::usage(Problem::new("wrong-place", message).hint("rename it")).into());
     }
-    top.with_context(|| format!("cannot find `{text}`, which git calls the top of the repository"))
+    top.with_context(|| format!("cannot find `{text}`, the top of the repository according to git"))
 }
 
 /// Reads everything at once: each question is a process of about 2 ms, so they run side by side.
@@ -179,8 +179,7 @@ fn ask_maybe(runner: &Runner, cmd: Cmd) -> anyhow::Result<String> {
 
 fn run(runner: &Runner, cmd: &Cmd) -> anyhow::Result<Finished> {
     if runner.find("git").is_none() {
-        let problem =
-            Problem::new("git-missing", "there is no `git` on `PATH`").hint("install git: https://git-scm.com");
+        let problem = Problem::new("git-missing", "`git` is not on `PATH`").hint("install git: https://git-scm.com");
         return Err(Failure::usage(problem).into());
     }
     let mut cmd = cmd.clone();
@@ -198,7 +197,7 @@ fn refusal(cmd: &Cmd, finished: &Finished, in_actions: bool) -> anyhow::Error {
                 true => NO_GIT_BEFORE,
                 false => "git init && git add -A && git commit -m \"first commit\"",
             };
-            Problem::new("no-repository", format!("`{dir}` is in no git repository")).hint(hint)
+            Problem::new("no-repository", format!("`{dir}` is not in a git repository")).hint(hint)
         }
         Refusal::NoWorkTree => {
             Problem::new("no-repository", format!("`{dir}` is a git repository without a work tree"))
@@ -217,29 +216,34 @@ fn refusal(cmd: &Cmd, finished: &Finished, in_actions: bool) -> anyhow::Error {
 
 /// The folder lies in a repository that ignores it: its commits, tags and remote are not the folder's.
 fn not_its_own(runner: &Runner, root: &Path) -> anyhow::Error {
-    let text = format!("`{}` has no `.git` of its own, and the repository above it has no file of it", root.display());
-    let hint = if in_actions(runner) { NO_GIT_BEFORE } else { "run `git init` there, or commit it to the one above" };
+    let text = format!(
+        "`{}` has no `.git` of its own, and the repository above it contains none of its files",
+        root.display()
+    );
+    let hint =
+        if in_actions(runner) { NO_GIT_BEFORE } else { "run `git init` there, or commit it to the repository above" };
     Failure::usage(Problem::new("no-repository", text).hint(hint)).into()
 }
 
 /// Commit and time of HEAD.
 fn head(runner: &Runner, root: &Path) -> anyhow::Result<(String, i64)> {
     let text = ask(runner, git(root, &["rev-list", "--timestamp", "--max-count=1", "HEAD", "--"]))?;
-    let (time, commit) = text.trim().split_once(' ').context("`git rev-list --timestamp` has an unknown form")?;
-    Ok((commit.to_owned(), time.parse().context("`git rev-list --timestamp` gave no time")?))
+    let (time, commit) =
+        text.trim().split_once(' ').context("`git rev-list --timestamp` printed something unexpected")?;
+    Ok((commit.to_owned(), time.parse().context("`git rev-list --timestamp` printed no time")?))
 }
 
 fn count(runner: &Runner, root: &Path) -> anyhow::Result<u64> {
     ask(runner, git(root, &["rev-list", "--count", "HEAD"]))?
         .trim()
         .parse()
-        .context("`git rev-list --count` gave no number")
+        .context("`git rev-list --count` printed no number")
 }
 
 /// Whether history is cut off, and the path of `root` in its repository: empty, or ending in `/`.
 fn place(runner: &Runner, root: &Path) -> anyhow::Result<(bool, String)> {
     let text = ask(runner, git(root, &["rev-parse", "--is-shallow-repository", "--show-prefix"]))?;
-    let (shallow, prefix) = text.split_once('\n').context("`git rev-parse` has an unknown form")?;
+    let (shallow, prefix) = text.split_once('\n').context("`git rev-parse` printed something unexpected")?;
     Ok((shallow == "true", prefix.trim_end_matches('\n').to_owned()))
 }
 
@@ -432,8 +436,8 @@ fn ahead(runner: &Runner, root: &Path, commit: &str) -> anyhow::Result<Option<(S
         return Ok(None);
     }
     let (behind, ahead) =
-        finished.stdout.trim().split_once('\t').context("`git rev-list --count` has an unknown form")?;
-    let ahead = ahead.parse().context("`git rev-list --count` gave no number")?;
+        finished.stdout.trim().split_once('\t').context("`git rev-list --count` printed something unexpected")?;
+    let ahead = ahead.parse().context("`git rev-list --count` printed no number")?;
     Ok((behind == "0").then(|| (commit.to_owned(), ahead)))
 }
 

@@ -83,20 +83,20 @@ pub fn read(root: &Path) -> anyhow::Result<Lock> {
     };
     parse(&text).map_err(|why| {
         let problem = Problem::new("damaged-lock", format!("`{FILE}` {why}"));
-        Failure::usage(problem.hint("remove it and run `longshore lock`, or take it from the last commit")).into()
+        Failure::usage(problem.hint("remove it and run `longshore lock`, or restore it from the last commit")).into()
     })
 }
 
 fn parse(text: &str) -> Result<Lock, String> {
     let document: Document = toml::from_str(text).map_err(|error| format!("is damaged: {}", error.message()))?;
     if document.version != FORMAT {
-        return Err(format!("is of format {}, this version reads {FORMAT}", document.version));
+        return Err(format!("has format {}, but this version reads {FORMAT}", document.version));
     }
     let mut seen = BTreeSet::new();
     for base in &document.lock.bases {
         for locked in &base.platforms {
             if !seen.insert((&base.name, base.from.to_string(), locked.platform)) {
-                return Err(format!("holds `{}` for {} twice, as a merge may leave it", base.name, locked.platform));
+                return Err(format!("contains `{}` for {} twice, perhaps after a merge", base.name, locked.platform));
             }
         }
     }
@@ -138,7 +138,7 @@ mod tests {
         };
         assert!(parse(&format!("version = 1\n{}", base('a'))).is_ok());
         let twice = parse(&format!("version = 1\n{}{}", base('a'), base('b'))).unwrap_err();
-        assert_eq!(twice, "holds `debian` for linux/amd64 twice, as a merge may leave it");
+        assert_eq!(twice, "contains `debian` for linux/amd64 twice, perhaps after a merge");
         assert!(parse("version = 2").unwrap_err().contains("format 2"));
         assert!(parse("version = 1\n[[base]]\nname = 3").unwrap_err().contains("damaged"));
     }

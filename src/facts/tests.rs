@@ -157,8 +157,10 @@ fn a_repository_above_is_not_taken_for_the_folders_own() {
     let root = repo.root.join("work/app");
     let (code, message, _) =
         failure(&gather(&repo.runner, &Env::default(), &root, &FactsRequest::default()).unwrap_err());
-    let expected =
-        format!("`{}` has no `.git` of its own, and the repository above it has no file of it", root.display());
+    let expected = format!(
+        "`{}` has no `.git` of its own, and the repository above it contains none of its files",
+        root.display()
+    );
     assert_eq!((code, message), ("no-repository", expected));
     // Not ignored, it is a folder of that repository that differs from its commit: nothing of it is published.
     repo.write(".gitignore", "");

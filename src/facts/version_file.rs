@@ -46,7 +46,7 @@ fn keyed(path: &str, text: &str, key: &str) -> Result<String, String> {
         Some("json") => serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?,
         Some("toml" | "lock") => serde_json::to_value(table(text)?).map_err(|error| format!("is not TOML: {error}"))?,
         Some("yaml" | "yml") => yaml::read(text)?,
-        _ => return Err("has keys only if it is JSON, TOML or YAML".into()),
+        _ => return Err("can only have keys if it is JSON, TOML or YAML".into()),
     };
     let found = match key.strip_prefix('/') {
         Some(_) => value.pointer(key),
@@ -97,7 +97,7 @@ fn cargo(root: &Path, path: &str, text: &str) -> Result<String, String> {
     let above = Path::new(path).ancestors().skip(1).map(|folder| folder.join("Cargo.toml"));
     let manifests = above.filter_map(|path| table(&self::text(&root.join(path)).ok()?).ok());
     let inherited = manifests.into_iter().find_map(|manifest| of_workspace(&manifest));
-    inherited.ok_or_else(|| "takes its version from a workspace that is not found above it".into())
+    inherited.ok_or_else(|| "inherits its version from a workspace that cannot be found above it".into())
 }
 
 fn pyproject(text: &str) -> Result<String, String> {
@@ -108,7 +108,7 @@ fn pyproject(text: &str) -> Result<String, String> {
     }
     let dynamic = project.get("dynamic").and_then(toml::Value::as_array);
     if dynamic.is_some_and(|keys| keys.iter().any(|key| key.as_str() == Some("version"))) {
-        return Err("has a dynamic version; name the file it comes from instead".into());
+        return Err("has a dynamic version; use the file it comes from instead".into());
     }
     Err("has no `version` in `[project]`".into())
 }
@@ -137,7 +137,7 @@ fn plain(text: &str) -> Result<String, String> {
     match text.lines().count() {
         0 => Err("is empty".into()),
         1 => Ok(text.to_owned()),
-        _ => Err("holds more than a version".into()),
+        _ => Err("contains more than a version".into()),
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
         check("Cargo.toml", "[workspace.package]\nversion='1.2.3'\n", Ok("1.2.3"));
         check("Cargo.toml", "[workspace.package]\nversion='1.2.3'\n[package]\nversion.workspace=true\n", Ok("1.2.3"));
         check("Cargo.toml", "[workspace]\n", Err("no `version`"));
-        check("Cargo.toml", "[package]\nversion.workspace=true\n", Err("not found above"));
+        check("Cargo.toml", "[package]\nversion.workspace=true\n", Err("cannot be found above"));
         check("Cargo.toml", "[package\n", Err("is not TOML"));
         check("web/package.json", "{\"name\":\"a\",\"version\":\"1.2.3\"}", Ok("1.2.3"));
         check("web/package.json", "{\"name\":\"a\"}", Err("no `version`"));

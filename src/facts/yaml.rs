@@ -49,7 +49,7 @@ pub fn read(text: &str) -> Result<Value, String> {
         let Some((value, anchor)) = done else { continue };
         nodes += size(&value, MOST);
         if nodes > MOST {
-            return Err(format!("holds more than {MOST} values"));
+            return Err(format!("contains more than {MOST} values"));
         }
         if anchor > 0 {
             anchors.insert(anchor, value.clone());

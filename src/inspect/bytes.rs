@@ -63,6 +63,6 @@ pub fn inside<'a>(data: impl ReadRef<'a>, offset: u64, size: u64) -> Res<()> {
     let length = data.len().map_err(|()| "cannot be read".to_owned())?;
     match offset.checked_add(size) {
         Some(end) if end <= length => Ok(()),
-        _ => Err(damaged(format_args!("is cut off: {length} bytes are there, more are described"))),
+        _ => Err(damaged(format_args!("is truncated: it has {length} bytes, but describes more"))),
     }
 }

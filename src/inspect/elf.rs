@@ -18,7 +18,7 @@ where
     let header = E::parse(data).map_err(damaged)?;
     let endian = header.endian().map_err(damaged)?;
     if !matches!(header.e_type(endian), elf::ET_EXEC | elf::ET_DYN) {
-        return Err("is an ELF object file, no executable".into());
+        return Err("is an ELF object file, not an executable".into());
     }
     let mut interpreter = None;
     let mut dynamic: &[E::Dyn] = &[];
@@ -117,7 +117,7 @@ impl<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> Dynamic<'a, E, R> {
                 _ => {}
             }
         }
-        Err(damaged("its dynamic section points outside"))
+        Err(damaged("its dynamic section is out of bounds"))
     }
 
     fn needed(&self) -> Res<Vec<String>> {

@@ -54,7 +54,7 @@ pub fn facts<'a, M: MachHeader<Endian = Endianness>, R: ReadRef<'a>>(data: R, st
     let header = M::parse(data, start).map_err(damaged)?;
     let endian = header.endian().map_err(damaged)?;
     if !matches!(header.filetype(endian), macho::MH_EXECUTE | macho::MH_DYLIB | macho::MH_BUNDLE) {
-        return Err("is a Mach-O object file, no executable".into());
+        return Err("is a Mach-O object file, not an executable".into());
     }
     let arch = match header.cputype(endian) {
         macho::CPU_TYPE_X86_64 => "x86_64".to_owned(),

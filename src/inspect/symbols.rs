@@ -100,7 +100,8 @@ where
         let Some(table) = command.symtab().map_err(damaged)? else { continue };
         let offset = start.saturating_add(table.symoff.get(endian).into());
         let count = usize::try_from(table.nsyms.get(endian)).map_err(damaged)?;
-        let symbols = data.read_slice_at::<M::Nlist>(offset, count).map_err(|()| damaged("its symbols are outside"))?;
+        let symbols =
+            data.read_slice_at::<M::Nlist>(offset, count).map_err(|()| damaged("its symbols are out of bounds"))?;
         let strings_at = start.saturating_add(table.stroff.get(endian).into());
         let strings_end = strings_at.saturating_add(table.strsize.get(endian).into());
         for symbol in symbols {
@@ -111,7 +112,7 @@ where
             let name_at = strings_at.saturating_add(symbol.n_strx(endian).into());
             let name = data
                 .read_bytes_at_until(name_at..strings_end, 0)
-                .map_err(|()| damaged("the name of a symbol is outside"))?;
+                .map_err(|()| damaged("the name of a symbol is out of bounds"))?;
             // Every C name begins with `_` there.
             let name = name.strip_prefix(b"_").unwrap_or(name);
             if symbol.is_undefined() {

@@ -94,7 +94,7 @@ fn what_is_no_executable_says_so() {
     check(b"#!/bin/sh\nexec true --and --more\n", "is not an ELF, Mach-O or PE executable");
     check(b"\xca\xfe\xba\xbe\x00\x00\x00\x41 a Java class file", "is not an ELF, Mach-O or PE executable");
     let whole = gnu().bytes();
-    check(&whole[..whole.len() - 1], "is cut off");
+    check(&whole[..whole.len() - 1], "is truncated");
     check(&whole[..70], "is damaged");
     let mut object = whole;
     object[16] = 1;
@@ -114,7 +114,7 @@ fn little_is_read() {
 #[test]
 fn endless_tables_end() {
     let elf = Elf { needed: vec!["libc.so.6"; 200_000], ..gnu() };
-    assert_eq!(inspect(&elf.bytes()).unwrap_err(), "is damaged: its headers take more than 8 MiB");
+    assert_eq!(inspect(&elf.bytes()).unwrap_err(), "is damaged: its headers have more than 8 MiB");
 }
 
 /// A file with some bytes changed, without a copy of the file.

@@ -54,8 +54,8 @@ pub async fn find(
 ) -> Result<Base, Error> {
     let wanted = digest.map_or_else(|| from.clone(), |digest| from.repository.at(digest));
     let Some(mut manifest) = registries.manifest(&wanted).await? else {
-        let problem = Problem::new("base-missing", format!("the base image `{wanted}` is not there"));
-        let hint = "look for a typing error in `bases:`; one that was deleted: `longshore lock --update`";
+        let problem = Problem::new("base-missing", format!("the base image `{wanted}` does not exist"));
+        let hint = "check the name in `bases:`; if the image was deleted, run `longshore lock --update`";
         return Err(Error::new(ErrorKind::Usage, problem.hint(hint)));
     };
     let named = manifest.descriptor.digest;
@@ -72,12 +72,12 @@ pub async fn find(
     }
     let json = manifest.json();
     if json["schemaVersion"] != 2 || json["layers"].as_array().is_none() {
-        return Err(unfit(&wanted, platform, "has a manifest that is not of schema 2"));
+        return Err(unfit(&wanted, platform, "has a manifest that does not have schema version 2"));
     }
     let config: Descriptor = serde_json::from_value(json["config"].clone())
         .map_err(|_| unfit(&wanted, platform, "has a manifest without a config"))?;
     if config.size > LARGEST_CONFIG {
-        let text = format!("has a config of {} bytes, at most {} MiB are read", config.size, LARGEST_CONFIG >> 20);
+        let text = format!("has a config of {} bytes; the limit is {} MiB", config.size, LARGEST_CONFIG >> 20);
         return Err(unfit(&wanted, platform, &text));
     }
     let bytes = registries.blob(&from.repository, &config).await?;
@@ -91,7 +91,8 @@ pub async fn find(
     if let Some(variant) = listed.filter(|_| config["variant"].is_null()) {
         config["variant"] = variant.into();
     }
-    document::base_layers(&json).map_err(|why| unfit(&wanted, platform, &format!("cannot be built upon: {why}")))?;
+    document::base_layers(&json)
+        .map_err(|why| unfit(&wanted, platform, &format!("cannot be used as a base: {why}")))?;
     Ok(Base { named, manifest, config })
 }
 
@@ -136,7 +137,7 @@ pub async fn measure(
     let layers = base.layers().map_err(|why| unfit(from, platform, &why))?;
     let mut tree = Tree::default();
     if layers.len() > MOST_LAYERS {
-        let text = format!("has {} layers, at most {MOST_LAYERS} are read", layers.len());
+        let text = format!("has {} layers; the limit is {MOST_LAYERS}", layers.len());
         return Err(unfit(from, platform, &text));
     }
     let diff_ids = base.config["rootfs"]["diff_ids"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -148,11 +149,11 @@ pub async fn measure(
         let broken = |why: String| unfit(from, platform, &format!("has a layer that cannot be read: {why}"));
         if layer.size > LARGEST_LAYER {
             let most = LARGEST_LAYER >> 30;
-            return Err(broken(format!("it has {} bytes, at most {most} GiB are taken", layer.size)));
+            return Err(broken(format!("it has {} bytes; the limit is {most} GiB", layer.size)));
         }
         let mut file = tempfile::tempfile().map_err(|error| {
             let text = format!("cannot keep a layer of `{from}`: {error}");
-            let (code, hint) = disk::of(&error).unwrap_or(("not-writable", "see what `TMPDIR` names"));
+            let (code, hint) = disk::of(&error).unwrap_or(("not-writable", "check `TMPDIR`"));
             Error::new(ErrorKind::Disk, Problem::new(code, text).hint(hint))
         })?;
         registries.download(&from.repository, &layer, &mut file).await?;
@@ -164,12 +165,11 @@ pub async fn measure(
         if *diff_id != is.to_string() {
             let said = shown::one_line(text(diff_id));
             let what =
-                format!("cannot be started: its layer `{}` unpacks to {is}, its config says {said}", layer.digest);
+                format!("cannot be started: its layer `{}` unpacks to {is}, but its config says {said}", layer.digest);
             return Err(unfit(from, platform, &what));
         }
     }
-    tree.facts(platform.arch())
-        .map_err(|why| unfit(from, platform, &format!("has more to look through than any image: {why}")))
+    tree.facts(platform.arch()).map_err(|why| unfit(from, platform, &format!("is too large to inspect: {why}")))
 }
 
 #[cfg(test)]

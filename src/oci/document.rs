@@ -71,7 +71,7 @@ pub fn config(base: Option<&Value>, settings: &Settings<'_>, layers: &[Layer]) -
     let (platform, created) = (settings.platform, settings.created);
     let mut config = match base {
         Some(Value::Object(map)) => map.clone(),
-        Some(_) => return Err("the config of the base is not a JSON object".into()),
+        Some(_) => return Err("the config of the base image is not a JSON object".into()),
         None => Map::new(),
     };
     OF_DOCKER.iter().for_each(|key| drop(config.remove(*key)));
@@ -85,12 +85,12 @@ pub fn config(base: Option<&Value>, settings: &Settings<'_>, layers: &[Layer]) -
     config.insert("config".into(), runs_with(runs, settings));
     let rootfs = config.entry("rootfs").or_insert_with(|| json!({ "type": "layers", "diff_ids": [] }));
     let Some(diff_ids) = rootfs.get_mut("diff_ids").and_then(Value::as_array_mut) else {
-        return Err("the config of the base has no `rootfs.diff_ids`".into());
+        return Err("the config of the base image has no `rootfs.diff_ids`".into());
     };
     diff_ids.extend(layers.iter().map(|layer| json!(layer.diff_id.to_string())));
     let history = config.entry("history").or_insert_with(|| json!([]));
     let Some(history) = history.as_array_mut() else {
-        return Err("the config of the base has a `history` that is not a list".into());
+        return Err("the config of the base image has a `history` that is not a list".into());
     };
     for layer in layers {
         history.push(json!({ "created": created, "created_by": format!("longshore: {}", layer.holds) }));
@@ -179,7 +179,7 @@ pub fn manifest(
 /// # Errors
 /// What cannot be kept.
 pub fn base_layers(manifest: &Value) -> Result<Vec<Value>, String> {
-    let layers = manifest["layers"].as_array().ok_or("the manifest of the base has no `layers`")?;
+    let layers = manifest["layers"].as_array().ok_or("the manifest of the base image has no `layers`")?;
     let mut all = Vec::new();
     for layer in layers {
         let kind = layer["mediaType"].as_str().unwrap_or_default();
@@ -187,14 +187,14 @@ pub fn base_layers(manifest: &Value) -> Result<Vec<Value>, String> {
             media::DOCKER_LAYER | media::LAYER_GZIP => media::LAYER_GZIP,
             media::LAYER_TAR | media::LAYER_ZSTD => kind,
             _ if kind.contains("foreign") || kind.contains("nondistributable") => {
-                return Err(format!("a layer of the base is `{kind}`: registries do not keep it"));
+                return Err(format!("a layer of the base image has type `{kind}`, which registries do not store"));
             }
-            _ => return Err(format!("a layer of the base is `{kind}`, which longshore does not know")),
+            _ => return Err(format!("a layer of the base image has the unknown type `{kind}`")),
         };
         let mut layer = layer.clone();
         layer["mediaType"] = json!(name);
         if serde_json::from_value::<Descriptor>(layer.clone()).is_err() {
-            return Err("a layer of the base has no digest or size".into());
+            return Err("a layer of the base image has no digest or size".into());
         }
         all.push(layer);
     }

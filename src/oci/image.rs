@@ -52,7 +52,9 @@ impl Image {
             serde_json::from_slice(&manifest.bytes).map_err(|_| "has a manifest that cannot be read".to_owned())?;
         let blob = |descriptor: Descriptor| match place(&descriptor) {
             Some(place) => Ok(Blob { descriptor, place }),
-            None => Err(format!("names {}, which is neither ours nor of a base", descriptor.digest)),
+            None => {
+                Err(format!("refers to {}, which is neither one of our blobs nor of a base image", descriptor.digest))
+            }
         };
         let config = blob(read.config)?;
         let layers = read.layers.into_iter().map(blob).collect::<Result<_, _>>()?;

@@ -120,7 +120,7 @@ fn hidden(path: &str) -> Result<Option<Change>, String> {
         return Ok(None);
     }
     if matches!(gone, "" | "." | "..") {
-        return Err(format!("`{path}` hides nothing that has a name"));
+        return Err(format!("the whiteout `{path}` has no name"));
     }
     Ok(Some(Change::Gone(join(folder(path), gone))))
 }
@@ -209,9 +209,9 @@ mod tests {
         check(".wh..wh..opq", Ok(Some(Change::Emptied(String::new()))));
         check(".wh..wh.plnk", Ok(None));
         check("a/b", Ok(None));
-        check("a/.wh.", Err("has a name"));
-        check("a/.wh...", Err("has a name"));
-        check("a/.wh..", Err("has a name"));
+        check("a/.wh.", Err("has no name"));
+        check("a/.wh...", Err("has no name"));
+        check("a/.wh..", Err("has no name"));
         for path in ["../a", "a/../../b", "a/.."] {
             assert!(clean(path).unwrap_err().contains("leads out"), "{path}");
         }

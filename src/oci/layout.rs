@@ -115,7 +115,7 @@ impl Layout {
     pub fn read(&self, digest: Digest) -> anyhow::Result<Vec<u8>> {
         let path = self.path(digest);
         let bytes = fs::read(&path).with_context(|| format!("the layout lacks {digest}"))?;
-        ensure!(Digest::of(&bytes) == digest, "`{}` is not what its name says", path.display());
+        ensure!(Digest::of(&bytes) == digest, "`{}` does not match its digest", path.display());
         Ok(bytes)
     }
 

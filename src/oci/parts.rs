@@ -62,7 +62,7 @@ impl Parts<'_> {
         if self.own.files.first().map(|config| Descriptor::of(media::CONFIG, config)).as_ref()
             != Some(&image.config.descriptor)
         {
-            wrong.push("has a manifest that names another config".into());
+            wrong.push("has a manifest that refers to another config".into());
         }
         let is =
             |(blob, file): (&Blob, &File)| (blob.descriptor.digest, blob.descriptor.size) == (file.sha256, file.size);
@@ -82,14 +82,14 @@ impl Parts<'_> {
     fn config_flaws(&self, config: &Config, layers: usize, wrong: &mut Vec<String>) {
         let mut must = |what: &str, is: &str, planned: &str| {
             if is != planned {
-                wrong.push(format!("has {what} {is:?}, planned is {planned:?}"));
+                wrong.push(format!("has {what} {is:?}, but the plan says {planned:?}"));
             }
         };
         must("the architecture", &config.architecture, self.platform.goarch());
         must("the system", &config.os, "linux");
         let ids = &config.rootfs.diff_ids;
         if ids.len() != layers {
-            wrong.push("names another number of layers in its config than in its manifest".into());
+            wrong.push("has different numbers of layers in config and manifest".into());
         }
         let is = |(id, file): (&Digest, &File)| file.diff_id == Some(*id);
         if !top(ids, self.files().count()).is_some_and(|own| own.iter().zip(self.files()).all(is)) {
@@ -166,8 +166,9 @@ mod tests {
         };
         let pop = |value: &mut Value| drop(value.as_array_mut().unwrap().pop());
         let layers = "has a manifest that does not end with its own layers";
-        let count = "names another number of layers in its config than in its manifest";
-        let nowhere = format!("names {}, which is neither ours nor of a base", Digest::of(b"base"));
+        let count = "has different numbers of layers in config and manifest";
+        let nowhere =
+            format!("refers to {}, which is neither one of our blobs nor of a base image", Digest::of(b"base"));
         check(true, true, &|_, _| {}, &[]);
         check(false, false, &|_, _| {}, &[]);
         check(true, false, &|_, _| {}, &[]);
@@ -178,11 +179,11 @@ mod tests {
         check(true, true, &|_, manifest| manifest["layers"][1]["size"] = json!(7), &[layers]);
         let ids = |config: &mut Value, _: &mut Value| pop(&mut config["rootfs"]["diff_ids"]);
         check(true, true, &ids, &[count, "does not end with its own layers"]);
-        let architecture = "has the architecture \"amd64\", planned is \"arm64\"";
+        let architecture = "has the architecture \"amd64\", but the plan says \"arm64\"";
         check(true, true, &|config, _| config["architecture"] = json!("amd64"), &[architecture]);
         check(true, true, &|config, _| config["rootfs"] = json!(7), &["has a config that cannot be read"]);
         let other = json!({ "mediaType": media::CONFIG, "digest": Digest::of(b"a").to_string(), "size": 1 });
-        let config = "has a manifest that names another config";
+        let config = "has a manifest that refers to another config";
         check(true, true, &|_, manifest| manifest["config"] = other.clone(), &[config]);
         let index = format!("has a manifest of type \"{}\"", media::INDEX);
         check(true, true, &|_, manifest| manifest["mediaType"] = json!(media::INDEX), &[&index]);

@@ -138,7 +138,7 @@ impl Tree {
 
     fn bounded(&self) -> Result<(), String> {
         if self.steps.get() > MOST_STEPS {
-            return Err(format!("its links lead through more than {MOST_STEPS} names"));
+            return Err(format!("its links have more than {MOST_STEPS} path components"));
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub fn at_head(facts: &Facts, component: &str, version: &Version, form: &str, co
         !of_another && (component.is_empty() || components.len() == 1 || guess.name() == Some(component))
     })?;
     let own = key(&guess, &[component])?;
-    Some(format!("tag `{}` at this commit is not of the form `{form}`: for such tags write {own}", guess.tag))
+    Some(format!("tag `{}` at this commit does not match `{form}`: for such tags write {own}", guess.tag))
 }
 
 /// What a plan says of tags that it does not take.
@@ -45,7 +45,7 @@ pub fn notes(facts: &Facts, releases: &[Release]) -> Vec<String> {
         && let Some(key) = key(&guess, &components)
     {
         let form = &release.tags;
-        notes.push(format!("no tag is of the form `{form}` (the newest is `{}`): to go on so write {key}", guess.tag));
+        notes.push(format!("no tag matches `{form}` (the newest is `{}`): for tags like it write {key}", guess.tag));
     }
     notes
 }

@@ -80,7 +80,7 @@ fn members(archive: &Archive, known: &[Binary]) -> Result<Vec<String>, Vec<Probl
         if let [only] = known {
             return Ok(vec![only.name.clone()]);
         }
-        let text = format!("which binaries does archive `{}` hold?", archive.name);
+        let text = format!("which binaries does archive `{}` contain?", archive.name);
         let problem = Problem::new("no-binary", text).hint(format!("write `binaries:`; known: {}", listing()));
         return Err(vec![problem.at_key(format!("archives.{}", archive.name))]);
     };
@@ -217,8 +217,8 @@ fn outputs(archive: &Archive, executables: &[Member], names: &Names<'_>) -> Resu
             continue;
         }
         if executables.len() > 1 && !file.places().any(|place| place == "binary") {
-            let text = "several bare executables would get one name";
-            return Err(Problem::new("same-file-name", text).hint("put `{binary}` into `file:`"));
+            let text = "several bare executables would get the same name";
+            return Err(Problem::new("same-file-name", text).hint("add `{binary}` to `file:`"));
         }
         for member in executables {
             let bin = member.output.strip_suffix(exe).unwrap_or(&member.output);

@@ -136,8 +136,7 @@ pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
     }
     let names = names.join("`, `");
     vec![format!(
-        "no licence file is in the archives of `{names}`, though Cargo.toml names one: commit a LICENSE beside it or \
-         at the top"
+        "the archives of `{names}` contain no licence file, although Cargo.toml declares a licence: commit a LICENSE next to it or at the top"
     )]
 }
 

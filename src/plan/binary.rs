@@ -51,7 +51,7 @@ pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
     };
     if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() {
         let problem = Problem::new("no-binary", "no cargo package here has a binary");
-        inputs.refuse(problem.hint("add one, or describe what is released in longshore.yaml"));
+        inputs.refuse(problem.hint("add one, or describe the release in longshore.yaml"));
     }
     chosen.into_iter().map(|package| Binary { name: package.name.clone(), ..implied.as_ref().clone() }).collect()
 }
@@ -112,7 +112,7 @@ fn unknown_package(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettin
     let problem = if settings.package.is_some() { problem.at_value(path) } else { problem.at_key(path) };
     let known = inputs.facts.packages.iter().map(|package| package.name.as_str());
     problem.hint(nearest(name, known).map_or_else(
-        || "name it with `package:`".to_owned(),
+        || "set it with `package:`".to_owned(),
         |near| format!("did you mean `{near}`? (`package: {near}`)"),
     ))
 }
@@ -251,7 +251,7 @@ fn bins(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettings, package
     named_bins(inputs, settings, package, &compiled, &path);
     if let Smoke::Each(each) = &settings.smoke {
         for bin in each.keys().filter(|bin| !bins.contains(bin)) {
-            let problem = Problem::new("unknown-bin", format!("`{bin}` is none of the executables of this entry"));
+            let problem = Problem::new("unknown-bin", format!("`{bin}` is not one of the executables of this entry"));
             let near = nearest(bin, bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
             inputs.refuse(problem.at_key(path(&format!("smoke.{bin}"))).hint(near.unwrap_or_else(|| bins.join(", "))));
         }
@@ -263,10 +263,10 @@ fn bins(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettings, package
 fn no_binary(package: &Package) -> Problem {
     if package.bins.is_empty() {
         let text = format!("package `{}` has no binary", package.name);
-        return Problem::new("no-binary", text).hint("name the package that has with `package:`");
+        return Problem::new("no-binary", text).hint("set a package that has one with `package:`");
     }
     let text = format!("no binary of package `{}` is compiled with these features", package.name);
-    let hint = format!("they want `required-features`: {}", required(package, &package.bins));
+    let hint = format!("they have `required-features`: {}", required(package, &package.bins));
     Problem::new("no-binary", text).hint(hint)
 }
 
@@ -280,7 +280,7 @@ fn named_bins(
 ) {
     for (index, bin) in settings.bins.iter().enumerate() {
         if package.bins.contains(bin) && !compiled.contains(&bin.as_str()) {
-            let text = format!("cargo passes over binary `{bin}` without its features");
+            let text = format!("cargo skips binary `{bin}` without its features");
             let hint = format!("add `features: [{}]`", required(package, std::slice::from_ref(bin)));
             inputs.refuse(Problem::new("missing-feature", text).hint(hint).at_value(path(&format!("bins.{index}"))));
         }
@@ -340,7 +340,7 @@ pub fn passed_over(inputs: &Inputs<'_>, entries: &[Binary], steps: &[Step]) -> V
         let mut triples: Vec<&str> = targets.iter().map(|target| target.triple()).collect();
         triples.sort_unstable();
         triples.dedup();
-        Some(format!("`{bin}` is not built for {}: it wants `features: [{wants}]`", triples.join(", ")))
+        Some(format!("`{bin}` is not built for {}: it requires `features: [{wants}]`", triples.join(", ")))
     };
     found.iter().filter_map(line).collect()
 }

@@ -15,8 +15,8 @@ pub fn of(project: &PythonProject, resolved: &Resolved) -> Result<Bindings, (Str
     let has = |name: &str| resolved.packages.contains(name);
     let pyo3 = has("pyo3") || has("pyo3-ffi");
     let embeds = || {
-        let text = format!("`{manifest}` is a program that holds a Python: it uses pyo3, and makes no `cdylib`");
-        Err((text, "not in this version: a module needs `crate-type = [\"cdylib\"]`, a program no pyo3"))
+        let text = format!("`{manifest}` is a program that embeds Python: it uses pyo3 and has no `cdylib`");
+        Err((text, "not in this version: a module needs `crate-type = [\"cdylib\"]`, a program must not use pyo3"))
     };
     match project.bindings.as_deref() {
         Some("pyo3" | "pyo3-ffi") => Ok(Bindings::Pyo3),
@@ -26,7 +26,7 @@ pub fn of(project: &PythonProject, resolved: &Resolved) -> Result<Bindings, (Str
         Some("uniffi") => Ok(Bindings::Uniffi),
         Some(other) => Err((
             format!("`{}` has `bindings = {other:?}`, which are not in this version", project.pyproject),
-            "it may be `pyo3`, `pyo3-ffi`, `bin`, `cffi` or `uniffi`",
+            "use `pyo3`, `pyo3-ffi`, `bin`, `cffi` or `uniffi`",
         )),
         None if pyo3 && !library && program => embeds(),
         None if pyo3 => Ok(Bindings::Pyo3),
@@ -60,8 +60,8 @@ mod tests {
         check(None, &["pyo3"], (true, false), "Pyo3");
         check(None, &["pyo3"], (true, true), "Pyo3");
         check(None, &["pyo3-ffi"], (true, false), "Pyo3");
-        check(None, &["pyo3"], (false, true), "a program that holds a Python");
-        check(Some("bin"), &["pyo3"], (true, true), "a program that holds a Python");
+        check(None, &["pyo3"], (false, true), "a program that embeds Python");
+        check(Some("bin"), &["pyo3"], (true, true), "a program that embeds Python");
         check(Some("bin"), &["log"], (true, true), "Bin");
         check(None, &["log"], (false, true), "Bin");
         check(None, &["uniffi", "log"], (true, true), "Uniffi");

@@ -55,7 +55,7 @@ pub fn section(text: &str, version: &Version, names: &[&str], base: &Base) -> Ex
             let empty = found.first().map(|heading| (heading.lines.0, format!("its section for {wanted} is empty")));
             let near = || {
                 let named = headings.iter().find(|heading| heading.text.contains(&wanted))?;
-                Some((named.lines.0, format!("the heading `{}` does not begin with the version", named.text)))
+                Some((named.lines.0, format!("the heading `{}` does not start with the version", named.text)))
             };
             match empty.or_else(near) {
                 Some((line, why)) => Excerpt::Nothing(Some(line + 1), why),
@@ -337,8 +337,8 @@ mod tests {
         nothing("", None, "no section for 1.2.3");
         nothing("## 1.2\n- a\n", None, "no section for 1.2.3");
         nothing("# C\n\n## 1.2.3\n\n## 1.2.2\n- a\n", Some(3), "is empty");
-        nothing("# C\n## What came with 1.2.3\n- a\n", Some(2), "does not begin with the version");
-        nothing("# C\n## anchor 1.2.3\n- a\n", Some(2), "does not begin");
+        nothing("# C\n## What came with 1.2.3\n- a\n", Some(2), "does not start with the version");
+        nothing("# C\n## anchor 1.2.3\n- a\n", Some(2), "does not start");
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn assumptions(
         list.push("no longshore.yaml: one binary and one archive per package, five targets, GitHub Releases".into());
     }
     if inputs.facts.remote.is_none() && inputs.facts.remotes.is_empty() {
-        list.push(format!("no git remote: the repository is called `{}`", inputs.repository()));
+        list.push(format!("no git remote: the repository name is `{}`", inputs.repository()));
     }
     match releases.origin {
         Origin::Assumed => {
@@ -113,7 +113,10 @@ fn assumptions(
             for taken in
                 inputs.facts.tags.iter().filter(|tag| releases.list.iter().any(|release| release.tag == tag.name))
             {
-                list.push(format!("tag `{}` is already an older commit: raise the version before you tag", taken.name));
+                list.push(format!(
+                    "tag `{}` already exists at an older commit: bump the version before tagging",
+                    taken.name
+                ));
             }
             list.extend(alike::notes(inputs.facts, &releases.list));
         }

@@ -136,7 +136,7 @@ pub fn notes(steps: &[Step]) -> Vec<String> {
         let mut flavors: Vec<&str> = on.map(|image| image.flavor.as_str()).collect();
         flavors.dedup();
         if !flavors.is_empty() {
-            notes.push(format!("`{}` is made for {}: nothing else starts there", step.id, flavors.join(", ")));
+            notes.push(format!("`{}` is for {}: nothing else runs there", step.id, flavors.join(", ")));
         }
     }
     let mut open: Vec<String> = images()

@@ -71,7 +71,7 @@ pub fn ask_for_place(facts: &Facts, name: &str, host: Option<&str>) -> Option<Pr
         None if facts.remotes.is_empty() => return None,
         None => {
             let names = facts.remotes.join("`, `");
-            let text = format!("which repository is released to? the remotes are `{names}`, and none is `origin`");
+            let text = format!("which repository to release to? the remotes are `{names}`, and none is `origin`");
             (text, format!("write `{key}.repository: owner/name`, or `git remote rename` one to `origin`"))
         }
         Some(remote) if is_github(remote) || host.is_some() => return None,
@@ -83,9 +83,9 @@ pub fn ask_for_place(facts: &Facts, name: &str, host: Option<&str>) -> Option<Pr
             (text, hint)
         }
         Some(Remote { host, .. }) => {
-            let text = format!("the git remote is on `{host}`, which is not known to be a GitHub server");
+            let text = format!("the git remote is on `{host}`, which is not a known GitHub server");
             let hint = format!(
-                "write `{key}.host: github.com` if `{host}` is an alias of ssh for it, `{key}.host: {host}` if it is a \
+                "write `{key}.host: github.com` if `{host}` is an SSH alias for it, `{key}.host: {host}` if it is a \
                  GitHub Enterprise Server, or `{key}.repository: owner/name`"
             );
             (text, hint)

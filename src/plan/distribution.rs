@@ -38,7 +38,7 @@ fn project<'f>(inputs: &Inputs<'f>, wheel: &Wheel) -> Option<&'f PythonProject> 
         let known: Vec<&str> = projects.iter().map(|project| project.manifest.as_str()).collect();
         let text = match &manifest {
             Some(manifest) => format!("`{manifest}` has no pyproject.toml that names maturin as build backend"),
-            None if known.is_empty() => format!("nothing that maturin builds is here for `{}`", wheel.name),
+            None if known.is_empty() => format!("there is no maturin project for `{}`", wheel.name),
             None => format!("which project is `{}`? there are {}", wheel.name, known.join(", ")),
         };
         let near = manifest.as_deref().and_then(|manifest| nearest(manifest, known.iter().copied()));

@@ -13,7 +13,7 @@ pub fn refuse(inputs: &Inputs<'_>, all: &[Planned]) {
         }
         for Planned { step: other, .. } in &all[..index] {
             if other.id == step.id {
-                let hint = "ids are in lower case, and have `-` for a dot: give one of them another name";
+                let hint = "ids are in lower case, with `-` for a dot: rename one of them";
                 let problem = Problem::new("duplicate-step", format!("two steps are called `{}`", step.id)).hint(hint);
                 once(inputs, problem.at_key(at.as_str()));
             }

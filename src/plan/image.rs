@@ -86,7 +86,7 @@ fn parts<'e>(image: &Image, entries: &'e [Binary]) -> Result<Vec<&'e Binary>, Ve
     let Some(written) = &image.binaries else {
         let own = by_name(&image.name).or_else(|| <&[Binary; 1]>::try_from(entries).ok().map(|[only]| only));
         return own.map(|own| vec![own]).ok_or_else(|| {
-            let text = format!("which binaries does image `{}` hold?", image.name);
+            let text = format!("which binaries does image `{}` contain?", image.name);
             let problem = Problem::new("no-binary", text).hint(format!("write `binaries:`; known: {}", known()));
             vec![problem.at_key(path)]
         });
@@ -214,15 +214,15 @@ impl<'a> Maker<'a> {
         let candidates = match base::candidates(inputs, flavor, platform) {
             Ok(candidates) => candidates,
             Err(from) => {
-                let text = format!("nothing is known of `{from}`, the base of flavor `{flavor}`");
-                let hint = "run `longshore lock`: it pins the base by digest and notes what it provides";
+                let text = format!("`{from}`, the base image of flavor `{flavor}`, is not locked");
+                let hint = "run `longshore lock`: it pins the base image by digest and records what it provides";
                 inputs.refuse(Problem::new("unknown-base", text).hint(hint).at_value(format!("bases.{flavor}.from")));
                 return None;
             }
         };
         if candidates.is_empty() {
-            let text = format!("flavor `{flavor}` has no base for {platform}");
-            let hint = format!("leave the platform out of `platforms:`, or give `bases.{flavor}` one");
+            let text = format!("flavor `{flavor}` has no base image for {platform}");
+            let hint = format!("remove the platform from `platforms:`, or add a base image to `bases.{flavor}`");
             inputs.refuse(Problem::new("no-base", text).hint(hint).at_value(format!("{path}.platforms")));
             return None;
         }
@@ -276,7 +276,7 @@ impl<'a> Maker<'a> {
         let Some((target, settings)) = settings else {
             let text = format!("image `{}` has no binary for {platform}", self.image.name);
             let hint =
-                format!("add a Linux target of {} to the binary, or leave the platform out", platform.arch().name());
+                format!("add a Linux target of {} to the binary, or remove the platform", platform.arch().name());
             self.planner.inputs.refuse(Problem::new("no-target", text).hint(hint).at_key(&self.at));
             return None;
         };

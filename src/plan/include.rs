@@ -59,8 +59,8 @@ pub fn items(planner: &Planner<'_>, items: &[FileItem], path: &str) -> Included 
         let made = made::trees(planner, item);
         if !made.is_empty() && made::is_glob(&item.from) {
             // What a command makes is not known yet, so a pattern cannot be resolved.
-            let text = format!("`{}` is a pattern over what an asset makes", item.from);
-            let hint = "name one file or folder; `assets.*.files` takes patterns";
+            let text = format!("`{}` is a pattern for files of an asset", item.from);
+            let hint = "use one file or folder; `assets.*.files` accepts patterns";
             inputs.refuse(Problem::new("no-such-file", text).hint(hint).at_value(&path));
         } else if made.is_empty() && found.is_empty() {
             inputs.refuse(nothing(inputs, &item.from).at_value(&path));
@@ -81,14 +81,14 @@ pub fn items(planner: &Planner<'_>, items: &[FileItem], path: &str) -> Included 
 
 fn nothing(inputs: &Inputs<'_>, from: &str) -> Problem {
     let problem =
-        Problem::new("no-such-file", format!("`{from}` matches no file of the commit and nothing an asset makes"));
+        Problem::new("no-such-file", format!("`{from}` matches no committed file and nothing an asset produces"));
     if let Some((asset, place)) = made::moved(inputs, from) {
-        return problem.hint(format!("the asset `{asset}` lays it out as `{place}`: write that"));
+        return problem.hint(format!("the asset `{asset}` puts it at `{place}`: use that path"));
     }
     let paths = inputs.facts.files.iter().map(|file| file.path.as_str());
     match crate::config::schema::nearest(from, paths) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem.hint("only committed files and what `assets:` makes can be included"),
+        None => problem.hint("only committed files and files of `assets:` can be included"),
     }
 }
 
@@ -143,9 +143,7 @@ pub fn unique(inputs: &Inputs<'_>, work: &ArchiveWork, at: &str) {
     all.sort_unstable();
     for pair in all.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
         let text = format!("`{}` and `{}` both become `{}` in the archive", pair[0].1, pair[1].1, pair[0].0);
-        inputs.refuse(
-            Problem::new("same-file-name", text).hint("place one of them elsewhere with `{from, to}`").at_value(at),
-        );
+        inputs.refuse(Problem::new("same-file-name", text).hint("move one of them with `{from, to}`").at_value(at));
     }
 }
 
@@ -155,7 +153,7 @@ pub fn portable(inputs: &Inputs<'_>, work: &ArchiveWork, os: Os, at: &str) {
     let paths = executables.chain(work.files.iter().map(|file| file.path.as_str()));
     for text in portable::flaws(paths, os) {
         let problem = Problem::new("unportable-name", text).at_key(at);
-        let problem = problem.hint("rename the file, or leave it out with `include:`");
+        let problem = problem.hint("rename the file, or exclude it with `include:`");
         inputs.refuse(problem);
     }
 }

@@ -90,7 +90,7 @@ pub fn notes(jobs: &[Job]) -> Vec<String> {
     let note = |(image, pip): (&str, bool)| {
         let python = if pip { "Python with pip, " } else { "" };
         format!(
-            "the container `{image}` holds bash, curl, tar, {python}cargo and a C linker, or `setup:` puts them there; git comes with a package manager before the checkout"
+            "the container `{image}` must contain bash, curl, tar, {python}cargo and a C linker, unless `setup:` installs them; git is installed before the checkout"
         )
     };
     images.into_iter().map(note).collect()

@@ -131,19 +131,18 @@ pub fn stays_inside(path: &str, link: &str) -> bool {
 /// A link that leaves what a release is made from.
 pub fn escaping(path: &str, link: &str) -> Problem {
     let text = format!("`{path}` is a link to `{link}`, which leaves the folder of longshore.yaml");
-    let hint = "move longshore.yaml to the top of the repository, or commit the file in place of the link; `include:` of \
-                the archive says what is packed";
+    let hint = "move longshore.yaml to the top of the repository, or replace the link with the file; `include:` of the archive lists what is packed";
     Problem::new("escaping-link", text).hint(hint)
 }
 
 fn nothing(path: &str) -> Problem {
-    let text = format!("`{path}` is a link that points at no file of the commit");
-    Problem::new("dangling-link", text).hint("commit what it points at, or leave the link out of `include`")
+    let text = format!("`{path}` is a link that does not point to a committed file");
+    Problem::new("dangling-link", text).hint("commit its target, or remove the link from `include`")
 }
 
 fn endless(path: &str) -> Problem {
-    let text = format!("what the link `{path}` points at holds itself, or more than {MOST} files");
-    Problem::new("endless-link", text).hint("remove the link, or say in `include:` what is packed")
+    let text = format!("what the link `{path}` points to contains itself, or more than {MOST} files");
+    Problem::new("endless-link", text).hint("remove the link, or list the files to pack in `include:`")
 }
 
 #[cfg(test)]

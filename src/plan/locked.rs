@@ -17,7 +17,7 @@ pub fn broken(plan: &Plan, config: &Config, facts: &Facts) -> Vec<Problem> {
     for step in &plan.steps {
         let Some((package, true)) = build(facts, step) else { continue };
         if package.lock.is_none() {
-            let problem = Problem::new("no-lock-file", format!("`{}` is not in the commit", lock(package)));
+            let problem = Problem::new("no-lock-file", format!("`{}` is not committed", lock(package)));
             let problem = problem.hint(format!("`git add --force {}`, or remove `locked: true`", lock(package)));
             let problem = problem.at_value(format!("{}.locked", at(config, step)));
             if !problems.contains(&problem) {
@@ -38,8 +38,7 @@ pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
         }
         let lock = lock(package);
         let note = format!(
-            "`{lock}` is not in the commit: each machine takes the dependencies of its day, and no build can be repeated \
-             (commit it, or write `locked: false`)"
+            "`{lock}` is not committed: builds use whatever dependencies are current and cannot be reproduced (commit it, or set `locked: false`)"
         );
         if !notes.contains(&note) {
             notes.push(note);

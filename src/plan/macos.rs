@@ -31,7 +31,7 @@ pub fn of(
     let at = |key: &str| format!("{}.{key}", place.entry);
     let wrong = |text: String, key: &str| {
         let problem = Problem::new("bad-version", text);
-        let problem = problem.hint("write a version like `11.0`, in `macos:`").at_value(at(key));
+        let problem = problem.hint("set `macos:` to a version like `11.0`").at_value(at(key));
         inputs.refuse(problem);
     };
     let parsed = |text: &str, source: &str, key: &str| match text.parse::<MacosVersion>() {
@@ -58,17 +58,21 @@ pub fn of(
     let Some(version) = asked else { return Some((oldest, false)) };
     // maturin takes the tag from there, whatever else is said.
     if let Some(project) = place.project.filter(|project| *project != version) {
-        wrong(format!("{source} says {version}, `macos-deployment-target` in pyproject.toml {project}"), key);
+        wrong(format!("{source} is {version}, but `macos-deployment-target` in pyproject.toml is {project}"), key);
     }
     let written = settings.macos.or(place.project);
     if written.is_some_and(|version| version < oldest) {
-        wrong(format!("Rust makes nothing for {target} that is older than macOS {oldest}"), key);
+        wrong(format!("Rust supports {target} only from macOS {oldest}"), key);
     }
     if !version.exists() {
         wrong(format!("{source}: there is no macOS {version}"), key);
     } else if place.in_tag && version.major > 10 && version.minor > 0 {
         wrong(
-            format!("{source}: a wheel can be for macOS {}.0 or {}.0, not {version}", version.major, version.major + 1),
+            format!(
+                "{source}: a wheel can require macOS {}.0 or {}.0, not {version}",
+                version.major,
+                version.major + 1
+            ),
             key,
         );
     }

@@ -46,8 +46,10 @@ pub fn matrix(plan: &Plan, wave: u8, workflow: Option<&str>) -> Result<Matrix, P
     let matrix = Matrix { include: rows.collect() };
     let size = matrix.to_string().len();
     if size > LIMIT || matrix.include.len() > 256 {
-        let text =
-            format!("the matrix has {} rows in {size} bytes; GitHub takes 256 rows, and 128 KiB", matrix.include.len());
+        let text = format!(
+            "the matrix has {} rows in {size} bytes; GitHub's limit is 256 rows and 128 KiB",
+            matrix.include.len()
+        );
         return Err(Problem::new("matrix-too-large", text).hint("release fewer components at once with `--component`"));
     }
     Ok(matrix)

@@ -31,7 +31,7 @@ impl Names<'_> {
         });
         filled.map_err(|place| {
             let problem = Problem::new("unknown-placeholder", format!("`{{{place}}}` has no value here"));
-            problem.hint("`{binary}` exists for bare executables, `{target}` and its parts for archives")
+            problem.hint("`{binary}` is available for bare executables, `{target}` and its parts for archives")
         })
     }
 }
@@ -58,7 +58,7 @@ pub fn check_names<'n>(inputs: &Inputs<'_>, id: &StepId, names: impl IntoIterato
         let letters = "use only the letters A to Z, digits, `.`, `_` and `-`";
         let (text, hint) = match id.kind() {
             StepKind::Binary => (
-                format!("an executable cannot be called `{name}`"),
+                format!("an executable cannot be named `{name}`"),
                 format!("rename it in Cargo.toml (`name` of `[[bin]]`): {letters}"),
             ),
             _ => (format!("file name `{name}` would be rewritten by GitHub"), letters.to_owned()),

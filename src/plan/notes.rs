@@ -13,7 +13,7 @@ const LONGEST: usize = 125_000;
 /// Why GitHub would not take these notes of a tag.
 pub fn too_long(tag: &str, body: &str) -> Option<Problem> {
     let length = body.chars().count();
-    let text = format!("the notes of `{tag}` have {length} characters; GitHub takes {LONGEST}");
+    let text = format!("the notes of `{tag}` have {length} characters; GitHub's limit is {LONGEST}");
     (length > LONGEST).then(|| Problem::new("notes-too-long", text).hint("shorten them, and link to the rest"))
 }
 
@@ -159,8 +159,7 @@ pub fn unused(inputs: &Inputs<'_>, releases: &[Release], destinations: &[Destina
                 Err(Some(why)) => why,
                 Err(None) => match unread(inputs) {
                     Some(path) => format!(
-                        "`{path}` is not read; name a Markdown file with `changelog:`, or call it CHANGELOG.md, CHANGES.md, \
-                         HISTORY.md or RELEASES.md"
+                        "`{path}` is not read; set `changelog:` to a Markdown file, or rename it to CHANGELOG.md, CHANGES.md, HISTORY.md or RELEASES.md"
                     ),
                     None => continue,
                 },

@@ -19,7 +19,7 @@ pub fn refuse(inputs: &Inputs<'_>) {
         // Nearly all are ASCII: none of them is copied.
         let path = if file.path.is_ascii() { Cow::Borrowed(file.path.as_str()) } else { folded(&file.path).into() };
         if is_below(&wanted, &path) || wanted.eq_ignore_ascii_case(&path) {
-            let text = format!("the output folder `{output}` cannot be made: `{}` is not a folder", file.path);
+            let text = format!("the output folder `{output}` cannot be created: `{}` is not a folder", file.path);
             inputs.refuse(refused(text));
             return;
         }
@@ -31,7 +31,7 @@ pub fn refuse(inputs: &Inputs<'_>) {
         return;
     }
     let shown = shown::some(&inside, SHOWN);
-    let text = format!("the output folder `{output}` holds files of the repository: {shown}");
+    let text = format!("the output folder `{output}` contains files of the repository: {shown}");
     inputs.refuse(refused(text));
 }
 
@@ -41,6 +41,6 @@ fn is_below(path: &str, folder: &str) -> bool {
 }
 
 fn refused(text: String) -> Problem {
-    let hint = "old results in it are removed: name a folder of its own, like `target/longshore`";
+    let hint = "old results in it are removed: use a separate folder, like `target/longshore`";
     Problem::new("foreign-output", text).hint(hint).at_value("output")
 }

@@ -132,7 +132,7 @@ impl<'a> Planner<'a> {
         };
         if names.is_empty() && !self.inputs.is_refused_for(|known| known.code == "no-destination") {
             let text = format!("`{id}` is not published: no destination accepts it");
-            let hint = "name a destination under `publish:`, or write `publish: false` at it";
+            let hint = "add a destination to `publish:`, or set `publish: false` there";
             self.inputs.refuse(Problem::new("no-destination", text).hint(hint).at_key(entry.at));
         }
         let release = self.releases.of(entry.component);
@@ -165,7 +165,8 @@ impl<'a> Planner<'a> {
             Work::Wheel(_) | Work::Sdist(_) => ("a distribution", "pypi"),
             _ => ("a file", "github"),
         };
-        let text = format!("`{name}` takes no {}: {what} goes to destinations of kind `{kind}`", work.kind());
+        let text =
+            format!("`{name}` does not accept {}: {what} is published to destinations of kind `{kind}`", work.kind());
         self.inputs.refuse(Problem::new("wrong-destination", text).at_value(at));
         None
     }

@@ -54,7 +54,7 @@ fn published(
         None => match own_repository(prefix, image.title.as_deref().unwrap_or(name)) {
             Ok(repository) => vec![repository],
             Err(text) => {
-                let hint = "write `repositories:` at the image, or a `prefix:` at `publish.registry`";
+                let hint = "set `repositories:` of the image, or `prefix:` of `publish.registry`";
                 let problem = Problem::new("bad-repository", text).hint(hint);
                 inputs.refuse(problem.at_key(format!("images.{name}")));
                 return None;
@@ -81,7 +81,7 @@ fn prefix(inputs: &Inputs<'_>, registry: &Registry) -> Result<Prefix, String> {
         }
         None if !inputs.facts.remotes.is_empty() => {
             let names = inputs.facts.remotes.join("`, `");
-            return Err(format!("no registry is configured for images, and the remotes `{names}` leave it open"));
+            return Err(format!("no registry is configured for images, and the remotes `{names}` are ambiguous"));
         }
         Some(remote) => remote.owner.to_lowercase(),
         None => "local".into(),
@@ -118,8 +118,9 @@ fn tags(inputs: &Inputs<'_>, image: &Image, places: Places<'_>) -> (Vec<String>,
         let has = |name: &str| template.tag.places().any(|place| place == name);
         let floats = !(has("version") || has("tag") || has("sha"));
         if floats && template.when == When::Prerelease {
-            let why = format!("`{}` names no version, and such a tag is moved by stable releases only", template.tag);
-            inputs.refuse(Problem::new("bad-image-tag", why).hint("put `{version}` into it").at_value(at));
+            let why =
+                format!("`{}` contains no version, and such tags are moved by stable releases only", template.tag);
+            inputs.refuse(Problem::new("bad-image-tag", why).hint("add `{version}` to it").at_value(at));
             continue;
         }
         if !template.when.takes(release.prerelease) {
@@ -140,7 +141,7 @@ fn tags(inputs: &Inputs<'_>, image: &Image, places: Places<'_>) -> (Vec<String>,
             }
         } else if pattern.is_none() {
             let why = format!("cannot determine the newest release that `{}` should point to", template.tag);
-            let hint = format!("add a template with `{{version}}` to `{key}:`: the tags it makes are looked at");
+            let hint = format!("add a template with `{{version}}` to `{key}:`: its tags are compared");
             inputs.refuse(Problem::new("bad-image-tag", why).hint(hint).at_value(at));
         } else if let (false, Some((prefix, suffix))) = (release.prerelease, &pattern) {
             let (major, minor, _) = release.version.triple();
@@ -163,8 +164,8 @@ fn distinct(inputs: &Inputs<'_>, images: &[PublishedImage]) {
         let all = || image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));
         for (repository, tag) in image.repositories.iter().flat_map(|one| all().map(move |tag| (one, tag.as_str()))) {
             if let Some(other) = seen.insert((repository, tag), &image.step) {
-                let text = format!("`{other}` and `{}` both want the tag `{repository}:{tag}`", image.step);
-                let hint = "put `{flavor}` or `{goarch}` into one of the templates, or another repository";
+                let text = format!("`{other}` and `{}` would both get the tag `{repository}:{tag}`", image.step);
+                let hint = "add `{flavor}` or `{goarch}` to one of the templates, or use another repository";
                 inputs.refuse(Problem::new("same-image-tag", text).hint(hint).step(&image.step));
             }
         }

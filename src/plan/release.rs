@@ -109,8 +109,9 @@ pub fn releases<'a>(inputs: &Inputs<'a>, sources: &[Source<'a>]) -> Releases {
         };
         let Some(version) = version else { continue };
         if version.has_build() {
-            let text = format!("version `{version}` has build metadata (`+…`), which file names and tags cannot carry");
-            inputs.refuse(Problem::new("build-metadata", text).hint("tag a version without `+`"));
+            let text =
+                format!("version `{version}` has build metadata (`+…`), which file names and tags cannot contain");
+            inputs.refuse(Problem::new("build-metadata", text).hint("release a version without `+`"));
         }
         agree(inputs, candidate, tag.is_some().then_some(&version));
         releases.push(candidate.release(version, candidates.len() == 1));
@@ -254,11 +255,12 @@ fn named<'c, 'a>(inputs: &Inputs<'_>, tag: &str, candidates: &'c [Candidate<'a>]
     let head = &inputs.facts.head;
     match inputs.facts.tags.iter().find(|known| known.name == tag) {
         Some(known) if known.commit != head.commit => {
-            let text =
-                format!("tag `{tag}` is commit {}, but {} is checked out", short(&known.commit), short(&head.commit));
-            inputs.refuse(
-                Problem::new("wrong-commit", text).hint(format!("`git checkout {tag}` and run the command there")),
+            let text = format!(
+                "tag `{tag}` points to commit {}, but {} is checked out",
+                short(&known.commit),
+                short(&head.commit)
             );
+            inputs.refuse(Problem::new("wrong-commit", text).hint(format!("run `git checkout {tag}` first")));
         }
         None if inputs.request.without_tag == WithoutTag::Refuse => {
             let hint = if head.shallow {
@@ -340,7 +342,7 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> (Vec<Written>, Vec
 
 fn no_version(candidate: &Candidate<'_>, text: String) -> Problem {
     let hint =
-        "name files that hold the version of this component: `PATH`, or `PATH#KEY` for a key in JSON, TOML or YAML";
+        "list files that contain the version of this component: `PATH`, or `PATH#KEY` for a key in JSON, TOML or YAML";
     Problem::new("no-version", text).hint(hint).at_key(format!("components.{}.version-files", candidate.component.name))
 }
 
@@ -382,8 +384,8 @@ fn of_manifests(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Versio
             "" => "the project".to_owned(),
             name => format!("component `{name}`"),
         };
-        let text = format!("nothing says which version {what} has: no tag, no manifest");
-        inputs.refuse(Problem::new("no-version", text).hint("`--tag TAG`, or name `version-files`"));
+        let text = format!("cannot determine the version of {what}: no tag, no manifest");
+        inputs.refuse(Problem::new("no-version", text).hint("pass `--tag TAG`, or set `version-files`"));
     }
     version
 }

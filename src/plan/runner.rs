@@ -102,8 +102,8 @@ pub fn unbuildable(settings: &BinarySettings, target: Target) -> Option<(&'stati
     let is_linux = RUNNERS.labels.get(label).is_none_or(|row| row.os == Os::Linux.name());
     // <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idcontainer>
     if let Some(container) = settings.container.as_ref().filter(|_| !is_linux) {
-        let text = format!("`{label}`, which builds {target}, runs no container `{container}`");
-        return refuse("container", text, "only Linux runners do: write it for those, by `override`");
+        let text = format!("`{label}`, which builds {target}, cannot run the container `{container}`");
+        return refuse("container", text, "only Linux runners can: set it for those, with `override`");
     }
     None
 }

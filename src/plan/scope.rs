@@ -47,10 +47,11 @@ pub fn limit(inputs: &Inputs<'_>, all: Vec<Planned>) -> (Vec<Planned>, Left) {
 /// Nothing is left of what is asked for.
 fn nothing(inputs: &Inputs<'_>, not_made: &[NotMade]) -> Problem {
     let needed: Vec<String> = not_made.iter().map(NotMade::needed).collect();
-    let what = if inputs.request.only.is_empty() { "no step of this release is" } else { "no selected step is" };
+    let what =
+        if inputs.request.only.is_empty() { "no step of this release can be" } else { "no selected step can be" };
     let text = match needed.is_empty() {
-        true => format!("{what} made on this machine"),
-        false => format!("{what} made on this machine: they need {}", needed.join(", ")),
+        true => format!("{what} built on this machine"),
+        false => format!("{what} built on this machine: they need {}", needed.join(", ")),
     };
     let of_host = |one: &&NotMade| inputs.request.host.is_some_and(|host| one.is_for(host));
     let hint = match not_made.iter().find(of_host) {
@@ -69,7 +70,7 @@ pub fn unknown(also: &[Target], steps: &[&Step]) -> Vec<Problem> {
     let problem = |also: &Target| {
         let known: BTreeSet<&str> = steps.iter().filter_map(|step| step.target).map(Target::triple).collect();
         let hint = format!("its targets: {}", known.into_iter().collect::<Vec<_>>().join(", "));
-        Problem::new("unknown-also", format!("nothing is made for `--also {also}`")).hint(hint)
+        Problem::new("unknown-also", format!("nothing is built for `--also {also}`")).hint(hint)
     };
     also.iter().filter(is_unknown).map(problem).collect()
 }

@@ -70,14 +70,15 @@ pub fn versions(
         (true, _) => {}
     }
     if provided.unnumbered {
-        let text =
-            format!("`{manifest}` switches on the stable ABI without its first Python: it would be the builder's");
-        return wrong(text, "give pyo3 a feature like `abi3-py310` or `abi3t-py315`");
+        let text = format!(
+            "`{manifest}` enables the stable ABI without a minimum Python: it would be that of the build machine"
+        );
+        return wrong(text, "enable a feature of pyo3 like `abi3-py310` or `abi3t-py315`");
     }
     let all = provided.all();
     if wheel.python.is_empty() {
-        let text = || format!("for which Pythons is `{name}`? its pyo3 has no `abi3-py3…` feature");
-        let hint = "give pyo3 such a feature, or write `python: [\"3.12\", \"3.13\"]`";
+        let text = || format!("cannot determine Python versions for `{name}`: pyo3 has no `abi3-py3…` feature enabled");
+        let hint = "enable such a feature of pyo3, or set `python: [\"3.12\", \"3.13\"]`";
         return if all.is_empty() { wrong(text(), hint) } else { Ok(all) };
     }
     let mut found = Vec::new();
@@ -86,16 +87,16 @@ pub fn versions(
             ("abi3", Provided { abi3: Some(minor), .. }) => Pythons::Abi3(minor),
             ("abi3t", Provided { abi3t: Some(minor), .. }) => Pythons::Abi3t(minor),
             ("abi3", _) => {
-                let text = format!("`{manifest}` does not switch on `abi3` of pyo3");
-                return wrong(text, "give pyo3 a feature like `abi3-py310`");
+                let text = format!("`{manifest}` does not enable `abi3` of pyo3");
+                return wrong(text, "enable a feature of pyo3 like `abi3-py310`");
             }
             ("abi3t", _) => {
-                let text = format!("`{manifest}` does not switch on `abi3t` of pyo3");
-                return wrong(text, "give pyo3 a feature like `abi3t-py315`");
+                let text = format!("`{manifest}` does not enable `abi3t` of pyo3");
+                return wrong(text, "enable a feature of pyo3 like `abi3t-py315`");
             }
             (version, _) => match version.parse() {
                 Ok(one) => single(name, one, provided)?,
-                Err(why) => return wrong(why, "write versions like `3.12` and `3.14t`"),
+                Err(why) => return wrong(why, "use versions like `3.12` and `3.14t`"),
             },
         };
         if !found.contains(&one) {
@@ -109,7 +110,7 @@ pub fn versions(
 fn single(name: &DistributionName, one: Pythons, provided: Provided) -> Result<Pythons, (String, String)> {
     let Pythons::Only { minor, threaded } = one else { return Ok(one) };
     if threaded && minor < FIRST_ABI3T - 1 {
-        let text = format!("there is no free-threaded Python {one} that maturin builds for");
+        let text = format!("maturin does not support free-threaded Python {one}");
         return Err((text, format!("the first is 3.{}t", FIRST_ABI3T - 1)));
     }
     let stable = match provided {
@@ -145,9 +146,9 @@ pub fn notes(project: &PythonProject, step: &Step, stage: &StageWork) -> Vec<Str
     if let Some(first) = first {
         let asked = asked(&resolved, "abi3-py3");
         if asked.iter().any(|(_, minor)| *minor != asked[0].1) {
-            let places: Vec<String> = asked.iter().map(|(place, minor)| format!("{place} says 3.{minor}")).collect();
+            let places: Vec<String> = asked.iter().map(|(place, minor)| format!("{place}: 3.{minor}")).collect();
             let places = places.join(", ");
-            notes.push(format!("`{name}` is for Python 3.{first} and later, the lowest that is asked for: {places}"));
+            notes.push(format!("`{name}` is for Python 3.{first} and later, the lowest of several: {places}"));
         }
     }
     let replaced = stage.project.get("requires-python");
@@ -168,14 +169,14 @@ fn left_out(work: &WheelWork, provided: Provided, requires: Option<&str>) -> Vec
     for pythons in provided.all().into_iter().filter(|one| !work.python.contains(one)) {
         let word = if matches!(pythons, Pythons::Abi3(_)) { "abi3" } else { "abi3t" };
         notes.push(format!(
-            "`{name}` has no wheel for {pythons}, which its crate provides: `{word}` in `python:` adds it"
+            "`{name}` has no wheel for {pythons}, which its crate supports: `{word}` in `python:` adds it"
         ));
     }
     let older = Pythons::Only { minor: FIRST_ABI3T - 1, threaded: true };
     let lets_in = requires::lets_in(requires.unwrap_or_default(), older.first());
     let free_threaded = work.python.iter().any(|one| matches!(one, Pythons::Abi3t(_)));
     if free_threaded && lets_in && !work.python.contains(&older) {
-        notes.push(format!("`{name}` has no wheel for free-threaded Python {older}, which takes neither abi3 nor abi3t: `\"{older}\"` in `python:` adds it"));
+        notes.push(format!("`{name}` has no wheel for free-threaded Python {older}, which supports neither abi3 nor abi3t: `\"{older}\"` in `python:` adds it"));
     }
     notes
 }
@@ -186,7 +187,7 @@ fn older(stage: &StageWork, requires: Option<&str>, first: u32) -> Option<String
     let says =
         requires.map_or_else(|| "has no `requires-python`".into(), |text| format!("says `requires-python = {text:?}`"));
     let name = &stage.distribution;
-    Some(format!("`{name}` {says}, but its wheels begin at Python 3.{first}: there is none for older ones"))
+    Some(format!("`{name}` {says}, but its wheels require Python 3.{first}: older ones get none"))
 }
 
 /// Pythons that are let in, and for which a list of version-specific wheels has none.
@@ -264,11 +265,11 @@ mod tests {
         check("{}", since, &[pyo3], &[], &[]);
         check("{}", since, &[pyo3], &["pyo3/abi3-py312"], &[]);
         check("{}", since, &[pyo3, ("old", "abi3-py39")], &[], &[]);
-        let both = "`demo` is for Python 3.12 and later, the lowest that is asked for: pyo3 in py/Cargo.toml says 3.12, \
-                    `pyo3/abi3-py313` in py/pyproject.toml says 3.13";
+        let both = "`demo` is for Python 3.12 and later, the lowest of several: pyo3 in py/Cargo.toml: 3.12, \
+                    `pyo3/abi3-py313` in py/pyproject.toml: 3.13";
         check("{}", since, &[pyo3], &["pyo3/abi3-py313"], &[both]);
-        let both = "`demo` is for Python 3.12 and later, the lowest that is asked for: pyo3 in py/Cargo.toml says 3.12, \
-                    feature `new` in py/Cargo.toml says 3.13, `pyo3/abi3-py314` in longshore.yaml says 3.14";
+        let both = "`demo` is for Python 3.12 and later, the lowest of several: pyo3 in py/Cargo.toml: 3.12, \
+                    feature `new` in py/Cargo.toml: 3.13, `pyo3/abi3-py314` in longshore.yaml: 3.14";
         check("{ features: [new, pyo3/abi3-py314] }", since, &[pyo3, ("new", "abi3-py313")], &[], &[both]);
     }
 
@@ -277,8 +278,7 @@ mod tests {
         let abi3 = [("", "abi3-py310")];
         check("{}", Some(">=3.10"), &abi3, &[], &[]);
         check("{}", Some(">=3.11"), &abi3, &[], &[]);
-        let text =
-            |says: &str| format!("`demo` {says}, but its wheels begin at Python 3.10: there is none for older ones");
+        let text = |says: &str| format!("`demo` {says}, but its wheels require Python 3.10: older ones get none");
         check("{}", Some(">=3.9"), &abi3, &[], &[&text("says `requires-python = \">=3.9\"`")]);
         check("{}", None, &abi3, &[], &[&text("has no `requires-python`")]);
         // What the distribution replaces counts.
@@ -298,12 +298,12 @@ mod tests {
     #[test]
     fn what_a_crate_provides_is_built_or_named() {
         let both = [("", "abi3-py310"), ("", "abi3t-py315")];
-        let threaded = "`demo` has no wheel for free-threaded Python 3.14t, which takes neither abi3 nor abi3t: \
+        let threaded = "`demo` has no wheel for free-threaded Python 3.14t, which supports neither abi3 nor abi3t: \
                         `\"3.14t\"` in `python:` adds it";
         check("{}", Some(">=3.10"), &both, &[], &[threaded]);
         check("{ python: [abi3, 3.14t, abi3t] }", Some(">=3.10"), &both, &[], &[]);
         check("{}", Some(">=3.15"), &[("", "abi3t-py315")], &[], &[]);
-        let less = "`demo` has no wheel for abi3t-py315, which its crate provides: `abi3t` in `python:` adds it";
+        let less = "`demo` has no wheel for abi3t-py315, which its crate supports: `abi3t` in `python:` adds it";
         check("{ python: abi3 }", Some(">=3.10"), &both, &[], &[less]);
     }
 }

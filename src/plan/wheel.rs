@@ -148,8 +148,8 @@ impl Distribution<'_> {
         };
         let given: Vec<String> = names.iter().map(fill).collect();
         if given.iter().collect::<BTreeSet<_>>().len() < given.len() {
-            let text = format!("`prebuilt:` names one path for {} wheels", given.len());
-            let problem = Problem::new("missing-placeholder", text).hint("write `{file}` into it, their file name");
+            let text = format!("`prebuilt:` is one path for {} wheels", given.len());
+            let problem = Problem::new("missing-placeholder", text).hint("add `{file}` to it, the file name");
             self.planner.inputs.refuse(problem.at_value(format!("{}.prebuilt", self.at)));
         }
         given
@@ -252,7 +252,7 @@ pub fn notes(facts: &Facts, steps: &[Step]) -> Vec<String> {
     let shared = owners.into_iter().filter(|(_, owners)| owners.len() > 1);
     let shared = shared.map(|(module, owners)| {
         let names: Vec<String> = owners.iter().map(|name| format!("`{name}`")).collect();
-        format!("{} contain the same package `{module}`: who installs two of them breaks one", names.join(" and "))
+        format!("{} contain the same package `{module}`: they cannot be installed together", names.join(" and "))
     });
     shared.chain(notes).collect()
 }

@@ -18,7 +18,7 @@ pub fn refuse(inputs: &Inputs<'_>) {
         inputs.refuse(problem.hint(hint));
     }
     if let Some(files) = some(&whole.pointers, "file", "files") {
-        let problem = Problem::new("lfs-pointer", format!("{files} here as a Git LFS pointer"));
+        let problem = Problem::new("lfs-pointer", format!("{files} not fetched from Git LFS"));
         let hint = "`git lfs install && git lfs pull`; in a workflow of your own, `lfs: true` of actions/checkout";
         inputs.refuse(problem.hint(hint));
     }
@@ -28,7 +28,7 @@ pub fn refuse(inputs: &Inputs<'_>) {
 pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
     let unnamed: Vec<String> = inputs.facts.whole.not_utf8.iter().map(|path| path.escape_debug().to_string()).collect();
     let mut notes: Vec<String> = some(&unnamed, "file", "files")
-        .map(|files| format!("{files} left out of what is chosen by name: such a name is not UTF-8"))
+        .map(|files| format!("{files} ignored: the name is not UTF-8"))
         .into_iter()
         .collect();
     if !steps.iter().any(|step| matches!(step.work, Work::Sdist(_))) {
@@ -36,7 +36,7 @@ pub fn notes(inputs: &Inputs<'_>, steps: &[Step]) -> Vec<String> {
     }
     let paths = inputs.facts.files.iter().filter(|file| portable::not_on_windows(&file.path).is_some());
     let paths: Vec<String> = paths.map(|file| file.path.escape_debug().to_string()).collect();
-    let note = |files: String| format!("{files} left out of sdists: Windows cannot have such a name");
+    let note = |files: String| format!("{files} left out of sdists: the name is invalid on Windows");
     notes.extend(some(&paths, "file", "files").map(note));
     notes
 }

@@ -51,8 +51,8 @@ fn clashing_stems(inputs: &Inputs<'_>, workflows: &[Workflow]) {
     for (at, workflow) in workflows.iter().enumerate() {
         // What each leaves in the draft has the file's name without its ending.
         if let Some(other) = workflows[..at].iter().find(|other| other.stem().eq_ignore_ascii_case(workflow.stem())) {
-            let text = format!("`{}` and `{}` differ in their ending only", other.file, workflow.file);
-            let problem = Problem::new("equal-entries", text).hint("give one of them another name");
+            let text = format!("`{}` and `{}` differ only in their extension", other.file, workflow.file);
+            let problem = Problem::new("equal-entries", text).hint("rename one of them");
             inputs.refuse(problem.at_key(format!("workflows.{}", workflow.file)));
         }
     }
@@ -64,9 +64,8 @@ fn uncoordinated(inputs: &Inputs<'_>, workflows: &[Workflow], destinations: &[De
     let is_whole = inputs.request.only.is_empty() && inputs.request.host.is_none();
     if is_whole && workflows.len() > 1 && coordination(destinations).is_none() {
         let text =
-            "several workflow files publish one version, but no `github` destination takes it to coordinate through";
-        let hint = "they coordinate through the draft of a GitHub release: publish something to a `github` destination that takes every \
-                    release, or use one workflow file";
+            "several workflow files publish one version, but there is no `github` destination to coordinate through";
+        let hint = "they coordinate through the draft of a GitHub release: publish something to a `github` destination that accepts every release, or use one workflow file";
         inputs.refuse(Problem::new("no-coordination", text).hint(hint).at_key("workflows"));
     }
 }
@@ -78,7 +77,7 @@ fn callable(inputs: &Inputs<'_>, file: &config::Workflow) {
         && !["action.yml", "action.yaml"].iter().any(|name| is_there(&format!("{setup}/{name}")))
     {
         let text = format!("`{setup}` is not a composite action: it has no action.yml");
-        let hint = "write one that installs what your builds need, and commit it";
+        let hint = "create one that installs what your builds need, and commit it";
         inputs.refuse(Problem::new("no-such-file", text).hint(hint).at_value(format!("workflows.{}.setup", file.file)));
     }
     let jobs = [
@@ -138,12 +137,12 @@ fn shares(inputs: &Inputs<'_>, file: &config::Workflow, destinations: &[Destinat
         let Some(destination) = known(share).or_else(|| cuts.rev().find_map(known)) else {
             let names: Vec<&str> = config.destinations.iter().map(|one| one.name.as_str()).collect();
             let problem = Problem::new("unknown-destination", format!("no destination is called `{share}`"));
-            let hint = format!("there is {}; `DESTINATION.ARTIFACT` is one artifact's share of it", names.join(", "));
+            let hint = format!("available: {}; `DESTINATION.ARTIFACT` selects one artifact", names.join(", "));
             inputs.refuse(problem.hint(hint).at_value(&at));
             continue;
         };
         if !whole && destination.github().is_some() {
-            let text = format!("`{share}`: the releases of a GitHub destination are made by one workflow file");
+            let text = format!("`{share}`: a GitHub release is made by one workflow file, as a whole");
             let problem = Problem::new("split-release", text).hint(format!("write `{}`", destination.name));
             inputs.refuse(problem.at_value(&at));
             continue;
@@ -164,7 +163,7 @@ fn environment(
     let all: BTreeSet<Option<&str>> = destinations.iter().filter(of).map(|one| one.environment.as_deref()).collect();
     if all.len() > 1 {
         let names: Vec<&str> = all.iter().map(|name| name.unwrap_or("none")).collect();
-        let text = format!("`{}` has one environment, but its destinations want {}", file.file, names.join(" and "));
+        let text = format!("`{}` has one environment, but its destinations need {}", file.file, names.join(" and "));
         let hint = "give them the same `environment:`, or publish from two files under `workflows:`";
         inputs.refuse(Problem::new("two-environments", text).hint(hint).at_key("publish"));
     }
@@ -209,7 +208,7 @@ fn everything_once(inputs: &Inputs<'_>, steps: &[&Step], workflows: &[Workflow])
                     .hint(format!("add `{share}` or `{destination}` to the `publish:` of one of them"))
             } else {
                 Problem::new("published-twice", format!("`{share}` is published by {}", files.join(" and ")))
-                    .hint("name it in the `publish:` of one of them")
+                    .hint("keep it in the `publish:` of one of them")
             };
             inputs.refuse(problem.at_key("workflows"));
         }

@@ -39,15 +39,15 @@ mod tests {
         assert_eq!(of(github, &[ours, theirs]), ["ghes.test gets GITHUB_TOKEN"]);
         let job = ("GITHUB_SERVER_URL", "https://github.com");
         assert_eq!(of(github, &[ours, theirs, job]), ["ghes.test gets GH_TOKEN"]);
-        assert_eq!(of(github, &[theirs, job]), ["ghes.test gets no token: there is no GH_TOKEN"]);
-        assert_eq!(of(github, &[]), ["ghes.test gets no token: there is no GITHUB_TOKEN or GH_TOKEN"]);
+        assert_eq!(of(github, &[theirs, job]), ["ghes.test gets no token: GH_TOKEN is not set"]);
+        assert_eq!(of(github, &[]), ["ghes.test gets no token: GITHUB_TOKEN or GH_TOKEN is not set"]);
         check(
             r#""kind":"registry","hosts":{"mallory.test":{"password_env":"GITHUB_TOKEN","insecure":false}},
                "images":[{"step":"index.s.debian","repositories":["ghcr.io/o/r","quay.io/o/r"],"tags":[]}]"#,
             &[
                 "ghcr.io gets GITHUB_TOKEN",
                 "mallory.test gets GITHUB_TOKEN",
-                "quay.io gets Docker's login, if there is one",
+                "quay.io gets Docker's credentials, if any",
             ],
         );
         check(

@@ -100,7 +100,7 @@ async fn publish(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) -> Re
             }
         }
     }
-    Err(anyhow::anyhow!("other runs of this workflow file come between again and again").into())
+    Err(anyhow::anyhow!("gave up: other runs of this workflow file keep changing the draft").into())
 }
 
 struct Round<'a> {

@@ -13,16 +13,16 @@ pub fn broken(plan: &Plan, manifest: &Manifest, takes: impl Fn(&Step) -> bool) -
     let formats = manifest.artifacts.iter().map(|artifact| (artifact.schema.as_str(), ARTIFACT_SCHEMA));
     let mut formats = formats.chain([(manifest.schema.as_str(), MANIFEST_SCHEMA)]);
     if let Some((found, known)) = formats.find(|(found, known)| found != known) {
-        let text = format!("the manifest holds a record of format `{found}`; this longshore knows `{known}`");
+        let text = format!("the manifest contains a record of format `{found}`; this longshore reads `{known}`");
         return Some(Problem::new("manifest-format", text));
     }
     if manifest.plan != digest || manifest.commit != plan.commit {
-        return Some(Problem::new("manifest-of-another-plan", "the manifest is of another plan"));
+        return Some(Problem::new("manifest-of-another-plan", "the manifest belongs to another plan"));
     }
     for (at, artifact) in manifest.artifacts.iter().enumerate() {
         let again = manifest.artifacts[..at].iter().any(|other| other.step == artifact.step);
         let Some(step) = plan.step(&artifact.step).filter(|_| !again) else {
-            let what = if again { "names it twice" } else { "names it, and the plan has no such step" };
+            let what = if again { "contains it twice" } else { "contains it, but the plan has no such step" };
             return Some(differs(&artifact.step, &format!("the manifest {what}")));
         };
         if let Some(what) = other(plan, manifest, step, artifact) {
@@ -36,7 +36,7 @@ pub fn broken(plan: &Plan, manifest: &Manifest, takes: impl Fn(&Step) -> bool) -
 }
 
 fn differs(step: &str, what: &str) -> Problem {
-    Problem::new("manifest-differs", format!("the manifest is not what the plan promises: `{step}`: {what}")).step(step)
+    Problem::new("manifest-differs", format!("the manifest does not match the plan: `{step}`: {what}")).step(step)
 }
 
 /// How a record is not the one of its step.
@@ -46,13 +46,13 @@ fn other(plan: &Plan, manifest: &Manifest, step: &Step, artifact: &Artifact) -> 
     let list =
         |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { format!("`{}`", names.join("`, `")) };
     if made != planned {
-        return Some(format!("it has {}, planned is {}", list(&made), list(&planned)));
+        return Some(format!("it has {}, but the plan says {}", list(&made), list(&planned)));
     }
     if artifact.kind != step.work.kind() {
-        return Some(format!("it is of kind `{}`, planned is `{}`", artifact.kind, step.work.kind()));
+        return Some(format!("it has kind `{}`, but the plan says `{}`", artifact.kind, step.work.kind()));
     }
     if artifact.plan != manifest.plan || artifact.commit != plan.commit {
-        return Some("it was made for another plan".into());
+        return Some("it was built for another plan".into());
     }
     let Work::Check(work) = &step.work else { return None };
     match &artifact.check {

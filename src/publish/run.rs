@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
     /// If it may not.
     pub fn endpoint(&self, name: &str) -> Result<&'a Endpoint, Failure> {
         let endpoint = self.endpoints.get(name);
-        let endpoint = endpoint.ok_or_else(|| anyhow::anyhow!("no address of the destination `{name}` is configured"));
+        let endpoint = endpoint.ok_or_else(|| anyhow::anyhow!("no URL of the destination `{name}` is configured"));
         let endpoint = endpoint.map_err(Failure::from)?;
         self.may_reach(&endpoint.api).map(|()| endpoint)
     }
@@ -108,8 +108,8 @@ impl<'a> Run<'a> {
     /// If this plan may not go there.
     pub fn may_reach(&self, api: &Url) -> Result<(), Failure> {
         let problem = if let Some(reason) = self.plan.only_loopback().filter(|_| !is_loopback(api)) {
-            Problem::new("loopback-only", format!("this plan is not for `{}`: {reason}", http::host(api)))
-                .hint("push the tag, or try it with `longshore rehearse`")
+            Problem::new("loopback-only", format!("this plan cannot be published to `{}`: {reason}", http::host(api)))
+                .hint("push the tag, or try `longshore rehearse`")
         } else if api.scheme() != "https" && !is_loopback(api) {
             Problem::new("endpoint-insecure", format!("`{}` is reached without encryption", http::host(api)))
                 .hint("use its `https` address")

@@ -24,14 +24,14 @@ pub fn refused(metadata: &Metadata, newer: &[String]) -> Vec<Refusal> {
     }
     if let Some(length) = metadata.get("summary").map(|summary| summary.chars().count()).filter(|len| *len > SUMMARY) {
         let text = format!("'summary' field must be {SUMMARY} characters or less.");
-        let hint = format!("it has {length}: say it shorter in `description` of `[project]` or Cargo.toml");
+        let hint = format!("it has {length}: shorten `description` of `[project]` or Cargo.toml");
         refusals.push(Refusal::new("summary", text).hint(hint));
     }
     for (form, shown) in [("author_email", "author-email"), ("maintainer_email", "maintainer-email")] {
         let wrong = metadata.get(form).and_then(address::single_mailbox).map(|found| (address::mailbox(&found), found));
         if let Some((Some(why), found)) = wrong {
             let text = format!("{} is not a valid email address: {why}", repr(&found));
-            refusals.push(Refusal::new(shown, text).hint("correct it in `authors` or `maintainers`, or leave it out"));
+            refusals.push(Refusal::new(shown, text).hint("fix it in `authors` or `maintainers`, or remove it"));
         }
     }
     refusals.extend(classifier::refused(metadata.all("classifiers"), newer));
@@ -41,8 +41,7 @@ pub fn refused(metadata: &Metadata, newer: &[String]) -> Vec<Refusal> {
         let kind = content_type::kind(metadata.get("description_content_type"));
         if kind != "text/plain" {
             let text = format!("The description failed to render for '{kind}'.");
-            refusals
-                .push(Refusal::new("description", text).hint("the README is empty: write one, or leave `readme` out"));
+            refusals.push(Refusal::new("description", text).hint("the README is empty: write one, or remove `readme`"));
         }
     }
     let dynamic = metadata.all("dynamic").iter().map(|name| name.to_lowercase());
@@ -80,7 +79,7 @@ fn urls(metadata: &Metadata, refusals: &mut Vec<Refusal>) {
     }
 }
 
-const WEB: &str = "an address begins with `https://`; a space or another special character is written as `%20`";
+const WEB: &str = "a URL starts with `https://`; write spaces and other special characters like `%20`";
 
 fn requirements(metadata: &Metadata, refusals: &mut Vec<Refusal>) {
     for (form, shown) in
@@ -91,7 +90,7 @@ fn requirements(metadata: &Metadata, refusals: &mut Vec<Refusal>) {
                 refusals.push(Refusal::new(shown, format!("{} is invalid", repr(text))));
             } else if requirement::is_direct(text) {
                 let text = if form == "requires_dist" { text.clone() } else { repr(text) };
-                let hint = "depend on a version that an index has, or leave it out of what is published";
+                let hint = "depend on a version that is on an index, or exclude it from what is published";
                 refusals.push(Refusal::new(shown, format!("Can't have direct dependency: {text}")).hint(hint));
             }
         }

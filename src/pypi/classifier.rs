@@ -54,13 +54,13 @@ pub fn refused(classifiers: &[String], newer: &[String]) -> Vec<Refusal> {
 fn hint(name: &str) -> String {
     let date = date();
     if name.starts_with("Private ::") {
-        return "it is there to keep a project off PyPI: remove it, or publish to another index".into();
+        return "this classifier keeps a project off PyPI: remove it, or publish to another index".into();
     }
     let score = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
     let current = known().iter().filter(|(_, instead)| instead.is_none()).map(|(name, _)| *name);
     let near = current.max_by(|one, other| score(one).total_cmp(&score(other))).filter(|near| score(near) > 0.9);
     let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-    format!("{near}our list is of {date}; if PyPI has got it since, name it under `new-classifiers:` of the wheel")
+    format!("{near}our list is from {date}; if PyPI has added it since, list it in `new-classifiers:` of the wheel")
 }
 
 #[cfg(test)]
@@ -78,9 +78,9 @@ mod tests {
         };
         check("Programming Language :: Python :: 3.14", &[], "");
         check("Typing :: Typed", &[], "");
-        check("Private :: Do Not Upload", &[], "keep a project off PyPI");
+        check("Private :: Do Not Upload", &[], "keeps a project off PyPI");
         check("License :: OSI Approved :: Apache 2.0", &[], "is not a valid classifier. ");
-        check("Programming Language :: Python :: 3.99", &[], "our list is of 20");
+        check("Programming Language :: Python :: 3.99", &[], "our list is from 20");
         check("Programming Language :: Python :: 3.99", &["Programming Language :: Python :: 3.99"], "");
         check("Natural Language :: Ukranian", &[], "use one of ['Natural Language :: Ukrainian'] instead");
         // A retired one is refused whoever calls it new.

@@ -19,8 +19,8 @@ pub fn unreadable(metadata: &Metadata) -> Vec<Refusal> {
         let twice = *form == "project_urls" && !values.iter().all(|pair| labels.insert(pair_of(pair).0));
         if twice || !repeats && values.len() > 1 {
             refusals.push(Refusal::new(shown, format!("{} has invalid data", repr(form))).hint(match twice {
-                true => "two URLs have one label: give each a label of its own",
-                false => "it may stand there once",
+                true => "two URLs have the same label: give each its own label",
+                false => "it may occur once",
             }));
         }
     }

@@ -87,7 +87,7 @@ pub fn from_layout(server: &Server, folder: &Path, base: &Reference) -> anyhow::
     let usage = |text: String, hint: &str| Failure::usage(Problem::new("bad-layout", text).hint(hint));
     let (layout, shown, name) = (Layout::at(folder), folder.display(), base.to_string());
     let entries = layout.entries().map_err(|error| {
-        let hint = "`--bases` takes a folder with an `index.json`";
+        let hint = "`--bases` needs a folder with an `index.json`";
         usage(format!("`{shown}` is not an image layout: {error:#}"), hint)
     })?;
     let entry = entries.iter().find(|entry| entry.name() == Some(&name)).ok_or_else(|| {

@@ -61,12 +61,12 @@ fn inside(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     let file = folder.join(CONFIG);
     let refuse = |why: String| {
         let problem = Problem::new("config-not-read", format!("`{}` {why}", file.display()));
-        Err(Failure::usage(problem.hint("make it a file that can be read, or name another with `--config`")).into())
+        Err(Failure::usage(problem.hint("make it a readable file, or pass another with `--config`")).into())
     };
     match std::fs::metadata(&file) {
         Ok(meta) if meta.is_file() => Ok(Some(file)),
         Ok(_) => refuse("is not a file".into()),
-        Err(error) if error.kind() == ErrorKind::NotFound && file.is_symlink() => refuse("is a link to nothing".into()),
+        Err(error) if error.kind() == ErrorKind::NotFound && file.is_symlink() => refuse("is a broken link".into()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => refuse(format!("cannot be read: {error}")),
     }
@@ -82,13 +82,15 @@ fn refuse_misnamed(folder: &Path) -> anyhow::Result<()> {
     };
     let Some(name) = names.iter().find(is_meant) else { return Ok(()) };
     let problem = Problem::new("config-not-read", format!("`{}` is not read", folder.join(name).display()));
-    Err(Failure::usage(problem.hint(format!("call it `{CONFIG}`, or name it with `--config`"))).into())
+    Err(Failure::usage(problem.hint(format!("rename it to `{CONFIG}`, or pass it with `--config`"))).into())
 }
 
 fn refuse_outside(file: &Path, top: &Path) -> anyhow::Error {
     let text = format!("`{}` is outside the repository `{}`", file.display(), top.display());
-    Failure::usage(Problem::new("config-outside", text).hint("run this in the repository of the file, or with `-C`"))
-        .into()
+    Failure::usage(
+        Problem::new("config-outside", text).hint("run longshore in the repository of the file, or with `-C`"),
+    )
+    .into()
 }
 
 #[cfg(test)]
@@ -168,6 +170,6 @@ mod tests {
         std::os::unix::fs::symlink("shared/base.yaml", top.join("linked.yaml")).unwrap();
         assert_eq!(named(&top, Some(&top), Path::new("linked.yaml")).unwrap(), top.join("linked.yaml"));
         std::os::unix::fs::symlink("nowhere", top.join(CONFIG)).unwrap();
-        assert!(refusal(find(&top, &top)).1.ends_with("is a link to nothing"));
+        assert!(refusal(find(&top, &top)).1.ends_with("is a broken link"));
     }
 }

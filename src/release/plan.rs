@@ -49,7 +49,7 @@ impl Project {
         let plan = self.plan_unsaid(session, wish)?;
         if let Some(first) = self.facts.head.dirty.first() {
             let text = format!(
-                "the work tree differs from the commit (`{first}`…); what is made from it stays on this machine"
+                "the work tree differs from the commit (`{first}`…); the result can only be used on this machine"
             );
             session.printer.warn(text);
         }
@@ -109,7 +109,7 @@ fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
 /// If it is none we know.
 pub fn this_host() -> anyhow::Result<Target> {
     Target::host().ok_or_else(|| {
-        let problem = Problem::new("unknown-host", "this machine is of no target triple that longshore knows");
+        let problem = Problem::new("unknown-host", "the target triple of this machine is unknown");
         Failure::usage(problem).into()
     })
 }
@@ -130,7 +130,7 @@ fn prebuilt(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
     if found.is_empty() {
         let text = format!("`{}` contains no file that a step uses", folder.display());
         let problem =
-            Problem::new("no-prebuilt", text).hint("it must hold <triple>/<executable>, or wheels and sdists");
+            Problem::new("no-prebuilt", text).hint("it must contain <triple>/<executable>, or wheels and sdists");
         return Err(Failure::usage(problem).into());
     }
     Ok(found)

@@ -17,17 +17,17 @@ pub fn read(file: &Path, wanted: Option<Digest>) -> anyhow::Result<Plan> {
     let usage = |problem: Problem| anyhow::Error::from(Failure::usage(problem));
     if !file.is_file() {
         let problem = Problem::new("no-plan", format!("there is no plan at `{}`", file.display()));
-        return Err(usage(problem.hint("`longshore plan --out plan.json`, or name it with `--plan`")));
+        return Err(usage(problem.hint("run `longshore plan --out plan.json`, or pass it with `--plan`")));
     }
     if let Some(wanted) = wanted {
         handover::check_plan(file, wanted)?;
     }
     let plan: Plan = store::read_json(file).map_err(|error| {
-        let hint = "it was edited, cut off, or written by another longshore version: make it again";
+        let hint = "it was edited, truncated, or written by another version of longshore: plan again";
         usage(Problem::new("bad-plan", format!("{error:#}")).hint(hint))
     })?;
     if let Some(what) = astray(&plan) {
-        let hint = "make it again: `longshore plan --out plan.json`";
+        let hint = "plan again: `longshore plan --out plan.json`";
         return Err(usage(Problem::new("bad-plan", format!("`{}`: {what}", file.display())).hint(hint)));
     }
     if plan.schema != plan::SCHEMA {
@@ -46,7 +46,7 @@ fn astray(plan: &Plan) -> Option<String> {
         return Some(format!("the output folder `{}` is not inside the project", plan.output.escape_default()));
     }
     if portable::is_of_git(&plan.output) {
-        return Some(format!("the output folder `{}` is one of git's", plan.output.escape_default()));
+        return Some(format!("the output folder `{}` belongs to git", plan.output.escape_default()));
     }
     let mut outputs = plan.steps.iter().flat_map(|step| step.outputs());
     let output = outputs.find(|name| !handover::is_file_name(name))?;

@@ -55,7 +55,7 @@ fn warn_of_nested(session: &Session, facts: &Facts) {
     let mut paths = facts.files.iter().map(|file| file.path.as_str());
     let Some(nested) = paths.find(is_nested) else { return };
     let folder = nested.trim_end_matches(CONFIG).trim_end_matches('/');
-    session.warn_of_config(format!("`{nested}` is not taken: run this in its folder, or with `-C {folder}`"));
+    session.warn_of_config(format!("`{nested}` is not used: run longshore in its folder, or with `-C {folder}`"));
 }
 
 /// What of the world the configuration asks for.

@@ -56,8 +56,9 @@ pub fn check(session: &Session, plan: &Plan, registries: &Registries, repository
             }
             Some(commit) if commit != plan.commit => {
                 exit = Exit::Conflict;
-                let text = format!("the tag `{}` is commit {commit} on `origin`, not {}", release.tag, plan.commit);
-                problems.push(Problem::new("tag-not-pushed", text).hint("release under a new tag"));
+                let text =
+                    format!("the tag `{}` points to commit {commit} on `origin`, not {}", release.tag, plan.commit);
+                problems.push(Problem::new("tag-not-pushed", text).hint("release a new version"));
             }
             Some(_) => {}
         }

@@ -40,7 +40,7 @@ fn narrow(plan: &Plan, workflow: &Workflow, to: &[String]) -> anyhow::Result<Vec
         let destination = plan.destinations.iter().find(|one| below(wanted, &one.name));
         if destination.is_some_and(|one| one.kind.github().is_some()) {
             let text = format!("`{wanted}`: a release is published as a whole");
-            return refuse("split-release", text, "name the destination alone".into());
+            return refuse("split-release", text, "use the name of the destination only".into());
         }
         let one = Workflow { destinations: vec![wanted.clone()], ..workflow.clone() };
         let goes = |step: &&Step| {

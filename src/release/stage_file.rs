@@ -70,11 +70,11 @@ impl StageFile {
         };
         let file: Self = store::read_json(Path::new(path)).map_err(|error| refuse(format!("{error:#}")))?;
         if file.schema != SCHEMA {
-            return Err(refuse(format!("`{path}` is of format `{}`, expected `{SCHEMA}`", file.schema)));
+            return Err(refuse(format!("`{path}` has format `{}`, expected `{SCHEMA}`", file.schema)));
         }
         let away = file.stage.urls().find(|url| url.scheme() != "http" || !is_loopback(url));
         match away.cloned() {
-            Some(url) => Err(refuse(format!("`{path}` names `{url}`, which is not on this machine"))),
+            Some(url) => Err(refuse(format!("`{path}` contains `{url}`, which is not on this machine"))),
             None => Ok(Some(file)),
         }
     }

@@ -108,7 +108,7 @@ pub fn check_bare(
     // Bare executables are in the order of the executables; outputs of other formats may stand around them.
     let place = work.outputs.iter().take(index).filter(|output| output.format == Format::Binary).count();
     let Some(member) = work.executables.get(place) else {
-        return Ok(vec![of.problem("archive-content", "is of no planned executable")]);
+        return Ok(vec![of.problem("archive-content", "does not belong to a planned executable")]);
     };
     let other = made.set.file(&member.step, &member.output).is_some_and(|made| made.sha256 != of.file.sha256);
     let problem = || of.problem("archive-content", format!("is not the executable that `{}` made", member.step));
@@ -170,7 +170,7 @@ pub fn planned(
         let settled = match link::settle(&paths, &tree.path, os != Os::Windows) {
             Ok(settled) => settled,
             Err(why) => {
-                wrong(format!("cannot hold `{}` of `{}`: {why}", tree.path, tree.step));
+                wrong(format!("cannot contain `{}` of `{}`: {why}", tree.path, tree.step));
                 continue;
             }
         };
@@ -185,7 +185,7 @@ pub fn planned(
             planned.insert(join(&tree.to, rest), entry);
         }
         if empty {
-            wrong(format!("needs `{}`, but `{}` holds nothing there", tree.path, tree.step));
+            wrong(format!("needs `{}`, but `{}` contains nothing there", tree.path, tree.step));
         }
     }
     for member in packed.executables {
@@ -207,23 +207,23 @@ pub fn compare(planned: &BTreeMap<String, Planned>, listing: &Listing, wrong: &m
     };
     let extra = listing.iter().filter(|(path, entry)| !is_planned(path, entry)).map(|(path, _)| path.as_str());
     if let Some(names) = some_of(extra) {
-        wrong(format!("holds {names}, which is not planned"));
+        wrong(format!("contains {names}, which is not planned"));
     }
     for (path, planned) in planned {
         match (planned, listing.get(path)) {
             (Planned::Link(target), Some(Entry::Link(found))) if target == found => {}
-            (Planned::Link(target), Some(_)) => wrong(format!("holds `{path}`, which is not a link to `{target}`")),
+            (Planned::Link(target), Some(_)) => wrong(format!("contains `{path}`, which is not a link to `{target}`")),
             (Planned::File { .. }, Some(Entry::Link(_) | Entry::Folder)) => {
-                wrong(format!("holds `{path}`, which is not a file"))
+                wrong(format!("contains `{path}`, which is not a file"))
             }
             (Planned::File { mode, made }, Some(Entry::File { mode: found, digest })) => {
                 if *mode == Mode::Executable.bits() && found & 0o111 != 0o111 {
-                    wrong(format!("holds `{path}`, which is not executable (mode {found:04o})"));
+                    wrong(format!("contains `{path}`, which is not executable (mode {found:04o})"));
                 } else if mode != found {
-                    wrong(format!("holds `{path}` with mode {found:04o}, not {mode:04o}"));
+                    wrong(format!("contains `{path}` with mode {found:04o}, not {mode:04o}"));
                 }
                 if let Some((step, digest)) = made.as_ref().filter(|(_, made)| made != digest) {
-                    wrong(format!("holds another `{path}` than `{step}` made: not {digest}"));
+                    wrong(format!("contains another `{path}` than `{step}` built: not {digest}"));
                 }
             }
             (_, None) => {}

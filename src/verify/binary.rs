@@ -75,11 +75,11 @@ fn broken_promises(
         && needed.parse().is_ok_and(|needed: MacosVersion| needed > promised)
     {
         let text = format!("needs macOS {needed}, but the minimum is {promised}");
-        let hint = "write `macos:` with the version that is needed; a library or linker argument of yours may want it";
+        let hint = "set `macos:` to the required version; a library or a linker argument may require it";
         all.push(broken("macos-above-minimum", text, hint));
     }
     if let Some(most) = work.max_size.filter(|most| file.size > *most) {
-        let text = format!("has {} bytes, at most {most} are allowed", file.size);
+        let text = format!("has {} bytes; the limit is {most}", file.size);
         all.push(broken("too-large", text, "strip it (`strip = true` in the cargo profile), or raise `max-size:`"));
     }
     all
@@ -93,17 +93,17 @@ fn wrong_machine(target: Target, work: &BinaryWork, file: &artifact::File, facts
     };
     let hint = match work.builder {
         PlannedBuilder::Prebuilt => {
-            format!("put the executable of {target} there: `--prebuilt DIR` takes `DIR/{target}/{}`", file.name)
+            format!("put the executable for {target} there: `--prebuilt DIR` takes `DIR/{target}/{}`", file.name)
         }
-        _ => format!("build it for {target}: look at `runner:`, `builder:` and `cargo-args:` of this binary"),
+        _ => format!("build it for {target}: check `runner:`, `builder:` and `cargo-args:` of this binary"),
     };
     if facts.format != format {
-        let text = format!("is {}, {target} needs {}", spoken(&facts.format), spoken(format));
+        let text = format!("is {}, but {target} needs {}", spoken(&facts.format), spoken(format));
         return Some(broken("wrong-format", text, hint));
     }
     let arch = target.arch().name();
     let has = facts.arch.split('+').any(|has| has == arch);
-    let text = format!("is {}, {target} needs {arch}", facts.arch);
+    let text = format!("is {}, but {target} needs {arch}", facts.arch);
     (!has).then(|| broken("wrong-architecture", text, hint))
 }
 
@@ -122,12 +122,12 @@ fn wrong_linkage(target: Target, promised: Linkage, facts: &BinaryFacts) -> Opti
     }
     if promised == Linkage::Dynamic {
         let text = "is static, expected dynamic";
-        return Some(broken("not-dynamic", text, "write `linkage: static` if that is meant"));
+        return Some(broken("not-dynamic", text, "set `linkage: static` if that is intended"));
     }
     let needed = facts.interpreter.iter().chain(&facts.needed);
     let reason = some_of(needed.map(String::as_str).filter(|name| facts.format != "pe" || is_c_runtime(name)));
     let text = format!("needs {}, expected static", reason.unwrap_or_default());
-    let hint = "compile it with `-C target-feature=+crt-static` (the default of musl), or write `linkage: dynamic`";
+    let hint = "compile it with `-C target-feature=+crt-static` (the default of musl), or set `linkage: dynamic`";
     Some(broken("not-static", text, hint))
 }
 
@@ -145,10 +145,10 @@ fn wrong_loader(target: Target, facts: &BinaryFacts) -> Option<Broken> {
     };
     let text = match facts.interpreter.as_deref() {
         Some(interpreter) if interpreter == known => return None,
-        Some(interpreter) => format!("is started by `{interpreter}`, {target} has `{known}`"),
-        None => "is a library, no program: it names no loader".into(),
+        Some(interpreter) => format!("uses the loader `{interpreter}`, but {target} has `{known}`"),
+        None => "is a library, not a program: it has no loader".into(),
     };
-    let hint = "build it with a common toolchain of its target: outside of a Nix shell, or with `builder: zigbuild`";
+    let hint = "build it with a standard toolchain: outside of a Nix shell, or with `builder: zigbuild`";
     Some(broken("wrong-interpreter", text, hint))
 }
 

@@ -43,7 +43,7 @@ pub fn check(of: Finished<'_>, reader: File, work: &ChecksumsWork, set: &Arrived
         made.is_some_and(|made| made.sha256 != **digest)
     };
     if let Some(names) = some_of(listed.iter().filter(differs).map(|(name, _)| *name)) {
-        problems.push(wrong(format!("has another digest than the file itself for {names}")));
+        problems.push(wrong(format!("lists a wrong digest for {names}")));
     }
     Ok(problems)
 }
@@ -52,7 +52,7 @@ pub fn check(of: Finished<'_>, reader: File, work: &ChecksumsWork, set: &Arrived
 fn parse(bytes: &[u8]) -> Result<BTreeMap<&str, Digest>, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "is not text".to_owned())?;
     if !text.is_empty() && !text.ends_with('\n') {
-        return Err("is cut off: its last line does not end".into());
+        return Err("is truncated: its last line is incomplete".into());
     }
     let mut listed = BTreeMap::new();
     for (index, line) in text.lines().enumerate() {

@@ -172,7 +172,7 @@ fn tar_entries(reader: impl Read, holds: &mut Holds, take: &mut Take<'_>) -> Res
         match rest.read(&mut buffer).map_err(said)? {
             0 => break,
             read if buffer[..read].iter().all(|byte| *byte == 0) => tail += read,
-            _ => return Err("there is more after its end".into()),
+            _ => return Err("there is data after its end".into()),
         }
         if tail > LONGEST_TAIL {
             return Err(format!("there are more than {} MiB of zeros after its end", LONGEST_TAIL >> 20));
@@ -188,10 +188,10 @@ fn zip_entries(mut file: File, holds: &mut Holds, take: &mut Take<'_>) -> Result
     ends_at_its_end(&mut file)?;
     let mut archive = unzip(file)?;
     if archive.offset() != 0 {
-        return Err("there is something before its start".into());
+        return Err("there is data before its start".into());
     }
     if archive.has_duplicate_names() {
-        holds.flaws.push("lists a name twice".into());
+        holds.flaws.push("contains a name twice".into());
     } else {
         archive.validate_header_consistency().map_err(said)?;
     }
@@ -222,7 +222,7 @@ fn ends_at_its_end(file: &mut File) -> Result<(), String> {
     let read = file.seek(SeekFrom::End(-22)).and_then(|_| file.read_exact(&mut tail));
     let whole = read.is_ok() && tail.starts_with(b"PK\x05\x06") && tail.ends_with(&[0, 0]);
     file.rewind().map_err(|error| error.to_string())?;
-    if whole { Ok(()) } else { Err("its end record is not at its end: cut off, or more was added".into()) }
+    if whole { Ok(()) } else { Err("its end record is not at its end: it was truncated or appended to".into()) }
 }
 
 /// Collects entries and refuses what would leave the folder an archive is unpacked into.
@@ -238,31 +238,31 @@ impl Holds {
         let mut start = Vec::new();
         bytes.take(lfs::LONGEST + 1).read_to_end(&mut start)?;
         if lfs::is_pointer_text(&start) {
-            self.flaws.push(format!("holds `{}`, a Git LFS pointer in place of the file", printable(name)));
+            self.flaws.push(format!("contains `{}`, a Git LFS pointer instead of the file", printable(name)));
         }
         take(name, &mut start.as_slice().chain(bytes))
     }
 
     fn add(&mut self, name: &str, found: Option<Entry>) {
         let Some(entry) = found else {
-            self.flaws.push(format!("holds `{}`, which is not a file, folder or symbolic link", printable(name)));
+            self.flaws.push(format!("contains `{}`, which is not a file, folder or symbolic link", printable(name)));
             return;
         };
         if leaves(name) {
-            self.flaws.push(format!("holds `{}`, a path that leaves it", printable(name)));
+            self.flaws.push(format!("contains `{}`, a path that leads outside", printable(name)));
             return;
         }
         if let Entry::Link(target) = &entry
             && link_leaves(name, target)
         {
-            self.flaws.push(format!("holds `{}`, a link to `{}` outside", printable(name), printable(target)));
+            self.flaws.push(format!("contains `{}`, a link to `{}` outside", printable(name), printable(target)));
         }
         let name = match entry {
             Entry::Folder => format!("{}/", name.trim_end_matches('/')),
             _ => name.to_owned(),
         };
         match self.listing.entry(name) {
-            Place::Occupied(place) => self.flaws.push(format!("holds `{}` twice", printable(place.key()))),
+            Place::Occupied(place) => self.flaws.push(format!("contains `{}` twice", printable(place.key()))),
             Place::Vacant(place) => {
                 place.insert(entry);
             }
@@ -276,7 +276,7 @@ impl Holds {
             if let Some((name, _)) =
                 self.listing.range(below.clone()..).next().filter(|(name, _)| name.starts_with(&below))
             {
-                self.flaws.push(format!("holds `{}` below the link `{}`", printable(name), printable(link)));
+                self.flaws.push(format!("contains `{}` below the link `{}`", printable(name), printable(link)));
             }
         }
     }

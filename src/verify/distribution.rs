@@ -170,7 +170,7 @@ fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Findi
         for Refusal { text, hint, .. } in refusals {
             let text = format!("`{name}` would be refused by PyPI: {}", printable(&text));
             if for_pypi {
-                let hint = hint.unwrap_or_else(|| "correct it in pyproject.toml or Cargo.toml".into());
+                let hint = hint.unwrap_or_else(|| "fix it in pyproject.toml or Cargo.toml".into());
                 found.problems.push(Problem::new("dist-refused", text).step(*id).hint(hint));
             } else {
                 found.warnings.push(text);
@@ -179,12 +179,14 @@ fn index(plan: &Plan, files: &[((&str, &str), &CoreMetadata)], found: &mut Findi
         let may_fail = content_type::may_fail(metadata.get("description-content-type"));
         let is_empty = metadata.description.trim().is_empty();
         if may_fail && !is_empty && index == 0 && for_pypi && !is_rendered(plan, step) {
-            let key = "it does where `readme` of `[project]` names that file; or look at it with `twine check`";
-            found.warnings.push(format!("the README of `{name}` is reStructuredText, and no check rendered it: {key}"));
+            let key = "it is rendered if `readme` of `[project]` names that file; or run `twine check`";
+            found
+                .warnings
+                .push(format!("the README of `{name}` is reStructuredText, and no check has rendered it: {key}"));
         }
         if is_empty && index == 0 {
-            let key = "write `readme = \"README.md\"` into `[project]`";
-            found.warnings.push(format!("`{name}` has no README: its page on an index stays empty; {key}"));
+            let key = "set `readme = \"README.md\"` in `[project]`";
+            found.warnings.push(format!("`{name}` has no README: its page on an index will be empty; {key}"));
         }
     }
 }
@@ -220,9 +222,8 @@ fn is_wheel_of(step: &Step, distribution: &str, like: &Step) -> bool {
 fn alike(one: &Step, other: &Step) -> Problem {
     let names =
         [one, other].map(|step| step.work.stage().map(|stage| stage.distribution.to_string()).unwrap_or_default());
-    let text = format!("cannot tell `{}` and `{}` apart: the features of neither add a crate", names[0], names[1]);
-    let hint = "say what only one of them has: `variant-check: {present: [TEXT]}` or `variant-check: {python: EXPRESSION}`, or \
-                `variant-check: false`";
+    let text = format!("cannot distinguish `{}` and `{}`: the features of neither add a crate", names[0], names[1]);
+    let hint = "configure what only one of them has: `variant-check: {present: [TEXT]}` or `variant-check: {python: EXPRESSION}`, or `variant-check: false`";
     Problem::new("dist-variants", text).step(&one.id).hint(hint)
 }
 
@@ -292,7 +293,7 @@ mod tests {
             let (metadata, mut found) = (CoreMetadata::parse(&text).unwrap(), Findings::default());
             index(&plan, &[(("wheel.keel", "keel.whl"), &metadata), (("wheel.keel", "b.whl"), &metadata)], &mut found);
             assert!(found.problems.is_empty(), "{:?}", found.problems);
-            let said = found.warnings.iter().filter(|said| said.contains("no check rendered it")).count();
+            let said = found.warnings.iter().filter(|said| said.contains("no check has rendered it")).count();
             assert_eq!(said, usize::from(expected), "{content_type:?} {planned} {to_pypi}: {:?}", found.warnings);
         };
         check(Some("text/x-rst; charset=UTF-8"), false, true, true);

@@ -33,7 +33,7 @@ impl Finished<'_> {
         let kind = match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_file() => None,
             Ok(_) => Some("is not a plain file"),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some("is recorded, but not here"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some("is recorded, but missing"),
             Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot read `{}`", path.display()))),
         };
         if let Some(what) = kind {
@@ -52,8 +52,8 @@ impl Finished<'_> {
             return Ok(None);
         }
         let is = if self.file.mode == artifact::Mode::Executable { "lost" } else { "got" };
-        let hint = "hand files on with `--pack` and `--from`: uploaded artifacts of a job lose their permission bits";
-        Ok(Some(self.problem("wrong-mode", format!("{is} its executable bit on the way")).hint(hint)))
+        let hint = "transfer files with `--pack` and `--from`: artifact uploads lose permission bits";
+        Ok(Some(self.problem("wrong-mode", format!("{is} its executable bit in transit")).hint(hint)))
     }
 
     /// Permission bits are not kept here.
@@ -69,9 +69,9 @@ impl Finished<'_> {
             return None;
         }
         let text = if size == file.size {
-            format!("is {digest}, but was made as {}", file.sha256)
+            format!("is {digest}, but was built as {}", file.sha256)
         } else {
-            format!("has {size} bytes, but was made with {}: it was swapped or cut off", file.size)
+            format!("has {size} bytes, but was built with {}: it was replaced or truncated", file.size)
         };
         Some(self.problem("wrong-digest", text))
     }

@@ -17,16 +17,16 @@ fn misfit(text: String, hint: impl Into<String>) -> Misfit {
     Misfit { text, hint: hint.into() }
 }
 
-const OTHER_BUILD: &str = "remove what forces this build on it: a static one (`static-target:`) starts anywhere";
+const OTHER_BUILD: &str = "remove what forces this build: a static one (`static-target:`) runs anywhere";
 
 /// Everything that keeps an executable from starting. `symbol` finds a name that is wanted in a glibc version.
 pub fn misfits(work: &ImageWork, facts: &BinaryFacts, symbol: impl Fn(&str) -> Option<String>) -> Vec<Misfit> {
     let arch = work.platform.arch().name();
     if facts.format != "elf" || facts.arch != arch {
-        let text = format!("is {} for {}, the image is for {}", facts.format, facts.arch, work.platform);
+        let text = format!("is {} for {}, but the image is for {}", facts.format, facts.arch, work.platform);
         return vec![misfit(
             text,
-            format!("give the image an executable for {arch}: look at `--prebuilt` and `targets:`"),
+            format!("give the image an executable for {arch}: check `--prebuilt` and `targets:`"),
         )];
     }
     if facts.linkage == Linkage::Static {
@@ -50,14 +50,14 @@ pub fn misfits(work: &ImageWork, facts: &BinaryFacts, symbol: impl Fn(&str) -> O
     {
         let what = symbol(needed).map_or_else(String::new, |symbol| format!(" (symbol `{symbol}`)"));
         let text = format!("needs GLIBC_{needed}{what}, but {base} has {provided}");
-        let hint = "build on an older system (`runner:`, `container:`) or with `builder: zigbuild` and `glibc:`; or take a newer base";
+        let hint = "build on an older system (`runner:`, `container:`) or with `builder: zigbuild` and `glibc:`; or use a newer base image";
         all.push(misfit(text, hint));
     }
     let missing: Vec<String> =
         facts.needed.iter().filter(|name| !provides(&work.facts, name)).map(|name| format!("`{name}`")).collect();
     if !missing.is_empty() {
         let text = format!("needs {}, but {base} has no such library", missing.join(", "));
-        let hint = "link it statically (a `vendored` feature), or take a base that has it (`bases:`)";
+        let hint = "link it statically (a `vendored` feature), or use a base image that has it (`bases:`)";
         all.push(misfit(text, hint));
     }
     all
@@ -146,7 +146,7 @@ mod tests {
         let musl = program("x86_64", MUSL, "", &["libc.musl-x86_64.so.1", "libgcc_s.so.1"]);
         check(&alpine, &musl, &["`libgcc_s.so.1`"]);
         check(&debian, &musl, &["the loader `/lib/ld-musl-x86_64.so.1`"]);
-        check(&debian, &program("aarch64", "", "", &[]), &["is elf for aarch64, the image is for linux/amd64"]);
+        check(&debian, &program("aarch64", "", "", &[]), &["is elf for aarch64, but the image is for linux/amd64"]);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
         let parts = Parts { platform: work.platform, own: record, layers, base };
         let size: u64 = parts.files().map(|layer| layer.size).sum();
         if let Some(most) = work.max_size.filter(|most| size > *most) {
-            let text = format!("`{}` has layers of {size} bytes, at most {most} are allowed", step.id);
+            let text = format!("`{}` has layers of {size} bytes; the limit is {most}", step.id);
             found.problems.push(problem(step, "too-large", text).hint("strip its executables, or raise `max-size:`"));
         }
         match parts.image(store, Document::new(media::MANIFEST, manifest)) {
@@ -53,7 +53,7 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
     if !knows_user(work) {
         let text = format!("`{}` runs as `{}`, but a scratch image has no such user", step.id, work.config.user);
         let problem = problem(step, "image-cannot-start", text);
-        found.problems.push(problem.hint("write numbers (`65532:65532`), or `nonroot`"));
+        found.problems.push(problem.hint("use numeric ids (`65532:65532`), or `nonroot`"));
     }
     fits(store, step, work, found);
     Ok(())
@@ -62,7 +62,7 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
 /// The bytes of a config, manifest or index. One that is missing or other than recorded was reported with its file.
 fn text(store: &Store, step: &Step, file: &artifact::File, problems: &mut Vec<Problem>) -> Option<Vec<u8>> {
     if file.size > LARGEST_DOCUMENT {
-        let text = format!("`{}` has {} bytes, at most {} MiB are read", file.name, file.size, LARGEST_DOCUMENT >> 20);
+        let text = format!("`{}` has {} bytes; the limit is {} MiB", file.name, file.size, LARGEST_DOCUMENT >> 20);
         problems.push(problem(step, "image-content", text));
         return None;
     }
@@ -92,7 +92,7 @@ fn fits(store: &Store, step: &Step, work: &ImageWork, found: &mut Findings) {
 fn config_flaws(config: &Value, work: &ImageWork, wrong: &mut Vec<String>) {
     let mut must = |what: &str, is: &Value, planned: Value| {
         if *is != planned {
-            wrong.push(format!("has {what} {is}, planned is {planned}"));
+            wrong.push(format!("has {what} {is}, but the plan says {planned}"));
         }
     };
     let runs = &config["config"];
@@ -110,7 +110,7 @@ fn config_flaws(config: &Value, work: &ImageWork, wrong: &mut Vec<String>) {
     let env = runs["Env"].as_array().cloned().unwrap_or_default();
     for (name, value) in &work.config.env {
         if !env.contains(&json!(format!("{name}={value}"))) {
-            wrong.push(format!("lacks the variable `{name}`"));
+            wrong.push(format!("lacks the environment variable `{name}`"));
         }
     }
 }
@@ -148,10 +148,10 @@ pub fn check_index(
         problems.push(problem(step, "image-content", format!("`{}` {text}", step.id)));
     };
     if index["manifests"] != json!(expected) {
-        wrong("does not name exactly its images");
+        wrong("does not list exactly its images");
     }
     if index["mediaType"] != media::INDEX {
-        wrong("is of another media type than an index");
+        wrong("does not have the media type of an index");
     }
     if work.annotations.iter().any(|(key, text)| index["annotations"][key] != json!(text)) {
         wrong("lacks an annotation");

@@ -31,7 +31,7 @@ pub fn check(of: Finished<'_>, reader: File, work: &LayerWork, made: &Made<'_>) 
     }
     let mut wrong = |text: String| problems.push(of.problem("layer-content", text));
     if content.inner != of.file.diff_id {
-        wrong("holds another tar than its record says".into());
+        wrong("contains another tar than its record says".into());
     }
     if work.system {
         let lacking = SYSTEM.iter().filter(|path| !matches!(content.listing.get(**path), Some(Entry::File { .. })));
@@ -43,7 +43,7 @@ pub fn check(of: Finished<'_>, reader: File, work: &LayerWork, made: &Made<'_>) 
     // A folder in a layer replaces what the base says of it: its owner and its mode.
     let folders = content.listing.iter().filter(|(_, entry)| **entry == Entry::Folder).map(|(path, _)| path.as_str());
     if let Some(names) = some_of(folders) {
-        wrong(format!("holds the folders {names}, which belong to the base"));
+        wrong(format!("contains the folders {names}, which belong to the base image"));
     }
     if let Some(planned) = planned(work.packed(), Os::Linux, made, &mut wrong) {
         compare(&planned, &content.listing, &mut wrong);

@@ -155,7 +155,7 @@ fn plain(of: Finished<'_>, mut reader: File) -> anyhow::Result<Vec<Problem>> {
     reader.by_ref().take(lfs::LONGEST + 1).read_to_end(&mut start)?;
     let (digest, size) = Digest::of_reader(start.as_slice().chain(reader))?;
     let pointer =
-        lfs::is_pointer_text(&start).then(|| of.problem("lfs-pointer", "is a Git LFS pointer in place of the file"));
+        lfs::is_pointer_text(&start).then(|| of.problem("lfs-pointer", "is a Git LFS pointer instead of the file"));
     Ok(of.other_bytes(digest, size).into_iter().chain(pointer).collect())
 }
 

@@ -86,13 +86,13 @@ fn missing(absent: &[&Step], wanted: &[&Step]) -> Vec<Problem> {
         let count = of_job(absent);
         if count > 1 && count == of_job(wanted) {
             told.push(&step.job);
-            let text = format!("nothing of {} is here: {count} steps, the first is `{}`", origin(step), step.id);
-            let hint = format!("{}; `--from` takes the tars of the other machines", again(step));
+            let text = format!("no results of {}: {count} steps are missing, the first is `{}`", origin(step), step.id);
+            let hint = format!("{}; pass the tars of the other machines with `--from`", again(step));
             problems.push(Problem::new("missing-artifact", text).step(&step.id).hint(hint));
         } else if matches!(step.work, Work::Check(_)) {
-            problems.push(problem(step, "check-missing", format!("the result of `{}` is not here", step.id)));
+            problems.push(problem(step, "check-missing", format!("the result of `{}` is missing", step.id)));
         } else {
-            problems.push(problem(step, "missing-artifact", format!("`{}` is not here", step.id)));
+            problems.push(problem(step, "missing-artifact", format!("`{}` is missing", step.id)));
         }
     }
     problems
@@ -108,27 +108,30 @@ fn wrong_record(step: &Step, plan: &Plan, digest: Digest, record: &Artifact) -> 
         );
     }
     if record.step != *id {
-        return wrong("duplicate-artifact", format!("the record of `{id}` says it is of `{}`", record.step));
+        return wrong("duplicate-artifact", format!("the record of `{id}` says it belongs to `{}`", record.step));
     }
     if record.commit != plan.commit {
         return wrong(
             "other-commit",
-            format!("`{id}` was made from commit {}, the plan is of {}", record.commit, plan.commit),
+            format!("`{id}` was built from commit {}, but the plan is for {}", record.commit, plan.commit),
         );
     }
     if record.plan != digest {
-        return wrong("other-plan", format!("`{id}` was made for plan {}, this is {digest}", record.plan));
+        return wrong("other-plan", format!("`{id}` was built for plan {}, but this is {digest}", record.plan));
     }
     if record.kind != step.work.kind() {
         return wrong(
             "wrong-kind",
-            format!("the record of `{id}` is of kind `{}`, not `{}`", record.kind, step.work.kind()),
+            format!("the record of `{id}` has kind `{}`, not `{}`", record.kind, step.work.kind()),
         );
     }
     let made: Vec<&str> = record.files.iter().map(|file| file.name.as_str()).collect();
     let planned = step.outputs();
     if made != planned {
-        return wrong("wrong-outputs", format!("`{id}` made {}, planned is {}", names(&made), names(&planned)));
+        return wrong(
+            "wrong-outputs",
+            format!("`{id}` produced {}, but the plan says {}", names(&made), names(&planned)),
+        );
     }
     for (index, file) in record.files.iter().enumerate() {
         if mode(&step.work, index).is_some_and(|mode| mode != file.mode) {
@@ -152,10 +155,10 @@ fn mode(work: &Work, index: usize) -> Option<Mode> {
 
 fn wrong_check(step: &Step, work: &CheckWork, set: &Arrived, record: &Artifact) -> Option<Problem> {
     let Some(result) = &record.check else {
-        return Some(problem(step, "check-missing", format!("the record of `{}` holds no result", step.id)));
+        return Some(problem(step, "check-missing", format!("the record of `{}` contains no result", step.id)));
     };
     if !result.passed {
-        let hint = format!("its log is `logs/{}.log` of {}; correct it and build again", step.id, origin(step));
+        let hint = format!("see its log `logs/{}.log` of {}; fix the problem and build again", step.id, origin(step));
         return Some(problem(step, "check-failed", format!("`{}` failed: {}", step.id, result.detail)).hint(hint));
     }
     // Without the subject's record nothing can be compared; that it is missing is a problem of its own.
@@ -163,7 +166,7 @@ fn wrong_check(step: &Step, work: &CheckWork, set: &Arrived, record: &Artifact) 
     made.files.iter().find_map(|file| match work.saw(result, &file.name) {
         Some(digest) if digest == file.sha256 => None,
         Some(digest) => {
-            let text = format!("`{}` was run on another `{}`: {digest}, here is {}", step.id, file.name, file.sha256);
+            let text = format!("`{}` was run on another `{}`: {digest}, not {}", step.id, file.name, file.sha256);
             Some(problem(step, "check-stale", text))
         }
         None => Some(problem(step, "check-missing", format!("`{}` was not run on `{}`", step.id, file.name))),
@@ -185,19 +188,19 @@ fn too_much(store: &Store, plan: &Plan) -> anyhow::Result<Vec<Problem>> {
         let step = name.strip_suffix(".json").and_then(|id| plan.step(id));
         // A build that was killed may leave the beginning of a record, `.tmp…`, which nobody reads.
         if !step.is_some_and(leaves_record) && !name.starts_with(".tmp") {
-            problems.push(extra(&path, step, format!("record `{name}` is of no step of this plan")));
+            problems.push(extra(&path, step, format!("record `{name}` does not belong to a step of this plan")));
         }
     }
     for id in list(&store.root().join("steps"))? {
         let folder = store.step(&id);
         let Some(step) = plan.step(&id) else {
-            problems.push(extra(&folder, None, format!("`{id}` is not a step of this plan, but has files here")));
+            problems.push(extra(&folder, None, format!("`{id}` is not a step of this plan, but has files")));
             continue;
         };
         for name in list(&folder)? {
             if !step.outputs().contains(&name.as_str()) {
                 let path = folder.join(&name);
-                problems.push(extra(&path, Some(step), format!("`{name}` is not planned, but is with `{id}`")));
+                problems.push(extra(&path, Some(step), format!("`{id}` has the file `{name}`, which is not planned")));
             }
         }
     }

@@ -50,7 +50,7 @@ fn an_old_manifest_does_not_outlive_a_failure() {
     let release = Release::whole();
     release.verify().unwrap();
     fs::remove_file(release.store.record("checksums.app")).unwrap();
-    check(&release, &[("missing-artifact", "`checksums.app` is not here (`build --merge`)")]);
+    check(&release, &[("missing-artifact", "`checksums.app` is missing (`build --merge`)")]);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn another_machine_under_a_name() {
         &release,
         &[(
             "wrong-architecture",
-            "`app` is x86_64, aarch64-unknown-linux-gnu needs aarch64 (job `aarch64-unknown-linux-gnu`)",
+            "`app` is x86_64, but aarch64-unknown-linux-gnu needs aarch64 (job `aarch64-unknown-linux-gnu`)",
         )],
     );
 }
@@ -87,7 +87,7 @@ fn another_machine_under_a_name() {
 #[test]
 fn another_format_under_a_name() {
     let release = Release::make(|parts| parts.plan["steps"][1]["target"] = "x86_64-apple-darwin".into());
-    check(&release, &[("wrong-format", "`app` is an ELF file, x86_64-apple-darwin needs a Mach-O file")]);
+    check(&release, &[("wrong-format", "`app` is an ELF file, but x86_64-apple-darwin needs a Mach-O file")]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn static_with_an_interpreter() {
 fn dynamic_without_a_loader() {
     check(&Release::make(|parts| parts.x86 = musl()), &[("not-dynamic", "is static, expected dynamic")]);
     let library = |parts: &mut release::Parts| parts.x86 = Elf { interpreter: None, ..gnu() };
-    check(&Release::make(library), &[("wrong-interpreter", "is a library, no program")]);
+    check(&Release::make(library), &[("wrong-interpreter", "is a library, not a program")]);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn glibc_above_the_promised_minimum() {
 #[test]
 fn larger_than_allowed() {
     let budget = |most: u64| Release::make(move |parts| parts.plan["steps"][1]["max_size"] = most.into());
-    check(&budget(615), &[("too-large", "has 616 bytes, at most 615 are allowed")]);
+    check(&budget(615), &[("too-large", "has 616 bytes; the limit is 615")]);
     budget(616).verify().unwrap();
 }
 
@@ -157,10 +157,7 @@ fn a_missing_record() {
     fs::remove_file(release.store.record(&format!("archive.app.{ARM}"))).unwrap();
     check(
         &release,
-        &[(
-            "missing-artifact",
-            "`archive.app.aarch64-unknown-linux-gnu` is not here (job `aarch64-unknown-linux-gnu`)",
-        )],
+        &[("missing-artifact", "`archive.app.aarch64-unknown-linux-gnu` is missing (job `aarch64-unknown-linux-gnu`)")],
     );
 }
 
@@ -170,14 +167,14 @@ fn a_missing_job() {
     for kind in ["binary", "check.smoke", "archive"] {
         fs::remove_file(release.store.record(&format!("{kind}.app.{X86}"))).unwrap();
     }
-    check(&release, &[("missing-artifact", "nothing of job `x86_64-unknown-linux-gnu` is here: 3 steps")]);
+    check(&release, &[("missing-artifact", "no results of job `x86_64-unknown-linux-gnu`: 3 steps")]);
 }
 
 #[test]
 fn a_missing_file() {
     let release = Release::whole();
     fs::remove_file(release.store.file(&format!("binary.app.{X86}"), "app")).unwrap();
-    check(&release, &[("missing-artifact", "`app` is recorded, but not here (job `x86_64-unknown-linux-gnu`)")]);
+    check(&release, &[("missing-artifact", "`app` is recorded, but missing (job `x86_64-unknown-linux-gnu`)")]);
 }
 
 #[test]
@@ -191,9 +188,12 @@ fn what_is_too_much() {
     check(
         &release,
         &[
-            ("extra-artifact", "record `archive.other.json` is of no step of this plan"),
-            ("extra-artifact", "record `check.smoke.app.aarch64-unknown-linux-gnu.json` is of no step"),
-            ("extra-artifact", "`app.debug` is not planned, but is with `binary.app.x86_64-unknown-linux-gnu` (job"),
+            ("extra-artifact", "record `archive.other.json` does not belong to a step of this plan"),
+            ("extra-artifact", "record `check.smoke.app.aarch64-unknown-linux-gnu.json` does not belong to a step"),
+            (
+                "extra-artifact",
+                "`binary.app.x86_64-unknown-linux-gnu` has the file `app.debug`, which is not planned (job",
+            ),
             ("extra-artifact", "`binary.old` is not a step of this plan"),
         ],
     );
@@ -206,8 +206,8 @@ fn a_swapped_file() {
     let (x86, arm) = (fs::read(file(X86)).unwrap(), fs::read(file(ARM)).unwrap());
     fs::write(file(X86), &arm).unwrap();
     fs::write(file(ARM), &x86[..600]).unwrap();
-    let digests = format!("`app` is {}, but was made as {} (job `{X86}`)", Digest::of(&arm), Digest::of(&x86));
-    let sizes = format!("`app` has 600 bytes, but was made with 616: it was swapped or cut off (job `{ARM}`)");
+    let digests = format!("`app` is {}, but was built as {} (job `{X86}`)", Digest::of(&arm), Digest::of(&x86));
+    let sizes = format!("`app` has 600 bytes, but was built with 616: it was replaced or truncated (job `{ARM}`)");
     check(&release, &[("wrong-digest", &digests), ("wrong-digest", &sizes)]);
 }
 
@@ -221,16 +221,16 @@ fn records_of_something_else() {
     let job = "(job `aarch64-unknown-linux-gnu`)";
     check_record(&|record| record.plan = Digest::of(b"other"), "other-plan", job);
     check_record(&|record| record.commit = "0".repeat(40), "other-commit", job);
-    check_record(&|record| record.kind = "binary".into(), "wrong-kind", "is of kind `binary`, not `archive`");
+    check_record(&|record| record.kind = "binary".into(), "wrong-kind", "has kind `binary`, not `archive`");
     check_record(&|record| record.schema = "longshore/artifact/9".into(), "damaged-record", "longshore/artifact/9");
-    check_record(&|record| record.step = format!("archive.app.{X86}"), "duplicate-artifact", "says it is of");
+    check_record(&|record| record.step = format!("archive.app.{X86}"), "duplicate-artifact", "says it belongs to");
     check_record(
         &|record| record.files.clear(),
         "wrong-outputs",
-        "made nothing, planned is `app-aarch64-unknown-linux-gnu.tar.gz`",
+        "produced nothing, but the plan says `app-aarch64-unknown-linux-gnu.tar.gz`",
     );
     check_record(&|record| record.files[0].name = "../app".into(), "damaged-record", "leaves its folder");
-    check_record(&|record| record.files[0].name = "other".into(), "wrong-outputs", "made `other`");
+    check_record(&|record| record.files[0].name = "other".into(), "wrong-outputs", "produced `other`");
     let executable = crate::artifact::Mode::Executable;
     check_record(&|record| record.files[0].mode = executable, "wrong-mode", "was recorded with mode 0755");
 }
@@ -248,7 +248,7 @@ fn a_damaged_record() {
 fn a_lost_executable_bit() {
     let release = Release::whole();
     crate::world::files::set_mode(&release.store.file(&format!("binary.app.{X86}"), "app"), 0o644).unwrap();
-    check(&release, &[("wrong-mode", "`app` lost its executable bit on the way (job `x86_64-unknown-linux-gnu`)")]);
+    check(&release, &[("wrong-mode", "`app` lost its executable bit in transit (job `x86_64-unknown-linux-gnu`)")]);
 }
 
 // --- checks
@@ -272,10 +272,10 @@ fn checks_must_have_passed_on_these_bytes() {
         "check-failed",
         "failed: app 1.2.3 (job `x86_64",
     );
-    check_result(&|record| record.check = None, "check-missing", "holds no result");
+    check_result(&|record| record.check = None, "check-missing", "contains no result");
     let release = Release::whole();
     fs::remove_file(release.store.record(&format!("check.smoke.app.{X86}"))).unwrap();
-    check(&release, &[("check-missing", "the result of `check.smoke.app.x86_64-unknown-linux-gnu` is not here (job")]);
+    check(&release, &[("check-missing", "the result of `check.smoke.app.x86_64-unknown-linux-gnu` is missing (job")]);
 }
 
 // --- checksums
@@ -293,11 +293,8 @@ fn wrong_checksums() {
         &|list| format!("{list}{}  more\n", "0".repeat(64)),
         "lists `more`, which it should not (`build --merge`)",
     );
-    check_list(
-        &|list| format!("{}{}", "0".repeat(64), &list[64..]),
-        "has another digest than the file itself for `app-",
-    );
-    check_list(&|list| list.trim_end().to_owned(), "is cut off");
+    check_list(&|list| format!("{}{}", "0".repeat(64), &list[64..]), "lists a wrong digest for `app-");
+    check_list(&|list| list.trim_end().to_owned(), "is truncated");
     check_list(&|list| list.replace("  ", " "), "is not a list for `sha256sum -c`: line 1");
     check_list(&|list| format!("{list}{}\n", list.lines().next().unwrap()), "twice");
     let release = Release::whole();
@@ -320,8 +317,8 @@ fn a_bare_executable_of_another_build() {
 fn an_empty_asset() {
     let release = Release::whole();
     release.put("asset.ui", "ui.tar.gz", &archives::tar_gz(&[]));
-    let missing = ("archive-content", "needs `ui/build`, but `asset.ui` holds nothing there (job");
-    let extra = ("archive-content", "holds `www/index.html`, `www/js/app.js`, which is not planned");
+    let missing = ("archive-content", "needs `ui/build`, but `asset.ui` contains nothing there (job");
+    let extra = ("archive-content", "contains `www/index.html`, `www/js/app.js`, which is not planned");
     let of_x86 = [missing, extra].repeat(3);
     check(&release, &[&[("archive-content", "`ui.tar.gz` is empty (job `assets`)")], of_x86.as_slice()].concat());
 }
@@ -330,7 +327,7 @@ fn an_empty_asset() {
 fn a_missing_asset_is_one_problem() {
     let release = Release::whole();
     fs::remove_file(release.store.record("asset.ui")).unwrap();
-    check(&release, &[("missing-artifact", "`asset.ui` is not here (job `assets`)")]);
+    check(&release, &[("missing-artifact", "`asset.ui` is missing (job `assets`)")]);
 }
 
 /// Published as it is, nothing opens it before its users do.
@@ -345,7 +342,7 @@ fn a_pointer_in_place_of_a_bare_asset() {
     });
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
     release.put("asset.model", "model.bin", pointer.replace('7', "8").as_bytes());
-    check(&release, &[("lfs-pointer", "`model.bin` is a Git LFS pointer in place of the file (job `assets`)")]);
+    check(&release, &[("lfs-pointer", "`model.bin` is a Git LFS pointer instead of the file (job `assets`)")]);
     release.put("asset.model", "model.bin", b"version https://git-lfs.github.com/spec/v1\nis what a pointer says\n");
     release.verify().unwrap();
 }

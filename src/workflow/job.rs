@@ -88,7 +88,7 @@ impl<'a> File<'a> {
         let ids: Vec<String> = self.calls(stage).into_iter().map(|(id, _)| id).collect();
         format!(
             "      - if: ${{{{ {} }}}}
-        run: echo '::error title=longshore::{} must succeed before it goes on'; exit 1
+        run: echo '::error title=longshore::{} must succeed first'; exit 1
 ",
             bad.join(" || "),
             ids.join(" and ")
@@ -134,7 +134,7 @@ impl<'a> File<'a> {
           elif command -v apk; then apk add -q {packages}
           elif command -v zypper; then zypper -nq install {packages}
           elif command -v pacman; then pacman -Sy --noconfirm {packages}
-          else echo '::error title=longshore::the container has no git, and no package manager that is known'; exit 1; fi
+          else echo '::error title=longshore::the container has no git and no known package manager'; exit 1; fi
 "
         )
     }
@@ -336,7 +336,7 @@ fn permissions(file: &File<'_>) -> String {
     let mut text = String::new();
     let github = file.plan.coordination().is_some() || destinations(file).any(|one| one.kind.github().is_some());
     text.push_str(if github {
-        "      contents: write # to make the release\n"
+        "      contents: write # to create the release\n"
     } else {
         "      contents: read # to look at the tag\n"
     });

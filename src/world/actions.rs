@@ -15,7 +15,7 @@ use crate::shown;
 const LARGEST_SUMMARY: usize = 1 << 20;
 
 /// Stands where a summary was cut.
-const CUT: &str = "\n\n*The rest is left out: GitHub shows 1 MiB of a step; the log has everything.*\n";
+const CUT: &str = "\n\n*Truncated: GitHub shows 1 MiB per step; the log has everything.*\n";
 
 /// Whether this process is a step of a GitHub Actions job (or of `act`).
 pub fn is_job(env: &Env) -> bool {

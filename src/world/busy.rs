@@ -26,7 +26,7 @@ pub struct InUse {
 
 impl fmt::Display for InUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is in use by another program, or may not be written", self.path.display())
+        write!(f, "`{}` is in use by another program, or is not writable", self.path.display())
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn names_the_file() {
         let in_use = InUse { path: PathBuf::from("SHA256SUMS"), error: error(32) };
-        assert_eq!(in_use.to_string(), "`SHA256SUMS` is in use by another program, or may not be written");
+        assert_eq!(in_use.to_string(), "`SHA256SUMS` is in use by another program, or is not writable");
         let error = anyhow::Error::new(in_use).context("checksums.tide failed");
         assert!(error.chain().any(|cause| cause.is::<InUse>()));
     }

@@ -14,7 +14,7 @@ pub fn problem(error: &anyhow::Error) -> Option<Problem> {
 /// The same for any error: somebody holds a file, the disk is to blame, or we are.
 pub fn blamed(error: &anyhow::Error) -> Problem {
     if let Some(in_use) = error.chain().find_map(|cause| cause.downcast_ref::<InUse>()) {
-        let hint = "close what has it open (an editor, a virus scanner), and run the same command again";
+        let hint = "close the program that uses it (an editor, a virus scanner), and run the same command again";
         return Problem::new("file-in-use", in_use.to_string()).hint(hint);
     }
     problem(error)
@@ -25,25 +25,23 @@ pub fn blamed(error: &anyhow::Error) -> Problem {
 pub fn of(error: &io::Error) -> Option<(&'static str, &'static str)> {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Some(("disk-full", "make room there, and run the same command again: it continues"))
+            Some(("disk-full", "free disk space there, and run the same command again to continue"))
         }
-        ErrorKind::FileTooLarge => {
-            Some(("disk-full", "raise the limit for the size of a file (`ulimit -f`), or use another disk"))
-        }
-        ErrorKind::ReadOnlyFilesystem => Some(("not-writable", "use a place that may be written")),
+        ErrorKind::FileTooLarge => Some(("disk-full", "raise the file size limit (`ulimit -f`), or use another disk")),
+        ErrorKind::ReadOnlyFilesystem => Some(("not-writable", "use a writable location")),
         ErrorKind::PermissionDenied => Some((
             "not-writable",
-            "give this user the right to it (`ls -ld` shows who has it), and run the same command again",
+            "give this user access (`ls -ld` shows the permissions), and run the same command again",
         )),
         ErrorKind::IsADirectory | ErrorKind::NotADirectory => Some((
             "wrong-place",
-            "there is a folder where a file should be, or a file where a folder should: use another path",
+            "there is a folder instead of a file, or a file instead of a folder: use another path",
         )),
         ErrorKind::NotFound => {
-            Some(("wrong-place", "that path, or a folder above it, is not there: make it, or use another"))
+            Some(("wrong-place", "the path, or a folder above it, does not exist: create it, or use another"))
         }
         ErrorKind::InvalidFilename => {
-            Some(("wrong-place", "the system takes no such name, or not so long a path: shorten it"))
+            Some(("wrong-place", "the name or path is invalid or too long for this system: shorten it"))
         }
         _ => None,
     }

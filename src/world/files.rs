@@ -15,7 +15,7 @@ use crate::portable::{is_of_git, not_on_windows};
 /// If the folder or the file cannot be written.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     let mut file =
         tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in `{}`", folder.display()))?;
     file.write_all(bytes)?;
@@ -64,7 +64,7 @@ pub fn is_executable(file: &File) -> io::Result<bool> {
 /// What the system says, with the path.
 pub fn fresh_folder(path: &Path) -> anyhow::Result<()> {
     busy::remove(path)?;
-    fs::create_dir_all(path).with_context(|| format!("cannot make `{}`", path.display()))
+    fs::create_dir_all(path).with_context(|| format!("cannot create `{}`", path.display()))
 }
 
 /// Whether a relative path with `/` stays where it starts: no `..`, no `.`, nothing absolute, no drive, no backslash.
@@ -108,11 +108,11 @@ pub fn make_room(root: &Path, path: &str) -> anyhow::Result<PathBuf> {
         folder.push(name);
         match fs::create_dir(&folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(error).with_context(|| format!("cannot make `{}`", folder.display()));
+                return Err(error).with_context(|| format!("cannot create `{}`", folder.display()));
             }
             _ => {}
         }
-        folder = path::resolve(&folder).with_context(|| format!("cannot go into `{}`", folder.display()))?;
+        folder = path::resolve(&folder).with_context(|| format!("cannot enter `{}`", folder.display()))?;
         ensure!(folder.starts_with(&root), "`{path}` is reached through a link out of its folder");
     }
     Ok(folder.join(names[names.len() - 1]))

@@ -64,5 +64,4 @@ pub fn trust(runner: &Runner) -> &'static [&'static str] {
 }
 
 /// What helps where a folder should be a repository and is none.
-pub const NO_GIT_BEFORE: &str = "actions/checkout leaves a tree without `.git` where there is no git: install git in a step \
-                                 before it, as generated workflows do";
+pub const NO_GIT_BEFORE: &str = "without git, actions/checkout creates a tree without `.git`: install git in a step before it, as generated workflows do";

@@ -63,7 +63,7 @@ pub fn pack<S: AsRef<str>>(store: &Store, steps: &[S], manifest: bool, tar: &Pat
             let path = store.file(&record.step, name);
             let found = append(&mut builder, &format!("steps/{}/{name}", record.step), &path, file.mode)?;
             if found != (file.sha256, file.size) {
-                let message = format!("`{}` is not what its record says ({})", path.display(), file.sha256);
+                let message = format!("`{}` does not match its record ({})", path.display(), file.sha256);
                 let problem = Problem::new("wrong-digest", message).hint("build it again").step(&record.step);
                 return Err(Failure::new(Exit::Verification, problem).into());
             }
@@ -135,7 +135,7 @@ pub fn unpack(store: &Store, tars: &[&Path], wanted: Option<Digest>) -> anyhow::
     for tar in tars {
         let file = File::open(tar).map_err(|error| {
             let message = format!("cannot read `{}`: {error}", tar.display());
-            Failure::usage(Problem::new("missing-tar", message).hint("name a tar that `--pack` wrote"))
+            Failure::usage(Problem::new("missing-tar", message).hint("pass a tar that `--pack` wrote"))
         })?;
         let unpacking = Unpacking { store, tar, wanted, origins: &mut origins, seen: BTreeSet::new() };
         if let Err(error) = unpacking.all(BufReader::with_capacity(1 << 16, file)) {
@@ -147,7 +147,7 @@ pub fn unpack(store: &Store, tars: &[&Path], wanted: Option<Digest>) -> anyhow::
                 return Err(error.context(cannot));
             }
             let problem = Problem::new("bad-tar", format!("{cannot}: {error:#}"))
-                .hint("pack it again with `--pack`, and hand it over unchanged");
+                .hint("pack it again with `--pack`, and transfer it unchanged");
             return Err(Failure::new(Exit::Verification, problem).into());
         }
     }
@@ -167,8 +167,8 @@ fn is_wanted(found: Digest, wanted: Digest, place: &str) -> anyhow::Result<()> {
     if found == wanted {
         return Ok(());
     }
-    let problem = Problem::new("wrong-plan-digest", format!("the plan in `{place}` is {found}, wanted is {wanted}"))
-        .hint("hand over what was made for that plan; if no other run writes there, find out what edited it");
+    let problem = Problem::new("wrong-plan-digest", format!("the plan in `{place}` is {found}, expected {wanted}"))
+        .hint("pass what was built for that plan; if no other run writes there, find out what edited it");
     Err(Failure::new(Exit::Verification, problem).into())
 }
 
@@ -205,24 +205,24 @@ impl Unpacking<'_> {
                 kind => bail!("a member is neither a file nor a name: {kind:?}"),
             }
         }
-        ensure!(long_name.is_none() && self.seen.contains("plan.json"), "it ends too early");
+        ensure!(long_name.is_none() && self.seen.contains("plan.json"), "it is truncated");
         Ok(())
     }
 
     fn member(&mut self, name: &str, mode: u32, size: u64, bytes: &mut dyn Read) -> anyhow::Result<()> {
-        let place = place(self.store, name).context("is nothing that is handed over")?;
-        ensure!(self.seen.insert(name.to_owned()), "is there twice");
+        let place = place(self.store, name).context("does not belong in a hand-over tar")?;
+        ensure!(self.seen.insert(name.to_owned()), "occurs twice");
         ensure!(self.seen.contains("plan.json"), "comes before `plan.json`");
         let (largest, executable) =
             if name.starts_with("steps/") { (LARGEST_FILE, mode == 0o755) } else { (LARGEST_TEXT, false) };
         ensure!(size <= largest, "is too large ({size} bytes)");
         ensure!(mode == 0o644 || executable, "has the mode {mode:o}");
         let folder = place.parent().context("has no folder")?;
-        fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
         let mut temporary =
             NamedTempFile::new_in(folder).with_context(|| format!("cannot write in `{}`", folder.display()))?;
         let copied = io::copy(bytes, &mut temporary)?;
-        ensure!(copied == size, "is cut off after {copied} of {size} bytes");
+        ensure!(copied == size, "is truncated after {copied} of {size} bytes");
         files::set_mode(temporary.path(), mode)?;
         let temporary = temporary.into_temp_path();
         if let Some(wanted) = self.wanted.filter(|_| name == "plan.json") {
@@ -244,11 +244,11 @@ impl Unpacking<'_> {
         let other = self.origins.get(place).map_or(place, PathBuf::as_path);
         let (tar, other) = (self.tar.display(), other.display());
         let problem = if name == "plan.json" {
-            Problem::new("other-plan", format!("`{tar}` was made for another plan than `{other}`"))
+            Problem::new("other-plan", format!("`{tar}` was built for another plan than `{other}`"))
                 .hint("build every job from one stored plan (`build --plan plan.json --job JOB --pack JOB.tar`)")
         } else {
             Problem::new("conflicting-file", format!("`{name}` has other bytes in `{tar}` than in `{other}`"))
-                .hint("hand over one result per job; remove the output folder if it holds an older one")
+                .hint("pass one result per job; remove the output folder if it contains an older one")
         };
         Failure::new(Exit::Verification, problem)
     }
@@ -383,7 +383,7 @@ mod tests {
             format!("conflicting-file: `artifacts/binary.a.json` has other bytes in `{two_name}` than in `{one_name}`")
         );
         let said = refusal(&into("b", &[&one, &three]).unwrap_err());
-        assert_eq!(said, format!("other-plan: `{three_name}` was made for another plan than `{one_name}`"));
+        assert_eq!(said, format!("other-plan: `{three_name}` was built for another plan than `{one_name}`"));
         let error = into("c", &[&folder.path().join("none.tar")]).unwrap_err();
         assert_eq!(error.downcast::<Failure>().unwrap().exit, Exit::Usage);
     }
@@ -422,12 +422,12 @@ mod tests {
             ("other", "longshore.yaml"),
             ("name", "steps/asset.a/x y"),
         ] {
-            let member = format!("the member `{path}`: is nothing that is handed over");
+            let member = format!("the member `{path}`: does not belong in a hand-over tar");
             attack(name, &format!("{plan}add('{path}')"), &member);
         }
-        attack("twice", &format!("{plan}add('plan.json')"), "the member `plan.json`: is there twice");
+        attack("twice", &format!("{plan}add('plan.json')"), "the member `plan.json`: occurs twice");
         attack("first", "add('steps/asset.a/x')", "the member `steps/asset.a/x`: comes before `plan.json`");
-        attack("empty", "", "it ends too early");
+        attack("empty", "", "it is truncated");
         attack("mode", &format!("{plan}add('steps/asset.a/x', mode=0o4755)"), "has the mode 4755");
         attack("mode2", &format!("{plan}add('artifacts/asset.a.json', mode=0o755)"), "has the mode 755");
         attack("link", &format!("{plan}add('steps/asset.a/x', b'', kind=tarfile.SYMTYPE, link='/etc')"), "Symlink");
@@ -444,7 +444,7 @@ mod tests {
             &format!(
                 "{plan}i = tarfile.TarInfo('steps/asset.a/x'); i.size = 99\nt.fileobj.write(i.tobuf() + b'short')\nt.fileobj.flush(); import os; os._exit(0)"
             ),
-            "is cut off after 5 of 99 bytes",
+            "is truncated after 5 of 99 bytes",
         );
     }
 

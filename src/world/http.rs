@@ -158,7 +158,7 @@ impl Client {
         if let Some(pem) = trust.ca {
             let bad = || {
                 let text = format!("the CA certificate given for `{}` is not a PEM file of certificates", host(base));
-                Failure::usage(Problem::new("bad-ca", text).hint("it begins with `-----BEGIN CERTIFICATE-----`"))
+                Failure::usage(Problem::new("bad-ca", text).hint("it starts with `-----BEGIN CERTIFICATE-----`"))
             };
             let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| bad())?;
             if certificates.is_empty() {
@@ -174,7 +174,7 @@ impl Client {
             Failure::new(
                 Exit::Unexpected,
                 Problem::new("https-unavailable", format!("cannot set up HTTPS: {why}")).hint(
-                    "install the root certificates (`ca-certificates`), or name a file of them in `SSL_CERT_FILE`",
+                    "install the root certificates (`ca-certificates`), or set `SSL_CERT_FILE` to a file that contains them",
                 ),
             )
         })?;
@@ -242,7 +242,7 @@ impl Client {
             let chunk = chunk.map_err(|error| explain(error, &host))?;
             pace.count(&host, chunk.len())?;
             sink.write_all(&chunk).map_err(|error| {
-                let text = format!("cannot keep what `{host}` sends: {error}");
+                let text = format!("cannot store what `{host}` sends: {error}");
                 NoAnswer { disk: disk::of(&error), ..NoAnswer::new(text) }
             })?;
         }
@@ -311,7 +311,7 @@ impl Client {
             self.inner.request(request.method.clone(), request.url.clone()).header(ACCEPT, request.accept);
         if let Some(auth) = &request.auth {
             let mut value = HeaderValue::from_str(&authorization(auth))
-                .map_err(|_| NoAnswer::new("the token holds characters that no header can carry"))?;
+                .map_err(|_| NoAnswer::new("the token contains characters that are invalid in a header"))?;
             value.set_sensitive(true);
             builder = builder.header(AUTHORIZATION, value);
         }
@@ -374,7 +374,7 @@ impl Client {
                 () = sleep(self.stall) => {
                     let now = counter.load(Ordering::Relaxed);
                     if now == before {
-                        return Err(NoAnswer::new(format!("`{host}` gave no answer in {} s", self.stall.as_secs())));
+                        return Err(NoAnswer::new(format!("`{host}` did not answer within {} s", self.stall.as_secs())));
                     }
                     if now - start < whole && now - before < least(self.stall) {
                         return Err(too_slow(host));
@@ -402,7 +402,7 @@ impl Client {
                 return Ok(Reply { status, headers, body: Vec::new() });
             }
             if body.len() + chunk.len() > largest {
-                return Err(NoAnswer::new(format!("`{host}` answers with more than {} KiB", largest >> 10)));
+                return Err(NoAnswer::new(format!("`{host}` answered with more than {} KiB", largest >> 10)));
             }
             body.extend_from_slice(&chunk);
         }

@@ -85,7 +85,7 @@ async fn silence_has_an_end() {
     let base = url(&format!("http://{}/", listener.local_addr().unwrap()));
     let client = Client::new(&base).unwrap().stall(Duration::from_millis(50));
     let text = client.send(Request::get(base)).await.unwrap_err().text;
-    assert!(text.contains("gave no answer"), "{text}");
+    assert!(text.contains("did not answer"), "{text}");
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn bodies_that_drip_have_an_end() {
     let head = "HTTP/1.1 200 x\r\ncontent-length: 100000000\r\n\r\n";
     let base = dripping(head, b"x".to_vec(), Duration::from_millis(20)).await;
     let client = Client::new(&base).unwrap().stall(Duration::from_millis(300));
-    let slow = format!("`{}` moves less than 1024 bytes a second", host(&base));
+    let slow = format!("`{}` transfers less than 1024 bytes per second", host(&base));
     let get = || Request::get(base.clone());
     assert_eq!(client.send(get()).await.unwrap_err().text, slow);
     assert_eq!(client.download(get(), &mut Vec::new()).await.unwrap_err().text, slow);
@@ -167,7 +167,7 @@ async fn uploads_that_are_taken_in_drops_have_an_end() {
     let body = Body::File { path: &path, size, sha256, media: "x/y", sent: Arc::default() };
     let request = Request { method: Method::PUT, body, ..Request::get(base) };
     let text = client.send(request).await.unwrap_err().text;
-    assert!(text.contains("gave no answer") || text.contains("moves less than"), "{text}");
+    assert!(text.contains("did not answer") || text.contains("transfers less than"), "{text}");
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn answers_in_memory_are_as_large_as_is_said() {
     let client = Client::new(&base).unwrap();
     let request = Request { largest: 100 << 10, ..Request::get(base.clone()) };
     let text = client.send(request).await.unwrap_err().text;
-    assert_eq!(text, format!("`{}` answers with more than 100 KiB", host(&base)));
+    assert_eq!(text, format!("`{}` answered with more than 100 KiB", host(&base)));
     let mut kept = Vec::new();
     let mut sink = Limited::new(&mut kept, 100 << 10);
     let text = client.download(Request::get(base), &mut sink).await.unwrap_err().text;

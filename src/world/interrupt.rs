@@ -220,7 +220,7 @@ mod unix {
         if !nobody_runs {
             tokio::time::sleep(LAST_WORDS).await;
         }
-        let _ = writeln!(std::io::stderr(), "interrupted; the same command continues");
+        let _ = writeln!(std::io::stderr(), "interrupted; run the same command again to continue");
         std::process::exit(128 + number);
     }
 }

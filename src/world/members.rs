@@ -36,7 +36,7 @@ pub fn unzip(mut file: File) -> Result<ZipArchive<BufReader<File>>, String> {
     let directory = directory(&mut file).map_err(said)?;
     if directory > LONGEST_DIRECTORY {
         let most = LONGEST_DIRECTORY >> 20;
-        return Err(format!("its directory has {directory} bytes, at most {most} MiB are read"));
+        return Err(format!("its directory has {directory} bytes; the limit is {most} MiB"));
     }
     file.rewind().map_err(said)?;
     ZipArchive::new(BufReader::new(file)).map_err(|error| error.to_string())
@@ -49,7 +49,7 @@ fn directory(file: &mut File) -> io::Result<u64> {
     // The end record with the longest comment, and what stands before it in ZIP64.
     let tail = length.min(22 + 65535 + 20);
     let bytes = piece(file, length - tail, tail)?;
-    let none = || io::Error::new(io::ErrorKind::InvalidData, "it has no end record of a zip");
+    let none = || io::Error::new(io::ErrorKind::InvalidData, "it has no zip end record");
     let end = bytes.windows(4).rposition(|four| four == b"PK\x05\x06").ok_or_else(none)?;
     let number = |bytes: &[u8], at: usize, width: usize| {
         let bytes = bytes.get(at..at + width)?;
@@ -240,7 +240,7 @@ impl<R: Read> Members<R> {
     fn text(&mut self, size: u64, most: u64, what: &str) -> io::Result<Vec<u8>> {
         // One more for the zero that ends GNU's names.
         if size > most + 1 {
-            return bad(format!("{what} has {size} bytes, at most {most} are read"));
+            return bad(format!("{what} has {size} bytes; the limit is {most}"));
         }
         self.texts += size;
         if self.texts > MOST_TEXTS {

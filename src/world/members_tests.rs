@@ -99,9 +99,9 @@ fn nothing_is_read_beyond_a_limit() {
     };
     // Each claims gigabytes: whoever believes it waits for them, or keeps them.
     let claim = |kind: EntryType| header(kind, 8 << 30).as_bytes().to_vec();
-    refused(&claim(EntryType::GNULongName), "a name has 8589934592 bytes, at most 4096 are read");
+    refused(&claim(EntryType::GNULongName), "a name has 8589934592 bytes; the limit is 4096");
     refused(&claim(EntryType::GNULongLink), "a link has 8589934592 bytes");
-    refused(&claim(EntryType::XHeader), "a pax header has 8589934592 bytes, at most 1048576 are read");
+    refused(&claim(EntryType::XHeader), "a pax header has 8589934592 bytes; the limit is 1048576");
     refused(&claim(EntryType::XGlobalHeader), "a pax header has");
     let mut large = header(EntryType::Regular, 0);
     large.set_size(1 << 50);

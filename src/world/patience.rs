@@ -134,7 +134,7 @@ impl Patience {
                 problem.message = format!("{} (tried {number} times)", problem.message);
             }
             if wait > self.pace.most {
-                problem.message = format!("{}; it asks to come back in {} s", problem.message, wait.as_secs());
+                problem.message = format!("{}; the server asks to retry in {} s", problem.message, wait.as_secs());
             }
             problem.hint.get_or_insert_with(|| "run the same command again to continue".into());
             return false;
@@ -176,7 +176,7 @@ impl Patience {
             };
             self.printer.step(
                 "Waiting",
-                format!("{} s: the server wants no more than {} writes in a minute", wait.as_secs(), self.pace.writes),
+                format!("{} s: the server allows no more than {} writes per minute", wait.as_secs(), self.pace.writes),
             );
             sleep(wait).await;
         }
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(result, Ok(1));
         assert!(start.elapsed() >= Duration::from_millis(40));
         let failure = patience.retry(async |_| Err::<(), _>(told(3_600_000))).await.unwrap_err();
-        assert_eq!(failure.1.message, "busy; it asks to come back in 3600 s");
+        assert_eq!(failure.1.message, "busy; the server asks to retry in 3600 s");
     }
 
     #[tokio::test]

@@ -214,7 +214,7 @@ impl Runner {
             whole = whole && chunk.len() <= room;
             if whole || is_cut { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        ensure!(whole || is_cut, "`{}` said more than {} KiB and was ended", cmd.program, most >> 10);
+        ensure!(whole || is_cut, "`{}` printed more than {} KiB and was killed", cmd.program, most >> 10);
         let text = |bytes: Vec<u8>| {
             String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
         };
@@ -288,10 +288,10 @@ impl Runner {
             }
         } else {
             // Somebody else may hold the pipes open: nobody waits for the readers then.
-            end_all(&mut watch.child, how.apart).with_context(|| format!("cannot end `{cmd}`"))?;
+            end_all(&mut watch.child, how.apart).with_context(|| format!("cannot kill `{cmd}`"))?;
         }
         if over == Over::Left {
-            let text = format!("`{}` left something running that held its output\n", cmd.program);
+            let text = format!("`{}` left a process running that held its output\n", cmd.program);
             let _ = take(Stream::Err, text.as_bytes());
         }
         let status = wait(&mut watch.child, watch.end)?;

@@ -44,7 +44,7 @@ fn searches_added_folders_first() {
 
 #[test]
 fn numbers_of_windows_are_explained() {
-    assert_eq!(meaning(0xC000_0135_u32.cast_signed()), Some("a DLL it needs is not there"));
+    assert_eq!(meaning(0xC000_0135_u32.cast_signed()), Some("a DLL it needs is missing"));
     assert_eq!((meaning(0), meaning(1), meaning(101), meaning(-1)), (None, None, None, None));
     let status = runner().output(&Cmd::new("false", Path::new("/"))).unwrap().status;
     assert_eq!(described(status), "exit status: 1");
@@ -66,7 +66,7 @@ fn what_is_left_running_holds_nobody() {
     let (started, mut said) = (Instant::now(), String::new());
     let (status, _) = runner().stream(&cmd, &mut |_, line| said.push_str(&String::from_utf8_lossy(line))).unwrap();
     assert!(status.success() && started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
-    assert!(said.contains("done\n") && said.contains("`sh` left something running"), "{said}");
+    assert!(said.contains("done\n") && said.contains("`sh` left a process running"), "{said}");
     let left = std::fs::read_to_string(folder.path().join("left")).unwrap();
     // It has the signal; how soon it goes is the system's.
     let is_over = || {
@@ -84,7 +84,7 @@ fn what_is_kept_of_an_output_has_a_limit() {
     let cmd = |script: &str| Cmd::new("sh", Path::new("/")).args(["-c", script]).most(1 << 20);
     let started = Instant::now();
     let error = runner().output(&cmd("while :; do echo much; done")).unwrap_err().to_string();
-    assert!(error.contains("`sh` said more than 1024 KiB"), "{error}");
+    assert!(error.contains("`sh` printed more than 1024 KiB"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(60));
     assert_eq!(runner().output(&cmd("head -c 1048576 /dev/zero")).unwrap().stdout.len(), 1 << 20);
     assert!(runner().output(&cmd("head -c 1048577 /dev/zero >&2")).is_err());

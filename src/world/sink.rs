@@ -46,7 +46,7 @@ impl Sink {
         }
         let at = if is_link { resolve(path).with_context(failed)? } else { path.to_owned() };
         let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
         let new = NamedTempFile::new_in(folder).with_context(|| format!("cannot write in `{}`", folder.display()))?;
         Ok(Self(To::File { new, at, permissions: there.map(|there| there.permissions()) }))
     }

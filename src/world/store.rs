@@ -27,7 +27,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::shown;
 
 /// The first line marks the folder as ours.
-const IGNORE: &str = "# Made by longshore, which removes what lies here when it builds.\n*\n";
+const IGNORE: &str = "# Made by longshore, which removes the files here when it builds.\n*\n";
 
 /// The folders in it whose files are opened by name.
 const OURS: [&str; 6] = ["steps", "artifacts", "logs", "images", "cache", "earlier"];
@@ -80,7 +80,7 @@ impl Store {
         match tried {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                printer.step("Waiting", format!("for another longshore that works in `{output}`"));
+                printer.step("Waiting", format!("for another longshore that uses `{output}`"));
                 match sharing {
                     Sharing::Nobody => file.lock(),
                     Sharing::Readers => file.lock_shared(),
@@ -102,7 +102,7 @@ impl Store {
     /// Results are removed when they are made anew: nothing of others may lie beside them.
     fn refuse_foreign(&self, output: &str) -> anyhow::Result<()> {
         let refuse = |text: String| {
-            let hint = "name a folder of its own with `output:` in longshore.yaml, or move away what lies there";
+            let hint = "use a separate folder with `output:` in longshore.yaml, or move its content away";
             Err(Failure::usage(Problem::new("foreign-output", text).hint(hint)).into())
         };
         if !self.root.exists() {
@@ -113,7 +113,7 @@ impl Store {
         }
         if let Some(path) = odd(&self.root, true)? {
             let name = path.strip_prefix(&self.root).map_or_else(|_| path.display().to_string(), relative);
-            let text = format!("`{output}/{name}` is a link or a special file: results would land elsewhere");
+            let text = format!("`{output}/{name}` is a link or a special file: results would be written elsewhere");
             let hint = "remove it, and run the same command again; the output folder itself may be a link";
             return Err(Failure::usage(Problem::new("foreign-output", text).hint(hint)).into());
         }
@@ -132,7 +132,7 @@ impl Store {
             return Ok(());
         }
         let shown = shown::some(&names, SHOWN);
-        refuse(format!("the output folder `{output}` holds what longshore did not make: {shown}"))
+        refuse(format!("the output folder `{output}` contains files that longshore did not create: {shown}"))
     }
 
     pub fn repository(&self) -> &Path {
@@ -255,11 +255,8 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
         Ok(value) => Ok(value),
         Err(error) => {
             let problem = Problem::new("damaged-file", format!("`{}` is damaged: {error}", path.display()));
-            Err(Failure::new(
-                Exit::Unexpected,
-                problem.hint("remove it, and make it again with the command that wrote it"),
-            )
-            .into())
+            Err(Failure::new(Exit::Unexpected, problem.hint("remove it, and run the command that wrote it again"))
+                .into())
         }
     }
 }

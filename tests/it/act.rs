@@ -43,8 +43,8 @@ fn a_repository_may_have_any_name() {
 #[test]
 #[cfg(target_os = "linux")]
 fn ends_act_when_it_is_ended_itself() {
-    let ended = "interrupted; act and its jobs are ended";
-    let killed = "interrupted; act did not end within 10 s, and was killed with all of its jobs";
+    let ended = "interrupted; act and its jobs have stopped";
+    let killed = "interrupted; act did not exit within 10 s and was killed with all its jobs";
     for (signal, play, heard, says) in [
         ("TERM", "endless", " interrupted", ended),
         ("HUP", "endless", " interrupted", ended),
@@ -116,7 +116,11 @@ fn other_processes_play_on_the_stage() {
     assert_eq!(names, ["release", "skiff-x86_64-unknown-linux-gnu.tar.gz", "SHA256SUMS"]);
     let jobs: Vec<_> = output["rehearsal"]["jobs"].as_array().unwrap().iter().map(|job| &job["result"]).collect();
     assert_eq!(jobs, ["success"; 4]);
-    assert!(logs[3].contains("`LONGSHORE_STAGE` is set: all of this goes to servers of a rehearsal"), "{}", logs[3]);
+    assert!(
+        logs[3].contains("`LONGSHORE_STAGE` is set: everything is published to the servers of a rehearsal"),
+        "{}",
+        logs[3]
+    );
     // The tag existed for the jobs alone.
     assert_eq!(project.sh("git tag && git status --porcelain").stdout, b"");
 
@@ -138,7 +142,7 @@ fn nothing_is_believed_of_a_green_end() {
         let fits = |problem: &Value| problem["code"] == code && problem["message"].as_str().unwrap().contains(text);
         assert!(output["exit"] == exit && problems.iter().any(fits), "{play}: {output:#}{said}");
     };
-    check("silent", 3, "job-did-nothing", "job `plan` of `release.yml` did nothing");
+    check("silent", 3, "job-did-nothing", "job `plan` of `release.yml` did not run");
     check("green", 3, "not-published", "`skiff-x86_64-unknown-linux-gnu.tar.gz` was not published to `github`");
     check("other", 3, "rehearsed-other-plan", "the workflow published plan");
     check("forgotten", 7, "job-failed", "job `publish` of `release.yml` ended with failure");

@@ -1,4 +1,4 @@
-//! Base images that can be had, and those that cannot be built upon: each is named with what is wrong with it.
+//! Base images that can be had, and those that cannot be used as a base: each is named with what is wrong with it.
 
 use longshore::oci::base::{find, measure};
 use longshore::oci::media;
@@ -68,20 +68,20 @@ fn tar(paths: &[&str]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_built_upon_is_named() {
     let world = World::new();
-    world.fails("nowhere", "base-missing", "`base.example/b:nowhere` is not there").await;
+    world.fails("nowhere", "base-missing", "`base.example/b:nowhere` does not exist").await;
     world.image("arm", |config, _| config["architecture"] = "arm64".into());
     world.fails("arm", "base-unfit", "has a config for linux/arm64").await;
     world.image("windows", |config, _| config["os"] = "windows".into());
     world.fails("windows", "base-unfit", "has a config for windows/amd64").await;
     world.image("old", |_, manifest| *manifest = json!({ "schemaVersion": 1, "fsLayers": [], "config": {} }));
-    world.fails("old", "base-unfit", "not of schema 2").await;
+    world.fails("old", "base-unfit", "does not have schema version 2").await;
     let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     world.image("foreign", |_, manifest| manifest["layers"][0]["mediaType"] = foreign.into());
-    world.fails("foreign", "base-unfit", "registries do not keep it").await;
+    world.fails("foreign", "base-unfit", "registries do not store").await;
     world.image("garbage", |_, manifest| manifest["config"] = world.blob(b"no json", media::CONFIG));
     world.fails("garbage", "base-unfit", "a config that is not JSON").await;
     world.image("large", |config, _| config["history"] = "x".repeat(1 << 20).into());
-    world.fails("large", "base-unfit", "bytes, at most 1 MiB are read").await;
+    world.fails("large", "base-unfit", "bytes; the limit is 1 MiB").await;
     let other = world.image("arm-only", |config, _| config["architecture"] = "arm64".into());
     let mut entry = other;
     entry["platform"] = json!({ "os": "linux", "architecture": "arm64" });
@@ -145,9 +145,9 @@ async fn a_layer_that_would_eat_memory_is_refused() {
         assert!(error.problem.message.contains(part), "{tag}: {}", error.problem);
     };
     for (tag, kind, part) in [
-        ("long-name", tar::EntryType::GNULongName, "a name has 8589934592 bytes, at most 4096 are read"),
-        ("long-link", tar::EntryType::GNULongLink, "a link has 8589934592 bytes, at most 4096 are read"),
-        ("pax", tar::EntryType::XHeader, "a pax header has 8589934592 bytes, at most 1048576 are read"),
+        ("long-name", tar::EntryType::GNULongName, "a name has 8589934592 bytes; the limit is 4096"),
+        ("long-link", tar::EntryType::GNULongLink, "a link has 8589934592 bytes; the limit is 4096"),
+        ("pax", tar::EntryType::XHeader, "a pax header has 8589934592 bytes; the limit is 1048576"),
     ] {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(kind);
@@ -161,7 +161,7 @@ async fn a_layer_that_would_eat_memory_is_refused() {
     check("outside", world.blob(&tar_of("../x"), media::LAYER_TAR), "leads out of the image").await;
     let mut large = world.blob(&tar(&["x"]), media::LAYER_TAR);
     large["size"] = (1_u64 << 50).into();
-    check("large", large, "at most 32 GiB are taken").await;
+    check("large", large, "the limit is 32 GiB").await;
 }
 
 /// A tar of one name that no honest writer writes.

@@ -125,13 +125,13 @@ fn any_other_change_is_drift_with_a_diff() {
     let file = read(&project, FILE);
     write(&project, FILE, &file.replace("contents: read # to check out", "contents: write # why not"));
     let said = sh(&project, "longshore generate --check", 8);
-    assert!(said.contains("workflow-drift") || said.contains("is not what would be generated"), "{said}");
+    assert!(said.contains("workflow-drift") || said.contains("is out of date"), "{said}");
     assert!(said.contains("-      contents: write # why not"), "{said}");
     assert!(said.contains("+      contents: read # to check out"), "{said}");
     sh(&project, "longshore generate", 0);
     assert_eq!(read(&project, FILE), file);
     fs::remove_file(project.folder().join(FILE)).unwrap();
-    assert!(sh(&project, "longshore generate --check", 8).contains("is not there"));
+    assert!(sh(&project, "longshore generate --check", 8).contains("does not exist"));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_file_of_somebody_else_is_never_written_over() {
     write(&project, FILE, "name: mine\n");
     let said = sh(&project, &format!("longshore generate --action-ref {ACTION}"), 2);
     assert!(said.contains("exists and was not generated"), "{said}");
-    assert!(said.contains("write `workflows: { longshore.yml: {} }` into longshore.yaml"), "{said}");
+    assert!(said.contains("add `workflows: { longshore.yml: {} }` to longshore.yaml"), "{said}");
     assert_eq!(read(&project, FILE), "name: mine\n");
 }
 
@@ -172,7 +172,7 @@ fn a_file_that_is_named_no_more_is_said_and_kept() {
     write(&project, "longshore.yaml", "longshore: 1\nbinaries: { opsml-mcp: {} }\nworkflows: { other.yml: {} }\n");
     let said = sh(&project, &format!("longshore generate --action-ref {ACTION}"), 0);
     assert!(
-        said.contains("`.github/workflows/release.yml` was generated, but longshore.yaml names it no more"),
+        said.contains("`.github/workflows/release.yml` was generated, but is no longer in longshore.yaml"),
         "{said}"
     );
     assert!(project.folder().join(FILE).is_file());
@@ -184,13 +184,13 @@ fn all_files_call_one_action() {
     let project = generated("pins", yaml);
     let file = ".github/workflows/programs.yml";
     write(&project, file, &read(&project, file).replace(ACTION, "2222222222222222222222222222222222222222"));
-    assert!(sh(&project, "longshore generate --check", 8).contains("by different pins"));
-    assert!(sh(&project, "longshore generate", 2).contains("by different pins"));
+    assert!(sh(&project, "longshore generate --check", 8).contains("pin the action differently"));
+    assert!(sh(&project, "longshore generate", 2).contains("pin the action differently"));
     sh(&project, &format!("longshore generate --action-ref {ACTION}"), 0);
     sh(&project, "longshore generate --check", 0);
     // Also in one file.
     write(&project, file, &read(&project, file).replacen(ACTION, "2222222222222222222222222222222222222222", 1));
-    assert!(sh(&project, "longshore generate --check", 8).contains("by different pins"));
+    assert!(sh(&project, "longshore generate --check", 8).contains("pin the action differently"));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn what_publishes_nothing_is_said() {
     let yaml = "binaries: { opsml-mcp: {} }\npublish: { pypi: {} }\n\
                 workflows: { programs.yml: { publish: github }, python.yml: { publish: pypi } }";
     let said = sh(&repository("idle", yaml), &format!("longshore generate --action-ref {ACTION}"), 0);
-    assert!(said.contains("`.github/workflows/python.yml` is not written: nothing goes"), "{said}");
+    assert!(said.contains("`.github/workflows/python.yml` is not written: nothing is published"), "{said}");
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn bad_entries_of_workflows() {
     check("{ a.yml: { publish: github } }", "no workflow file publishes `pypi.opsml`");
     check("{ a.yml: { publish: github }, b.yml: {} }", "`github.opsml-mcp` is published by a.yml and b.yml");
     check("{ a.yml: { publish: [github, pipy] } }", "no destination is called `pipy`");
-    check("{ a.yml: { publish: github.opsml-mcp } }", "are made by one workflow file");
+    check("{ a.yml: { publish: github.opsml-mcp } }", "is made by one workflow file");
     check("{ sub/a.yml: {} }", "is not a valid name of a workflow file");
     check("{ a.txt: {} }", "is not a valid name of a workflow file");
     check("{ a.yml: { setup: .github/actions/nothing } }", "is not a composite action");
@@ -283,13 +283,13 @@ fn files_that_publish_one_version_need_a_place_to_meet() {
                 publish: { github: false, pypi: {} }\nworkflows: { a.yml: { publish: pypi.opsml }, b.yml: { publish: pypi.opsml-client } }";
     assert!(
         sh(&repository("alone", yaml), "longshore generate", 2)
-            .contains("no `github` destination takes it to coordinate through")
+            .contains("there is no `github` destination to coordinate through")
     );
     let yaml = "binaries: { opsml-mcp: {} }\nwheels: { opsml: { manifest: py-opsml/Cargo.toml } }\n\
                 publish: { github: { when: stable }, pypi: {} }\nworkflows: { a.yml: { publish: github }, b.yml: { publish: pypi } }";
     assert!(
         sh(&repository("seldom", yaml), "longshore generate", 2)
-            .contains("no `github` destination takes it to coordinate through")
+            .contains("there is no `github` destination to coordinate through")
     );
 }
 
@@ -342,7 +342,7 @@ fn the_next_commands_have_the_next_tag() {
     assert!(sh(&project, &generate, 0).ends_with(&format!("next: {tag}")));
     // What is tagged once is not tagged again.
     let said = sh(&project, &format!("git tag v3.0.0 && {generate}"), 0);
-    let raise = "next: raise the version (`v3.0.0` is a tag already) and commit that\n      ";
+    let raise = "next: bump the version (the tag `v3.0.0` already exists) and commit that\n      ";
     assert!(said.ends_with(&format!("{raise}git tag vVERSION && git push origin vVERSION\n")), "{said}");
 }
 

@@ -37,7 +37,7 @@ fn a_build_script_ends_with_the_release() {
         let done = running.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert_eq!(done.status.code(), Some(code), "{signal}: {said}");
-        assert!(said.contains("interrupted; the same command continues"), "{signal}: {said}");
+        assert!(said.contains("interrupted; run the same command again to continue"), "{signal}: {said}");
         let pids = fs::read_to_string(project.folder().join("target/pids")).unwrap();
         // What ends may take a moment to be gone; a process that is dead and not yet collected is a `Z`.
         let gone = format!(

@@ -46,16 +46,16 @@ fn a_folder_that_is_not_ours_is_refused() {
         assert_eq!(done.status.code(), Some(2), "{output}");
         assert_eq!(known, tree(&project), "{output}");
     };
-    check(".git", "true", "`.git` lies in `.git`, where git keeps the repository");
-    check("x/.GIT/y", "true", "`x/.GIT/y` lies in `.git`");
-    check("docs", "true", "the output folder `docs` holds files of the repository: `docs/index.md`");
-    check("Docs", "true", "the output folder `Docs` holds files of the repository: `docs/index.md`");
+    check(".git", "true", "`.git` is part of `.git`");
+    check("x/.GIT/y", "true", "`x/.GIT/y` is part of `.git`");
+    check("docs", "true", "the output folder `docs` contains files of the repository: `docs/index.md`");
+    check("Docs", "true", "the output folder `Docs` contains files of the repository: `docs/index.md`");
     check("text/out", "true", "`text` is not a folder");
-    let foreign = "`built` holds what longshore did not make: `x`, `y`";
+    let foreign = "`built` contains files that longshore did not create: `x`, `y`";
     check("built", "mkdir built && echo mine > built/x && touch built/y", foreign);
     // Python's virtual environments ignore themselves, too.
     let ignored = "mkdir built && echo mine > built/x && touch built/y && echo '*' > built/.gitignore";
-    check("built", ignored, "did not make: `.gitignore`, `x`, `y`");
+    check("built", ignored, "did not create: `.gitignore`, `x`, `y`");
     check("built", "touch built", "the output folder `built` is a file");
     // A FIFO would be waited for, and results would land where a link points.
     check("built", "mkdir built && mkfifo built/.lock", "`built/.lock` is a link or a special file");
@@ -100,7 +100,7 @@ fn a_second_run_waits_and_says_so() {
     let first = start(project.shell("longshore build"));
     wait_for("[ -e target/runs ]", &project);
     let second = start(project.shell("longshore build 2> target/second"));
-    wait_for("grep -q 'Waiting for another longshore that works in `built`' target/second", &project);
+    wait_for("grep -q 'Waiting for another longshore that uses `built`' target/second", &project);
     assert_eq!(fs::read_to_string(project.folder().join("target/runs")).unwrap(), "x\n");
     fs::write(project.folder().join("target/go"), "").unwrap();
     for run in [first, second] {

@@ -81,7 +81,7 @@ fn an_sdist_is_compared_by_content() {
     let done = sh(&project, "longshore build --all --prebuilt target/given --json");
     let said = text(&done.stdout);
     assert_eq!(done.status.code(), Some(7), "{said}");
-    assert!(said.contains("has another `quay/__init__.pyi` than the wheel"), "{said}");
+    assert!(said.contains("differs in `quay/__init__.pyi` from the published wheel"), "{said}");
 }
 
 /// A module with both stable ABIs of pyo3.
@@ -126,8 +126,7 @@ fn every_stable_abi_and_the_python_between_them() {
     assert!(check.contains("imported quay"), "{check}");
     // None of them is on the machines these tests run on; where it is, the wheel was imported.
     for (tag, python) in [("cp314-cp314t", "`python3.14t`"), ("cp315-abi3.abi3t", "Python 3.15 or later")] {
-        let not_tried =
-            check.contains(&format!("`quay-1.2.3-{tag}-{platform}` was not tried, for there is no {python}"));
+        let not_tried = check.contains(&format!("`quay-1.2.3-{tag}-{platform}` was not tested: there is no {python}"));
         assert!(not_tried || check.contains("imported quay ("), "{check}");
     }
 }
@@ -151,7 +150,8 @@ fn a_dependency_that_asks_for_an_older_python() {
     let done = sh(&project, "longshore build --all --json");
     let (said, log) = (text(&done.stdout), text(&done.stderr));
     assert_eq!(done.status.code(), Some(7), "{said}{log}");
-    let expected = "pyo3 is switched to `abi3-py39` by `state v0.4.0`, so maturin makes other wheels than planned";
+    let expected =
+        "the pyo3 feature `abi3-py39` is enabled by `state v0.4.0`, so maturin builds other wheels than planned";
     assert!(said.contains(expected), "{said}{log}");
     assert!(!log.contains("Compiling pyo3"), "{log}");
 }

@@ -236,7 +236,7 @@ fn an_expression_of_the_users_tells_variants_apart() {
     };
     check("duo.SERVER", 0, "\"ok\":true");
     check("not duo.SERVER", 7, "is not true");
-    check("duo.main is not None", 7, "as of another distribution");
+    check("duo.main is not None", 7, "as in another distribution");
 }
 
 /// The sdist of the server, unpacked, changed by a line of shell and packed again.

@@ -106,7 +106,7 @@ fn a_universal_binary() {
     }
     let facts = inspect(&bytes).unwrap();
     assert_eq!((facts.format.as_str(), facts.arch.as_str(), facts.needed.len()), ("macho", "x86_64+aarch64", 4));
-    assert!(inspect(&bytes[..bytes.len() - 100]).unwrap_err().contains("is cut off"));
+    assert!(inspect(&bytes[..bytes.len() - 100]).unwrap_err().contains("is truncated"));
 }
 
 proptest! {

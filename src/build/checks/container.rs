@@ -68,7 +68,7 @@ pub fn run(
         name: file.name.clone(),
         sha256: file.sha256,
     };
-    let engine = engine(runner).context("no engine answers: start Docker or Podman, or install runc")?;
+    let engine = engine(runner).context("no container engine is available: start Docker or Podman, or install runc")?;
     let image = stored::image(store, step, work)?;
     let blob = |blob| stored::fetch(machine, blob);
     let unpacked = match engine {
@@ -87,7 +87,7 @@ pub fn run(
         trial.with_engine(log, &archive)
     };
     drop((scratch, tidying));
-    ensure!(interrupt::told().is_none(), "interrupted: `{}` was not tried", step.id);
+    ensure!(interrupt::told().is_none(), "interrupted: `{}` was not tested", step.id);
     let (passed, detail) = match seen {
         Ok(detail) => (true, detail),
         Err(error) => (false, format!("{error:#}")),
@@ -129,10 +129,10 @@ impl Trial<'_> {
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
         let last = cut(last);
         if done.timed_out {
-            bail!("did not end in {} s; it said: {last}", LIMIT.as_secs());
+            bail!("did not finish within {} s; its last output: {last}", LIMIT.as_secs());
         }
         if !done.status.success() {
-            bail!("ended with {}; it said: {last}", done.status);
+            bail!("failed with {}; its last output: {last}", done.status);
         }
         Ok(done)
     }
@@ -193,7 +193,7 @@ impl Trial<'_> {
                     let said = running.join().ok().and_then(Result::ok);
                     seen.map_err(|error| match said {
                         Some(done) if !done.stderr.trim().is_empty() => {
-                            error.context(format!("it said `{}`", cut(&done.stderr)))
+                            error.context(format!("its output was `{}`", cut(&done.stderr)))
                         }
                         _ => error,
                     })
@@ -212,8 +212,8 @@ fn cut(text: &str) -> String {
 
 fn ended(done: &Finished, check: &ContainerCheck) -> anyhow::Result<String> {
     let said = match done.stdout.lines().chain(done.stderr.lines()).find(|line| !line.trim().is_empty()) {
-        Some(line) => format!("it started and said `{}`", cut(line)),
-        None => "it started and ended well".into(),
+        Some(line) => format!("it started and printed `{}`", cut(line)),
+        None => "it started and succeeded".into(),
     };
     match &check.contains {
         Some(text) if !format!("{}{}", done.stdout, done.stderr).contains(text) => bail!("{said}, without `{text}`"),
@@ -230,7 +230,7 @@ fn first_port(work: &ImageWork) -> anyhow::Result<u16> {
 fn wait_for(url: &str, limit: Duration) -> anyhow::Result<String> {
     let url: url::Url = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
     let client = Client::new(&url)?;
-    let mut last = format!("`{}` gives no answer", url.path());
+    let mut last = format!("`{}` does not answer", url.path());
     runtime::block_on(async {
         let asked = async {
             loop {
@@ -248,7 +248,7 @@ fn wait_for(url: &str, limit: Duration) -> anyhow::Result<String> {
             }
         };
         tokio::select! {
-            status = asked => Ok(format!("it answered `{}` with status {status}", url.path())),
+            status = asked => Ok(format!("`{}` answered with status {status}", url.path())),
             () = told => bail!("interrupted"),
             () = tokio::time::sleep(limit) => bail!("{last}, for {} s", limit.as_secs()),
         }
@@ -283,7 +283,7 @@ mod tests {
     fn the_status_is_answer_enough() {
         let begun = Instant::now();
         let endless = server("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
-        assert_eq!(wait_for(&endless, LIMIT).unwrap(), "it answered `/events` with status 200");
+        assert_eq!(wait_for(&endless, LIMIT).unwrap(), "`/events` answered with status 200");
         assert!(begun.elapsed() < LIMIT);
     }
 
@@ -291,8 +291,8 @@ mod tests {
     fn an_answer_that_does_not_come_is_waited_for_no_longer_than_the_limit() {
         let limit = Duration::from_secs(1);
         let said = |answer| wait_for(&server(answer), limit).unwrap_err().to_string();
-        assert_eq!(said(""), "`/events` gives no answer, for 1 s");
-        assert_eq!(said("HTTP/1.1 200 OK\r\nX-Slow: "), "`/events` gives no answer, for 1 s");
+        assert_eq!(said(""), "`/events` does not answer, for 1 s");
+        assert_eq!(said("HTTP/1.1 200 OK\r\nX-Slow: "), "`/events` does not answer, for 1 s");
         let bad = "HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         assert_eq!(said(bad), "`/events` answers with status 500, for 1 s");
     }

@@ -36,7 +36,7 @@ pub fn run(machine: Machine<'_>, log: &mut Log<'_>, import: &Import, wheel: &Ste
         let python = match python::find(runner, store.repository(), wanted) {
             Ok(python) => python,
             Err(why) => {
-                result.warnings.push(format!("`{}` was not tried, for {why}", file.name));
+                result.warnings.push(format!("`{}` was not tested: {why}", file.name));
                 result.untried.push(subject);
                 rare &= python::is_rare(wanted);
                 continue;
@@ -69,7 +69,7 @@ fn summary(seen: &[String], untried: usize) -> String {
         parts.push(if same.len() > 1 { format!("{} ({} wheels)", same[0], same.len()) } else { same[0].clone() });
     }
     if untried > 0 {
-        parts.push(format!("{untried} of {} wheels not tried", seen.len() + untried));
+        parts.push(format!("{untried} of {} wheels not tested", seen.len() + untried));
     }
     parts.join("; ")
 }
@@ -84,9 +84,8 @@ pub fn missing(runner: &Runner, store: &Store, check: &Step, wheel: &Step, every
             Ok(_) => there = true,
             Err(_) if python::is_rare(wanted) => {}
             Err(why) => {
-                let hint = "install it, in a job with actions/setup-python in the folder that `workflows.*.setup` names \
-                            (docs/wheels.md shows it), or take it out of `python:`";
-                let text = format!("wheels cannot be tried: {why}");
+                let hint = "install it (in CI with actions/setup-python in the action that `workflows.*.setup` names, see docs/wheels.md), or remove it from `python:`";
+                let text = format!("wheels cannot be tested: {why}");
                 problems.push(Problem::new("missing-tool", text).hint(hint).step(&check.id));
             }
         }
@@ -158,7 +157,7 @@ impl Trial<'_> {
             // Whatever it raises is as good as an untrue.
             let is_true = self.must(log, own, &["-c", &format!("{imports}assert ({expression})")]);
             if is_true.is_ok() {
-                bail!("`{expression}` is true, as of another distribution");
+                bail!("`{expression}` is true, as in another distribution");
             }
         }
         Ok(())
@@ -186,7 +185,7 @@ impl Trial<'_> {
         said.lines().for_each(|line| log.tell(line));
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing").trim().to_owned();
         match (done.timed_out, done.status.success()) {
-            (true, _) => bail!("`{cmd}` did not end in {} s", LIMIT.as_secs()),
+            (true, _) => bail!("`{cmd}` did not finish within {} s", LIMIT.as_secs()),
             (false, false) => bail!("`{cmd}` failed: {last}"),
             (false, true) => Ok(done),
         }
@@ -204,8 +203,8 @@ mod tests {
             assert_eq!(summary(&seen, untried), expected);
         };
         check(&["imported keel"], 0, "imported keel");
-        check(&["imported keel", "imported keel"], 1, "imported keel (2 wheels); 1 of 3 wheels not tried");
+        check(&["imported keel", "imported keel"], 1, "imported keel (2 wheels); 1 of 3 wheels not tested");
         check(&["imported keel", "`x`: no"], 0, "imported keel; `x`: no");
-        check(&[], 2, "2 of 2 wheels not tried");
+        check(&[], 2, "2 of 2 wheels not tested");
     }
 }

@@ -59,7 +59,7 @@ pub fn refuse(step: &Step, result: &CheckResult) -> anyhow::Result<()> {
     if result.passed {
         return Ok(());
     }
-    let hint = "correct the README, or write it in Markdown, which always renders";
+    let hint = "fix the README, or write it in Markdown, which always renders";
     let problem = Problem::new("dist-refused", &result.detail).hint(hint).step(&step.id);
     Err(Failure { exit: Exit::Verification, problems: vec![problem] }.into())
 }
@@ -69,7 +69,7 @@ fn metadata(path: &Path) -> anyhow::Result<CoreMetadata> {
     let mut archive = zip::ZipArchive::new(file)?;
     let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
     let is_metadata = |name: &&String| name.ends_with(".dist-info/METADATA") && name.matches('/').count() == 1;
-    let name = names.iter().find(is_metadata).context("the wheel has no METADATA")?;
+    let name = names.iter().find(is_metadata).context("the wheel contains no METADATA")?;
     let mut text = String::new();
     archive.by_name(name)?.take(LARGEST).read_to_string(&mut text).context("METADATA is not UTF-8")?;
     CoreMetadata::parse(&text).map_err(|why| anyhow::anyhow!("METADATA {why}"))
@@ -98,7 +98,7 @@ fn why(done: &Finished) -> String {
     match said {
         // `<string>:4: (ERROR/3) …`
         Some(said) => said.strip_prefix("<string>:").map_or(said.to_owned(), |said| format!("line {said}")),
-        None if done.timed_out => "the renderer did not end".into(),
+        None if done.timed_out => "the renderer did not finish".into(),
         None => done.stderr.lines().next_back().map_or("nothing is left of it", str::trim).to_owned(),
     }
 }

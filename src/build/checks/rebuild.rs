@@ -46,7 +46,7 @@ pub fn run(machine: Machine<'_>, log: &mut Log<'_>, sdist: &StepId, wheel: &Step
         fs::remove_dir_all(&folder)?;
     }
     let detail = match &seen {
-        Ok(()) => format!("built back, the same as `{}`", wheel.outputs().join("`, `")),
+        Ok(()) => format!("rebuilt from the sdist, identical to `{}`", wheel.outputs().join("`, `")),
         Err(error) => format!("{error:#}"),
     };
     let subjects = record.files.iter().map(subject).collect();
@@ -61,7 +61,7 @@ fn laid_out(store: &Store, folder: &Path, archive: &Path) -> anyhow::Result<Path
     }
     let tops: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     let mut tops = tops.into_iter();
-    let (Some(top), None) = (tops.next(), tops.next()) else { bail!("it does not hold one folder") };
+    let (Some(top), None) = (tops.next(), tops.next()) else { bail!("it does not contain exactly one folder") };
     Ok(top.path())
 }
 
@@ -74,11 +74,11 @@ fn back(machine: Machine<'_>, log: &mut Log<'_>, top: &Path, wheel: &Step, work:
     for output in &work.outputs {
         let path = out.path().join(&output.name);
         if !path.is_file() {
-            bail!("built back it makes no `{}`", output.name);
+            bail!("built from it, there is no `{}`", output.name);
         }
         let (made, original) = (Inside::of(&path)?, Inside::of(&machine.store.file(&wheel.id, &output.name))?);
         if let Some(difference) = made.difference(&original) {
-            bail!("built back, `{}` {difference}", output.name);
+            bail!("built from it, `{}` {difference}", output.name);
         }
     }
     Ok(())
@@ -122,22 +122,24 @@ impl Inside {
             return Some(format!("lacks {missing} of the wheel"));
         }
         if let Some(more) = some(&made, &published) {
-            return Some(format!("holds {more}, which the wheel does not"));
+            return Some(format!("contains {more}, which the wheel does not"));
         }
         for (path, crates) in &wheel.libraries {
             let made = self.libraries.get(path).cloned().unwrap_or_default();
             if let Some(missing) = some(crates, &made) {
-                return Some(format!("is another variant: `{path}` lacks the crates {missing} of the wheel"));
+                return Some(format!("is another variant: `{path}` lacks the crates {missing} of the published wheel"));
             }
             if let Some(more) = some(&made, crates) {
-                return Some(format!("is another variant: `{path}` has the crates {more}, the wheel does not"));
+                return Some(format!(
+                    "is another variant: `{path}` has the crates {more}, the published wheel does not"
+                ));
             }
         }
         // RECORD has the digests of machine code, and a bill of materials names folders.
         let varies = |path: &str| path.ends_with(".dist-info/RECORD") || path.contains(".dist-info/sboms/");
         let other = |path: &&String| self.files.get(*path) != wheel.files.get(*path) && !varies(path);
         let other: BTreeSet<String> = wheel.files.keys().filter(other).cloned().collect();
-        some(&other, &BTreeSet::new()).map(|other| format!("has another {other} than the wheel"))
+        some(&other, &BTreeSet::new()).map(|other| format!("differs in {other} from the published wheel"))
     }
 
     fn paths(&self) -> BTreeSet<String> {
@@ -181,10 +183,10 @@ mod tests {
         check(&[published[0], ("quay-1.dist-info/RECORD", b"b"), published[2]], None);
         check(
             &[(stubs, b"A: str"), published[1], published[2]],
-            Some("has another `quay/__init__.pyi` than the wheel"),
+            Some("differs in `quay/__init__.pyi` from the published wheel"),
         );
         check(&[published[1], published[2]], Some("lacks `quay/__init__.pyi` of the wheel"));
-        let other = "is another variant: `quay-1.data/scripts/quay` lacks the crates `axum` of the wheel";
+        let other = "is another variant: `quay-1.data/scripts/quay` lacks the crates `axum` of the published wheel";
         check(&[published[0], published[1], (program, client)], Some(other));
     }
 }

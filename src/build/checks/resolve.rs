@@ -31,7 +31,7 @@ pub fn run(machine: Machine<'_>, log: &mut Log<'_>, resolve: &Resolve, wheel: &S
     for other in &resolve.others {
         let theirs = crates(machine, log, resolve, other, target)?;
         let more: Vec<String> = own.difference(&theirs).cloned().collect();
-        details.push(format!("{} crates that `{}` has not", more.len(), other.distribution));
+        details.push(format!("{} crates that `{}` does not have", more.len(), other.distribution));
         result.crates.insert(other.distribution.to_string(), more);
         result.lacks.insert(other.distribution.to_string(), theirs.difference(&own).cloned().collect());
     }

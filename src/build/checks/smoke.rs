@@ -42,7 +42,7 @@ pub fn run(
         result.subjects.push(Subject { step: subject.id.to_string(), name: name.to_owned(), sha256 });
         let mut first = First { runner, log, path: &path, name, smoke };
         let Some((end, seen)) = first.run()? else {
-            details.push(format!("`{name}` is not started"));
+            details.push(format!("`{name}` is not run"));
             continue;
         };
         match end {
@@ -59,7 +59,7 @@ pub fn run(
 /// What one can do about a first run that says nothing.
 fn advice(smoke: &SmokeCheck) -> String {
     let wanted = smoke.contains.as_ref().map(|text| format!(" and prints `{text}`")).unwrap_or_default();
-    format!("write `smoke: [ARGUMENT]` at the binary for arguments with which it ends well{wanted}, or `smoke: false`")
+    format!("set `smoke: [ARGUMENT]` of the binary to arguments with which it succeeds{wanted}, or `smoke: false`")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,16 +133,16 @@ impl First<'_, '_, '_> {
     fn judge(&self, status: ExitStatus, timed_out: bool, said: &str, assumed: bool) -> (End, String) {
         let doubt = if assumed { End::Doubt } else { End::Fails };
         if timed_out {
-            return (doubt, format!("did not end within {} s; {}", LIMIT.as_secs(), printed(said)));
+            return (doubt, format!("did not finish within {} s; {}", LIMIT.as_secs(), printed(said)));
         }
         if !status.success() {
             let end = if could_not_run(status, said) { End::Fails } else { doubt };
-            return (end, format!("ended with {}; {}", described(status), printed(said)));
+            return (end, format!("failed with {}; {}", described(status), printed(said)));
         }
         match &self.smoke.contains {
             Some(text) if !said.contains(text) => {
                 let end = if version_in(said, self.stem()).is_some() { End::Fails } else { doubt };
-                (end, format!("does not say `{text}`; {}", printed(said)))
+                (end, format!("does not print `{text}`; {}", printed(said)))
             }
             _ => (End::Holds, printed(said)),
         }

@@ -71,10 +71,10 @@ fn laying_out_touches_only_what_differs_and_nothing_tracked() {
     it.run(&["asset.ui"]).unwrap();
     fs::remove_file(it.top().join("made")).unwrap();
     it.run(&["binary.beta"]).unwrap();
-    assert!(it.log("binary.beta").contains("laid out `asset.ui`: 1 files written, 1 already there"));
+    assert!(it.log("binary.beta").contains("unpacked `asset.ui`: 1 files written, 1 up to date"));
     fs::write(it.top().join("alpha/src/main.rs"), "// changed here\n").unwrap();
     let said = it.fails(&["binary.beta"], Exit::Build);
-    assert!(said.contains("would write over `alpha/src/main.rs`, which git tracks"), "{said}");
+    assert!(said.contains("would overwrite `alpha/src/main.rs`, which git tracks"), "{said}");
     assert_eq!(fs::read_to_string(it.top().join("alpha/src/main.rs")).unwrap(), "// changed here\n");
 }
 
@@ -87,12 +87,12 @@ fn what_is_not_there_or_leaves_the_tree_is_an_error() {
         assert!(said.contains(&format!("step-failed: `asset.ui` failed: {expected}")), "{said}");
     };
     check("", &["ui/*.js"], "the glob `ui/*.js` matches nothing");
-    check("", &["ui/build"], "`ui/build` is not there; the commands of this asset should have made it");
+    check("", &["ui/build"], "`ui/build` does not exist; the commands of this asset should have created it");
     check("mkdir ui", &["ui"], "the folder `ui` is empty");
-    check("mkdir ui; ln -s ../.. ui/x", &["ui"], "the link `ui/x` points out of the tree, to `../..`");
-    check("mkdir ui; ln -s /etc/passwd ui/x", &["ui"], "the link `ui/x` points out of the tree, to `/etc/passwd`");
+    check("mkdir ui; ln -s ../.. ui/x", &["ui"], "the link `ui/x` points outside the tree, to `../..`");
+    check("mkdir ui; ln -s /etc/passwd ui/x", &["ui"], "the link `ui/x` points outside the tree, to `/etc/passwd`");
     check("", &["../x"], "the path `../x` leaves the repository");
-    check("echo oh >&2; false", &["ui"], "`bash -euo pipefail -c 'echo oh >&2; false'` ended with exit status: 1");
+    check("echo oh >&2; false", &["ui"], "`bash -euo pipefail -c 'echo oh >&2; false'` failed with exit status: 1");
 }
 
 #[cfg(unix)]
@@ -106,18 +106,18 @@ fn neither_git_nor_results_of_steps_get_into_an_asset() {
         let said = it.fails(&[], Exit::Build);
         assert!(said.contains(expected), "{file}: {said}");
     };
-    let git = "lies in `.git`, where git keeps the repository";
+    let git = "is inside `.git`";
     check("ln -s ../.git/config ui/x", ("ui", true), git);
     check("ln -s ../.git ui/x", ("ui", true), git);
     check("ln -s .git g", ("g/config", false), git);
     check("ln -s .git g", ("g/con*", false), git);
     check("", (".git/config", false), git);
-    let results = "lies in the output folder, where steps leave their results";
+    let results = "is inside the output folder, which holds the results of steps";
     check("ln -s ../target/longshore ui/x", ("ui", true), results);
     check("echo x > target/longshore/x", ("target/longshore/x", false), results);
     check("ln -s /etc e", ("e/passwd", false), "`e` leaves the repository");
     check("ln -s /etc e", ("e/pass*", false), "`e` leaves the repository");
-    check("ln -s nowhere ui/x", ("ui", true), "the link `ui/x` points at `nowhere`: `ui/x` is not there");
+    check("ln -s nowhere ui/x", ("ui", true), "the link `ui/x` points to `nowhere`: `ui/x` does not exist");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn loose_files_are_those_that_were_planned() {
     assert_eq!(names, [("b.txt", 0o755), ("a.txt", 0o644)]);
     plan(&mut it, &["a.txt"]);
     fs::remove_dir_all(it.top().join("ui")).unwrap();
-    assert!(it.fails(&[], Exit::Build).contains("`b.txt` is none of the planned files"));
+    assert!(it.fails(&[], Exit::Build).contains("`b.txt` is not one of the planned files"));
 }
 
 #[test]
@@ -150,10 +150,10 @@ fn two_files_on_one_path_are_an_error() {
     }
     it.step("archive.a", &[], Work::Archive(work.clone()));
     let said = it.fails(&[], Exit::Build);
-    assert!(said.contains("`archive.a` failed: two members of the archive land on `same`"), "{said}");
+    assert!(said.contains("`archive.a` failed: two members of the archive would become `same`"), "{said}");
     work.files[1].path = "same/below".into();
     it.plan.steps[0].work = Work::Archive(work);
-    assert!(it.fails(&[], Exit::Build).contains("`same` is a file of the archive, and `same/below` lies below it"));
+    assert!(it.fails(&[], Exit::Build).contains("`same` is a file of the archive, and `same/below` is below it"));
 }
 
 #[test]

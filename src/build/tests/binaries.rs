@@ -345,7 +345,7 @@ fn prebuilt_binaries_win_over_compiling() {
     write(&given.path().join(format!("{}/alpha", host())), "#!/bin/sh\necho prebuilt 1.2.3\n");
     it.prebuilt = Some(given.path().to_owned());
     let said = it.fails(&[], Exit::Usage);
-    assert!(said.contains("missing-prebuilt: the prebuilt file is not there"), "{said}");
+    assert!(said.contains("missing-prebuilt: the prebuilt file does not exist"), "{said}");
     write(&it.top().join("given/beta"), "beta");
     it.check("alpha", "1.2.3");
     let records = it.run(&[]).unwrap();
@@ -363,8 +363,8 @@ fn a_failed_build_says_what_cargo_said() {
     it.runner = it.runner.clone().with("CARGO_TERM_COLOR", "always");
     let said = it.fails(&[], Exit::Build);
     assert!(said.starts_with("step-failed: `binary.alpha` failed: `cargo build "), "{said}");
-    assert!(said.contains("ended with exit status: 101"), "{said}");
-    assert!(said.contains("the whole log is in `target/longshore/logs/binary.alpha.log`; it ends with:"), "{said}");
+    assert!(said.contains("failed with exit status: 101"), "{said}");
+    assert!(said.contains("see the full log in `target/longshore/logs/binary.alpha.log`; it ends with:"), "{said}");
     assert!(said.contains("cannot find function `nonsense`") && !said.contains('\u{1b}'), "{said}");
     assert!(it.log("binary.alpha").contains("cannot find function `nonsense`"));
     assert!(!it.store.record("binary.alpha").exists() && !it.store.record("check.smoke.alpha").exists());
@@ -380,8 +380,8 @@ fn goes_on_with_what_needs_no_failed_step() {
     it.keep_going = true;
     let said = it.fails(&[], Exit::Build);
     assert_eq!(said.matches("step-failed").count(), 1, "{said}");
-    assert!(said.contains("`bash -euo pipefail -c 'exit 4'` ended with exit status: 4"), "{said}");
-    assert!(said.contains("exit status: 4; not done, for want of it: `check.smoke.alpha`\n"), "{said}");
+    assert!(said.contains("`bash -euo pipefail -c 'exit 4'` failed with exit status: 4"), "{said}");
+    assert!(said.contains("exit status: 4; skipped because of it: `check.smoke.alpha`\n"), "{said}");
     assert!(it.store.record("check.smoke.beta").exists() && !it.store.record("check.smoke.alpha").exists());
     it.keep_going = false;
     fs::remove_dir_all(it.store.root()).unwrap();
@@ -403,9 +403,9 @@ fn smoke_fails_on_a_wrong_version_a_bad_end_and_silence() {
         let record = it.store.records().unwrap().into_iter().find(|record| record.step == "check.smoke.alpha").unwrap();
         assert!(!record.check.unwrap().passed);
     };
-    check("#!/bin/sh\necho alpha 1.2.2\n", "does not say `1.2.3`; it printed `alpha 1.2.2`");
-    check("#!/bin/sh\necho alpha 1.2.3; exit 3\n", "ended with exit status: 3; it printed");
-    check("#!/bin/sh\ncat\n", "does not say `1.2.3`; it printed nothing");
+    check("#!/bin/sh\necho alpha 1.2.2\n", "does not print `1.2.3`; it printed `alpha 1.2.2`");
+    check("#!/bin/sh\necho alpha 1.2.3; exit 3\n", "failed with exit status: 3; it printed");
+    check("#!/bin/sh\ncat\n", "does not print `1.2.3`; it printed nothing");
     check("#!/nowhere\n", "cannot be started");
 }
 
@@ -436,17 +436,17 @@ fn a_first_run_that_nobody_described_is_an_error_only_if_it_shows_one() {
         let warning = &result.warnings[0];
         assert!(warning.contains(expected) && warning.contains("`smoke: [ARGUMENT]`"), "{script}: {warning}");
     };
-    doubts("#!/bin/sh\necho usage >&2; exit 64\n", "`alpha --version` ended with exit status: 64; it printed `usage`");
-    doubts("#!/bin/sh\n", "does not say `1.2.3`; it printed nothing");
-    doubts("#!/bin/sh\necho listening on 127.0.0.1:80; exec sleep 60\n", "did not end within 10 s");
-    doubts("#!/bin/sh\nkill -ABRT $$\n", "ended with signal: 6");
+    doubts("#!/bin/sh\necho usage >&2; exit 64\n", "`alpha --version` failed with exit status: 64; it printed `usage`");
+    doubts("#!/bin/sh\n", "does not print `1.2.3`; it printed nothing");
+    doubts("#!/bin/sh\necho listening on 127.0.0.1:80; exec sleep 60\n", "did not finish within 10 s");
+    doubts("#!/bin/sh\nkill -ABRT $$\n", "failed with signal: 6");
     let fails = |script: &str, expected: &str| {
         let said = run("alpha", script, |_| ()).unwrap_err();
         assert!(said.contains(expected) && said.contains("`smoke: [ARGUMENT]`"), "{script}: {said}");
     };
-    fails("#!/bin/sh\necho alpha 1.2.2\n", "does not say `1.2.3`; it printed `alpha 1.2.2`");
+    fails("#!/bin/sh\necho alpha 1.2.2\n", "does not print `1.2.3`; it printed `alpha 1.2.2`");
     fails("#!/nowhere\n", "cannot be started");
-    fails("#!/bin/sh\nkill -SEGV $$\n", "ended with signal: 11");
+    fails("#!/bin/sh\nkill -SEGV $$\n", "failed with signal: 11");
     fails("#!/bin/sh\necho alpha: error while loading shared libraries: x.so; exit 127\n", "exit status: 127");
     // A subcommand of cargo is called as cargo calls it, too.
     let subcommand = "#!/bin/sh\n[ \"$*\" = 'alpha --version' ] || exit 2\necho cargo-alpha 1.2.3\n";
@@ -461,7 +461,7 @@ fn a_first_run_that_nobody_described_is_an_error_only_if_it_shows_one() {
     assert_eq!(run("alpha", own, named).unwrap().detail, "`alpha version` it printed `1.2.3`");
     assert!(run("alpha", "#!/bin/sh\n", named).is_err());
     let off = |work: &mut SmokeCheck| drop(work.programs.insert("alpha".into(), None));
-    assert_eq!(run("alpha", "#!/bin/sh\nexit 1\n", off).unwrap().detail, "`alpha` is not started");
+    assert_eq!(run("alpha", "#!/bin/sh\nexit 1\n", off).unwrap().detail, "`alpha` is not run");
 }
 
 /// `--prebuilt DIR` with something else in it would compile everything, and nobody would know.
@@ -474,8 +474,8 @@ fn a_folder_of_prebuilt_files_without_any_is_refused() {
     for place in ["alpha", "other/alpha"] {
         write(&given.path().join(place), "#!/bin/sh\n");
         let said = it.fails(&[], Exit::Usage);
-        assert!(said.contains("no-prebuilt: no step takes a file of"), "{said}");
-        assert!(said.contains(&format!("wanted is `{}/alpha`", host())), "{said}");
+        assert!(said.contains("no-prebuilt: no step uses a file of"), "{said}");
+        assert!(said.contains(&format!("expected `{}/alpha`", host())), "{said}");
         assert!(!it.top().join("compiled").exists());
     }
     write(&given.path().join(format!("{}/alpha", host())), "#!/bin/sh\n");
@@ -491,5 +491,5 @@ fn smoke_ends_after_ten_seconds() {
     write(&given.path().join(format!("{}/alpha", host())), "#!/bin/sh\necho 1.2.3\nexec sleep 60\n");
     it.prebuilt = Some(given.path().to_owned());
     let said = it.fails(&[], Exit::Build);
-    assert!(said.contains("did not end within 10 s; it printed `1.2.3`"), "{said}");
+    assert!(said.contains("did not finish within 10 s; it printed `1.2.3`"), "{said}");
 }

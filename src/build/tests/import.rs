@@ -67,13 +67,13 @@ fn a_wheel_that_was_not_tried_is_no_subject_and_warned_of() {
     let it = given(&|own| vec![format!("cp3{own}-cp3{own}"), "cp399-cp399".into(), "cp314-cp314t".into()]);
     let own = minor(&workspace());
     let result = seen(&it);
-    assert_eq!((result.passed, result.detail.as_str()), (true, "imported keel; 2 of 3 wheels not tried"));
+    assert_eq!((result.passed, result.detail.as_str()), (true, "imported keel; 2 of 3 wheels not tested"));
     let names = |subjects: &[crate::artifact::Subject]| subjects.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&result.subjects), [file(&format!("cp3{own}-cp3{own}"))]);
     assert_eq!(names(&result.untried), ["cp399-cp399", "cp314-cp314t"].map(file));
     let there = format!("(on PATH no Python; in `{}` 3.{own}.1)", it.top().join(".git/tools/Python").display());
     let expected = [("cp399-cp399", "3.99"), ("cp314-cp314t", "3.14t")]
-        .map(|(tag, python)| format!("`{}` was not tried, for there is no `python{python}` {there}", file(tag)));
+        .map(|(tag, python)| format!("`{}` was not tested: there is no `python{python}` {there}", file(tag)));
     assert_eq!(result.warnings, expected);
     // Verifying demands a word on every wheel, and this is one.
     let checks = |it: &Fixture| {
@@ -93,7 +93,7 @@ fn in_a_job_every_python_of_the_plan_must_be_there() {
     let mut it = given(&|own| vec![format!("cp3{own}-cp3{own}"), "cp399-cp399".into(), "cp314-cp314t".into()]);
     it.install = true;
     let said = it.fails(&[], Exit::Usage);
-    assert!(said.starts_with("missing-tool: wheels cannot be tried: there is no `python3.99` (on PATH no "), "{said}");
+    assert!(said.starts_with("missing-tool: wheels cannot be tested: there is no `python3.99` (on PATH no "), "{said}");
     assert!(said.contains("actions/setup-python") && !said.contains("3.14t"), "{said}");
 }
 
@@ -101,7 +101,7 @@ fn in_a_job_every_python_of_the_plan_must_be_there() {
 fn where_none_can_be_tried_nothing_is_compiled() {
     let it = given(&|_| vec!["cp399-abi3".into()]);
     let said = it.fails(&[], Exit::Usage);
-    assert!(said.starts_with("missing-tool: wheels cannot be tried: there is no Python 3.99 or later ("), "{said}");
+    assert!(said.starts_with("missing-tool: wheels cannot be tested: there is no Python 3.99 or later ("), "{said}");
     let rare = given(&|_| vec!["cp314-cp314t".into()]);
-    assert_eq!(seen(&rare).detail, "1 of 1 wheels not tried");
+    assert_eq!(seen(&rare).detail, "1 of 1 wheels not tested");
 }

@@ -55,7 +55,7 @@ fn a_lock_file_that_does_not_fit_is_explained_without_giving_it_up() {
     it.binary("alpha", |_| ());
     write(&it.top().join("Cargo.lock"), "version = 4\n\n[[package]]\nname = \"alpha\"\nversion = \"1.2.3\"\n");
     let said = it.fails(&[], Exit::Build);
-    assert!(said.contains("Cargo.lock of the commit does not fit its Cargo.toml: run `cargo update"), "{said}");
+    assert!(said.contains("committed Cargo.lock does not match Cargo.toml: run `cargo update"), "{said}");
     assert!(said.contains("--locked was passed") && !said.contains("remove the --locked flag"), "{said}");
 }
 
@@ -65,5 +65,5 @@ fn no_folder_for_temporary_files_is_found_before_compiling() {
     it.binary("alpha", |_| ());
     it.runner = it.runner.clone().with("TMPDIR", "/nowhere/tmp");
     let said = it.fails(&[], Exit::Usage);
-    assert!(said.starts_with("no-folder: the folder for temporary files, `/nowhere/tmp`, is not there"), "{said}");
+    assert!(said.starts_with("no-folder: the folder for temporary files, `/nowhere/tmp`, does not exist"), "{said}");
 }

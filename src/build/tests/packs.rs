@@ -155,9 +155,9 @@ fn refuses_what_leaves_or_meets() {
     check(vec![a("../x")], "the path `../x` leaves the archive");
     check(vec![a("/x")], "the path `/x` leaves the archive");
     check(vec![a("x\\..\\y")], "the path `x\\..\\y` leaves the archive");
-    check(vec![a("x"), a("x")], "two members of the archive land on `x`");
-    check(vec![a("x"), a("x-y"), a("x/y")], "`x` is a file of the archive, and `x/y` lies below it");
-    check(vec![member("x", Body::Link("../y".into()))], "the link `x` points out of the archive, to `../y`");
+    check(vec![a("x"), a("x")], "two members of the archive would become `x`");
+    check(vec![a("x"), a("x-y"), a("x/y")], "`x` is a file of the archive, and `x/y` is below it");
+    check(vec![member("x", Body::Link("../y".into()))], "the link `x` points outside the archive, to `../y`");
 }
 
 #[test]
@@ -180,7 +180,7 @@ zipfile.ZipFile('up.zip', 'w').writestr('../x', '')
     for (name, expected) in [
         ("up.tar.gz", "the path `../x` leaves the archive"),
         ("abs.tar.gz", "the path `/x` leaves the archive"),
-        ("link.tar.gz", "the link `x` points out of the archive, to `../../etc`"),
+        ("link.tar.gz", "the link `x` points outside the archive, to `../../etc`"),
         ("hard.tar.gz", "`x` is neither a file nor a link"),
         ("dev.tar.gz", "`x` is neither a file nor a link"),
         ("up.zip", "the path `../x` leaves the archive"),

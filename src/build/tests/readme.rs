@@ -43,7 +43,7 @@ fn a_readme_that_does_not_render_is_refused_as_pypi_would() {
     let said = it.fails(&[], Exit::Verification);
     let expected = format!(
         "dist-refused: the README of `{WHEEL}` does not render on PyPI: line 4: (ERROR/3) Unknown interpreted text role \
-         \"broken\".\ncorrect the README"
+         \"broken\".\nfix the README"
     );
     assert!(said.starts_with(&expected), "{said}");
 }

@@ -16,8 +16,8 @@ fn another_commit() {
     it.plan.commit = "0".repeat(40);
     it.plan.dirty = true;
     let said = it.fails(&[], Exit::Usage);
-    assert!(said.starts_with(&format!("wrong-commit: the plan is of commit `{}`, but HEAD is `", "0".repeat(40))));
-    assert!(said.contains("this clone does not have it: run `git fetch origin 0000"), "{said}");
+    assert!(said.starts_with(&format!("wrong-commit: the plan is for commit `{}`, but HEAD is `", "0".repeat(40))));
+    assert!(said.contains("this clone does not contain it: run `git fetch origin 0000"), "{said}");
     assert!(!it.top().join("started").exists());
     it.plan.commit = it.sees("git", &["rev-parse", "HEAD"], it.top()).trim().to_owned();
     it.sees(
@@ -41,16 +41,16 @@ fn a_tree_without_its_git() {
     let above = std::mem::replace(&mut it.plan.commit, "0".repeat(40));
     let said = it.fails(&[], Exit::Usage);
     let place = format!("but git finds the repository `{}` above, and HEAD is `{above}`", it.top().display());
-    assert!(said.starts_with("wrong-commit: the plan is of commit `0000") && said.contains(&place), "{said}");
-    let hint =
-        "`.git` of its own: actions/checkout leaves a tree without `.git` where there is no git: install git in a";
+    assert!(said.starts_with("wrong-commit: the plan is for commit `0000") && said.contains(&place), "{said}");
+    let hint = "`.git` of its own: without git, actions/checkout creates a tree without `.git`: install git in a";
     assert!(said.contains(hint), "{said}");
     // A project may be a folder of its repository.
     it.plan.commit = above;
     it.run(&[]).unwrap();
     fs::rename(it.top().join(".git"), it.top().join("gone")).unwrap();
     let said = it.fails(&[], Exit::Usage);
-    let expected = format!("no-repository: `{}` is in no git repository, and the plan is of commit `", app.display());
+    let expected =
+        format!("no-repository: `{}` is not in a git repository, and the plan is for commit `", app.display());
     assert!(said.starts_with(&expected) && said.contains("install git in a step before it"), "{said}");
 }
 
@@ -90,12 +90,12 @@ fn every_missing_tool_at_once_with_its_command() {
     it.only(&["git", "bash"]);
     let said = it.fails(&[], Exit::Usage);
     for expected in [
-        "the program `make` is not there\ninstall `make`, or put its folder on PATH",
-        "the program `pwsh` is not there",
+        "`make` is not on PATH\ninstall `make`, or put its folder on PATH",
+        "`pwsh` is not on PATH",
         "the Rust standard library for `aarch64-unknown-linux-gnu` is not installed\nrun `rustup target add aarch64-unknown-linux-gnu`",
         "no linker for `aarch64-unknown-linux-gnu` is configured here\ninstall one (`apt-get install gcc-aarch64-linux-gnu`) and set `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc`",
-        "`cargo zigbuild` is not there\nrun `pip install cargo-zigbuild ziglang`",
-        "`zig` is not there\nrun `pip install cargo-zigbuild ziglang`",
+        "`cargo zigbuild` is not installed\nrun `pip install cargo-zigbuild ziglang`",
+        "`zig` is not installed\nrun `pip install cargo-zigbuild ziglang`",
         "the Rust standard library for `x86_64-unknown-linux-musl` is not installed",
     ] {
         assert!(said.contains(&format!("missing-tool: {expected}")), "{expected}\n{said}");
@@ -108,13 +108,13 @@ fn a_machine_or_container_without_cargo_or_cross() {
     let mut it = workspace();
     it.binary("alpha", |_| ());
     it.only(&["git", "bash"]);
-    assert!(it.fails(&[], Exit::Usage).contains("`cargo` is not there\ninstall Rust: https://rustup.rs"));
+    assert!(it.fails(&[], Exit::Usage).contains("`cargo` is not installed\ninstall Rust: https://rustup.rs"));
     it.plan.jobs[0].container = Some("rockylinux:9".into());
     assert!(it.fails(&[], Exit::Usage).contains("the container `rockylinux:9` has no `cargo`"));
     it.fake("cargo", "");
     let Work::Binary(work) = &mut it.plan.steps[0].work else { unreachable!() };
     work.builder = PlannedBuilder::Cross;
-    assert!(it.fails(&[], Exit::Usage).contains("`cross` is not there\nrun `cargo install cross --locked`"));
+    assert!(it.fails(&[], Exit::Usage).contains("`cross` is not installed\nrun `cargo install cross --locked`"));
     it.fake("cross", "");
     assert!(it.fails(&[], Exit::Usage).contains("`cross` needs `docker` or `podman`"));
 }
@@ -146,7 +146,7 @@ fn installs_a_jobs_list_where_that_is_ordered() {
     );
     let keep = ["git", "rustc", "mkdir", "tee", "chmod", "rm", "grep"];
     it.only(&keep);
-    assert!(it.fails(&[], Exit::Usage).contains("`cargo zigbuild` is not there"));
+    assert!(it.fails(&[], Exit::Usage).contains("`cargo zigbuild` is not installed"));
     it.install = true;
     it.run(&[]).unwrap();
     it.run(&[]).unwrap();
@@ -160,7 +160,9 @@ fn installs_a_jobs_list_where_that_is_ordered() {
     assert_eq!(programs, [true, true]);
     it.fake("rustup", "echo no network >&2; exit 1");
     let said = it.fails(&[], Exit::Usage);
-    assert!(said.contains("install-failed: `rustup target add x` ended with exit status: 1\nit said:\n  no network"));
+    assert!(
+        said.contains("install-failed: `rustup target add x` failed with exit status: 1\nits output:\n  no network")
+    );
 }
 
 #[test]
@@ -178,7 +180,7 @@ fn needs_that_are_not_here_or_not_the_same() {
     it.run(&["binary.alpha"]).unwrap();
     it.run(&["archive.a"]).unwrap();
     fs::write(it.store.file("binary.alpha", "alpha"), "other").unwrap();
-    assert!(it.fails(&["archive.a"], Exit::Usage).contains("its file `alpha` is not the one in its record"));
+    assert!(it.fails(&["archive.a"], Exit::Usage).contains("its file `alpha` does not match its record"));
     // Another plan: what is here was built for the old one, and is not mixed in.
     it.plan.name = "other".into();
     assert!(it.fails(&["archive.a"], Exit::Usage).contains("it was built for another plan"));
@@ -191,5 +193,5 @@ fn needs_that_are_not_here_or_not_the_same() {
 fn names_that_would_leave_the_store() {
     let mut it = workspace();
     it.binary("alpha", |work| work.outputs = outputs(&["../../alpha"]));
-    assert!(it.fails(&[], Exit::Usage).contains("damaged-plan: the plan has a file named `../../alpha`"));
+    assert!(it.fails(&[], Exit::Usage).contains("damaged-plan: the plan contains the invalid file name `../../alpha`"));
 }

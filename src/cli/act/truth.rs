@@ -37,7 +37,7 @@ pub fn missing(plan: &Plan, workflows: &[WorkflowFile], seen: &Seen<'_>) -> Vec<
     let mut problems = Vec::new();
     if let Some(other) = seen.receipts.iter().find(|receipts| receipts.plan != plan.digest()) {
         let text = format!("the workflow published plan {}, not {}", other.plan, plan.digest());
-        let hint = "the plan job must not be given other flags than this command";
+        let hint = "the plan job must get the same flags as this command";
         problems.push(Problem::new("rehearsed-other-plan", text).hint(hint));
     }
     let receipt = |place: &Place| {
@@ -50,10 +50,10 @@ pub fn missing(plan: &Plan, workflows: &[WorkflowFile], seen: &Seen<'_>) -> Vec<
         let text = match (seen.there.get(&place), receipt(&place).and_then(|receipt| receipt.sha256)) {
             (Some(there), Some(seen)) if *there == seen => continue,
             (Some(there), Some(seen)) => format!("`{name}` at `{destination}` is {there}, but {seen} was published"),
-            (Some(_), None) => format!("`{name}` is at `{destination}`, but no `publish` says that it put it there"),
+            (Some(_), None) => format!("`{name}` is at `{destination}`, but no `publish` has recorded it"),
             (None, _) => format!("`{name}` was not published to `{destination}`"),
         };
-        let hint = "no job failed, so the workflow leaves out what publishes it; `longshore generate` writes one that does not";
+        let hint = "no job failed, so the workflow skips what publishes it; `longshore generate` writes a complete one";
         problems.push(Problem::new("not-published", text).hint(hint));
     }
     problems

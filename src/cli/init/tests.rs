@@ -320,7 +320,7 @@ fn what_is_no_module_for_python() {
     check("", "", "a program\n", &[program]);
     check("[lib]\ncrate-type = ['cdylib']", "", "by cffi, for every Python\n", &[program]);
     check("[lib]\ncrate-type = ['cdylib']", "bindings = 'uniffi'", "by uniffi, for every Python\n", &[program]);
-    let embeds = "pyproject.toml is left out: `Cargo.toml` is a program that holds a Python";
+    let embeds = "pyproject.toml is left out: `Cargo.toml` is a program that embeds Python";
     check("[dependencies]\npyo3 = { path = 'pyo3' }", "bindings = 'bin'", embeds, &[]);
     check("", "bindings = 'other'", "`bindings = \"other\"`, which are not in this version", &[]);
 }
@@ -429,7 +429,7 @@ fn remotes_that_are_not_on_github() {
     let gitlab =
         "releases go to GitHub, and the git remote is on `gitlab.com`: write `publish.github.repository: owner/name`";
     check("gitlab.com", &[gitlab, "or `publish: { github: false }`"]);
-    check("git.acme.org", &["which is not known to be a GitHub server", "`publish.github.host: git.acme.org`"]);
+    check("git.acme.org", &["which is not a known GitHub server", "`publish.github.host: git.acme.org`"]);
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn hints_name_the_word() {
     check("publish: { github: { repository: \"git@github.com:me/it.git\" } }", "write `me/it`");
     check("binaries: { a: { manifest: py-opsml } }", "write `py-opsml/Cargo.toml`");
     check("binaries: { a: { before: \"A=1 make\" } }", "`env:`");
-    check("binaries: { a: { smoke: true } }", "what is not switched off is on");
+    check("binaries: { a: { smoke: true } }", "it is on by default");
 }
 
 #[test]

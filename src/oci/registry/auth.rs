@@ -123,8 +123,8 @@ pub fn challenge(headers: &[&str], registry: &Url, written: Option<&str>) -> Res
     if basic {
         return Ok(Challenge::Basic);
     }
-    let text = format!("`{}` wants to know who we are in a way that longshore does not know", host(registry));
-    Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint("`Basic` and `Bearer` are known")))
+    let text = format!("`{}` requires an unknown authentication scheme", host(registry));
+    Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint("supported: `Basic` and `Bearer`")))
 }
 
 /// A token is asked for only where nobody reads along: no plain HTTP for a registry behind HTTPS, no address inside our own
@@ -137,9 +137,11 @@ fn safe(realm: &Url, registry: &Url, written: Option<&str>) -> Result<(), Error>
     if is_written {
         return Ok(());
     }
-    let text = format!("`{}` sends us for a token {why}", host(registry));
-    let hint =
-        format!("its token service must use HTTPS; one in a private network is named: {}", line(registry, realm));
+    let text = format!("`{}` redirects token requests {why}", host(registry));
+    let hint = format!(
+        "its token service must use HTTPS; one in a private network must be configured: {}",
+        line(registry, realm)
+    );
     Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint)))
 }
 
@@ -150,7 +152,7 @@ pub fn is_own(realm: &Url, registry: &Url, named: [Option<&str>; 2]) -> bool {
 
 /// Our login is not for the host that wants it.
 pub fn stranger(registry: &str, realm: &Url) -> Error {
-    let text = format!("`{registry}` wants our login sent to `{}`, for a token", host(realm));
+    let text = format!("`{registry}` wants our credentials sent to `{}` for a token", host(realm));
     let hint = format!("if that is its token service, write {}", setting(registry, &host(realm)));
     Error::new(ErrorKind::Usage, Problem::new("token-service", text).hint(hint))
 }
@@ -256,7 +258,7 @@ impl TokenService {
             error.kind = ErrorKind::Denied;
             error.problem.code = "registry-denied";
             error.problem.message = format!("cannot get a token at `{place}`: {who} (status {})", reply.status);
-            error.problem.hint = Some("log in again, or correct the variables that hold user and password".into());
+            error.problem.hint = Some("log in again, or fix the variables that hold user and password".into());
         }
         error
     }
@@ -265,7 +267,7 @@ impl TokenService {
         let given: Option<Given> = serde_json::from_slice(&reply.body).ok();
         let secret = given.as_ref().and_then(|given| given.token.as_ref().or(given.access_token.as_ref()));
         let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
-            let text = format!("`{}` answers without a token", host(&self.realm));
+            let text = format!("`{}` answered without a token", host(&self.realm));
             let hint = "run the same command again to continue";
             return Err(Error::new(ErrorKind::Retry, Problem::new("registry-unreachable", text).hint(hint)));
         };

@@ -104,18 +104,18 @@ impl From<Error> for anyhow::Error {
 pub fn unreachable(error: &NoAnswer) -> Error {
     let problem = Problem::new("registry-unreachable", error.text.clone());
     if error.forbidden {
-        let hint = "if this private host is intended, list it in `publish.registry.hosts`: `HOST: {}`";
+        let hint = "if this private host is intended, add it to `publish.registry.hosts`: `HOST: {}`";
         return Error::new(ErrorKind::Refused, Problem::new("registry-refused", error.text.clone()).hint(hint));
     }
     if error.changed {
-        let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+        let hint = "the files changed after they were verified: run `longshore verify` or build again";
         return Error::new(ErrorKind::Usage, Problem::new("changed-artifact", error.to_string()).hint(hint));
     }
     if let Some((code, hint)) = error.disk {
         return Error::new(ErrorKind::Disk, Problem::new(code, error.text.clone()).hint(hint));
     }
     if error.untrusted {
-        let hint = "give its CA certificate as `ca:` of the host in `publish.registry.hosts`";
+        let hint = "set `ca:` of the host in `publish.registry.hosts` to its CA certificate";
         return Error::new(ErrorKind::Usage, problem.hint(hint));
     }
     Error::new(ErrorKind::Retry, problem.hint("run the same command again to continue"))
@@ -155,8 +155,7 @@ pub fn unreadable(place: &str, wanted: &str, reply: &Reply) -> Error {
     let kind: String =
         kind.filter(|kind: &String| !kind.is_empty()).unwrap_or_else(|| "something without a type".into());
     let text = format!("`{place}` cannot be read: the answer ({}; {kind}) is not a {wanted}", words(reply));
-    let hint =
-        "see who answers there: the host may be wrong, or a proxy wants a login; then run the same command again";
+    let hint = "check the host, and whether a proxy requires a login; then run the same command again";
     Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint))
 }
 
@@ -172,22 +171,24 @@ pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
         401 => (
             ErrorKind::Denied,
             Problem::new("registry-denied", text).hint(
-                "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`",
+                "log in (`docker login`), or set the variables that hold user and password in `publish.registry.hosts`",
             ),
         ),
         _ if has("NAME_UNKNOWN") || has("RepositoryNotFoundException") => (
             ErrorKind::Missing,
             Problem::new("registry-missing", text)
-                .hint("create the repository first: this registry makes none by itself, or it is misspelled"),
+                .hint("create the repository first (this registry does not create repositories), or check its name"),
         ),
         403 => (
             ErrorKind::Denied,
             Problem::new("registry-denied", text)
-                .hint("the account may not do this: give it the right to push (GHCR: `permissions: packages: write`)"),
+                .hint("the account lacks permission: allow it to push (GHCR: `permissions: packages: write`)"),
         ),
-        _ if full => {
-            (ErrorKind::Refused, Problem::new("registry-full", text).hint("make room there; the same command continues"))
-        }
+        _ if full => (
+            ErrorKind::Refused,
+            Problem::new("registry-full", text)
+                .hint("free some space there, then run the same command again to continue"),
+        ),
         429 => (
             ErrorKind::Retry,
             Problem::new("registry-limited", text).hint("wait, and run the same command again to continue"),
@@ -198,7 +199,8 @@ pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
         ),
         _ => (
             ErrorKind::Refused,
-            Problem::new("registry-refused", text).hint("see what the registry says; the same command continues"),
+            Problem::new("registry-refused", text)
+                .hint("fix what the registry reports, then run the same command again to continue"),
         ),
     };
     Error::new(kind, problem)
@@ -206,7 +208,7 @@ pub fn refusal(doing: &str, place: &str, reply: &Reply) -> Error {
 
 /// Bytes that are not what their digest says.
 pub fn damaged(text: String) -> Error {
-    let hint = "do not use this registry (or a proxy before it) until it is repaired";
+    let hint = "do not use this registry (or the proxy in front of it) until it is repaired";
     Error::new(ErrorKind::Damaged, Problem::new("registry-damaged", text).hint(hint))
 }
 

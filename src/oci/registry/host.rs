@@ -115,7 +115,7 @@ impl Host {
     /// If it cannot be connected to.
     pub async fn url(&self, repository: &Repository, tail: &str) -> Result<Url, Error> {
         self.base().await?.join(&format!("v2/{}/{tail}", repository.path)).map_err(|_| {
-            let text = format!("`{}` makes no URL at `{}`", repository.path, self.name);
+            let text = format!("`{}` is not a valid path at `{}`", repository.path, self.name);
             Error::new(ErrorKind::Usage, Problem::new("bad-repository", text))
         })
     }
@@ -346,7 +346,7 @@ impl Host {
     async fn answer(&self, reply: &Reply, shown: &Credential) -> Result<(), Error> {
         if let Credential::Basic(user, _) = shown {
             let text = format!("the password of `{user}` is not accepted at `{}`", self.name);
-            let hint = "log in again, or correct the variables that hold user and password";
+            let hint = "log in again, or fix the variables that hold user and password";
             let error = Error::new(ErrorKind::Denied, Problem::new("registry-denied", text).hint(hint));
             *self.wrong.lock().unwrap_or_else(PoisonError::into_inner) = Some((user.clone(), error.clone()));
             return Err(error);
@@ -387,7 +387,7 @@ impl Host {
                 }
                 Some(Login::Identity(_)) | None => {
                     let text = format!("not logged in to `{}`", self.name);
-                    let hint = "log in (`docker login`), or name the variables that hold user and password in `publish.registry.hosts`";
+                    let hint = "log in (`docker login`), or set the variables that hold user and password in `publish.registry.hosts`";
                     Err(Error::new(ErrorKind::Denied, Problem::new("registry-denied", text).hint(hint)))
                 }
             },

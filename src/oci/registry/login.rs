@@ -114,7 +114,7 @@ impl Logins {
         let Source::Text { name, text } = &self.source else { return Ok(None) };
         let config: Config = serde_json::from_str(text).map_err(|error| {
             let text = format!("`{name}` is not what `docker login` writes: line {}", error.line());
-            Error::new(ErrorKind::Usage, Problem::new("docker-config", text).hint("log in again, or correct it"))
+            Error::new(ErrorKind::Usage, Problem::new("docker-config", text).hint("log in again, or fix it"))
         })?;
         let host = &repository.registry;
         if let Some(helper) = names(host).iter().find_map(|key| config.cred_helpers.get(key)) {
@@ -138,7 +138,7 @@ impl Logins {
         let program = format!("docker-credential-{helper}");
         let broken = |what: String| {
             let problem = Problem::new("credential-helper", format!("`{program}` {what}"));
-            let hint = "install or correct it, or remove it from Docker's `config.json` and log in again";
+            let hint = "install or fix it, or remove it from Docker's `config.json` and log in again";
             Error::new(ErrorKind::Usage, problem.hint(hint))
         };
         if helper.contains(['/', '\\']) || self.runner.find(&program).is_none() {
@@ -146,9 +146,9 @@ impl Logins {
         }
         let server = names(host).pop().unwrap_or_default();
         let cmd = Cmd::new(&program, &std::env::temp_dir()).arg("get").input(&server).timeout(HELPER).most(LONGEST);
-        let done = self.runner.output(&cmd).map_err(|error| broken(format!("gives no answer: {error:#}")))?;
+        let done = self.runner.output(&cmd).map_err(|error| broken(format!("does not answer: {error:#}")))?;
         if done.timed_out {
-            return Err(broken(format!("did not answer in {} s", HELPER.as_secs())));
+            return Err(broken(format!("did not answer within {} s", HELPER.as_secs())));
         }
         if !done.status.success() {
             let said = format!("{}{}", done.stdout, done.stderr);
@@ -162,8 +162,8 @@ impl Logins {
             let line = if line.is_empty() { described(done.status) } else { line };
             return Err(broken(format!("failed: {line}")));
         }
-        let answer: HelperAnswer = serde_json::from_str(&done.stdout)
-            .map_err(|_| broken("answered something that is not a credential".into()))?;
+        let answer: HelperAnswer =
+            serde_json::from_str(&done.stdout).map_err(|_| broken("did not answer with a credential".into()))?;
         let secret = Secret::new(answer.secret);
         Ok(Some(match answer.username.as_str() {
             "<token>" => Login::Identity(secret),
@@ -296,10 +296,10 @@ mod tests {
         check(r#"{"credHelpers":{"ghcr.io":"good"}}"#, "u:ghcr.io");
         check(r#"{"credsStore":"good"}"#, "u:ghcr.io");
         check(r#"{"credsStore":"none"}"#, "None");
-        check(r#"{"credsStore":"garbage"}"#, "not a credential");
+        check(r#"{"credsStore":"garbage"}"#, "did not answer with a credential");
         check(r#"{"credsStore":"fails"}"#, "failed: locked");
         check(r#"{"credsStore":"leaks"}"#, "`docker-credential-leaks` failed: exit status: 1");
-        check(r#"{"credsStore":"floods"}"#, "said more than 1024 KiB");
+        check(r#"{"credsStore":"floods"}"#, "printed more than 1024 KiB");
         check(r#"{"credsStore":"absent"}"#, "not on PATH");
         check(r#"{"credHelpers":{"quay.io":"absent"}}"#, "None");
     }

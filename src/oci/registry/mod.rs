@@ -172,7 +172,7 @@ impl Registries {
             return Ok(self.manifest(reference).await?.map(|document| document.descriptor));
         };
         match reference.digest.filter(|asked| *asked != digest) {
-            Some(_) => Err(damaged(format!("`{reference}` is said to be {digest}"))),
+            Some(_) => Err(damaged(format!("the registry reports digest {digest} for `{reference}`"))),
             None => Ok(Some(Descriptor { media_type: media_type(&reply), digest, size })),
         }
     }
@@ -219,7 +219,7 @@ impl Registries {
             return Err(refusal("read", &reference.to_string(), &reply));
         }
         if reply.body.len() > LARGEST_MANIFEST {
-            return Err(damaged(format!("`{reference}` is longer than any manifest")));
+            return Err(damaged(format!("`{reference}` is too large for a manifest")));
         }
         let claimed = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
         // A page for people, or of a proxy, is not what somebody else has published.
@@ -242,7 +242,7 @@ impl Registries {
     pub async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Vec<u8>, Error> {
         if blob.size > LARGEST_BLOB {
             return Err(damaged(format!(
-                "`{repository}@{}` has {} bytes, too many for a config",
+                "`{repository}@{}` has {} bytes, which is too large for a config",
                 blob.digest, blob.size
             )));
         }
@@ -267,7 +267,7 @@ impl Registries {
         let fetched = upload::fetch(&host, repository, url, &mut sink).await;
         if sink.is_over() {
             let text =
-                format!("blob `{repository}@{}` is longer than the {} bytes of its descriptor", blob.digest, blob.size);
+                format!("blob `{repository}@{}` is larger than the {} bytes of its descriptor", blob.digest, blob.size);
             return Err(damaged(text));
         }
         let (reply, digest, size) = fetched?;
@@ -275,7 +275,8 @@ impl Registries {
             return Err(refusal("read a blob", &format!("{repository}@{}", blob.digest), &reply));
         }
         if (digest, size) != (blob.digest, blob.size) {
-            let text = format!("blob `{repository}@{}` came as {size} bytes with digest {digest}", blob.digest);
+            let text =
+                format!("blob `{repository}@{}` was received with {size} bytes and digest {digest}", blob.digest);
             return Err(damaged(text));
         }
         Ok(())
@@ -319,7 +320,7 @@ impl Registries {
             let claimed = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
             if let Some(other) = claimed.filter(|claimed| *claimed != document.descriptor.digest) {
                 return Err(damaged(format!(
-                    "`{reference}` was stored as {other}, sent was {}",
+                    "`{reference}` was stored as {other}, but sent as {}",
                     document.descriptor.digest
                 )));
             }
@@ -331,10 +332,10 @@ impl Registries {
                 Some(there) if there.digest == document.descriptor.digest => Ok(()),
                 Some(there) => {
                     let text = format!(
-                        "`{reference}` is {} already and cannot be changed; this release has {}",
+                        "`{reference}` already is {} and cannot be changed; this release has {}",
                         there.digest, document.descriptor.digest
                     );
-                    let hint = "publish under a new version: tags of this repository are immutable";
+                    let hint = "release a new version: tags of this repository are immutable";
                     Err(Error::new(ErrorKind::Conflict, Problem::new("image-tag-taken", text).hint(hint)))
                 }
                 None => Err(error),

@@ -76,7 +76,7 @@ impl Upload<'_> {
         if let Source::Bytes(bytes) = self.source
             && Digest::of(bytes) != self.blob.digest
         {
-            return Err(changed(format!("what was verified as {} has other bytes now", self.blob.digest)));
+            return Err(changed(format!("the file verified as {} has changed", self.blob.digest)));
         }
         let tiny = self.blob.size <= TINY && matches!(self.source, Source::Bytes(_));
         if !tiny && self.is_there().await? {
@@ -108,7 +108,7 @@ impl Upload<'_> {
             // S3 behind a registry answers the redirect of a HEAD, which need not be followed to know it.
             200..=399 => match reply.header("content-length").and_then(|text| text.parse::<u64>().ok()) {
                 Some(size) if reply.status == 200 && size != blob.size => {
-                    let text = format!("`{repository}` says that {} has {size} bytes, not {}", blob.digest, blob.size);
+                    let text = format!("`{repository}` reports {size} bytes for {}, not {}", blob.digest, blob.size);
                     Err(damaged(text))
                 }
                 _ => Ok(true),
@@ -214,7 +214,7 @@ impl Upload<'_> {
         let base = self.host.base().await?;
         let near = same_origin(base, url);
         if let (false, Err(why)) = (near, self.host.client().await?.may_lead(base, url)) {
-            let text = format!("`{}` sends an upload {why}", host_of(base));
+            let text = format!("`{}` redirects an upload {why}", host_of(base));
             let hint = "the registry must redirect to a public address, or to one listed in `publish.registry.hosts`";
             return Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint)));
         }
@@ -260,7 +260,7 @@ impl Upload<'_> {
         // Not every registry compares: the upload is not ended.
         let (_, found, _) = seen.finish();
         if found != self.blob.digest {
-            return Err(pieces.wrong(format!("{found} came in place of {}", self.blob.digest)).into());
+            return Err(pieces.wrong(format!("received {found} instead of {}", self.blob.digest)).into());
         }
         let url = with_digest(&location, self.blob.digest);
         let reply = self.send(Request { method: Method::PUT, accept: "*/*", ..Request::get(url) }).await?;
@@ -307,7 +307,7 @@ impl Upload<'_> {
         let request = Request { method: Method::PUT, accept: "*/*", auth, ..Request::get(url) };
         let reply = self.host.client().await?.forward(request, incoming, self.blob.size, self.blob.digest).await;
         reply.map_err(|error| match error.changed {
-            true => damaged(format!("`{from}@{}` came as other bytes", self.blob.digest)).into(),
+            true => damaged(format!("`{from}@{}` was received with other bytes", self.blob.digest)).into(),
             false => Failed::of(unreachable(&error)),
         })
     }
@@ -316,7 +316,7 @@ impl Upload<'_> {
     fn blame(&self, failed: Failed) -> Failed {
         match (failed, self.source) {
             (Failed::Final(error), Source::Elsewhere(from)) if error.problem.message.contains("DIGEST_INVALID") => {
-                damaged(format!("`{from}@{}` came as other bytes", self.blob.digest)).into()
+                damaged(format!("`{from}@{}` was received with other bytes", self.blob.digest)).into()
             }
             (failed, _) => failed,
         }
@@ -332,7 +332,7 @@ fn begun(asked: &Url, reply: &Reply, shown: Credential) -> Result<Begun, Error> 
     let least = reply.header("oci-chunk-min-length").and_then(|text| text.parse().ok()).unwrap_or_default();
     if least > LARGEST_PART {
         let most = LARGEST_PART >> 20;
-        let text = format!("`{}` wants parts of at least {least} bytes, at most {most} MiB are sent", host_of(asked));
+        let text = format!("`{}` requires chunks of at least {least} bytes; the limit is {most} MiB", host_of(asked));
         let hint = "check for a proxy between this machine and the registry";
         return Err(Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint)));
     }
@@ -374,7 +374,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 }
 
 fn changed(text: String) -> Error {
-    let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+    let hint = "the files changed after they were verified: run `longshore verify` or build again";
     Error::new(ErrorKind::Usage, Problem::new("changed-artifact", text).hint(hint))
 }
 
@@ -382,8 +382,9 @@ fn changed(text: String) -> Error {
 fn location(reply: &Reply, asked: &Url) -> Result<Url, Error> {
     let text = reply.header("location").unwrap_or_default();
     asked.join(text).ok().filter(|_| !text.is_empty()).ok_or_else(|| {
-        let text = format!("`{}` begins an upload without saying where it goes", host_of(asked));
-        let hint = "check for a proxy between this machine and the registry; the same command continues";
+        let text = format!("`{}` starts an upload without a location", host_of(asked));
+        let hint =
+            "check for a proxy between this machine and the registry, then run the same command again to continue";
         Error::new(ErrorKind::Refused, Problem::new("registry-refused", text).hint(hint))
     })
 }

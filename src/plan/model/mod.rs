@@ -214,7 +214,7 @@ impl Plan {
         }
         if self.is_idle(Some(file)) {
             let text = format!("`{file}` publishes nothing of this release: there is nothing to do");
-            return Err(Problem::new("idle-workflow", text).hint("its jobs are skipped when `empty` is `true`"));
+            return Err(Problem::new("idle-workflow", text).hint("skip its jobs when the output `empty` is `true`"));
         }
         let known: Vec<&str> =
             self.workflows.iter().map(|workflow| &workflow.file).chain(&self.idle).map(String::as_str).collect();

@@ -73,7 +73,7 @@ fn without_a_lock_file_in_the_commit_nothing_is_locked_and_that_is_said() {
             _ => None,
         });
         assert!(all.clone().all(|one| one == locked), "{yaml}: {:?}", all.collect::<Vec<_>>());
-        let said = plan.assumed.iter().filter(|note| note.starts_with("`Cargo.lock` is not in the commit"));
+        let said = plan.assumed.iter().filter(|note| note.starts_with("`Cargo.lock` is not committed"));
         assert_eq!((said.count(), broken.len()), (notes, problems), "{yaml}: {:?}", plan.assumed);
     };
     check("", false, 1, 0);
@@ -138,9 +138,9 @@ fn what_is_said_of_macos_does_not_contradict_pyproject() {
     check(env, None, Ok("12_0"));
     // pyproject.toml is nearer than cargo's configuration.
     check("", None, Ok("14_0"));
-    let text = "`macos:` says 12.0, `macos-deployment-target` in pyproject.toml 13.0";
+    let text = "`macos:` is 12.0, but `macos-deployment-target` in pyproject.toml is 13.0";
     check("macos: \"12.0\"", Some("13.0"), Err((text, "macos")));
-    let text = "`MACOSX_DEPLOYMENT_TARGET` in `env:` says 12.0, `macos-deployment-target` in pyproject.toml 13.0";
+    let text = "`MACOSX_DEPLOYMENT_TARGET` in `env:` is 12.0, but `macos-deployment-target` in pyproject.toml is 13.0";
     check(env, Some("13.0"), Err((text, "env")));
 }
 
@@ -155,7 +155,7 @@ fn executables_that_cargo_passes_over_are_named() {
             plan.assumed.iter().map(String::as_str).filter(|said| said.contains("is not built for")).collect();
         assert_eq!(said, expected, "{yaml}");
     };
-    let text = "`tool-helper` is not built for x86_64-unknown-linux-gnu: it wants `features: [tls]`";
+    let text = "`tool-helper` is not built for x86_64-unknown-linux-gnu: it requires `features: [tls]`";
     check("", &[text]);
     check("binaries: { tool: {} }", &[text]);
     check("binaries: { tool: { features: tls } }", &[]);

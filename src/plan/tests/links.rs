@@ -119,7 +119,7 @@ fn a_checkout_that_lacks_something_is_no_release() {
     assert_eq!(codes("", &facts, &Request::default()), ["sparse-checkout", "submodule-missing", "lfs-pointer"]);
     let plan = planned("", &Facts { whole: lacking.of_any(), ..facts }, &Request::default()).unwrap();
     assert!(plan.checkout.submodules && plan.checkout.lfs);
-    let said = "the file `LICENSE-\u{fffd}` is left out of what is chosen by name: such a name is not UTF-8";
+    let said = "the file `LICENSE-\u{fffd}` is ignored: the name is not UTF-8";
     assert!(plan.assumed.iter().any(|note| note == said), "{:?}", plan.assumed);
     assert!(plain("").checkout.is_plain());
 }

@@ -39,7 +39,7 @@ async fn account_of(
     let bytes = coordination.content(&place).await?;
     let told: Receipts = serde_json::from_slice(&bytes).map_err(|error| place.unreadable(&error))?;
     if told.plan != plan.digest() {
-        return Err(place.unreadable(&format!("they are of the plan {}", told.plan)));
+        return Err(place.unreadable(&format!("they belong to the plan {}", told.plan)));
     }
     let missing = promised(plan, workflow, &announced.manifest).into_iter().find(|(wanted, digest)| {
         !told.receipts.iter().any(|receipt| {
@@ -50,7 +50,7 @@ async fn account_of(
     });
     match missing {
         Some(((to, name), digest)) => {
-            Err(place.unreadable(&format!("nothing says that `{name}` ({digest}) was published to `{to}`")))
+            Err(place.unreadable(&format!("there is no receipt for `{name}` ({digest}) at `{to}`")))
         }
         None => Ok(()),
     }

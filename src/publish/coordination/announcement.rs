@@ -56,7 +56,7 @@ impl Announcement {
 
     /// The run that made it, for people.
     pub fn run(&self) -> &str {
-        self.head.run.as_deref().unwrap_or("a run that did not say where it was")
+        self.head.run.as_deref().unwrap_or("an unknown run")
     }
 
     pub fn to_json(&self) -> Vec<u8> {
@@ -81,7 +81,7 @@ impl Place<'_> {
         if self.asset.size <= LARGEST {
             return Ok(());
         }
-        Err(self.unreadable(&format!("it has {} bytes, and {} MiB are the limit", self.asset.size, LARGEST >> 20)))
+        Err(self.unreadable(&format!("it has {} bytes; the limit is {} MiB", self.asset.size, LARGEST >> 20)))
     }
 
     /// Reads an announcement and sees that it is of this plan.
@@ -103,7 +103,7 @@ impl Place<'_> {
     pub fn unreadable(&self, error: &dyn fmt::Display) -> Failure {
         let Self { release, asset, .. } = self;
         let message = format!("`{}` of `{}` cannot be read: {error}", asset.name, release.tag_name);
-        let hint = "was it written by another longshore version? let all workflow files use one";
+        let hint = "was it written by another version of longshore? use one version in all workflow files";
         Failure::Conflict(Problem::new("coordination-unreadable", message).hint(hint))
     }
 
@@ -111,27 +111,28 @@ impl Place<'_> {
     fn another(&self, plan: &Plan, head: &Head) -> Failure {
         let (tag, file) = (&self.release.tag_name, &self.workflow.file);
         let message = if head.commit != plan.commit {
-            format!("`{file}` publishes `{tag}` from a plan of commit {}; this plan is of {}", head.commit, plan.commit)
+            format!(
+                "`{file}` publishes `{tag}` from a plan for commit {}; this plan is for {}",
+                head.commit, plan.commit
+            )
         } else if head.longshore != VERSION {
-            format!("`{file}` planned `{tag}` with longshore {}, this is longshore {VERSION}", head.longshore)
+            format!("`{file}` planned `{tag}` with longshore {}; this is longshore {VERSION}", head.longshore)
         } else {
-            format!("`{file}` planned `{tag}` from the same commit in another way: other arguments or environment")
+            format!("`{file}` planned `{tag}` differently from the same commit: with other arguments or environment")
         };
         let mut hint = if head.commit == plan.commit {
-            "let all workflow files plan with one version and the same arguments (`longshore generate --check`)"
-                .to_owned()
+            "plan with the same version and arguments in all workflow files (`longshore generate --check`)".to_owned()
         } else {
             "was the tag moved?".to_owned()
         };
         if self.is_hidden(head) {
             hint.push_str(&format!(
-                "; nothing of it is public yet: `gh release delete {tag} --repo {}` removes the draft, then run all \
-                 workflow files again",
+                "; nothing is public yet: `gh release delete {tag} --repo {}` deletes the draft, then run all workflow files again",
                 self.api.repository
             ));
         } else {
             hint.push_str(
-                "; something of it may be public already: finish it with that plan, or release the next version",
+                "; parts may be public already: finish the release with that plan, or release the next version",
             );
         }
         Failure::Conflict(Problem::new("coordination-other-plan", message).hint(hint))

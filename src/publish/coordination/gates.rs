@@ -110,7 +110,7 @@ impl Coordination<'_> {
     async fn may_write(&self, tag: &str) -> Result<(), Failure> {
         match self.repository.api.generate_notes(tag, None).await {
             Err(Failure::Denied(problem)) => {
-                let message = format!("the draft of `{tag}` cannot be seen: {}", problem.message);
+                let message = format!("the draft of `{tag}` is not visible: {}", problem.message);
                 let hint = "every workflow file that publishes needs `permissions: contents: write`";
                 Err(Failure::Denied(Problem::new("permission-missing", message).hint(hint)))
             }

@@ -111,10 +111,10 @@ impl Recovered {
 
     fn lost(&self, promised: &Promised<'_>) -> Failure {
         let message = format!(
-            "`{}` was verified before as {}; this run made other bytes, and those of before are published nowhere yet",
+            "`{}` was verified before as {}; this run built different bytes, and the earlier ones are not published yet",
             promised.file.name, promised.file.sha256
         );
-        let hint = format!("run the publish job of the run that made them again: {}", self.run);
+        let hint = format!("re-run the publish job of the run that built them: {}", self.run);
         Failure::Unconfirmed(Problem::new("promised-bytes", message).hint(hint).step(promised.step))
     }
 }

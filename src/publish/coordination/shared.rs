@@ -54,7 +54,7 @@ impl<'a> Coordination<'a> {
             plan.coordination().and_then(|(place, coordinating)| Some((place, place.kind.github()?, coordinating)));
         let Some((destination, github, coordinating)) = place else {
             let text =
-                "several workflow files publish this, but no `github` destination takes it to coordinate through";
+                "several workflow files publish this, but there is no `github` destination to coordinate through";
             let hint = "plan again: `longshore plan` says what is missing";
             return Err(Failure::Refused(Problem::new("no-coordination", text).hint(hint)));
         };
@@ -131,7 +131,7 @@ impl<'a> Coordination<'a> {
             return Ok(());
         }
         let message = format!("`{}` was published without what `{}` publishes", found.tag_name, self.workflow.file);
-        let hint = "whoever published it did not wait for all workflow files: release the next version";
+        let hint = "it was published before all workflow files had finished: release the next version";
         Err(Failure::Conflict(Problem::new("release-published", message).hint(hint)))
     }
 
@@ -250,6 +250,6 @@ fn misnamed(plan: &Plan) -> Option<Problem> {
         "`{}` cannot coordinate with the other workflow files: its name becomes part of an asset name",
         bad.file
     );
-    let hint = "use only `A-Z a-z 0-9 . _ -` in names of workflow files, and give each a name of its own";
+    let hint = "use only `A-Z a-z 0-9 . _ -` in names of workflow files, and give each its own name";
     Some(Problem::new("coordination-name", text).hint(hint))
 }

@@ -89,7 +89,7 @@ pub async fn until<T>(
 fn late(awaited: &str, limit: Duration, workflow: &Workflow) -> Failure {
     let message = format!("waited {} for {awaited}", time(limit));
     let hint = format!(
-        "see why it is late; then run the same command again, `longshore publish --workflow {}`, or the same job",
+        "find out why it is late; then run `longshore publish --workflow {}`, or the job, again",
         workflow.file
     );
     Failure::retry(Problem::new("coordination-timeout", message).hint(hint))

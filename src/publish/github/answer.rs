@@ -27,7 +27,7 @@ pub struct Answer<'a> {
 pub fn judge(doing: &str, answer: &Answer<'_>) -> Failure {
     let said = said(answer);
     let Answer { host, repository, credential, .. } = answer;
-    let problem = |code| Problem::new(code, format!("cannot {doing}: `{host}` answers {said}"));
+    let problem = |code| Problem::new(code, format!("cannot {doing}: `{host}` answered {said}"));
     match answer.status {
         _ if is_limit(answer) => Failure::Retry {
             problem: problem("rate-limited"),
@@ -62,14 +62,13 @@ fn invalid(answer: &Answer<'_>, problem: impl Fn(&'static str) -> Problem) -> Fa
         Failure::AlreadyThere(problem("already-there"))
     } else if all.contains("immutable release") {
         Failure::Conflict(
-            problem("release-immutable").hint(
-                "what an immutable release holds, and its tag's name, are fixed for ever: release the next version",
-            ),
+            problem("release-immutable")
+                .hint("the files and the tag of an immutable release can never change: release the next version"),
         )
     } else if is("field", "pre_receive") || all.contains("creations being restricted") {
         Failure::Denied(
             problem("rules-refuse")
-                .hint("a rule of the repository forbids this tag or release: let its owner allow it"),
+                .hint("a rule of the repository forbids this tag or release: ask its owner to allow it"),
         )
     } else {
         Failure::Fatal(problem("unexpected-answer"))

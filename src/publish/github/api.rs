@@ -229,7 +229,7 @@ impl<'a> Api<'a> {
     pub async fn public(&self, method: Method, url: &str, sink: &mut impl std::io::Write) -> Result<Reply, Failure> {
         let url = Url::parse(url).map_err(|error| self.garbled("read a download URL", &error))?;
         self.client.may_lead(&self.base, &url).map_err(|why| self.garbled("read a download URL", &why))?;
-        self.stream("download as anybody would", Request { method, accept: "*/*", ..Request::get(url) }, sink).await
+        self.stream("download anonymously", Request { method, accept: "*/*", ..Request::get(url) }, sink).await
     }
 
     async fn stream(
@@ -295,11 +295,11 @@ pub fn upload_target(base: &Url, upload_url: &str, name: &str) -> Result<Url, Fa
     let plain = upload_url.split('{').next().unwrap_or_default();
     let wrong = |what: &str| {
         Failure::Fatal(
-            Problem::new("upload-host", format!("`{}` wants uploads sent to {what}", http::host(base)))
+            Problem::new("upload-host", format!("`{}` expects uploads at {what}", http::host(base)))
                 .hint("the token goes only to the API's own host; is this the right server?"),
         )
     };
-    let mut url = Url::parse(plain).map_err(|_| wrong("something that is not a URL"))?;
+    let mut url = Url::parse(plain).map_err(|_| wrong("an invalid URL"))?;
     let sibling = || {
         let host = base.host_str()?.strip_prefix("api.")?;
         Some(url.host_str()? == format!("uploads.{host}"))
@@ -320,13 +320,13 @@ fn check_token(endpoint: &Endpoint, credential: &str, repository: &str) -> Resul
         None if is_loopback(&endpoint.api) => Ok(()),
         None => denied(
             "token-missing",
-            format!("`{credential}` is not set: nothing may be published to `{repository}`"),
+            format!("`{credential}` is not set: cannot publish to `{repository}`"),
             format!("set `{credential}` to a token with the permission `contents: write`"),
         ),
         Some(token) if token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
         Some(_) => denied(
             "token-malformed",
-            format!("`{credential}` holds characters that no token has, such as a space or a line break"),
+            format!("`{credential}` contains characters that cannot be in a token, such as a space or a line break"),
             format!("set `{credential}` again, without them"),
         ),
     }
@@ -334,12 +334,12 @@ fn check_token(endpoint: &Endpoint, credential: &str, repository: &str) -> Resul
 
 pub fn unreachable(error: &NoAnswer) -> Failure {
     if error.changed {
-        let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+        let hint = "the files changed after they were verified: run `longshore verify` or build again";
         return Failure::Refused(Problem::new("file-changed", error.to_string()).hint(hint));
     }
     if error.untrusted {
         let hint =
-            "if the server is yours, install its CA certificate, or name a file that holds it in `SSL_CERT_FILE`";
+            "if the server is yours, install its CA certificate, or set `SSL_CERT_FILE` to a file that contains it";
         return Failure::Fatal(Problem::new("certificate-untrusted", error.to_string()).hint(hint));
     }
     Failure::retry(Problem::new("unreachable", error.to_string()))

@@ -120,11 +120,11 @@ impl Uploader<'_, '_> {
 /// so it is taken away and sent again.
 async fn damaged(api: &Api<'_>, release: &GithubRelease, sent: &Asset) -> Result<Failure, Failure> {
     if release.draft {
-        let doing = format!("delete what came damaged of `{}`", sent.name);
+        let doing = format!("delete the damaged `{}`", sent.name);
         api.delete(&doing, &format!("releases/assets/{}", sent.id)).await?;
     }
     let digest = sent.digest.as_deref().unwrap_or("other bytes");
-    let message = format!("`{}` came as {digest} ({} bytes): damaged on its way", sent.name, sent.size);
+    let message = format!("`{}` arrived as {digest} ({} bytes): damaged in transit", sent.name, sent.size);
     Ok(Failure::retry(Problem::new("asset-damaged", message)))
 }
 

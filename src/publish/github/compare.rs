@@ -45,7 +45,7 @@ fn too_large(file: &File) -> Option<Failure> {
     if file.size < LARGEST_FILE {
         return None;
     }
-    let message = format!("`{}` has {} bytes; GitHub takes files under 2 GiB", file.name, file.size);
+    let message = format!("`{}` has {} bytes; GitHub's limit is 2 GiB", file.name, file.size);
     Some(Failure::Refused(Problem::new("asset-too-large", message).hint("split it, or pack less into it")))
 }
 

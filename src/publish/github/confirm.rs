@@ -24,7 +24,7 @@ pub async fn confirm(repository: &Repository<'_>, entry: &mut Entry<'_>, ledger:
     let Entry { planned, files, there: Some(there), .. } = entry else { return Ok(()) };
     let Some(done) = there.done else { return Ok(()) };
     let (api, tag) = (&repository.api, planned.tag());
-    let _progress = api.printer.start("Confirming", format!("{tag} as anybody would read it"));
+    let _progress = api.printer.start("Confirming", format!("{tag}, read anonymously"));
     let look = Look { repository, planned, files, done };
     let seen = look.read(&there.release).await?;
     let mut failed = None;
@@ -79,7 +79,7 @@ impl Look<'_, '_> {
                 if reader == Reader::Anonymous {
                     reader = private(api).await?;
                 }
-                let message = format!("`{tag}` is published, but not seen yet");
+                let message = format!("`{tag}` is published, but not visible yet");
                 return Err(Failure::retry(Problem::new("release-unseen", message)));
             };
             let assets = self.check(&public, reader).await?;
@@ -90,7 +90,7 @@ impl Look<'_, '_> {
                 Done::Published
                     if latest && fetch(api, tag, &mut Reader::Token, "releases/latest").await?.is_none() =>
                 {
-                    let hint = "somebody may have published a newer one; look at the repository's releases";
+                    let hint = "a newer one may have been published; check the repository's releases";
                     Err(Failure::Unconfirmed(Problem::new("latest-unseen", message).hint(hint)))
                 }
                 _ => {
@@ -119,7 +119,7 @@ impl Look<'_, '_> {
                 Standing::Equal(asset) | Standing::Unknown(asset) => all.push(asset),
                 Standing::Different(asset) => return Err(different(self.planned.tag(), file, &asset)),
                 Standing::Missing | Standing::Incomplete(_) | Standing::Pending(_) => {
-                    let message = format!("`{}` is not seen by the public yet", file.name);
+                    let message = format!("`{}` is not publicly visible yet", file.name);
                     return Err(Failure::retry(Problem::new("asset-unseen", message)));
                 }
             }
@@ -137,7 +137,7 @@ async fn fetch(api: &Api<'_>, tag: &str, reader: &mut Reader, tail: &str) -> Res
         let why = match &result {
             Err(Failure::Denied(_)) => Some("the server does not answer without a token"),
             Err(Failure::Retry { problem, .. }) if problem.code == "rate-limited" => {
-                Some("the anonymous limit of this address is used up")
+                Some("the anonymous rate limit of this address is used up")
             }
             _ => None,
         };

@@ -23,7 +23,7 @@ impl Describe for GithubDestination {
     fn presented(&self, env: &Env) -> Vec<String> {
         vec![match token(self, env) {
             Some(name) => gets(&self.host, &[name]),
-            None => format!("{} gets no token: there is no {}", self.host, tokens(self, env).join(" or ")),
+            None => format!("{} gets no token: {} is not set", self.host, tokens(self, env).join(" or ")),
         }]
     }
 }

@@ -15,7 +15,7 @@ use crate::publish::publisher::Promised;
 pub fn different(tag: &str, file: &File, asset: &Asset) -> Failure {
     let there = asset.digest.clone().unwrap_or_else(|| "other bytes".into());
     let message = format!(
-        "`{}` of `{tag}` is there with {there} ({} bytes); ours is {} ({} bytes)",
+        "`{}` of `{tag}` exists with {there} ({} bytes); ours is {} ({} bytes)",
         file.name, asset.size, file.sha256, file.size
     );
     Failure::Conflict(
@@ -29,8 +29,7 @@ pub fn differs(api: &Api<'_>, release: &GithubRelease, file: &File, asset: &Asse
     match different(&release.tag_name, file, asset) {
         Failure::Conflict(mut problem) if release.draft => {
             problem.hint = Some(format!(
-                "nothing is overwritten, but the draft is not public: `gh release delete-asset {} {} --repo {}` removes \
-                 the file, then run the same command again",
+                "nothing is overwritten, but the draft is not public: `gh release delete-asset {} {} --repo {}` deletes the file, then run the same command again",
                 release.tag_name, file.name, api.repository
             ));
             Failure::Conflict(problem)
@@ -53,8 +52,8 @@ pub async fn list(api: &Api<'_>, release: u64) -> Result<Vec<Asset>, Failure> {
 /// A download that has more than ours: where it ends does not matter.
 pub fn longer(tag: &str, file: &File) -> Failure {
     let name = &file.name;
-    let message = format!("`{name}` of `{tag}` is downloaded as more than the {} bytes of ours", file.size);
-    let hint = "nothing is overwritten: see what the server hands out there, or release the next version";
+    let message = format!("`{name}` of `{tag}` downloads as more than the {} bytes of ours", file.size);
+    let hint = "nothing is overwritten: check what the server returns, or release the next version";
     Failure::Conflict(Problem::new("asset-differs", message).hint(hint))
 }
 
@@ -69,7 +68,7 @@ pub fn renamed(name: &str, stored: &str) -> Failure {
 
 /// A file that the server is not done with.
 pub fn pending(asset: &Asset) -> Failure {
-    let message = format!("the server is not done with `{}`: its state is `{}`", asset.name, asset.state);
+    let message = format!("the server has not finished `{}`: its state is `{}`", asset.name, asset.state);
     Failure::retry(Problem::new("asset-pending", message))
 }
 
@@ -104,7 +103,7 @@ impl Leftover {
             self.looks += 1;
             return Err(pending(asset));
         }
-        let doing = format!("delete what a broken upload left of `{}`", asset.name);
+        let doing = format!("delete the incomplete upload of `{}`", asset.name);
         api.delete(&doing, &format!("releases/assets/{}", asset.id)).await
     }
 }

@@ -34,12 +34,16 @@ pub fn limits(planned: &PlannedRelease<'_>) -> Vec<Failure> {
     for PlannedFile { name, .. } in &planned.files {
         let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if !name.chars().all(legal) || name.starts_with('.') || name.ends_with('.') || name.is_empty() {
-            let message = format!("GitHub would store `{name}` under another name");
-            failures.push(refused("asset-name", message, "use only `A-Z a-z 0-9 . _ -`, and no dot at either end"));
+            let message = format!("GitHub would rename `{name}`");
+            failures.push(refused(
+                "asset-name",
+                message,
+                "use only `A-Z a-z 0-9 . _ -`, and no dot at the start or end",
+            ));
         }
     }
     if planned.files.len() > MOST_FILES {
-        let message = format!("`{}` has {} files; GitHub takes {MOST_FILES}", planned.tag(), planned.files.len());
+        let message = format!("`{}` has {} files; GitHub's limit is {MOST_FILES}", planned.tag(), planned.files.len());
         failures.push(refused("too-many-assets", message, "bundle some of them"));
     }
     failures.extend(plan::notes::too_long(planned.tag(), &planned.page.body).map(Failure::Refused));
@@ -52,7 +56,7 @@ pub async fn releases(api: &Api<'_>) -> Result<Vec<GithubRelease>, Failure> {
     let listed = api.patience.retry(async |_| api.all(&doing, "releases").await).await;
     listed.map_err(|failure| match failure {
         Failure::Missing(mut problem) => {
-            let text = format!("does `{}` exist, and may `{}` see it?", api.repository, api.credential);
+            let text = format!("does `{}` exist, and does `{}` have access to it?", api.repository, api.credential);
             problem.hint.get_or_insert(text);
             Failure::Denied(problem)
         }
@@ -71,7 +75,7 @@ pub fn with_known(mut listed: Vec<GithubRelease>, known: &[GithubRelease]) -> Ve
 /// A release as it is now, with all its files.
 pub async fn again(api: &Api<'_>, release: &GithubRelease) -> Result<GithubRelease, Failure> {
     let (tag, path) = (&release.tag_name, format!("releases/{}", release.id));
-    let doing = format!("look at the release `{tag}`");
+    let doing = format!("read the release `{tag}`");
     let now = api.patience.retry(async |_| api.look::<GithubRelease>(&doing, &path, Reader::Token).await).await;
     now.map_err(|failure| gone(tag, failure))
 }
@@ -81,7 +85,7 @@ pub fn gone(tag: &str, failure: Failure) -> Failure {
     match failure {
         Failure::Missing(problem) => {
             let message = format!("the release `{tag}` was deleted in the meantime: {}", problem.message);
-            let hint = "see who did, then run the same command again";
+            let hint = "find out who deleted it, then run the same command again";
             Failure::Conflict(Problem::new("release-deleted", message).hint(hint))
         }
         other => other,
@@ -125,7 +129,7 @@ async fn published_start(
     let missing = absent(planned, &release);
     if missing.is_empty() {
         for name in foreign(planned, &release) {
-            let text = format!("`{}` also holds `{name}`, which is not of this plan", release.tag_name);
+            let text = format!("`{}` also contains `{name}`, which is not in this plan", release.tag_name);
             repository.api.printer.warn(text);
         }
         return Ok(Start::Finished(release));
@@ -136,7 +140,7 @@ async fn published_start(
         return conflict(
             "release-immutable",
             format!("`{tag}` is published and immutable, without `{names}`"),
-            "let whatever makes the release make a draft (release-plz: `git_release_draft = true`; \
+            "configure whatever creates the release to create a draft (release-plz: `git_release_draft = true`; \
              release-please: `\"draft\": true`), and release the next version",
         );
     }
@@ -144,7 +148,7 @@ async fn published_start(
         return conflict(
             "release-published",
             format!("`{tag}` is published already, without `{names}`"),
-            "`existing: any` lets it be filled; better, let whatever publishes it make a draft",
+            "`existing: any` allows filling it; better, configure whatever publishes it to create a draft",
         );
     }
     Ok(Start::Extend(release))
@@ -183,11 +187,11 @@ async fn check_foreign(
         && notes::same(draft.body.as_deref().unwrap_or_default(), &body);
     let (tag, names) = (planned.tag(), names.join("`, `"));
     if ours {
-        let message = format!("the draft of `{tag}` holds `{names}`, which is not of this plan");
-        let hint = "delete it from the draft if it is left from another attempt";
+        let message = format!("the draft of `{tag}` contains `{names}`, which is not in this plan");
+        let hint = "delete it from the draft if it is left over from another attempt";
         return Err(Failure::Conflict(Problem::new("foreign-asset", message).hint(hint)));
     }
-    let text = format!("the draft of `{tag}` was made by somebody else and also holds `{names}`; it stays");
+    let text = format!("the draft of `{tag}` was created by another user and also contains `{names}`; it is kept");
     repository.api.printer.warn(text);
     Ok(())
 }
@@ -206,12 +210,13 @@ pub fn two_drafts(tag: &str, drafts: &[&GithubRelease]) -> Failure {
 
 /// The tag on the server is the plan's commit.
 pub async fn check_tag(api: &Api<'_>, tag: &str, wanted: &str, moment: Moment) -> Result<(), Failure> {
-    let doing = format!("look at the tag `{tag}`");
+    let doing = format!("read the tag `{tag}`");
     let found = api.patience.retry(async |_| commit_of(api, tag, &doing).await).await;
     let problem = match found {
         Ok(commit) if commit == wanted => return Ok(()),
         Ok(commit) => {
-            let message = format!("the tag `{tag}` of `{}` is {commit}, the plan's commit is {wanted}", api.repository);
+            let message =
+                format!("the tag `{tag}` of `{}` points to {commit}, but the plan is for {wanted}", api.repository);
             return Err(Failure::Conflict(Problem::new("tag-moved", message).hint("release the next version")));
         }
         Err(Failure::Missing(_)) => {

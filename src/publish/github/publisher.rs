@@ -44,7 +44,8 @@ impl Kind for GithubDestination {
         let mut planned = Vec::new();
         for release in run.releases(destination) {
             let page = self.pages.iter().find(|page| page.tag == release.tag);
-            let page = page.ok_or_else(|| anyhow::anyhow!("the plan has no page for the release `{}`", release.tag))?;
+            let page = page
+                .ok_or_else(|| anyhow::anyhow!("the plan has no title and notes for the release `{}`", release.tag))?;
             let told = if shared { names::told(run.plan, release) } else { Vec::new() };
             planned.push(PlannedRelease { release, page, files: run.files(destination, release), told });
         }

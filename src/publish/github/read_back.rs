@@ -109,7 +109,7 @@ pub fn settle(
         Err(failure @ Failure::Conflict(_)) => Err(failure),
         Err(failure) => {
             let message = format!(
-                "`{}` is there, but the server tells no digest and the download fails: {}",
+                "`{}` exists, but the server reports no digest and the download fails: {}",
                 record.name,
                 failure.problem()
             );

@@ -20,7 +20,7 @@ pub async fn create(
     let (api, tag) = (&repository.api, release.tag.as_str());
     let body = notes::body(repository, release, page).await?;
     let new = NewRelease { tag_name: tag, name: &page.title, body: &body, draft: true, prerelease: release.prerelease };
-    let doing = format!("make a draft of `{tag}`");
+    let doing = format!("create a draft of `{tag}`");
     let _progress = api.printer.start("Drafting", format!("{tag} on {}", api.repository));
     let made = api.patience.retry(async |attempt| {
         if attempt > 0 {
@@ -61,8 +61,7 @@ async fn the_only_one(api: &Api<'_>, tag: &str, made: GithubRelease) -> Result<G
             Err(failure) => Err(failure),
         })
         .await?;
-    api.printer
-        .warn(format!("somebody else made a draft of `{tag}` at the same time; it is filled: {}", first.html_url));
+    api.printer.warn(format!("another run created a draft of `{tag}` at the same time; using it: {}", first.html_url));
     Ok(first)
 }
 
@@ -102,7 +101,7 @@ pub async fn publish(
             check_tag(api, tag, &repository.plan.commit, Moment::Last).await?;
             let after: GithubRelease = api.patch(&doing, &path, &publication).await?;
             if after.draft {
-                let message = format!("`{}` left `{tag}` a draft", api.host());
+                let message = format!("`{}` kept `{tag}` a draft", api.host());
                 return Err(Failure::retry(Problem::new("still-a-draft", message)));
             }
             Ok(after)
@@ -112,7 +111,7 @@ pub async fn publish(
 }
 
 fn appeared(tag: &str, release: &GithubRelease) -> Failure {
-    let message = format!("`{tag}` was published by somebody else in the meantime: {}", release.html_url);
+    let message = format!("`{tag}` was published by another run in the meantime: {}", release.html_url);
     Failure::Conflict(Problem::new("release-published", message).hint("run the same command again to compare it"))
 }
 

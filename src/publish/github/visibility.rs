@@ -18,6 +18,6 @@ pub async fn is_public(run: Run<'_>) -> Option<bool> {
     let place = ours.chain(run.plan.coordination().map(|(destination, _)| destination));
     let (destination, github) = place.filter_map(|one| Some((one, one.kind.github()?))).next()?;
     let api = Repository::new(run, destination, github).ok()?.api;
-    let look = async |_| api.look::<Visibility>("look at the repository", "", Reader::Token).await;
+    let look = async |_| api.look::<Visibility>("read the repository", "", Reader::Token).await;
     api.patience.retry(look).await.ok().map(|repository| !repository.private)
 }

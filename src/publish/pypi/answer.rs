@@ -35,12 +35,12 @@ pub struct About<'a> {
 pub fn unreachable(error: &NoAnswer) -> Failure {
     let problem = |code| Problem::new(code, error.to_string());
     if error.changed {
-        let hint = "what is sent must be what was verified: run `longshore verify` again, or build it again";
+        let hint = "the files changed after they were verified: run `longshore verify` or build again";
         return Failure::Refused(problem("changed-artifact").hint(hint));
     }
     if error.untrusted {
         let hint =
-            "if the server is yours, install its CA certificate, or name a file that holds it in `SSL_CERT_FILE`";
+            "if the server is yours, install its CA certificate, or set `SSL_CERT_FILE` to a file that contains it";
         return Failure::Fatal(problem("certificate-untrusted").hint(hint));
     }
     Failure::retry(problem("unreachable"))
@@ -68,21 +68,19 @@ const REFUSALS: &[Refusal] = &[
         words: "non-user identities cannot create new projects",
         code: "index-project-new",
         end: End::Denied,
-        hint: "register a pending publisher for exactly this project name; one workflow and environment can have one pending \
-             publisher only, so a second new project needs an environment of its own or a first upload with an API token",
+        hint: "register a pending publisher for exactly this project name; a workflow and environment can have only one pending publisher, so a second new project needs its own environment or a first upload with an API token",
     },
     Refusal {
         words: "too many new projects created",
         code: "index-too-many-projects",
         end: End::Later,
-        hint: "PyPI lets a user make 4 new projects in 24 hours: run the same command again tomorrow, or make the project \
-             with a pending publisher, which is not counted",
+        hint: "PyPI allows 4 new projects per user in 24 hours: run the same command again tomorrow, or create the project with a pending publisher, which does not count",
     },
     Refusal {
         words: "previously used by a file that has since been deleted",
         code: "index-name-used",
         end: End::Conflict,
-        hint: "a deleted file's name is never free again: release a new version",
+        hint: "the name of a deleted file cannot be reused: release a new version",
     },
     Refusal {
         words: "older than 14 days",
@@ -106,13 +104,13 @@ const REFUSALS: &[Refusal] = &[
         words: "only one sdist may be uploaded",
         code: "index-file-differs",
         end: End::Conflict,
-        hint: "another sdist of this version is there: release a new version",
+        hint: "this version already has another sdist: release a new version",
     },
     Refusal {
         words: "unsupported platform tag",
         code: "index-tag-refused",
         end: End::Rejected,
-        hint: "build the wheel for a platform that the index takes",
+        hint: "build the wheel for a platform that the index accepts",
     },
     Refusal { words: "token is not valid for project", code: "index-project-denied", end: End::Denied, hint: PROJECT },
     Refusal { words: "isn't allowed to upload", code: "index-project-denied", end: End::Denied, hint: PROJECT },
@@ -140,7 +138,7 @@ pub fn meaning(about: &About<'_>, reply: &Reply) -> Meaning {
     }
     let said = said(about, reply);
     let words = said.to_lowercase().replace('’', "'");
-    let text = format!("cannot upload `{}`: `{}` answers {} {said}", about.name, about.host, reply.status);
+    let text = format!("cannot upload `{}`: `{}` answered {} {said}", about.name, about.host, reply.status);
     let problem = |code| Problem::new(code, text.trim_end().to_owned());
     let again = |code, wait| {
         Meaning::Again(Failure::Retry { problem: problem(code), after: told(&reply.headers).map_or(wait, Wait::Told) })
@@ -177,15 +175,14 @@ pub fn meaning(about: &About<'_>, reply: &Reply) -> Meaning {
         429 => again("rate-limited", Wait::Limited),
         408 | 425 | 500.. => again("server-trouble", Wait::Soon),
         300..=399 => Meaning::Over(Failure::Refused(
-            problem("unexpected-answer").hint("write the address for uploads in full, PyPI's with its last slash"),
+            problem("unexpected-answer").hint("use the full upload URL, for PyPI with the trailing slash"),
         )),
-        404 | 405 => {
-            Meaning::Over(Failure::Refused(problem("unexpected-answer").hint("is this the address for uploads?")))
+        404 | 405 => Meaning::Over(Failure::Refused(problem("unexpected-answer").hint("is this the upload URL?"))),
+        _ => {
+            Meaning::Over(Failure::Rejected(problem("index-refused").hint(
+                "fix what the index reports; a new build needs a new version if some files of this one are public",
+            )))
         }
-        _ => Meaning::Over(Failure::Rejected(problem("index-refused").hint(
-            "the index says what it does not like; a new build needs a new version if some \
-                 files of this one are public",
-        ))),
     }
 }
 

@@ -57,12 +57,8 @@ fn too_large(index: &Index, upload: &PackageUpload<'_>, seen: &Seen) -> Option<F
     if size <= LARGEST || excepted {
         return None;
     }
-    let text = format!(
-        "`{}` has {} MiB; PyPI takes files up to {} MiB",
-        upload.file.name,
-        size.div_ceil(1 << 20),
-        LARGEST >> 20
-    );
+    let text =
+        format!("`{}` has {} MiB; PyPI's limit is {} MiB", upload.file.name, size.div_ceil(1 << 20), LARGEST >> 20);
     let hint = "make it smaller (strip the binary, leave out debug information), or ask PyPI for a higher limit";
     Some(Failure::Refused(Problem::new("index-file-too-large", text).hint(hint)))
 }

@@ -63,9 +63,9 @@ async fn version(connection: &Connection<'_>, parcels: Vec<&Parcel<'_>>) -> Vec<
         if there && listed || wrong || start.elapsed() >= connection.pace.total {
             if there && !listed {
                 let name = first.upload.file.distribution;
-                connection
-                    .printer
-                    .warn(format!("`{name}` is complete, but installers do not see all of it yet: a cache is old"));
+                connection.printer.warn(format!(
+                    "`{name}` is complete, but not all files are visible to installers yet: a cache is stale"
+                ));
             }
             return join_all(parcels.iter().map(|one| receipt(connection, one, &seen))).await;
         }
@@ -83,7 +83,7 @@ async fn version(connection: &Connection<'_>, parcels: Vec<&Parcel<'_>>) -> Vec<
 async fn receipt(connection: &Connection<'_>, parcel: &Parcel<'_>, seen: &Seen) -> Result<Receipt, Failure> {
     let upload = &parcel.upload;
     let Some(there) = seen.file(upload.file.name) else {
-        return Err(Failure::Unconfirmed(unconfirmed(upload.file.name, "took it, but does not show it yet")));
+        return Err(Failure::Unconfirmed(unconfirmed(upload.file.name, "accepted it, but does not list it yet")));
     };
     let (found, how) = connection.patience.retry(async |_| connection.reader.digest(upload, there).await).await?;
     if found != upload.sha256 {

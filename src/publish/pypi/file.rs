@@ -39,7 +39,7 @@ pub async fn read(upload: &PackageUpload<'_>) -> Result<Content, Failure> {
     let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()));
     let refuse = |why: String| {
         let problem = Problem::new("index-metadata", format!("the metadata of `{}`: {why}", upload.file.name));
-        Failure::Refused(problem.hint("an index takes only what says what it is: build and verify it again"))
+        Failure::Refused(problem.hint("indexes require valid metadata: build and verify again"))
     };
     let (sha256, blake2, size, metadata) = done.map_err(refuse)?;
     if sha256 != upload.sha256 || size != upload.size {
@@ -48,7 +48,7 @@ pub async fn read(upload: &PackageUpload<'_>) -> Result<Content, Failure> {
     }
     let name = metadata.get("name").and_then(|name| name.parse::<DistributionName>().ok());
     if name.is_none_or(|name| name.normalized() != upload.file.distribution.normalized()) {
-        return Err(refuse(format!("it is not called `{}`", upload.file.distribution)));
+        return Err(refuse(format!("it is not named `{}`", upload.file.distribution)));
     }
     if metadata.get("version") != Some(upload.file.version) {
         return Err(refuse(format!("its version is not {}", upload.file.version)));

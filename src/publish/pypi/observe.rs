@@ -67,7 +67,7 @@ fn closed(connection: &Connection<'_>, file: &PackageFile<'_>, seen: &Seen) -> O
         return None;
     }
     let text = format!("the project `{}` is {status} on {}", file.distribution, connection.host());
-    let hint = "its owner unarchives it in its settings; a quarantine is ended by the administrators";
+    let hint = "its owner can unarchive it in the settings; only the administrators can end a quarantine";
     Some(Failure::Denied(Problem::new("index-project-closed", text).hint(hint)))
 }
 
@@ -87,9 +87,9 @@ fn late(connection: &Connection<'_>, shown: &Shown<'_>, missing: &[PackageFile<'
     let names = missing.iter().map(|file| format!("`{}`", file.name)).collect::<Vec<_>>().join(", ");
     let days = age.as_secs() / 86_400;
     let text = format!(
-        "`{}` {} is {days} days old, and PyPI takes no new files for releases older than 14 days; missing: {names}",
+        "`{}` {} is {days} days old, and PyPI accepts no new files for releases older than 14 days; missing: {names}",
         first.distribution, first.version
     );
-    let hint = "it can never be completed: release a new version, and yank this one if it is of no use without them";
+    let hint = "it can never be completed: release a new version, and yank this one if it is unusable without them";
     Some(Failure::Refused(Problem::new("index-release-old", text).hint(hint)))
 }

@@ -107,7 +107,7 @@ fn html(text: &str, base: &Url) -> Result<Page, String> {
     let (mut files, mut unread) = (Files::new(), 0);
     for tag in tags(text) {
         if asks(&tag) {
-            return Err("it is not a page of an index".into());
+            return Err("it is not an index page".into());
         }
         let Some(href) = tag.value("href").map(str::trim) else { continue };
         if tag.name == "base" && written.is_none() {
@@ -143,8 +143,8 @@ fn html(text: &str, base: &Url) -> Result<Page, String> {
     let says = ["pypi:repository-version", "links for", "index of"].iter().any(|mark| lower.contains(mark));
     match (files.is_empty(), says, unread) {
         (false, ..) | (true, true, 0) => Ok(Page { files, status: None }),
-        (true, true, _) => Err(format!("it has links ({unread}), but none to a file of a package")),
-        (true, false, _) => Err("it is not a page of an index".into()),
+        (true, true, _) => Err(format!("it has links ({unread}), but none to a package file")),
+        (true, false, _) => Err("it is not an index page".into()),
     }
 }
 

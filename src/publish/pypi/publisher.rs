@@ -27,7 +27,7 @@ impl Kind for PypiDestination {
         destination: &'a Destination,
     ) -> Result<Box<dyn Publisher + 'a>, Failures> {
         let reached = run.indexes.get(&destination.name);
-        let unknown = || anyhow::anyhow!("no address of the index `{}` is configured", destination.name);
+        let unknown = || anyhow::anyhow!("no URL of the index `{}` is configured", destination.name);
         let (index, credentials) = reached.ok_or_else(unknown)?;
         run.may_reach(&index.upload)?;
         let (mut planned, mut files) = (Vec::new(), Vec::new());

@@ -86,8 +86,7 @@ impl<'a> Reader<'a> {
         let mut sink = Limited::new(&mut hashing, upload.size);
         let fetched = self.fetch(upload.file.name, there, &mut sink).await;
         if sink.is_over() {
-            let text =
-                format!("`{}` is on the index with more than the {} bytes of ours", upload.file.name, upload.size);
+            let text = format!("`{}` on the index is larger than the {} bytes of ours", upload.file.name, upload.size);
             let hint = "a file of an index is never replaced: release a new version";
             return Err(Failure::Conflict(Problem::new("index-file-differs", text).hint(hint)));
         }
@@ -100,7 +99,7 @@ impl<'a> Reader<'a> {
         let nothing = || Failure::Unconfirmed(unconfirmed(name, "shows neither its digest nor where to download it"));
         let url = there.url.clone().ok_or_else(nothing)?;
         let led = self.client.may_lead(&self.index.simple, &url);
-        led.map_err(|why| Failure::Unconfirmed(unconfirmed(name, &format!("leads us {why}"))))?;
+        led.map_err(|why| Failure::Unconfirmed(unconfirmed(name, &format!("redirects {why}"))))?;
         let reply = self.client.download(self.request(url, "*/*"), sink).await;
         let reply = reply.map_err(|error| unreachable(&error))?;
         if reply.is_success() { Ok(()) } else { Err(self.trouble(&format!("download `{name}`"), &reply)) }
@@ -109,7 +108,7 @@ impl<'a> Reader<'a> {
     async fn json(&self, name: &str, version: &str) -> Result<Files, Failure> {
         let Some(json) = &self.index.json else { return Ok(Files::new()) };
         let url = below(json, &format!("{name}/{}/json", http::encode(version)));
-        let Some((reply, url)) = self.get("look for the release", url, "application/json").await? else {
+        let Some((reply, url)) = self.get("read the release", url, "application/json").await? else {
             return Ok(Files::new());
         };
         page::release(&reply.body, &url).map_err(|why| unreadable(&url, &why))
@@ -135,12 +134,12 @@ impl<'a> Reader<'a> {
                 (301 | 302 | 303 | 307 | 308, Some(next)) if same_origin(&url, &next) => url = next,
                 (301 | 302 | 303 | 307 | 308, Some(next)) if is_pypi(&next) && !is_pypi(&url) => return Ok(None),
                 (301 | 302 | 303 | 307 | 308, Some(next)) => {
-                    return Err(unreadable(&url, &format!("it is redirected to `{}`", http::host(&next))));
+                    return Err(unreadable(&url, &format!("it redirects to `{}`", http::host(&next))));
                 }
                 _ => return Err(self.trouble(doing, &reply)),
             }
         }
-        Err(unreadable(&url, "it is redirected too often"))
+        Err(unreadable(&url, "it redirects too often"))
     }
 
     fn request<'r>(&'r self, url: Url, accept: &'r str) -> Request<'r> {
@@ -150,15 +149,15 @@ impl<'a> Reader<'a> {
     }
 
     fn trouble(&self, doing: &str, reply: &Reply) -> Failure {
-        let text = format!("cannot {doing}: `{}` answers {}", http::host(&self.index.simple), reply.status);
+        let text = format!("cannot {doing}: `{}` answered {}", http::host(&self.index.simple), reply.status);
         let problem = |code| Problem::new(code, text.clone());
         match reply.status {
-            401 | 403 => Failure::Denied(problem("token-refused").hint("set a login that may read the index")),
+            401 | 403 => Failure::Denied(problem("token-refused").hint("set credentials that may read the index")),
             408 | 425 | 429 | 500.. => Failure::Retry {
                 problem: problem("server-trouble"),
                 after: told(&reply.headers).map_or(Wait::Soon, Wait::Told),
             },
-            _ => Failure::Fatal(problem("unexpected-answer").hint("is this the address of its simple API?")),
+            _ => Failure::Fatal(problem("unexpected-answer").hint("is this the URL of its simple API?")),
         }
     }
 }
@@ -166,7 +165,7 @@ impl<'a> Reader<'a> {
 /// A file that nobody can say is right.
 pub fn unconfirmed(name: &str, what: &str) -> Problem {
     let problem = Problem::new("index-unconfirmed", format!("`{name}`: the index {what}"));
-    problem.hint("run the same command again to look again")
+    problem.hint("run the same command again to check again")
 }
 
 /// An address below a base, which may be written with or without its last slash.
@@ -184,7 +183,6 @@ fn is_pypi(url: &Url) -> bool {
 /// An answer that is not a page of an index is not one of an empty index: what is there could be overlooked.
 fn unreadable(url: &Url, why: &str) -> Failure {
     let text = format!("the answer of `{}` to `{}` cannot be read: {why}", http::host(url), url.path());
-    let hint = "nothing was sent: see what answers there (a login, a proxy?), and whether `index:` is right; then run the \
-                same command again";
+    let hint = "nothing was sent: check what answers there (a login page, a proxy?) and whether `index:` is right; then run the same command again";
     Failure::Unconfirmed(Problem::new("answer-unreadable", text).hint(hint))
 }

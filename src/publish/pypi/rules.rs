@@ -20,10 +20,10 @@ pub fn refused(index: &Index, file: &PackageFile<'_>) -> Option<Failure> {
     let name = file.name;
     let bad_name = |expected: String| {
         let text = format!("`{name}` is not a valid file name for `{}` {}", file.distribution, file.version);
-        Failure::Refused(Problem::new("index-file-name", text).hint(format!("an index wants `{expected}`")))
+        Failure::Refused(Problem::new("index-file-name", text).hint(format!("an index expects `{expected}`")))
     };
     if file.version.contains('+') {
-        let text = format!("`{}` is a local version, which no public index takes", file.version);
+        let text = format!("`{}` is a local version, which no public index accepts", file.version);
         return Some(Failure::Refused(Problem::new("index-file-name", text).hint("release it without `+`")));
     }
     if is_source(name) {
@@ -36,8 +36,7 @@ pub fn refused(index: &Index, file: &PackageFile<'_>) -> Option<Failure> {
     index.json.as_ref()?;
     let refused = wheel.tag.platform.split('.').find(|platform| !is_platform(platform))?;
     let text = format!("`{name}` is for the platform `{refused}`, which PyPI refuses");
-    let hint =
-        "a wheel for Linux is tagged `manylinux` or `musllinux`, one for macOS with the oldest version it runs on";
+    let hint = "a wheel for Linux must be tagged `manylinux` or `musllinux`, one for macOS with the minimum version";
     Some(Failure::Refused(Problem::new("index-tag-refused", text).hint(hint)))
 }
 

@@ -74,7 +74,7 @@ async fn file(packages: &Packages<'_>, parcel: &Parcel<'_>) -> Result<(), Failur
     let (upload, Some(content)) = (&parcel.upload, &parcel.content) else { return Ok(()) };
     let form = form(upload, content);
     let Some(keeper) = packages.keepers.get(upload.file.distribution) else {
-        let text = format!("nothing is known about `{}`", upload.file.distribution);
+        let text = format!("cannot determine the state of `{}`", upload.file.distribution);
         return Err(Failure::Fatal(Problem::new("token-missing", text)));
     };
     let mut renewed = false;

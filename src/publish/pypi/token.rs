@@ -68,7 +68,7 @@ impl<'a> Keeper<'a> {
         let (secret, what) = match self.credential {
             None if is_loopback(&connection.index.upload) => return Ok(()),
             None => {
-                let text = format!("nothing may be published as `{name}`: there is no token for {}", connection.host());
+                let text = format!("cannot publish `{name}`: there is no token for {}", connection.host());
                 let hint = "set an API token of the index, or let a job with `id-token: write` use trusted publishing";
                 return Err(Failure::Denied(Problem::new("token-missing", text).hint(hint)));
             }
@@ -78,7 +78,7 @@ impl<'a> Keeper<'a> {
         };
         let spaced = |c: char| c.is_control() || c.is_whitespace();
         if secret.expose().is_empty() || secret.expose().contains(spaced) {
-            let text = format!("the {what} for `{name}` is empty or holds a space or line break");
+            let text = format!("the {what} for `{name}` is empty or contains a space or line break");
             return Err(Failure::Denied(Problem::new("token-malformed", text).hint("set it again, without them")));
         }
         if matches!(self.credential, Some(Credential::Trusted { .. })) {
@@ -125,15 +125,16 @@ async fn audience(connection: &Connection<'_>) -> Result<String, Failure> {
         let host = http::host(&connection.index.upload);
         return Err(match reply.status {
             404 | 405 | 415 => {
-                let problem = Problem::new("publisher-unsupported", format!("`{host}` has no trusted publishing"));
-                Failure::Denied(problem.hint("publish there with an API token"))
+                let problem =
+                    Problem::new("publisher-unsupported", format!("`{host}` does not support trusted publishing"));
+                Failure::Denied(problem.hint("use an API token"))
             }
             403 => {
                 let problem =
-                    Problem::new("publisher-unsupported", format!("`{host}` has trusted publishing switched off"));
-                Failure::Denied(problem.hint("come back later, or publish with an API token"))
+                    Problem::new("publisher-unsupported", format!("trusted publishing is disabled on `{host}`"));
+                Failure::Denied(problem.hint("try again later, or use an API token"))
             }
-            _ => trouble("ask for the audience of trusted publishing", &host, &reply),
+            _ => trouble("get the audience for trusted publishing", &host, &reply),
         });
     }
     Ok(parsed::<Audience>(&reply, &connection.index.upload)?.audience)
@@ -152,7 +153,7 @@ async fn mint(
     let request = Request { auth: Some(Auth::Bearer(request_token)), largest: LARGEST, ..Request::get(url) };
     let reply = client.send(request).await.map_err(|error| unreachable(&error))?;
     if matches!(reply.status, 401 | 403) {
-        let text = format!("`{}` gives this job no identity ({})", http::host(request_url), reply.status);
+        let text = format!("`{}` refused an identity token for this job ({})", http::host(request_url), reply.status);
         return Err(Failure::Denied(
             Problem::new("publisher-identity", text).hint("give the job the permission `id-token: write`"),
         ));
@@ -196,17 +197,16 @@ fn refused(connection: &Connection<'_>, reply: &Reply, identity: &Secret) -> Fai
     said.extend(json["message"].as_str().filter(|_| errors.is_empty()));
     let said = mask::hide(&said.join(", ")).into_owned();
     let host = http::host(&connection.index.upload);
-    let text = format!("`{host}` mints no token ({}): {said}{}", reply.status, claims(identity));
+    let text = format!("`{host}` refused to mint a token ({}): {said}{}", reply.status, claims(identity));
     if has("invalid-reuse-token") {
         return Failure::retry(Problem::new("server-trouble", text));
     }
     if has("not-enabled") {
-        let hint = "come back later, or publish with an API token";
+        let hint = "try again later, or use an API token";
         return Failure::Denied(Problem::new("publisher-unsupported", text).hint(hint));
     }
     if reply.status == 422 || has("invalid-publisher") || has("invalid-pending-publisher") {
-        let hint = "register this repository, workflow file and environment as a trusted publisher of the project; \
-                    the file that the job stands in counts, and the environment has to be the same";
+        let hint = "register this repository, workflow file and environment as a trusted publisher of the project; it must be the file that contains the job, and the same environment";
         return Failure::Denied(Problem::new("publisher-unknown", text).hint(hint));
     }
     trouble("mint a token", &host, reply)
@@ -224,7 +224,7 @@ fn claims(identity: &Secret) -> String {
 }
 
 fn trouble(doing: &str, host: &str, reply: &Reply) -> Failure {
-    let text = format!("cannot {doing}: `{host}` answers {}", reply.status);
+    let text = format!("cannot {doing}: `{host}` answered {}", reply.status);
     match reply.status {
         408 | 425 | 429 | 500.. => Failure::Retry {
             problem: Problem::new("server-trouble", text),

@@ -49,8 +49,8 @@ pub fn compare<'a>(
 fn taken(planned: &PlannedImage<'_>, document: &Document) -> Option<Failure> {
     let ours = document.descriptor.digest;
     let (tag, there) = planned.there.iter().find(|(_, there)| **there != ours)?;
-    let text = format!("`{}:{tag}` is {there} already; this release has {ours}", planned.repository);
-    let hint = "a released tag is never moved: release under a new version, or remove it there yourself";
+    let text = format!("`{}:{tag}` already is {there}; this release has {ours}", planned.repository);
+    let hint = "a released tag is never moved: release a new version, or remove it there yourself";
     Some(Failure::Conflict(Problem::new("image-tag-taken", text).hint(hint).step(&planned.step.id)))
 }
 
@@ -92,7 +92,7 @@ fn image(step: &Step, work: &ImageWork, verified: Verified<'_>) -> Result<Image,
 
 fn rejected(step: &Step, file: &File, flaw: &str) -> Failure {
     let problem = Problem::new("image-content", format!("`{}` {flaw}", file.name));
-    Failure::Rejected(problem.hint("nothing was sent: build and verify it again").step(&step.id))
+    Failure::Rejected(problem.hint("nothing was sent: build and verify again").step(&step.id))
 }
 
 /// The bytes of a document, as they were verified.

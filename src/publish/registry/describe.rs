@@ -38,7 +38,7 @@ impl Describe for RegistryDestination {
             match names.map(String::as_str).collect::<Vec<_>>() {
                 names if !names.is_empty() => gets(host, &names),
                 _ if host == "ghcr.io" && env.get("GITHUB_TOKEN").is_some() => gets(host, &["GITHUB_TOKEN"]),
-                _ => gets(host, &["Docker's login, if there is one"]),
+                _ => gets(host, &["Docker's credentials, if any"]),
             }
         };
         hosts.into_iter().map(named).collect()

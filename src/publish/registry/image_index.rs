@@ -51,7 +51,7 @@ pub fn flaw(plan: &Plan, work: &IndexWork, index: &[u8], artifacts: &[Artifact])
 fn compare(images: &[Named<'_>], index: &[u8]) -> Option<String> {
     let Ok(index) = serde_json::from_slice::<Index>(index) else { return Some("is not an index".into()) };
     if index.media_type != media::INDEX {
-        return Some(format!("is of the type {:?}", index.media_type));
+        return Some(format!("has the type {:?}", index.media_type));
     }
     let is = |(entry, image): (&Entry, &Named<'_>)| {
         let place = (entry.platform.architecture.as_str(), entry.platform.os.as_str());
@@ -60,7 +60,7 @@ fn compare(images: &[Named<'_>], index: &[u8]) -> Option<String> {
             && image.platform.is_none_or(|platform| place == (platform.goarch(), "linux"))
     };
     let right = index.manifests.len() == images.len() && index.manifests.iter().zip(images).all(is);
-    if right { None } else { Some("does not name exactly its images".into()) }
+    if right { None } else { Some("does not list exactly its images".into()) }
 }
 
 #[cfg(test)]

@@ -69,12 +69,13 @@ fn refused(run: Run<'_>, registry: &RegistryDestination) -> Vec<Failure> {
     let Some(host) = hosts.into_iter().find(|host| !run.registries.is_near(host)) else { return Vec::new() };
     let mut failures = Vec::new();
     if let Some(reason) = run.plan.only_loopback() {
-        let problem = Problem::new("loopback-only", format!("this plan is not for `{host}`: {reason}"));
-        failures.push(Failure::Refused(problem.hint("push the tag, or try it with `longshore rehearse`")));
+        let problem = Problem::new("loopback-only", format!("this plan cannot be published to `{host}`: {reason}"));
+        failures.push(Failure::Refused(problem.hint("push the tag, or try `longshore rehearse`")));
     }
     let open = bases(run).find(|base| base.digest.is_none());
     if let Some(base) = open {
-        let text = format!("the base `{}` is not locked, and images on it go to `{host}`", base.from);
+        let text =
+            format!("the base image `{}` is not locked, and images based on it are published to `{host}`", base.from);
         let hint = "run `longshore lock` and commit `longshore.lock`: it pins the base by digest";
         failures.push(Failure::Refused(Problem::new("base-not-locked", text).hint(hint)));
     }

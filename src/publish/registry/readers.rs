@@ -102,8 +102,8 @@ async fn one(
                 }
             }
             Ok(Shown::Other(other)) => {
-                let text = format!("`{tag}` is {expected} for us, but {other} for everybody else");
-                let hint = "a cache may be old: run the same command again to look again";
+                let text = format!("`{tag}` is {expected} with our credentials, but {other} anonymously");
+                let hint = "a cache may be stale: run the same command again to check again";
                 last = Failure::Unconfirmed(Problem::new("image-unconfirmed", text).hint(hint));
             }
             Ok(Shown::Nothing) => last = closed(&tag.repository),
@@ -123,7 +123,7 @@ fn why(tag: &Reference, error: Error) -> Result<Failure, Failure> {
         ErrorKind::Retry => {
             let text =
                 format!("cannot determine yet whether `{tag}` can be pulled anonymously: {}", error.problem.message);
-            let hint = "wait, and run the same command again: it only looks again";
+            let hint = "wait, then run the same command again: it only checks again";
             Err(Failure::Unconfirmed(Problem::new("image-unconfirmed", text).hint(hint)))
         }
         _ => Err(error.into()),
@@ -134,8 +134,7 @@ fn closed(repository: &Repository) -> Failure {
     let text = format!("`{repository}` was pushed, but cannot be pulled without logging in");
     let place = visibility_page(repository).map_or_else(|| "at its registry".into(), |page| format!("at {page}"));
     let hint = format!(
-        "make it public {place}, and run the same command again; if it is to stay private, write `read-back: own` at \
-         `publish.registry`"
+        "make it public {place}, and run the same command again; if it should stay private, set `read-back: own` in `publish.registry`"
     );
     Failure::Unconfirmed(Problem::new("image-not-public", text).hint(hint))
 }

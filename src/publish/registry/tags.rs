@@ -68,15 +68,16 @@ async fn read_back(registries: &Registries, reference: &Reference, expected: Dig
         match registries.head(reference).await? {
             Some(there) if there.digest == expected => return Ok(()),
             Some(there) if look + 1 == LOOKS => {
-                let text = format!("`{reference}` was put as {expected}, but is {} now", there.digest);
-                let hint = "somebody else publishes there at the same time: see who, then run the same command again";
+                let text = format!("`{reference}` was pushed as {expected}, but now is {}", there.digest);
+                let hint =
+                    "something else publishes there at the same time: find out what, then run the same command again";
                 return Err(Failure::Conflict(Problem::new("image-tag-taken", text).hint(hint)));
             }
             _ => sleep(Duration::from_millis(200 << look)).await,
         }
     }
-    let text = format!("`{reference}` was put, but cannot be seen");
-    Err(Failure::Unconfirmed(Problem::new("image-unconfirmed", text).hint("run the same command again to look again")))
+    let text = format!("`{reference}` was pushed, but is not visible");
+    Err(Failure::Unconfirmed(Problem::new("image-unconfirmed", text).hint("run the same command again to check again")))
 }
 
 /// Moves each floating tag whose line has nothing newer, and says what is where then.
@@ -152,11 +153,9 @@ fn lacking<'t>(tags: &[String], there: &[&'t str]) -> Option<&'t str> {
 
 fn no_list(repository: &Repository, lacking: &str) -> Failure {
     let text = format!(
-        "the list of tags of `{repository}` lacks `{lacking}`, which exists: a newer release cannot be ruled out, \
-         and its floating tags stay where they are"
+        "the tag list of `{repository}` lacks `{lacking}`, which exists: there may be a newer release, so floating tags are not moved"
     );
-    let hint = "the release itself is published: run the same command again when the registry lists its tags \
-        (`/v2/NAME/tags/list`); for one that never does, leave floating tags out of `tags:`";
+    let hint = "the release itself is published: run the same command again when the registry lists its tags (`/v2/NAME/tags/list`); if it never does, remove floating tags from `tags:`";
     Failure::Unconfirmed(Problem::new("tags-unreadable", text).hint(hint))
 }
 

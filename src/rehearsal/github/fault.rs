@@ -28,7 +28,7 @@ pub enum Fault {
 /// Name and description, in the order they are shown.
 const FAULTS: &[(Fault, &str, &str)] = &[
     (Fault::BadGateway, "bad-gateway", "the first upload answers 502 and leaves an unfinished asset behind"),
-    (Fault::LostAnswer, "lost-answer", "creating, uploading and publishing each succeed once without an answer"),
+    (Fault::LostAnswer, "lost-answer", "creating, uploading and publishing each succeed once without a response"),
     (Fault::CutUpload, "cut-upload", "the connection of the first upload is cut in the middle"),
     (Fault::RateLimit, "rate-limit", "429 with Retry-After once for a read, an upload and an update"),
     (Fault::SecondaryLimit, "secondary-limit", "403 with Retry-After once for creating and once for uploading"),

@@ -42,14 +42,14 @@ pub(super) enum FaultKind {
 
 /// Name, description and when it strikes, in the order they are shown.
 const FAULTS: &[(Fault, &str, &str, FaultKind)] = &[
-    (Fault::StoredThen502, "stored-then-502", "a file is stored, the answer is 502", FaultKind::Stored),
+    (Fault::StoredThen502, "stored-then-502", "a file is stored, the response is 502", FaultKind::Stored),
     (Fault::CutBody, "cut-body", "the connection is cut in the middle of an upload", FaultKind::Body),
     (Fault::StaleIndex, "stale-index", "the simple index lacks what was uploaded since the start", FaultKind::Index),
     (Fault::RateLimit, "rate-limit", "429 for an upload that would create a project", FaultKind::NewProject),
     (Fault::ServerError, "server-error", "503 for uploads", FaultKind::Arrival),
     (Fault::TokenExpired, "token-expired", "403 for a good token", FaultKind::Token),
     (Fault::ReadOnly, "read-only", "403 for uploads, as in read-only mode", FaultKind::Arrival),
-    (Fault::LostAnswer, "lost-answer", "a file is stored without an answer", FaultKind::Stored),
+    (Fault::LostAnswer, "lost-answer", "a file is stored without a response", FaultKind::Stored),
 ];
 
 impl Fault {

@@ -80,7 +80,7 @@ impl Server {
                 (folder.path().to_owned(), Some(folder))
             }
         };
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
         let port = Port::take(options.port)?;
         let shared = Arc::new(shared::Shared {
             address: port.address(),

@@ -32,13 +32,13 @@ pub enum Fault {
 const FAULTS: &[(Fault, &str, &str)] = &[
     (Fault::RateLimit, "rate-limit", "429 with Retry-After for uploads of blobs"),
     (Fault::CutUpload, "cut-upload", "the connection is cut in the middle of a blob"),
-    (Fault::LostAnswer, "lost-answer", "a blob or manifest is stored without an answer"),
+    (Fault::LostAnswer, "lost-answer", "a blob or manifest is stored without a response"),
     (Fault::ServerError, "server-error", "503 for manifests"),
     (Fault::StorageFull, "storage-full", "507 for the bytes of blobs, always"),
-    (Fault::TokenDown, "token-down", "500 where tokens are given out"),
+    (Fault::TokenDown, "token-down", "500 from the token endpoint"),
     (Fault::ExpiredToken, "expired-token", "401 for a good token"),
-    (Fault::LiesAboutSize, "lies-about-size", "HEAD of a blob gives a wrong length"),
-    (Fault::WrongBytes, "wrong-bytes", "GET of a blob gives other bytes"),
+    (Fault::LiesAboutSize, "lies-about-size", "HEAD of a blob reports a wrong length"),
+    (Fault::WrongBytes, "wrong-bytes", "GET of a blob returns other bytes"),
     (Fault::Denied, "denied", "403 for every push"),
 ];
 

@@ -65,7 +65,7 @@ impl Server {
                 (folder.path().to_owned(), Some(folder))
             }
         };
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
         let (registry, blobs) = (Port::take(options.port)?, Port::take(0)?);
         let shared = Arc::new(shared::Shared {
             address: registry.address(),

@@ -83,6 +83,6 @@ fn index(name: &str, planned: &PypiDestination, server: &Url) -> anyhow::Result<
 
 fn lacks(name: &str) -> anyhow::Error {
     let text = format!("this rehearsal has no server for `{name}`");
-    let hint = "the plan is not the one that `longshore rehearse --act` made: both need the same flags";
+    let hint = "the plan is not the one `longshore rehearse --act` made: pass the same flags to both";
     Failure::usage(Problem::new("bad-stage", text).hint(hint)).into()
 }

@@ -113,7 +113,7 @@ fn however_it_was_written() {
     builder.append_data(&mut header, &path, &b"abc"[..]).unwrap();
     let bytes = gzip(&[tar(&entries)[..tar(&entries).len() - 1024].to_vec(), builder.into_inner().unwrap()].concat());
     release.repack(".tar.gz", &bytes);
-    check(&release, &[("archive-content", &format!("holds `{path}`, which is not planned"))]);
+    check(&release, &[("archive-content", &format!("contains `{path}`, which is not planned"))]);
 }
 
 type Writer = fn(&[Entry]) -> Vec<u8>;
@@ -142,10 +142,10 @@ fn check_damage(ending: &str, bytes: &[u8]) {
 fn exactly_the_promised_names() {
     check_contents(|entries| drop(entries.remove(1)), "lacks `app` (job `x86_64-unknown-linux-gnu`)");
     check_contents(|entries| entries.truncate(4), "lacks `www/index.html`, `www/js/app.js`");
-    check_contents(|entries| entries.push(file("www/secret", b"")), "holds `www/secret`, which is not planned");
+    check_contents(|entries| entries.push(file("www/secret", b"")), "contains `www/secret`, which is not planned");
     check_contents(
         |entries| entries.push(special("empty/", tar::EntryType::Directory)),
-        "holds `empty/`, which is not planned",
+        "contains `empty/`, which is not planned",
     );
 }
 
@@ -161,43 +161,43 @@ fn folders_on_the_way_are_fine() {
 
 #[test]
 fn executables_are_executable_and_the_very_ones() {
-    check_contents(|entries| entries[1].mode = 0o644, "holds `app`, which is not executable (mode 0644)");
-    check_contents(|entries| entries[3].mode = 0o644, "holds `run.sh`, which is not executable");
-    check_contents(|entries| entries[0].mode = 0o755, "holds `README.md` with mode 0755, not 0644");
+    check_contents(|entries| entries[1].mode = 0o644, "contains `app`, which is not executable (mode 0644)");
+    check_contents(|entries| entries[3].mode = 0o644, "contains `run.sh`, which is not executable");
+    check_contents(|entries| entries[0].mode = 0o755, "contains `README.md` with mode 0755, not 0644");
     check_contents(
         |entries| entries[1].content.push(0),
-        "holds another `app` than `binary.app.x86_64-unknown-linux-gnu` made",
+        "contains another `app` than `binary.app.x86_64-unknown-linux-gnu` built",
     );
-    check_contents(|entries| entries[4].content.push(0), "holds another `www/index.html` than `asset.ui` made");
+    check_contents(|entries| entries[4].content.push(0), "contains another `www/index.html` than `asset.ui` built");
 }
 
 #[test]
 fn links_are_what_was_planned() {
-    check_contents(|entries| entries[2] = link("doc", "app"), "holds `doc`, which is not a link to `README.md`");
-    check_contents(|entries| entries[2] = file("doc", b"# app"), "holds `doc`, which is not a link to `README.md`");
-    check_contents(|entries| entries[0] = link("README.md", "app"), "holds `README.md`, which is not a file");
+    check_contents(|entries| entries[2] = link("doc", "app"), "contains `doc`, which is not a link to `README.md`");
+    check_contents(|entries| entries[2] = file("doc", b"# app"), "contains `doc`, which is not a link to `README.md`");
+    check_contents(|entries| entries[0] = link("README.md", "app"), "contains `README.md`, which is not a file");
 }
 
 #[test]
 fn no_pointer_stands_in_place_of_a_file() {
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
-    let text = "holds `README.md`, a Git LFS pointer in place of the file";
+    let text = "contains `README.md`, a Git LFS pointer instead of the file";
     check_contents(|entries| entries[0].content = pointer.to_vec(), text);
 }
 
 #[test]
 fn nothing_leaves_the_archive() {
-    check_contents(|entries| entries.push(file("../evil", b"")), "holds `../evil`, a path that leaves it");
+    check_contents(|entries| entries.push(file("../evil", b"")), "contains `../evil`, a path that leads outside");
     check_contents(
         |entries| entries.push(file("www/../../evil", b"")),
-        "holds `www/../../evil`, a path that leaves it",
+        "contains `www/../../evil`, a path that leads outside",
     );
-    check_contents(|entries| entries.push(link("evil", "../../etc")), "holds `evil`, a link to `../../etc` outside");
+    check_contents(|entries| entries.push(link("evil", "../../etc")), "contains `evil`, a link to `../../etc` outside");
     check_contents(
         |entries| entries.push(link("evil", "/etc/passwd")),
-        "holds `evil`, a link to `/etc/passwd` outside",
+        "contains `evil`, a link to `/etc/passwd` outside",
     );
-    check_contents(|entries| entries.push(file("doc/evil", b"")), "holds `doc/evil` below the link `doc`");
+    check_contents(|entries| entries.push(file("doc/evil", b"")), "contains `doc/evil` below the link `doc`");
     let release = Release::whole();
     let mut entries = contents(&gnu().bytes());
     entries.extend([file("/evil", b""), special("pipe", tar::EntryType::Fifo), special("hard", tar::EntryType::Link)]);
@@ -205,9 +205,9 @@ fn nothing_leaves_the_archive() {
     check(
         &release,
         &[
-            ("archive-content", "holds `/evil`, a path that leaves it"),
-            ("archive-content", "holds `pipe`, which is not a file, folder or symbolic link"),
-            ("archive-content", "holds `hard`, which is not a file, folder or symbolic link"),
+            ("archive-content", "contains `/evil`, a path that leads outside"),
+            ("archive-content", "contains `pipe`, which is not a file, folder or symbolic link"),
+            ("archive-content", "contains `hard`, which is not a file, folder or symbolic link"),
         ],
     );
 }
@@ -219,14 +219,14 @@ fn nothing_twice() {
     for (ending, bytes) in [(".tar.gz", tar_gz(&entries)), (".tar.zst", tar_zst(&entries))] {
         let release = Release::whole();
         release.repack(ending, &bytes);
-        check(&release, &[("archive-content", "holds `README.md` twice (job `x86_64-unknown-linux-gnu`)")]);
+        check(&release, &[("archive-content", "contains `README.md` twice (job `x86_64-unknown-linux-gnu`)")]);
     }
     // The writer refuses equal names, so another one is renamed afterwards.
     *entries.last_mut().unwrap() = file("READMEamd", b"# other");
     let release = Release::whole();
     let bytes = replaced(&zip(&entries), b"READMEamd", b"README.md");
     release.repack(".zip", &bytes);
-    check(&release, &[("archive-content", "lists a name twice (job `x86_64-unknown-linux-gnu`)")]);
+    check(&release, &[("archive-content", "contains a name twice (job `x86_64-unknown-linux-gnu`)")]);
 }
 
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -293,7 +293,7 @@ fn a_truncated_archive_whose_record_is_older() {
     let path = release.store.file("archive.app.x86_64-unknown-linux-gnu", "app-x86_64-unknown-linux-gnu.tar.gz");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    check(&release, &[("wrong-digest", "it was swapped or cut off (job `x86_64-unknown-linux-gnu`)")]);
+    check(&release, &[("wrong-digest", "it was replaced or truncated (job `x86_64-unknown-linux-gnu`)")]);
 }
 
 /// Members of several threads' compression, one after another, are one archive.

@@ -14,7 +14,7 @@ use crate::wheel::DistributionName;
 /// Dependencies, extras and Pythons that are declared there must be those of the metadata. What is not declared may come
 /// from elsewhere.
 pub fn check(project: &Table, metadata: &CoreMetadata, flaws: &mut Vec<Flaw>) {
-    let hint = "an old copy was packed, or something edited one of the two: build it again";
+    let hint = "an old copy was packed, or one of the two was edited: build it again";
     let mut compare = |what: &str, declared: &BTreeSet<String>, made: &BTreeSet<String>| {
         for (from, to, where_) in
             [(declared, made, "only in its `pyproject.toml`"), (made, declared, "only in `PKG-INFO`")]

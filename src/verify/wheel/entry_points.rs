@@ -13,7 +13,7 @@ const SCRIPTS: [&str; 2] = ["console_scripts", "gui_scripts"];
 
 /// Every line of the file, if there is one.
 pub fn check(text: Option<&String>, listing: &Listing, flaws: &mut Vec<Flaw>) {
-    let hint = "look at `[project.scripts]`, `[project.gui-scripts]` and `[project.entry-points]` in pyproject.toml";
+    let hint = "check `[project.scripts]`, `[project.gui-scripts]` and `[project.entry-points]` in pyproject.toml";
     let mut wrong = |text: String| flaws.push(flaw("wheel-entry-points", text, hint));
     let mut section: Option<&str> = None;
     let mut seen = BTreeSet::new();
@@ -26,7 +26,7 @@ pub fn check(text: Option<&String>, listing: &Listing, flaws: &mut Vec<Flaw>) {
         if let Some(name) = line.strip_prefix('[') {
             section = name.strip_suffix(']').map(str::trim).filter(|name| !name.is_empty());
             if section.is_none() || !seen.insert((name, "")) {
-                wrong(format!("has the section `{shown}` in entry_points.txt, which is broken or stands there twice"));
+                wrong(format!("has the section `{shown}` in entry_points.txt, which is malformed or occurs twice"));
             }
             continue;
         }
@@ -42,13 +42,13 @@ pub fn check(text: Option<&String>, listing: &Listing, flaws: &mut Vec<Flaw>) {
             wrong(format!("has `{}` twice in entry_points.txt", printable(name)));
         } else if script && !is_script_name(name) {
             wrong(format!(
-                "has the program `{}` in entry_points.txt: only letters, digits and `_.-` are taken",
+                "has the program `{}` in entry_points.txt: only letters, digits and `_.-` are allowed",
                 printable(name)
             ));
         } else if !is_object(object, script) {
-            wrong(format!("has `{shown}` in entry_points.txt, which names no `module:object`"));
+            wrong(format!("has `{shown}` in entry_points.txt, which is not a `module:object`"));
         } else if script && !module::has_top(top(object), listing) {
-            wrong(format!("has `{shown}` in entry_points.txt, but does not hold `{}`", top(object)));
+            wrong(format!("has `{shown}` in entry_points.txt, but does not contain `{}`", top(object)));
         }
     }
 }

@@ -22,15 +22,17 @@ pub fn flaw(code: &'static str, text: impl Into<String>, hint: impl Into<String>
 
 pub fn unportable(listing: &Listing, os: Os) -> impl Iterator<Item = Flaw> {
     let texts = portable::flaws(listing.keys().map(String::as_str), os).into_iter().take(10);
-    texts.map(|text| flaw("unportable-name", format!("holds what cannot be unpacked: {text}"), "rename the file"))
+    texts.map(|text| {
+        flaw("unportable-name", format!("contains a file that cannot be unpacked: {text}"), "rename the file")
+    })
 }
 
 /// What keeps an archive from being read, and what no archive of ours may hold.
 pub fn damage(damage: Option<&str>, listed: &[String]) -> Vec<Flaw> {
-    let hint = "it was cut off or changed on its way, or is no such file: build it again";
-    let cut = damage.map(|why| flaw("dist-damaged", format!("cannot be read to its end: {why}"), hint));
+    let hint = "it was truncated or changed in transit, or is not such a file: build it again";
+    let cut = damage.map(|why| flaw("dist-damaged", format!("cannot be read completely: {why}"), hint));
     let unsafe_names = listed.iter().map(|text| {
-        flaw("dist-damaged", text.clone(), "whoever unpacks it would write elsewhere or lose a file: build it again")
+        flaw("dist-damaged", text.clone(), "unpacking it would write elsewhere or lose a file: build it again")
     });
     cut.into_iter().chain(unsafe_names).collect()
 }
@@ -44,6 +46,6 @@ pub fn too_large(size: u64, most: Option<u64>) -> Option<Flaw> {
             "strip its libraries (`strip = true` in the cargo profile), or ask PyPI for a higher limit and write `max-size:`"
         }
     };
-    let text = format!("has {size} bytes, at most {limit} are allowed");
+    let text = format!("has {size} bytes; the limit is {limit}");
     (size > limit).then(|| flaw("dist-too-large", text, hint))
 }

@@ -24,11 +24,11 @@ const DIRECTORY: u64 = 32 << 20;
 /// # Errors
 /// If the file cannot be read.
 pub fn check(file: &mut (impl Read + Seek)) -> io::Result<Vec<Flaw>> {
-    let hint = "PyPI refuses it: write the wheel anew with a tool that seeks (maturin does), stored or deflated";
+    let hint = "PyPI refuses it: rewrite the wheel with a tool that seeks (as maturin does), stored or deflated";
     let found = match walk(file) {
         Ok(found) => found,
         Err(Stop::Bad(text)) => vec![text],
-        Err(Stop::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => vec!["is cut off".into()],
+        Err(Stop::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => vec!["is truncated".into()],
         Err(Stop::Io(error)) => return Err(error),
     };
     file.rewind()?;
@@ -82,17 +82,17 @@ fn walk(file: &mut (impl Read + Seek)) -> Result<Vec<String>, Stop> {
     file.seek(SeekFrom::Start(end_at))?;
     file.read_exact(&mut end)?;
     if !end.starts_with(END) || short(&end, 20) != 0 {
-        return bad("does not end with the end record of a zip: it has a comment, was cut off, or more was added");
+        return bad("does not end with the end record of a zip: it has a comment, or was truncated or appended to");
     }
     let (count, size, start) = (short(&end, 10), long(&end, 12), u64::from(long(&end, 16)));
     if short(&end, 8) != count || long(&end, 4) != 0 {
-        return bad("is one part of several");
+        return bad("is part of a multi-disk archive");
     }
     if count == u16::MAX || size == u32::MAX || start == u64::from(u32::MAX) {
-        return bad("is ZIP64, which no wheel of an allowed size needs");
+        return bad("is ZIP64, which wheels do not need");
     }
     if start.checked_add(size.into()) != Some(end_at) {
-        return bad("has something before its first member, or between its central directory and its end");
+        return bad("has data before its first member, or between its central directory and its end");
     }
     if u64::from(size) > DIRECTORY {
         return bad("has a central directory of more than 32 MiB");
@@ -134,27 +134,27 @@ fn members(listed: &[Listed], length: u64) -> Vec<String> {
     for Listed { name, shared, .. } in listed {
         let shown = shown(name);
         if !names.insert(name) {
-            found.push(format!("holds `{shown}` twice"));
+            found.push(format!("contains `{shown}` twice"));
         }
         if std::str::from_utf8(name).is_err() || name.iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
-            found.push(format!("holds `{shown}`, a name with bytes that are not text"));
+            found.push(format!("contains `{shown}`, a name that is not text"));
         }
         if !matches!(shared.method, 0 | 8) {
             found.push(format!(
-                "holds `{shown}`, packed with method {}: only stored and deflated are taken",
+                "contains `{shown}`, compressed with method {}: only stored and deflated are accepted",
                 shared.method
             ));
         }
         if shared.flags & 1 != 0 {
-            found.push(format!("holds `{shown}` encrypted"));
+            found.push(format!("contains `{shown}` encrypted"));
         }
         if shared.flags & 8 != 0 {
-            found.push(format!("holds `{shown}` with a data descriptor"));
+            found.push(format!("contains `{shown}` with a data descriptor"));
         }
     }
     let unpacked: u64 = listed.iter().map(|member| u64::from(member.shared.size)).sum();
     if unpacked > BOMB && unpacked / length.max(1) >= RATIO {
-        found.push(format!("is {length} bytes packed and {unpacked} unpacked, more than {RATIO} times as many"));
+        found.push(format!("has {length} bytes, but {unpacked} unpacked, more than {RATIO} times as many"));
     }
     found
 }
@@ -168,7 +168,7 @@ fn locals(file: &mut (impl Read + Seek), listed: &[Listed], end: u64) -> Result<
         let shown = shown(&member.name);
         if u64::from(member.at) != at {
             let before = if at == 0 { "its first member".to_owned() } else { format!("`{shown}`") };
-            return bad(format!("has something before {before} that its central directory does not list"));
+            return bad(format!("has data before {before} that its central directory does not list"));
         }
         let mut header = [0; 30];
         file.seek(SeekFrom::Start(at))?;
@@ -185,11 +185,11 @@ fn locals(file: &mut (impl Read + Seek), listed: &[Listed], end: u64) -> Result<
             return Ok(Vec::new());
         }
         if name != member.name {
-            return bad(format!("holds `{shown}`, which calls itself `{}`", self::shown(&name)));
+            return bad(format!("contains `{shown}`, whose local header says `{}`", self::shown(&name)));
         }
         if Shared::of(&header[6..]) != member.shared {
             return bad(format!(
-                "says two things about `{shown}`: its local header differs from the central directory"
+                "contradicts itself about `{shown}`: its local header differs from the central directory"
             ));
         }
         extras(&extra, &shown)?;
@@ -198,7 +198,7 @@ fn locals(file: &mut (impl Read + Seek), listed: &[Listed], end: u64) -> Result<
     if at == end {
         Ok(Vec::new())
     } else {
-        bad("has something after its last member that its central directory does not list")
+        bad("has data after its last member that its central directory does not list")
     }
 }
 

@@ -48,7 +48,7 @@ pub fn is_in(inside: &Inside<'_>, name: &str) -> bool {
 /// Whether a library keeps the promise of every Linux tag of its wheel.
 pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>, flaws: &mut Vec<Flaw>) {
     let mut wrong = |text: String, hint: &str| {
-        flaws.push(flaw("wheel-policy", format!("holds `{}`, which {text}", library.path), hint));
+        flaws.push(flaw("wheel-policy", format!("contains `{}`, which {text}", library.path), hint));
     };
     let glibc = platforms.iter().filter_map(|platform| match platform {
         Platform::Manylinux { glibc, arch } => Some((*glibc, *arch)),
@@ -64,7 +64,7 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>,
         && let Some(version) = &library.facts.glibc
         && library.facts.needed.iter().any(|name| name == "libc.so.6")
     {
-        wrong(format!("needs GLIBC_{version}, but musl has none"), "build it for a musl target");
+        wrong(format!("needs GLIBC_{version}, but is for musl"), "build it for a musl target");
     }
     if let (Some((glibc, arch)), Some(needed)) = (lowest, &library.facts.glibc)
         && parse_version(needed) > Some(provided(glibc, arch))
@@ -79,7 +79,7 @@ pub fn check(library: &Library, platforms: &[Platform<'_>], inside: &Inside<'_>,
     };
     if let Some(foreign) = some_of(library.facts.needed.iter().map(String::as_str).filter(|name| !allowed(name))) {
         let hint = "link it statically (a `vendored` feature), or let `auditwheel repair` copy it into the wheel";
-        wrong(format!("needs {foreign}, which not every system of its tag has"), hint);
+        wrong(format!("needs {foreign}, which not every system of its platform tag has"), hint);
     }
 }
 

@@ -73,7 +73,7 @@ impl<'a> Members<'a> {
             self.full = self.full.take().or(full);
             file.rewind()?;
             let found = if beyond > 0 {
-                Err(format!("has {size} bytes, at most {} MiB are looked into", LIBRARY >> 20))
+                Err(format!("has {size} bytes; the limit is {} MiB", LIBRARY >> 20))
             } else {
                 native::look(path, file, digest, size, seen)
             };
@@ -88,8 +88,8 @@ impl<'a> Members<'a> {
                 self.texts.insert(path.to_owned(), text);
             }
             Err(_) => {
-                let text = format!("holds `{}`, which is not UTF-8", printable(path));
-                self.flaws.push(flaw("dist-metadata", text, "no tool can read it: build the file again"));
+                let text = format!("contains `{}`, which is not UTF-8", printable(path));
+                self.flaws.push(flaw("dist-metadata", text, "tools cannot read it: build the file again"));
             }
         }
     }
@@ -98,8 +98,8 @@ impl<'a> Members<'a> {
         match found {
             Ok(library) => self.libraries.push(library),
             Err(why) => {
-                let text = format!("holds `{}`, which {why}", printable(path));
-                self.flaws.push(flaw("wheel-library", text, "no interpreter can load it: build the wheel again"));
+                let text = format!("contains `{}`, which {why}", printable(path));
+                self.flaws.push(flaw("wheel-library", text, "Python cannot load it: build the wheel again"));
             }
         }
     }
@@ -108,10 +108,10 @@ impl<'a> Members<'a> {
 /// All texts of one file are in memory together.
 pub fn too_many_texts(held: impl ExactSizeIterator<Item = usize>, more: usize) -> io::Result<()> {
     if held.len() >= MOST_TEXTS {
-        return Err(io::Error::other(format!("it has more than {MOST_TEXTS} texts about itself")));
+        return Err(io::Error::other(format!("it has more than {MOST_TEXTS} metadata files")));
     }
     if held.sum::<usize>() + more > TEXTS {
-        return Err(io::Error::other(format!("its texts have more than {} MiB together", TEXTS >> 20)));
+        return Err(io::Error::other(format!("its metadata files have more than {} MiB in total", TEXTS >> 20)));
     }
     Ok(())
 }

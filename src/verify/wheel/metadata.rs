@@ -29,7 +29,7 @@ impl Of<'_> {
         let metadata = match CoreMetadata::parse(text) {
             Ok(metadata) => metadata,
             Err(why) => {
-                wrong(format!("holds `{path}`, which {}", printable(&why)));
+                wrong(format!("contains `{path}`, which {}", printable(&why)));
                 return None;
             }
         };
@@ -37,7 +37,7 @@ impl Of<'_> {
         let same =
             name.parse::<DistributionName>().is_ok_and(|name| name.normalized() == self.distribution.normalized());
         if !same {
-            wrong(format!("is the distribution `{}` in its `{path}`, not `{}`", printable(name), self.distribution));
+            wrong(format!("has the name `{}` in its `{path}`, not `{}`", printable(name), self.distribution));
         }
         let version = metadata.get("Version").unwrap_or_default();
         if version != self.version {
@@ -45,7 +45,10 @@ impl Of<'_> {
         }
         let format = metadata.get("Metadata-Version").unwrap_or_default();
         if !pypi::VERSIONS.contains(&format) {
-            wrong(format!("has metadata of version `{}` in its `{path}`, which PyPI does not take", printable(format)));
+            wrong(format!(
+                "has metadata of version `{}` in its `{path}`, which PyPI does not accept",
+                printable(format)
+            ));
         }
         self.other_names(&metadata, flaws);
         Some(metadata)
@@ -60,10 +63,10 @@ impl Of<'_> {
             let own = wanted.split(',').all(|extra| extras.contains(&normalized(extra.trim())));
             if own && normalized(name) != self.distribution.normalized() && siblings.contains(&normalized(name)) {
                 let text = format!(
-                    "requires `{name}[{wanted}]`, its own extras under another name: `{}` would install both",
+                    "requires `{name}[{wanted}]`, its own extras under another name: installing `{}` would install both",
                     self.distribution
                 );
-                let hint = format!("write `{}[{wanted}]` in `[project.optional-dependencies]`", self.distribution);
+                let hint = format!("use `{}[{wanted}]` in `[project.optional-dependencies]`", self.distribution);
                 flaws.push(flaw("dist-self-reference", text, hint));
             }
         }
@@ -85,8 +88,8 @@ fn with_extras(requirement: &str) -> Option<(&str, &str)> {
 pub fn licenses(metadata: &CoreMetadata, folder: &str, listing: &Listing, flaws: &mut Vec<Flaw>) {
     let there = |name: &&str| !listing.contains_key(&format!("{folder}{name}"));
     if let Some(missing) = some_of(metadata.all("License-File").filter(there)) {
-        let text = format!("does not hold the licence {missing} in `{folder}`, although its metadata names it");
-        flaws.push(flaw("dist-license-file", text, "PyPI refuses it: look at `license-files` in pyproject.toml"));
+        let text = format!("does not contain the licence {missing} in `{folder}`, although its metadata lists it");
+        flaws.push(flaw("dist-license-file", text, "PyPI refuses it: check `license-files` in pyproject.toml"));
     }
 }
 
@@ -98,22 +101,22 @@ pub fn check_tags(info: &str, members: &Members<'_>, tag: &WheelTag, flaws: &mut
     };
     let fields = match CoreMetadata::parse(text) {
         Ok(fields) => fields,
-        Err(why) => return wrong(format!("holds a WHEEL file, which {}", printable(&why))),
+        Err(why) => return wrong(format!("contains a WHEEL file, which {}", printable(&why))),
     };
     let format = fields.get("Wheel-Version").unwrap_or_default();
     if !format.starts_with("1.") {
-        wrong(format!("has format version `{}`, pip knows 1.0", printable(format)));
+        wrong(format!("has format version `{}`, but pip supports 1.0", printable(format)));
     }
     if !members.libraries.is_empty() && fields.get("Root-Is-Purelib") != Some("false") {
-        wrong("holds libraries, but WHEEL does not say `Root-Is-Purelib: false`".into());
+        wrong("contains libraries, but WHEEL does not say `Root-Is-Purelib: false`".into());
     }
     let named: BTreeSet<String> = each(tag);
     let inside: BTreeSet<String> = fields.all("Tag").map(str::to_owned).collect();
     if let Some(more) = some_of(inside.difference(&named).map(String::as_str)) {
-        wrong(format!("has {} in WHEEL, which its name does not say", printable(&more)));
+        wrong(format!("has {} in WHEEL, but not in its name", printable(&more)));
     }
     if let Some(less) = some_of(named.difference(&inside).map(String::as_str)) {
-        wrong(format!("does not have {less} in WHEEL, which its name says"));
+        wrong(format!("does not have {less} in WHEEL, but in its name"));
     }
 }
 
@@ -138,12 +141,11 @@ pub fn local_paths(texts: &BTreeMap<String, String>, prebuilt: bool, flaws: &mut
         }
         let fields = if is_metadata { text.split("\n\n").next().unwrap_or(text) } else { text.as_str() };
         let Some(found) = local_path(fields) else { continue };
-        let text = format!("has a path of the machine that built it in `{path}`: `{}`", printable(&found));
+        let text = format!("contains a path of the build machine in `{path}`: `{}`", printable(&found));
         let hint = if is_metadata {
             "depend on a version instead of a path"
         } else {
-            "let `longshore build` make the wheel, which takes its own folder out of SBOMs, or build it with \
-             `[tool.maturin.sbom] rust = false`; a file of `include` there must name no absolute path"
+            "build the wheel with `longshore build`, which removes its own folder from SBOMs, or with `[tool.maturin.sbom] rust = false`; files of `include` there must not contain absolute paths"
         };
         flaws.push(flaw("dist-local-path", text, hint));
     }

@@ -20,16 +20,15 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
                 Some(other) => format!(" (it has `{other}`)"),
                 None => String::new(),
             };
-            let text = format!("holds `{}`, which has no function `{init}`{has}: it cannot be imported", library.path);
-            let hint = "the `#[pymodule]` must be named like the last part of maturin's `module-name`";
+            let text =
+                format!("contains `{}`, which has no function `{init}`{has}: it cannot be imported", library.path);
+            let hint = "the `#[pymodule]` must have the name of the last part of maturin's `module-name`";
             flaws.push(flaw("wheel-init", text, hint));
         }
     }
     for module in expected.modules.iter().filter(|module| !is_there(module, libraries, listing)) {
-        let text = format!(
-            "has nothing to import as `{module}`: no `__init__.py` with anything in it, no library of that name"
-        );
-        let hint = "look at maturin's `python-source`, `python-packages` and `module-name`; a folder without Python files imports as an empty one";
+        let text = format!("has nothing to import as `{module}`: no non-empty `__init__.py`, no library of that name");
+        let hint = "check maturin's `python-source`, `python-packages` and `module-name`; a folder without Python files is imported as an empty package";
         flaws.push(flaw("wheel-empty-module", text, hint));
     }
 }

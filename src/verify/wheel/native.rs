@@ -51,17 +51,14 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
     if platforms.contains(&Platform::Any)
         && let Some(held) = some_of(libraries.iter().map(|library| library.path.as_str()))
     {
-        let hint = "a wheel with machine code is for one platform: look at `targets:`";
-        flaws.push(flaw("wheel-library", format!("is for any platform, but holds {held}"), hint));
+        let hint = "a wheel with machine code is for one platform: check `targets:`";
+        flaws.push(flaw("wheel-library", format!("is for any platform, but contains {held}"), hint));
     }
     let inside: Inside<'_> = listing.keys().filter_map(|path| path.rsplit('/').next()).collect();
     for library in libraries {
         if let Some(text) = wrong_machine(expected, &platforms, library) {
-            let hint = format!(
-                "build it for {}: a step's file was exchanged, or `targets:` names another one",
-                expected.target
-            );
-            flaws.push(flaw("wheel-library", format!("holds `{}`, which {text}", library.path), hint));
+            let hint = format!("build it for {}: files of steps were swapped, or `targets:` is wrong", expected.target);
+            flaws.push(flaw("wheel-library", format!("contains `{}`, which {text}", library.path), hint));
             // A library of another machine breaks every other promise, too.
             continue;
         }
@@ -75,14 +72,14 @@ pub fn check(expected: &Expected<'_>, libraries: &[Library], listing: &Listing, 
 /// What `variant-check:` says of the modules of a wheel.
 pub fn variant_check(expected: &Expected<'_>, libraries: &[Library], flaws: &mut Vec<Flaw>) {
     let hint =
-        "it was built with the features of another distribution; or the text of `variant-check:` is stripped from it";
+        "it was built with the features of another distribution, or stripping removed the text of `variant-check:`";
     let held = |text: &String| own(libraries).find(|library| library.texts.contains(text));
     for text in expected.present.iter().filter(|text| held(text).is_none()) {
-        flaws.push(flaw("dist-variants", format!("does not hold `{}` in its libraries", printable(text)), hint));
+        flaws.push(flaw("dist-variants", format!("does not contain `{}` in its libraries", printable(text)), hint));
     }
     for text in expected.absent {
         if let Some(library) = held(text) {
-            let text = format!("holds `{}` in `{}`, which it must not", printable(text), library.path);
+            let text = format!("contains `{}` in `{}`, which it must not", printable(text), library.path);
             flaws.push(flaw("dist-variants", text, hint));
         }
     }
@@ -98,11 +95,11 @@ fn wrong_machine(expected: &Expected<'_>, platforms: &[Platform<'_>], library: &
     let promised = platforms.iter().filter_map(|platform| platform.machine());
     for (format, arches) in promised.chain([(target, vec![arch])]) {
         if library.facts.format != format {
-            return Some(format!("is {}, the wheel is for {format}", library.facts.format));
+            return Some(format!("is {}, but the wheel is for {format}", library.facts.format));
         }
         let has = |arch: &str| library.facts.arch.split('+').any(|has| has == arch);
         if let Some(missing) = arches.iter().find(|arch| !has(arch)) {
-            return Some(format!("is for {}, the wheel is for {missing}", library.facts.arch));
+            return Some(format!("is for {}, but the wheel is for {missing}", library.facts.arch));
         }
     }
     None
@@ -120,7 +117,7 @@ fn elsewhere(library: &Library, inside: &Inside<'_>, flaws: &mut Vec<Flaw>) {
         let hint = "link it statically (a `vendored` feature), or let `delocate-wheel` copy it into the wheel";
         flaws.push(flaw(
             "wheel-policy",
-            format!("holds `{}`, which needs {foreign} of its builder", library.path),
+            format!("contains `{}`, which needs {foreign} of the build machine", library.path),
             hint,
         ));
     }
@@ -135,7 +132,7 @@ fn later(library: &Library, platforms: &[Platform<'_>], flaws: &mut Vec<Flaw>) {
     let (Some((major, minor)), Some(needed)) = (promised.min(), &library.facts.macos) else { return };
     if parse_version(needed) > Some(vec![major, minor]) {
         let text =
-            format!("holds `{}`, which needs macOS {needed}, but the tag promises {major}.{minor}", library.path);
-        flaws.push(flaw("wheel-policy", text, "write `macos:` with the version that is needed: the tag follows it"));
+            format!("contains `{}`, which needs macOS {needed}, but the tag promises {major}.{minor}", library.path);
+        flaws.push(flaw("wheel-policy", text, "set `macos:` to the required version: the tag follows it"));
     }
 }

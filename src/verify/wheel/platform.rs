@@ -87,7 +87,7 @@ fn numbers(text: &str) -> Option<((u32, u32), &str)> {
 /// Every platform of a tag must be one that PyPI takes.
 pub fn check(tag: &WheelTag, flaws: &mut Vec<Flaw>) {
     for platform in tag.platform.split('.').filter(|platform| !is_platform(platform)) {
-        let text = format!("is for `{platform}`, which PyPI does not take");
+        let text = format!("is for `{platform}`, which PyPI does not accept");
         let hint = "a plain `linux_…` needs a manylinux or musllinux policy (`compatibility:`, `builder: zigbuild`); macOS is `macosx_10_N` or `macosx_11_0` and up";
         flaws.push(flaw("wheel-platform-tag", text, hint));
     }

@@ -40,7 +40,7 @@ pub fn read(file: File, name: &str, expected: &Expected<'_>) -> anyhow::Result<(
         tag: expected.tag.clone(),
     };
     if name != planned.to_string() {
-        let hint = "a name that does not say what is inside is refused by pip and by PyPI: build it again";
+        let hint = "pip and PyPI refuse a name that does not match the content: build it again";
         flaws.push(flaw("dist-name", format!("is not named `{planned}`"), hint));
     }
     platform::check(expected.tag, &mut flaws);
@@ -92,13 +92,13 @@ fn folders(info: &str, listing: &Listing, flaws: &mut Vec<Flaw>) -> bool {
     let has_own = tops.contains(info);
     let other = some_of(tops.into_iter().filter(|top| *top != info && *top != data));
     if let Some(other) = &other {
-        let hint = "pip takes what it says of itself from there: it was renamed after it was built; build it again";
-        flaws.push(flaw("dist-name", format!("holds {}, not `{info}`", printable(other)), hint));
+        let hint = "pip reads its metadata from there; it was renamed after it was built: build it again";
+        flaws.push(flaw("dist-name", format!("contains {}, not `{info}`", printable(other)), hint));
     }
     let links = listing.iter().filter(|(_, entry)| matches!(entry, Entry::Link(_))).map(|(path, _)| path.as_str());
     if let Some(links) = some_of(links) {
-        let hint = "a wheel has no links, whoever unpacks it writes a short text in their place: copy the files";
-        flaws.push(flaw("dist-damaged", format!("holds the link {}", printable(&links)), hint));
+        let hint = "wheels cannot contain links, they are unpacked as short text files: copy the files";
+        flaws.push(flaw("dist-damaged", format!("contains the link {}", printable(&links)), hint));
     }
     has_own || other.is_none()
 }

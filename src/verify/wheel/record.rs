@@ -12,8 +12,7 @@ use super::members::Members;
 use crate::digest::Digest;
 use crate::verify::content::{Entry, Listing, printable, some_of};
 
-const HINT: &str =
-    "RECORD is what pip checks and later removes; something changed the wheel after it was written: build it again";
+const HINT: &str = "pip installs and uninstalls by RECORD; the wheel was changed after it was written: build it again";
 
 pub fn check(info: &str, members: &Members<'_>, listing: &Listing, flaws: &mut Vec<Flaw>) {
     let itself = format!("{info}/RECORD");
@@ -23,7 +22,7 @@ pub fn check(info: &str, members: &Members<'_>, listing: &Listing, flaws: &mut V
     };
     let rows = match rows(text) {
         Ok(rows) => rows,
-        Err(line) => return wrong(format!("has a RECORD whose line {line} is not a row of three")),
+        Err(line) => return wrong(format!("has a RECORD whose line {line} does not have three fields")),
     };
     let mut listed = BTreeSet::new();
     for [path, digest, size] in &rows {
@@ -34,19 +33,19 @@ pub fn check(info: &str, members: &Members<'_>, listing: &Listing, flaws: &mut V
         let Some((real, length)) = members.sums.get(path) else { continue };
         if *path == itself {
             if !(digest.is_empty() && size.is_empty()) {
-                wrong("has a RECORD that gives a digest of itself".into());
+                wrong("has a RECORD that contains a digest of itself".into());
             }
             continue;
         }
         match sha256(digest) {
             None => wrong(format!("has no sha256 of `{}` in its RECORD", printable(path))),
             Some(given) if given != *real => {
-                wrong(format!("holds `{}` as {real}, but RECORD says {given}", printable(path)));
+                wrong(format!("contains `{}` as {real}, but RECORD says {given}", printable(path)));
             }
             Some(_) => {}
         }
         if size.parse() != Ok(*length) {
-            wrong(format!("holds `{}` with {length} bytes, but RECORD says `{}`", printable(path), printable(size)));
+            wrong(format!("contains `{}` with {length} bytes, but RECORD says `{}`", printable(path), printable(size)));
         }
     }
     let files = listing.iter().filter(|(_, entry)| !matches!(entry, Entry::Folder)).map(|(path, _)| path.as_str());
@@ -54,10 +53,10 @@ pub fn check(info: &str, members: &Members<'_>, listing: &Listing, flaws: &mut V
     let signature = |path: &str| path.strip_prefix(&itself).is_some_and(|end| matches!(end, ".jws" | ".p7s"));
     let missing = some_of(files.filter(|path| !listed.contains(path) && !signature(path)));
     if let Some(missing) = missing {
-        wrong(format!("holds {missing} that RECORD does not list"));
+        wrong(format!("contains {missing} that RECORD does not list"));
     }
     if let Some(gone) = some_of(listed.iter().filter(|path| !listing.contains_key(**path)).copied()) {
-        wrong(format!("does not hold {gone} that RECORD lists"));
+        wrong(format!("does not contain {gone} that RECORD lists"));
     }
 }
 

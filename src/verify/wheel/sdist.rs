@@ -55,13 +55,13 @@ pub fn read(file: File, name: &str, expected: &ExpectedSdist<'_>) -> anyhow::Res
     // It goes to every system, and Windows is the one that takes the least.
     flaws.extend(unportable(&listing, Os::Windows));
     if let Some(outside) = some_of(listing.keys().map(String::as_str).filter(|path| !path.starts_with(&top))) {
-        let text = format!("holds {outside} beside its folder `{top}`");
-        flaws.push(flaw("sdist-files", text, "pip finds no project in it: build it again"));
+        let text = format!("contains {outside} outside its folder `{top}`");
+        flaws.push(flaw("sdist-files", text, "pip cannot find a project in it: build it again"));
     }
     let needed = manifests::needed(&top, &texts);
     if let Some(missing) = some_of(needed.iter().map(String::as_str).filter(|path| !listing.contains_key(*path))) {
-        let text = format!("does not hold {missing}: it cannot be built");
-        let hint = "give maturin the manifest (`-m`), and look at `include` and `exclude`";
+        let text = format!("does not contain {missing}: it cannot be built");
+        let hint = "pass the manifest to maturin (`-m`), and check `include` and `exclude`";
         flaws.push(flaw("sdist-files", text, hint));
     }
     let project = project(expected, texts.get(&format!("{top}pyproject.toml")).map(Vec::as_slice), &mut flaws);
@@ -94,7 +94,7 @@ fn take(path: &str, wanted: bool, reader: &mut dyn Read, texts: &mut BTreeMap<St
 /// A build takes the name from pyproject.toml, so a folder and a PKG-INFO that were renamed alone make another
 /// distribution.
 fn project(expected: &ExpectedSdist<'_>, text: Option<&[u8]>, flaws: &mut Vec<Flaw>) -> Option<toml::Table> {
-    let hint = "pip would build another distribution out of it: build it from a tree whose pyproject.toml says so";
+    let hint = "pip would build another distribution from it: build it from a tree with the right pyproject.toml";
     let mut wrong = |text: String| flaws.push(flaw("dist-metadata", text, hint));
     let Some(text) = text else {
         wrong("has no `pyproject.toml`".into());
@@ -111,7 +111,7 @@ fn project(expected: &ExpectedSdist<'_>, text: Option<&[u8]>, flaws: &mut Vec<Fl
     let field = |name: &str| table.get("project").and_then(|project| project.get(name)).and_then(toml::Value::as_str);
     let name = field("name").unwrap_or_default();
     if !name.parse::<DistributionName>().is_ok_and(|name| name.normalized() == expected.distribution.normalized()) {
-        wrong(format!("is the project `{}` in its `pyproject.toml`, not `{}`", printable(name), expected.distribution));
+        wrong(format!("has the name `{}` in its `pyproject.toml`, not `{}`", printable(name), expected.distribution));
     }
     // A version that is not there comes from Cargo.toml; one that is may be written as cargo does.
     let same = |version: &str| {

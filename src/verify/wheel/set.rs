@@ -11,7 +11,7 @@ use crate::verify::content::some_of;
 
 /// Whether all files of a distribution have the same metadata: an index shows that of whichever arrives first.
 pub fn agree(wheels: &[(&str, &Wheel)], sdist: Option<&Sdist>) -> Vec<Flaw> {
-    let hint = "an index shows the metadata of whichever file arrives first: build all of them from one commit";
+    let hint = "an index shows the metadata of the file that is uploaded first: build all of them from one commit";
     let sdist = sdist.map(|sdist| ("the sdist", &sdist.metadata));
     let mut files = wheels.iter().map(|(name, wheel)| (*name, &wheel.metadata)).chain(sdist);
     let Some((first, model)) = files.next() else { return Vec::new() };
@@ -19,7 +19,7 @@ pub fn agree(wheels: &[(&str, &Wheel)], sdist: Option<&Sdist>) -> Vec<Flaw> {
     for (name, metadata) in files {
         let differing = differing(model, metadata);
         if let Some(fields) = some_of(differing.iter().map(String::as_str)) {
-            let text = format!("has another {fields} in its metadata: `{name}` and `{first}` differ");
+            let text = format!("differs in {fields} of its metadata: `{name}` and `{first}` must agree");
             flaws.push(flaw("dist-disagree", text, hint));
         }
     }
@@ -51,8 +51,7 @@ fn differing(one: &CoreMetadata, other: &CoreMetadata) -> BTreeSet<String> {
 /// Whether two variants of one code base are what their features make them: every wheel of `one` holds at least one of
 /// the crates (`axum-0.8.1`) that only its features need, none of `other` holds any, and no library is in both.
 pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String]) -> Vec<Flaw> {
-    let hint = "look at the features of both; crates that cannot panic leave no trace: then say with `variant-check:` what only \
-                one of them holds";
+    let hint = "check the features of both; crates that cannot panic leave no trace: then set `variant-check:` to what only one of them contains";
     let mut flaws = Vec::new();
     let mut wrong = |text: String| flaws.push(flaw("dist-variants", text, hint));
     let held = |library: &Library| -> Option<String> {
@@ -64,15 +63,24 @@ pub fn variants(one: &[&Wheel], other: &[&Wheel], crates_only_in_one: &[String])
             && !crates_only_in_one.is_empty()
             && own.all(|library| held(library).is_none())
         {
-            wrong(format!("holds `{first}` without a trace of its features ({})", of(wheel)));
+            wrong(format!("contains `{first}` without a trace of its features ({})", of(wheel)));
         }
     }
     for (wheel, library) in libraries(other) {
         if let Some(held) = held(library) {
-            wrong(format!("holds `{}` with {held}, which only the other variant needs ({})", library.path, of(wheel)));
+            wrong(format!(
+                "contains `{}` with {held}, which only the other variant needs ({})",
+                library.path,
+                of(wheel)
+            ));
         }
         if let Some((twin, _)) = libraries(one).find(|(_, known)| known.digest == library.digest) {
-            wrong(format!("holds the very `{}` of the other variant ({} and {})", library.path, of(twin), of(wheel)));
+            wrong(format!(
+                "contains the same `{}` as the other variant ({} and {})",
+                library.path,
+                of(twin),
+                of(wheel)
+            ));
         }
     }
     flaws

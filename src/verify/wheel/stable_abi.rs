@@ -32,21 +32,21 @@ pub fn check(library: &Library, tag: &WheelTag, flaws: &mut Vec<Flaw>) {
         return;
     }
     let mut wrong = |text: String, hint: &str| {
-        flaws.push(flaw("wheel-abi3", format!("holds `{}`, which {text}", library.path), hint));
+        flaws.push(flaw("wheel-abi3", format!("contains `{}`, which {text}", library.path), hint));
     };
     let oldest = oldest(&tag.python);
     let taken = || library.python.iter().map(String::as_str);
     if let Some(names) = some_of(taken().filter(|name| !ADDED.contains_key(name))) {
-        let hint = "turn on pyo3's `abi3-pyXY` feature, in this crate and in every other that uses pyo3";
-        wrong(format!("takes {names} from Python, which are not in the stable ABI"), hint);
+        let hint = "enable pyo3's `abi3-pyXY` feature, in this crate and in every other that uses pyo3";
+        wrong(format!("uses {names} of Python, which are not in the stable ABI"), hint);
     }
     if let Some(names) = some_of(taken().filter(|name| ADDED.get(name).is_some_and(|added| *added > oldest))) {
         let hint = "raise pyo3's `abi3-pyXY` feature and `requires-python` together: the tag follows them";
-        wrong(format!("takes {names} from Python, which 3.{oldest} does not have"), hint);
+        wrong(format!("uses {names} of Python, which 3.{oldest} does not have"), hint);
     }
     if let Some(names) = some_of(library.facts.needed.iter().map(String::as_str).filter(|name| is_one_python(name))) {
-        let hint = "link against `python3.dll`: pyo3 does with its `abi3-pyXY` feature";
-        wrong(format!("is bound to {names}, one version of Python"), hint);
+        let hint = "link against `python3.dll`, as pyo3 does with its `abi3-pyXY` feature";
+        wrong(format!("links {names}, one version of Python"), hint);
     }
 }
 

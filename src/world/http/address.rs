@@ -57,7 +57,7 @@ pub fn may_lead(from: &Url, to: &Url, known: &[String]) -> Result<(), String> {
     };
     let why = match reach(from) {
         Reach::Loopback => "away from this machine",
-        _ => "an address that is not for everybody",
+        _ => "a private address",
     };
     if may { Ok(()) } else { Err(format!("to `{}`, {why}", host(to))) }
 }
@@ -228,7 +228,7 @@ mod tests {
         check("https://10.0.0.1/a", "https://bucket.s3.amazonaws.com/b", true);
         check("https://10.0.0.1/a", "https://127.0.0.1/b", false);
         let said = may_lead(&url("https://ghcr.io/"), &url("https://169.254.169.254/latest"), &[]).unwrap_err();
-        assert_eq!(said, "to `169.254.169.254`, an address that is not for everybody");
+        assert_eq!(said, "to `169.254.169.254`, a private address");
         let said = may_lead(&url("http://127.0.0.1/"), &url("https://example.com/"), &[]).unwrap_err();
         assert_eq!(said, "to `example.com`, away from this machine");
     }

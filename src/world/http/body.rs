@@ -112,7 +112,7 @@ impl<S> Checked<S> {
             (Some(Ok(chunk)), _) => chunk,
             (Some(Err(error)), Some(file)) => return changed(format!("cannot read `{file}`: {error}")),
             (None, Some(file)) if self.left > 0 => {
-                return changed(format!("`{file}` is shorter than it was, by {} bytes", self.left));
+                return changed(format!("`{file}` is {} bytes shorter than before", self.left));
             }
             (other, _) => return other,
         };
@@ -128,9 +128,9 @@ impl<S> Checked<S> {
         match found {
             Some(found) if found != self.sha256 => changed(match &self.file {
                 Some(file) => {
-                    format!("`{file}` is not the verified file any more: it has {found}, not {}", self.sha256)
+                    format!("`{file}` is no longer the verified file: it has {found}, not {}", self.sha256)
                 }
-                None => format!("{} came as {found}", self.sha256),
+                None => format!("{} arrived as {found}", self.sha256),
             }),
             _ => Some(Ok(chunk)),
         }

@@ -24,7 +24,7 @@ pub struct Private {
 
 impl fmt::Display for Private {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "to `{}`, which is {}, an address that is not for everybody", self.name, self.address)
+        write!(f, "to `{}`, which is {}, a private address", self.name, self.address)
     }
 }
 

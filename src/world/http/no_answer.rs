@@ -51,14 +51,14 @@ pub fn explain(error: reqwest::Error, host: &str) -> NoAnswer {
     let error = error.without_url();
     let cause = root(&error);
     if let Some(private) = cause.downcast_ref::<Private>() {
-        return NoAnswer { forbidden: true, ..NoAnswer::new(format!("a server led us {private}")) };
+        return NoAnswer { forbidden: true, ..NoAnswer::new(format!("a server redirected {private}")) };
     }
     if let Some(changed) = cause.downcast_ref::<Changed>() {
         return NoAnswer { changed: true, ..NoAnswer::new(changed.to_string()) };
     }
     let untrusted = matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)));
     let text = if error.is_timeout() {
-        format!("`{host}` gave no answer in time")
+        format!("`{host}` did not answer in time")
     } else if error.is_connect() {
         format!("cannot connect to `{host}`: {cause}")
     } else {

@@ -56,11 +56,11 @@ pub(super) fn least(time: Duration) -> u64 {
 }
 
 pub(super) fn stopped(host: &str) -> NoAnswer {
-    NoAnswer::new(format!("`{host}` stopped in the middle of its answer"))
+    NoAnswer::new(format!("`{host}` stopped in the middle of its response"))
 }
 
 pub(super) fn too_slow(host: &str) -> NoAnswer {
-    NoAnswer::new(format!("`{host}` moves less than {FLOOR} bytes a second"))
+    NoAnswer::new(format!("`{host}` transfers less than {FLOOR} bytes per second"))
 }
 
 pub(super) fn too_long(host: &str, longest: Duration) -> NoAnswer {

@@ -13,13 +13,13 @@ pub fn described(status: ExitStatus) -> String {
 /// <https://learn.microsoft.com/openspecs/windows_protocols/ms-erref/596a1078-e883-4972-9bbc-49e60bebca55>
 pub fn meaning(code: i32) -> Option<&'static str> {
     Some(match code.cast_unsigned() {
-        0xC000_0005 => "it used memory that is not its own",
+        0xC000_0005 => "access violation",
         0xC000_007B => "it or a DLL it needs is of another architecture",
-        0xC000_00FD => "its stack is full",
-        0xC000_0135 => "a DLL it needs is not there",
+        0xC000_00FD => "stack overflow",
+        0xC000_0135 => "a DLL it needs is missing",
         0xC000_0139 => "a DLL it needs lacks a function",
-        0xC000_013A => "it was ended with Ctrl-C",
-        0xC000_0142 => "a DLL it needs cannot be started",
+        0xC000_013A => "interrupted with Ctrl-C",
+        0xC000_0142 => "a DLL it needs failed to initialize",
         _ => return None,
     })
 }

@@ -14,7 +14,7 @@ fn an_image_that_this_machine_does_not_make_is_not_passed_over() {
     must(&project, "git tag v1.2.3");
     let warning = |command: &str| {
         format!(
-            "warning: `image.skiff.alpine.linux-amd64` was not made: it needs x86_64-unknown-linux-musl; `{command}--also x86_64-unknown-linux-musl` builds"
+            "warning: `image.skiff.alpine.linux-amd64` was not built: it needs x86_64-unknown-linux-musl; `{command}--also x86_64-unknown-linux-musl` builds"
         )
     };
     let said = |line: &str| text(&must(&project, line).stderr);

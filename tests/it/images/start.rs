@@ -101,7 +101,7 @@ fn a_container_ends_with_the_release() {
         let done = running.wait_with_output().unwrap();
         let said = text(&done.stderr);
         assert_eq!(done.status.code(), Some(code), "{smoke} {signal}: {said}");
-        assert!(said.contains("interrupted; the same command continues"), "{smoke} {signal}: {said}");
+        assert!(said.contains("interrupted; run the same command again to continue"), "{smoke} {signal}: {said}");
         let seen = std::fs::read_to_string(bin.join("seen")).unwrap();
         assert!(seen.contains("told\n") && seen.contains("delete\n"), "{smoke} {signal}: {seen}");
         let left = std::fs::read_dir(project.folder().join("target/longshore")).unwrap();

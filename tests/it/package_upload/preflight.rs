@@ -40,7 +40,7 @@ async fn files_that_are_not_what_they_were() {
         world.add("harbor-client", made);
     })
     .await;
-    assert!(text.contains("it is not called `harbor-client`"), "{text}");
+    assert!(text.contains("it is not named `harbor-client`"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ async fn uploads_are_sent_nowhere_inside() {
         .await;
         let result = over(&script).push_blob(&app, &blob, Source::Bytes(&bytes)).await;
         let text = fails(result, Exit::Unfinished, "registry-refused");
-        assert!(text.contains("sends an upload"), "{location}: {text}");
+        assert!(text.contains("redirects an upload"), "{location}: {text}");
     }
     // Parts of any length would be in memory.
     let script = Script::new(|asked| match asked.line.starts_with("POST") {
@@ -52,7 +52,7 @@ async fn uploads_are_sent_nowhere_inside() {
     .await;
     let result = over(&script).push_blob(&app, &blob, Source::Bytes(&bytes)).await;
     let text = fails(result, Exit::Unfinished, "registry-refused");
-    assert!(text.contains("at most 64 MiB are sent"), "{text}");
+    assert!(text.contains("the limit is 64 MiB"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +64,7 @@ async fn logins_are_sent_nowhere_else() {
             Script::new(move |_| say(401).header("www-authenticate", format!("Bearer realm=\"{realm}\""))).await;
         let result = over(&script).head(&repository("acme/app").tagged("1")).await;
         let text = fails(result, Exit::Unfinished, "registry-refused");
-        assert!(text.contains("for a token"), "{realm}: {text}");
+        assert!(text.contains("token"), "{realm}: {text}");
         assert_eq!(script.asked().len(), 1);
     }
 }

@@ -244,7 +244,7 @@ async fn an_upload_without_an_address_is_refused() {
     let (blob, bytes) = some(1, 1000);
     let pushed = over(&script).push_blob(&repository("acme/app"), &blob, Source::Bytes(&bytes)).await;
     let text = fails(pushed, Exit::Unfinished, "registry-refused");
-    assert!(text.contains("without saying where"), "{text}");
+    assert!(text.contains("without a location"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,7 +117,7 @@ fn python_sdists_miss_what_cargo_misses() {
         let flaws = found(&pack(&rest));
         assert_eq!(flaws.is_empty(), cargo_reads(&rest), "without {path}: {flaws:?}");
         if let [flaw] = flaws.as_slice() {
-            let wanted = format!("does not hold `{path}`: nobody can build it");
+            let wanted = format!("does not contain `{path}`: it cannot be built");
             assert_eq!(flaw.text, wanted);
             missed.push(path.split('/').nth(1).unwrap().to_owned());
         }

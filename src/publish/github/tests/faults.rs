@@ -72,7 +72,7 @@ async fn a_limit_of_an_hour_is_not_waited_for() {
     let mut made = made(FILES);
     let (exit, code, text) = told(made.publish(&fake).await);
     assert_eq!((exit, code), (Exit::Unfinished, "rate-limited"));
-    assert!(text.contains("come back in 3600 s") && text.contains("run the same command again"), "{text}");
+    assert!(text.contains("retry in 3600 s") && text.contains("run the same command again"), "{text}");
     made.publish(&fake).await.unwrap();
     assert!(!fake.state().releases[0].draft);
 }

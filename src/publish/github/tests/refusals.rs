@@ -46,7 +46,7 @@ async fn denied_says_what_is_missing() {
     let bad = || json!({"message": "Bad credentials"});
     check("GET /repos/o/r/releases?", 401, bad(), "token-refused", "GITHUB_TOKEN").await;
     check("name=SHA256SUMS", 401, bad(), "token-refused", "GITHUB_TOKEN").await;
-    check("GET /repos/o/r/releases?", 404, json!({}), "not-found", "may `GITHUB_TOKEN` see it").await;
+    check("GET /repos/o/r/releases?", 404, json!({}), "not-found", "does `GITHUB_TOKEN` have access to it").await;
     let forbidden = json!({"message": "Resource not accessible by integration"});
     check("POST /repos/o/r/releases", 403, forbidden, "permission-missing", "contents: write").await;
     check("POST /repos/o/r/releases", 404, json!({}), "not-found", ".github/workflows").await;

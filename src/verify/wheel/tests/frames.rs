@@ -49,7 +49,10 @@ fn other_methods() {
         super::same(
             "method",
             &found,
-            &[(CODE, &format!("holds `demo/__init__.py`, packed with method {method}: only stored and deflated"))],
+            &[(
+                CODE,
+                &format!("contains `demo/__init__.py`, compressed with method {method}: only stored and deflated"),
+            )],
         );
     }
     file(
@@ -59,17 +62,17 @@ fn other_methods() {
             (bytes[local + 8], bytes[central + 10]) = (12, 12);
             bytes
         },
-        &[(CODE, "packed with method 12"), ("dist-damaged", "cannot be read to its end: ")],
+        &[(CODE, "compressed with method 12"), ("dist-damaged", "cannot be read completely: ")],
     );
 }
 
 #[test]
 fn more_than_the_members() {
-    let damaged = ("dist-damaged", "cannot be read to its end: ");
+    let damaged = ("dist-damaged", "cannot be read completely: ");
     file(
         "before",
         |bytes| [b"#!/bin/sh\n", bytes.as_slice()].concat(),
-        &[(CODE, "has something before its first member"), damaged],
+        &[(CODE, "has data before its first member"), damaged],
     );
     file("after", |bytes| [&bytes, &b"x"[..]].concat(), &[(CODE, "does not end with the end record"), damaged]);
     let comment = |mut bytes: Vec<u8>| {
@@ -91,7 +94,11 @@ fn names_in_a_frame() {
             parts.put("demo/twicX.py", "");
             parts.file = |bytes| over(bytes, b"demo/twicX.py", b"demo/twice.py");
         },
-        &[(CODE, "holds `demo/twice.py` twice"), ("dist-damaged", "lists a name twice"), ("wheel-record", "twicX")],
+        &[
+            (CODE, "contains `demo/twice.py` twice"),
+            ("dist-damaged", "contains a name twice"),
+            ("wheel-record", "twicX"),
+        ],
     );
     check(
         "a way out",
@@ -100,8 +107,8 @@ fn names_in_a_frame() {
             parts.file = |bytes| over(bytes, b"xx/evil.py", b"../evil.py");
         },
         &[
-            ("dist-damaged", "holds `../evil.py`, a path that leaves it"),
-            ("wheel-record", "does not hold `xx/evil.py` that RECORD lists"),
+            ("dist-damaged", "contains `../evil.py`, a path that leads outside"),
+            ("wheel-record", "does not contain `xx/evil.py` that RECORD lists"),
         ],
     );
     check(
@@ -111,9 +118,9 @@ fn names_in_a_frame() {
             parts.file = |bytes| over(bytes, b"demo/a_b.txt", b"demo/a\x1bb.txt");
         },
         &[
-            (CODE, "holds `demo/a\u{fffd}b.txt`, a name with bytes that are not text"),
+            (CODE, "contains `demo/a\u{fffd}b.txt`, a name that is not text"),
             ("wheel-record", "that RECORD does not list"),
-            ("wheel-record", "does not hold `demo/a_b.txt`"),
+            ("wheel-record", "does not contain `demo/a_b.txt`"),
         ],
     );
     check(
@@ -122,7 +129,7 @@ fn names_in_a_frame() {
             parts.link = Some(("demo/link.py", "__init__.py"));
             parts.record = |text| Some(format!("{text}demo/link.py,,\n"));
         },
-        &[("dist-damaged", "holds the link `demo/link.py`")],
+        &[("dist-damaged", "contains the link `demo/link.py`")],
     );
 }
 
@@ -135,7 +142,10 @@ fn two_truths() {
             bytes[local + 30] = b'D';
             bytes
         },
-        &[(CODE, "holds `demo/py.typed`, which calls itself `Demo/py.typed`"), ("dist-damaged", "cannot be read")],
+        &[
+            (CODE, "contains `demo/py.typed`, whose local header says `Demo/py.typed`"),
+            ("dist-damaged", "cannot be read"),
+        ],
     );
     file(
         "two sizes",
@@ -144,7 +154,7 @@ fn two_truths() {
             bytes[local + 22] += 1;
             bytes
         },
-        &[(CODE, "says two things about `demo/__init__.py`"), ("dist-damaged", "cannot be read")],
+        &[(CODE, "contradicts itself about `demo/__init__.py`"), ("dist-damaged", "cannot be read")],
     );
     file(
         "hidden between",
@@ -161,7 +171,7 @@ fn two_truths() {
             bytes
         },
         &[
-            (CODE, "has something before its first member that its central directory does not list"),
+            (CODE, "has data before its first member that its central directory does not list"),
             ("dist-damaged", "cannot be read"),
         ],
     );
@@ -169,7 +179,7 @@ fn two_truths() {
 
 #[test]
 fn damaged_files() {
-    let damaged = ("dist-damaged", "cannot be read to its end: ");
+    let damaged = ("dist-damaged", "cannot be read completely: ");
     file("no zip", |_| b"<html>".repeat(20), &[(CODE, "does not end with the end record"), damaged]);
     file("empty", |_| Vec::new(), &[(CODE, "is not a zip"), damaged]);
     file("cut off", |mut bytes| bytes.drain(..bytes.len() - 30).collect(), &[(CODE, "does not end"), damaged]);

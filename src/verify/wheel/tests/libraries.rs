@@ -13,12 +13,12 @@ fn machines() {
     library(
         "arm",
         Elf { machine: 183, ..module() },
-        &[("wheel-library", "which is for aarch64, the wheel is for x86_64")],
+        &[("wheel-library", "which is for aarch64, but the wheel is for x86_64")],
     );
     check(
         "another target",
         |parts| parts.target = "aarch64-unknown-linux-gnu",
-        &[("wheel-library", "which is for x86_64, the wheel is for aarch64")],
+        &[("wheel-library", "which is for x86_64, but the wheel is for aarch64")],
     );
     check(
         "another format",
@@ -26,7 +26,7 @@ fn machines() {
             parts.target = "x86_64-pc-windows-msvc";
             parts.tag("demo_lib-1.2.0rc1-cp310-abi3-win_amd64.whl");
         },
-        &[("wheel-library", "which is elf, the wheel is for pe")],
+        &[("wheel-library", "which is elf, but the wheel is for pe")],
     );
     check(
         "half of a universal one",
@@ -34,25 +34,25 @@ fn machines() {
             parts.target = "aarch64-apple-darwin";
             parts.tag("demo_lib-1.2.0rc1-cp310-abi3-macosx_10_12_universal2.whl");
         },
-        &[("wheel-library", "which is elf, the wheel is for macho")],
+        &[("wheel-library", "which is elf, but the wheel is for macho")],
     );
     check(
         "for any platform",
         |parts| parts.tag("demo_lib-1.2.0rc1-py3-none-any.whl"),
-        &[("wheel-library", "is for any platform, but holds `demo/_demo.abi3.so`")],
+        &[("wheel-library", "is for any platform, but contains `demo/_demo.abi3.so`")],
     );
     check(
         "a text instead",
         |parts| parts.put(LIBRARY, "version https://git-lfs.github.com/spec/v1\n"),
         &[
-            ("wheel-library", "holds `demo/_demo.abi3.so`, which is not an ELF, Mach-O or PE executable"),
-            ("dist-variants", "does not hold `marker`"),
+            ("wheel-library", "contains `demo/_demo.abi3.so`, which is not an ELF, Mach-O or PE executable"),
+            ("dist-variants", "does not contain `marker`"),
         ],
     );
     check(
         "cut off",
         |parts| parts.put(LIBRARY, &module().bytes()[..500]),
-        &[("wheel-library", "which is damaged"), ("dist-variants", "does not hold `marker`")],
+        &[("wheel-library", "which is damaged"), ("dist-variants", "does not contain `marker`")],
     );
 }
 
@@ -101,7 +101,7 @@ fn policies() {
         "glibc under the name of musl",
         musl(module()),
         &[
-            (code, "needs GLIBC_2.17, but musl has none"),
+            (code, "needs GLIBC_2.17, but is for musl"),
             (code, "needs `libc.so.6`, `libgcc_s.so.1`, `ld-linux-x86-64.so.2`"),
         ],
     );
@@ -114,12 +114,12 @@ fn the_stable_abi() {
     library(
         "not in it",
         taken(&["PyList_New", "PyUnicode_AsUTF8"]),
-        &[(code, "takes `PyUnicode_AsUTF8` from Python, which are not in the stable ABI")],
+        &[(code, "uses `PyUnicode_AsUTF8` of Python, which are not in the stable ABI")],
     );
     library(
         "later in it",
         taken(&["PyObject_GetBuffer", "PyLong_AsInt"]),
-        &[(code, "takes `PyLong_AsInt`, `PyObject_GetBuffer` from Python, which 3.10 does not have")],
+        &[(code, "uses `PyLong_AsInt`, `PyObject_GetBuffer` of Python, which 3.10 does not have")],
     );
     let later = |parts: &mut Parts| {
         parts.tag("demo_lib-1.2.0rc1-cp313-abi3-manylinux_2_17_x86_64.whl");
@@ -134,7 +134,7 @@ fn the_stable_abi() {
     library(
         "bound to one Python",
         Elf { needed: vec!["libc.so.6", "libpython3.11.so.1.0"], ..module() },
-        &[("wheel-policy", "needs `libpython3.11.so.1.0`"), (code, "is bound to `libpython3.11.so.1.0`")],
+        &[("wheel-policy", "needs `libpython3.11.so.1.0`"), (code, "links `libpython3.11.so.1.0`")],
     );
 }
 
@@ -149,7 +149,7 @@ fn functions_that_start_a_module() {
     library("none", Elf { given: Vec::new(), ..module() }, &[(code, "has no function `PyInit__demo`: it cannot")]);
     // Taken from elsewhere is not given.
     let only_taken = Elf { given: Vec::new(), taken: vec!["PyInit__demo"], ..module() };
-    library("taken", only_taken, &[("wheel-abi3", "takes `PyInit__demo`"), (code, "has no function `PyInit__demo`")]);
+    library("taken", only_taken, &[("wheel-abi3", "uses `PyInit__demo`"), (code, "has no function `PyInit__demo`")]);
 }
 
 #[test]
@@ -159,15 +159,15 @@ fn texts_that_tell_variants_apart() {
     check(
         "a stranger",
         |parts| parts.absent = &["foreign", "axum-0"],
-        &[(code, "holds `axum-0` in `demo/_demo.abi3.so`")],
+        &[(code, "contains `axum-0` in `demo/_demo.abi3.so`")],
     );
-    check("lost", |parts| parts.present = &["marker", "lost\u{1b}"], &[(code, "does not hold `lost\u{fffd}`")]);
+    check("lost", |parts| parts.present = &["marker", "lost\u{1b}"], &[(code, "does not contain `lost\u{fffd}`")]);
     let elsewhere = |parts: &mut Parts| {
         parts.present = &["only here"];
         parts.put("demo/text.py", "only here");
         parts.put("demo_lib.libs/libx.so.1", with_texts(&module(), "only here"));
     };
-    check("not in a module", elsewhere, &[(code, "does not hold `only here`")]);
+    check("not in a module", elsewhere, &[(code, "does not contain `only here`")]);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_later_macos_than_the_tag_says() {
         }
     };
     let init = ("wheel-init", "has no function `PyInit__demo`");
-    let later = ("wheel-policy", "holds `demo/_demo.abi3.so`, which needs macOS 13.0, but the tag promises 11.0");
+    let later = ("wheel-policy", "contains `demo/_demo.abi3.so`, which needs macOS 13.0, but the tag promises 11.0");
     check("as promised", with(0x000b_0000, "demo_lib-1.2.0rc1-cp310-abi3-macosx_11_0_arm64.whl"), &[init]);
     check("an older one", with(0x000b_0000, "demo_lib-1.2.0rc1-cp310-abi3-macosx_13_0_arm64.whl"), &[init]);
     check("a later one", with(0x000d_0000, "demo_lib-1.2.0rc1-cp310-abi3-macosx_11_0_arm64.whl"), &[later, init]);

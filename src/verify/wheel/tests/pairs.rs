@@ -39,14 +39,14 @@ fn one_metadata() {
     check(
         "License-File: LICENSE\n",
         "",
-        &[(code, "has another `license-file` in its metadata: `other` and `one` differ")],
+        &[(code, "differs in `license-file` of its metadata: `other` and `one` must agree")],
     );
-    check("x >= 1", "x >= 2", &[(code, "has another `requires-dist` in its metadata: `other` and `one`")]);
-    check("# Demo", "# Demo of another branch", &[(code, "has another `description` in its metadata")]);
+    check("x >= 1", "x >= 2", &[(code, "differs in `requires-dist` of its metadata: `other` and `one`")]);
+    check("# Demo", "# Demo of another branch", &[(code, "differs in `description` of its metadata")]);
     check(
         "Metadata-Version: 2.4\nName: demo-lib",
         "Metadata-Version: 2.3\nSummary: x\nName: demo-lib",
-        &[(code, "has another `metadata-version`, `summary` in its metadata")],
+        &[(code, "differs in `metadata-version`, `summary` of its metadata")],
     );
     assert!(agree(&[], None).is_empty() && agree(&[], Some(&sdist("", ""))).is_empty());
 }
@@ -78,7 +78,7 @@ fn two_variants() {
         "features lost on one platform",
         &[&server, &other_client],
         &[&client],
-        &[(code, "holds `demo/_demo.abi3.so` without a trace of its features (`demo-lib`, sha256:")],
+        &[(code, "contains `demo/_demo.abi3.so` without a trace of its features (`demo-lib`, sha256:")],
     );
     check(
         "features too many",
@@ -86,14 +86,14 @@ fn two_variants() {
         &[&client, &holding(&[(LIBRARY, &format!("{SERVER} 2"))])],
         &[(
             code,
-            "holds `demo/_demo.abi3.so` with `axum-0.8.1`, which only the other variant needs (`demo-lib`, sha256:",
+            "contains `demo/_demo.abi3.so` with `axum-0.8.1`, which only the other variant needs (`demo-lib`, sha256:",
         )],
     );
     check(
         "the same library",
         &[&client],
         &[&client],
-        &[(code, "without a trace"), (code, "holds the very `demo/_demo.abi3.so` of the other variant")],
+        &[(code, "without a trace"), (code, "contains the same `demo/_demo.abi3.so` as the other variant")],
     );
     // A version of a crate is another crate.
     check("another version", &[&server], &[&holding(&[(LIBRARY, "/r/axum-0.7.9/src/lib.rs")])], &[]);
@@ -107,12 +107,12 @@ fn two_variants() {
     let (two, second) =
         (holding(&[(LIBRARY, SERVER), ("demo/_b.abi3.so", "b")]), holding(&[("demo/_b.abi3.so", "b2")]));
     check("two modules, one of which has it", &[&two], &[&client], &[]);
-    check("two modules, none of which has it", &[&second], &[&client], &[(code, "holds `demo/_b.abi3.so` without")]);
+    check("two modules, none of which has it", &[&second], &[&client], &[(code, "contains `demo/_b.abi3.so` without")]);
 }
 
 #[test]
 fn variants_without_crates_of_their_own() {
     let (one, other) = (holding(&[(LIBRARY, CLIENT)]), holding(&[(LIBRARY, "else")]));
     super::same("differ", &variants(&[&one], &[&other], &[]), &[]);
-    super::same("equal", &variants(&[&one], &[&one], &[]), &[("dist-variants", "holds the very")]);
+    super::same("equal", &variants(&[&one], &[&one], &[]), &[("dist-variants", "contains the same")]);
 }

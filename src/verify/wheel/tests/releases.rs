@@ -261,12 +261,12 @@ fn variants_across_machines() {
             (
                 code,
                 "wheel.demo-lib.x86_64-unknown-linux-gnu",
-                "holds the very `demo/_demo.abi3.so` of the other variant",
+                "contains the same `demo/_demo.abi3.so` as the other variant",
             ),
-            (code, "wheel.demo-client.x86_64-unknown-linux-gnu", "holds the very `demo/_demo.abi3.so`"),
+            (code, "wheel.demo-client.x86_64-unknown-linux-gnu", "contains the same `demo/_demo.abi3.so`"),
         ],
     );
-    let text = "cannot tell `demo-client` and `demo-lib` apart: the features of neither add a crate";
+    let text = "cannot distinguish `demo-client` and `demo-lib`: the features of neither add a crate";
     check(
         "features that bring no crate",
         |made| drop(made.crates.insert(SERVER, Vec::new())),
@@ -297,7 +297,7 @@ fn variants_of_which_one_is_made_elsewhere() {
     let gained = |made: &mut Made| made.wheel(CLIENT, X86).put(LIBRARY, library("/r/hyper-1.7.0/src/lib.rs"));
     check("features of the other", CLIENT, &gained, &["with `hyper-1.7.0`, which only the other variant needs"]);
     let alike = |made: &mut Made| drop(made.crates.insert(SERVER, Vec::new()));
-    check("alike", CLIENT, &alike, &["cannot tell `demo-client` and `demo-lib` apart"; 2]);
+    check("alike", CLIENT, &alike, &["cannot distinguish `demo-client` and `demo-lib`"; 2]);
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn distributions_agree_in_themselves() {
         |made| {
             made.wheel(CLIENT, ARM).edit("demo_client-1.2.0rc1.dist-info/METADATA", |text| text.replace("A demo", "B"))
         },
-        &[(code, "wheel.demo-client.x86_64-unknown-linux-gnu", "`demo-client` has another `summary` in its metadata")],
+        &[(code, "wheel.demo-client.x86_64-unknown-linux-gnu", "`demo-client` differs in `summary` of its metadata")],
     );
     check(
         "another sdist",
@@ -352,7 +352,7 @@ fn files_of_the_other_distribution() {
             parts.put(LIBRARY, with_texts(&Elf { machine: 183, ..module() }, "client"));
             *made.wheel(CLIENT, ARM) = parts;
         },
-        &[("dist-name", step, "holds `demo_lib-1.2.0rc1.dist-info`, not `demo_client-1.2.0rc1.dist-info`")],
+        &[("dist-name", step, "contains `demo_lib-1.2.0rc1.dist-info`, not `demo_client-1.2.0rc1.dist-info`")],
     );
     check(
         "an extra of the name in the repository",
@@ -379,10 +379,6 @@ fn files_of_the_other_distribution() {
             let (_, text) = client.members.iter_mut().find(|(known, _)| known == path).unwrap();
             *text = text.replace("demo-client", "demo-lib");
         },
-        &[(
-            "dist-metadata",
-            "sdist.demo-client",
-            "is the project `demo-lib` in its `pyproject.toml`, not `demo-client`",
-        )],
+        &[("dist-metadata", "sdist.demo-client", "has the name `demo-lib` in its `pyproject.toml`, not `demo-client`")],
     );
 }

@@ -119,19 +119,19 @@ fn files_and_folders() {
     check(
         "outside",
         |parts| parts.members.push(("setup.py".into(), String::new())),
-        &[(code, "holds `setup.py` beside its folder `demo_lib-1.2.0rc1/`")],
+        &[(code, "contains `setup.py` outside its folder `demo_lib-1.2.0rc1/`")],
     );
     check("no pyproject", |parts| parts.remove("pyproject.toml"), &[("dist-metadata", "has no `pyproject.toml`")]);
     check("no PKG-INFO", |parts| parts.remove("PKG-INFO"), &[("dist-metadata", "has no `PKG-INFO`")]);
     check(
         "no licence",
         |parts| parts.remove("LICENSE"),
-        &[("dist-license-file", "does not hold the licence `LICENSE` in `demo_lib-1.2.0rc1/`")],
+        &[("dist-license-file", "does not contain the licence `LICENSE` in `demo_lib-1.2.0rc1/`")],
     );
     let size = Parts::good().bytes().len() as u64;
     check("fits", |parts| parts.max_size = Some(size), &[]);
-    check("too large", |parts| parts.max_size = Some(size - 1), &[("dist-too-large", "are allowed")]);
-    let damaged = ("dist-damaged", "cannot be read to its end: ");
+    check("too large", |parts| parts.max_size = Some(size - 1), &[("dist-too-large", "the limit is")]);
+    let damaged = ("dist-damaged", "cannot be read completely: ");
     check("cut off", |parts| parts.file = |mut bytes| bytes.drain(..bytes.len() - 20).collect(), &[damaged]);
     check("no archive", |parts| parts.file = |_| b"<html>".to_vec(), &[damaged]);
     check("more after it", |parts| parts.file = |bytes| [&bytes, &b"<html>"[..]].concat(), &[damaged]);
@@ -145,12 +145,12 @@ fn names_and_versions() {
     check(
         "renamed outside only",
         edit("pyproject.toml", "demo.lib", "demo"),
-        &[(code, "is the project `demo` in its `pyproject.toml`, not `demo-lib`")],
+        &[(code, "has the name `demo` in its `pyproject.toml`, not `demo-lib`")],
     );
     check(
         "no name",
         edit("pyproject.toml", "name = \"demo.lib\"", ""),
-        &[(code, "is the project `` in its `pyproject.toml`")],
+        &[(code, "has the name `` in its `pyproject.toml`")],
     );
     check("no toml", edit("pyproject.toml", "[project]", "[project"), &[(code, "that cannot be read")]);
     check(
@@ -160,7 +160,7 @@ fn names_and_versions() {
     );
     check("Python's version", edit("pyproject.toml", "1.2.0-rc.1", "1.2.0rc1"), &[]);
     check("cargo's version", edit("pyproject.toml", "version = \"1.2.0-rc.1\"", "dynamic = [\"version\"]"), &[]);
-    check("another PKG-INFO", edit("PKG-INFO", "demo-lib", "demo"), &[(code, "is the distribution `demo`")]);
+    check("another PKG-INFO", edit("PKG-INFO", "demo-lib", "demo"), &[(code, "has the name `demo`")]);
     check("an old PKG-INFO", edit("PKG-INFO", "1.2.0rc1", "1.1.0"), &[(code, "has version `1.1.0` in its `PKG-INFO`")]);
     check(
         "own extras of the old name",
@@ -177,7 +177,7 @@ fn names_and_versions() {
 #[test]
 fn manifests_that_cargo_wants() {
     let missing = |path: &str, expected: bool| {
-        let text = format!("does not hold `demo_lib-1.2.0rc1/{path}`: it cannot be built");
+        let text = format!("does not contain `demo_lib-1.2.0rc1/{path}`: it cannot be built");
         let flaw = [("sdist-files", text.as_str())];
         check(path, |parts| parts.remove(path), if expected { &flaw } else { &[] });
     };
@@ -193,14 +193,22 @@ fn manifests_that_cargo_wants() {
         check(row, |parts| parts.edit(path, from, to), &expected);
     };
     let (root, py, own) = ("Cargo.toml", "py/Cargo.toml", "crates/own/Cargo.toml");
-    edit("a member", (root, "\"py\", ", "\"py\", \"gone\", "), &["does not hold `demo_lib-1.2.0rc1/gone/Cargo.toml`"]);
+    edit(
+        "a member",
+        (root, "\"py\", ", "\"py\", \"gone\", "),
+        &["does not contain `demo_lib-1.2.0rc1/gone/Cargo.toml`"],
+    );
     edit("a pattern of nothing", (root, "crates/*", "more/*"), &[]);
     edit(
         "used elsewhere",
         (py, "serde = \"1\"", "unused.workspace = true"),
         &["`demo_lib-1.2.0rc1/unused/Cargo.toml`"],
     );
-    edit("out of it", (py, "../crates/own", "../../own"), &["does not hold `demo_lib-1.2.0rc1/../../own/Cargo.toml`"]);
+    edit(
+        "out of it",
+        (py, "../crates/own", "../../own"),
+        &["does not contain `demo_lib-1.2.0rc1/../../own/Cargo.toml`"],
+    );
     edit("of another", (own, "\"x\"\n", "\"x\"\n[dependencies]\ny.path = \"y\"\n"), &["/crates/own/y/Cargo.toml`"]);
     edit(
         "patched",
@@ -210,7 +218,7 @@ fn manifests_that_cargo_wants() {
     edit("patched where nobody reads", (py, "[package]", "[patch.crates-io]\nz = { path = \"z\" }\n[package]"), &[]);
     edit("inherited by nobody", (py, "inherited = { workspace = true }", ""), &[]);
     let other = ("pyproject.toml", "py/Cargo.toml", "rs/Cargo.toml");
-    edit("maturin's manifest", other, &["does not hold `demo_lib-1.2.0rc1/rs/Cargo.toml`"]);
+    edit("maturin's manifest", other, &["does not contain `demo_lib-1.2.0rc1/rs/Cargo.toml`"]);
 }
 
 #[test]
@@ -222,12 +230,12 @@ fn a_project_at_the_top() {
         parts.members.retain(|(known, _)| known != path);
         parts.members.push((path.into(), "[package]\nname = \"x\"\n[dependencies]\ny.path = \"y\"\n".into()));
     };
-    check("one crate", simple, &[("sdist-files", "does not hold `demo_lib-1.2.0rc1/y/Cargo.toml`")]);
+    check("one crate", simple, &[("sdist-files", "does not contain `demo_lib-1.2.0rc1/y/Cargo.toml`")]);
     let none = |parts: &mut Parts| {
         simple(parts);
         parts.remove("Cargo.toml");
     };
-    check("no crate", none, &[("sdist-files", "does not hold `demo_lib-1.2.0rc1/Cargo.toml`")]);
+    check("no crate", none, &[("sdist-files", "does not contain `demo_lib-1.2.0rc1/Cargo.toml`")]);
     let other = |parts: &mut Parts| {
         none(parts);
         parts.edit("pyproject.toml", "\"maturin\"", "\"hatchling.build\"");
@@ -271,11 +279,11 @@ fn names_and_pointers() {
         move |parts: &mut Parts| parts.members.push((format!("demo_lib-1.2.0rc1/{path}"), text.to_owned()))
     };
     let code = "unportable-name";
-    let why = "holds what cannot be unpacked: `";
+    let why = "contains a file that cannot be unpacked: `";
     check("a device of Windows", put("py/nul.rs", ""), &[(code, why)]);
     check("a stream of Windows", put("tests/at:10.json", ""), &[(code, why)]);
     check("one file on macOS and Windows", put("license", ""), &[(code, "`demo_lib-1.2.0rc1/LICENSE` and `demo_lib")]);
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
-    let text = "holds `demo_lib-1.2.0rc1/py/model.bin`, a Git LFS pointer in place of the file";
+    let text = "contains `demo_lib-1.2.0rc1/py/model.bin`, a Git LFS pointer instead of the file";
     check("a pointer", put("py/model.bin", pointer), &[("dist-damaged", text)]);
 }

@@ -37,17 +37,17 @@ fn names_and_tags() {
     check(
         "renamed in one job only",
         |parts| parts.members.iter_mut().for_each(|(path, _)| *path = path.replace("demo_lib-1.2.0rc1", renamed)),
-        &[("dist-name", "holds `demo-1.2.0rc1.dist-info`, not `demo_lib-1.2.0rc1.dist-info`")],
+        &[("dist-name", "contains `demo-1.2.0rc1.dist-info`, not `demo_lib-1.2.0rc1.dist-info`")],
     );
     check(
         "data of another name",
         |parts| parts.put("demo-1.2.0rc1.data/scripts/x", "#!python\n"),
-        &[("dist-name", "holds `demo-1.2.0rc1.data`, not")],
+        &[("dist-name", "contains `demo-1.2.0rc1.data`, not")],
     );
     check(
         "two at once",
         |parts| parts.put("demo-1.2.0rc1.dist-info/METADATA", "Metadata-Version: 2.4\n"),
-        &[("dist-name", "holds `demo-1.2.0rc1.dist-info`, not")],
+        &[("dist-name", "contains `demo-1.2.0rc1.dist-info`, not")],
     );
     check("data of its own", |parts| parts.put("demo_lib-1.2.0rc1.data/scripts/x", "#!python\n"), &[]);
     let tags = |from: &'static str, to: &'static str| {
@@ -57,7 +57,7 @@ fn names_and_tags() {
         "another tag inside",
         tags("2014_x86_64", "2014_aarch64"),
         &[
-            ("wheel-tag", "has `cp310-abi3-manylinux2014_aarch64` in WHEEL, which its name does not say"),
+            ("wheel-tag", "has `cp310-abi3-manylinux2014_aarch64` in WHEEL, but not in its name"),
             ("wheel-tag", "does not have `cp310-abi3-manylinux2014_x86_64` in WHEEL"),
         ],
     );
@@ -67,7 +67,7 @@ fn names_and_tags() {
     check(
         "refused by PyPI",
         |parts| parts.tag("demo_lib-1.2.0rc1-cp310-abi3-linux_x86_64.whl"),
-        &[("wheel-platform-tag", "is for `linux_x86_64`, which PyPI does not take")],
+        &[("wheel-platform-tag", "is for `linux_x86_64`, which PyPI does not accept")],
     );
 }
 
@@ -75,7 +75,7 @@ fn names_and_tags() {
 fn too_large() {
     let size = Parts::good().bytes().len() as u64;
     check("fits", |parts| parts.max_size = Some(size), &[]);
-    let text = format!("has {size} bytes, at most {} are allowed", size - 1);
+    let text = format!("has {size} bytes; the limit is {}", size - 1);
     check("too large", |parts| parts.max_size = Some(size - 1), &[("dist-too-large", &text)]);
 }
 
@@ -90,11 +90,7 @@ fn metadata_fields() {
         &[("dist-metadata", "has no `demo_lib-1.2.0rc1.dist-info/METADATA`")],
     );
     check("no field", edit("Name: demo-lib", "demo"), &[("dist-metadata", "has a line that is not a field: `demo`")]);
-    check(
-        "another name",
-        edit("Name: demo-lib", "Name: demo"),
-        &[("dist-metadata", "is the distribution `demo` in its")],
-    );
+    check("another name", edit("Name: demo-lib", "Name: demo"), &[("dist-metadata", "has the name `demo` in its")]);
     check("the same name", edit("Name: demo-lib", "Name: Demo.Lib"), &[]);
     check("another version", edit("1.2.0rc1", "1.2.0"), &[("dist-metadata", "has version `1.2.0` in its")]);
     check("future format", edit("Version: 2.4", "Version: 3.0"), &[("dist-metadata", "has metadata of version `3.0`")]);
@@ -106,12 +102,15 @@ fn metadata_fields() {
     check(
         "no licence",
         |parts| parts.remove(&format!("{INFO}/licenses/LICENSE")),
-        &[("dist-license-file", "does not hold the licence `LICENSE` in `demo_lib-1.2.0rc1.dist-info/licenses/`")],
+        &[("dist-license-file", "does not contain the licence `LICENSE` in `demo_lib-1.2.0rc1.dist-info/licenses/`")],
     );
     check(
         "own extras of the old name",
         edit("demo-lib[a]", "Demo[a]"),
-        &[("dist-self-reference", "requires `Demo[a]`, its own extras under another name: `demo-lib` would install")],
+        &[(
+            "dist-self-reference",
+            "requires `Demo[a]`, its own extras under another name: installing `demo-lib` would install",
+        )],
     );
     check("an extra of the sibling", edit("demo-lib[a]", "demo[cli]"), &[]);
 }
@@ -150,13 +149,17 @@ fn records() {
     };
     let code = "wheel-record";
     check("none", |_| None, &[(code, "has no `demo_lib-1.2.0rc1.dist-info/RECORD`")]);
-    check("no row", |text| Some(format!("{text}a,b\n")), &[(code, "whose line 10 is not a row of three")]);
+    check("no row", |text| Some(format!("{text}a,b\n")), &[(code, "whose line 10 does not have three fields")]);
     check(
         "a member more",
         |text| Some(without(&text, "py.typed")),
-        &[(code, "holds `demo/py.typed` that RECORD does not list")],
+        &[(code, "contains `demo/py.typed` that RECORD does not list")],
     );
-    check("a member less", |text| Some(format!("{text}demo/gone.py,,\n")), &[(code, "does not hold `demo/gone.py`")]);
+    check(
+        "a member less",
+        |text| Some(format!("{text}demo/gone.py,,\n")),
+        &[(code, "does not contain `demo/gone.py`")],
+    );
     check(
         "twice",
         |text| Some(format!("{text}{}\n", text.lines().next().unwrap())),
@@ -178,12 +181,12 @@ fn records() {
     check(
         "another size",
         |text| Some(text.replacen(",21\n", ",22\n", 1)),
-        &[(code, "holds `demo/__init__.py` with 21 bytes, but RECORD says `22`")],
+        &[(code, "contains `demo/__init__.py` with 21 bytes, but RECORD says `22`")],
     );
     check(
         "a digest of itself",
         |text| Some(text.replace("RECORD,,", "RECORD,sha256=x,3")),
-        &[(code, "gives a digest of itself")],
+        &[(code, "contains a digest of itself")],
     );
     check("quoted", |text| Some(text.replacen("demo/__init__.py", "\"demo/__init__.py\"", 1)), &[]);
 }
@@ -240,11 +243,11 @@ fn programs() {
     };
     let code = "wheel-entry-points";
     check("# none\n\n[console_scripts]\ndemo=demo.cli:App.main [a]\n[other.group]\nx = y.z\n", &[]);
-    check("[console_scripts]\nd = demos:main\n", &[(code, "but does not hold `demos`")]);
-    check("[gui_scripts]\nd = demo\n", &[(code, "names no `module:object`")]);
+    check("[console_scripts]\nd = demos:main\n", &[(code, "but does not contain `demos`")]);
+    check("[gui_scripts]\nd = demo\n", &[(code, "is not a `module:object`")]);
     check("[console_scripts]\nd/e = demo:main\n", &[(code, "has the program `d/e`")]);
     check("[console_scripts]\n.. = demo:main\n", &[(code, "has the program `..`")]);
-    check("[console_scripts]\nd = demo:1\n", &[(code, "names no `module:object`")]);
+    check("[console_scripts]\nd = demo:1\n", &[(code, "is not a `module:object`")]);
     check("[console_scripts]\nd = demo:a\nd = demo:b\n", &[(code, "has `d` twice")]);
     check("[console_scripts]\n[console_scripts]\n", &[(code, "`[console_scripts]`")]);
     check("d = demo:main\n", &[(code, "has the line `d = demo:main`")]);
@@ -262,7 +265,7 @@ fn names_that_a_system_cannot_have() {
         let found: Vec<String> = flaws.map(|flaw| flaw.text).collect();
         assert_eq!(found.len(), expected.len(), "{target} {paths:?}: {found:?}");
         for (found, expected) in found.iter().zip(expected) {
-            assert!(found.starts_with(&format!("holds what cannot be unpacked: {expected}")), "{found}");
+            assert!(found.starts_with(&format!("contains a file that cannot be unpacked: {expected}")), "{found}");
         }
     };
     let [linux, macos, windows] = ["x86_64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"];
@@ -272,14 +275,14 @@ fn names_that_a_system_cannot_have() {
     check(windows, &device, &["`demo/aux.py` cannot be unpacked on Windows"]);
     let twice = ["demo/Data.json", "demo/data.json"];
     check(linux, &twice, &[]);
-    check(macos, &twice, &["`demo/Data.json` and `demo/data.json` are one file on macOS"]);
-    check(windows, &twice, &["`demo/Data.json` and `demo/data.json` are one file on Windows"]);
+    check(macos, &twice, &["`demo/Data.json` and `demo/data.json` are the same file on macOS"]);
+    check(windows, &twice, &["`demo/Data.json` and `demo/data.json` are the same file on Windows"]);
     check(windows, &["demo/a ", "demo/b?", "demo/ok.txt"], &["`demo/a ` cannot", "`demo/b?` cannot"]);
 }
 
 #[test]
 fn no_pointer_stands_in_place_of_a_file() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n";
-    let text = "holds `demo/model.bin`, a Git LFS pointer in place of the file";
+    let text = "contains `demo/model.bin`, a Git LFS pointer instead of the file";
     check("a pointer", |parts| parts.put("demo/model.bin", pointer), &[("dist-damaged", text)]);
 }
