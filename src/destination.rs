@@ -40,7 +40,7 @@ pub enum Existing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReadBack {
-    /// Everybody where images are for everybody as a rule and the repository is public, else we.
+    /// Anonymous where images are usually public and the repository is public, else with our credentials.
     #[default]
     Auto,
     /// Everybody.

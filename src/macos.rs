@@ -21,7 +21,7 @@ pub struct MacosVersion {
 }
 
 impl MacosVersion {
-    /// What Rust makes for a target if nobody asks for a later one; nothing for other systems.
+    /// Rust's default for a target; `None` for other systems.
     pub fn oldest(target: Target) -> Option<Self> {
         (target.os() == Os::Darwin).then_some(match target.arch() {
             Arch::Aarch64 => Self { major: 11, minor: 0 },

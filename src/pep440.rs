@@ -46,7 +46,7 @@ pub fn semver(text: &str) -> Option<String> {
     (pep440(&version).as_deref() == Ok(text)).then(|| version.to_string())
 }
 
-/// What somebody probably meant.
+/// What was probably meant.
 fn nearest(pre: &str) -> Option<String> {
     let words = [
         ("alpha", "alpha"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// One problem. `at` is a dotted path into `longshore.yaml` (`archives.app.file`), resolved to a line by whoever draws it.
+/// One problem. `at` is a dotted path into `longshore.yaml` (`archives.app.file`), resolved to a line when it is drawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// A stable word, the heading under which the documentation explains it.
@@ -12,7 +12,7 @@ pub struct Problem {
     /// Lower case, no full stop, names in backticks.
     pub message: String,
     pub hint: Option<String>,
-    /// Where it stands in the configuration, if it stands there.
+    /// Its place in the configuration, if it has one.
     pub at: Option<At>,
     /// The step it belongs to, for problems found after planning.
     pub step: Option<String>,
@@ -88,7 +88,7 @@ pub enum Exit {
     Drift = 8,
     /// The user ended it (128 + SIGINT, as shells count).
     Interrupted = 130,
-    /// Somebody ended it (128 + SIGTERM).
+    /// It was terminated (128 + SIGTERM).
     Terminated = 143,
 }
 

@@ -1,4 +1,4 @@
-//! What PyPI refuses in the metadata of a wheel or an sdist: one set of rules for whoever asks before and whoever answers.
+//! What PyPI refuses in the metadata of a wheel or an sdist: one set of rules for checks, uploads and the rehearsal's index.
 //!
 //! First what Python's `packaging.metadata` refuses, then what `warehouse/forklift/metadata.py` adds, in their words
 //! (<https://github.com/pypi/warehouse>, 6b62157). Whether a description renders is not known here.

@@ -149,7 +149,7 @@ fn split(text: &str) -> Result<(String, Option<&str>), String> {
     if !is_host {
         return Ok((HUB.to_owned(), Some(text)));
     }
-    // `debian:12` is not a host; said by whoever reads repositories.
+    // `debian:12` is not a host; the parser of repositories reports it.
     if rest.is_none() && first.contains(':') && host(first).is_err() {
         return Ok((HUB.to_owned(), Some(text)));
     }
@@ -159,7 +159,7 @@ fn split(text: &str) -> Result<(String, Option<&str>), String> {
 /// A registry's host as references have it: lower case, Docker Hub by its short name.
 ///
 /// # Errors
-/// Why it is none.
+/// Why it is not one.
 pub fn host(text: &str) -> Result<String, String> {
     let host = text.to_ascii_lowercase();
     let bad = || format!("has no valid registry host: `{text}`");

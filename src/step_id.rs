@@ -147,7 +147,7 @@ impl FromStr for StepId {
         let rest = &text[kind.words().len() + 1..];
         let (entry, variant) = rest.split_once('.').unwrap_or((rest, ""));
         let id = Self::new(kind, entry, variant);
-        // Whatever is not written as we write it is not one of ours.
+        // Only the canonical form is accepted.
         if entry.is_empty() || id.text != text || text.len() > LONGEST { Err(wrong()) } else { Ok(id) }
     }
 }

@@ -23,7 +23,7 @@ pub use python::{FIRST_ABI3T, NEWEST, Pythons};
 pub struct DistributionName(String);
 
 impl DistributionName {
-    /// Whether PyPI has it for a module of Python's standard library, and lets nobody use it.
+    /// Whether PyPI has it for a module of Python's standard library, and reserves it.
     pub fn is_reserved(&self) -> bool {
         let normal = self.normalized();
         stdlib::STDLIB.iter().any(|module| normalized(module.trim_matches('_')) == normal)

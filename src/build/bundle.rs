@@ -29,7 +29,7 @@ const CAPABILITIES: [&str; 3] = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SE
 /// network.
 ///
 /// # Errors
-/// If its user is nobody of the image, or is root by another name.
+/// If its user does not exist in the image, or is root by another name.
 pub fn bundle(config: &Value, rootfs: &Rootfs, check: &ContainerCheck) -> anyhow::Result<Value> {
     let words = |key: &str| -> Vec<String> {
         let items = config[key].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -208,7 +208,7 @@ fn cfg(runner: &Runner, dir: &Path, target: Target) -> anyhow::Result<String> {
     runner.text(&Cmd::new(rustc, dir).args(["--print", "cfg", "--target", target.triple()]))
 }
 
-/// Whether `rustc` links the C library statically if nobody says anything.
+/// Whether `rustc` links the C library statically by default.
 ///
 /// # Errors
 /// If `rustc` cannot be asked.

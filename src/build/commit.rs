@@ -455,7 +455,7 @@ fn git(dir: &Path, args: &[&str]) -> Cmd {
     cmd.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C")
 }
 
-/// Of a repository that was made here. Somebody who sets its variables means another one, which must stay as it is.
+/// Of a repository that was made here. If its variables are set, they mean another one, which must stay as it is.
 fn own_git(git_dir: &Path, tree: &Path, args: &[&str]) -> Cmd {
     let path = |path: &Path| std::path::absolute(path).map_or_else(|_| slashed(path), |path| slashed(&path));
     let cmd = git(git_dir, &["--git-dir=."]).args(args.iter().copied());

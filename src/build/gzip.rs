@@ -166,7 +166,7 @@ impl Workers {
                 let chunk = taken.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(chunk) = chunk else { return };
                 let done = compress(&chunk.bytes, chunk.primed, chunk.last);
-                // Nobody waits any more if writing failed.
+                // The receiver is gone if writing failed.
                 let _ = chunk.answer.send(done);
             }
         };

@@ -1,4 +1,4 @@
-//! The log of a step: what was started and what it said, on disk, on the terminal and in error messages.
+//! The log of a step: commands and their output, on disk, on the terminal and in error messages.
 
 use std::collections::VecDeque;
 use std::fmt::Display;

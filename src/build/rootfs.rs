@@ -24,7 +24,7 @@ pub struct Rootfs {
 }
 
 impl Rootfs {
-    /// In an empty folder of our own, in which nobody else writes.
+    /// In an empty folder of our own, in which no other process writes.
     ///
     /// # Errors
     /// If it cannot be made.
@@ -207,7 +207,7 @@ mod tests {
         found.into_iter().map(|(path, _)| path).collect()
     }
 
-    /// Unpacks layers beside a folder of somebody else; says what happened. `HOST` in a layer is the path of that folder.
+    /// Unpacks layers next to a foreign folder; tells what happened. `HOST` in a layer is the path of that folder.
     fn try_on(layers: &[&[&str]]) -> (Result<(), String>, Vec<String>) {
         let scratch = tempfile::tempdir().unwrap();
         let host = scratch.path().join("host");

@@ -14,7 +14,7 @@ const PLACES: [&str; 4] = ["`CARGO_ENCODED_RUSTFLAGS`", "`RUSTFLAGS`", "`target.
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rustflags {
-    /// Absent: nobody has any.
+    /// Absent: there are none.
     pub place: Option<&'static str>,
     /// The user's.
     pub theirs: Vec<String>,

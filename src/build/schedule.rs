@@ -124,7 +124,7 @@ fn rank(step: &Step) -> u8 {
 struct Failed {
     steps: Vec<StepId>,
     problem: Problem,
-    /// How the process ends, if it was not the step itself that failed: a base that nobody has.
+    /// How the process ends, if not the step itself failed, such as a missing base image.
     exit: Option<Exit>,
 }
 

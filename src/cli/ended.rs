@@ -65,7 +65,7 @@ impl Ended {
         Self::new("", &Fields::default(), Some(&refused))
     }
 
-    /// The same, but nobody has its result.
+    /// The same, but its result could not be printed.
     pub fn lost(self) -> Self {
         Self { ok: false, exit: Exit::Unexpected as u8, problems: vec!["output-lost"], ..self }
     }

@@ -18,7 +18,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Problems of any stage; those that stand in the configuration are found there.
+    /// Problems of any stage; those of the configuration are located in it.
     fn of(exit: Exit, problems: Vec<Problem>) -> Self {
         let diagnostics = problems.into_iter().map(|problem| Diagnostic { problem, span: None }).collect();
         Self { exit, diagnostics, ..Self::default() }

@@ -147,7 +147,7 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// A file that somebody wrote by hand is theirs.
+/// Refuses to overwrite a file written by hand.
 fn refuse_foreign(files: &[File], check: bool) -> anyhow::Result<()> {
     let foreign = |file: &&File| file.there.as_deref().is_some_and(|text| !workflow::is_generated(text));
     let problems: Vec<Problem> = files

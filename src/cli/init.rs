@@ -156,7 +156,7 @@ pub fn render(facts: &Facts, found: &Found) -> String {
     format!("{}\n", text.trim_end())
 }
 
-/// The packages that are released if nobody says which: those with executables, unpublished ones only without others.
+/// The packages that are released by default: those with executables, unpublished ones only without others.
 /// Executables that no default feature switches on are mostly tools of the project itself.
 fn released(facts: &Facts) -> Vec<&Package> {
     let with = |has: fn(&Package) -> bool| -> Vec<&Package> {

@@ -84,7 +84,7 @@ fn covered(lock: &Lock, base: &UsedBase) -> bool {
     base.platforms.iter().all(|platform| lock.find(&base.name, &base.from, *platform).is_some())
 }
 
-/// Whether the file is what `longshore lock` would leave, as far as that is known without asking anybody.
+/// Whether the file is what `longshore lock` would leave, as far as that is known without network.
 fn check(known: &Lock, wanted: &[UsedBase], missing: &[&UsedBase]) -> anyhow::Result<Report> {
     let mut problems: Vec<Problem> = missing
         .iter()

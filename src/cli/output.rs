@@ -134,7 +134,7 @@ pub fn finish(invocation: &Invocation, command: &str, result: anyhow::Result<Rep
                 return lost(session, ended, &error);
             }
             if !invocation.json {
-                // In a job somebody else decided what comes next.
+                // In a job the workflow decides what comes next.
                 if let Some(next) = report.next.filter(|_| !invocation.quiet && session.printer.kind() != Kind::Actions)
                 {
                     let arrow =
@@ -290,7 +290,7 @@ fn print_json(session: &Session, output: &Output) -> io::Result<()> {
     session.printer.write_value(&json(output))
 }
 
-/// A result that nobody has is not a success, whatever was done.
+/// A result that could not be printed is not a success, whatever was done.
 fn lost(session: &Session, ended: Ended, error: &io::Error) -> Ended {
     lost_words(session, error);
     session.printer.resume();

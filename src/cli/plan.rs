@@ -97,7 +97,7 @@ fn builder(step: &Step) -> String {
     match &step.work {
         Work::Binary(work) => {
             let builder = format!("{:?}", work.builder).to_lowercase();
-            // What everybody gets needs no words.
+            // The default is not shown.
             let later = work.macos.filter(|version| step.target.and_then(MacosVersion::oldest) != Some(*version));
             later.map_or(builder.clone(), |version| format!("{builder}, macOS {version}"))
         }

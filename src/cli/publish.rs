@@ -114,10 +114,10 @@ fn refuse_fork(env: &Env) -> anyhow::Result<()> {
         .into())
 }
 
-/// Shows where it goes and asks once; in CI and with `--yes` nobody is asked.
+/// Shows the destinations and asks once; not in CI and with `--yes`.
 ///
 /// # Errors
-/// If the answer is no, nobody can be asked, or the run is a fork's.
+/// If the answer is no, there is no terminal, or the run is a fork's.
 pub fn ask(invocation: &Invocation, plan: &Plan, share: Option<&Workflow>) -> anyhow::Result<()> {
     let session = &invocation.session;
     refuse_fork(&session.env)?;

@@ -15,7 +15,7 @@ pub struct Report {
     /// For standard error: what to type next.
     pub next: Option<String>,
     pub fields: Fields,
-    /// What goes on after the result was printed, until the user ends it.
+    /// What keeps running after the result was printed, until the user ends it.
     pub stay: Option<Box<dyn FnOnce()>>,
 }
 

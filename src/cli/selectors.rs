@@ -1,5 +1,5 @@
 //! Which command reads which of the flags that select a release, a part of it, a configuration or a plan. A flag that
-//! would be ignored is refused: whoever wrote it believes that it counts.
+//! would be ignored is refused: the user believes that it counts.
 
 use super::args::{Cli, Command, Global};
 use crate::problem::{Failure, Problem};

@@ -148,7 +148,7 @@ impl Servers {
         for (name, url) in self.packages() {
             session.printer.step("Serving", format!("{name}: pip install --index-url {url}/simple/"));
         }
-        // Listens from here on: whoever reads the result may answer it at once.
+        // Listens from here on: readers of the result may connect at once.
         let ours = Holding::elsewhere();
         let told = interrupt::told_to_end();
         Box::new(move || {

@@ -15,7 +15,7 @@ const KIND: EntryKind = EntryKind { key: "archives", section: &ARCHIVE };
 
 /// Reads `archives:`; archives that name no targets have those of their binaries.
 pub fn read(file: &Map, binaries: &Binaries, layers: &mut Layers) -> Archives {
-    // What nobody wrote may be for any target that a binary is made for.
+    // A default archive may be for any target of its binary.
     let implied = one(file, "", None, &Target::all().collect::<Vec<_>>(), layers);
     let mut archives = Archives { off: false, items: Vec::new(), dropped: Vec::new(), implied };
     if file.get(KIND.key).and_then(Node::bool) == Some(false) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::diagnostic::Diagnostic;
 use crate::problem::{At, Problem};
 
-/// More problems than anybody reads.
+/// At most so many problems are kept.
 const MAX: usize = 500;
 
 /// Collects problems; what was said once about a place is not said again.

@@ -1,4 +1,4 @@
-//! `longshore.yaml`: text to [`Config`], pure. What each key means stands in the table of `schema`.
+//! `longshore.yaml`: text to [`Config`], pure. The table in `schema` defines each key.
 
 pub mod check;
 mod diagnostic;

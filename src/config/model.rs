@@ -139,7 +139,7 @@ pub struct Archives {
     pub items: Vec<Archive>,
     /// Keys written as `NAME: false`.
     pub dropped: Vec<String>,
-    /// What an archive is that nobody wrote, under an empty name.
+    /// The default archive, under an empty name.
     pub implied: Archive,
 }
 

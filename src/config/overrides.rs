@@ -44,7 +44,7 @@ impl Layers {
         Self { found, budget: Budget::new(), entries: Vec::new(), globs: HashMap::new(), selectors: BTreeMap::new() }
     }
 
-    /// An entry over the defaults of its kind. `None` entry: what an entry is that nobody wrote.
+    /// An entry over the defaults of its kind. `None` entry: the default entry.
     pub fn entry(&mut self, file: &Map, kind: EntryKind, entry: Option<&Node>) -> Node {
         let defaults = file.get("defaults").and_then(Node::map).and_then(|defaults| defaults.get(kind.key));
         let empty = Node { span: 0..0, value: Value::Map(Map::default()) };
@@ -155,7 +155,7 @@ impl Layers {
     /// What can only be said at the end: selectors that matched nothing, and a file that is too large.
     pub fn finish(&mut self) {
         for ((start, end), selector) in std::mem::take(&mut self.selectors) {
-            // With an unknown target in the list nobody can say what would have matched.
+            // With an unknown target in the list it is undefined what would have matched.
             if !selector.matched && !self.found.has("unknown-target") {
                 let message = format!("{} matches none of the targets", quote(&selector.text));
                 let problem =

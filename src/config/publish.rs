@@ -190,7 +190,7 @@ fn place(one: &Destination) -> (bool, Option<String>) {
     }
 }
 
-/// What a destination says that it is, if that is one of ours. A name of the user's own does not say it.
+/// The kind of a destination, if it is a known one. A name chosen by the user does not tell it.
 fn kind_of<'e>(entry: &'e Entry, layers: &mut Layers) -> Option<&'e str> {
     let name = &entry.key;
     if let Some(kind) = entry.value.map().and_then(|map| map.get("kind")).and_then(Node::text) {

@@ -24,7 +24,7 @@ pub struct Source {
     pub text: String,
     /// The file, overlays applied; every node knows where it was written.
     pub(super) tree: Option<Box<Node>>,
-    /// Entries with their defaults: kind, name (empty: what an entry is that nobody wrote), entry.
+    /// Entries with their defaults: kind, name (empty: the default entry), entry.
     pub(super) entries: Vec<(&'static str, String, Node)>,
 }
 
@@ -50,7 +50,7 @@ impl Source {
         place.map(|place| place.span(at.key || !rest.is_empty()))
     }
 
-    /// A value that an entry got from `defaults`, shown where it stands there.
+    /// A value that an entry got from `defaults`, shown at its place there.
     fn in_entries(&self, at: &At) -> Option<Range<usize>> {
         let mut implied = None;
         for (kind, name, entry) in &self.entries {

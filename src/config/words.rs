@@ -44,7 +44,7 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         (near && edits < candidate.len() || alike >= 0.9 || parts).then_some(alike)
     };
     let scored = candidates.into_iter().filter_map(|candidate| Some((score(candidate)?, candidate)));
-    // The first of equals: tables stand in the order of importance.
+    // The first of equals: tables are in the order of importance.
     scored
         .fold(
             None,

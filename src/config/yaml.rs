@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 20_000;
 /// Bytes of text that aliases may copy.
 const MAX_COPIED: usize = 1 << 20;
-/// Problems after which nobody reads on.
+/// Parsing stops after so many problems.
 const MAX_PROBLEMS: usize = 500;
 /// Bytes of a key.
 const MAX_KEY: usize = 256;

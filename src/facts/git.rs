@@ -77,7 +77,7 @@ pub struct Git {
 /// The top folder of the repository that contains `dir`.
 ///
 /// # Errors
-/// `Failure` with exit 2 if `dir` lies in no work tree, git refuses it, or there is no git.
+/// `Failure` with exit 2 if `dir` is not in a work tree, git refuses it, or git is not installed.
 pub fn top(runner: &Runner, dir: &Path) -> anyhow::Result<PathBuf> {
     if !dir.is_dir() {
         let message = format!("there is no folder `{}`", dir.display());

@@ -88,7 +88,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
     // Without a repository nothing else matters, so what git says comes first.
     let (git, mut packages) = (git?, packages?);
     for package in &mut packages {
-        // What git ignores, or nobody has committed, is on this machine alone.
+        // Files that are ignored or not committed exist only on this machine.
         let lock = package.lock.as_ref().filter(|lock| git.files.iter().any(|file| file.path == **lock));
         if lock.is_none() {
             (package.lock, package.locked) = (None, None);

@@ -58,7 +58,7 @@ pub struct PythonProject {
     pub profiles: Vec<String>,
 }
 
-/// Which of the features are on that nobody names.
+/// Which features are enabled without being named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeatureFlags {
     /// `no-default-features`

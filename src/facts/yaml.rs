@@ -60,7 +60,7 @@ pub fn read(text: &str) -> Result<Value, String> {
             Some(Open::Map(map, key, _)) => match (key.take(), value) {
                 (Some(key), value) => drop(map.entry(key).or_insert(value)),
                 (None, Value::String(text)) => *key = Some(text),
-                // A key that is not text can be asked for by nobody.
+                // A key that is not text cannot be looked up.
                 (None, _) => *key = Some(String::new()),
             },
         }

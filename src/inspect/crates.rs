@@ -81,7 +81,7 @@ fn crates_from(bytes: &[u8], from: usize, found: &mut BTreeSet<String>) {
                 continue;
             }
             let name = name_before(&bytes[at.saturating_sub(LONGEST)..at]);
-            // The same path stands there hundreds of times.
+            // The same path occurs hundreds of times.
             if is_crate(name) && !found.contains(name) {
                 found.insert(name.to_owned());
             }

@@ -12,7 +12,7 @@ pub struct Elf {
     /// Version needs: name and flags (2: weak).
     pub versions: Vec<(&'static str, u16)>,
     pub symbols: bool,
-    /// Functions that it takes from whoever loads it.
+    /// Functions that it imports from its loading program.
     pub taken: Vec<&'static str>,
     pub given: Vec<&'static str>,
     /// Bytes after everything.

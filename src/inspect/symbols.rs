@@ -12,7 +12,7 @@ use super::bytes::{Res, damaged, text};
 /// Symbols of a library, sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Symbols {
-    /// What it takes from whoever loads it or from other libraries.
+    /// What it imports from its loading program or from other libraries.
     pub imported: Vec<String>,
     pub exported: Vec<String>,
 }

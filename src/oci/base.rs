@@ -160,7 +160,7 @@ pub async fn measure(
         file.rewind().map_err(|error| broken(error.to_string()))?;
         let mut unpacked = Watched::new(layer::open(file).map_err(|error| broken(error.to_string()))?);
         tree.apply(&mut unpacked).map_err(broken)?;
-        // An engine compares the same: it refuses such an image, whoever made it.
+        // Engines make the same check and refuse such an image.
         let is = unpacked.digest(MOST_AFTER_END).map_err(|error| broken(error.to_string()))?;
         if *diff_id != is.to_string() {
             let said = shown::one_line(text(diff_id));

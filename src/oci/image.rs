@@ -31,7 +31,7 @@ pub struct Blob {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     File(PathBuf),
-    /// At a registry: a layer of the base. Whoever pushes the image to where it lies needs no copy of it.
+    /// At a registry: a layer of the base. A push to the same repository needs no copy of it.
     Repository(Repository),
 }
 

@@ -13,7 +13,7 @@ use crate::world::members::Members;
 /// How many symbolic links are followed, as Linux has it; and how many names are passed on the way.
 const LINKS: usize = 40;
 const STEPS: usize = 1024;
-/// How deep folders lie in each other; whoever looks through deeper ones is busy for hours.
+/// How deep folders may be nested; scanning deeper ones would take hours.
 const DEEPEST: usize = 256;
 
 /// What an entry of a layer says.

@@ -13,7 +13,7 @@ use crate::reference::Repository;
 use crate::world::few::few;
 use crate::world::store::Store;
 
-/// What an image of ours is made of.
+/// What an image of this plan consists of.
 pub struct Parts<'a> {
     pub platform: Platform,
     /// The record of its config and manifest, in this order.
@@ -38,7 +38,7 @@ struct Rootfs {
 }
 
 impl Parts<'_> {
-    /// The image of a manifest, its blobs being files of the steps. What is none of them is a layer of the base.
+    /// The image of a manifest, its blobs being files of the steps. All others are layers of the base image.
     ///
     /// # Errors
     /// If the manifest is none, or names what is nowhere.

@@ -118,7 +118,7 @@ impl Tree {
                 }
                 let mut bytes = Vec::new();
                 content.take(LONGEST_TEXT).read_to_end(&mut bytes).map_err(said)?;
-                // A text that is none names no folder.
+                // A file that is not text lists no folders.
                 Entry::Text(String::from_utf8(bytes).unwrap_or_default())
             }
             Made::File | Made::Other => Entry::File,

@@ -1,4 +1,4 @@
-//! READMEs, licences and notices: what an archive gets when nobody writes `include:`.
+//! READMEs, licences and notices: what an archive contains without `include:`.
 
 use super::inputs::Inputs;
 use super::{ArchiveFile, ArchiveWork, Step, Work, binary, include};

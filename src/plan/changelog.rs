@@ -41,7 +41,7 @@ pub fn section(text: &str, version: &Version, names: &[&str], base: &Base) -> Ex
     let is_version = |heading: &Heading<'_>| version_of(heading.text, names).is_some();
     let wanted = version.to_string();
     let own = |heading: &&Heading<'_>| version_of(heading.text, names).is_some_and(|(found, _)| found == wanted);
-    // A heading that names the component stands before one that names nobody.
+    // A heading with the component's name is preferred to one without a name.
     let mut found: Vec<&Heading<'_>> = headings.iter().filter(own).collect();
     found.sort_by_key(|heading| !version_of(heading.text, names).is_some_and(|(_, named)| named));
     let body = |heading: &Heading<'_>| {
@@ -200,7 +200,7 @@ fn with_links(body: &str, definitions: &BTreeMap<String, &str>, base: &Base) -> 
     text
 }
 
-/// A line whose addresses are whole: `](…)`, `src="…"`, `href="…"`; what stands in `code` is left alone.
+/// A line whose addresses are whole: `](…)`, `src="…"`, `href="…"`; `code` is left alone.
 fn absolute(line: &str, base: &Base) -> String {
     let mut out = String::new();
     let mut rest = line;

@@ -14,7 +14,7 @@ pub struct On {
     pub all: bool,
 }
 
-/// A feature of a package outside the repository, and who asks for it.
+/// A feature of a package outside the repository, and what enables it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asked {
     /// Where it is asked for: 0 at a dependency, 1 by a feature, 2 beside the crates.

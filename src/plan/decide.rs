@@ -91,7 +91,7 @@ fn steps(inputs: &Inputs<'_>, releases: &Releases, entries: &[Binary]) -> Vec<Pl
     all.into_iter().filter(|planned| needed.contains(&planned.step.id)).collect()
 }
 
-/// What nobody wrote, for people.
+/// Assumptions in place of configuration, as text.
 fn assumptions(
     inputs: &Inputs<'_>,
     releases: &Releases,

@@ -55,7 +55,7 @@ fn destination(
 /// The one host that is a GitHub without being called one: no other gets a token of GitHub's.
 const GITHUB: &str = "github.com";
 
-/// Forges that are none.
+/// Forges other than GitHub.
 const OTHERS: [&str; 7] =
     ["gitlab.com", "codeberg.org", "bitbucket.org", "git.sr.ht", "gitea.com", "gitee.com", "salsa.debian.org"];
 

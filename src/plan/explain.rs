@@ -142,7 +142,7 @@ fn check(work: &CheckWork) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What is said of a first run that nobody described.
+/// What is said of a default smoke test.
 const UNSAID: &str = "`smoke:` is not written: an executable that does not print its version is a warning";
 
 /// How the executables of a check are started.

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::step_id::StepId;
 use crate::target::Os;
 
-/// The files and trees of an archive, sorted by their path inside it. `texts` are what it gets when nobody writes
+/// The files and trees of an archive, sorted by their path inside it. `texts` are the default without
 /// `include:`.
 pub fn resolve(planner: &Planner<'_>, archive: &Archive, texts: Vec<ArchiveFile>) -> Included {
     let Some(items) = &archive.include else { return Included { files: texts, trees: Vec::new() } };

@@ -35,7 +35,7 @@ pub fn jobs(inputs: &Inputs<'_>, planned: Vec<Planned>, workflows: &[Workflow]) 
         steps.push(step);
     }
     let mut jobs: Vec<Job> = jobs.into_iter().map(|(_, job)| job).collect();
-    // Where one machine does everything, that is the user's, who has what it takes.
+    // Where one machine does everything, it is the user's own and has all tools.
     let own = inputs.request.host.or(inputs.request.machine);
     jobs.iter_mut().filter(|job| own.is_some() && job.target == own).for_each(|job| job.install.clear());
     (steps, jobs)

@@ -76,7 +76,7 @@ fn build<'f>(facts: &'f Facts, step: &Step) -> Option<(&'f Package, bool)> {
     }
 }
 
-/// Whether somebody wrote `locked: false` for it.
+/// Whether `locked: false` is set for it.
 fn is_said(inputs: &Inputs<'_>, step: &Step, package: &Package) -> bool {
     let off = |locked: Option<bool>| locked == Some(false);
     if let Work::Wheel(work) = &step.work {

@@ -1,4 +1,4 @@
-//! The oldest macOS that binaries and wheels are for, whoever says it.
+//! The minimum macOS of binaries and wheels, from all places that may set it.
 
 use super::inputs::Inputs;
 use crate::config::BinarySettings;

@@ -31,7 +31,7 @@ pub fn of_stage(project: &PythonProject, stage: &StageWork) -> Resolved {
     on(project, stage.features.iter().map(place).collect(), stage.default_features, stage.all_features)
 }
 
-/// The same for a project as it lies there.
+/// The same for a project without changes.
 pub fn of_project(project: &PythonProject) -> Resolved {
     let place = |feature: &String| (feature.clone(), format!("`{feature}` in {}", project.pyproject));
     on(project, project.features.iter().map(place).collect(), true, false)
@@ -181,7 +181,7 @@ fn left_out(work: &WheelWork, provided: Provided, requires: Option<&str>) -> Vec
     notes
 }
 
-/// Pythons that pip would come with, and for which there is no wheel.
+/// Pythons that the project supports, but that no wheel is for.
 fn older(stage: &StageWork, requires: Option<&str>, first: u32) -> Option<String> {
     (0..first).find(|minor| requires::lets_in(requires.unwrap_or_default(), *minor))?;
     let says =

@@ -37,7 +37,7 @@ pub fn workflows(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destinati
     }
     everything_once(inputs, steps, &workflows);
     clashing_stems(inputs, &workflows);
-    // What nobody publishes is built and verified all the same.
+    // What is not published is still built and verified.
     let rest = needed(steps, |step| !workflows.iter().any(|workflow| workflow.steps.contains(&step.id)));
     if let Some(first) = workflows.first_mut() {
         let all = |step: &&&Step| first.steps.contains(&step.id) || rest.contains(&step.id);

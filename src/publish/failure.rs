@@ -1,4 +1,4 @@
-//! Why a step of publishing did not succeed: what whoever called it branches on.
+//! Why a step of publishing failed: what its callers branch on.
 
 use crate::problem::{self, Exit, Problem};
 use crate::world::disk;
@@ -7,7 +7,7 @@ use crate::world::patience::{Passing, Wait};
 /// Why a step of publishing did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Something of that name exists; whoever gets this looks what it is.
+    /// Something of that name exists; the caller checks what it is.
     AlreadyThere(Problem),
     /// It does not exist, or may not be seen.
     Missing(Problem),
@@ -17,13 +17,13 @@ pub enum Failure {
     Denied(Problem),
     /// Found before anything was started.
     Refused(Problem),
-    /// The destination does not take it, whoever sends it and how often.
+    /// The destination does not accept it; repeating does not help.
     Rejected(Problem),
-    /// It may work later; whoever repeats it observes first.
+    /// It may work later; observe before repeating.
     Retry { problem: Problem, after: Wait },
     /// It is there, but could not be confirmed to be right.
     Unconfirmed(Problem),
-    /// An answer that nobody understands; repeating changes nothing.
+    /// An unknown answer; repeating does not help.
     Fatal(Problem),
 }
 
@@ -83,7 +83,7 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-/// Everything that stands in the way, at least one thing: what `observe`, `advance` and `confirm` fail with.
+/// All failures, at least one: what `observe`, `advance` and `confirm` fail with.
 #[derive(Debug)]
 pub struct Failures(Vec<Failure>);
 

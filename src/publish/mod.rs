@@ -38,11 +38,11 @@ const ROUNDS: usize = 5;
 
 /// Publishes and confirms.
 ///
-/// Everything is observed first, at every destination; only if nothing stands in the way, anything is written. Dropping
+/// Everything is observed first, at every destination; only if nothing blocks, anything is written. Dropping
 /// the future is safe at any time: the next run starts from what the destinations hold.
 ///
 /// # Errors
-/// `Failure` with exit 2, 4, 5 or 6 (1 for an answer that nobody understands); the ledger in the store holds what was
+/// `Failure` with exit 2, 4, 5 or 6 (1 for an unknown answer); the ledger in the store holds what was
 /// observed until then.
 pub async fn run(printer: &Printer, order: &Order<'_>) -> anyhow::Result<Receipts> {
     run_at(printer, order, None).await

@@ -49,6 +49,6 @@ pub struct Order<'a> {
     pub store: &'a Store,
     /// How long each wait for another workflow may take.
     pub wait: Duration,
-    /// The page of the run that carries this out, for whoever has to look for its bytes.
+    /// The page of this run, where its files can be found.
     pub run: Option<String>,
 }

@@ -149,7 +149,7 @@ mod tests {
             it["artifacts"][at]["check"]["untried"] = subjects;
         };
         check(|it| untried(it, 2), differs);
-        // No machine of ours has that Python: it was said, and is not an obstacle.
+        // No build machine has that Python: there was a warning, and it does not block.
         check(|it| untried(it, 4), None);
         check(|it| it["artifacts"][2]["check"]["subjects"][1]["sha256"] = Digest::of(b"").to_string().into(), differs);
         check(|it| drop(it["artifacts"][2].as_object_mut().unwrap().remove("check")), differs);

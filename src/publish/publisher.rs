@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::plan::{Destination, Step};
 use crate::world::http::Limited;
 
-/// A publish phase: what nobody sees comes first, what cannot be taken back after it, what everybody is told last. All
+/// A publish phase: what is invisible comes first, then what cannot be undone, then what is announced. All
 /// destinations are through with one before the next begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -23,7 +23,7 @@ pub enum Phase {
     Compare,
     /// Drafts of releases are made and filled.
     Drafts,
-    /// Blobs and manifests of images, by digest: nobody finds them without a tag.
+    /// Blobs and manifests of images, by digest: not visible without a tag.
     Content,
     /// Tags of images that never move.
     FixedTags,

@@ -40,7 +40,7 @@ use crate::world::patience::Pace;
 use crate::world::terminal::Printer;
 
 impl<'a> Packages<'a> {
-    /// What an index is to hold; nobody is asked yet.
+    /// What an index will contain; nothing is requested yet.
     ///
     /// # Errors
     /// If this machine cannot speak HTTPS, or something would be presented in clear text.
@@ -65,7 +65,7 @@ impl<'a> Packages<'a> {
     /// Looks at every version, and whether what is missing could be sent.
     ///
     /// # Errors
-    /// All that stands in the way.
+    /// All that blocks it.
     pub async fn observe(&mut self) -> Result<(), Failures> {
         let connection = &self.connection;
         let _progress = connection.printer.start("Observing", connection.host());
@@ -92,7 +92,7 @@ impl<'a> Packages<'a> {
     /// compares the digests with what arrives.
     ///
     /// # Errors
-    /// All that stands in the way of any file.
+    /// All that blocks any file.
     pub async fn compare(&mut self, uploads: Vec<PackageUpload<'a>>) -> Result<(), Failures> {
         let mut failures = Vec::new();
         let mut there = Vec::new();
@@ -115,7 +115,7 @@ impl<'a> Packages<'a> {
         Failures::of(failures)
     }
 
-    /// Sends what is missing: the wheels of all distributions, then the sdists, so that nobody is made to compile. One
+    /// Sends what is missing: the wheels of all distributions, then the sdists, so that no installer has to compile. One
     /// file at a time per project.
     ///
     /// # Errors

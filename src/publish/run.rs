@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
         self.may_reach(&endpoint.api).map(|()| endpoint)
     }
 
-    /// What is not for everybody stays on this machine, and a token is sent nowhere in clear text.
+    /// Unreleasable plans stay on this machine, and a token is never sent in clear text.
     ///
     /// # Errors
     /// If this plan may not go there.

@@ -95,7 +95,7 @@ pub fn mailbox(address: &str) -> Option<String> {
     if local.is_empty() {
         return fixed("There must be something before the @-sign.");
     }
-    // What turns the direction of writing or cannot be seen deceives whoever reads it.
+    // Invisible and direction-changing characters deceive readers.
     let unseen = |char: char| matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let atom = |char: char| {
         let wide = !char.is_ascii() && !char.is_control() && !unseen(char);

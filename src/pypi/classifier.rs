@@ -83,7 +83,7 @@ mod tests {
         check("Programming Language :: Python :: 3.99", &[], "our list is from 20");
         check("Programming Language :: Python :: 3.99", &["Programming Language :: Python :: 3.99"], "");
         check("Natural Language :: Ukranian", &[], "use one of ['Natural Language :: Ukrainian'] instead");
-        // A retired one is refused whoever calls it new.
+        // A retired one is refused even if listed as new.
         check("Natural Language :: Ukranian", &["Natural Language :: Ukranian"], "has been deprecated");
         check("typing :: typed", &[], "did you mean `Typing :: Typed`?");
         check("", &[], "'' is not a valid classifier");

@@ -92,7 +92,7 @@ impl Metadata {
     /// From names of the form and their values; names that are none of [`FIELDS`] say nothing.
     pub fn of_form<'f>(values: impl Fn(&'static str) -> Vec<String> + 'f) -> Self {
         let fields = FIELDS.iter().map(|field| (field.form, values(field.form)));
-        // An empty field is none.
+        // An empty field does not count.
         Self(fields.filter(|(_, values)| !values.is_empty() && values != &[""]).collect())
     }
 

@@ -6,7 +6,7 @@ use super::version::Version;
 
 const OPERATORS: [&str; 8] = ["===", "~=", "==", "!=", "<=", ">=", "<", ">"];
 
-/// Whether it is `>=3.10, !=3.11.*` or the like.
+/// Whether it is a version specifier like `>=3.10, !=3.11.*`.
 pub fn is_specifiers(text: &str) -> bool {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).all(is_specifier)
 }
@@ -34,7 +34,7 @@ fn is_specifier(text: &str) -> bool {
 pub fn is_requirement(text: &str) -> bool {
     let Some(rest) = after_extras(text) else { return false };
     if let Some(address) = rest.strip_prefix('@') {
-        // An address goes on to the next space.
+        // A URL ends at the next space.
         let address = address.trim();
         let (address, after) = address.split_once([' ', '\t']).unwrap_or((address, ""));
         let after = after.trim();

@@ -46,7 +46,7 @@ impl Version {
         self.local.is_some()
     }
 
-    /// Whether it is numbers and nothing else (`1.0`).
+    /// Whether it is only numbers (`1.0`).
     pub fn is_final(&self) -> bool {
         !self.is_prerelease() && !self.is_post() && !self.is_local()
     }

@@ -1,6 +1,6 @@
 //! Random texts.
 
-/// 32 hex digits nobody can guess.
+/// 32 unguessable hex digits.
 pub fn random() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;

@@ -58,7 +58,7 @@ impl Credentials {
         let mut known = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         known.secrets.extend(secrets.iter().cloned());
         known.users.extend(users.iter().cloned());
-        // What a user is called stands in many places that are none of ours: folders, repositories, actors.
+        // User names occur in many unrelated places: folders, repositories, actors.
         let children = self.env.for_children(&Vec::from_iter(known.secrets.clone()));
         let children = children.without(&Vec::from_iter(known.users.clone()));
         let hidden = self.env.lacked_by(&children);
@@ -66,7 +66,7 @@ impl Credentials {
         *self.runner.write().unwrap_or_else(PoisonError::into_inner) = runner;
         // By name also what is too short to be looked for elsewhere.
         let named = secrets.iter().filter_map(|name| self.env.secret(name));
-        // The word that jobs of a rehearsal have for a token opens nothing, and stands in our own messages.
+        // The token of a rehearsal opens nothing and occurs in our own messages.
         let hidden = self.env.credentials(secrets).into_iter().chain(named).filter(|one| one.expose() != TOKEN);
         hidden.for_each(|secret| self.printer.mask(&secret));
     }

@@ -1,4 +1,4 @@
-//! The release as a library: a project is opened, planned, built, verified and published, by whoever asks for it.
+//! The release as a library: a project is opened, planned, built, verified and published.
 
 pub mod access;
 mod config_file;

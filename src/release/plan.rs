@@ -16,7 +16,7 @@ pub struct Wish<'a> {
     pub without_tag: WithoutTag,
     /// Only what this machine makes.
     pub host: bool,
-    /// Other targets that this machine makes all the same.
+    /// Other targets to build on this machine.
     pub also: &'a [Target],
     /// Everything, all of it on this machine.
     pub here: bool,
@@ -106,7 +106,7 @@ fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
 /// The triple of this machine.
 ///
 /// # Errors
-/// If it is none we know.
+/// If it is unknown.
 pub fn this_host() -> anyhow::Result<Target> {
     Target::host().ok_or_else(|| {
         let problem = Problem::new("unknown-host", "the target triple of this machine is unknown");

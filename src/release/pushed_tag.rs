@@ -1,4 +1,4 @@
-//! Whether everybody can see the tag that is released. With a GitHub destination the publisher asks GitHub itself; without
+//! Whether the released tag is public. With a GitHub destination the publisher asks GitHub itself; without
 //! one, git asks the remote.
 
 use std::path::Path;
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Looks at the remote's tags if images go to a registry that is not for trying, and nothing to GitHub.
 ///
 /// # Errors
-/// Exit 2 if the tag is not there, 4 if it is another commit, 6 if nobody answers.
+/// Exit 2 if the tag does not exist, 4 if it is another commit, 6 if there is no answer.
 pub fn check(session: &Session, plan: &Plan, registries: &Registries, repository: &Path) -> anyhow::Result<()> {
     let mut far = false;
     for destination in &plan.destinations {
@@ -28,7 +28,7 @@ pub fn check(session: &Session, plan: &Plan, registries: &Registries, repository
     }
     let git = |args: &[&str]| {
         let cmd = Cmd::new("git", repository).args(["-c", "safe.directory=*"]).args(args.iter().copied());
-        // Nobody is here to type a password.
+        // A password prompt could not be answered.
         session.runner().output(&cmd.env("GIT_TERMINAL_PROMPT", "0").timeout(LIMIT))
     };
     // A release from a packed tar has no checkout; it was planned where there is one.

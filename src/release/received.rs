@@ -28,7 +28,7 @@ impl Session {
     /// than the one that was chosen, or than one of the digest that is given.
     ///
     /// # Errors
-    /// If a tar cannot be taken, or there is no plan, or another one.
+    /// If a tar cannot be used, or there is no plan, or another one.
     pub fn received(
         &self,
         from: &[PathBuf],

@@ -79,7 +79,7 @@ fn is_contained(plan: &Plan, step: &Step) -> bool {
     plan.jobs.iter().any(|job| Some(&job.id) == step.job.as_ref() && job.container.is_some())
 }
 
-/// What of the release, or of a stored plan, this machine left to others although nobody named a share of it.
+/// What this machine left of a release or a stored plan to others, although all of it was selected.
 ///
 /// # Errors
 /// Exit 2 for a workflow that is not in the plan.
@@ -94,7 +94,7 @@ pub fn left(plan: &Plan, chosen: &[&Step], workflow: Option<&str>) -> anyhow::Re
     Ok(plan.scope.not_made.iter().cloned().chain(of_plan).collect())
 }
 
-/// The steps that this machine cannot carry out: other systems' compilations that nobody supplies, and containers.
+/// The steps that this machine cannot carry out: other systems' compilations without prebuilt binaries, and containers.
 ///
 /// # Errors
 /// If this machine is of no target that we know.

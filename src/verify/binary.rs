@@ -59,7 +59,7 @@ fn broken_promises(
     let mut all = Vec::new();
     if let Some(target) = target {
         if let Some(broken) = wrong_machine(target, work, file, facts) {
-            // An executable of another machine breaks every other promise, too; saying so helps nobody.
+            // An executable of another machine breaks every other promise, too, which need not be reported.
             return vec![broken];
         }
         all.extend(wrong_linkage(target, work.linkage, facts).or_else(|| wrong_loader(target, facts)));

@@ -42,7 +42,7 @@ pub struct Content {
     pub inner: Option<Digest>,
     /// What it holds, as far as it could be read.
     pub listing: Listing,
-    /// What no archive of ours may hold: paths that leave it, entries twice, devices.
+    /// What our archives may not contain: paths that lead outside, entries twice, devices.
     pub flaws: Vec<String>,
     /// Why it could not be read to its end.
     pub damage: Option<String>,
@@ -64,7 +64,7 @@ pub fn read_with(file: File, format: Format, inner: bool) -> io::Result<Content>
     read_taking(file, format, inner, &mut hash)
 }
 
-/// The same for somebody who wants to see the bytes of files on the way.
+/// The same for a caller that reads the bytes of files as they pass.
 ///
 /// # Errors
 /// As [`read`].
@@ -124,7 +124,7 @@ impl Read for Tee {
     }
 }
 
-/// A reader of which somebody may want the digest.
+/// A reader that can give the digest of what it read.
 struct Watched<'h, R> {
     inner: R,
     seen: Option<&'h mut Hashing<io::Sink>>,

@@ -256,7 +256,7 @@ mod tests {
 
     use super::*;
 
-    /// A prebuilt wheel has the README of whoever made it, whatever the project's own is.
+    /// A prebuilt wheel has its builder's README, whatever the project's own is.
     #[test]
     fn a_readme_that_nothing_rendered_is_said() {
         let stage = json!({

@@ -186,7 +186,7 @@ fn too_much(store: &Store, plan: &Plan) -> anyhow::Result<Vec<Problem>> {
     for name in list(&store.root().join("artifacts"))? {
         let path = store.root().join("artifacts").join(&name);
         let step = name.strip_suffix(".json").and_then(|id| plan.step(id));
-        // A build that was killed may leave the beginning of a record, `.tmp…`, which nobody reads.
+        // A build that was killed may leave the beginning of a record, `.tmp…`, which is never read.
         if !step.is_some_and(leaves_record) && !name.starts_with(".tmp") {
             problems.push(extra(&path, step, format!("record `{name}` does not belong to a step of this plan")));
         }

@@ -145,7 +145,7 @@ impl<'a> File<'a> {
         let mut all: Vec<String> = inputs.iter().map(|(key, value)| format!("{key}: {value}")).collect();
         // What publishes needs no checkout.
         if !inputs.contains(&("command", "plan")) {
-            // Whoever can edit what lies between two jobs cannot edit the output of a job.
+            // Artifacts between jobs can be edited; the output of a job cannot.
             all.push("plan-digest: '${{ needs.plan.outputs.plan-digest }}'".to_owned());
         }
         if !self.directory.is_empty() && !inputs.contains(&("command", "publish")) {
@@ -384,7 +384,7 @@ fn secrets(file: &File<'_>) -> BTreeSet<String> {
             }
         }
     }
-    // GitHub takes no secret of such a name: the job has the variable itself, or nobody has.
+    // GitHub allows no secret of such a name: the job sets the variable itself.
     names.retain(|name| !name.to_ascii_uppercase().starts_with("GITHUB_"));
     names
 }

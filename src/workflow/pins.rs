@@ -65,7 +65,7 @@ pub fn is_commit(reference: &str) -> bool {
 }
 
 impl Pin {
-    /// Whether it names a commit, which nobody can move.
+    /// Whether it is a commit, which cannot be moved.
     pub fn is_fixed(&self) -> bool {
         is_commit(&self.reference)
     }

@@ -1,6 +1,6 @@
 //! Texts as YAML scalars of a workflow file.
 
-/// A text as a YAML scalar that nobody takes for a number, a word or an expression.
+/// A text as a YAML scalar that is not read as a number, a keyword or an expression.
 pub fn quoted(text: &str) -> String {
     asked(&text.replace("${{", "${{ '${{' }}"))
 }

@@ -55,7 +55,7 @@ fn fitting(markdown: &str, room: usize) -> String {
     format!("{lines}{}{CUT}", if open { fence } else { "" })
 }
 
-/// A word that nobody can guess.
+/// An unguessable word.
 ///
 /// # Errors
 /// If the system gives no random bytes.

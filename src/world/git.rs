@@ -63,5 +63,5 @@ pub fn trust(runner: &Runner) -> &'static [&'static str] {
     if in_actions(runner) { &["-c", "safe.directory=*"] } else { &[] }
 }
 
-/// What helps where a folder should be a repository and is none.
+/// The hint where a folder should be a repository and is not.
 pub const NO_GIT_BEFORE: &str = "without git, actions/checkout creates a tree without `.git`: install git in a step before it, as generated workflows do";

@@ -125,7 +125,7 @@ impl<R: Read> Read for Seen<R> {
 }
 
 /// Unpacks tars into a store. A path that leaves the store is refused; a file that is there with other bytes is an error.
-/// Of a tar whose plan has not the digest that is wanted, nothing else is read.
+/// If the plan does not have the expected digest, nothing else of the tar is read.
 ///
 /// # Errors
 /// `Failure` with exit 2 if a tar cannot be read; with exit 3 if one is damaged, holds anything else than `pack` writes,
@@ -388,7 +388,7 @@ mod tests {
         assert_eq!(error.downcast::<Failure>().unwrap().exit, Exit::Usage);
     }
 
-    // Python writes what no library of ours would.
+    // Python writes a tar that our libraries would not.
     #[cfg(unix)]
     #[test]
     fn refuses_everything_that_pack_does_not_write() {

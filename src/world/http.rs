@@ -44,7 +44,7 @@ const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing at all may move, in either direction; also how long an answer may take.
 pub const STALL: Duration = Duration::from_secs(90);
-/// The largest answer that is kept in memory, if nobody says less.
+/// The largest answer that is kept in memory, unless a smaller limit is set.
 const LARGEST_REPLY: usize = 64 << 20;
 /// The longest answer that is not a success and says something; a longer one is its status alone. It is parsed whole, into
 /// values that take a hundred times its length.
@@ -138,7 +138,7 @@ impl Client {
     /// The same with other ideas of whom to believe.
     ///
     /// # Errors
-    /// If the machine has no root certificates, or the given ones are none.
+    /// If the machine has no root certificates, or the given ones are not certificates.
     pub fn trusting(base: &Url, trust: Trust<'_>) -> anyhow::Result<Self> {
         // An error means that one is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();

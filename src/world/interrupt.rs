@@ -9,10 +9,10 @@ use super::runtime;
 /// The signal that told us; 0 as long as there was none.
 static TOLD: AtomicI32 = AtomicI32::new(0);
 
-/// Who has something to put away before this process ends.
+/// How many have to clean up before this process ends.
 static TIDYING: AtomicUsize = AtomicUsize::new(0);
 
-/// Who deals with it himself.
+/// How many handle signals themselves.
 static ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
 
 /// Numbers of the programs that run, and whether each leads a group of its own.
@@ -47,7 +47,7 @@ impl Drop for Running {
     }
 }
 
-/// Somebody has something to do before this process ends, as long as it is held.
+/// While this is held, there is something to clean up before this process ends.
 pub struct Holding(&'static AtomicUsize);
 
 impl Holding {
@@ -64,7 +64,7 @@ impl Holding {
         Self::new(&TIDYING)
     }
 
-    /// Somebody else hears of signals and does what is to be done.
+    /// While this is held, signals are handled elsewhere.
     pub fn elsewhere() -> Self {
         Self::new(&ELSEWHERE)
     }
@@ -155,7 +155,7 @@ mod unix {
         let _ = if leads_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
     }
 
-    /// Begins to listen when there is somebody to be told. Without it a signal ends this process at once.
+    /// Starts to listen when there is something to stop. Without it a signal ends this process at once.
     pub fn listen() {
         LISTENING.call_once(|| {
             let Ok(runtime) = runtime::handle() else { return };
@@ -215,7 +215,7 @@ mod unix {
         TIDYING.load(Ordering::SeqCst) > 0
     }
 
-    /// Who started them says how it ended; if nobody does, we do.
+    /// Whoever started them reports how it ended; otherwise we do.
     async fn last_words(number: i32, nobody_runs: bool) {
         if !nobody_runs {
             tokio::time::sleep(LAST_WORDS).await;

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 /// Shorter texts are not secrets, and hiding them would spoil what is shown.
 pub const SHORTEST: usize = 4;
 
-/// Words that JSON and outputs are made of. Whoever set one as a secret keeps nothing behind it, and without them a script
+/// Words that JSON and outputs are made of. A secret of such a word protects nothing, and without them a script
 /// could not read what it gets.
 const WORDS: [&str; 3] = ["true", "false", "null"];
 
@@ -27,7 +27,7 @@ const SHORTEST_LINE: usize = 8;
 /// Shorter pieces of Base64 are found in anything.
 const SHORTEST_CORE: usize = 6;
 
-/// What stands in its place.
+/// The replacement.
 const HIDDEN: &str = "***";
 
 static KNOWN: RwLock<Known> = RwLock::new(Known { forms: BTreeSet::new(), finder: None });
@@ -37,7 +37,7 @@ struct Known {
     finder: Option<AhoCorasick>,
 }
 
-/// From now on this secret is hidden. One that opens nothing is none.
+/// From now on this secret is hidden. A worthless one is not.
 pub fn learn(secret: &Secret) {
     let forms = if secret.opens_nothing() { BTreeSet::new() } else { forms(secret.expose()) };
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +86,7 @@ fn forms(secret: &str) -> BTreeSet<String> {
     forms
 }
 
-/// A text as it stands in addresses, forms, JSON, HTML and messages.
+/// A text as encoded in URLs, forms, JSON, HTML and messages.
 fn quoted(text: &str) -> Vec<String> {
     let percent = http::encode(text);
     let lower = lower_hex(&percent);

@@ -1,4 +1,4 @@
-//! Tars and zips of others: names, links and headers have limits, and nothing is kept that nobody asked for.
+//! Foreign tars and zips: names, links and headers have limits, and nothing unneeded is kept.
 //!
 //! The `zip` crate reads the whole directory of a file when it is opened, and the `tar` crate reads names and pax
 //! records of any length into memory before its caller sees the member. Format:
@@ -30,7 +30,7 @@ const BLOCK: usize = 512;
 /// Opens a zip whose directory may be kept in memory.
 ///
 /// # Errors
-/// If it is none, or its directory is beyond the limit.
+/// If it is not a zip, or its directory is beyond the limit.
 pub fn unzip(mut file: File) -> Result<ZipArchive<BufReader<File>>, String> {
     let said = |error: io::Error| error.to_string();
     let directory = directory(&mut file).map_err(said)?;
@@ -86,7 +86,7 @@ pub struct Members<R> {
     texts: u64,
 }
 
-/// A member: what stands in its headers.
+/// A member: the content of its headers.
 #[derive(Clone, Debug)]
 pub struct Member {
     pub path: Vec<u8>,

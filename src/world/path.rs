@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::portable::not_on_windows;
 
 /// A path that exists, absolute, without links, `..` and short names, so that two of one place are equal. Windows
-/// answers `\\?\C:\…`, which neither git nor cargo says, cmd.exe refuses and nobody wants to read.
+/// answers `\\?\C:\…`, which neither git nor cargo prints, cmd.exe refuses and people cannot read.
 ///
 /// # Errors
 /// If it does not exist or cannot be looked at.
@@ -36,7 +36,7 @@ pub fn relative(path: &Path) -> String {
     names.join("/")
 }
 
-/// What Windows calls verbatim, as everybody else says it; `None` if it has no other form.
+/// A verbatim path of Windows in its usual form; `None` if it has none.
 /// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file#win32-file-namespaces>
 fn plain(verbatim: &str) -> Option<String> {
     let rest = verbatim.strip_prefix(r"\\?\")?;

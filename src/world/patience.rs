@@ -90,7 +90,7 @@ pub struct Patience {
 #[derive(Default)]
 struct Spent {
     waited: Duration,
-    /// Until when somebody waits already: several that wait at the same time spend it once.
+    /// End of the current wait: several that wait at the same time spend it once.
     until: Option<Instant>,
     writes: VecDeque<Instant>,
 }

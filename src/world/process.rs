@@ -94,7 +94,7 @@ impl Runner {
         self
     }
 
-    /// The same until somebody says stop: then its children and what they started are told to end, and none is started.
+    /// The same until it is stopped: then children and what they started are told to end, and none is started.
     #[must_use]
     pub fn until(mut self, stop: CancellationToken) -> Self {
         self.stop = stop;
@@ -182,7 +182,7 @@ impl Runner {
         self.finish(cmd, How::default(), cmd.most.unwrap_or(LARGEST_OUTPUT))
     }
 
-    /// The same for a program of somebody else, who may print without end: no more than so many bytes of each stream are kept.
+    /// The same for a foreign program, which may print endlessly: no more than so many bytes of each stream are kept.
     /// It and what it starts end when this process is told to.
     ///
     /// # Errors
@@ -199,7 +199,7 @@ impl Runner {
         self.finish(cmd, How { apart: true, last: true, ..How::default() }, most)
     }
 
-    /// What a program of somebody else (`apart`) says too much is left away, and no error.
+    /// Too much output of a foreign program (`apart`) is dropped without an error.
     fn finish(&self, cmd: &Cmd, how: How<'_>, most: usize) -> anyhow::Result<Finished> {
         let is_cut = how.apart;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -221,7 +221,7 @@ impl Runner {
         Ok(Finished { status, timed_out, stdout: text(stdout), stderr: text(stderr) })
     }
 
-    /// Runs it and returns its standard output; any other end than success is an error with what it said.
+    /// Runs it and returns its standard output; anything but success is an error with its output.
     ///
     /// # Errors
     /// If it cannot be started or fails.
@@ -272,7 +272,7 @@ impl Runner {
         let mut child = self.start(cmd, how)?;
         let _running = Running::new(child.id(), how.apart);
         if let Some(mut pipe) = child.stdin.take() {
-            // One that ends without reading is not an error of ours; its output will tell.
+            // One that exits without reading is not our error; its output will tell.
             let _ = pipe.write_all(cmd.input.as_bytes());
         }
         let (sender, lines) = mpsc::sync_channel(PIECES);
@@ -287,7 +287,7 @@ impl Runner {
                 let _ = reader.join();
             }
         } else {
-            // Somebody else may hold the pipes open: nobody waits for the readers then.
+            // Another process may hold the pipes open: then the readers are not waited for.
             end_all(&mut watch.child, how.apart).with_context(|| format!("cannot kill `{cmd}`"))?;
         }
         if over == Over::Left {

@@ -101,7 +101,7 @@ mod tests {
         // What only a shell opens is not started.
         assert_eq!(on_windows("tool").as_deref(), Some("b/tool.exe"));
         assert_eq!(on_windows("none"), None);
-        // The order is the user's; a list without anything that starts is none.
+        // The order is the user's; a list without an executable entry does not count.
         assert_eq!(found(true, &["a/x.exe", "a/x.bat"], ".BAT;.EXE", "x").as_deref(), Some("a/x.bat"));
         assert_eq!(found(true, &["a/x.exe", "a/x.bat"], ".PY", "x").as_deref(), Some("a/x.exe"));
     }

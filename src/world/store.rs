@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! .gitignore                    says that the folder is ours, and hides it from git
-//! .lock                         held by whoever works here
+//! .lock                         held by the process that works here
 //! plan.json                     the plan
 //! steps/<step>/<file>           finished files
 //! artifacts/<step>.json         their records
@@ -65,7 +65,7 @@ impl Store {
     pub fn open(repository: &Path, output: &str, sharing: Sharing, printer: &Printer) -> anyhow::Result<Self> {
         let mut store = Self::new(repository, output);
         let lock = store.root.join(".lock");
-        // Whoever makes the folder locks it first: what he has not finished is not taken for somebody else's.
+        // The creator of the folder locks it first, so that its unfinished state is not taken for a foreign folder.
         if !fs::symlink_metadata(&lock).is_ok_and(|meta| meta.is_file()) {
             store.refuse_foreign(output)?;
         }
@@ -87,7 +87,7 @@ impl Store {
                 }
                 .with_context(cannot)?;
             }
-            // Some file systems have no locks: there everybody is alone.
+            // Some file systems have no locks: there is no protection there.
             Err(TryLockError::Error(_)) => {}
         }
         store.refuse_foreign(output)?;

@@ -19,7 +19,7 @@ use crate::shown;
 /// GitHub shows this many annotations of a kind for each step.
 pub const ANNOTATIONS: usize = 10;
 
-/// Tells what happens: on standard error, or in somebody's log. Standard output belongs to results (see `cli::output`).
+/// Reports progress: on standard error, or in a log. Standard output belongs to results (see `cli::output`).
 #[derive(Clone)]
 pub struct Printer {
     level: Level,
@@ -188,7 +188,7 @@ impl Printer {
         }
         let mut log = self.ci_log();
         if log.stopped.is_none() {
-            // A word for each time: whoever saw the last one cannot use it.
+            // A new word each time: the last one cannot be reused.
             let Ok(word) = actions::random() else { return self.line("(not shown: no random bytes)") };
             self.line(&format!("::stop-commands::{word}"));
             log.stopped = Some(word);

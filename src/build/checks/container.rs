@@ -205,7 +205,7 @@ impl Trial<'_> {
     }
 }
 
-/// What others say, in a sentence of ours.
+/// Foreign output, shortened for a message.
 fn cut(text: &str) -> String {
     text.trim().chars().take(500).collect()
 }

@@ -62,7 +62,7 @@ pub fn run(machine: Machine<'_>, log: &mut Log<'_>, import: &Import, wheel: &Ste
     Ok(result)
 }
 
-/// What was seen, each thing once, and how many wheels nobody tried.
+/// What was seen, each thing once, and how many wheels were not tested.
 fn summary(seen: &[String], untried: usize) -> String {
     let mut parts: Vec<String> = Vec::new();
     for same in seen.chunk_by(|one, other| one == other) {
@@ -115,7 +115,7 @@ impl Trial<'_> {
             pip = (own.as_str(), vec!["-m", "pip", "--disable-pip-version-check"]);
         }
         let install = [&pip.1[..], &["install", "--quiet", wheel.as_str()]].concat();
-        // With dependencies the index is asked, as it is for anybody who installs it.
+        // With dependencies the index is used, as in any installation.
         if self.must(log, pip.0, &[&install[..], &["--no-index"]].concat()).is_err() {
             self.must(log, pip.0, &install)?;
         }

@@ -1,4 +1,4 @@
-//! Builds an sdist back into a wheel: whoever installs from it must get what the wheel is.
+//! Rebuilds a wheel from an sdist: installing from it must give the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

@@ -42,7 +42,7 @@ pub fn copy(runner: &Runner, source: &Source<'_>, place: &Path) -> anyhow::Resul
     }
     let changed = git(top, &["diff", "--name-only", "--no-renames", "-z", "HEAD"])?;
     let new = git(top, &["ls-files", "--others", "--exclude-standard", "-z"])?;
-    // What LFS keeps lies there: nobody has to be asked for it.
+    // The LFS files are there: no server is needed.
     let large = git(top, &["ls-files", "-z", "--", ":(attr:filter=lfs)"])?;
     let all = changed.split('\0').chain(new.split('\0')).chain(large.split('\0'));
     for path in all.filter(|path| !path.is_empty()) {

@@ -54,7 +54,7 @@ pub struct Log {
     order: Vec<String>,
     /// Jobs that act left out because it has no runner for them, with the label.
     skipped: Vec<(String, String)>,
-    /// What it said that is about no job.
+    /// Its output that belongs to no job.
     said: VecDeque<String>,
 }
 

@@ -16,7 +16,7 @@ pub struct Found {
     pub later: Vec<(String, &'static str)>,
 }
 
-/// Whether what lies there is for others to read or test.
+/// Whether a path is an example or a test.
 pub fn is_aside(path: &str) -> bool {
     path.split('/').any(|part| ASIDE.contains(&part))
 }

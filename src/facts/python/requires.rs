@@ -7,7 +7,7 @@ pub fn lets_in(specifiers: &str, minor: u32) -> bool {
     specifiers.split(',').all(|one| satisfies(one.trim(), minor).unwrap_or(true))
 }
 
-/// One specifier; nothing if it is none.
+/// One specifier; `None` if it is not one.
 fn satisfies(specifier: &str, minor: u32) -> Option<bool> {
     let operators = [">=", "<=", "==", "!=", "~=", ">", "<"];
     let operator = operators.into_iter().find(|operator| specifier.starts_with(operator))?;

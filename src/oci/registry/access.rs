@@ -12,7 +12,7 @@ use crate::world::terminal::Printer;
 pub struct Access {
     /// Those of which something is to be said.
     pub hosts: BTreeMap<String, HostAccess>,
-    /// Whether nobody logs in anywhere.
+    /// Whether all access is anonymous.
     pub anonymous: bool,
     pub printer: Option<Printer>,
 }
@@ -21,7 +21,7 @@ pub struct Access {
 pub struct HostAccess {
     /// Its API; absent: HTTPS at the host itself, at `registry-1.docker.io` for Docker Hub.
     pub url: Option<Url>,
-    /// Whether plain HTTP, or a certificate of anybody, is good enough.
+    /// Whether to accept plain HTTP or any certificate.
     pub insecure: bool,
     /// CA certificates (PEM) in addition to those of the system.
     pub ca: Option<String>,

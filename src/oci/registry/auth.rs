@@ -77,7 +77,7 @@ pub struct Tokens {
 
 pub enum Credential {
     Nothing,
-    /// By a token; whether nobody had it before.
+    /// By a token; whether it is freshly issued.
     Bearer {
         token: Secret,
         fresh: bool,

@@ -224,7 +224,7 @@ impl Host {
     /// now" or "who are you".
     ///
     /// # Errors
-    /// If there is no answer, no right, or no end of waiting.
+    /// If there is no answer, no permission, or the wait is too long.
     pub async fn send(&self, scope: Scope<'_>, doing: &str, request: Request<'_>) -> Result<Reply, Error> {
         Ok(self.ask(scope, doing, request).await?.0)
     }
@@ -279,7 +279,7 @@ impl Host {
     /// Sends a request once; what a 401 asks for is done and the request repeated. The answer may have any other status.
     ///
     /// # Errors
-    /// If there is no answer, or no right.
+    /// If there is no answer, or no permission.
     pub async fn once(&self, scope: Scope<'_>, doing: &str, request: Request<'_>) -> Result<Reply, Failed> {
         Ok(self.ask_once(scope, doing, request).await?.0)
     }

@@ -106,7 +106,7 @@ impl Logins {
         Self { runner: runner.clone(), source, answers: Arc::default() }
     }
 
-    /// The login for a repository; nothing if there is none.
+    /// The login for a repository, if any.
     ///
     /// # Errors
     /// If the configuration or a helper is broken.

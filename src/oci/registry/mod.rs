@@ -72,7 +72,7 @@ impl Document {
         Self { descriptor: Descriptor { media_type: media_type.to_owned(), digest, size }, bytes }
     }
 
-    /// Its JSON; `null` if it is none.
+    /// Its JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
@@ -113,7 +113,7 @@ impl Registries {
         }))
     }
 
-    /// The same registries for somebody who logs in nowhere.
+    /// The same registries without credentials.
     #[must_use]
     pub fn anonymous(&self) -> Self {
         let mut access = Access { anonymous: true, ..self.0.access.clone() };
@@ -162,7 +162,7 @@ impl Registries {
     /// What a tag or digest names, without its bytes; nothing if it is not there.
     ///
     /// # Errors
-    /// If nobody answers, or we may not look.
+    /// If there is no answer, or no permission.
     pub async fn head(&self, reference: &Reference) -> Result<Option<Descriptor>, Error> {
         let Some(reply) = self.glance(reference).await? else { return Ok(None) };
         let digest = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
@@ -180,7 +180,7 @@ impl Registries {
     /// Whether a tag names what it should, without ever asking for its bytes: some registries count those who do.
     ///
     /// # Errors
-    /// If nobody answers, or we may not look.
+    /// If there is no answer, or no permission.
     pub async fn shows(&self, reference: &Reference, expected: Digest) -> Result<Shown, Error> {
         let Some(reply) = self.glance(reference).await? else { return Ok(Shown::Nothing) };
         Ok(match reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok()) {
@@ -206,7 +206,7 @@ impl Registries {
     /// A manifest or index; nothing if it is not there.
     ///
     /// # Errors
-    /// If nobody answers, we may not read, the answer is not a manifest, or the bytes are not what the digest says.
+    /// If there is no answer, no permission, the answer is not a manifest, or the bytes are not what the digest says.
     pub async fn manifest(&self, reference: &Reference) -> Result<Option<Document>, Error> {
         let host = self.host(&reference.repository.registry);
         let url = host.url(&reference.repository, &format!("manifests/{}", reference.identifier())).await?;
@@ -222,7 +222,7 @@ impl Registries {
             return Err(damaged(format!("`{reference}` is too large for a manifest")));
         }
         let claimed = reply.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
-        // A page for people, or of a proxy, is not what somebody else has published.
+        // A web page, such as a proxy's, is not a published manifest.
         if claimed.is_none() && !is_manifest(&reply) {
             return Err(error::unreadable(&reference.to_string(), "manifest", &reply));
         }
@@ -348,7 +348,7 @@ impl Registries {
     /// knows of a tag there must look for it.
     ///
     /// # Errors
-    /// If nobody answers, we may not look, or the answer is not a list of tags.
+    /// If there is no answer, no permission, or the answer is not a list of tags.
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
         match self.list::<Tags>(repository, "tags/list?n=1000").await? {
             Ok(tags) => Ok(tags),
@@ -357,7 +357,7 @@ impl Registries {
         }
     }
 
-    /// The items of a list that comes in pages; the answer instead, if it is no such list. Once the list has begun, a page
+    /// The items of a list that comes in pages; the answer instead, if it is not such a list. Once the list has begun, a page
     /// that is none of it is an error.
     async fn list<P: Page>(&self, repository: &Repository, tail: &str) -> Result<Result<Vec<P::Item>, Reply>, Error> {
         let doing = P::DOING;
@@ -403,7 +403,7 @@ impl Registries {
     /// (<https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema>).
     ///
     /// # Errors
-    /// If nobody answers, or we may not look.
+    /// If there is no answer, or no permission.
     pub async fn referrers(&self, repository: &Repository, digest: Digest) -> Result<Vec<Value>, Error> {
         // GHCR answers 303 to a page for people.
         if let Ok(found) = self.list::<Referrers>(repository, &format!("referrers/{digest}")).await? {

@@ -17,7 +17,7 @@ const LONGEST_REFERRERS: usize = 4 << 20;
 /// A page of a list. `null` is what some write for an empty one; without its key it is none.
 pub trait Page: DeserializeOwned {
     type Item;
-    /// What is done who reads it, for "cannot …".
+    /// What reading it is called, for "cannot …".
     const DOING: &str;
     /// Most bytes of one page.
     const LARGEST: usize;

@@ -37,7 +37,7 @@ pub fn visibility_page(repository: &Repository) -> Option<String> {
     }
 }
 
-/// The profile of a host as it stands in references.
+/// The profile of a host as written in references.
 pub fn of(host: &str) -> Profile {
     let ends = |ending: &str| host.ends_with(ending);
     match host {

@@ -399,7 +399,7 @@ fn with_digest(location: &Url, digest: Digest) -> Url {
 /// back: only what fails before the first byte is tried again.
 ///
 /// # Errors
-/// If there is no answer, or no right.
+/// If there is no answer, or no permission.
 pub async fn fetch(
     host: &Host,
     repository: &Repository,

@@ -60,7 +60,7 @@ pub struct Plan {
     pub idle: Vec<String>,
     /// Where it goes, in the order of publishing.
     pub destinations: Vec<Destination>,
-    /// What nobody wrote and was assumed, for people.
+    /// Assumptions in place of configuration, as text.
     pub assumed: Vec<String>,
 }
 

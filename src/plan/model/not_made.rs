@@ -36,7 +36,7 @@ impl NotMade {
         self.steps.iter().filter(move |id| id.kind() == kind)
     }
 
-    /// What it would make that somebody gets, `2 images, 1 archive`; else what is compiled.
+    /// What it would publish, `2 images, 1 archive`; else what is compiled.
     pub fn counts(&self) -> String {
         let count = |kind: StepKind| match self.of(kind).count() {
             0 => None,

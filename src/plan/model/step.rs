@@ -234,7 +234,7 @@ pub struct BinaryWork {
     pub cargo_args: Vec<String>,
     /// Extra environment.
     pub env: BTreeMap<String, String>,
-    /// Globs of credential-like variables handed through all the same.
+    /// Globs of credential-like variables to pass through.
     pub pass_env: Vec<String>,
     /// Commands run before compiling.
     pub before: Vec<Command>,
@@ -417,7 +417,7 @@ pub struct SmokeCheck {
     /// Arguments for single executables by file name, instead of `args`; none: it is not started.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub programs: BTreeMap<String, Option<Vec<String>>>,
-    /// Nobody wrote `smoke`: an executable that does not print its version is a warning.
+    /// `smoke` is not set: an executable that does not print its version is a warning.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub assumed: bool,
     /// Text that the output must contain.

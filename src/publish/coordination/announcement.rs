@@ -19,7 +19,7 @@ const SCHEMA: &str = "longshore/coordination/1";
 const LARGEST: u64 = 64 << 20;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A workflow file's word: this, and nothing else, will be published.
+/// A workflow file's announcement: exactly this will be published.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Announcement {
     #[serde(flatten)]
@@ -64,7 +64,7 @@ impl Announcement {
     }
 }
 
-/// Where something was found that somebody tells us.
+/// Where an announcement was found.
 pub struct Place<'a> {
     pub api: &'a Api<'a>,
     pub release: &'a GithubRelease,
@@ -138,7 +138,7 @@ impl Place<'_> {
         Failure::Conflict(Problem::new("coordination-other-plan", message).hint(hint))
     }
 
-    /// Whether nobody can have published anything: a draft that still waits for somebody.
+    /// Whether nothing can be published yet: a draft that still waits for another workflow file.
     fn is_hidden(&self, head: &Head) -> bool {
         let has = |file: &String| {
             let stem = file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem);

@@ -105,7 +105,7 @@ impl Coordination<'_> {
         wait::until(self.run.printer, rhythm, self.workflow, poll).await
     }
 
-    /// GitHub hides drafts from whoever may not write, who would wait for nothing. Asking for notes needs the same right, and
+    /// GitHub hides drafts without write permission, so waiting would be in vain. Asking for notes needs the same right, and
     /// leaves nothing there.
     async fn may_write(&self, tag: &str) -> Result<(), Failure> {
         match self.repository.api.generate_notes(tag, None).await {

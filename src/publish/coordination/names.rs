@@ -1,4 +1,4 @@
-//! Who makes a release together, and the names of what they tell each other in it.
+//! Which workflow files make a release together, and the names of the coordination assets.
 
 use crate::plan::{Plan, Release, Workflow};
 
@@ -8,7 +8,7 @@ pub fn told(plan: &Plan, release: &Release) -> Vec<String> {
     makers.into_iter().flat_map(|workflow| [manifest(workflow), receipts(workflow)]).collect()
 }
 
-/// Who makes a release: the one that coordinates, and all that publish something of its component.
+/// The workflow files of a release: the coordinating one, and all that publish something of its component.
 pub fn makers<'p>(plan: &'p Plan, coordinating: &Workflow, release: &Release) -> Vec<&'p Workflow> {
     let publishes = |workflow: &Workflow| {
         let mut steps = plan.steps.iter().filter(|step| step.component == release.component);

@@ -119,7 +119,7 @@ impl Recovered {
     }
 }
 
-/// Whether what lies there is what was promised.
+/// Whether the files match the plan.
 async fn holds(path: PathBuf, file: &File) -> bool {
     let read = spawn_blocking(move || Opened::open(path).and_then(Digest::of_reader)).await;
     read.is_ok_and(|read| read.is_ok_and(|read| read == (file.sha256, file.size)))

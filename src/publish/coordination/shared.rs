@@ -31,7 +31,7 @@ pub struct Coordination<'a> {
     pub announced: BTreeMap<u64, Announcement>,
     /// How many requests it takes to list all releases.
     pub pages: u32,
-    /// The page of this run, for whoever has to look for its bytes.
+    /// The page of this run, where its files can be found.
     pub url: Option<&'a str>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Coordination<'a> {
                 moment = Moment::Last;
                 found.assets = api.patience.retry(async |_| list(api, found.id).await).await?;
             }
-            // Whoever publishes there looks at the tag with everything else that it looks at on GitHub.
+            // The GitHub publisher checks the tag with everything else.
             if !looks_there {
                 check_tag(api, tag, &self.run.plan.commit, moment).await?;
             }
@@ -156,7 +156,7 @@ impl<'a> Coordination<'a> {
         Ok(())
     }
 
-    /// What somebody has put there.
+    /// What another workflow file has put there.
     ///
     /// # Errors
     /// If it cannot be read.

@@ -262,7 +262,7 @@ impl<'a> Api<'a> {
     fn url(&self, tail: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), self.route("")));
-        // Not `join`: what stands in `tail` is encoded already, and a query may follow.
+        // Not `join`: `tail` is already encoded, and a query may follow.
         let text = format!("{url}/{tail}");
         Url::parse(text.trim_end_matches('/')).unwrap_or(url)
     }
@@ -276,7 +276,7 @@ impl<'a> Api<'a> {
         judge(doing, &Answer { host, repository, credential, status, headers, message, errors })
     }
 
-    /// An answer that is not JSON of ours, perhaps of something between us and the server.
+    /// An answer that is not the expected JSON, perhaps from a proxy.
     fn garbled(&self, doing: &str, error: &dyn std::fmt::Display) -> Failure {
         let mut text = mask::hide(&error.to_string()).into_owned();
         if let Some((at, _)) = text.char_indices().nth(200) {

@@ -116,7 +116,7 @@ impl Uploader<'_, '_> {
     }
 }
 
-/// What this run has sent itself a moment ago and came as other bytes: damaged on its way. In a draft nobody has seen it,
+/// What this run has just sent and arrived as other bytes: damaged in transit. In a draft it is not public,
 /// so it is taken away and sent again.
 async fn damaged(api: &Api<'_>, release: &GithubRelease, sent: &Asset) -> Result<Failure, Failure> {
     if release.draft {

@@ -19,7 +19,7 @@ use crate::receipt::Outcome;
 /// GitHub takes files under 2 GiB: <https://docs.github.com/repositories/releasing-projects-on-github/about-releases>.
 const LARGEST_FILE: u64 = 2 << 30;
 
-/// A release with its verified files, none of which stands in its way.
+/// A release with its verified files, none of which conflicts.
 pub async fn compare<'a>(
     repository: &Repository<'a>,
     planned: PlannedRelease<'a>,

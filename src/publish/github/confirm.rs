@@ -1,4 +1,4 @@
-//! Reads a published release the way anybody would, and says how.
+//! Reads a published release anonymously, and tells how.
 
 use std::io;
 
@@ -86,7 +86,7 @@ impl Look<'_, '_> {
             let message = format!("`releases/latest` does not show `{tag}`");
             match done {
                 Done::Published if latest && attempt < 3 => Err(Failure::retry(Problem::new("latest-unseen", message))),
-                // What nobody presents a token for may come out of a cache of a minute's age; the owner's view may not.
+                // Anonymous answers may come from a cache of a minute's age; the owner's view does not.
                 Done::Published
                     if latest && fetch(api, tag, &mut Reader::Token, "releases/latest").await?.is_none() =>
                 {

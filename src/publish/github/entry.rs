@@ -81,7 +81,7 @@ impl There {
 pub enum Done {
     /// Nothing was missing.
     Nothing,
-    /// Files were added to a release that somebody else published.
+    /// Files were added to a release that was already published.
     Filled,
     Published,
 }

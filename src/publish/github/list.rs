@@ -1,4 +1,4 @@
-//! The files that a release lists, and where each of ours stands among them.
+//! The files that a release lists, and the state of each of ours.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ pub fn different(tag: &str, file: &File, asset: &Asset) -> Failure {
     )
 }
 
-/// The same where nobody sees it yet: in a draft the wrong file may be taken away, by whoever knows how it came there.
+/// The same in a draft, which is not public: the user may delete the wrong file.
 pub fn differs(api: &Api<'_>, release: &GithubRelease, file: &File, asset: &Asset) -> Failure {
     match different(&release.tag_name, file, asset) {
         Failure::Conflict(mut problem) if release.draft => {
@@ -84,7 +84,7 @@ impl Leftover {
     /// How often it is looked at before it counts as left.
     const LOOKS: usize = 3;
 
-    /// What an upload of ours came to. The next attempt looks what is there.
+    /// The result of an upload. The next attempt observes again.
     pub fn or<T>(&mut self, result: Result<T, Failure>) -> Result<T, Failure> {
         result.map_err(|failure| match failure {
             Failure::AlreadyThere(problem) => Failure::retry(problem),

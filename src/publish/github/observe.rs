@@ -172,7 +172,7 @@ async fn with_all_assets(
     Ok(release)
 }
 
-/// Files in a draft of ours that are not of this plan would become public with it.
+/// Files in our draft that are not in this plan would become public with it.
 async fn check_foreign(
     repository: &Repository<'_>,
     planned: &PlannedRelease<'_>,
@@ -201,7 +201,7 @@ fn foreign<'r>(planned: &PlannedRelease<'_>, release: &'r GithubRelease) -> Vec<
     names.filter(|name| !planned.holds(name) && !planned.told.iter().any(|told| told == name)).collect()
 }
 
-/// Two drafts for one tag: nobody can say which one is meant.
+/// Two drafts for one tag: ambiguous.
 pub fn two_drafts(tag: &str, drafts: &[&GithubRelease]) -> Failure {
     let pages: Vec<&str> = drafts.iter().map(|draft| draft.html_url.as_str()).collect();
     let message = format!("there are {} drafts for `{tag}`: {}", drafts.len(), pages.join(" and "));

@@ -101,7 +101,7 @@ impl<'a> ReleasePublisher<'a> {
         Failures::of(failures)
     }
 
-    /// Makes public what somebody else has not made public in the meantime, perhaps an hour after it was filled.
+    /// Makes public what has not been made public in the meantime, perhaps an hour after it was filled.
     async fn open(&mut self, ledger: &mut Ledger) -> Result<(), Failures> {
         let Self { repository, entries, .. } = self;
         if entries.iter().filter_map(|entry| entry.there.as_ref()).any(There::is_hidden) {

@@ -72,7 +72,7 @@ async fn seen(
     Ok(all)
 }
 
-/// Downloads an asset of ours and compares it.
+/// Downloads one of our assets and compares it.
 async fn hash(api: &Api<'_>, tag: &str, file: &mut ReleaseFile<'_>, asset: &Asset) -> Result<(), Failure> {
     let download = api.patience.retry(async |_| {
         let mut hashing = Hashing::new(io::sink());

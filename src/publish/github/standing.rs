@@ -1,4 +1,4 @@
-//! Where a file of ours stands among the files of a release.
+//! The state of one of our files in a release.
 
 use super::model::Asset;
 use crate::artifact::File;

@@ -11,7 +11,7 @@ struct Visibility {
     private: bool,
 }
 
-/// Whether everybody can read the repository that all of a run comes from; nothing if no GitHub says.
+/// Whether the source repository of a run is public; `None` if no GitHub tells.
 pub async fn is_public(run: Run<'_>) -> Option<bool> {
     let named = |name: &String| run.plan.destinations.iter().find(|one| one.name == *name);
     let ours = run.destinations.iter().filter_map(named);

@@ -16,7 +16,7 @@ impl Tag<'_> {
     }
 }
 
-/// More of a tag than anybody writes.
+/// The longest tag that is read.
 const MOST_ATTRIBUTES: usize = 64;
 
 /// Every tag that opens something, one after the other. Comments and scripts hold none:

@@ -39,7 +39,7 @@ pub enum Credential {
     },
 }
 
-/// Nothing is presented to anybody in clear text, except on this machine.
+/// Credentials are never sent in clear text, except on this machine.
 pub fn insecure(index: &Index, credentials: &BTreeMap<DistributionName, Credential>) -> Vec<Failure> {
     let mut urls = vec![&index.upload, &index.simple];
     urls.extend(&index.json);

@@ -1,4 +1,4 @@
-//! What an index shows of a version of a project, and what stands in its way, before anything is sent.
+//! What an index shows of a version of a project, and what blocks it, before anything is sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

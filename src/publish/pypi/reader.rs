@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A page and where it was in the end; nothing if the index does not have it. GitLab and pypiserver send readers on to
-    /// PyPI then: what is there is no here. Anywhere else, such as to a login, nobody can say what the index has.
+    /// PyPI then: what is there is no here. Anywhere else, such as to a login, the state of the index is unknown.
     async fn get(&self, doing: &str, mut url: Url, accept: &str) -> Result<Option<(Reply, Url)>, Failure> {
         for _ in 0..=REDIRECTS {
             let reply = self.client.send(self.request(url.clone(), accept)).await;
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A file that nobody can say is right.
+/// A file that cannot be confirmed.
 pub fn unconfirmed(name: &str, what: &str) -> Problem {
     let problem = Problem::new("index-unconfirmed", format!("`{name}`: the index {what}"));
     problem.hint("run the same command again to check again")

@@ -58,7 +58,7 @@ pub struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    /// Asks nobody yet.
+    /// Sends nothing yet.
     pub fn new(credential: Option<&'a Credential>) -> Self {
         Self { credential, minted: Mutex::new(None) }
     }

@@ -18,7 +18,7 @@ use crate::world::files;
 /// Images with their documents.
 ///
 /// # Errors
-/// Everything that stands in their way.
+/// Everything that blocks them.
 pub fn compare<'a>(
     plan: &Plan,
     planned: Vec<PlannedImage<'a>>,

@@ -1,4 +1,4 @@
-//! Is an index what the plan and the records say? What it leaves out, nobody would miss on its way.
+//! Whether an index is what the plan and the records say: an omission would not be noticed later.
 
 use serde::Deserialize;
 

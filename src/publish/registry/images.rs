@@ -18,9 +18,9 @@ pub struct Images<'a> {
     pub run: Run<'a>,
     pub destination: &'a Destination,
     pub registry: &'a RegistryDestination,
-    /// The registries as somebody without a login sees them.
+    /// The registries, read anonymously.
     pub everybody: Registries,
-    /// Whether everybody can read the repository that all of this comes from, once it was asked; nothing: unknown.
+    /// Whether the source repository is public, once known; `None`: unknown.
     pub public: OnceCell<Option<bool>>,
 }
 

@@ -60,7 +60,7 @@ async fn tags<'a>(registries: &Registries, planned: &PlannedImage<'a>) -> Result
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
-/// What a glance at the plan refuses: things that are not for everybody, on their way to everybody.
+/// What the plan alone forbids: publishing to a public registry what must stay private.
 fn refused(run: Run<'_>, registry: &RegistryDestination) -> Vec<Failure> {
     let mut hosts: Vec<&str> =
         registry.images.iter().flat_map(|image| &image.repositories).map(|one| one.registry.as_str()).collect();

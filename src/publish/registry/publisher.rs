@@ -50,7 +50,7 @@ impl Kind for RegistryDestination {
 }
 
 impl ImagePublisher<'_> {
-    /// Sees to it that every blob and manifest is there, by digest. Nobody sees any of it yet.
+    /// Sees to it that every blob and manifest is there, by digest. None of it is visible yet.
     async fn push(&self) -> Result<(), Failures> {
         let all: Vec<&PlannedImage<'_>> = self.placements.iter().map(|one| &one.planned).collect();
         let open: Vec<&Placement<'_>> = self.placements.iter().filter(|one| one.planned.is_open(&all)).collect();

@@ -30,7 +30,7 @@ pub struct Push<'p> {
 /// Pushes what some images and indexes consist of.
 pub async fn everything(push: &Push<'_>, placements: &[&Placement<'_>]) -> Result<(), Failures> {
     let mut seen = BTreeSet::new();
-    // The first repository of a registry that gets a layer of ours is the one that others mount it from.
+    // The first repository of a registry that gets a layer is the one that others mount it from.
     let mut first: BTreeMap<(&str, Digest), &Repository> = BTreeMap::new();
     let (mut now, mut then) = (Vec::new(), Vec::new());
     for (repository, blob) in

@@ -1,4 +1,4 @@
-//! Whether everybody can read what was pushed: a look without a login. A package is private on its first push to GHCR.
+//! Whether what was pushed can be pulled anonymously. A package is private on its first push to GHCR.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::reference::{Reference, Repository};
 
 /// How often one tag is looked at: some registries show it a little later.
 const LOOKS: u32 = 5;
-/// Registries whose images everybody reads, as a rule.
+/// Registries whose images are usually public.
 const OPEN: [&str; 4] = ["ghcr.io", "docker.io", "quay.io", "public.ecr.aws"];
 
-/// What becomes of an image that not everybody can read.
+/// What an image that cannot be pulled anonymously means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Demand {
     /// Not looked at.
@@ -35,7 +35,7 @@ enum Demand {
 /// reported if that is not known.
 ///
 /// # Errors
-/// What not everybody can read and should.
+/// What cannot be pulled anonymously and should be.
 pub async fn look(images: &Images<'_>, tags: &[(Reference, Digest)]) -> Result<(), Failures> {
     let read_back = images.registry.read_back;
     let asked = |(tag, _): &(Reference, Digest)| OPEN.contains(&tag.repository.registry.as_str());
@@ -67,7 +67,7 @@ pub async fn look(images: &Images<'_>, tags: &[(Reference, Digest)]) -> Result<(
     Failures::of(failures)
 }
 
-/// `public`: whether everybody can read the repository that all of this comes from; nothing: unknown.
+/// `public`: whether the source repository is public; `None`: unknown.
 fn demand(read_back: ReadBack, public: Option<bool>, registry: &str) -> Demand {
     let open = OPEN.contains(&registry);
     match (read_back, public) {
@@ -116,7 +116,7 @@ async fn one(
     Err(last)
 }
 
-/// What an answer to nobody means: closed, if it says that it is; anything else is not a statement about who may read.
+/// What an answer to an anonymous request means: private if it says so; anything else tells nothing.
 fn why(tag: &Reference, error: Error) -> Result<Failure, Failure> {
     match error.kind {
         ErrorKind::Denied | ErrorKind::Missing => Ok(closed(&tag.repository)),

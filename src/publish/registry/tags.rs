@@ -62,7 +62,7 @@ async fn put(images: &Images<'_>, placement: &Placement<'_>, tag: &str) -> Resul
     read_back(registries, &reference, placement.digest()).await
 }
 
-/// Looks until the tag is what we put; something else was put by somebody else.
+/// Reads until the tag is what we pushed; anything else was pushed by someone else.
 async fn read_back(registries: &Registries, reference: &Reference, expected: Digest) -> Result<(), Failure> {
     for look in 0..LOOKS {
         match registries.head(reference).await? {

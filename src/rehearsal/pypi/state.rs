@@ -82,7 +82,7 @@ impl IndexState {
             let project = state.project(&existing.name);
             project.owners.insert(existing.owner.clone());
             for (version, age_days) in &existing.releases {
-                // A version that is none makes no release.
+                // An invalid version makes no release.
                 if let Ok(version) = version.parse() {
                     project.release(&version, ago(*age_days));
                 }

@@ -11,7 +11,7 @@ use crate::world::env::Env;
 /// How each GitHub of a plan is reached: as the environment says, else at the forge's own addresses.
 ///
 /// # Errors
-/// If an address in the environment is none.
+/// If an address in the environment is invalid.
 pub fn endpoints(plan: &Plan, env: &Env) -> anyhow::Result<Endpoints> {
     let mut endpoints = Endpoints::new();
     for destination in &plan.destinations {

@@ -26,7 +26,7 @@ impl Access {
     /// As the environment says: the addresses of the destinations themselves, or a rehearsal that plays in their stead.
     ///
     /// # Errors
-    /// If an address is none, or nothing in the rehearsal stands for a destination.
+    /// If an address is invalid, or the rehearsal has no server for a destination.
     pub fn of(session: &Session, plan: &Plan) -> anyhow::Result<Self> {
         let env = &session.env;
         if let Some(file) = StageFile::of(env)? {

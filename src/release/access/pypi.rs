@@ -15,7 +15,7 @@ use crate::world::env::Env;
 /// The indexes of a plan. A distribution without a credential is not in its table.
 ///
 /// # Errors
-/// If an address is none.
+/// If an address is invalid.
 pub fn indexes(plan: &Plan, env: &Env) -> anyhow::Result<Indexes> {
     let mut indexes = Indexes::new();
     for destination in &plan.destinations {
@@ -42,7 +42,7 @@ fn url(text: &str) -> anyhow::Result<Url> {
 /// `trusted: always`.
 ///
 /// # Errors
-/// If the address that gives out identities is none.
+/// If the address that issues identities is invalid.
 pub fn credentials(pypi: &PypiDestination, env: &Env) -> anyhow::Result<BTreeMap<DistributionName, Credential>> {
     let mut credentials = BTreeMap::new();
     let job = env.get("ACTIONS_ID_TOKEN_REQUEST_URL").zip(env.secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN"));

@@ -20,14 +20,14 @@ pub fn endpoints(stage: &Stage, plan: &Plan) -> Endpoints {
     github.map(|destination| (destination.name.clone(), endpoint.clone())).collect()
 }
 
-/// Whoever forgot the token in a job has none here either.
+/// A token that is missing in a job is missing here, too.
 pub fn withhold(endpoints: &mut Endpoints, env: &Env) {
     if !["GITHUB_TOKEN", "GH_TOKEN"].into_iter().any(|name| env.get(name).is_some()) {
         endpoints.values_mut().for_each(|endpoint| endpoint.token = None);
     }
 }
 
-/// How the registries of a plan are reached. Logins may come from anywhere in a job, so everybody is let in.
+/// How the registries of a plan are reached. Logins may come from anywhere in a job, so all are accepted.
 ///
 /// # Errors
 /// Exit 2 if nothing stands for a host: the real one must not be asked.

@@ -22,7 +22,7 @@ pub struct Expected<'a> {
     pub present: &'a [String],
     /// Texts that must be in none.
     pub absent: &'a [String],
-    /// Whether somebody else built it: its SBOM may tell where.
+    /// Whether it is prebuilt: its SBOM may contain paths of another machine.
     pub prebuilt: bool,
 }
 

@@ -27,7 +27,7 @@ pub fn unportable(listing: &Listing, os: Os) -> impl Iterator<Item = Flaw> {
     })
 }
 
-/// What keeps an archive from being read, and what no archive of ours may hold.
+/// What makes an archive unreadable, and what our archives may not contain.
 pub fn damage(damage: Option<&str>, listed: &[String]) -> Vec<Flaw> {
     let hint = "it was truncated or changed in transit, or is not such a file: build it again";
     let cut = damage.map(|why| flaw("dist-damaged", format!("cannot be read completely: {why}"), hint));

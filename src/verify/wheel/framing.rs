@@ -181,7 +181,7 @@ fn locals(file: &mut (impl Read + Seek), listed: &[Listed], end: u64) -> Result<
         let mut extra = vec![0; short(&header, 28).into()];
         file.read_exact(&mut extra)?;
         if member.shared.flags & 8 != 0 {
-            // Nobody who starts here knows where its data end; that was said already.
+            // From here the end of its data is unknown; that was already reported.
             return Ok(Vec::new());
         }
         if name != member.name {

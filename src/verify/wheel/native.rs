@@ -16,7 +16,7 @@ use crate::verify::content::{Listing, printable, some_of};
 /// Reads one library, of which the digest, the size and what stands in it are known.
 ///
 /// # Errors
-/// Why it is none.
+/// Why it is not a library.
 pub fn look(
     path: &str,
     mut bytes: impl Read + Seek,

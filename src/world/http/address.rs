@@ -1,4 +1,4 @@
-//! Whose an address is: this machine's, a network's of somebody, everybody's; and where an answer may lead us.
+//! Scope of an address: loopback, private or public; and where a redirect may lead.
 //!
 //! Special addresses: <https://www.iana.org/assignments/iana-ipv4-special-registry>,
 //! <https://www.iana.org/assignments/iana-ipv6-special-registry>; names: <https://www.rfc-editor.org/rfc/rfc6761>,
@@ -39,7 +39,7 @@ pub fn same_origin(a: &Url, b: &Url) -> bool {
 
 /// Whether an answer from one place may send us to another: never from outside into a private network, from this machine
 /// to itself only, and within private networks to another host only if the user wrote it (`known`: hosts, with or without
-/// their port). Whoever a user names may be anywhere.
+/// their port). Hosts that the user names may be anywhere.
 ///
 /// # Errors
 /// Why not, to follow the name of the host that said so.
@@ -81,7 +81,7 @@ fn reach(url: &Url) -> Reach {
     }
 }
 
-/// Whether everybody can reach an address.
+/// Whether an address is public.
 pub fn is_of_everybody(address: IpAddr) -> bool {
     let reach = match address {
         IpAddr::V4(address) => of_v4(address),
@@ -90,7 +90,7 @@ pub fn is_of_everybody(address: IpAddr) -> bool {
     reach == Reach::Everybody
 }
 
-/// Whether a host looks as if everybody could reach it.
+/// Whether a host looks public.
 pub fn looks_public(url: &Url) -> bool {
     reach(url) == Reach::Everybody
 }

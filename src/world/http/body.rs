@@ -90,7 +90,7 @@ struct Checked<S> {
     inner: S,
     hashing: Option<Hashing<io::Sink>>,
     left: u64,
-    /// A file of ours; nothing for what another server sends.
+    /// Our own file; `None` for what another server sends.
     file: Option<String>,
     sha256: Digest,
 }

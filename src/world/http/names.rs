@@ -15,7 +15,7 @@ use super::address;
 #[derive(Clone, Debug, Default)]
 pub struct Names(Arc<Mutex<BTreeSet<String>>>);
 
-/// A name of which an answer told us is an address that is not for everybody.
+/// A host of a redirect resolves to a private address.
 #[derive(Debug)]
 pub struct Private {
     name: String,
@@ -54,9 +54,9 @@ impl Resolve for Names {
     }
 }
 
-/// Those of the addresses that everybody can reach.
+/// The public ones of the addresses.
 fn of_everybody(name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Private> {
-    // Proxies that tunnel everything answer every name with addresses of 198.18.0.0/15, where nobody else is.
+    // Proxies that tunnel everything answer every name with addresses of 198.18.0.0/15, which is used for nothing else.
     let is_tunnel = |address: IpAddr| matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [198, 18 | 19, ..]));
     let is_fine = |found: &SocketAddr| address::is_of_everybody(found.ip()) || is_tunnel(found.ip());
     let (fine, near): (Vec<_>, Vec<_>) = found.into_iter().partition(is_fine);

@@ -13,7 +13,7 @@ pub struct NoAnswer {
     pub untrusted: bool,
     /// Whether it led where we do not go; it always will.
     pub forbidden: bool,
-    /// Whether a file of ours is not what it should be; then the server got no whole request, and never will.
+    /// Whether our own file has changed; then the server never gets a complete request.
     pub changed: bool,
     /// Whether it is our disk that does not take what came: code and hint.
     pub disk: Option<(&'static str, &'static str)>,

@@ -17,7 +17,7 @@ use crate::wheel::{DistributionName, Pythons};
 pub struct StageWork {
     /// The distribution: `[project].name` of the copy.
     pub distribution: DistributionName,
-    /// The name that stands in the repository, which references to itself (`opsml[onnx]`) use.
+    /// The name in the repository, which references to itself (`opsml[onnx]`) use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<String>,
     /// PEP 440.
@@ -81,7 +81,7 @@ pub struct WheelWork {
     pub cargo_args: Vec<String>,
     /// Extra environment.
     pub env: BTreeMap<String, String>,
-    /// Globs of credential-like variables handed through all the same.
+    /// Globs of credential-like variables to pass through.
     pub pass_env: Vec<String>,
     /// Commands run before building.
     pub before: Vec<Command>,
@@ -150,7 +150,7 @@ pub struct SdistWork {
     /// Extra environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
-    /// Globs of credential-like variables handed through all the same.
+    /// Globs of credential-like variables to pass through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_env: Vec<String>,
     /// Commands run before it is made.
