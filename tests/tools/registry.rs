@@ -7,7 +7,7 @@ mod through;
 mod tokens;
 
 use longshore::oci::media;
-use longshore::oci::registry::{Action, Kind as Meaning, Pushed, Registries, Shown, Source};
+use longshore::oci::registry::{Action, ErrorKind as Meaning, Pushed, Registries, Shown, Source};
 use longshore::problem::Exit;
 use longshore::reference::Repository;
 use longshore::rehearsal::registry::{Auth, Options, Server};
