@@ -73,7 +73,7 @@ fn linters_find_what_is_planted() {
         let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
         assert!(!done.status.success() && said.contains(expected), "`{to}` is not seen: {said}");
     };
-    check("part: release.yml", "prat: release.yml", "Invalid action input 'prat'");
+    check("workflow: release.yml", "wrokflow: release.yml", "Invalid action input 'wrokflow'");
     check("command: verify, ", "", "Missing required input `command`");
     check("github.event_name ==", "github.event.name ==", "Context access might be invalid: name");
 }

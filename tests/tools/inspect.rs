@@ -220,7 +220,7 @@ impl Shelf {
         let plan = json!({
             "schema": "longshore/plan/1", "name": "typos", "repository": "local/typos", "commit": "1".repeat(40),
             "commit_time": 1_700_000_000, "dirty": false, "origin": "tag", "output": "out", "releases": [],
-            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "jobs": [], "parts": [], "destinations": [],
+            "scope": { "kind": "all", "left_out": [] }, "steps": steps, "jobs": [], "workflows": [], "destinations": [],
             "assumed": []
         });
         let store = Store::new(folder.path(), "out");
