@@ -21,7 +21,7 @@ pub struct Supply<'a> {
     pub needing: Vec<&'a Step>,
 }
 
-/// Looks for prebuilt executables.
+/// Looks for prebuilt binaries.
 ///
 /// # Errors
 /// `Failure` with exit 2 if some are missing, or none is where prebuilt files were promised.

@@ -39,7 +39,7 @@ fn lines(not_made: &[NotMade], host: Option<Target>, command: &str) -> Said {
         let images: Vec<&StepId> = one.of(StepKind::Image).collect();
         let (were, they) = if images.len() == 1 { ("was", "it needs") } else { ("were", "they need") };
         format!(
-            "{} {were} not built: {they} {}; `{command}--also {}` builds for it here if its tools are installed, `{command}--prebuilt DIR` uses prebuilt executables",
+            "{} {were} not built: {they} {}; `{command}--also {}` builds for it here if its tools are installed, `{command}--prebuilt DIR` uses prebuilt binaries",
             shown::some(&images, MOST),
             one.needed(),
             one.target,
@@ -82,7 +82,7 @@ mod tests {
             &["binary.a.aarch64-unknown-linux-musl", "image.a.alpine.linux-arm64", "image.a.scratch.linux-arm64"],
         );
         let said = lines(&[musl(&["image.a.alpine.linux-amd64", "index.a.alpine"]), arm], host, "");
-        let warning = "`image.a.alpine.linux-amd64` was not built: it needs x86_64-unknown-linux-musl; `--also x86_64-unknown-linux-musl` builds for it here if its tools are installed, `--prebuilt DIR` uses prebuilt executables";
+        let warning = "`image.a.alpine.linux-amd64` was not built: it needs x86_64-unknown-linux-musl; `--also x86_64-unknown-linux-musl` builds for it here if its tools are installed, `--prebuilt DIR` uses prebuilt binaries";
         assert_eq!(said.warnings, [warning]);
         assert_eq!(said.note.unwrap(), "2 images for aarch64-unknown-linux-musl: `--prebuilt DIR`, or other machines");
         let said = lines(&[musl(&["binary.a.x", "archive.a.x"])], host, "build");

@@ -175,6 +175,8 @@ const NAMES: Type = Type::Many(&NAME);
 const TARGETS: Type = Type::Some(&Type::Text(Text::Triple));
 const FILE_ITEM: Type = Type::Either(&Type::Text(Text::FileGlob), &Type::Keys(&FILE));
 const ASSET_FILE_ITEM: Type = Type::Either(&Type::Text(Text::FileGlob), &Type::Keys(&ASSET_FILE));
+const PASS_ENV: Key =
+    key("pass-env", Type::Many(&Type::Text(Text::EnvGlob)), "", "globs of credential-like variables to pass through");
 const COMPONENT_OF: Key =
     key("component", NAME, "the component of the same name, else the root", "the component it is released with");
 const PUBLISH_TO: Key = key(
@@ -339,20 +341,8 @@ pub static BINARY: Section = Section {
         .per_target(),
         key("assets", NAMES, "", "assets to unpack before compiling").per_target(),
         key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands to run before compiling").per_target(),
-        key(
-            "env",
-            Type::Each { key: Text::EnvName, value: &Type::Text(Text::EnvValue), fixed: &[] },
-            "",
-            "additional environment variables",
-        )
-        .per_target(),
-        key(
-            "pass-env",
-            Type::Many(&Type::Text(Text::EnvGlob)),
-            "",
-            "globs of credential-like variables to pass through",
-        )
-        .per_target(),
+        key("env", ENV, "", "additional environment variables").per_target(),
+        PASS_ENV.per_target(),
         key(
             "smoke",
             Type::Off(&Type::Either(
@@ -559,13 +549,7 @@ pub static WHEEL: Section = Section {
         key("assets", NAMES, "", "assets to unpack before building").per_target(),
         key("before", Type::Many(&Type::Command(&COMMAND_FOR)), "", "commands to run before building").per_target(),
         key("env", ENV, "", "additional environment variables").per_target(),
-        key(
-            "pass-env",
-            Type::Many(&Type::Text(Text::EnvGlob)),
-            "",
-            "globs of credential-like variables to pass through",
-        )
-        .per_target(),
+        PASS_ENV.per_target(),
         key("max-size", Type::Text(Text::Size), "100 MiB", "maximum size of a wheel").per_target(),
         key("sdist", Type::Flag, "true", "whether to build a source distribution"),
         key("project", Type::Any, "", "keys of `[project]` to replace in its pyproject.toml"),

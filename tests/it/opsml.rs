@@ -190,6 +190,12 @@ fn json_holds_what_the_text_shows() {
             |image: &Value| image["floating"].as_array().is_some_and(|all| all.iter().any(|one| one["tag"] == tag));
         assert!(images.as_array().unwrap().iter().any(is_there), "{tag}");
     }
+    let publishing = lines.iter().filter(|line| line.contains(".yml publishes "));
+    assert_eq!(publishing.count(), json["workflows"].as_array().unwrap().len());
+    let assumed = lines.iter().filter(|line| line.starts_with("assumed: "));
+    assert_eq!(assumed.count(), json["assumed"].as_array().unwrap().len());
+    let machines: Vec<&str> = texts(&json["jobs"], "runner");
+    assert!(!machines.is_empty() && machines.iter().all(|runner| text.contains(runner)), "{machines:?}");
     for workflow in json["workflows"].as_array().unwrap() {
         let line = format!("{} publishes {}", workflow["file"].as_str().unwrap(), joined(&workflow["destinations"]));
         assert!(lines.contains(&line.as_str()), "{line} in {text}");
