@@ -141,10 +141,6 @@ impl Runner {
         self.env.iter()
     }
 
-    pub fn var_of<'a>(&'a self, cmd: &'a Cmd, name: &str) -> Option<&'a str> {
-        cmd.env.value(name).or(self.var(name))
-    }
-
     /// Text with every hidden value in it replaced by `***`: a tool that was handed one may print it.
     pub fn redact(&self, text: &str) -> String {
         let mut clean = text.to_owned();

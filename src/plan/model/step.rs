@@ -384,11 +384,6 @@ impl CheckWork {
         let mut seen = result.subjects.iter().chain(untried);
         seen.find(|seen| seen.step == self.subject && seen.name == file).map(|seen| seen.sha256)
     }
-
-    /// Whether it runs on any machine that can build its subject.
-    pub fn needs_no_host(&self) -> bool {
-        matches!(self.check, Check::Resolve(_) | Check::Readme | Check::Rebuild(_))
-    }
 }
 
 /// How a check is carried out.
