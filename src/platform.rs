@@ -8,39 +8,94 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::{Arch, Libc, Os, Target};
 
-/// `linux/amd64` or `linux/arm64`: <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md>.
+/// A platform of Linux: <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md>. Images of binaries exist
+/// for the first two; the others are for whatever an engine can build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Platform {
     LinuxAmd64,
     /// 64-bit Arm, variant v8.
     LinuxArm64,
+    LinuxArmV7,
+    LinuxArmV6,
+    LinuxArmV5,
+    Linux386,
+    LinuxRiscv64,
+    LinuxPpc64le,
+    LinuxS390x,
+    LinuxLoong64,
+}
+
+/// What the documents and the headers of executables call a platform.
+struct Names {
+    /// `architecture` of configs and indexes.
+    goarch: &'static str,
+    variant: Option<&'static str>,
+    /// As ELF headers are read.
+    machine: &'static str,
 }
 
 impl Platform {
-    /// Every platform, in the order images are listed.
-    pub const ALL: [Self; 2] = [Self::LinuxAmd64, Self::LinuxArm64];
+    /// Those that binaries are compiled for, in the order images are listed.
+    pub const BINARIES: [Self; 2] = [Self::LinuxAmd64, Self::LinuxArm64];
 
-    pub fn arch(self) -> Arch {
+    /// Every platform.
+    pub const ALL: [Self; 10] = [
+        Self::LinuxAmd64,
+        Self::LinuxArm64,
+        Self::LinuxArmV7,
+        Self::LinuxArmV6,
+        Self::LinuxArmV5,
+        Self::Linux386,
+        Self::LinuxRiscv64,
+        Self::LinuxPpc64le,
+        Self::LinuxS390x,
+        Self::LinuxLoong64,
+    ];
+
+    fn names(self) -> Names {
+        let of = |goarch, variant, machine| Names { goarch, variant, machine };
         match self {
-            Self::LinuxAmd64 => Arch::X86_64,
-            Self::LinuxArm64 => Arch::Aarch64,
+            Self::LinuxAmd64 => of("amd64", None, "x86_64"),
+            Self::LinuxArm64 => of("arm64", Some("v8"), "aarch64"),
+            Self::LinuxArmV7 => of("arm", Some("v7"), "arm"),
+            Self::LinuxArmV6 => of("arm", Some("v6"), "arm"),
+            Self::LinuxArmV5 => of("arm", Some("v5"), "arm"),
+            Self::Linux386 => of("386", None, "i686"),
+            Self::LinuxRiscv64 => of("riscv64", None, "riscv"),
+            Self::LinuxPpc64le => of("ppc64le", None, "powerpc64"),
+            Self::LinuxS390x => of("s390x", None, "s390x"),
+            Self::LinuxLoong64 => of("loong64", None, "loongarch"),
+        }
+    }
+
+    /// That of a binary; nothing for platforms that binaries are not compiled for.
+    pub fn arch(self) -> Option<Arch> {
+        match self {
+            Self::LinuxAmd64 => Some(Arch::X86_64),
+            Self::LinuxArm64 => Some(Arch::Aarch64),
+            _ => None,
         }
     }
 
     /// `amd64`, `arm64`: the `architecture` of configs and indexes.
     pub fn goarch(self) -> &'static str {
-        self.arch().goarch()
+        self.names().goarch
     }
 
     /// `v8` for arm64, as official images write it; nothing for amd64.
     pub fn variant(self) -> Option<&'static str> {
-        (self == Self::LinuxArm64).then_some("v8")
+        self.names().variant
+    }
+
+    /// `x86_64`, `aarch64`: the processor, as the headers of its executables are read.
+    pub fn machine(self) -> &'static str {
+        self.names().machine
     }
 
     /// Whether a target's executables are for it.
     pub fn takes(self, target: Target) -> bool {
-        target.os() == Os::Linux && target.arch() == self.arch()
+        target.os() == Os::Linux && Some(target.arch()) == self.arch()
     }
 
     pub fn target(self, libc: Libc) -> Option<Target> {
@@ -49,13 +104,17 @@ impl Platform {
 
     /// In ids: `linux-amd64`.
     pub fn id(self) -> String {
-        format!("linux-{}", self.goarch())
+        self.to_string().replace('/', "-")
     }
 }
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "linux/{}", self.goarch())
+        let Names { goarch, variant, .. } = self.names();
+        match variant.filter(|_| *self != Self::LinuxArm64) {
+            Some(variant) => write!(f, "linux/{goarch}/{variant}"),
+            None => write!(f, "linux/{goarch}"),
+        }
     }
 }
 
@@ -63,11 +122,14 @@ impl FromStr for Platform {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "linux/amd64" => Ok(Self::LinuxAmd64),
-            "linux/arm64" | "linux/arm64/v8" => Ok(Self::LinuxArm64),
-            _ => Err(format!("`{text}` is not a known platform: linux/amd64, linux/arm64")),
-        }
+        let plain = match text {
+            "linux/arm64/v8" => "linux/arm64",
+            "linux/arm" => "linux/arm/v7",
+            text => text,
+        };
+        let known = || Self::ALL.map(|platform| platform.to_string()).join(", ");
+        let found = Self::ALL.into_iter().find(|platform| platform.to_string() == plain);
+        found.ok_or_else(|| format!("`{text}` is not a known platform: {}", known()))
     }
 }
 
@@ -91,7 +153,7 @@ impl JsonSchema for Platform {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "enum": ["linux/amd64", "linux/arm64"] })
+        schemars::json_schema!({ "type": "string", "enum": Self::ALL.map(|platform| platform.to_string()) })
     }
 }
 
@@ -187,11 +249,12 @@ mod tests {
     fn prints_what_it_parses() {
         for platform in Platform::ALL {
             assert_eq!(platform.to_string().parse(), Ok(platform));
-            assert!(platform.target(Libc::Musl).is_some_and(|target| platform.takes(target)));
+            let is_binary = Platform::BINARIES.contains(&platform);
+            assert_eq!(platform.target(Libc::Musl).is_some_and(|target| platform.takes(target)), is_binary);
         }
         for text in ["none", "musl", "glibc 2.36"] {
             assert_eq!(text.parse::<BaseLibc>().unwrap().to_string(), text);
         }
-        assert!("glibc".parse::<BaseLibc>().is_err() && "linux/s390x".parse::<Platform>().is_err());
+        assert!("glibc".parse::<BaseLibc>().is_err() && "linux/mips".parse::<Platform>().is_err());
     }
 }

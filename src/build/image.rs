@@ -51,7 +51,7 @@ impl Bases {
 
     /// The base of an image; nothing for a scratch image.
     fn of<'a>(&'a self, work: &'a ImageWork) -> anyhow::Result<Option<(&'a PlannedBase, &'a Base)>> {
-        let (Some(base), Some(key)) = (&work.base, key(work)) else { return Ok(None) };
+        let (Some(base), Some(key)) = (work.base(), key(work)) else { return Ok(None) };
         let found = self.found.get_or_init(|| {
             let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
             asked.and_then(|asked| runtime::block_on(asked).ok()?.ok()).unwrap_or_default()
@@ -69,7 +69,7 @@ fn images<'p>(steps: &[&'p Step]) -> impl Iterator<Item = (&'p Step, &'p ImageWo
 }
 
 fn key(work: &ImageWork) -> Option<Key> {
-    work.base.as_ref().map(|base| (base.from.clone(), base.digest, work.platform))
+    work.base().map(|base| (base.from.clone(), base.digest, work.platform))
 }
 
 async fn all(registries: &Registries, wanted: BTreeSet<Key>) -> Found {
@@ -86,7 +86,7 @@ async fn all(registries: &Registries, wanted: BTreeSet<Key>) -> Found {
 pub fn unlocked(plan: &Plan, steps: &[&Step], registries: &Registries) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     for (step, work) in images(steps) {
-        let Some(base) = work.base.as_ref().filter(|base| base.digest.is_none()) else { continue };
+        let Some(base) = work.base().filter(|base| base.digest.is_none()) else { continue };
         let Some(host) = far(plan, step, registries) else { continue };
         let text =
             format!("the base image `{}` is not locked, and images based on it are published to `{host}`", base.from);
@@ -119,8 +119,9 @@ pub fn make(machine: Machine<'_>, step: &Step, work: &ImageWork, bases: &Bases) 
     let Machine { store, plan, .. } = machine;
     let [config_output, manifest_output] = &work.outputs;
     let base = bases.of(work)?;
-    let layers: Vec<Layer> = work.layers.iter().map(|id| layer(machine, id)).collect::<anyhow::Result<_>>()?;
-    let (mut labels, mut annotations) = (work.config.labels.clone(), work.annotations.clone());
+    let assembly = work.assembly().context("it is not assembled from layers")?;
+    let layers: Vec<Layer> = assembly.layers.iter().map(|id| layer(machine, id)).collect::<anyhow::Result<_>>()?;
+    let (mut labels, mut annotations) = (assembly.config.labels.clone(), work.annotations.clone());
     if let Some((planned, found)) = base {
         for map in [&mut labels, &mut annotations] {
             map.insert(BASE_NAME.into(), planned.from.to_string());
@@ -132,13 +133,13 @@ pub fn make(machine: Machine<'_>, step: &Step, work: &ImageWork, bases: &Bases) 
     let settings = Settings {
         platform: work.platform,
         created: &created,
-        entrypoint: &work.config.entrypoint,
-        cmd: &work.config.cmd,
-        user: &work.config.user,
-        workdir: &work.config.workdir,
-        env: Some(&work.config.env),
-        expose: &work.config.expose,
-        healthcheck: &work.config.healthcheck,
+        entrypoint: &assembly.config.entrypoint,
+        cmd: &assembly.config.cmd,
+        user: &assembly.config.user,
+        workdir: &assembly.config.workdir,
+        env: Some(&assembly.config.env),
+        expose: &assembly.config.expose,
+        healthcheck: &assembly.config.healthcheck,
         labels: Some(&labels),
     };
     let of_base = |why: String| anyhow::anyhow!("the base image cannot be used: {why}");

@@ -119,5 +119,5 @@ fn stopped() -> Failure {
 /// The platform whose images this machine runs; on other systems engines run Linux of the same architecture.
 fn host_platform() -> Option<Platform> {
     let host = Target::host()?;
-    Platform::ALL.into_iter().find(|platform| platform.arch() == host.arch())
+    Platform::BINARIES.into_iter().find(|platform| platform.arch() == Some(host.arch()))
 }

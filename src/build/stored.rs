@@ -25,8 +25,8 @@ use crate::world::{files, runtime};
 pub fn image(store: &Store, step: &Step, work: &ImageWork) -> anyhow::Result<Image> {
     let record = |id: &StepId| read_json::<Artifact>(&store.record(id));
     let own = record(&step.id)?;
-    let layers = work.layers.iter().map(record).collect::<anyhow::Result<Vec<_>>>()?;
-    let base = work.base.as_ref().map(|base| &base.from.repository);
+    let layers = work.layers().iter().map(record).collect::<anyhow::Result<Vec<_>>>()?;
+    let base = work.base().map(|base| &base.from.repository);
     let parts = Parts { platform: work.platform, own: &own, layers: layers.iter().collect(), base };
     let [_, manifest] = &work.outputs;
     let image = parts.image(store, document(store, step, manifest, media::MANIFEST)?);

@@ -9,7 +9,7 @@ use super::report::Report;
 use super::table::Table;
 use super::unlocked;
 use crate::macos::MacosVersion;
-use crate::plan::{Check, Origin, Plan, Step, WheelBuilder, Work, explain};
+use crate::plan::{Assembly, Check, FromDockerfile, Origin, Plan, Recipe, Step, WheelBuilder, Work, explain};
 use crate::problem::Failure;
 use crate::publish::describe::published;
 use crate::publish::kinds::describe;
@@ -107,9 +107,10 @@ fn builder(step: &Step) -> String {
             WheelBuilder::Prebuilt => "prebuilt".into(),
         },
         Work::Sdist(_) => "maturin".into(),
-        Work::Image(work) => match &work.base {
-            Some(base) => base.from.to_string(),
-            None => "scratch".into(),
+        Work::Image(work) => match &work.recipe {
+            Recipe::Assembly(Assembly { base: Some(base), .. }) => base.from.to_string(),
+            Recipe::Assembly(_) => "scratch".into(),
+            Recipe::Dockerfile(work) => work.dockerfile.clone(),
         },
         _ => String::new(),
     }
@@ -138,12 +139,29 @@ fn output(step: &Step) -> String {
             Some(reason) => format!("not run: {reason}"),
             None => expected(&check.check),
         },
-        Work::Image(work) => match work.base.as_ref().map(|base| base.digest) {
-            Some(Some(digest)) => format!("{}, {}", work.facts.libc, &digest.to_string()[..19]),
-            Some(None) => format!("{}, not locked", work.facts.libc),
-            None => "system files included in Longshore".into(),
+        Work::Image(work) => match &work.recipe {
+            Recipe::Assembly(work) => assembly(work),
+            Recipe::Dockerfile(work) => from_dockerfile(work),
         },
         _ => step.outputs().join(", "),
+    }
+}
+
+fn assembly(work: &Assembly) -> String {
+    match work.base.as_ref().map(|base| base.digest) {
+        Some(Some(digest)) => format!("{}, {}", work.facts.libc, &digest.to_string()[..19]),
+        Some(None) => format!("{}, not locked", work.facts.libc),
+        None => "system files included in Longshore".into(),
+    }
+}
+
+fn from_dockerfile(work: &FromDockerfile) -> String {
+    let open = work.bases.iter().filter(|base| base.base.digest.is_none()).map(|base| base.name.as_str());
+    let mut open: Vec<&str> = open.collect();
+    open.dedup();
+    match open.as_slice() {
+        [] => format!("{} files, {}", work.inputs.files, &work.inputs.digest.to_string()[..19]),
+        open => format!("{} files; not locked: {}", work.inputs.files, open.join(", ")),
     }
 }
 

@@ -60,6 +60,7 @@ pub fn images(plan: &Plan, manifest: &Manifest) -> Option<Table> {
                 }
             })
         };
+        let Some(work) = work.assembly() else { continue };
         let needs: Vec<String> = work.executables.iter().filter_map(needs).collect();
         let base = work.base.as_ref().map_or_else(|| "scratch".to_owned(), |base| base.from.to_string());
         table.row([step.id.to_string(), base, work.facts.libc.to_string(), needs.join(", ")]);

@@ -1,6 +1,7 @@
 //! `images:` and `bases:` read.
 
 use super::diagnostics::Diagnostics;
+use super::dockerfile;
 use super::fields::Fields;
 use super::fields::FileItem;
 use super::model::{Base, Image, ImageSmoke, ImageTag};
@@ -29,7 +30,9 @@ pub fn read(file: &Map, layers: &mut Layers) -> Vec<Image> {
         let node = layers.entry(file, KIND, Some(&entry.value));
         let map = node.map().cloned().unwrap_or_default();
         let image = one(&entry.key, Fields(&map));
-        known_flavors(file, &map, &format!("{}.{}", KIND.key, entry.key), &mut layers.found);
+        let path = format!("{}.{}", KIND.key, entry.key);
+        known_flavors(file, &map, &path, &mut layers.found);
+        dockerfile::check(&map, &path, &mut layers.found);
         layers.entries.push((KIND.key, entry.key.clone(), node));
         images.push(image);
     }
@@ -66,14 +69,16 @@ fn one(name: &str, fields: Fields<'_>) -> Image {
         let tag = text.parse().expect("our own templates are well formed");
         ImageTag { tag, when: When::Always }
     };
+    let dockerfiles = dockerfile::read(fields);
+    let built: Vec<String> = dockerfiles.iter().map(|build| build.flavor.clone()).collect();
     Image {
         name: name.to_owned(),
         title: fields.text("name"),
         component: fields.text("component"),
         repositories: fields.parsed("repositories", |text| names::image_repository(text).ok()),
         binaries: fields.texts("binaries"),
-        platforms: platforms(fields).unwrap_or_else(|| Platform::ALL.to_vec()),
-        flavors: flavors(fields.texts("flavors")),
+        platforms: platforms(fields).unwrap_or_else(|| Platform::BINARIES.to_vec()),
+        flavors: if built.is_empty() { flavors(fields.texts("flavors")) } else { built },
         include: files(fields),
         tags: tags("tags").unwrap_or_else(|| DEFAULT_TAGS.map(default).to_vec()),
         platform_tags: tags("platform-tags").unwrap_or_default(),
@@ -92,6 +97,7 @@ fn one(name: &str, fields: Fields<'_>) -> Image {
         },
         smoke: smoke(fields),
         max_size: fields.text("max-size").and_then(|text| text::size(&text).ok()),
+        dockerfiles,
         publish: artifact_publish(fields),
     }
 }
@@ -124,7 +130,8 @@ fn known_flavors(file: &Map, image: &Map, path: &str, found: &mut Diagnostics) {
     }
 }
 
-fn platforms(fields: Fields<'_>) -> Option<Vec<Platform>> {
+/// `platforms:`, sorted.
+pub fn platforms(fields: Fields<'_>) -> Option<Vec<Platform>> {
     let mut platforms = fields.parsed("platforms", |text| names::platform(text).ok())?;
     platforms.sort();
     platforms.dedup();

@@ -10,6 +10,7 @@ mod asset;
 mod binary;
 mod component;
 mod diagnostics;
+mod dockerfile;
 mod fields;
 mod image;
 mod json_schema;
@@ -36,8 +37,8 @@ pub use diagnostic::Diagnostic;
 pub use fields::FileItem;
 pub use json_schema::json_schema;
 pub use model::{
-    Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, Builder, Component, Config, Formats, Image,
-    ImageSmoke, ImageTag, VariantCheck, Wheel, WheelSettings,
+    Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, BuildContext, Builder, Component, Config,
+    Dockerfile, Formats, Image, ImageSmoke, ImageTag, Runners, VariantCheck, Wheel, WheelSettings,
 };
 pub use publish::{Destination, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost};
 pub use smoke::Smoke;

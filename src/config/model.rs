@@ -238,7 +238,63 @@ pub struct Image {
     pub smoke: Option<ImageSmoke>,
     /// `max-size:` of one image's compressed layers without the base, bytes.
     pub max_size: Option<u64>,
+    /// `dockerfile:`, one build per flavor; empty: an image of binaries.
+    pub dockerfiles: Vec<Dockerfile>,
     pub publish: Publish,
+}
+
+/// A build by an engine.
+#[derive(Clone, Debug)]
+pub struct Dockerfile {
+    /// Empty where there is only one.
+    pub flavor: String,
+    pub dockerfile: String,
+    /// `context:` = the folder of the Dockerfile; empty: the whole repository.
+    pub context: String,
+    pub stage: Option<String>,
+    pub args: BTreeMap<String, Template>,
+    /// Names of environment variables, by id.
+    pub secrets: BTreeMap<String, String>,
+    pub before: Vec<Command>,
+    pub contexts: BTreeMap<String, BuildContext>,
+    pub binaries: Vec<String>,
+    pub assets: Vec<String>,
+    pub platforms: Vec<Platform>,
+    pub runners: Runners,
+    pub emulate: bool,
+    /// `engine:`; absent: the first that answers.
+    pub engine: Option<String>,
+    /// `network: default`
+    pub network: bool,
+    pub cache: Option<bool>,
+    /// `reuse: inputs`
+    pub reuse: Option<bool>,
+    pub contains: Vec<String>,
+    /// `base-only:`, an image that is only there to build others on.
+    pub base_only: bool,
+    /// Seconds.
+    pub timeout: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildContext {
+    Folder(String),
+    /// Another image of the file.
+    Image(String),
+}
+
+/// `runner:` of an image: one label, or one per platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runners {
+    pub all: Option<String>,
+    pub by_platform: BTreeMap<Platform, String>,
+}
+
+impl Runners {
+    /// The label written for a platform.
+    pub fn of(&self, platform: Platform) -> Option<&str> {
+        self.by_platform.get(&platform).or(self.all.as_ref()).map(String::as_str)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

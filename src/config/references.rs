@@ -57,6 +57,9 @@ impl Names<'_> {
             }
             _ => {}
         }
+        if kind == "images" {
+            references.push(Reference { key: "assets", noun: "asset", known: &self.assets });
+        }
         if kind != "binaries" {
             references.push(Reference { key: "publish", noun: "destination", known: &self.destinations });
         }

@@ -78,6 +78,8 @@ pub enum Text {
     TripleGlob,
     /// `50MB`
     Size,
+    /// `90s`, `60m`, `2h`
+    Time,
     /// `2.28`
     Glibc,
     /// `11.0`
@@ -426,6 +428,61 @@ pub static IMAGE: Section = Section {
     name: "image",
     keys: &[
         key(
+            "dockerfile",
+            Type::Either(
+                &PATH,
+                &Type::Each { key: Text::Name, value: &Type::Either(&PATH, &Type::Keys(&DOCKERFILE)), fixed: &[] },
+            ),
+            "none: an image of binaries",
+            "the Dockerfile it is built from, or one for each flavor",
+        ),
+        key("context", PATH, "the folder of the Dockerfile", "folder of the build context; `.`: the whole repository"),
+        key("stage", LABEL, "the last", "the stage that becomes the image"),
+        key("args", BUILD_ARGS, "none", "build arguments"),
+        key(
+            "secrets",
+            Type::Each { key: Text::Label, value: &Type::Text(Text::SecretName), fixed: &[] },
+            "none",
+            "environment variables that `RUN --mount=type=secret` reads, by id",
+        ),
+        key("before", Type::Many(&Type::Command(&COMMAND)), "", "commands to run before the build"),
+        key(
+            "contexts",
+            Type::Each { key: Text::Label, value: &LINE, fixed: &[] },
+            "none",
+            "named contexts: a folder, or `image.NAME` for another image of this file",
+        ),
+        key("assets", NAMES, "none", "assets to put into the build context"),
+        key(
+            "runner",
+            Type::Either(&LABEL, &Type::Each { key: Text::Platform, value: &LABEL, fixed: &[] }),
+            "native for the platform",
+            "runner label, or runner labels by platform",
+        ),
+        key("emulate", Type::Flag, "false", "whether one machine builds all platforms, foreign ones by emulation"),
+        key(
+            "engine",
+            Type::Text(Text::Word(ENGINES)),
+            "auto: the first that answers",
+            "the program that carries out the Dockerfile",
+        ),
+        key("network", Type::Text(Text::Word(&["default", "none"])), "default", "whether `RUN` reaches the network"),
+        key(
+            "cache",
+            Type::Flag,
+            "false in a release, else true",
+            "whether the engine keeps results for the next build",
+        ),
+        key(
+            "reuse",
+            Type::Text(Text::Word(&["never", "inputs"])),
+            "inputs for registries with `snapshots: true`, else never",
+            "whether a published image of the same inputs is taken instead of a build",
+        ),
+        key("contains", Type::Many(&Type::Text(Text::ImagePath)), "", "paths that the finished image must hold"),
+        key("base-only", Type::Flag, "false", "whether it is only a base of other images, with nothing to start"),
+        key("timeout", Type::Text(Text::Time), "60m", "how long the build may take"),
+        key(
             "repositories",
             Type::Some(&Type::Text(Text::ImageRepository)),
             "{registry prefix}/{name}",
@@ -470,6 +527,22 @@ pub static IMAGE: Section = Section {
     ],
 };
 
+/// One of several Dockerfiles of an image.
+pub static DOCKERFILE: Section = Section {
+    name: "dockerfile",
+    keys: &[
+        key("dockerfile", PATH, "", "its path (required)"),
+        key("stage", LABEL, "the image's", "the stage that becomes the image"),
+        key("args", BUILD_ARGS, "the image's", "build arguments"),
+        key("binaries", Type::Some(&NAME), "the image's", "binaries to put into the build context"),
+        key("platforms", Type::Some(&Type::Text(Text::Platform)), "the image's", "platforms to build for"),
+    ],
+};
+
+/// `engine:` of images.
+pub const ENGINES: &[&str] = &["auto", "buildkit", "docker", "buildah", "podman"];
+const BUILD_ARGS: Type =
+    Type::Each { key: Text::EnvName, value: &Type::Text(Text::Template(Place::ImageText)), fixed: &[] };
 const ARGUMENTS: Type = Type::Many(&Type::Text(Text::Argument));
 const ENV: Type = Type::Each { key: Text::EnvName, value: &Type::Text(Text::EnvValue), fixed: &[] };
 const IMAGE_TEXTS: Type =
@@ -862,6 +935,7 @@ impl Text {
             Self::Triple => "a target triple",
             Self::TripleGlob => "a target triple or glob",
             Self::Size => "a size such as `50MB`",
+            Self::Time => "a time such as `60m`",
             Self::Glibc => "a version such as `2.28`",
             Self::Macos => "a version such as `11.0`",
             Self::Path | Self::Manifest | Self::Notes => "a path",

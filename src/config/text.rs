@@ -45,6 +45,7 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::Triple => triple(text).map(drop),
         Text::TripleGlob => triple_glob(text).map(drop),
         Text::Size => size(text).map(drop),
+        Text::Time => seconds(text).map(drop),
         Text::Glibc => glibc(text),
         Text::Macos => names::macos(text),
         Text::Path => path(text).map(drop),
@@ -233,6 +234,25 @@ fn glob(text: &str) -> Parsed<GlobSet> {
     let mut set = GlobSetBuilder::new();
     set.add(glob);
     set.build().map_err(|error| bad(error.kind().to_string()))
+}
+
+/// `90s`, `60m`, `2h`: at most a day.
+///
+/// # Errors
+/// What is not a time.
+pub fn seconds(text: &str) -> Parsed<u64> {
+    let unit = match text.chars().last() {
+        Some('s') => Some(1),
+        Some('m') => Some(60),
+        Some('h') => Some(3600),
+        _ => None,
+    };
+    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u64>().ok());
+    let seconds = unit.and_then(|unit: u64| number?.checked_mul(unit));
+    seconds.filter(|seconds| (1..=24 * 3600).contains(seconds)).ok_or_else(|| {
+        Problem::new("bad-time", format!("{} is not a time between `1s` and `24h`", quote(text)))
+            .hint("write `90s`, `60m` or `2h`")
+    })
 }
 
 /// Bytes of `50MB`, `20 MiB`, `1.5GB`, `1048576`.

@@ -118,6 +118,7 @@ fn entry(index: &Value, platform: Platform) -> Option<Value> {
             // v2 and v3 need newer processors.
             Platform::LinuxAmd64 => matches!(variant, None | Some("v1")),
             Platform::LinuxArm64 => matches!(variant, None | Some("v8")),
+            _ => platform.variant().is_none_or(|wanted| variant.is_none_or(|variant| variant == wanted)),
         };
         image && !attestation && about["os"] == "linux" && about["architecture"] == platform.goarch() && plain
     };
@@ -169,7 +170,9 @@ pub async fn measure(
             return Err(unfit(from, platform, &what));
         }
     }
-    tree.facts(platform.arch()).map_err(|why| unfit(from, platform, &format!("is too large to inspect: {why}")))
+    let arch =
+        platform.arch().ok_or_else(|| unfit(from, platform, "is for a platform that binaries are not built for"))?;
+    tree.facts(arch).map_err(|why| unfit(from, platform, &format!("is too large to inspect: {why}")))
 }
 
 #[cfg(test)]

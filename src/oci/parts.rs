@@ -98,7 +98,9 @@ impl Parts<'_> {
     }
 
     pub fn files(&self) -> impl Iterator<Item = &File> {
-        self.layers.iter().flat_map(|layer| &layer.files)
+        // Config and manifest come first; what follows are layers of an image that an engine built.
+        let own = self.own.files.iter().skip(2);
+        self.layers.iter().flat_map(|layer| &layer.files).chain(own)
     }
 }
 

@@ -56,7 +56,8 @@ static TABLE: LazyLock<Table> =
 
 impl BaseRow {
     fn facts(&self, platform: Platform) -> BaseFacts {
-        let loaders = loader(&self.libc, platform.arch()).map(str::to_owned).into_iter().collect();
+        let loaders =
+            platform.arch().and_then(|arch| loader(&self.libc, arch)).map(str::to_owned).into_iter().collect();
         BaseFacts { libc: self.libc.clone(), loaders, libraries: self.libraries.clone() }
     }
 }

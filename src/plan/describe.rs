@@ -64,7 +64,7 @@ impl<'a> Places<'a> {
                 "sha" => self.sha.to_owned(),
                 "date" => self.date.clone(),
                 "flavor" => self.flavor.to_owned(),
-                "arch" => self.platform?.arch().name().to_owned(),
+                "arch" => self.platform?.machine().to_owned(),
                 "goarch" => self.platform?.goarch().to_owned(),
                 _ => return None,
             })
@@ -132,7 +132,9 @@ pub fn notes(steps: &[Step]) -> Vec<String> {
     let images = || steps.iter().filter_map(|step| ImageWork::of(&step.work));
     let mut notes = Vec::new();
     for step in steps.iter().filter(|step| step.is_implicit()) {
-        let on = images().filter(|image| image.executables.iter().any(|file| file.step == step.id));
+        let on = images().filter(|image| {
+            image.assembly().is_some_and(|made| made.executables.iter().any(|file| file.step == step.id))
+        });
         let mut flavors: Vec<&str> = on.map(|image| image.flavor.as_str()).collect();
         flavors.dedup();
         if !flavors.is_empty() {
@@ -140,7 +142,7 @@ pub fn notes(steps: &[Step]) -> Vec<String> {
         }
     }
     let mut open: Vec<String> = images()
-        .filter_map(|image| image.base.as_ref())
+        .filter_map(ImageWork::base)
         .filter(|base| base.digest.is_none())
         .map(|base| format!("`{}`", base.from))
         .collect();

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{BinaryWork, Check, CheckWork, ImageWork, Plan, SmokeCheck, Step, WheelBuilder, Work};
+use super::{
+    Assembly, BinaryWork, Check, CheckWork, FromDockerfile, ImageWork, Plan, PulledImage, Recipe, SmokeCheck, Step,
+    WheelBuilder, Work,
+};
 use crate::config::schema::nearest;
 use crate::problem::Problem;
 use crate::shown;
@@ -105,12 +108,34 @@ fn binary(work: &BinaryWork) -> Vec<(&'static str, String)> {
 }
 
 fn image(work: &ImageWork) -> Vec<(&'static str, String)> {
+    match &work.recipe {
+        Recipe::Assembly(work) => assembly(work),
+        Recipe::Dockerfile(work) => from_dockerfile(work),
+    }
+}
+
+fn from_dockerfile(work: &FromDockerfile) -> Vec<(&'static str, String)> {
+    let args = work.args.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    let pinned = |base: &PulledImage| match base.base.digest {
+        Some(digest) => format!("{}@{digest}", base.name),
+        None => format!("{} (not locked)", base.name),
+    };
     vec![
-        ("base", work.base.as_ref().map_or_else(|| "nothing".into(), |base| base.from.to_string())),
-        (
-            "digest",
-            work.base.as_ref().and_then(|base| base.digest).map(|digest| digest.to_string()).unwrap_or_default(),
-        ),
+        ("dockerfile", work.dockerfile.clone()),
+        ("stage", work.stage.clone().unwrap_or_default()),
+        ("context", if work.context.is_empty() { ".".into() } else { work.context.clone() }),
+        ("args", args.join(", ")),
+        ("based on", work.bases.iter().map(pinned).collect::<Vec<_>>().join(", ")),
+        ("inputs", format!("{} ({} files)", work.inputs.digest, work.inputs.files)),
+        ("widened", work.inputs.wide.clone().unwrap_or_default()),
+    ]
+}
+
+fn assembly(work: &Assembly) -> Vec<(&'static str, String)> {
+    let base = work.base.as_ref();
+    vec![
+        ("base", base.map_or_else(|| "nothing".into(), |base| base.from.to_string())),
+        ("digest", base.and_then(|base| base.digest).map(|digest| digest.to_string()).unwrap_or_default()),
         ("libc", work.facts.libc.to_string()),
         ("layers", work.layers.join(", ")),
         ("entrypoint", work.config.entrypoint.join(" ")),

@@ -9,8 +9,8 @@ use super::inputs::Inputs;
 use super::planner::{Entry, Planned, Planner};
 use super::release::Source;
 use super::{
-    Check, CheckWork, ContainerCheck, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Step, Work,
-    binary, runner,
+    Assembly, Check, CheckWork, ContainerCheck, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Recipe,
+    Step, Work, binary, runner,
 };
 use crate::config::schema::nearest;
 use crate::config::{Binary, BinarySettings, FileItem, Image, ImageSmoke};
@@ -275,8 +275,7 @@ impl<'a> Maker<'a> {
         let settings = gnu.and_then(|target| Some((*target, self.settings(*target)?)));
         let Some((target, settings)) = settings else {
             let text = format!("image `{}` has no binary for {platform}", self.image.name);
-            let hint =
-                format!("add a Linux target of {} to the binary, or remove the platform", platform.arch().name());
+            let hint = format!("add a Linux target of {} to the binary, or remove the platform", platform.machine());
             self.planner.inputs.refuse(Problem::new("no-target", text).hint(hint).at_key(&self.at));
             return None;
         };
@@ -356,13 +355,15 @@ impl<'a> Maker<'a> {
             image: self.image.name.clone(),
             flavor: flavor.into(),
             platform,
-            base: choice.base.base.clone(),
-            facts: choice.base.facts.clone(),
-            layers: layers.clone(),
-            executables: choice.executables().map(covered).collect(),
-            config: self.config(flavor, choice, described.labels()),
             annotations: described.annotations(),
             max_size: self.image.max_size,
+            recipe: Recipe::Assembly(Assembly {
+                base: choice.base.base.clone(),
+                facts: choice.base.facts.clone(),
+                layers: layers.clone(),
+                executables: choice.executables().map(covered).collect(),
+                config: self.config(flavor, choice, described.labels()),
+            }),
         };
         // The executables too: that they fit the base is verified with the image.
         let needs = layers.into_iter().chain(choice.needs()).collect();

@@ -51,10 +51,10 @@ pub use model::not_made::NotMade;
 pub use model::outputs::{ArchiveOutput, AssetOutputs, Output};
 pub use model::packed::Packed;
 pub use model::step::{
-    ArchiveFile, ArchiveWork, AssetTree, AssetWork, BinaryWork, Bindings, Check, CheckWork, ChecksumsWork,
-    ContainerCheck, Covered, EntryKind, FileSpec, ImageConfig, ImageWork, Import, IndexWork, LayerWork, Member, OfKind,
-    PlannedBase, PlannedBuilder, Rebuild, Resolve, SdistWork, SmokeCheck, StageWork, Step, Variant, WheelBuilder,
-    WheelWork, Work,
+    ArchiveFile, ArchiveWork, Assembly, AssetTree, AssetWork, BinaryWork, Bindings, Check, CheckWork, ChecksumsWork,
+    ContainerCheck, Covered, EntryKind, FileSpec, FromDockerfile, ImageConfig, ImageWork, Import, IndexWork,
+    InputDigest, LayerWork, Member, NamedContext, OfKind, PlannedBase, PlannedBuilder, PulledImage, Rebuild, Recipe,
+    Resolve, SdistWork, SmokeCheck, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
 };
 pub use model::workflow::{PullRequest, Workflow, WorkflowJobs, WorkflowOptions};
 pub use model::{Checkout, Job, Origin, Plan, Release, SCHEMA, Scope, ScopeKind};

@@ -1,8 +1,8 @@
 //! Does an executable start on a base image? Read from bytes on both sides; nothing is run.
 
 use crate::inspect::{BinaryFacts, parse_version};
-use crate::plan::ImageWork;
-use crate::platform::{BaseFacts, BaseLibc};
+use crate::plan::Assembly;
+use crate::platform::{BaseFacts, BaseLibc, Platform};
 use crate::target::Linkage;
 
 /// Why an executable cannot start where it is put, and what to do about it.
@@ -20,10 +20,15 @@ fn misfit(text: String, hint: impl Into<String>) -> Misfit {
 const OTHER_BUILD: &str = "remove what forces this build: a static one (`static-target:`) runs anywhere";
 
 /// Everything that keeps an executable from starting. `symbol` finds a name that is wanted in a glibc version.
-pub fn misfits(work: &ImageWork, facts: &BinaryFacts, symbol: impl Fn(&str) -> Option<String>) -> Vec<Misfit> {
-    let arch = work.platform.arch().name();
+pub fn misfits(
+    work: &Assembly,
+    platform: Platform,
+    facts: &BinaryFacts,
+    symbol: impl Fn(&str) -> Option<String>,
+) -> Vec<Misfit> {
+    let arch = platform.machine();
     if facts.format != "elf" || facts.arch != arch {
-        let text = format!("is {} for {}, but the image is for {}", facts.format, facts.arch, work.platform);
+        let text = format!("is {} for {}, but the image is for {platform}", facts.format, facts.arch);
         return vec![misfit(
             text,
             format!("give the image an executable for {arch}: check `--prebuilt` and `targets:`"),
@@ -72,7 +77,7 @@ fn provides(base: &BaseFacts, name: &str) -> bool {
 }
 
 /// Whether somebody of this name exists in a scratch image; numbers always do.
-pub fn knows_user(work: &ImageWork) -> bool {
+pub fn knows_user(work: &Assembly) -> bool {
     let named = work.config.user.split(':');
     let known = |name: &str| ["", "root", "nobody", "nonroot"].contains(&name);
     work.base.is_some() || named.into_iter().all(|name| known(name) || name.bytes().all(|byte| byte.is_ascii_digit()))
@@ -82,14 +87,9 @@ pub fn knows_user(work: &ImageWork) -> bool {
 mod tests {
     use super::*;
     use crate::plan::{ImageConfig, PlannedBase};
-    use crate::platform::Platform;
 
-    fn image(libc: &str, loaders: &[&str], libraries: &[&str]) -> ImageWork {
-        ImageWork {
-            outputs: ["config", "manifest"].map(|name| name.to_owned().into()),
-            image: "app".into(),
-            flavor: "x".into(),
-            platform: Platform::LinuxAmd64,
+    fn image(libc: &str, loaders: &[&str], libraries: &[&str]) -> Assembly {
+        Assembly {
             base: Some(PlannedBase { from: "debian:12".parse().unwrap(), digest: None }),
             facts: BaseFacts {
                 libc: libc.parse().unwrap(),
@@ -99,8 +99,6 @@ mod tests {
             layers: Vec::new(),
             executables: Vec::new(),
             config: ImageConfig::default(),
-            annotations: std::collections::BTreeMap::new(),
-            max_size: None,
         }
     }
 
@@ -120,8 +118,8 @@ mod tests {
     const GNU: &str = "/lib64/ld-linux-x86-64.so.2";
     const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 
-    fn check(image: &ImageWork, program: &BinaryFacts, expected: &[&str]) {
-        let found = misfits(image, program, |_| Some("pidfd_spawnp".into()));
+    fn check(image: &Assembly, program: &BinaryFacts, expected: &[&str]) {
+        let found = misfits(image, Platform::LinuxAmd64, program, |_| Some("pidfd_spawnp".into()));
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (misfit, part) in found.iter().zip(expected) {
             assert!(misfit.text.contains(part), "{} lacks {part}", misfit.text);
@@ -132,7 +130,7 @@ mod tests {
     fn what_starts_and_what_does_not() {
         let debian = image("glibc 2.36", &[GNU], &["libc.so.6", "libgcc_s.so.1"]);
         let alpine = image("musl", &[MUSL], &["libz.so.1"]);
-        let scratch = ImageWork { base: None, ..image("none", &[], &[]) };
+        let scratch = Assembly { base: None, ..image("none", &[], &[]) };
         let fixed = program("x86_64", "", "", &[]);
         for image in [&debian, &alpine, &scratch] {
             check(image, &fixed, &[]);
@@ -151,7 +149,7 @@ mod tests {
 
     #[test]
     fn users_of_an_image_from_nothing() {
-        let mut scratch = ImageWork { base: None, ..image("none", &[], &[]) };
+        let mut scratch = Assembly { base: None, ..image("none", &[], &[]) };
         for (user, expected) in [("65532:65532", true), ("nonroot", true), ("app", false), ("0:app", false), ("", true)]
         {
             scratch.config.user = user.into();

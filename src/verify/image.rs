@@ -1,5 +1,6 @@
 //! Is an image what was planned: its config, its manifest, its layers, and do its executables start on its base?
 
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use serde_json::{Value, json};
@@ -14,7 +15,8 @@ use crate::oci::image::Image;
 use crate::oci::parts::Parts;
 use crate::oci::registry::Document;
 use crate::oci::{Descriptor, LARGEST_DOCUMENT, document, media};
-use crate::plan::{ImageWork, IndexWork, Step};
+use crate::plan::{Assembly, ImageWork, IndexWork, Recipe, Step};
+use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::world::files;
 use crate::world::store::Store;
@@ -25,13 +27,13 @@ use crate::world::store::Store;
 /// If a file cannot be read.
 pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found: &mut Findings) -> anyhow::Result<()> {
     let Some(record) = set.record(&step.id) else { return Ok(()) };
-    let [config_file, manifest_file] = record.files.as_slice() else { return Ok(()) };
+    let [config_file, manifest_file, ..] = record.files.as_slice() else { return Ok(()) };
     let mut read = |file: &artifact::File| text(store, step, file, &mut found.problems);
     let (Some(config), Some(manifest)) = (read(config_file), read(manifest_file)) else { return Ok(()) };
     let mut wrong = Vec::new();
-    let layers: Option<Vec<&Artifact>> = work.layers.iter().map(|id| set.record(id)).collect();
+    let layers: Option<Vec<&Artifact>> = work.layers().iter().map(|id| set.record(id)).collect();
     if let Some(layers) = layers {
-        let base = work.base.as_ref().map(|base| &base.from.repository);
+        let base = work.base().map(|base| &base.from.repository);
         let parts = Parts { platform: work.platform, own: record, layers, base };
         let size: u64 = parts.files().map(|layer| layer.size).sum();
         if let Some(most) = work.max_size.filter(|most| size > *most) {
@@ -45,17 +47,24 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
             }
             Err(flaw) => wrong.push(flaw),
         }
-        config_flaws(&serde_json::from_slice(&config).unwrap_or_default(), work, &mut wrong);
+        let config = serde_json::from_slice(&config).unwrap_or_default();
+        match &work.recipe {
+            Recipe::Assembly(assembly) => config_flaws(&config, assembly, &mut wrong),
+            Recipe::Dockerfile(recipe) => label_flaws(&config, &recipe.labels, &mut wrong),
+        }
     }
     for text in wrong {
         found.problems.push(problem(step, "image-content", format!("`{}` {text}", step.id)));
     }
-    if !knows_user(work) {
-        let text = format!("`{}` runs as `{}`, but a scratch image has no such user", step.id, work.config.user);
-        let problem = problem(step, "image-cannot-start", text);
-        found.problems.push(problem.hint("use numeric ids (`65532:65532`), or `nonroot`"));
+    if let Some(assembly) = work.assembly() {
+        if !knows_user(assembly) {
+            let text =
+                format!("`{}` runs as `{}`, but a scratch image has no such user", step.id, assembly.config.user);
+            let problem = problem(step, "image-cannot-start", text);
+            found.problems.push(problem.hint("use numeric ids (`65532:65532`), or `nonroot`"));
+        }
+        fits(store, step, work.platform, assembly, found);
     }
-    fits(store, step, work, found);
     Ok(())
 }
 
@@ -70,7 +79,7 @@ fn text(store: &Store, step: &Step, file: &artifact::File, problems: &mut Vec<Pr
 }
 
 /// Whether each executable starts on the base.
-fn fits(store: &Store, step: &Step, work: &ImageWork, found: &mut Findings) {
+fn fits(store: &Store, step: &Step, platform: Platform, work: &Assembly, found: &mut Findings) {
     let mut problems = Vec::new();
     for covered in &work.executables {
         let seen = found.binaries.iter().find(|seen| seen.step == covered.step && seen.name == covered.name);
@@ -80,7 +89,7 @@ fn fits(store: &Store, step: &Step, work: &ImageWork, found: &mut Findings) {
             let file = File::open(store.file(&covered.step, &covered.name)).ok()?;
             inspect::glibc_symbol(file, version)
         };
-        for misfit in misfits(work, &seen.facts, symbol) {
+        for misfit in misfits(work, platform, &seen.facts, symbol) {
             let text = format!("`{}` cannot start in `{}`: it {}", covered.name, step.id, misfit.text);
             problems.push(problem(step, "image-cannot-start", text).hint(misfit.hint));
         }
@@ -89,7 +98,7 @@ fn fits(store: &Store, step: &Step, work: &ImageWork, found: &mut Findings) {
 }
 
 /// How its config says another thing than planned.
-fn config_flaws(config: &Value, work: &ImageWork, wrong: &mut Vec<String>) {
+fn config_flaws(config: &Value, work: &Assembly, wrong: &mut Vec<String>) {
     let mut must = |what: &str, is: &Value, planned: Value| {
         if *is != planned {
             wrong.push(format!("has {what} {is}, but the plan says {planned}"));
@@ -104,15 +113,21 @@ fn config_flaws(config: &Value, work: &ImageWork, wrong: &mut Vec<String>) {
     for port in &work.config.expose {
         must(&format!("for port {port}"), &runs["ExposedPorts"][port], json!({}));
     }
-    for (label, text) in &work.config.labels {
-        must(&format!("the label `{label}`"), &runs["Labels"][label], json!(text));
-    }
     let env = runs["Env"].as_array().cloned().unwrap_or_default();
     for (name, value) in &work.config.env {
         if !env.contains(&json!(format!("{name}={value}"))) {
             wrong.push(format!("lacks the environment variable `{name}`"));
         }
     }
+    label_flaws(config, &work.config.labels, wrong);
+}
+
+fn label_flaws(config: &Value, labels: &BTreeMap<String, String>, wrong: &mut Vec<String>) {
+    let has = &config["config"]["Labels"];
+    let other = labels.iter().filter(|(label, text)| has[label] != json!(text));
+    wrong.extend(
+        other.map(|(label, text)| format!("has the label `{label}` {}, but the plan says {text:?}", has[label])),
+    );
 }
 
 fn annotation_flaws(image: &Image, work: &ImageWork, wrong: &mut Vec<String>) {
@@ -138,7 +153,7 @@ pub fn check_index(
     let mut expected = Vec::new();
     for id in &work.images {
         let Some(record) = set.record(id) else { return Ok(()) };
-        let [config, manifest] = record.files.as_slice() else { return Ok(()) };
+        let [config, manifest, ..] = record.files.as_slice() else { return Ok(()) };
         let Ok(config) = files::read_small(&store.file(id, &config.name), LARGEST_DOCUMENT) else { return Ok(()) };
         let mut entry = json!(Descriptor::of(media::MANIFEST, manifest));
         entry["platform"] = document::platform(&serde_json::from_slice(&config).unwrap_or_default());

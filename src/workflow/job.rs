@@ -363,7 +363,7 @@ fn pushes_to(registry: &RegistryDestination, host: &str) -> bool {
 
 fn stands_on_ghcr(file: &File<'_>) -> bool {
     file.plan.steps.iter().filter(|step| file.workflow.steps.contains(&step.id)).any(|step| match &step.work {
-        Work::Image(work) => work.base.as_ref().is_some_and(|base| base.from.repository.registry == "ghcr.io"),
+        Work::Image(work) => work.base().is_some_and(|base| base.from.repository.registry == "ghcr.io"),
         _ => false,
     })
 }

@@ -48,7 +48,7 @@ fn project_with(server: &Server, more: &str, registry: &str) -> Project {
     let project = Project::copy(&from, "skiff");
     let host = host(server);
     let base = format!("{host}/{}", BASE.split_once('/').unwrap().1);
-    base::stub(server, &base.parse().unwrap(), &Platform::ALL).unwrap();
+    base::stub(server, &base.parse().unwrap(), &Platform::BINARIES).unwrap();
     let yaml = format!(
         "longshore: 1\ntargets: x86_64-unknown-linux-gnu\nbinaries: {{ skiff: {{ static-target: gnu }} }}\narchives: false\n\
          images:\n  skiff:\n    platforms: linux/amd64\n    flavors: [own, scratch]\n    platform-tags: \"{{version}}-{{flavor}}-{{goarch}}\"\n{more}\
@@ -297,7 +297,7 @@ fn again() -> Server {
         tries += 1;
     };
     let base = format!("{}/{}", host(&server), BASE.split_once('/').unwrap().1);
-    base::stub(&server, &base.parse().unwrap(), &Platform::ALL).unwrap();
+    base::stub(&server, &base.parse().unwrap(), &Platform::BINARIES).unwrap();
     server
 }
 

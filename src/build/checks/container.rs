@@ -71,16 +71,17 @@ pub fn run(
     let engine = engine(runner).context("no container engine is available: start Docker or Podman, or install runc")?;
     let image = stored::image(store, step, work)?;
     let blob = |blob| stored::fetch(machine, blob);
+    let config: Value = read_json(&blob(&image.config)?)?;
     let unpacked = match engine {
-        "runc" => Some((blob(&image.config)?, image.layers.iter().map(blob).collect::<anyhow::Result<Vec<_>>>()?)),
+        "runc" => Some(image.layers.iter().map(blob).collect::<anyhow::Result<Vec<_>>>()?),
         _ => None,
     };
     // What is made from here on does not go away by itself.
     let tidying = Holding::to_tidy();
     let scratch = tempfile::tempdir_in(store.root())?;
-    let trial = Trial { runner, engine, check, work, scratch: resolve(scratch.path())?, name: name(&image) };
-    let seen = if let Some((config, layers)) = unpacked {
-        trial.with_runc(log, &config, &layers)
+    let trial = Trial { runner, engine, check, config, scratch: resolve(scratch.path())?, name: name(&image) };
+    let seen = if let Some(layers) = unpacked {
+        trial.with_runc(log, &layers)
     } else {
         let archive = trial.scratch.join("image.tar");
         write_some(machine, &[Tagged { image, tags: vec![format!("{}:smoke", trial.name)] }], &archive)?;
@@ -111,7 +112,7 @@ struct Trial<'a> {
     runner: &'a Runner,
     engine: &'static str,
     check: &'a ContainerCheck,
-    work: &'a ImageWork,
+    config: Value,
     scratch: PathBuf,
     name: String,
 }
@@ -155,7 +156,7 @@ impl Trial<'_> {
     }
 
     fn answers(&self, log: &mut Log<'_>, image: &str, path: &str) -> anyhow::Result<String> {
-        let port = first_port(self.work)?;
+        let port = first_port(&self.config)?;
         let publish = format!("127.0.0.1::{port}");
         self.must(log, &self.cmd(&["run", "--detach", "--name", &self.name, "--publish", &publish, image]))?;
         let shown = self.must(log, &self.cmd(&["port", &self.name, &port.to_string()]))?;
@@ -168,13 +169,12 @@ impl Trial<'_> {
     }
 
     /// Without an engine: the layers unpacked, and a container around them.
-    fn with_runc(&self, log: &mut Log<'_>, config: &Path, layers: &[PathBuf]) -> anyhow::Result<String> {
+    fn with_runc(&self, log: &mut Log<'_>, layers: &[PathBuf]) -> anyhow::Result<String> {
         let mut rootfs = Rootfs::new(self.scratch.join("rootfs"))?;
         for layer in layers {
             rootfs.add(layer).with_context(|| format!("cannot unpack `{}`", layer.display()))?;
         }
-        let config: Value = read_json(config)?;
-        let bundle = bundle(&config["config"], &rootfs, self.check)?;
+        let bundle = bundle(&self.config["config"], &rootfs, self.check)?;
         fs::write(self.scratch.join("config.json"), bundle.to_string())?;
         let state = self.scratch.join("state");
         let state = state.to_str().context("the path of the output folder is not UTF-8")?.to_owned();
@@ -182,7 +182,7 @@ impl Trial<'_> {
         let result = match &self.check.http {
             None => self.must(log, &self.cmd(&run).arg(&self.name)).and_then(|done| ended(&done, self.check)),
             Some(path) => {
-                let url = format!("http://127.0.0.1:{}/{}", first_port(self.work)?, path.trim_start_matches('/'));
+                let url = format!("http://127.0.0.1:{}/{}", first_port(&self.config)?, path.trim_start_matches('/'));
                 let cmd = self.cmd(&run).timeout(LIMIT + LIMIT).arg(&self.name);
                 log.tell(format_args!("$ {cmd}"));
                 std::thread::scope(|scope| {
@@ -221,9 +221,11 @@ fn ended(done: &Finished, check: &ContainerCheck) -> anyhow::Result<String> {
     }
 }
 
-fn first_port(work: &ImageWork) -> anyhow::Result<u16> {
-    let port = work.config.expose.iter().find_map(|port| port.strip_suffix("/tcp")?.parse().ok());
-    port.context("`smoke: {http: …}` needs a port in `expose:`")
+/// The first port that the image exposes over TCP.
+fn first_port(config: &Value) -> anyhow::Result<u16> {
+    let exposed = config["config"]["ExposedPorts"].as_object().into_iter().flat_map(|ports| ports.keys());
+    let port = exposed.filter_map(|port| port.strip_suffix("/tcp").unwrap_or(port).parse().ok()).min();
+    port.context("`smoke: {http: …}` needs a port in `expose:`, or `EXPOSE` in the Dockerfile")
 }
 
 /// Asks until something answers well; what else it sends is not waited for.

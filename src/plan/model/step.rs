@@ -13,11 +13,13 @@ use crate::artifact::CheckResult;
 use crate::command::Command;
 use crate::digest::Digest;
 use crate::macos::MacosVersion;
-use crate::platform::{BaseFacts, Compression, Platform};
+use crate::platform::Compression;
 use crate::step_id::StepId;
 use crate::target::{Libc, Linkage, Os, Target};
 
-pub use image::{ImageConfig, PlannedBase};
+pub use image::{
+    Assembly, FromDockerfile, ImageConfig, ImageWork, InputDigest, NamedContext, PlannedBase, PulledImage, Recipe,
+};
 pub use python::{Bindings, Import, Rebuild, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
 
 /// One thing to do: what it needs and what it makes are known before anything runs.
@@ -448,35 +450,6 @@ pub struct LayerWork {
     pub system: bool,
     /// How it is compressed.
     pub compression: Compression,
-}
-
-/// An image for one platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ImageWork {
-    /// Config and manifest.
-    pub outputs: [Output; 2],
-    /// Name of the entry of `images:`.
-    pub image: String,
-    /// Its flavor.
-    pub flavor: String,
-    /// Its platform.
-    pub platform: Platform,
-    /// Its base image; absent: scratch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<PlannedBase>,
-    /// What the base provides, copied from the lock file or the built-in table.
-    pub facts: BaseFacts,
-    /// The layer steps, bottom to top.
-    pub layers: Vec<StepId>,
-    /// The executables in its layers: these must start on the base.
-    pub executables: Vec<Covered>,
-    /// What its config says.
-    pub config: ImageConfig,
-    /// Annotations of its manifest.
-    pub annotations: BTreeMap<String, String>,
-    /// Largest sum of its own compressed layers, bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_size: Option<u64>,
 }
 
 /// The index over the platforms of one flavor.

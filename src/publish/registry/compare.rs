@@ -78,8 +78,8 @@ fn image(step: &Step, work: &ImageWork, verified: Verified<'_>) -> Result<Image,
     let [config, file] = work.outputs.each_ref().map(|output| verified.file(PlannedFile { step, name: &output.name }));
     let (config, file, own) = (config?, file?, verified.artifact(&step.id)?);
     let manifest = Document::new(media::MANIFEST, read(step, file, verified)?);
-    let layers = work.layers.iter().map(|id| verified.artifact(id)).collect::<Result<_, _>>()?;
-    let base = work.base.as_ref().map(|base| &base.from.repository);
+    let layers = work.layers().iter().map(|id| verified.artifact(id)).collect::<Result<_, _>>()?;
+    let base = work.base().map(|base| &base.from.repository);
     let parts = Parts { platform: work.platform, own, layers, base };
     let image = parts.image(verified.store, manifest).map_err(|flaw| rejected(step, file, &flaw))?;
     // Of what was published before, only the manifest is at hand.

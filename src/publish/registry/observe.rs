@@ -92,5 +92,5 @@ fn grant(run: Run<'_>, planned: &[PlannedImage<'_>]) {
 }
 
 fn bases(run: Run<'_>) -> impl Iterator<Item = &PlannedBase> {
-    run.plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)?.base.as_ref())
+    run.plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)?.base())
 }

@@ -134,12 +134,17 @@ impl Publisher for ImagePublisher<'_> {
             let all: Vec<&PlannedImage<'_>> = self.observed.iter().collect();
             for planned in &self.observed {
                 let id = planned.step.id.as_str();
-                let Some((document, config)) = promised.artifact(id)?.files.split_last() else { continue };
-                lacking.push(Promised { step: id, file: document });
-                let Work::Image(work) = &planned.step.work else { continue };
+                let of_step = &promised.artifact(id)?.files;
+                let Work::Image(work) = &planned.step.work else {
+                    lacking.extend(of_step.iter().map(|file| Promised { step: id, file }));
+                    continue;
+                };
+                let [_, manifest] = &work.outputs;
+                let (document, blobs): (Vec<_>, Vec<_>) = of_step.iter().partition(|file| file.name == manifest.name);
+                lacking.extend(document.into_iter().map(|file| Promised { step: id, file }));
                 if planned.is_open(&all) {
-                    lacking.extend(config.iter().map(|file| Promised { step: id, file }));
-                    for layer in &work.layers {
+                    lacking.extend(blobs.into_iter().map(|file| Promised { step: id, file }));
+                    for layer in work.layers() {
                         let files = &promised.artifact(layer)?.files;
                         lacking.extend(files.iter().map(|file| Promised { step: layer, file }));
                     }
@@ -180,7 +185,7 @@ fn role(step: &Step, promised: &Promised<'_>) -> Role {
         Work::Image(ImageWork { outputs: [_, manifest], .. }) if is_own && promised.file.name == manifest.name => {
             Role::Document
         }
-        Work::Image(work) if is_own || work.layers.iter().any(|layer| layer == promised.step) => Role::Blob,
+        Work::Image(work) if is_own || work.layers().iter().any(|layer| layer == promised.step) => Role::Blob,
         _ => Role::Other,
     }
 }

@@ -81,7 +81,7 @@ pub fn bases(plan: &Plan) -> BTreeMap<Reference, BTreeSet<Platform>> {
     let mut bases: BTreeMap<Reference, BTreeSet<Platform>> = BTreeMap::new();
     for step in &plan.steps {
         if let Work::Image(work) = &step.work
-            && let Some(base) = &work.base
+            && let Some(base) = work.base()
         {
             bases.entry(base.from.clone()).or_default().insert(work.platform);
         }

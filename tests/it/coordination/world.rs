@@ -385,7 +385,7 @@ fn contents(step: &Step, made: &BTreeMap<&str, Vec<(Digest, usize)>>, salt: &str
             vec![Package::new(work.stage.distribution.as_str(), "3.0.0").saying(salt).wheel(tag).bytes]
         }
         Work::Image(work) => {
-            let ids: Vec<Digest> = work.layers.iter().map(|layer| made[layer.as_str()][0].0).collect();
+            let ids: Vec<Digest> = work.layers().iter().map(|layer| made[layer.as_str()][0].0).collect();
             let config = bytes(json!({
                 "architecture": work.platform.goarch(),
                 "os": "linux",
@@ -393,7 +393,7 @@ fn contents(step: &Step, made: &BTreeMap<&str, Vec<(Digest, usize)>>, salt: &str
                 "rootfs": { "type": "layers", "diff_ids": ids },
             }));
             let layers: Vec<Value> =
-                work.layers.iter().map(|layer| descriptor(media::LAYER_GZIP, made[layer.as_str()][0])).collect();
+                work.layers().iter().map(|layer| descriptor(media::LAYER_GZIP, made[layer.as_str()][0])).collect();
             let manifest = bytes(json!({
                 "schemaVersion": 2,
                 "mediaType": media::MANIFEST,

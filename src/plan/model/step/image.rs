@@ -1,12 +1,179 @@
-//! What an image is based on, and what its config says.
+//! An image for one platform: what it is made of, by whichever recipe, and what its config says.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::outputs::Output;
+use super::{AssetTree, Covered, Member};
+use crate::command::Command;
 use crate::digest::Digest;
+use crate::platform::{BaseFacts, Platform};
 use crate::reference::Reference;
+use crate::step_id::StepId;
+
+/// An image for one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageWork {
+    /// Config and manifest. The blobs of a recipe that an engine carries out are further files of the record.
+    pub outputs: [Output; 2],
+    /// Name of the entry of `images:`.
+    pub image: String,
+    /// Its flavor; empty for the one Dockerfile of an image.
+    pub flavor: String,
+    pub platform: Platform,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// Largest sum of its own compressed layers, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<u64>,
+    /// How it is made.
+    #[serde(flatten)]
+    pub recipe: Recipe,
+}
+
+/// How an image is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "recipe", rename_all = "lowercase")]
+pub enum Recipe {
+    /// Layers of ours on a base image; nothing is run.
+    Assembly(Assembly),
+    /// A Dockerfile that an engine carries out.
+    Dockerfile(FromDockerfile),
+}
+
+impl ImageWork {
+    pub fn assembly(&self) -> Option<&Assembly> {
+        match &self.recipe {
+            Recipe::Assembly(assembly) => Some(assembly),
+            Recipe::Dockerfile(_) => None,
+        }
+    }
+
+    pub fn from_dockerfile(&self) -> Option<&FromDockerfile> {
+        match &self.recipe {
+            Recipe::Assembly(_) => None,
+            Recipe::Dockerfile(recipe) => Some(recipe),
+        }
+    }
+
+    /// The base image whose layers stay where they are.
+    pub fn base(&self) -> Option<&PlannedBase> {
+        self.assembly()?.base.as_ref()
+    }
+
+    /// The layer steps, bottom to top; none if its layers are its own files.
+    pub fn layers(&self) -> &[StepId] {
+        self.assembly().map(|assembly| assembly.layers.as_slice()).unwrap_or_default()
+    }
+}
+
+/// Layers on a base image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Assembly {
+    /// Its base image; absent: scratch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<PlannedBase>,
+    /// What the base provides, copied from the lock file or the built-in table.
+    pub facts: BaseFacts,
+    /// The layer steps, bottom to top.
+    pub layers: Vec<StepId>,
+    /// The executables in its layers: these must start on the base.
+    pub executables: Vec<Covered>,
+    /// What its config says.
+    pub config: ImageConfig,
+}
+
+/// A build by an engine: everything that it is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FromDockerfile {
+    /// Path of the Dockerfile in the repository.
+    pub dockerfile: String,
+    /// Path of the ignore file in force, in the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore: Option<String>,
+    /// Folder of the context in the repository; empty: all of it.
+    pub context: String,
+    /// The stage that becomes the image; absent: the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// Build arguments.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
+    /// Names of the environment variables that secrets are read from, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
+    /// Named contexts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contexts: BTreeMap<String, NamedContext>,
+    /// The images that the Dockerfile names, each given to the engine by digest.
+    pub bases: Vec<PulledImage>,
+    /// Executables in the context, each with its path there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub executables: Vec<Member>,
+    /// Trees of assets in the context.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<AssetTree>,
+    /// Commands run in the work tree before the build.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Command>,
+    /// The engine; absent: the first that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Whether steps of the build reach the network.
+    pub network: bool,
+    /// Whether the engine keeps results for the next build.
+    pub cache: bool,
+    /// Whether a published image of the same inputs is taken instead of a build.
+    pub reuse: bool,
+    /// Seconds the build may take.
+    pub timeout: u64,
+    /// Labels added to its config.
+    pub labels: BTreeMap<String, String>,
+    /// Paths that the finished image must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<String>,
+    /// Whether it is only there to build others on: it needs nothing to start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_base: bool,
+    /// Digest over everything that decides what the image holds, and of how many files that is.
+    pub inputs: InputDigest,
+}
+
+/// What an image is made from, as one digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InputDigest {
+    pub digest: Digest,
+    /// Files of the repository in it.
+    pub files: usize,
+    /// Why more than needed may be in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wide: Option<String>,
+}
+
+/// A named context of a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedContext {
+    /// A folder of the repository.
+    Folder(String),
+    /// Another image of this plan: its step.
+    Image(StepId),
+    /// An image that was published before.
+    Published(PlannedBase),
+}
+
+/// An image that a Dockerfile names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PulledImage {
+    /// As the Dockerfile names it, arguments filled in.
+    pub name: String,
+    /// The platform that is taken of it.
+    pub platform: Platform,
+    #[serde(flatten)]
+    pub base: PlannedBase,
+}
 
 /// The base image of one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
