@@ -201,7 +201,7 @@ impl ActionJob {
         if planning.global.snapshot && !planning.global.tag.is_empty() {
             return Err(conflict("the argument '--tag <TAG>...' cannot be used with '--snapshot'"));
         }
-        let matrix = args::Matrix { workflow: self.workflow.clone(), assets: false };
+        let matrix = args::Matrix { workflow: self.workflow.clone(), assets: false, images: false };
         Ok(vec![planning, self.own(Command::Matrix(matrix), file)])
     }
 
@@ -214,8 +214,9 @@ impl ActionJob {
             )
         })?;
         let (file, plan) = self.planned()?;
-        let assets = plan.jobs.iter().filter(|job| job.wave == 1);
-        let there = self.tars(assets).into_iter().filter(|tar| tar.is_file());
+        let own = plan.jobs.iter().find(|own| own.id == job).map(|own| own.needs.as_slice()).unwrap_or_default();
+        let needed = plan.jobs.iter().filter(|job| own.contains(&job.id));
+        let there = self.tars(needed).into_iter().filter(|tar| tar.is_file());
         let mut cli = self.here(
             self.typed("build", &["host", "all", "job", "merge", "workflow", "pack", "also", "plan_digest", "plan"])?,
         );

@@ -360,6 +360,9 @@ pub struct Matrix {
     /// Print the jobs of assets instead
     #[arg(long)]
     pub assets: bool,
+    /// Print the jobs of images from Dockerfiles instead
+    #[arg(long, conflicts_with = "assets")]
+    pub images: bool,
 }
 
 /// `schema`

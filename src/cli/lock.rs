@@ -34,7 +34,7 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
         return check(known, &wanted, &asked);
     }
     let registries = Access::registries_of(session, &project);
-    let mut lock = Lock { bases: kept.iter().filter_map(|base| of(known, base).cloned()).collect() };
+    let mut lock = Lock { images: Vec::new(), bases: kept.iter().filter_map(|base| of(known, base).cloned()).collect() };
     for base in &mut lock.bases {
         let used = wanted.iter().find(|used| used.name == base.name);
         base.platforms.retain(|locked| used.is_some_and(|used| used.platforms.contains(&locked.platform)));

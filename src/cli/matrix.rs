@@ -23,21 +23,31 @@ pub fn run(session: &Session, args: &args::Matrix) -> anyhow::Result<Report> {
         }
     };
     let wave = |wave| matrix(&plan, wave, args.workflow.as_deref()).map_err(Failure::usage);
-    let (assets, rows) = (wave(1)?, wave(2)?);
+    let (assets, rows, images) = (wave(1)?, wave(2)?, wave(3)?);
     let workflow = args.workflow.as_deref();
     let empty = plan.is_idle(workflow) || plan.steps.is_empty();
     // A job without rows is skipped: `if: needs.plan.outputs.matrix`.
     let output = |rows: &Matrix| if rows.include.is_empty() { String::new() } else { rows.to_string() };
-    for (name, value) in [("assets", output(&assets)), ("matrix", output(&rows)), ("empty", empty.to_string())] {
+    let outputs = [
+        ("assets", output(&assets)),
+        ("matrix", output(&rows)),
+        ("images", output(&images)),
+        ("empty", empty.to_string()),
+    ];
+    for (name, value) in outputs {
         actions::set_output(&session.env, name, &value)?;
     }
     actions::set_output(&session.env, "plan-digest", &plan.digest().to_string())?;
-    let shown = if args.assets { &assets } else { &rows };
+    let shown = match (args.assets, args.images) {
+        (true, _) => &assets,
+        (_, true) => &images,
+        _ => &rows,
+    };
     if let Some(workflow) = workflow.filter(|_| empty) {
         session.printer.step("Skipping", format!("{workflow}: it publishes nothing of this release"));
     }
     let mut report = Report::plan(format!("{shown}\n"), &plan);
-    let value = serde_json::json!({ "assets": assets, "matrix": rows, "empty": empty });
+    let value = serde_json::json!({ "assets": assets, "matrix": rows, "images": images, "empty": empty });
     report.fields.value = Some(("matrix", value));
     Ok(report)
 }

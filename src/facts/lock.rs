@@ -1,4 +1,4 @@
-//! `longshore.lock`: base images by digest, and what each provides to a binary. TOML, written by `longshore lock` alone.
+//! `longshore.lock`: base images by digest, what each provides to a binary, and the images that Dockerfiles name. TOML, written by `longshore lock` alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,6 +23,34 @@ pub struct Lock {
     /// Sorted by name.
     #[serde(default, rename = "base")]
     pub bases: Vec<LockedBase>,
+    /// Those that Dockerfiles name, sorted.
+    #[serde(default, rename = "image", skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<LockedImage>,
+}
+
+/// An image that a Dockerfile names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedImage {
+    pub from: Reference,
+    /// Digest of its index, or of its manifest if it has no index.
+    pub digest: Digest,
+    /// The platforms it is used for, sorted.
+    #[serde(rename = "platform")]
+    pub platforms: Vec<LockedImagePlatform>,
+}
+
+/// What a build on one platform of it can depend on besides its layers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedImagePlatform {
+    pub platform: Platform,
+    /// Digest of its manifest.
+    pub digest: Digest,
+    /// `Env` of its config: sources in the Dockerfile may name these variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
+    /// `OnBuild` of its config: instructions that the Dockerfile does not show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub onbuild: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +86,12 @@ impl Lock {
     pub fn find(&self, name: &str, from: &Reference, platform: Platform) -> Option<&LockedPlatform> {
         let base = self.bases.iter().find(|base| base.name == name && base.from == *from)?;
         base.platforms.iter().find(|locked| locked.platform == platform)
+    }
+
+    /// A platform of an image that a Dockerfile names.
+    pub fn image(&self, from: &Reference, platform: Platform) -> Option<&LockedImagePlatform> {
+        let image = self.images.iter().find(|image| image.from == *from)?;
+        image.platforms.iter().find(|locked| locked.platform == platform)
     }
 
     /// The text of the file.
@@ -100,6 +134,14 @@ fn parse(text: &str) -> Result<Lock, String> {
             }
         }
     }
+    let mut seen = BTreeSet::new();
+    for image in &document.lock.images {
+        for locked in &image.platforms {
+            if !seen.insert((image.from.to_string(), locked.platform)) {
+                return Err(format!("contains `{}` for {} twice, perhaps after a merge", image.from, locked.platform));
+            }
+        }
+    }
     Ok(document.lock)
 }
 
@@ -118,12 +160,21 @@ mod tests {
         let digest = Digest::of(b"x");
         let platforms = vec![LockedPlatform { platform: Platform::LinuxAmd64, digest, facts }];
         let from: Reference = "debian:stable-slim".parse().unwrap();
-        let lock = Lock { bases: vec![LockedBase { name: "debian".into(), from: from.clone(), digest, platforms }] };
+        let bases = vec![LockedBase { name: "debian".into(), from: from.clone(), digest, platforms }];
+        let one = LockedImagePlatform {
+            platform: Platform::LinuxArmV7,
+            digest,
+            env: vec!["PATH=/bin".into()],
+            onbuild: vec!["COPY . /app".into()],
+        };
+        let images = vec![LockedImage { from: from.clone(), digest, platforms: vec![one] }];
+        let lock = Lock { bases, images };
         let text = lock.to_text().unwrap();
         assert_eq!(parse(&text).unwrap(), lock, "{text}");
         assert!(lock.find("debian", &from, Platform::LinuxAmd64).is_some());
         assert!(lock.find("debian", &"debian:12".parse().unwrap(), Platform::LinuxAmd64).is_none());
         assert!(lock.find("debian", &from, Platform::LinuxArm64).is_none());
+        assert!(lock.image(&from, Platform::LinuxArmV7).is_some() && lock.image(&from, Platform::LinuxArm64).is_none());
         assert_eq!(parse(&Lock::default().to_text().unwrap()).unwrap(), Lock::default());
     }
 

@@ -29,7 +29,7 @@ fn step(planner: &Planner<'_>, asset: &Asset) -> Planned {
     check_names(planner.inputs, &id, work.outputs());
     let publish = planner.destinations(&id, &work, Entry { at: &at, component: &component, publish: &asset.publish });
     let runner = asset.runner.clone().unwrap_or_else(|| runner::any().to_owned());
-    let machine = Some(Machine { wave: 1, runner, container: None, target: None });
+    let machine = Some(Machine { wave: 1, runner, container: None, target: None, name: None });
     let step = Step { id, component, needs: Vec::new(), publish, job: None, target: None, work };
     Planned { step, machine, at }
 }

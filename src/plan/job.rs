@@ -24,7 +24,6 @@ pub fn jobs(inputs: &Inputs<'_>, planned: Vec<Planned>, workflows: &[Workflow]) 
         if let Some(group) = group {
             let job = job_of(&mut jobs, group);
             job.steps.push(step.id.clone());
-            job.needs_assets |= job.wave > 1 && step.needs.iter().any(|need| need.kind() == StepKind::Asset);
             for line in install(job, &step) {
                 if !job.install.contains(&line) {
                     job.install.push(line);
@@ -35,10 +34,23 @@ pub fn jobs(inputs: &Inputs<'_>, planned: Vec<Planned>, workflows: &[Workflow]) 
         steps.push(step);
     }
     let mut jobs: Vec<Job> = jobs.into_iter().map(|(_, job)| job).collect();
+    connect(&steps, &mut jobs);
     // Where one machine does everything, it is the user's own and has all tools.
     let own = inputs.request.host.or(inputs.request.machine);
     jobs.iter_mut().filter(|job| own.is_some() && job.target == own).for_each(|job| job.install.clear());
     (steps, jobs)
+}
+
+/// Says which jobs each one needs: those that make what its steps need, without what only the merge job makes.
+fn connect(steps: &[Step], jobs: &mut [Job]) {
+    let made_in: HashMap<&StepId, &str> =
+        steps.iter().filter_map(|step| Some((&step.id, step.job.as_deref()?))).collect();
+    for job in jobs {
+        let own = steps.iter().filter(|step| step.job.as_ref() == Some(&job.id));
+        let needs = own.flat_map(|step| &step.needs).filter_map(|need| made_in.get(need).copied());
+        let others: BTreeSet<&str> = needs.filter(|other| *other != job.id).collect();
+        job.needs = others.into_iter().map(str::to_owned).collect();
+    }
 }
 
 /// The job of a group; a new one if it has none.
@@ -54,7 +66,7 @@ fn job_of(jobs: &mut Vec<(Group, Job)>, group: Group) -> &mut Job {
             target: machine.target,
             steps: Vec::new(),
             install: Vec::new(),
-            needs_assets: false,
+            needs: Vec::new(),
         };
         jobs.push((group, job));
         jobs.len() - 1
@@ -130,6 +142,9 @@ fn groups(inputs: &Inputs<'_>, planned: &[Planned], workflows: &[Workflow]) -> V
 /// The triple; with a container or an unusual runner also that; `assets-<runner>` for wave 1.
 fn name(group: &Group, jobs: &[(Group, Job)]) -> String {
     let machine = &group.machine;
+    if let Some(name) = &machine.name {
+        return name.clone();
+    }
     let Some(target) = machine.target else { return step_id::plain(&format!("assets-{}", machine.runner)).collect() };
     let mut name = target.triple().to_owned();
     if let Some(container) = &machine.container {

@@ -28,11 +28,11 @@ pub struct Row {
     pub target: String,
     /// What `build --job` installs first.
     pub install: Vec<String>,
-    /// Whether the results of asset jobs must be handed to it.
-    pub needs_assets: bool,
+    /// Ids of the jobs whose results it needs, separated by commas: `longshore-{a,b}` names their artifacts.
+    pub needs: String,
 }
 
-/// The rows of one wave (1: assets, 2: the rest), of one workflow if it is named. A file with nothing to do has none.
+/// The rows of one wave (1: assets, 2: what is compiled, 3: images from Dockerfiles), of one workflow if it is named. A file with nothing to do has none.
 ///
 /// # Errors
 /// If the workflow is not in the plan, or the rows would not fit into a job's output.
@@ -62,7 +62,7 @@ fn row(job: &Job) -> Row {
         container: job.container.clone().unwrap_or_default(),
         target: job.target.map(Target::triple).unwrap_or_default().to_owned(),
         install: job.install.clone(),
-        needs_assets: job.needs_assets,
+        needs: job.needs.join(","),
     }
 }
 

@@ -40,17 +40,19 @@ impl Planned {
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// 1: assets, needed by others. 2: everything else.
+    /// 1: assets, needed by others. 2: what is compiled. 3: images from Dockerfiles.
     pub wave: u8,
     pub runner: String,
     pub container: Option<String>,
     pub target: Option<Target>,
+    /// What its job is called, where not its target says so: the same name is the same job.
+    pub name: Option<String>,
 }
 
 impl Machine {
     pub fn of(settings: &BinarySettings, target: Target) -> Self {
         let runner = settings.runner.clone().unwrap_or_else(|| runner::native(target).to_owned());
-        Self { wave: 2, runner, container: settings.container.clone(), target: Some(target) }
+        Self { wave: 2, runner, container: settings.container.clone(), target: Some(target), name: None }
     }
 }
 

@@ -127,7 +127,7 @@ fn steps_stand_after_what_they_need() {
         assert!(step.id.len() <= 100 && step.id.chars().all(legal), "{}", step.id);
     }
     assert_eq!(plan.jobs.iter().filter(|job| job.wave == 1).count(), 1, "assets are a wave of their own");
-    assert!(plan.jobs.iter().filter(|job| job.wave == 2).all(|job| job.needs_assets));
+    assert!(plan.jobs.iter().filter(|job| job.wave == 2).all(|job| !job.needs.is_empty()));
 }
 
 #[test]

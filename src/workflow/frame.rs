@@ -22,6 +22,9 @@ pub fn write(plan: &Plan, workflow: &Workflow, pins: &Pins, directory: &str) -> 
         jobs.push(job::assets(&file));
     }
     jobs.push(job::build(&file));
+    if file.images {
+        jobs.push(job::images(&file));
+    }
     jobs.push(job::verify(&file));
     jobs.extend(job::called(&file, job::Stage::Verify));
     jobs.push(job::publish(&file));

@@ -9,12 +9,17 @@ use crate::plan::{
     Destination, DestinationKind, Job, Plan, PullRequest, RegistryDestination, Step, Work, Workflow, runner,
 };
 
+/// The right to read packages, for a job that fetches base images.
+const PACKAGES: &str = "      packages: read # to read base images\n";
+
 /// Everything a job's text is made from.
 pub struct File<'a> {
     /// The plan of no particular version.
     pub plan: &'a Plan,
     pub workflow: &'a Workflow,
     pub assets: bool,
+    /// Whether there are images from Dockerfiles.
+    pub images: bool,
     pins: &'a Pins,
     directory: &'a str,
     containers: bool,
@@ -37,6 +42,7 @@ impl<'a> File<'a> {
         let jobs = || plan.jobs.iter().filter(ours);
         Self {
             assets: jobs().any(|job| job.wave == 1),
+            images: jobs().any(|job| job.wave == 3),
             containers: jobs().any(|job| job.container.is_some()),
             plan,
             workflow,
@@ -165,6 +171,9 @@ pub fn plan(file: &File<'_>) -> String {
     if file.assets {
         outputs.push("assets");
     }
+    if file.images {
+        outputs.push("images");
+    }
     let outputs: String =
         outputs.iter().map(|name| format!("      {name}: ${{{{ steps.plan.outputs.{name} }}}}\n")).collect();
     let workflow = quoted(&file.workflow.file);
@@ -202,6 +211,14 @@ pub fn build(file: &File<'_>) -> String {
     job(file, "build", &file.needs(needs, Some(Stage::Plan)), &condition)
 }
 
+/// Images from Dockerfiles: one machine for each and its platform, with what was compiled for it.
+pub fn images(file: &File<'_>) -> String {
+    let gate = file.succeeded(Stage::Plan);
+    let condition = format!("!failure() && !cancelled() && needs.plan.outputs.images{gate}{}", not_pulled(file));
+    let needs: &[&str] = if file.assets { &["plan", "assets", "build"] } else { &["plan", "build"] };
+    job(file, "images", &file.needs(needs, Some(Stage::Plan)), &condition)
+}
+
 /// Whether a pull request is only planned.
 fn not_pulled(file: &File<'_>) -> &'static str {
     match file.workflow.options.pull_request {
@@ -211,7 +228,8 @@ fn not_pulled(file: &File<'_>) -> &'static str {
 }
 
 fn job(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
-    let output = if id == "assets" { "assets" } else { "matrix" };
+    let output = if id == "build" { "matrix" } else { id };
+    let packages = if id == "images" && stands_on_ghcr(file) { PACKAGES } else { "" };
     let container = if file.containers && id == "build" {
         "    container: ${{ matrix.container }} # zizmor: ignore[unpinned-images] as longshore.yaml says\n"
     } else {
@@ -231,22 +249,30 @@ fn job(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
     runs-on: ${{{{ matrix.runs-on }}}}
 {container}    permissions:
       contents: read # to check out
-    steps:
+{packages}    steps:
 {}{}{}{}",
         if container.is_empty() { String::new() } else { file.git() },
         file.checkout(),
         setup.unwrap_or_default(),
         file.action(
             "",
-            &[("command", "build"), ("workflow", &quoted(&file.workflow.file)), ("job", "'${{ matrix.id }}'")]
+            &[
+                ("command", "build"),
+                ("workflow", &quoted(&file.workflow.file)),
+                ("job", "'${{ matrix.id }}'"),
+                ("needs", "'${{ matrix.needs }}'"),
+            ]
         ),
     )
 }
 
 /// Brings everything together, and proves it.
 pub fn verify(file: &File<'_>) -> String {
-    let needs: &[&str] = if file.assets { &["plan", "assets", "build"] } else { &["plan", "build"] };
-    let packages = if stands_on_ghcr(file) { "      packages: read # to read base images\n" } else { "" };
+    let mut needs = vec!["plan"];
+    needs.extend(Some("assets").filter(|_| file.assets));
+    needs.push("build");
+    needs.extend(Some("images").filter(|_| file.images));
+    let packages = if stands_on_ghcr(file) { PACKAGES } else { "" };
     format!(
         "  verify:
     name: verify
@@ -257,7 +283,7 @@ pub fn verify(file: &File<'_>) -> String {
       contents: read # to check out
 {packages}    steps:
 {}{}{}",
-        file.needs(needs, Some(Stage::Plan)),
+        file.needs(&needs, Some(Stage::Plan)),
         not_pulled(file),
         file.runner(),
         file.gate(Stage::Plan),
@@ -363,7 +389,7 @@ fn pushes_to(registry: &RegistryDestination, host: &str) -> bool {
 
 fn stands_on_ghcr(file: &File<'_>) -> bool {
     file.plan.steps.iter().filter(|step| file.workflow.steps.contains(&step.id)).any(|step| match &step.work {
-        Work::Image(work) => work.base().is_some_and(|base| base.from.repository.registry == "ghcr.io"),
+        Work::Image(work) => work.bases().any(|base| base.from.repository.registry == "ghcr.io"),
         _ => false,
     })
 }

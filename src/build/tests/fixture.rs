@@ -267,7 +267,7 @@ fn plan(commit: String) -> Plan {
         target: Some(host()),
         steps: Vec::new(),
         install: Vec::new(),
-        needs_assets: false,
+        needs: Vec::new(),
     };
     Plan {
         schema: crate::plan::SCHEMA.into(),

@@ -144,7 +144,7 @@ pub enum ScopeKind {
 pub struct Job {
     /// Legal as a job and artifact name.
     pub id: String,
-    /// 1: assets, needed by others. 2: everything else.
+    /// 1: assets, needed by others. 2: what is compiled. 3: images from Dockerfiles.
     pub wave: u8,
     /// `runs-on`
     pub runner: String,
@@ -158,8 +158,9 @@ pub struct Job {
     pub steps: Vec<StepId>,
     /// What the machine needs before it can start: `rustup target add …`, `pip install …`.
     pub install: Vec<String>,
-    /// Whether asset jobs must have run before.
-    pub needs_assets: bool,
+    /// Jobs whose results it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
 }
 
 impl Plan {

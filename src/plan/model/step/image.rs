@@ -63,6 +63,17 @@ impl ImageWork {
         self.assembly()?.base.as_ref()
     }
 
+    /// Every image that it is built on or from.
+    pub fn bases(&self) -> impl Iterator<Item = &PlannedBase> {
+        let pulled = self.from_dockerfile().into_iter().flat_map(|recipe| &recipe.bases).map(|pulled| &pulled.base);
+        let published = self.from_dockerfile().into_iter().flat_map(|recipe| recipe.contexts.values());
+        let published = published.filter_map(|context| match context {
+            NamedContext::Published(base) => Some(base),
+            NamedContext::Folder(_) | NamedContext::Image(_) => None,
+        });
+        self.base().into_iter().chain(pulled).chain(published)
+    }
+
     /// The layer steps, bottom to top; none if its layers are its own files.
     pub fn layers(&self) -> &[StepId] {
         self.assembly().map(|assembly| assembly.layers.as_slice()).unwrap_or_default()
