@@ -10,6 +10,7 @@ mod checksums;
 mod command;
 mod commit;
 mod docker_archive;
+pub mod engine;
 mod gzip;
 mod head;
 pub mod image;

@@ -8,6 +8,8 @@ mod bindings;
 #[path = "../it/delivery.rs"]
 mod delivery;
 mod duo;
+#[cfg(unix)]
+mod engines;
 mod five_targets;
 mod flags;
 mod generated;

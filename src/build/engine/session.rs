@@ -1,0 +1,144 @@
+//! A session with an engine: what it needs is made in one folder, and nothing of it is left when the session ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::buildah::Store;
+use super::buildx::OwnBuilder;
+use super::client::Client;
+use super::contain::Contain;
+use super::failure::Failed;
+use super::lines::Bounded;
+use super::recipe::{Built, Recipe};
+use super::{Engine, How, Kind, buildah, buildkit, buildx, outcome};
+use crate::problem::{Exit, Failure};
+use crate::world::files;
+use crate::world::interrupt::{self, Holding};
+use crate::world::process::Runner;
+
+/// Builds any number of images, one after the other. What was made for the engine is removed on drop.
+pub struct Session<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) runner: &'a Runner,
+    pub(super) folder: PathBuf,
+    pub(super) contain: Contain,
+    with: With,
+    _tidying: Holding,
+}
+
+/// What is made for a session.
+enum With {
+    Client(Client),
+    Builder(OwnBuilder),
+    Store(Store),
+}
+
+/// How a build ended, before it is said to people.
+pub(super) enum Ended {
+    Built(Built),
+    Failed(Failed),
+}
+
+impl<'a> Session<'a> {
+    /// Begins one; the folder is its own, below the output folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be written, or the engine does not do what it did when it was chosen.
+    pub fn start(runner: &'a Runner, engine: &'a Engine, folder: &Path) -> anyhow::Result<Self> {
+        let tidying = Holding::to_tidy();
+        files::fresh_folder(folder)?;
+        let folder = crate::world::path::resolve(folder)?;
+        let contain = Contain::tried(runner);
+        let with = match (&engine.how, engine.kind) {
+            (How::OwnBuilder { image }, _) => {
+                let client = Client::of_user(runner, &folder.join("docker"))?;
+                With::Builder(OwnBuilder::create(runner, client, image)?)
+            }
+            (_, Kind::Docker) => With::Client(Client::of_user(runner, &folder.join("docker"))?),
+            (_, Kind::Buildkit) => With::Client(Client::empty(&folder.join("docker"))?),
+            (_, Kind::Buildah | Kind::Podman) => {
+                With::Store(Store::create(runner, engine.kind, &folder.join("store"), contain)?)
+            }
+        };
+        Ok(Self { engine, runner, folder, contain, with, _tidying: tidying })
+    }
+
+    /// Builds an image. Each line for the log is told; there is an end to them.
+    ///
+    /// # Errors
+    /// `Failure` with exit 7 and the instruction that failed; anything else if the engine cannot be started.
+    pub fn build(&self, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Built> {
+        let mut bounded = Bounded::new(tell);
+        let mut tell = |line: &str| bounded.tell(&self.runner.redact(line));
+        if let Some(folder) = recipe.output.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+        }
+        remove(&recipe.output)?;
+        let ended = self.ended(recipe, &mut tell);
+        let made = ended.and_then(|ended| self.made(ended, recipe));
+        if made.is_err() {
+            // Half an image is none.
+            remove(&recipe.output)?;
+        }
+        made
+    }
+
+    fn ended(&self, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Ended> {
+        match &self.with {
+            With::Client(client) if self.engine.kind == Kind::Buildkit => buildkit::build(self, client, recipe, tell),
+            With::Client(client) => buildx::build(self, client, None, recipe, tell),
+            With::Builder(own) => buildx::build(self, own.client(), Some(own.name()), recipe, tell),
+            With::Store(store) => buildah::build(self, store, recipe, tell),
+        }
+    }
+
+    fn made(&self, ended: Ended, recipe: &Recipe) -> anyhow::Result<Built> {
+        if self.runner.is_stopped() || interrupt::told().is_some() {
+            bail!("interrupted: the image was not built");
+        }
+        match ended {
+            Ended::Built(built) => {
+                outcome::check(&recipe.output, &recipe.platform)?;
+                Ok(built)
+            }
+            Ended::Failed(failed) => {
+                let problem = failed.problem(&recipe.dockerfile, recipe.timeout);
+                Err(Failure::new(Exit::Build, problem).into())
+            }
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        if let With::Client(client) = &self.with
+            && self.engine.how == (How::Builder { stop: true })
+        {
+            buildx::stop(self.runner, client);
+        }
+        if let With::Store(store) = &self.with {
+            store.remove(self.runner);
+        }
+        if let With::Builder(own) = &self.with {
+            own.remove(self.runner);
+        }
+        // What is left cannot be told to anybody here; it lies below the output folder.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path as an argument.
+pub(super) fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().with_context(|| format!("the path `{}` is not UTF-8", path.display()))
+}
