@@ -6,6 +6,7 @@ mod elf;
 mod facts;
 mod macho;
 mod pe;
+mod program;
 mod symbols;
 
 use std::cell::Cell;
@@ -19,7 +20,7 @@ use object::pe::{ImageNtHeaders32, ImageNtHeaders64};
 use object::read::{FileKind, ReadCache};
 
 pub use crates::Scan;
-pub use facts::{BinaryFacts, parse_version};
+pub use facts::{BinaryFacts, Program, Want, parse_version};
 pub use pe::is_c_runtime;
 pub use symbols::Symbols;
 
@@ -59,6 +60,21 @@ pub fn inspect_reader(reader: impl Read + Seek) -> Result<BinaryFacts, String> {
     match read {
         Err(_) if left.get() == 0 => Err(format!("is damaged: its headers have more than {} MiB", BUDGET >> 20)),
         other => other,
+    }
+}
+
+/// Reads what the loader of Linux reads of an ELF program or library.
+///
+/// # Errors
+/// As [`inspect_reader`].
+pub fn program(reader: impl Read + Seek) -> Result<Program, String> {
+    let cache = ReadCache::new(reader);
+    let left = Cell::new(BUDGET);
+    let data = Metered { inner: &cache, left: &left };
+    match FileKind::parse(data) {
+        Ok(FileKind::Elf64) => program::program::<FileHeader64<Endianness>, _>(data),
+        Ok(FileKind::Elf32) => program::program::<FileHeader32<Endianness>, _>(data),
+        _ => Err("is not an ELF executable".into()),
     }
 }
 

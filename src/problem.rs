@@ -1,6 +1,8 @@
 //! A problem in the user's input: a stable code, a message, a hint, and where it stands.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -16,6 +18,19 @@ pub struct Problem {
     pub at: Option<At>,
     /// The step it belongs to, for problems found after planning.
     pub step: Option<String>,
+    /// Its place in a file that is not the configuration.
+    #[serde(skip)]
+    pub within: Option<Within>,
+}
+
+/// A place in a file other than the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Within {
+    /// As messages call it.
+    pub file: String,
+    pub text: Arc<str>,
+    /// Bytes.
+    pub span: Range<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,7 +43,7 @@ pub struct At {
 
 impl Problem {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, at: None, step: None }
+        Self { code, message: message.into(), hint: None, at: None, step: None, within: None }
     }
 
     #[must_use]
@@ -48,6 +63,13 @@ impl Problem {
     #[must_use]
     pub fn at_key(mut self, path: impl Into<String>) -> Self {
         self.at = Some(At { path: path.into(), key: true });
+        self
+    }
+
+    /// The same, standing in another file.
+    #[must_use]
+    pub fn within(mut self, file: &str, text: &Arc<str>, span: Range<usize>) -> Self {
+        self.within = Some(Within { file: file.to_owned(), text: Arc::clone(text), span });
         self
     }
 

@@ -24,6 +24,7 @@ pub enum StepKind {
     Sdist,
     SmokeCheck,
     ImageCheck,
+    SecretsCheck,
     ImportCheck,
     FeaturesCheck,
     ReadmeCheck,
@@ -31,7 +32,7 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Asset,
         Self::Binary,
         Self::Archive,
@@ -43,6 +44,7 @@ impl StepKind {
         Self::Sdist,
         Self::SmokeCheck,
         Self::ImageCheck,
+        Self::SecretsCheck,
         Self::ImportCheck,
         Self::FeaturesCheck,
         Self::ReadmeCheck,
@@ -63,6 +65,7 @@ impl StepKind {
             Self::Sdist => "sdist",
             Self::SmokeCheck => "check.smoke",
             Self::ImageCheck => "check.image",
+            Self::SecretsCheck => "check.secrets",
             Self::ImportCheck => "check.import",
             Self::FeaturesCheck => "check.features",
             Self::ReadmeCheck => "check.readme",

@@ -86,14 +86,18 @@ async fn all(registries: &Registries, wanted: BTreeSet<Key>) -> Found {
 pub fn unlocked(plan: &Plan, steps: &[&Step], registries: &Registries) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     for (step, work) in images(steps) {
-        let Some(base) = work.base().filter(|base| base.digest.is_none()) else { continue };
+        let open = work.bases().filter(|base| base.digest.is_none() && base.from.digest.is_none());
         let Some(host) = far(plan, step, registries) else { continue };
-        let text =
-            format!("the base image `{}` is not locked, and images based on it are published to `{host}`", base.from);
-        let hint = "run `longshore lock` and commit `longshore.lock`: it pins the base by digest";
-        let problem = Problem::new("base-not-locked", text).hint(hint);
-        if !problems.contains(&problem) {
-            problems.push(problem);
+        for base in open {
+            let text = format!(
+                "the base image `{}` is not locked, and images based on it are published to `{host}`",
+                base.from
+            );
+            let hint = "run `longshore lock` and commit `longshore.lock`: it pins the base by digest";
+            let problem = Problem::new("base-not-locked", text).hint(hint);
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
         }
     }
     problems

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::binary::{self, Compilation};
-use super::checks::{container, import, readme, rebuild, resolve, smoke};
+use super::checks::{container, import, readme, rebuild, resolve, secrets, smoke};
 use super::image::{self, Bases};
 use super::log::Log;
 use super::machine::Machine;
 use super::order::{Order, is_idle};
 use super::supplied::Supply;
-use super::{archive, asset, checksums, layer, needs, wheel};
+use super::{archive, asset, checksums, dockerfile, layer, needs, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Check, CheckWork, Step, Work};
@@ -255,7 +255,10 @@ impl Schedule<'_> {
             Work::Wheel(work) => vec![wheel::make(machine, log, step, work)?],
             Work::Sdist(work) => vec![wheel::make_sdist(machine, log, step, work)?],
             Work::Layer(work) => vec![layer::make(machine, &self.commit, step, work)?],
-            Work::Image(work) => vec![image::make(machine, step, work, &self.bases)?],
+            Work::Image(work) => match work.from_dockerfile() {
+                Some(recipe) => vec![dockerfile::make(machine, log, step, work, recipe)?],
+                None => vec![image::make(machine, step, work, &self.bases)?],
+            },
             Work::Index(work) => vec![image::make_index(machine, step, work)?],
             Work::Check(work) => {
                 let result = self.check(log, work)?;
@@ -287,6 +290,7 @@ impl Schedule<'_> {
         match &work.check {
             Check::Smoke(check) => smoke::run(machine.runner, log, machine.store, subject, check),
             Check::Container(check) => container::run(machine, log, check, &work.subject),
+            Check::Secrets(check) => secrets::run(machine, log, check, &work.subject),
             Check::Import(check) => import::run(machine, log, check, subject),
             Check::Resolve(check) => resolve::run(machine, log, check, subject),
             Check::Readme => readme::run(machine.runner, log, machine.store, subject),
@@ -318,6 +322,7 @@ fn verb(step: &Step, supply: &Supply<'_>) -> &'static str {
         Work::Checksums(_) => "Computing",
         Work::Wheel(_) | Work::Sdist(_) => "Building",
         Work::Layer(_) => "Building",
+        Work::Image(ref work) if work.from_dockerfile().is_some() => "Building",
         Work::Image(_) | Work::Index(_) => "Assembling",
     }
 }

@@ -1,5 +1,7 @@
 //! `lock`: base images by digest, and what each provides, into longshore.lock.
 
+mod images;
+
 use std::path::Path;
 
 use futures_util::future::join_all;
@@ -12,6 +14,7 @@ use crate::facts::lock::{self, Lock, LockedBase, LockedPlatform};
 use crate::oci::base;
 use crate::oci::registry::{Action, Error, Registries};
 use crate::plan::base::{UsedBase, used};
+use crate::plan::dockerfile::{UsedImage, reference};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::{Access, Project, Session};
@@ -27,14 +30,16 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     let project = Project::open(session)?;
     let wanted = used(&project.config);
     let known = &project.facts.lock;
-    refuse_unknown(&wanted, args)?;
+    let images = project.images(known)?;
+    refuse_unknown(&wanted, &images, args)?;
     let (kept, asked): (Vec<&UsedBase>, Vec<&UsedBase>) =
         wanted.iter().partition(|base| covered(known, base) && !args.updates(&base.name));
     if args.check {
-        return check(known, &wanted, &asked);
+        return check(known, &asked, &wanted, &images);
     }
     let registries = Access::registries_of(session, &project);
-    let mut lock = Lock { images: Vec::new(), bases: kept.iter().filter_map(|base| of(known, base).cloned()).collect() };
+    let bases = kept.iter().filter_map(|base| of(known, base).cloned()).collect();
+    let mut lock = Lock { bases, images: images::kept(known, &images, |image| updates(args, image)) };
     for base in &mut lock.bases {
         let used = wanted.iter().find(|used| used.name == base.name);
         base.platforms.retain(|locked| used.is_some_and(|used| used.platforms.contains(&locked.platform)));
@@ -44,6 +49,7 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
         let _progress = session.printer.start("Locking", names.join(", "));
         lock.bases.extend(runtime::block_on(all(&registries, &asked))??);
     }
+    images::extend(session, &project, &registries, &mut lock)?;
     lock.bases.sort_by(|one, other| one.name.cmp(&other.name));
     let file = project.root.join(lock::FILE);
     let changed = lock != *known;
@@ -53,24 +59,46 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
         sink::write(&file, lock.to_text()?.as_bytes())?;
     }
     let state = if changed { "Wrote" } else { "Kept" };
-    session.printer.step(state, format!("{} ({} bases)", lock::FILE, lock.bases.len()));
-    let mut report = Report::text(table(&lock).render(&session.printer));
+    let count = lock.bases.len() + lock.images.len();
+    session.printer.step(state, format!("{} ({count} images)", lock::FILE));
+    let mut text = String::new();
+    if !lock.bases.is_empty() || lock.images.is_empty() {
+        text.push_str(&table(&lock).render(&session.printer));
+    }
+    if !lock.images.is_empty() {
+        text.push_str(&images::table(&lock).render(&session.printer));
+    }
+    let mut report = Report::text(text);
     report.fields.value = Some(("lock", serde_json::to_value(&lock)?));
     Ok(if changed { report.next(format!("git add {}", lock::FILE)) } else { report })
 }
 
+/// `--update`, or `--update NAME` as the Dockerfile or the lock file has the name.
+fn updates(args: &args::Lock, image: &UsedImage) -> bool {
+    let is_it = |name: &str| reference(name).is_ok_and(|name| name == image.from);
+    match &args.update {
+        Some(Some(name)) => is_it(name),
+        Some(None) => true,
+        None => false,
+    }
+}
+
 /// Whether a base of the configuration is not locked.
 pub fn is_open(project: &Project) -> bool {
-    used(&project.config).iter().any(|base| !covered(&project.facts.lock, base))
+    let lock = &project.facts.lock;
+    let is_open = |image: &UsedImage| !images::covered(lock, image);
+    used(&project.config).iter().any(|base| !covered(lock, base))
+        || project.images(lock).is_ok_and(|images| images.iter().any(is_open))
 }
 
 /// `--update NAME` of something that is not there.
-fn refuse_unknown(wanted: &[UsedBase], args: &args::Lock) -> anyhow::Result<()> {
+fn refuse_unknown(wanted: &[UsedBase], images: &[UsedImage], args: &args::Lock) -> anyhow::Result<()> {
     let Some(Some(name)) = &args.update else { return Ok(()) };
-    if wanted.iter().any(|base| base.name == *name) {
+    if wanted.iter().any(|base| base.name == *name) || images.iter().any(|image| updates(args, image)) {
         return Ok(());
     }
-    let known: Vec<&str> = wanted.iter().map(|base| base.name.as_str()).collect();
+    let named = wanted.iter().map(|base| base.name.clone());
+    let known: Vec<String> = named.chain(images.iter().map(|image| image.from.to_string())).collect();
     let problem = Problem::new("unknown-base", format!("no image is based on `{name}`"));
     let hint = if known.is_empty() { "there are no images".to_owned() } else { format!("known: {}", known.join(", ")) };
     Err(Failure::usage(problem.hint(hint)).into())
@@ -85,7 +113,7 @@ fn covered(lock: &Lock, base: &UsedBase) -> bool {
 }
 
 /// Whether the file is what `longshore lock` would leave, as far as that is known without network.
-fn check(known: &Lock, wanted: &[UsedBase], missing: &[&UsedBase]) -> anyhow::Result<Report> {
+fn check(known: &Lock, missing: &[&UsedBase], wanted: &[UsedBase], images: &[UsedImage]) -> anyhow::Result<Report> {
     let mut problems: Vec<Problem> = missing
         .iter()
         .map(|base| Problem::new("lock-drift", format!("`{}` (`{}`) is not locked", base.name, base.from)))
@@ -93,8 +121,10 @@ fn check(known: &Lock, wanted: &[UsedBase], missing: &[&UsedBase]) -> anyhow::Re
     let unused = known.bases.iter().filter(|locked| !wanted.iter().any(|base| base.name == locked.name));
     problems
         .extend(unused.map(|locked| Problem::new("lock-drift", format!("`{}` is locked, but not used", locked.name))));
+    problems.extend(images::drift(known, images));
     if problems.is_empty() {
-        return Ok(Report::text(format!("{} is complete: {} bases\n", lock::FILE, known.bases.len())));
+        let count = known.bases.len() + known.images.len();
+        return Ok(Report::text(format!("{} is complete: {count} images\n", lock::FILE)));
     }
     let problems =
         problems.into_iter().map(|problem| problem.hint("run `longshore lock` and commit longshore.lock")).collect();

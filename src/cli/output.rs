@@ -223,6 +223,9 @@ fn output(command: &str, exit: Exit, fields: Fields, problems: Vec<OutputProblem
 }
 
 fn located(diagnostic: &Diagnostic, source: &Source) -> OutputProblem {
+    if let Some((source, diagnostic)) = Source::elsewhere(diagnostic) {
+        return located(&diagnostic, &source);
+    }
     let Diagnostic { problem, span } = diagnostic;
     let position = span.as_ref().map(|span| source.position(span.start));
     OutputProblem {
@@ -259,6 +262,10 @@ fn draw(session: &Session, refused: &Refused) {
 
 /// One annotation: GitHub shows it at the line of the file.
 fn annotate(session: &Session, place: Option<(&str, (usize, usize))>, diagnostic: &Diagnostic) {
+    if let Some((source, diagnostic)) = Source::elsewhere(diagnostic) {
+        let place = diagnostic.span.as_ref().map(|span| (source.name.as_str(), source.position(span.start)));
+        return annotate(session, place, &diagnostic);
+    }
     let problem = &diagnostic.problem;
     let place = place
         .map(|(file, (line, column))| format!("file={},line={line},col={column},", actions::escape_property(file)));

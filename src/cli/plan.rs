@@ -126,6 +126,7 @@ fn expected(check: &Check) -> String {
             Some(path) => format!("an answer to `{path}`"),
             None => prints(&container.contains),
         },
+        Check::Secrets(_) => "no secret in its layers or config".to_owned(),
         Check::Import(_) => "installed and imported".to_owned(),
         Check::Resolve(_) => "crates that distinguish it from its siblings".to_owned(),
         Check::Readme => "its README renders on PyPI".to_owned(),

@@ -86,7 +86,18 @@ impl Source {
         drawn.join("\n\n") + if drawn.is_empty() { "" } else { "\n" }
     }
 
+    /// A problem of another file, with that file instead of this one.
+    pub fn elsewhere(diagnostic: &Diagnostic) -> Option<(Self, Diagnostic)> {
+        let within = diagnostic.problem.within.clone()?;
+        let problem = Problem { within: None, ..diagnostic.problem.clone() };
+        let source = Self { name: within.file, text: within.text.to_string(), ..Self::default() };
+        Some((source, Diagnostic { problem, span: Some(within.span) }))
+    }
+
     fn draw(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+        if let Some((source, diagnostic)) = Self::elsewhere(diagnostic) {
+            return source.draw(&diagnostic, renderer);
+        }
         let problem = &diagnostic.problem;
         let (first, rest) = problem.message.split_once('\n').unwrap_or((&problem.message, ""));
         let title = Level::ERROR.primary_title(harmless(first)).id(problem.code);

@@ -1,6 +1,7 @@
 //! What is true now, read once: git, cargo, and the texts a plan quotes.
 
 pub mod cargo;
+pub mod contents;
 pub mod distance;
 pub mod git;
 pub mod lock;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::thread;
 
+use crate::digest::Digest;
 use crate::world::env::Env;
 use crate::world::path::relative;
 use crate::world::process::Runner;
@@ -51,6 +53,8 @@ pub struct Facts {
     /// Texts asked for (changelogs, notes, header, footer) that exist, and each changelog beside or above a package, a
     /// Python project or a version file, by path.
     pub texts: BTreeMap<String, String>,
+    /// Digests of the files that the contexts asked for hold, by path.
+    pub contents: BTreeMap<String, Digest>,
     /// `longshore.lock`; empty without one.
     pub lock: lock::Lock,
     /// Projects that maturin builds, if they were asked for.
@@ -67,6 +71,8 @@ pub struct FactsRequest {
     pub version_files: Vec<String>,
     /// Texts that a plan quotes: changelogs, notes, header, footer. A missing one is simply absent from the facts.
     pub texts: Vec<String>,
+    /// Contexts of builds; their ignore files are among the texts.
+    pub contexts: Vec<contents::ContextRequest>,
     /// Whether there are wheels: then Python projects are looked for.
     pub python: bool,
     /// Whether the facts are those of any clone: no commit, tag or remote, nor the folder's name, is of this one.
@@ -99,6 +105,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
         package.bins.retain(|bin| sources.get(bin).is_none_or(is_there));
     }
     let texts = texts(root, wanted, &git.files, &packages)?;
+    let contents = contents::read(root, &git.files, &texts, &wanted.contexts);
     let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };
     let version = |path: &String| (path.clone(), version_file::read(root, path));
     let macos = macos::asked(root, &git.files)?;
@@ -115,6 +122,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
         whole: git.whole,
         packages,
         version_files: wanted.version_files.iter().map(version).collect(),
+        contents,
         texts,
         lock: lock::read(root)?,
         python,

@@ -7,7 +7,7 @@ use object::read::{ReadRef, StringTable};
 use object::{Endianness, elf};
 
 use super::bytes::{Res, damaged, inside, text};
-use super::facts::{BinaryFacts, parse_version};
+use super::facts::{BinaryFacts, Want, parse_version};
 use crate::target::Linkage;
 
 pub fn facts<'a, E, R>(data: R) -> Res<BinaryFacts>
@@ -47,18 +47,36 @@ where
     })
 }
 
-fn arch<E: FileHeader<Endian = Endianness>>(header: &E, endian: Endianness) -> String {
+pub(super) fn arch<E: FileHeader<Endian = Endianness>>(header: &E, endian: Endianness) -> String {
     let name = match header.e_machine(endian) {
         elf::EM_X86_64 => "x86_64",
         elf::EM_AARCH64 => "aarch64",
         elf::EM_386 => return "i686".into(),
         elf::EM_ARM => return "arm".into(),
         elf::EM_RISCV => "riscv",
+        elf::EM_S390 if header.is_class_64() => return "s390x".into(),
+        elf::EM_PPC64 => "powerpc64",
+        elf::EM_LOONGARCH => "loongarch64",
         other => return format!("machine {}", other.0),
     };
     // x32 and ILP32 share the machine number with their 64-bit sisters, but need other libraries.
     let bits = if header.is_class_64() { "" } else { "-32" };
-    let order = if header.is_big_endian() { "-be" } else { "" };
+    let order = match header.e_machine(endian) {
+        elf::EM_PPC64 => {
+            if header.is_big_endian() {
+                ""
+            } else {
+                "le"
+            }
+        }
+        _ => {
+            if header.is_big_endian() {
+                "-be"
+            } else {
+                ""
+            }
+        }
+    };
     format!("{name}{bits}{order}")
 }
 
@@ -81,7 +99,7 @@ fn is_stripped<'a, E: FileHeader>(header: &E, endian: E::Endian, data: impl Read
 }
 
 /// The dynamic section, read as the loader reads it: by segments, without section headers.
-struct Dynamic<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> {
+pub(super) struct Dynamic<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> {
     data: R,
     endian: Endianness,
     segments: &'a [E::ProgramHeader],
@@ -90,7 +108,12 @@ struct Dynamic<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> {
 }
 
 impl<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> Dynamic<'a, E, R> {
-    fn new(data: R, endian: Endianness, segments: &'a [E::ProgramHeader], entries: &'a [E::Dyn]) -> Res<Self> {
+    pub(super) fn new(
+        data: R,
+        endian: Endianness,
+        segments: &'a [E::ProgramHeader],
+        entries: &'a [E::Dyn],
+    ) -> Res<Self> {
         let end = entries.iter().position(|entry| entry.tag(endian) == elf::DT_NULL).unwrap_or(entries.len());
         let mut dynamic = Self { data, endian, segments, entries: &entries[..end], strings: StringTable::default() };
         if let (Some(address), Some(size)) = (dynamic.value(elf::DT_STRTAB), dynamic.value(elf::DT_STRSZ)) {
@@ -120,29 +143,36 @@ impl<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> Dynamic<'a, E, R> {
         Err(damaged("its dynamic section is out of bounds"))
     }
 
-    fn needed(&self) -> Res<Vec<String>> {
+    pub(super) fn needed(&self) -> Res<Vec<String>> {
         let needed = self.entries.iter().filter(|entry| entry.tag(self.endian) == elf::DT_NEEDED);
         needed.map(|entry| Ok(text(entry.string(self.endian, self.strings).map_err(damaged)?))).collect()
     }
 
-    /// Walks the version needs (<https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html>).
+    /// The highest version of glibc that it must have.
     fn glibc(&self) -> Res<Option<String>> {
+        // The loader forgives a missing weak version (`match_symbol` in glibc's elf/dl-version.c).
+        let must = self.wants()?.into_iter().filter(|want| !want.weak);
+        let highest = must.filter_map(|want| glibc_version(want.version.as_bytes())).max();
+        Ok(highest.map(|numbers| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(".")))
+    }
+
+    /// Walks the version needs (<https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html>).
+    pub(super) fn wants(&self) -> Res<Vec<Want>> {
         let bad = |()| damaged("its version needs are out of bounds");
+        let mut wants = Vec::new();
         let (Some(address), Some(count)) = (self.value(elf::DT_VERNEED), self.value(elf::DT_VERNEEDNUM)) else {
-            return Ok(None);
+            return Ok(wants);
         };
-        let mut highest = None;
         let mut file = self.offset(address)?;
         for _ in 0..count {
             let need = self.data.read_at::<elf::Verneed<Endianness>>(file).map_err(bad)?;
+            let library = text(self.strings.get(need.vn_file.get(self.endian)).map_err(bad)?);
             let mut at = file.checked_add(need.vn_aux.get(self.endian).into()).ok_or(()).map_err(bad)?;
             for _ in 0..need.vn_cnt.get(self.endian) {
                 let version = self.data.read_at::<elf::Vernaux<Endianness>>(at).map_err(bad)?;
                 let name = self.strings.get(version.vna_name.get(self.endian)).map_err(bad)?;
-                // The loader forgives a missing weak version (`match_symbol` in glibc's elf/dl-version.c).
-                if !version.vna_flags.get(self.endian).contains(elf::VER_FLG_WEAK) {
-                    highest = highest.max(glibc_version(name));
-                }
+                let weak = version.vna_flags.get(self.endian).contains(elf::VER_FLG_WEAK);
+                wants.push(Want { library: library.clone(), version: text(name), weak });
                 let next = version.vna_next.get(self.endian);
                 if next == 0 {
                     break;
@@ -155,7 +185,37 @@ impl<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> Dynamic<'a, E, R> {
             }
             file = file.checked_add(next.into()).ok_or(()).map_err(bad)?;
         }
-        Ok(highest.map(|numbers| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(".")))
+        Ok(wants)
+    }
+
+    /// The versions that it defines, without the one that is its own name.
+    pub(super) fn defines(&self) -> Res<Vec<String>> {
+        let bad = |()| damaged("its version definitions are out of bounds");
+        let mut names = Vec::new();
+        let (Some(address), Some(count)) = (self.value(elf::DT_VERDEF), self.value(elf::DT_VERDEFNUM)) else {
+            return Ok(names);
+        };
+        let mut at = self.offset(address)?;
+        for _ in 0..count {
+            let definition = self.data.read_at::<elf::Verdef<Endianness>>(at).map_err(bad)?;
+            if !definition.vd_flags.get(self.endian).contains(elf::VER_FLG_BASE) {
+                let name = at.checked_add(definition.vd_aux.get(self.endian).into()).ok_or(()).map_err(bad)?;
+                let name = self.data.read_at::<elf::Verdaux<Endianness>>(name).map_err(bad)?;
+                names.push(text(self.strings.get(name.vda_name.get(self.endian)).map_err(bad)?));
+            }
+            let next = definition.vd_next.get(self.endian);
+            if next == 0 {
+                break;
+            }
+            at = at.checked_add(next.into()).ok_or(()).map_err(bad)?;
+        }
+        Ok(names)
+    }
+
+    /// The text that an entry of the dynamic section stands for.
+    pub(super) fn string(&self, tag: elf::DynamicTag) -> Res<Option<String>> {
+        let entry = self.entries.iter().find(|entry| entry.tag(self.endian) == tag);
+        entry.map(|entry| Ok(text(entry.string(self.endian, self.strings).map_err(damaged)?))).transpose()
     }
 }
 

@@ -29,6 +29,33 @@ pub struct BinaryFacts {
     pub stripped: bool,
 }
 
+/// A version that an ELF file takes symbols from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The library that must define it, by its `DT_SONAME`.
+    pub library: String,
+    /// `GLIBC_2.34`
+    pub version: String,
+    /// Whether the loader goes on without it.
+    pub weak: bool,
+}
+
+/// What the loader of Linux reads of a program or a library before it starts or maps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// As in [`BinaryFacts`].
+    pub arch: String,
+    pub interpreter: Option<String>,
+    pub needed: Vec<String>,
+    pub soname: Option<String>,
+    /// `DT_RPATH` and `DT_RUNPATH`: folders divided by `:`.
+    pub rpath: Option<String>,
+    pub runpath: Option<String>,
+    pub wants: Vec<Want>,
+    /// Versions that it defines.
+    pub defines: Vec<String>,
+}
+
 /// The numbers of `x.y[.z]`, comparable: 2.4 is below 2.34.
 pub fn parse_version(version: &str) -> Option<Vec<u32>> {
     version.split('.').map(|number| number.parse().ok()).collect()

@@ -98,6 +98,19 @@ pub fn config(base: Option<&Value>, settings: &Settings<'_>, layers: &[Layer]) -
     Ok(bytes(&Value::Object(config)))
 }
 
+/// The config of an image that somebody else made, with our labels and time.
+///
+/// # Errors
+/// If it is not what a config is.
+pub fn labelled(config: Value, created: &str, labels: &BTreeMap<String, String>) -> Result<Vec<u8>, String> {
+    let Value::Object(mut config) = config else { return Err("the config of the image is not a JSON object".into()) };
+    config.insert("created".into(), json!(created));
+    let runs = config.entry("config").or_insert_with(|| json!({}));
+    let Some(runs) = runs.as_object_mut() else { return Err("the config of the image is damaged".into()) };
+    extend(runs, "Labels", labels.iter().map(|(key, value)| (key.clone(), json!(value))));
+    Ok(bytes(&Value::Object(config)))
+}
+
 fn runs_with(mut runs: Value, settings: &Settings<'_>) -> Value {
     let mut runs = runs.as_object_mut().map_or_else(Map::new, std::mem::take);
     runs.insert("Entrypoint".into(), json!(settings.entrypoint));

@@ -2,11 +2,13 @@
 
 pub mod base;
 pub mod document;
+pub mod filesystem;
 pub mod image;
 pub mod layer;
 pub mod layout;
 pub mod parts;
 pub mod registry;
+pub mod secrets;
 mod tree;
 
 use serde::{Deserialize, Serialize};

@@ -76,7 +76,7 @@ pub fn loader(libc: &BaseLibc, arch: Arch) -> Option<&'static str> {
 /// Every base image of the configuration, each once, sorted by name.
 pub fn used(config: &Config) -> Vec<UsedBase> {
     let mut all: Vec<UsedBase> = Vec::new();
-    for image in &config.images {
+    for image in config.images.iter().filter(|image| image.dockerfiles.is_empty()) {
         for (flavor, platform) in
             image.flavors.iter().flat_map(|flavor| image.platforms.iter().map(move |platform| (flavor, *platform)))
         {

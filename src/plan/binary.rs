@@ -49,7 +49,8 @@ pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
     } else {
         with_binaries().filter(|package| components.iter().any(|component| component.name == package.name)).collect()
     };
-    if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() {
+    let is_built = inputs.config.images.iter().any(|image| !image.dockerfiles.is_empty());
+    if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() && !is_built {
         let problem = Problem::new("no-binary", "no cargo package here has a binary");
         inputs.refuse(problem.hint("add one, or describe the release in longshore.yaml"));
     }

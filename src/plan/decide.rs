@@ -1,15 +1,21 @@
 //! The planner: configuration and facts to a plan, or every problem at once. Pure.
 
+use std::collections::BTreeMap;
+
+use super::dockerfile::UsedImage;
 use super::inputs::Inputs;
 use super::planner::{Planned, Planner};
 use super::release::Releases;
 use super::{
     Checkout, Job, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, checksums, describe,
-    destination, distribution, duplicates, image, job, locked, notes, output, release, scope, wheel, whole, workflow,
+    destination, distribution, dockerfile, duplicates, image, job, locked, notes, output, release, scope, wheel, whole,
+    workflow,
 };
 use crate::config::{Binary, Config};
 use crate::facts::Facts;
+use crate::input_list::InputList;
 use crate::problem::Problem;
+use crate::step_id::StepId;
 
 /// Decides everything: the versions first, then each kind makes its steps, whole.
 ///
@@ -28,7 +34,8 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
     output::refuse(inputs);
     let entries = binary::entries(inputs);
     let releases = releases(inputs, &entries);
-    let (planned, left) = scope::limit(inputs, steps(inputs, &releases, &entries));
+    let (all, lists) = steps(inputs, &releases, &entries);
+    let (planned, left) = scope::limit(inputs, all);
     let checksums = checksums::steps(inputs, &releases, &planned);
     let planned: Vec<Planned> = planned.into_iter().chain(checksums).collect();
     duplicates::refuse(inputs, &planned);
@@ -57,7 +64,29 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
         workflows,
         idle,
         destinations,
+        inputs: lists,
     }
+}
+
+/// Every image that Dockerfiles of the configuration name, as far as the lock file shows: `ONBUILD` of one that is not
+/// locked yet may name others.
+///
+/// # Errors
+/// Every problem of these images.
+pub fn images(config: &Config, facts: &Facts) -> Result<Vec<UsedImage>, Vec<Problem>> {
+    if !config.images.iter().any(dockerfile::is_one) {
+        return Ok(Vec::new());
+    }
+    let request = Request { every_release: true, every_component: true, ..Request::default() };
+    let inputs = Inputs::new(config, facts, &request);
+    let entries = binary::entries(&inputs);
+    let releases = releases(&inputs, &entries);
+    let mut planner = Planner::new(&inputs, &releases);
+    planner.add(asset::steps(&planner));
+    planner.add(binary::steps(&planner, &entries));
+    let used = dockerfile::used(&dockerfile::steps(&planner).0);
+    let problems = inputs.into_problems();
+    if problems.is_empty() { Ok(used) } else { Err(problems) }
 }
 
 fn releases(inputs: &Inputs<'_>, entries: &[Binary]) -> Releases {
@@ -66,29 +95,33 @@ fn releases(inputs: &Inputs<'_>, entries: &[Binary]) -> Releases {
     sources.extend(distribution::sources(inputs));
     sources.extend(archive::sources(inputs, entries));
     sources.extend(image::sources(inputs, entries));
+    sources.extend(dockerfile::sources(inputs));
     if sources.is_empty() && inputs.refusals() == 0 {
-        let problem = Problem::new("nothing-to-release", "there is nothing to release: no binary, archive or asset");
+        let problem =
+            Problem::new("nothing-to-release", "there is nothing to release: no binary, archive, asset or image");
         inputs.refuse(problem.hint("add a package with a binary, or describe one under `binaries:` in longshore.yaml"));
     }
     release::releases(inputs, &sources)
 }
 
 /// The steps of what is released, and all they need.
-fn steps(inputs: &Inputs<'_>, releases: &Releases, entries: &[Binary]) -> Vec<Planned> {
+fn steps(inputs: &Inputs<'_>, releases: &Releases, entries: &[Binary]) -> (Vec<Planned>, BTreeMap<StepId, InputList>) {
     let mut planner = Planner::new(inputs, releases);
     planner.add(asset::steps(&planner));
     planner.add(binary::steps(&planner, entries));
     planner.add(wheel::steps(&planner));
     planner.add(archive::steps(&planner, entries));
     planner.add(image::steps(&planner, entries));
+    let (built, lists) = dockerfile::steps(&planner);
+    planner.add(built);
     let all = planner.into_steps();
     let steps: Vec<&Step> = all.iter().map(|planned| &planned.step).collect();
     let is_released = |step: &Step| releases.of(&step.component).is_some();
     if steps.iter().all(|step| is_released(step)) {
-        return all;
+        return (all, lists);
     }
     let needed: std::collections::HashSet<_> = workflow::needed(&steps, is_released).into_iter().collect();
-    all.into_iter().filter(|planned| needed.contains(&planned.step.id)).collect()
+    (all.into_iter().filter(|planned| needed.contains(&planned.step.id)).collect(), lists)
 }
 
 /// Assumptions in place of configuration, as text.

@@ -121,7 +121,7 @@ fn from_dockerfile(work: &FromDockerfile) -> Vec<(&'static str, String)> {
         None => format!("{} (not locked)", base.name),
     };
     vec![
-        ("dockerfile", work.dockerfile.clone()),
+        ("built from", work.dockerfile.clone()),
         ("stage", work.stage.clone().unwrap_or_default()),
         ("context", if work.context.is_empty() { ".".into() } else { work.context.clone() }),
         ("args", args.join(", ")),
@@ -154,6 +154,7 @@ fn check(work: &CheckWork) -> Vec<(&'static str, String)> {
                 (format!("the image with {args}"), false, container.contains.as_ref())
             }
         },
+        Check::Secrets(_) => ("a search for secrets in layers and config".to_owned(), false, None),
         Check::Import(_) => ("the wheel, installed into an environment of its own".to_owned(), false, None),
         Check::Resolve(_) => ("`cargo tree`, with the features of each distribution".to_owned(), false, None),
         Check::Readme => ("PyPI's renderer on the README".to_owned(), false, None),

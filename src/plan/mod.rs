@@ -14,6 +14,8 @@ pub mod decide;
 pub mod describe;
 pub mod destination;
 pub mod distribution;
+pub mod dockerfile;
+pub mod dockerfile_inputs;
 pub mod duplicates;
 pub mod explain;
 pub mod image;
@@ -42,7 +44,7 @@ pub mod wheel;
 pub mod whole;
 pub mod workflow;
 
-pub use decide::plan;
+pub use decide::{images, plan};
 pub use model::destination::{
     Destination, DestinationKind, FloatingTag, GithubDestination, PublishedImage, PypiDestination, RegistryDestination,
     RegistryHost, ReleasePage,
@@ -54,7 +56,7 @@ pub use model::step::{
     ArchiveFile, ArchiveWork, Assembly, AssetTree, AssetWork, BinaryWork, Bindings, Check, CheckWork, ChecksumsWork,
     ContainerCheck, Covered, EntryKind, FileSpec, FromDockerfile, ImageConfig, ImageWork, Import, IndexWork,
     InputDigest, LayerWork, Member, NamedContext, OfKind, PlannedBase, PlannedBuilder, PulledImage, Rebuild, Recipe,
-    Resolve, SdistWork, SmokeCheck, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
+    Resolve, SdistWork, SecretsCheck, SmokeCheck, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
 };
 pub use model::workflow::{PullRequest, Workflow, WorkflowJobs, WorkflowOptions};
 pub use model::{Checkout, Job, Origin, Plan, Release, SCHEMA, Scope, ScopeKind};

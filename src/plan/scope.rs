@@ -125,7 +125,11 @@ fn made_here(inputs: &Inputs<'_>, host: Target, jobs: &[Job], steps: &[&Step]) -
 
 /// Whether a machine of its target is wanted.
 pub fn compiles(step: &Step) -> bool {
-    matches!(step.work, Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_))
+    match &step.work {
+        Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_) => true,
+        Work::Image(work) => work.from_dockerfile().is_some(),
+        _ => false,
+    }
 }
 
 /// The steps that selectors mean, and all they need.

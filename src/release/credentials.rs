@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::stage_file::TOKEN;
 use crate::config::Config;
 use crate::oci::registry;
-use crate::plan::Plan;
+use crate::plan::{ImageWork, OfKind, Plan};
 use crate::world::env::Env;
 use crate::world::process::Runner;
 use crate::world::terminal::Printer;
@@ -73,6 +73,9 @@ impl Credentials {
 
     /// Withholds and hides the credentials whose variables a plan names.
     pub(super) fn of_plan(&self, plan: &Plan) {
+        let images = plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)?.from_dockerfile());
+        let secrets: Vec<String> = images.flat_map(|image| image.secrets.values().cloned()).collect();
+        self.withhold(&secrets, &[]);
         for destination in &plan.destinations {
             let users = destination.kind.usernames();
             let (users, secrets): (Vec<String>, Vec<String>) =
@@ -82,6 +85,9 @@ impl Credentials {
     }
 
     pub(super) fn of_config(&self, config: &Config) {
+        let builds = config.images.iter().flat_map(|image| &image.dockerfiles);
+        let secrets: Vec<String> = builds.flat_map(|build| build.secrets.values().cloned()).collect();
+        self.withhold(&secrets, &[]);
         for destination in &config.destinations {
             let owned = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
             self.withhold(&owned(destination.secret_names()), &owned(destination.usernames()));

@@ -7,6 +7,9 @@ use super::project::Project;
 use super::rejected::Rejected;
 use super::session::Session;
 use super::stage_file::StageFile;
+use crate::facts::Facts;
+use crate::facts::lock::Lock;
+use crate::plan::dockerfile::UsedImage;
 use crate::plan::{self, Plan, Request, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::target::Target;
@@ -64,6 +67,15 @@ impl Project {
     pub fn plan_unsaid(&self, session: &Session, wish: Wish<'_>) -> anyhow::Result<Plan> {
         let request = request(session, wish)?;
         plan::plan(&self.config, &self.facts, &request).map_err(|problems| self.located(problems))
+    }
+
+    /// Every image that Dockerfiles name, with a lock file that may be newer than the project's.
+    ///
+    /// # Errors
+    /// Every problem of these images.
+    pub fn images(&self, lock: &Lock) -> anyhow::Result<Vec<UsedImage>> {
+        let facts = Facts { lock: lock.clone(), ..self.facts.clone() };
+        plan::images(&self.config, &facts).map_err(|problems| self.located(problems))
     }
 
     /// Refuses a plan that promises a lock file which the commit has not.

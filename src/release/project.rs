@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use super::config_file::CONFIG;
 use super::session::Session;
 use crate::config::{self, Config, Notes, Source};
+use crate::dockerfile::ignore_file_names;
+use crate::facts::contents::ContextRequest;
 use crate::facts::{self, Facts, FactsRequest};
 
 pub struct Project {
@@ -58,6 +60,25 @@ fn warn_of_nested(session: &Session, facts: &Facts) {
     session.warn_of_config(format!("`{nested}` is not used: run longshore in its folder, or with `-C {folder}`"));
 }
 
+/// The texts of a Dockerfile and its ignore files, and the files of its contexts.
+fn of_build(build: &config::Dockerfile, wanted: &mut FactsRequest) {
+    let inside =
+        |folder: &str, name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    let [own, root] = ignore_file_names(&build.dockerfile);
+    let ignore = vec![own, inside(&build.context, &root)];
+    wanted.texts.push(build.dockerfile.clone());
+    wanted.texts.extend(ignore.iter().cloned());
+    wanted.contexts.push(ContextRequest { folder: build.context.clone(), ignore });
+    for context in build.contexts.values() {
+        if let config::BuildContext::Folder(folder) = context {
+            let folder = if folder == "." { String::new() } else { folder.clone() };
+            let ignore = vec![inside(&folder, &root)];
+            wanted.texts.extend(ignore.iter().cloned());
+            wanted.contexts.push(ContextRequest { folder, ignore });
+        }
+    }
+}
+
 /// What of the world the configuration asks for.
 fn wanted(config: &Config) -> FactsRequest {
     let mut wanted = FactsRequest { python: !config.wheels.is_empty(), ..FactsRequest::default() };
@@ -73,6 +94,9 @@ fn wanted(config: &Config) -> FactsRequest {
     for component in std::iter::once(&config.root).chain(&config.components) {
         wanted.version_files.extend(component.version_files.iter().flatten().cloned());
         wanted.texts.extend(component.changelog.clone());
+    }
+    for build in config.images.iter().flat_map(|image| &image.dockerfiles) {
+        of_build(build, &mut wanted);
     }
     for destination in &config.destinations {
         if let Some(registry) = destination.registry() {

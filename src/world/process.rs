@@ -136,6 +136,16 @@ impl Runner {
         self.env.value(name)
     }
 
+    /// A variable that is kept from its children.
+    pub fn secret(&self, name: &str) -> Option<&str> {
+        self.hidden.value(name)
+    }
+
+    /// All variables that are kept from its children.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.hidden.iter()
+    }
+
     /// All variables that its children get.
     pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
         self.env.iter()

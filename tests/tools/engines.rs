@@ -51,7 +51,10 @@ fn everything(project: &Project) {
     let recipe = project.recipe(DOCKERFILE, "one");
     let (built, told) = project.told(&recipe);
     let built = built.unwrap_or_else(|problem| panic!("{problem:?}\n{}", told.join("\n")));
-    assert!(built.steps.iter().any(|step| step.name.ends_with("RUN cat /word && ls /sys/class/net > /networks")), "{built:?}");
+    assert!(
+        built.steps.iter().any(|step| step.name.ends_with("RUN cat /word && ls /sys/class/net > /networks")),
+        "{built:?}"
+    );
     assert_eq!(built.resolved, Vec::<String>::new());
     assert!(told.iter().any(|line| line == "tide"), "{told:?}");
     assert!(!told.join("\n").contains(TOKEN));

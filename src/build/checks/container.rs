@@ -122,6 +122,12 @@ impl Trial<'_> {
         Cmd::new(self.engine, &self.scratch).args(args.iter().copied()).timeout(LIMIT)
     }
 
+    /// `run` of an engine. Podman raises limits unless it is told not to, which not every machine lets it.
+    fn start(&self, args: &[&str]) -> Cmd {
+        let limits: &[&str] = if self.engine == "podman" { &["--ulimit", "host"] } else { &[] };
+        self.cmd(&["run"]).args(limits.iter().copied()).args(args.iter().copied())
+    }
+
     fn must(&self, log: &mut Log<'_>, cmd: &Cmd) -> anyhow::Result<Finished> {
         log.tell(format_args!("$ {cmd}"));
         let done = self.runner.output_within(cmd, LONGEST_OUTPUT)?;
@@ -144,7 +150,7 @@ impl Trial<'_> {
         let image = format!("{}:smoke", self.name);
         let result = match &self.check.http {
             None => {
-                let cmd = self.cmd(&["run", "--rm", "--network", "none", "--name", &self.name, &image]);
+                let cmd = self.start(&["--rm", "--network", "none", "--name", &self.name, &image]);
                 self.must(log, &cmd.args(self.check.args.iter().cloned())).and_then(|done| ended(&done, self.check))
             }
             Some(path) => self.answers(log, &image, path),
@@ -158,7 +164,7 @@ impl Trial<'_> {
     fn answers(&self, log: &mut Log<'_>, image: &str, path: &str) -> anyhow::Result<String> {
         let port = first_port(&self.config)?;
         let publish = format!("127.0.0.1::{port}");
-        self.must(log, &self.cmd(&["run", "--detach", "--name", &self.name, "--publish", &publish, image]))?;
+        self.must(log, &self.start(&["--detach", "--name", &self.name, "--publish", &publish, image]))?;
         let shown = self.must(log, &self.cmd(&["port", &self.name, &port.to_string()]))?;
         let place = shown.stdout.lines().next().unwrap_or_default().trim().to_owned();
         let seen = wait_for(&format!("http://{place}/{}", path.trim_start_matches('/')), LIMIT);

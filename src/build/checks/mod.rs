@@ -5,4 +5,5 @@ pub mod import;
 pub mod readme;
 pub mod rebuild;
 pub mod resolve;
+pub mod secrets;
 pub mod smoke;

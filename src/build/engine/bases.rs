@@ -74,9 +74,7 @@ impl Base {
         let is_zstd = |layer: &Layer| layer.blob.descriptor.media_type == media::LAYER_ZSTD;
         // Docker's types have no word for zstd in turn.
         let docker = !self.layers.iter().any(is_zstd);
-        let described = |blob: &Blob, kind: String| {
-            json!({ "mediaType": kind, "digest": blob.descriptor.digest, "size": blob.descriptor.size })
-        };
+        let described = |blob: &Blob, kind: String| json!({ "mediaType": kind, "digest": blob.descriptor.digest, "size": blob.descriptor.size });
         let layers: Vec<Value> = self
             .layers
             .iter()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::Kind;
 use super::bases::Base;
 use super::contain::Contain;
 use super::convert;
@@ -14,7 +15,6 @@ use super::printed::Printed;
 use super::recipe::{Named, Network, Recipe, full};
 use super::session::{Ended, Session, text};
 use super::version::Version;
-use super::Kind;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::files;
 use crate::world::process::{Cmd, Runner, described};
@@ -55,9 +55,12 @@ impl Store {
         fs::create_dir_all(folder.join("tmp"))?;
         let shared = !Path::new(SHARED).exists();
         let mut store = Self { kind, folder: folder.to_owned(), contain, driver: "overlay", shared };
-        for (name, content) in
-            [("policy.json", POLICY), ("registries.conf", REGISTRIES), ("containers.conf", SETTINGS), ("auth.json", "{}")]
-        {
+        for (name, content) in [
+            ("policy.json", POLICY),
+            ("registries.conf", REGISTRIES),
+            ("containers.conf", SETTINGS),
+            ("auth.json", "{}"),
+        ] {
             files::write_atomic(&folder.join(name), content.as_bytes())?;
         }
         let mut said = String::new();
@@ -72,7 +75,8 @@ impl Store {
             files::fresh_folder(&folder.join("root"))?;
         }
         let text = format!("`{kind}` cannot use a store in `{}`: {said}", folder.display());
-        let hint = "put the output folder on a disk that containers can use (not on a network share), or use another engine";
+        let hint =
+            "put the output folder on a disk that containers can use (not on a network share), or use another engine";
         Err(Failure::new(Exit::Build, Problem::new("engine-not-running", text).hint(hint)).into())
     }
 
@@ -93,8 +97,14 @@ impl Store {
     }
 
     fn with_network(&self, args: &[&str], network: bool) -> anyhow::Result<Cmd> {
-        let mut cmd = Cmd::new(self.kind.program(), &self.folder)
-            .args(["--root", &self.place("root")?, "--runroot", &self.place("run")?, "--storage-driver", self.driver]);
+        let mut cmd = Cmd::new(self.kind.program(), &self.folder).args([
+            "--root",
+            &self.place("root")?,
+            "--runroot",
+            &self.place("run")?,
+            "--storage-driver",
+            self.driver,
+        ]);
         if self.kind == Kind::Podman {
             cmd = cmd.args(["--tmpdir", &self.place("tmp")?]);
         }

@@ -135,7 +135,11 @@ fn keep_cache(recipe: &Recipe) -> anyhow::Result<()> {
 /// Fields as Go's encoding/csv reads them.
 fn csv(fields: &[&str]) -> String {
     let quoted = |field: &&str| {
-        if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { (*field).to_owned() }
+        if field.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", field.replace('"', "\"\""))
+        } else {
+            (*field).to_owned()
+        }
     };
     fields.iter().map(quoted).collect::<Vec<_>>().join(",")
 }

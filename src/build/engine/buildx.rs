@@ -41,7 +41,8 @@ impl OwnBuilder {
                 own.remove(runner);
                 let said = done.stderr.trim().chars().take(2000).collect::<String>();
                 let text = format!("a builder cannot be started from the image `{image}`: {said}");
-                let hint = "check that Docker can fetch that image, or make a builder yourself: `docker buildx create --use`";
+                let hint =
+                    "check that Docker can fetch that image, or make a builder yourself: `docker buildx create --use`";
                 return Err(Failure::new(Exit::Build, Problem::new("engine-not-running", text).hint(hint)).into());
             }
         }

@@ -45,7 +45,8 @@ fn fit(kind: Kind, found: Found, ask: &Ask<'_>) -> Result<Engine, Unfit> {
         Kind::Buildah | Kind::Podman => table::OLDEST_BUILDAH,
     };
     if let Some(version) = version.filter(|version| *version < oldest) {
-        let text = format!("its {} is {version}, and {oldest} is the oldest that takes named contexts", table::builder(kind));
+        let text =
+            format!("its {} is {version}, and {oldest} is the oldest that takes named contexts", table::builder(kind));
         return Err(Unfit::cannot("engine-feature", text));
     }
     let builds_with_frontend = ask.frontend && matches!(kind, Kind::Buildkit | Kind::Docker);
@@ -59,7 +60,10 @@ fn fit(kind: Kind, found: Found, ask: &Ask<'_>) -> Result<Engine, Unfit> {
     let is = |platform: &String| same(platform, ask.platform);
     if ask.runs && !platforms.iter().any(is) {
         let can = platforms.join(", ");
-        return Err(Unfit::cannot("engine-platform", format!("it cannot run programs of `{}`, only of {can}", ask.platform)));
+        return Err(Unfit::cannot(
+            "engine-platform",
+            format!("it cannot run programs of `{}`, only of {can}", ask.platform),
+        ));
     }
     let emulated = ask.runs && !same(&native, ask.platform);
     Ok(Engine { kind, version, why: String::new(), emulated, how })

@@ -5,14 +5,8 @@ use crate::build::engine::How;
 use crate::build::engine::probe::Builder;
 use crate::build::engine::version::Version;
 
-const ASK: Ask<'static> = Ask {
-    wanted: None,
-    platform: "linux/amd64",
-    runs: true,
-    needs: &[],
-    frontend: false,
-    builder_image: None,
-};
+const ASK: Ask<'static> =
+    Ask { wanted: None, platform: "linux/amd64", runs: true, needs: &[], frontend: false, builder_image: None };
 
 fn found(version: &str) -> Found {
     let platforms = vec!["linux/amd64".into(), "linux/386".into()];
@@ -61,7 +55,10 @@ fn the_best_reason_is_told() {
     let problem = none(
         vec![
             (Kind::Buildkit, unfit("engine-missing", "`BUILDKIT_HOST` is not set")),
-            (Kind::Docker, Unfit { hint: Some("start it".into()), ..unfit("engine-not-running", "it does not answer") }),
+            (
+                Kind::Docker,
+                Unfit { hint: Some("start it".into()), ..unfit("engine-not-running", "it does not answer") },
+            ),
         ],
         &ASK,
     );
@@ -93,6 +90,8 @@ fn a_builder_is_read_from_what_buildx_says() {
     assert_eq!(builder.driver, "remote");
     assert_eq!((builder.status.as_str(), builder.version), ("running", Some(Version::new(0, 34))));
     assert_eq!(builder.platforms, ["linux/amd64", "linux/amd64/v2", "linux/386"]);
-    let dead = Builder::of_text("Name: default\nDriver: docker\n\nNodes:\nName: default\nError: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?\n");
+    let dead = Builder::of_text(
+        "Name: default\nDriver: docker\n\nNodes:\nName: default\nError: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?\n",
+    );
     assert!(dead.error.is_some_and(|error| error.starts_with("Cannot connect to the Docker daemon at unix:///")));
 }

@@ -44,7 +44,8 @@ impl Contain {
         if !cfg!(target_os = "linux") {
             return Self::default();
         }
-        let mounts = ["sh", "-c", "mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers && \"$@\"", "sh"];
+        let mounts =
+            ["sh", "-c", "mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers && \"$@\"", "sh"];
         let apart = works(&[&APART[..], &mounts].concat());
         Self { tied: works(&TIED), apart, no_network: apart && works(&[&APART[..], &["--net"]].concat()) }
     }

@@ -24,8 +24,21 @@ const KEPT: [&str; 9] =
     ["architecture", "author", "config", "created", "history", "os", "os.features", "os.version", "rootfs"];
 /// What starts it, with Docker's extensions that OCI reserves; not the name of the build's container and its terminals.
 const KEPT_OF_RUN: [&str; 15] = [
-    "ArgsEscaped", "Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "Memory", "OnBuild", "Shell",
-    "StopSignal", "StopTimeout", "User", "Volumes", "WorkingDir",
+    "ArgsEscaped",
+    "Cmd",
+    "Entrypoint",
+    "Env",
+    "ExposedPorts",
+    "Healthcheck",
+    "Labels",
+    "Memory",
+    "OnBuild",
+    "Shell",
+    "StopSignal",
+    "StopTimeout",
+    "User",
+    "Volumes",
+    "WorkingDir",
 ];
 
 /// Reads a folder of containers/image (`dir:`) into a new layout.

@@ -22,8 +22,13 @@ pub struct Failed {
 
 /// What engines append to what they say, and what they say of a status.
 const STATUS: [&str; 3] = ["exit code: ", "exit status ", "exited with status "];
-const ERROR: [&str; 5] =
-    ["error: failed to solve: ", "ERROR: failed to build: failed to solve: ", "ERROR: failed to solve: ", "error: ", "Error: "];
+const ERROR: [&str; 5] = [
+    "error: failed to solve: ",
+    "ERROR: failed to build: failed to solve: ",
+    "ERROR: failed to solve: ",
+    "error: ",
+    "Error: ",
+];
 /// Ended by SIGKILL: 128 + 9.
 const KILLED: i32 = 137;
 

@@ -45,7 +45,8 @@ impl Unfit {
     }
 
     fn dead(text: &str, hint: &str) -> Self {
-        let text = if text.is_empty() { "it does not answer".to_owned() } else { format!("it does not answer: {text}") };
+        let text =
+            if text.is_empty() { "it does not answer".to_owned() } else { format!("it does not answer: {text}") };
         Self { hint: Some(hint.to_owned()), ..Self::cannot("engine-not-running", text) }
     }
 }
@@ -107,8 +108,12 @@ fn buildctl(runner: &Runner, ask: &Ask<'_>) -> Result<Found, Unfit> {
     }
     let cmd = Cmd::new("buildctl", Path::new("/")).args(["debug", "workers", "--format", "{{json .}}"]);
     let hint = match host {
-        Some(host) => format!("start `buildkitd` (it wants root, or rootlesskit) so that it listens at `{host}`, or correct `BUILDKIT_HOST`"),
-        None => "start `buildkitd` (it wants root, or rootlesskit), and set `BUILDKIT_HOST` to where it listens".to_owned(),
+        Some(host) => format!(
+            "start `buildkitd` (it wants root, or rootlesskit) so that it listens at `{host}`, or correct `BUILDKIT_HOST`"
+        ),
+        None => {
+            "start `buildkitd` (it wants root, or rootlesskit), and set `BUILDKIT_HOST` to where it listens".to_owned()
+        }
     };
     let done = asked(runner, cmd).map_err(|said| Unfit::dead(&said, &hint))?;
     let workers: Vec<Worker> = serde_json::from_str(&done.stdout).unwrap_or_default();
@@ -133,12 +138,15 @@ fn docker(runner: &Runner, ask: &Ask<'_>) -> Result<Found, Unfit> {
     let failed = |error: &dyn std::fmt::Display| Unfit::missing(format!("its configuration cannot be copied: {error}"));
     let folder = tempfile::tempdir().map_err(|error| failed(&error))?;
     let client = Client::of_user(runner, &folder.path().join("docker")).map_err(|error| failed(&error))?;
-    let docker = |args: &[&str]| {
-        asked(runner, client.seen_by(Cmd::new("docker", Path::new("/")).args(args.iter().copied())))
-    };
-    let buildx = docker(&["buildx", "version"]).map_err(|_| Unfit::missing("docker's plugin `buildx` is not installed"))?;
+    let docker =
+        |args: &[&str]| asked(runner, client.seen_by(Cmd::new("docker", Path::new("/")).args(args.iter().copied())));
+    let buildx =
+        docker(&["buildx", "version"]).map_err(|_| Unfit::missing("docker's plugin `buildx` is not installed"))?;
     if let Some(version) = Version::first_in(&buildx.stdout).filter(|version| *version < OLDEST_BUILDX) {
-        return Err(Unfit::cannot("engine-feature", format!("buildx is {version}, and {OLDEST_BUILDX} is the oldest that we can read")));
+        return Err(Unfit::cannot(
+            "engine-feature",
+            format!("buildx is {version}, and {OLDEST_BUILDX} is the oldest that we can read"),
+        ));
     }
     let hint = "start Docker (`systemctl start docker`, or Docker Desktop), or see `docker buildx ls` for a builder that answers";
     let builder = docker(&["buildx", "inspect"]).map_err(|said| Unfit::dead(&said, hint))?;

@@ -52,10 +52,7 @@ fn steps_have_their_time_and_output() {
 #[test]
 fn images_that_it_looked_for_are_known_and_those_that_it_was_given_are_not_among_them() {
     let built = taken(LOG).0.built();
-    assert_eq!(
-        built.resolved,
-        ["docker.io/acme/base:1", "docker.io/docker/dockerfile:1", "quay.io/x/y:3@sha256:aa"]
-    );
+    assert_eq!(built.resolved, ["docker.io/acme/base:1", "docker.io/docker/dockerfile:1", "quay.io/x/y:3@sha256:aa"]);
 }
 
 #[test]
@@ -68,7 +65,8 @@ fn the_step_that_broke_is_blamed() {
 
 #[test]
 fn damage_is_no_end() {
-    for line in ["{}", "{\"vertexes\":null}", "{\"vertexes\":[{}]}", "{\"logs\":[{\"data\":\"%%\"}]}", "\u{feff}", "[]"] {
+    for line in ["{}", "{\"vertexes\":null}", "{\"vertexes\":[{}]}", "{\"logs\":[{\"data\":\"%%\"}]}", "\u{feff}", "[]"]
+    {
         taken(line);
     }
 }

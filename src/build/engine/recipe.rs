@@ -35,7 +35,10 @@ pub struct Recipe {
 pub enum Named {
     Folder(PathBuf),
     /// An image or index in an OCI image layout.
-    Layout { folder: PathBuf, digest: Digest },
+    Layout {
+        folder: PathBuf,
+        digest: Digest,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

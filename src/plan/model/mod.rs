@@ -7,6 +7,8 @@ pub mod packed;
 pub mod step;
 pub mod workflow;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,7 @@ use self::not_made::NotMade;
 use self::step::{OfKind, Step};
 use self::workflow::Workflow;
 use crate::digest::Digest;
+use crate::input_list::InputList;
 use crate::problem::Problem;
 use crate::step_id::StepId;
 use crate::target::Target;
@@ -62,6 +65,9 @@ pub struct Plan {
     pub destinations: Vec<Destination>,
     /// Assumptions in place of configuration, as text.
     pub assumed: Vec<String>,
+    /// What images from Dockerfiles are made from, by step. Known where the plan was made; in the file is only the digest.
+    #[serde(skip)]
+    pub inputs: BTreeMap<StepId, InputList>,
 }
 
 /// What a checkout of the commit needs besides git.

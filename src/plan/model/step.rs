@@ -396,6 +396,8 @@ pub enum Check {
     Smoke(SmokeCheck),
     /// A container of an image is started.
     Container(ContainerCheck),
+    /// No secret of the build is in an image.
+    Secrets(SecretsCheck),
     /// A wheel is installed and imported.
     Import(Import),
     /// Cargo says which crates a wheel has that its siblings have not.
@@ -420,6 +422,13 @@ pub struct SmokeCheck {
     /// Text that the output must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
+}
+
+/// A search for secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretsCheck {
+    /// Names of the environment variables that the build read, by id. Credentials of the release are looked for, too.
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// A container that is started once.

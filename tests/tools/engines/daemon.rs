@@ -73,4 +73,3 @@ impl Drop for Daemon {
         let _ = self.process.wait();
     }
 }
-

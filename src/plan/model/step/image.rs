@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::outputs::Output;
-use super::{AssetTree, Covered, Member};
+use super::{Covered, Member};
 use crate::command::Command;
 use crate::digest::Digest;
 use crate::platform::{BaseFacts, Platform};
@@ -123,15 +123,20 @@ pub struct FromDockerfile {
     /// Executables in the context, each with its path there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub executables: Vec<Member>,
-    /// Trees of assets in the context.
+    /// Asset steps, whose files lie in the context at their own paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub trees: Vec<AssetTree>,
+    pub assets: Vec<StepId>,
+    /// Paths in the context that executables and assets get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<String>,
     /// Commands run in the work tree before the build.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Command>,
     /// The engine; absent: the first that answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// The platform that builds: another one only by emulation.
+    pub build_platform: Platform,
     /// Whether steps of the build reach the network.
     pub network: bool,
     /// Whether the engine keeps results for the next build.
@@ -148,6 +153,9 @@ pub struct FromDockerfile {
     /// Whether it is only there to build others on: it needs nothing to start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_base: bool,
+    /// What in the Dockerfile is dubious, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Digest over everything that decides what the image holds, and of how many files that is.
     pub inputs: InputDigest,
 }

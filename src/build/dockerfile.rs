@@ -1,0 +1,337 @@
+//! Builds an image from its Dockerfile: the context is staged, the base images are fetched by digest, an engine builds, and
+//! what it made becomes an image of ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use chrono::{DateTime, SecondsFormat};
+use serde_json::Value;
+
+use super::command::cmd;
+use super::context::{self, Staged};
+use super::engine::{Ask, Built, Cache, Feature, Named, Network, Recipe, Session, choose};
+use super::log::Log;
+use super::machine::Machine;
+use super::{pack, pulled};
+use crate::artifact::{self, Mode};
+use crate::digest::Digest;
+use crate::dockerfile::{Answer, Dockerfile};
+use crate::input_list::InputList;
+use crate::oci::image::{Blob, Image};
+use crate::oci::layout::{Entry, Layout};
+use crate::oci::registry::Document;
+use crate::oci::secrets::SHORTEST;
+use crate::oci::{Descriptor, document, media};
+use crate::plan::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, KnownImages};
+use crate::plan::{FromDockerfile, ImageWork, NamedContext, Step};
+use crate::platform::Platform;
+use crate::problem::{Exit, Failure, Problem};
+use crate::world::files;
+use crate::world::path::resolve;
+
+/// Makes config, manifest and layers of an image.
+///
+/// # Errors
+/// If the context is not what was planned, no engine can build it, or the build fails.
+pub fn make(
+    machine: Machine<'_>,
+    log: &mut Log<'_>,
+    step: &Step,
+    work: &ImageWork,
+    recipe: &FromDockerfile,
+) -> anyhow::Result<Vec<artifact::File>> {
+    let store = machine.store;
+    for command in &recipe.before {
+        log.run(machine.runner, &cmd(command, store.repository()))?;
+    }
+    fs::create_dir_all(store.root())?;
+    let scratch = tempfile::tempdir_in(store.root())?;
+    let scratch_path = resolve(scratch.path())?;
+    let staged = context::stage(machine, recipe, &scratch_path.join("staged"))?;
+    log.tell(format_args!("staged {} files of {}", staged.listing.iter().count(), recipe.dockerfile));
+    let bases = pulled::all(machine, recipe, work.platform)?;
+    let file = Dockerfile::parse(&staged.text)
+        .map_err(|flaws| anyhow::anyhow!("`{}`: {}", recipe.dockerfile, flaws[0].message))?;
+    let claimed = claim(&file, recipe, work.platform, &staged, &bases.known)?;
+    agree(machine, recipe, work.platform, &claimed, &staged)?;
+    let secrets = secrets(machine, recipe, &scratch_path.join("secrets"))?;
+    let needs = needs(&claimed.answer);
+    let platform = work.platform.to_string();
+    let ask = Ask {
+        wanted: recipe.engine.as_deref().map(str::parse).transpose().map_err(anyhow::Error::msg)?,
+        platform: &platform,
+        runs: claimed.answer.runs,
+        needs: &needs,
+        frontend: claimed.answer.images.iter().any(|image| image.role == crate::dockerfile::Role::Frontend),
+        builder_image: None,
+    };
+    let engine = choose(machine.runner, &ask).map_err(Failure::usage)?;
+    log.tell(format_args!(
+        "engine: {engine}{}",
+        if engine.why.is_empty() { String::new() } else { format!(", {}", engine.why) }
+    ));
+    if engine.emulated {
+        log.tell(format_args!("programs of {platform} are emulated: slower than a native machine"));
+    }
+    let output = scratch_path.join("image");
+    let cache = store.root().join("cache").join("engine").join(step.id.as_str());
+    let order = Recipe {
+        context: staged.context.clone(),
+        dockerfile: staged.dockerfile.clone(),
+        stage: recipe.stage.clone(),
+        args: recipe.args.clone(),
+        contexts: named(machine, recipe, &staged, &bases, &scratch_path)?,
+        secrets,
+        platform: platform.clone(),
+        epoch: machine.plan.commit_time,
+        network: if recipe.network { Network::Default } else { Network::None },
+        cache: Cache { folder: recipe.cache.then_some(cache), none: !recipe.cache },
+        timeout: Duration::from_secs(recipe.timeout),
+        output: output.clone(),
+    };
+    let session = Session::start(machine.runner, &engine, &scratch_path.join("engine"))?;
+    let built = session.build(&order, &mut |line| log.tell(line));
+    drop(session);
+    let built = built?;
+    refuse_unknown(recipe, &built)?;
+    steps(log, &built);
+    take(machine, step, work, recipe, &Layout::at(&output))
+}
+
+/// What the build reads of the staged contexts.
+fn claim(
+    file: &Dockerfile,
+    recipe: &FromDockerfile,
+    platform: Platform,
+    staged: &Staged,
+    known: &KnownImages,
+) -> anyhow::Result<Claimed> {
+    let first = |flaws: Vec<crate::dockerfile::Flaw>| {
+        let texts: Vec<String> = flaws.into_iter().map(|flaw| flaw.message).collect();
+        anyhow::anyhow!("`{}`: {}", recipe.dockerfile, texts.join("; "))
+    };
+    let answer = asked::answer(file, recipe, platform, known).map_err(first)?;
+    let contexts = Contexts { main: &staged.listing, named: &staged.listings, made: &recipe.made };
+    asked::claim(answer, &contexts).map_err(first)
+}
+
+/// The staged context must be what was planned: the digest of its inputs is what others rely on.
+fn agree(
+    machine: Machine<'_>,
+    recipe: &FromDockerfile,
+    platform: Platform,
+    claimed: &Claimed,
+    staged: &Staged,
+) -> anyhow::Result<InputList> {
+    let based_on: anyhow::Result<BTreeMap<String, Digest>> = recipe
+        .contexts
+        .iter()
+        .filter_map(|(name, context)| {
+            let NamedContext::Image(id) = context else { return None };
+            let found = machine.find::<ImageWork>(id).and_then(|(_, work)| {
+                let below = work.from_dockerfile().map(|below| below.inputs.digest);
+                below.with_context(|| format!("`{id}` is not built from a Dockerfile"))
+            });
+            Some(found.map(|digest| (name.clone(), digest)))
+        })
+        .collect();
+    let is_made = !recipe.executables.is_empty() || !recipe.assets.is_empty();
+    let digests = Digests {
+        of_file: &|context, path| staged.digest(context, path),
+        based_on: based_on?,
+        commit: is_made.then(|| machine.plan.commit.clone()),
+    };
+    let list = asked::list(recipe, platform, claimed, digests)
+        .map_err(|path| anyhow::anyhow!("`{path}` of the context has no digest"))?;
+    if list.digest() != recipe.inputs.digest {
+        let hint = "the work tree changed since the plan was made, or a base image is not what `longshore.lock` says: plan again";
+        let problem = Problem::new("other-inputs", "the staged context is not the one that was planned").hint(hint);
+        return Err(Failure::new(Exit::Usage, problem).into());
+    }
+    Ok(list)
+}
+
+/// Writes secrets where only the engine reads them.
+fn secrets(machine: Machine<'_>, recipe: &FromDockerfile, folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut written = BTreeMap::new();
+    for (number, (id, name)) in recipe.secrets.iter().enumerate() {
+        let Some(value) = machine.runner.secret(name) else {
+            let text = format!("the secret `{id}` is not set: `{name}` is not in the environment");
+            let hint = format!("set it, or let `generate` map it: `secrets: {{ {id}: {name} }}`");
+            return Err(Failure::usage(Problem::new("secret-not-set", text).hint(hint)).into());
+        };
+        if value.len() < SHORTEST {
+            let text = format!("the secret `{id}` (`{name}`) has fewer than {SHORTEST} characters");
+            let hint = "use a longer one: whether it is in the image could not be told";
+            return Err(Failure::usage(Problem::new("secret-too-short", text).hint(hint)).into());
+        }
+        fs::create_dir_all(folder)?;
+        let path = folder.join(number.to_string());
+        fs::write(&path, "")?;
+        files::set_mode(&path, 0o600)?;
+        fs::write(&path, value)?;
+        written.insert(id.clone(), path);
+    }
+    Ok(written)
+}
+
+/// What the Dockerfile needs of an engine. Ignore files are applied already.
+fn needs(answer: &Answer) -> Vec<Feature> {
+    let feature = |name: &str| {
+        Some(match name {
+            "heredoc" => Feature::Heredoc,
+            "heredoc-copy" => Feature::HeredocCopy,
+            "link" => Feature::Link,
+            "exclude" => Feature::Exclude,
+            "parents" => Feature::Parents,
+            "mount-cache" => Feature::CacheMount,
+            "mount-secret" => Feature::SecretMount,
+            "mount-ssh" => Feature::SshMount,
+            "mount-bind" => Feature::BindMount,
+            "mount-tmpfs" => Feature::TmpfsMount,
+            "healthcheck" => Feature::Healthcheck,
+            "shell" => Feature::Shell,
+            "onbuild" => Feature::Onbuild,
+            "chmod" => Feature::Chmod,
+            "network" => Feature::RunNetwork,
+            "checksum" => Feature::AddChecksum,
+            "add-git" => Feature::AddGit,
+            _ => return None,
+        })
+    };
+    let all: BTreeSet<Feature> = answer.features.iter().filter_map(|used| feature(used.name)).collect();
+    all.into_iter().collect()
+}
+
+/// What names stand for: folders, images of this plan, and every image that the Dockerfile names.
+fn named(
+    machine: Machine<'_>,
+    recipe: &FromDockerfile,
+    staged: &Staged,
+    bases: &pulled::Pulled,
+    scratch: &Path,
+) -> anyhow::Result<BTreeMap<String, Named>> {
+    let mut named: BTreeMap<String, Named> = BTreeMap::new();
+    for (base, layout) in recipe.bases.iter().zip(&bases.layouts) {
+        let layout = Named::Layout { folder: layout.folder.clone(), digest: layout.digest };
+        // Two platforms of one image are told apart; elsewhere the plain name is enough.
+        let several = recipe.bases.iter().filter(|other| other.name == base.name).count() > 1;
+        let name = if several { format!("{}::{}", base.name, base.platform) } else { base.name.clone() };
+        named.insert(name, layout);
+    }
+    for (number, (name, context)) in recipe.contexts.iter().enumerate() {
+        let place = match context {
+            NamedContext::Folder(_) => staged.named.get(name).cloned().map(Named::Folder),
+            NamedContext::Image(id) => {
+                let (step, work) = machine.find::<ImageWork>(id)?;
+                let image = super::stored::image(machine.store, step, work)?;
+                let folder = scratch.join(format!("below-{number}"));
+                Some(layout_of(machine, &image, &folder)?)
+            }
+            NamedContext::Published(_) => bases
+                .published
+                .get(name)
+                .map(|layout| Named::Layout { folder: layout.folder.clone(), digest: layout.digest }),
+        };
+        named.insert(name.clone(), place.with_context(|| format!("the context `{name}` was not staged"))?);
+    }
+    Ok(named)
+}
+
+/// An image of ours as a layout.
+fn layout_of(machine: Machine<'_>, image: &Image, folder: &Path) -> anyhow::Result<Named> {
+    let layout = Layout::create(folder)?;
+    for blob in image.blobs() {
+        layout.add(blob.descriptor.digest, &super::stored::fetch(machine, blob)?)?;
+    }
+    let digest = image.manifest.descriptor.digest;
+    layout.put(&image.manifest)?;
+    layout.finish(&[Entry::new(image.manifest.descriptor.clone(), "below")])?;
+    Ok(Named::Layout { folder: folder.to_owned(), digest })
+}
+
+/// Whatever else the engine looked for was not pinned.
+fn refuse_unknown(recipe: &FromDockerfile, built: &Built) -> anyhow::Result<()> {
+    if built.resolved.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = built.resolved.iter().map(|name| format!("`{name}`")).collect();
+    let text = format!("the build of `{}` reached images that are not locked: {}", recipe.dockerfile, names.join(", "));
+    let hint = "name them in a `FROM` or `COPY --from=` that `longshore lock` can read, or pin them by digest";
+    Err(Failure::new(Exit::Build, Problem::new("unlocked-image", text).hint(hint)).into())
+}
+
+/// Which steps took how long.
+fn steps(log: &mut Log<'_>, built: &Built) {
+    for step in &built.steps {
+        let how = if step.cached { "cached".to_owned() } else { format!("{:.1} s", step.seconds) };
+        log.tell(format_args!("{how:>8}  {}", step.name));
+    }
+    built.warnings.iter().for_each(|warning| log.tell(format_args!("warning: {warning}")));
+}
+
+/// Turns what an engine wrote into config, manifest and layers of a step. What depends on version and commit is written
+/// by us, so layers do not.
+fn take(
+    machine: Machine<'_>,
+    step: &Step,
+    work: &ImageWork,
+    recipe: &FromDockerfile,
+    layout: &Layout,
+) -> anyhow::Result<Vec<artifact::File>> {
+    let entries = layout.entries()?;
+    let [entry] = entries.as_slice() else { bail!("the engine wrote {} images instead of one", entries.len()) };
+    let document = Document::new(&entry.descriptor.media_type, layout.read(entry.descriptor.digest)?);
+    let image = layout.image(document).map_err(|flaw| anyhow::anyhow!("the engine's image {flaw}"))?;
+    let file = |blob: &Blob| blob.file().map(Path::to_owned).context("a blob of the engine's image is missing");
+    let config: Value =
+        serde_json::from_slice(&fs::read(file(&image.config)?)?).context("the engine wrote a damaged config")?;
+    let diff_ids = config["rootfs"]["diff_ids"].as_array().cloned().unwrap_or_default();
+    ensure!(
+        diff_ids.len() == image.layers.len(),
+        "the engine wrote {} layers with {} diff ids",
+        image.layers.len(),
+        diff_ids.len()
+    );
+    let created = DateTime::from_timestamp(machine.plan.commit_time, 0).unwrap_or_default();
+    let created = created.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let config = document::labelled(config, &created, &recipe.labels).map_err(anyhow::Error::msg)?;
+    let blob = Descriptor { media_type: media::CONFIG.into(), digest: Digest::of(&config), size: config.len() as u64 };
+    let mut below = image.manifest.json();
+    // How the engine came to a layer is its own affair.
+    for layer in below["layers"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        layer.remove("annotations");
+    }
+    let manifest = document::manifest(Some(&below), &blob, &[], &work.annotations)
+        .map_err(|why| anyhow::anyhow!("the engine's manifest cannot be used: {why}"))?;
+    let folder = machine.store.step(&step.id);
+    let write = |name: &str, bytes: &[u8]| pack::save(&folder, name, Mode::Plain, |out| Ok(out.write_all(bytes)?));
+    let [config_output, manifest_output] = &work.outputs;
+    let mut made = vec![write(&config_output.name, &config)?, write(&manifest_output.name, &manifest)?];
+    for (number, (layer, diff_id)) in image.layers.iter().zip(&diff_ids).enumerate() {
+        let diff_id =
+            diff_id.as_str().and_then(|text| text.parse().ok()).context("the engine wrote a damaged diff id")?;
+        let name = format!("{}.layer-{number:02}.{}", step.id, ending(&layer.descriptor.media_type));
+        let from = file(layer)?;
+        let to = folder.join(&name);
+        let _ = fs::remove_file(&to);
+        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
+        let (sha256, size) = Digest::of_reader(File::open(&to)?)?;
+        ensure!(sha256 == layer.descriptor.digest, "a layer of the engine's image is damaged");
+        made.push(artifact::File { name, size, sha256, mode: Mode::Plain, diff_id: Some(diff_id) });
+    }
+    Ok(made)
+}
+
+fn ending(media_type: &str) -> &'static str {
+    if media_type.ends_with("zstd") {
+        "tar.zst"
+    } else if media_type.ends_with("gzip") {
+        "tar.gz"
+    } else {
+        "tar"
+    }
+}

@@ -1,0 +1,36 @@
+//! Dockerfiles as values: what a build would read and need, without a disk, a clock or a process.
+
+mod answer;
+mod evaluate;
+mod flaw;
+mod glob;
+mod graph;
+mod ignore;
+mod inputs;
+mod instruction;
+mod lines;
+mod listing;
+mod mount;
+mod node;
+mod parse;
+mod path;
+mod pattern;
+mod pattern_text;
+mod platform;
+mod recipe;
+mod reference;
+mod substitute;
+mod url;
+mod variables;
+mod warnings;
+mod word;
+#[cfg(test)]
+mod word_tests;
+
+pub use answer::{Answer, CountedStage, Feature, ImageUse, NamedContext, Question, Read, ReadKind, Role, Secret, Url};
+pub use flaw::{Flaw, line_of};
+pub use ignore::{BadLine, IgnoreFile, ignore_file_names};
+pub use inputs::{Input, Inputs, inputs};
+pub use listing::{Hidden, Kind, Listing};
+pub use parse::Dockerfile;
+pub use platform::Platform;
