@@ -102,6 +102,27 @@ pub fn run(
     })
 }
 
+/// The most of anything that a first run may have: machines that are containers themselves allow no more.
+#[cfg(unix)]
+const MOST: u64 = 32_768;
+
+/// The limits of this process, as flags of an engine.
+#[cfg(unix)]
+fn limits() -> Vec<String> {
+    use rustix::process::{Resource, getrlimit};
+    let flag = |(name, resource)| {
+        let limit = getrlimit(resource);
+        let text = |number: Option<u64>| number.unwrap_or(MOST).min(MOST).to_string();
+        ["--ulimit".to_owned(), format!("{name}={}:{}", text(limit.current), text(limit.maximum))]
+    };
+    [("nofile", Resource::Nofile), ("nproc", Resource::Nproc)].into_iter().flat_map(flag).collect()
+}
+
+#[cfg(windows)]
+fn limits() -> Vec<String> {
+    Vec::new()
+}
+
 /// A name that no other image on the machine has.
 fn name(image: &Image) -> String {
     let digest = image.manifest.descriptor.digest.hex();
@@ -122,10 +143,10 @@ impl Trial<'_> {
         Cmd::new(self.engine, &self.scratch).args(args.iter().copied()).timeout(LIMIT)
     }
 
-    /// `run` of an engine. Podman raises limits unless it is told not to, which not every machine lets it.
+    /// `run` of an engine. Podman raises limits unless it is told otherwise, which not every machine lets it.
     fn start(&self, args: &[&str]) -> Cmd {
-        let limits: &[&str] = if self.engine == "podman" { &["--ulimit", "host"] } else { &[] };
-        self.cmd(&["run"]).args(limits.iter().copied()).args(args.iter().copied())
+        let limits = if self.engine == "podman" { limits() } else { Vec::new() };
+        self.cmd(&["run"]).args(limits).args(args.iter().copied())
     }
 
     fn must(&self, log: &mut Log<'_>, cmd: &Cmd) -> anyhow::Result<Finished> {
