@@ -36,6 +36,18 @@ pub struct Artifact {
     pub rustflags: Vec<String>,
 }
 
+impl Artifact {
+    /// The manifest of an image, or an index: the config of an image comes before it, layers that are its own after it.
+    pub fn document(&self) -> Option<&File> {
+        document(&self.files)
+    }
+}
+
+/// The manifest or index among the files of a step.
+pub fn document(files: &[File]) -> Option<&File> {
+    files.get(1).or(files.first())
+}
+
 /// One finished file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct File {
@@ -131,6 +143,27 @@ pub struct Manifest {
     pub artifacts: Vec<Artifact>,
     /// What was read from each executable.
     pub binaries: Vec<InspectedBinary>,
+    /// What was read from each image that an engine built.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<InspectedImage>,
+}
+
+/// One image and what its files and config say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InspectedImage {
+    /// Step that made it.
+    pub step: String,
+    /// What it starts: entrypoint and arguments.
+    pub starts: Vec<String>,
+    /// The user it runs as; empty: root.
+    pub user: String,
+    /// Bytes of its layers, compressed.
+    pub size: u64,
+    /// Files, folders and links in it.
+    pub files: usize,
+    /// What is dubious in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
 }
 
 /// One executable and what its bytes say.

@@ -63,9 +63,9 @@ impl Platform {
             Self::LinuxArmV5 => of("arm", Some("v5"), "arm"),
             Self::Linux386 => of("386", None, "i686"),
             Self::LinuxRiscv64 => of("riscv64", None, "riscv"),
-            Self::LinuxPpc64le => of("ppc64le", None, "powerpc64"),
+            Self::LinuxPpc64le => of("ppc64le", None, "powerpc64le"),
             Self::LinuxS390x => of("s390x", None, "s390x"),
-            Self::LinuxLoong64 => of("loong64", None, "loongarch"),
+            Self::LinuxLoong64 => of("loong64", None, "loongarch64"),
         }
     }
 

@@ -37,11 +37,30 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     if let Some(images) = images(&plan, &manifest) {
         text = format!("{text}\n{}", images.render(&session.printer));
     }
+    if let Some(built) = built(&manifest) {
+        text = format!("{text}\n{}", built.render(&session.printer));
+    }
     let mut report = Report::plan(text, &plan);
     report.fields.artifacts = Some(manifest.artifacts.clone());
     report.fields.manifest = Some(manifest);
     let workflow = args.workflow.as_ref().map(|file| format!(" --workflow {file}")).unwrap_or_default();
     Ok(report.next(format!("longshore publish{workflow}")))
+}
+
+/// What each image from a Dockerfile starts, and what in it is dubious.
+pub fn built(manifest: &Manifest) -> Option<Table> {
+    let mut table = Table::new(&["IMAGE", "STARTS", "USER", "SIZE", "FILES", "DUBIOUS"]);
+    for image in &manifest.images {
+        let user = if image.user.is_empty() { "root".to_owned() } else { image.user.clone() };
+        let dubious = match image.findings.as_slice() {
+            [] => String::new(),
+            [first] => first.clone(),
+            [first, others @ ..] => format!("{first}; {} more", others.len()),
+        };
+        let starts = shell_words::join(&image.starts);
+        table.row([image.step.clone(), starts, user, size(image.size), image.files.to_string(), dubious]);
+    }
+    (!manifest.images.is_empty()).then_some(table)
 }
 
 /// What each image provides and what its executables need: why each of them starts.

@@ -22,23 +22,9 @@ const TIMEOUT: u64 = 60 * 60;
 const ELSEWHERE: [&str; 10] =
     ["entrypoint", "cmd", "user", "workdir", "env", "expose", "healthcheck", "flavors", "include", "compression"];
 /// What only images from Dockerfiles have.
-const ONLY_HERE: [&str; 16] = [
-    "context",
-    "stage",
-    "args",
-    "secrets",
-    "before",
-    "contexts",
-    "assets",
-    "runner",
-    "emulate",
-    "engine",
-    "network",
-    "cache",
-    "reuse",
-    "contains",
-    "timeout",
-    "base-only",
+const ONLY_HERE: [&str; 15] = [
+    "context", "stage", "args", "secrets", "before", "contexts", "assets", "runner", "emulate", "engine", "network",
+    "cache", "reuse", "contains", "timeout",
 ];
 
 /// The builds of an image, one per flavor; none if it has no Dockerfile.
@@ -84,7 +70,6 @@ fn one(flavor: String, dockerfile: String, fields: Fields<'_>, own: Option<Field
         cache: fields.flag("cache"),
         reuse: fields.text("reuse").map(|word| word == "inputs"),
         contains: fields.parsed("contains", |text| names::image_path(text).ok()).unwrap_or_default(),
-        base_only: fields.flag("base-only").unwrap_or(false),
         timeout: fields.text("timeout").and_then(|text| text::seconds(&text).ok()).unwrap_or(TIMEOUT),
     }
 }

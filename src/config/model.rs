@@ -270,8 +270,6 @@ pub struct Dockerfile {
     /// `reuse: inputs`
     pub reuse: Option<bool>,
     pub contains: Vec<String>,
-    /// `base-only:`, an image that is only there to build others on.
-    pub base_only: bool,
     /// Seconds.
     pub timeout: u64,
 }

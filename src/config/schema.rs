@@ -480,7 +480,6 @@ pub static IMAGE: Section = Section {
             "whether a published image of the same inputs is taken instead of a build",
         ),
         key("contains", Type::Many(&Type::Text(Text::ImagePath)), "", "paths that the finished image must hold"),
-        key("base-only", Type::Flag, "false", "whether it is only a base of other images, with nothing to start"),
         key("timeout", Type::Text(Text::Time), "60m", "how long the build may take"),
         key(
             "repositories",

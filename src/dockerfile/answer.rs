@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::flaw::Flaw;
+use super::path::has_wildcards;
 use super::platform::Platform;
 
 /// One build of a Dockerfile.
@@ -102,6 +103,13 @@ pub struct Read {
     /// Why all of the context must be taken instead of the source.
     pub wide: Option<String>,
     pub span: std::ops::Range<usize>,
+}
+
+impl Read {
+    /// A plain name must be there; a glob may match nothing.
+    pub(super) fn must_exist(&self) -> bool {
+        !has_wildcards(&self.source) && !self.include.as_deref().is_some_and(has_wildcards)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::graph::{Command, Graph, Node, Origin};
 use super::instruction::{Argument, Copy, Instruction, Run};
 use super::mount::{self, Mount, MountKind};
 use super::parse::{Dockerfile, Place};
-use super::path::{below_root, has_wildcards};
+use super::path::below_root;
 use super::recipe;
 use super::url;
 use super::variables::{self, Text, Variables};
@@ -365,9 +365,10 @@ struct Taken {
     doubt: Option<String>,
 }
 
-/// A number sets the bits whatever they were; `u+x` and the like add to what the file has.
+/// A number and `a=rx` set the bits whatever they were; `u+x` and the like add to what the file has.
 fn sets_all_bits(chmod: &Text) -> bool {
-    chmod.doubt.is_none() && u32::from_str_radix(&chmod.text, 8).is_ok()
+    let symbolic = chmod.text.strip_prefix("a=").is_some_and(|bits| bits.chars().all(|c| "rwx".contains(c)));
+    chmod.doubt.is_none() && (symbolic || u32::from_str_radix(&chmod.text, 8).is_ok())
 }
 
 /// `--parents` copies from the folder before `/./`, or from the context.
@@ -376,11 +377,4 @@ fn pivot(read: &mut Read) {
     let pattern = below_root(pattern);
     let folder = if folder.is_empty() { "/" } else { folder };
     (read.source, read.include) = (folder.to_owned(), Some(pattern));
-}
-
-impl Read {
-    /// A plain name must be there; a glob may match nothing.
-    pub(super) fn must_exist(&self) -> bool {
-        !has_wildcards(&self.source) && !self.include.as_deref().is_some_and(has_wildcards)
-    }
 }

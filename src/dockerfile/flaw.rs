@@ -38,6 +38,10 @@ pub fn line_of(text: &str, at: usize) -> usize {
 }
 
 fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // One letter is near to any other.
+    if name.chars().count() < 3 {
+        return None;
+    }
     let lower = name.to_lowercase();
     let limit = (name.chars().count() / 3).clamp(1, 3);
     known

@@ -24,7 +24,7 @@ pub fn matches(pattern: &str, name: &str) -> Result<bool, BadPattern> {
             Some(left) => {
                 name.drain(..left);
             }
-            None => return check_rest(&pattern),
+            None => return Ok(false),
         }
     }
     Ok(name.is_empty())
@@ -69,15 +69,15 @@ fn after_star(chunk: &[char], name: &[char], last: bool) -> Result<Option<usize>
     Ok(None)
 }
 
-/// Go looks for mistakes in what is left of a pattern that does not match.
-fn check_rest(pattern: &[char]) -> Result<bool, BadPattern> {
-    let mut rest = pattern.to_vec();
+/// Whether all of the pattern can be read; matching stops at the first part that does not fit.
+pub fn check(pattern: &str) -> Result<(), BadPattern> {
+    let mut rest: Vec<char> = pattern.chars().collect();
     while !rest.is_empty() {
         let chunk = next_chunk(&rest);
         rest.drain(..chunk.length);
         match_chunk(&chunk.text, &[])?;
     }
-    Ok(false)
+    Ok(())
 }
 
 /// How much of the name a chunk without stars takes, if it matches at its start.
@@ -183,5 +183,7 @@ mod tests {
         check("x\\", "x", Err(BadPattern));
         check("a?b", "a/b", Ok(false));
         check("*", "", Ok(true));
+        check("a*[", "b", Ok(false));
+        assert_eq!(super::check("a*["), Err(BadPattern));
     }
 }

@@ -8,7 +8,7 @@ use super::instruction::{From, Instruction};
 use super::mount;
 use super::parse::{Dockerfile, Place, Stage, Step, trigger};
 use super::platform::Platform;
-use super::reference::familiar;
+use super::reference::{familiar, is_reference};
 use super::variables::Variables;
 
 /// Where a file system comes from.
@@ -100,7 +100,7 @@ impl<'a> Graph<'a> {
             Some((name, NamedContext::Image)) => Origin::GivenImage(name.clone()),
             None => match self.by_name.get(&base) {
                 Some(node) => Origin::Node(*node),
-                None => self.outside(&base, platform.as_ref()),
+                None => self.outside(&base, platform.as_ref(), place)?,
             },
         };
         let name = what.name.clone().unwrap_or_else(|| number.to_string());
@@ -144,16 +144,22 @@ impl<'a> Graph<'a> {
         self.question.contexts.get(&own).or_else(|| self.question.contexts.get(name)).copied()
     }
 
-    fn outside(&self, base: &str, platform: Option<&Platform>) -> Origin {
+    fn outside(&self, base: &str, platform: Option<&Platform>, place: &Place) -> Result<Origin, Flaw> {
         if base == "scratch" {
-            return Origin::Scratch;
+            return Ok(Origin::Scratch);
+        }
+        if !is_reference(base) {
+            let stages = self.by_name.keys().map(String::as_str);
+            return Err(place
+                .flaw("reference", format!("`{base}` is not the name of a stage or an image"))
+                .nearest(base, stages));
         }
         let name = familiar(base);
-        match self.given(&name, platform) {
+        Ok(match self.given(&name, platform) {
             Some(NamedContext::Folder) => Origin::Folder(name),
             Some(NamedContext::Image) => Origin::GivenImage(name),
             None => Origin::Image(base.to_owned()),
-        }
+        })
     }
 
     fn choose(&self) -> Result<usize, Flaw> {
@@ -184,7 +190,8 @@ impl<'a> Graph<'a> {
             Instruction::Run(run) => {
                 for text in &run.mounts {
                     let from = mount::from_of(text).map_err(|m| step.place.flaw("mount", m))?;
-                    sources.push(from.map(|name| self.named(&name, &step.place, Role::Mount)));
+                    let source = from.map(|name| self.named(&name, &step.place, Role::Mount));
+                    sources.push(source.transpose()?);
                 }
             }
             _ => {}
@@ -201,21 +208,22 @@ impl<'a> Graph<'a> {
                 .flaw("from-variable", message)
                 .hint("name a stage, and put the variable into its `FROM`"));
         }
-        let Ok(number) = from.parse::<i64>() else { return Ok(self.named(from, place, Role::CopyFrom)) };
+        let Ok(number) = from.parse::<i64>() else { return self.named(from, place, Role::CopyFrom) };
         usize::try_from(number).ok().filter(|n| *n < self.nodes.len()).ok_or_else(|| {
             place.flaw("unknown-stage", format!("`--from={from}` names a stage by number, and it does not exist"))
         })
     }
 
     /// A stage, or else an image that becomes a node of its own.
-    fn named(&mut self, name: &str, place: &Place, role: Role) -> usize {
+    fn named(&mut self, name: &str, place: &Place, role: Role) -> Result<usize, Flaw> {
         if let Some(node) = self.by_name.get(&name.to_lowercase()) {
-            return *node;
+            return Ok(*node);
         }
+        let origin = self.outside(name, None, place)?;
         self.nodes.push(Node {
             stage: None,
             name: name.to_owned(),
-            origin: self.outside(name, None),
+            origin,
             replaced: false,
             platform: None,
             place: place.clone(),
@@ -224,7 +232,7 @@ impl<'a> Graph<'a> {
             needs: BTreeSet::new(),
             triggered: false,
         });
-        self.nodes.len() - 1
+        Ok(self.nodes.len() - 1)
     }
 
     fn refuse_circles(&self, flaws: &mut Vec<Flaw>) {

@@ -144,23 +144,44 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn take(&mut self) -> Result<(), Flaw> {
         let source = self.read.source.as_str();
-        let roots = if self.read.kind == ReadKind::Copy && has_wildcards(source) {
-            self.matching(source)?
-        } else {
-            vec![source.to_owned()]
-        };
-        for root in roots {
-            let path = self.resolve(&root)?;
-            match self.listing.get(&path) {
-                Some(Kind::Folder) => self.folder(&path)?,
-                None if path.is_empty() => self.folder(&path)?,
-                Some(_) => {
-                    self.taken.insert(path);
-                }
-                None => return Err(self.missing(&path)),
-            }
+        if self.read.kind != ReadKind::Copy || !has_wildcards(source) {
+            return self.root(source).map(drop);
+        }
+        let mut folders = BTreeSet::new();
+        for root in self.matching(source)? {
+            folders.extend(self.root(&root)?);
+        }
+        // What a glob finds is poured into one place: an empty folder among others leaves no trace there.
+        if self.taken.iter().any(|path| !folders.contains(path)) {
+            self.taken.retain(|path| !folders.contains(path));
         }
         Ok(())
+    }
+
+    /// Takes one source; gives its path back if it is a folder.
+    fn root(&mut self, source: &str) -> Result<Option<String>, Flaw> {
+        let link = matches!(self.listing.get(source), Some(Kind::Link { .. }));
+        if link && self.read.include.is_some() && self.read.must_exist() {
+            let message =
+                format!("`{}`: `{source}` is a link, and `--parents` finds nothing behind it", self.read.text);
+            return Err(flaw(self.read, "links", message));
+        }
+        let path = self.resolve(source)?;
+        match self.listing.get(&path) {
+            Some(Kind::Folder) => self.folder(&path)?,
+            None if path.is_empty() => self.folder(&path)?,
+            Some(_) => {
+                if let Some(include) = &self.read.include
+                    && self.read.must_exist()
+                {
+                    return Err(self.missing(&join(&path, include)));
+                }
+                self.taken.insert(path);
+                return Ok(None);
+            }
+            None => return Err(self.missing(&path)),
+        }
+        Ok(Some(path))
     }
 
     /// Links on the way are followed within the context, and count.
@@ -197,6 +218,10 @@ impl Reader<'_> {
             return Err(self.missing(&folder));
         }
         let skip = if folder.is_empty() { 0 } else { folder.len() + 1 };
+        if glob::check(&pattern).is_err() {
+            let message = format!("`{pattern}` has a class or an escape that does not end");
+            return Err(flaw(self.read, "pattern", message));
+        }
         let fits = |path: &&str| glob::matches(&pattern, &path[skip..]) == Ok(true);
         Ok(self.listing.below(&folder).map(|(path, _)| path).filter(fits).map(str::to_owned).collect())
     }
@@ -223,9 +248,8 @@ impl Reader<'_> {
         self.walk(&filter, Spot { folder, inside: "", above: &Above::default() }, &mut found);
         if let Some(include) = include
             && self.read.must_exist()
-            && !found.contains(&clean(&join(folder, include)))
         {
-            return Err(self.missing(&clean(&join(folder, include))));
+            self.demand(&clean(&join(folder, include)), &found)?;
         }
         if !folder.is_empty() {
             self.taken.insert(folder.to_owned());
@@ -241,16 +265,30 @@ impl Reader<'_> {
             let included = filter.include.as_ref().map(|m| m.verdict(&inside, &spot.above.include));
             let excluded = filter.exclude.verdict(&inside, &spot.above.exclude);
             let take = included.as_ref().is_none_or(|v| v.matched) && !excluded.matched;
-            if self.listing.get(&path) == Some(&Kind::Folder) {
-                if !excluded.matched || filter.exclude.has_exceptions() {
-                    let include = included.map(|v| v.parents).unwrap_or_default();
-                    let above = Above { include, exclude: excluded.parents };
-                    self.walk(filter, Spot { folder: &path, inside: &inside, above: &above }, found);
-                }
+            let enter = !excluded.matched || filter.exclude.has_exceptions();
+            if enter && self.listing.get(&path) == Some(&Kind::Folder) {
+                let include = included.map(|v| v.parents).unwrap_or_default();
+                let above = Above { include, exclude: excluded.parents };
+                self.walk(filter, Spot { folder: &path, inside: &inside, above: &above }, found);
             }
             if take {
                 found.insert(path);
             }
+        }
+    }
+
+    /// `--parents` with a plain name: the name must be among what passes the patterns.
+    fn demand(&self, path: &str, found: &BTreeSet<String>) -> Result<(), Flaw> {
+        let text = &self.read.text;
+        if found.contains(path) {
+            Ok(())
+        } else if self.read.include.as_deref() == Some("") {
+            let message = format!("`{text}`: `--parents` needs a name below the context or below `/./`");
+            Err(flaw(self.read, "parents", message))
+        } else if self.listing.get(path).is_some() {
+            Err(flaw(self.read, "excluded-source", format!("`{text}`: its `--exclude` takes `{path}` away")))
+        } else {
+            Err(self.missing(path))
         }
     }
 

@@ -251,13 +251,3 @@ pub fn heredoc(word: &str) -> Option<Heredoc> {
 fn one(text: &str, rules: Rules) -> Option<[String; 1]> {
     word::expand(text, rules, &|_| None).ok()?.words.try_into().ok()
 }
-
-impl Heredoc {
-    /// The text that lands in the file.
-    pub fn body(&self) -> String {
-        if !self.chomp {
-            return self.content.clone();
-        }
-        self.content.split_inclusive('\n').map(|line| line.trim_start_matches('\t')).collect()
-    }
-}

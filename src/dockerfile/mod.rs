@@ -1,6 +1,8 @@
 //! Dockerfiles as values: what a build would read and need, without a disk, a clock or a process.
 
 mod answer;
+#[cfg(test)]
+mod answer_tests;
 mod evaluate;
 mod flaw;
 mod glob;

@@ -35,6 +35,10 @@ pub enum Atom {
         ranges: Vec<Span>,
     },
     Start,
+    /// Where a word begins or ends, or for the other one where neither does.
+    Edge {
+        inside: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +123,13 @@ pub fn compile(expression: &[char]) -> Option<Vec<Node>> {
             '.' => Atom::Dot,
             '^' => Atom::Start,
             '[' => class(expression, &mut at)?,
-            '\\' => escape(*expression.get(at)?).inspect(|_| at += 1)?,
+            // A backslash at the end escapes the sign that the original puts behind each expression.
+            '\\' if at == expression.len() => {
+                nodes.push(Node::One(Atom::Char('$')));
+                nodes.push(Node::Any(Atom::Class { negated: true, ranges: Vec::new() }));
+                break;
+            }
+            '\\' => escape(expression[at]).inspect(|_| at += 1)?,
             '*' => return None,
             c => Atom::Char(c),
         };
@@ -153,6 +163,7 @@ fn escape(c: char) -> Option<Atom> {
         'r' => Some(Atom::Char('\r')),
         'v' => Some(Atom::Char('\u{b}')),
         'A' => Some(Atom::Start),
+        'b' | 'B' => Some(Atom::Edge { inside: c == 'B' }),
         c if c.is_ascii_alphanumeric() || !c.is_ascii() => None,
         c => Some(Atom::Char(c)),
     }
@@ -173,6 +184,11 @@ fn class(expression: &[char], at: &mut usize) -> Option<Atom> {
             return None;
         }
         first = false;
+        if c == FOLDERS {
+            ranges.extend("(.*/)?".chars().map(|c| Span { low: c, high: c }));
+            *at += 1;
+            continue;
+        }
         if let Some(more) = class_escape(expression, at) {
             ranges.extend(more);
             continue;
@@ -223,19 +239,22 @@ impl Atom {
             Self::Char(own) => *own == c,
             Self::Dot => c != '\n',
             Self::Class { negated, ranges } => ranges.iter().any(|r| r.low <= c && c <= r.high) != *negated,
-            Self::Start => false,
+            Self::Start | Self::Edge { .. } => false,
         }
     }
 }
 
 /// Whether the whole text matches: all places in the nodes at once, so that no pattern takes long.
 pub fn matches(nodes: &[Node], text: &str) -> bool {
+    let mut around = Around { before: None, after: text.chars().next() };
     let mut places = BTreeSet::new();
-    reach(nodes, 0, true, &mut places);
-    for c in text.chars() {
+    reach(nodes, 0, around, &mut places);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        around = Around { before: Some(c), after: chars.peek().copied() };
         let mut next = BTreeSet::new();
         for place in places {
-            step(nodes, place, c, &mut next);
+            step(nodes, place, around, &mut next);
         }
         places = next;
         if places.is_empty() {
@@ -245,6 +264,24 @@ pub fn matches(nodes: &[Node], text: &str) -> bool {
     places.contains(&Place { node: nodes.len(), inside: false })
 }
 
+/// The signs beside a place in the text.
+#[derive(Clone, Copy)]
+struct Around {
+    before: Option<char>,
+    after: Option<char>,
+}
+
+impl Around {
+    fn passes(self, atom: &Atom) -> bool {
+        let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+        match atom {
+            Atom::Start => self.before.is_none(),
+            Atom::Edge { inside } => (word(self.before) == word(self.after)) == *inside,
+            _ => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     node: usize,
@@ -252,10 +289,10 @@ struct Place {
     inside: bool,
 }
 
-fn reach(nodes: &[Node], mut node: usize, at_start: bool, places: &mut BTreeSet<Place>) {
+fn reach(nodes: &[Node], mut node: usize, around: Around, places: &mut BTreeSet<Place>) {
     loop {
         match nodes.get(node) {
-            Some(Node::One(Atom::Start)) if at_start => {}
+            Some(Node::One(atom)) if around.passes(atom) => {}
             Some(Node::One(_)) | None => {
                 places.insert(Place { node, inside: false });
                 return;
@@ -268,16 +305,18 @@ fn reach(nodes: &[Node], mut node: usize, at_start: bool, places: &mut BTreeSet<
     }
 }
 
-fn step(nodes: &[Node], place: Place, c: char, next: &mut BTreeSet<Place>) {
+/// Takes the sign before the place.
+fn step(nodes: &[Node], place: Place, around: Around, next: &mut BTreeSet<Place>) {
+    let Some(c) = around.before else { return };
     match nodes.get(place.node) {
-        Some(Node::One(atom)) if atom.takes(c) => reach(nodes, place.node + 1, false, next),
-        Some(Node::Any(atom)) if atom.takes(c) => reach(nodes, place.node, false, next),
+        Some(Node::One(atom)) if atom.takes(c) => reach(nodes, place.node + 1, around, next),
+        Some(Node::Any(atom)) if atom.takes(c) => reach(nodes, place.node, around, next),
         Some(Node::Folders) => {
             if c != '\n' {
                 next.insert(Place { node: place.node, inside: true });
             }
             if c == '/' {
-                reach(nodes, place.node + 1, false, next);
+                reach(nodes, place.node + 1, around, next);
             }
         }
         _ => {}

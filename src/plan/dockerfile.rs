@@ -368,10 +368,16 @@ impl<'a> Maker<'a> {
             timeout: build.timeout,
             labels: described.labels(),
             contains: build.contains.clone(),
-            is_base: build.base_only,
+            is_base: self.is_base(),
             notes: Vec::new(),
             inputs: InputDigest { digest: Digest::of(b""), files: 0, wide: None },
         })
+    }
+
+    /// Whether other images are built on it: then it may have nothing to start.
+    fn is_base(&self) -> bool {
+        let images = &self.inputs().config.images;
+        images.iter().any(|other| below(other).any(|(_, name)| name == self.image.name))
     }
 
     fn contexts(&self, build: &config::Dockerfile, platform: Platform) -> Option<BTreeMap<String, NamedContext>> {

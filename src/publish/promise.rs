@@ -45,7 +45,7 @@ fn other(plan: &Plan, manifest: &Manifest, step: &Step, artifact: &Artifact) -> 
     let planned = step.outputs();
     let list =
         |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { format!("`{}`", names.join("`, `")) };
-    if made != planned {
+    if !step.made(&made) {
         return Some(format!("it has {}, but the plan says {}", list(&made), list(&planned)));
     }
     if artifact.kind != step.work.kind() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::content::Listing;
 use super::wheel::{Sdist, Wheel};
-use crate::artifact::InspectedBinary;
+use crate::artifact::{InspectedBinary, InspectedImage};
 use crate::problem::Problem;
 use crate::step_id::StepId;
 
@@ -18,6 +18,7 @@ pub struct Findings {
     pub listings: BTreeMap<StepId, Listing>,
     pub wheels: Vec<Read<Wheel>>,
     pub sdists: Vec<Read<Sdist>>,
+    pub images: Vec<InspectedImage>,
 }
 
 /// A distribution that was read, with its step and the name of its file.
@@ -42,5 +43,6 @@ impl Findings {
         self.listings.append(&mut other.listings);
         self.wheels.append(&mut other.wheels);
         self.sdists.append(&mut other.sdists);
+        self.images.append(&mut other.images);
     }
 }

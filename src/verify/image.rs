@@ -5,6 +5,7 @@ use std::fs::File;
 
 use serde_json::{Value, json};
 
+use super::dockerfile;
 use super::fit::{knows_user, misfits};
 use super::found::Findings;
 use super::problem::problem;
@@ -44,6 +45,10 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
             Ok(image) => {
                 wrong.extend(parts.flaws(&image, Some(&config)));
                 annotation_flaws(&image, work, &mut wrong);
+                if let Recipe::Dockerfile(recipe) = &work.recipe {
+                    let judged = dockerfile::Judged { step, platform: work.platform, recipe, image: &image };
+                    wrong.extend(judged.check(&config, found));
+                }
             }
             Err(flaw) => wrong.push(flaw),
         }

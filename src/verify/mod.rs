@@ -5,6 +5,7 @@ mod binary;
 mod checksums;
 mod content;
 mod distribution;
+mod dockerfile;
 mod finished;
 mod fit;
 mod found;
@@ -12,6 +13,7 @@ mod image;
 mod layer;
 mod problem;
 mod set;
+pub mod start;
 pub mod wheel;
 
 use std::collections::BTreeMap;
@@ -62,6 +64,7 @@ pub fn run(printer: &Printer, store: &Store, plan: &Plan, workflow: Option<&Work
         commit: plan.commit.clone(),
         artifacts: steps.iter().filter_map(|step| set.record(&step.id)).cloned().collect(),
         binaries: found.binaries,
+        images: found.images,
     };
     write_json(&store.manifest(), &manifest)?;
     Ok(manifest)

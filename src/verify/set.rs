@@ -127,7 +127,7 @@ fn wrong_record(step: &Step, plan: &Plan, digest: Digest, record: &Artifact) -> 
     }
     let made: Vec<&str> = record.files.iter().map(|file| file.name.as_str()).collect();
     let planned = step.outputs();
-    if made != planned {
+    if !step.made(&made) {
         return wrong(
             "wrong-outputs",
             format!("`{id}` produced {}, but the plan says {}", names(&made), names(&planned)),
@@ -198,7 +198,7 @@ fn too_much(store: &Store, plan: &Plan) -> anyhow::Result<Vec<Problem>> {
             continue;
         };
         for name in list(&folder)? {
-            if !step.outputs().contains(&name.as_str()) {
+            if !step.makes(&name) {
                 let path = folder.join(&name);
                 problems.push(extra(&path, Some(step), format!("`{id}` has the file `{name}`, which is not planned")));
             }

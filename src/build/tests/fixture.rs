@@ -287,6 +287,7 @@ fn plan(commit: String) -> Plan {
         idle: Vec::new(),
         destinations: Vec::new(),
         assumed: Vec::new(),
+        inputs: BTreeMap::new(),
     }
 }
 

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 /// Programs that write base64 break lines after 76 or 64 characters: one of two neighbouring pieces of this length is whole.
 const PIECE: usize = 24;
+/// What URL encoding leaves as it is besides letters and digits: RFC 3986 (2.3), forms, JavaScript, Python.
+const PLAIN: [&str; 4] = ["-._~", "-._*", "-._~!'()*", "-._~/"];
 
 /// Every form, none of them in another one's way.
 pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
@@ -22,8 +24,10 @@ pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
         bytes.iter().map(one).collect::<String>().into_bytes()
     };
     all.extend([hex(false), hex(true)]);
-    for space in ["%20", "+"] {
-        all.extend([url(bytes, false, space), url(bytes, true, space)]);
+    for plain in PLAIN {
+        for space in ["%20", "+"] {
+            all.extend([false, true].map(|lower| url(bytes, plain, lower, space)));
+        }
     }
     let json = serde_json::Value::from(value).to_string();
     all.insert(json[1..json.len() - 1].as_bytes().to_vec());
@@ -49,13 +53,12 @@ fn pieces(text: Vec<u8>) -> Vec<Vec<u8>> {
     vec![middle[..PIECE].to_vec(), middle[PIECE..].to_vec()]
 }
 
-/// URL encoding, <https://www.rfc-editor.org/rfc/rfc3986#section-2.3>.
-fn url(bytes: &[u8], lower: bool, space: &str) -> Vec<u8> {
-    let one = |byte: &u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
-        b' ' => space.to_owned(),
-        byte if lower => format!("%{byte:02x}"),
-        byte => format!("%{byte:02X}"),
+fn url(bytes: &[u8], plain: &str, lower: bool, space: &str) -> Vec<u8> {
+    let one = |byte: &u8| match char::from(*byte) {
+        c if c.is_ascii_alphanumeric() || plain.contains(c) => c.to_string(),
+        ' ' => space.to_owned(),
+        _ if lower => format!("%{byte:02x}"),
+        _ => format!("%{byte:02X}"),
     };
     bytes.iter().map(one).collect::<String>().into_bytes()
 }

@@ -72,6 +72,27 @@ impl Step {
         }
     }
 
+    /// Whether a file is one that it makes. How many layers an engine makes is known afterwards.
+    pub fn makes(&self, name: &str) -> bool {
+        self.outputs().contains(&name) || self.makes_layer(name)
+    }
+
+    /// Whether a file is a layer that an engine made.
+    fn makes_layer(&self, name: &str) -> bool {
+        let Work::Image(ImageWork { recipe: Recipe::Dockerfile(_), .. }) = &self.work else { return false };
+        let layer = name.strip_prefix(self.id.as_str()).and_then(|rest| rest.strip_prefix(".layer-"));
+        let number = layer.and_then(|layer| layer.split_once(".tar")).map(|(number, _)| number);
+        number.is_some_and(|number| number.len() >= 2 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// Whether files are what it makes, in that order.
+    pub fn made(&self, names: &[&str]) -> bool {
+        let planned = self.outputs();
+        names
+            .split_at_checked(planned.len())
+            .is_some_and(|(first, further)| first == planned && further.iter().all(|name| self.makes_layer(name)))
+    }
+
     /// Whether it is a static build for images alone.
     pub fn is_implicit(&self) -> bool {
         matches!(&self.work, Work::Binary(work) if work.implicit)

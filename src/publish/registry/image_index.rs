@@ -42,7 +42,7 @@ struct Named<'a> {
 /// What is wrong with the index of a step. Of an image without a record only the place is known.
 pub fn flaw(plan: &Plan, work: &IndexWork, index: &[u8], artifacts: &[Artifact]) -> Option<String> {
     let named = |id: &StepId| {
-        let manifest = artifacts.iter().find(|artifact| artifact.step == *id).and_then(|record| record.files.last());
+        let manifest = artifacts.iter().find(|artifact| artifact.step == *id).and_then(Artifact::document);
         Named { manifest, platform: plan.find::<ImageWork>(id).map(|(_, work)| work.platform) }
     };
     compare(&work.images.iter().map(named).collect::<Vec<_>>(), index)

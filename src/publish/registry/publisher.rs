@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::images::{Images, Placement, PlannedImage, names};
 use super::push::Push;
 use super::{compare, observe, push, readers, tags};
-use crate::artifact::File;
+use crate::artifact::{File, document};
 use crate::digest::Digest;
 use crate::oci::Descriptor;
 use crate::plan::{Destination, ImageWork, RegistryDestination, Step, Work};
@@ -39,7 +39,7 @@ impl Kind for RegistryDestination {
     }
 
     fn receipt_names(&self, step: &Step, files: &[File]) -> Vec<(String, Digest)> {
-        let Some(document) = files.last() else { return Vec::new() };
+        let Some(document) = document(files) else { return Vec::new() };
         let images = self.images.iter().filter(|image| image.step == step.id);
         let tagged = images.flat_map(|image| {
             let tags = |repository| image.tags.iter().map(move |tag| format!("{repository}:{tag}"));

@@ -371,7 +371,7 @@ fn fabricate(plan: &Plan, workflow: &Workflow, store: &Store, salt: &str) -> Man
         artifacts.push(artifact);
     }
     let (plan, commit) = (plan.digest(), plan.commit.clone());
-    Manifest { schema: MANIFEST_SCHEMA.into(), plan, commit, artifacts, binaries: Vec::new() }
+    Manifest { schema: MANIFEST_SCHEMA.into(), plan, commit, artifacts, binaries: Vec::new(), images: Vec::new() }
 }
 
 fn contents(step: &Step, made: &BTreeMap<&str, Vec<(Digest, usize)>>, salt: &str) -> Vec<Vec<u8>> {

@@ -150,7 +150,7 @@ pub struct FromDockerfile {
     /// Paths that the finished image must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<String>,
-    /// Whether it is only there to build others on: it needs nothing to start.
+    /// Whether others are built on it: it may have nothing to start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_base: bool,
     /// What in the Dockerfile is dubious, for people.

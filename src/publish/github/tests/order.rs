@@ -82,6 +82,7 @@ pub fn made(files: &[(&str, &[u8])]) -> Made {
         commit: COMMIT.into(),
         artifacts,
         binaries: vec![],
+        images: vec![],
     };
     Made { plan, manifest, store, endpoints: Endpoints::new(), _folder: folder }.plan(|_| {})
 }
@@ -128,6 +129,7 @@ fn plan() -> Plan {
         idle: Vec::new(),
         destinations: vec![destination],
         assumed: vec![],
+        inputs: Default::default(),
     }
 }
 

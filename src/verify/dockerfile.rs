@@ -1,0 +1,70 @@
+//! Is an image that an engine built what it should be: its layers, and whether what is in them starts?
+
+use serde_json::Value;
+
+use super::found::Findings;
+use super::problem::problem;
+use super::start;
+use crate::artifact::InspectedImage;
+use crate::oci::filesystem::FileSystem;
+use crate::oci::image::Image;
+use crate::plan::{FromDockerfile, Step};
+use crate::platform::Platform;
+
+/// An image whose layers are all at hand.
+pub struct Judged<'a> {
+    pub step: &'a Step,
+    pub platform: Platform,
+    pub recipe: &'a FromDockerfile,
+    pub image: &'a Image,
+}
+
+impl Judged<'_> {
+    /// Reads its merged file system. Returned is what contradicts its own documents; all else is among the findings.
+    pub fn check(&self, config: &[u8], found: &mut Findings) -> Vec<String> {
+        let config: Value = serde_json::from_slice(config).unwrap_or_default();
+        let files = match FileSystem::read(&self.image.layers) {
+            Ok(files) => files,
+            Err(why) => return vec![format!("cannot be read: {why}")],
+        };
+        let mut wrong = Vec::new();
+        let ids: Vec<String> = files.diff_ids().iter().map(ToString::to_string).collect();
+        if config["rootfs"]["diff_ids"] != serde_json::json!(ids) {
+            wrong.push("has layers that are not those of its config".into());
+        }
+        let id = &self.step.id;
+        let verdict = start::examine(&config, &files, self.platform, self.recipe.is_base);
+        for finding in &verdict.refusals {
+            let text = format!("`{id}`: {}", finding.text);
+            found.problems.push(problem(self.step, finding.code, text).hint(finding.hint.clone()));
+        }
+        for path in &self.recipe.contains {
+            let is_there = files.walk("", path).is_ok_and(|way| way.entry.is_some() || way.place.is_empty());
+            if !is_there {
+                let text = format!("`{id}`: `/{path}` is not in the image");
+                let hint =
+                    "`contains:` says that it must be: did a command of the Dockerfile fail without ending the build?";
+                found.problems.push(problem(self.step, "image-lacks", text).hint(hint));
+            }
+        }
+        let said = verdict.warnings.iter().chain(&verdict.notes);
+        found.warnings.extend(verdict.warnings.iter().map(|finding| format!("`{id}`: {}", finding.text)));
+        found.images.push(self.inspected(&config, &files, said.map(|finding| finding.text.clone()).collect()));
+        wrong
+    }
+
+    fn inspected(&self, config: &Value, files: &FileSystem, findings: Vec<String>) -> InspectedImage {
+        let texts = |key: &str| {
+            let items = config["config"][key].as_array().map(Vec::as_slice).unwrap_or_default();
+            items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        InspectedImage {
+            step: self.step.id.to_string(),
+            starts: texts("Entrypoint").into_iter().chain(texts("Cmd")).collect(),
+            user: config["config"]["User"].as_str().unwrap_or_default().to_owned(),
+            size: self.image.layers.iter().map(|layer| layer.descriptor.size).sum(),
+            files: files.iter().count(),
+            findings,
+        }
+    }
+}
