@@ -44,6 +44,10 @@ pub fn make(
     recipe: &FromDockerfile,
 ) -> anyhow::Result<Vec<artifact::File>> {
     let store = machine.store;
+    if let Some(reason) = &recipe.stub {
+        log.tell(format_args!("a stub: {reason}"));
+        return stub(machine, step, work);
+    }
     for command in &recipe.before {
         log.run(machine.runner, &cmd(command, store.repository()))?;
     }
@@ -98,7 +102,21 @@ pub fn make(
     let built = built?;
     refuse_unknown(recipe, &built)?;
     steps(log, &built);
-    take(machine, step, work, recipe, &Layout::at(&output))
+    take(machine, step, work, &Layout::at(&output))
+}
+
+/// An image without files, for rehearsals: it shows what would be published, and under which names.
+fn stub(machine: Machine<'_>, step: &Step, work: &ImageWork) -> anyhow::Result<Vec<artifact::File>> {
+    let mut config = serde_json::json!({
+        "architecture": work.platform.goarch(),
+        "os": "linux",
+        "config": { "Entrypoint": ["/stub"] },
+        "rootfs": { "type": "layers", "diff_ids": [] },
+    });
+    if let Some(variant) = work.platform.variant() {
+        config["variant"] = variant.into();
+    }
+    documents(machine, step, work, config, &serde_json::json!({ "layers": [] }))
 }
 
 /// What the build reads of the staged contexts.
@@ -275,13 +293,7 @@ fn steps(log: &mut Log<'_>, built: &Built) {
 
 /// Turns what an engine wrote into config, manifest and layers of a step. What depends on version and commit is written
 /// by us, so layers do not.
-fn take(
-    machine: Machine<'_>,
-    step: &Step,
-    work: &ImageWork,
-    recipe: &FromDockerfile,
-    layout: &Layout,
-) -> anyhow::Result<Vec<artifact::File>> {
+fn take(machine: Machine<'_>, step: &Step, work: &ImageWork, layout: &Layout) -> anyhow::Result<Vec<artifact::File>> {
     let entries = layout.entries()?;
     let [entry] = entries.as_slice() else { bail!("the engine wrote {} images instead of one", entries.len()) };
     let document = Document::new(&entry.descriptor.media_type, layout.read(entry.descriptor.digest)?);
@@ -296,21 +308,13 @@ fn take(
         image.layers.len(),
         diff_ids.len()
     );
-    let created = DateTime::from_timestamp(machine.plan.commit_time, 0).unwrap_or_default();
-    let created = created.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let config = document::labelled(config, &created, &recipe.labels).map_err(anyhow::Error::msg)?;
-    let blob = Descriptor { media_type: media::CONFIG.into(), digest: Digest::of(&config), size: config.len() as u64 };
     let mut below = image.manifest.json();
     // How the engine came to a layer is its own affair.
     for layer in below["layers"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
         layer.remove("annotations");
     }
-    let manifest = document::manifest(Some(&below), &blob, &[], &work.annotations)
-        .map_err(|why| anyhow::anyhow!("the engine's manifest cannot be used: {why}"))?;
+    let mut made = documents(machine, step, work, config, &below)?;
     let folder = machine.store.step(&step.id);
-    let write = |name: &str, bytes: &[u8]| pack::save(&folder, name, Mode::Plain, |out| Ok(out.write_all(bytes)?));
-    let [config_output, manifest_output] = &work.outputs;
-    let mut made = vec![write(&config_output.name, &config)?, write(&manifest_output.name, &manifest)?];
     for (number, (layer, diff_id)) in image.layers.iter().zip(&diff_ids).enumerate() {
         let diff_id =
             diff_id.as_str().and_then(|text| text.parse().ok()).context("the engine wrote a damaged diff id")?;
@@ -324,6 +328,27 @@ fn take(
         made.push(artifact::File { name, size, sha256, mode: Mode::Plain, diff_id: Some(diff_id) });
     }
     Ok(made)
+}
+
+/// Config and manifest, with our labels and annotations, on the layers of another manifest.
+fn documents(
+    machine: Machine<'_>,
+    step: &Step,
+    work: &ImageWork,
+    config: Value,
+    below: &Value,
+) -> anyhow::Result<Vec<artifact::File>> {
+    let created = DateTime::from_timestamp(machine.plan.commit_time, 0).unwrap_or_default();
+    let created = created.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let labels = work.from_dockerfile().map(|recipe| recipe.labels.clone()).unwrap_or_default();
+    let config = document::labelled(config, &created, &labels).map_err(anyhow::Error::msg)?;
+    let blob = Descriptor { media_type: media::CONFIG.into(), digest: Digest::of(&config), size: config.len() as u64 };
+    let manifest = document::manifest(Some(below), &blob, &[], &work.annotations)
+        .map_err(|why| anyhow::anyhow!("the engine's manifest cannot be used: {why}"))?;
+    let folder = machine.store.step(&step.id);
+    let write = |name: &str, bytes: &[u8]| pack::save(&folder, name, Mode::Plain, |out| Ok(out.write_all(bytes)?));
+    let [config_output, manifest_output] = &work.outputs;
+    Ok(vec![write(&config_output.name, &config)?, write(&manifest_output.name, &manifest)?])
 }
 
 fn ending(media_type: &str) -> &'static str {

@@ -7,6 +7,7 @@ pub mod build;
 pub mod check;
 pub mod complete;
 pub mod ended;
+mod engines;
 pub mod error;
 pub mod generate;
 mod help;

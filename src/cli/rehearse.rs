@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::act;
 use super::args;
+use super::engines;
 use super::error::Refused;
 use super::not_made;
 use super::publish;
@@ -30,7 +31,9 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         return act::run(session, args, workflow.as_deref());
     }
     let project = Project::open(session)?;
+    let stub_builds = engines::stub_builds(session, &project, args.bases.is_some());
     let wish = Wish {
+        stub_builds: Some(&stub_builds),
         without_tag: WithoutTag::Assume,
         host: true,
         also: &args.also,
@@ -49,6 +52,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
     let manifest = release.make(args.prebuilt.as_deref()).map_err(during)?;
     tell(session, &plan, &manifest, args);
+    engines::tell(session, &plan);
     let receipts = publish_until_done(&release, &manifest, setup.faults.any())?;
     servers.tell(session);
     let mut report = publish::report(session, &plan, receipts);

@@ -46,11 +46,11 @@ impl IgnoreFile {
         self
     }
 
-    pub fn verdict(&self, path: &str, above: &Parents) -> Verdict {
+    pub(super) fn verdict(&self, path: &str, above: &Parents) -> Verdict {
         self.matcher.verdict(path, above)
     }
 
-    pub fn rule(&self, number: usize) -> Option<&Rule> {
+    pub(super) fn rule(&self, number: usize) -> Option<&Rule> {
         self.rules.get(number)
     }
 }

@@ -15,6 +15,8 @@ mod listing;
 mod mount;
 mod node;
 mod parse;
+#[cfg(test)]
+mod parse_tests;
 mod path;
 mod pattern;
 mod pattern_text;

@@ -246,6 +246,9 @@ impl Atom {
 
 /// Whether the whole text matches: all places in the nodes at once, so that no pattern takes long.
 pub fn matches(nodes: &[Node], text: &str) -> bool {
+    if !ends_alike(nodes, text) {
+        return false;
+    }
     let mut around = Around { before: None, after: text.chars().next() };
     let mut places = BTreeSet::new();
     reach(nodes, 0, around, &mut places);
@@ -262,6 +265,16 @@ pub fn matches(nodes: &[Node], text: &str) -> bool {
         }
     }
     places.contains(&Place { node: nodes.len(), inside: false })
+}
+
+/// Most patterns end with plain signs, and most paths with other ones.
+fn ends_alike(nodes: &[Node], text: &str) -> bool {
+    let mut chars = text.chars().rev();
+    let plain = nodes.iter().rev().map_while(|node| match node {
+        Node::One(Atom::Char(c)) => Some(*c),
+        _ => None,
+    });
+    plain.into_iter().all(|c| chars.next() == Some(c))
 }
 
 /// The signs beside a place in the text.

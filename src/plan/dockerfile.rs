@@ -370,6 +370,7 @@ impl<'a> Maker<'a> {
             contains: build.contains.clone(),
             is_base: self.is_base(),
             notes: Vec::new(),
+            stub: None,
             inputs: InputDigest { digest: Digest::of(b""), files: 0, wide: None },
         })
     }
@@ -442,7 +443,8 @@ impl<'a> Maker<'a> {
             }
         };
         self.unsaid(work, &claimed.answer);
-        (work.bases, work.notes) = (bases, notes);
+        let is_based = !bases.is_empty() || work.contexts.values().any(|one| !matches!(one, NamedContext::Folder(_)));
+        (work.bases, work.notes, work.stub) = (bases, notes, self.inputs().request.stub_builds.reason(is_based));
         self.digested(work, &claimed, platform)
     }
 
@@ -573,12 +575,12 @@ impl<'a> Maker<'a> {
             ImageSmoke::Http(path) => ContainerCheck { http: Some(path.clone()), ..ContainerCheck::default() },
             ImageSmoke::Args(args) => ContainerCheck { args: args.clone(), ..ContainerCheck::default() },
         };
-        let is_stub = self.inputs().request.stub_bases;
+        let stub = ImageWork::of(&image.work).and_then(ImageWork::from_dockerfile).and_then(|work| work.stub.as_ref());
         let is_native = !build.emulate || platform == Platform::LinuxAmd64;
-        let not_run = match (is_native, is_stub) {
+        let not_run = match (is_native, stub) {
             (false, _) => Some(format!("`{}` cannot run {platform}", runner::any())),
-            (true, true) => Some("its base images are stubs".into()),
-            (true, false) => None,
+            (true, Some(_)) => Some("it is a stub".into()),
+            (true, None) => None,
         };
         let check = CheckWork { not_run, ..CheckWork::of(image, Check::Container(container)) };
         Planned::check(image, StepKind::ImageCheck, check, &self.at)

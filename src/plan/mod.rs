@@ -60,7 +60,7 @@ pub use model::step::{
 };
 pub use model::workflow::{PullRequest, Workflow, WorkflowJobs, WorkflowOptions};
 pub use model::{Checkout, Job, Origin, Plan, Release, SCHEMA, Scope, ScopeKind};
-pub use request::{Request, WithoutTag};
+pub use request::{Request, StubBuilds, WithoutTag};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::target::Target;
 
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,8 @@ pub struct Request {
     pub machine: Option<Target>,
     /// Base images are stubs: what is locked lends its facts, not its digests (`rehearse`).
     pub stub_bases: bool,
+    /// Which images from Dockerfiles are stubs instead of builds (`rehearse`).
+    pub stub_builds: StubBuilds,
     /// Files in the folder of `--prebuilt`, as [`super::Step::prebuilt_path`] names them.
     pub prebuilt: BTreeSet<String>,
 }
@@ -38,4 +42,22 @@ pub enum WithoutTag {
     Snapshot,
     /// It is an error, and so is a dirty tree: something would become public.
     Refuse,
+}
+
+/// Images from Dockerfiles that a rehearsal cannot build.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StubBuilds {
+    /// Why none can be built; absent: an engine is there.
+    pub all: Option<String>,
+    /// Those that name other images: their base images are stubs.
+    pub based: bool,
+}
+
+impl StubBuilds {
+    /// Why an image is a stub, if it is one.
+    pub fn reason(&self, is_based: bool) -> Option<String> {
+        let based =
+            (self.based && is_based).then(|| "its base images are stubs: `--bases LAYOUT` gives real ones".to_owned());
+        based.or_else(|| self.all.clone())
+    }
 }

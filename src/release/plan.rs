@@ -10,7 +10,7 @@ use super::stage_file::StageFile;
 use crate::facts::Facts;
 use crate::facts::lock::Lock;
 use crate::plan::dockerfile::UsedImage;
-use crate::plan::{self, Plan, Request, WithoutTag};
+use crate::plan::{self, Plan, Request, StubBuilds, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::target::Target;
 
@@ -25,6 +25,8 @@ pub struct Wish<'a> {
     pub here: bool,
     /// Base images are stubs: none need be locked.
     pub stub_bases: bool,
+    /// Which images from Dockerfiles are stubs.
+    pub stub_builds: Option<&'a StubBuilds>,
     /// Folder of prebuilt binaries.
     pub prebuilt: Option<&'a Path>,
     /// Every component, whatever tags are at the commit.
@@ -97,6 +99,7 @@ impl Project {
 
 fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
     let chosen = &session.selection;
+    let stage = StageFile::of(&session.env)?;
     // Under act there is one machine: a plan that holds more would skip it silently later.
     let host = wish.host || session.env.is_true("ACT");
     Ok(Request {
@@ -110,7 +113,8 @@ fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
         also: wish.also.to_vec(),
         host: if host { Some(this_host()?) } else { None },
         machine: if wish.here { Some(this_host()?) } else { None },
-        stub_bases: wish.stub_bases || StageFile::of(&session.env)?.is_some(),
+        stub_bases: wish.stub_bases || stage.is_some(),
+        stub_builds: wish.stub_builds.cloned().or(stage.map(|stage| stage.stub_builds)).unwrap_or_default(),
         prebuilt: wish.prebuilt.map(prebuilt).transpose()?.unwrap_or_default(),
     })
 }

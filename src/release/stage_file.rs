@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::plan::StubBuilds;
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::http::is_loopback;
@@ -50,11 +51,14 @@ pub struct StageFile {
     pub stage: Stage,
     /// Folder where `publish` leaves what it saw.
     receipts: PathBuf,
+    /// Which images from Dockerfiles are stubs.
+    #[serde(default)]
+    pub stub_builds: StubBuilds,
 }
 
 impl StageFile {
-    pub fn new(stage: Stage, receipts: &Path) -> Self {
-        Self { schema: SCHEMA.to_owned(), stage, receipts: receipts.to_owned() }
+    pub fn new(stage: Stage, receipts: &Path, stub_builds: StubBuilds) -> Self {
+        Self { schema: SCHEMA.to_owned(), stage, receipts: receipts.to_owned(), stub_builds }
     }
 
     /// The file that the environment names, if it names one.

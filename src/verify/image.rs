@@ -45,7 +45,9 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
             Ok(image) => {
                 wrong.extend(parts.flaws(&image, Some(&config)));
                 annotation_flaws(&image, work, &mut wrong);
-                if let Recipe::Dockerfile(recipe) = &work.recipe {
+                if let Recipe::Dockerfile(recipe) = &work.recipe
+                    && recipe.stub.is_none()
+                {
                     let judged = dockerfile::Judged { step, platform: work.platform, recipe, image: &image };
                     wrong.extend(judged.check(&config, found));
                 }

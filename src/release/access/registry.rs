@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::oci::registry::{Access as Hosts, HostAccess, Login};
-use crate::plan::{Destination, Plan, RegistryHost, Work};
+use crate::plan::{Destination, ImageWork, Plan, PlannedBase, RegistryHost, Work};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::release::project::Project;
@@ -76,14 +76,23 @@ pub fn named(plan: &Plan) -> BTreeSet<String> {
     hosts
 }
 
+/// What an image is built on, each with the platform that is taken of it.
+fn bases_of(work: &ImageWork) -> impl Iterator<Item = (&PlannedBase, Platform)> {
+    let pulled = work.from_dockerfile().into_iter().flat_map(|recipe| &recipe.bases);
+    let pulled = pulled.map(|pulled| (&pulled.base, pulled.platform));
+    work.base().map(|base| (base, work.platform)).into_iter().chain(pulled)
+}
+
 /// The bases of a plan's images and the platforms they are wanted for.
 pub fn bases(plan: &Plan) -> BTreeMap<Reference, BTreeSet<Platform>> {
     let mut bases: BTreeMap<Reference, BTreeSet<Platform>> = BTreeMap::new();
     for step in &plan.steps {
         if let Work::Image(work) = &step.work
-            && let Some(base) = work.base()
+            && work.from_dockerfile().is_none_or(|recipe| recipe.stub.is_none())
         {
-            bases.entry(base.from.clone()).or_default().insert(work.platform);
+            bases_of(work).for_each(|(base, platform)| {
+                bases.entry(base.from.clone()).or_default().insert(platform);
+            });
         }
     }
     bases

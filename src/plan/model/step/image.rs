@@ -153,6 +153,9 @@ pub struct FromDockerfile {
     /// Whether others are built on it: it may have nothing to start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_base: bool,
+    /// Why a rehearsal puts a stub in its place; absent: it is built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stub: Option<String>,
     /// What in the Dockerfile is dubious, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

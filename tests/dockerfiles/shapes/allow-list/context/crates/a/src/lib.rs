@@ -1,0 +1,1 @@
+crates/a/src/lib.rs

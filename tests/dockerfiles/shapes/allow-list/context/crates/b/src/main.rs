@@ -1,0 +1,1 @@
+crates/b/src/main.rs

@@ -1,0 +1,1 @@
+cmd/tool/main.go

@@ -1,0 +1,1 @@
+hack/vendor.sh

@@ -1,0 +1,1 @@
+internal/x/x.go

@@ -1,0 +1,1 @@
+src/app/__init__.py

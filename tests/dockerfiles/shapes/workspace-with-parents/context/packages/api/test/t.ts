@@ -1,0 +1,1 @@
+packages/api/test/t.ts

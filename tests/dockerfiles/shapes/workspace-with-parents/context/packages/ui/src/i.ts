@@ -1,0 +1,1 @@
+packages/ui/src/i.ts

@@ -1,0 +1,1 @@
+mkdir t && echo hi > t/f && tar --sort=name --owner=0 --group=0 --mtime=@1700000000 -C t -cf context/a.tar f && rm -r t

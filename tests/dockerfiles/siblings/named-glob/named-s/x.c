@@ -1,0 +1,1 @@
+named-s/x.c

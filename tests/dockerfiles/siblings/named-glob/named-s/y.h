@@ -1,0 +1,1 @@
+named-s/y.h

@@ -1,0 +1,3 @@
+# Makes the files whose names not every system takes: run in the folder that holds context/.
+printf "%s\n" '"a' > context/'"a'
+printf "%s\n" 'b.txt"' > context/'b.txt"'

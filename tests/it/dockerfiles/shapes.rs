@@ -1,0 +1,49 @@
+//! Dockerfiles in the shape of public ones, against what BuildKit's own conversion reads (llb/ wrote llb.txt).
+
+use super::measured;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[test]
+fn no_path_of_the_engine_is_missing() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dockerfiles/shapes");
+    let mut shapes: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    shapes.sort();
+    let mut failures = Vec::new();
+    for shape in &shapes {
+        let own = measured::files(shape);
+        let engine = engine(shape);
+        let missing: Vec<_> = engine.difference(&own).collect();
+        let more: Vec<_> = own.difference(&engine).collect();
+        if !missing.is_empty() || !more.is_empty() {
+            failures.push(format!("{}: missing {missing:?}, more {more:?}", shape.display()));
+        }
+    }
+    assert!(shapes.len() >= 10 && failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// What was measured, or with `LLB=program` what the program says now.
+fn engine(shape: &Path) -> BTreeSet<String> {
+    let text = match std::env::var("LLB") {
+        Ok(program) => ask(&program, shape),
+        Err(_) => fs::read_to_string(shape.join("llb.txt")).unwrap(),
+    };
+    text.lines().map(str::to_owned).collect()
+}
+
+fn ask(program: &str, shape: &Path) -> String {
+    let mut command = Command::new(program);
+    let context = shape.join("context");
+    command.arg("-file").arg(context.join("Dockerfile")).arg("-context").arg(context);
+    for line in fs::read_to_string(shape.join("build.txt")).unwrap().lines() {
+        let (key, value) = line.split_once(':').unwrap();
+        let flag = if key == "stage" { "target" } else { key };
+        command.arg(format!("-{flag}")).arg(value.trim());
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}: {}", shape.display(), String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
