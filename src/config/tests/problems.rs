@@ -33,7 +33,7 @@ fn problems_stand_where_they_were_written() {
     check("images: { a: { tags: \"{versoin}\" } }", &["unknown-placeholder@2:22"]);
     check("images: { a: { tags: { tag: x, when: stabel } } }", &["unknown-word@2:38"]);
     check("images: { a: { flavors: [debain, all] } }", &["unknown-flavor@2:26"]);
-    check("images: { a: { platforms: linux/arm } }", &["unknown-platform@2:27"]);
+    check("images: { a: { platforms: linux/mips } }", &["unknown-platform@2:27"]);
     check("images: { a: { include: { from: x, to: ../y } } }", &["bad-path@2:40"]);
     check("images: { a: { include: { from: x } } }", &["missing-key@2:25"]);
     check("images: { a: { expose: 70000 } }", &["bad-port@2:24"]);
