@@ -2,6 +2,7 @@
 
 mod act;
 pub mod action;
+mod affected;
 pub mod args;
 pub mod build;
 pub mod check;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anstyle::Style;
 
+use super::affected;
 use super::args;
 use super::report::Report;
 use super::table::Table;
@@ -24,7 +25,12 @@ use crate::world::terminal::Printer;
 /// Every problem of configuration, facts and request.
 pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     let project = Project::open(session)?;
-    let plan = project.plan_to_show(session, Wish { host: args.host, also: &args.also, ..Wish::default() })?;
+    let wish = Wish { host: args.host, also: &args.also, ..Wish::default() };
+    let mut plan = project.plan_to_show(session, wish)?;
+    if let Some(reference) = &args.affected {
+        let kept = affected::steps(session, &project, &plan, reference)?;
+        plan = project.plan_unsaid(session, Wish { kept: Some(&kept), ..wish })?;
+    }
     unlocked::tell(session, &plan)?;
     if let Some(out) = &args.out {
         sink::write(out, &plan.to_json())?;

@@ -7,6 +7,8 @@ use super::{
     WheelBuilder, Work,
 };
 use crate::config::schema::nearest;
+use crate::digest::Digest;
+use crate::input_list::InputList;
 use crate::problem::Problem;
 use crate::shown;
 
@@ -51,7 +53,40 @@ pub fn explain(plan: &Plan, id: &str) -> Result<String, Problem> {
     row("needed by", &users.join(", "));
     row("makes", &step.outputs().join(", "));
     row("goes to", &step.publish.join(", "));
+    if let Some(list) = plan.inputs.get(&step.id) {
+        text.push_str(&inputs(list));
+    }
     Ok(text)
+}
+
+/// Every input with its digest and the rule that claimed it.
+fn inputs(list: &InputList) -> String {
+    let short =
+        |digest: Option<Digest>| digest.map_or_else(|| "-".to_owned(), |digest| digest.to_string()[..19].into());
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    rows.push(["(instructions)".into(), short(Some(list.recipe)), "what counts of the Dockerfile".into()]);
+    rows.extend(list.images.iter().map(|image| [image.name.clone(), short(image.digest), image.rule.clone()]));
+    rows.extend(list.based_on.iter().map(|(name, digest)| [name.clone(), short(Some(*digest)), "contexts".into()]));
+    for file in &list.files {
+        let place = if file.context.is_empty() { String::new() } else { format!("{}: ", file.context) };
+        let name = match file.kind.as_str() {
+            "folder" => format!("{place}{}/ (empty)", file.path),
+            "executable" => format!("{place}{} (x)", file.path),
+            _ => format!("{place}{}", file.path),
+        };
+        rows.push([name, short(file.sha256), file.rule.clone()]);
+    }
+    if let Some(commit) = &list.commit {
+        rows.push(["(commit)".into(), commit.chars().take(10).collect(), "binaries and assets in the context".into()]);
+    }
+    let width = |at: usize| rows.iter().map(|row| shown::one_line(&row[at]).chars().count()).max().unwrap_or_default();
+    let (first, second) = (width(0), width(1));
+    let mut text = String::from("\ninputs:\n");
+    for [name, digest, rule] in &rows {
+        let (name, rule) = (shown::one_line(name), shown::one_line(rule));
+        let _ = writeln!(text, "  {name:<first$}  {digest:<second$}  {rule}");
+    }
+    text
 }
 
 /// How the step is carried out, row by row.

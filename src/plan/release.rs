@@ -378,7 +378,7 @@ fn assumed(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
 
 /// The same; without one there is no release.
 fn of_manifests(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
-    let version = assumed(inputs, candidate);
+    let version = assumed(inputs, candidate).or_else(|| without_manifest(inputs, candidate));
     if version.is_none() {
         let what = match candidate.component.name.as_str() {
             "" => "the project".to_owned(),
@@ -388,6 +388,18 @@ fn of_manifests(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Versio
         inputs.refuse(Problem::new("no-version", text).hint("pass `--tag TAG`, or set `version-files`"));
     }
     version
+}
+
+/// Where no file holds a version, as with images from Dockerfiles: what comes after the highest release, or the first one.
+fn without_manifest(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
+    if candidate.component.version_files.is_some() || !written(inputs, candidate).0.is_empty() {
+        return None;
+    }
+    let reachable = inputs.facts.tags.iter().filter(|tag| tag.distance.is_some());
+    let highest = reachable.filter_map(|tag| candidate.grammar.version(&tag.name)).max();
+    let Some(highest) = highest else { return "0.1.0".parse().ok() };
+    let (major, minor, patch) = highest.triple();
+    format!("{major}.{minor}.{}", patch + 1).parse().ok()
 }
 
 /// `{next patch}-dev.{n}` after the highest release tag that is reachable, or after the manifests' version if that is higher.

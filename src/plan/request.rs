@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::step_id::StepId;
 use crate::target::Target;
 
 #[derive(Clone, Debug, Default)]
@@ -13,6 +14,8 @@ pub struct Request {
     /// Every component, whatever tags are at this commit, and however many of them (`check`).
     pub every_component: bool,
     pub only: Vec<String>,
+    /// Only these steps, and what they need (`--affected`).
+    pub kept: Option<BTreeSet<StepId>>,
     pub snapshot: bool,
     /// For no release in particular (`generate`): every component, every destination whenever it takes part, and no version.
     /// Only what does not depend on one means anything in such a plan.

@@ -22,7 +22,12 @@ pub struct Left {
 pub fn limit(inputs: &Inputs<'_>, all: Vec<Planned>) -> (Vec<Planned>, Left) {
     let jobs = if inputs.request.host.is_some() { job::jobs(inputs, all.clone(), &[]).1 } else { Vec::new() };
     let steps: Vec<&Step> = all.iter().map(|planned| &planned.step).collect();
-    let selected = (!inputs.request.only.is_empty()).then(|| select(inputs, &steps));
+    let mut selected = (!inputs.request.only.is_empty()).then(|| select(inputs, &steps));
+    if let Some(kept) = &inputs.request.kept {
+        let mut all = BTreeSet::new();
+        add(&mut all, steps.iter().copied().filter(|step| kept.contains(&step.id)).collect(), &steps);
+        selected = Some(selected.map_or(all.clone(), |selected| selected.intersection(&all).cloned().collect()));
+    }
     let is_selected = |step: &Step| selected.as_ref().is_none_or(|selected| selected.contains(&step.id));
     let (made, not_made) = match inputs.request.host {
         Some(host) => {
@@ -85,7 +90,7 @@ fn shrunk(mut planned: Planned, inside: &BTreeSet<StepId>) -> Planned {
 }
 
 pub fn scope(request: &Request, left: Left) -> Scope {
-    let kind = match (request.only.is_empty(), request.host) {
+    let kind = match (request.only.is_empty() && request.kept.is_none(), request.host) {
         (false, _) => ScopeKind::Only,
         (true, Some(_)) => ScopeKind::Host,
         (true, None) => ScopeKind::All,

@@ -12,6 +12,7 @@ use crate::facts::lock::Lock;
 use crate::plan::dockerfile::UsedImage;
 use crate::plan::{self, Plan, Request, StubBuilds, WithoutTag};
 use crate::problem::{Failure, Problem};
+use crate::step_id::StepId;
 use crate::target::Target;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Wish<'a> {
     pub stub_bases: bool,
     /// Which images from Dockerfiles are stubs.
     pub stub_builds: Option<&'a StubBuilds>,
+    /// Only these steps, and what they need.
+    pub kept: Option<&'a BTreeSet<StepId>>,
     /// Folder of prebuilt binaries.
     pub prebuilt: Option<&'a Path>,
     /// Every component, whatever tags are at the commit.
@@ -107,6 +110,7 @@ fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
         components: chosen.components.clone(),
         every_component: wish.every_component,
         only: chosen.only.clone(),
+        kept: wish.kept.cloned(),
         every_release: wish.every_release,
         snapshot: chosen.snapshot,
         without_tag: wish.without_tag,
