@@ -46,6 +46,30 @@ fn podman_builds() {
     failures(&project);
 }
 
+#[test]
+#[ignore = "run by `make proof`: needs docker and its plugin buildx"]
+fn docker_builds_what_buildkit_builds() {
+    let daemon = Daemon::start();
+    let home = tempfile::tempdir().unwrap();
+    let plugins = home.path().join(".docker/cli-plugins");
+    std::fs::create_dir_all(&plugins).unwrap();
+    std::os::unix::fs::symlink(crate::tools().join("bin/docker-buildx"), plugins.join("docker-buildx")).unwrap();
+    let login = r#"{"auths":{"docker.io":{"auth":"bm9ib2R5Om5vdGhpbmc="}}}"#;
+    std::fs::write(home.path().join(".docker/config.json"), login).unwrap();
+    let mut create = crate::program(std::path::Path::new("/usr/bin/env"));
+    create.args(["docker", "buildx", "create", "--name", "far", "--driver", "remote", "--use", &daemon.host()]);
+    create.env("HOME", home.path());
+    assert!(create.status().unwrap().success());
+    let project = Project::within(home, Kind::Docker, None);
+    everything(&project);
+    assert!(!project.path(".docker/buildx/refs").exists(), "builds are remembered in the user's folder");
+
+    let other = Project::new(Kind::Buildkit, Some(&daemon.host()));
+    other.build(&project.recipe(DOCKERFILE, "by-buildctl")).unwrap();
+    assert_eq!(digest(&project.path("by-buildctl")), digest(&project.path("one")), "buildctl and buildx differ");
+    failures(&project);
+}
+
 /// The same twice; what is in it; what is told of it.
 fn everything(project: &Project) {
     let recipe = project.recipe(DOCKERFILE, "one");
@@ -77,7 +101,8 @@ fn everything(project: &Project) {
     // Layers of the base are what they were.
     let layers = |name: &str| {
         let layout = project.path(name);
-        json(&layout, &digest(&layout))["layers"].as_array().unwrap().clone()
+        let manifest = json(&layout, &digest(&layout));
+        manifest["layers"].as_array().unwrap().iter().map(|layer| layer["digest"].clone()).collect::<Vec<_>>()
     };
     let base = layers("layout");
     assert_eq!(layers("one")[..base.len()], base[..]);

@@ -69,7 +69,11 @@ pub fn ask(kind: Kind) -> Ask<'static> {
 impl Project {
     /// One whose base is made by the engine itself.
     pub fn new(kind: Kind, host: Option<&str>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), kind, host)
+    }
+
+    /// The same in a home that has something in it.
+    pub fn within(folder: tempfile::TempDir, kind: Kind, host: Option<&str>) -> Self {
         let stop = CancellationToken::new();
         let runner = runner(folder.path(), host).until(stop.clone());
         let engine = choose(&runner, &ask(kind)).unwrap_or_else(|problem| panic!("{problem:?}"));
