@@ -2,22 +2,27 @@
 
 mod daemon;
 mod project;
+mod table;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use longshore::build::engine::{Cache, Kind, Network, Recipe, choose};
+use longshore::build::engine::{Ask, Cache, Kind, Network, Recipe, choose};
+use longshore::world::env::Env;
 use serde_json::json;
 
 use daemon::Daemon;
-use project::{BASE, DOCKERFILE, Project, TOKEN, ask, config, digest, files, json, runner};
+use project::{DOCKERFILE, Project, TOKEN, ask, config, digest, files, json, runner};
 
 #[test]
 fn buildkit_builds() {
     let daemon = Daemon::start();
-    let project = Project::new(Kind::Buildkit, Some(&daemon.host()));
+    let project = Project::new(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
+    table::holds(&project);
     everything(&project);
     failures(&project);
-    caches(&project);
+    caches(&daemon);
+    killed(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
     assert!(!daemon.log().contains(TOKEN) && daemon.folder().exists());
 }
 
@@ -25,7 +30,7 @@ fn buildkit_builds() {
 fn buildkit_that_is_not_there_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let host = format!("unix://{}/nothing", folder.path().display());
-    let problem = choose(&runner(folder.path(), Some(&host)), &ask(Kind::Buildkit)).unwrap_err();
+    let problem = choose(&runner(folder.path(), &[("BUILDKIT_HOST", &host)]), &ask(Kind::Buildkit)).unwrap_err();
     assert_eq!(problem.code, "engine-not-running");
     assert!(problem.hint.is_some_and(|hint| hint.contains(&host)));
 }
@@ -33,41 +38,75 @@ fn buildkit_that_is_not_there_is_said() {
 #[test]
 #[ignore = "run by `make proof`: needs buildah"]
 fn buildah_builds() {
-    let project = Project::new(Kind::Buildah, None);
+    killed(Kind::Buildah, &[]);
+    let project = Project::new(Kind::Buildah, &[]);
+    table::holds(&project);
     everything(&project);
+    long_log(&project);
     failures(&project);
 }
 
 #[test]
 #[ignore = "run by `make proof`: needs podman"]
 fn podman_builds() {
-    let project = Project::new(Kind::Podman, None);
+    killed(Kind::Podman, &[]);
+    let project = Project::new(Kind::Podman, &[]);
+    table::holds(&project);
     everything(&project);
+    long_log(&project);
     failures(&project);
+}
+
+/// A home in which Docker finds its plugin.
+fn home_with_buildx() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let plugins = home.path().join(".docker/cli-plugins");
+    std::fs::create_dir_all(&plugins).unwrap();
+    std::os::unix::fs::symlink(crate::tools().join("bin/docker-buildx"), plugins.join("docker-buildx")).unwrap();
+    home
 }
 
 #[test]
 #[ignore = "run by `make proof`: needs docker and its plugin buildx"]
 fn docker_builds_what_buildkit_builds() {
     let daemon = Daemon::start();
-    let home = tempfile::tempdir().unwrap();
-    let plugins = home.path().join(".docker/cli-plugins");
-    std::fs::create_dir_all(&plugins).unwrap();
-    std::os::unix::fs::symlink(crate::tools().join("bin/docker-buildx"), plugins.join("docker-buildx")).unwrap();
+    let home = home_with_buildx();
     let login = r#"{"auths":{"docker.io":{"auth":"bm9ib2R5Om5vdGhpbmc="}}}"#;
     std::fs::write(home.path().join(".docker/config.json"), login).unwrap();
-    let mut create = crate::program(std::path::Path::new("/usr/bin/env"));
+    let mut create = crate::program(Path::new("/usr/bin/env"));
     create.args(["docker", "buildx", "create", "--name", "far", "--driver", "remote", "--use", &daemon.host()]);
     create.env("HOME", home.path());
     assert!(create.status().unwrap().success());
-    let project = Project::within(home, Kind::Docker, None);
+    let project = Project::within(home, &ask(Kind::Docker), &[]);
     everything(&project);
     assert!(!project.path(".docker/buildx/refs").exists(), "builds are remembered in the user's folder");
 
-    let other = Project::new(Kind::Buildkit, Some(&daemon.host()));
+    let other = Project::new(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
     other.build(&project.recipe(DOCKERFILE, "by-buildctl")).unwrap();
     assert_eq!(digest(&project.path("by-buildctl")), digest(&project.path("one")), "buildctl and buildx differ");
     failures(&project);
+}
+
+/// The daemon's own builder writes no layouts: one is made for the session. Needs a daemon (`DOCKER_HOST`) that has an image
+/// of BuildKit (`BUILDER_IMAGE`).
+#[test]
+#[ignore = "run by `make proof`: needs a Docker daemon"]
+fn docker_gets_a_builder_for_the_length_of_a_session() {
+    let env = Env::read();
+    let (host, image) = (env.get("DOCKER_HOST").unwrap(), env.get("BUILDER_IMAGE").unwrap());
+    let refused = choose(&runner(home_with_buildx().path(), &[("DOCKER_HOST", host)]), &ask(Kind::Docker)).unwrap_err();
+    assert_eq!(refused.code, "engine-feature");
+    let home = home_with_buildx();
+    let ask = Ask { builder_image: Some(image), ..ask(Kind::Docker) };
+    let project = Project::within(home, &ask, &[("DOCKER_HOST", host)]);
+    everything(&project);
+    failures(&project);
+    for list in [["ps", "--all", "--quiet"], ["volume", "ls", "--quiet"]] {
+        let mut docker = crate::program(Path::new("/usr/bin/env"));
+        let left = docker.arg("docker").args(list).env("DOCKER_HOST", host).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&left.stdout), "");
+    }
+    assert!(!project.path(".docker/buildx").exists(), "the builder is known in the user's folder");
 }
 
 /// The same twice; what is in it; what is told of it.
@@ -153,13 +192,14 @@ fn failures(project: &Project) {
     let problem = project.told(&project.recipe("FROM acme/other:2\n", "failed")).0.unwrap_err();
     assert_eq!(problem.code, "image-not-given", "{problem:?}");
     assert!(problem.message.contains("acme/other:2"), "{problem:?}");
-    let slow = format!("{from}RUN echo waiting; sleep 47{}\n", std::process::id());
+    let seconds = format!("47{}", std::process::id());
+    let slow = format!("{from}RUN echo waiting; sleep {seconds}\n");
     let limit = Duration::from_secs(4);
     let recipe = Recipe { timeout: limit, ..project.recipe(&slow, "failed") };
     let problem = project.told(&recipe).0.unwrap_err();
     assert_eq!(problem.code, "image-build-timeout", "{problem:?}");
     assert!(problem.message.starts_with("`RUN echo waiting; sleep"), "{problem:?}");
-    gone();
+    gone(&seconds);
 
     let begun = Instant::now();
     let stop = project.stop.clone();
@@ -171,21 +211,45 @@ fn failures(project: &Project) {
     stopper.join().unwrap();
     assert!(problem.message.contains("interrupted"), "{problem:?}");
     assert!(begun.elapsed() < Duration::from_secs(9), "it took {:?} to stop", begun.elapsed());
-    gone();
+    gone(&seconds);
+}
+
+/// Is killed by the test below, while it builds.
+#[test]
+#[ignore = "started by another test"]
+fn builds_until_it_is_killed() {
+    let env = Env::read();
+    let Some(kind) = env.get("KILLED_KIND") else { return };
+    let host = env.get("BUILDKIT_HOST").unwrap_or_default();
+    let folder = tempfile::tempdir_in(env.get("KILLED_FOLDER").unwrap()).unwrap();
+    let project = Project::within(folder, &ask(kind.parse().unwrap()), &[("BUILDKIT_HOST", host)]);
+    let _ = project.told(&project.recipe("FROM acme/base:1\nRUN touch /begun; sleep 4711\n", "killed"));
+}
+
+/// A process that builds is killed without a choice, which ends its engine, too.
+fn killed(kind: Kind, vars: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = crate::program(&std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "engines::builds_until_it_is_killed"]).envs(vars.iter().copied());
+    command.env("KILLED_KIND", kind.to_string()).env("KILLED_FOLDER", folder.path());
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut process = command.spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while left("4711").is_empty() {
+        assert!(Instant::now() < end, "the build does not begin");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    gone("4711");
 }
 
 /// The program of a RUN ends with the build.
 #[track_caller]
-fn gone() {
-    let wanted = format!("47{}", std::process::id());
+fn gone(wanted: &str) {
     let end = Instant::now() + Duration::from_secs(10);
     loop {
-        let left: Vec<String> = std::fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
-            .map(|words| String::from_utf8_lossy(&words).replace('\0', " "))
-            .filter(|words| words.starts_with("sleep") && words.contains(&wanted))
-            .collect();
+        let left = left(wanted);
         if left.is_empty() {
             return;
         }
@@ -194,24 +258,38 @@ fn gone() {
     }
 }
 
+/// What runs `sleep` for so long.
+fn left(seconds: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let lines = processes.filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
+    let lines = lines.map(|words| String::from_utf8_lossy(&words).trim_end_matches('\0').replace('\0', " "));
+    lines.filter(|words| *words == format!("sleep {seconds}")).collect()
+}
+
 /// A folder keeps what was done from one daemon to the next.
-fn caches(project: &Project) {
-    let recipe = |name: &str| Recipe {
+fn caches(daemon: &Daemon) {
+    let project = Project::new(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
+    let first = Recipe {
         cache: Cache { folder: Some(project.path("cache")), none: false },
         network: Network::Default,
-        ..project.recipe("FROM acme/base:1\nRUN echo once > /once\n", name)
+        ..project.recipe("FROM acme/base:1\nRUN echo once > /once\n", "first")
     };
-    // The project that stopped starts nothing any more.
-    let fresh = Project::new(Kind::Buildkit, project.host());
-    let first = Recipe { cache: Cache { folder: Some(fresh.path("cache")), none: false }, ..recipe("unused") };
-    let first = Recipe { contexts: [(BASE.to_owned(), fresh.base())].into(), output: fresh.path("first"), ..first };
-    fresh.build(&first).unwrap();
-    assert!(fresh.path("cache/index.json").exists() && !fresh.path("cache.next").exists());
+    project.build(&first).unwrap();
+    assert!(project.path("cache/index.json").exists() && !project.path("cache.next").exists());
     let daemon = Daemon::start();
-    let other = Project::new(Kind::Buildkit, Some(&daemon.host()));
+    let other = Project::new(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
     let second = Recipe { output: other.path("second"), ..first };
     let built = other.build(&second).unwrap();
     let step = built.steps.iter().find(|step| step.name.contains("RUN echo once")).unwrap();
     assert!(step.cached, "{built:?}");
-    assert_eq!(digest(&fresh.path("first")), digest(&other.path("second")));
+    assert_eq!(digest(&project.path("first")), digest(&other.path("second")));
+}
+
+/// What a program prints endlessly does not fill the disk.
+fn long_log(project: &Project) {
+    let dockerfile = format!("FROM acme/base:1\nRUN yes {} | head -c 100000000\n", "y".repeat(2000));
+    let (built, told) = project.told(&project.recipe(&dockerfile, "long"));
+    built.unwrap();
+    assert!(told.iter().map(|line| line.len() + 1).sum::<usize>() < 65 << 20);
+    assert!(told.last().is_some_and(|line| line.starts_with("the log ends here")), "{:?}", told.last());
 }

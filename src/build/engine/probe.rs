@@ -159,7 +159,9 @@ fn docker(runner: &Runner, ask: &Ask<'_>) -> Result<Found, Unfit> {
         _ => How::Builder { stop: builder.status == "inactive" },
     };
     let native = builder.platforms.first().cloned().unwrap_or_default();
-    Ok(Found { version: builder.version, platforms: builder.platforms, how, native })
+    // A builder of our own is as new as its image, whatever is in the daemon.
+    let version = builder.version.filter(|_| !matches!(how, How::OwnBuilder { .. }));
+    Ok(Found { version, platforms: builder.platforms, how, native })
 }
 
 /// The builder in the daemon itself writes OCI layouts only where images are kept by containerd.
