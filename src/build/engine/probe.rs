@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::choose::Ask;
+use super::ask::Ask;
 use super::client::Client;
+use super::model::{How, Kind};
 use super::version::Version;
-use super::{How, Kind};
 use crate::world::process::{Cmd, Finished, Runner};
 
 /// How long an engine may take to answer.

@@ -53,7 +53,7 @@ pub struct Project {
 /// A runner with the tools of `make tools`, a home that is not the user's, and these variables.
 pub fn runner(home: &Path, vars: &[(&str, &str)]) -> Runner {
     let path = Env::read().get("PATH").unwrap_or_default().to_owned();
-    let path = format!("{}:{path}", crate::tools().join("bin").display());
+    let path = format!("{}:{path}", crate::installed::tools().join("bin").display());
     let mut env = Env::of([("PATH", path), ("HOME", home.display().to_string())]);
     vars.iter().for_each(|(name, value)| env.set(*name, *value));
     Runner::new(env)
