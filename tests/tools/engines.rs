@@ -1,192 +1,54 @@
-//! Engines that we did not write build an image with everything that a recipe can have, fail as they should, and leave nothing.
+//! BuildKit, which we did not write, builds an image with everything that a recipe can have. The other engines: tests/engines.
 
+mod checks;
 mod daemon;
+mod killed;
 mod project;
-
-use std::time::{Duration, Instant};
+mod table;
 
 use longshore::build::engine::{Cache, Kind, Network, Recipe, choose};
-use serde_json::json;
 
+use checks::{everything, failures};
 use daemon::Daemon;
-use project::{BASE, DOCKERFILE, Project, TOKEN, ask, config, digest, files, json, runner};
+use killed::killed;
+use project::{Project, TOKEN, ask, digest, runner};
 
 #[test]
 fn buildkit_builds() {
     let daemon = Daemon::start();
-    let project = Project::new(Kind::Buildkit, Some(&daemon.host()));
+    let project = Project::new(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
+    table::holds(&project);
     everything(&project);
     failures(&project);
-    caches(&project);
-    assert!(!daemon.log().contains(TOKEN) && daemon.folder().exists());
+    caches(&daemon);
+    killed(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
+    assert!(!daemon.log().contains(TOKEN));
 }
 
 #[test]
 fn buildkit_that_is_not_there_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let host = format!("unix://{}/nothing", folder.path().display());
-    let problem = choose(&runner(folder.path(), Some(&host)), &ask(Kind::Buildkit)).unwrap_err();
+    let problem = choose(&runner(folder.path(), &[("BUILDKIT_HOST", &host)]), &ask(Kind::Buildkit)).unwrap_err();
     assert_eq!(problem.code, "engine-not-running");
     assert!(problem.hint.is_some_and(|hint| hint.contains(&host)));
 }
 
-#[test]
-#[ignore = "run by `make proof`: needs buildah"]
-fn buildah_builds() {
-    let project = Project::new(Kind::Buildah, None);
-    everything(&project);
-    failures(&project);
-}
-
-#[test]
-#[ignore = "run by `make proof`: needs podman"]
-fn podman_builds() {
-    let project = Project::new(Kind::Podman, None);
-    everything(&project);
-    failures(&project);
-}
-
-/// The same twice; what is in it; what is told of it.
-fn everything(project: &Project) {
-    let recipe = project.recipe(DOCKERFILE, "one");
-    let (built, told) = project.told(&recipe);
-    let built = built.unwrap_or_else(|problem| panic!("{problem:?}\n{}", told.join("\n")));
-    assert!(
-        built.steps.iter().any(|step| step.name.ends_with("RUN cat /word && ls /sys/class/net > /networks")),
-        "{built:?}"
-    );
-    assert_eq!(built.resolved, Vec::<String>::new());
-    assert!(told.iter().any(|line| line == "tide"), "{told:?}");
-    assert!(!told.join("\n").contains(TOKEN));
-
-    let layout = project.path("one");
-    let files = files(&layout);
-    let text = |path: &str| files.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    assert_eq!(text("word").as_deref(), Some("tide\n"));
-    assert_eq!(text("named.txt").as_deref(), Some("of the named folder\n"));
-    assert_eq!(text("settings.txt").as_deref(), Some("of the context\n"));
-    assert_eq!(text("networks").as_deref(), Some("lo\n"));
-    assert_eq!(text("on-build").as_deref(), Some("on-build\n"), "ONBUILD of the base was not carried out");
-    let config = config(&layout);
-    assert_eq!(config["created"], "2023-11-14T22:13:20Z");
-    assert_eq!(config["config"]["Healthcheck"]["Test"], json!(["CMD", "true"]));
-    assert_eq!(config["config"]["Shell"], json!(["/bin/sh", "-ec"]));
-    assert_eq!(config["config"]["OnBuild"], json!(null));
-    assert!(config["config"]["Env"].as_array().unwrap().contains(&json!("MARK=of-the-base")));
-
-    // Layers of the base are what they were.
-    let layers = |name: &str| {
-        let layout = project.path(name);
-        json(&layout, &digest(&layout))["layers"].as_array().unwrap().clone()
-    };
-    let base = layers("layout");
-    assert_eq!(layers("one")[..base.len()], base[..]);
-
-    let other = Recipe { args: [("WORD".to_owned(), "ebb".to_owned())].into(), ..project.recipe(DOCKERFILE, "other") };
-    project.build(&other).unwrap();
-    assert_ne!(digest(&project.path("other")), digest(&layout));
-    project.build(&project.recipe(DOCKERFILE, "two")).unwrap();
-    assert_eq!(digest(&project.path("two")), digest(&layout), "two builds differ");
-    let anew = Recipe { cache: Cache { none: true, folder: None }, ..project.recipe(DOCKERFILE, "anew") };
-    project.build(&anew).unwrap();
-    assert_eq!(digest(&project.path("anew")), digest(&layout), "a build without cache differs");
-
-    let stage = Recipe { stage: Some("build".into()), ..project.recipe(DOCKERFILE, "stage") };
-    project.build(&stage).unwrap();
-    assert!(project::files(&project.path("stage")).contains_key("made"));
-    inherited(project);
-}
-
-/// What a base has and OCI has no word for.
-fn inherited(project: &Project) {
-    let recipe = project.recipe("FROM acme/base:1\nRUN true\n", "inherited");
-    project.build(&recipe).unwrap();
-    let config = config(&project.path("inherited"));
-    assert_eq!(config["config"]["Healthcheck"]["Test"], json!(["CMD", "of-the-base"]));
-}
-
-fn failures(project: &Project) {
-    #[track_caller]
-    fn check(project: &Project, dockerfile: &str, code: &str, message: &str) {
-        let problem = project.told(&project.recipe(dockerfile, "failed")).0.unwrap_err();
-        assert_eq!((problem.code, problem.message.as_str()), (code, message), "{problem:?}");
-        assert!(!project.path("failed").exists(), "half an image is left");
-    }
-    let from = "FROM acme/base:1\n";
-    check(
-        project,
-        &format!("{from}\nRUN echo before && \\\n  sh -c 'exit 7'\n"),
-        "image-build-failed",
-        "`RUN echo before && sh -c 'exit 7'` (line 3 of `Dockerfile`) failed with exit status 7",
-    );
-    check(
-        project,
-        &format!("{from}RUN exit 137\n"),
-        "image-build-failed",
-        "`RUN exit 137` (line 2 of `Dockerfile`) failed with exit status 137",
-    );
-    let problem = project.told(&project.recipe("FROM acme/other:2\n", "failed")).0.unwrap_err();
-    assert_eq!(problem.code, "image-not-given", "{problem:?}");
-    assert!(problem.message.contains("acme/other:2"), "{problem:?}");
-    let slow = format!("{from}RUN echo waiting; sleep 47{}\n", std::process::id());
-    let limit = Duration::from_secs(4);
-    let recipe = Recipe { timeout: limit, ..project.recipe(&slow, "failed") };
-    let problem = project.told(&recipe).0.unwrap_err();
-    assert_eq!(problem.code, "image-build-timeout", "{problem:?}");
-    assert!(problem.message.starts_with("`RUN echo waiting; sleep"), "{problem:?}");
-    gone();
-
-    let begun = Instant::now();
-    let stop = project.stop.clone();
-    let stopper = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_secs(3));
-        stop.cancel();
-    });
-    let problem = project.told(&project.recipe(&slow, "failed")).0.unwrap_err();
-    stopper.join().unwrap();
-    assert!(problem.message.contains("interrupted"), "{problem:?}");
-    assert!(begun.elapsed() < Duration::from_secs(9), "it took {:?} to stop", begun.elapsed());
-    gone();
-}
-
-/// The program of a RUN ends with the build.
-#[track_caller]
-fn gone() {
-    let wanted = format!("47{}", std::process::id());
-    let end = Instant::now() + Duration::from_secs(10);
-    loop {
-        let left: Vec<String> = std::fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
-            .map(|words| String::from_utf8_lossy(&words).replace('\0', " "))
-            .filter(|words| words.starts_with("sleep") && words.contains(&wanted))
-            .collect();
-        if left.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < end, "left running: {left:?}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 /// A folder keeps what was done from one daemon to the next.
-fn caches(project: &Project) {
-    let recipe = |name: &str| Recipe {
+fn caches(daemon: &Daemon) {
+    let project = Project::new(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
+    let first = Recipe {
         cache: Cache { folder: Some(project.path("cache")), none: false },
         network: Network::Default,
-        ..project.recipe("FROM acme/base:1\nRUN echo once > /once\n", name)
+        ..project.recipe("FROM acme/base:1\nRUN echo once > /once\n", "first")
     };
-    // The project that stopped starts nothing any more.
-    let fresh = Project::new(Kind::Buildkit, project.host());
-    let first = Recipe { cache: Cache { folder: Some(fresh.path("cache")), none: false }, ..recipe("unused") };
-    let first = Recipe { contexts: [(BASE.to_owned(), fresh.base())].into(), output: fresh.path("first"), ..first };
-    fresh.build(&first).unwrap();
-    assert!(fresh.path("cache/index.json").exists() && !fresh.path("cache.next").exists());
+    project.build(&first).unwrap();
+    assert!(project.path("cache/index.json").exists() && !project.path("cache.next").exists());
     let daemon = Daemon::start();
-    let other = Project::new(Kind::Buildkit, Some(&daemon.host()));
+    let other = Project::new(Kind::Buildkit, &[("BUILDKIT_HOST", &daemon.host())]);
     let second = Recipe { output: other.path("second"), ..first };
     let built = other.build(&second).unwrap();
     let step = built.steps.iter().find(|step| step.name.contains("RUN echo once")).unwrap();
     assert!(step.cached, "{built:?}");
-    assert_eq!(digest(&fresh.path("first")), digest(&other.path("second")));
+    assert_eq!(digest(&project.path("first")), digest(&other.path("second")));
 }

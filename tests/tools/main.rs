@@ -18,6 +18,7 @@ mod generated_from;
 #[path = "../it/image.rs"]
 mod image;
 mod inspect;
+mod installed;
 #[path = "../it/package.rs"]
 mod package;
 #[path = "../it/project.rs"]
@@ -30,16 +31,9 @@ mod terminal;
 mod wheels;
 mod workflows;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program of `make tools`, ready to be given arguments.
-///
-/// # Panics
-/// If it is not installed: a test that needs it has failed, not passed.
-pub fn tool(name: &str) -> Command {
-    program(&tools().join("bin").join(name))
-}
+pub use installed::{program, root, tool, tools};
 
 /// One of the Python programs of `make tools`.
 ///
@@ -47,17 +41,6 @@ pub fn tool(name: &str) -> Command {
 /// As [`tool`].
 pub fn python_tool(name: &str) -> Command {
     program(&tools().join("python/bin").join(name))
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
-fn program(path: &Path) -> Command {
-    assert!(path.exists(), "`{}` is missing: run `make tools`", path.display());
-    Command::new(path)
-}
-
-/// The folder of `make tools`.
-pub fn tools() -> PathBuf {
-    root().join("target/tools")
 }
 
 /// Variables that let compilers keep what they make between tests, whose homes are empty.
@@ -68,9 +51,4 @@ pub fn kept(name: &str) -> [(&'static str, String); 3] {
         ("CARGO_ZIGBUILD_CACHE_DIR", folder("zig/wrappers")),
         ("ZIG_GLOBAL_CACHE_DIR", folder("zig/cache")),
     ]
-}
-
-/// The repository.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

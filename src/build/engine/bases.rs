@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::choose::same;
+use super::platform::{platform_text, same};
 use crate::digest::Digest;
 use crate::oci::layout::Layout;
 use crate::oci::{Descriptor, media};
@@ -113,14 +113,6 @@ fn manifest(layout: &Layout, digest: Digest, platform: &str, depth: usize) -> an
     };
     let below = entry["digest"].as_str().and_then(|text| text.parse().ok()).context("its index is damaged")?;
     manifest(layout, below, platform, depth - 1)
-}
-
-/// `linux/arm/v7` of the platform of an index entry or a config.
-pub fn platform_text(value: &Value) -> String {
-    let text = |key: &str| value[key].as_str().unwrap_or_default();
-    let variant = Some(text("variant")).filter(|variant| !variant.is_empty());
-    let parts = [text("os"), text("architecture")].into_iter().chain(variant);
-    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The OCI type of a layer.

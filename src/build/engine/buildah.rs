@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::Kind;
 use super::bases::Base;
 use super::contain::Contain;
 use super::convert;
 use super::failure::Failed;
+use super::model::Kind;
+use super::place::{Ended, Place, text};
 use super::printed::Printed;
 use super::recipe::{Named, Network, Recipe, full};
-use super::session::{Ended, Session, text};
 use super::version::Version;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::files;
@@ -32,7 +32,7 @@ const REGISTRIES: &str = "unqualified-search-registries = [\"docker.io\"]\nshort
 /// Locks in files of the store: the default ones stay in shared memory.
 const SETTINGS: &str = "[engine]\nlock_type = \"file\"\nevents_logger = \"none\"\ncgroup_manager = \"cgroupfs\"\n";
 
-/// Images and containers of one session.
+/// Images and containers of one place.
 pub struct Store {
     kind: Kind,
     folder: PathBuf,
@@ -135,7 +135,7 @@ impl Store {
     fn import(&self, runner: &Runner, base: &Base, names: &[&str]) -> anyhow::Result<()> {
         let folder = self.folder.join("import");
         base.write_dir(&folder)?;
-        let platform = super::bases::platform_text(&base.config);
+        let platform = super::platform::platform_text(&base.config);
         let from = format!("dir:{}", text(&folder)?);
         let policy = self.place("policy.json")?;
         let pull = ["pull", "--quiet", "--signature-policy", &policy, "--platform", &platform, &from];
@@ -170,21 +170,16 @@ impl Store {
 }
 
 /// Makes the image.
-pub fn build(
-    session: &Session<'_>,
-    store: &Store,
-    recipe: &Recipe,
-    tell: &mut dyn FnMut(&str),
-) -> anyhow::Result<Ended> {
+pub fn build(place: &Place<'_>, store: &Store, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Ended> {
     let network = recipe.network == Network::Default;
     if !network && !store.contain.can_cut_network() {
         let text = format!("`{}` cannot build without a network here: that needs root and `unshare`", store.kind);
         let hint = "run as root, use BuildKit, or remove `network: none`";
         return Err(Failure::new(Exit::Build, Problem::new("engine-feature", text).hint(hint)).into());
     }
-    let (bases, names) = import(session, store, recipe, tell)?;
-    let (id, out) = (session.folder.join("id"), session.folder.join("image"));
-    let mut args = args(session, store, recipe)?;
+    let (bases, names) = import(place, store, recipe, tell)?;
+    let (id, out) = (place.folder.join("id"), place.folder.join("image"));
+    let mut args = args(place, store, recipe)?;
     args.extend(names);
     args.extend(["--iidfile".into(), text(&id)?.into(), text(&recipe.context)?.into()]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -192,7 +187,7 @@ pub fn build(
     tell(&format!("$ {cmd}"));
     let mut said = Printed::default();
     let (status, timed_out) =
-        session.runner.stream(&cmd, &mut |_, line| said.take(&String::from_utf8_lossy(line), tell))?;
+        place.runner.stream(&cmd, &mut |_, line| said.take(&String::from_utf8_lossy(line), tell))?;
     if timed_out || !status.success() {
         let failed = said.failed(&recipe.dockerfile);
         return Ok(Ended::Failed(Failed { timed_out, ..failed }));
@@ -200,7 +195,7 @@ pub fn build(
     let id = fs::read_to_string(&id).context("the engine names no image")?;
     let to = format!("dir:{}", text(&out)?);
     let policy = store.place("policy.json")?;
-    store.must(session.runner, &["push", "--quiet", "--signature-policy", &policy, id.trim(), &to])?;
+    store.must(place.runner, &["push", "--quiet", "--signature-policy", &policy, id.trim(), &to])?;
     convert::convert(&out, &bases, &recipe.output)?;
     fs::remove_dir_all(&out).context("cannot remove what the engine wrote")?;
     Ok(Ended::Built(said.built()))
@@ -208,7 +203,7 @@ pub fn build(
 
 /// Puts the bases into the store; returns them, and the arguments that make names stand for them.
 fn import(
-    session: &Session<'_>,
+    place: &Place<'_>,
     store: &Store,
     recipe: &Recipe,
     tell: &mut dyn FnMut(&str),
@@ -225,7 +220,7 @@ fn import(
                 // An older one looks for what an argument stands for in its store alone.
                 let tagged = Some(full(name)).filter(|name| !name.contains('@'));
                 let tags: Vec<&str> = [own.as_str()].into_iter().chain(tagged.as_deref()).collect();
-                store.import(session.runner, &base, &tags)?;
+                store.import(place.runner, &base, &tags)?;
                 bases.push(base);
                 format!("docker-image://{own}")
             }
@@ -244,7 +239,7 @@ fn import(
     Ok((bases, args))
 }
 
-fn args(session: &Session<'_>, store: &Store, recipe: &Recipe) -> anyhow::Result<Vec<String>> {
+fn args(place: &Place<'_>, store: &Store, recipe: &Recipe) -> anyhow::Result<Vec<String>> {
     let mut args: Vec<String> = Vec::new();
     let mut add = |words: &[&str]| args.extend(words.iter().map(|word| (*word).to_owned()));
     add(&["build", "--signature-policy", &store.place("policy.json")?, "--isolation", "chroot"]);
@@ -252,7 +247,7 @@ fn args(session: &Session<'_>, store: &Store, recipe: &Recipe) -> anyhow::Result
     add(&["--format", "docker", "--identity-label=false", "--http-proxy=false", "--layers=false"]);
     add(&["--pull=never", "--platform", &recipe.platform, "--file", text(&recipe.dockerfile)?]);
     let epoch = recipe.epoch.to_string();
-    if session.engine.version.is_some_and(|version| version >= REWRITES) {
+    if place.engine.version.is_some_and(|version| version >= REWRITES) {
         add(&["--source-date-epoch", &epoch, "--rewrite-timestamp"]);
     } else {
         add(&["--timestamp", &epoch]);

@@ -7,9 +7,9 @@ use anyhow::Context;
 
 use super::client::Client;
 use super::failure::Failed;
+use super::place::{Ended, Place, text};
 use super::progress::Progress;
 use super::recipe::{Named, Network, Recipe, familiar};
-use super::session::{Ended, Session, text};
 use crate::world::files;
 use crate::world::process::Cmd;
 
@@ -18,24 +18,19 @@ use crate::world::process::Cmd;
 const POLICY: &str = r#"{"rules":[{"action":"DENY","selector":{"identifier":"docker-image://*"}}]}"#;
 
 /// Makes the image with the daemon that `BUILDKIT_HOST` names.
-pub fn build(
-    session: &Session<'_>,
-    client: &Client,
-    recipe: &Recipe,
-    tell: &mut dyn FnMut(&str),
-) -> anyhow::Result<Ended> {
-    let cmd = client.seen_by(command(session, recipe)?);
-    run(session, cmd, recipe, tell)
+pub fn build(place: &Place<'_>, client: &Client, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Ended> {
+    let cmd = client.seen_by(command(place, recipe)?);
+    run(place, cmd, recipe, tell)
 }
 
-fn command(session: &Session<'_>, recipe: &Recipe) -> anyhow::Result<Cmd> {
+fn command(place: &Place<'_>, recipe: &Recipe) -> anyhow::Result<Cmd> {
     let folder = recipe.dockerfile.parent().context("the Dockerfile has no folder")?;
     let name = recipe.dockerfile.file_name().and_then(|name| name.to_str()).context("the Dockerfile has no name")?;
-    let mut cmd = Cmd::new("buildctl", &session.folder)
+    let mut cmd = Cmd::new("buildctl", &place.folder)
         .args(["build", "--progress=rawjson", "--frontend=dockerfile.v0"])
         .args(["--local", &format!("context={}", text(&recipe.context)?)])
         .args(["--local", &format!("dockerfile={}", text(folder)?)])
-        .args(["--source-policy-file", text(&policy(session)?)?])
+        .args(["--source-policy-file", text(&policy(place)?)?])
         .args(["--output", &output(recipe)?]);
     let mut opt = |key: &str, value: &str| cmd.args.extend(["--opt".into(), format!("{key}={value}")]);
     opt("filename", name);
@@ -69,11 +64,11 @@ fn command(session: &Session<'_>, recipe: &Recipe) -> anyhow::Result<Cmd> {
 }
 
 /// Runs one of both clients and listens to it.
-pub fn run(session: &Session<'_>, cmd: Cmd, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Ended> {
-    let cmd = session.contain.tie(cmd).timeout(recipe.timeout);
+pub fn run(place: &Place<'_>, cmd: Cmd, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Ended> {
+    let cmd = place.contain.tie(cmd).timeout(recipe.timeout);
     tell(&format!("$ {cmd}"));
     let mut progress = Progress::default();
-    let (status, timed_out) = session.runner.stream(&cmd, &mut |_, line| {
+    let (status, timed_out) = place.runner.stream(&cmd, &mut |_, line| {
         progress.take(&String::from_utf8_lossy(line), tell);
     })?;
     if timed_out || !status.success() {
@@ -84,8 +79,8 @@ pub fn run(session: &Session<'_>, cmd: Cmd, recipe: &Recipe, tell: &mut dyn FnMu
 }
 
 /// The file that says that no image may be looked for.
-pub fn policy(session: &Session<'_>) -> anyhow::Result<PathBuf> {
-    let path = session.folder.join("policy.json");
+pub fn policy(place: &Place<'_>) -> anyhow::Result<PathBuf> {
+    let path = place.folder.join("policy.json");
     files::write_atomic(&path, POLICY.as_bytes())?;
     Ok(path)
 }

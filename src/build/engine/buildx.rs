@@ -6,8 +6,8 @@ use anyhow::bail;
 
 use super::buildkit;
 use super::client::Client;
+use super::place::{Ended, Place, text};
 use super::recipe::{Named, Network, Recipe};
-use super::session::{Ended, Session, text};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::path;
 use crate::world::process::{Cmd, Runner};
@@ -18,7 +18,7 @@ const START: Duration = Duration::from_secs(600);
 const END: Duration = Duration::from_secs(60);
 const LONGEST_OUTPUT: usize = 1 << 20;
 
-/// A builder of our own, in a container; it goes with the session.
+/// A builder of our own, in a container; it goes with the place.
 pub struct OwnBuilder {
     name: String,
     client: Client,
@@ -76,21 +76,21 @@ fn docker(args: &[&str]) -> Cmd {
 
 /// Makes the image with a builder: that of the name, or the user's.
 pub fn build(
-    session: &Session<'_>,
+    place: &Place<'_>,
     client: &Client,
     builder: Option<&str>,
     recipe: &Recipe,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Ended> {
-    let policy = buildkit::policy(session)?;
-    let cmd = client.seen_by(command(session, builder, recipe)?);
+    let policy = buildkit::policy(place)?;
+    let cmd = client.seen_by(command(place, builder, recipe)?);
     // There is no flag for it: <https://docs.docker.com/build/building/variables/>.
     let cmd = cmd.env("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", text(&policy)?);
-    buildkit::run(session, cmd, recipe, tell)
+    buildkit::run(place, cmd, recipe, tell)
 }
 
-fn command(session: &Session<'_>, builder: Option<&str>, recipe: &Recipe) -> anyhow::Result<Cmd> {
-    let mut cmd = Cmd::new("docker", &session.folder).args(["buildx", "build"]);
+fn command(place: &Place<'_>, builder: Option<&str>, recipe: &Recipe) -> anyhow::Result<Cmd> {
+    let mut cmd = Cmd::new("docker", &place.folder).args(["buildx", "build"]);
     if let Some(builder) = builder {
         cmd = cmd.args(["--builder", builder]);
     }

@@ -1,26 +1,13 @@
 //! Which engine builds an image: the first that answers and can do it, with the reason why not another one.
 
+use super::ask::Ask;
 use super::feature::Feature;
+use super::model::{Engine, Kind};
+use super::platform::same;
 use super::probe::{self, Found, Unfit};
-use super::{Engine, Kind, table};
+use super::table;
 use crate::problem::Problem;
 use crate::world::process::Runner;
-
-/// What an image needs of its engine.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    /// Nothing: the first that can do it.
-    pub wanted: Option<Kind>,
-    /// `linux/arm64`.
-    pub platform: &'a str,
-    /// Whether programs are run in the image's stages; copying alone works for any processor.
-    pub runs: bool,
-    pub needs: &'a [Feature],
-    /// Whether `# syntax=` names a frontend: then it decides what BuildKit can do.
-    pub frontend: bool,
-    /// Reference of a `moby/buildkit` image, for a builder of our own where the user's cannot write OCI layouts.
-    pub builder_image: Option<&'a str>,
-}
 
 /// An engine that answers and can do what is asked for.
 ///
@@ -45,8 +32,7 @@ fn fit(kind: Kind, found: Found, ask: &Ask<'_>) -> Result<Engine, Unfit> {
         Kind::Buildah | Kind::Podman => table::OLDEST_BUILDAH,
     };
     if let Some(version) = version.filter(|version| *version < oldest) {
-        let text =
-            format!("its {} is {version}, and {oldest} is the oldest that takes named contexts", table::builder(kind));
+        let text = format!("its {} is {version}, and {oldest} is the oldest that takes named contexts", kind.builder());
         return Err(Unfit::cannot("engine-feature", text));
     }
     let builds_with_frontend = ask.frontend && matches!(kind, Kind::Buildkit | Kind::Docker);
@@ -67,17 +53,6 @@ fn fit(kind: Kind, found: Found, ask: &Ask<'_>) -> Result<Engine, Unfit> {
     }
     let emulated = ask.runs && !same(&native, ask.platform);
     Ok(Engine { kind, version, why: String::new(), emulated, how })
-}
-
-/// Whether two texts name one platform: 64-bit Arm is v8 and 32-bit Arm is v7 where they do not say.
-pub fn same(one: &str, other: &str) -> bool {
-    let normal = |text: &str| match text {
-        "linux/arm64/v8" => "linux/arm64".to_owned(),
-        "linux/arm" => "linux/arm/v7".to_owned(),
-        "linux/amd64/v1" => "linux/amd64".to_owned(),
-        _ => text.to_owned(),
-    };
-    normal(one) == normal(other)
 }
 
 fn why(unfit: &[(Kind, Unfit)], ask: &Ask<'_>) -> String {

@@ -1,7 +1,7 @@
 //! Engines that are there, that are not, and what is said of them.
 
 use super::*;
-use crate::build::engine::How;
+use crate::build::engine::model::How;
 use crate::build::engine::probe::Builder;
 use crate::build::engine::version::Version;
 
@@ -69,18 +69,6 @@ fn the_best_reason_is_told() {
     );
     let problem = none(vec![(Kind::Buildah, unfit("engine-missing", "`buildah` is not installed"))], &ASK);
     assert!(problem.message.starts_with("no engine that builds Dockerfiles"), "{}", problem.message);
-}
-
-#[test]
-fn platforms_have_several_names() {
-    #[track_caller]
-    fn check(one: &str, other: &str, expected: bool) {
-        assert_eq!(same(one, other), expected);
-    }
-    check("linux/arm64", "linux/arm64/v8", true);
-    check("linux/arm", "linux/arm/v7", true);
-    check("linux/arm/v6", "linux/arm/v7", false);
-    check("linux/amd64/v2", "linux/amd64", false);
 }
 
 #[test]

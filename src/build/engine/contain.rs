@@ -19,7 +19,7 @@ const APART: [&str; 6] = ["unshare", "--pid", "--mount", "--fork", "--kill-child
 /// The first process of the namespaces: it ends when it is told to, which the kernel alone would not do to a first process.
 /// What containers/image keeps for all users stays in the namespaces (its place cannot be set).
 const FIRST: &str = "trap 'exit 143' INT TERM HUP
-[ -z \"$LONGSHORE_LOOPBACK\" ] || ip link set lo up 2> /dev/null
+[ -z \"$LONGSHORE_LOOPBACK\" ] || { ip link set lo up; mount -t sysfs sysfs /sys; } 2> /dev/null
 mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers || exit 125
 \"$@\" &
 wait $!";

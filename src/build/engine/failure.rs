@@ -98,6 +98,8 @@ impl Failed {
     fn what(&self, dockerfile: &Path) -> String {
         let file = dockerfile.file_name().map_or_else(|| "Dockerfile".into(), |name| name.to_string_lossy());
         let name = self.instruction.as_deref().or(self.step.as_deref().map(without_stage));
+        // Continued lines bring their indentation along.
+        let name = name.map(|name| name.split_whitespace().collect::<Vec<_>>().join(" "));
         let name = name.map(|name| name.chars().take(200).collect::<String>());
         match (name, self.line) {
             (Some(name), Some(line)) => format!("`{name}` (line {line} of `{file}`)"),
@@ -169,7 +171,7 @@ mod tests {
     #[test]
     fn an_instruction_has_its_line_and_status() {
         check(
-            "Dockerfile:4\n--------------------\n   3 |     # a\n   4 | >>> RUN echo one && \\\n   5 | >>>    exit 7\n   6 |     \n--------------------\nerror: failed to solve: process \"/bin/sh -c exit 7\" did not complete successfully: exit code: 7",
+            "Dockerfile:4\n--------------------\n   3 |     # a\n   4 | >>> RUN echo one && \\\n   5 | >>>    exit    7\n   6 |     \n--------------------\nerror: failed to solve: process \"/bin/sh -c exit 7\" did not complete successfully: exit code: 7",
             "image-build-failed",
             "`RUN echo one && exit 7` (line 4 of `api.Dockerfile`) failed with exit status 7",
         );

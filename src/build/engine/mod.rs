@@ -1,5 +1,6 @@
 //! Engines, the programs that build Dockerfiles: each is a value, made by [`choose`](choose()), and does the same with a recipe.
 
+mod ask;
 mod bases;
 mod buildah;
 mod buildkit;
@@ -11,7 +12,10 @@ mod convert;
 mod failure;
 pub mod feature;
 mod lines;
+mod model;
 mod outcome;
+mod place;
+mod platform;
 mod printed;
 mod probe;
 mod progress;
@@ -20,96 +24,9 @@ mod session;
 pub mod table;
 pub mod version;
 
-use std::fmt;
-use std::str::FromStr;
-
-pub use choose::{Ask, choose};
+pub use ask::Ask;
+pub use choose::choose;
 pub use feature::Feature;
+pub use model::{Engine, Kind};
 pub use recipe::{Built, Cache, EngineStep, Named, Network, Recipe};
 pub use session::Session;
-
-use version::Version;
-
-/// A program that builds Dockerfiles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// `buildctl`, with the daemon that `BUILDKIT_HOST` names.
-    Buildkit,
-    /// `docker buildx`.
-    Docker,
-    Buildah,
-    Podman,
-}
-
-impl Kind {
-    /// In the order they are tried.
-    pub const ALL: [Self; 4] = [Self::Buildkit, Self::Docker, Self::Buildah, Self::Podman];
-
-    pub fn program(self) -> &'static str {
-        match self {
-            Self::Buildkit => "buildctl",
-            Self::Docker => "docker",
-            Self::Buildah => "buildah",
-            Self::Podman => "podman",
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Buildkit => "buildkit",
-            other => other.program(),
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|kind| kind.name() == text);
-        found.ok_or_else(|| format!("`{text}` is not a known engine: buildkit, docker, buildah, podman"))
-    }
-}
-
-/// An engine that answers and can do what it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Engine {
-    pub kind: Kind,
-    /// Of what builds: BuildKit's or buildah's. Nothing where it does not tell.
-    pub version: Option<Version>,
-    /// Why this one, in words.
-    pub why: String,
-    /// Whether the machine emulates the processor that was asked for.
-    pub emulated: bool,
-    how: How,
-}
-
-/// What else must be known to start it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum How {
-    /// As the user's environment says.
-    Plain,
-    /// A builder of buildx that the user has; one that did not run before is stopped afterwards.
-    Builder { stop: bool },
-    /// A builder of our own, made from an image, because the user's cannot write OCI layouts.
-    OwnBuilder { image: String },
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.kind {
-            Kind::Docker => "docker buildx",
-            other => other.program(),
-        };
-        match self.version {
-            Some(version) => write!(f, "`{name}` ({} {version})", table::builder(self.kind)),
-            None => write!(f, "`{name}`"),
-        }
-    }
-}

@@ -6,8 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use super::bases::platform_text;
-use super::choose::same;
+use super::platform::{platform_text, same};
 use crate::oci::layout::Layout;
 use crate::oci::media;
 

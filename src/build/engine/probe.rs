@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::choose::Ask;
+use super::ask::Ask;
 use super::client::Client;
+use super::model::{How, Kind};
 use super::version::Version;
-use super::{How, Kind};
 use crate::world::process::{Cmd, Finished, Runner};
 
 /// How long an engine may take to answer.
@@ -159,7 +159,9 @@ fn docker(runner: &Runner, ask: &Ask<'_>) -> Result<Found, Unfit> {
         _ => How::Builder { stop: builder.status == "inactive" },
     };
     let native = builder.platforms.first().cloned().unwrap_or_default();
-    Ok(Found { version: builder.version, platforms: builder.platforms, how, native })
+    // A builder of our own is as new as its image, whatever is in the daemon.
+    let version = builder.version.filter(|_| !matches!(how, How::OwnBuilder { .. }));
+    Ok(Found { version, platforms: builder.platforms, how, native })
 }
 
 /// The builder in the daemon itself writes OCI layouts only where images are kept by containerd.

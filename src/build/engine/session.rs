@@ -1,7 +1,7 @@
 //! A session with an engine: what it needs is made in one folder, and nothing of it is left when the session ends.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
@@ -9,10 +9,11 @@ use super::buildah::Store;
 use super::buildx::OwnBuilder;
 use super::client::Client;
 use super::contain::Contain;
-use super::failure::Failed;
 use super::lines::Bounded;
+use super::model::{Engine, How, Kind};
+use super::place::{Ended, Place};
 use super::recipe::{Built, Recipe};
-use super::{Engine, How, Kind, buildah, buildkit, buildx, outcome};
+use super::{buildah, buildkit, buildx, outcome};
 use crate::problem::{Exit, Failure};
 use crate::world::files;
 use crate::world::interrupt::{self, Holding};
@@ -20,10 +21,7 @@ use crate::world::process::Runner;
 
 /// Builds any number of images, one after the other. What was made for the engine is removed on drop.
 pub struct Session<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) runner: &'a Runner,
-    pub(super) folder: PathBuf,
-    pub(super) contain: Contain,
+    place: Place<'a>,
     with: With,
     _tidying: Holding,
 }
@@ -33,12 +31,6 @@ enum With {
     Client(Client),
     Builder(OwnBuilder),
     Store(Store),
-}
-
-/// How a build ended, before it is said to people.
-pub(super) enum Ended {
-    Built(Built),
-    Failed(Failed),
 }
 
 impl<'a> Session<'a> {
@@ -62,7 +54,7 @@ impl<'a> Session<'a> {
                 With::Store(Store::create(runner, engine.kind, &folder.join("store"), contain)?)
             }
         };
-        Ok(Self { engine, runner, folder, contain, with, _tidying: tidying })
+        Ok(Self { place: Place { engine, runner, folder, contain }, with, _tidying: tidying })
     }
 
     /// Builds an image. Each line for the log is told; there is an end to them.
@@ -71,7 +63,7 @@ impl<'a> Session<'a> {
     /// `Failure` with exit 7 and the instruction that failed; anything else if the engine cannot be started.
     pub fn build(&self, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Built> {
         let mut bounded = Bounded::new(tell);
-        let mut tell = |line: &str| bounded.tell(&self.runner.redact(line));
+        let mut tell = |line: &str| bounded.tell(&self.place.runner.redact(line));
         if let Some(folder) = recipe.output.parent() {
             fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
         }
@@ -87,15 +79,17 @@ impl<'a> Session<'a> {
 
     fn ended(&self, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Ended> {
         match &self.with {
-            With::Client(client) if self.engine.kind == Kind::Buildkit => buildkit::build(self, client, recipe, tell),
-            With::Client(client) => buildx::build(self, client, None, recipe, tell),
-            With::Builder(own) => buildx::build(self, own.client(), Some(own.name()), recipe, tell),
-            With::Store(store) => buildah::build(self, store, recipe, tell),
+            With::Client(client) if self.place.engine.kind == Kind::Buildkit => {
+                buildkit::build(&self.place, client, recipe, tell)
+            }
+            With::Client(client) => buildx::build(&self.place, client, None, recipe, tell),
+            With::Builder(own) => buildx::build(&self.place, own.client(), Some(own.name()), recipe, tell),
+            With::Store(store) => buildah::build(&self.place, store, recipe, tell),
         }
     }
 
     fn made(&self, ended: Ended, recipe: &Recipe) -> anyhow::Result<Built> {
-        if self.runner.is_stopped() || interrupt::told().is_some() {
+        if self.place.runner.is_stopped() || interrupt::told().is_some() {
             bail!("interrupted: the image was not built");
         }
         match ended {
@@ -114,18 +108,18 @@ impl<'a> Session<'a> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         if let With::Client(client) = &self.with
-            && self.engine.how == (How::Builder { stop: true })
+            && self.place.engine.how == (How::Builder { stop: true })
         {
-            buildx::stop(self.runner, client);
+            buildx::stop(self.place.runner, client);
         }
         if let With::Store(store) = &self.with {
-            store.remove(self.runner);
+            store.remove(self.place.runner);
         }
         if let With::Builder(own) = &self.with {
-            own.remove(self.runner);
+            own.remove(self.place.runner);
         }
         // What is left cannot be told to anybody here; it lies below the output folder.
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.place.folder);
     }
 }
 
@@ -136,9 +130,4 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// A path as an argument.
-pub(super) fn text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().with_context(|| format!("the path `{}` is not UTF-8", path.display()))
 }

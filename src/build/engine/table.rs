@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::Kind;
 use super::feature::Feature;
+use super::model::Kind;
 use super::version::Version;
 
 /// From when on an engine can do something.
@@ -73,14 +73,6 @@ const ROWS: [Row; 19] = [
 pub const OLDEST_BUILDKIT: Version = Version::new(0, 11);
 pub const OLDEST_BUILDAH: Version = Version::new(1, 28);
 
-/// What builds for an engine: podman has buildah in it, docker has BuildKit.
-pub fn builder(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Buildkit | Kind::Docker => "BuildKit",
-        Kind::Buildah | Kind::Podman => "buildah",
-    }
-}
-
 pub fn known(kind: Kind, feature: Feature) -> (Since, Source) {
     let row = ROWS.iter().find(|row| row.feature == feature);
     let cell = row.map(|row| match kind {
@@ -97,25 +89,26 @@ pub fn lack(kind: Kind, version: Option<Version>, feature: Feature) -> Option<St
         Since::Never(why) => Some(why.to_owned()),
         Since::Version(first) => version
             .filter(|version| *version < first)
-            .map(|version| format!("needs {} {first}, and this is {version}", builder(kind))),
+            .map(|version| format!("needs {} {first}, and this is {version}", kind.builder())),
     }
 }
 
 /// The table of docs/images.md.
 pub fn markdown() -> String {
     let mut text = String::from("| | `buildctl`, `docker buildx` | `buildah`, `podman` |\n| --- | --- | --- |\n");
-    for Row { feature, buildkit, buildah } in &ROWS {
-        let (one, other) = (cell("BuildKit", *buildkit), cell("buildah", *buildah));
+    for Row { feature, .. } in &ROWS {
+        let (one, other) = (cell(Kind::Buildkit, *feature), cell(Kind::Buildah, *feature));
         // Writing to a text cannot fail.
         let _ = writeln!(text, "| {feature} | {one} | {other} |");
     }
     text
 }
 
-fn cell(builder: &str, (since, source): (Since, Source)) -> String {
+fn cell(kind: Kind, feature: Feature) -> String {
+    let (since, source) = known(kind, feature);
     let text = match since {
         Since::Always => "yes".to_owned(),
-        Since::Version(version) => format!("{builder} {version}"),
+        Since::Version(version) => format!("{} {version}", kind.builder()),
         Since::Never(why) => format!("no: {why}"),
     };
     if source == Source::Measured { format!("{text} *") } else { text }

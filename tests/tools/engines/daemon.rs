@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::tool;
+use crate::installed::{program, tool};
 
 /// It, running; ends when it is dropped.
 pub struct Daemon {
@@ -53,17 +53,12 @@ impl Daemon {
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
-
-    /// Where its state is.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
         let pid = self.process.id().to_string();
-        let mut kill = crate::program(Path::new("/bin/kill"));
+        let mut kill = program(Path::new("/bin/kill"));
         let _ = kill.args(["-TERM", &pid]).status();
         let end = Instant::now() + Duration::from_secs(10);
         while self.process.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < end {

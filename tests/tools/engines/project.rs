@@ -48,17 +48,14 @@ pub struct Project {
     pub runner: Runner,
     pub engine: Engine,
     pub stop: CancellationToken,
-    host: Option<String>,
 }
 
-/// A runner with the tools of `make tools` and an empty home.
-pub fn runner(home: &Path, host: Option<&str>) -> Runner {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = format!("{}:{}", crate::tools().join("bin").display(), path.to_string_lossy());
+/// A runner with the tools of `make tools`, a home that is not the user's, and these variables.
+pub fn runner(home: &Path, vars: &[(&str, &str)]) -> Runner {
+    let path = Env::read().get("PATH").unwrap_or_default().to_owned();
+    let path = format!("{}:{path}", crate::installed::tools().join("bin").display());
     let mut env = Env::of([("PATH", path), ("HOME", home.display().to_string())]);
-    if let Some(host) = host {
-        env.set("BUILDKIT_HOST", host);
-    }
+    vars.iter().for_each(|(name, value)| env.set(*name, *value));
     Runner::new(env)
 }
 
@@ -68,12 +65,16 @@ pub fn ask(kind: Kind) -> Ask<'static> {
 
 impl Project {
     /// One whose base is made by the engine itself.
-    pub fn new(kind: Kind, host: Option<&str>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    pub fn new(kind: Kind, vars: &[(&str, &str)]) -> Self {
+        Self::within(tempfile::tempdir().unwrap(), &ask(kind), vars)
+    }
+
+    /// The same in a home that has something in it.
+    pub fn within(folder: tempfile::TempDir, ask: &Ask<'_>, vars: &[(&str, &str)]) -> Self {
         let stop = CancellationToken::new();
-        let runner = runner(folder.path(), host).until(stop.clone());
-        let engine = choose(&runner, &ask(kind)).unwrap_or_else(|problem| panic!("{problem:?}"));
-        let project = Self { folder, runner, engine, stop, host: host.map(ToOwned::to_owned) };
+        let runner = runner(folder.path(), vars).until(stop.clone());
+        let engine = choose(&runner, ask).unwrap_or_else(|problem| panic!("{problem:?}"));
+        let project = Self { folder, runner, engine, stop };
         project.prepare();
         project
     }
@@ -103,10 +104,6 @@ impl Project {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    pub fn host(&self) -> Option<&str> {
-        self.host.as_deref()
     }
 
     /// What the base is given as.
@@ -155,7 +152,8 @@ impl Project {
 
     pub fn build(&self, recipe: &Recipe) -> Result<Built, Problem> {
         let (built, told) = self.told(recipe);
-        built.inspect_err(|_| eprintln!("{}", told.join("\n")))
+        // What the engine said is the best that a failed test can show.
+        built.map_err(|problem| problem.hint(told.join("\n")))
     }
 }
 

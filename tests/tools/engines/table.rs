@@ -1,0 +1,108 @@
+//! The table of what engines can do, held against what they do.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use longshore::build::engine::{Feature, Network, Recipe, table};
+use longshore::digest::Digest;
+
+use super::project::{Project, config, files};
+
+/// What a file of the image must hold, so that the feature worked.
+struct Case {
+    feature: Feature,
+    dockerfile: String,
+    path: &'static str,
+    holds: &'static str,
+}
+
+/// Every feature but two: no agent is handed over, and there is no git server here.
+#[track_caller]
+pub fn holds(project: &Project) {
+    std::fs::create_dir_all(project.path("context/many/sub")).unwrap();
+    for name in ["context/many/a.txt", "context/many/b.md", "context/many/sub/c.txt", "context/hidden.txt"] {
+        std::fs::write(project.path(name), "here\n").unwrap();
+    }
+    std::fs::write(project.path("context/.dockerignore"), "hidden.txt\n").unwrap();
+    std::fs::write(project.path("extra/.dockerignore"), "hidden.txt\n").unwrap();
+    std::fs::write(project.path("extra/hidden.txt"), "here\n").unwrap();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let works = works(project, &case);
+        let lack = table::lack(project.engine.kind, project.engine.version, case.feature);
+        match (works, lack) {
+            (Ok(()), None) | (Err(_), Some(_)) => {}
+            (Ok(()), Some(lack)) => wrong.push(format!("{} works, and the table says: {lack}", case.feature)),
+            (Err(said), None) => wrong.push(format!("{} does not work: {said}", case.feature)),
+        }
+    }
+    for name in ["context/.dockerignore", "extra/.dockerignore"] {
+        std::fs::remove_file(project.path(name)).unwrap();
+    }
+    assert!(wrong.is_empty(), "{}: {}", project.engine, wrong.join("\n"));
+}
+
+fn works(project: &Project, case: &Case) -> Result<(), String> {
+    let network = if case.feature == Feature::RunNetwork || case.feature == Feature::AddChecksum {
+        Network::Default
+    } else {
+        Network::None
+    };
+    let recipe = Recipe { network, ..project.recipe(&format!("FROM acme/base:1\n{}", case.dockerfile), "case") };
+    project.told(&recipe).0.map_err(|problem| format!("{problem}"))?;
+    let layout = project.path("case");
+    if case.feature == Feature::Healthcheck {
+        let health = config(&layout)["config"]["Healthcheck"]["Test"].to_string();
+        return if health == case.holds { Ok(()) } else { Err(health) };
+    }
+    let files = files(&layout);
+    let got = files.get(case.path).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    if got.as_deref() == Some(case.holds) { Ok(()) } else { Err(format!("{got:?}")) }
+}
+
+fn cases() -> Vec<Case> {
+    let case = |feature, dockerfile: &str, holds| Case { feature, dockerfile: dockerfile.into(), path: "made", holds };
+    let (address, checksum) = served();
+    vec![
+        case(Feature::Heredoc, "RUN <<EOF\necho one > /made\necho two >> /made\nEOF\n", "one\ntwo\n"),
+        case(Feature::HeredocCopy, "COPY <<EOF /made\nRUN exit 1\nEOF\n", "RUN exit 1\n"),
+        case(Feature::Link, "COPY --link many/a.txt /made\n", "here\n"),
+        case(Feature::Exclude, "COPY --exclude=*.md many /m\nRUN ls /m > /made\n", "a.txt\nsub\n"),
+        case(Feature::Parents, "COPY --parents many/sub/c.txt /m/\nRUN cp /m/many/sub/c.txt /made\n", "here\n"),
+        case(Feature::CacheMount, "RUN --mount=type=cache,target=/c echo x > /c/x && cp /c/x /made\n", "x\n"),
+        case(Feature::SecretMount, "RUN --mount=type=secret,id=token wc -c < /run/secrets/token > /made\n", "21\n"),
+        case(Feature::BindMount, "RUN --mount=type=bind,source=many,target=/c cp /c/a.txt /made\n", "here\n"),
+        case(
+            Feature::TmpfsMount,
+            "RUN --mount=type=tmpfs,target=/c touch /c/x && ls /c > /made\nRUN test ! -e /c/x\n",
+            "x\n",
+        ),
+        case(Feature::Healthcheck, "HEALTHCHECK --interval=5s CMD [\"x\"]\n", "[\"CMD\",\"x\"]"),
+        case(Feature::Shell, "SHELL [\"/bin/sh\", \"-c\", \"echo $0 > /made\"]\nRUN of-the-shell\n", "of-the-shell\n"),
+        Case { path: "on-build", ..case(Feature::Onbuild, "RUN true\n", "on-build\n") },
+        case(Feature::Chmod, "COPY --chmod=640 many/a.txt /m\nRUN stat -c %a /m > /made\n", "640\n"),
+        case(Feature::RunNetwork, "RUN --network=none grep -c : /proc/net/dev > /made\n", "1\n"),
+        case(Feature::NamedFolderIgnore, "COPY --from=extra . /m/\nRUN ls /m > /made\n", "named.txt\n"),
+        case(Feature::BindMountIgnore, "RUN --mount=type=bind,target=/c ls /c > /made\n", "many\nsettings.txt\n"),
+        case(
+            Feature::AddChecksum,
+            &format!("ADD --checksum=sha256:{checksum} http://{address}/file /made\n"),
+            "served\n",
+        ),
+    ]
+}
+
+/// A server of one file, and the digest of it. It is there until the tests end.
+fn served() -> (String, String) {
+    const FILE: &str = "served\n";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{FILE}", FILE.len());
+            let _ = stream.write_all(head.as_bytes());
+        }
+    });
+    (address, Digest::of(FILE.as_bytes()).hex())
+}
