@@ -142,6 +142,10 @@ impl<'a> Search<'a> {
 
     /// Which secrets are in some bytes.
     fn hits(&self, bytes: &[u8]) -> BTreeSet<usize> {
+        // Nearly always there is none, and this is faster.
+        if !self.automaton.is_match(bytes) {
+            return BTreeSet::new();
+        }
         self.automaton.find_overlapping_iter(bytes).map(|hit| self.of[hit.pattern().as_usize()]).collect()
     }
 

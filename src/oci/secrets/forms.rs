@@ -30,7 +30,7 @@ pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
         }
     }
     let json = serde_json::Value::from(value).to_string();
-    all.insert(json[1..json.len() - 1].as_bytes().to_vec());
+    all.insert(json.as_bytes()[1..json.len() - 1].to_vec());
     all
 }
 

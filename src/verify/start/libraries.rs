@@ -147,7 +147,12 @@ impl<'a> Search<'a> {
         let mut lack = Lack::Library { name: name.to_owned(), by, at: None };
         let mut paths = Vec::new();
         if name.contains('/') {
-            paths.push(name.to_owned());
+            let Some(expanded) = self.expand(name, &objects[index].origins) else { return Found::Somehow };
+            // From the folder that it happens to run in.
+            if !expanded.iter().all(|path| path.starts_with('/')) {
+                return Found::Somehow;
+            }
+            paths.extend(expanded);
         } else {
             let Some(folders) = self.folders(objects, index) else { return Found::Somehow };
             paths.extend(folders.iter().map(|folder| format!("{folder}/{name}")));

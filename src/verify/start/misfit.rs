@@ -57,12 +57,17 @@ fn libc(files: &FileSystem) -> &'static str {
 pub fn no_loader(path: &str, files: &FileSystem) -> Stop {
     let name = path.rsplit('/').next().unwrap_or(path);
     let wants = match () {
-        () if name.starts_with("ld-musl-") => "a program for musl",
-        () if name.starts_with("ld-linux") || name.starts_with("ld64.so") => "a program for glibc",
-        () => "a dynamic program",
+        () if name.starts_with("ld-musl-") => "musl",
+        () if name.starts_with("ld-linux") || name.starts_with("ld64.so") => "glibc",
+        () => "another C library",
     };
-    let libc = libc(files);
-    let what = format!("needs the loader `{path}`, which is not in the image: it is {wants}, and the image has {libc}");
+    let libc = match libc(files) {
+        same if same == wants => format!("{same} for another processor"),
+        other => other.to_owned(),
+    };
+    let what = format!(
+        "needs the loader `{path}`, which is not in the image: it is a program for {wants}, and the image has {libc}"
+    );
     Stop::new(CODE, &what).hint("build it for the C library of the image, or statically, or use another base image")
 }
 

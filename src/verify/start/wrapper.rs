@@ -102,9 +102,9 @@ fn java(words: &[Word]) -> Act {
 fn shell(words: &[Word]) -> Act {
     let mut at = 1;
     let mut command = false;
-    while let Some(option) = text(words, at).filter(|text| text.starts_with(['-', '+']) && text.len() > 1) {
+    while let Some(option) = text(words, at).filter(|text| text.starts_with(['-', '+'])) {
         at += 1;
-        if option == "--" {
+        if matches!(option, "-" | "--") {
             break;
         }
         if option.starts_with("--") {
@@ -178,6 +178,7 @@ mod tests {
         check("bash --login -c harbor", Act::Text(3));
         check("sh /entry.sh a", Act::Script(1));
         check("sh -s", Act::Unknown);
+        check("sh - /entry.sh", Act::Script(2));
         check("sh", Act::Unknown);
         check("env python3", Act::Starts(1));
         check("env -u C A=b python3", Act::Starts(4));

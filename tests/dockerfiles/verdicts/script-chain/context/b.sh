@@ -1,0 +1,3 @@
+#!/bin/sh
+cd /
+exec /bin/harbor

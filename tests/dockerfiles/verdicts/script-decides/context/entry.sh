@@ -1,0 +1,6 @@
+#!/bin/sh
+if [ "$1" = serve ]; then
+  shift
+  exec /harbor "$@"
+fi
+exec "$@"
