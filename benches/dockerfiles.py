@@ -238,7 +238,7 @@ def repository(source, files):
     lines = ["longshore: 1", "name: many", "images:"]
     for context in range(CONTEXTS):
         name = f"service-{context:02}"
-        projects.write(source / name / "Dockerfile", "FROM scratch\nCOPY src /src\nCOPY *.txt /\nENTRYPOINT [\"/src/0000\"]\n")
+        projects.write(source / name / "Dockerfile", "FROM scratch\nCOPY src /src\nCOPY *.txt /\nENTRYPOINT [\"/src/0/0000\"]\n")
         projects.write(source / name / ".dockerignore", "**/*.log\n!**/keep.log\n")
         for number in range(files // CONTEXTS):
             text = f"{context} {number}\n" * (number % 100)
