@@ -33,6 +33,7 @@ PLATFORMS = [f"linux/{arch}" for arch in fleet.ARCHES]
 SITUATIONS = ("cold", "unchanged", "one file")
 CHANGED = pathlib.Path("apps/web/pages/index.html")
 FILES, CONTEXTS = 10_000, 20
+DOCKERFILE = 'FROM scratch\nCOPY src /src\nCOPY *.txt /\nENTRYPOINT ["/src/0/0000"]\n'
 WANTED = {"reuse": 5.0, "one file": 1.25, "inputs": 0.150}
 
 
@@ -85,7 +86,8 @@ class Bake(Longshore):
 
     def __init__(self, _longshore, source, host, kit):
         self.source, self.host, self.kit = source, host, kit
-        self.env = {**kit.env, "BUILDX_CONFIG": str(source.parent / "buildx"), "DOCKER_CONFIG": str(source.parent / "docker")}
+        folders = {"BUILDX_CONFIG": str(source.parent / "buildx"), "DOCKER_CONFIG": str(source.parent / "docker")}
+        self.env = kit.env | folders
         projects.commit(source, f"v{fleet.VERSION}")
         self.bake("create", "--name", "bench", "--driver", "remote", kit.host)
         self.commit()
@@ -93,8 +95,9 @@ class Bake(Longshore):
     def measure(self):
         sha = subprocess.run(["git", "rev-parse", "HEAD"], cwd=self.source, env=projects.ENV, text=True,
                              stdout=subprocess.PIPE, check=True).stdout.strip()
-        (self.source.parent / "bake.json").write_text(json.dumps(self.targets(sha)))
-        self.bake("bake", "--builder", "bench", "--allow", "fs.read=*", "--push", "--file", self.source.parent / "bake.json")
+        file = self.source.parent / "bake.json"
+        file.write_text(json.dumps(self.targets(sha)))
+        self.bake("bake", "--builder", "bench", "--allow", "fs.read=*", "--push", "--file", file)
 
     def targets(self, sha):
         digests, made = fleet.bases(), {}
@@ -104,7 +107,8 @@ class Bake(Longshore):
             made[name] = {"context": str(recipe.folder), "platforms": PLATFORMS, "args": recipe.args,
                           "contexts": contexts, "attest": ["type=provenance,disabled=true"]}
             if name != "base":
-                made[name] |= {"tags": [f"{self.host}/fleet/{name}:{sha}"], "contexts": {**contexts, "base": "target:base"},
+                made[name] |= {"tags": [f"{self.host}/fleet/{name}:{sha}"],
+                               "contexts": {**contexts, "base": "target:base"},
                                "output": ["type=registry,rewrite-timestamp=true,oci-mediatypes=true"]}
         return {"group": {"default": {"targets": list(fleet.SERVICES)}}, "target": made}
 
@@ -152,7 +156,8 @@ def measured(longshore, folder, kit, rounds):
                 continue
             try:
                 with images.Registry() as there:
-                    used = tool(longshore, fleet.copied(folder / f"{number}-{tool.__name__}" / "fleet"), there.host, kit)
+                    source = fleet.copied(folder / f"{number}-{tool.__name__}" / "fleet")
+                    used = tool(longshore, source, there.host, kit)
                     samples.setdefault(tool.name, []).append(once(used, there))
             except images.Skipped as reason:
                 print(f"{tool.name}: skipped, {reason}", flush=True)
@@ -199,7 +204,8 @@ def read_back(tool, there):
 def table(rounds, samples):
     title = f"four services x two platforms, medians of {rounds}"
     print(f"\n{title:<48}" + "".join(f"{situation:<20}" for situation in SITUATIONS) + "CPU of BuildKit      requests")
-    medians = {name: [list(map(statistics.median, zip(*same))) for same in zip(*runs)] for name, runs in samples.items()}
+    medians = {name: [list(map(statistics.median, zip(*same))) for same in zip(*runs)]
+               for name, runs in samples.items()}
     for name, situations in medians.items():
         walls = "".join(f"{one[0]:>6.1f} s {ratio(medians, at, one[0]):<11}" for at, one in enumerate(situations))
         daemon = " / ".join(f"{one[2]:.1f}" for one in situations) + " s"
@@ -214,7 +220,8 @@ def ratio(medians, at, wall):
 
 def verdicts(bake, reusing):
     faster = bake[1][0] / reusing[1][0]
-    print(f"unchanged with `reuse: inputs`: {faster:.1f}x faster than bake's cached run (wanted: {WANTED['reuse']:.0f}x)")
+    print(f"unchanged with `reuse: inputs`: {faster:.1f}x faster than bake's cached run"
+          f" (wanted: {WANTED['reuse']:.0f}x)")
     slower = reusing[2][0] / bake[2][0]
     print(f"one changed file: {slower:.2f}x of bake (wanted: at most {WANTED['one file']}x)")
 
@@ -230,15 +237,15 @@ def inputs(longshore, folder):
         except images.Skipped as reason:
             return print(f"input digests: skipped, {reason}", flush=True)
     took = medians[FILES] - medians[CONTEXTS]
-    print(f"input digests of {FILES} files in {CONTEXTS} contexts: {took * 1000:.0f} ms of a plan's {medians[FILES] * 1000:.0f} ms"
-          f" (wanted: at most {WANTED['inputs'] * 1000:.0f} ms)")
+    print(f"input digests of {FILES} files in {CONTEXTS} contexts: {took * 1000:.0f} ms of a plan's"
+          f" {medians[FILES] * 1000:.0f} ms (wanted: at most {WANTED['inputs'] * 1000:.0f} ms)")
 
 
 def repository(source, files):
     lines = ["longshore: 1", "name: many", "images:"]
     for context in range(CONTEXTS):
         name = f"service-{context:02}"
-        projects.write(source / name / "Dockerfile", "FROM scratch\nCOPY src /src\nCOPY *.txt /\nENTRYPOINT [\"/src/0/0000\"]\n")
+        projects.write(source / name / "Dockerfile", DOCKERFILE)
         projects.write(source / name / ".dockerignore", "**/*.log\n!**/keep.log\n")
         for number in range(files // CONTEXTS):
             text = f"{context} {number}\n" * (number % 100)
@@ -252,8 +259,8 @@ def repository(source, files):
 
 def plan(longshore, source):
     start = time.perf_counter()
-    done = subprocess.run([longshore, "plan", "--json"], cwd=source, env=projects.ENV, text=True, stdin=subprocess.DEVNULL,
-                          capture_output=True)
+    done = subprocess.run([longshore, "plan", "--json"], cwd=source, env=projects.ENV, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True)
     if done.returncode != 0:
         raise images.Skipped(f"`plan` ended with {done.returncode}: {(done.stdout + done.stderr)[-1000:]}")
     return time.perf_counter() - start

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Base images for builds of Dockerfiles without a registry: `bases.py small|full [FOLDER]`, ends in a table.
 
-One OCI image layout whose entries are found by their full reference, each an index of linux/amd64 and linux/arm64, made
-of this machine's distribution's packages, of which nothing is run. `small` is busybox (seconds); `full` has Python, Node.js
-and Go, as examples/fleet needs them (a minute or two, 400 MB). Kept in target/bases; the same packages, the same digests.
+One OCI image layout whose entries are found by their full reference, each an index of linux/amd64 and linux/arm64. It is
+made of packages of this machine's distribution, of which nothing is run. `small` is busybox (seconds); `full` has Python,
+Node.js and Go, as examples/fleet needs them (a minute or two, 400 MB). Kept in target/bases; same packages, same digests.
 """
 
 import fnmatch
@@ -24,21 +24,23 @@ MADE_BY = "longshore.bases.made-by"
 PLATFORMS = ("amd64", "arm64")
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-APPLETS = """ash awk base64 basename cat chgrp chmod chown cp cut date dd df dirname du echo env expr false find grep gunzip
-gzip head hostname httpd id install kill ln ls md5sum mkdir mktemp mv nc od printf ps pwd readlink realpath rm rmdir sed
-seq sh sha256sum sleep sort stat tail tar tee test touch tr true uname uniq unzip vi wc wget which whoami xargs yes""".split()
+APPLETS = """ash awk base64 basename cat chgrp chmod chown cp cut date dd df dirname du echo env expr false find grep
+gunzip gzip head hostname httpd id install kill ln ls md5sum mkdir mktemp mv nc od printf ps pwd readlink realpath rm
+rmdir sed seq sh sha256sum sleep sort stat tail tar tee test touch tr true uname uniq unzip vi wc wget which whoami
+xargs yes""".split()
 USERS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
     "etc/group": "root:x:0:\nnobody:x:65534:\n",
 }
 
-SYSTEM = ["base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "findutils", "grep", "gzip", "hostname",
-          "libc-bin", "libc6", "login", "passwd", "sed", "tar", "util-linux"]
+SYSTEM = ["base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "findutils", "grep", "gzip",
+          "hostname", "libc-bin", "libc6", "login", "passwd", "sed", "tar", "util-linux"]
 LANGUAGES = {"python": ["python3"], "node": ["nodejs"], "golang": ["golang-go"]}
 DROPPED = (*packages.DROPPED, "usr/share/perl", "usr/share/icons/", "usr/share/nodejs/npm/",
            "usr/lib/python3/dist-packages/", "usr/share/gcc/", "usr/share/zoneinfo/")
 # Of Go: its own tests, and its compiler as source and library.
-UNUSED = ("usr/share/go-*/test/*", "usr/share/go-*/src/cmd/*", "usr/lib/go-*/pkg/linux_*/cmd/*", "usr/share/nodejs/@types/*")
+UNUSED = ("usr/share/go-*/test/*", "usr/share/go-*/src/cmd/*", "usr/lib/go-*/pkg/linux_*/cmd/*",
+          "usr/share/nodejs/@types/*")
 HOMES = {"python": {"python": "/usr/bin/python3", "python3": "/usr/bin/python3"}, "node": {"node": "/usr/bin/node"}}
 RELEASES = {
     "ubuntu": 'PRETTY_NAME="Ubuntu (stub)"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian\n',
@@ -96,8 +98,8 @@ def make(kind, folder):
         sys.stderr.write(f"bases: {kind} for linux/{arch}\n")
         for reference, descriptor in images_of(Layout(folder), references, layers_of, arch):
             manifests[reference].append(descriptor)
-    Layout(folder).finish([layouts.index_of(Layout(folder), images, reference) for reference, images in manifests.items()],
-                          {MADE_BY: made_by})
+    entries = [layouts.index_of(Layout(folder), images, reference) for reference, images in manifests.items()]
+    Layout(folder).finish(entries, {MADE_BY: made_by})
     return True
 
 

@@ -1,4 +1,4 @@
-"""Images and indexes in a folder of the OCI image layout, out of the entries of their layers. Same entries, same digests."""
+"""Images and indexes in a folder of the OCI image layout, out of entries of layers. Same entries, same digests."""
 
 import gzip
 import hashlib

@@ -1,13 +1,16 @@
-"""A BuildKit daemon with a folder and a socket of its own, and builds on it without longshore: `with Buildkit() as it:`."""
+"""A BuildKit daemon with a folder and a socket of its own, and builds on it without longshore: `with Buildkit():`."""
 
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import time
 
+import registry
 from project import run
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "tools" / "bin"
@@ -37,10 +40,10 @@ root = "{self.folder}/root"
 [worker.containerd]
   enabled = false
 """)
+        command = [shutil.which("buildkitd", path=PATH), "--config", self.folder / "config.toml"]
         with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen([shutil.which("buildkitd", path=PATH), "--config", self.folder / "config.toml"],
-                                            env={**os.environ, "PATH": PATH}, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log)
+            self.process = subprocess.Popen(command, env={**os.environ, "PATH": PATH}, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
         try:
             self.wait()
         except BaseException:
@@ -83,13 +86,30 @@ root = "{self.folder}/root"
         return json.loads((pathlib.Path(out) / "index.json").read_bytes())["manifests"][0]["digest"]
 
 
+def image(target, base, folder):
+    """Its programs as an image in a registry, on an image that is there: what a builder in a container is made from."""
+    with tarfile.open(folder / "programs.tar", "w") as programs:
+        for name in ("buildkitd", "buildctl"):
+            programs.add(os.path.realpath(shutil.which(name, path=PATH)), f"usr/bin/{name}")
+        runc = shutil.which("runc", path=PATH)
+        programs.add(os.path.realpath(runc), "usr/bin/buildkit-runc")
+        for library in re.findall(r"=> (/\S+)", run(folder, "ldd", runc)):
+            if "/libc.so" not in library:
+                programs.add(os.path.realpath(library), library.removeprefix("/").replace("lib/", "usr/lib/", 1))
+    reference = f"{target.host}/moby/buildkit:proof"
+    registry.crane(target.env, "append", "--base", base, "--new_layer", folder / "programs.tar", "--new_tag", reference)
+    registry.crane(target.env, "mutate", "--entrypoint", "buildkitd", "--tag", reference, reference)
+    return reference
+
+
 def snapshotter(folder):
     """overlayfs where the folder lies on something that can be below one."""
     below, above, work, merged = (folder / name for name in ("below", "above", "work", "merged"))
     for path in (below, above, work, merged):
         path.mkdir()
     options = f"lowerdir={below},upperdir={above},workdir={work}"
-    can = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, merged], capture_output=True).returncode == 0
-    if can:
-        subprocess.run(["umount", merged], check=True)
-    return "overlayfs" if can else "native"
+    command = ["mount", "-t", "overlay", "overlay", "-o", options, merged]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        return "native"
+    subprocess.run(["umount", merged], check=True)
+    return "overlayfs"

@@ -1,4 +1,4 @@
-"""Images out of Dockerfiles: examples/fleet with every engine, for two platforms, read and run by others; OpsML's shape."""
+"""Images out of Dockerfiles: examples/fleet by every engine, on two platforms, read and run by others; OpsML's shape."""
 
 import contextlib
 import json
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 
+import buildkit
 import engine
 import fleet
 import registry
@@ -17,8 +18,8 @@ from registry import Registry
 from unpacked import HOST, MACHINES
 
 OPSML = registry.ROOT / "tests" / "dockerfiles" / "opsml"
-# As `engine:` names them, and as they name themselves.
-ENGINES = {"buildkit": "buildctl", "docker": "docker buildx", "buildah": "buildah", "podman": "podman"}
+# As `engine:` names them.
+ENGINES = ("buildkit", "docker", "buildah", "podman")
 # Of a distribution: too old for heredocs.
 OLD = ("buildah", "podman")
 BASES = ["--bases", fleet.BASES]
@@ -51,6 +52,9 @@ def prove(longshore, folder, docker=True):
             running = up.enter_context(engine.Engine())
             for service in fleet.SERVICES:
                 yield in_docker(running, target, service)
+            with container_builder(running, target, folder) as inside:
+                project = Project(longshore, folder / "container" / "fleet", target, "docker", inside, "container")
+                yield equal(made["buildkit"], project.release(), "buildx with a builder in a container")
         yield from opsml(longshore, folder, target, env)
 
 
@@ -64,23 +68,48 @@ def direct(kit, folder):
 
 def variables(kit, folder):
     """For longshore: where the engines are, and a builder of buildx that is our BuildKit."""
-    config = fresh(folder / "docker-config")
-    write(config / "config.json", "{}")
-    (config / "cli-plugins").mkdir()
-    (config / "cli-plugins" / "docker-buildx").symlink_to(shutil.which("docker-buildx", path=PATH))
+    config = docker_config(folder / "docker-config")
     env = environment({"PATH": PATH, "BUILDKIT_HOST": kit.host, "DOCKER_CONFIG": str(config)})
     run(folder, "docker", "buildx", "create", "--use", "--name", "proof", "--driver", "remote", kit.host, env=env)
     return env
 
 
-class Project:
-    """The example in a repository of its own, released by one engine below a prefix of the engine's name."""
+def docker_config(config):
+    """A folder without logins and builders, and with buildx."""
+    write(fresh(config) / "config.json", "{}")
+    (config / "cli-plugins").mkdir()
+    (config / "cli-plugins" / "docker-buildx").symlink_to(shutil.which("docker-buildx", path=PATH))
+    return config
 
-    def __init__(self, longshore, source, target, name, env):
+
+@contextlib.contextmanager
+def container_builder(running, target, folder):
+    """The variables of an engine whose builder is a container of Docker; it is removed again."""
+    base = f"{target.host}/bases/debian:1"
+    run(folder, "skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false",
+        f"oci:{fleet.BASES}:docker.io/library/debian:bookworm-slim", f"docker://{base}")
+    reference = buildkit.image(target, base, fresh(folder / "image"))
+    env = environment({"PATH": PATH, **running.env, "DOCKER_CONFIG": str(docker_config(folder / "container-config"))})
+    env.pop("BUILDKIT_HOST", None)
+    run(folder, "docker", "pull", "--quiet", reference, env=env)
+    run(folder, "docker", "buildx", "create", "--bootstrap", "--use", "--name", "inside", "--driver",
+        "docker-container", "--driver-opt", f"image={reference},network=host", env=env)
+    try:
+        yield env
+    finally:
+        run(folder, "docker", "buildx", "rm", "inside", env=env)
+
+
+class Project:
+    """The example in a repository of its own, released by one engine, below a prefix of its name or another."""
+
+    def __init__(self, longshore, source, target, engine_name, env, prefix=None):
+        name = prefix or engine_name
         self.longshore, self.source, self.target, self.name, self.env = longshore, source, target, name, env
         fleet.copied(source)
         path = source / "longshore.yaml"
-        text = path.read_text().replace("images: { component: fleet,", f"images: {{ component: fleet, engine: {name},")
+        text = path.read_text()
+        text = text.replace("images: { component: fleet,", f"images: {{ component: fleet, engine: {engine_name},")
         path.write_text(f'{text}\npublish:\n  github: false\n  registry: {{ prefix: "{target.host}/{name}" }}\n')
         commit(source)
         run(source, longshore, "lock", *BASES, env=env)
@@ -126,11 +155,11 @@ def platforms(target, repository, tag=fleet.VERSION):
     return found
 
 
-def equal(one, other):
+def equal(one, other, what="docker buildx"):
     different = [service for service in fleet.SERVICES if one[service] != other[service]]
     if different:
-        raise RuntimeError(f"buildctl and buildx give other digests of {', '.join(different)}: {one} {other}")
-    return f"buildctl and docker buildx: equal digests of {sum(map(len, one.values()))} images"
+        raise RuntimeError(f"buildctl and {what} give other digests of {', '.join(different)}: {one} {other}")
+    return f"buildctl and {what}: equal digests of {sum(map(len, one.values()))} images"
 
 
 def twice(longshore, folder, target, env, first, kit):
@@ -230,7 +259,8 @@ def opsml(longshore, folder, target, env):
     run(source, longshore, "lock", *BASES, env=env)
     commit(source, "v3.0.0")
     answer(source, longshore, "release", "--yes", *BASES, env=env)
-    wanted = {"ubuntu": ("glibc", fleet.ARCHES), "debian": ("glibc", fleet.ARCHES), "rocky-minimal": ("rocky", ("amd64",))}
+    both = "glibc", fleet.ARCHES
+    wanted = {"ubuntu": both, "debian": both, "rocky-minimal": ("rocky", ("amd64",))}
     tags = {f"{flavor}-{arch}-3.0.0" for flavor, (_, arches) in wanted.items() for arch in arches}
     tags |= {f"{flavor}-3.0.0" for flavor in wanted}
     found = set(registry.crane(target.env, "ls", f"{target.host}/demml/opsml").split())
@@ -246,7 +276,8 @@ def opsml(longshore, folder, target, env):
 
 def executable(source, arch, flavor, place):
     words = f"-s -X main.version=3.0.0 -X main.flavor={flavor}"
-    run(source / "server", "go", "build", "-trimpath", f"-ldflags={words}", "-o", source / "bin" / place / "opsml-server", ".",
+    program = source / "bin" / place / "opsml-server"
+    run(source / "server", "go", "build", "-trimpath", f"-ldflags={words}", "-o", program, ".",
         env=environment({"GOOS": "linux", "GOARCH": arch, "CGO_ENABLED": "0"}))
 
 
@@ -258,7 +289,8 @@ def opsml_answers(target, folder, flavor, program, arch):
     root.emulator = []
     if (said := root.run("--version").splitlines()[-1]) != f"opsml-server 3.0.0 ({program})":
         raise RuntimeError(f"{tag} says `{said}`")
-    if (root.folder / "app" / "made-by").read_text() != "opsml\n" or not (root.folder / "app/ui/node_modules/render").is_symlink():
+    app = root.folder / "app"
+    if (app / "made-by").read_text() != "opsml\n" or not (app / "ui/node_modules/render").is_symlink():
         raise RuntimeError(f"{tag} lacks what its user made, or a link of its modules")
     port = free_port()
     server = subprocess.Popen(root.command(), env=root.environment() | {"OPSML_SERVER_PORT": str(port)},

@@ -1,4 +1,4 @@
-"""examples/fleet, built without longshore: its images as recipes, its bases as a layout, and what its services answer."""
+"""examples/fleet, built without longshore: images as recipes, base images as a layout, what its services answer."""
 
 import dataclasses
 import json
