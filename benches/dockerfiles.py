@@ -3,7 +3,7 @@
 Four services of examples/fleet for two platforms, out of Dockerfiles: `dockerfiles.py PATH-OF-LONGSHORE [--rounds N]`.
 
 `longshore release` beside `docker buildx bake --push` of the same targets on the same BuildKit, into the same kind of
-registry on loopback, from the same base images: when BuildKit is empty, when nothing changed, and when one file did.
+registry on loopback, which has the base images: when BuildKit is empty, when nothing changed, and when one file did.
 Further: what the input digests of a repository of 10,000 files take.
 """
 
@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Behind ours: there are modules of the same names.
 sys.path.append(str(ROOT / "tests" / "proof"))
 
+import bases  # noqa: E402
 import images  # noqa: E402
 import fleet  # noqa: E402
 from buildkit import Buildkit  # noqa: E402
@@ -47,7 +48,7 @@ class Longshore:
         self.env = {**projects.ENV, "PATH": kit.env["PATH"], "BUILDKIT_HOST": kit.host}
         configured(source, host)
         projects.commit(source, f"v{fleet.VERSION}")
-        self.run("lock", "--bases", fleet.BASES)
+        self.run("lock")
         self.commit()
 
     def commit(self):
@@ -61,7 +62,7 @@ class Longshore:
         self.commit()
 
     def command(self):
-        return ["release", "--yes", "--bases", fleet.BASES, *self.more]
+        return ["release", "--yes", *self.more]
 
     def measure(self):
         return self.run(*self.command())
@@ -80,7 +81,7 @@ class Reusing(Longshore):
 
 
 class Bake(Longshore):
-    """The same targets in bake's own file, the same base images as named contexts, no attestations."""
+    """The same targets in bake's own file, no attestations."""
 
     name = "docker buildx bake --push"
 
@@ -103,7 +104,8 @@ class Bake(Longshore):
         digests, made = fleet.bases(), {}
         for name in fleet.FOLDERS:
             recipe = fleet.recipe(self.source, name, digests)
-            contexts = {name: context.buildx() for name, context in recipe.contexts.items() if context}
+            # The Dockerfiles name base images of the registry.
+            contexts = {name: context.buildx() for name, context in recipe.contexts.items() if name == "shared"}
             made[name] = {"context": str(recipe.folder), "platforms": PLATFORMS, "args": recipe.args,
                           "contexts": contexts, "attest": ["type=provenance,disabled=true"]}
             if name != "base":
@@ -156,7 +158,8 @@ def measured(longshore, folder, kit, rounds):
                 continue
             try:
                 with images.Registry() as there:
-                    source = fleet.copied(folder / f"{number}-{tool.__name__}" / "fleet")
+                    bases.push(fleet.BASES, there.url)
+                    source = fleet.based_on(fleet.copied(folder / f"{number}-{tool.__name__}" / "fleet"), there.host)
                     used = tool(longshore, source, there.host, kit)
                     samples.setdefault(tool.name, []).append(once(used, there))
             except images.Skipped as reason:

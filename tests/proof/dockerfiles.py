@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 
+import bases
 import buildkit
 import engine
 import fleet
@@ -22,7 +23,6 @@ OPSML = registry.ROOT / "tests" / "dockerfiles" / "opsml"
 ENGINES = ("buildkit", "docker", "buildah", "podman")
 # Of a distribution: too old for heredocs.
 OLD = ("buildah", "podman")
-BASES = ["--bases", fleet.BASES]
 HEREDOC = re.compile(r"^RUN <<EOF\n.*?^EOF\n", re.DOTALL | re.MULTILINE)
 PLAIN = "RUN printf 'User-agent: *\\nDisallow: /\\n' > dist/public/robots.txt && test -s dist/public/index.html\n"
 
@@ -32,6 +32,7 @@ def prove(longshore, folder, docker=True):
     with contextlib.ExitStack() as up:
         up.enter_context(emulation())
         kit, target = up.enter_context(Buildkit()), up.enter_context(Registry())
+        bases.push(fleet.BASES, target.url)
         yield from direct(kit, folder)
         env = variables(kit, folder)
         mounts, made = mounted(), {}
@@ -106,18 +107,18 @@ class Project:
     def __init__(self, longshore, source, target, engine_name, env, prefix=None):
         name = prefix or engine_name
         self.longshore, self.source, self.target, self.name, self.env = longshore, source, target, name, env
-        fleet.copied(source)
+        fleet.based_on(fleet.copied(source), target.host)
         path = source / "longshore.yaml"
         text = path.read_text()
         text = text.replace("images: { component: fleet,", f"images: {{ component: fleet, engine: {engine_name},")
         path.write_text(f'{text}\npublish:\n  github: false\n  registry: {{ prefix: "{target.host}/{name}" }}\n')
         commit(source)
-        run(source, longshore, "lock", *BASES, env=env)
+        run(source, longshore, "lock", env=env)
         commit(source, f"v{fleet.VERSION}")
 
     def is_refused(self):
         """Before anything is built, by the line of the heredoc; then the heredoc is written in another way."""
-        said = refused(self.source, 2, self.longshore, "release", "--yes", "--json", *BASES, env=self.env)
+        said = refused(self.source, 2, self.longshore, "release", "--yes", "--json", env=self.env)
         problems = [problem for problem in json.loads(said)["problems"] if "heredoc" in problem["message"].lower()]
         if not problems:
             raise RuntimeError(f"{self.name}: refused, but not for its heredoc: {said}")
@@ -132,14 +133,14 @@ class Project:
 
     def release(self):
         """Digest of every service and platform, out of the registry."""
-        done = answer(self.source, self.longshore, "release", "--yes", *BASES, env=self.env)
+        done = answer(self.source, self.longshore, "release", "--yes", env=self.env)
         outcomes = {receipt["outcome"] for receipt in done["receipts"]}
         if outcomes != {"published"}:
             raise RuntimeError(f"{self.name}: published with {outcomes}")
         return {service: platforms(self.target, f"{self.name}/{service}") for service in fleet.SERVICES}
 
     def again(self):
-        done = answer(self.source, self.longshore, "release", "--yes", *BASES, env=self.env)
+        done = answer(self.source, self.longshore, "release", "--yes", env=self.env)
         outcomes = {receipt["outcome"] for receipt in done["receipts"]}
         if outcomes != {"already-there"}:
             raise RuntimeError(f"{self.name}: a second release has {outcomes}")
@@ -168,7 +169,7 @@ def twice(longshore, folder, target, env, first, kit):
         if what == "an empty cache":
             kit.prune()
         project = Project(longshore, folder / "twice" / what.replace(" ", "-") / "fleet", target, "buildkit", env)
-        run(project.source, longshore, "build", "--all", *BASES, env=env)
+        run(project.source, longshore, "build", "--all", env=env)
         built = built_manifests(project.source)
         missing = [digest for service in first.values() for digest in service.values() if digest not in built]
         if missing:
@@ -249,6 +250,7 @@ def opsml(longshore, folder, target, env):
     source = folder / "opsml" / "project"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(OPSML, source)
+    fleet.based_on(source, target.host)
     for arch in fleet.ARCHES:
         executable(source, arch, "glibc", f"{MACHINES[arch]}-unknown-linux-gnu")
     executable(source, "amd64", "rocky", "rocky/x86_64-unknown-linux-gnu")
@@ -256,9 +258,9 @@ def opsml(longshore, folder, target, env):
     path.write_text(path.read_text().replace("publish: { github: false }", "publish:\n  github: false\n"
                                              f'  registry: {{ prefix: "{target.host}/demml" }}'))
     commit(source)
-    run(source, longshore, "lock", *BASES, env=env)
+    run(source, longshore, "lock", env=env)
     commit(source, "v3.0.0")
-    answer(source, longshore, "release", "--yes", *BASES, env=env)
+    answer(source, longshore, "release", "--yes", env=env)
     both = "glibc", fleet.ARCHES
     wanted = {"ubuntu": both, "debian": both, "rocky-minimal": ("rocky", ("amd64",))}
     tags = {f"{flavor}-{arch}-3.0.0" for flavor, (_, arches) in wanted.items() for arch in arches}

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -97,3 +98,13 @@ def copied(folder):
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
+
+
+def based_on(source, host):
+    """Every Dockerfile of a project names the base images of a registry of ours: those of `bases()`, pushed there."""
+    for path in source.rglob("Dockerfile"):
+        text = path.read_text()
+        for reference in bases():
+            text = re.sub(rf"(?<=[ =]){re.escape(reference)}(?=\s)", f"{host}/library/{reference}", text)
+        path.write_text(text)
+    return source
