@@ -117,10 +117,10 @@ class Project:
         commit(source, f"v{fleet.VERSION}")
 
     def is_refused(self):
-        """Before anything is built, by the line of the heredoc; then the heredoc is written in another way."""
+        """For its heredoc, which would be carried out line by line; then that is written in another way."""
         said = refused(self.source, 2, self.longshore, "release", "--yes", "--json", env=self.env)
-        problems = [problem for problem in json.loads(said)["problems"] if "heredoc" in problem["message"].lower()]
-        if not problems:
+        problems = [problem for problem in json.loads(said)["problems"] if "`RUN <<EOF`" in problem["message"]]
+        if not problems or not problems[0]["step"].startswith("image.web."):
             raise RuntimeError(f"{self.name}: refused, but not for its heredoc: {said}")
         path = self.source / "apps" / "web" / "Dockerfile"
         text, count = HEREDOC.subn(lambda _: PLAIN, path.read_text())
@@ -129,7 +129,7 @@ class Project:
         path.write_text(text)
         run(self.source, "git", "commit", "--quiet", "--all", "--message", "no heredoc")
         run(self.source, "git", "tag", "--force", f"v{fleet.VERSION}")
-        return f"{self.name}: refused before it builds: {problems[0]['message']}"
+        return f"{self.name}: refused before it starts: {problems[0]['message']}"
 
     def release(self):
         """Digest of every service and platform, out of the registry."""
