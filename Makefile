@@ -8,9 +8,9 @@ export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: ## release examples/harbor against servers in this process and show what was published (minutes when cold, one after)
+demo: ## release an example against servers in this process and show what was published: EXAMPLE=harbor (minutes when cold, one after) or fleet (Dockerfiles; BASES=LAYOUT)
 	@cargo build --quiet --locked --bin longshore
-	@tools/demo.sh target/debug/longshore
+	@EXAMPLE='$(EXAMPLE)' BASES='$(BASES)' tools/demo.sh target/debug/longshore
 
 test: tools ## every test; installs pinned test tools first and ends with the test runner's own lines
 	@cargo test --locked --no-fail-fast --lib --bins --test it --test tools

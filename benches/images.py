@@ -387,7 +387,11 @@ def read_back(name, url, version):
 
 
 def get(url, kind, name):
-    asked = urllib.request.Request(f"{url}/v2/{REPOSITORY}/{kind}/{name}", headers={"Accept": ACCEPTED})
+    return ask_json(f"{url}/v2/{REPOSITORY}/{kind}/{name}")
+
+
+def ask_json(address):
+    asked = urllib.request.Request(address, headers={"Accept": ACCEPTED})
     with urllib.request.urlopen(asked, timeout=60) as answer:
         return json.load(answer)
 

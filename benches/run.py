@@ -13,6 +13,7 @@ import time
 import act
 import archives
 import counting
+import dockerfiles
 import images
 import projects
 import wheels
@@ -47,6 +48,7 @@ def main():
           f" (dist: {DIST.resolve().stat().st_size / 1e6:.1f} MB)")
     archives.bench(longshore)
     images.bench(longshore, docker="--docker" in sys.argv)
+    dockerfiles.bench(longshore)
     wheels.bench(longshore)
     act.bench(longshore)
     print(f"\non {platform.machine()}, {os.cpu_count()} cores; longshore {version(longshore)}, dist {version(DIST)}")

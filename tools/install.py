@@ -14,9 +14,11 @@ TOOLS = ROOT / "target" / "tools"
 BIN = TOOLS / "bin"
 VENV = TOOLS / "venv"
 NPM_FILES = ["package.json", "package-lock.json"]
+GO_FILES = ["go.mod", "go.sum"]
 
 # group, name, version, how, source, then for pip: the digests of its Linux wheels (x86_64, aarch64); the source of npm is
-# a folder with package.json and package-lock.json, which hold versions and digests
+# a folder with package.json and package-lock.json, which hold versions and digests; that of gomod is a folder with go.mod
+# and go.sum, for programs that `go install` refuses, and then the program's package
 TABLE = [
     ("test", "git", "any", "apt", "git"),
     ("test", "curl", "any", "apt", "curl"),
@@ -42,6 +44,11 @@ TABLE = [
     ("test", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
     ("test", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
     ("test", "openssl", "any", "apt", "openssl"),
+    # what builds Dockerfiles, and what it starts
+    ("test", "buildkitd", "v0.34.2", "gomod", "tests/tools/buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
+    ("test", "buildctl", "v0.34.2", "gomod", "tests/tools/buildkit", "github.com/moby/buildkit/cmd/buildctl"),
+    ("test", "runc", "any", "apt", "runc"),
+    ("test", "busybox", "any", "apt", "busybox-static"),
     # builders, uploaders, indexes and checkers of Python packages; versions and digests are pinned in the file
     ("test", "python", "any", "venv", "tools/python.txt"),
     # what maturin needs for wheels that bring a library
@@ -51,14 +58,18 @@ TABLE = [
     ("proof", "docker-registry", "any", "apt", "docker-registry"),
     ("proof", "skopeo", "any", "apt", "skopeo"),
     ("proof", "umoci", "any", "apt", "umoci"),
-    ("proof", "runc", "any", "apt", "runc"),
     ("proof", "dockerd", "any", "apt", "docker.io"),
     ("proof", "ip", "any", "apt", "iproute2"),
     ("proof", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
+    ("proof", "buildah", "any", "apt", "buildah"),
+    ("proof", "podman", "any", "apt", "podman"),
+    ("proof", "docker-buildx", "v0.38.2", "gomod", "tests/tools/buildx", "github.com/docker/buildx/cmd/buildx"),
     # longshore.exe: compiled here, started by wine
     ("proof", "wine", "any", "apt", "wine"),
     ("proof", "x86_64-w64-mingw32-gcc", "any", "apt", "gcc-mingw-w64-x86-64-win32"),
     ("bench", "buildah", "any", "apt", "buildah"),
+    ("bench", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
+    ("bench", "docker-buildx", "v0.38.2", "gomod", "tests/tools/buildx", "github.com/docker/buildx/cmd/buildx"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]
 
@@ -118,9 +129,11 @@ def stamp(name):
 
 def identity(row):
     """Changes with the row, and with the text of a script or list."""
-    texts = {"script": [row[4]], "venv": [row[4]], "npm": [f"{row[4]}/{file}" for file in NPM_FILES]}
+    texts = {"script": [row[4]], "venv": [row[4]], "npm": [f"{row[4]}/{file}" for file in NPM_FILES],
+             "gomod": [f"{row[4]}/{file}" for file in GO_FILES]}
     script = b"".join((ROOT / text).read_bytes() for text in texts.get(row[3], []))
-    return hashlib.sha256(repr(row).encode() + script).hexdigest()
+    # Two groups may want the same program of a module.
+    return hashlib.sha256(repr(row[1:] if row[3] == "gomod" else row).encode() + script).hexdigest()
 
 
 def install_apt(name, _version, package):
@@ -151,6 +164,13 @@ def install_pip(name, version, package, digests):
 def install_go(name, version, package):
     # The module proxy's checksum database is the pin's digest.
     run(name, ["go", "install", "-trimpath", f"{package}@{version}"], {**os.environ, "GOBIN": str(BIN)})
+
+
+def install_gomod(name, version, module, package):
+    # Engines are told apart by version, which their own Makefiles write in the same way.
+    told = f"-X {package.split('/cmd/')[0]}/version.Version={version}"
+    run(name, ["go", "build", "-C", str(ROOT / module), "-mod=readonly", "-trimpath", f"-ldflags=-s {told}", "-o",
+               str(BIN / name), package], {**os.environ, "CGO_ENABLED": "0"})
 
 
 def install_cargo(name, version, package):
@@ -197,7 +217,7 @@ def run(name, command, env=None):
         raise Missing(f"`{name}` could not be installed: `{' '.join(command)}` ended with {done.returncode}\n{tail}")
 
 
-INSTALL = {"apt": install_apt, "pip": install_pip, "go": install_go, "cargo": install_cargo,
+INSTALL = {"apt": install_apt, "pip": install_pip, "go": install_go, "gomod": install_gomod, "cargo": install_cargo,
            "script": install_script, "venv": install_venv, "npm": install_npm}
 
 if __name__ == "__main__":

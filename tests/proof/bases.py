@@ -1,40 +1,31 @@
 #!/usr/bin/env python3
 """Base images of linux/amd64 and linux/arm64 made from packages, as one OCI layout: `bases.py DIR`, ends in a table.
 
-No image is pulled and nothing of a package is run. The packages come from wherever this machine's apt has its own from,
-through an apt root of ours, so that no architecture is added to the machine. Same packages, same digests.
+No image is pulled and nothing of a package is run. Same packages, same digests.
 """
 
 import concurrent.futures
-import gzip
-import hashlib
-import io
 import json
-import os
 import pathlib
-import subprocess
 import sys
-import tarfile
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from project import fresh, run, write
+from project import fresh
+
+TOOLS = pathlib.Path(__file__).resolve().parent.parent.parent / "tools"
+# Behind ours: there is a module of the same name.
+sys.path.append(str(TOOLS))
+
+import layouts  # noqa: E402
+from layouts import CONFIG, MANIFEST, NAME, Layout, digest, image  # noqa: E402
+from packages import Apt, copied, files, folders, links, merge_usr, unpack  # noqa: E402
 
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
-INDEX = "application/vnd.oci.image.index.v1+json"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 STATEMENT = "application/vnd.in-toto+json"
-NAME = "org.opencontainers.image.ref.name"
 MADE_BY = "longshore.proof.made-by"
-EPOCH = "1970-01-01T00:00:00Z"
-
-# What slim images leave out, too.
-DROPPED = ("usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/lintian/")
-MERGED = ("bin", "lib", "lib64", "sbin")
 
 SYSTEM = ["base-files", "base-passwd", "bash", "coreutils", "dash", "findutils", "grep", "gzip", "libc-bin", "libc6",
           "libcrypt1", "libgcc-s1", "libstdc++6", "libtinfo6", "sed", "tar", "zlib1g"]
@@ -78,7 +69,8 @@ def main():
 
 def make(folder):
     """The layout in the folder, made unless this very script has made it; rows of name, platform, digest and size."""
-    made_by = digest(pathlib.Path(__file__).read_bytes())
+    scripts = (pathlib.Path(__file__), TOOLS / "packages.py", TOOLS / "layouts.py")
+    made_by = digest(b"".join(script.read_bytes() for script in scripts))
     index = folder / "index.json"
     if not index.exists() or json.loads(index.read_bytes())["annotations"][MADE_BY] != made_by:
         layout = Layout(fresh(folder))
@@ -86,7 +78,7 @@ def make(folder):
         with concurrent.futures.ThreadPoolExecutor() as pool:
             images = dict(zip(PLATFORMS, pool.map(lambda arch: images_of(layout, arch), PLATFORMS)))
         entries = [index_of(layout, name, {arch: images[arch][name] for arch in PLATFORMS}) for name in BASES]
-        layout.finish(entries, made_by)
+        layout.finish(entries, {MADE_BY: made_by})
     return table(folder)
 
 
@@ -126,137 +118,17 @@ def layers_of(apt, machine):
             "distroless-static": static}
 
 
-class Apt:
-    """The machine's sources and keys, another architecture, nothing installed."""
-
-    def __init__(self, root, arch):
-        self.root, self.arch = root, arch
-        for folder in ("state/lists/partial", "cache/archives/partial", "debs"):
-            (root / folder).mkdir(parents=True)
-        write(root / "status", "")
-        # Read after the machine's own settings, so it has the last word. Hooks that tidy the machine stay out.
-        write(root / "conf", f"""
-            APT::Architecture "{arch}"; #clear APT::Architectures; APT::Architectures {{ "{arch}"; }};
-            Dir::State "{root}/state"; Dir::State::status "{root}/status"; Dir::Cache "{root}/cache";
-            APT::Sandbox::User "{'root' if os.geteuid() == 0 else ''}"; Acquire::Languages "none";
-            Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false"; Acquire::Retries "3";
-            #clear APT::Update::Pre-Invoke; #clear APT::Update::Post-Invoke; #clear APT::Update::Post-Invoke-Success;
-            """)
-        self.run("apt-get", "update")
-        self.known = set(self.run("apt-cache", "pkgnames").split())
-
-    def run(self, program, *arguments):
-        return run(self.root / "debs", program, "-c", self.root / "conf", "--quiet", *arguments)
-
-    def first(self, names):
-        return next(name for name in names.split("|") if name in self.known)
-
-    def with_dependencies(self, names):
-        said = self.run("apt-get", "--simulate", "--no-install-recommends", "install", *names)
-        return sorted(line.split()[1] for line in said.splitlines() if line.startswith("Inst "))
-
-    def download(self, names):
-        """The files, in the order of the names; their digests are checked by apt."""
-        self.run("apt-get", "download", *names)
-        found = [list((self.root / "debs").glob(f"{name}_*.deb")) for name in names]
-        return [paths[0] for paths in found]
-
-
-def unpack(debs):
-    """Path: (tar header, bytes) of packages; nothing touches the disk, so owners and modes stay without root."""
-    entries = {}
-    for deb in debs:
-        raw = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], check=True, capture_output=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(raw)) as packed:
-            for member in packed:
-                path = member.name.removeprefix("./").rstrip("/")
-                if path not in ("", ".") and not f"{path}/".startswith(DROPPED):
-                    member.linkname = member.linkname.removeprefix("./") if member.islnk() else member.linkname
-                    entries[path] = member, packed.extractfile(member).read() if member.isreg() else b""
-    return entries
-
-
-def merge_usr(entries):
-    """What installing does today: `/bin`, `/lib`, `/lib64` and `/sbin` are links into `/usr`."""
-    merged = {}
-    for path, (header, data) in entries.items():
-        if header.islnk():
-            header.linkname = below_usr(header.linkname)
-        if path not in MERGED:
-            merged[below_usr(path)] = header, data
-    there = [name for name in MERGED if any(path.startswith(f"usr/{name}/") for path in merged)]
-    return merged | folders({f"usr/{name}": 0o755 for name in there}) | links({name: f"usr/{name}" for name in there})
-
-
-def below_usr(path):
-    return f"usr/{path}" if path.split("/")[0] in MERGED else path
-
-
 def certificates(entries):
     """What the package's script does once it is installed: all of them in one file."""
     parts = [data for path, (_, data) in sorted(entries.items()) if path.endswith(".crt")]
     return entries | files({"etc/ssl/certs/ca-certificates.crt": b"".join(parts).decode()})
 
 
-def files(texts):
-    return {path: (header(path, tarfile.REGTYPE, 0o644), text.encode()) for path, text in texts.items()}
-
-
-def links(targets):
-    return {path: (header(path, tarfile.SYMTYPE, 0o777, linkname=target), b"") for path, target in targets.items()}
-
-
-def folders(modes, owner=0):
-    return {path: (header(path, tarfile.DIRTYPE, mode, uid=owner, gid=owner), b"") for path, mode in modes.items()}
-
-
-def header(path, kind, mode, **fields):
-    made = tarfile.TarInfo(path)
-    made.type, made.mode = kind, mode
-    for name, value in fields.items():
-        setattr(made, name, value)
-    return made
-
-
-def copied(entry):
-    """To be put at another path, which pack() writes into the header."""
-    return header("", tarfile.REGTYPE, 0o644), entry[1]
-
-
-def pack(entries):
-    """One order, no times, no names of owners."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for path, (member, data) in sorted(entries.items()):
-            member.name, member.size, member.mtime = path, len(data), 0
-            member.uname = member.gname = ""
-            member.pax_headers = {}
-            archive.addfile(member, io.BytesIO(data))
-    return packed.getvalue()
-
-
-def image(layout, runs_on, settings, layers, written):
-    """One manifest. Layers are told apart by identity: what two images share is packed once."""
-    for layer in layers:
-        if id(layer) not in written:
-            plain = pack(layer)
-            written[id(layer)] = layout.put(gzip.compress(plain, 6, mtime=0), LAYER), digest(plain)
-    descriptors, plain_digests = zip(*(written[id(layer)] for layer in layers))
-    config = layout.put_json({
-        **runs_on, "created": EPOCH, "config": settings,
-        "rootfs": {"type": "layers", "diff_ids": plain_digests},
-        "history": [{"created": EPOCH, "created_by": "made from packages"} for _ in layers],
-    }, CONFIG)
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": descriptors}
-    return layout.put_json(manifest, MANIFEST)
-
-
 def index_of(layout, name, images):
     manifests = [{**descriptor, "platform": platform(name, arch)} for arch, descriptor in images.items()]
     if name == "debian":
         manifests += [attestation(layout, descriptor) for descriptor in images.values()]
-    index = layout.put_json({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}, INDEX)
-    return {**index, "annotations": {NAME: BASES[name][0]}}
+    return layouts.index_of(layout, manifests, BASES[name][0])
 
 
 def platform(name, arch):
@@ -278,41 +150,6 @@ def attestation(layout, subject):
     return {**layout.put_json(manifest, MANIFEST), "platform": {"architecture": "unknown", "os": "unknown"},
             "annotations": {"vnd.docker.reference.type": "attestation-manifest",
                             "vnd.docker.reference.digest": subject["digest"]}}
-
-
-class Layout:
-    """A folder of the OCI image layout."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def put(self, data, media_type):
-        name = digest(data)
-        path = self.blob(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return {"mediaType": media_type, "digest": name, "size": len(data)}
-
-    def put_json(self, value, media_type):
-        return self.put(json.dumps(value, separators=(",", ":")).encode(), media_type)
-
-    def finish(self, entries, made_by):
-        write(self.folder / "oci-layout", '{"imageLayoutVersion":"1.0.0"}')
-        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries, "annotations": {MADE_BY: made_by}}
-        write(self.folder / "index.json", json.dumps(index, indent=1))
-
-    def blob(self, name):
-        return self.folder / "blobs" / name.replace(":", "/")
-
-    def entries(self):
-        return json.loads((self.folder / "index.json").read_bytes())["manifests"]
-
-    def json(self, descriptor):
-        return json.loads(self.blob(descriptor["digest"]).read_bytes())
-
-
-def digest(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def push(folder, registry_url):

@@ -10,6 +10,7 @@ import time
 import traceback
 
 import cross
+import dockerfiles
 import dufs
 import figures
 import images
@@ -20,14 +21,16 @@ import windows
 
 WITHOUT_DOCKER = "--without-docker"
 PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
-          "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove, "windows": windows.prove}
+          "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove, "windows": windows.prove,
+          "dockerfiles": dockerfiles.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 
 def main():
     longshore = pathlib.Path(sys.argv[1]).resolve()
     names = [name for name in sys.argv[2:] if name != WITHOUT_DOCKER] or list(PROOFS)
-    PROOFS["images"] = functools.partial(images.prove, docker=WITHOUT_DOCKER not in sys.argv)
+    for name, proof in (("images", images), ("dockerfiles", dockerfiles)):
+        PROOFS[name] = functools.partial(proof.prove, docker=WITHOUT_DOCKER not in sys.argv)
     unknown = [name for name in names if name not in PROOFS]
     if unknown:
         sys.exit(f"no proof is called {', '.join(unknown)}; there are {', '.join(PROOFS)}")
@@ -48,9 +51,9 @@ def main():
             proven.append(f"FAILED: {error}".splitlines()[0])
             failed = True
         rows += [(name, what) for what in proven] + [(name, f"took {time.monotonic() - start:.0f} s")]
-    print("\nproof   what")
+    print("\nproof       what")
     for name, what in rows:
-        print(f"{name:<7} {what}")
+        print(f"{name:<11} {what}")
     sys.exit(1 if failed else 0)
 
 

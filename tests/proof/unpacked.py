@@ -36,8 +36,8 @@ class Root:
 
     def command(self, *arguments):
         user = self.process["user"]
-        return ["chroot", f"--userspec={user['uid']}:{user['gid']}", "--groups=", str(self.folder), *self.emulator,
-                *self.process["args"], *arguments]
+        return ["unshare", f"--root={self.folder}", f"--wd={self.process['cwd']}", f"--setgid={user['gid']}",
+                f"--setuid={user['uid']}", *self.emulator, *self.process["args"], *arguments]
 
     def environment(self):
         return dict(one.split("=", 1) for one in self.process["env"])

@@ -1,0 +1,3 @@
+module fleet.example.com/beacon
+
+go 1.19

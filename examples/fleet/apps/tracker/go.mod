@@ -1,0 +1,3 @@
+module fleet.example.com/tracker
+
+go 1.19

@@ -1,0 +1,3 @@
+module opsml.example.com/server
+
+go 1.19
