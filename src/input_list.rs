@@ -11,6 +11,9 @@ use crate::digest::Digest;
 /// The format of the list.
 pub const SCHEMA: &str = "longshore/inputs/1";
 
+/// The media type of the list, in registries.
+pub const MEDIA_TYPE: &str = "application/vnd.longshore.inputs.v1+json";
+
 /// The annotation of a manifest that holds the digest.
 pub const ANNOTATION: &str = "dev.longshore.inputs";
 

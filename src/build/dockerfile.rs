@@ -15,7 +15,7 @@ use super::context::{self, Staged};
 use super::engine::{Ask, Built, Cache, Feature, Named, Network, Recipe, Session, choose};
 use super::log::Log;
 use super::machine::Machine;
-use super::{pack, pulled};
+use super::{pack, pulled, reuse};
 use crate::artifact::{self, Mode};
 use crate::digest::Digest;
 use crate::dockerfile::{Answer, Dockerfile};
@@ -48,6 +48,12 @@ pub fn make(
         log.tell(format_args!("a stub: {reason}"));
         return stub(machine, step, work);
     }
+    if let Some(reused) = reuse::find(machine, log, step, work, recipe)? {
+        log.tell(format_args!("taken from `{}`, which was published from the same inputs", reused.place));
+        let mut made = take(machine, step, work, &reused.image)?;
+        made.push(inputs_file(machine, step, &reused.list)?);
+        return Ok(made);
+    }
     for command in &recipe.before {
         log.run(machine.runner, &cmd(command, store.repository()))?;
     }
@@ -60,7 +66,7 @@ pub fn make(
     let file = Dockerfile::parse(&staged.text)
         .map_err(|flaws| anyhow::anyhow!("`{}`: {}", recipe.dockerfile, flaws[0].message))?;
     let claimed = claim(&file, recipe, work.platform, &staged, &bases.known)?;
-    agree(machine, recipe, work.platform, &claimed, &staged)?;
+    let list = agree(machine, recipe, work.platform, &claimed, &staged)?;
     let secrets = secrets(machine, recipe, &scratch_path.join("secrets"))?;
     let needs = needs(&claimed.answer);
     let platform = work.platform.to_string();
@@ -102,7 +108,12 @@ pub fn make(
     let built = built?;
     refuse_unknown(recipe, &built)?;
     steps(log, &built);
-    take(machine, step, work, &Layout::at(&output))
+    let image = image_of(&Layout::at(&output))?;
+    let mut made = take(machine, step, work, &image)?;
+    if recipe.reuse {
+        made.push(inputs_file(machine, step, &list)?);
+    }
+    Ok(made)
 }
 
 /// An image without files, for rehearsals: it shows what would be published, and under which names.
@@ -291,13 +302,24 @@ fn steps(log: &mut Log<'_>, built: &Built) {
     built.warnings.iter().for_each(|warning| log.tell(format_args!("warning: {warning}")));
 }
 
-/// Turns what an engine wrote into config, manifest and layers of a step. What depends on version and commit is written
-/// by us, so layers do not.
-fn take(machine: Machine<'_>, step: &Step, work: &ImageWork, layout: &Layout) -> anyhow::Result<Vec<artifact::File>> {
+/// The one image that an engine wrote.
+fn image_of(layout: &Layout) -> anyhow::Result<Image> {
     let entries = layout.entries()?;
     let [entry] = entries.as_slice() else { bail!("the engine wrote {} images instead of one", entries.len()) };
     let document = Document::new(&entry.descriptor.media_type, layout.read(entry.descriptor.digest)?);
-    let image = layout.image(document).map_err(|flaw| anyhow::anyhow!("the engine's image {flaw}"))?;
+    layout.image(document).map_err(|flaw| anyhow::anyhow!("the engine's image {flaw}"))
+}
+
+/// The list of inputs, as the next build will look for it.
+fn inputs_file(machine: Machine<'_>, step: &Step, list: &InputList) -> anyhow::Result<artifact::File> {
+    let bytes = serde_json::to_vec(list)?;
+    let folder = machine.store.step(&step.id);
+    pack::save(&folder, &step.inputs_file(), Mode::Plain, |out| Ok(out.write_all(&bytes)?))
+}
+
+/// Turns what an engine wrote into config, manifest and layers of a step. What depends on version and commit is written
+/// by us, so layers do not.
+fn take(machine: Machine<'_>, step: &Step, work: &ImageWork, image: &Image) -> anyhow::Result<Vec<artifact::File>> {
     let file = |blob: &Blob| blob.file().map(Path::to_owned).context("a blob of the engine's image is missing");
     let config: Value =
         serde_json::from_slice(&fs::read(file(&image.config)?)?).context("the engine wrote a damaged config")?;

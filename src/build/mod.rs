@@ -31,6 +31,7 @@ pub mod pulled;
 mod pyo3;
 mod python;
 mod python_stage;
+mod reuse;
 mod rootfs;
 mod rustflags;
 mod sbom;

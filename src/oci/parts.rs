@@ -99,7 +99,7 @@ impl Parts<'_> {
 
     pub fn files(&self) -> impl Iterator<Item = &File> {
         // Config and manifest come first; what follows are layers of an image that an engine built.
-        let own = self.own.files.iter().skip(2);
+        let own = self.own.files.iter().skip(2).filter(|file| file.diff_id.is_some());
         self.layers.iter().flat_map(|layer| &layer.files).chain(own)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::describe::Places;
 use super::inputs::Inputs;
 use super::release::Releases;
-use super::{FloatingTag, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work};
+use super::{FloatingTag, ImageWork, OfKind, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work};
 use crate::config::{Image, ImageTag, Registry};
 use crate::destination::When;
 use crate::problem::Problem;
@@ -62,7 +62,9 @@ fn published(
         },
     };
     let (tags, floating) = tags(inputs, image, Places::of(inputs, image, release, flavor, platform));
-    Some(PublishedImage { step: step.id.clone(), repositories, tags, floating })
+    let recipe = ImageWork::of(&step.work).and_then(ImageWork::from_dockerfile).filter(|recipe| recipe.reuse);
+    let inputs = recipe.map(|recipe| format!("in-{}", &recipe.inputs.digest.hex()[..40]));
+    Some(PublishedImage { step: step.id.clone(), repositories, tags, floating, inputs })
 }
 
 /// `prefix:`, else `ghcr.io/<owner>` of a repository on GitHub.

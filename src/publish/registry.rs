@@ -7,6 +7,7 @@ mod compare;
 mod describe;
 mod image_index;
 mod images;
+mod inputs;
 mod observe;
 mod publisher;
 mod push;

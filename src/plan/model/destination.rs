@@ -136,6 +136,9 @@ pub struct PublishedImage {
     /// Tags that follow the newest release of their line; moved last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub floating: Vec<FloatingTag>,
+    /// The tag under which the next build of the same inputs finds it; never moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
 }
 
 /// A tag that follows the newest stable release of its line, never backwards.

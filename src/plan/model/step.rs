@@ -12,6 +12,7 @@ use super::outputs::{ArchiveOutput, AssetOutputs, Output};
 use crate::artifact::CheckResult;
 use crate::command::Command;
 use crate::digest::Digest;
+use crate::input_list::ANNOTATION;
 use crate::macos::MacosVersion;
 use crate::platform::Compression;
 use crate::step_id::StepId;
@@ -79,10 +80,18 @@ impl Step {
 
     /// Whether a file is a layer that an engine made.
     fn makes_layer(&self, name: &str) -> bool {
-        let Work::Image(ImageWork { recipe: Recipe::Dockerfile(_), .. }) = &self.work else { return false };
+        let Work::Image(ImageWork { recipe: Recipe::Dockerfile(recipe), .. }) = &self.work else { return false };
+        if recipe.reuse && name == self.inputs_file() {
+            return true;
+        }
         let layer = name.strip_prefix(self.id.as_str()).and_then(|rest| rest.strip_prefix(".layer-"));
         let number = layer.and_then(|layer| layer.split_once(".tar")).map(|(number, _)| number);
         number.is_some_and(|number| number.len() >= 2 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// The name of the file that lists the inputs of an image.
+    pub fn inputs_file(&self) -> String {
+        format!("{}.inputs.json", self.id)
     }
 
     /// Whether files are what it makes, in that order.
@@ -132,6 +141,16 @@ impl Work {
             Self::Wheel(WheelWork { stage, .. }) | Self::Sdist(SdistWork { stage, .. }) => Some(stage),
             _ => None,
         }
+    }
+
+    /// The digest of what an image or index is made from, as its annotation has it.
+    pub fn inputs(&self) -> Option<&str> {
+        let annotations = match self {
+            Self::Image(work) => &work.annotations,
+            Self::Index(work) => &work.annotations,
+            _ => return None,
+        };
+        annotations.get(ANNOTATION).map(String::as_str)
     }
 
     /// The names of the files that it makes, in the order of the records.

@@ -1,12 +1,12 @@
 //! What registries show of a plan's images, before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join_all, try_join_all};
 
 use super::images::{Images, PlannedImage, names};
 use crate::digest::Digest;
-use crate::oci::registry::{Action, Error, Registries};
+use crate::oci::registry::{Action, Document, Error, Registries};
 use crate::plan::{ImageWork, OfKind, PlannedBase, RegistryDestination};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
@@ -29,7 +29,7 @@ pub async fn observe<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, F
     let mut failures: Vec<Failure> = Vec::new();
     for (one, seen) in planned.iter_mut().zip(seen) {
         match seen.map_err(Failure::from) {
-            Ok(there) => one.there = there,
+            Ok((there, public)) => (one.there, one.public) = (there, public),
             Err(failure) if failures.contains(&failure) => {}
             Err(failure) => failures.push(failure),
         }
@@ -45,19 +45,29 @@ fn planned<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, Failure> {
         let step = step.ok_or_else(|| anyhow::anyhow!("the plan has no step `{}`", image.step))?;
         if images.run.takes(&images.destination.name, step) {
             let there = BTreeMap::new();
-            let one = |repository| PlannedImage { image, repository, step, there: there.clone() };
+            let one = |repository| PlannedImage { image, repository, step, there: there.clone(), public: Vec::new() };
             planned.extend(image.repositories.iter().map(one));
         }
     }
     Ok(planned)
 }
 
-async fn tags<'a>(registries: &Registries, planned: &PlannedImage<'a>) -> Result<BTreeMap<&'a str, Digest>, Error> {
+type There<'a> = (BTreeMap<&'a str, Digest>, Vec<Document>);
+
+async fn tags<'a>(registries: &Registries, planned: &PlannedImage<'a>) -> Result<There<'a>, Error> {
     let looks = planned.image.tags.iter().map(async |tag| {
         let there = registries.head(&planned.repository.tagged(tag)).await?;
         Ok::<_, Error>(there.map(|there| (tag.as_str(), there.digest)))
     });
-    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+    let there: BTreeMap<&str, Digest> = try_join_all(looks).await?.into_iter().flatten().collect();
+    let mut public = Vec::new();
+    if planned.step.work.inputs().is_some() {
+        let digests: BTreeSet<Digest> = there.values().copied().collect();
+        let reads = digests.into_iter().map(|digest| planned.repository.at(digest));
+        let read = try_join_all(reads.map(async |reference| registries.manifest(&reference).await)).await?;
+        public.extend(read.into_iter().flatten());
+    }
+    Ok((there, public))
 }
 
 /// What the plan alone forbids: publishing to a public registry what must stay private.
@@ -72,7 +82,7 @@ fn refused(run: Run<'_>, registry: &RegistryDestination) -> Vec<Failure> {
         let problem = Problem::new("loopback-only", format!("this plan cannot be published to `{host}`: {reason}"));
         failures.push(Failure::Refused(problem.hint("push the tag, or try `longshore rehearse`")));
     }
-    let open = bases(run).find(|base| base.digest.is_none());
+    let open = bases(run).find(|base| base.digest.is_none() && base.from.digest.is_none());
     if let Some(base) = open {
         let text =
             format!("the base image `{}` is not locked, and images based on it are published to `{host}`", base.from);
@@ -92,5 +102,5 @@ fn grant(run: Run<'_>, planned: &[PlannedImage<'_>]) {
 }
 
 fn bases(run: Run<'_>) -> impl Iterator<Item = &PlannedBase> {
-    run.plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)?.base())
+    run.plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)).flat_map(ImageWork::bases)
 }

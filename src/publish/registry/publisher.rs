@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::images::{Images, Placement, PlannedImage, names};
 use super::push::Push;
-use super::{compare, observe, push, readers, tags};
+use super::{compare, inputs, observe, push, readers, tags};
 use crate::artifact::{File, document};
 use crate::digest::Digest;
 use crate::oci::Descriptor;
@@ -110,7 +110,10 @@ impl Publisher for ImagePublisher<'_> {
                     self.placements = compare::compare(self.images.run.plan, observed, verified)?;
                 }
                 Phase::Content => self.push().await?,
-                Phase::FixedTags => tags::fix(&self.images, &self.placements, ledger).await?,
+                Phase::FixedTags => {
+                    tags::fix(&self.images, &self.placements, ledger).await?;
+                    inputs::put(&self.images, &self.placements, verified).await?;
+                }
                 _ => self.moved = tags::float(&self.images, &self.placements, ledger).await?,
             }
             Ok(())
