@@ -128,7 +128,8 @@ def configured(source, host):
     """The example's file, with a registry on loopback, and without smoke tests: bake has none."""
     path = source / "longshore.yaml"
     lines = [line for line in path.read_text().splitlines() if not line.startswith("    smoke:")]
-    text = "\n".join(lines).replace("images: { component: fleet,", 'images: { component: fleet, tags: "{sha}",')
+    more = 'component: fleet, emulate: true, tags: "{sha}",'
+    text = "\n".join(lines).replace("images: { component: fleet,", f"images: {{ {more}")
     text = text.replace("overlays:\n", "overlays:\n  reuse: { defaults: { images: { reuse: inputs } } }\n")
     path.write_text(f'{text}\npublish:\n  github: false\n  registry: {{ prefix: "{host}/fleet" }}\n')
 

@@ -42,8 +42,8 @@ root = "{self.folder}/root"
 """)
         command = [shutil.which("buildkitd", path=PATH), "--config", self.folder / "config.toml"]
         with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen(command, env={**os.environ, "PATH": PATH}, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, env={**os.environ, "PATH": PATH, "TMPDIR": str(self.folder)},
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             self.wait()
         except BaseException:
@@ -58,6 +58,10 @@ root = "{self.folder}/root"
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        # What a build that was ended with it leaves mounted.
+        mounts = [line.split()[1] for line in open("/proc/self/mounts")]
+        for mount in sorted((mount for mount in mounts if mount.startswith(f"{self.folder}/")), reverse=True):
+            subprocess.run(["umount", "--lazy", mount], capture_output=True)
         self.temporary.cleanup()
 
     def wait(self):

@@ -109,8 +109,8 @@ class Project:
         self.longshore, self.source, self.target, self.name, self.env = longshore, source, target, name, env
         fleet.based_on(fleet.copied(source), target.host)
         path = source / "longshore.yaml"
-        text = path.read_text()
-        text = text.replace("images: { component: fleet,", f"images: {{ component: fleet, engine: {engine_name},")
+        more = f"component: fleet, emulate: true, engine: {engine_name},"
+        text = path.read_text().replace("images: { component: fleet,", f"images: {{ {more}")
         path.write_text(f'{text}\npublish:\n  github: false\n  registry: {{ prefix: "{target.host}/{name}" }}\n')
         commit(source)
         run(source, longshore, "lock", env=env)
