@@ -6,11 +6,14 @@ import json
 import os
 import pathlib
 import platform
+import re
 import socket
 import subprocess
 import sys
 import tarfile
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 
 SERVICES = {"api": "/ships/Kestrel", "web": "/health", "tracker": "/positions", "beacon": "/lamps/south.json"}
@@ -35,16 +38,28 @@ class Image:
     """Of this machine's platform."""
 
     def __init__(self, repository, version):
-        self.repository = repository
+        self.repository, self.headers = repository, {"Accept": ACCEPTED}
         index = json.loads(self.get("manifests", version))
         digest = next(one["digest"] for one in index["manifests"] if one["platform"]["architecture"] == ARCH)
         self.manifest = json.loads(self.get("manifests", digest))
         self.config = json.loads(self.get("blobs", self.manifest["config"]["digest"]))["config"]
 
     def get(self, kind, name):
-        asked = urllib.request.Request(f"{self.repository}/{kind}/{name}", headers={"Accept": ACCEPTED})
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            return answer.read()
+        asked = urllib.request.Request(f"{self.repository}/{kind}/{name}", headers=self.headers)
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as refused:
+            if refused.code != 401 or "Authorization" in self.headers:
+                raise
+            self.log_in(dict(re.findall(r'(\w+)="([^"]*)"', refused.headers["WWW-Authenticate"])))
+        return self.get(kind, name)
+
+    def log_in(self, challenge):
+        """As anyone: who may pull a public image gets a token for it."""
+        realm = challenge.pop("realm")
+        with urllib.request.urlopen(f"{realm}?{urllib.parse.urlencode(challenge)}", timeout=60) as answer:
+            self.headers["Authorization"] = f"Bearer {json.load(answer)['token']}"
 
     def unpack(self, root):
         """The layers of this example remove nothing that matters, so each is simply laid over the others."""
