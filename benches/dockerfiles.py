@@ -39,9 +39,9 @@ WANTED = {"reuse": 5.0, "one file": 1.25, "inputs": 0.150}
 
 
 class Longshore:
-    """One command: plan, build, verify, push, read back."""
+    """One command: plan, build, verify, push, read back. With BuildKit's cache, which bake has, too."""
 
-    name, more = "longshore release", []
+    name, more = "longshore release, `cache: true`", []
 
     def __init__(self, longshore, source, host, kit):
         self.longshore, self.source, self.host, self.kit = longshore, source, host, kit
@@ -128,7 +128,7 @@ def configured(source, host):
     """The example's file, with a registry on loopback, and without smoke tests: bake has none."""
     path = source / "longshore.yaml"
     lines = [line for line in path.read_text().splitlines() if not line.startswith("    smoke:")]
-    more = 'component: fleet, emulate: true, tags: "{sha}",'
+    more = 'component: fleet, emulate: true, cache: true, tags: "{sha}",'
     text = "\n".join(lines).replace("images: { component: fleet,", f"images: {{ {more}")
     text = text.replace("overlays:\n", "overlays:\n  reuse: { defaults: { images: { reuse: inputs } } }\n")
     path.write_text(f'{text}\npublish:\n  github: false\n  registry: {{ prefix: "{host}/fleet" }}\n')
