@@ -25,12 +25,31 @@ use crate::oci::layout::{Entry, Layout};
 use crate::oci::registry::Document;
 use crate::oci::secrets::SHORTEST;
 use crate::oci::{Descriptor, document, media};
-use crate::plan::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, KnownImages};
-use crate::plan::{FromDockerfile, ImageWork, NamedContext, Step};
+use crate::plan::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, Known};
+use crate::plan::{FromDockerfile, ImageWork, NamedContext, OfKind, Step};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::files;
 use crate::world::path::resolve;
+use crate::world::process::Runner;
+
+/// Before anything is compiled for an image: is there an engine that builds it? Where it may be taken from a registry, none
+/// may be needed.
+///
+/// # Errors
+/// `Failure` with exit 2 if there is none.
+pub fn refuse_without_engine(runner: &Runner, steps: &[&Step]) -> anyhow::Result<()> {
+    let images = steps.iter().filter_map(|step| ImageWork::of(&step.work)?.from_dockerfile());
+    let built = images.filter(|recipe| recipe.stub.is_none() && !recipe.reuse);
+    let engines: BTreeSet<Option<&str>> = built.map(|recipe| recipe.engine.as_deref()).collect();
+    for engine in engines {
+        let wanted = engine.map(str::parse).transpose().map_err(anyhow::Error::msg)?;
+        let platform = Platform::LinuxAmd64.to_string();
+        let ask = Ask { wanted, platform: &platform, runs: false, needs: &[], frontend: false, builder_image: None };
+        choose(runner, &ask).map_err(Failure::usage)?;
+    }
+    Ok(())
+}
 
 /// Makes config, manifest and layers of an image.
 ///
@@ -65,7 +84,9 @@ pub fn make(
     let bases = pulled::all(machine, recipe, work.platform)?;
     let file = Dockerfile::parse(&staged.text)
         .map_err(|flaws| anyhow::anyhow!("`{}`: {}", recipe.dockerfile, flaws[0].message))?;
-    let claimed = claim(&file, recipe, work.platform, &staged, &bases.known)?;
+    let quiet = quiet(machine, recipe);
+    let known = Known { images: &bases.known, quiet: &quiet };
+    let claimed = claim(&file, recipe, work.platform, &staged, &known)?;
     let list = agree(machine, recipe, work.platform, &claimed, &staged)?;
     let secrets = secrets(machine, recipe, &scratch_path.join("secrets"))?;
     let needs = needs(&claimed.answer);
@@ -130,13 +151,24 @@ fn stub(machine: Machine<'_>, step: &Step, work: &ImageWork) -> anyhow::Result<V
     documents(machine, step, work, config, &serde_json::json!({ "layers": [] }))
 }
 
+/// Named contexts that are images without `ONBUILD`.
+fn quiet(machine: Machine<'_>, recipe: &FromDockerfile) -> BTreeSet<String> {
+    let has_none = |context: &NamedContext| match context {
+        NamedContext::Image(id) => machine
+            .find::<ImageWork>(id)
+            .is_ok_and(|(_, below)| below.from_dockerfile().is_some_and(|below| !below.onbuild)),
+        NamedContext::Folder(_) | NamedContext::Published(_) => false,
+    };
+    recipe.contexts.iter().filter(|(_, context)| has_none(context)).map(|(name, _)| name.clone()).collect()
+}
+
 /// What the build reads of the staged contexts.
 fn claim(
     file: &Dockerfile,
     recipe: &FromDockerfile,
     platform: Platform,
     staged: &Staged,
-    known: &KnownImages,
+    known: &Known<'_>,
 ) -> anyhow::Result<Claimed> {
     let first = |flaws: Vec<crate::dockerfile::Flaw>| {
         let texts: Vec<String> = flaws.into_iter().map(|flaw| flaw.message).collect();

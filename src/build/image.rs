@@ -86,7 +86,7 @@ async fn all(registries: &Registries, wanted: BTreeSet<Key>) -> Found {
 pub fn unlocked(plan: &Plan, steps: &[&Step], registries: &Registries) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     for (step, work) in images(steps) {
-        let open = work.bases().filter(|base| base.digest.is_none() && base.from.digest.is_none());
+        let open = work.locked().filter(|base| base.digest.is_none() && base.from.digest.is_none());
         let Some(host) = far(plan, step, registries) else { continue };
         for base in open {
             let text = format!(

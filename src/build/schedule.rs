@@ -34,6 +34,7 @@ pub fn carry_out(
     let mut pending: Vec<&Step> = order.steps.iter().copied().filter(|step| !is_idle(step)).collect();
     let mut records: BTreeMap<String, Artifact> = BTreeMap::new();
     let (mut problems, mut exit) = (Vec::new(), None);
+    dockerfile::refuse_without_engine(machine.runner, &pending)?;
     let bases = Bases::ask(order.registries.as_ref(), &order.steps);
     let commit = archive::Files::of(machine, &order.steps)?;
     let site = Schedule { machine, order, supply, digest: order.plan.digest(), bases, commit };

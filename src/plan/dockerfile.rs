@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::describe::{Described, Places};
-use super::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, KnownImage, KnownImages};
+use super::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, Known, KnownImage, KnownImages};
 use super::inputs::Inputs;
 use super::planner::{Entry, Machine, Planned, Planner};
 use super::release::Source;
@@ -361,7 +361,8 @@ impl<'a> Maker<'a> {
             made: read.made.clone(),
             before: build.before.clone(),
             engine: build.engine.clone(),
-            build_platform: if build.emulate { Platform::LinuxAmd64 } else { platform },
+            build_platform: self.build_platform(build, platform),
+            onbuild: false,
             network: build.network,
             cache: build.cache.unwrap_or(!is_release),
             reuse,
@@ -373,6 +374,26 @@ impl<'a> Maker<'a> {
             stub: None,
             inputs: InputDigest { digest: Digest::of(b""), files: 0, wide: None },
         })
+    }
+
+    /// The platform of the machine that builds.
+    fn build_platform(&self, build: &config::Dockerfile, platform: Platform) -> Platform {
+        let machine = self.inputs().request.machine;
+        let own = machine.and_then(|host| Platform::BINARIES.into_iter().find(|one| one.arch() == Some(host.arch())));
+        own.unwrap_or(if build.emulate { Platform::LinuxAmd64 } else { platform })
+    }
+
+    /// The image of another component that is not released now: its newest release, if there is one.
+    fn published(&self, below: &Image) -> Option<PlannedBase> {
+        let inputs = self.inputs();
+        let component = component(inputs, below);
+        let is_other = component != self.component() && self.planner.releases.of(&component).is_none();
+        if !is_other || !is_one(below) {
+            return None;
+        }
+        let release = super::release::newest_stable(inputs, &component)?;
+        let from = super::registry::reference(inputs, below, &release)?;
+        Some(PlannedBase { from, digest: None })
     }
 
     /// Whether other images are built on it: then it may have nothing to start.
@@ -403,6 +424,10 @@ impl<'a> Maker<'a> {
                 inputs.refuse(problem.at_value(at));
                 return None;
             };
+            if let Some(published) = self.published(below) {
+                contexts.insert(name.clone(), NamedContext::Published(published));
+                continue;
+            }
             let is_it = |step: &&Step| {
                 ImageWork::of(&step.work).is_some_and(|work| {
                     work.image == *image && work.platform == platform && Some(&work.flavor) == below.flavors.first()
@@ -444,6 +469,7 @@ impl<'a> Maker<'a> {
         };
         self.unsaid(work, &claimed.answer);
         let is_based = !bases.is_empty() || work.contexts.values().any(|one| !matches!(one, NamedContext::Folder(_)));
+        work.onbuild = claimed.answer.features.iter().any(|feature| feature.name == "onbuild");
         (work.bases, work.notes, work.stub) = (bases, notes, self.inputs().request.stub_builds.reason(is_based));
         self.digested(work, &claimed, platform)
     }
@@ -457,13 +483,26 @@ impl<'a> Maker<'a> {
     ) -> Result<(Answer, Vec<PulledImage>), Vec<Flaw>> {
         let mut known = KnownImages::new();
         loop {
-            let answer = asked::answer(&read.file, work, platform, &known)?;
+            let answer =
+                asked::answer(&read.file, work, platform, &Known { images: &known, quiet: &self.quiet(work) })?;
             let (bases, found) = self.images(&answer, &read.text)?;
             if found == known {
                 return Ok((answer, bases));
             }
             known = found;
         }
+    }
+
+    /// Named contexts that are images without `ONBUILD`.
+    fn quiet(&self, work: &FromDockerfile) -> BTreeSet<String> {
+        let has_none = |context: &NamedContext| match context {
+            NamedContext::Image(id) => self.made.iter().any(|planned| {
+                let recipe = ImageWork::of(&planned.step.work).and_then(ImageWork::from_dockerfile);
+                planned.step.id == *id && recipe.is_some_and(|recipe| !recipe.onbuild)
+            }),
+            NamedContext::Folder(_) | NamedContext::Published(_) => false,
+        };
+        work.contexts.iter().filter(|(_, context)| has_none(context)).map(|(name, _)| name.clone()).collect()
     }
 
     /// The images that are pulled, and what the lock knows of them.

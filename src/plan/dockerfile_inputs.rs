@@ -1,6 +1,6 @@
 //! What a Dockerfile is asked for one build, and the list of inputs that follows: the same when it is planned and built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FromDockerfile, InputDigest, NamedContext};
 use crate::digest::Digest;
@@ -17,6 +17,13 @@ pub struct KnownImage {
 
 /// The images whose config is known, by the name that the Dockerfile has for them.
 pub type KnownImages = BTreeMap<String, KnownImage>;
+
+/// What is known of everything that a build is based on.
+pub struct Known<'a> {
+    pub images: &'a KnownImages,
+    /// Named contexts that are images without `ONBUILD`.
+    pub quiet: &'a BTreeSet<String>,
+}
 
 /// What is known of the contexts of a build.
 pub struct Contexts<'a> {
@@ -41,16 +48,16 @@ pub fn answer(
     file: &Dockerfile,
     work: &FromDockerfile,
     platform: Platform,
-    known: &KnownImages,
+    known: &Known<'_>,
 ) -> Result<Answer, Vec<Flaw>> {
     let mut question = question(work, platform);
-    for (name, image) in known {
+    for (name, image) in known.images {
         question.base_env.insert(name.clone(), image.env.clone());
         question.onbuild.insert(name.clone(), image.onbuild.clone());
     }
     let answer = file.answer(&question)?;
     // Named at the first asking; at the second they are the ones of which nothing is known.
-    let is_known = |name: &String| known.contains_key(name);
+    let is_known = |name: &String| known.images.contains_key(name) || known.quiet.contains(name);
     let unknown = answer.images.iter().map(|image| image.reference.clone()).filter(|name| !is_known(name));
     question.unknown_bases = unknown.collect();
     if question.unknown_bases.is_empty() { Ok(answer) } else { file.answer(&question) }

@@ -156,7 +156,7 @@ fn from_dockerfile(work: &FromDockerfile) -> Vec<(&'static str, String)> {
         None => format!("{} (not locked)", base.name),
     };
     vec![
-        ("built from", work.dockerfile.clone()),
+        ("from", work.dockerfile.clone()),
         ("stage", work.stage.clone().unwrap_or_default()),
         ("context", if work.context.is_empty() { ".".into() } else { work.context.clone() }),
         ("args", args.join(", ")),

@@ -6,10 +6,10 @@ use super::describe::Places;
 use super::inputs::Inputs;
 use super::release::Releases;
 use super::{FloatingTag, ImageWork, OfKind, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work};
-use crate::config::{Image, ImageTag, Registry};
+use crate::config::{self, Image, ImageTag, Registry};
 use crate::destination::When;
 use crate::problem::Problem;
-use crate::reference::{Prefix, Repository, check_tag};
+use crate::reference::{Prefix, Reference, Repository, check_tag};
 use crate::step_id::StepKind;
 
 /// Stands for the version while a tag is taken apart; no tag holds it.
@@ -65,6 +65,19 @@ fn published(
     let recipe = ImageWork::of(&step.work).and_then(ImageWork::from_dockerfile).filter(|recipe| recipe.reuse);
     let inputs = recipe.map(|recipe| format!("in-{}", &recipe.inputs.digest.hex()[..40]));
     Some(PublishedImage { step: step.id.clone(), repositories, tags, floating, inputs })
+}
+
+/// Where an earlier release of an image is, under the first of its fixed tags. Fixed tags never move.
+pub fn reference(inputs: &Inputs<'_>, image: &Image, release: &Release) -> Option<Reference> {
+    let registry = inputs.config.destinations.iter().find_map(config::Destination::registry)?;
+    let title = image.title.as_deref().unwrap_or(&image.name);
+    let repository = match &image.repositories {
+        Some(written) => written.first()?.clone(),
+        None => own_repository(&prefix(inputs, registry), title).ok()?,
+    };
+    let flavor = image.flavors.first()?;
+    let (fixed, _) = tags(inputs, image, Places::of(inputs, image, release, flavor, None));
+    Some(repository.tagged(fixed.first()?))
 }
 
 /// `prefix:`, else `ghcr.io/<owner>` of a repository on GitHub.

@@ -419,6 +419,23 @@ fn snapshot(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
     Some(manifest.filter(|manifest| *manifest > next).unwrap_or(next))
 }
 
+/// The newest stable release of a component that this commit contains.
+pub fn newest_stable(inputs: &Inputs<'_>, component: &str) -> Option<Release> {
+    let config = inputs.config;
+    let component = std::iter::once(&config.root).chain(&config.components).find(|one| one.name == component)?;
+    let grammar = TagGrammar::new(&component.tag, &component.name).ok()?;
+    let reachable = inputs.facts.tags.iter().filter(|tag| tag.distance.is_some());
+    let version = reachable.filter_map(|tag| grammar.version(&tag.name)).filter(|one| !one.is_prerelease()).max()?;
+    Some(Release {
+        component: component.name.clone(),
+        tag: grammar.tag(&version),
+        prerelease: false,
+        latest: false,
+        tags: component.tag.to_string(),
+        version,
+    })
+}
+
 /// The first ten digits of a commit.
 pub fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)

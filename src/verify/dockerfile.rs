@@ -11,6 +11,9 @@ use crate::oci::image::Image;
 use crate::plan::{FromDockerfile, Step};
 use crate::platform::Platform;
 
+/// Findings that are also told as warnings.
+const TOLD: [&str; 4] = ["image-cannot-start", "image-platform", "image-onbuild", "image-secret"];
+
 /// An image whose layers are all at hand.
 pub struct Judged<'a> {
     pub step: &'a Step,
@@ -48,7 +51,9 @@ impl Judged<'_> {
             }
         }
         let said = verdict.warnings.iter().chain(&verdict.notes);
-        found.warnings.extend(verdict.warnings.iter().map(|finding| format!("`{id}`: {}", finding.text)));
+        // Files that may be meant stand in the table alone: a base image has the same ones in every image on it.
+        let told = verdict.warnings.iter().filter(|finding| TOLD.contains(&finding.code));
+        found.warnings.extend(told.map(|finding| format!("`{id}`: {}", finding.text)));
         found.images.push(self.inspected(&config, &files, said.map(|finding| finding.text.clone()).collect()));
         wrong
     }

@@ -7,6 +7,7 @@ mod action_log;
 mod bindings;
 #[path = "../it/delivery.rs"]
 mod delivery;
+mod dockerfiles;
 mod duo;
 #[cfg(unix)]
 mod engines;

@@ -38,6 +38,8 @@ pub struct Store {
     folder: PathBuf,
     contain: Contain,
     driver: &'static str,
+    /// Its state while something runs: podman takes no path of more than 50 characters for that.
+    state: tempfile::TempDir,
     /// What was not there before, and is made by the program for all users.
     shared: bool,
 }
@@ -54,7 +56,8 @@ impl Store {
         files::fresh_folder(folder)?;
         fs::create_dir_all(folder.join("tmp"))?;
         let shared = !Path::new(SHARED).exists();
-        let mut store = Self { kind, folder: folder.to_owned(), contain, driver: "overlay", shared };
+        let state = tempfile::Builder::new().prefix("ls-").tempdir()?;
+        let mut store = Self { kind, folder: folder.to_owned(), contain, driver: "overlay", state, shared };
         for (name, content) in [
             ("policy.json", POLICY),
             ("registries.conf", REGISTRIES),
@@ -82,7 +85,7 @@ impl Store {
 
     fn configure(&self) -> anyhow::Result<()> {
         let quoted = |name: &str| anyhow::Ok(serde_json::to_string(text(&self.folder.join(name))?)?);
-        let (root, run) = (quoted("root")?, quoted("run")?);
+        let (root, run) = (quoted("root")?, serde_json::to_string(text(self.state.path())?)?);
         let config = format!("[storage]\ndriver = \"{}\"\ngraphroot = {root}\nrunroot = {run}\n", self.driver);
         files::write_atomic(&self.folder.join("storage.conf"), config.as_bytes())
     }
@@ -101,7 +104,7 @@ impl Store {
             "--root",
             &self.place("root")?,
             "--runroot",
-            &self.place("run")?,
+            text(self.state.path())?,
             "--storage-driver",
             self.driver,
         ]);

@@ -82,7 +82,8 @@ fn refused(run: Run<'_>, registry: &RegistryDestination) -> Vec<Failure> {
         let problem = Problem::new("loopback-only", format!("this plan cannot be published to `{host}`: {reason}"));
         failures.push(Failure::Refused(problem.hint("push the tag, or try `longshore rehearse`")));
     }
-    let open = bases(run).find(|base| base.digest.is_none() && base.from.digest.is_none());
+    let mut locked = run.plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)).flat_map(ImageWork::locked);
+    let open = locked.find(|base| base.digest.is_none() && base.from.digest.is_none());
     if let Some(base) = open {
         let text =
             format!("the base image `{}` is not locked, and images based on it are published to `{host}`", base.from);

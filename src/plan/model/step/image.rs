@@ -63,6 +63,12 @@ impl ImageWork {
         self.assembly()?.base.as_ref()
     }
 
+    /// Every image that it is built on or from, but for releases of this project: their tags never move.
+    pub fn locked(&self) -> impl Iterator<Item = &PlannedBase> {
+        let pulled = self.from_dockerfile().into_iter().flat_map(|recipe| &recipe.bases).map(|pulled| &pulled.base);
+        self.base().into_iter().chain(pulled)
+    }
+
     /// Every image that it is built on or from.
     pub fn bases(&self) -> impl Iterator<Item = &PlannedBase> {
         let pulled = self.from_dockerfile().into_iter().flat_map(|recipe| &recipe.bases).map(|pulled| &pulled.base);
@@ -150,6 +156,9 @@ pub struct FromDockerfile {
     /// Paths that the finished image must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<String>,
+    /// Whether it has `ONBUILD` instructions for images built on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub onbuild: bool,
     /// Whether others are built on it: it may have nothing to start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_base: bool,

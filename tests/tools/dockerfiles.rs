@@ -1,0 +1,204 @@
+//! Images from Dockerfiles, all the way: built by BuildKit, published to a registry that we did not write, read by crane.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::engines::daemon::Daemon;
+use crate::project::Project;
+use crate::registry::distribution::{Distribution, Kind};
+use crate::tool;
+
+/// A base image: busybox, and instructions for whatever is built on it.
+const BASE: &str = r#"FROM scratch
+COPY --chmod=755 busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+ENV PATH=/bin FLAVOR=plain
+ONBUILD COPY settings/ /settings/
+CMD ["sh"]
+"#;
+
+/// A service on it. A variable of the base decides what is copied.
+const SERVICE: &str = r#"FROM HOST/team/base:1.0.0 AS build
+COPY src/ /src/
+RUN cat /src/* > /built
+FROM HOST/team/base:1.0.0
+COPY --from=build /built /built
+COPY $FLAVOR.txt /flavor.txt
+COPY --chmod=755 start.sh /start.sh
+USER 1000
+EXPOSE 8080
+ENTRYPOINT ["/start.sh"]
+"#;
+
+struct Place {
+    daemon: Daemon,
+    registry: Distribution,
+}
+
+impl Place {
+    /// BuildKit, and a registry that has the base image.
+    fn new() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let place = Self { daemon: Daemon::start(), registry: runtime.block_on(Distribution::start(Kind::Plain)) };
+        let base =
+            place.project("base", "base: { dockerfile: Dockerfile, platforms: linux/amd64 }", &[("Dockerfile", BASE)]);
+        let busybox = std::fs::read("/bin/busybox").unwrap();
+        std::fs::write(base.folder().join("busybox"), busybox).unwrap();
+        place.must(
+            &base,
+            "git init -q -b main && git add -A && git commit -qm base && git tag v1.0.0 && longshore release --yes",
+        );
+        place
+    }
+
+    fn project(&self, name: &str, images: &str, files: &[(&str, &str)]) -> Project {
+        let host = &self.registry.host;
+        let config = format!(
+            "longshore: 1\nname: {name}\nimages:\n  {images}\npublish:\n  github: false\n  registry: {{ prefix: {host}/team, insecure: true }}\n"
+        );
+        let files: Vec<(&str, String)> = files.iter().map(|(path, text)| (*path, text.replace("HOST", host))).collect();
+        let mut all: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        all.push(("longshore.yaml", &config));
+        Project::of(name, &all)
+    }
+
+    /// A service, committed with its lock file and tagged.
+    fn service(&self, images: &str, dockerfile: &str) -> Project {
+        let files = [
+            ("Dockerfile", dockerfile),
+            ("src/a.txt", "hello\n"),
+            ("settings/a.conf", "a\n"),
+            ("plain.txt", "plain\n"),
+            ("other.txt", "not read\n"),
+            ("start.sh", "#!/bin/sh\necho up\n"),
+        ];
+        let project = self.project("api", images, &files).commit();
+        self.must(&project, "longshore lock && git add -A && git commit -qm locked && git tag v1.2.3");
+        project
+    }
+
+    fn run(&self, project: &Project, line: &str) -> Output {
+        let mut shell = project.shell(line);
+        let path = std::env::var("PATH").unwrap_or_default();
+        let ours = std::path::Path::new(crate::project::LONGSHORE).parent().unwrap().display().to_string();
+        let tools = crate::tools().join("bin").display().to_string();
+        shell.env("BUILDKIT_HOST", self.daemon.host()).env("PATH", format!("{ours}:{tools}:{path}"));
+        shell.output().unwrap()
+    }
+
+    /// What it printed on both streams.
+    fn must(&self, project: &Project, line: &str) -> String {
+        let output = self.run(project, line);
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{line}: {text}");
+        text
+    }
+
+    /// What it printed when it ended with this status.
+    fn fails(&self, project: &Project, line: &str, status: i32) -> String {
+        let output = self.run(project, line);
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(status), "{line}: {text}");
+        text
+    }
+
+    fn crane(&self, args: &[&str]) -> String {
+        let output = tool("crane").args(args).arg("--insecure").output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn log(project: &Project) -> String {
+        std::fs::read_to_string(project.folder().join("target/longshore/logs/image.api.linux-amd64.log")).unwrap()
+    }
+}
+
+const IMAGE: &str = "api: { dockerfile: Dockerfile, platforms: linux/amd64 }";
+
+#[test]
+fn released_read_back_and_taken_again() {
+    let place = Place::new();
+    let project = place.service(IMAGE, SERVICE);
+    place.must(&project, "longshore release --yes");
+    let name = format!("{}/team/api:1.2.3", place.registry.host);
+    place.crane(&["validate", "--remote", &name]);
+    let config: Value = serde_json::from_str(&place.crane(&["config", &name])).unwrap();
+    assert_eq!(config["config"]["Entrypoint"][0], "/start.sh");
+    assert_eq!(config["config"]["Labels"]["org.opencontainers.image.version"], "1.2.3");
+    let files = tool("crane").args(["export", "--insecure", &name, "-"]).output().unwrap().stdout;
+    let files = String::from_utf8_lossy(&files);
+    // What the base's `ONBUILD` copies, and what its `ENV` chooses.
+    assert!(files.contains("settings/a.conf") && files.contains("flavor.txt"));
+
+    // The same again changes nothing.
+    assert!(place.must(&project, "longshore release --yes").contains("already there"));
+
+    // Another commit with the same inputs: no engine is asked.
+    place.must(&project, "echo more > other.txt && git commit -qam other && git tag v1.2.4");
+    let text = place.must(&project, "BUILDKIT_HOST=unix:///nowhere longshore release --yes");
+    assert!(Place::log(&project).contains("published from the same inputs"), "{text}");
+    let layers = |tag: &str| {
+        let name = format!("{}/team/api:{tag}", place.registry.host);
+        let manifest: Value =
+            serde_json::from_str(&place.crane(&["manifest", "--platform", "linux/amd64", &name])).unwrap();
+        manifest["layers"].clone()
+    };
+    assert_eq!(layers("1.2.3"), layers("1.2.4"));
+
+    // One changed file: built anew.
+    place.must(&project, "echo new >> settings/a.conf && git commit -qam new && git tag v1.2.5");
+    let explained = place.must(&project, "longshore plan --explain image.api.linux-amd64");
+    assert!(explained.contains("settings/a.conf") && explained.contains("ONBUILD COPY"), "{explained}");
+    assert!(!explained.contains("other.txt"), "{explained}");
+    place.must(&project, "longshore release --yes");
+    assert!(Place::log(&project).contains("engine: "));
+    assert_ne!(layers("1.2.4"), layers("1.2.5"));
+
+    // A tag that lies about its inputs is not taken.
+    let list = place.crane(&["ls", &format!("{}/team/api", place.registry.host)]);
+    place.must(&project, "echo newer >> settings/a.conf && git commit -qam newer && git tag v1.2.6");
+    let plan = place.must(&project, "longshore plan --json");
+    let digest = plan.split("\"inputs\":{\"digest\":\"sha256:").nth(1).map(|rest| rest[..40].to_owned()).unwrap();
+    let old = list.lines().find(|tag| tag.starts_with("in-")).unwrap();
+    let from = format!("{}/team/api:{old}", place.registry.host);
+    place.crane(&["tag", &from, &format!("in-{digest}")]);
+    place.must(&project, "longshore release --yes");
+    let log = Place::log(&project);
+    assert!(log.contains("is not taken: its annotation has other inputs") && log.contains("engine: "), "{log}");
+}
+
+#[test]
+fn what_is_wrong_is_not_published() {
+    let place = Place::new();
+    let with = |change: &str, to: &str| SERVICE.replace(change, to);
+
+    let project = place.service(IMAGE, &with("COPY --chmod=755 start.sh /start.sh\n", ""));
+    let text = place.fails(&project, "longshore release --yes", 3);
+    assert!(text.contains("/start.sh") && text.contains("not in the image"), "{text}");
+
+    let project =
+        place.service("api: { dockerfile: Dockerfile, platforms: linux/amd64, contains: /app/gone }", SERVICE);
+    let text = place.fails(&project, "longshore release --yes", 3);
+    assert!(text.contains("`/app/gone` is not in the image"), "{text}");
+
+    let images = "api: { dockerfile: Dockerfile, platforms: linux/amd64, secrets: { token: API_TOKEN } }";
+    let leak = with("USER 1000", "RUN --mount=type=secret,id=token cp /run/secrets/token /leaked\nUSER 1000");
+    let project = place.service(images, &leak);
+    let text = place.fails(&project, "API_TOKEN=not-a-real-token-4711 longshore release --yes", 7);
+    assert!(text.contains("the secret `token` is in `/leaked`") && !text.contains("4711"), "{text}");
+    assert!(place.fails(&project, "longshore release --yes", 2).contains("`API_TOKEN` is not in the environment"));
+    assert!(place.fails(&project, "API_TOKEN=short longshore release --yes", 2).contains("fewer than 8 characters"));
+
+    let project = place.service(IMAGE, &with("RUN cat /src/* > /built", "RUN false # fails"));
+    let text = place.fails(&project, "longshore release --yes", 7);
+    assert!(text.contains("RUN false"), "{text}");
+
+    let images = "api: { dockerfile: Dockerfile, platforms: linux/amd64, engine: buildkit, reuse: never }";
+    let project = place.service(images, SERVICE);
+    let text = place.fails(&project, "BUILDKIT_HOST=unix:///nowhere longshore release --yes", 2);
+    assert!(text.contains("buildkitd"), "{text}");
+
+    let list = place.crane(&["catalog", &place.registry.host]);
+    assert_eq!(list, "team/base\n", "nothing of it is public");
+}
