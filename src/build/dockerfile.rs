@@ -45,7 +45,9 @@ pub fn refuse_without_engine(runner: &Runner, steps: &[&Step]) -> anyhow::Result
     for engine in engines {
         let wanted = engine.map(str::parse).transpose().map_err(anyhow::Error::msg)?;
         let platform = Platform::LinuxAmd64.to_string();
-        let ask = Ask { wanted, platform: &platform, runs: false, needs: &[], frontend: false, builder_image: None };
+        // Which image a builder is made from is known for each image; here it only matters that there is one.
+        let builder_image = Some("builder");
+        let ask = Ask { wanted, platform: &platform, runs: false, needs: &[], frontend: false, builder_image };
         choose(runner, &ask).map_err(Failure::usage)?;
     }
     Ok(())
@@ -91,13 +93,14 @@ pub fn make(
     let secrets = secrets(machine, recipe, &scratch_path.join("secrets"))?;
     let needs = needs(&claimed.answer);
     let platform = work.platform.to_string();
+    let builder = recipe.builder.as_ref().and_then(|base| Some(base.from.repository.at(base.digest?).to_string()));
     let ask = Ask {
         wanted: recipe.engine.as_deref().map(str::parse).transpose().map_err(anyhow::Error::msg)?,
         platform: &platform,
         runs: claimed.answer.runs,
         needs: &needs,
         frontend: claimed.answer.images.iter().any(|image| image.role == crate::dockerfile::Role::Frontend),
-        builder_image: None,
+        builder_image: builder.as_deref(),
     };
     let engine = choose(machine.runner, &ask).map_err(Failure::usage)?;
     log.tell(format_args!(

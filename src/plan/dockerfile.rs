@@ -25,6 +25,10 @@ use crate::reference::Reference;
 use crate::step_id::{StepId, StepKind};
 use crate::target::Libc;
 
+/// The engine that may need a builder of our own, and the image of that builder.
+const DOCKER: &str = "docker";
+const BUILDER: &str = "docker.io/moby/buildkit:buildx-stable-1";
+
 /// The steps of every image from a Dockerfile, each after those it is based on.
 pub fn steps(planner: &Planner<'_>) -> (Vec<Planned>, BTreeMap<StepId, InputList>) {
     let lists = RefCell::new(BTreeMap::new());
@@ -361,6 +365,7 @@ impl<'a> Maker<'a> {
             made: read.made.clone(),
             before: build.before.clone(),
             engine: build.engine.clone(),
+            builder: self.builder(build, platform),
             build_platform: self.build_platform(build, platform),
             onbuild: false,
             network: build.network,
@@ -374,6 +379,14 @@ impl<'a> Maker<'a> {
             stub: None,
             inputs: InputDigest { digest: Digest::of(b""), files: 0, wide: None },
         })
+    }
+
+    /// The image of a builder for `docker buildx`, where it is locked.
+    fn builder(&self, build: &config::Dockerfile, platform: Platform) -> Option<PlannedBase> {
+        let may = build.engine.as_deref().is_none_or(|engine| engine == DOCKER);
+        let from = reference(BUILDER).ok().filter(|_| may)?;
+        let digest = self.inputs().facts.lock.image(&from, platform)?.digest;
+        Some(PlannedBase { from, digest: Some(digest) })
     }
 
     /// The platform of the machine that builds.
@@ -575,7 +588,7 @@ impl<'a> Maker<'a> {
         let native = platform.target(Libc::Gnu);
         let (target, label, name) = match (build.emulate, native) {
             (true, _) => (None, Some(runner::any()), format!("image.{chain}")),
-            (false, target) => (target, target.map(runner::native), format!("image.{chain}.{}", platform.id())),
+            (false, target) => (target, runner::of_images(platform), format!("image.{chain}.{}", platform.id())),
         };
         let Some(runner) = build.runners.of(platform).or(label) else {
             let problem = Problem::new("no-runner", format!("there is no native runner for {platform}"));
@@ -677,6 +690,12 @@ pub fn used(planned: &[Planned]) -> Vec<UsedImage> {
     let images = planned.iter().filter_map(|one| ImageWork::of(&one.step.work)?.from_dockerfile());
     for base in images.flat_map(|recipe| &recipe.bases).filter(|base| base.base.from.digest.is_none()) {
         all.entry(base.base.from.clone()).or_default().insert(base.platform);
+    }
+    let images = planned.iter().filter_map(|one| ImageWork::of(&one.step.work));
+    for image in images.filter(|image| image.from_dockerfile().is_some_and(|one| one.engine.as_deref() == Some(DOCKER))) {
+        if let Ok(builder) = reference(BUILDER) {
+            all.entry(builder).or_default().insert(image.platform);
+        }
     }
     all.into_iter().map(|(from, platforms)| UsedImage { from, platforms }).collect()
 }

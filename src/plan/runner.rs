@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::PlannedBuilder;
 use crate::config::{BinarySettings, Builder};
+use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::target::{Os, Target};
 
@@ -14,6 +15,7 @@ use crate::target::{Os, Target};
 struct Runners {
     default: String,
     targets: BTreeMap<Target, String>,
+    images: BTreeMap<Platform, String>,
     labels: BTreeMap<String, Label>,
     install: Install,
 }
@@ -47,6 +49,11 @@ pub fn any() -> &'static str {
 /// The label on which a target is native.
 pub fn native(target: Target) -> &'static str {
     RUNNERS.targets.get(&target).map_or(any(), String::as_str)
+}
+
+/// The label on which images for a platform are built: nothing of the machine gets into them, so the newest.
+pub fn of_images(platform: Platform) -> Option<&'static str> {
+    RUNNERS.images.get(&platform).map(String::as_str)
 }
 
 /// Whether a machine with this label runs the target's executables; unknown labels are the user's own choice.

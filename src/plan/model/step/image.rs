@@ -141,6 +141,9 @@ pub struct FromDockerfile {
     /// The engine; absent: the first that answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// The image of a builder that `docker buildx` starts where its own cannot write OCI layouts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builder: Option<PlannedBase>,
     /// The platform that builds: another one only by emulation.
     pub build_platform: Platform,
     /// Whether steps of the build reach the network.
