@@ -11,10 +11,10 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::command::cmd;
-use super::context::{self, Staged};
 use super::engine::{Ask, Built, Cache, Feature, Named, Network, Recipe, Session, choose};
 use super::log::Log;
 use super::machine::Machine;
+use super::staging::{self, Staged};
 use super::{pack, pulled, reuse};
 use crate::artifact::{self, Mode};
 use crate::digest::Digest;
@@ -81,7 +81,7 @@ pub fn make(
     fs::create_dir_all(store.root())?;
     let scratch = tempfile::tempdir_in(store.root())?;
     let scratch_path = resolve(scratch.path())?;
-    let staged = context::stage(machine, recipe, &scratch_path.join("staged"))?;
+    let staged = staging::stage(machine, recipe, &scratch_path.join("staged"))?;
     log.tell(format_args!("staged {} files of {}", staged.listing.iter().count(), recipe.dockerfile));
     let bases = pulled::all(machine, recipe, work.platform)?;
     let file = Dockerfile::parse(&staged.text)
@@ -222,7 +222,7 @@ fn agree(
 fn secrets(machine: Machine<'_>, recipe: &FromDockerfile, folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let mut written = BTreeMap::new();
     for (number, (id, name)) in recipe.secrets.iter().enumerate() {
-        let Some(value) = machine.runner.secret(name) else {
+        let Some((_, value)) = machine.runner.secrets().find(|(known, _)| known == name) else {
             let text = format!("the secret `{id}` is not set: `{name}` is not in the environment");
             let hint = format!("set it, or let `generate` map it: `secrets: {{ {id}: {name} }}`");
             return Err(Failure::usage(Problem::new("secret-not-set", text).hint(hint)).into());

@@ -10,7 +10,7 @@ use crate::step_id::StepId;
 use crate::world::process::Cmd;
 
 /// The steps that stay: those whose inputs differ from what they were, and those without inputs. Everything, if the other
-/// commit cannot be planned: nobody knows then.
+/// commit cannot be planned.
 ///
 /// # Errors
 /// For the plan of a tag: what a release publishes is decided by what is public, not by what changed.

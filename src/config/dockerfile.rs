@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::binary::command;
 use super::diagnostics::Diagnostics;
 use super::fields::Fields;
-use super::image::platforms;
 use super::model::{BuildContext, Dockerfile, Runners};
 use super::names;
 use super::schema::Place;
@@ -62,7 +61,7 @@ fn one(flavor: String, dockerfile: String, fields: Fields<'_>, own: Option<Field
         contexts: fields.table("contexts").into_iter().map(|(name, text)| (name, build_context(&text))).collect(),
         binaries: with("binaries").texts("binaries").unwrap_or_default(),
         assets: fields.texts("assets").unwrap_or_default(),
-        platforms: platforms(with("platforms")).unwrap_or_else(|| Platform::BINARIES.to_vec()),
+        platforms: with("platforms").platforms().unwrap_or_else(|| Platform::BINARIES.to_vec()),
         runners: runners(fields),
         emulate: fields.flag("emulate").unwrap_or(false),
         engine: fields.text("engine").filter(|engine| engine != "auto"),

@@ -6,6 +6,7 @@ use super::names;
 use super::schema::Place;
 use super::text;
 use super::yaml::{Map, Node, Value};
+use crate::platform::Platform;
 use crate::template::Template;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,14 @@ impl<'n> Fields<'n> {
     pub fn table(&self, key: &str) -> BTreeMap<String, String> {
         let entries = self.map(key).map(|map| map.0.entries.as_slice()).unwrap_or_default();
         entries.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.text()?.to_owned()))).collect()
+    }
+
+    /// `platforms:`, sorted.
+    pub fn platforms(&self) -> Option<Vec<Platform>> {
+        let mut platforms = self.parsed("platforms", |text| names::platform(text).ok())?;
+        platforms.sort();
+        platforms.dedup();
+        Some(platforms)
     }
 
     pub fn files(&self, key: &str) -> Option<Vec<FileItem>> {

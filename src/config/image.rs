@@ -54,7 +54,7 @@ pub fn bases(file: &Map, layers: &mut Layers) -> Vec<Base> {
         bases.push(Base {
             flavor: entry.key.clone(),
             from,
-            platforms: platforms(fields),
+            platforms: fields.platforms(),
             user: fields.text("user"),
             include: files(fields),
         });
@@ -77,7 +77,7 @@ fn one(name: &str, fields: Fields<'_>) -> Image {
         component: fields.text("component"),
         repositories: fields.parsed("repositories", |text| names::image_repository(text).ok()),
         binaries: fields.texts("binaries"),
-        platforms: platforms(fields).unwrap_or_else(|| Platform::BINARIES.to_vec()),
+        platforms: fields.platforms().unwrap_or_else(|| Platform::BINARIES.to_vec()),
         flavors: if built.is_empty() { flavors(fields.texts("flavors")) } else { built },
         include: files(fields),
         tags: tags("tags").unwrap_or_else(|| DEFAULT_TAGS.map(default).to_vec()),
@@ -128,14 +128,6 @@ fn known_flavors(file: &Map, image: &Map, path: &str, found: &mut Diagnostics) {
         });
         found.at(problem, &format!("{path}.flavors"), false, &node.span);
     }
-}
-
-/// `platforms:`, sorted.
-pub fn platforms(fields: Fields<'_>) -> Option<Vec<Platform>> {
-    let mut platforms = fields.parsed("platforms", |text| names::platform(text).ok())?;
-    platforms.sort();
-    platforms.dedup();
-    Some(platforms)
 }
 
 fn files(fields: Fields<'_>) -> Vec<FileItem> {

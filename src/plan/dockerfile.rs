@@ -692,7 +692,8 @@ pub fn used(planned: &[Planned]) -> Vec<UsedImage> {
         all.entry(base.base.from.clone()).or_default().insert(base.platform);
     }
     let images = planned.iter().filter_map(|one| ImageWork::of(&one.step.work));
-    for image in images.filter(|image| image.from_dockerfile().is_some_and(|one| one.engine.as_deref() == Some(DOCKER))) {
+    for image in images.filter(|image| image.from_dockerfile().is_some_and(|one| one.engine.as_deref() == Some(DOCKER)))
+    {
         if let Ok(builder) = reference(BUILDER) {
             all.entry(builder).or_default().insert(image.platform);
         }

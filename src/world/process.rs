@@ -56,7 +56,6 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long one that was interrupted may take to end its own children.
 pub const GRACE: Duration = Duration::from_secs(10);
-
 /// How long what a program left running is waited for after it has ended.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -134,11 +133,6 @@ impl Runner {
     /// A variable that its children get.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.env.value(name)
-    }
-
-    /// A variable that is kept from its children.
-    pub fn secret(&self, name: &str) -> Option<&str> {
-        self.hidden.value(name)
     }
 
     /// All variables that are kept from its children.

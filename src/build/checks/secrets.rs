@@ -23,7 +23,8 @@ pub fn run(
     let (step, work) = machine.find::<ImageWork>(image)?;
     let record: Artifact = read_json(&machine.store.record(&step.id))?;
     let sought = |id: &str, value: &str| Sought { id: id.to_owned(), value: Secret::new(value) };
-    let own = check.secrets.iter().filter_map(|(id, name)| Some(sought(id, machine.runner.secret(name)?)));
+    let value = |name: &str| machine.runner.secrets().find(|(known, _)| *known == name).map(|(_, value)| value);
+    let own = check.secrets.iter().filter_map(|(id, name)| Some(sought(id, value(name)?)));
     let is_other = |name: &str| !check.secrets.values().any(|known| known == name);
     let others = machine.runner.secrets().filter(|(name, value)| value.len() >= SHORTEST && is_other(name));
     let secrets: Vec<Sought> = own.chain(others.map(|(name, value)| sought(name, value))).collect();

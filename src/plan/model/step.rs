@@ -1,6 +1,7 @@
 //! A step: one thing to do, with everything its carrying out needs, by kind.
 
 mod image;
+mod member;
 mod python;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::target::{Libc, Linkage, Os, Target};
 pub use image::{
     Assembly, FromDockerfile, ImageConfig, ImageWork, InputDigest, NamedContext, PlannedBase, PulledImage, Recipe,
 };
+pub use member::{Covered, Member};
 pub use python::{Bindings, Import, Rebuild, Resolve, SdistWork, StageWork, Variant, WheelBuilder, WheelWork};
 
 /// One thing to do: what it needs and what it makes are known before anything runs.
@@ -334,17 +336,6 @@ pub struct ArchiveWork {
     pub trees: Vec<AssetTree>,
 }
 
-/// An executable in an archive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Member {
-    /// Binary step.
-    pub step: StepId,
-    /// Name of its output.
-    pub output: String,
-    /// Path inside the archive.
-    pub path: String,
-}
-
 /// A file of the commit in an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArchiveFile {
@@ -389,15 +380,6 @@ pub struct ChecksumsWork {
     pub outputs: [Output; 1],
     /// The covered files: step and output name, sorted by name.
     pub covers: Vec<Covered>,
-}
-
-/// A file a checksums file lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Covered {
-    /// The step that makes it.
-    pub step: StepId,
-    /// Its name.
-    pub name: String,
 }
 
 /// A check. Its result is its artifact record; it has no output file.

@@ -14,7 +14,7 @@ use crate::publish::verified::Verified;
 use crate::reference::Repository;
 use crate::world::files;
 
-/// The config of an artifact that is no image:
+/// The config of an artifact other than an image:
 /// <https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidance-for-an-empty-descriptor>.
 const EMPTY: &[u8] = b"{}";
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";

@@ -25,21 +25,22 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("serve", &["release", "publish", "verify", "build", "plan", "facts", "config", "oci", "world"]),
-    ("release", &["publish", "verify", "build", "plan", "facts", "config", "oci", "world"]),
+    ("release", &["publish", "verify", "build", "plan", "facts", "config", "dockerfile", "oci", "world"]),
     ("rehearsal", &["oci", "world"]),
     ("workflow", &["plan"]),
     ("publish", &["plan", "oci", "world"]),
     ("verify", &["plan", "oci", "world"]),
-    ("build", &["plan", "oci", "world"]),
-    ("plan", &["config", "facts"]),
-    ("facts", &["world"]),
+    ("build", &["plan", "dockerfile", "oci", "world"]),
+    ("plan", &["config", "facts", "dockerfile"]),
+    ("facts", &["dockerfile", "world"]),
+    ("dockerfile", &[]),
     ("oci", &["world"]),
     ("config", &[]),
     ("world", &[]),
 ];
 
 /// Modules besides the vocabulary that decide and do nothing.
-const PURE: &[&str] = &["config", "plan"];
+const PURE: &[&str] = &["config", "dockerfile", "plan"];
 
 /// What only `world` (and what is given its means) may name.
 const EFFECTS: &[&str] = &[

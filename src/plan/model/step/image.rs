@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::outputs::Output;
-use super::{Covered, Member};
+use super::member::{Covered, Member};
 use crate::command::Command;
 use crate::digest::Digest;
+use crate::plan::model::outputs::Output;
 use crate::platform::{BaseFacts, Platform};
 use crate::reference::Reference;
 use crate::step_id::StepId;
