@@ -12,6 +12,9 @@ use crate::plan::{
 /// The right to read packages, for a job that fetches base images.
 const PACKAGES: &str = "      packages: read # to read base images\n";
 
+/// What limits the plan of a pull request: the commit that it is to be merged into.
+const AFFECTED: &str = r#""${{ github.event_name == 'pull_request' && format('--affected {0}', github.event.pull_request.base.sha) || '' }}""#;
+
 /// Everything a job's text is made from.
 pub struct File<'a> {
     /// The plan of no particular version.
@@ -180,6 +183,10 @@ pub fn plan(file: &File<'_>) -> String {
     let mut inputs = vec![("command", "plan"), ("workflow", workflow.as_str()), ("tags", "'${{ inputs.tags }}'")];
     if file.workflow.options.pull_request != PullRequest::Off {
         inputs.push(("snapshot", "\"${{ github.event_name == 'pull_request' }}\""));
+    }
+    // Images that a pull request does not change are not built.
+    if file.images && file.workflow.options.pull_request == PullRequest::Build {
+        inputs.push(("args", AFFECTED));
     }
     format!(
         "  plan:
