@@ -14,6 +14,8 @@ pub struct Machine<'a> {
     pub store: &'a Store,
     pub plan: &'a Plan,
     pub registries: Option<&'a Registries>,
+    /// Where images that Dockerfiles name are fetched instead.
+    pub bases: Option<&'a Registries>,
 }
 
 impl<'a> Machine<'a> {

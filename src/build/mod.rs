@@ -98,7 +98,8 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     }
     needs::clear_others(store, order.plan)?;
     store.keep_plan(&order.plan.to_json())?;
-    let machine = Machine { runner: &runner, store, plan: order.plan, registries: order.registries.as_ref() };
+    let (registries, bases) = (order.registries.as_ref(), order.bases.as_ref());
+    let machine = Machine { runner: &runner, store, plan: order.plan, registries, bases };
     let records = schedule::carry_out(machine, printer, order, &supply)
         .map_err(|error| if runner.is_stopped() { stopped().into() } else { error })?;
     if order.steps.iter().any(|step| matches!(step.work, Work::Image(_))) {

@@ -17,6 +17,8 @@ pub struct Order<'a> {
     /// Go on with steps that do not need a failed one.
     pub keep_going: bool,
     pub registries: Option<Registries>,
+    /// Where images that Dockerfiles name are fetched instead.
+    pub bases: Option<Registries>,
     /// Whether the image layout holds the layers of bases, too.
     pub base_layers: bool,
     /// Where an archive for `docker load` goes.
@@ -33,7 +35,19 @@ impl<'a> Order<'a> {
         let (prebuilt, docker_archive) = (None, None);
         let (keep_going, base_layers, install, every_python) = (false, false, false, false);
         let registries = Some(registries);
-        Self { plan, steps, prebuilt, keep_going, registries, base_layers, docker_archive, install, every_python }
+        let bases = None;
+        Self {
+            plan,
+            steps,
+            prebuilt,
+            keep_going,
+            registries,
+            bases,
+            base_layers,
+            docker_archive,
+            install,
+            every_python,
+        }
     }
 
     /// A plan is a file that came from somewhere: its names become paths here.

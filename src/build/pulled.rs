@@ -39,6 +39,7 @@ pub struct Pulled {
 /// # Errors
 /// If one is not at its registry, is not for its platform, or cannot be downloaded.
 pub fn all(machine: Machine<'_>, recipe: &FromDockerfile, platform: Platform) -> anyhow::Result<Pulled> {
+    let machine = Machine { registries: machine.bases.or(machine.registries), ..machine };
     let mut pulled = Pulled { layouts: Vec::new(), published: BTreeMap::new(), known: KnownImages::new() };
     for image in &recipe.bases {
         let (layout, config) = one(machine, &image.base, image.platform)?;

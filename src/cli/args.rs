@@ -245,6 +245,9 @@ pub struct Lock {
     /// Change nothing; exit 8 if the file is incomplete
     #[arg(long, conflicts_with = "update")]
     pub check: bool,
+    /// Take images from an OCI image layout, by their full names
+    #[arg(long, value_name = "LAYOUT", conflicts_with = "check")]
+    pub bases: Option<PathBuf>,
 }
 
 impl Lock {
@@ -268,6 +271,9 @@ pub struct Generate {
 /// `release`
 #[derive(Args)]
 pub struct Release {
+    /// Take images that Dockerfiles name from an OCI image layout, by their full names
+    #[arg(long, value_name = "LAYOUT")]
+    pub bases: Option<PathBuf>,
     /// Use prebuilt binaries: DIR/<triple>/<executable>
     #[arg(long, value_name = "DIR")]
     pub prebuilt: Option<PathBuf>,
@@ -315,6 +321,9 @@ pub struct Build {
     /// Write the images of this machine's platform for `docker load`
     #[arg(long, value_name = "TAR")]
     pub docker_archive: Option<PathBuf>,
+    /// Take images that Dockerfiles name from an OCI image layout, by their full names
+    #[arg(long, value_name = "LAYOUT")]
+    pub bases: Option<PathBuf>,
 }
 
 /// `verify`

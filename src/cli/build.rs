@@ -1,6 +1,7 @@
 //! `build`: steps of a plan, on this machine.
 
 use super::args;
+use super::bases::GivenBases;
 use super::error::Refused;
 use super::not_made;
 use super::report::{Fields, Report};
@@ -27,10 +28,13 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     session.receive(&plan, &store, &args.from)?;
     let (workflow, which) = (args.workflow.as_deref(), which(args, session.selection.plan.is_some()));
     let Chosen { steps: chosen, elsewhere } = steps::chosen(&plan, which, workflow)?;
+    let mut given = args.bases.as_deref().map(GivenBases::new);
+    let bases = given.as_mut().map(|given| given.of_plan(session, &plan)).transpose()?;
     let in_job = session.env.is_true("CI") && args.job.is_some();
     let order = Order {
         prebuilt: args.prebuilt.clone(),
         keep_going: args.keep_going,
+        bases,
         base_layers: args.base_layers,
         docker_archive: args.docker_archive.clone(),
         install: in_job,

@@ -7,6 +7,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::args;
+use super::bases::GivenBases;
 use super::inside;
 use super::report::Report;
 use super::table::Table;
@@ -17,6 +18,7 @@ use crate::plan::base::{UsedBase, used};
 use crate::plan::dockerfile::{UsedImage, reference};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
+use crate::reference::Reference;
 use crate::release::{Access, Project, Session};
 use crate::world::path::relative;
 use crate::world::runtime;
@@ -37,7 +39,14 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     if args.check {
         return check(known, &asked, &wanted, &images);
     }
-    let registries = Access::registries_of(session, &project);
+    let mut given = args.bases.as_deref().map(GivenBases::new);
+    let registries = match &mut given {
+        Some(given) => {
+            let flavors: Vec<Reference> = asked.iter().map(|base| base.from.clone()).collect();
+            given.registries(session, &flavors)?
+        }
+        None => Access::registries_of(session, &project),
+    };
     let bases = kept.iter().filter_map(|base| of(known, base).cloned()).collect();
     let mut lock = Lock { bases, images: images::kept(known, &images, |image| updates(args, image)) };
     for base in &mut lock.bases {
@@ -49,7 +58,10 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
         let _progress = session.printer.start("Locking", names.join(", "));
         lock.bases.extend(runtime::block_on(all(&registries, &asked))??);
     }
-    images::extend(session, &project, &registries, &mut lock)?;
+    images::extend(session, &project, &mut lock, |missing| match &mut given {
+        Some(given) => given.registries(session, missing),
+        None => Ok(registries.clone()),
+    })?;
     lock.bases.sort_by(|one, other| one.name.cmp(&other.name));
     let file = project.root.join(lock::FILE);
     let changed = lock != *known;

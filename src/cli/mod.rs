@@ -4,6 +4,7 @@ mod act;
 pub mod action;
 mod affected;
 pub mod args;
+mod bases;
 pub mod build;
 pub mod check;
 pub mod complete;

@@ -50,7 +50,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     let access = Access::of_stage(session, &plan, &servers.stage()?)?;
     let release = Release { session, plan: &plan, store: &store, access: &access };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
-    let manifest = release.make(args.prebuilt.as_deref()).map_err(during)?;
+    let manifest = release.make(args.prebuilt.as_deref(), None).map_err(during)?;
     tell(session, &plan, &manifest, args);
     engines::tell(session, &plan);
     let receipts = publish_until_done(&release, &manifest, setup.faults.any())?;

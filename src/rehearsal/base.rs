@@ -90,12 +90,25 @@ pub fn from_layout(server: &Server, folder: &Path, base: &Reference) -> anyhow::
         let hint = "`--bases` needs a folder with an `index.json`";
         usage(format!("`{shown}` is not an image layout: {error:#}"), hint)
     })?;
-    let entry = entries.iter().find(|entry| entry.name() == Some(&name)).ok_or_else(|| {
+    let entry = entries.iter().find(|entry| is_named(entry.name(), &name, base)).ok_or_else(|| {
         let hint = "its entries are found by `org.opencontainers.image.ref.name`";
         usage(format!("`{shown}` has no image `{name}`"), hint)
     })?;
     let copy = BaseCopy { server, layout, path: &base.repository.path };
     copy.put(&entry.descriptor, base.tag.as_deref(), 0)
+}
+
+/// Layouts name images in full, or as people write them.
+fn is_named(entry: Option<&str>, name: &str, base: &Reference) -> bool {
+    let Some(entry) = entry else { return false };
+    let parsed = || entry.parse::<Reference>().ok();
+    let tagged = |mut one: Reference| {
+        if one.tag.is_none() && one.digest.is_none() {
+            one.tag = Some("latest".into());
+        }
+        one
+    };
+    entry == name || parsed().map(tagged).is_some_and(|one| one == *base)
 }
 
 struct BaseCopy<'a> {

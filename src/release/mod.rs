@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crate::artifact::Manifest;
 use crate::build;
+use crate::oci::registry::Registries;
 use crate::plan::{Plan, Workflow};
 use crate::problem::{Exit, Failure, Problem};
 use crate::publish;
@@ -54,13 +55,15 @@ impl Release<'_> {
         runtime::block_on(stop.run_until_cancelled(observing))?.unwrap_or_else(|| Err(stopped().into()))
     }
 
-    /// Builds every step here, and verifies all of them. `prebuilt` is a folder of prebuilt binaries.
+    /// Builds every step here, and verifies all of them. `prebuilt` is a folder of prebuilt binaries; `bases` has the images
+    /// that Dockerfiles name, if not their registries do.
     ///
     /// # Errors
     /// Those of [`build::run`] and [`verify::run`].
-    pub fn make(&self, prebuilt: Option<&Path>) -> anyhow::Result<Manifest> {
+    pub fn make(&self, prebuilt: Option<&Path>, bases: Option<Registries>) -> anyhow::Result<Manifest> {
         let order = build::Order {
             prebuilt: prebuilt.map(Path::to_owned),
+            bases,
             ..build::Order::new(self.plan, self.plan.steps.iter().collect(), self.access.registries.clone())
         };
         build::run(&self.session.runner(), &self.session.printer, self.store, &order)?;

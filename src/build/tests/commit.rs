@@ -61,7 +61,8 @@ fn tree(fixture: &Fixture, repository: &Path, at: &Path) -> Tree {
 
 fn some_of(fixture: &Fixture, repository: &Path, at: &Path, wanted: Wanted<'_>) -> Tree {
     let store = Store::new(repository, "target/longshore");
-    let machine = Machine { runner: &fixture.runner, store: &store, plan: &fixture.plan, registries: None };
+    let machine =
+        Machine { runner: &fixture.runner, store: &store, plan: &fixture.plan, registries: None, bases: None };
     check_out(machine, at, wanted).unwrap()
 }
 

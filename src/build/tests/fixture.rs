@@ -143,6 +143,7 @@ impl Fixture {
             keep_going: self.keep_going,
             install: self.install,
             every_python: self.install,
+            bases: None,
             registries: None,
             base_layers: false,
             docker_archive: None,

@@ -8,6 +8,7 @@ use crate::oci::base;
 use crate::oci::registry::{Action, Error, Registries};
 use crate::plan::dockerfile::UsedImage;
 use crate::problem::{Exit, Failure, Problem};
+use crate::reference::Reference;
 use crate::release::{Project, Session};
 use crate::world::runtime;
 
@@ -34,7 +35,12 @@ pub fn kept(known: &Lock, used: &[UsedImage], updates: impl Fn(&UsedImage) -> bo
 ///
 /// # Errors
 /// If a registry does not let us, does not answer or does not have an image.
-pub fn extend(session: &Session, project: &Project, registries: &Registries, lock: &mut Lock) -> anyhow::Result<()> {
+pub fn extend(
+    session: &Session,
+    project: &Project,
+    lock: &mut Lock,
+    mut registries: impl FnMut(&[Reference]) -> anyhow::Result<Registries>,
+) -> anyhow::Result<()> {
     for _ in 0..ROUNDS {
         let used = project.images(lock)?;
         let missing: Vec<&UsedImage> = used.iter().filter(|image| !covered(lock, image)).collect();
@@ -45,7 +51,9 @@ pub fn extend(session: &Session, project: &Project, registries: &Registries, loc
         }
         let names: Vec<String> = missing.iter().map(|image| image.from.to_string()).collect();
         let _progress = session.printer.start("Locking", names.join(", "));
-        let found = runtime::block_on(all(registries, &missing))??;
+        let references: Vec<Reference> = missing.iter().map(|image| image.from.clone()).collect();
+        let registries = registries(&references)?;
+        let found = runtime::block_on(all(&registries, &missing))??;
         lock.images.retain(|known| !found.iter().any(|image| image.from == known.from));
         lock.images.extend(found);
     }

@@ -5,10 +5,14 @@ pub mod pypi;
 pub mod registry;
 mod rehearsal;
 
+use std::collections::BTreeMap;
+
+use url::Url;
+
 use super::project::Project;
 use super::session::Session;
 use super::stage_file::{Stage, StageFile};
-use crate::oci::registry::{Access as Hosts, Registries};
+use crate::oci::registry::{Access as Hosts, HostAccess, Registries};
 use crate::plan::Plan;
 use crate::publish::{Endpoints, Indexes};
 
@@ -61,6 +65,13 @@ impl Access {
             None => registry::hosts(&plan.destinations, &session.env),
         };
         Ok(registries(session, hosts))
+    }
+
+    /// Those at other addresses than their names say, and none else of that name.
+    pub fn registries_at(session: &Session, urls: BTreeMap<String, Url>) -> Registries {
+        let reached = |url| HostAccess { url: Some(url), ..HostAccess::default() };
+        let hosts = urls.into_iter().map(|(host, url)| (host, reached(url))).collect();
+        registries(session, Hosts { hosts, ..Hosts::default() })
     }
 
     /// The same before there is a plan, with what the configuration says of hosts.
