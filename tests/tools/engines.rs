@@ -1,7 +1,7 @@
 //! BuildKit, which we did not write, builds an image with everything that a recipe can have. The other engines: tests/engines.
 
 mod checks;
-mod daemon;
+pub mod daemon;
 mod killed;
 mod project;
 mod table;
