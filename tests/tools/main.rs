@@ -29,6 +29,7 @@ mod quay;
 mod registry;
 mod rehearsal_clients;
 mod terminal;
+#[cfg(unix)]
 mod verdicts;
 mod wheels;
 mod workflows;

@@ -1,7 +1,7 @@
 //! What is said of images that BuildKit makes: the cases of `tests/dockerfiles/verdicts`, each against its `verdict.txt`.
 //!
-//! Needs `BUILDKIT_HOST`, `buildctl`, gcc, Debian's static busybox, and `MUSL`: the folder with its packages musl and
-//! musl-dev, unpacked.
+//! Needs `buildctl`, a daemon (of `BUILDKIT_HOST`, else one of its own), gcc, Debian's busybox-static, and its packages musl
+//! and musl-dev: installed, or unpacked in the folder `MUSL`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ use longshore::oci::secrets::{self, Sought};
 use longshore::platform::Platform;
 use longshore::secret::Secret;
 use longshore::verify::start;
+
+use crate::engines::daemon::Daemon;
 
 /// The time of everything in a context.
 const EPOCH: u64 = 1_700_000_000;
@@ -42,6 +44,7 @@ impl Build {
 
 /// What the cases are made with.
 struct Workshop {
+    host: String,
     bases: PathBuf,
     programs: PathBuf,
 }
@@ -49,11 +52,6 @@ struct Workshop {
 #[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
 fn command(name: &str) -> Command {
     Command::new(name)
-}
-
-fn buildctl() -> Command {
-    let ours = super::tools().join("bin/buildctl");
-    command(if ours.exists() { ours.to_str().unwrap() } else { "buildctl" })
 }
 
 fn run(command: &mut Command) -> String {
@@ -64,12 +62,16 @@ fn run(command: &mut Command) -> String {
 }
 
 impl Workshop {
-    fn open(folder: &Path) -> Self {
+    fn open(folder: &Path, host: String) -> Self {
         let tools = super::root().join("tests/dockerfiles/tools");
-        let workshop = Self { bases: folder.join("bases"), programs: folder.join("programs") };
-        let buildctl = buildctl().get_program().to_owned();
-        run(command("sh").arg(tools.join("bases.sh")).arg(&workshop.bases).env("BUILDCTL", buildctl));
-        run(command("sh").arg(tools.join("programs.sh")).arg(&workshop.programs));
+        let workshop = Self { host, bases: folder.join("bases"), programs: folder.join("programs") };
+        let buildctl = super::tools().join("bin/buildctl");
+        let mut bases = command("sh");
+        bases.arg(tools.join("bases.sh")).arg(&workshop.bases);
+        run(bases.env("BUILDCTL", buildctl).env("BUILDKIT_HOST", &workshop.host));
+        #[expect(clippy::disallowed_methods, reason = "tests read the environment themselves")]
+        let musl = std::env::var_os("MUSL").unwrap_or_else(|| "/".into());
+        run(command("sh").arg(tools.join("programs.sh")).arg(&workshop.programs).env("MUSL", musl));
         workshop
     }
 
@@ -90,7 +92,8 @@ impl Workshop {
         self.stage(case, folder);
         let build = Build::read(case);
         let (context, image) = (folder.join("context"), folder.join("image"));
-        let mut command = buildctl();
+        let mut command = super::tool("buildctl");
+        command.args(["--addr", &self.host]);
         command.args(["build", "--progress=plain", "--frontend=dockerfile.v0"]);
         command.arg("--local").arg(format!("context={}", context.display()));
         command.arg("--local").arg(format!("dockerfile={}", context.display()));
@@ -188,10 +191,13 @@ fn flaws(case: &Path, workshop: &Workshop) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs BUILDKIT_HOST and MUSL"]
+#[expect(clippy::disallowed_methods, reason = "tests read the environment themselves")]
 fn images_are_judged_as_they_start() {
     let scratch = tempfile::tempdir().unwrap();
-    let workshop = Workshop::open(scratch.path());
+    let given = std::env::var("BUILDKIT_HOST").ok();
+    let daemon = given.is_none().then(Daemon::start);
+    let host = given.unwrap_or_else(|| daemon.as_ref().map(Daemon::host).unwrap_or_default());
+    let workshop = Workshop::open(scratch.path(), host);
     let mut cases: Vec<PathBuf> = fs::read_dir(super::root().join("tests/dockerfiles/verdicts"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -8,7 +8,6 @@ mod read;
 pub mod sample;
 mod walk;
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,6 +20,7 @@ use super::image::Blob;
 use super::layer::{self, Change};
 use crate::digest::Digest;
 use read::{Budget, Layer, Part};
+use walk::Entries;
 
 /// The most names that are passed on all ways to places: links may lead through a thousand each.
 const MOST_STEPS: u64 = 40_000_000;
@@ -28,7 +28,7 @@ const MOST_STEPS: u64 = 40_000_000;
 /// By path, without a leading `/`; links are kept as they are.
 #[derive(Default)]
 pub struct FileSystem {
-    entries: BTreeMap<String, Entry>,
+    entries: Entries,
     diff_ids: Vec<Digest>,
     /// Names that were passed while layers were put on each other.
     steps: u64,
@@ -66,6 +66,33 @@ impl FileSystem {
         let length = below.len();
         let all = self.entries.range(below.clone()..).take_while(move |(path, _)| path.starts_with(&below));
         all.map(move |(path, entry)| (&path[length..], entry)).filter(|(name, _)| !name.contains('/'))
+    }
+
+    /// What is at a place, without following anything.
+    pub fn at(&self, place: &str) -> Option<&Entry> {
+        self.entries.get(place)
+    }
+
+    /// Follows a path, all links included, from a folder (a place without links) if it is relative. A link to an absolute
+    /// path begins at the top of the image, and `..` ends there.
+    ///
+    /// # Errors
+    /// Where and why the way ends.
+    pub fn walk(&self, from: &str, path: &str) -> Result<Way<'_>, Lost> {
+        walk::walk(&self.entries, from, path)
+    }
+
+    /// A file that a path leads to.
+    pub fn file(&self, path: &str) -> Option<&Content> {
+        self.walk("", path).ok()?.entry?.file()
+    }
+
+    /// The text of a file that is kept; nothing if it is not there or was too long.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        match &self.file(path)?.form {
+            Form::Text(text) | Form::Script(text) => Some(text),
+            _ => None,
+        }
     }
 
     fn add(&mut self, layer: Layer, number: u32, budget: &Budget) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Finds a path of an image as the kernel would, and says where the way ends if it does.
 
-use super::FileSystem;
+use std::collections::BTreeMap;
+
 use super::entry::{Entry, Kind};
 use crate::oci::layer;
 
@@ -35,76 +36,55 @@ pub enum Lost {
     Circle,
 }
 
-impl FileSystem {
-    /// What is at a place, without following anything.
-    pub fn at(&self, place: &str) -> Option<&Entry> {
-        self.entries.get(place)
-    }
+/// All that there is, by path.
+pub(super) type Entries = BTreeMap<String, Entry>;
 
-    /// Follows a path, all links included, from a folder (a place without links) if it is relative. A link to an absolute
-    /// path begins at the top of the image, and `..` ends there.
-    ///
-    /// # Errors
-    /// Where and why the way ends.
-    pub fn walk(&self, from: &str, path: &str) -> Result<Way<'_>, Lost> {
-        let mut at = if path.starts_with('/') { String::new() } else { from.to_owned() };
-        let mut todo = words(path);
-        let mut folders = vec![at.clone()];
-        let mut last_link = None;
-        let (mut links, mut steps) = (0, 0);
-        while let Some(name) = todo.pop() {
-            steps += 1;
-            if steps > STEPS {
-                return Err(Lost::Circle);
+/// See `FileSystem::walk`.
+pub(super) fn walk<'f>(entries: &'f Entries, from: &str, path: &str) -> Result<Way<'f>, Lost> {
+    let mut at = if path.starts_with('/') { String::new() } else { from.to_owned() };
+    let mut todo = words(path);
+    let mut folders = vec![at.clone()];
+    let mut last_link = None;
+    let (mut links, mut steps) = (0, 0);
+    while let Some(name) = todo.pop() {
+        steps += 1;
+        if steps > STEPS {
+            return Err(Lost::Circle);
+        }
+        if name == ".." {
+            at.truncate(layer::folder(&at).len());
+            folders.push(at.clone());
+            continue;
+        }
+        let place = layer::join(&at, &name);
+        let Some(entry) = entries.get(&place) else {
+            let rest = todo.iter().rev().fold(place, |path, name| layer::join(&path, name));
+            return Err(Lost::Missing { at: format!("/{rest}"), link: last_link });
+        };
+        match &entry.kind {
+            Kind::Link(target) => {
+                links += 1;
+                if links > LINKS {
+                    return Err(Lost::Circle);
+                }
+                last_link = Some((format!("/{place}"), target.clone()));
+                if target.starts_with('/') {
+                    at.clear();
+                    folders.push(String::new());
+                }
+                todo.extend(words(target));
             }
-            if name == ".." {
-                at.truncate(layer::folder(&at).len());
+            Kind::Folder => {
+                at = place;
                 folders.push(at.clone());
-                continue;
             }
-            let place = layer::join(&at, &name);
-            let Some(entry) = self.entries.get(&place) else {
-                let rest = todo.iter().rev().fold(place, |path, name| layer::join(&path, name));
-                return Err(Lost::Missing { at: format!("/{rest}"), link: last_link });
-            };
-            match &entry.kind {
-                Kind::Link(target) => {
-                    links += 1;
-                    if links > LINKS {
-                        return Err(Lost::Circle);
-                    }
-                    last_link = Some((format!("/{place}"), target.clone()));
-                    if target.starts_with('/') {
-                        at.clear();
-                        folders.push(String::new());
-                    }
-                    todo.extend(words(target));
-                }
-                Kind::Folder => {
-                    at = place;
-                    folders.push(at.clone());
-                }
-                _ if todo.is_empty() => return Ok(Way { place, entry: Some(entry), folders }),
-                _ => return Err(Lost::NotAFolder(format!("/{place}"))),
-            }
-        }
-        // The folder itself was not searched.
-        folders.pop();
-        Ok(Way { entry: self.entries.get(&at), place: at, folders })
-    }
-
-    /// A file that a path leads to.
-    pub fn file(&self, path: &str) -> Option<&super::Content> {
-        self.walk("", path).ok()?.entry?.file()
-    }
-
-    /// The text of a file that is kept by its name; nothing if it is not there or was too long.
-    pub fn text(&self, path: &str) -> Option<&str> {
-        match &self.file(path)?.form {
-            super::Form::Text(text) | super::Form::Script(text) => Some(text),
-            _ => None,
+            _ if todo.is_empty() => return Ok(Way { place, entry: Some(entry), folders }),
+            _ => return Err(Lost::NotAFolder(format!("/{place}"))),
         }
     }
+    // The folder itself was not searched.
+    folders.pop();
+    Ok(Way { entry: entries.get(&at), place: at, folders })
 }
 
 fn words(path: &str) -> Vec<String> {

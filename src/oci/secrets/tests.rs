@@ -34,9 +34,9 @@ fn shown(found: &Found) -> Vec<String> {
 #[test]
 fn in_every_form_also_where_a_later_layer_removes_it() {
     let leaked = |content: String| {
-        let item = text("root/.npmrc", Box::leak(content.into_boxed_str()));
-        let found = leaks(&[tar(&[item]), tar(&[text("root/.wh..npmrc", "")])], &json!({}), &json!({}));
-        assert_eq!(shown(&found), ["the secret `token` is in `/root/.npmrc` of layer 1"]);
+        let item = text("app/.npmrc", Box::leak(content.into_boxed_str()));
+        let found = leaks(&[tar(&[item]), tar(&[text("app/.wh..npmrc", "")])], &json!({}), &json!({}));
+        assert_eq!(shown(&found), ["the secret `token` is in `/app/.npmrc` of layer 1"]);
     };
     leaked(format!("//x/:_authToken={VALUE}\n"));
     for before in ["", "a", "ab"] {

@@ -76,15 +76,15 @@ impl Launch<'_> {
         if let Some(path) = &program.interpreter {
             let loader = self.files.walk("", path);
             match loader {
-                Ok(loader) => self.libraries(scene, name, (hit, program), &loader),
+                Ok(loader) => self.libraries(scene, hit, program, &loader),
                 Err(_) => return self.say(scene, name, misfit::no_loader(path, self.files)),
             }
         }
         self.hand_over(scene, hit, words);
     }
 
-    fn libraries(&mut self, scene: &Scene, name: &str, of: (&Hit, &Program), loader: &Way<'_>) {
-        let (hit, program) = of;
+    fn libraries(&mut self, scene: &Scene, hit: &Hit, program: &Program, loader: &Way<'_>) {
+        let name = hit.name.as_str();
         if let Some(stop) = misfit::bad_loader(program, loader) {
             return self.say(scene, name, stop);
         }

@@ -40,6 +40,8 @@ impl Stop {
 
 /// What was found.
 pub struct Hit {
+    /// As it was asked for: `env`.
+    pub name: String,
     /// As it is called: `/usr/bin/env`.
     pub path: String,
     /// Where it lies, without links.
@@ -141,7 +143,7 @@ impl Lookup<'_> {
                 &format!("give the folder to the user, or an x for others: `chmod o+x /{folder}`"),
             ));
         }
-        Ok(Some(Hit { path: name.to_owned(), place: way.place, entry: entry.clone() }))
+        Ok(Some(Hit { name: name.to_owned(), path: name.to_owned(), place: way.place, entry: entry.clone() }))
     }
 
     fn executable(&self, hit: &Hit) -> Result<(), Stop> {
@@ -170,7 +172,7 @@ impl Lookup<'_> {
             match found {
                 Ok(None) => return Ok(None),
                 Ok(Some(hit)) => match self.executable(&hit) {
-                    Ok(()) => return Ok(Some(hit)),
+                    Ok(()) => return Ok(Some(Hit { name: name.to_owned(), ..hit })),
                     Err(stop) => blocked = blocked.or(Some((full, stop))),
                 },
                 Err(stop) if stop.about_modes => blocked = blocked.or(Some((full, stop))),

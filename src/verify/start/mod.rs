@@ -46,8 +46,9 @@ pub fn examine(config: &Value, files: &FileSystem, platform: Platform, is_base: 
         }
     };
     let workdir = workdir(&settings, files, &mut launch.refusals);
-    start(&mut launch, &settings, (&user, &workdir), is_base);
-    health(&mut launch, &settings, (&user, &workdir));
+    let scene = scene(user, workdir);
+    start(&mut launch, &scene, is_base);
+    health(&mut launch, &scene);
     if is_base {
         // What it starts may be put into the images based on it.
         launch.warnings.append(&mut launch.refusals);
@@ -81,21 +82,22 @@ fn words(all: &[String]) -> Vec<Word> {
     all.iter().cloned().map(Word::Text).collect()
 }
 
-fn scene(label: &'static str, user: &Option<User>, folder: &Option<String>) -> Scene {
+fn scene(user: Option<User>, folder: Option<String>) -> Scene {
     Scene {
-        label,
+        label: "ENTRYPOINT",
         trail: Vec::new(),
-        folder: folder.clone(),
+        folder,
         path: true,
         libraries: true,
         modes: true,
-        user: user.clone(),
+        user,
         sure: true,
         by_shell: false,
     }
 }
 
-fn start(launch: &mut Launch<'_>, settings: &Settings, of: (&Option<User>, &Option<String>), is_base: bool) {
+fn start(launch: &mut Launch<'_>, scene: &Scene, is_base: bool) {
+    let settings = launch.settings;
     let command = settings.command();
     if command.is_empty() {
         if !is_base {
@@ -106,13 +108,13 @@ fn start(launch: &mut Launch<'_>, settings: &Settings, of: (&Option<User>, &Opti
         return;
     }
     let label = if settings.entrypoint.is_empty() { "CMD" } else { "ENTRYPOINT" };
-    launch.run(&scene(label, of.0, of.1), &words(&command));
+    launch.run(&Scene { label, ..scene.clone() }, &words(&command));
 }
 
-fn health(launch: &mut Launch<'_>, settings: &Settings, of: (&Option<User>, &Option<String>)) {
-    match &settings.health {
+fn health(launch: &mut Launch<'_>, scene: &Scene) {
+    match &launch.settings.health {
         Health::None => {}
-        Health::Command(command) => launch.run(&scene("HEALTHCHECK", of.0, of.1), &words(command)),
+        Health::Command(command) => launch.run(&Scene { label: "HEALTHCHECK", ..scene.clone() }, &words(command)),
         Health::Unknown(kind) => {
             let text = format!("HEALTHCHECK has the kind `{kind}`, which engines do not know");
             launch.refusals.push(Finding::new("image-config", &text, "write `HEALTHCHECK CMD …`"));

@@ -135,7 +135,7 @@ const HARMLESS: &[&str] = &[
 ];
 /// Commands that change who may start what.
 const MODES: &[&str] = &["chmod", "chown", "chgrp", "setfacl"];
-/// Commands after which nobody knows whether the text goes on.
+/// Commands after which the text may not go on.
 const TURNS: &[&str] = &["exec", "exit", "return", "eval", ".", "source", "alias"];
 
 /// Reads a text: a script, or what stands after `-c`.
