@@ -49,6 +49,9 @@ TABLE = [
     ("test", "buildctl", "v0.34.2", "gomod", "tests/tools/buildkit", "github.com/moby/buildkit/cmd/buildctl"),
     ("test", "runc", "any", "apt", "runc"),
     ("test", "busybox", "any", "apt", "busybox-static"),
+    # programs of another C library, for images
+    ("test", "gcc", "any", "apt", "gcc"),
+    ("test", "musl-gcc", "any", "apt", "musl-tools"),
     # builders, uploaders, indexes and checkers of Python packages; versions and digests are pinned in the file
     ("test", "python", "any", "venv", "tools/python.txt"),
     # what maturin needs for wheels that bring a library
