@@ -1,6 +1,7 @@
 //! `init`: writes a commented longshore.yaml from what is here.
 
 mod found;
+mod image;
 mod publish;
 mod scalar;
 mod tag;
@@ -23,6 +24,7 @@ use crate::release::Session;
 use crate::target;
 use crate::template::Template;
 use crate::workflow;
+use crate::version::Version;
 use crate::world::env::Env;
 use crate::world::process::Runner;
 
@@ -36,6 +38,8 @@ const WORKFLOW: &str = ".github/workflows/release.yml";
 /// What is said where that is taken.
 const OTHER_WORKFLOW: &str = "\n# .github/workflows/release.yml already exists, so `longshore generate` writes another file.\n\
                               workflows: { longshore.yml: {} }\n";
+/// Where versions of projects without a cargo package are.
+const VERSION_FILES: [&str; 4] = ["package.json", "pyproject.toml", "VERSION", "version.txt"];
 /// How many files of one kind are named.
 const NAMED: usize = 6;
 
@@ -43,6 +47,8 @@ const NAMED: usize = 6;
 pub struct InitReport {
     pub path: PathBuf,
     pub found: String,
+    /// The command to go on with.
+    pub next: &'static str,
 }
 
 /// `longshore init`
@@ -51,7 +57,7 @@ pub struct InitReport {
 /// Those of [`run`].
 pub fn command(session: &Session) -> anyhow::Result<Report> {
     let report = run(&session.runner(), &session.env, &session.folder()?)?;
-    let mut output = Report::text(format!("wrote {FILE}\n{}", report.found)).next("longshore plan");
+    let mut output = Report::text(format!("wrote {FILE}\n{}", report.found)).next(report.next);
     output.fields.value = Some(("file", report.path.display().to_string().into()));
     Ok(output)
 }
@@ -85,8 +91,13 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
             }
         }
     }
+    (found.images, found.left_out) = image::find(&facts, &root);
+    if released(&facts).is_empty() && !found.images.is_empty() {
+        found.version_file = version_file(&facts, &root);
+    }
     write_new(&path, &render(&facts, &found))?;
-    Ok(InitReport { path, found: summary(&facts, &found) })
+    let next = if image::are_open(&found.images) { "longshore lock" } else { "longshore plan" };
+    Ok(InitReport { path, found: summary(&facts, &found), next })
 }
 
 fn exists(path: &Path) -> anyhow::Error {
@@ -116,20 +127,18 @@ fn topmost(facts: &Facts) -> Vec<String> {
 
 /// Files of kinds that this version cannot release.
 fn later(facts: &Facts) -> Vec<(String, &'static str)> {
-    let kind = |path: &str| {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        match name {
-            "Chart.yaml" => Some("a Helm chart"),
-            "Dockerfile" | "Containerfile" => Some("an image from a Dockerfile"),
-            _ if name.starts_with("Dockerfile.") || name.starts_with("Dockerfile-") => {
-                Some("an image from a Dockerfile")
-            }
-            _ if name.ends_with(".Dockerfile") => Some("an image from a Dockerfile"),
-            _ => None,
-        }
-    };
     let paths = facts.files.iter().map(|file| &file.path).filter(|path| !is_aside(path));
-    paths.filter_map(|path| Some((path.clone(), kind(path)?))).collect()
+    let charts = paths.filter(|path| path.rsplit('/').next() == Some("Chart.yaml"));
+    charts.map(|path| (path.clone(), "a Helm chart")).collect()
+}
+
+/// The file at the top that has the version, where no package has it.
+fn version_file(facts: &Facts, root: &Path) -> Option<String> {
+    let has_version = |name: &&str| {
+        let is_there = facts.files.iter().any(|file| file.path == **name);
+        is_there && facts::version_file::read(root, name).is_ok_and(|text| text.parse::<Version>().is_ok())
+    };
+    VERSION_FILES.into_iter().find(has_version).map(str::to_owned)
 }
 
 pub fn render(facts: &Facts, found: &Found) -> String {
@@ -140,11 +149,12 @@ pub fn render(facts: &Facts, found: &Found) -> String {
         Some(match place {
             "schema" => SCHEMA.to_owned(),
             "name" => name(facts.remote.as_ref().map_or(&facts.folder, |remote| &remote.name)),
-            "tag" => tag::section(facts, &versioned),
+            "tag" => tag::section(facts, &versioned, found.version_file.as_deref()),
             "targets" => targets.clone(),
             "binaries" => binaries(facts, found, &packages),
             "wheels" => wheel::section(facts, found, &versioned),
-            "publish" => publish::section(facts, &packages),
+            "images" => image::section(&found.images, &found.left_out),
+            "publish" => publish::section(facts, found, &packages),
             "workflows" if found.has_workflow => OTHER_WORKFLOW.to_owned(),
             "workflows" => String::new(),
             "later" => cannot_yet(facts, found),
@@ -234,7 +244,7 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
 }
 
 fn nothing(facts: &Facts, found: &Found) -> String {
-    if wheel::released(facts).next().is_some() {
+    if wheel::released(facts).next().is_some() || found.images.iter().any(|image| image.problem.is_none()) {
         return "# No cargo package has an executable.\nbinaries: false\n".into();
     }
     let mut text = "# Nothing to release was found yet: ".to_owned();
@@ -304,6 +314,7 @@ fn summary(facts: &Facts, found: &Found) -> String {
         text.push_str("  no cargo package with an executable\n");
     }
     wheel::released(facts).for_each(|project| text.push_str(&wheel::line(facts, project)));
+    text.push_str(&image::lines(&found.images, &found.left_out));
     wheel::refused(facts).for_each(|line| text.push_str(&format!("  {line}\n")));
     for manifest in &found.refused {
         text.push_str(&format!("  cargo cannot read {manifest}\n"));

@@ -1,7 +1,20 @@
 //! What `init` found besides the packages of the workspace at the top.
 
+use super::image::FoundImage;
+
 /// Folders whose projects are there for others to read or test, not to be released.
-const ASIDE: &[&str] = &["examples", "fixtures", "fuzz", "node_modules", "testdata", "tests", "third_party", "vendor"];
+const ASIDE: &[&str] = &[
+    ".devcontainer",
+    ".github",
+    "examples",
+    "fixtures",
+    "fuzz",
+    "node_modules",
+    "testdata",
+    "tests",
+    "third_party",
+    "vendor",
+];
 
 /// What lies in the repository besides the packages of the workspace at its top.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +25,12 @@ pub struct Found {
     pub refused: Vec<String>,
     /// Whether the workflow that `generate` would write is there, by another hand.
     pub has_workflow: bool,
+    /// Images of Dockerfiles.
+    pub images: Vec<FoundImage>,
+    /// Dockerfiles that are left out, with the reason.
+    pub left_out: Vec<String>,
+    /// A file with the version, where no cargo package has it.
+    pub version_file: Option<String>,
     /// Files that a later version has a use for, with what they are.
     pub later: Vec<(String, &'static str)>,
 }

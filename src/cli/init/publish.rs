@@ -1,5 +1,7 @@
 //! The section `publish`: where things go, or what must be written first.
 
+use super::found::Found;
+use super::scalar::scalar;
 use super::wheel;
 use crate::facts::{Facts, Package, is_changelog};
 use crate::plan::destination;
@@ -11,8 +13,11 @@ const NAMED: &str = "It must be named, because nothing there can be taken back: 
                      uploaded is used up for ever, even if the file or the project is deleted.";
 
 /// The keys, and what is said above them.
-pub fn section(facts: &Facts, packages: &[&Package]) -> String {
+pub fn section(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
     let has_wheels = wheel::released(facts).next().is_some();
+    if found.images.iter().any(|image| image.problem.is_none()) {
+        return with_images(facts, packages, has_wheels);
+    }
     if has_wheels && packages.is_empty() {
         return comment(&format!("Where it goes: PyPI. {NAMED}")) + "publish:\n  pypi: {}";
     }
@@ -25,6 +30,45 @@ pub fn section(facts: &Facts, packages: &[&Package]) -> String {
         return format!("{text}publish:\n#  github: {{ {keys} }}\n  pypi: {{}}");
     }
     format!("{text}#publish:\n#  github: {{ {keys} }}")
+}
+
+/// The same with a registry.
+fn with_images(facts: &Facts, packages: &[&Package], has_wheels: bool) -> String {
+    let github = "github: { notes: auto, draft: false }";
+    let remote = facts.remote.as_ref();
+    let (prefix, is_assumed) = match remote {
+        Some(remote) if remote.host == "gitlab.com" => {
+            (format!("registry.gitlab.com/{}/{}", remote.owner, remote.name).to_lowercase(), true)
+        }
+        Some(remote) if destination::is_github(remote) => (format!("ghcr.io/{}", remote.owner).to_lowercase(), false),
+        Some(_) => ("registry.example.com/owner".into(), true),
+        None => ("ghcr.io/owner".into(), false),
+    };
+    let mut text = comment(&match remote {
+        None => "Where it goes: images to ghcr.io, below the owner that the git remote `origin` will name.".to_owned(),
+        Some(_) if prefix.starts_with("registry.example") => "Where it goes: write the registry of your images.".into(),
+        Some(_) => format!("Where it goes: images to {prefix}."),
+    });
+    let mut keys: Vec<String> = Vec::new();
+    keys.push(format!("{}  registry: {}", if is_assumed { "" } else { "#" }, scalar(&prefix)));
+    if !packages.is_empty() {
+        match asked(facts, packages) {
+            Some(asked) => {
+                text.push_str(&comment(&format!("Archives: {asked}.")));
+                keys.push("#  github: { repository: owner/name }".into());
+            }
+            None => {
+                text.push_str(&usual(facts).replacen("# Where it goes: ", "# Archives go to ", 1));
+                keys.push(format!("#  {github}"));
+            }
+        }
+    }
+    if has_wheels {
+        text.push_str(&comment(&format!("Wheels and sdists go to PyPI. {NAMED}")));
+        keys.push("  pypi: {}".into());
+    }
+    let start = if keys.iter().all(|key| key.starts_with('#')) { "#" } else { "" };
+    format!("{text}{start}publish:\n{}", keys.join("\n"))
 }
 
 /// What `plan` would ask first.
