@@ -1,5 +1,6 @@
 //! `check`: every problem of longshore.yaml at once, and of the plan made from it.
 
+use super::plan::dubious;
 use super::report::Report;
 use super::unlocked;
 use crate::release::{Project, Session, Wish};
@@ -7,6 +8,7 @@ use crate::release::{Project, Session, Wish};
 pub fn run(session: &Session) -> anyhow::Result<Report> {
     let project = Project::open(session)?;
     let plan = project.plan(session, Wish { every_component: true, ..Wish::default() })?;
+    dubious(session, &plan);
     unlocked::tell(session, &plan)?;
     let name = if project.config.written { project.source.name.as_str() } else { "the assumed configuration" };
     Ok(Report::plan(format!("{name} is fine: {} steps\n", plan.steps.len()), &plan).next("longshore plan"))

@@ -24,7 +24,6 @@ use crate::release::Session;
 use crate::target;
 use crate::template::Template;
 use crate::workflow;
-use crate::version::Version;
 use crate::world::env::Env;
 use crate::world::process::Runner;
 
@@ -38,8 +37,6 @@ const WORKFLOW: &str = ".github/workflows/release.yml";
 /// What is said where that is taken.
 const OTHER_WORKFLOW: &str = "\n# .github/workflows/release.yml already exists, so `longshore generate` writes another file.\n\
                               workflows: { longshore.yml: {} }\n";
-/// Where versions of projects without a cargo package are.
-const VERSION_FILES: [&str; 4] = ["package.json", "pyproject.toml", "VERSION", "version.txt"];
 /// How many files of one kind are named.
 const NAMED: usize = 6;
 
@@ -92,9 +89,6 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
         }
     }
     (found.images, found.left_out) = image::find(&facts, &root);
-    if released(&facts).is_empty() && !found.images.is_empty() {
-        found.version_file = version_file(&facts, &root);
-    }
     write_new(&path, &render(&facts, &found))?;
     let next = if image::are_open(&found.images) { "longshore lock" } else { "longshore plan" };
     Ok(InitReport { path, found: summary(&facts, &found), next })
@@ -132,15 +126,6 @@ fn later(facts: &Facts) -> Vec<(String, &'static str)> {
     charts.map(|path| (path.clone(), "a Helm chart")).collect()
 }
 
-/// The file at the top that has the version, where no package has it.
-fn version_file(facts: &Facts, root: &Path) -> Option<String> {
-    let has_version = |name: &&str| {
-        let is_there = facts.files.iter().any(|file| file.path == **name);
-        is_there && facts::version_file::read(root, name).is_ok_and(|text| text.parse::<Version>().is_ok())
-    };
-    VERSION_FILES.into_iter().find(has_version).map(str::to_owned)
-}
-
 pub fn render(facts: &Facts, found: &Found) -> String {
     let packages = released(facts);
     let versioned = wheel::with_crates(facts, &packages);
@@ -149,7 +134,7 @@ pub fn render(facts: &Facts, found: &Found) -> String {
         Some(match place {
             "schema" => SCHEMA.to_owned(),
             "name" => name(facts.remote.as_ref().map_or(&facts.folder, |remote| &remote.name)),
-            "tag" => tag::section(facts, &versioned, found.version_file.as_deref()),
+            "tag" => tag::section(facts, &versioned),
             "targets" => targets.clone(),
             "binaries" => binaries(facts, found, &packages),
             "wheels" => wheel::section(facts, found, &versioned),
@@ -245,7 +230,8 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
 
 fn nothing(facts: &Facts, found: &Found) -> String {
     if wheel::released(facts).next().is_some() || found.images.iter().any(|image| image.problem.is_none()) {
-        return "# No cargo package has an executable.\nbinaries: false\n".into();
+        let why = if facts.packages.is_empty() { "There is no Cargo.toml" } else { "No cargo package has an executable" };
+        return format!("# {why}: nothing is compiled.\nbinaries: false\n");
     }
     let mut text = "# Nothing to release was found yet: ".to_owned();
     if facts.packages.is_empty() {
@@ -310,7 +296,7 @@ fn summary(facts: &Facts, found: &Found) -> String {
         let (_, bins) = entry(package, false);
         text.push_str(&format!("  package {} {}: {}\n", package.name, package.version, bins.join(", ")));
     }
-    if packages.is_empty() {
+    if packages.is_empty() && found.images.is_empty() {
         text.push_str("  no cargo package with an executable\n");
     }
     wheel::released(facts).for_each(|project| text.push_str(&wheel::line(facts, project)));
@@ -329,5 +315,7 @@ fn summary(facts: &Facts, found: &Found) -> String {
     text
 }
 
+#[cfg(test)]
+mod image_tests;
 #[cfg(test)]
 mod tests;

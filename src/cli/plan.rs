@@ -10,7 +10,7 @@ use super::report::Report;
 use super::table::Table;
 use super::unlocked;
 use crate::macos::MacosVersion;
-use crate::plan::{Assembly, Check, FromDockerfile, Origin, Plan, Recipe, Step, WheelBuilder, Work, explain};
+use crate::plan::{Assembly, Check, FromDockerfile, ImageWork, OfKind, Origin, Plan, Recipe, Step, WheelBuilder, Work, explain};
 use crate::problem::Failure;
 use crate::publish::describe::published;
 use crate::publish::kinds::describe;
@@ -31,6 +31,7 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
         let kept = affected::steps(session, &project, &plan, reference)?;
         plan = project.plan_unsaid(session, Wish { kept: Some(&kept), ..wish })?;
     }
+    dubious(session, &plan);
     unlocked::tell(session, &plan)?;
     if let Some(out) = &args.out {
         sink::write(out, &plan.to_json())?;
@@ -48,6 +49,18 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
         _ => "longshore rehearse",
     };
     Ok(report.next(next))
+}
+
+/// Warns of what Dockerfiles do that is most likely not meant.
+pub fn dubious(session: &Session, plan: &Plan) {
+    let recipes = plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)?.from_dockerfile());
+    let mut told: Vec<&String> = Vec::new();
+    for note in recipes.flat_map(|recipe| &recipe.notes) {
+        if !told.contains(&note) {
+            session.printer.warn(note);
+            told.push(note);
+        }
+    }
 }
 
 pub fn text(plan: &Plan, printer: &Printer) -> String {

@@ -166,7 +166,12 @@ impl<'a> Graph<'a> {
         let Some(wanted) = &self.question.stage else { return Ok(self.nodes.len().saturating_sub(1)) };
         self.by_name.get(&wanted.to_lowercase()).copied().ok_or_else(|| {
             let message = format!("`{}` has no stage `{wanted}`", self.question.file);
-            Flaw::new(0..0, "unknown-stage", message).nearest(wanted, self.by_name.keys().map(String::as_str))
+            let names: Vec<String> = self.file.stage_names().map(|name| format!("`{name}`")).collect();
+            let flaw = match names.is_empty() {
+                true => Flaw::new(0..0, "unknown-stage", message).hint("name a stage: `FROM IMAGE AS NAME`"),
+                false => Flaw::new(0..0, "unknown-stage", message).hint(format!("it has {}", names.join(", "))),
+            };
+            flaw.nearest(wanted, self.by_name.keys().map(String::as_str))
         })
     }
 

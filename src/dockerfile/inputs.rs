@@ -298,7 +298,7 @@ impl Reader<'_> {
         if let Some(hidden) = self.listing.hidden(path) {
             let message = format!("`{text}`: `{}` line {} hides `{path}`", hidden.file, hidden.line);
             return flaw(self.read, "hidden-source", message)
-                .hint(format!("write `!{path}` below `{}` in `{}`", hidden.text, hidden.file));
+                .hint(format!("add the line `!{path}` after `{}` in `{}`", hidden.text, hidden.file));
         }
         let message = format!("`{text}`: `{path}` is not in the context{context}");
         flaw(self.read, "missing-source", message).nearest(path, self.listing.iter().map(|(path, _)| path))

@@ -55,7 +55,7 @@ impl Dockerfile {
             vec![Flaw::new(at..at + 1, "encoding", "the Dockerfile is not UTF-8")]
         })?;
         if text.trim_start_matches('\u{feff}').trim().is_empty() {
-            return Err(vec![Flaw::new(0..0, "empty", "the Dockerfile is empty")]);
+            return Err(vec![Flaw::new(0..0, "empty", "the Dockerfile is empty").hint("begin with `FROM IMAGE`")]);
         }
         let lines = lines::read(text);
         let mut flaws = lines.flaws;
@@ -86,7 +86,7 @@ impl Dockerfile {
             (Instruction::Arg(what), None) => self.globals.push(Step { what, place }),
             (_, None) => {
                 let message = format!("`{}` stands before the first `FROM`", place.keyword);
-                return Err(place.flaw("before-from", message));
+                return Err(place.flaw("before-from", message).hint("begin with `FROM IMAGE`"));
             }
         }
         Ok(())

@@ -20,7 +20,7 @@ pub(super) fn of_arguments(file: &Dockerfile, question: &Question) -> Vec<Flaw> 
             let message = format!("the argument `{name}` hides the platform's own value");
             warnings.push(Flaw::new(0..0, "platform-argument", message));
         } else if !known && !declared.contains(name.as_str()) {
-            let message = format!("the argument `{name}` is given, but `{}` has no `ARG {name}`", question.file);
+            let message = format!("the argument `{name}` is used nowhere: `{}` has no `ARG {name}`", question.file);
             warnings.push(Flaw::new(0..0, "unused-argument", message).nearest(name, declared.iter().copied()));
         }
         if is_secret_name(name) {

@@ -53,6 +53,8 @@ pub struct Facts {
     /// Texts asked for (changelogs, notes, header, footer) that exist, and each changelog beside or above a package, a
     /// Python project or a version file, by path.
     pub texts: BTreeMap<String, String>,
+    /// Dockerfiles that are not text, by path, with the reason.
+    pub unreadable: BTreeMap<String, String>,
     /// Digests of the files that the contexts asked for hold, by path.
     pub contents: BTreeMap<String, Digest>,
     /// `longshore.lock`; empty without one.
@@ -71,6 +73,8 @@ pub struct FactsRequest {
     pub version_files: Vec<String>,
     /// Texts that a plan quotes: changelogs, notes, header, footer. A missing one is simply absent from the facts.
     pub texts: Vec<String>,
+    /// Dockerfiles. One that is not text is a fact like others, so that it is told together with all else.
+    pub dockerfiles: Vec<String>,
     /// Contexts of builds; their ignore files are among the texts.
     pub contexts: Vec<contents::ContextRequest>,
     /// Whether there are wheels: then Python projects are looked for.
@@ -104,7 +108,15 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
         let is_there = |path: &String| git.files.binary_search_by(|file| file.path.cmp(path)).is_ok();
         package.bins.retain(|bin| sources.get(bin).is_none_or(is_there));
     }
-    let texts = texts(root, wanted, &git.files, &packages)?;
+    let mut texts = texts(root, wanted, &git.files, &packages)?;
+    let mut unreadable = BTreeMap::new();
+    for path in &wanted.dockerfiles {
+        match text::read(root, path)? {
+            Ok(Some(text)) => drop(texts.insert(path.clone(), text)),
+            Ok(None) => {}
+            Err(why) => drop(unreadable.insert(path.clone(), why)),
+        }
+    }
     let contents = contents::read(root, &git.files, &texts, &wanted.contexts);
     let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };
     let version = |path: &String| (path.clone(), version_file::read(root, path));
@@ -124,6 +136,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
         version_files: wanted.version_files.iter().map(version).collect(),
         contents,
         texts,
+        unreadable,
         lock: lock::read(root)?,
         python,
         macos,

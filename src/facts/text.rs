@@ -14,10 +14,18 @@ use crate::world::path::{relative, resolve};
 const TEXT_LIMIT: u64 = 1 << 20;
 
 pub fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
-    let refuse = |why: &str| {
+    read(root, path)?.map_err(|why| {
         let problem = Problem::new("bad-text", format!("`{path}` {why}"));
-        Err(Failure::usage(problem.hint("it must be UTF-8 text of at most 1 MiB inside the repository")).into())
-    };
+        Failure::usage(problem.hint(HINT)).into()
+    })
+}
+
+/// What texts must be.
+pub const HINT: &str = "it must be UTF-8 text of at most 1 MiB inside the repository";
+
+/// The same; what is not a text is not an error of ours, but the reason.
+pub fn read(root: &Path, path: &str) -> anyhow::Result<Result<Option<String>, String>> {
+    let refuse = |why: &str| Ok(Err(why.to_owned()));
     if !stays_inside(path) {
         return refuse("is outside the repository");
     }
@@ -29,7 +37,7 @@ pub fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
         return refuse("is a folder");
     }
     let file = match File::open(root.join(path)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Ok(None)),
         opened => opened.with_context(|| format!("cannot read `{path}`"))?,
     };
     let mut bytes = Vec::new();
@@ -37,9 +45,15 @@ pub fn text(root: &Path, path: &str) -> anyhow::Result<Option<String>> {
     if bytes.len() as u64 > TEXT_LIMIT {
         return refuse("is too long");
     }
-    // A checkout of another system may have other line ends; the plan is the commit's.
-    let unix = |text: String| Ok(Some(text.replace("\r\n", "\n")));
-    String::from_utf8(bytes).map_or_else(|_| refuse("is not text"), unix)
+    match String::from_utf8(bytes) {
+        // A checkout of another system may have other line ends; the plan is the commit's.
+        Ok(text) => Ok(Ok(Some(text.replace("\r\n", "\n")))),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+            refuse(&format!("is not text: line {line} is not UTF-8"))
+        }
+    }
 }
 
 /// Whether a path of the user's cannot lead out of the folder it starts in.

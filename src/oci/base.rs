@@ -102,7 +102,7 @@ fn text(value: &Value) -> &str {
 
 fn unfit(from: &Reference, platform: Platform, what: &str) -> Error {
     let problem = Problem::new("base-unfit", format!("the base image `{from}` for {platform} {what}"));
-    Error::new(ErrorKind::Usage, problem.hint("choose another one in `bases:`"))
+    Error::new(ErrorKind::Usage, problem.hint("choose another base image, or remove the platform"))
 }
 
 /// The entry of an index for a platform. Attestations (`unknown/unknown`) are not images.

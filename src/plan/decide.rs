@@ -8,7 +8,7 @@ use super::planner::{Planned, Planner};
 use super::release::Releases;
 use super::{
     Checkout, Job, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, checksums, describe,
-    destination, distribution, dockerfile, duplicates, image, job, locked, notes, output, release, scope, wheel, whole,
+    destination, distribution, dockerfile, dockerfile_order, duplicates, image, job, locked, notes, output, release, scope, wheel, whole,
     workflow,
 };
 use crate::config::{Binary, Config};
@@ -74,7 +74,7 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
 /// # Errors
 /// Every problem of these images.
 pub fn images(config: &Config, facts: &Facts) -> Result<Vec<UsedImage>, Vec<Problem>> {
-    if !config.images.iter().any(dockerfile::is_one) {
+    if !config.images.iter().any(dockerfile_order::is_one) {
         return Ok(Vec::new());
     }
     let request = Request { every_release: true, every_component: true, ..Request::default() };

@@ -152,11 +152,5 @@ pub fn notes(steps: &[Step]) -> Vec<String> {
         let list = open.join(", ");
         notes.push(format!("base images are not locked, what they provide is taken from a table: {list}"));
     }
-    let dubious = images().filter_map(ImageWork::from_dockerfile).flat_map(|recipe| &recipe.notes);
-    for note in dubious {
-        if !notes.contains(note) {
-            notes.push(note.clone());
-        }
-    }
     notes
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::describe::{Described, Places};
+use super::dockerfile_flaws::{is_empty, like, line_span, made_elsewhere, problem};
 use super::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, Known, KnownImage, KnownImages};
+use super::dockerfile_order::{below, chain, is_one, ordered};
 use super::inputs::Inputs;
 use super::planner::{Entry, Machine, Planned, Planner};
 use super::release::Source;
@@ -44,11 +46,6 @@ pub fn steps(planner: &Planner<'_>) -> (Vec<Planned>, BTreeMap<StepId, InputList
     (steps, lists.into_inner())
 }
 
-/// Whether an image is built by an engine.
-pub fn is_one(image: &Image) -> bool {
-    !image.dockerfiles.is_empty()
-}
-
 pub fn sources<'f>(inputs: &Inputs<'f>) -> Vec<Source<'f>> {
     let images = inputs.config.images.iter().filter(|image| is_one(image));
     images.map(|image| Source { component: component(inputs, image), ..Source::default() }).collect()
@@ -56,57 +53,6 @@ pub fn sources<'f>(inputs: &Inputs<'f>) -> Vec<Source<'f>> {
 
 fn component(inputs: &Inputs<'_>, image: &Image) -> String {
     inputs.component(image.component.as_deref(), &image.name)
-}
-
-/// Images that an image is built on, by the names of contexts.
-fn below<'i>(image: &'i Image) -> impl Iterator<Item = (&'i str, &'i str)> {
-    image.dockerfiles.iter().flat_map(|build| &build.contexts).filter_map(|(name, context)| match context {
-        BuildContext::Image(image) => Some((name.as_str(), image.as_str())),
-        BuildContext::Folder(_) => None,
-    })
-}
-
-/// The images in an order in which each stands after those it is based on. A circle is refused.
-fn ordered<'c>(inputs: &Inputs<'c>) -> Vec<&'c Image> {
-    let all: Vec<&Image> = inputs.config.images.iter().filter(|image| is_one(image)).collect();
-    let mut ordered: Vec<&Image> = Vec::new();
-    let mut left = all.clone();
-    while !left.is_empty() {
-        let waits = |image: &&Image| {
-            below(image)
-                .any(|(_, name)| left.iter().any(|other| other.name == name) && all.iter().any(|a| a.name == name))
-        };
-        let (waiting, ready): (Vec<&Image>, Vec<&Image>) = left.iter().copied().partition(waits);
-        if ready.is_empty() {
-            let names: Vec<String> = waiting.iter().map(|image| format!("`{}`", image.name)).collect();
-            let text = format!("the images {} are based on each other", names.join(", "));
-            let problem = Problem::new("cyclic-contexts", text).hint("remove one of the `image.` contexts");
-            inputs.refuse(problem.at_value(format!("images.{}.contexts", waiting[0].name)));
-            return ordered;
-        }
-        ordered.extend(ready);
-        left = waiting;
-    }
-    ordered
-}
-
-/// The first image, in the order of the file, of those that are connected through contexts: they share a machine.
-fn chain<'c>(inputs: &Inputs<'c>, image: &'c Image) -> &'c str {
-    let all: Vec<&Image> = inputs.config.images.iter().filter(|image| is_one(image)).collect();
-    let mut connected: BTreeSet<&str> = BTreeSet::from([image.name.as_str()]);
-    loop {
-        let before = connected.len();
-        for one in &all {
-            let names = || below(one).map(|(_, name)| name).chain([one.name.as_str()]);
-            if names().any(|name| connected.contains(name)) {
-                connected.extend(names());
-            }
-        }
-        if connected.len() == before {
-            break;
-        }
-    }
-    all.iter().map(|one| one.name.as_str()).find(|name| connected.contains(name)).unwrap_or(&image.name)
 }
 
 /// One image while its steps are made.
@@ -124,6 +70,9 @@ struct Maker<'a> {
 struct Read {
     file: Dockerfile,
     text: Arc<str>,
+    path: String,
+    /// The key that chooses the stage.
+    stage: String,
     /// Path of the ignore file in force.
     ignore: Option<String>,
     main: Listing,
@@ -210,15 +159,17 @@ impl<'a> Maker<'a> {
         let key = if build.flavor.is_empty() { String::new() } else { format!(".{}", build.flavor) };
         let at = format!("{}.dockerfile{key}", self.at);
         let path = &build.dockerfile;
+        if let Some(why) = inputs.facts.unreadable.get(path) {
+            let problem = Problem::new("bad-text", format!("the Dockerfile `{path}` {why}"));
+            let hint = "it must be UTF-8 text of at most 1 MiB inside the repository";
+            inputs.refuse(problem.hint(hint).at_value(at));
+            return None;
+        }
         let Some(text) = inputs.facts.texts.get(path).map(|text| Arc::<str>::from(text.as_str())) else {
             let files = inputs.facts.files.iter().map(|file| file.path.as_str());
             let named = files.filter(|path| path.rsplit('/').next().is_some_and(|name| name.contains("ockerfile")));
             let problem = Problem::new("no-such-file", format!("the Dockerfile `{path}` does not exist"));
-            let problem = match nearest(path, named) {
-                Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                None => problem.hint("paths are relative to longshore.yaml"),
-            };
-            inputs.refuse(problem.at_value(at));
+            inputs.refuse(problem.hint(like(path, &named.collect::<Vec<_>>())).at_value(at));
             return None;
         };
         if !inputs.facts.files.iter().any(|file| file.path == *path) {
@@ -229,7 +180,9 @@ impl<'a> Maker<'a> {
         let file = match Dockerfile::parse(text.as_bytes()) {
             Ok(file) => file,
             Err(flaws) => {
-                self.refuse(flaws, path, &text);
+                for flaw in flaws {
+                    inputs.refuse(problem(flaw, path, &text));
+                }
                 return None;
             }
         };
@@ -246,12 +199,19 @@ impl<'a> Maker<'a> {
             }
         }
         let made = made(build, assets);
-        Some(Read { file, text, ignore, main, named, made })
+        let (path, stage) = (path.clone(), if key.is_empty() { format!("{}.stage", self.at) } else { format!("{at}.stage") });
+        Some(Read { file, text, path, stage, ignore, main, named, made })
     }
 
-    fn refuse(&self, flaws: Vec<Flaw>, path: &str, text: &Arc<str>) {
+    fn refuse(&self, flaws: Vec<Flaw>, read: &Read) {
         for flaw in flaws {
-            self.inputs().refuse(problem(flaw, path, text));
+            let is_of_key = flaw.code == "unknown-stage" && flaw.span.is_empty();
+            let problem = problem(flaw, &read.path, &read.text);
+            self.inputs().refuse(if is_of_key {
+                Problem { within: None, ..problem }.at_value(&read.stage)
+            } else {
+                problem
+            });
         }
     }
 
@@ -448,6 +408,11 @@ impl<'a> Maker<'a> {
             };
             let planned = self.made.iter().map(|planned| &planned.step);
             let Some(step) = planned.chain(self.planner.made(StepKind::Image)).find(is_it) else {
+                // One that is refused itself has no step either, and was told already.
+                let is_meant = below.dockerfiles.first().is_some_and(|build| build.platforms.contains(&platform));
+                if is_meant && inputs.refusals() > 0 {
+                    return None;
+                }
                 let problem = Problem::new("no-platform", format!("image `{image}` is not built for {platform}"));
                 inputs.refuse(problem.hint(format!("add it to `images.{image}.platforms`")).at_value(at));
                 return None;
@@ -459,24 +424,27 @@ impl<'a> Maker<'a> {
 
     /// What is built, with the images that it names, and all that it reads.
     fn list(&self, work: &mut FromDockerfile, read: &Read, platform: Platform) -> Option<InputList> {
-        let flaws = |flaws: Vec<Flaw>| self.refuse(flaws, &work.dockerfile, &read.text);
         let (answer, bases) = match self.settle(work, read, platform) {
             Ok(settled) => settled,
             Err(found) => {
-                flaws(found);
+                self.refuse(found, read);
                 return None;
             }
         };
-        let lines = |flaw: &Flaw| {
-            let line = crate::dockerfile::line_of(&read.text, flaw.span.start);
-            format!("{}:{line}: {}", work.dockerfile, flaw.message)
-        };
-        let notes = answer.warnings.iter().map(lines).collect();
+        let notes = answer.warnings.iter().map(|flaw| self.warning(flaw, read)).collect();
+        if is_empty(&answer) && !self.is_base() {
+            let text = format!("`{}` builds an image without a single file", work.dockerfile);
+            let problem = Problem::new("empty-image", text).hint("`COPY` what it starts into it");
+            let line = answer.stages.last().map_or(1, |stage| stage.line);
+            self.inputs().refuse(problem.within(&read.path, &read.text, line_span(&read.text, line)));
+            return None;
+        }
         let contexts = Contexts { main: &read.main, named: &read.named, made: &read.made };
         let claimed = match asked::claim(answer, &contexts) {
             Ok(claimed) => claimed,
             Err(found) => {
-                flaws(found);
+                let flaws = found.into_iter().map(made_elsewhere).collect();
+                self.refuse(flaws, read);
                 return None;
             }
         };
@@ -485,6 +453,16 @@ impl<'a> Maker<'a> {
         work.onbuild = claimed.answer.features.iter().any(|feature| feature.name == "onbuild");
         (work.bases, work.notes, work.stub) = (bases, notes, self.inputs().request.stub_builds.reason(is_based));
         self.digested(work, &claimed, platform)
+    }
+
+    /// A line about something that builds, but most likely not as it was meant.
+    fn warning(&self, flaw: &Flaw, read: &Read) -> String {
+        let place = match flaw.span.is_empty() {
+            true => format!("image `{}`", self.image.name),
+            false => format!("{}:{}", read.path, crate::dockerfile::line_of(&read.text, flaw.span.start)),
+        };
+        let hint = flaw.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{place}: {}{hint}", flaw.message)
     }
 
     /// Asks until nothing new is found: `ONBUILD` of an image may name further ones.
@@ -551,7 +529,8 @@ impl<'a> Maker<'a> {
         }
         for id in work.secrets.keys().filter(|id| !answer.secrets.iter().any(|secret| secret.id == **id)) {
             let text = format!("no `RUN` of `{}` uses the secret `{id}`", work.dockerfile);
-            let problem = Problem::new("unused-secret", text).hint("remove it, or `RUN --mount=type=secret,id=…`");
+            let hint = format!("remove it, or mount it: `RUN --mount=type=secret,id={id}`");
+            let problem = Problem::new("unused-secret", text).hint(hint);
             inputs.refuse(problem.at_key(format!("{}.secrets.{id}", self.at)));
         }
     }
@@ -699,21 +678,4 @@ pub fn used(planned: &[Planned]) -> Vec<UsedImage> {
         }
     }
     all.into_iter().map(|(from, platforms)| UsedImage { from, platforms }).collect()
-}
-
-/// A flaw of a Dockerfile under its text.
-fn problem(flaw: Flaw, path: &str, text: &Arc<str>) -> Problem {
-    let problem = Problem::new(flaw.code, flaw.message);
-    let problem = match flaw.hint {
-        Some(hint) => problem.hint(hint),
-        None => problem,
-    };
-    problem.within(path, text, flaw.span)
-}
-
-/// The bytes of a line, counted from 1.
-fn line_span(text: &str, line: usize) -> std::ops::Range<usize> {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let length = text[start..].find('\n').unwrap_or(text.len() - start);
-    start..start + length
 }

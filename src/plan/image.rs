@@ -10,7 +10,7 @@ use super::planner::{Entry, Planned, Planner};
 use super::release::Source;
 use super::{
     Assembly, Check, CheckWork, ContainerCheck, Covered, ImageConfig, ImageWork, IndexWork, LayerWork, Member, Recipe,
-    Step, Work, binary, dockerfile, runner,
+    Step, Work, binary, dockerfile_order, runner,
 };
 use crate::config::schema::nearest;
 use crate::config::{Binary, BinarySettings, FileItem, Image, ImageSmoke};
@@ -28,7 +28,7 @@ const USER: &str = "65532:65532";
 /// The steps of every image: implicit static builds, layers, images, indexes.
 pub fn steps(planner: &Planner<'_>, entries: &[Binary]) -> Vec<Planned> {
     let mut steps = Vec::new();
-    for image in planner.inputs.config.images.iter().filter(|image| !dockerfile::is_one(image)) {
+    for image in planner.inputs.config.images.iter().filter(|image| !dockerfile_order::is_one(image)) {
         let known = planner.inputs.refusals();
         let parts = match parts(image, entries) {
             Ok(parts) => parts,
@@ -69,7 +69,7 @@ pub fn sources<'f>(inputs: &Inputs<'f>, entries: &[Binary]) -> Vec<Source<'f>> {
         let parts = parts(image, entries).ok()?;
         Some(Source { component: component(inputs, image, parts.first()?), ..Source::default() })
     };
-    inputs.config.images.iter().filter(|image| !dockerfile::is_one(image)).filter_map(of).collect()
+    inputs.config.images.iter().filter(|image| !dockerfile_order::is_one(image)).filter_map(of).collect()
 }
 
 /// The one written, else that of its first binary.

@@ -66,7 +66,7 @@ fn of_build(build: &config::Dockerfile, wanted: &mut FactsRequest) {
         |folder: &str, name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
     let [own, root] = ignore_file_names(&build.dockerfile);
     let ignore = vec![own, inside(&build.context, &root)];
-    wanted.texts.push(build.dockerfile.clone());
+    wanted.dockerfiles.push(build.dockerfile.clone());
     wanted.texts.extend(ignore.iter().cloned());
     wanted.contexts.push(ContextRequest { folder: build.context.clone(), ignore });
     for context in build.contexts.values() {

@@ -32,6 +32,13 @@ cases! {
     changelog_links
     config_aside
     dirty_release
+    dockerfile_context
+    dockerfile_first
+    dockerfile_flaws
+    dockerfile_keys
+    dockerfile_meaning
+    dockerfile_secrets
+    dockerfile_warnings
     empty_matrix
     folder_flag
     macos_minimum

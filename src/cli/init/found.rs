@@ -29,8 +29,6 @@ pub struct Found {
     pub images: Vec<FoundImage>,
     /// Dockerfiles that are left out, with the reason.
     pub left_out: Vec<String>,
-    /// A file with the version, where no cargo package has it.
-    pub version_file: Option<String>,
     /// Files that a later version has a use for, with what they are.
     pub later: Vec<(String, &'static str)>,
 }

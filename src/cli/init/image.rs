@@ -226,13 +226,14 @@ fn listing(facts: &Facts, root: &Path, dockerfile: &str, folder: &str) -> Listin
 
 /// Finds the images that are based on others of this repository.
 fn base(images: &mut [FoundImage], facts: &Facts) {
-    let names: Vec<String> = images.iter().map(|image| image.name.clone()).collect();
+    let all: Vec<(String, String)> =
+        images.iter().map(|image| (image.name.clone(), image.dockerfile.clone())).collect();
     let owner = facts.remote.as_ref().map(|remote| remote.owner.to_lowercase());
     for image in images {
         for reference in std::mem::take(&mut image.pulled) {
             let named = reference.rsplit('/').next().unwrap_or_default();
             let (last, tag) = named.split_once(':').unwrap_or((named, "latest"));
-            let Some(base) = names.iter().find(|name| *name == last && **name != image.name) else {
+            let Some((base, path)) = all.iter().find(|(name, _)| *name == last && *name != image.name) else {
                 image.pulled.insert(reference);
                 continue;
             };
@@ -247,7 +248,7 @@ fn base(images: &mut [FoundImage], facts: &Facts) {
                 image.contexts.insert(key.strip_suffix(":latest").unwrap_or(key).to_owned(), base.clone());
             } else {
                 let name = scalar(&reference);
-                image.notes.push(format!("if `{reference}` is the image above: contexts: {{ {name}: image.{base} }}"));
+                image.notes.push(format!("if `{reference}` is the image of {path}: contexts: {{ {name}: image.{base} }}"));
                 image.pulled.insert(reference);
             }
         }
@@ -288,7 +289,7 @@ fn entry(image: &FoundImage) -> String {
     }
     if image.is_amd64 {
         note("its `FROM` is for linux/amd64 only");
-        keys.push("platforms: linux/amd64".into());
+        keys.push("platforms: \"linux/amd64\"".into());
     }
     if !image.contexts.is_empty() {
         let pairs = image.contexts.iter().map(|(name, base)| format!("{}: image.{base}", scalar(name)));

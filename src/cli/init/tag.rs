@@ -8,16 +8,9 @@ use crate::tag::{Guess, newest};
 const OF_COMPONENT: &str = "{component}-v{version}";
 
 /// One version: one tag. Several: a component for each package.
-pub fn section(facts: &Facts, packages: &[&Package], version_file: Option<&str>) -> String {
+pub fn section(facts: &Facts, packages: &[&Package]) -> String {
     let Some(first) = packages.first() else {
-        let tag = key(facts, packages, "").1;
-        return match version_file {
-            Some(file) => {
-                let key = format!("version-files: {}", scalar(file));
-                format!("# A release is made from a tag, and the tag's version must be that of {file}{tag}\n{key}\n")
-            }
-            None => format!("# A release is made from a tag{tag}\n"),
-        };
+        return format!("# A release is made from a tag{}\n", key(facts, packages, "").1);
     };
     if packages.iter().any(|package| package.version != first.version) {
         return components(facts, packages);
