@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Job, Plan};
+use super::{ImageWork, Job, OfKind, Plan};
 use crate::problem::Problem;
 use crate::target::Target;
 
@@ -30,6 +30,9 @@ pub struct Row {
     pub install: Vec<String>,
     /// Ids of the jobs whose results it needs, separated by commas: `longshore-{a,b}` names their artifacts.
     pub needs: String,
+    /// Whether the engine's results are kept for the next run; absent: no.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
 }
 
 /// The rows of one wave (1: assets, 2: what is compiled, 3: images from Dockerfiles), of one workflow if it is named. A file with nothing to do has none.
@@ -42,7 +45,7 @@ pub fn matrix(plan: &Plan, wave: u8, workflow: Option<&str>) -> Result<Matrix, P
     }
     let steps = plan.workflow(workflow)?.map(|workflow| &workflow.steps);
     let inside = |job: &&Job| steps.is_none_or(|steps| job.steps.iter().any(|step| steps.contains(step)));
-    let rows = plan.jobs.iter().filter(|job| job.wave == wave).filter(inside).map(row);
+    let rows = plan.jobs.iter().filter(|job| job.wave == wave).filter(inside).map(|job| row(plan, job));
     let matrix = Matrix { include: rows.collect() };
     let size = matrix.to_string().len();
     if size > LIMIT || matrix.include.len() > 256 {
@@ -55,7 +58,9 @@ pub fn matrix(plan: &Plan, wave: u8, workflow: Option<&str>) -> Result<Matrix, P
     Ok(matrix)
 }
 
-fn row(job: &Job) -> Row {
+fn row(plan: &Plan, job: &Job) -> Row {
+    let steps = plan.steps.iter().filter(|step| job.steps.contains(&step.id));
+    let mut recipes = steps.filter_map(|step| ImageWork::of(&step.work)?.from_dockerfile());
     Row {
         id: job.id.clone(),
         runs_on: job.runner.clone(),
@@ -63,6 +68,7 @@ fn row(job: &Job) -> Row {
         target: job.target.map(Target::triple).unwrap_or_default().to_owned(),
         install: job.install.clone(),
         needs: job.needs.join(","),
+        cache: recipes.any(|recipe| recipe.cache),
     }
 }
 

@@ -6,7 +6,8 @@ use super::pins::{Own, Pins, has_releases, local};
 use super::scalar::{asked, quoted};
 use crate::destination::Trusted;
 use crate::plan::{
-    Destination, DestinationKind, Job, Plan, PullRequest, RegistryDestination, Step, Work, Workflow, runner,
+    Destination, DestinationKind, FromDockerfile, ImageWork, Job, OfKind, Plan, PullRequest, RegistryDestination, Step,
+    Work, Workflow, runner,
 };
 
 /// The right to read packages, for a job that fetches base images.
@@ -236,13 +237,15 @@ fn not_pulled(file: &File<'_>) -> &'static str {
 
 fn job(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
     let output = if id == "build" { "matrix" } else { id };
-    let packages = if id == "images" && stands_on_ghcr(file) { PACKAGES } else { "" };
+    let is_images = id == "images";
+    let packages = if is_images && stands_on_ghcr(file) { PACKAGES } else { "" };
+    let (cache, env) = if is_images { (cache(file, &below(file)), env(&of_builds(file))) } else { <_>::default() };
     let container = if file.containers && id == "build" {
         "    container: ${{ matrix.container }} # zizmor: ignore[unpinned-images] as longshore.yaml says\n"
     } else {
         ""
     };
-    let below = if file.directory.is_empty() { String::new() } else { format!("{}/", file.directory) };
+    let below = below(file);
     let setup = file.workflow.options.setup.as_ref().map(|path| {
         let uses = local(&format!("./{below}{path}"));
         format!("      - uses: {uses}\n        with: {{ kind: {id}, target: '${{{{ matrix.target }}}}' }}\n")
@@ -257,7 +260,7 @@ fn job(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
 {container}    permissions:
       contents: read # to check out
 {packages}    steps:
-{}{}{}{}",
+{}{}{}{cache}{}{env}",
         if container.is_empty() { String::new() } else { file.git() },
         file.checkout(),
         setup.unwrap_or_default(),
@@ -271,6 +274,64 @@ fn job(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
             ]
         ),
     )
+}
+
+/// The folder of the project in the checkout, with a `/`; empty for the checkout itself.
+fn below(file: &File<'_>) -> String {
+    if file.directory.is_empty() { String::new() } else { format!("{}/", file.directory) }
+}
+
+/// Keeps what the engine has built. A cache of a pull request is only read by its own next run, and a release has none
+/// unless longshore.yaml says so: the row of the matrix knows.
+fn cache(file: &File<'_>, below: &str) -> String {
+    if !recipes(file).any(|(_, recipe)| recipe.cache) {
+        return String::new();
+    }
+    format!(
+        "      - uses: {} # zizmor: ignore[cache-poisoning] as a release reads it only with `cache: true`
+        if: matrix.cache
+        with:
+          path: {}
+          key: 'longshore-engine-${{{{ matrix.id }}}}-${{{{ github.sha }}}}'
+          restore-keys: 'longshore-engine-${{{{ matrix.id }}}}-'
+",
+        file.pins.uses("actions/cache"),
+        quoted(&format!("{below}{}/cache/engine", file.plan.output)),
+    )
+}
+
+/// Images from Dockerfiles that the workflow builds.
+fn recipes<'a>(file: &File<'a>) -> impl Iterator<Item = (&'a ImageWork, &'a FromDockerfile)> {
+    let workflow = file.workflow;
+    let steps = file.plan.steps.iter().filter(move |step| workflow.steps.contains(&step.id));
+    steps.filter_map(|step| ImageWork::of(&step.work)).filter_map(|work| Some((work, work.from_dockerfile()?)))
+}
+
+/// The secrets that builds read, and the logins of hosts that their base images are on. Pull requests from forks have none.
+fn of_builds(file: &File<'_>) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = recipes(file).flat_map(|(_, recipe)| recipe.secrets.values().cloned()).collect();
+    for registry in file.plan.destinations.iter().filter_map(|destination| match &destination.kind {
+        DestinationKind::Registry(registry) => Some(registry),
+        _ => None,
+    }) {
+        let bases = || recipes(file).flat_map(|(work, _)| work.bases());
+        let is_base = |host: &str| bases().any(|base| base.from.repository.registry == host);
+        let hosts = registry.hosts.iter().filter(|(host, _)| is_base(host));
+        names.extend(hosts.flat_map(|(_, host)| host.username_env.iter().chain(&host.password_env).cloned()));
+    }
+    own_only(names)
+}
+
+/// `env:` of a step that is given secrets of the repository.
+fn env(names: &BTreeSet<String>) -> String {
+    let lines: String = names.iter().map(|name| format!("          {name}: ${{{{ secrets.{name} }}}}\n")).collect();
+    if lines.is_empty() { lines } else { format!("        env:\n{lines}") }
+}
+
+/// GitHub allows no secret of such a name: the job sets the variable itself.
+fn own_only(mut names: BTreeSet<String>) -> BTreeSet<String> {
+    names.retain(|name| !name.to_ascii_uppercase().starts_with("GITHUB_"));
+    names
 }
 
 /// Brings everything together, and proves it.
@@ -308,9 +369,7 @@ pub fn publish(file: &File<'_>) -> String {
     let environment = file.workflow.environment.as_ref().map(|name| format!("    environment: {}\n", asked(name)));
     // A local action needs its files.
     let checkout = if file.pins.own == Own::Here { file.checkout() } else { String::new() };
-    let secrets: String =
-        secrets(file).iter().map(|name| format!("          {name}: ${{{{ secrets.{name} }}}}\n")).collect();
-    let env = if secrets.is_empty() { String::new() } else { format!("        env:\n{secrets}") };
+    let env = env(&secrets(file));
     format!(
         "  publish:
     name: publish
@@ -417,7 +476,5 @@ fn secrets(file: &File<'_>) -> BTreeSet<String> {
             }
         }
     }
-    // GitHub allows no secret of such a name: the job sets the variable itself.
-    names.retain(|name| !name.to_ascii_uppercase().starts_with("GITHUB_"));
-    names
+    own_only(names)
 }

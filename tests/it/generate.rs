@@ -68,6 +68,54 @@ fn nothing_of_this_clone_or_version_changes_a_file() {
     assert_eq!(read(&project, FILE), before);
 }
 
+/// Images from Dockerfiles: a job on a machine of each platform, after those whose results it needs.
+#[test]
+fn images_from_dockerfiles() {
+    let (name, yaml) = CONFIGURATIONS.into_iter().find(|(name, _)| *name == "dockerfiles").unwrap();
+    let project = generated(name, yaml);
+    let text = read(&project, FILE);
+    let jobs: Vec<&str> = text.split("\n\n").filter(|job| job.contains("\n    runs-on:")).collect();
+    let of = |id: &str| *jobs.iter().find(|job| job.contains(&format!("  {id}:\n    name:"))).unwrap();
+    let images = of("images");
+    for part in [
+        "    needs: [plan, build]\n    if: ${{ !failure() && !cancelled() && needs.plan.outputs.images }}\n",
+        "matrix: \"${{ fromJSON(needs.plan.outputs.images || '{}') }}\"",
+        "    runs-on: ${{ matrix.runs-on }}\n    permissions:\n      contents: read # to check out\n      packages: read",
+        "        if: matrix.cache\n        with:\n          path: target/longshore/cache/engine\n          \
+         key: 'longshore-engine-${{ matrix.id }}-${{ github.sha }}'\n          restore-keys: 'longshore-engine-${{ matrix.id }}-'\n",
+        "needs: '${{ matrix.needs }}'",
+        "        env:\n          MIRROR_TOKEN: ${{ secrets.MIRROR_TOKEN }}\n          MIRROR_USER: ${{ secrets.MIRROR_USER }}\n          \
+         NPM_TOKEN: ${{ secrets.NPM_TOKEN }}\n",
+    ] {
+        assert!(images.contains(part), "{part} in {images}");
+    }
+    assert!(of("plan").contains("      images: ${{ steps.plan.outputs.images }}\n"), "{text}");
+    assert!(of("verify").contains("    needs: [plan, build, images]\n"), "{text}");
+    // Nobody else gets what builds read, and no build what publishes.
+    assert_eq!((text.matches("secrets.NPM_TOKEN").count(), images.contains("HUB_")), (1, false), "{text}");
+    assert!(of("publish").contains("HUB_TOKEN"), "{text}");
+    let rows = |line: &str| {
+        let said = project.sh(line).stdout;
+        let json: serde_json::Value = serde_json::from_slice(&said).unwrap();
+        let row = |row: &serde_json::Value| {
+            let of = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {} {} {}", of("id"), of("runs-on"), of("needs"), row["cache"])
+        };
+        json["include"].as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+    };
+    let expected = |cache: &str| {
+        [
+            "image.base.linux-amd64 ubuntu-24.04 binary.opsml-server.x86_64-unknown-linux-gnu",
+            "image.base.linux-arm64 ubuntu-24.04-arm ",
+            "image.tool ubuntu-24.04 ",
+        ]
+        .map(|row| format!("{row} {cache}"))
+    };
+    assert_eq!(rows("longshore matrix --images --snapshot"), expected("true"));
+    // No release reads a cache unless it is asked to.
+    assert_eq!(rows("git tag v0.26.0 && longshore matrix --images"), expected("null"));
+}
+
 /// The same files before the first commit, where nothing is known of the clone and nothing is added yet.
 #[test]
 fn no_commit_is_needed() {

@@ -8,8 +8,14 @@ use crate::project::Project;
 /// The commit that stands for the action's in tests.
 pub const ACTION: &str = "1b2c3d4e5f60718293a4b5c6d7e8f90112233445";
 
+const DOCKERFILES: [(&str, &str); 3] = [
+    ("base", "FROM registry.example.com/alpine:3\n"),
+    ("api", "FROM base\nCOPY linux/amd64/opsml-server /\nRUN --mount=type=secret,id=npm --mount=type=secret,id=token x\n"),
+    ("tool", "FROM ghcr.io/acme/tool:1\n"),
+];
+
 /// A name for each, and what stands below `longshore: 1`.
-pub const CONFIGURATIONS: [(&str, &str); 16] = [
+pub const CONFIGURATIONS: [(&str, &str); 17] = [
     ("nothing", ""),
     ("one-binary", "binaries: { opsml-mcp: {} }\ntargets: x86_64-unknown-linux-gnu"),
     ("static", "binaries: { opsml-mcp: {} }\ntargets: [x86_64-unknown-linux-musl, aarch64-unknown-linux-musl]"),
@@ -42,6 +48,15 @@ pub const CONFIGURATIONS: [(&str, &str); 16] = [
         "two-indexes",
         "binaries: false\nwheels: { opsml: { manifest: py-opsml/Cargo.toml } }\n\
          publish: { pypi: { when: stable }, testpypi: { kind: pypi, index: testpypi } }",
+    ),
+    (
+        "dockerfiles",
+        "binaries: { opsml-server: {} }\narchives: false\nimages:\n  base: { dockerfile: docker/base.Dockerfile }\n  \
+         api:\n    dockerfile: docker/api.Dockerfile\n    contexts: { base: image.base }\n    \
+         secrets: { npm: NPM_TOKEN, token: GITHUB_TOKEN }\n    binaries: opsml-server\n    platforms: linux/amd64\n  \
+         tool: { dockerfile: docker/tool.Dockerfile, emulate: true }\n\
+         publish: { github: false, registry: { prefix: docker.io/demml, hosts: { registry.example.com: { username-env: \
+         MIRROR_USER, password-env: MIRROR_TOKEN }, docker.io: { username-env: HUB_USER, password-env: HUB_TOKEN } } } }",
     ),
     ("components", "components: [opsml-mcp, opsml-server]\nbinaries: { opsml-mcp: {}, opsml-server: {} }"),
     (
@@ -83,6 +98,10 @@ pub fn repository(name: &str, yaml: &str) -> Project {
              steps:\n      - run: echo {called}\n"
         );
         fs::write(folder.join(format!(".github/workflows/{called}.yml")), text).unwrap();
+    }
+    fs::create_dir_all(folder.join("docker")).unwrap();
+    for (name, text) in DOCKERFILES {
+        fs::write(folder.join(format!("docker/{name}.Dockerfile")), text).unwrap();
     }
     project.commit()
 }
