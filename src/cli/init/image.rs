@@ -265,8 +265,8 @@ pub fn section(images: &[FoundImage], left_out: &[String]) -> String {
     if images.is_empty() && left_out.is_empty() {
         return String::new();
     }
-    let mut text = "# Container images from Dockerfiles. Each is built for linux/amd64 and linux/arm64, on a machine of \
-                    that\n# processor, by BuildKit, Docker, Buildah or Podman (`longshore engines` shows what is here).\n"
+    let mut text = "# Container images from Dockerfiles. Each is built for linux/amd64 and linux/arm64, on a machine of that\n\
+                    # processor, by BuildKit, Docker, buildah or podman.\n"
         .to_owned();
     let start = if images.iter().all(|image| image.problem.is_some()) { "#" } else { "" };
     if !images.is_empty() {
