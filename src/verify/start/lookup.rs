@@ -92,7 +92,7 @@ impl Lookup<'_> {
     pub fn readable(&self, name: &str, endings: &[&str]) -> Result<(), Stop> {
         let with = |ending: &&str| self.path_of_any(&format!("{name}{ending}")).is_ok();
         match self.path_of_any(name) {
-            Err(_) if endings.iter().any(|ending| with(ending)) => Ok(()),
+            Err(_) if endings.iter().any(with) => Ok(()),
             Err(stop) => Err(stop),
             Ok(Some(hit)) => match self.user().filter(|user| !user.may(&hit.entry, READ)) {
                 Some(user) => Err(cannot_read(user)),
