@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::found::Findings;
 use super::problem::problem;
-use super::start;
+use super::start::{self, Finding};
 use crate::artifact::InspectedImage;
 use crate::oci::filesystem::FileSystem;
 use crate::oci::image::Image;
@@ -37,7 +37,13 @@ impl Judged<'_> {
         }
         let id = &self.step.id;
         let verdict = start::examine(&config, &files, self.platform, self.recipe.is_base);
-        for finding in &verdict.refusals {
+        // What a base image was built with is public already, and not ours to judge.
+        let is_of_base = |finding: &Finding| {
+            finding.code == "image-secret" && !self.recipe.args.keys().any(|name| finding.text.contains(name.as_str()))
+        };
+        let (of_base, refusals): (Vec<&Finding>, Vec<&Finding>) =
+            verdict.refusals.iter().partition(|finding| is_of_base(finding));
+        for finding in refusals {
             let text = format!("`{id}`: {}", finding.text);
             found.problems.push(problem(self.step, finding.code, text).hint(finding.hint.clone()));
         }
@@ -50,7 +56,7 @@ impl Judged<'_> {
                 found.problems.push(problem(self.step, "image-lacks", text).hint(hint));
             }
         }
-        let said = verdict.warnings.iter().chain(&verdict.notes);
+        let said = of_base.into_iter().chain(&verdict.warnings).chain(&verdict.notes);
         // Files that may be meant stand in the table alone: a base image has the same ones in every image on it.
         let told = verdict.warnings.iter().filter(|finding| TOLD.contains(&finding.code));
         found.warnings.extend(told.map(|finding| format!("`{id}`: {}", finding.text)));
