@@ -19,15 +19,15 @@ fn mistakes_are_found_all_at_once_with_their_places() {
         assert_eq!(codes(&flaws), expected, "{}", String::from_utf8_lossy(text));
         assert_eq!(&text[flaws[0].span.clone()], at);
     };
-    check(b"", &["empty"], b"");
-    check(b"\xef\xbb\xbf \n", &["empty"], b"");
-    check(b"FROM a\nRUN \xff\n", &["encoding"], b"\xff");
+    check(b"", &["empty-dockerfile"], b"");
+    check(b"\xef\xbb\xbf \n", &["empty-dockerfile"], b"");
+    check(b"FROM a\nRUN \xff\n", &["not-utf-8"], b"\xff");
     check(b"# only\nARG A\n", &["no-from"], b"");
-    check(b"FROM a\nCOPI x y\nUSER\nFROM\n", &["unknown-instruction", "syntax", "syntax"], b"COPI x y");
+    check(b"FROM a\nCOPI x y\nUSER\nFROM\n", &["unknown-instruction", "dockerfile-syntax", "dockerfile-syntax"], b"COPI x y");
     check(b"FROM a\n  RUN --mont=x y \\\n  z\n", &["unknown-flag"], b"RUN --mont=x y \\\n  z");
     check(b"COPY a b\nFROM a\n", &["before-from"], b"COPY a b");
-    check(b"FROM a\nCOPY <<X /y\nbody\n", &["heredoc"], b"COPY <<X /y");
-    check(b"# escape=?\nFROM a\n", &["directive"], b"# escape=?");
+    check(b"FROM a\nCOPY <<X /y\nbody\n", &["open-heredoc"], b"COPY <<X /y");
+    check(b"# escape=?\nFROM a\n", &["bad-directive"], b"# escape=?");
 }
 
 #[test]
@@ -68,13 +68,13 @@ fn flaws_of_one_build() {
         let result = Dockerfile::parse(text.as_bytes()).unwrap().answer(&question());
         assert_eq!(codes(&result.unwrap_err()), expected, "{text}");
     };
-    check("FROM $X\nFROM golang:$X\n", &["empty-from", "reference"]);
-    check("FROM a AS x\nCOPY --from=x y /\n", &["circle"]);
+    check("FROM $X\nFROM golang:$X\n", &["empty-from", "bad-reference"]);
+    check("FROM a AS x\nCOPY --from=x y /\n", &["stage-circle"]);
     check("FROM a AS x\nCOPY --from=y y /\nFROM x AS y\nFROM x\n", &["stage-order"]);
     check("FROM a\nCOPY --from=$X y /\nCOPY --from=3 y /\n", &["from-variable", "unknown-stage"]);
-    check("FROM a\nCOPY ${X:?no} /\nRUN --mount=type=x true\n", &["variable", "mount"]);
-    check("FROM --platform=$X a\n", &["platform"]);
-    check("FROM a\nCOPY https://example.com/x /\n", &["url"]);
+    check("FROM a\nCOPY ${X:?no} /\nRUN --mount=type=x true\n", &["bad-variable", "bad-mount"]);
+    check("FROM --platform=$X a\n", &["bad-platform"]);
+    check("FROM a\nCOPY https://example.com/x /\n", &["url-source"]);
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Evaluation<'_> {
         let place = &command.step.place;
         let escape = self.graph.file.escape;
         let expand = |variables: &Variables, text: &str| {
-            variables.expand(text, escape).map_err(|message| place.flaw("variable", message))
+            variables.expand(text, escape).map_err(|message| place.flaw("bad-variable", message))
         };
         match &command.step.what {
             Instruction::Copy(copy) => self.copy(node, command, copy, variables)?,
@@ -188,7 +188,7 @@ impl Evaluation<'_> {
         match (given, &argument.value) {
             (Some(given), _) => variables.set_arg(name, given, None),
             (None, Some(default)) => {
-                let value = variables.expand(default, self.graph.file.escape).map_err(|m| place.flaw("variable", m))?;
+                let value = variables.expand(default, self.graph.file.escape).map_err(|m| place.flaw("bad-variable", m))?;
                 self.answer.warnings.extend(variables::hides_platform(argument, &value, place));
                 variables.set_arg(name, &value.text, value.doubt);
             }
@@ -226,14 +226,14 @@ impl Evaluation<'_> {
         if let Some(source) = source_node {
             self.refuse_later(node, source, place)?;
         }
-        let expand = |text: &str| variables.expand(text, self.graph.file.escape).map_err(|m| place.flaw("variable", m));
+        let expand = |text: &str| variables.expand(text, self.graph.file.escape).map_err(|m| place.flaw("bad-variable", m));
         let chmod = copy.chmod.as_deref().map(expand).transpose()?;
         for other in [&copy.chown, &copy.checksum].into_iter().flatten().chain([&copy.destination]) {
             expand(other)?;
         }
         let checksum = copy.checksum.as_deref().map(expand).transpose()?.map(|c| c.text).filter(|c| !c.is_empty());
         for body in copy.inline.iter().filter(|h| h.expand) {
-            variables.expand_body(&body.content).map_err(|m| place.flaw("variable", m))?;
+            variables.expand_body(&body.content).map_err(|m| place.flaw("bad-variable", m))?;
         }
         let sources = copy.sources.iter().map(|s| expand(s)).collect::<Result<Vec<Text>, Flaw>>()?;
         self.copy_features(copy, place.line);
@@ -244,7 +244,7 @@ impl Evaluation<'_> {
             let (git, http) = (url::is_git(&source.text), url::is_http(&source.text));
             if (git || http) && !copy.add {
                 let message = format!("`COPY` cannot take `{}`", source.text);
-                return Err(place.flaw("url", message).hint("`ADD` can"));
+                return Err(place.flaw("url-source", message).hint("`ADD` can"));
             }
             if git || http {
                 self.feature(if git { "add-git" } else { "add-url" }, place.line);
@@ -319,7 +319,7 @@ impl Evaluation<'_> {
                 doubt = doubt.take().or(value.doubt);
                 Ok(value.text)
             };
-            let mount = mount::parse(text, &mut expand).map_err(|m| place.flaw("mount", m))?;
+            let mount = mount::parse(text, &mut expand).map_err(|m| place.flaw("bad-mount", m))?;
             self.mount(node, command, Taken { mount, source: *source, doubt })?;
         }
         Ok(())
@@ -339,7 +339,7 @@ impl Evaluation<'_> {
         if mount.kind == MountKind::Secret {
             let (id, required) = (mount.secret_id().to_owned(), mount.required);
             if id.is_empty() {
-                return Err(place.flaw("mount", "a secret mount needs an `id`"));
+                return Err(place.flaw("bad-mount", "a secret mount needs an `id`"));
             }
             self.answer.secrets.push(Secret { id, required, line: place.line });
         }

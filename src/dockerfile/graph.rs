@@ -84,7 +84,7 @@ impl<'a> Graph<'a> {
     fn add_stage(&mut self, number: usize, from: &Step<From>, globals: &Variables) -> Result<(), Flaw> {
         let Step { what, place } = from;
         let escape = self.file.escape;
-        let base = globals.expand(&what.base, escape).map_err(|m| place.flaw("variable", m))?.text;
+        let base = globals.expand(&what.base, escape).map_err(|m| place.flaw("bad-variable", m))?.text;
         if base.is_empty() {
             let message = format!("`FROM {}` names nothing: the variable is empty", what.base);
             return Err(place.flaw("empty-from", message).hint("give the argument, or a default at its `ARG`"));
@@ -126,12 +126,12 @@ impl<'a> Graph<'a> {
     }
 
     fn platform(&self, text: &str, globals: &Variables, place: &Place) -> Result<Platform, Flaw> {
-        let value = globals.expand(text, self.file.escape).map_err(|m| place.flaw("variable", m))?.text;
+        let value = globals.expand(text, self.file.escape).map_err(|m| place.flaw("bad-variable", m))?.text;
         if value.is_empty() {
-            return Err(place.flaw("platform", format!("the platform `{text}` is empty")));
+            return Err(place.flaw("bad-platform", format!("the platform `{text}` is empty")));
         }
         Platform::parse(&value, &self.question.build_platform).ok_or_else(|| {
-            place.flaw("platform", format!("`{value}` is not a platform")).hint("write it as `linux/arm64`")
+            place.flaw("bad-platform", format!("`{value}` is not a platform")).hint("write it as `linux/arm64`")
         })
     }
 
@@ -151,7 +151,7 @@ impl<'a> Graph<'a> {
         if !is_reference(base) {
             let stages = self.by_name.keys().map(String::as_str);
             return Err(place
-                .flaw("reference", format!("`{base}` is not the name of a stage or an image"))
+                .flaw("bad-reference", format!("`{base}` is not the name of a stage or an image"))
                 .nearest(base, stages));
         }
         let name = familiar(base);
@@ -194,7 +194,7 @@ impl<'a> Graph<'a> {
             }
             Instruction::Run(run) => {
                 for text in &run.mounts {
-                    let from = mount::from_of(text).map_err(|m| step.place.flaw("mount", m))?;
+                    let from = mount::from_of(text).map_err(|m| step.place.flaw("bad-mount", m))?;
                     let source = from.map(|name| self.named(&name, &step.place, Role::Mount));
                     sources.push(source.transpose()?);
                 }
@@ -206,7 +206,7 @@ impl<'a> Graph<'a> {
     }
 
     fn source_of_copy(&mut self, from: &str, place: &Place) -> Result<usize, Flaw> {
-        let literal = Variables::default().expand(from, self.file.escape).map_err(|m| place.flaw("variable", m))?;
+        let literal = Variables::default().expand(from, self.file.escape).map_err(|m| place.flaw("bad-variable", m))?;
         if literal.text != from {
             let message = format!("`--from={from}` takes no variables");
             return Err(place
@@ -251,7 +251,7 @@ impl<'a> Graph<'a> {
         }
         let in_circle = left.iter().copied().find(|n| self.reaches_itself(*n));
         if let Some(node) = in_circle.map(|n| &self.nodes[n]) {
-            flaws.push(node.place.flaw("circle", format!("stage `{}` needs itself", node.name)));
+            flaws.push(node.place.flaw("stage-circle", format!("stage `{}` needs itself", node.name)));
         }
     }
 

@@ -164,7 +164,7 @@ impl Reader<'_> {
         if link && self.read.include.is_some() && self.read.must_exist() {
             let message =
                 format!("`{}`: `{source}` is a link, and `--parents` finds nothing behind it", self.read.text);
-            return Err(flaw(self.read, "links", message));
+            return Err(flaw(self.read, "bad-link", message));
         }
         let path = self.resolve(source)?;
         match self.listing.get(&path) {
@@ -196,7 +196,7 @@ impl Reader<'_> {
             };
             links += 1;
             if links > MOST_LINKS {
-                return Err(flaw(self.read, "links", format!("`{path}` leads through too many links")));
+                return Err(flaw(self.read, "bad-link", format!("`{path}` leads through too many links")));
             }
             let target = if target.starts_with('/') { below_root(target) } else { below_root(&join(&current, target)) };
             let mut start = parts(&target);
@@ -220,7 +220,7 @@ impl Reader<'_> {
         let skip = if folder.is_empty() { 0 } else { folder.len() + 1 };
         if glob::check(&pattern).is_err() {
             let message = format!("`{pattern}` has a class or an escape that does not end");
-            return Err(flaw(self.read, "pattern", message));
+            return Err(flaw(self.read, "bad-pattern", message));
         }
         let fits = |path: &&str| glob::matches(&pattern, &path[skip..]) == Ok(true);
         Ok(self.listing.below(&folder).map(|(path, _)| path).filter(fits).map(str::to_owned).collect())
@@ -238,7 +238,7 @@ impl Reader<'_> {
         let matcher = |texts: &[String]| {
             // Empty patterns are no patterns to the engine.
             let texts = texts.iter().map(|t| t.trim()).filter(|t| !t.is_empty());
-            Matcher::new(texts).map_err(|bad| flaw(self.read, "pattern", format!("a pattern has {}", bad.reason)))
+            Matcher::new(texts).map_err(|bad| flaw(self.read, "bad-pattern", format!("a pattern has {}", bad.reason)))
         };
         let filter = Filter {
             include: include.as_ref().map(|i| matcher(std::slice::from_ref(i))).transpose()?,
@@ -284,7 +284,7 @@ impl Reader<'_> {
             Ok(())
         } else if self.read.include.as_deref() == Some("") {
             let message = format!("`{text}`: `--parents` needs a name below the context or below `/./`");
-            Err(flaw(self.read, "parents", message))
+            Err(flaw(self.read, "bad-parents", message))
         } else if self.listing.get(path).is_some() {
             Err(flaw(self.read, "excluded-source", format!("`{text}`: its `--exclude` takes `{path}` away")))
         } else {

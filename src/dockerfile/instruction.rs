@@ -72,7 +72,7 @@ pub struct Mistake {
 
 impl Mistake {
     fn new(message: impl Into<String>) -> Self {
-        Self { code: "syntax", message: message.into(), given: String::new(), known: &[] }
+        Self { code: "dockerfile-syntax", message: message.into(), given: String::new(), known: &[] }
     }
 }
 

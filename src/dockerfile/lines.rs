@@ -122,14 +122,14 @@ impl Reader<'_> {
         let start = start + self.lines[first].text().len() - self.lines[first].text().trim_start().len();
         let span = start..self.lines[self.at - 1].end();
         if text.trim().is_empty() {
-            return self.flaw(span, "syntax", "an instruction is missing before the continued line".to_owned());
+            return self.flaw(span, "dockerfile-syntax", "an instruction is missing before the continued line".to_owned());
         }
         let parsed = node::parse(&text, self.out.escape);
         let is_heredoc = parsed.as_ref().map_or(text.contains("<<"), |n| n.takes_heredocs() && text.contains("<<"));
         let heredocs = if is_heredoc { self.heredocs(&text, &span) } else { Vec::new() };
         match parsed {
             Ok(node) => self.out.statements.push(Statement { node, text, span, line: first + 1, heredocs }),
-            Err(message) => self.flaw(span, "syntax", message),
+            Err(message) => self.flaw(span, "dockerfile-syntax", message),
         }
     }
 
@@ -144,7 +144,7 @@ impl Reader<'_> {
         let physical = &self.lines[number];
         let span = physical.end() - line.len()..physical.end();
         if self.out.directives.iter().any(|d| d.name == found.name) {
-            return self.flaw(span, "directive", format!("the directive `{}` stands here twice", found.name));
+            return self.flaw(span, "bad-directive", format!("the directive `{}` stands here twice", found.name));
         }
         if found.name == "escape" {
             match found.value.as_str() {
@@ -152,7 +152,7 @@ impl Reader<'_> {
                 "\\" => {}
                 other => {
                     let message = format!("`{other}` is not an escape sign: it is a backslash or a backtick");
-                    self.flaw(span.clone(), "directive", message);
+                    self.flaw(span.clone(), "bad-directive", message);
                 }
             }
         }
@@ -173,7 +173,7 @@ impl Reader<'_> {
                 heredoc.content.push_str(line.raw);
             }
             if !closed {
-                self.flaw(span.clone(), "heredoc", format!("the heredoc `{}` is not closed", heredoc.name));
+                self.flaw(span.clone(), "open-heredoc", format!("the heredoc `{}` is not closed", heredoc.name));
             }
         }
         found

@@ -135,7 +135,7 @@ pub(super) fn globals(
                         text.text
                     }
                     Err(message) => {
-                        flaws.push(step.place.flaw("variable", message));
+                        flaws.push(step.place.flaw("bad-variable", message));
                         continue;
                     }
                 },
