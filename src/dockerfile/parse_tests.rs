@@ -11,7 +11,8 @@ fn another_parser_sees_the_same_instructions() {
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut files);
     let mut compared = 0;
     for path in files {
-        let text = fs::read_to_string(&path).unwrap();
+        // One of the bad ones is not UTF-8.
+        let Ok(text) = fs::read_to_string(&path) else { continue };
         // It refuses some files that the engine takes: heredocs behind other words, stages of one name.
         let (Ok(own), Ok(other)) = (Dockerfile::parse(text.as_bytes()), parse_dockerfile::parse(&text)) else {
             continue;

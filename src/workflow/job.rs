@@ -16,6 +16,9 @@ const PACKAGES: &str = "      packages: read # to read base images\n";
 /// What limits the plan of a pull request: the commit that it is to be merged into.
 const AFFECTED: &str = r#""${{ github.event_name == 'pull_request' && format('--affected {0}', github.event.pull_request.base.sha) || '' }}""#;
 
+/// What linters ask about secrets that no environment guards.
+const OUTSIDE: &str = " # zizmor: ignore[secrets-outside-env] as the build of an image reads it";
+
 /// Everything a job's text is made from.
 pub struct File<'a> {
     /// The plan of no particular version.
@@ -239,7 +242,7 @@ fn job(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
     let output = if id == "build" { "matrix" } else { id };
     let is_images = id == "images";
     let packages = if is_images && stands_on_ghcr(file) { PACKAGES } else { "" };
-    let (cache, env) = if is_images { (cache(file, &below(file)), env(&of_builds(file))) } else { <_>::default() };
+    let (cache, env) = if is_images { (cache(file, &below(file)), env(&of_builds(file), OUTSIDE)) } else { <_>::default() };
     let container = if file.containers && id == "build" {
         "    container: ${{ matrix.container }} # zizmor: ignore[unpinned-images] as longshore.yaml says\n"
     } else {
@@ -323,8 +326,9 @@ fn of_builds(file: &File<'_>) -> BTreeSet<String> {
 }
 
 /// `env:` of a step that is given secrets of the repository.
-fn env(names: &BTreeSet<String>) -> String {
-    let lines: String = names.iter().map(|name| format!("          {name}: ${{{{ secrets.{name} }}}}\n")).collect();
+fn env(names: &BTreeSet<String>, remark: &str) -> String {
+    let line = |name: &String| format!("          {name}: ${{{{ secrets.{name} }}}}{remark}\n");
+    let lines: String = names.iter().map(line).collect();
     if lines.is_empty() { lines } else { format!("        env:\n{lines}") }
 }
 
@@ -369,7 +373,7 @@ pub fn publish(file: &File<'_>) -> String {
     let environment = file.workflow.environment.as_ref().map(|name| format!("    environment: {}\n", asked(name)));
     // A local action needs its files.
     let checkout = if file.pins.own == Own::Here { file.checkout() } else { String::new() };
-    let env = env(&secrets(file));
+    let env = env(&secrets(file), "");
     format!(
         "  publish:
     name: publish

@@ -84,8 +84,9 @@ fn images_from_dockerfiles() {
         "        if: matrix.cache\n        with:\n          path: target/longshore/cache/engine\n          \
          key: 'longshore-engine-${{ matrix.id }}-${{ github.sha }}'\n          restore-keys: 'longshore-engine-${{ matrix.id }}-'\n",
         "needs: '${{ matrix.needs }}'",
-        "        env:\n          MIRROR_TOKEN: ${{ secrets.MIRROR_TOKEN }}\n          MIRROR_USER: ${{ secrets.MIRROR_USER }}\n          \
-         NPM_TOKEN: ${{ secrets.NPM_TOKEN }}\n",
+        "        env:\n          MIRROR_TOKEN: ${{ secrets.MIRROR_TOKEN }} #",
+        "\n          MIRROR_USER: ${{ secrets.MIRROR_USER }} #",
+        "\n          NPM_TOKEN: ${{ secrets.NPM_TOKEN }} #",
     ] {
         assert!(images.contains(part), "{part} in {images}");
     }
@@ -105,7 +106,7 @@ fn images_from_dockerfiles() {
     };
     let expected = |cache: &str| {
         [
-            "image.base.linux-amd64 ubuntu-24.04 binary.opsml-server.x86_64-unknown-linux-gnu",
+            "image.base.linux-amd64 ubuntu-24.04 x86_64-unknown-linux-gnu",
             "image.base.linux-arm64 ubuntu-24.04-arm ",
             "image.tool ubuntu-24.04 ",
         ]
@@ -113,7 +114,7 @@ fn images_from_dockerfiles() {
     };
     assert_eq!(rows("longshore matrix --images --snapshot"), expected("true"));
     // No release reads a cache unless it is asked to.
-    assert_eq!(rows("git tag v0.26.0 && longshore matrix --images"), expected("null"));
+    assert_eq!(rows("git tag v3.0.0 && longshore matrix --images"), expected("null"));
 }
 
 /// The same files before the first commit, where nothing is known of the clone and nothing is added yet.
