@@ -476,7 +476,7 @@ pub static IMAGE: Section = Section {
         key(
             "reuse",
             Type::Text(Text::Word(&["never", "inputs"])),
-            "inputs for registries with `snapshots: true`, else never",
+            "inputs if a registry on this machine is a destination, else never",
             "whether a published image of the same inputs is taken instead of a build",
         ),
         key("contains", Type::Many(&Type::Text(Text::ImagePath)), "", "paths that the finished image must hold"),
