@@ -230,7 +230,8 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
 
 fn nothing(facts: &Facts, found: &Found) -> String {
     if wheel::released(facts).next().is_some() || found.images.iter().any(|image| image.problem.is_none()) {
-        let why = if facts.packages.is_empty() { "There is no Cargo.toml" } else { "No cargo package has an executable" };
+        let why =
+            if facts.packages.is_empty() { "There is no Cargo.toml" } else { "No cargo package has an executable" };
         return format!("# {why}: nothing is compiled.\nbinaries: false\n");
     }
     let mut text = "# Nothing to release was found yet: ".to_owned();

@@ -10,7 +10,9 @@ use super::report::Report;
 use super::table::Table;
 use super::unlocked;
 use crate::macos::MacosVersion;
-use crate::plan::{Assembly, Check, FromDockerfile, ImageWork, OfKind, Origin, Plan, Recipe, Step, WheelBuilder, Work, explain};
+use crate::plan::{
+    Assembly, Check, FromDockerfile, ImageWork, OfKind, Origin, Plan, Recipe, Step, WheelBuilder, Work, explain,
+};
 use crate::problem::Failure;
 use crate::publish::describe::published;
 use crate::publish::kinds::describe;

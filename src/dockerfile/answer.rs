@@ -19,11 +19,11 @@ pub struct Question {
     pub args: BTreeMap<String, String>,
     pub contexts: BTreeMap<String, NamedContext>,
     /// `NAME=VALUE` of the configurations of base images, by their references as the Dockerfile writes them once
-    /// variables are put in. A base that is missing here has a configuration that nobody knows.
+    /// variables are put in. A base that is missing here has an unknown configuration.
     pub base_env: BTreeMap<String, Vec<String>>,
     /// The triggers in the configurations of base images, without the word `ONBUILD`.
     pub onbuild: BTreeMap<String, Vec<String>>,
-    /// Bases that may have triggers nobody knows.
+    /// Bases that may have unknown triggers.
     pub unknown_bases: BTreeSet<String>,
 }
 

@@ -23,7 +23,11 @@ fn mistakes_are_found_all_at_once_with_their_places() {
     check(b"\xef\xbb\xbf \n", &["empty-dockerfile"], b"");
     check(b"FROM a\nRUN \xff\n", &["not-utf-8"], b"\xff");
     check(b"# only\nARG A\n", &["no-from"], b"");
-    check(b"FROM a\nCOPI x y\nUSER\nFROM\n", &["unknown-instruction", "dockerfile-syntax", "dockerfile-syntax"], b"COPI x y");
+    check(
+        b"FROM a\nCOPI x y\nUSER\nFROM\n",
+        &["unknown-instruction", "dockerfile-syntax", "dockerfile-syntax"],
+        b"COPI x y",
+    );
     check(b"FROM a\n  RUN --mont=x y \\\n  z\n", &["unknown-flag"], b"RUN --mont=x y \\\n  z");
     check(b"COPY a b\nFROM a\n", &["before-from"], b"COPY a b");
     check(b"FROM a\nCOPY <<X /y\nbody\n", &["open-heredoc"], b"COPY <<X /y");

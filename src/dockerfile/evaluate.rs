@@ -188,7 +188,8 @@ impl Evaluation<'_> {
         match (given, &argument.value) {
             (Some(given), _) => variables.set_arg(name, given, None),
             (None, Some(default)) => {
-                let value = variables.expand(default, self.graph.file.escape).map_err(|m| place.flaw("bad-variable", m))?;
+                let value =
+                    variables.expand(default, self.graph.file.escape).map_err(|m| place.flaw("bad-variable", m))?;
                 self.answer.warnings.extend(variables::hides_platform(argument, &value, place));
                 variables.set_arg(name, &value.text, value.doubt);
             }
@@ -216,7 +217,7 @@ impl Evaluation<'_> {
         if taken.stage.is_none() || taken.replaced || source < node {
             return Ok(());
         }
-        let message = format!("stage `{}` stands on line {}, below its use", taken.name, taken.place.line);
+        let message = format!("stage `{}` is defined on line {}, below its use", taken.name, taken.place.line);
         Err(place.flaw("stage-order", message).hint("move the stage up"))
     }
 
@@ -226,7 +227,8 @@ impl Evaluation<'_> {
         if let Some(source) = source_node {
             self.refuse_later(node, source, place)?;
         }
-        let expand = |text: &str| variables.expand(text, self.graph.file.escape).map_err(|m| place.flaw("bad-variable", m));
+        let expand =
+            |text: &str| variables.expand(text, self.graph.file.escape).map_err(|m| place.flaw("bad-variable", m));
         let chmod = copy.chmod.as_deref().map(expand).transpose()?;
         for other in [&copy.chown, &copy.checksum].into_iter().flatten().chain([&copy.destination]) {
             expand(other)?;

@@ -55,7 +55,7 @@ pub(super) struct Graph<'a> {
     pub nodes: Vec<Node>,
     by_name: BTreeMap<String, usize>,
     pub target: usize,
-    /// Bases whose triggers nobody knows.
+    /// Bases whose triggers are unknown.
     pub wide: Option<String>,
 }
 

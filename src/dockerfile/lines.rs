@@ -122,7 +122,11 @@ impl Reader<'_> {
         let start = start + self.lines[first].text().len() - self.lines[first].text().trim_start().len();
         let span = start..self.lines[self.at - 1].end();
         if text.trim().is_empty() {
-            return self.flaw(span, "dockerfile-syntax", "an instruction is missing before the continued line".to_owned());
+            return self.flaw(
+                span,
+                "dockerfile-syntax",
+                "an instruction is missing before the continued line".to_owned(),
+            );
         }
         let parsed = node::parse(&text, self.out.escape);
         let is_heredoc = parsed.as_ref().map_or(text.contains("<<"), |n| n.takes_heredocs() && text.contains("<<"));

@@ -55,7 +55,9 @@ impl Dockerfile {
             vec![Flaw::new(at..at + 1, "not-utf-8", "the Dockerfile is not UTF-8")]
         })?;
         if text.trim_start_matches('\u{feff}').trim().is_empty() {
-            return Err(vec![Flaw::new(0..0, "empty-dockerfile", "the Dockerfile is empty").hint("begin with `FROM IMAGE`")]);
+            return Err(vec![
+                Flaw::new(0..0, "empty-dockerfile", "the Dockerfile is empty").hint("begin with `FROM IMAGE`"),
+            ]);
         }
         let lines = lines::read(text);
         let mut flaws = lines.flaws;
@@ -100,7 +102,8 @@ impl Dockerfile {
 
 /// One instruction of a base's `ONBUILD`, which stands in no file.
 pub(super) fn trigger(text: &str, from: &Place) -> Result<Step<Instruction>, Flaw> {
-    let bad = |message: String| from.flaw("bad-onbuild", format!("the base's `ONBUILD {text}` cannot be read: {message}"));
+    let bad =
+        |message: String| from.flaw("bad-onbuild", format!("the base's `ONBUILD {text}` cannot be read: {message}"));
     let lines = lines::read(text);
     if let Some(flaw) = lines.flaws.into_iter().next() {
         return Err(bad(flaw.message));

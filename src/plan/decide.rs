@@ -8,8 +8,8 @@ use super::planner::{Planned, Planner};
 use super::release::Releases;
 use super::{
     Checkout, Job, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, checksums, describe,
-    destination, distribution, dockerfile, dockerfile_order, duplicates, image, job, locked, notes, output, release, scope, wheel, whole,
-    workflow,
+    destination, distribution, dockerfile, dockerfile_order, duplicates, image, job, locked, notes, output, release,
+    scope, wheel, whole, workflow,
 };
 use crate::config::{Binary, Config};
 use crate::facts::Facts;

@@ -2,24 +2,22 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::describe::{Described, Places};
-use super::dockerfile_flaws::{is_empty, like, line_span, made_elsewhere, problem};
-use super::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, Known, KnownImage, KnownImages};
-use super::dockerfile_order::{below, chain, is_one, ordered};
+use super::dockerfile_inputs as asked;
+pub use super::dockerfile_maker::reference;
+use super::dockerfile_maker::{Maker, Read, component};
+use super::dockerfile_order::{chain, is_one, ordered};
 use super::inputs::Inputs;
 use super::planner::{Entry, Machine, Planned, Planner};
 use super::release::Source;
 use super::{
-    AssetWork, Check, CheckWork, ContainerCheck, FromDockerfile, ImageWork, IndexWork, InputDigest, Member,
-    NamedContext, OfKind, PlannedBase, PulledImage, Recipe, SecretsCheck, Step, Work, runner,
+    Check, CheckWork, ContainerCheck, FromDockerfile, ImageWork, IndexWork, InputDigest, Member, NamedContext, OfKind,
+    PlannedBase, Recipe, SecretsCheck, Step, Work, runner,
 };
 use crate::config::schema::nearest;
 use crate::config::{self, BuildContext, Image, ImageSmoke};
 use crate::digest::Digest;
-use crate::dockerfile::{Answer, Dockerfile, Flaw, IgnoreFile, Kind, Listing, ignore_file_names};
-use crate::facts::TreeKind;
 use crate::input_list::InputList;
 use crate::platform::Platform;
 use crate::problem::Problem;
@@ -51,41 +49,7 @@ pub fn sources<'f>(inputs: &Inputs<'f>) -> Vec<Source<'f>> {
     images.map(|image| Source { component: component(inputs, image), ..Source::default() }).collect()
 }
 
-fn component(inputs: &Inputs<'_>, image: &Image) -> String {
-    inputs.component(image.component.as_deref(), &image.name)
-}
-
-/// One image while its steps are made.
-struct Maker<'a> {
-    planner: &'a Planner<'a>,
-    image: &'a Image,
-    /// `images.app`
-    at: String,
-    /// Steps of the images before it.
-    made: &'a [Planned],
-    lists: &'a RefCell<BTreeMap<StepId, InputList>>,
-}
-
-/// The Dockerfile of a flavor, read.
-struct Read {
-    file: Dockerfile,
-    text: Arc<str>,
-    path: String,
-    /// The key that chooses the stage.
-    stage: String,
-    /// Path of the ignore file in force.
-    ignore: Option<String>,
-    main: Listing,
-    named: BTreeMap<String, Listing>,
-    /// Paths in the context that other steps make.
-    made: Vec<String>,
-}
-
 impl<'a> Maker<'a> {
-    fn inputs(&self) -> &'a Inputs<'a> {
-        self.planner.inputs
-    }
-
     fn flavor(&self, build: &'a config::Dockerfile) -> Vec<Planned> {
         let (mut steps, mut images) = (Vec::new(), Vec::new());
         let Some(assets) = self.assets(build) else { return steps };
@@ -126,10 +90,6 @@ impl<'a> Maker<'a> {
         Some((crate::input_list::ANNOTATION.to_owned(), digest.to_string()))
     }
 
-    fn component(&self) -> String {
-        component(self.inputs(), self.image)
-    }
-
     fn step(&self, id: StepId, needs: Vec<StepId>, work: Work) -> Step {
         let component = self.component();
         let entry = Entry { at: &self.at, component: &component, publish: &self.image.publish };
@@ -151,101 +111,6 @@ impl<'a> Maker<'a> {
         let ids = self.planner.assets(&build.assets, &self.at);
         let steps: Vec<&Step> = ids.iter().filter_map(|id| self.planner.step(id)).collect();
         (steps.len() == build.assets.len()).then_some(steps)
-    }
-
-    /// Reads the Dockerfile, what is ignored, and what lies in the contexts.
-    fn read(&self, build: &config::Dockerfile, assets: &[&Step]) -> Option<Read> {
-        let inputs = self.inputs();
-        let key = if build.flavor.is_empty() { String::new() } else { format!(".{}", build.flavor) };
-        let at = format!("{}.dockerfile{key}", self.at);
-        let path = &build.dockerfile;
-        if let Some(why) = inputs.facts.unreadable.get(path) {
-            let problem = Problem::new("bad-text", format!("the Dockerfile `{path}` {why}"));
-            let hint = "it must be UTF-8 text of at most 1 MiB inside the repository";
-            inputs.refuse(problem.hint(hint).at_value(at));
-            return None;
-        }
-        let Some(text) = inputs.facts.texts.get(path).map(|text| Arc::<str>::from(text.as_str())) else {
-            let files = inputs.facts.files.iter().map(|file| file.path.as_str());
-            let named = files.filter(|path| path.rsplit('/').next().is_some_and(|name| name.contains("ockerfile")));
-            let problem = Problem::new("no-such-file", format!("the Dockerfile `{path}` does not exist"));
-            inputs.refuse(problem.hint(like(path, &named.collect::<Vec<_>>())).at_value(at));
-            return None;
-        };
-        if !inputs.facts.files.iter().any(|file| file.path == *path) {
-            let problem = Problem::new("not-committed", format!("`{path}` is not in the commit"));
-            inputs.refuse(problem.hint(format!("`git add {path}`: images are built from the commit")).at_value(at));
-            return None;
-        }
-        let file = match Dockerfile::parse(text.as_bytes()) {
-            Ok(file) => file,
-            Err(flaws) => {
-                for flaw in flaws {
-                    inputs.refuse(problem(flaw, path, &text));
-                }
-                return None;
-            }
-        };
-        let [own, root] = ignore_file_names(path);
-        let root = inside(&build.context, &root);
-        let ignore = [own, root].into_iter().find(|name| inputs.facts.texts.contains_key(name));
-        let main = self.listing(&build.context, ignore.as_deref(), "context")?;
-        let mut named = BTreeMap::new();
-        for (name, context) in &build.contexts {
-            if let BuildContext::Folder(folder) = context {
-                let ignore = Some(inside(folder, ".dockerignore"));
-                let ignore = ignore.filter(|name| inputs.facts.texts.contains_key(name));
-                named.insert(name.clone(), self.listing(folder, ignore.as_deref(), &format!("contexts.{name}"))?);
-            }
-        }
-        let made = made(build, assets);
-        let (path, stage) = (path.clone(), if key.is_empty() { format!("{}.stage", self.at) } else { format!("{at}.stage") });
-        Some(Read { file, text, path, stage, ignore, main, named, made })
-    }
-
-    fn refuse(&self, flaws: Vec<Flaw>, read: &Read) {
-        for flaw in flaws {
-            let is_of_key = flaw.code == "unknown-stage" && flaw.span.is_empty();
-            let problem = problem(flaw, &read.path, &read.text);
-            self.inputs().refuse(if is_of_key {
-                Problem { within: None, ..problem }.at_value(&read.stage)
-            } else {
-                problem
-            });
-        }
-    }
-
-    /// What an engine sees of a folder of the commit.
-    fn listing(&self, folder: &str, ignore: Option<&str>, key: &str) -> Option<Listing> {
-        let inputs = self.inputs();
-        let prefix = inside(folder, "");
-        let below = inputs.facts.files.iter().filter_map(|file| {
-            let path = file.path.strip_prefix(&prefix)?;
-            let kind = match &file.kind {
-                TreeKind::File => Kind::File { executable: false },
-                TreeKind::Executable => Kind::File { executable: true },
-                TreeKind::Symlink(target) => Kind::Link { target: target.clone() },
-            };
-            Some((path.to_owned(), kind))
-        });
-        let all = Listing::new(below);
-        if all.iter().next().is_none() && !prefix.is_empty() {
-            let problem = Problem::new("no-such-folder", format!("the commit has no folder `{folder}`"));
-            let problem = problem.hint("paths are relative to longshore.yaml; an empty folder is not in a commit");
-            inputs.refuse(problem.at_value(format!("{}.{key}", self.at)));
-            return None;
-        }
-        let Some(name) = ignore else { return Some(all) };
-        let text = inputs.facts.texts.get(name).map(String::as_str).unwrap_or_default();
-        match IgnoreFile::parse(text.as_bytes()) {
-            Ok(ignore) => Some(all.apply(&ignore.named(name))),
-            Err(bad) => {
-                let span = line_span(text, bad.line);
-                let problem = Problem::new("bad-pattern", bad.message).hint("see the syntax of `.dockerignore`");
-                inputs.refuse(problem.within(name, &Arc::from(text), span));
-                None
-            }
-        }
     }
 
     /// One platform.
@@ -369,12 +234,6 @@ impl<'a> Maker<'a> {
         Some(PlannedBase { from, digest: None })
     }
 
-    /// Whether other images are built on it: then it may have nothing to start.
-    fn is_base(&self) -> bool {
-        let images = &self.inputs().config.images;
-        images.iter().any(|other| below(other).any(|(_, name)| name == self.image.name))
-    }
-
     fn contexts(&self, build: &config::Dockerfile, platform: Platform) -> Option<BTreeMap<String, NamedContext>> {
         let inputs = self.inputs();
         let mut contexts = BTreeMap::new();
@@ -420,145 +279,6 @@ impl<'a> Maker<'a> {
             contexts.insert(name.clone(), NamedContext::Image(step.id.clone()));
         }
         Some(contexts)
-    }
-
-    /// What is built, with the images that it names, and all that it reads.
-    fn list(&self, work: &mut FromDockerfile, read: &Read, platform: Platform) -> Option<InputList> {
-        let (answer, bases) = match self.settle(work, read, platform) {
-            Ok(settled) => settled,
-            Err(found) => {
-                self.refuse(found, read);
-                return None;
-            }
-        };
-        let notes = answer.warnings.iter().map(|flaw| self.warning(flaw, read)).collect();
-        if is_empty(&answer) && !self.is_base() {
-            let text = format!("`{}` builds an image without a single file", work.dockerfile);
-            let problem = Problem::new("empty-image", text).hint("`COPY` what it starts into it");
-            let line = answer.stages.last().map_or(1, |stage| stage.line);
-            self.inputs().refuse(problem.within(&read.path, &read.text, line_span(&read.text, line)));
-            return None;
-        }
-        let contexts = Contexts { main: &read.main, named: &read.named, made: &read.made };
-        let claimed = match asked::claim(answer, &contexts) {
-            Ok(claimed) => claimed,
-            Err(found) => {
-                let flaws = found.into_iter().map(made_elsewhere).collect();
-                self.refuse(flaws, read);
-                return None;
-            }
-        };
-        self.unsaid(work, &claimed.answer);
-        let is_based = !bases.is_empty() || work.contexts.values().any(|one| !matches!(one, NamedContext::Folder(_)));
-        work.onbuild = claimed.answer.features.iter().any(|feature| feature.name == "onbuild");
-        (work.bases, work.notes, work.stub) = (bases, notes, self.inputs().request.stub_builds.reason(is_based));
-        self.digested(work, &claimed, platform)
-    }
-
-    /// A line about something that builds, but most likely not as it was meant.
-    fn warning(&self, flaw: &Flaw, read: &Read) -> String {
-        let place = match flaw.span.is_empty() {
-            true => format!("image `{}`", self.image.name),
-            false => format!("{}:{}", read.path, crate::dockerfile::line_of(&read.text, flaw.span.start)),
-        };
-        let hint = flaw.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        format!("{place}: {}{hint}", flaw.message)
-    }
-
-    /// Asks until nothing new is found: `ONBUILD` of an image may name further ones.
-    fn settle(
-        &self,
-        work: &FromDockerfile,
-        read: &Read,
-        platform: Platform,
-    ) -> Result<(Answer, Vec<PulledImage>), Vec<Flaw>> {
-        let mut known = KnownImages::new();
-        loop {
-            let answer =
-                asked::answer(&read.file, work, platform, &Known { images: &known, quiet: &self.quiet(work) })?;
-            let (bases, found) = self.images(&answer, &read.text)?;
-            if found == known {
-                return Ok((answer, bases));
-            }
-            known = found;
-        }
-    }
-
-    /// Named contexts that are images without `ONBUILD`.
-    fn quiet(&self, work: &FromDockerfile) -> BTreeSet<String> {
-        let has_none = |context: &NamedContext| match context {
-            NamedContext::Image(id) => self.made.iter().any(|planned| {
-                let recipe = ImageWork::of(&planned.step.work).and_then(ImageWork::from_dockerfile);
-                planned.step.id == *id && recipe.is_some_and(|recipe| !recipe.onbuild)
-            }),
-            NamedContext::Folder(_) | NamedContext::Published(_) => false,
-        };
-        work.contexts.iter().filter(|(_, context)| has_none(context)).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// The images that are pulled, and what the lock knows of them.
-    fn images(&self, answer: &Answer, text: &str) -> Result<(Vec<PulledImage>, KnownImages), Vec<Flaw>> {
-        let inputs = self.inputs();
-        let (mut bases, mut known): (Vec<PulledImage>, KnownImages) = (Vec::new(), KnownImages::new());
-        for used in answer.images.iter().filter(|used| !used.given) {
-            let flaw = |message: String| Flaw::new(line_span(text, used.line), "bad-reference", message);
-            let from = reference(&used.reference).map_err(|why| vec![flaw(why)])?;
-            let platform: Platform = used.platform.to_string().parse().map_err(|why| vec![flaw(why)])?;
-            if bases.iter().any(|base| base.name == used.reference && base.platform == platform) {
-                continue;
-            }
-            let locked = inputs.facts.lock.image(&from, platform);
-            if let Some(locked) = locked {
-                let image = KnownImage { env: locked.env.clone(), onbuild: locked.onbuild.clone() };
-                known.insert(used.reference.clone(), image);
-            }
-            let digest = locked.map(|locked| locked.digest).filter(|_| !inputs.request.stub_bases);
-            bases.push(PulledImage { name: used.reference.clone(), platform, base: PlannedBase { from, digest } });
-        }
-        bases.sort_by(|one, other| (&one.name, one.platform).cmp(&(&other.name, other.platform)));
-        Ok((bases, known))
-    }
-
-    /// Secrets that the Dockerfile requires and nobody gives, and those that are given and not used.
-    fn unsaid(&self, work: &FromDockerfile, answer: &Answer) {
-        let inputs = self.inputs();
-        for secret in answer.secrets.iter().filter(|secret| secret.required && !work.secrets.contains_key(&secret.id)) {
-            let text = format!("{}:{} requires the secret `{}`", work.dockerfile, secret.line, secret.id);
-            let hint = format!("`secrets: {{ {}: NAME }}` reads it from an environment variable", secret.id);
-            inputs.refuse(Problem::new("missing-secret", text).hint(hint).at_key(&self.at));
-        }
-        for id in work.secrets.keys().filter(|id| !answer.secrets.iter().any(|secret| secret.id == **id)) {
-            let text = format!("no `RUN` of `{}` uses the secret `{id}`", work.dockerfile);
-            let hint = format!("remove it, or mount it: `RUN --mount=type=secret,id={id}`");
-            let problem = Problem::new("unused-secret", text).hint(hint);
-            inputs.refuse(problem.at_key(format!("{}.secrets.{id}", self.at)));
-        }
-    }
-
-    fn digested(&self, work: &FromDockerfile, claimed: &Claimed, platform: Platform) -> Option<InputList> {
-        let inputs = self.inputs();
-        let folder = |context: &str| match work.contexts.get(context) {
-            Some(NamedContext::Folder(folder)) => folder.clone(),
-            _ => work.context.clone(),
-        };
-        let of_file = |context: &str, path: &str| inputs.facts.contents.get(&inside(&folder(context), path)).copied();
-        let lists = self.lists.borrow();
-        let based_on = work.contexts.iter().filter_map(|(name, context)| match context {
-            NamedContext::Image(step) => Some((name.clone(), lists.get(step)?.digest())),
-            NamedContext::Folder(_) | NamedContext::Published(_) => None,
-        });
-        let is_made = !work.executables.is_empty() || !work.assets.is_empty();
-        let commit = is_made.then(|| inputs.facts.head.commit.clone());
-        let digests = Digests { of_file: &of_file, based_on: based_on.collect(), commit };
-        match asked::list(work, platform, claimed, digests) {
-            Ok(list) => Some(list),
-            Err(path) => {
-                let problem =
-                    Problem::new("no-such-file", format!("`{path}` is in the commit, but not in this checkout"));
-                inputs.refuse(problem.hint("`git checkout` it").at_key(&self.at));
-                None
-            }
-        }
     }
 
     /// Where a platform is built.
@@ -618,42 +338,10 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// Paths in the context that executables and assets get.
-fn made(build: &config::Dockerfile, assets: &[&Step]) -> Vec<String> {
-    let executables = build.platforms.iter().filter(|_| !build.binaries.is_empty()).map(ToString::to_string);
-    let of_asset = |work: &AssetWork| {
-        let mut paths: Vec<String> = Vec::new();
-        for spec in &work.files {
-            let to = spec.to.as_deref().unwrap_or(&spec.from).trim_start_matches("./").trim_end_matches('/');
-            let fixed: Vec<&str> = to.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect();
-            paths.push(fixed.join("/"));
-        }
-        paths
-    };
-    let prefix = inside(&build.context, "");
-    let assets = assets.iter().filter_map(|step| AssetWork::of(&step.work)).flat_map(of_asset);
-    let assets = assets.map(|path| path.strip_prefix(&prefix).map_or(path.clone(), ToOwned::to_owned));
-    executables.chain(assets).filter(|path| !path.is_empty()).collect()
-}
-
-/// A path in a folder of the repository; empty: the repository.
-fn inside(folder: &str, name: &str) -> String {
-    if folder.is_empty() || folder == "." { name.to_owned() } else { format!("{folder}/{name}") }
-}
-
 /// A registry on this machine: images of one state after the other are tried there.
 fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name == "localhost" || name.starts_with("127.") || name == "[::1]"
-}
-
-/// A reference as engines read it: `alpine` has the tag `latest`.
-pub fn reference(text: &str) -> Result<Reference, String> {
-    let mut reference: Reference = text.parse()?;
-    if reference.tag.is_none() && reference.digest.is_none() {
-        reference.tag = Some("latest".into());
-    }
-    Ok(reference)
 }
 
 /// An image that Dockerfiles name, and the platforms it is used for.

@@ -31,7 +31,9 @@ pub fn made_elsewhere(flaw: Flaw) -> Flaw {
     if flaw.code != "missing-source" || flaw.hint.is_some() {
         return flaw;
     }
-    flaw.hint("a context holds what is committed: `git add` it, or, if a command makes it, make it an asset (`assets:`)")
+    flaw.hint(
+        "a context holds what is committed: `git add` it, or, if a command makes it, make it an asset (`assets:`)",
+    )
 }
 
 /// Which Dockerfile may be meant by a path that is not there.

@@ -44,7 +44,8 @@ pub fn ordered<'c>(inputs: &Inputs<'c>) -> Vec<&'c Image> {
 fn refuse_circles(inputs: &Inputs<'_>, waiting: &[&Image]) {
     let mut told: BTreeSet<&str> = BTreeSet::new();
     for image in waiting {
-        let Some(circle) = circle(waiting, image).filter(|circle| circle.iter().all(|name| !told.contains(name))) else {
+        let Some(circle) = circle(waiting, image).filter(|circle| circle.iter().all(|name| !told.contains(name)))
+        else {
             continue;
         };
         let text = match circle.as_slice() {

@@ -385,7 +385,8 @@ fn of_manifests(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Versio
             name => format!("component `{name}`"),
         };
         let text = format!("cannot determine the version of {what}: no tag, no manifest");
-        inputs.refuse(Problem::new("no-version", text).hint("tag the commit, pass `--tag TAG`, or set `version-files`"));
+        inputs
+            .refuse(Problem::new("no-version", text).hint("tag the commit, pass `--tag TAG`, or set `version-files`"));
     }
     version
 }

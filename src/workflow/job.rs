@@ -242,7 +242,8 @@ fn job(file: &File<'_>, id: &str, needs: &str, condition: &str) -> String {
     let output = if id == "build" { "matrix" } else { id };
     let is_images = id == "images";
     let packages = if is_images && stands_on_ghcr(file) { PACKAGES } else { "" };
-    let (cache, env) = if is_images { (cache(file, &below(file)), env(&of_builds(file), OUTSIDE)) } else { <_>::default() };
+    let (cache, env) =
+        if is_images { (cache(file, &below(file)), env(&of_builds(file), OUTSIDE)) } else { <_>::default() };
     let container = if file.containers && id == "build" {
         "    container: ${{ matrix.container }} # zizmor: ignore[unpinned-images] as longshore.yaml says\n"
     } else {

@@ -10,7 +10,10 @@ pub const ACTION: &str = "1b2c3d4e5f60718293a4b5c6d7e8f90112233445";
 
 const DOCKERFILES: [(&str, &str); 3] = [
     ("base", "FROM registry.example.com/alpine:3\n"),
-    ("api", "FROM base\nCOPY linux/amd64/opsml-server /\nRUN --mount=type=secret,id=npm --mount=type=secret,id=token x\n"),
+    (
+        "api",
+        "FROM base\nCOPY linux/amd64/opsml-server /\nRUN --mount=type=secret,id=npm --mount=type=secret,id=token x\n",
+    ),
     ("tool", "FROM ghcr.io/acme/tool:1\n"),
 ];
 

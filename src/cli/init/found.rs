@@ -1,6 +1,6 @@
 //! What `init` found besides the packages of the workspace at the top.
 
-use super::image::FoundImage;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders whose projects are there for others to read or test, not to be released.
 const ASIDE: &[&str] = &[
@@ -31,6 +31,25 @@ pub struct Found {
     pub left_out: Vec<String>,
     /// Files that a later version has a use for, with what they are.
     pub later: Vec<(String, &'static str)>,
+}
+
+/// An image that a Dockerfile of the commit makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundImage {
+    pub name: String,
+    pub dockerfile: String,
+    /// The folder that holds what it copies; empty: the repository.
+    pub context: String,
+    /// Images of this repository that it is based on, by the name that the Dockerfile has for them.
+    pub contexts: BTreeMap<String, String>,
+    pub secrets: BTreeSet<String>,
+    /// Whether every base is for amd64 only.
+    pub is_amd64: bool,
+    /// What it is based on that somebody else made.
+    pub pulled: BTreeSet<String>,
+    pub notes: Vec<String>,
+    /// Why it cannot be built as it is.
+    pub problem: Option<String>,
 }
 
 /// Whether a path is an example or a test.

@@ -1,9 +1,9 @@
 //! What `init` writes for Dockerfiles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::found::is_aside;
+use super::found::{FoundImage, is_aside};
 use super::scalar::scalar;
 use crate::dockerfile::{
     Answer, Dockerfile, Flaw, IgnoreFile, Kind, Listing, Platform, Question, Role, ignore_file_names, inputs,
@@ -12,8 +12,20 @@ use crate::facts::{Facts, TreeKind};
 
 /// Folders that are named after what they hold, not after what is released.
 const GENERIC: [&str; 14] = [
-    ".docker", "build", "ci", "container", "containers", "deploy", "deployment", "docker", "dockerfiles", "image",
-    "images", "infra", "ops", "packaging",
+    ".docker",
+    "build",
+    "ci",
+    "container",
+    "containers",
+    "deploy",
+    "deployment",
+    "docker",
+    "dockerfiles",
+    "image",
+    "images",
+    "infra",
+    "ops",
+    "packaging",
 ];
 /// Variants that are for those who work on the project.
 const INTERNAL: [&str; 12] =
@@ -22,25 +34,6 @@ const INTERNAL: [&str; 12] =
 const OTHER: [&str; 10] = ["bak", "dockerignore", "erb", "in", "j2", "jinja", "jinja2", "md", "template", "tmpl"];
 /// The longest line of an entry.
 const WIDTH: usize = 116;
-
-/// An image that a Dockerfile of the commit makes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FoundImage {
-    pub name: String,
-    pub dockerfile: String,
-    /// The folder that holds what it copies; empty: the repository.
-    context: String,
-    /// Images of this repository that it is based on, by the name that the Dockerfile has for them.
-    contexts: BTreeMap<String, String>,
-    secrets: BTreeSet<String>,
-    /// Whether every base is for amd64 only.
-    is_amd64: bool,
-    /// What it is based on that somebody else made.
-    pulled: BTreeSet<String>,
-    notes: Vec<String>,
-    /// Why it cannot be built as it is.
-    pub problem: Option<String>,
-}
 
 /// The images of the Dockerfiles in the commit, and the Dockerfiles that are left out, with the reason.
 pub fn find(facts: &Facts, root: &Path) -> (Vec<FoundImage>, Vec<String>) {
@@ -248,7 +241,9 @@ fn base(images: &mut [FoundImage], facts: &Facts) {
                 image.contexts.insert(key.strip_suffix(":latest").unwrap_or(key).to_owned(), base.clone());
             } else {
                 let name = scalar(&reference);
-                image.notes.push(format!("if `{reference}` is the image of {path}: contexts: {{ {name}: image.{base} }}"));
+                image
+                    .notes
+                    .push(format!("if `{reference}` is the image of {path}: contexts: {{ {name}: image.{base} }}"));
                 image.pulled.insert(reference);
             }
         }
@@ -265,9 +260,10 @@ pub fn section(images: &[FoundImage], left_out: &[String]) -> String {
     if images.is_empty() && left_out.is_empty() {
         return String::new();
     }
-    let mut text = "# Container images from Dockerfiles. Each is built for linux/amd64 and linux/arm64, on a machine of that\n\
+    let mut text =
+        "# Container images from Dockerfiles. Each is built for linux/amd64 and linux/arm64, on a machine of that\n\
                     # processor, by BuildKit, Docker, buildah or podman.\n"
-        .to_owned();
+            .to_owned();
     let start = if images.iter().all(|image| image.problem.is_some()) { "#" } else { "" };
     if !images.is_empty() {
         text.push_str(&format!("{start}images:\n"));

@@ -101,14 +101,17 @@ fn images_on_images_of_the_repository() {
     check("base", ", contexts: { base: image.base }");
     // Most likely somebody else's, but it is said.
     let text = check("base:3", "");
-    assert!(text.contains("\n# api: if `base:3` is the image of base/Dockerfile: contexts: { \"base:3\": image.base }\n"));
+    assert!(
+        text.contains("\n# api: if `base:3` is the image of base/Dockerfile: contexts: { \"base:3\": image.base }\n")
+    );
     check("ghcr.io/other/base", "");
     check("alpine", "");
 }
 
 #[test]
 fn secrets_and_platforms() {
-    let (text, _) = written(&[("Dockerfile", "FROM alpine\nRUN --mount=type=secret,id=npm-token,required=true true\n")]);
+    let (text, _) =
+        written(&[("Dockerfile", "FROM alpine\nRUN --mount=type=secret,id=npm-token,required=true true\n")]);
     assert_eq!(entries(&text), ["  fleet: { dockerfile: Dockerfile, secrets: { npm-token: NPM_TOKEN } }"]);
     let (text, _) = written(&[("Dockerfile", "FROM --platform=linux/amd64 alpine\n")]);
     assert_eq!(entries(&text), ["  fleet: { dockerfile: Dockerfile, platforms: \"linux/amd64\" }"]);
@@ -173,7 +176,9 @@ fn beside_a_rust_program() {
     let cargo = "[package]\nname = 'keel'\nversion = '1.2.3'\nedition = '2024'\n";
     let files = [("Cargo.toml", cargo), ("src/main.rs", MAIN), ("Dockerfile", PLAIN)];
     let (text, report) = written(&files);
-    for part in ["its tag is v1.2.3.", "\n#binaries:\n", "\nimages:\n  fleet: { dockerfile: Dockerfile }\n", "\n#publish:\n"] {
+    for part in
+        ["its tag is v1.2.3.", "\n#binaries:\n", "\nimages:\n  fleet: { dockerfile: Dockerfile }\n", "\n#publish:\n"]
+    {
         assert!(text.contains(part), "{part} in {text}");
     }
     let said = "  package keel 1.2.3: keel\n  image fleet, from Dockerfile\n";

@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "facts",
             "oci",
             "config",
+            "dockerfile",
             "world",
         ],
     ),

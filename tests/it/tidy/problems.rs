@@ -36,7 +36,7 @@ fn headings_are_sorted_and_say_something() {
     none("every heading is followed by what it means and what to do", &empty);
 }
 
-/// Codes and one file each, tests left out: the first string given to `Problem::new`, to a function or closure with a
+/// Codes and one file each, tests left out: the first string given to `Problem::new` or `Flaw::new`, to a function or closure with a
 /// parameter `code`, to a field `code`, or in a pair that a function answers with.
 fn codes() -> BTreeMap<String, String> {
     let files: Vec<(String, String)> = source::below("src")
@@ -50,7 +50,8 @@ fn codes() -> BTreeMap<String, String> {
     let functions: BTreeSet<String> = files.iter().flat_map(|(_, code)| functions_of(code)).collect();
     let mut codes = BTreeMap::new();
     for (path, code) in &files {
-        let mut makers = vec!["Problem::new(".to_owned(), "Some((".to_owned(), "code: ".to_owned()];
+        let mut makers =
+            vec!["Problem::new(".to_owned(), "Flaw::new(".to_owned(), "Some((".to_owned(), "code: ".to_owned()];
         makers.extend(functions.iter().cloned().chain(closures_of(code)).map(|name| format!("{name}(")));
         for maker in makers {
             for (at, _) in code.match_indices(&maker).filter(|(at, _)| starts_word(code, *at)) {
