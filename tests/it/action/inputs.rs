@@ -25,7 +25,9 @@ const GIVEN: &[&str] = &[
 fn findings(text: &str) -> Vec<String> {
     let action = parsed(text);
     let mut findings = Vec::new();
-    let inputs: Vec<String> = of(&action, "inputs", "description").into_iter().map(|(name, _)| name).collect();
+    let all: Vec<String> = of(&action, "inputs", "description").into_iter().map(|(name, _)| name).collect();
+    // What earlier jobs built is received by a step of the action itself.
+    let inputs: Vec<String> = all.iter().filter(|name| *name != "needs").cloned().collect();
     for (id, step) in steps(&action) {
         let env = variables(step);
         for name in &inputs {
@@ -49,7 +51,7 @@ fn findings(text: &str) -> Vec<String> {
     for (at, mark) in text.match_indices("inputs.") {
         let name: String =
             text[at + mark.len()..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        if !inputs.contains(&name) {
+        if !all.contains(&name) {
             findings.push(format!("there is no input `{name}`"));
         }
     }
