@@ -12,6 +12,7 @@ import traceback
 import cross
 import dockerfiles
 import dufs
+import engines
 import figures
 import images
 import memory
@@ -22,7 +23,7 @@ import windows
 WITHOUT_DOCKER = "--without-docker"
 PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
           "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove, "windows": windows.prove,
-          "dockerfiles": dockerfiles.prove}
+          "dockerfiles": dockerfiles.prove, "engines": engines.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 
