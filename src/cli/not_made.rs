@@ -59,8 +59,14 @@ fn lines(not_made: &[NotMade], host: Option<Target>, command: &str) -> Said {
             format!("{count}{each} for {}", needed.join(", "))
         })
         .collect();
-    let note =
-        (!texts.is_empty()).then(|| format!("{}: `{command}--prebuilt DIR`, or other machines", texts.join("; ")));
+    // Images from Dockerfiles alone are built of nothing that could be given.
+    let is_compiled =
+        |one: &NotMade| [StepKind::Binary, StepKind::Wheel].iter().any(|kind| one.of(*kind).next().is_some());
+    let how = match not_made.iter().any(is_compiled) {
+        true => format!("`{command}--prebuilt DIR`, or other machines"),
+        false => "other machines".to_owned(),
+    };
+    let note = (!texts.is_empty()).then(|| format!("{}: {how}", texts.join("; ")));
     Said { warnings: warnings.collect(), note }
 }
 

@@ -181,9 +181,13 @@ fn from_dockerfile(work: &FromDockerfile) -> String {
     let open = work.bases.iter().filter(|base| base.base.digest.is_none()).map(|base| base.name.as_str());
     let mut open: Vec<&str> = open.collect();
     open.dedup();
+    let files = match work.inputs.files {
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    };
     match open.as_slice() {
-        [] => format!("{} files, {}", work.inputs.files, &work.inputs.digest.to_string()[..19]),
-        open => format!("{} files; not locked: {}", work.inputs.files, open.join(", ")),
+        [] => format!("{files}, {}", &work.inputs.digest.to_string()[..19]),
+        open => format!("{files}; not locked: {}", open.join(", ")),
     }
 }
 

@@ -142,7 +142,11 @@ fn assumptions(
     match releases.origin {
         Origin::Assumed => {
             let tags: Vec<String> = releases.list.iter().map(|release| format!("`{}`", release.tag)).collect();
-            list.push(format!("no release tag at this commit: {} from the manifests' version", tags.join(", ")));
+            let facts = inputs.facts;
+            let has_manifest =
+                !facts.packages.is_empty() || !facts.python.is_empty() || !facts.version_files.is_empty();
+            let from = if has_manifest { " from the manifests' version" } else { ", as no manifest has a version" };
+            list.push(format!("no release tag at this commit: {}{from}", tags.join(", ")));
             for taken in
                 inputs.facts.tags.iter().filter(|tag| releases.list.iter().any(|release| release.tag == tag.name))
             {

@@ -36,6 +36,7 @@ cases! {
     dockerfile_first
     dockerfile_flaws
     dockerfile_keys
+    dockerfile_lock
     dockerfile_meaning
     dockerfile_secrets
     dockerfile_warnings
