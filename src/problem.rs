@@ -17,10 +17,10 @@ pub struct Problem {
     /// Its place in the configuration, if it has one.
     pub at: Option<At>,
     /// The step it belongs to, for problems found after planning.
-    pub step: Option<String>,
+    pub step: Option<Box<str>>,
     /// Its place in a file that is not the configuration.
     #[serde(skip)]
-    pub within: Option<Within>,
+    pub within: Option<Box<Within>>,
 }
 
 /// A place in a file other than the configuration.
@@ -69,13 +69,13 @@ impl Problem {
     /// The same, standing in another file.
     #[must_use]
     pub fn within(mut self, file: &str, text: &Arc<str>, span: Range<usize>) -> Self {
-        self.within = Some(Within { file: file.to_owned(), text: Arc::clone(text), span });
+        self.within = Some(Box::new(Within { file: file.to_owned(), text: Arc::clone(text), span }));
         self
     }
 
     #[must_use]
     pub fn step(mut self, id: impl Into<String>) -> Self {
-        self.step = Some(id.into());
+        self.step = Some(id.into().into());
         self
     }
 }

@@ -72,7 +72,7 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     }
     let state = if changed { "Wrote" } else { "Kept" };
     let count = lock.bases.len() + lock.images.len();
-    session.printer.step(state, format!("{} ({count} images)", lock::FILE));
+    session.printer.step(state, format!("{} ({})", lock::FILE, counted(count)));
     let mut text = String::new();
     if !lock.bases.is_empty() || lock.images.is_empty() {
         text.push_str(&table(&lock).render(&session.printer));
@@ -83,6 +83,10 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     let mut report = Report::text(text);
     report.fields.value = Some(("lock", serde_json::to_value(&lock)?));
     Ok(if changed { report.next(format!("git add {}", lock::FILE)) } else { report })
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 { "1 image".into() } else { format!("{count} images") }
 }
 
 /// `--update`, or `--update NAME` as the Dockerfile or the lock file has the name.
@@ -136,7 +140,7 @@ fn check(known: &Lock, missing: &[&UsedBase], wanted: &[UsedBase], images: &[Use
     problems.extend(images::drift(known, images));
     if problems.is_empty() {
         let count = known.bases.len() + known.images.len();
-        return Ok(Report::text(format!("{} is complete: {count} images\n", lock::FILE)));
+        return Ok(Report::text(format!("{} is complete: {}\n", lock::FILE, counted(count))));
     }
     let problems =
         problems.into_iter().map(|problem| problem.hint("run `longshore lock` and commit longshore.lock")).collect();

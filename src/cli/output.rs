@@ -235,7 +235,7 @@ fn located(diagnostic: &Diagnostic, source: &Source) -> OutputProblem {
         file: position.map(|_| source.name.clone()),
         line: position.map(|(line, _)| line),
         column: position.map(|(_, column)| column),
-        step: problem.step.clone(),
+        step: problem.step.as_deref().map(str::to_owned),
     }
 }
 

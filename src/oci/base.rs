@@ -55,14 +55,14 @@ pub async fn find(
     let wanted = digest.map_or_else(|| from.clone(), |digest| from.repository.at(digest));
     let Some(mut manifest) = registries.manifest(&wanted).await? else {
         let problem = Problem::new("base-missing", format!("the base image `{wanted}` does not exist"));
-        let hint = "check the name in `bases:`; if the image was deleted, run `longshore lock --update`";
+        let hint = "check its name; if the image was deleted, run `longshore lock --update`";
         return Err(Error::new(ErrorKind::Usage, problem.hint(hint)));
     };
     let named = manifest.descriptor.digest;
     let mut listed = None;
     if manifest.json()["manifests"].is_array() {
-        let entry = entry(&manifest.json(), platform)
-            .ok_or_else(|| unfit(&wanted, platform, "has no image for this platform"))?;
+        let entry =
+            entry(&manifest.json(), platform).ok_or_else(|| unfit(from, platform, "has no image for this platform"))?;
         listed = entry["platform"]["variant"].as_str().map(str::to_owned);
         let digest = entry["digest"].as_str().and_then(|text| text.parse().ok());
         let digest: Digest = digest.ok_or_else(|| unfit(&wanted, platform, "has an index without digests"))?;

@@ -12,7 +12,7 @@ pub fn is_one(image: &Image) -> bool {
 }
 
 /// Images that an image is built on, by the names of contexts.
-pub fn below<'i>(image: &'i Image) -> impl Iterator<Item = (&'i str, &'i str)> {
+pub fn below(image: &Image) -> impl Iterator<Item = (&str, &str)> {
     image.dockerfiles.iter().flat_map(|build| &build.contexts).filter_map(|(name, context)| match context {
         BuildContext::Image(image) => Some((name.as_str(), image.as_str())),
         BuildContext::Folder(_) => None,

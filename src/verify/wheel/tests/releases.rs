@@ -101,7 +101,7 @@ impl Made {
         let failure = error.downcast::<Failure>().unwrap();
         let told = failure.problems.into_iter().map(|problem| {
             assert!(problem.hint.is_some(), "{problem:?}");
-            (problem.code.to_owned(), problem.step.unwrap_or_default(), problem.message)
+            (problem.code.to_owned(), problem.step.map(String::from).unwrap_or_default(), problem.message)
         });
         told.collect()
     }
