@@ -11,7 +11,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::command::cmd;
-use super::engine::{Ask, Built, Cache, Feature, Named, Network, Recipe, Session, choose};
+use super::engine::{Ask, Built, Cache, Engine, Feature, Named, Network, Recipe, Session, choose};
 use super::log::Log;
 use super::machine::Machine;
 use super::staging::{self, Staged};
@@ -91,27 +91,11 @@ pub fn make(
     let claimed = claim(&file, recipe, work.platform, &staged, &known)?;
     let list = agree(machine, recipe, work.platform, &claimed, &staged)?;
     let secrets = secrets(machine, recipe, &scratch_path.join("secrets"))?;
-    let needs = needs(&claimed.answer);
-    let platform = work.platform.to_string();
-    let builder = recipe.builder.as_ref().and_then(|base| Some(base.from.repository.at(base.digest?).to_string()));
-    let ask = Ask {
-        wanted: recipe.engine.as_deref().map(str::parse).transpose().map_err(anyhow::Error::msg)?,
-        platform: &platform,
-        runs: claimed.answer.runs,
-        needs: &needs,
-        frontend: claimed.answer.images.iter().any(|image| image.role == crate::dockerfile::Role::Frontend),
-        builder_image: builder.as_deref(),
-    };
-    let engine = choose(machine.runner, &ask).map_err(Failure::usage)?;
-    log.tell(format_args!(
-        "engine: {engine}{}",
-        if engine.why.is_empty() { String::new() } else { format!(", {}", engine.why) }
-    ));
-    if engine.emulated {
-        log.tell(format_args!("programs of {platform} are emulated: slower than a native machine"));
-    }
+    let engine = engine(machine, log, work, &claimed.answer)?;
     let output = scratch_path.join("image");
-    let cache = store.root().join("cache").join("engine").join(step.id.as_str());
+    // Elsewhere the engine keeps what it has done itself.
+    let is_kept = recipe.cache && machine.runner.var("CI") == Some("true");
+    let cache = is_kept.then(|| store.root().join("cache").join("engine").join(step.id.as_str()));
     let order = Recipe {
         context: staged.context.clone(),
         dockerfile: staged.dockerfile.clone(),
@@ -119,10 +103,10 @@ pub fn make(
         args: recipe.args.clone(),
         contexts: named(machine, recipe, &staged, &bases, &scratch_path)?,
         secrets,
-        platform: platform.clone(),
+        platform: work.platform.to_string(),
         epoch: machine.plan.commit_time,
         network: if recipe.network { Network::Default } else { Network::None },
-        cache: Cache { folder: recipe.cache.then_some(cache), none: !recipe.cache },
+        cache: Cache { folder: cache, none: !recipe.cache },
         timeout: Duration::from_secs(recipe.timeout),
         output: output.clone(),
     };
@@ -138,6 +122,28 @@ pub fn make(
         made.push(inputs_file(machine, step, &list)?);
     }
     Ok(made)
+}
+
+/// The engine that builds the image, and why it is the one.
+fn engine(machine: Machine<'_>, log: &mut Log<'_>, work: &ImageWork, answer: &Answer) -> anyhow::Result<Engine> {
+    let recipe = work.from_dockerfile().context("it is assembled from layers")?;
+    let (needs, platform) = (needs(answer), work.platform.to_string());
+    let builder = recipe.builder.as_ref().and_then(|base| Some(base.from.repository.at(base.digest?).to_string()));
+    let ask = Ask {
+        wanted: recipe.engine.as_deref().map(str::parse).transpose().map_err(anyhow::Error::msg)?,
+        platform: &platform,
+        runs: answer.runs,
+        needs: &needs,
+        frontend: answer.images.iter().any(|image| image.role == crate::dockerfile::Role::Frontend),
+        builder_image: builder.as_deref(),
+    };
+    let engine = choose(machine.runner, &ask).map_err(Failure::usage)?;
+    let why = if engine.why.is_empty() { String::new() } else { format!(", {}", engine.why) };
+    log.tell(format_args!("engine: {engine}{why}"));
+    if engine.emulated {
+        log.tell(format_args!("programs of {platform} are emulated: slower than a native machine"));
+    }
+    Ok(engine)
 }
 
 /// An image without files, for rehearsals: it shows what would be published, and under which names.

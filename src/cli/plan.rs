@@ -129,8 +129,7 @@ fn builder(step: &Step) -> String {
         },
         Work::Sdist(_) => "maturin".into(),
         Work::Image(work) => match &work.recipe {
-            Recipe::Assembly(Assembly { base: Some(base), .. }) => base.from.to_string(),
-            Recipe::Assembly(_) => "scratch".into(),
+            Recipe::Assembly(work) => work.base.as_ref().map_or_else(|| "scratch".into(), |base| base.from.to_string()),
             Recipe::Dockerfile(work) => work.dockerfile.clone(),
         },
         _ => String::new(),

@@ -148,7 +148,7 @@ impl<'a> Maker<'a> {
             platform,
             annotations,
             max_size: self.image.max_size,
-            recipe: Recipe::Dockerfile(work),
+            recipe: Recipe::Dockerfile(Box::new(work)),
         });
         let mut step = self.step(id, needs, work);
         step.target = machine.target;

@@ -357,13 +357,13 @@ impl<'a> Maker<'a> {
             platform,
             annotations: described.annotations(),
             max_size: self.image.max_size,
-            recipe: Recipe::Assembly(Assembly {
+            recipe: Recipe::Assembly(Box::new(Assembly {
                 base: choice.base.base.clone(),
                 facts: choice.base.facts.clone(),
                 layers: layers.clone(),
                 executables: choice.executables().map(covered).collect(),
                 config: self.config(flavor, choice, described.labels()),
-            }),
+            })),
         };
         // The executables too: that they fit the base is verified with the image.
         let needs = layers.into_iter().chain(choice.needs()).collect();

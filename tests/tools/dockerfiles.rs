@@ -78,6 +78,7 @@ impl Place {
         project
     }
 
+    #[expect(clippy::disallowed_methods, reason = "tests read the environment themselves")]
     fn run(&self, project: &Project, line: &str) -> Output {
         let mut shell = project.shell(line);
         let path = std::env::var("PATH").unwrap_or_default();

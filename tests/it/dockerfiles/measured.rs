@@ -245,6 +245,7 @@ fn walk(home: &Path, folder: &str, disk: &mut Disk) {
 }
 
 /// A copy in which setup.sh ran, if the case has one.
+#[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
 pub fn setup(case: &Path) -> Option<PathBuf> {
     if !case.join("setup.sh").exists() {
         return None;

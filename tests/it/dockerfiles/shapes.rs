@@ -28,6 +28,7 @@ fn no_path_of_the_engine_is_missing() {
 }
 
 /// What was measured, or with `LLB=program` what the program says now.
+#[expect(clippy::disallowed_methods, reason = "tests read their own variables")]
 fn engine(shape: &Path) -> BTreeSet<String> {
     let text = match std::env::var("LLB") {
         Ok(program) => ask(&program, shape),
@@ -36,6 +37,7 @@ fn engine(shape: &Path) -> BTreeSet<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
 fn ask(program: &str, shape: &Path) -> String {
     let mut command = Command::new(program);
     let context = shape.join("context");

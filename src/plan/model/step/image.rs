@@ -38,9 +38,9 @@ pub struct ImageWork {
 #[serde(tag = "recipe", rename_all = "lowercase")]
 pub enum Recipe {
     /// Layers of ours on a base image; nothing is run.
-    Assembly(Assembly),
+    Assembly(Box<Assembly>),
     /// A Dockerfile that an engine carries out.
-    Dockerfile(FromDockerfile),
+    Dockerfile(Box<FromDockerfile>),
 }
 
 impl ImageWork {
