@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # What the demo does for examples/fleet only; sourced by tools/demo.sh.
 
 version() {

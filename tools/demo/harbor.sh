@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # What the demo does for examples/harbor only; sourced by tools/demo.sh.
 
 version() {
