@@ -109,11 +109,14 @@ class Project:
         self.longshore, self.source, self.target, self.name, self.env = longshore, source, target, name, env
         fleet.based_on(fleet.copied(source), target.host)
         path = source / "longshore.yaml"
-        more = f"component: fleet, emulate: true, engine: {engine_name},"
+        more = "component: fleet, emulate: true,"
         text = path.read_text().replace("images: { component: fleet,", f"images: {{ {more}")
-        path.write_text(f'{text}\npublish:\n  github: false\n  registry: {{ prefix: "{target.host}/{name}" }}\n')
+        text += f'\npublish:\n  github: false\n  registry: {{ prefix: "{target.host}/{name}" }}\n'
+        path.write_text(text)
         commit(source)
         run(source, longshore, "lock", env=env)
+        # Afterwards: with `engine: docker`, the image of a builder would be locked, too, and that one is not here.
+        path.write_text(text.replace(more, f"{more} engine: {engine_name},"))
         commit(source, f"v{fleet.VERSION}")
 
     def is_refused(self):

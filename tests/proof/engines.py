@@ -40,6 +40,9 @@ def programs(path):
             tar.add(os.path.realpath(library), library.removeprefix("/"))
         busybox = shutil.which("busybox")
         tar.add(os.path.realpath(busybox), "bin/busybox")
+        folder = tarfile.TarInfo("tmp")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
+        tar.addfile(folder)
         for name in ("sh", "cat"):
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
