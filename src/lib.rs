@@ -5,6 +5,7 @@
 //! the servers a release is tried against, `cli` one file per command. ARCHITECTURE.md has the map.
 
 pub mod artifact;
+pub mod chart;
 pub mod command;
 pub mod core_metadata;
 pub mod destination;
@@ -31,6 +32,7 @@ pub mod target;
 pub mod template;
 pub mod version;
 pub mod wheel;
+pub mod yaml;
 
 pub mod world;
 

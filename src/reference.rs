@@ -74,6 +74,15 @@ impl Repository {
     pub fn at(&self, digest: Digest) -> Reference {
         Reference { repository: self.clone(), tag: None, digest: Some(digest) }
     }
+
+    /// What stands behind a prefix, if it is below it.
+    pub fn below(&self, prefix: &Prefix) -> Option<&str> {
+        match prefix.path.as_str() {
+            _ if self.registry != prefix.registry => None,
+            "" => Some(&self.path),
+            path => self.path.strip_prefix(path)?.strip_prefix('/'),
+        }
+    }
 }
 
 impl Reference {

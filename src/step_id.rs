@@ -22,6 +22,7 @@ pub enum StepKind {
     Index,
     Wheel,
     Sdist,
+    Chart,
     SmokeCheck,
     ImageCheck,
     SecretsCheck,
@@ -29,10 +30,11 @@ pub enum StepKind {
     FeaturesCheck,
     ReadmeCheck,
     SdistCheck,
+    RenderCheck,
 }
 
 impl StepKind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::Asset,
         Self::Binary,
         Self::Archive,
@@ -42,6 +44,7 @@ impl StepKind {
         Self::Index,
         Self::Wheel,
         Self::Sdist,
+        Self::Chart,
         Self::SmokeCheck,
         Self::ImageCheck,
         Self::SecretsCheck,
@@ -49,6 +52,7 @@ impl StepKind {
         Self::FeaturesCheck,
         Self::ReadmeCheck,
         Self::SdistCheck,
+        Self::RenderCheck,
     ];
 
     /// The words an id starts with.
@@ -63,6 +67,7 @@ impl StepKind {
             Self::Index => "index",
             Self::Wheel => "wheel",
             Self::Sdist => "sdist",
+            Self::Chart => "chart",
             Self::SmokeCheck => "check.smoke",
             Self::ImageCheck => "check.image",
             Self::SecretsCheck => "check.secrets",
@@ -70,6 +75,7 @@ impl StepKind {
             Self::FeaturesCheck => "check.features",
             Self::ReadmeCheck => "check.readme",
             Self::SdistCheck => "check.sdist",
+            Self::RenderCheck => "check.render",
         }
     }
 }

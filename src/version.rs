@@ -49,6 +49,22 @@ impl Version {
     }
 }
 
+impl Version {
+    /// A snapshot version that says when its inputs were first seen: `1.2.4-dev.20261130160102.5`, with a label behind
+    /// the time. Helm and registries take it, and it sorts by time.
+    ///
+    /// # Errors
+    /// If the label is not letters, digits and `-`.
+    pub fn dated(&self, time: &str, label: Option<&str>) -> Result<Self, String> {
+        let count = self.0.pre.as_str().rsplit('.').next().unwrap_or("0");
+        let label = label.map(|label| format!("{label}.")).unwrap_or_default();
+        let text = format!("dev.{time}.{label}{count}");
+        let pre =
+            semver::Prerelease::new(&text).map_err(|why| format!("`{text}` is not a SemVer prerelease: {why}"))?;
+        Ok(Self(semver::Version { pre, ..self.0.clone() }))
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
@@ -86,6 +102,10 @@ mod tests {
     fn snapshots() {
         check("1.2.3", 4, "1.2.4-dev.4");
         check("1.2.0-rc.1", 2, "1.2.0-dev.2");
+        let dated = |label| "1.2.4-dev.5".parse::<Version>().unwrap().dated("20261130160102", label);
+        assert_eq!(dated(None).unwrap().to_string(), "1.2.4-dev.20261130160102.5");
+        assert_eq!(dated(Some("tail-sampling")).unwrap().to_string(), "1.2.4-dev.20261130160102.tail-sampling.5");
+        assert!(dated(Some("a b")).is_err() && dated(Some("01")).is_err());
     }
 
     proptest! {

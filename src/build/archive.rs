@@ -13,7 +13,7 @@ use super::pack::{self, Body, Member};
 use crate::artifact::{self, Mode};
 use crate::format::Format;
 use crate::link;
-use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, AssetWork, EntryKind, Packed, Step, Work};
+use crate::plan::{ArchiveFile, ArchiveWork, AssetTree, AssetWork, ChartWork, EntryKind, OfKind, Packed, Step, Work};
 use crate::target::{Os, Target};
 use crate::world::files;
 use crate::world::path::resolve;
@@ -37,7 +37,9 @@ impl Files {
             Work::Layer(work) => work.files.as_slice(),
             _ => &[],
         });
-        let wanted: BTreeSet<String> = files.map(|file| file.source.clone()).collect();
+        let charts = steps.iter().filter_map(|step| ChartWork::of(&step.work)).flat_map(ChartWork::sources);
+        let files = files.map(|file| &file.source).chain(charts.map(|file| &file.source));
+        let wanted: BTreeSet<String> = files.cloned().collect();
         if wanted.is_empty() {
             return Ok(Self { folder: store.root().to_owned(), _scratch: None });
         }
@@ -45,6 +47,16 @@ impl Files {
         let scratch = tempfile::tempdir_in(store.root())?;
         let folder = commit::check_out(machine, scratch.path(), Wanted::Some(&wanted))?.folder;
         Ok(Self { folder, _scratch: Some(scratch) })
+    }
+}
+
+impl Files {
+    /// The bytes of a file of the commit.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self, source: &str) -> anyhow::Result<Vec<u8>> {
+        fs::read(self.folder.join(source)).with_context(|| format!("cannot read `{source}` of the commit"))
     }
 }
 

@@ -5,6 +5,7 @@ mod asset;
 mod binary;
 mod bundle;
 mod cargo_config;
+mod chart;
 mod checks;
 mod checksums;
 mod command;

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::binary::{self, Compilation};
-use super::checks::{container, import, readme, rebuild, resolve, secrets, smoke};
+use super::checks::{container, import, readme, rebuild, render, resolve, secrets, smoke};
 use super::image::{self, Bases};
 use super::log::Log;
 use super::machine::Machine;
 use super::order::{Order, is_idle};
 use super::supplied::Supply;
-use super::{archive, asset, checksums, dockerfile, layer, needs, wheel};
+use super::{archive, asset, chart, checksums, dockerfile, layer, needs, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Check, CheckWork, Step, Work};
@@ -118,6 +118,7 @@ fn rank(step: &Step) -> u8 {
         Work::Image(_) => 5,
         Work::Index(_) => 6,
         Work::Wheel(_) | Work::Sdist(_) => 3,
+        Work::Chart(_) => 6,
         Work::Checksums(_) => 7,
     }
 }
@@ -261,6 +262,7 @@ impl Schedule<'_> {
                 None => vec![image::make(machine, step, work, &self.bases)?],
             },
             Work::Index(work) => vec![image::make_index(machine, step, work)?],
+            Work::Chart(work) => vec![chart::make(machine, &self.commit, step, work)?],
             Work::Check(work) => {
                 let result = self.check(log, work)?;
                 let record = self.record(step, Vec::new(), Some(result.clone()));
@@ -295,6 +297,7 @@ impl Schedule<'_> {
             Check::Import(check) => import::run(machine, log, check, subject),
             Check::Resolve(check) => resolve::run(machine, log, check, subject),
             Check::Readme => readme::run(machine.runner, log, machine.store, subject),
+            Check::Render(check) => render::run(machine, log, check, &work.subject),
             Check::Rebuild(check) => rebuild::run(machine, log, &work.subject, &check.wheel),
         }
     }
@@ -322,6 +325,7 @@ fn verb(step: &Step, supply: &Supply<'_>) -> &'static str {
         Work::Archive(_) => "Packing",
         Work::Checksums(_) => "Computing",
         Work::Wheel(_) | Work::Sdist(_) => "Building",
+        Work::Chart(_) => "Packaging",
         Work::Layer(_) => "Building",
         Work::Image(ref work) if work.from_dockerfile().is_some() => "Building",
         Work::Image(_) | Work::Index(_) => "Assembling",

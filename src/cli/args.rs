@@ -34,9 +34,12 @@ pub struct Global {
     /// Release this tag (repeat for several on one commit)  [default: GITHUB_REF, else the one matching tag at HEAD]
     #[arg(long, global = true, value_name = "TAG", num_args = 1.., conflicts_with = "snapshot", help_heading = "Selection")]
     pub tag: Vec<String>,
-    /// Build a snapshot version instead of a release; it stays on this machine
+    /// Build a snapshot version instead of a release; it goes to this machine and to registries with `snapshots: true`
     #[arg(long, global = true, help_heading = "Selection")]
     pub snapshot: bool,
+    /// Put TEXT into the versions of a published snapshot
+    #[arg(long, global = true, value_name = "TEXT", help_heading = "Selection")]
+    pub label: Option<String>,
     /// Limit to these components
     #[arg(long, global = true, value_name = "NAME", num_args = 1.., help_heading = "Selection")]
     pub component: Vec<String>,

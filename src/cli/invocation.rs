@@ -44,6 +44,7 @@ fn selection(global: &Global) -> Selection {
     Selection {
         tags: global.tag.clone(),
         snapshot: global.snapshot,
+        label: global.label.clone(),
         components: global.component.clone(),
         only: global.only.clone(),
         config: global.config.clone(),

@@ -10,13 +10,11 @@ use super::report::Report;
 use super::table::Table;
 use super::unlocked;
 use crate::macos::MacosVersion;
-use crate::plan::{
-    Assembly, Check, FromDockerfile, ImageWork, OfKind, Origin, Plan, Recipe, Step, WheelBuilder, Work, explain,
-};
+use crate::plan::{Assembly, Check, FromDockerfile, Origin, Plan, Recipe, Step, WheelBuilder, Work, explain};
 use crate::problem::Failure;
 use crate::publish::describe::published;
 use crate::publish::kinds::describe;
-use crate::release::{Project, Session, Wish};
+use crate::release::{Asked, Project, Session, Wish};
 use crate::shown;
 use crate::world::sink;
 use crate::world::terminal::Printer;
@@ -27,7 +25,9 @@ use crate::world::terminal::Printer;
 /// Every problem of configuration, facts and request.
 pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     let project = Project::open(session)?;
-    let wish = Wish { host: args.host, also: &args.also, ..Wish::default() };
+    // What is carried out later has the version that is published; a look at it asks nobody.
+    let asked = if args.out.is_some() { Asked::Registries } else { Asked::Nobody };
+    let wish = Wish { host: args.host, also: &args.also, asked, ..Wish::default() };
     let mut plan = project.plan_to_show(session, wish)?;
     if let Some(reference) = &args.affected {
         let kept = affected::steps(session, &project, &plan, reference)?;
@@ -53,13 +53,17 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
     Ok(report.next(next))
 }
 
-/// Warns of what Dockerfiles do that is most likely not meant.
+/// Warns of what Dockerfiles and charts do that is most likely not meant.
 pub fn dubious(session: &Session, plan: &Plan) {
-    let recipes = plan.steps.iter().filter_map(|step| ImageWork::of(&step.work)?.from_dockerfile());
-    let mut told: Vec<&String> = Vec::new();
-    for note in recipes.flat_map(|recipe| &recipe.notes) {
+    let notes = |step: &'_ Step| match &step.work {
+        Work::Image(work) => work.from_dockerfile().map(|recipe| recipe.notes.clone()).unwrap_or_default(),
+        Work::Chart(work) => work.notes.clone(),
+        _ => Vec::new(),
+    };
+    let mut told: Vec<String> = Vec::new();
+    for note in plan.steps.iter().flat_map(notes) {
         if !told.contains(&note) {
-            session.printer.warn(note);
+            session.printer.warn(&note);
             told.push(note);
         }
     }
@@ -128,6 +132,7 @@ fn builder(step: &Step) -> String {
             WheelBuilder::Prebuilt => "prebuilt".into(),
         },
         Work::Sdist(_) => "maturin".into(),
+        Work::Chart(_) => String::new(),
         Work::Image(work) => match &work.recipe {
             Recipe::Assembly(work) => work.base.as_ref().map_or_else(|| "scratch".into(), |base| base.from.to_string()),
             Recipe::Dockerfile(work) => work.dockerfile.clone(),
@@ -151,6 +156,7 @@ fn expected(check: &Check) -> String {
         Check::Resolve(_) => "crates that distinguish it from its siblings".to_owned(),
         Check::Readme => "its README renders on PyPI".to_owned(),
         Check::Rebuild(_) => "rebuilt into a wheel".to_owned(),
+        Check::Render(_) => "linted and rendered by Helm".to_owned(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipts;
 use crate::rehearsal::{github, pypi, registry};
-use crate::release::{Access, Project, Release, Session, Wish};
+use crate::release::{Access, Asked, Project, Release, Session, Wish};
 use crate::world::store::{Sharing, Store};
 use crate::world::terminal::Printer;
 
@@ -38,6 +38,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         host: true,
         also: &args.also,
         stub_bases: true,
+        asked: Asked::Clock,
         prebuilt: args.prebuilt.as_deref(),
         ..Wish::default()
     };

@@ -12,7 +12,7 @@ use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::release::stage_file;
 use crate::release::steps::impossible;
-use crate::release::{Access, Project, Release, Wish, pushed_tag};
+use crate::release::{Access, Asked, Project, Release, Wish, pushed_tag};
 use crate::world::store::{Sharing, Store};
 
 /// `longshore release`
@@ -28,7 +28,8 @@ pub fn run(invocation: &Invocation, args: &args::Release) -> anyhow::Result<Repo
     }
     let project = Project::open(session)?;
     let prebuilt = args.prebuilt.as_deref();
-    let wish = Wish { without_tag: WithoutTag::Refuse, here: true, prebuilt, ..Wish::default() };
+    let asked = Asked::Registries;
+    let wish = Wish { without_tag: WithoutTag::Refuse, here: true, prebuilt, asked, ..Wish::default() };
     let plan = project.plan(session, wish)?;
     let access = Access::of(session, &plan)?;
     refuse_impossible(&plan, args)?;

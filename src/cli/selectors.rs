@@ -6,13 +6,14 @@ use crate::problem::{Failure, Problem};
 
 const TAG: &str = "--tag";
 const SNAPSHOT: &str = "--snapshot";
+const LABEL: &str = "--label";
 const COMPONENT: &str = "--component";
 const ONLY: &str = "--only";
 const CONFIG: &str = "--config";
 const OVERLAY: &str = "--overlay";
 const PLAN: &str = "--plan";
 
-pub const ALL: [&str; 7] = [TAG, SNAPSHOT, COMPONENT, ONLY, CONFIG, OVERLAY, PLAN];
+pub const ALL: [&str; 8] = [TAG, SNAPSHOT, LABEL, COMPONENT, ONLY, CONFIG, OVERLAY, PLAN];
 
 /// How a command comes to what it works on, and so what it reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Source {
 
     fn reads(self) -> &'static [&'static str] {
         match self {
-            Self::Planned => &[TAG, SNAPSHOT, COMPONENT, ONLY, CONFIG, OVERLAY],
+            Self::Planned => &[TAG, SNAPSHOT, LABEL, COMPONENT, ONLY, CONFIG, OVERLAY],
             // `--config` says in which folder the output is.
             Self::Given => &[PLAN, CONFIG],
             Self::Finished | Self::Configuration => &[CONFIG, OVERLAY],
@@ -108,6 +109,7 @@ fn given(global: &Global) -> Vec<&'static str> {
     let flags = [
         (TAG, !global.tag.is_empty()),
         (SNAPSHOT, global.snapshot),
+        (LABEL, global.label.is_some()),
         (COMPONENT, !global.component.is_empty()),
         (ONLY, !global.only.is_empty()),
         (CONFIG, global.config.is_some()),
@@ -125,15 +127,15 @@ mod tests {
 
     #[test]
     fn every_command_refuses_what_it_does_not_read() {
-        let planned = "--tag --snapshot --component --only --config --overlay";
+        let planned = "--tag --snapshot --label --component --only --config --overlay";
         let rows = [
             ("init", ""),
             ("check", planned),
             ("plan", planned),
             ("rehearse", planned),
             ("release", planned),
-            ("matrix", "--tag --snapshot --component --only --config --overlay --plan"),
-            ("build", "--tag --snapshot --component --only --config --overlay --plan"),
+            ("matrix", "--tag --snapshot --label --component --only --config --overlay --plan"),
+            ("build", "--tag --snapshot --label --component --only --config --overlay --plan"),
             ("build --plan p", "--config --plan"),
             ("matrix --plan p", "--config --plan"),
             ("verify", "--config --overlay --plan"),

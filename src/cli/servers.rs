@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::digest::Digest;
 use crate::plan::{Plan, PypiDestination};
+use crate::platform::Platform;
 use crate::rehearsal::github::{self, Event, Repository, Tag};
 use crate::rehearsal::{base, pypi, registry};
 use crate::release::Session;
@@ -60,6 +61,10 @@ impl Servers {
                 Some(layout) => base::from_layout(server, layout, base)?,
                 None => base::stub(server, base, &platforms.iter().copied().collect::<Vec<_>>())?,
             }
+        }
+        for expected in plan.destinations.iter().filter_map(|one| one.kind.registry()).flat_map(|one| &one.expects) {
+            let Some(server) = registries.get(&expected.reference.repository.registry) else { continue };
+            base::stub(server, &expected.reference, &Platform::BINARIES)?;
         }
         let indexes = indexes(plan, &setup.faults.index)?;
         let github = github::Server::start(github(plan, setup, spool))?;

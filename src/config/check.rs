@@ -8,7 +8,7 @@ use super::overrides::Layers;
 use super::source::Source;
 
 use super::yaml::{self, Map, Node, Value};
-use super::{archive, asset, binary, component, image, overlays, publish, references, shape, wheel, workflow};
+use super::{archive, asset, binary, chart, component, image, overlays, publish, references, shape, wheel, workflow};
 use crate::problem::Problem;
 use crate::target;
 
@@ -58,20 +58,24 @@ fn read(file: &Map, layers: &mut Layers) -> Config {
     let archives = archive::read(file, &binaries, layers);
     let images = image::read(file, layers);
     let wheels = wheel::read(file, &targets, layers);
+    let charts = chart::read(file, layers);
     Config {
         written: true,
         name: fields.text("name"),
         output: output(file, &mut layers.found),
+        snapshot: fields.flag("snapshot").unwrap_or(false),
+        host: fields.flag("host").unwrap_or(false),
         targets,
         root,
         components,
         archives,
         assets: asset::read(file, layers),
-        destinations: publish::read(file, !images.is_empty(), layers),
+        destinations: publish::read(file, !images.is_empty() || !charts.is_empty(), layers),
         bases: image::bases(file, layers),
         workflows: workflow::read(file, layers),
         images,
         wheels,
+        charts,
         binaries,
     }
 }

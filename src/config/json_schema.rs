@@ -194,6 +194,8 @@ fn text(kind: Text) -> Value {
         Text::Template(place) => template(place),
         Text::Label
         | Text::Runner
+        | Text::ValuesPath
+        | Text::ReferenceGlob
         | Text::ImagePath
         | Text::Host
         | Text::Index

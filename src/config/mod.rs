@@ -8,6 +8,7 @@ pub mod yaml;
 mod archive;
 mod asset;
 mod binary;
+mod chart;
 mod component;
 mod diagnostics;
 mod dockerfile;
@@ -37,7 +38,7 @@ pub use diagnostic::Diagnostic;
 pub use fields::FileItem;
 pub use json_schema::json_schema;
 pub use model::{
-    Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, BuildContext, Builder, Component, Config,
+    Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, BuildContext, Builder, Chart, Component, Config,
     Dockerfile, Formats, Image, ImageSmoke, ImageTag, Runners, VariantCheck, Wheel, WheelSettings,
 };
 pub use publish::{Destination, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost};

@@ -11,6 +11,7 @@ use crate::reference::{Reference, Repository};
 use crate::target::{Libc, Linkage, Os, Target};
 use crate::template::Template;
 use crate::wheel::DistributionName;
+use crate::yaml::ValuesPath;
 
 use super::fields::FileItem;
 use super::publish::{Destination, Publish};
@@ -26,6 +27,10 @@ pub struct Config {
     pub name: Option<String>,
     /// `output:`, relative to the repository.
     pub output: String,
+    /// `snapshot:` of an overlay.
+    pub snapshot: bool,
+    /// `host:` of an overlay.
+    pub host: bool,
     pub targets: Vec<Target>,
     /// Tag grammar, version files and changelog of the root component.
     pub root: Component,
@@ -41,6 +46,8 @@ pub struct Config {
     pub bases: Vec<Base>,
     /// `wheels:`, in the order written.
     pub wheels: Vec<Wheel>,
+    /// `charts:`, in the order written.
+    pub charts: Vec<Chart>,
     /// `publish:`; the destination `github` is here unless it was written `false`.
     pub destinations: Vec<Destination>,
     /// `workflows:`; one file, `release.yml`, unless some are named.
@@ -320,6 +327,35 @@ pub struct Base {
     pub user: Option<String>,
     /// `include:`, files every image on it gets; every item has a `to`.
     pub include: Vec<FileItem>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// Its key.
+    pub name: String,
+    /// `name:`; absent: Chart.yaml's.
+    pub title: Option<String>,
+    pub component: Option<String>,
+    /// `path:` = `charts/<its key>`.
+    pub path: String,
+    /// `repositories:`; absent: `{registry prefix}/charts/{name}`.
+    pub repositories: Option<Vec<Repository>>,
+    /// `version: release`: Chart.yaml says anything.
+    pub is_set: bool,
+    /// `app-version:`, a component or a template; absent: unchanged.
+    pub app_version: Option<Template>,
+    /// `images:`, the places of each, in the order written.
+    pub images: Vec<(String, Vec<ValuesPath>)>,
+    /// `values:`, in the order written.
+    pub values: Vec<(ValuesPath, Template)>,
+    /// `pin: digest`
+    pub pin_digest: bool,
+    /// `dependencies: build`
+    pub fetches: bool,
+    pub render: bool,
+    /// `allow:`, globs of references.
+    pub allow: Vec<String>,
+    pub publish: Publish,
 }
 
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use crate::portable;
 use crate::problem::Problem;
 use crate::reference::{self, Prefix, Reference, Repository};
 use crate::wheel::{DistributionName, Pythons};
+use crate::yaml::{self, ValuesPath};
 
 /// What a piece of text is, or what is wrong with it.
 pub type Parsed<T> = Result<T, Problem>;
@@ -75,6 +76,17 @@ pub fn image_path(text: &str) -> Parsed<String> {
         format!("{path}/")
     } else {
         path
+    })
+}
+
+/// A place in a chart's values.
+///
+/// # Errors
+/// What is not a path, and a path of a part that is set together with the others.
+pub fn values_path(text: &str) -> Parsed<ValuesPath> {
+    text.parse().map_err(|flaw: yaml::Flaw| {
+        let hint = flaw.hint.unwrap_or_else(|| "write it like `api.image` or `env[name=IMAGE].value`".into());
+        Problem::new("bad-values-path", flaw.text).hint(hint)
     })
 }
 

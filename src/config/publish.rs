@@ -83,6 +83,10 @@ impl Destination {
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     pub prefix: Option<Prefix>,
+    /// `pull:`, what is named instead of the prefix.
+    pub pull: Option<Prefix>,
+    /// `snapshots:`; absent: where the prefix's host is this machine.
+    pub snapshots: Option<bool>,
     pub insecure: bool,
     /// `ca:`, of the prefix's host: path of a PEM file.
     pub ca: Option<String>,
@@ -94,6 +98,8 @@ pub struct Registry {
 pub struct RegistryHost {
     pub username_env: Option<String>,
     pub password_env: Option<String>,
+    /// `pull:`, what is named instead of the host.
+    pub pull: Option<Prefix>,
     /// `insecure:`: plain HTTP, or a certificate that is not checked.
     pub insecure: bool,
     /// `ca:`, path of a PEM file.
@@ -235,6 +241,7 @@ fn registry(node: &Node, fields: Fields<'_>) -> Registry {
         let host = RegistryHost {
             username_env: fields.text("username-env"),
             password_env: fields.text("password-env"),
+            pull: fields.text("pull").and_then(|text| names::image_prefix(&text).ok()),
             insecure: fields.flag("insecure").unwrap_or(false),
             ca: fields.path("ca"),
             token_service: fields.text("token-service").map(|host| host.to_ascii_lowercase()),
@@ -244,6 +251,8 @@ fn registry(node: &Node, fields: Fields<'_>) -> Registry {
     };
     Registry {
         prefix: short.or_else(|| fields.text("prefix")).and_then(|text| names::image_prefix(&text).ok()),
+        pull: fields.text("pull").and_then(|text| names::image_prefix(&text).ok()),
+        snapshots: fields.flag("snapshots"),
         insecure: fields.flag("insecure").unwrap_or(false),
         ca: fields.path("ca"),
         read_back: match fields.text("read-back").as_deref() {

@@ -19,11 +19,12 @@ pub fn check(file: &Map, config: &Config, found: &mut Diagnostics) {
             Binaries::Implied(_) => None,
         },
         assets: config.assets.iter().map(|asset| asset.name.as_str()).collect(),
+        images: config.images.iter().map(|image| image.name.as_str()).collect(),
         components: config.components.iter().map(|component| component.name.as_str()).collect(),
         destinations: config.destinations.iter().map(|destination| destination.name.as_str()).collect(),
     };
     let defaults = file.get("defaults").and_then(Node::map);
-    for kind in ["binaries", "archives", "assets", "images", "wheels"] {
+    for kind in ["binaries", "archives", "assets", "images", "wheels", "charts"] {
         if let Some(map) = defaults.and_then(|defaults| defaults.get(kind)).and_then(Node::map) {
             names.entry(map, kind, &format!("defaults.{kind}"), found);
         }
@@ -31,8 +32,10 @@ pub fn check(file: &Map, config: &Config, found: &mut Diagnostics) {
             if let Some(map) = entry.value.map() {
                 names.entry(map, kind, &format!("{kind}.{}", entry.key), found);
             }
-            if kind == "archives" {
-                names.held(entry, defaults, found);
+            match kind {
+                "archives" => names.held(entry, defaults, found),
+                "charts" => names.named(entry, found),
+                _ => {}
             }
         }
     }
@@ -41,6 +44,7 @@ pub fn check(file: &Map, config: &Config, found: &mut Diagnostics) {
 struct Names<'c> {
     binaries: Option<HashSet<&'c str>>,
     assets: HashSet<&'c str>,
+    images: HashSet<&'c str>,
     components: HashSet<&'c str>,
     destinations: HashSet<&'c str>,
 }
@@ -68,6 +72,18 @@ impl Names<'_> {
         for over in overrides {
             if let Some(map) = over.value.map() {
                 self.entry(map, kind, &format!("{path}.override.{}", over.key), found);
+            }
+        }
+    }
+
+    /// The images that a chart names.
+    fn named(&self, entry: &Entry, found: &mut Diagnostics) {
+        let images = entry.value.map().and_then(|map| map.get("images")).and_then(Node::map);
+        let reference = Reference { key: "images", noun: "image", known: &self.images };
+        for image in images.map(|map| map.entries.as_slice()).unwrap_or_default() {
+            if !self.images.contains(image.key.as_str()) {
+                let path = format!("charts.{}.images.{}", entry.key, image.key);
+                found.at(reference.unknown(&image.key), &path, true, &image.key_span);
             }
         }
     }

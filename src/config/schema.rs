@@ -114,6 +114,10 @@ pub enum Text {
     /// A platform of images: `linux/amd64`.
     Platform,
     ImagePath,
+    /// A place in a chart's values: `api.image`, `list[name=X].value`.
+    ValuesPath,
+    /// A glob over references of images.
+    ReferenceGlob,
     /// `8080` or `53/udp`.
     Port,
     Distribution,
@@ -152,14 +156,12 @@ pub enum Place {
     ImageTag,
     /// Label or annotation of an image.
     ImageText,
+    /// A text of a chart.
+    ChartText,
 }
 
 const fn key(name: &'static str, ty: Type, default: &'static str, doc: &'static str) -> Key {
     Key { name, ty, default, doc, status: Status::Now, per_target: false }
-}
-
-const fn later(name: &'static str, doc: &'static str) -> Key {
-    Key { name, ty: Type::Later, default: "", doc, status: Status::NotInThisVersion, per_target: false }
 }
 
 impl Key {
@@ -215,6 +217,8 @@ pub static TOP: Section = Section {
             "targets to build binaries for",
         ),
         key("output", PATH, "target/longshore", "output folder"),
+        key("snapshot", Type::Flag, "false", "in an overlay: the same as `--snapshot`"),
+        key("host", Type::Flag, "false", "in an overlay: only what this machine can build, the same as `--host`"),
         key(
             "components",
             Type::Either(&NAMES, &Type::Each { key: Text::Name, value: &Type::Keys(&COMPONENT), fixed: &[] }),
@@ -257,7 +261,7 @@ pub static TOP: Section = Section {
             "distroless, debian, ubuntu, alpine, scratch",
             "base images by flavor",
         ),
-        later("charts", "Helm charts"),
+        key("charts", Type::Each { key: Text::Name, value: &Type::Keys(&CHART), fixed: &[] }, "none", "Helm charts"),
         key(
             "publish",
             Type::Each { key: Text::Name, value: &Type::Off(&Type::Destination), fixed: DESTINATIONS },
@@ -654,6 +658,65 @@ pub static PROBE: Section = Section {
 };
 
 /// A file of `include:` or `files:`.
+pub static CHART: Section = Section {
+    name: "chart",
+    keys: &[
+        key("path", PATH, "charts/<its key>", "folder of the chart"),
+        key(
+            "repositories",
+            Type::Some(&Type::Text(Text::ImageRepository)),
+            "{registry prefix}/charts/{name}",
+            "repositories to push to; the last part is the chart's name",
+        ),
+        key(
+            "version",
+            Type::Text(Text::Word(&["manifest", "release"])),
+            "manifest",
+            "manifest: Chart.yaml has the released version; release: the packaged copy gets it, whatever Chart.yaml says",
+        ),
+        key(
+            "app-version",
+            Type::Text(Text::Template(Place::ChartText)),
+            "Chart.yaml's",
+            "appVersion of the packaged copy: a component, whose version it gets, or a template",
+        ),
+        key(
+            "images",
+            Type::Each { key: Text::Name, value: &Type::Some(&Type::Text(Text::ValuesPath)), fixed: &[] },
+            "none",
+            "where values.yaml names an image: a map with repository and tag, or the whole reference",
+        ),
+        key(
+            "values",
+            Type::Each { key: Text::ValuesPath, value: &Type::Text(Text::Template(Place::ChartText)), fixed: &[] },
+            "none",
+            "other texts of values.yaml to set, by path",
+        ),
+        key("pin", Type::Text(Text::Word(&["tag", "digest"])), "tag", "whether references to images hold a digest"),
+        key(
+            "dependencies",
+            Type::Text(Text::Word(&["vendored", "build"])),
+            "vendored",
+            "vendored: they are in `charts/`; build: they are fetched as locked",
+        ),
+        key(
+            "render",
+            Type::Off(&Type::Text(Text::Word(&["auto"]))),
+            "auto: where Helm is installed",
+            "whether the packaged chart is linted and rendered with Helm",
+        ),
+        key(
+            "allow",
+            Type::Many(&Type::Text(Text::ReferenceGlob)),
+            "none",
+            "globs of images that templates may name without being looked up",
+        ),
+        COMPONENT_OF,
+        TITLE,
+        PUBLISH_TO,
+    ],
+};
+
 pub static FILE: Section = Section { name: "file-item", keys: &FILE_KEYS };
 
 const FILE_KEYS: [Key; 2] = [
@@ -753,6 +816,18 @@ pub static REGISTRY: Section = Section {
         WHEN_OF,
         ENVIRONMENT,
         key("prefix", Type::Text(Text::ImagePrefix), "ghcr.io/<owner>", "prefix of image repositories"),
+        key(
+            "pull",
+            Type::Text(Text::ImagePrefix),
+            "the prefix",
+            "what charts and deployment files name instead of the prefix",
+        ),
+        key(
+            "snapshots",
+            Type::Flag,
+            "true on loopback",
+            "whether snapshots may be published there, with versions that follow their content",
+        ),
         key("insecure", Type::Flag, "false", "use plain HTTP or skip certificate checks at the prefix's host"),
         key("ca", PATH, "", "path of a PEM file with the CA certificate of the prefix's host"),
         key(
@@ -807,6 +882,12 @@ pub static HOST: Section = Section {
     keys: &[
         key("username-env", Type::Text(Text::SecretName), "", "variable that holds the user name"),
         key("password-env", Type::Text(Text::SecretName), "", "variable that holds the password or token"),
+        key(
+            "pull",
+            Type::Text(Text::ImagePrefix),
+            "the host",
+            "what charts and deployment files name instead of the host",
+        ),
         key("insecure", Type::Flag, "false", "use plain HTTP or skip certificate checks"),
         key("ca", PATH, "", "path of a PEM file with its CA certificate"),
         key(
@@ -868,7 +949,7 @@ pub static DEFAULTS: Section = Section {
         key("wheels", Type::Keys(&WHEEL), "", "for every entry of `wheels`"),
         key("images", Type::Keys(&IMAGE), "", "for every entry of `images`"),
         key("bases", Type::Keys(&BASE), "", "for every entry of `bases`"),
-        later("charts", "Helm charts"),
+        key("charts", Type::Keys(&CHART), "", "for every entry of `charts`"),
         key("workflows", Type::Keys(&WORKFLOW), "", "for every entry of `workflows`"),
     ],
 };
@@ -882,6 +963,7 @@ pub static SECTIONS: &[(&Section, &str)] = &[
     (&IMAGE, "an entry of `images`"),
     (&BASE, "an entry of `bases`"),
     (&WHEEL, "an entry of `wheels`"),
+    (&CHART, "an entry of `charts`"),
     (&WORKFLOW, "an entry of `workflows`"),
     (&WORKFLOW_JOBS, "`jobs` of a workflow"),
     (&COMPONENT, "an entry of `components`"),
@@ -947,6 +1029,8 @@ impl Text {
             Self::Image => "an image such as `docker.io/library/debian:stable-slim`",
             Self::Platform => "a platform such as `linux/amd64`",
             Self::ImagePath => "a path in the image",
+            Self::ValuesPath => "a path in values.yaml such as `api.image`",
+            Self::ReferenceGlob => "a reference or glob",
             Self::Port => "a port such as `8080`",
             Self::Distribution => "the name of a distribution",
             Self::Compatibility => "a version such as `2_28`",
@@ -976,6 +1060,7 @@ impl Text {
             Self::EnvName => "variable",
             Self::Word(_) => "operating system",
             Self::Host => "host",
+            Self::ValuesPath => "path in values.yaml",
             Self::Distribution => "distribution",
             Self::WorkflowFile => "workflow file",
             _ => "name",
@@ -1008,6 +1093,9 @@ impl Place {
                 "arch",
                 "goarch",
             ],
+            Self::ChartText => {
+                &["name", "project", "component", "version", "major", "minor", "patch", "tag", "sha", "date"]
+            }
             Self::Prebuilt => &["name", "version", "target", "arch", "os", "os-abi", "goarch", "binary", "exe"],
             Self::PrebuiltWheel => &["name", "version", "target", "arch", "os", "os-abi", "goarch", "file"],
         }

@@ -137,6 +137,11 @@ impl Shape<'_> {
                     let message = format!("`{}` cannot be in an overlay", key.name);
                     self.found.at(Problem::new("unknown-key", message).hint("remove it"), &path, true, &entry.key_span);
                 }
+                Some(key) if !self.overlay && section.name == TOP.name && matches!(key.name, "snapshot" | "host") => {
+                    let message = format!("`{}` can only be in an overlay", key.name);
+                    let hint = format!("move it below `overlays.NAME`, or pass `--{}`", key.name);
+                    self.found.at(Problem::new("unknown-key", message).hint(hint), &path, true, &entry.key_span);
+                }
                 Some(key) => self.key(key, entry, &path),
                 None if section.name == TOP.name && entry.key.starts_with("x-") => {}
                 None => self.unknown(section, &entry.key, &path, entry),

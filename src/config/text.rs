@@ -59,6 +59,8 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::Image => names::image(text).map(drop),
         Text::Platform => names::platform(text).map(drop),
         Text::ImagePath => names::image_path(text).map(drop),
+        Text::ValuesPath => names::values_path(text).map(drop),
+        Text::ReferenceGlob => glob(text).map(drop),
         Text::Port => names::port(text).map(drop),
         Text::Host => names::host(text),
         Text::Distribution => names::distribution(text).map(drop),
@@ -423,7 +425,7 @@ fn literals(place: Place, template: &Template) -> Parsed<()> {
                 Problem::new("bad-image-tag", why).hint("for example `{version}` or `{flavor}-{version}`")
             })?;
         }
-        Place::Title | Place::ImageText => {}
+        Place::Title | Place::ImageText | Place::ChartText => {}
     }
     match template.pieces().first() {
         Some(Piece::Text(text)) if matches!(place, Place::ArchiveFile | Place::AssetFile) => file_name(text),

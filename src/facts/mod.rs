@@ -1,6 +1,7 @@
 //! What is true now, read once: git, cargo, and the texts a plan quotes.
 
 pub mod cargo;
+pub mod charts;
 pub mod contents;
 pub mod distance;
 pub mod git;
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::thread;
 
 use crate::digest::Digest;
+use crate::version::Version;
 use crate::world::env::Env;
 use crate::world::path::relative;
 use crate::world::process::Runner;
@@ -57,12 +59,27 @@ pub struct Facts {
     pub unreadable: BTreeMap<String, String>,
     /// Digests of the files that the contexts asked for hold, by path.
     pub contents: BTreeMap<String, Digest>,
+    /// Folders of charts, by path.
+    pub charts: BTreeMap<String, charts::ChartFolder>,
+    /// What is published of snapshots, by component; none: nobody asked.
+    pub published: BTreeMap<String, PublishedSnapshot>,
     /// `longshore.lock`; empty without one.
     pub lock: lock::Lock,
     /// Projects that maturin builds, if they were asked for.
     pub python: Vec<python::PythonProject>,
     /// The oldest macOS that `.cargo/config.toml` of a folder asks for, as written.
     pub macos: BTreeMap<String, String>,
+}
+
+/// What a registry has of a component's inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedSnapshot {
+    /// Digest over the inputs of all its images and charts; absent: they cannot be told.
+    pub inputs: Option<Digest>,
+    /// The version they got before, else the one they get now.
+    pub version: Version,
+    /// Whether each of its images and charts is there.
+    pub complete: bool,
 }
 
 /// What of the world a configuration asks for.
@@ -77,6 +94,8 @@ pub struct FactsRequest {
     pub dockerfiles: Vec<String>,
     /// Contexts of builds; their ignore files are among the texts.
     pub contexts: Vec<contents::ContextRequest>,
+    /// Folders of charts.
+    pub charts: Vec<String>,
     /// Whether there are wheels: then Python projects are looked for.
     pub python: bool,
     /// Whether the facts are those of any clone: no commit, tag or remote, nor the folder's name, is of this one.
@@ -118,6 +137,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
         }
     }
     let contents = contents::read(root, &git.files, &texts, &wanted.contexts);
+    let charts = charts::read(root, &git.files, &wanted.charts)?;
     let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };
     let version = |path: &String| (path.clone(), version_file::read(root, path));
     let macos = macos::asked(root, &git.files)?;
@@ -135,6 +155,8 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
         packages,
         version_files: wanted.version_files.iter().map(version).collect(),
         contents,
+        charts,
+        published: BTreeMap::new(),
         texts,
         unreadable,
         lock: lock::read(root)?,

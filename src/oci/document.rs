@@ -232,6 +232,18 @@ pub fn index(images: &[(Descriptor, Value)], annotations: &BTreeMap<String, Stri
     bytes(&index)
 }
 
+/// The manifest of an artifact with one layer:
+/// <https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidelines-for-artifact-usage>.
+pub fn artifact(config: &Descriptor, layer: &Descriptor, annotations: &BTreeMap<String, String>) -> Vec<u8> {
+    bytes(&json!({
+        "schemaVersion": 2,
+        "mediaType": media::MANIFEST,
+        "config": config,
+        "layers": [layer],
+        "annotations": annotations,
+    }))
+}
+
 /// The `platform` of an index entry, from the image's config.
 pub fn platform(config: &Value) -> Value {
     let mut platform = json!({ "architecture": config["architecture"], "os": config["os"] });

@@ -47,4 +47,7 @@ pub mod media {
     pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    /// <https://helm.sh/docs/topics/registries/#helm-chart-manifest>
+    pub const HELM_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
+    pub const HELM_CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 }

@@ -80,7 +80,7 @@ pub fn sources<'f>(inputs: &Inputs<'f>, entries: &[Binary]) -> Vec<Source<'f>> {
     let of = |entry: &Binary| {
         let component = inputs.component(entry.component.as_deref(), &entry.name);
         let packages = entry.builds.iter().filter_map(|(_, settings)| package(inputs, entry, settings).ok());
-        let source = |package| Source { component: component.clone(), package: Some(package), project: None };
+        let source = |package| Source { component: component.clone(), package: Some(package), ..Source::default() };
         packages.map(source).collect::<Vec<_>>()
     };
     entries.iter().flat_map(of).collect()

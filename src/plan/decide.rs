@@ -7,9 +7,9 @@ use super::inputs::Inputs;
 use super::planner::{Planned, Planner};
 use super::release::Releases;
 use super::{
-    Checkout, Job, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, checksums, describe,
-    destination, distribution, dockerfile, dockerfile_order, duplicates, image, job, locked, notes, output, release,
-    scope, wheel, whole, workflow,
+    Checkout, Job, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, chart, checksums,
+    describe, destination, distribution, dockerfile, dockerfile_order, duplicates, image, job, locked, notes, output,
+    release, scope, snapshots, wheel, whole, workflow,
 };
 use crate::config::{Binary, Config};
 use crate::facts::Facts;
@@ -40,12 +40,19 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
     let planned: Vec<Planned> = planned.into_iter().chain(checksums).collect();
     duplicates::refuse(inputs, &planned);
     let steps: Vec<&Step> = planned.iter().map(|planned| &planned.step).collect();
+    let content = match releases.origin {
+        Origin::Snapshot => snapshots::inputs(inputs, &steps),
+        Origin::Tag | Origin::Assumed => BTreeMap::new(),
+    };
     let destinations = destination::destinations(inputs, &releases, &steps);
     let (workflows, idle) = workflow::workflows(inputs, &steps, &destinations);
     let (steps, jobs) = job::jobs(inputs, planned, &workflows);
     let unused = notes::unused(inputs, &releases.list, &destinations).into_iter();
     let unused = unused.chain(binary::passed_over(inputs, &entries, &steps)).collect();
     let (facts, request) = (inputs.facts, inputs.request);
+    let origin = releases.origin;
+    let assumed = assumptions(inputs, &releases, &steps, &jobs, unused);
+    let (made, unchanged) = releases.parted();
     Plan {
         schema: SCHEMA.into(),
         name: inputs.name(),
@@ -54,10 +61,11 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
         commit_time: facts.head.time,
         dirty: !facts.head.dirty.is_empty(),
         checkout: Checkout { submodules: facts.whole.submodules, lfs: facts.whole.lfs },
-        origin: releases.origin,
+        origin,
         output: inputs.config.output.clone(),
-        assumed: assumptions(inputs, &releases, &steps, &jobs, unused),
-        releases: releases.list,
+        assumed,
+        releases: made,
+        unchanged,
         scope: scope::scope(request, left),
         steps,
         jobs,
@@ -65,6 +73,7 @@ fn decide(inputs: &Inputs<'_>) -> Plan {
         idle,
         destinations,
         inputs: lists,
+        snapshots: content,
     }
 }
 
@@ -96,9 +105,12 @@ fn releases(inputs: &Inputs<'_>, entries: &[Binary]) -> Releases {
     sources.extend(archive::sources(inputs, entries));
     sources.extend(image::sources(inputs, entries));
     sources.extend(dockerfile::sources(inputs));
+    sources.extend(chart::sources(inputs));
     if sources.is_empty() && inputs.refusals() == 0 {
-        let problem =
-            Problem::new("nothing-to-release", "there is nothing to release: no binary, archive, asset or image");
+        let problem = Problem::new(
+            "nothing-to-release",
+            "there is nothing to release: no binary, archive, asset, image or chart",
+        );
         inputs.refuse(problem.hint("add a package with a binary, or describe one under `binaries:` in longshore.yaml"));
     }
     release::releases(inputs, &sources)
@@ -112,11 +124,12 @@ fn steps(inputs: &Inputs<'_>, releases: &Releases, entries: &[Binary]) -> (Vec<P
     planner.add(wheel::steps(&planner));
     planner.add(archive::steps(&planner, entries));
     planner.add(image::steps(&planner, entries));
-    let (built, lists) = dockerfile::steps(&planner);
+    let (built, mut lists) = dockerfile::steps(&planner);
     planner.add(built);
+    planner.add(chart::steps(&planner, &mut lists));
     let all = planner.into_steps();
     let steps: Vec<&Step> = all.iter().map(|planned| &planned.step).collect();
-    let is_released = |step: &Step| releases.of(&step.component).is_some();
+    let is_released = |step: &Step| releases.makes(&step.component);
     if steps.iter().all(|step| is_released(step)) {
         return (all, lists);
     }

@@ -123,7 +123,7 @@ pub fn sources<'f>(inputs: &Inputs<'f>) -> Vec<Source<'f>> {
     let of = |wheel: &Wheel| {
         let project = known_project(inputs, wheel)?;
         let package = inputs.facts.packages.iter().find(|package| package.manifest == project.manifest);
-        Some(Source { component: component(inputs, wheel), package, project: Some(project) })
+        Some(Source { component: component(inputs, wheel), package, project: Some(project), ..Source::default() })
     };
     inputs.config.wheels.iter().filter_map(of).collect()
 }

@@ -13,7 +13,7 @@ use super::planner::{Entry, Machine, Planned, Planner};
 use super::release::Source;
 use super::{
     Check, CheckWork, ContainerCheck, FromDockerfile, ImageWork, IndexWork, InputDigest, Member, NamedContext, OfKind,
-    PlannedBase, Recipe, SecretsCheck, Step, Work, runner,
+    PlannedBase, Recipe, SecretsCheck, Step, Work, runner, snapshots,
 };
 use crate::config::schema::nearest;
 use crate::config::{self, BuildContext, Image, ImageSmoke};
@@ -68,7 +68,8 @@ impl<'a> Maker<'a> {
         }
         let id = StepId::new(StepKind::Index, &self.image.name, &build.flavor);
         let mut annotations = self.described(&build.flavor, None).annotations();
-        annotations.extend(self.index_inputs(&images));
+        let known = |planned: &Planned| planned.step.work.kind() != "image" || planned.step.work.inputs().is_some();
+        annotations.extend(self.index_inputs(&images).filter(|_| steps.iter().all(known)));
         let work = Work::Index(IndexWork {
             outputs: [format!("{id}.json").into()],
             image: self.image.name.clone(),
@@ -133,7 +134,12 @@ impl<'a> Maker<'a> {
         let list = self.list(&mut work, read, platform)?;
         work.inputs = asked::summary(&list);
         let mut annotations = self.described(&build.flavor, Some(platform)).annotations();
-        annotations.insert(crate::input_list::ANNOTATION.to_owned(), list.digest().to_string());
+        if list.commit.is_some() && !self.inputs().facts.head.dirty.is_empty() {
+            // Nothing says what a changed tree compiles.
+            work.reuse = false;
+        } else {
+            annotations.insert(crate::input_list::ANNOTATION.to_owned(), list.digest().to_string());
+        }
         self.lists.borrow_mut().insert(id.clone(), list);
         let below = work.contexts.values().filter_map(|context| match context {
             NamedContext::Image(step) => Some(step.clone()),
@@ -172,9 +178,7 @@ impl<'a> Maker<'a> {
         }
         let contexts = self.contexts(build, platform)?;
         let mut registries = inputs.config.destinations.iter().filter_map(config::Destination::registry);
-        let is_near =
-            |registry: &config::Registry| registry.prefix.as_ref().is_some_and(|prefix| is_loopback(&prefix.registry));
-        let reuse = build.reuse.unwrap_or_else(|| registries.any(is_near));
+        let reuse = build.reuse.unwrap_or_else(|| registries.any(snapshots::takes));
         let is_release = self.planner.releases.origin == super::Origin::Tag;
         Some(FromDockerfile {
             dockerfile: build.dockerfile.clone(),
@@ -339,11 +343,6 @@ impl<'a> Maker<'a> {
 }
 
 /// A registry on this machine: images of one state after the other are tried there.
-fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    name == "localhost" || name.starts_with("127.") || name == "[::1]"
-}
-
 /// An image that Dockerfiles name, and the platforms it is used for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UsedImage {

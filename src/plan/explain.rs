@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{
-    Assembly, BinaryWork, Check, CheckWork, FromDockerfile, ImageWork, Plan, PulledImage, Recipe, SmokeCheck, Step,
-    WheelBuilder, Work,
+    Assembly, BinaryWork, ChartImage, ChartWork, Check, CheckWork, FromDockerfile, ImageWork, Plan, PulledImage,
+    Recipe, SmokeCheck, Step, WheelBuilder, Work,
 };
 use crate::config::schema::nearest;
 use crate::digest::Digest;
@@ -122,6 +122,7 @@ fn how(step: &Step) -> Vec<(&'static str, String)> {
             ("from", work.stage.manifest.clone()),
         ],
         Work::Index(work) => vec![("images", work.images.join(", "))],
+        Work::Chart(work) => chart(work),
         Work::Checksums(work) => {
             vec![("covers", work.covers.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "))]
         }
@@ -166,6 +167,20 @@ fn from_dockerfile(work: &FromDockerfile) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn chart(work: &ChartWork) -> Vec<(&'static str, String)> {
+    let places = |image: &ChartImage| {
+        let paths: Vec<String> = image.paths.iter().map(ToString::to_string).collect();
+        format!("{} in {}", image.reference, paths.join(", "))
+    };
+    vec![
+        ("from", work.path.clone()),
+        ("chart", format!("{} {}", work.name, work.version)),
+        ("appVersion", work.app_version.clone().unwrap_or_default()),
+        ("images", work.images.iter().map(places).collect::<Vec<_>>().join("; ")),
+        ("inputs", format!("{} ({} files)", work.inputs.digest, work.inputs.files)),
+    ]
+}
+
 fn assembly(work: &Assembly) -> Vec<(&'static str, String)> {
     let base = work.base.as_ref();
     vec![
@@ -193,6 +208,7 @@ fn check(work: &CheckWork) -> Vec<(&'static str, String)> {
         Check::Import(_) => ("the wheel, installed into an environment of its own".to_owned(), false, None),
         Check::Resolve(_) => ("`cargo tree`, with the features of each distribution".to_owned(), false, None),
         Check::Readme => ("PyPI's renderer on the README".to_owned(), false, None),
+        Check::Render(_) => ("`helm lint --strict` and `helm template` on the package".to_owned(), false, None),
         Check::Rebuild(_) => ("maturin on the unpacked sdist, as `pip` would".to_owned(), false, None),
     };
     vec![

@@ -8,6 +8,10 @@ pub mod beside;
 pub mod binary;
 pub mod bindings;
 pub mod changelog;
+pub mod chart;
+mod chart_inputs;
+mod chart_order;
+mod chart_values;
 pub mod checksums;
 pub mod crates;
 pub mod decide;
@@ -43,6 +47,7 @@ pub mod release;
 pub mod request;
 pub mod runner;
 pub mod scope;
+pub mod snapshots;
 pub mod stable_abi;
 pub mod variant;
 pub mod wheel;
@@ -51,17 +56,18 @@ pub mod workflow;
 
 pub use decide::{images, plan};
 pub use model::destination::{
-    Destination, DestinationKind, FloatingTag, GithubDestination, PublishedImage, PypiDestination, RegistryDestination,
-    RegistryHost, ReleasePage,
+    Destination, DestinationKind, ExpectedImage, FloatingTag, GithubDestination, PublishedImage, PypiDestination,
+    RegistryDestination, RegistryHost, ReleasePage,
 };
 pub use model::not_made::NotMade;
 pub use model::outputs::{ArchiveOutput, AssetOutputs, Output};
 pub use model::packed::Packed;
 pub use model::step::{
-    ArchiveFile, ArchiveWork, Assembly, AssetTree, AssetWork, BinaryWork, Bindings, Check, CheckWork, ChecksumsWork,
-    ContainerCheck, Covered, EntryKind, FileSpec, FromDockerfile, ImageConfig, ImageWork, Import, IndexWork,
-    InputDigest, LayerWork, Member, NamedContext, OfKind, PlannedBase, PlannedBuilder, PulledImage, Rebuild, Recipe,
-    Resolve, SdistWork, SecretsCheck, SmokeCheck, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
+    ArchiveFile, ArchiveWork, Assembly, AssetTree, AssetWork, BinaryWork, Bindings, ChartDependency, ChartFile,
+    ChartImage, ChartText, ChartWork, Check, CheckWork, ChecksumsWork, ContainerCheck, Covered, DependencySource,
+    EntryKind, FileSpec, FromDockerfile, ImageConfig, ImageWork, Import, IndexWork, InputDigest, LayerWork, Member,
+    NamedContext, OfKind, PlannedBase, PlannedBuilder, PulledImage, Rebuild, Recipe, RenderCheck, Resolve, SdistWork,
+    SecretsCheck, SmokeCheck, StageWork, Step, Variant, WheelBuilder, WheelWork, Work,
 };
 pub use model::workflow::{PullRequest, Workflow, WorkflowJobs, WorkflowOptions};
 pub use model::{Checkout, Job, Origin, Plan, Release, SCHEMA, Scope, ScopeKind};

@@ -164,6 +164,7 @@ impl<'a> Planner<'a> {
         }
         let (what, kind) = match work {
             Work::Image(_) | Work::Index(_) => ("an image", "registry"),
+            Work::Chart(_) => ("a chart", "registry"),
             Work::Wheel(_) | Work::Sdist(_) => ("a distribution", "pypi"),
             _ => ("a file", "github"),
         };
@@ -186,7 +187,9 @@ impl<'a> Planner<'a> {
 /// Whether things like this go to a destination when nothing is written.
 fn fits(work: &Work, destination: &config::Destination) -> bool {
     match work {
-        Work::Image(_) | Work::Index(_) => matches!(destination.kind, config::DestinationKind::Registry(_)),
+        Work::Image(_) | Work::Index(_) | Work::Chart(_) => {
+            matches!(destination.kind, config::DestinationKind::Registry(_))
+        }
         Work::Wheel(_) | Work::Sdist(_) => matches!(destination.kind, config::DestinationKind::Pypi(_)),
         _ => destination.github().is_some(),
     }

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::describe::Places;
 use super::inputs::Inputs;
 use super::release::Releases;
-use super::{FloatingTag, ImageWork, OfKind, PublishedImage, RegistryDestination, RegistryHost, Release, Step, Work};
-use crate::config::{self, Image, ImageTag, Registry};
+use super::{
+    ChartWork, ExpectedImage, FloatingTag, ImageWork, OfKind, Origin, PublishedImage, RegistryDestination,
+    RegistryHost, Release, Step, Work, snapshots,
+};
+use crate::config::{self, Image, ImageTag, Publish, Registry};
 use crate::destination::When;
 use crate::problem::Problem;
 use crate::reference::{Prefix, Reference, Repository, check_tag};
@@ -29,14 +32,50 @@ pub fn destination(
         let Some(release) = releases.of(&step.component) else { continue };
         images.extend(published(inputs, step, release, &prefix));
     }
-    images.sort_by_key(|image| image.step.kind() == StepKind::Index);
+    // Stable: charts stay in their order, each after those it depends on.
+    let takes_snapshots = snapshots::takes(registry);
+    if releases.origin == Origin::Snapshot && takes_snapshots {
+        tag_inputs(inputs, steps, &mut images);
+    }
+    images.sort_by_key(|image| match image.step.kind() {
+        StepKind::Index => 1,
+        StepKind::Chart => 2,
+        _ => 0,
+    });
     distinct(inputs, &images);
     let hosts = hosts(inputs, registry, prefix.as_ref().ok(), name);
     let credentials = credentials(&hosts, &images);
-    (RegistryDestination { hosts, images, read_back: registry.read_back }, credentials)
+    let expects = expected(steps.iter().filter(|step| images.iter().any(|image| image.step == step.id)));
+    let (snapshots, read_back) = (takes_snapshots, registry.read_back);
+    (RegistryDestination { hosts, images, expects, snapshots, read_back }, credentials)
 }
 
-/// Where one image or index goes, and under which tags.
+/// The next run finds each index and chart of a snapshot under the inputs of its component.
+fn tag_inputs(inputs: &Inputs<'_>, steps: &[&Step], images: &mut [PublishedImage]) {
+    let computed = snapshots::inputs(inputs, steps);
+    for image in images.iter_mut().filter(|image| matches!(image.step.kind(), StepKind::Index | StepKind::Chart)) {
+        let Some(step) = steps.iter().find(|step| step.id == image.step) else { continue };
+        // What is published already is not among the steps any more.
+        let known = inputs.facts.published.get(&step.component).map(|published| published.inputs);
+        let digest = known.or_else(|| computed.get(&step.component).copied()).flatten();
+        image.inputs = digest.map(snapshots::tag);
+    }
+}
+
+/// The images of earlier releases that charts name.
+fn expected<'s>(steps: impl Iterator<Item = &'s &'s Step>) -> Vec<ExpectedImage> {
+    let charts = steps.filter_map(|step| Some((step, ChartWork::of(&step.work)?)));
+    let mut expected: Vec<ExpectedImage> = Vec::new();
+    for (step, image) in charts.flat_map(|(step, work)| work.images.iter().map(move |image| (step, image))) {
+        let is_known = expected.iter().any(|known| known.reference == image.pushed);
+        if image.step.is_none() && !is_known {
+            expected.push(ExpectedImage { reference: image.pushed.clone(), by: step.id.clone() });
+        }
+    }
+    expected
+}
+
+/// Where one image, index or chart goes, and under which tags.
 fn published(
     inputs: &Inputs<'_>,
     step: &Step,
@@ -46,30 +85,85 @@ fn published(
     let (name, flavor, platform) = match &step.work {
         Work::Image(work) => (&work.image, &work.flavor, Some(work.platform)),
         Work::Index(work) => (&work.image, &work.flavor, None),
+        Work::Chart(work) => return published_chart(inputs, step, work, prefix),
         _ => return None,
     };
     let image = inputs.config.images.iter().find(|image| image.name == *name)?;
-    let repositories = match &image.repositories {
-        Some(written) => written.clone(),
-        None => match own_repository(prefix, image.title.as_deref().unwrap_or(name)) {
-            Ok(repository) => vec![repository],
-            Err(text) => {
-                let hint = "set `repositories:` of the image, or `prefix:` of `publish.registry`";
-                let problem = Problem::new("bad-repository", text).hint(hint);
-                inputs.refuse(problem.at_key(format!("images.{name}")));
-                return None;
-            }
-        },
-    };
+    let own = own_repository(prefix, image.title.as_deref().unwrap_or(name));
+    let repositories = repositories(inputs, image.repositories.as_ref(), own, &format!("images.{name}"))?;
     let (tags, floating) = tags(inputs, image, Places::of(inputs, image, release, flavor, platform));
     let recipe = ImageWork::of(&step.work).and_then(ImageWork::from_dockerfile).filter(|recipe| recipe.reuse);
     let inputs = recipe.map(|recipe| format!("in-{}", &recipe.inputs.digest.hex()[..40]));
     Some(PublishedImage { step: step.id.clone(), repositories, tags, floating, inputs })
 }
 
-/// Where an earlier release of an image is, under the first of its fixed tags. Fixed tags never move.
+/// Where a chart goes. A tag has no `+`: Helm writes and reads `_` for it
+/// (<https://helm.sh/docs/topics/registries/>).
+fn published_chart(
+    inputs: &Inputs<'_>,
+    step: &Step,
+    work: &ChartWork,
+    prefix: &Result<Prefix, String>,
+) -> Option<PublishedImage> {
+    let chart = inputs.config.charts.iter().find(|chart| chart.name == work.chart)?;
+    let own = own_repository(prefix, &format!("charts/{}", work.name));
+    let at = format!("charts.{}", chart.name);
+    let repositories = repositories(inputs, chart.repositories.as_ref(), own, &at)?;
+    let is_named = |repository: &&Repository| repository.path.rsplit('/').next() == Some(&work.name);
+    if let Some(other) = repositories.iter().find(|repository| !is_named(repository)) {
+        let text = format!("`{other}` does not end in the chart's name, `{}`", work.name);
+        let hint = "Helm takes the last part of a repository for the name of the chart";
+        inputs.refuse(Problem::new("bad-repository", text).hint(hint).at_value(format!("{at}.repositories")));
+    }
+    let tag = work.version.replace('+', "_");
+    if let Err(why) = check_tag(&tag) {
+        inputs.refuse(Problem::new("bad-image-tag", why).at_key(at));
+    }
+    Some(PublishedImage { step: step.id.clone(), repositories, tags: vec![tag], floating: Vec::new(), inputs: None })
+}
+
+/// Those written, else the one below the prefix.
+fn repositories(
+    inputs: &Inputs<'_>,
+    written: Option<&Vec<Repository>>,
+    own: Result<Repository, String>,
+    at: &str,
+) -> Option<Vec<Repository>> {
+    match (written, own) {
+        (Some(written), _) => Some(written.clone()),
+        (None, Ok(repository)) => Some(vec![repository]),
+        (None, Err(text)) => {
+            let hint = "set `repositories:` there, or `prefix:` of `publish.registry`";
+            inputs.refuse(Problem::new("bad-repository", text).hint(hint).at_key(at));
+            None
+        }
+    }
+}
+
+/// The name that others pull by: with `pull:` instead of the prefix, or of the host.
+pub fn pulled(inputs: &Inputs<'_>, image: &Image, reference: &Reference) -> Reference {
+    let repository = &reference.repository;
+    let name = |registry: &Registry| {
+        let below = prefix(inputs, registry).ok().and_then(|prefix| repository.below(&prefix));
+        let instead = below.and_then(|name| registry.pull.as_ref()?.join(name).ok());
+        instead.or_else(|| registry.hosts.get(&repository.registry)?.pull.as_ref()?.join(&repository.path).ok())
+    };
+    let repository = registry_of(inputs, image).and_then(name).unwrap_or_else(|| repository.clone());
+    Reference { repository, ..reference.clone() }
+}
+
+/// The first registry that an image goes to.
+fn registry_of<'c>(inputs: &Inputs<'c>, image: &Image) -> Option<&'c Registry> {
+    let is_meant = |one: &&config::Destination| match &image.publish {
+        Publish::To(names) => names.contains(&one.name),
+        Publish::Default | Publish::Off => true,
+    };
+    inputs.config.destinations.iter().filter(is_meant).find_map(config::Destination::registry)
+}
+
+/// Where a release of an image is, under the first of its fixed tags. Fixed tags never move.
 pub fn reference(inputs: &Inputs<'_>, image: &Image, release: &Release) -> Option<Reference> {
-    let registry = inputs.config.destinations.iter().find_map(config::Destination::registry)?;
+    let registry = registry_of(inputs, image)?;
     let title = image.title.as_deref().unwrap_or(&image.name);
     let repository = match &image.repositories {
         Some(written) => written.first()?.clone(),

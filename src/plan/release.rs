@@ -21,9 +21,22 @@ pub struct Releases {
     /// Lends its version where none is known: to find all other problems, and to what a component that is not released
     /// gives to one that is.
     unknown: Release,
+    /// Components of a snapshot that are published as they are.
+    unchanged: Vec<String>,
 }
 
 impl Releases {
+    /// Whether a component is made and published in this plan.
+    pub fn makes(&self, component: &str) -> bool {
+        self.of(component).is_some() && !self.unchanged.iter().any(|one| one == component)
+    }
+
+    /// The releases that are made, and those of a snapshot that are published as they are.
+    pub fn parted(self) -> (Vec<Release>, Vec<Release>) {
+        let Self { list, unchanged, .. } = self;
+        list.into_iter().partition(|release| !unchanged.contains(&release.component))
+    }
+
     /// That of a component, if it is released.
     pub fn of(&self, component: &str) -> Option<&Release> {
         self.list.iter().find(|release| release.component == component)
@@ -41,6 +54,16 @@ pub struct Source<'f> {
     pub component: String,
     pub package: Option<&'f Package>,
     pub project: Option<&'f PythonProject>,
+    /// The Chart.yaml of a chart.
+    pub chart: Option<Manifest>,
+}
+
+/// A Chart.yaml.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    pub path: String,
+    /// Whether its version must be the release's.
+    pub counts: bool,
 }
 
 /// A component with its tag grammar and the packages its artifacts are made from.
@@ -51,6 +74,10 @@ struct Candidate<'a> {
     packages: Vec<&'a Package>,
     /// The maturin projects of its distributions.
     projects: Vec<&'a PythonProject>,
+    /// The Chart.yaml of each of its charts.
+    charts: Vec<Manifest>,
+    /// Whether charts are all that it has.
+    only_charts: bool,
 }
 
 /// The components that something belongs to; the root first.
@@ -76,7 +103,9 @@ fn candidates<'a>(inputs: &Inputs<'a>, sources: &[Source<'a>]) -> Vec<Candidate<
         }
         let uses = |project: &&PythonProject| own().any(|source| source.project.is_some_and(|own| own == *project));
         let projects = inputs.facts.python.iter().filter(uses).collect();
-        candidates.push(Candidate { component, grammar, packages, projects });
+        let charts = own().filter_map(|source| source.chart.clone()).collect();
+        let only_charts = own().all(|source| source.chart.is_some());
+        candidates.push(Candidate { component, grammar, packages, projects, charts, only_charts });
     }
     candidates
 }
@@ -90,7 +119,7 @@ pub fn releases<'a>(inputs: &Inputs<'a>, sources: &[Source<'a>]) -> Releases {
     if inputs.request.every_release {
         let wanted = wanted(inputs.request, &candidates);
         let list = wanted.map(|candidate| candidate.release(Version::default(), candidates.len() == 1)).collect();
-        return Releases { list, origin: Origin::Snapshot, unknown: unknown() };
+        return Releases { list, origin: Origin::Snapshot, unknown: unknown(), unchanged: Vec::new() };
     }
     let chosen = choose(inputs, &candidates);
     let mut origin = Origin::Tag;
@@ -108,7 +137,7 @@ pub fn releases<'a>(inputs: &Inputs<'a>, sources: &[Source<'a>]) -> Releases {
             }
         };
         let Some(version) = version else { continue };
-        if version.has_build() {
+        if version.has_build() && !candidate.only_charts {
             let text =
                 format!("version `{version}` has build metadata (`+…`), which file names and tags cannot contain");
             inputs.refuse(Problem::new("build-metadata", text).hint("release a version without `+`"));
@@ -119,7 +148,9 @@ pub fn releases<'a>(inputs: &Inputs<'a>, sources: &[Source<'a>]) -> Releases {
     if origin == Origin::Tag {
         strict(inputs);
     }
-    Releases { list: releases, origin, unknown: unknown() }
+    let published = inputs.facts.published.iter().filter(|(_, published)| published.complete);
+    let unchanged = published.map(|(component, _)| component.clone()).collect();
+    Releases { list: releases, origin, unknown: unknown(), unchanged }
 }
 
 fn unknown() -> Release {
@@ -326,6 +357,12 @@ fn written(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> (Vec<Written>, Vec
         }
         return (all, problems);
     }
+    for chart in candidate.charts.iter().filter(|chart| chart.counts) {
+        // What is wrong with the file itself is said where the chart is planned.
+        if let Some(Ok(version)) = inputs.facts.version_files.get(&chart.path) {
+            all.push((chart.path.clone(), version.clone()));
+        }
+    }
     for package in &candidate.packages {
         all.push((format!("{} ({})", package.manifest, package.name), package.version.to_string()));
         if let (Some(locked), Some(lock)) = (&package.locked, &package.lock) {
@@ -403,8 +440,12 @@ fn without_manifest(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Ve
     format!("{major}.{minor}.{}", patch + 1).parse().ok()
 }
 
-/// `{next patch}-dev.{n}` after the highest release tag that is reachable, or after the manifests' version if that is higher.
+/// `{next patch}-dev.{n}` after the highest release tag that is reachable, or after the manifests' version if that is higher;
+/// where snapshots are published, the version of these very inputs.
 fn snapshot(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
+    if let Some(published) = inputs.facts.published.get(&candidate.component.name) {
+        return Some(published.version.clone());
+    }
     let mut reachable: BTreeMap<Version, u64> = BTreeMap::new();
     for tag in &inputs.facts.tags {
         if let (Some(distance), Some(version)) = (tag.distance, candidate.grammar.version(&tag.name)) {
@@ -422,15 +463,24 @@ fn snapshot(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Version> {
 
 /// The newest stable release of a component that this commit contains.
 pub fn newest_stable(inputs: &Inputs<'_>, component: &str) -> Option<Release> {
+    newest_of(inputs, component, |version| !version.is_prerelease())
+}
+
+/// The newest release of a component that this commit contains.
+pub fn newest(inputs: &Inputs<'_>, component: &str) -> Option<Release> {
+    newest_of(inputs, component, |_| true)
+}
+
+fn newest_of(inputs: &Inputs<'_>, component: &str, counts: impl Fn(&Version) -> bool) -> Option<Release> {
     let config = inputs.config;
     let component = std::iter::once(&config.root).chain(&config.components).find(|one| one.name == component)?;
     let grammar = TagGrammar::new(&component.tag, &component.name).ok()?;
     let reachable = inputs.facts.tags.iter().filter(|tag| tag.distance.is_some());
-    let version = reachable.filter_map(|tag| grammar.version(&tag.name)).filter(|one| !one.is_prerelease()).max()?;
+    let version = reachable.filter_map(|tag| grammar.version(&tag.name)).filter(counts).max()?;
     Some(Release {
         component: component.name.clone(),
         tag: grammar.tag(&version),
-        prerelease: false,
+        prerelease: version.is_prerelease(),
         latest: false,
         tags: component.tag.to_string(),
         version,

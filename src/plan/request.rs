@@ -17,6 +17,8 @@ pub struct Request {
     /// Only these steps, and what they need (`--affected`).
     pub kept: Option<BTreeSet<StepId>>,
     pub snapshot: bool,
+    /// What published snapshots have in their versions (`--label`).
+    pub label: Option<String>,
     /// For no release in particular (`generate`): every component, every destination whenever it takes part, and no version.
     /// Only what does not depend on one means anything in such a plan.
     pub every_release: bool,

@@ -27,6 +27,8 @@ pub enum Phase {
     Content,
     /// Tags of images that never move.
     FixedTags,
+    /// Charts, each after the charts it depends on: the images that they name are there.
+    Charts,
     /// Packages on indexes, which keep each file for ever.
     Packages,
     Releases,
@@ -38,10 +40,11 @@ pub enum Phase {
 
 impl Phase {
     /// The order of publication: the phases that write.
-    pub const ORDER: [Self; 7] = [
+    pub const ORDER: [Self; 8] = [
         Self::Drafts,
         Self::Content,
         Self::FixedTags,
+        Self::Charts,
         Self::Packages,
         Self::Releases,
         Self::SharedReleases,

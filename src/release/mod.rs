@@ -11,6 +11,7 @@ mod received;
 mod rejected;
 mod session;
 pub mod share;
+mod snapshots;
 pub mod stage_file;
 pub mod steps;
 
@@ -34,6 +35,7 @@ pub use plan::{Wish, this_host};
 pub use project::Project;
 pub use rejected::Rejected;
 pub use session::{Selection, Session};
+pub use snapshots::Asked;
 
 /// A plan that is carried out: where its files lie, and where they go.
 pub struct Release<'a> {

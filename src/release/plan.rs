@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::access::Access;
 use super::project::Project;
 use super::rejected::Rejected;
 use super::session::Session;
+use super::snapshots::{self, Asked};
 use super::stage_file::StageFile;
 use crate::facts::Facts;
 use crate::facts::lock::Lock;
@@ -30,6 +32,8 @@ pub struct Wish<'a> {
     pub stub_builds: Option<&'a StubBuilds>,
     /// Only these steps, and what they need.
     pub kept: Option<&'a BTreeSet<StepId>>,
+    /// Who is asked for the versions of a snapshot.
+    pub asked: Asked,
     /// Folder of prebuilt binaries.
     pub prebuilt: Option<&'a Path>,
     /// Every component, whatever tags are at the commit.
@@ -70,8 +74,18 @@ impl Project {
     /// # Errors
     /// As [`Self::plan`].
     pub fn plan_unsaid(&self, session: &Session, wish: Wish<'_>) -> anyhow::Result<Plan> {
-        let request = request(session, wish)?;
-        plan::plan(&self.config, &self.facts, &request).map_err(|problems| self.located(problems))
+        let request = self.request(session, wish)?;
+        let plan = |facts: &Facts| plan::plan(&self.config, facts, &request).map_err(|problems| self.located(problems));
+        let first = plan(&self.facts)?;
+        if wish.asked == Asked::Nobody || first.snapshots.is_empty() {
+            return Ok(first);
+        }
+        let registries = match wish.asked {
+            Asked::Registries => Some(Access::registries(session, &first)?),
+            _ => None,
+        };
+        let published = snapshots::published(session, &first, registries.as_ref())?;
+        plan(&Facts { published, ..self.facts.clone() })
     }
 
     /// Every image that Dockerfiles name, with a lock file that may be newer than the project's.
@@ -100,6 +114,19 @@ impl Project {
     }
 }
 
+impl Project {
+    fn request(&self, session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
+        let (config, request) = (&self.config, request(session, wish)?);
+        if config.snapshot && !request.tags.is_empty() {
+            let problem =
+                Problem::new("snapshot-of-a-tag", "the overlay makes a snapshot, and `--tag` names a release");
+            return Err(Failure::usage(problem.hint("leave out one of them")).into());
+        }
+        let host = if config.host { Some(this_host()?) } else { None };
+        Ok(Request { snapshot: request.snapshot || config.snapshot, host: request.host.or(host), ..request })
+    }
+}
+
 fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
     let chosen = &session.selection;
     let stage = StageFile::of(&session.env)?;
@@ -113,6 +140,7 @@ fn request(session: &Session, wish: Wish<'_>) -> anyhow::Result<Request> {
         kept: wish.kept.cloned(),
         every_release: wish.every_release,
         snapshot: chosen.snapshot,
+        label: chosen.label.clone(),
         without_tag: wish.without_tag,
         also: wish.also.to_vec(),
         host: if host { Some(this_host()?) } else { None },

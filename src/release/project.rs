@@ -98,6 +98,10 @@ fn wanted(config: &Config) -> FactsRequest {
     for build in config.images.iter().flat_map(|image| &image.dockerfiles) {
         of_build(build, &mut wanted);
     }
+    for chart in &config.charts {
+        wanted.version_files.push(format!("{}/Chart.yaml", chart.path));
+        wanted.charts.push(chart.path.clone());
+    }
     for destination in &config.destinations {
         if let Some(registry) = destination.registry() {
             let hosts = registry.hosts.values().filter_map(|host| host.ca.clone());

@@ -36,6 +36,8 @@ pub struct Selection {
     /// Tags to release; none for the one of the environment or the commit.
     pub tags: Vec<String>,
     pub snapshot: bool,
+    /// What the versions of published snapshots have in them.
+    pub label: Option<String>,
     pub components: Vec<String>,
     /// Only these steps, and what they need.
     pub only: Vec<String>,

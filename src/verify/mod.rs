@@ -2,6 +2,7 @@
 
 mod archive;
 mod binary;
+mod chart;
 mod checksums;
 mod content;
 mod distribution;
@@ -88,6 +89,7 @@ impl Verification<'_> {
             match &step.work {
                 Work::Image(work) => image::check(self.store, self.set, step, work, &mut found)?,
                 Work::Index(work) => image::check_index(self.store, self.set, step, work, &mut found.problems)?,
+                Work::Chart(work) => chart::check(self.store, self.set, step, work, &mut found)?,
                 _ => {}
             }
         }
@@ -141,7 +143,7 @@ impl Verification<'_> {
                 Work::Layer(work) => layer::check(file, reader, work, &made)?,
                 Work::Wheel(work) => distribution::check_wheel(file, reader, work, &mut found)?,
                 Work::Sdist(work) => distribution::check_sdist(file, reader, work, &mut found)?,
-                Work::Check(_) | Work::Image(_) | Work::Index(_) => plain(file, reader)?,
+                Work::Check(_) | Work::Image(_) | Work::Index(_) | Work::Chart(_) => plain(file, reader)?,
             };
             found.problems.extend(problems);
         }

@@ -4,6 +4,7 @@ pub mod container;
 pub mod import;
 pub mod readme;
 pub mod rebuild;
+pub mod render;
 pub mod resolve;
 pub mod secrets;
 pub mod smoke;

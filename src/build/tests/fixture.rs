@@ -289,6 +289,8 @@ fn plan(commit: String) -> Plan {
         destinations: Vec::new(),
         assumed: Vec::new(),
         inputs: BTreeMap::new(),
+        unchanged: Vec::new(),
+        snapshots: BTreeMap::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::destination::{Existing, ReadBack, Trusted, When};
-use crate::reference::Repository;
+use crate::reference::{Reference, Repository};
 use crate::step_id::StepId;
 
 /// A place releases go to.
@@ -94,8 +94,14 @@ pub struct PypiDestination {
 pub struct RegistryDestination {
     /// How hosts are reached that need something said; by host as in references.
     pub hosts: BTreeMap<String, RegistryHost>,
-    /// The images and indexes.
+    /// The images, indexes and charts, in the order of publishing.
     pub images: Vec<PublishedImage>,
+    /// Images of earlier releases that charts name: nothing is published before they are found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expects: Vec<ExpectedImage>,
+    /// Whether it takes snapshots.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshots: bool,
     /// Who looks whether they can be read.
     #[serde(default, skip_serializing_if = "is_auto")]
     pub read_back: ReadBack,
@@ -124,10 +130,18 @@ pub struct RegistryHost {
     pub token_service: Option<String>,
 }
 
-/// One image or index as it is published.
+/// An image that must be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpectedImage {
+    pub reference: Reference,
+    /// The chart that names it.
+    pub by: StepId,
+}
+
+/// One image, index or chart as it is published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishedImage {
-    /// The image or index step.
+    /// The image, index or chart step.
     pub step: StepId,
     /// The repositories it goes to.
     pub repositories: Vec<Repository>,

@@ -50,6 +50,9 @@ pub struct Plan {
     pub output: String,
     /// The releases it makes, one per component.
     pub releases: Vec<Release>,
+    /// Components of a snapshot whose very inputs are published already, with their versions: nothing of them is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchanged: Vec<Release>,
     /// Which steps are in.
     pub scope: Scope,
     /// The steps in scope, in an order in which each stands after its needs.
@@ -68,6 +71,9 @@ pub struct Plan {
     /// What images from Dockerfiles are made from, by step. Known where the plan was made; in the file is only the digest.
     #[serde(skip)]
     pub inputs: BTreeMap<StepId, InputList>,
+    /// What decides the versions of published snapshots, by component; nothing where that is not known.
+    #[serde(skip)]
+    pub snapshots: BTreeMap<String, Option<Digest>>,
 }
 
 /// What a checkout of the commit needs besides git.

@@ -1,5 +1,6 @@
 //! A step: one thing to do, with everything its carrying out needs, by kind.
 
+mod chart;
 mod image;
 mod member;
 mod python;
@@ -19,6 +20,7 @@ use crate::platform::Compression;
 use crate::step_id::StepId;
 use crate::target::{Libc, Linkage, Os, Target};
 
+pub use chart::{ChartDependency, ChartFile, ChartImage, ChartText, ChartWork, DependencySource, RenderCheck};
 pub use image::{
     Assembly, FromDockerfile, ImageConfig, ImageWork, InputDigest, NamedContext, PlannedBase, PulledImage, Recipe,
 };
@@ -71,6 +73,7 @@ impl Step {
         match &self.work {
             Work::Wheel(WheelWork { stage, .. }) | Work::Sdist(SdistWork { stage, .. }) => stage.distribution.as_str(),
             Work::Image(ImageWork { image, .. }) | Work::Index(IndexWork { image, .. }) => image,
+            Work::Chart(work) => &work.chart,
             _ => self.id.entry(),
         }
     }
@@ -134,6 +137,8 @@ pub enum Work {
     Wheel(WheelWork),
     /// A Python source distribution.
     Sdist(SdistWork),
+    /// A Helm chart.
+    Chart(Box<ChartWork>),
 }
 
 impl Work {
@@ -150,6 +155,7 @@ impl Work {
         let annotations = match self {
             Self::Image(work) => &work.annotations,
             Self::Index(work) => &work.annotations,
+            Self::Chart(work) => &work.annotations,
             _ => return None,
         };
         annotations.get(ANNOTATION).map(String::as_str)
@@ -168,6 +174,7 @@ impl Work {
             | Self::Index(IndexWork { outputs, .. })
             | Self::Sdist(SdistWork { outputs, .. }) => outputs,
             Self::Image(work) => &work.outputs,
+            Self::Chart(work) => &work.outputs,
             Self::Check(_) => &[],
         };
         plain.iter().map(|output| output.name.as_str()).collect()
@@ -186,6 +193,7 @@ impl Work {
             Self::Index(_) => "index",
             Self::Wheel(_) => "wheel",
             Self::Sdist(_) => "sdist",
+            Self::Chart(_) => "chart",
         }
     }
 }
@@ -220,6 +228,7 @@ of_kind! {
     ImageWork: Image "image",
     WheelWork: Wheel "wheel",
     SdistWork: Sdist "sdist",
+    ChartWork: Chart "chart",
 }
 
 /// An asset.
@@ -401,10 +410,10 @@ impl CheckWork {
         Self { subject: subject.id.clone(), not_run: None, check }
     }
 
-    /// The digest of a file of its subject as a result saw it. Only what is imported may be left untried: where a Python is
-    /// not there.
+    /// The digest of a file of its subject as a result saw it. Only what is imported or rendered may be left untried: where a
+    /// Python or Helm is not there.
     pub fn saw(&self, result: &CheckResult, file: &str) -> Option<Digest> {
-        let untried = result.untried.iter().filter(|_| matches!(self.check, Check::Import(_)));
+        let untried = result.untried.iter().filter(|_| matches!(self.check, Check::Import(_) | Check::Render(_)));
         let mut seen = result.subjects.iter().chain(untried);
         seen.find(|seen| seen.step == self.subject && seen.name == file).map(|seen| seen.sha256)
     }
@@ -428,6 +437,8 @@ pub enum Check {
     Readme,
     /// An sdist is built into a wheel again.
     Rebuild(Rebuild),
+    /// A chart is linted and rendered by Helm.
+    Render(RenderCheck),
 }
 
 /// Executables that are started once.

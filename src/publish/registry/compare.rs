@@ -5,11 +5,11 @@ use super::images::{Placement, PlannedImage};
 use crate::artifact::File;
 use crate::digest::Digest;
 use crate::input_list::ANNOTATION;
-use crate::oci::image::{Blob, Image};
+use crate::oci::image::{Blob, Image, Place};
 use crate::oci::parts::Parts;
 use crate::oci::registry::Document;
-use crate::oci::{LARGEST_DOCUMENT, media};
-use crate::plan::{ImageWork, Plan, Step, Work};
+use crate::oci::{Descriptor, LARGEST_DOCUMENT, media};
+use crate::plan::{ChartWork, ImageWork, Origin, Plan, Step, Work};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
 use crate::publish::run::PlannedFile;
@@ -37,7 +37,7 @@ pub fn compare<'a>(
             None => content(plan, planned.step, verified),
         };
         let compared = content.and_then(|(document, blobs)| match taken(&planned, &document) {
-            Some(failure) => match as_good(plan, &planned) {
+            Some(failure) => match as_good(plan, &planned, &document) {
                 Some(public) => Ok(Placement { planned, document: public, blobs: Vec::new() }),
                 None => Err(failure),
             },
@@ -61,19 +61,37 @@ fn taken(planned: &PlannedImage<'_>, document: &Document) -> Option<Failure> {
     Some(Failure::Conflict(Problem::new("image-tag-taken", text).hint(hint).step(&planned.step.id)))
 }
 
-/// What is public under every fixed tag, if it is other bytes of the same inputs and commit: an engine need not make the
-/// same bytes twice.
-fn as_good(plan: &Plan, planned: &PlannedImage<'_>) -> Option<Document> {
+/// What is public under every fixed tag, if it is as good as ours: other bytes of the same inputs and commit, as an engine
+/// need not make the same bytes twice; a chart whose config and package are the same, whoever pushed it.
+fn as_good(plan: &Plan, planned: &PlannedImage<'_>, ours: &Document) -> Option<Document> {
     let inputs = planned.step.work.inputs()?;
     let [public] = planned.public.as_slice() else { return None };
-    let annotations = &public.json()["annotations"];
-    let is_same = annotations[ANNOTATION] == inputs && annotations[REVISION] == plan.commit.as_str();
+    let (there, ours) = (public.json(), ours.json());
+    let is_snapshot = plan.origin == Origin::Snapshot && there["annotations"][ANNOTATION] == inputs;
+    let is_same = match planned.is_chart() {
+        // A snapshot's version is that of its inputs, whatever commit or time it was made at.
+        _ if is_snapshot => true,
+        true => {
+            let content = |manifest: &serde_json::Value| [&manifest["config"], &manifest["layers"][0]].map(content_of);
+            content(&there) == content(&ours)
+        }
+        false => {
+            let annotations = &there["annotations"];
+            annotations[ANNOTATION] == inputs && annotations[REVISION] == plan.commit.as_str()
+        }
+    };
     let is_all =
         planned.image.tags.iter().all(|tag| planned.there.get(tag.as_str()) == Some(&public.descriptor.digest));
     (is_same && is_all).then(|| public.clone())
 }
 
-/// The manifest or index of a step, and the blobs of an image: they are what was planned and verified.
+/// What a descriptor names.
+fn content_of(descriptor: &serde_json::Value) -> (String, String) {
+    let text = |key: &str| descriptor[key].as_str().unwrap_or_default().to_owned();
+    (text("mediaType"), text("digest"))
+}
+
+/// The manifest or index of a step, and the blobs of an image or chart: they are what was planned and verified.
 fn content(plan: &Plan, step: &Step, verified: Verified<'_>) -> Result<(Document, Vec<Blob>), Failure> {
     match &step.work {
         Work::Image(work) => {
@@ -89,7 +107,8 @@ fn content(plan: &Plan, step: &Step, verified: Verified<'_>) -> Result<(Document
                 Some(flaw) => Err(rejected(step, file, &flaw)),
             }
         }
-        _ => Err(anyhow::anyhow!("`{}` is neither an image nor an index", step.id).into()),
+        Work::Chart(work) => chart(step, work, verified),
+        _ => Err(anyhow::anyhow!("`{}` is neither an image nor a chart", step.id).into()),
     }
 }
 
@@ -106,6 +125,27 @@ fn image(step: &Step, work: &ImageWork, verified: Verified<'_>) -> Result<Image,
     match parts.flaws(&image, config.as_deref()).first() {
         None => Ok(image),
         Some(flaw) => Err(rejected(step, file, flaw)),
+    }
+}
+
+/// A chart names exactly its config and its package.
+fn chart(step: &Step, work: &ChartWork, verified: Verified<'_>) -> Result<(Document, Vec<Blob>), Failure> {
+    let [config, manifest, package] =
+        work.outputs.each_ref().map(|output| verified.file(PlannedFile { step, name: &output.name }));
+    let (config, manifest, package) = (config?, manifest?, package?);
+    let document = Document::new(media::MANIFEST, read(step, manifest, verified)?);
+    let blob = |media: &str, file: &File| Blob {
+        descriptor: Descriptor::of(media, file),
+        place: Place::File(verified.path(&step.id, file)),
+    };
+    let blobs = vec![blob(media::HELM_CONFIG, config), blob(media::HELM_CHART, package)];
+    let named = document.json();
+    let named = [&named["config"], &named["layers"][0]].map(content_of);
+    let ours = [0, 1].map(|at| content_of(&serde_json::json!(blobs[at].descriptor)));
+    if named == ours {
+        Ok((document, blobs))
+    } else {
+        Err(rejected(step, manifest, "does not name its config and package"))
     }
 }
 

@@ -50,6 +50,10 @@ impl PlannedImage<'_> {
         matches!(self.step.work, Work::Index(_))
     }
 
+    pub fn is_chart(&self) -> bool {
+        matches!(self.step.work, Work::Chart(_))
+    }
+
     /// Whether something of it is still to be done: a tag is missing, or it has none and an index that holds it is open.
     pub fn is_open(&self, all: &[&Self]) -> bool {
         if self.image.tags.iter().any(|tag| !self.there.contains_key(tag.as_str())) {

@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::input_list::MEDIA_TYPE;
 use crate::oci::registry::{Document, Source};
 use crate::oci::{Descriptor, LARGEST_DOCUMENT, media};
+use crate::plan::Work;
 use crate::publish::failure::{Failure, Failures};
 use crate::publish::verified::Verified;
 use crate::reference::Repository;
@@ -23,8 +24,12 @@ const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 ///
 /// # Errors
 /// What could not be put.
-pub async fn put(images: &Images<'_>, placements: &[Placement<'_>], verified: Verified<'_>) -> Result<(), Failures> {
-    let done = join_all(placements.iter().map(|one| of_one(images, one, verified))).await;
+pub async fn put<'p>(
+    images: &Images<'_>,
+    placements: impl Iterator<Item = &'p Placement<'p>>,
+    verified: Verified<'_>,
+) -> Result<(), Failures> {
+    let done = join_all(placements.map(|one| of_one(images, one, verified))).await;
     let mut failures: Vec<Failure> = Vec::new();
     for failure in done.into_iter().filter_map(Result::err) {
         if !failures.contains(&failure) {
@@ -40,6 +45,10 @@ async fn of_one(images: &Images<'_>, placement: &Placement<'_>, verified: Verifi
     let (registries, repository) = (images.run.registries, planned.repository);
     if registries.head(&repository.tagged(tag)).await?.is_some() {
         return Ok(());
+    }
+    if !matches!(planned.step.work, Work::Image(_)) {
+        // Of an index or chart, the tag alone: what it is made from stands in its annotation.
+        return Ok(registries.put_manifest(&repository.tagged(tag), &placement.document).await?);
     }
     let record = verified.artifact(&planned.step.id)?;
     let Some(file) = record.files.iter().find(|file| file.name == planned.step.inputs_file()) else { return Ok(()) };

@@ -7,7 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use super::images::{Images, PlannedImage, names};
 use crate::digest::Digest;
 use crate::oci::registry::{Action, Document, Error, Registries};
-use crate::plan::{ImageWork, OfKind, PlannedBase, RegistryDestination};
+use crate::plan::{ExpectedImage, ImageWork, OfKind, Origin, PlannedBase, RegistryDestination};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
 use crate::publish::run::Run;
@@ -34,7 +34,20 @@ pub async fn observe<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, F
             Err(failure) => failures.push(failure),
         }
     }
+    let missing = join_all(images.registry.expects.iter().map(|one| missing(run.registries, one))).await;
+    failures.extend(missing.into_iter().filter_map(|looked| looked.unwrap_or_else(|error| Some(error.into()))));
     Failures::of(failures).map(|()| planned)
+}
+
+/// An image that a chart names and nobody can pull.
+async fn missing(registries: &Registries, expected: &ExpectedImage) -> Result<Option<Failure>, Error> {
+    let ExpectedImage { reference, by } = expected;
+    if registries.head(reference).await?.is_some() {
+        return Ok(None);
+    }
+    let text = format!("`{by}` names the image `{reference}`, which does not exist");
+    let hint = "release that image first, or in the same run: `--tag` takes several tags of one commit";
+    Ok(Some(Failure::Refused(Problem::new("image-missing", text).hint(hint).step(by))))
 }
 
 /// What goes there, in the plan's order.
@@ -78,7 +91,8 @@ fn refused(run: Run<'_>, registry: &RegistryDestination) -> Vec<Failure> {
     hosts.dedup();
     let Some(host) = hosts.into_iter().find(|host| !run.registries.is_near(host)) else { return Vec::new() };
     let mut failures = Vec::new();
-    if let Some(reason) = run.plan.only_loopback() {
+    let taken = run.plan.origin == Origin::Snapshot && registry.snapshots;
+    if let Some(reason) = run.plan.only_loopback().filter(|_| !taken) {
         let problem = Problem::new("loopback-only", format!("this plan cannot be published to `{host}`: {reason}"));
         failures.push(Failure::Refused(problem.hint("push the tag, or try `longshore rehearse`")));
     }

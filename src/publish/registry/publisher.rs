@@ -76,13 +76,13 @@ impl ImagePublisher<'_> {
         Ok(self.images.run.registries.download(repository, &blob, &mut promised.sink(to)?).await.is_ok())
     }
 
-    /// Every fixed tag, as it should be now.
-    fn fixed(&self) -> Vec<(Reference, Digest)> {
+    /// Every fixed tag of images, or of charts, as it should be now.
+    fn fixed(&self, charts: bool) -> Vec<(Reference, Digest)> {
         let of = |one: &Placement<'_>| {
             let (planned, digest) = (&one.planned, one.digest());
             planned.image.tags.iter().map(|tag| (planned.repository.tagged(tag), digest)).collect::<Vec<_>>()
         };
-        self.placements.iter().flat_map(of).collect()
+        self.placements.iter().filter(|one| one.planned.is_chart() == charts).flat_map(of).collect()
     }
 }
 
@@ -97,6 +97,7 @@ impl Publisher for ImagePublisher<'_> {
     fn takes_part(&self, phase: Phase) -> bool {
         match phase {
             Phase::Compare | Phase::Content | Phase::FixedTags => true,
+            Phase::Charts => self.placements.iter().any(|one| one.planned.is_chart()),
             Phase::FloatingTags => self.placements.iter().any(|one| !one.planned.image.floating.is_empty()),
             _ => false,
         }
@@ -112,7 +113,13 @@ impl Publisher for ImagePublisher<'_> {
                 Phase::Content => self.push().await?,
                 Phase::FixedTags => {
                     tags::fix(&self.images, &self.placements, ledger).await?;
-                    inputs::put(&self.images, &self.placements, verified).await?;
+                    let images = self.placements.iter().filter(|one| !one.planned.is_chart());
+                    inputs::put(&self.images, images, verified).await?;
+                }
+                Phase::Charts => {
+                    tags::fix_charts(&self.images, &self.placements, ledger).await?;
+                    let charts = self.placements.iter().filter(|one| one.planned.is_chart());
+                    inputs::put(&self.images, charts, verified).await?;
                 }
                 _ => self.moved = tags::float(&self.images, &self.placements, ledger).await?,
             }
@@ -123,7 +130,8 @@ impl Publisher for ImagePublisher<'_> {
     fn confirm<'s>(&'s mut self, phase: Phase, _: &'s mut Ledger) -> Doing<'s> {
         Box::pin(async move {
             match phase {
-                Phase::FixedTags => readers::look(&self.images, &self.fixed()).await,
+                Phase::FixedTags => readers::look(&self.images, &self.fixed(false)).await,
+                Phase::Charts => readers::look(&self.images, &self.fixed(true)).await,
                 Phase::FloatingTags => readers::look(&self.images, &self.moved).await,
                 _ => Ok(()),
             }
@@ -138,16 +146,19 @@ impl Publisher for ImagePublisher<'_> {
             for planned in &self.observed {
                 let id = planned.step.id.as_str();
                 let of_step = &promised.artifact(id)?.files;
-                let Work::Image(work) = &planned.step.work else {
-                    lacking.extend(of_step.iter().map(|file| Promised { step: id, file }));
-                    continue;
+                let (manifest, layers) = match &planned.step.work {
+                    Work::Image(work) => (&work.outputs[1], work.layers()),
+                    Work::Chart(work) => (&work.outputs[1], &[][..]),
+                    _ => {
+                        lacking.extend(of_step.iter().map(|file| Promised { step: id, file }));
+                        continue;
+                    }
                 };
-                let [_, manifest] = &work.outputs;
                 let (document, blobs): (Vec<_>, Vec<_>) = of_step.iter().partition(|file| file.name == manifest.name);
                 lacking.extend(document.into_iter().map(|file| Promised { step: id, file }));
                 if planned.is_open(&all) {
                     lacking.extend(blobs.into_iter().map(|file| Promised { step: id, file }));
-                    for layer in work.layers() {
+                    for layer in layers {
                         let files = &promised.artifact(layer)?.files;
                         lacking.extend(files.iter().map(|file| Promised { step: layer, file }));
                     }
@@ -174,7 +185,7 @@ impl Publisher for ImagePublisher<'_> {
     }
 }
 
-/// What a file is to an image or index.
+/// What a file is to an image, index or chart.
 enum Role {
     Document,
     Blob,
@@ -188,6 +199,8 @@ fn role(step: &Step, promised: &Promised<'_>) -> Role {
         Work::Image(ImageWork { outputs: [_, manifest], .. }) if is_own && promised.file.name == manifest.name => {
             Role::Document
         }
+        Work::Chart(work) if is_own && promised.file.name == work.outputs[1].name => Role::Document,
+        Work::Chart(_) if is_own => Role::Blob,
         Work::Image(work) if is_own || work.layers().iter().any(|layer| layer == promised.step) => Role::Blob,
         _ => Role::Other,
     }

@@ -26,17 +26,40 @@ const LOOKS: u32 = 5;
 /// What could not be put.
 pub async fn fix(images: &Images<'_>, placements: &[Placement<'_>], ledger: &mut Ledger) -> Result<(), Failures> {
     for indexes in [false, true] {
-        let round = placements.iter().filter(|one| one.planned.is_index() == indexes);
-        let all = round.flat_map(|one| one.planned.image.tags.iter().map(move |tag| (one, tag)));
-        let done = join_all(all.map(async |(placement, tag)| {
-            if placement.planned.there.contains_key(tag.as_str()) {
-                return Ok(placement.receipt(images, tag, Outcome::AlreadyThere));
-            }
-            put(images, placement, tag).await.map(|()| placement.receipt(images, tag, Outcome::Published))
-        }));
-        keep(done.await.into_iter().map(|one| one.map(Some)), ledger)?;
+        let round = placements.iter().filter(|one| one.planned.is_index() == indexes && !one.planned.is_chart());
+        round_of(images, round, ledger).await?;
     }
     Ok(())
+}
+
+/// The same for charts, one after the other: the plan has each after those it depends on.
+///
+/// # Errors
+/// What could not be put.
+pub async fn fix_charts(
+    images: &Images<'_>,
+    placements: &[Placement<'_>],
+    ledger: &mut Ledger,
+) -> Result<(), Failures> {
+    for chart in placements.iter().filter(|one| one.planned.is_chart()) {
+        round_of(images, std::iter::once(chart), ledger).await?;
+    }
+    Ok(())
+}
+
+async fn round_of<'p>(
+    images: &Images<'_>,
+    placements: impl Iterator<Item = &'p Placement<'p>>,
+    ledger: &mut Ledger,
+) -> Result<(), Failures> {
+    let all = placements.flat_map(|one| one.planned.image.tags.iter().map(move |tag| (one, tag)));
+    let done = join_all(all.map(async |(placement, tag)| {
+        if placement.planned.there.contains_key(tag.as_str()) {
+            return Ok(placement.receipt(images, tag, Outcome::AlreadyThere));
+        }
+        put(images, placement, tag).await.map(|()| placement.receipt(images, tag, Outcome::Published))
+    }));
+    keep(done.await.into_iter().map(|one| one.map(Some)), ledger).map(drop)
 }
 
 /// Writes down what was done; each failure is told once.

@@ -66,13 +66,11 @@ fn with_github(mut known: Hosts, env: &Env) -> Hosts {
 /// The hosts of registries that a plan reads bases from or publishes to.
 pub fn named(plan: &Plan) -> BTreeSet<String> {
     let mut hosts: BTreeSet<String> = bases(plan).into_keys().map(|base| base.repository.registry).collect();
-    let published = plan.destinations.iter().filter_map(|destination| destination.kind.registry());
-    hosts.extend(
-        published
-            .flat_map(|registry| &registry.images)
-            .flat_map(|image| &image.repositories)
-            .map(|one| one.registry.clone()),
-    );
+    for registry in plan.destinations.iter().filter_map(|destination| destination.kind.registry()) {
+        let published = registry.images.iter().flat_map(|image| &image.repositories);
+        let expected = registry.expects.iter().map(|one| &one.reference.repository);
+        hosts.extend(published.chain(expected).map(|one| one.registry.clone()));
+    }
     hosts
 }
 
@@ -110,6 +108,8 @@ mod tests {
         let kind = DestinationKind::Registry(RegistryDestination {
             hosts: [("docker.io".to_owned(), host)].into(),
             images: Vec::new(),
+            expects: Vec::new(),
+            snapshots: false,
             read_back: crate::destination::ReadBack::Own,
         });
         let destination = Destination {

@@ -130,6 +130,8 @@ fn plan() -> Plan {
         destinations: vec![destination],
         assumed: vec![],
         inputs: Default::default(),
+        unchanged: Vec::new(),
+        snapshots: Default::default(),
     }
 }
 
