@@ -9,6 +9,7 @@ use super::machine::Machine;
 use super::pack;
 use crate::artifact::{self, Artifact, Mode};
 use crate::chart::flaw::Flaw;
+use crate::chart::ignore::Selection;
 use crate::chart::tree::Tree;
 use crate::chart::{artifact as oci, copy, file, package};
 use crate::digest::Digest;
@@ -38,7 +39,7 @@ pub fn make(
     let digests: Vec<(&ChartImage, Digest)> =
         pinned.map(|image| Ok((image, digest(machine, image)?))).collect::<anyhow::Result<_>>()?;
     let changes = work.changes(|image| digests.iter().find(|(other, _)| *other == image).map(|(_, digest)| *digest));
-    copy::write(&mut tree, &work.versions(), &changes).map_err(refused)?;
+    copy::write(&mut tree, &Selection::default(), &work.versions(), &changes).map_err(refused)?;
     let files = tree.packaged();
     let folder = machine.store.step(&step.id);
     let [config, manifest, tgz] = &work.outputs;

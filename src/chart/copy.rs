@@ -33,27 +33,38 @@ pub fn open(files: &[File]) -> Result<(Selection, Tree), Vec<Flaw>> {
 ///
 /// # Errors
 /// Every place that cannot be written.
-pub fn write(tree: &mut Tree, versions: &Versions, changes: &[Change]) -> Result<(), Vec<Flaw>> {
+pub fn write(tree: &mut Tree, kept: &Selection, versions: &Versions, changes: &[Change]) -> Result<(), Vec<Flaw>> {
     let versions = edit::apply(tree, versions);
-    let values = if changes.is_empty() { Ok(()) } else { write_values(tree, changes) };
+    let values = if changes.is_empty() { Ok(()) } else { write_values(tree, kept, changes) };
     match (versions, values) {
         (Ok(()), Ok(())) => Ok(()),
         (one, other) => Err(one.err().into_iter().chain(other.err()).flatten().collect()),
     }
 }
 
-fn write_values(tree: &mut Tree, changes: &[Change]) -> Result<(), Vec<Flaw>> {
+fn write_values(tree: &mut Tree, kept: &Selection, changes: &[Change]) -> Result<(), Vec<Flaw>> {
     let Some(file) = tree.files.iter_mut().find(|file| file.path == VALUES) else {
-        let text = "`values.yaml` is missing, and values of it are to be set";
-        return Err(vec![
-            Flaw::new("values-missing", text).hint("only what is written there is set; nothing is added"),
-        ]);
+        return Err(vec![missing(kept, changes)]);
     };
     let text = file.text().map_err(|flaw| vec![flaw])?;
     let edited = yaml::edit(text, changes)
         .map_err(|flaws| flaws.into_iter().map(|flaw| Flaw::of_yaml(VALUES, flaw)).collect::<Vec<_>>())?;
     file.bytes = Bytes::from(edited);
     Ok(())
+}
+
+/// Nothing is there to be set, or nothing is left of it.
+fn missing(kept: &Selection, changes: &[Change]) -> Flaw {
+    let paths: Vec<String> = changes.iter().map(|change| format!("`{}`", change.path())).collect();
+    let paths = paths.join(", ");
+    match kept.dropper(VALUES) {
+        Some(dropped) => dropped
+            .flaw("values-ignored", format!("{} drops `values.yaml`, which {paths} is to be set in", dropped.rule)),
+        None => {
+            let text = format!("`values.yaml` is missing, and {paths} is to be set in it");
+            Flaw::new("values-missing", text).hint("only what is written there is set; nothing is added")
+        }
+    }
 }
 
 /// About how many bytes a package has, compressed.

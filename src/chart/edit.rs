@@ -47,11 +47,13 @@ pub fn chart_yaml(text: &str, versions: &Versions) -> Result<String, Vec<Flaw>> 
     let root = yaml::read(text).map_err(read)?;
     let mut changes = Vec::new();
     if let Some(version) = &versions.version {
-        changes.push(Change::Text { path: ValuesPath::key(key(&root, "version")), text: version.clone() });
+        let path = ValuesPath::key(key(&root, "version"));
+        changes.push(Change::Text { path, text: version.clone(), quotes: false });
     }
     match &versions.app_version {
         Some(text) if field(&root, "appVersion").is_some() => {
-            changes.push(Change::Text { path: ValuesPath::key(key(&root, "appVersion")), text: text.clone() });
+            let path = ValuesPath::key(key(&root, "appVersion"));
+            changes.push(Change::Text { path, text: text.clone(), quotes: true });
         }
         Some(text) => {
             let after = key(&root, "version");
@@ -77,7 +79,7 @@ pub fn chart_lock(text: &str, metadata: &Metadata, versions: &Versions) -> Resul
     let locked = Lock::read(&edited)?;
     let digest = digest(&metadata.dependencies, &locked.dependencies);
     let path = ValuesPath::key(key(&root, "digest"));
-    yaml::edit(&edited, &[Change::Text { path, text: digest }]).map_err(read)
+    yaml::edit(&edited, &[Change::Text { path, text: digest, quotes: false }]).map_err(read)
 }
 
 /// The changes of a list `dependencies`.
@@ -95,7 +97,7 @@ fn of_dependencies(root: &Node, file: &str, versions: &Versions) -> Result<Vec<C
             Some(written) => {
                 let path =
                     ValuesPath::key(list.key.clone()).join(Step::Index(index)).join(Step::Key(written.key.clone()));
-                changes.push(Change::Text { path, text: version.clone() });
+                changes.push(Change::Text { path, text: version.clone(), quotes: false });
             }
         }
     }

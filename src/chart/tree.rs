@@ -145,7 +145,9 @@ impl Entry {
                     .map_err(|flaws| flaws.into_iter().map(|flaw| in_package(flaw, place)).collect());
             }
             Some(_) => {
-                return Err(vec![Flaw::new("chart-stray", format!("`{place}` is not a chart")).about(place).hint(hint)]);
+                return Err(vec![
+                    Flaw::new("chart-stray", format!("`{place}` is not a chart")).about(place).hint(hint),
+                ]);
             }
             None if is_tgz => {
                 let text = format!("`{place}` is a folder, and Helm expects a chart package of this name");

@@ -84,5 +84,6 @@ fn wrong_files_do_not() {
     check("publish: { mine: { kind: command } }");
     check("publish: { github: { repository: x } }");
     check("overlays: { a: { binarys: {} } }");
-    check("defaults: { charts: {} }");
+    check("charts: { a: { pin: sha } }");
+    check("charts: { a: { images: { b: { c: d } } } }");
 }

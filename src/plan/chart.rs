@@ -98,6 +98,7 @@ impl<'a> Maker<'a> {
         let mut findings = judge::judge(&read.tree);
         findings.add(self.depends(&read));
         findings.warnings.extend(read.selection.warning());
+        findings.warnings.extend(judge::app_version(&read.tree).filter(|_| self.chart.app_version.is_none()));
         let notes = findings.warnings.iter().map(|flaw| self.note(flaw, read.folder)).collect();
         findings.flaws.into_iter().for_each(|flaw| self.refuse(flaw, read.folder));
         let mut work = self.work(&read, notes);
@@ -258,7 +259,7 @@ impl<'a> Maker<'a> {
         // The digest of an image is known when it is made; where it is written does not depend on it.
         let changes = work.changes(|_| Some(Digest::of(b"")));
         let mut tree = read.tree.clone();
-        if let Err(flaws) = copy::write(&mut tree, &work.versions(), &changes) {
+        if let Err(flaws) = copy::write(&mut tree, &read.selection, &work.versions(), &changes) {
             flaws.into_iter().for_each(|flaw| self.refuse(flaw, read.folder));
         }
         let files = tree.packaged();

@@ -114,7 +114,7 @@ fn said(text: &str, change: &Change) -> String {
             let planned = format!("{}/{}:{}", image.registry, image.repository, image.tag);
             format!("names `{named}` at `{path}`, but the plan says `{planned}`")
         }
-        Change::Text { path, text } => format!("does not have `{text}` at `{path}`"),
+        Change::Text { path, text, .. } => format!("does not have `{text}` at `{path}`"),
         Change::Insert { key, .. } | Change::Remove { key } => format!("has another `{key}`"),
     }
 }

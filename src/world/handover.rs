@@ -269,7 +269,7 @@ fn place(store: &Store, name: &str) -> Option<PathBuf> {
 
 /// Whether a text is the name of a finished file: `[A-Za-z0-9._-]+`, and no way out of its folder.
 pub fn is_file_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
     !matches!(text, "" | "." | "..") && text.len() <= 255 && text.bytes().all(plain)
 }
 

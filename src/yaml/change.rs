@@ -11,8 +11,8 @@ use super::path::ValuesPath;
 pub enum Change {
     /// The map or text at the path names this image.
     Image { path: ValuesPath, image: Image },
-    /// The scalar at the path holds this text.
-    Text { path: ValuesPath, text: String },
+    /// The scalar at the path holds this text; with `quotes`, also where it would be a text without them.
+    Text { path: ValuesPath, text: String, quotes: bool },
     /// A key of the top gets its line behind that of another one.
     Insert { key: String, text: String, after: String },
     /// A key of the top goes, with its value.
@@ -21,7 +21,7 @@ pub enum Change {
 
 impl Change {
     /// What it names.
-    pub(super) fn path(&self) -> ValuesPath {
+    pub fn path(&self) -> ValuesPath {
         match self {
             Self::Image { path, .. } | Self::Text { path, .. } => path.clone(),
             Self::Insert { after: key, .. } | Self::Remove { key } => ValuesPath::key(key),

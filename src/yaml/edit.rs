@@ -53,13 +53,13 @@ pub fn edit(text: &str, changes: &[Change]) -> Result<String, Vec<Flaw>> {
 fn plan<'n>(text: &str, root: &'n Node, change: &Change) -> Result<Vec<Target<'n>>, Flaw> {
     match change {
         Change::Image { path, image } => targets(text, root, path, image),
-        Change::Text { path, text: new } => {
+        Change::Text { path, text: new, quotes } => {
             let found = find(text, root, path)?;
             if matches!(found.node.value, Value::Map(_) | Value::List(_)) {
                 let flaw = Flaw::new(format!("`{path}` is {}, not a text", found.node.kind()), found.node.place());
                 return Err(flaw.hint("name a value in it"));
             }
-            Ok(vec![Target { found, text: new.clone(), quotes: false }])
+            Ok(vec![Target { found, text: new.clone(), quotes: *quotes }])
         }
         Change::Insert { .. } | Change::Remove { .. } => Ok(Vec::new()),
     }

@@ -74,7 +74,7 @@ impl FromStr for ValuesPath {
         }
         if text.starts_with('.') {
             let hint = "write it without the point in front, and without `.Values`";
-            return Err(Flaw::new(format!("`{}` starts with a point", text.escape_debug()), 0..1).hint(hint));
+            return Err(Flaw::new(format!("`{}` starts with a point", crate::shown::one_line(text)), 0..1).hint(hint));
         }
         let mut cursor = Cursor { text, at: 0 };
         let mut steps = vec![Step::Key(cursor.key()?)];
@@ -103,7 +103,7 @@ impl Cursor<'_> {
     }
 
     fn flaw(&self, problem: &str, span: Range<usize>) -> Flaw {
-        Flaw::new(format!("`{}` {problem}", self.text.escape_debug()), span)
+        Flaw::new(format!("`{}` {problem}", crate::shown::one_line(self.text)), span)
             .hint("a path looks like `a.b[0].c`, `list[name=x].value` or `annotations.\"x.io/y\"`")
     }
 

@@ -44,7 +44,7 @@ fn refused() {
     check("a[", "`a[` needs an index or `key=value` in brackets");
     check("a.\"b", "`a.\"b` has a quote that does not end");
     check("\"a\"b", "`\"a\"b` needs a `.` or `[` here");
-    check("\"a\\n\"", "`\"a\\\\n\"` has a wrong `\\`");
+    check("\"a\\n\"", "`\"a\\n\"` has a wrong `\\`");
 }
 
 proptest! {

@@ -76,7 +76,11 @@ impl ChartWork {
             let named = image.named(digest(image).filter(|_| image.digest));
             image.paths.iter().map(move |path| Change::Image { path: path.clone(), image: named.clone() })
         });
-        let texts = self.values.iter().map(|one| Change::Text { path: one.path.clone(), text: one.text.clone() });
+        let texts = self.values.iter().map(|one| Change::Text {
+            path: one.path.clone(),
+            text: one.text.clone(),
+            quotes: false,
+        });
         images.chain(texts).collect()
     }
 }
