@@ -166,8 +166,11 @@ pub fn failed(release: &Release<'_>, error: anyhow::Error) -> anyhow::Error {
 }
 
 pub fn report(session: &Session, plan: &Plan, receipts: Receipts) -> Report {
-    let table = table(&receipts.receipts);
-    let mut report = Report::plan(table.render(&session.printer), plan);
+    let text = match receipts.receipts.as_slice() {
+        [] => "nothing to publish: everything is there".to_owned(),
+        all => table(all).render(&session.printer),
+    };
+    let mut report = Report::plan(text, plan);
     report.fields.receipts = Some(receipts.receipts);
     report.fields.state = ReleaseState::Complete;
     report

@@ -12,7 +12,7 @@ use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Failure, Problem};
 use crate::release::stage_file;
 use crate::release::steps::impossible;
-use crate::release::{Access, Asked, Project, Release, Wish, pushed_tag};
+use crate::release::{Access, Asked, Project, Release, Session, Wish, pushed_tag};
 use crate::world::store::{Sharing, Store};
 
 /// `longshore release`
@@ -33,6 +33,7 @@ pub fn run(invocation: &Invocation, args: &args::Release) -> anyhow::Result<Repo
     let plan = project.plan(session, wish)?;
     let access = Access::of(session, &plan)?;
     refuse_impossible(&plan, args)?;
+    tell_unchanged(session, &plan);
     pushed_tag::check(session, &plan, &access.registries, &project.root)?;
     publish::ask(invocation, &plan, None)?;
     let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
@@ -45,6 +46,15 @@ pub fn run(invocation: &Invocation, args: &args::Release) -> anyhow::Result<Repo
     let receipts =
         release.publish(&manifest, None, Duration::ZERO).map_err(|error| publish::failed(&release, error))?;
     Ok(publish::report(session, &plan, receipts))
+}
+
+/// What is published already, from the very same inputs.
+fn tell_unchanged(session: &Session, plan: &Plan) {
+    let each = plan.unchanged.iter().map(|release| format!("{} {}", release.component, release.version));
+    let all: Vec<String> = each.collect();
+    if !all.is_empty() {
+        session.printer.step("Unchanged", all.join(", "));
+    }
 }
 
 /// All of it is built here, or none.

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use crate::plan::{Plan, PublishedImage, RegistryDestination, Step, Work, Workflow};
 use crate::publish::describe::{Describe, gets};
 use crate::reference::Repository;
+use crate::step_id::StepKind;
 use crate::world::env::Env;
 
 impl Describe for RegistryDestination {
     fn planned(&self, plan: &Plan, _: &[&Step]) -> Vec<String> {
-        let count = plan.steps.iter().filter(|step| matches!(step.work, Work::Image(_))).count();
+        let images = plan.steps.iter().filter(|step| matches!(step.work, Work::Image(_))).count();
+        let charts = self.images.iter().filter(|image| image.step.kind() == StepKind::Chart).count();
         let mut repositories: Vec<&Repository> = Vec::new();
         for repository in self.images.iter().flat_map(|image| &image.repositories) {
             if !repositories.contains(&repository) {
@@ -17,7 +19,7 @@ impl Describe for RegistryDestination {
             }
         }
         let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
-        let first = format!("{count} images to {}", names.join(", "));
+        let first = format!("{} to {}", counts(&[(images, "image"), (charts, "chart")]), names.join(", "));
         std::iter::once(first).chain(repositories.into_iter().flat_map(|one| tags(self, one))).collect()
     }
 
@@ -42,6 +44,16 @@ impl Describe for RegistryDestination {
             }
         };
         hosts.into_iter().map(named).collect()
+    }
+}
+
+/// `2 images, 1 chart`: those that there are.
+fn counts(all: &[(usize, &str)]) -> String {
+    let some = all.iter().filter(|(count, _)| *count > 0);
+    let each = some.map(|(count, what)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" }));
+    match each.collect::<Vec<_>>() {
+        none if none.is_empty() => "nothing".to_owned(),
+        each => each.join(", "),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::oci::media;
 use crate::rehearsal::html::{copy, escape, frame, human};
 
 use super::shared::Shared;
@@ -45,7 +46,7 @@ fn repository(address: &str, name: &str, held: &Repository) -> String {
 fn article(address: &str, held: &Repository, digest: Digest, manifest: &Manifest, tags: &[&str]) -> String {
     let (first, others) = tags.split_first().unwrap_or((&"", &[]));
     let labels: String = others.iter().map(|tag| format!("<span class=\"label\">{}</span>", escape(tag))).collect();
-    let command = escape(&format!("docker pull {address}:{first}"));
+    let command = escape(&command(address, first, is_chart(manifest)));
     let mut rows = String::new();
     if manifest.json["manifests"].is_array() {
         for child in manifest.descriptors("manifests") {
@@ -53,7 +54,8 @@ fn article(address: &str, held: &Repository, digest: Digest, manifest: &Manifest
             rows.push_str(&row(&platform(child), &layers.map_or(Vec::new(), sizes), child));
         }
     } else {
-        rows.push_str(&row("image", &sizes(manifest), &own(digest)));
+        let what = if is_chart(manifest) { "Helm chart" } else { "image" };
+        rows.push_str(&row(what, &sizes(manifest), &own(digest)));
     }
     format!(
         "<article>\n<h1>{}{labels}</h1>\n<p class=\"facts\"><span><i>digest</i> <code>{digest}</code></span>\
@@ -65,6 +67,19 @@ fn article(address: &str, held: &Repository, digest: Digest, manifest: &Manifest
         escape(&manifest.media_type),
         copy(&command, "Copy command"),
     )
+}
+
+/// How one gets it. A chart's version may hold a `+`, a tag cannot: `helm pull` wants the version.
+fn command(address: &str, tag: &str, is_chart: bool) -> String {
+    if is_chart {
+        format!("helm pull --plain-http oci://{address} --version {}", tag.replace('_', "+"))
+    } else {
+        format!("docker pull {address}:{tag}")
+    }
+}
+
+fn is_chart(manifest: &Manifest) -> bool {
+    manifest.json["config"]["mediaType"] == media::HELM_CONFIG
 }
 
 fn own(digest: Digest) -> Value {
