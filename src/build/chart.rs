@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, SecondsFormat};
 
 use super::archive::Files;
+use super::fetched_chart;
 use super::gzip::Gzip;
 use super::machine::Machine;
 use super::pack;
@@ -11,7 +12,7 @@ use crate::artifact::{self, Artifact, Mode};
 use crate::chart::flaw::Flaw;
 use crate::chart::ignore::Selection;
 use crate::chart::tree::Tree;
-use crate::chart::{artifact as oci, copy, file, package};
+use crate::chart::{artifact as oci, copy, file, metadata, package};
 use crate::digest::Digest;
 use crate::oci::{Descriptor, document, media};
 use crate::plan::{ChartDependency, ChartFile, ChartImage, ChartWork, DependencySource, Step};
@@ -78,10 +79,24 @@ fn dependent(machine: Machine<'_>, commit: &Files, dependency: &ChartDependency)
             Tree::unpack(&bytes).map_err(refused)
         }
         DependencySource::Folder(files) => opened(commit, files),
+        DependencySource::Stub => Tree::load(vec![stub(dependency)]).map_err(refused),
         DependencySource::Registry { .. } | DependencySource::Url { .. } => {
-            bail!("`{}` is fetched by another version of longshore", dependency.name)
+            let tree = Tree::unpack(&fetched_chart::fetch(machine.registries, dependency)?).map_err(refused)?;
+            let metadata = &tree.metadata;
+            if (&metadata.name, &metadata.version) != (&dependency.name, &dependency.version) {
+                let ChartDependency { name, version, .. } = dependency;
+                bail!("what is locked as `{name}` {version} is `{}` {}", metadata.name, metadata.version);
+            }
+            Ok(tree)
         }
     }
+}
+
+/// What stands for a chart of others in a rehearsal.
+fn stub(dependency: &ChartDependency) -> file::File {
+    let ChartDependency { name, version, .. } = dependency;
+    let text = format!("apiVersion: v2\nname: {name}\nversion: {version}\n");
+    file::File::new(metadata::FILE, text.into())
 }
 
 /// What a pinned image is: made here, or released before.

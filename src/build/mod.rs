@@ -13,6 +13,7 @@ mod commit;
 mod docker_archive;
 mod dockerfile;
 pub mod engine;
+pub mod fetched_chart;
 mod gzip;
 mod head;
 pub mod image;

@@ -67,7 +67,8 @@ pub fn folder(chart: &str, dependency: &Dependency) -> Option<Result<String, Fla
     Some(Ok(parts.join("/")))
 }
 
-fn check_lock(tree: &Tree) -> Findings {
+/// Whether `Chart.lock` fits, if there is one.
+pub fn check_lock(tree: &Tree) -> Findings {
     let mut findings = Findings::default();
     let Some(file) = tree.file(lock::FILE) else { return findings };
     let read = file.text().map_err(|flaw| vec![flaw]).and_then(Lock::read);

@@ -20,4 +20,5 @@ pub mod package;
 pub mod places;
 pub mod range;
 pub mod references;
+pub mod repository;
 pub mod tree;

@@ -1,5 +1,6 @@
-//! `lock`: base images by digest, and what each provides, into longshore.lock.
+//! `lock`: base images, images that Dockerfiles name and charts that charts depend on, by digest, into longshore.lock.
 
+mod charts;
 mod images;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use crate::facts::lock::{self, Lock, LockedBase, LockedPlatform};
 use crate::oci::base;
 use crate::oci::registry::{Action, Error, Registries};
 use crate::plan::base::{UsedBase, used};
+use crate::plan::chart_dependencies::UsedChart;
 use crate::plan::dockerfile::{UsedImage, reference};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
@@ -33,11 +35,12 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
     let wanted = used(&project.config);
     let known = &project.facts.lock;
     let images = project.images(known)?;
-    refuse_unknown(&wanted, &images, args)?;
+    let charts = project.charts();
+    refuse_unknown(&wanted, &images, &charts, args)?;
     let (kept, asked): (Vec<&UsedBase>, Vec<&UsedBase>) =
         wanted.iter().partition(|base| covered(known, base) && !args.updates(&base.name));
     if args.check {
-        return check(known, &asked, &wanted, &images);
+        return check(known, &asked, &wanted, &images, &charts);
     }
     let mut given = args.bases.as_deref().map(GivenBases::new);
     let registries = match &mut given {
@@ -48,7 +51,11 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
         None => Access::registries_of(session, &project),
     };
     let bases = kept.iter().filter_map(|base| of(known, base).cloned()).collect();
-    let mut lock = Lock { bases, images: images::kept(known, &images, |image| updates(args, image)) };
+    let mut lock = Lock {
+        bases,
+        images: images::kept(known, &images, |image| updates(args, image)),
+        charts: charts::kept(known, &charts, |chart| args.updates(&chart.name)),
+    };
     for base in &mut lock.bases {
         let used = wanted.iter().find(|used| used.name == base.name);
         base.platforms.retain(|locked| used.is_some_and(|used| used.platforms.contains(&locked.platform)));
@@ -62,6 +69,7 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
         Some(given) => given.registries(session, missing),
         None => Ok(registries.clone()),
     })?;
+    charts::extend(session, &project, &mut lock, &charts)?;
     lock.bases.sort_by(|one, other| one.name.cmp(&other.name));
     let file = project.root.join(lock::FILE);
     let changed = lock != *known;
@@ -71,22 +79,28 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
         sink::write(&file, lock.to_text()?.as_bytes())?;
     }
     let state = if changed { "Wrote" } else { "Kept" };
-    let count = lock.bases.len() + lock.images.len();
-    session.printer.step(state, format!("{} ({})", lock::FILE, counted(count)));
+    session.printer.step(state, format!("{} ({})", lock::FILE, counted(&lock)));
     let mut text = String::new();
-    if !lock.bases.is_empty() || lock.images.is_empty() {
+    if !lock.bases.is_empty() || (lock.images.is_empty() && lock.charts.is_empty()) {
         text.push_str(&table(&lock).render(&session.printer));
     }
     if !lock.images.is_empty() {
         text.push_str(&images::table(&lock).render(&session.printer));
+    }
+    if !lock.charts.is_empty() {
+        text.push_str(&charts::table(&lock).render(&session.printer));
     }
     let mut report = Report::text(text);
     report.fields.value = Some(("lock", serde_json::to_value(&lock)?));
     Ok(if changed { report.next(format!("git add {}", lock::FILE)) } else { report })
 }
 
-fn counted(count: usize) -> String {
-    if count == 1 { "1 image".into() } else { format!("{count} images") }
+/// `2 images, 1 chart`
+fn counted(lock: &Lock) -> String {
+    let each = [(lock.bases.len() + lock.images.len(), "image"), (lock.charts.len(), "chart")];
+    let some = each.iter().filter(|(count, what)| *count > 0 || *what == "image");
+    let texts = some.map(|(count, what)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" }));
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 /// `--update`, or `--update NAME` as the Dockerfile or the lock file has the name.
@@ -105,18 +119,27 @@ pub fn is_open(project: &Project) -> bool {
     let is_open = |image: &UsedImage| !images::covered(lock, image);
     used(&project.config).iter().any(|base| !covered(lock, base))
         || project.images(lock).is_ok_and(|images| images.iter().any(is_open))
+        || project.charts().iter().any(|chart| !charts::covered(lock, chart))
 }
 
 /// `--update NAME` of something that is not there.
-fn refuse_unknown(wanted: &[UsedBase], images: &[UsedImage], args: &args::Lock) -> anyhow::Result<()> {
+fn refuse_unknown(
+    wanted: &[UsedBase],
+    images: &[UsedImage],
+    charts: &[UsedChart],
+    args: &args::Lock,
+) -> anyhow::Result<()> {
     let Some(Some(name)) = &args.update else { return Ok(()) };
-    if wanted.iter().any(|base| base.name == *name) || images.iter().any(|image| updates(args, image)) {
+    let is_chart = charts.iter().any(|chart| chart.name == *name);
+    if is_chart || wanted.iter().any(|base| base.name == *name) || images.iter().any(|image| updates(args, image)) {
         return Ok(());
     }
     let named = wanted.iter().map(|base| base.name.clone());
-    let known: Vec<String> = named.chain(images.iter().map(|image| image.from.to_string())).collect();
-    let problem = Problem::new("unknown-base", format!("no image is based on `{name}`"));
-    let hint = if known.is_empty() { "there are no images".to_owned() } else { format!("known: {}", known.join(", ")) };
+    let named = named.chain(images.iter().map(|image| image.from.to_string()));
+    let known: Vec<String> = named.chain(charts.iter().map(|chart| chart.name.clone())).collect();
+    let problem = Problem::new("unknown-base", format!("nothing is based on `{name}`"));
+    let hint =
+        if known.is_empty() { "there is nothing to lock".to_owned() } else { format!("known: {}", known.join(", ")) };
     Err(Failure::usage(problem.hint(hint)).into())
 }
 
@@ -129,7 +152,13 @@ fn covered(lock: &Lock, base: &UsedBase) -> bool {
 }
 
 /// Whether the file is what `longshore lock` would leave, as far as that is known without network.
-fn check(known: &Lock, missing: &[&UsedBase], wanted: &[UsedBase], images: &[UsedImage]) -> anyhow::Result<Report> {
+fn check(
+    known: &Lock,
+    missing: &[&UsedBase],
+    wanted: &[UsedBase],
+    images: &[UsedImage],
+    charts: &[UsedChart],
+) -> anyhow::Result<Report> {
     let mut problems: Vec<Problem> = missing
         .iter()
         .map(|base| Problem::new("lock-drift", format!("`{}` (`{}`) is not locked", base.name, base.from)))
@@ -138,9 +167,9 @@ fn check(known: &Lock, missing: &[&UsedBase], wanted: &[UsedBase], images: &[Use
     problems
         .extend(unused.map(|locked| Problem::new("lock-drift", format!("`{}` is locked, but not used", locked.name))));
     problems.extend(images::drift(known, images));
+    problems.extend(charts::drift(known, charts));
     if problems.is_empty() {
-        let count = known.bases.len() + known.images.len();
-        return Ok(Report::text(format!("{} is complete: {}\n", lock::FILE, counted(count))));
+        return Ok(Report::text(format!("{} is complete: {}\n", lock::FILE, counted(known))));
     }
     let problems =
         problems.into_iter().map(|problem| problem.hint("run `longshore lock` and commit longshore.lock")).collect();

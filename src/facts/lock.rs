@@ -1,4 +1,5 @@
-//! `longshore.lock`: base images by digest, what each provides to a binary, and the images that Dockerfiles name. TOML, written by `longshore lock` alone.
+//! `longshore.lock`: base images by digest, what each provides to a binary, the images that Dockerfiles name and the charts
+//! that charts depend on. TOML, written by `longshore lock` alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,6 +27,25 @@ pub struct Lock {
     /// Those that Dockerfiles name, sorted.
     #[serde(default, rename = "image", skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<LockedImage>,
+    /// Those of other repositories that charts depend on, sorted.
+    #[serde(default, rename = "chart", skip_serializing_if = "Vec::is_empty")]
+    pub charts: Vec<LockedChart>,
+}
+
+/// A chart of another repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LockedChart {
+    pub name: String,
+    /// As Chart.yaml has it.
+    pub repository: String,
+    /// The versions that Chart.yaml takes, as it has them.
+    pub range: String,
+    pub version: String,
+    /// Digest of its manifest in a registry, else of the package.
+    pub digest: Digest,
+    /// Where the package lies, if not in a registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// An image that a Dockerfile names.
@@ -94,6 +114,13 @@ impl Lock {
         image.platforms.iter().find(|locked| locked.platform == platform)
     }
 
+    /// A chart that a dependency means.
+    pub fn chart(&self, name: &str, repository: &str, range: &str) -> Option<&LockedChart> {
+        self.charts
+            .iter()
+            .find(|one| (one.name.as_str(), one.repository.as_str(), one.range.as_str()) == (name, repository, range))
+    }
+
     /// The text of the file.
     ///
     /// # Errors
@@ -135,6 +162,12 @@ fn parse(text: &str) -> Result<Lock, String> {
         }
     }
     let mut seen = BTreeSet::new();
+    for chart in &document.lock.charts {
+        if !seen.insert((&chart.name, &chart.repository, &chart.range)) {
+            return Err(format!("contains the chart `{}` {} twice, perhaps after a merge", chart.name, chart.range));
+        }
+    }
+    let mut seen = BTreeSet::new();
     for image in &document.lock.images {
         for locked in &image.platforms {
             if !seen.insert((image.from.to_string(), locked.platform)) {
@@ -168,7 +201,7 @@ mod tests {
             onbuild: vec!["COPY . /app".into()],
         };
         let images = vec![LockedImage { from: from.clone(), digest, platforms: vec![one] }];
-        let lock = Lock { bases, images };
+        let lock = Lock { bases, images, charts: Vec::new() };
         let text = lock.to_text().unwrap();
         assert_eq!(parse(&text).unwrap(), lock, "{text}");
         assert!(lock.find("debian", &from, Platform::LinuxAmd64).is_some());

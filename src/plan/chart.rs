@@ -10,8 +10,7 @@ use super::release::{Manifest, Source};
 use super::{
     ChartDependency, ChartFile, ChartWork, Check, CheckWork, DependencySource, InputDigest, RenderCheck, Step, Work,
 };
-use crate::chart::dependencies;
-use crate::chart::flaw::{Findings, Flaw};
+use crate::chart::flaw::Flaw;
 use crate::chart::ignore::Selection;
 use crate::chart::range::{Loose, Range};
 use crate::chart::tree::Tree;
@@ -67,7 +66,7 @@ fn kubernetes(range: &str) -> Option<String> {
 }
 
 /// What is kept of a folder.
-fn files(folder: &ChartFolder, selection: &Selection) -> Vec<ChartFile> {
+pub fn files(folder: &ChartFolder, selection: &Selection) -> Vec<ChartFile> {
     let source = |path: &String| Some(ChartFile { path: path.clone(), source: folder.sources.get(path)?.clone() });
     selection.kept.iter().filter_map(source).collect()
 }
@@ -147,7 +146,7 @@ impl<'a> Maker<'a> {
         Some(Read { folder, selection, tree, dependencies })
     }
 
-    fn folder(&self, path: &str) -> Option<&'a ChartFolder> {
+    pub fn folder(&self, path: &str) -> Option<&'a ChartFolder> {
         let folder = self.inputs().facts.charts.get(path);
         let problem = match folder {
             Some(ChartFolder { broken: Some(why), .. }) => Problem::new("chart-folder", why.as_str()),
@@ -159,72 +158,6 @@ impl<'a> Maker<'a> {
         };
         self.inputs().refuse(problem.at_key(&self.at));
         None
-    }
-
-    /// Charts of the repository that it depends on: those of this plan with the version they get.
-    fn beside(&self, tree: &mut Tree, folder: &ChartFolder) -> Option<Vec<ChartDependency>> {
-        let mut all = Vec::new();
-        for (index, dependency) in tree.metadata.dependencies.clone().iter().enumerate() {
-            let place = tree.metadata.places.of(&format!("dependencies[{index}].repository"));
-            let path = match dependencies::folder(&self.chart.path, dependency) {
-                Some(Ok(path)) => path,
-                Some(Err(flaw)) => {
-                    self.refuse(flaw.at(metadata::FILE, place), folder);
-                    return None;
-                }
-                None => continue,
-            };
-            let is_there = |one: &crate::chart::tree::Subchart| one.tree.metadata.name == dependency.name;
-            let planned = self.planned(&path);
-            if planned.is_none() && (!self.chart.fetches || tree.subcharts.iter().any(is_there)) {
-                continue;
-            }
-            let other = copy::open(&self.folder(&path)?.files);
-            let (selection, mut other) = match other {
-                Ok(opened) => opened,
-                Err(flaws) => {
-                    flaws.into_iter().for_each(|flaw| self.refuse(flaw.at(metadata::FILE, place.clone()), folder));
-                    return None;
-                }
-            };
-            let from = match planned {
-                Some((step, version)) => {
-                    other.metadata.version.clone_from(&version);
-                    DependencySource::Chart(step)
-                }
-                None => DependencySource::Folder(files(self.folder(&path)?, &selection)),
-            };
-            let version = other.metadata.version.clone();
-            tree.subcharts.retain(|one| !is_there(one));
-            if let Err(flaw) = tree.add(path, other) {
-                self.refuse(flaw, folder);
-                return None;
-            }
-            all.push(ChartDependency { name: dependency.name.clone(), version, from });
-        }
-        Some(all)
-    }
-
-    /// The step of a chart in a folder of the repository, and its version.
-    fn planned(&self, path: &str) -> Option<(StepId, String)> {
-        self.made.iter().find_map(|planned| match &planned.step.work {
-            Work::Chart(work) if work.path == path => Some((planned.step.id.clone(), work.version.clone())),
-            _ => None,
-        })
-    }
-
-    /// Whether everything it depends on is there. A chart of this plan gets its exact version written everywhere, so ranges
-    /// and Chart.lock are not asked about it.
-    fn depends(&self, read: &Read<'_>) -> Findings {
-        let planned = |name: &str| {
-            read.dependencies.iter().any(|one| one.name == name && matches!(one.from, DependencySource::Chart(_)))
-        };
-        let mut tree = read.tree.clone();
-        tree.metadata.dependencies.retain(|dependency| !planned(&dependency.name));
-        if tree.metadata.dependencies.len() != read.tree.metadata.dependencies.len() {
-            tree.files.retain(|file| file.path != crate::chart::lock::FILE);
-        }
-        dependencies::check(&tree, &read.selection)
     }
 
     /// What the packaged copy gets.
@@ -279,12 +212,17 @@ impl<'a> Maker<'a> {
             values: values.map(|path| format!("{}/{path}", self.chart.path)).collect(),
             allow: self.chart.allow.clone(),
         };
-        let not_run = (!self.chart.render).then(|| "`render: false`".to_owned());
+        let is_stub = read.dependencies.iter().any(|one| matches!(one.from, DependencySource::Stub));
+        let not_run = match (self.chart.render, is_stub) {
+            (false, _) => Some("`render: false`".to_owned()),
+            (true, true) => Some("charts that it depends on are stubs".to_owned()),
+            (true, false) => None,
+        };
         CheckWork { subject, not_run, check: Check::Render(check) }
     }
 
     /// Refuses the plan for a flaw, drawn under the chart's own text.
-    fn refuse(&self, flaw: Flaw, folder: &ChartFolder) {
+    pub fn refuse(&self, flaw: Flaw, folder: &ChartFolder) {
         let problem = Problem::new(flaw.code, flaw.text.clone());
         let problem = match &flaw.hint {
             Some(hint) => problem.hint(hint.as_str()),

@@ -64,12 +64,15 @@ impl Maker<'_> {
         let images: Vec<_> = chart.images.iter().map(|(name, places)| json!([name, paths(places)])).collect();
         let values: Vec<_> =
             chart.values.iter().map(|(path, text)| json!([path.to_string(), text.to_string()])).collect();
-        let folders: Vec<String> = read
+        let dependencies: Vec<String> = read
             .dependencies
             .iter()
             .filter_map(|one| match &one.from {
                 DependencySource::Folder(files) => Some(self.digest_of(files)),
-                _ => None,
+                DependencySource::Registry { digest, .. } => Some(digest.to_string()),
+                DependencySource::Url { sha256, .. } => Some(sha256.to_string()),
+                DependencySource::Stub => Some(format!("stub {}", one.version)),
+                DependencySource::Chart(_) => None,
             })
             .collect();
         json!({
@@ -77,7 +80,7 @@ impl Maker<'_> {
             "values": values,
             "app-version": chart.app_version.as_ref().map(ToString::to_string),
             "pin": chart.pin_digest,
-            "folders": folders,
+            "dependencies": dependencies,
         })
         .to_string()
     }

@@ -9,6 +9,7 @@ pub mod binary;
 pub mod bindings;
 pub mod changelog;
 pub mod chart;
+pub mod chart_dependencies;
 mod chart_inputs;
 mod chart_order;
 mod chart_values;

@@ -11,6 +11,7 @@ use super::snapshots::{self, Asked};
 use super::stage_file::StageFile;
 use crate::facts::Facts;
 use crate::facts::lock::Lock;
+use crate::plan::chart_dependencies::{UsedChart, used as used_charts};
 use crate::plan::dockerfile::UsedImage;
 use crate::plan::{self, Plan, Request, StubBuilds, WithoutTag};
 use crate::problem::{Failure, Problem};
@@ -86,6 +87,11 @@ impl Project {
         };
         let published = snapshots::published(session, &first, registries.as_ref())?;
         plan(&Facts { published, ..self.facts.clone() })
+    }
+
+    /// The charts of others that charts depend on.
+    pub fn charts(&self) -> Vec<UsedChart> {
+        used_charts(&self.config, &self.facts)
     }
 
     /// Every image that Dockerfiles name, with a lock file that may be newer than the project's.

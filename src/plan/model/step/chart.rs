@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::chart::edit::Versions;
 use crate::digest::Digest;
 use crate::plan::model::outputs::Output;
-use crate::reference::Reference;
+use crate::reference::{Reference, Repository};
 use crate::step_id::StepId;
 use crate::yaml::{Change, Image, ValuesPath};
 
@@ -62,7 +62,8 @@ impl ChartWork {
 
     /// What its Chart.yaml gets.
     pub fn versions(&self) -> Versions {
-        let dependencies = self.dependencies.iter().map(|one| (one.name.clone(), one.version.clone()));
+        let of_plan = |one: &&ChartDependency| matches!(one.from, DependencySource::Chart(_));
+        let dependencies = self.dependencies.iter().filter(of_plan).map(|one| (one.name.clone(), one.version.clone()));
         Versions {
             version: Some(self.version.clone()),
             app_version: self.app_version.clone(),
@@ -154,9 +155,11 @@ pub enum DependencySource {
     /// A folder of the repository: its files.
     Folder(Vec<ChartFile>),
     /// A package in a registry, by the digest of its manifest.
-    Registry { reference: Reference, digest: Digest },
+    Registry { repository: Repository, digest: Digest },
     /// A package of an HTTP repository, by its own digest.
     Url { url: String, sha256: Digest },
+    /// A chart without templates, in a rehearsal.
+    Stub,
 }
 
 /// A rendering by Helm.
