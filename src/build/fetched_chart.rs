@@ -86,12 +86,12 @@ pub async fn download(url: &str) -> anyhow::Result<Vec<u8>> {
         return Err(Failure::usage(problem).into());
     }
     let reply = reply.map_err(|no_answer| {
-        let problem = Problem::new("no-answer", no_answer.to_string());
+        let problem = Problem::new("unreachable", no_answer.to_string());
         Failure::new(Exit::Unfinished, problem.hint("run it again when the network is there"))
     })?;
     if !reply.is_success() {
         let exit = if matches!(reply.status, 401 | 403) { Exit::Denied } else { Exit::Unfinished };
-        let problem = Problem::new("no-answer", format!("`{url}` answers {}", reply.status));
+        let problem = Problem::new("unreachable", format!("`{url}` answers {}", reply.status));
         return Err(Failure::new(exit, problem).into());
     }
     Ok(bytes)

@@ -1,5 +1,6 @@
 //! `init`: writes a commented longshore.yaml from what is here.
 
+mod chart;
 mod found;
 mod image;
 mod publish;
@@ -74,7 +75,7 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
     let mut facts = facts::gather(runner, env, &root, &FactsRequest { python: true, ..FactsRequest::default() })?;
     let is_other = |text: String| !workflow::is_generated(&text);
     let has_workflow = std::fs::read_to_string(root.join(WORKFLOW)).is_ok_and(is_other);
-    let mut found = Found { later: later(&facts), has_workflow, ..Found::default() };
+    let mut found = Found { has_workflow, ..Found::default() };
     if !root.join("Cargo.toml").is_file() {
         for manifest in topmost(&facts) {
             let wanted = FactsRequest { manifests: vec![manifest.clone()], ..FactsRequest::default() };
@@ -89,6 +90,7 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
         }
     }
     (found.images, found.left_out) = image::find(&facts, &root);
+    found.charts = chart::find(&facts, &root, &found.images);
     write_new(&path, &render(&facts, &found))?;
     let next = if image::are_open(&found.images) { "longshore lock" } else { "longshore plan" };
     Ok(InitReport { path, found: summary(&facts, &found), next })
@@ -119,13 +121,6 @@ fn topmost(facts: &Facts) -> Vec<String> {
     manifests().filter(|path| depth(path) == least).map(str::to_owned).collect()
 }
 
-/// Files of kinds that this version cannot release.
-fn later(facts: &Facts) -> Vec<(String, &'static str)> {
-    let paths = facts.files.iter().map(|file| &file.path).filter(|path| !is_aside(path));
-    let charts = paths.filter(|path| path.rsplit('/').next() == Some("Chart.yaml"));
-    charts.map(|path| (path.clone(), "a Helm chart")).collect()
-}
-
 pub fn render(facts: &Facts, found: &Found) -> String {
     let packages = released(facts);
     let versioned = wheel::with_crates(facts, &packages);
@@ -139,10 +134,11 @@ pub fn render(facts: &Facts, found: &Found) -> String {
             "binaries" => binaries(facts, found, &packages),
             "wheels" => wheel::section(facts, found, &versioned),
             "images" => image::section(&found.images, &found.left_out),
+            "charts" => chart::section(&found.charts),
             "publish" => publish::section(facts, found, &packages),
             "workflows" if found.has_workflow => OTHER_WORKFLOW.to_owned(),
             "workflows" => String::new(),
-            "later" => cannot_yet(facts, found),
+            "refused" => refused(facts),
             _ => return None,
         })
     };
@@ -229,7 +225,8 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
 }
 
 fn nothing(facts: &Facts, found: &Found) -> String {
-    if wheel::released(facts).next().is_some() || found.images.iter().any(|image| image.problem.is_none()) {
+    let has_images = found.images.iter().any(|image| image.problem.is_none());
+    if wheel::released(facts).next().is_some() || has_images || !found.charts.is_empty() {
         let why =
             if facts.packages.is_empty() { "There is no Cargo.toml" } else { "No cargo package has an executable" };
         return format!("# {why}: nothing is compiled.\nbinaries: false\n");
@@ -277,17 +274,9 @@ fn some(names: &[&str]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-fn cannot_yet(facts: &Facts, found: &Found) -> String {
-    let mut text = String::new();
-    wheel::refused(facts).for_each(|line| text.push_str(&format!("\n# {line}")));
-    for (path, what) in found.later.iter().take(NAMED) {
-        text.push_str(&format!("\n# not in this version yet: {what} from {path}"));
-    }
-    let more = found.later.len().saturating_sub(NAMED);
-    if more > 0 {
-        text.push_str(&format!("\n# and {more} more"));
-    }
-    text
+/// Projects that are no wheels of ours, with the reason.
+fn refused(facts: &Facts) -> String {
+    wheel::refused(facts).map(|line| format!("\n# {line}")).collect()
 }
 
 fn summary(facts: &Facts, found: &Found) -> String {
@@ -297,11 +286,12 @@ fn summary(facts: &Facts, found: &Found) -> String {
         let (_, bins) = entry(package, false);
         text.push_str(&format!("  package {} {}: {}\n", package.name, package.version, bins.join(", ")));
     }
-    if packages.is_empty() && found.images.is_empty() {
+    if packages.is_empty() && found.images.is_empty() && found.charts.is_empty() {
         text.push_str("  no cargo package with an executable\n");
     }
     wheel::released(facts).for_each(|project| text.push_str(&wheel::line(facts, project)));
     text.push_str(&image::lines(&found.images, &found.left_out));
+    text.push_str(&chart::lines(&found.charts));
     wheel::refused(facts).for_each(|line| text.push_str(&format!("  {line}\n")));
     for manifest in &found.refused {
         text.push_str(&format!("  cargo cannot read {manifest}\n"));
@@ -309,9 +299,6 @@ fn summary(facts: &Facts, found: &Found) -> String {
     text.push_str(&publish::asked(facts, &packages).map(|text| format!("  {text}\n")).unwrap_or_default());
     if found.has_workflow {
         text.push_str(&format!("  {WORKFLOW} already exists: `longshore generate` will write longshore.yml\n"));
-    }
-    for (path, what) in found.later.iter().take(NAMED) {
-        text.push_str(&format!("  not in this version yet: {what} from {path}\n"));
     }
     text
 }

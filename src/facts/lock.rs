@@ -43,6 +43,9 @@ pub struct LockedChart {
     pub version: String,
     /// Digest of its manifest in a registry, else of the package.
     pub digest: Digest,
+    /// Digest of the package in a registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Digest>,
     /// Where the package lies, if not in a registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

@@ -9,6 +9,7 @@ use crate::chart::repository::Place;
 use crate::chart::tree::{Subchart, Tree};
 use crate::chart::{copy, dependencies};
 use crate::config::Config;
+use crate::digest::Digest;
 use crate::facts::charts::ChartFolder;
 use crate::facts::lock::LockedChart;
 use crate::facts::{Facts, lock as longshore_lock};
@@ -22,6 +23,8 @@ pub struct UsedChart {
     pub range: String,
     /// The version that Chart.lock has.
     pub chosen: Option<String>,
+    /// Whether it lies in `charts/`: then it need not be locked.
+    pub vendored: bool,
 }
 
 /// Every chart that `longshore lock` covers, sorted, each once.
@@ -30,12 +33,13 @@ pub fn used(config: &Config, facts: &Facts) -> Vec<UsedChart> {
     for chart in config.charts.iter().filter(|chart| chart.fetches) {
         let Some(folder) = facts.charts.get(&chart.path) else { continue };
         let Ok((_, tree)) = copy::open(&folder.files) else { continue };
-        let others = tree.metadata.dependencies.iter().filter(|one| is_elsewhere(one) && !is_vendored(&tree, one));
+        let others = tree.metadata.dependencies.iter().filter(|one| is_elsewhere(one));
         all.extend(others.map(|one| UsedChart {
             name: one.name.clone(),
             repository: one.repository.clone(),
             range: one.version.clone(),
             chosen: chosen(&tree, &one.name),
+            vendored: is_vendored(&tree, one),
         }));
     }
     all.sort();
@@ -67,8 +71,9 @@ impl<'a> Maker<'a> {
             let found = match dependencies::folder(&self.chart.path, dependency) {
                 Some(Ok(path)) => self.local(tree, dependency, path),
                 Some(Err(flaw)) => Err(vec![flaw]),
-                None if self.chart.fetches && !is_vendored(tree, dependency) => self.locked(tree, dependency).map(Some),
-                None => Ok(None),
+                None if !self.chart.fetches => Ok(None),
+                None if is_vendored(tree, dependency) => self.vendored(tree, folder, dependency),
+                None => self.locked(tree, dependency).map(Some),
             };
             match found {
                 Ok(found) => all.extend(found),
@@ -109,6 +114,28 @@ impl<'a> Maker<'a> {
         tree.subcharts.retain(|one| !is_it(one));
         tree.add(path, other).map_err(|flaw| vec![flaw])?;
         Ok(Some(ChartDependency { name: dependency.name.clone(), version, from }))
+    }
+
+    /// One that lies in `charts/`. A package that is locked, too, has to be that one.
+    fn vendored(
+        &self,
+        tree: &Tree,
+        folder: &ChartFolder,
+        dependency: &Dependency,
+    ) -> Result<Option<ChartDependency>, Vec<Flaw>> {
+        let Dependency { name, repository, version: range, .. } = dependency;
+        let Some(locked) = self.inputs().facts.lock.chart(name, repository, range) else { return Ok(None) };
+        let there = tree.subcharts.iter().filter(|one| one.tree.metadata.name == *name);
+        for subchart in there {
+            let package = folder.files.iter().find(|file| file.path == subchart.place);
+            let sha256 = package.map(|file| Digest::of(&file.bytes));
+            if sha256.is_some_and(|sha256| sha256 != locked.package.unwrap_or(locked.digest)) {
+                let text = format!("`{}` is not the package that `{}` has", subchart.place, longshore_lock::FILE);
+                let hint = format!("fetch it again, or `longshore lock --update {name}`");
+                return Err(vec![Flaw::new("dependency-differs", text).hint(hint)]);
+            }
+        }
+        Ok(None)
     }
 
     /// A chart of others, as longshore.lock has it; in a rehearsal a stub.

@@ -20,6 +20,8 @@ mod generated_from;
 mod image;
 mod inspect;
 mod installed;
+#[cfg(unix)]
+mod local_cluster;
 #[path = "../it/package.rs"]
 mod package;
 #[path = "../it/project.rs"]

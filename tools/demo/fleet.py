@@ -1,4 +1,5 @@
-"""Services of examples/fleet out of a registry: `fleet.py URL OWNER VERSION FOLDER` unpacks, starts and asks each."""
+"""Services and chart of examples/fleet out of a registry: `fleet.py URL OWNER VERSION FOLDER` unpacks, starts and asks each
+service, and shows which images the chart names."""
 
 import gzip
 import io
@@ -32,17 +33,24 @@ def main():
             image.start(image.unpack(pathlib.Path(folder) / name), path)
         else:
             print("it is not started here: that needs root")
+    show_chart(url, owner, version)
 
 
-class Image:
-    """Of this machine's platform."""
+def show_chart(url, owner, version):
+    """What an installation with default values pulls."""
+    chart = Artifact(f"{url}/v2/{owner}/charts/fleet")
+    package = json.loads(chart.get("manifests", version))["layers"][0]
+    with tarfile.open(fileobj=io.BytesIO(chart.get("blobs", package["digest"]))) as archive:
+        values = archive.extractfile("fleet/values.yaml").read().decode()
+    print(f"\n{owner}/charts/fleet:{version}: {package['size']} bytes; in its values.yaml:")
+    print("\n".join(line for line in values.splitlines() if re.search(r"repository:|tag:|image: \S", line)))
 
-    def __init__(self, repository, version):
+
+class Artifact:
+    """Something in a repository."""
+
+    def __init__(self, repository):
         self.repository, self.headers = repository, {"Accept": ACCEPTED}
-        index = json.loads(self.get("manifests", version))
-        digest = next(one["digest"] for one in index["manifests"] if one["platform"]["architecture"] == ARCH)
-        self.manifest = json.loads(self.get("manifests", digest))
-        self.config = json.loads(self.get("blobs", self.manifest["config"]["digest"]))["config"]
 
     def get(self, kind, name):
         asked = urllib.request.Request(f"{self.repository}/{kind}/{name}", headers=self.headers)
@@ -60,6 +68,17 @@ class Image:
         realm = challenge.pop("realm")
         with urllib.request.urlopen(f"{realm}?{urllib.parse.urlencode(challenge)}", timeout=60) as answer:
             self.headers["Authorization"] = f"Bearer {json.load(answer)['token']}"
+
+
+class Image(Artifact):
+    """Of this machine's platform."""
+
+    def __init__(self, repository, version):
+        super().__init__(repository)
+        index = json.loads(self.get("manifests", version))
+        digest = next(one["digest"] for one in index["manifests"] if one["platform"]["architecture"] == ARCH)
+        self.manifest = json.loads(self.get("manifests", digest))
+        self.config = json.loads(self.get("blobs", self.manifest["config"]["digest"]))["config"]
 
     def unpack(self, root):
         """The layers of this example remove nothing that matters, so each is simply laid over the others."""

@@ -158,7 +158,12 @@ impl Rendering<'_> {
         warnings.dedup();
         self.looked_up(log, &found, warnings)?;
         self.read_at_all(log, warnings)?;
-        Ok(format!("linted, rendered {} times, {} images", self.values.len() + 1, found.len()))
+        let times = match self.values.len() + 1 {
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        let images = if found.len() == 1 { "1 image".to_owned() } else { format!("{} images", found.len()) };
+        Ok(format!("linted, rendered {times}, {images}"))
     }
 
     /// The files of values of each rendering: none, then each of `ci/`.

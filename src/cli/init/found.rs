@@ -29,8 +29,19 @@ pub struct Found {
     pub images: Vec<FoundImage>,
     /// Dockerfiles that are left out, with the reason.
     pub left_out: Vec<String>,
-    /// Files that a later version has a use for, with what they are.
-    pub later: Vec<(String, &'static str)>,
+    pub charts: Vec<FoundChart>,
+}
+
+/// A Helm chart of the commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundChart {
+    pub name: String,
+    /// Its folder.
+    pub path: String,
+    /// Whether its Chart.yaml has another version than what is released with it.
+    pub is_set: bool,
+    /// Images of the commit that its values name, and where.
+    pub images: Vec<(String, Vec<String>)>,
 }
 
 /// An image that a Dockerfile of the commit makes.

@@ -179,24 +179,20 @@ fn an_executable_in_src_bin() {
 }
 
 #[test]
-fn what_is_there_but_not_usable_yet() {
+fn what_lies_in_folders() {
     let repo = Repo::with(&[
         ("rust/Cargo.toml", LIBRARY),
         ("rust/src/main.rs", "fn main() {}"),
         ("broken/Cargo.toml", "x"),
         ("tests/fixtures/Cargo.toml", "x"),
-        ("charts/boat/Chart.yaml", "name: boat\n"),
+        ("charts/boat/Chart.yaml", "apiVersion: v2\nname: boat\nversion: 0.1.0\n"),
+        ("charts/boat/charts/mast/Chart.yaml", "apiVersion: v2\nname: mast\nversion: 0.1.0\n"),
         ("other/pyproject.toml", "[build-system]\nbuild-backend = 'hatchling.build'\n"),
     ]);
     let (text, report) = init(&repo);
     assert!(text.contains("\n  keel: { manifest: \"rust/Cargo.toml\" } # executable keel\n"), "{text}");
-    let later = ["a Helm chart from charts/boat/Chart.yaml"];
-    let lines: Vec<&str> =
-        report.found.lines().filter_map(|line| line.strip_prefix("  not in this version yet: ")).collect();
-    assert_eq!(lines, later);
-    for line in later {
-        assert!(text.contains(&format!("\n# not in this version yet: {line}\n")), "{text}");
-    }
+    assert!(text.contains("\n  boat: { version: release }\n"), "{text}");
+    assert!(report.found.contains("  chart boat of charts/boat\n"), "{}", report.found);
     assert!(report.found.contains("  cargo cannot read broken/Cargo.toml\n"), "{}", report.found);
 }
 

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::build::fetched_chart::download;
+use crate::build::fetched_chart::{download, from_registry};
 use crate::chart::artifact;
 use crate::chart::metadata::Dependency;
 use crate::chart::repository::{INDEX, Offer, Place, newest, offers};
@@ -22,7 +22,10 @@ fn of<'l>(lock: &'l Lock, used: &UsedChart) -> Option<&'l LockedChart> {
 
 /// Whether it is locked, and as Chart.lock has it.
 pub fn covered(lock: &Lock, used: &UsedChart) -> bool {
-    of(lock, used).is_some_and(|locked| used.chosen.as_ref().is_none_or(|chosen| *chosen == locked.version))
+    match of(lock, used) {
+        Some(locked) => used.chosen.as_ref().is_none_or(|chosen| *chosen == locked.version),
+        None => used.vendored,
+    }
 }
 
 /// What stays of the known ones.
@@ -36,7 +39,7 @@ pub fn kept(known: &Lock, used: &[UsedChart], updates: impl Fn(&UsedChart) -> bo
 /// # Errors
 /// If a repository does not let us, does not answer or has no such version.
 pub fn extend(session: &Session, project: &Project, lock: &mut Lock, used: &[UsedChart]) -> anyhow::Result<()> {
-    let missing: Vec<&UsedChart> = used.iter().filter(|used| of(lock, used).is_none()).collect();
+    let missing: Vec<&UsedChart> = used.iter().filter(|used| of(lock, used).is_none() && !used.vendored).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -91,8 +94,8 @@ async fn of_registry(
     let reference = Reference { repository: repository.clone(), tag, digest: None };
     let Some(found) = registries.head(&reference).await? else { return Err(none(used, &offers)) };
     // What is no chart is told now, not in a build.
-    crate::build::fetched_chart::from_registry(registries, repository, found.digest).await?;
-    Ok(locked(used, version, found.digest, None))
+    let package = Digest::of(&from_registry(registries, repository, found.digest).await?);
+    Ok(LockedChart { package: Some(package), ..locked(used, version, found.digest, None) })
 }
 
 async fn of_index(used: &UsedChart, base: &Url) -> anyhow::Result<LockedChart> {
@@ -136,7 +139,7 @@ fn none(used: &UsedChart, offers: &[Offer]) -> anyhow::Error {
 
 fn locked(used: &UsedChart, version: String, digest: Digest, url: Option<String>) -> LockedChart {
     let UsedChart { name, repository, range, .. } = used.clone();
-    LockedChart { name, repository, range, version, digest, url }
+    LockedChart { name, repository, range, version, digest, package: None, url }
 }
 
 pub fn table(lock: &Lock) -> Table {

@@ -23,7 +23,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use url::Url;
 
-use super::Descriptor;
+use super::{Descriptor, media};
 use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::reference::{Reference, Repository};
@@ -326,7 +326,11 @@ impl Registries {
             }
             return Ok(());
         }
-        let error = refusal("put a manifest", &reference.to_string(), &reply);
+        let mut error = refusal("put a manifest", &reference.to_string(), &reply);
+        if error.kind == ErrorKind::Refused && document.json()["config"]["mediaType"] == media::HELM_CONFIG {
+            let problem = Problem::new("registry-refused", format!("{}; what was sent is a Helm chart", error.problem.message));
+            *error.problem = problem.hint("charts need a registry that takes OCI artifacts: set `repositories` of the chart");
+        }
         if is_immutable(&reply) {
             return match self.head(reference).await? {
                 Some(there) if there.digest == document.descriptor.digest => Ok(()),
