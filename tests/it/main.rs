@@ -7,6 +7,8 @@ mod action;
 mod action_install;
 mod bases;
 mod cases;
+mod chart_case;
+mod charts;
 mod coordination;
 mod crash;
 mod delivery;
