@@ -8,20 +8,6 @@ use std::process::Output;
 
 use crate::project::Project;
 
-/// One test per folder, so that they run side by side and fail by name, and one that finds folders without a test.
-macro_rules! chart_cases {
-    ($run:path: $($name:ident)*) => {
-        $(#[test] fn $name() { $run(stringify!($name)); })*
-
-        #[test]
-        fn every_folder_is_a_case() {
-            let listed = [$(stringify!($name)),*].map($crate::chart_case::folder_name);
-            assert_eq!($crate::chart_case::all(), listed, "tests/charts (left) and the list of tests (right) differ");
-        }
-    };
-}
-pub(crate) use chart_cases;
-
 /// The folder of the chart in every case.
 pub const CHART: &str = "charts/app";
 
@@ -38,9 +24,8 @@ pub struct Member {
 }
 
 impl Case {
-    pub fn new(test: &str) -> Self {
-        let name = folder_name(test);
-        Self { home: home().join(&name), name }
+    pub fn new(name: &str) -> Self {
+        Self { home: home().join(name), name: name.to_owned() }
     }
 
     /// A text of `expect/`, without the end of its last line.
@@ -144,10 +129,6 @@ pub fn all() -> Vec<String> {
     let paths = fs::read_dir(home()).unwrap().map(|entry| entry.unwrap().path()).filter(is_case);
     let names: BTreeSet<String> = paths.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     names.into_iter().collect()
-}
-
-pub fn folder_name(test: &str) -> String {
-    test.replace('_', "-")
 }
 
 pub fn must(project: &Project, line: &str) -> Output {
