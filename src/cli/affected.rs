@@ -39,6 +39,7 @@ pub fn steps(session: &Session, project: &Project, plan: &Plan, reference: &str)
     for step in &plan.steps {
         let unchanged = match &step.work {
             Work::Image(work) if work.from_dockerfile().is_some() => is_same(&step.id),
+            Work::Chart(_) => is_same(&step.id),
             Work::Check(check) => left.contains(&check.subject),
             Work::Index(work) => work.images.iter().all(|image| left.contains(image)),
             _ => false,
@@ -49,7 +50,7 @@ pub fn steps(session: &Session, project: &Project, plan: &Plan, reference: &str)
     }
     // What an affected step needs is made again; so are binaries and assets that nothing else is made of.
     let count = left.iter().filter(|id| plan.inputs.contains_key(*id)).count();
-    session.printer.step("Unaffected", format!("{count} images are made from the same inputs as at `{reference}`"));
+    session.printer.step("Unaffected", format!("{count} images and charts are made from the same inputs as at `{reference}`"));
     Ok(plan.steps.iter().map(|step| step.id.clone()).filter(|id| !left.contains(id)).collect())
 }
 
