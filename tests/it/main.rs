@@ -17,6 +17,7 @@ mod generate;
 mod image;
 mod images;
 mod interrupted;
+mod ollyscale;
 mod opsml;
 mod order;
 mod output;
