@@ -12,7 +12,7 @@ use crate::project::Project;
 pub const CHART: &str = "charts/app";
 
 pub struct Case {
-    home: PathBuf,
+    pub home: PathBuf,
     name: String,
 }
 
@@ -46,12 +46,6 @@ impl Case {
     /// The files below a folder of `expect/` with their bytes, sorted.
     pub fn files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
         files_below(&self.home.join("expect").join(folder))
-    }
-
-    /// A file of the chart as it is committed, without a byte order mark.
-    pub fn source(&self, path: &str) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.home.join("in").join(CHART).join(path)).ok()?;
-        Some(bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes))
     }
 
     /// The files of the case, not committed.

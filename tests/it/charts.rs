@@ -6,7 +6,7 @@ use std::fs;
 use longshore::yaml;
 use serde_json::Value;
 
-use crate::chart_case::{Case, Member, all, build, members, must, package, said};
+use crate::chart_case::{CHART, Case, Member, all, build, members, must, package, said};
 
 /// One test per folder, so that they run side by side and fail by name.
 macro_rules! cases {
@@ -32,6 +32,7 @@ cases! {
     chart_yaml_kept
     dep_alias_condition_tags
     dep_file_build
+    dep_file_chain
     dep_file_outside_repository
     dep_lock_in_package
     dep_lock_out_of_date
@@ -41,6 +42,7 @@ cases! {
     dep_vendored_outside_range
     deterministic
     ignore_bom_crlf
+    ignore_classes
     ignore_double_star
     ignore_drops_values
     ignore_drops_vendored_tgz
@@ -49,10 +51,13 @@ cases! {
     ignore_negation_yaml_only
     ignore_slashes
     ignore_subchart_folder_and_tgz
+    image_digest_only
     image_never_released
     image_prerelease_only
     link_broken_but_ignored
     link_out_of_repository
+    link_subchart
+    link_values
     links
     names_modes_empties
     render_sentinel
@@ -70,6 +75,7 @@ cases! {
     yaml_document_markers
     yaml_duplicate_keys
     yaml_empty_tag
+    yaml_explicit_keys
     yaml_flow
     yaml_folded_old_value
     yaml_json_file
@@ -165,10 +171,16 @@ fn contents(case: &Case, members: &[Member]) -> Vec<String> {
         };
         let other = also.iter().find(|(name, _)| *name == path);
         let is_other = other.is_some_and(|(_, other)| text_differs(None, other, &member.bytes).is_none());
-        let problem = text_differs(case.source(&path).as_deref(), &expected, &member.bytes);
+        let problem = text_differs(source(case, &path).as_deref(), &expected, &member.bytes);
         problems.extend(problem.filter(|_| !is_other).map(|problem| format!("`{path}`: {problem}")));
     }
     problems
+}
+
+/// A file of the chart as it is committed, without a byte order mark.
+fn source(case: &Case, path: &str) -> Option<Vec<u8>> {
+    let bytes = fs::read(case.home.join("in").join(CHART).join(path)).ok()?;
+    Some(bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes))
 }
 
 /// Lines that the edit leaves alone are the same byte for byte; on the others the kind of quotes and the blanks before a
@@ -221,7 +233,7 @@ fn values(case: &Case, members: &[Member]) -> Vec<String> {
             differences(&expected, &after, "").into_iter().filter(|line| !line.ends_with("/global: {} -> null"));
         problems.extend(found.map(|line| format!("values.json: {line}")));
     }
-    let changed = differences(&read(&case.source("values.yaml").unwrap()), &after, "").join("\n");
+    let changed = differences(&read(&source(case, "values.yaml").unwrap()), &after, "").join("\n");
     problems.extend(differs("changed", case.expected("changed"), &changed));
     problems
 }
