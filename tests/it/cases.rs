@@ -47,6 +47,7 @@ cases! {
     no_lock_file
     no_repository
     no_tag
+    ollyscale
     opsml
     opsml_charts
     other_tags
@@ -59,6 +60,7 @@ cases! {
     snapshot
     stable_abi
     three_tools
+    tinyolly
     two_tags
     typos_and_types
     unlocked_bases
