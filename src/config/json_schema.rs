@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{GITHUB, KINDS, Key, LATER_KINDS, PYPI, Place, REGISTRY, Section, Status, TOP, Text, Type};
+use super::schema::{
+    COMMAND_DESTINATION, DEPLOYMENT_FILE, GITHUB, KINDS, Key, PYPI, Place, REGISTRY, Section, Status, TOP, Text, Type,
+};
 use crate::platform::Platform;
 use crate::target::Target;
 
@@ -81,7 +83,10 @@ impl Writer {
             }
             Type::Either(first, second) => json!({ "anyOf": [self.value(first), self.value(second)] }),
             Type::Keys(section) => self.define(section),
-            Type::Destination => json!({ "anyOf": [self.define(&GITHUB), self.define(&REGISTRY), self.define(&PYPI)] }),
+            Type::Destination => {
+                let sections = [&GITHUB, &REGISTRY, &PYPI, &DEPLOYMENT_FILE, &COMMAND_DESTINATION];
+                json!({ "anyOf": sections.map(|section| self.define(section)) })
+            }
             Type::Command(section) => json!({ "anyOf": [{ "type": "string" }, self.define(section)] }),
             Type::Override(inner) => {
                 let Type::Keys(section) = inner else { return json!({ "type": "object" }) };
@@ -170,9 +175,7 @@ fn text(kind: Text) -> Value {
         Text::SecretName => json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }),
         Text::FileName => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+$" }),
         Text::Word(words) => json!({ "enum": words }),
-        Text::DestinationKind => {
-            json!({ "enum": KINDS, "$comment": format!("not in this version: {}", LATER_KINDS.join(", ")) })
-        }
+        Text::DestinationKind => json!({ "enum": KINDS }),
         Text::Triple => json!({ "enum": Target::all().map(Target::triple).collect::<Vec<_>>() }),
         Text::Size => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMG]i?)?B?$" }),
         Text::Time => json!({ "type": "string", "pattern": "^[0-9]+[smh]$" }),

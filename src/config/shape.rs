@@ -1,7 +1,9 @@
 //! Holds the tree against the table: unknown keys, keys of later versions, wrong types, text that is not what it should be.
 
 use super::diagnostics::Diagnostics;
-use super::schema::{GITHUB, Key, LATER_KINDS, PYPI, REGISTRY, SECTIONS, Section, Status, TOP, Text, Type};
+use super::schema::{
+    COMMAND_DESTINATION, DEPLOYMENT_FILE, GITHUB, Key, PYPI, REGISTRY, SECTIONS, Section, Status, TOP, Text, Type,
+};
 use super::text;
 use super::words::{foreign, nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
@@ -47,12 +49,7 @@ impl Shape<'_> {
                     self.keys(section, node, path);
                 }
             }
-            Type::Destination => {
-                let kind = node.map().and_then(|map| map.get("kind")).and_then(Node::text);
-                let section = [&REGISTRY, &PYPI].into_iter().find(|section| kind == Some(section.name));
-                let section = section.unwrap_or(&GITHUB);
-                self.value(&Type::Keys(section), node, path);
-            }
+            Type::Destination => self.destination(node, path),
             Type::Each { .. } => {
                 if let Some(map) = self.map(ty, node, path) {
                     map.entries.iter().for_each(|entry| self.each(ty, entry, path));
@@ -123,6 +120,18 @@ impl Shape<'_> {
         }
     }
 
+    /// The keys that its `kind:` has, which its name may say, too.
+    fn destination(&mut self, node: &Node, path: &str) {
+        let written = node.map().and_then(|map| map.get("kind")).and_then(Node::text);
+        match written.or_else(|| path.strip_suffix("publish.command").map(|_| "command")) {
+            Some("command") if node.map().is_some() => self.command(&COMMAND_DESTINATION, node, path),
+            kind => {
+                let section = [&REGISTRY, &PYPI, &DEPLOYMENT_FILE].into_iter().find(|one| kind == Some(one.name));
+                self.value(&Type::Keys(section.unwrap_or(&GITHUB)), node, path);
+            }
+        }
+    }
+
     fn keys(&mut self, section: &Section, node: &Node, path: &str) {
         let Some(map) = node.map() else { return };
         if let Some(required) = section.required().iter().find(|key| map.entry(key).is_none()) {
@@ -185,21 +194,7 @@ impl Shape<'_> {
             }
             return;
         }
-        if fixed.is_empty() || !self.is_later_kind(entry, &path) {
-            self.value(value, &entry.value, &path);
-        }
-    }
-
-    /// A destination of a later kind is refused as a whole; its keys would only add noise.
-    fn is_later_kind(&mut self, entry: &Entry, path: &str) -> bool {
-        let Some(map) = entry.value.map() else { return false };
-        let Some(kind) =
-            map.entry("kind").filter(|kind| kind.value.text().is_some_and(|kind| LATER_KINDS.contains(&kind)))
-        else {
-            return false;
-        };
-        self.text(Text::DestinationKind, &kind.value, &join(path, "kind"));
-        true
+        self.value(value, &entry.value, &path);
     }
 
     fn overridden(&mut self, section: &Section, entry: &Entry, path: &str) {

@@ -1,5 +1,6 @@
 //! Plans where everything goes: the destinations that something is published to, and what their kinds need.
 
+use super::deployment::Deployment;
 use super::inputs::Inputs;
 use super::release::Releases;
 use super::{Destination, DestinationKind, GithubDestination, Step, notes, pypi, registry};
@@ -9,8 +10,8 @@ use crate::problem::Problem;
 
 /// Every destination that something goes to, in the order they are configured.
 pub fn destinations(inputs: &Inputs<'_>, releases: &Releases, steps: &[&Step]) -> Vec<Destination> {
-    let is_used = |one: &&config::Destination| steps.iter().any(|step| step.publish.contains(&one.name));
-    inputs.config.destinations.iter().filter(is_used).map(|one| destination(inputs, releases, steps, one)).collect()
+    let deployment = Deployment { inputs, releases, steps };
+    inputs.config.destinations.iter().filter(|one| deployment.is_used(one)).map(|one| destination(inputs, releases, steps, one)).collect()
 }
 
 fn destination(
@@ -42,6 +43,13 @@ fn destination(
         config::DestinationKind::Pypi(pypi) => {
             let (kind, credentials) = pypi::destination(pypi, steps);
             (DestinationKind::Pypi(kind), credentials)
+        }
+        config::DestinationKind::File(file) => {
+            (DestinationKind::File(Deployment { inputs, releases, steps }.file(name, file)), Vec::new())
+        }
+        config::DestinationKind::Command(command) => {
+            let planned = Deployment { inputs, releases, steps }.command(configured, command);
+            (DestinationKind::Command(planned), configured.secret_names().into_iter().cloned().collect())
         }
         config::DestinationKind::Registry(registry) => {
             let (kind, credentials) = registry::destination(inputs, registry, name, steps, releases);

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::failure::Failure;
 use super::github;
-use super::order::{Destinations, Endpoint, Endpoints, Indexes};
+use super::order::{Destinations, Endpoint, Endpoints, Here, Indexes};
 use crate::oci::registry::Registries;
 use crate::plan::{Destination, Plan, Release, Step, Workflow};
 use crate::problem::Problem;
@@ -20,6 +20,8 @@ pub struct Run<'a> {
     pub registries: &'a Registries,
     /// How indexes of Python packages are reached.
     pub indexes: &'a Indexes,
+    /// Where deployment files are written and commands run.
+    pub here: Here<'a>,
     /// Names of the destinations to publish to, in order.
     pub destinations: &'a [String],
     /// The workflow file's share that is published; nothing for everything.
@@ -45,6 +47,7 @@ impl<'a> Run<'a> {
             plan: to.plan,
             registries: to.registries,
             indexes: to.indexes,
+            here: to.here,
             destinations: &to.names,
             workflow: to.workflow,
             known: &[],
