@@ -85,7 +85,9 @@ impl Writer {
             Type::Keys(section) => self.define(section),
             Type::Destination => {
                 let sections = [&GITHUB, &REGISTRY, &PYPI, &DEPLOYMENT_FILE, &COMMAND_DESTINATION];
-                json!({ "anyOf": sections.map(|section| self.define(section)) })
+                // Of each kind its own keys; without `kind:` the name says which they are.
+                let of_kind = |(kind, section): (&&str, &Section)| json!({ "allOf": [self.define(section), { "properties": { "kind": { "const": kind } } }] });
+                json!({ "anyOf": KINDS.iter().zip(sections).map(of_kind).collect::<Vec<_>>() })
             }
             Type::Command(section) => json!({ "anyOf": [{ "type": "string" }, self.define(section)] }),
             Type::Override(inner) => {

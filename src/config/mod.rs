@@ -42,7 +42,8 @@ pub use model::{
     Dockerfile, Formats, Image, ImageSmoke, ImageTag, Runners, VariantCheck, Wheel, WheelSettings,
 };
 pub use publish::{
-    DeploymentFile, Destination, DestinationCommand, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost,
+    DeploymentFile, Destination, DestinationCommand, DestinationKind, Github, Notes, Publish, Pypi, Registry,
+    RegistryHost,
 };
 pub use smoke::Smoke;
 pub use source::Source;

@@ -361,7 +361,8 @@ fn file_flaws(entry: &Entry, layers: &mut Layers) {
     };
     for set in map.get("set").and_then(Node::map).map(|map| map.entries.as_slice()).unwrap_or_default() {
         if let Some(why) = format.refuses(&set.key) {
-            let problem = Problem::new("bad-name", format!("{} cannot be a key of `{path}`", quote(&set.key))).hint(why);
+            let problem =
+                Problem::new("bad-name", format!("{} cannot be a key of `{path}`", quote(&set.key))).hint(why);
             layers.found.at(problem, &format!("{at}.set.{}", set.key), true, &set.key_span);
         }
     }

@@ -883,7 +883,7 @@ pub static PYPI: Section = Section {
 pub const ACCEPTED: &[&str] = &["archive", "asset", "wheel", "sdist", "image", "chart"];
 
 pub static DEPLOYMENT_FILE: Section = Section {
-    name: "file",
+    name: "deployment-file",
     keys: &[
         KIND,
         WHEN_OF,
@@ -1032,7 +1032,7 @@ impl Section {
             "image-file" => &["from", "to"],
             "image-tag" => &["tag"],
             "image-smoke" => &["http"],
-            "file" => &["file", "set"],
+            "deployment-file" => &["file", "set"],
             "command-destination" => &["run", "accepts"],
             _ => &[],
         }

@@ -125,10 +125,10 @@ impl Shape<'_> {
         let written = node.map().and_then(|map| map.get("kind")).and_then(Node::text);
         match written.or_else(|| path.strip_suffix("publish.command").map(|_| "command")) {
             Some("command") if node.map().is_some() => self.command(&COMMAND_DESTINATION, node, path),
-            kind => {
-                let section = [&REGISTRY, &PYPI, &DEPLOYMENT_FILE].into_iter().find(|one| kind == Some(one.name));
-                self.value(&Type::Keys(section.unwrap_or(&GITHUB)), node, path);
-            }
+            Some("registry") => self.value(&Type::Keys(&REGISTRY), node, path),
+            Some("pypi") => self.value(&Type::Keys(&PYPI), node, path),
+            Some("file") => self.value(&Type::Keys(&DEPLOYMENT_FILE), node, path),
+            _ => self.value(&Type::Keys(&GITHUB), node, path),
         }
     }
 

@@ -171,10 +171,13 @@ impl Deployment<'_> {
         }
         let mut files = steps.iter().flat_map(|step| step.outputs().into_iter().map(move |file| (step, file)));
         let (Some((step, file)), None) = (files.next(), files.next()) else {
-            let text = format!("cannot determine which file of archive `{name}` is meant: this run makes {}", match steps.as_slice() {
-                [] => "none",
-                _ => "several",
-            });
+            let text = format!(
+                "cannot determine which file of archive `{name}` is meant: this run makes {}",
+                match steps.as_slice() {
+                    [] => "none",
+                    _ => "several",
+                }
+            );
             let hint = "`file` and `sha256` are known where one file is made, as with `host: true` in an overlay";
             self.inputs.refuse(Problem::new("which-file", text).hint(hint).at_value(at));
             return None;
@@ -226,6 +229,8 @@ impl Deployment<'_> {
             registry::chart_reference(inputs, chart, release(&chart::component(inputs, chart), &chart.publish)?)
         };
         let images = inputs.config.images.iter().filter(|_| accepts(command, StepKind::Index)).filter_map(image);
-        images.chain(inputs.config.charts.iter().filter(|_| accepts(command, StepKind::Chart)).filter_map(chart)).collect()
+        images
+            .chain(inputs.config.charts.iter().filter(|_| accepts(command, StepKind::Chart)).filter_map(chart))
+            .collect()
     }
 }

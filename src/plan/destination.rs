@@ -11,7 +11,13 @@ use crate::problem::Problem;
 /// Every destination that something goes to, in the order they are configured.
 pub fn destinations(inputs: &Inputs<'_>, releases: &Releases, steps: &[&Step]) -> Vec<Destination> {
     let deployment = Deployment { inputs, releases, steps };
-    inputs.config.destinations.iter().filter(|one| deployment.is_used(one)).map(|one| destination(inputs, releases, steps, one)).collect()
+    inputs
+        .config
+        .destinations
+        .iter()
+        .filter(|one| deployment.is_used(one))
+        .map(|one| destination(inputs, releases, steps, one))
+        .collect()
 }
 
 fn destination(

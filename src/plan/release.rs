@@ -475,12 +475,7 @@ pub fn newest(inputs: &Inputs<'_>, component: &str) -> Option<Release> {
 ///
 /// # Errors
 /// There is none; where it is asked for is not said.
-pub fn earlier(
-    inputs: &Inputs<'_>,
-    releases: &Releases,
-    component: &str,
-    what: &str,
-) -> Result<Release, Problem> {
+pub fn earlier(inputs: &Inputs<'_>, releases: &Releases, component: &str, what: &str) -> Result<Release, Problem> {
     if let Some(release) = newest_stable(inputs, component) {
         return Ok(release);
     }

@@ -16,7 +16,7 @@ use super::verified::Verified;
 use crate::artifact::File;
 use crate::command::Command;
 use crate::digest::Digest;
-use crate::plan::{CommandDestination, Destination, Plan, Step, Work, Workflow};
+use crate::plan::{CommandDestination, Destination, Origin, Plan, Step, Work, Workflow};
 use crate::problem::Problem;
 use crate::receipt::{Outcome, Receipt};
 use crate::shown;
@@ -53,6 +53,13 @@ impl Kind for CommandDestination {
         run: Run<'a>,
         destination: &'a Destination,
     ) -> Result<Box<dyn Publisher + 'a>, Failures> {
+        // A snapshot is asked for; what is only not ready to be released is not deployed.
+        let reason = run.plan.only_loopback().filter(|_| run.plan.origin != Origin::Snapshot && !run.here.rehearsed);
+        if let Some(reason) = reason {
+            let text = format!("the command of `publish.{}` does not run: {reason}", destination.name);
+            let hint = "push the tag, pass `--snapshot`, or try `longshore rehearse`";
+            return Err(Failure::Refused(Problem::new("loopback-only", text).hint(hint)).into());
+        }
         Ok(Box::new(CommandPublisher { run, destination, command: self }))
     }
 
@@ -241,7 +248,8 @@ impl Publisher for CommandPublisher<'_> {
 
 impl Describe for CommandDestination {
     fn planned(&self, _: &Plan, published: &[&Step]) -> Vec<String> {
-        let files = published.iter().filter(|step| !matches!(step.work, Work::Image(_) | Work::Index(_) | Work::Chart(_)));
+        let files =
+            published.iter().filter(|step| !matches!(step.work, Work::Image(_) | Work::Index(_) | Work::Chart(_)));
         let files = files.flat_map(|step| step.outputs().into_iter().map(str::to_owned));
         let told: Vec<String> = self.references.iter().map(ToString::to_string).chain(files).collect();
         vec![format!("runs {}", shown::one_line(&shown(&self.command))), format!("after {}", told.join(", "))]

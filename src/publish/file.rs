@@ -17,6 +17,7 @@ use crate::receipt::{Outcome, Receipt};
 use crate::reference::Reference;
 use crate::shown;
 use crate::world::env::Env;
+use crate::world::path::resolve;
 use crate::world::{clock, files};
 
 struct FilePublisher<'a> {
@@ -42,6 +43,24 @@ impl Kind for FileDestination {
 }
 
 impl FilePublisher<'_> {
+    /// What will not be writable is told before anything is built.
+    fn look(&self) -> Result<(), Failure> {
+        if self.run.here.rehearsed {
+            return Ok(());
+        }
+        let root = resolve(self.run.here.store.repository()).map_err(|error| self.cannot("be written", &error))?;
+        let path = root.join(&self.file.file);
+        if path.is_dir() {
+            return Err(self.cannot("be written", &"it is a folder"));
+        }
+        let Some(above) = path.ancestors().skip(1).find(|folder| folder.exists()) else { return Ok(()) };
+        let above = resolve(above).map_err(|error| self.cannot("be written", &error))?;
+        match above.is_dir() && above.starts_with(&root) {
+            true => Ok(()),
+            false => Err(self.cannot("be written", &"what is above it is a file, or a link out of the repository")),
+        }
+    }
+
     /// Where it is written, the folders above it made.
     fn path(&self) -> Result<PathBuf, Failure> {
         let store = self.run.here.store;
@@ -138,7 +157,7 @@ impl Run<'_> {
 
 impl Publisher for FilePublisher<'_> {
     fn observe(&mut self) -> Doing<'_> {
-        Box::pin(async move { Ok(self.path().map(drop)?) })
+        Box::pin(async move { Ok(self.look()?) })
     }
 
     fn takes_part(&self, phase: Phase) -> bool {

@@ -10,6 +10,7 @@ mod cases;
 mod coordination;
 mod crash;
 mod delivery;
+mod deployment;
 mod dockerfiles;
 mod generate;
 mod image;

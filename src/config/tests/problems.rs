@@ -10,8 +10,6 @@ fn keys_of_later_versions_are_refused_by_name() {
     };
     check("charts: { x: {} }", &["2:1"]);
     check("defaults: { charts: { x: y } }", &["2:13"]);
-    check("publish: { mine: { kind: command, run: x } }", &["2:26"]);
-    check("overlays: { a: { charts: {}, publish: { mine: { kind: command, run: x } } } }", &["2:18", "2:55"]);
 }
 
 #[test]

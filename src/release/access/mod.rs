@@ -42,7 +42,12 @@ impl Access {
             return Ok(access);
         }
         let registries = registries(session, registry::hosts(&plan.destinations, env));
-        Ok(Self { github: github::endpoints(plan, env)?, registries, indexes: pypi::indexes(plan, env)?, rehearsed: false })
+        Ok(Self {
+            github: github::endpoints(plan, env)?,
+            registries,
+            indexes: pypi::indexes(plan, env)?,
+            rehearsed: false,
+        })
     }
 
     /// The servers of a rehearsal, which let us in everywhere.
