@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a deployment file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum FileFormat {
     /// One JSON object.
     Json,

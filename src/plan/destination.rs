@@ -8,16 +8,14 @@ use crate::config;
 use crate::facts::{Facts, Remote};
 use crate::problem::Problem;
 
-/// Every destination that something goes to, in the order they are configured.
+/// Every destination that something goes to, in the order they are configured: files, which name what is published, after
+/// all others, and then commands, which use it.
 pub fn destinations(inputs: &Inputs<'_>, releases: &Releases, steps: &[&Step]) -> Vec<Destination> {
     let deployment = Deployment { inputs, releases, steps };
-    inputs
-        .config
-        .destinations
-        .iter()
-        .filter(|one| deployment.is_used(one))
-        .map(|one| destination(inputs, releases, steps, one))
-        .collect()
+    let all = inputs.config.destinations.iter();
+    let mut used: Vec<&config::Destination> = all.filter(|one| deployment.is_used(one)).collect();
+    used.sort_by_key(|one| (one.command().is_some(), one.file().is_some()));
+    used.into_iter().map(|one| destination(inputs, releases, steps, one)).collect()
 }
 
 fn destination(

@@ -88,11 +88,16 @@ impl CommandPublisher<'_> {
         Err(Failure::Refused(Problem::new("command-missing", text).hint("install it, or correct `run:`")))
     }
 
-    async fn told(&self, verified: Verified<'_>, ledger: &Ledger) -> Result<Digest, Failure> {
+    /// The images and charts, as their registries have them.
+    async fn images(&self) -> Result<Vec<(String, Digest)>, Failure> {
         let mut images = Vec::new();
         for reference in &self.command.references {
             images.push((reference.to_string(), self.run.digest(reference).await?));
         }
+        Ok(images)
+    }
+
+    fn told(&self, images: Vec<(String, Digest)>, verified: Verified<'_>, ledger: &Ledger) -> Result<Digest, Failure> {
         let mut files = Vec::new();
         let is_file = |step: &&Step| !matches!(step.work, Work::Image(_) | Work::Index(_) | Work::Chart(_));
         let taken = self.run.plan.steps.iter().filter(|step| self.run.takes(&self.destination.name, step));
@@ -119,14 +124,20 @@ impl CommandPublisher<'_> {
             printer.step("Not run", format!("`{name}`: {line}"));
             return Ok(());
         }
-        let told = self.told(verified, ledger).await?;
+        let images = self.images().await?;
+        // Of what was published before this run nothing else says that it is there.
+        let is_known = |name: &str| ledger.so_far().receipts.iter().any(|receipt| receipt.name == name);
+        let earlier = images.iter().filter(|(name, _)| !is_known(name));
+        let earlier: Vec<Receipt> =
+            earlier.map(|(name, digest)| self.receipt(name, *digest, Outcome::AlreadyThere)).collect();
+        let told = self.told(images, verified, ledger)?;
         let known = here.store.told(name);
         if read_json::<Digest>(&known).is_ok_and(|earlier| earlier == told) {
             printer.step("Skipping", format!("`{name}`: nothing has changed since it last succeeded"));
-            return ledger.record([self.receipt(told, Outcome::AlreadyThere)]);
+            return ledger.record([self.receipt(name, told, Outcome::AlreadyThere)]);
         }
-        // It reads them: they are there even if nothing was published before it.
-        ledger.record([])?;
+        // It reads them.
+        ledger.record(earlier)?;
         let manifest = verified.store.manifest();
         if !manifest.is_file() {
             write_json(&manifest, verified.manifest)?;
@@ -138,19 +149,19 @@ impl CommandPublisher<'_> {
         let started = Started { runner, cmd, printer: printer.clone(), line, name: name.clone() };
         spawn_blocking(move || started.finish()).await.map_err(anyhow::Error::from)??;
         write_json(&known, &told)?;
-        ledger.record([self.receipt(told, Outcome::Published)])
+        ledger.record([self.receipt(name, told, Outcome::Published)])
     }
 
-    fn receipt(&self, told: Digest, outcome: Outcome) -> Receipt {
+    fn receipt(&self, name: &str, sha256: Digest, outcome: Outcome) -> Receipt {
         Receipt {
             destination: self.destination.name.clone(),
             tag: self.run.tag(),
-            name: self.destination.name.clone(),
-            sha256: Some(told),
+            name: name.to_owned(),
+            sha256: Some(sha256),
             size: None,
             url: None,
             outcome,
-            confirmed_by: Some("exit code".into()),
+            confirmed_by: Some(if name == self.destination.name { "exit code" } else { "digest" }.into()),
             at: clock::now(),
         }
     }

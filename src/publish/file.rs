@@ -14,7 +14,6 @@ use crate::digest::Digest;
 use crate::plan::{Destination, FileDestination, Plan, Step, StepFile, ValuePart, Workflow};
 use crate::problem::Problem;
 use crate::receipt::{Outcome, Receipt};
-use crate::reference::Reference;
 use crate::shown;
 use crate::world::env::Env;
 use crate::world::path::resolve;
@@ -130,29 +129,6 @@ fn sha256(verified: Verified<'_>, file: &StepFile) -> Result<String, Failure> {
         Failure::Refused(Problem::new("manifest-incomplete", text).hint("run `longshore verify` for this plan"))
     })?;
     Ok(found.sha256.hex())
-}
-
-impl Run<'_> {
-    /// What a registry has under a name. In a rehearsal what was published before is not there, and any digest does.
-    ///
-    /// # Errors
-    /// If it is not there, or there is no answer.
-    pub async fn digest(&self, reference: &Reference) -> Result<Digest, Failure> {
-        if let Some(found) = self.registries.head(reference).await? {
-            return Ok(found.digest);
-        }
-        if self.here.rehearsed {
-            return Ok(Digest::of(reference.to_string().as_bytes()));
-        }
-        let text = format!("`{reference}` is not in its registry, and its digest is needed");
-        Err(Failure::Missing(Problem::new("image-missing", text).hint("release it first, or in the same run")))
-    }
-
-    /// The tag under which what concerns the whole run is recorded: that of its first release.
-    pub fn tag(&self) -> String {
-        let first = self.plan.releases.iter().chain(&self.plan.unchanged).next();
-        first.map(|release| release.tag.clone()).unwrap_or_default()
-    }
 }
 
 impl Publisher for FilePublisher<'_> {

@@ -16,7 +16,7 @@ const FILE: &str = ".kind/app.auto.tfvars.json";
 fn project(server: &Server, deploy: &str) -> Project {
     let host = server.url().trim_start_matches("http://").to_owned();
     let yaml = format!(
-        "longshore: 1\nname: app\ncharts: {{ app: {{ render: false }} }}\npublish: {{ github: false }}\noverlays:\n  local:\n    snapshot: true\n    \
+        "longshore: 1\nname: app\nbinaries: false\narchives: false\ncharts: {{ app: {{ render: false }} }}\npublish: {{ github: false }}\noverlays:\n  local:\n    snapshot: true\n    \
          host: true\n    publish:\n      registry: {{ prefix: \"{host}/me\", pull: \"registry.svc:5000/me\" }}\n      vars:\n        \
          kind: file\n        file: {FILE}\n        set: {{ tag: \"{{chart.app.tag}}\", chart: \"oci://{{chart.app.repository}}\", digest: \"{{chart.app.digest}}\" }}\n      \
          deploy: {{ kind: command, accepts: chart, pass-env: DEPLOY_TOKEN, {deploy} }}\n"
@@ -47,7 +47,7 @@ fn text(project: &Project, path: &str) -> String {
 /// What a receipt of a destination says happened.
 fn outcome<'o>(output: &'o Value, destination: &str) -> Option<&'o str> {
     let receipts = output["receipts"].as_array()?;
-    receipts.iter().find(|receipt| receipt["destination"] == destination)?["outcome"].as_str()
+    receipts.iter().rfind(|receipt| receipt["destination"] == destination)?["outcome"].as_str()
 }
 
 #[test]

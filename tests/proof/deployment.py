@@ -12,6 +12,8 @@ VALUE = 'a "b" \'c\' \\ ${x} $${y} %{ if } `d` # é 1.0'
 YAML = """\
 longshore: 1
 name: app
+binaries: false
+archives: false
 charts: { app: { render: false } }
 publish:
   github: false
