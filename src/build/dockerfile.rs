@@ -10,7 +10,6 @@ use anyhow::{Context, bail, ensure};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
-use super::command::cmd;
 use super::engine::{Ask, Built, Cache, Engine, Feature, Named, Network, Recipe, Session, choose};
 use super::log::Log;
 use super::machine::Machine;
@@ -29,6 +28,7 @@ use crate::plan::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, 
 use crate::plan::{FromDockerfile, ImageWork, NamedContext, OfKind, Step};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
+use crate::world::command::cmd;
 use crate::world::files;
 use crate::world::path::resolve;
 use crate::world::process::Runner;

@@ -41,7 +41,10 @@ pub use model::{
     Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, BuildContext, Builder, Chart, Component, Config,
     Dockerfile, Formats, Image, ImageSmoke, ImageTag, Runners, VariantCheck, Wheel, WheelSettings,
 };
-pub use publish::{Destination, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost};
+pub use publish::{
+    DeploymentFile, Destination, DestinationCommand, DestinationKind, Github, Notes, Publish, Pypi, Registry,
+    RegistryHost,
+};
 pub use smoke::Smoke;
 pub use source::Source;
 pub use workflow::{PullRequest, Workflow};

@@ -31,6 +31,7 @@ cases! {
     collision
     changelog_links
     config_aside
+    deployment_flaws
     dirty_release
     dockerfile_context
     dockerfile_first

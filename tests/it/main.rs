@@ -12,6 +12,7 @@ mod charts;
 mod coordination;
 mod crash;
 mod delivery;
+mod deployment;
 mod dockerfiles;
 mod generate;
 mod image;
