@@ -1,6 +1,7 @@
 //! `longshore.yaml`: text to [`Config`], pure. The table in `schema` defines each key.
 
 pub mod check;
+mod command;
 mod diagnostic;
 pub mod schema;
 pub mod yaml;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::binary;
+use super::command;
 use super::fields::Fields;
 use super::names;
 use super::overrides::{Layers, distinct};
@@ -283,7 +283,7 @@ fn destination(name: &str, kind: &str, node: &Node) -> Destination {
             "registry" => DestinationKind::Registry(registry(node, fields)),
             "pypi" => DestinationKind::Pypi(pypi(fields)),
             "file" => DestinationKind::File(file(fields)),
-            "command" => DestinationKind::Command(command(node, fields)),
+            "command" => DestinationKind::Command(destination_command(node, fields)),
             _ => DestinationKind::Github(github(fields)),
         },
     }
@@ -368,10 +368,10 @@ fn file_flaws(entry: &Entry, layers: &mut Layers) {
     }
 }
 
-fn command(node: &Node, fields: Fields<'_>) -> DestinationCommand {
+fn destination_command(node: &Node, fields: Fields<'_>) -> DestinationCommand {
     let accepts = fields.parsed("accepts", |word| ACCEPTED.iter().find(|known| **known == word).copied());
     DestinationCommand {
-        command: binary::command(node).unwrap_or_default(),
+        command: command::command(node).unwrap_or_default(),
         pass_env: fields.texts("pass-env").unwrap_or_default(),
         accepts: accepts.unwrap_or_default(),
         timeout: fields.text("timeout").and_then(|text| text::seconds(&text).ok()).unwrap_or(30 * 60),

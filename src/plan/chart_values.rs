@@ -63,7 +63,7 @@ impl Maker<'_> {
     fn earlier(&self, component: &str, image: &Image, at: &str) -> Option<Release> {
         let inputs = self.inputs();
         let what = format!("image `{}`", image.name);
-        let earlier = super::release::earlier(inputs, self.planner.releases, component, &what);
+        let earlier = super::earlier::earlier(inputs, self.planner.releases, component, &what);
         earlier.map_err(|problem| inputs.refuse(problem.at_key(at))).ok()
     }
 

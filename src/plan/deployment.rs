@@ -5,7 +5,7 @@ use super::planner::accepts;
 use super::release::Releases;
 use super::{
     CommandDestination, DeploymentValue, FileDestination, Release, Step, StepFile, ValuePart, chart, dockerfile_maker,
-    registry, release,
+    earlier, registry,
 };
 use crate::config::schema::{named, nearest};
 use crate::config::{self, DeploymentFile, DestinationCommand, Publish};
@@ -124,7 +124,7 @@ impl Deployment<'_> {
         if let Some(release) = self.releases.of(component) {
             return Some(release.clone());
         }
-        let earlier = release::earlier(self.inputs, self.releases, component, what);
+        let earlier = earlier::earlier(self.inputs, self.releases, component, what);
         earlier.map_err(|problem| self.inputs.refuse(problem.at_value(at))).ok()
     }
 

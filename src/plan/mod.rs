@@ -28,6 +28,7 @@ mod dockerfile_maker;
 mod dockerfile_order;
 mod dockerfile_read;
 pub mod duplicates;
+mod earlier;
 pub mod explain;
 pub mod image;
 pub mod include;
