@@ -18,6 +18,7 @@ macro_rules! cases {
 
 cases! {
     big_chart
+    chart_alone
     chart_appversion_number_unchanged
     chart_appversion_unquoted
     chart_duplicate_version
@@ -44,6 +45,7 @@ cases! {
     ignore_bom_crlf
     ignore_classes
     ignore_double_star
+    ignore_drops_templates
     ignore_drops_values
     ignore_drops_vendored_tgz
     ignore_matches_root
@@ -90,6 +92,7 @@ cases! {
     yaml_quotes_needed
     yaml_two_documents
     yaml_unicode_long_lines
+    yaml_unknown_escape
 }
 
 #[test]

@@ -27,20 +27,24 @@ struct Chart {
     case: Case,
     project: Project,
     helm: Helm,
-    host: String,
+    /// Host and path: each case has a path of its own.
+    prefix: String,
 }
 
 impl Chart {
     async fn new(name: &str, place: &Place) -> Self {
-        let (case, host) = (Case::new(name), place.host.clone());
-        let api = place.repository("pier/api");
+        let (case, prefix) = (Case::new(name), format!("{}/{name}", place.host));
+        let api = place.repository(&format!("{name}/api"));
         Image::new("1.4.0").push(&place.registries(None), &api, &["1.4.0"]).await.unwrap();
         let project = case.project();
         let tag = case.tag();
-        must(&project, &format!("sed -i s,registry.example.com,{host}, longshore.yaml && git commit -qam registry"));
+        must(
+            &project,
+            &format!("sed -i s,registry.example.com/pier,{prefix}, longshore.yaml && git commit -qam registry"),
+        );
         must(&project, &format!("git tag -f {tag} && longshore plan -q --tag {tag}"));
         must(&project, "longshore build -q --all && longshore verify -q");
-        Self { case, project, helm: Helm::new(), host }
+        Self { case, project, helm: Helm::new(), prefix }
     }
 
     fn package(&self) -> PathBuf {
@@ -58,7 +62,7 @@ impl Chart {
     }
 
     fn reference(&self) -> String {
-        format!("oci://{}/pier/charts/app", self.host)
+        format!("oci://{}/charts/app", self.prefix)
     }
 
     /// Helm with the published chart.
@@ -68,8 +72,8 @@ impl Chart {
     }
 
     /// The manifest that is there.
-    async fn manifest(&self, registries: &Registries, place: &Place, repository: &str) -> Value {
-        let reference = place.repository(repository).tagged(&self.tag());
+    async fn manifest(&self, registries: &Registries, repository: &str) -> Value {
+        let reference = format!("{}/{repository}:{}", self.prefix, self.tag()).parse().unwrap();
         registries.manifest(&reference).await.unwrap().unwrap().json()
     }
 }
@@ -89,7 +93,7 @@ async fn we_push_and_helm_reads(place: &Place) {
         assert_eq!(parsed(&values)["image"]["tag"], if name == CASES[0] { "dev" } else { "1.4.0" });
         chart.helm.must(&["lint", "--strict", text(&file)]);
         let rendered = chart.helm(&["template", "r"], &[]);
-        let repository = format!("{}/pier/api", chart.host);
+        let repository = format!("{}/api", chart.prefix);
         assert_eq!(rendered.contains(&repository), name != CASES[0], "{rendered}");
     }
 }
@@ -100,11 +104,11 @@ async fn helm_pushes_the_same(place: &Place) {
     let registries = place.registries(None);
     for name in CASES {
         let chart = Chart::new(name, place).await;
-        let to = format!("oci://{}/theirs/charts", chart.host);
+        let to = format!("oci://{}/theirs", chart.prefix);
         chart.helm.must(&["push", text(&chart.package()), &to, "--plain-http"]);
         must(&chart.project, "longshore publish -q --yes");
-        let ours = chart.manifest(&registries, place, "pier/charts/app").await;
-        let theirs = chart.manifest(&registries, place, "theirs/charts/app").await;
+        let ours = chart.manifest(&registries, "charts/app").await;
+        let theirs = chart.manifest(&registries, "theirs/app").await;
         let without = |manifest: &Value, keys: &[&str]| {
             let mut manifest = manifest.clone();
             let annotations = manifest["annotations"].as_object_mut().unwrap();
@@ -127,23 +131,23 @@ async fn helm_pushes_the_same(place: &Place) {
 async fn helm_was_there_before(place: &Place) {
     let registries = place.registries(None);
     let chart = Chart::new(CASES[0], place).await;
-    let to = format!("oci://{}/pier/charts", chart.host);
+    let to = format!("oci://{}/charts", chart.prefix);
     chart.helm.must(&["push", text(&chart.package()), &to, "--plain-http"]);
-    let before = chart.manifest(&registries, place, "pier/charts/app").await;
+    let before = chart.manifest(&registries, "charts/app").await;
     let done = must(&chart.project, "longshore publish --yes --json");
-    assert_eq!(chart.manifest(&registries, place, "pier/charts/app").await, before);
+    assert_eq!(chart.manifest(&registries, "charts/app").await, before);
     let receipts: Value = serde_json::from_slice(&done.stdout).unwrap();
-    let digest = place.crane(&["digest", &format!("{}/pier/charts/app:{}", chart.host, chart.tag())]).await;
+    let digest = place.crane(&["digest", &format!("{}/charts/app:{}", chart.prefix, chart.tag())]).await;
     assert!(receipts.to_string().contains(digest.trim()), "{receipts}");
 
     let other = chart.case.staged();
     must(&other, "echo 'more: 1' >> charts/app/values.yaml");
     let other = chart.helm.package(&other.folder().join(crate::chart_case::CHART)).unwrap();
     chart.helm.must(&["push", text(&other), &to, "--plain-http"]);
-    let before = chart.manifest(&registries, place, "pier/charts/app").await;
+    let before = chart.manifest(&registries, "charts/app").await;
     let done = chart.project.sh("longshore publish --yes");
     assert_eq!(done.status.code(), Some(4), "{}", said(&done));
-    assert_eq!(chart.manifest(&registries, place, "pier/charts/app").await, before);
+    assert_eq!(chart.manifest(&registries, "charts/app").await, before);
 }
 
 /// A rehearsal's registry and Distribution's keep the same bytes under the same tags.
@@ -155,7 +159,7 @@ async fn both_registries_hold_the_same() {
     for place in [Place::of(&distribution), rehearsal] {
         let chart = Chart::new(CASES[0], &place).await;
         must(&chart.project, "longshore publish -q --yes");
-        let manifest = chart.manifest(&place.registries(None), &place, "pier/charts/app").await;
+        let manifest = chart.manifest(&place.registries(None), "charts/app").await;
         seen.push(BTreeMap::from([("config", json!(manifest["config"])), ("layers", json!(manifest["layers"]))]));
     }
     assert_eq!(seen[0], seen[1]);

@@ -46,12 +46,24 @@ fn cases_that_helm_refuses() {
 
 #[test]
 fn images_that_are_not_of_the_release() {
-    let template = |image: &str| format!("apiVersion: v1\nkind: Pod\nspec: {{ containers: [{{ image: {image} }}] }}\n");
+    let template = |image: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{ name: one }}\nspec: {{ containers: [{{ image: {image} }}] }}\n"
+        )
+    };
     let with = |image: &str, exit: i32, says: &str| {
         check("yaml-flow", &[("charts/app/templates/pod.yaml", &template(image))], exit, says);
     };
     with("registry.example.com/pier/api:1.4.0", 0, "");
     with("'Not A Reference'", 3, "is not a reference of an image");
+}
+
+/// Helm and Kubernetes take the last of two equal keys: such a document is installed, so its images count.
+#[test]
+fn images_beside_keys_that_are_written_twice() {
+    let template = "apiVersion: v1\nkind: Pod\nmetadata: { name: one, labels: { a: b, a: b } }\nspec:\n  \
+                    containers: [{ image: 'Not A Reference' }]\n";
+    check("yaml-flow", &[("charts/app/templates/pod.yaml", template)], 3, "is not a reference of an image");
 }
 
 #[test]
