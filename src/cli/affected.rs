@@ -50,7 +50,9 @@ pub fn steps(session: &Session, project: &Project, plan: &Plan, reference: &str)
     }
     // What an affected step needs is made again; so are binaries and assets that nothing else is made of.
     let count = left.iter().filter(|id| plan.inputs.contains_key(*id)).count();
-    session.printer.step("Unaffected", format!("{count} images and charts are made from the same inputs as at `{reference}`"));
+    session
+        .printer
+        .step("Unaffected", format!("{count} images and charts are made from the same inputs as at `{reference}`"));
     Ok(plan.steps.iter().map(|step| step.id.clone()).filter(|id| !left.contains(id)).collect())
 }
 

@@ -6,7 +6,7 @@ use super::{ChartImage, ChartText, Origin, Release, registry};
 use crate::config::schema::nearest;
 use crate::config::{self, Image};
 use crate::problem::Problem;
-use crate::reference::Reference;
+use crate::reference::{Reference, is_loopback};
 use crate::step_id::StepKind;
 use crate::template::Template;
 use crate::version::Version;
@@ -78,7 +78,7 @@ impl Maker<'_> {
         }
         let host = &reference.repository.registry;
         let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-        let is_private = super::snapshots::is_loopback(host)
+        let is_private = is_loopback(host)
             || [".local", ".svc", ".internal"].iter().any(|end| name.ends_with(end))
             || name.contains(".svc.");
         if is_private {
