@@ -75,6 +75,7 @@ TABLE = [
     ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
     ("bench", "docker-buildx", "v0.38.2", "gomod", "tests/tools/buildx", "github.com/docker/buildx/cmd/buildx"),
+    ("bench", "yq", "v4.54.3", "go", "github.com/mikefarah/yq/v4"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]
 

@@ -173,7 +173,7 @@ mod tests {
         ];
         let text = section(&charts);
         assert!(text.contains("  plain: {}\n"), "{text}");
-        assert!(text.contains("path: deploy/shop, version: release, images: { api: [a.image, 'jobs[0].image'], web: 'annotations.\"x.io/y\"' }"), "{text}");
+        assert!(text.contains("path: \"deploy/shop\", version: release, images: { api: [a.image, 'jobs[0].image'], web: 'annotations.\"x.io/y\"' }"), "{text}");
         let whole = format!("longshore: 1\nimages: {{ api: {{ dockerfile: D }}, web: {{ dockerfile: E }} }}\n{text}");
         crate::config::parse("longshore.yaml", &whole, &[]).unwrap();
     }
