@@ -33,7 +33,7 @@ impl Place {
     /// Reads the `repository` of a dependency that is not a folder.
     ///
     /// # Errors
-    /// For one that only a machine with that name in Helm's own settings knows, and for what is no address.
+    /// For one that only a machine with that name in Helm's own settings knows, and for what is not an address.
     pub fn of(dependency: &Dependency) -> Result<Self, Flaw> {
         let Dependency { name, repository, .. } = dependency;
         let refuse = |why: &str| {

@@ -93,7 +93,7 @@ async fn of_registry(
     let tag = Some(artifact::tag(&version));
     let reference = Reference { repository: repository.clone(), tag, digest: None };
     let Some(found) = registries.head(&reference).await? else { return Err(none(used, &offers)) };
-    // What is no chart is told now, not in a build.
+    // What is not a chart is told now, not in a build.
     let package = Digest::of(&from_registry(registries, repository, found.digest).await?);
     Ok(LockedChart { package: Some(package), ..locked(used, version, found.digest, None) })
 }

@@ -18,6 +18,8 @@ const DOCUMENTS: &[&str] = &[
     "docs/act.md",
     "docs/action.md",
     "docs/binaries.md",
+    "docs/charts.md",
+    "docs/components.md",
     "docs/images.md",
     "docs/local-cluster.md",
     "docs/problems.md",
