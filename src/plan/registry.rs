@@ -283,10 +283,21 @@ fn tags(inputs: &Inputs<'_>, image: &Image, places: Places<'_>) -> (Vec<String>,
     (fixed, floating)
 }
 
-/// No two images share a tag of one repository.
+/// No two images share a tag of one repository, and no two charts a repository.
 fn distinct(inputs: &Inputs<'_>, images: &[PublishedImage]) {
     let mut seen: BTreeMap<(&Repository, &str), &str> = BTreeMap::new();
+    let mut of_charts: BTreeMap<&Repository, &str> = BTreeMap::new();
     for image in images {
+        if image.step.kind() == StepKind::Chart {
+            for repository in &image.repositories {
+                if let Some(other) = of_charts.insert(repository, &image.step) {
+                    let text = format!("`{other}` and `{}` both go to `{repository}`", image.step);
+                    let hint = "a repository holds one chart: set `name` or `repositories` of one of them";
+                    inputs.refuse(Problem::new("same-repository", text).hint(hint).step(&image.step));
+                    return;
+                }
+            }
+        }
         let all = || image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));
         for (repository, tag) in image.repositories.iter().flat_map(|one| all().map(move |tag| (one, tag.as_str()))) {
             if let Some(other) = seen.insert((repository, tag), &image.step) {
