@@ -115,9 +115,11 @@ impl Tree {
     fn own(mut files: Vec<File>) -> Result<Self, Vec<Flaw>> {
         let mut flaws: Vec<Flaw> = files.iter().filter_map(|file| unreadable(&file.path)).collect();
         let Some(file) = files.iter().find(|file| file.path == metadata::FILE) else {
-            flaws.push(Flaw::new("chart-missing", "`Chart.yaml` is missing")
-                .about(metadata::FILE)
-                .hint("correct `path:`, or commit the file"));
+            flaws.push(
+                Flaw::new("chart-missing", "`Chart.yaml` is missing")
+                    .about(metadata::FILE)
+                    .hint("correct `path:`, or commit the file"),
+            );
             return Err(flaws);
         };
         let read = file.text().map_err(|flaw| vec![flaw]).and_then(Metadata::read);

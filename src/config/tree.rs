@@ -100,7 +100,7 @@ fn child(ty: &Type, key: &str) -> Option<&'static Type> {
         Type::Keys(section) => in_section(section),
         Type::Destination => {
             let all = [&GITHUB, &REGISTRY, &PYPI, &DEPLOYMENT_FILE, &COMMAND_DESTINATION];
-            all.into_iter().find_map(|section| in_section(section))
+            all.into_iter().find_map(in_section)
         }
         Type::Off(inner) => child(inner, key),
         Type::Either(_, second) => child(second, key),

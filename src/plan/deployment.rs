@@ -219,7 +219,7 @@ impl Deployment<'_> {
             };
             let release = self.releases.of(component).filter(|release| is_meant && inputs.takes(one.when, release))?;
             let is_here = |step: &&Step| step.component == component && step.publish.contains(&one.name);
-            (!self.releases.makes(component) || self.steps.iter().any(|step| is_here(&step))).then_some(release)
+            (!self.releases.makes(component) || self.steps.iter().any(is_here)).then_some(release)
         };
         let image = |image: &config::Image| {
             let release = release(&dockerfile_maker::component(inputs, image), &image.publish)?;

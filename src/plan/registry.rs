@@ -183,7 +183,7 @@ pub fn chart_reference(inputs: &Inputs<'_>, chart: &Chart, release: &Release) ->
             own_repository(&prefix(inputs, registry), &format!("charts/{name}")).ok()?
         }
     };
-    Some(repository.tagged(&chart_tag(&release.version.to_string())))
+    Some(repository.tagged(chart_tag(&release.version.to_string())))
 }
 
 /// A tag has no `+`: Helm writes and reads `_` for it (<https://helm.sh/docs/topics/registries/>).

@@ -165,7 +165,8 @@ fn only_what_changed_is_built_and_pushed() {
     }
 
     // A file that is gone, and only a chart's.
-    let (built, tags) = place.release("git checkout -q api/data/a && git rm -q web/data/a && mkdir -p web/data && echo 3 > web/data/b", "");
+    let (built, tags) = place
+        .release("git checkout -q api/data/a && git rm -q web/data/a && mkdir -p web/data && echo 3 > web/data/b", "");
     assert_eq!(built, ["chart.web", "image.web.linux-amd64"]);
     assert_eq!(kinds(&tags), ["charts/web", "web"]);
     let (built, tags) = place.release("echo '# more' >> charts/app/values.yaml", "");

@@ -67,10 +67,10 @@ fn places(node: &Node, path: &ValuesPath, key: &str, image: &str, paths: &mut Ve
     };
     match &node.value {
         Value::Text(text) if key == "image" && is_it(text) => paths.push(path.to_string()),
-        Value::Map(entries) if node.get("repository").and_then(Node::text).is_some_and(is_it) => {
-            if entries.iter().any(|entry| entry.key == "tag") {
-                paths.push(path.to_string());
-            }
+        Value::Map(_)
+            if node.get("tag").is_some() && node.get("repository").and_then(Node::text).is_some_and(is_it) =>
+        {
+            paths.push(path.to_string());
         }
         Value::Map(entries) => {
             for entry in entries.iter().filter(|entry| entry.merged.is_none()) {
