@@ -1,4 +1,4 @@
-"""A Kubernetes of one node with folders, ports and a bridge of its own: `with Cluster(...) as it:` starts and ends it."""
+"""A Kubernetes of one node with folders, ports and a bridge of its own: `with Cluster(…) as it:` starts and ends it."""
 
 import contextlib
 import json
@@ -30,8 +30,8 @@ PROGRAMS = ("etcd", "containerd", "ctr", "runc", "ip", "openssl", "kubectl", "he
 class Cluster:
     """
     etcd, the API server, the controllers and the scheduler, and a node of kubelet and containerd whose pods have
-    addresses that this machine reaches; there is no kube-proxy and no DNS. `hosts`: the registries that images are named
-    after, and where each really is; `sandbox`: the image that pods are held by. `env` lets kubectl and helm in.
+    addresses that this machine reaches; there is no kube-proxy and no DNS. `hosts`: the registries that images name, and
+    where each really is; `sandbox`: the image that pods are held by. `env` lets kubectl and helm in.
     """
 
     def __init__(self, hosts, sandbox):

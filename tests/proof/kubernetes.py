@@ -1,6 +1,6 @@
-"""A Kubernetes runs what was released: examples/fleet by Helm, its images pulled by the names that the chart has for them.
+"""A Kubernetes runs what was released: examples/fleet, installed by Helm, its images pulled by their names in the chart.
 
-Its pods become ready by the kubelet's probes and answer. After a change of one file only that service gets new pods.
+The pods become ready by the kubelet's probes and answer. After a change of one file only that service gets new pods.
 """
 
 import contextlib
@@ -14,11 +14,12 @@ from buildkit import PATH, Buildkit
 from cluster import Cluster
 from project import answer, commit, environment, fresh, get, run, write
 from registry import Registry
+from unpacked import HOST
 
 # Names in the example: where it pushes to, where its clusters pull from.
 PUSHED, PULLED = "localhost:5000", "registry:5000"
 CHART, SPACE = "charts/fleet", "fleet"
-CHANGED, PAGE = "web", "apps/web/pages/index.html"
+CHANGED, PAGE, HELD = "web", "apps/web/pages/index.html", "beacon"
 OLD, NEW = "<h1>Fleet</h1>", "<h1>The whole fleet</h1>"
 
 
@@ -41,15 +42,17 @@ def steps(release, project):
     release.helm("install", "--create-namespace", version=project.version(CHART))
     yield release.runs(project, OLD)
     yield release.is_pulled(project)
-    yield release.is_reached(project)
+    yield release.is_reached()
+    yield release.is_probed()
     yield release.again(project)
     yield release.upgrade(project)
     yield release.rollback(project)
+    yield release.scale(project)
     yield release.uninstall()
 
 
 class Project:
-    """The example in a repository of its own, released with its overlay `local`; `images`: what was published last."""
+    """The example in a repository of its own, released with its overlay `local`; `published`: what is in use."""
 
     def __init__(self, longshore, source, kit, target):
         self.longshore, self.source, self.target = longshore, source, target
@@ -114,24 +117,20 @@ class Release:
 
     def pods(self):
         """Of each service, when none is on its way out any more."""
-        deadline = time.monotonic() + 120
-        while True:
-            pods = self.cluster.get("pods", "--namespace", SPACE)["items"]
-            if not any("deletionTimestamp" in pod["metadata"] for pod in pods):
-                break
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"pods do not end\n{self.state()}")
-            time.sleep(0.5)
+        self.until(lambda: not any("deletionTimestamp" in pod["metadata"] for pod in self.listed()), "pods do not end")
         found = {}
-        for pod in pods:
+        for pod in self.listed():
             found.setdefault(pod["metadata"]["labels"]["app.kubernetes.io/name"], []).append(pod)
         return found
 
-    def runs(self, project, headline):
+    def listed(self):
+        return self.cluster.get("pods", "--namespace", SPACE)["items"]
+
+    def runs(self, project, headline, replicas=2):
         """Every pod is ready, of the image that was published, and does what it is for."""
         pods = self.pods()
         counts = {service: len(of_it) for service, of_it in pods.items()}
-        if counts != {service: 2 if service == "web" else 1 for service in fleet.SERVICES}:
+        if counts != dict.fromkeys(fleet.SERVICES, 1) | {CHANGED: replicas}:
             raise RuntimeError(f"there are pods of {counts}")
         for service, of_it in pods.items():
             for pod in of_it:
@@ -151,20 +150,42 @@ class Release:
             asked = [line for line in log if "containerd/" in line and f"/v2/fleet/{service}/manifests/" in line]
             if not all(any(f"/manifests/{what}" in line for line in asked) for what in (version, digest)):
                 raise RuntimeError(f"containerd did not ask the registry for {service}: {asked}")
-        return f"each image was pulled by its name in the chart, {PULLED}/fleet/…, which is {self.target.host} to the node"
+        return f"each image was pulled by its name in the chart, {PULLED}/fleet/…, from {self.target.host}"
 
-    def is_reached(self, project):
-        """What a kube-proxy would send requests to."""
-        pods = self.pods()
-        for service in fleet.SERVICES:
-            selector = f"kubernetes.io/service-name=fleet-{service}"
-            slices = self.cluster.get("endpointslices", "--namespace", SPACE, "--selector", selector)["items"]
-            found = {(address, port["port"]) for one in slices for port in one["ports"] for endpoint in one["endpoints"]
-                     if endpoint["conditions"]["ready"] for address in endpoint["addresses"]}
-            wanted = {(pod["status"]["podIP"], fleet.SERVICES[service][0]) for pod in pods[service]}
-            if found != wanted:
-                raise RuntimeError(f"the service {service} has the endpoints {found}, its pods are {wanted}")
-        return "every Service has exactly the ready pods of its own as endpoints"
+    def is_reached(self):
+        """By requests to its name, if there were a kube-proxy."""
+        for service, of_it in self.pods().items():
+            wanted = {(pod["status"]["podIP"], fleet.SERVICES[service][0]) for pod in of_it}
+            self.until(lambda: self.endpoints(service) == wanted, f"the Service {service} does not lead to {wanted}")
+        return "every Service has exactly the pods of its own as ready endpoints"
+
+    def endpoints(self, service):
+        words = "--namespace", SPACE, "--selector", f"kubernetes.io/service-name=fleet-{service}"
+        return {(address, port["port"]) for one in self.cluster.get("endpointslices", *words)["items"]
+                for port in one["ports"] or [] for endpoint in one["endpoints"] or [] if endpoint["conditions"]["ready"]
+                for address in endpoint["addresses"]}
+
+    def is_probed(self):
+        """A process that does not answer while it is held is not ready, and ready again when it does."""
+        before, (pod,) = self.lives(), self.pods()[HELD]
+        task = container(pod)["containerID"].removeprefix("containerd://")
+        wanted = self.endpoints(HELD)
+        self.cluster.ctr("tasks", "pause", task)
+        try:
+            self.until(lambda: not container(self.pods()[HELD][0])["ready"], f"{HELD} is ready while it is held")
+            self.until(lambda: not self.endpoints(HELD), f"{HELD} has endpoints while it is held")
+        finally:
+            self.cluster.ctr("tasks", "resume", task)
+        self.until(lambda: self.endpoints(HELD) == wanted, f"{HELD} does not become ready again")
+        self.all_live_on(before)
+        return f"{HELD} held still: its probe fails and it leaves its Service; let go, it is back"
+
+    def until(self, is_so, otherwise):
+        deadline = time.monotonic() + 120
+        while not is_so():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{otherwise}\n{self.state()}")
+            time.sleep(0.5)
 
     def again(self, project):
         """Without a change there is nothing new to install, and no pod notices."""
@@ -172,8 +193,7 @@ class Release:
         if new := project.release():
             raise RuntimeError(f"published without a change: {new}")
         self.helm("upgrade", version=project.version(CHART))
-        if self.lives() != before:
-            raise RuntimeError(f"pods before: {before}, after: {self.lives()}")
+        self.all_live_on(before)
         return "released again without a change: nothing is published, and `helm upgrade` leaves every pod alone"
 
     def upgrade(self, project):
@@ -194,6 +214,26 @@ class Release:
         self.runs(project, OLD)
         self.only_changed(before)
         return f"`helm rollback`: the pods of {CHANGED} have the image before that one again"
+
+    def scale(self, project):
+        """Of the chart alone: no image is new, and no pod is replaced."""
+        before = self.lives()
+        path = project.source / "charts" / "fleet" / "values.yaml"
+        path.write_text(path.read_text().replace("replicas: 2", "replicas: 3"))
+        run(project.source, "git", "checkout", "--quiet", PAGE)
+        if (new := project.release()) != {CHART}:
+            raise RuntimeError(f"after a change of {path.name} published: {new}")
+        self.helm("upgrade", version=project.version(CHART))
+        self.runs(project, OLD, replicas=3)
+        after = self.lives()
+        added = {pod: after[CHANGED].pop(pod) for pod in set(after[CHANGED]) - set(before[CHANGED])}
+        if len(added) != 1 or after != before:
+            raise RuntimeError(f"pods before: {before}, after: {after} and {added}")
+        return f"values.yaml changed: only the chart is published, and `helm upgrade` adds a pod of {CHANGED}"
+
+    def all_live_on(self, before):
+        if (after := self.lives()) != before:
+            raise RuntimeError(f"pods before: {before}, after: {after}")
 
     def only_changed(self, before):
         after = self.lives()
@@ -243,7 +283,7 @@ def answers(pod, service, headline):
 def sandbox(target):
     """The image that pods are held by, out of one that can sleep."""
     name = f"{target.host}/kubernetes/pause:1"
-    registry.crane(target.env, "mutate", "--platform", "linux/amd64", "--entrypoint", "sleep,infinity", "--tag", name,
+    registry.crane(target.env, "mutate", "--platform", f"linux/{HOST}", "--entrypoint", "sleep,infinity", "--tag", name,
                    f"{target.host}/library/debian:bookworm-slim")
     return name.replace(target.host, PULLED)
 
