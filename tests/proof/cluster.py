@@ -30,8 +30,8 @@ PROGRAMS = ("etcd", "containerd", "ctr", "runc", "ip", "openssl", "kubectl", "he
 class Cluster:
     """
     etcd, the API server, the controllers and the scheduler, and a node of kubelet and containerd whose pods have
-    addresses that this machine reaches; there is no kube-proxy and no DNS. `hosts`: the registries that images name, and
-    where each really is; `sandbox`: the image that pods are held by. `env` lets kubectl and helm in.
+    addresses that this machine reaches; there is no kube-proxy and no DNS. `hosts`: the registries that images name,
+    and where each really is; `sandbox`: the image that pods are held by. `env` lets kubectl and helm in.
     """
 
     def __init__(self, hosts, sandbox):
@@ -209,8 +209,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
         return json.loads(self.kubectl("get", *arguments, "--output", "json"))
 
     def ctr(self, *arguments):
-        return run(self.folder, "ctr", "--address", self.folder / "containerd.sock", "--namespace", "k8s.io", *arguments,
-                   env=self.env)
+        socket = self.folder / "containerd.sock"
+        return run(self.folder, "ctr", "--address", socket, "--namespace", "k8s.io", *arguments, env=self.env)
 
     def cgroups(self):
         tops = [controller / self.cgroup for controller in controllers()]

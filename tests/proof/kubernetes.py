@@ -1,4 +1,4 @@
-"""A Kubernetes runs what was released: examples/fleet, installed by Helm, its images pulled by their names in the chart.
+"""A Kubernetes runs what was released: examples/fleet by Helm, its images pulled by the names that the chart has.
 
 The pods become ready by the kubelet's probes and answer. After a change of one file only that service gets new pods.
 """
@@ -89,6 +89,10 @@ class Project:
     def version(self, repository):
         return self.published[repository][0]
 
+    def told(self, service):
+        """What it says of itself: only one of them is built with the version of its release."""
+        return self.version(service) if service == "beacon" else fleet.VERSION
+
     def image(self, service):
         """As the chart names it, and as a node then knows it."""
         version, digest = self.published[service]
@@ -135,7 +139,7 @@ class Release:
         for service, of_it in pods.items():
             for pod in of_it:
                 is_ready(pod, *project.image(service))
-                answers(pod, service, headline)
+                answers(pod, service, project.told(service), headline)
         return f"{sum(counts.values())} pods are ready, each of the digest that was published, and answer"
 
     def is_pulled(self, project):
@@ -270,12 +274,13 @@ def is_ready(pod, name, identity):
         raise RuntimeError(f"{name_of_pod} is ready without being asked")
 
 
-def answers(pod, service, headline):
+def answers(pod, service, version, headline):
     port, path, part = fleet.SERVICES[service]
     address = f"http://{pod['status']['podIP']}:{port}"
     (status, health), (other_status, text) = get(f"{address}/health"), get(f"{address}{path}")
     parts = [part, headline] if service == CHANGED else [part]
-    if (status, other_status) != (200, 200) or json.loads(health)["status"] != "ok" or not all(
+    said = json.loads(health)
+    if (status, other_status, said["status"], said["version"]) != (200, 200, "ok", version) or not all(
             one in text for one in parts):
         raise RuntimeError(f"{service} answers {health} and {text}")
 
