@@ -12,6 +12,7 @@ import time
 
 import act
 import archives
+import charts
 import counting
 import dockerfiles
 import images
@@ -49,6 +50,7 @@ def main():
     archives.bench(longshore)
     images.bench(longshore, docker="--docker" in sys.argv)
     dockerfiles.bench(longshore)
+    charts.bench(longshore)
     wheels.bench(longshore)
     act.bench(longshore)
     print(f"\non {platform.machine()}, {os.cpu_count()} cores; longshore {version(longshore)}, dist {version(DIST)}")

@@ -8,6 +8,7 @@ pub mod artifact;
 pub mod chart;
 pub mod command;
 pub mod core_metadata;
+pub mod deployment;
 pub mod destination;
 pub mod digest;
 pub mod dockerfile;

@@ -30,6 +30,16 @@ pub struct Reference {
     pub digest: Option<Digest>,
 }
 
+/// Whether a registry's host, with its port, is this machine.
+pub fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let name = name.trim_matches(['[', ']']);
+    let numbers = || name.split('.').map(str::parse::<u8>);
+    name == "localhost"
+        || name == "::1"
+        || (name.starts_with("127.") && numbers().count() == 4 && numbers().all(|one| one.is_ok()))
+}
+
 /// What stands before the names of several repositories: a registry, with or without the path of an owner or team below it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Prefix {

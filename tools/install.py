@@ -45,6 +45,8 @@ TABLE = [
     ("test", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
     ("test", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
     ("test", "openssl", "any", "apt", "openssl"),
+    # what charts are for
+    ("test", "helm", "v4.3.1", "go", "helm.sh/helm/v4/cmd/helm"),
     # what builds Dockerfiles, and what it starts
     ("test", "buildkitd", "v0.34.2", "gomod", "tests/tools/buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
     ("test", "buildctl", "v0.34.2", "gomod", "tests/tools/buildkit", "github.com/moby/buildkit/cmd/buildctl"),
@@ -81,6 +83,7 @@ TABLE = [
     ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
     ("bench", "docker-buildx", "v0.38.2", "gomod", "tests/tools/buildx", "github.com/docker/buildx/cmd/buildx"),
+    ("bench", "yq", "v4.54.3", "go", "github.com/mikefarah/yq/v4"),
     ("bench", "dist", "0.34.0", "cargo", "cargo-dist"),
 ]
 

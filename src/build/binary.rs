@@ -11,12 +11,13 @@ use super::log::Log;
 use super::machine::Machine;
 use super::order::Order;
 use super::rustflags::Rustflags;
-use super::{asset, command, pack, package};
+use super::{asset, pack, package};
 use crate::artifact::{self, Mode};
 use crate::macos::DEPLOYMENT_TARGET;
 use crate::plan::{AssetWork, BinaryWork, PlannedBuilder, Step, WheelBuilder, Work};
 use crate::problem::Problem;
 use crate::target::Target;
+use crate::world::command;
 use crate::world::process::{Cmd, Runner, Stream};
 use crate::world::store::Store;
 

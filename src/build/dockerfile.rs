@@ -10,15 +10,15 @@ use anyhow::{Context, bail, ensure};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
-use super::command::cmd;
 use super::engine::{Ask, Built, Cache, Engine, Feature, Named, Network, Recipe, Session, choose};
 use super::log::Log;
 use super::machine::Machine;
+use super::pulled::{self, PulledLayout};
 use super::staging::{self, Staged};
-use super::{pack, pulled, reuse};
+use super::{pack, reuse};
 use crate::artifact::{self, Mode};
 use crate::digest::Digest;
-use crate::dockerfile::{Answer, Dockerfile};
+use crate::dockerfile::{Answer, Dockerfile, ImageUse};
 use crate::input_list::InputList;
 use crate::oci::image::{Blob, Image};
 use crate::oci::layout::{Entry, Layout};
@@ -29,6 +29,7 @@ use crate::plan::dockerfile_inputs::{self as asked, Claimed, Contexts, Digests, 
 use crate::plan::{FromDockerfile, ImageWork, NamedContext, OfKind, Step};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
+use crate::world::command::cmd;
 use crate::world::files;
 use crate::world::path::resolve;
 use crate::world::process::Runner;
@@ -102,6 +103,7 @@ pub fn make(
         stage: recipe.stage.clone(),
         args: recipe.args.clone(),
         contexts: named(machine, recipe, &staged, &bases, &scratch_path)?,
+        written: written(&claimed.answer),
         secrets,
         platform: work.platform.to_string(),
         epoch: machine.plan.commit_time,
@@ -272,8 +274,20 @@ fn needs(answer: &Answer) -> Vec<Feature> {
             _ => return None,
         })
     };
-    let all: BTreeSet<Feature> = answer.features.iter().filter_map(|used| feature(used.name)).collect();
+    let mut all: BTreeSet<Feature> = answer.features.iter().filter_map(|used| feature(used.name)).collect();
+    let of_other_platform = |one: &ImageUse| {
+        answer.images.iter().any(|other| other.reference == one.reference && other.platform != one.platform)
+    };
+    if answer.images.iter().any(of_other_platform) {
+        all.insert(Feature::TwoPlatforms);
+    }
     all.into_iter().collect()
+}
+
+/// Names with variables in them, and what they stand for.
+fn written(answer: &Answer) -> BTreeMap<String, String> {
+    let images = answer.images.iter().filter(|image| image.written != image.reference);
+    images.map(|image| (image.written.clone(), image.reference.clone())).collect()
 }
 
 /// What names stand for: folders, images of this plan, and every image that the Dockerfile names.
@@ -285,12 +299,14 @@ fn named(
     scratch: &Path,
 ) -> anyhow::Result<BTreeMap<String, Named>> {
     let mut named: BTreeMap<String, Named> = BTreeMap::new();
-    for (base, layout) in recipe.bases.iter().zip(&bases.layouts) {
-        let layout = Named::Layout { folder: layout.folder.clone(), digest: layout.digest };
-        // Two platforms of one image are told apart; elsewhere the plain name is enough.
-        let several = recipe.bases.iter().filter(|other| other.name == base.name).count() > 1;
-        let name = if several { format!("{}::{}", base.name, base.platform) } else { base.name.clone() };
-        named.insert(name, layout);
+    for base in &recipe.bases {
+        let of_name = recipe.bases.iter().zip(&bases.layouts).filter(|(other, _)| other.name == base.name);
+        let layouts: Vec<&PulledLayout> = of_name.map(|(_, layout)| layout).collect();
+        let layout = match layouts[..] {
+            [one] => one.clone(),
+            _ => pulled::together(&layouts, &scratch.join(format!("together-{}", named.len())))?,
+        };
+        named.insert(base.name.clone(), Named::Layout { folder: layout.folder, digest: layout.digest });
     }
     for (number, (name, context)) in recipe.contexts.iter().enumerate() {
         let place = match context {

@@ -8,7 +8,6 @@ mod cargo_config;
 mod chart;
 mod checks;
 mod checksums;
-mod command;
 mod commit;
 mod docker_archive;
 mod dockerfile;

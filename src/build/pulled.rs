@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -10,16 +10,18 @@ use serde_json::Value;
 use super::machine::Machine;
 use super::stored;
 use crate::digest::Digest;
-use crate::oci::Descriptor;
 use crate::oci::base;
 use crate::oci::image::{Blob, Place};
 use crate::oci::layout::{Entry, Layout};
+use crate::oci::registry::Document;
+use crate::oci::{Descriptor, document, media};
 use crate::plan::dockerfile_inputs::{KnownImage, KnownImages};
 use crate::plan::{FromDockerfile, NamedContext, PlannedBase};
 use crate::platform::Platform;
 use crate::world::runtime;
 
 /// An image in a layout of its own.
+#[derive(Clone, Debug)]
 pub struct PulledLayout {
     pub folder: PathBuf,
     pub digest: Digest,
@@ -66,6 +68,38 @@ pub fn known(config: &Value) -> KnownImage {
     KnownImage { env: texts("Env"), onbuild: texts("OnBuild") }
 }
 
+/// The images that one name stands for on several platforms, as one image: engines take the one they need.
+///
+/// # Errors
+/// If a layout is damaged, or the new one cannot be written.
+pub fn together(layouts: &[&PulledLayout], folder: &Path) -> anyhow::Result<PulledLayout> {
+    let (layout, mut images) = (Layout::create(folder)?, Vec::new());
+    for one in layouts {
+        let from = Layout::at(&one.folder);
+        let entry = from.entries()?.into_iter().find(|entry| entry.descriptor.digest == one.digest);
+        let entry = entry.with_context(|| format!("the layout of {} does not name it", one.digest))?;
+        let manifest = serde_json::from_slice(&from.read(one.digest)?).context("its manifest is damaged")?;
+        let blobs = blobs(&manifest)?;
+        for digest in blobs.iter().map(|blob| blob.digest).chain([one.digest]) {
+            layout.add(digest, &from.path(digest))?;
+        }
+        let config = blobs.last().context("its manifest names no config")?;
+        let config: Value = serde_json::from_slice(&from.read(config.digest)?).context("its config is damaged")?;
+        images.push((entry.descriptor, document::platform(&config)));
+    }
+    let index = Document::new(media::INDEX, document::index(&images, &BTreeMap::new()));
+    layout.put(&index)?;
+    layout.finish(&[Entry::new(index.descriptor.clone(), "together")])?;
+    Ok(PulledLayout { folder: folder.to_owned(), digest: index.descriptor.digest })
+}
+
+/// What a manifest consists of; its config comes last.
+fn blobs(manifest: &Value) -> anyhow::Result<Vec<Descriptor>> {
+    let blobs = manifest["layers"].as_array().into_iter().flatten().chain([&manifest["config"]]);
+    let blobs: Result<_, _> = blobs.map(|blob| serde_json::from_value(blob.clone())).collect();
+    blobs.context("its manifest is damaged")
+}
+
 fn one(machine: Machine<'_>, image: &PlannedBase, platform: Platform) -> anyhow::Result<(PulledLayout, Value)> {
     let registries = machine.registries.context("no registry is configured to fetch base images from")?;
     let found = runtime::block_on(base::find(registries, &image.from, image.digest, platform))??;
@@ -73,11 +107,7 @@ fn one(machine: Machine<'_>, image: &PlannedBase, platform: Platform) -> anyhow:
     let folder = machine.store.root().join("cache").join("images").join(digest.hex());
     let layout = Layout::at(&folder);
     let manifest = found.manifest.json();
-    let blobs = manifest["layers"].as_array().into_iter().flatten().chain([&manifest["config"]]);
-    let blobs: Vec<Descriptor> = blobs
-        .map(|blob| serde_json::from_value(blob.clone()))
-        .collect::<Result<_, _>>()
-        .context("its manifest is damaged")?;
+    let blobs = blobs(&manifest)?;
     let is_whole = fs::metadata(folder.join("index.json")).is_ok()
         && blobs.iter().all(|blob| fs::metadata(layout.path(blob.digest)).is_ok_and(|meta| meta.len() == blob.size));
     if !is_whole {

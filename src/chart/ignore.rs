@@ -130,7 +130,11 @@ impl Selection {
 
     /// A result that is legal and hardly meant: a chart without any template.
     pub fn warning(&self) -> Option<Flaw> {
-        let dropped = self.dropped.iter().find(|dropped| dropped.folder && dropped.path == "templates")?;
+        let is_template = |path: &str| path.split('/').next() == Some("templates");
+        let dropped = self.dropped.iter().find(|dropped| is_template(&dropped.path) && dropped.rule.line.is_some())?;
+        if self.kept.iter().any(|path| is_template(path)) {
+            return None;
+        }
         Some(dropped.flaw("templates-ignored", format!("{} drops the whole of `templates/`", dropped.rule)))
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::plan::{Origin, Plan, Work};
 use crate::problem::{Failure, Problem};
 use crate::release::{Project, Session, Wish};
-use crate::step_id::{StepId, StepKind};
+use crate::step_id::StepId;
 use crate::world::process::Cmd;
 
 /// The steps that stay: those whose inputs differ from what they were, and those without inputs. Everything, if the other
@@ -49,11 +49,10 @@ pub fn steps(session: &Session, project: &Project, plan: &Plan, reference: &str)
         }
     }
     // What an affected step needs is made again; so are binaries and assets that nothing else is made of.
-    let of = |kind: StepKind| left.iter().filter(|id| id.kind() == kind && plan.inputs.contains_key(*id)).count();
-    let (images, charts) = (of(StepKind::Image), of(StepKind::Chart));
-    let charts = if charts == 0 { String::new() } else { format!(" and {charts} charts") };
-    let text = format!("{images} images{charts} are made from the same inputs as at `{reference}`");
-    session.printer.step("Unaffected", text);
+    let count = left.iter().filter(|id| plan.inputs.contains_key(*id)).count();
+    session
+        .printer
+        .step("Unaffected", format!("{count} images and charts are made from the same inputs as at `{reference}`"));
     Ok(plan.steps.iter().map(|step| step.id.clone()).filter(|id| !left.contains(id)).collect())
 }
 

@@ -205,7 +205,7 @@ pub struct Plan {
     /// Also build for another target; its tools must be installed
     #[arg(long, value_name = "TRIPLE", num_args = 1.., requires = "host")]
     pub also: Vec<Target>,
-    /// Leave out images whose inputs are the same as at another commit
+    /// Leave out images and charts whose inputs are the same as at another commit
     #[arg(long, value_name = "REF")]
     pub affected: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! `assets:` read.
 
-use super::binary::command;
+use super::command::command;
 use super::fields::Fields;
 use super::model::Asset;
 use super::overrides::{EntryKind, Layers, distinct};

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::command::command;
 use super::fields::Fields;
 use super::model::{Binaries, Binary, BinarySettings, Builder};
 use super::overrides::{EntryKind, Layers, distinct};
 use super::schema::{BINARY, Place};
 use super::smoke::Smoke;
 use super::text;
-use super::yaml::{Map, Node, Value};
-use crate::command::{Command, Shell};
+use super::yaml::{Map, Node};
+use crate::command::Command;
 use crate::problem::{At, Problem};
 use crate::target::{Libc, Linkage, Target};
 
@@ -132,23 +133,6 @@ pub fn before(map: &Map, path: &str, target: Target, layers: &mut Layers) -> Vec
         commands.extend(command(node).filter(|_| wanted));
     }
     commands
-}
-
-pub fn command(node: &Node) -> Option<Command> {
-    let words = |text: &str| super::shell::words(text).ok();
-    let Value::Map(map) = &node.value else {
-        return Some(Command { run: words(node.text()?)?, ..Command::default() });
-    };
-    let fields = Fields(map);
-    let run = fields.text("run")?;
-    let shell = match fields.text("shell").as_deref() {
-        Some("bash") => Some(Shell::Bash),
-        Some("pwsh") => Some(Shell::Pwsh),
-        _ => None,
-    };
-    let run = if shell.is_some() { vec![run] } else { words(&run)? };
-    let dir = fields.path("dir").filter(|dir| dir != ".");
-    Some(Command { run, shell, dir, env: fields.table("env") })
 }
 
 /// Two entries that make exactly the same.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::binary::command;
+use super::command::command;
 use super::diagnostics::Diagnostics;
 use super::fields::Fields;
 use super::model::{BuildContext, Dockerfile, Runners};

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{GITHUB, KINDS, Key, LATER_KINDS, PYPI, Place, REGISTRY, Section, Status, TOP, Text, Type};
+use super::schema::{
+    COMMAND_DESTINATION, DEPLOYMENT_FILE, GITHUB, KINDS, Key, PYPI, Place, REGISTRY, Section, TOP, Text, Type,
+};
 use crate::platform::Platform;
 use crate::target::Target;
 
@@ -54,9 +56,6 @@ impl Writer {
     }
 
     fn key(&mut self, key: &Key) -> Value {
-        if key.status == Status::NotInThisVersion {
-            return json!({ "not": {}, "description": format!("Not in this version: {}.", key.doc) });
-        }
         let mut schema = self.value(&key.ty);
         if self.overlay {
             schema = json!({ "anyOf": [schema, { "type": "null" }] });
@@ -81,7 +80,12 @@ impl Writer {
             }
             Type::Either(first, second) => json!({ "anyOf": [self.value(first), self.value(second)] }),
             Type::Keys(section) => self.define(section),
-            Type::Destination => json!({ "anyOf": [self.define(&GITHUB), self.define(&REGISTRY), self.define(&PYPI)] }),
+            Type::Destination => {
+                let sections = [&GITHUB, &REGISTRY, &PYPI, &DEPLOYMENT_FILE, &COMMAND_DESTINATION];
+                // Of each kind its own keys; without `kind:` the name says which they are.
+                let of_kind = |(kind, section): (&&str, &Section)| json!({ "allOf": [self.define(section), { "properties": { "kind": { "const": kind } } }] });
+                json!({ "anyOf": KINDS.iter().zip(sections).map(of_kind).collect::<Vec<_>>() })
+            }
             Type::Command(section) => json!({ "anyOf": [{ "type": "string" }, self.define(section)] }),
             Type::Override(inner) => {
                 let Type::Keys(section) = inner else { return json!({ "type": "object" }) };
@@ -170,9 +174,7 @@ fn text(kind: Text) -> Value {
         Text::SecretName => json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }),
         Text::FileName => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+$" }),
         Text::Word(words) => json!({ "enum": words }),
-        Text::DestinationKind => {
-            json!({ "enum": KINDS, "$comment": format!("not in this version: {}", LATER_KINDS.join(", ")) })
-        }
+        Text::DestinationKind => json!({ "enum": KINDS }),
         Text::Triple => json!({ "enum": Target::all().map(Target::triple).collect::<Vec<_>>() }),
         Text::Size => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMG]i?)?B?$" }),
         Text::Time => json!({ "type": "string", "pattern": "^[0-9]+[smh]$" }),

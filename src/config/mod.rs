@@ -1,6 +1,7 @@
 //! `longshore.yaml`: text to [`Config`], pure. The table in `schema` defines each key.
 
 pub mod check;
+mod command;
 mod diagnostic;
 pub mod schema;
 pub mod yaml;
@@ -41,7 +42,10 @@ pub use model::{
     Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, BuildContext, Builder, Chart, Component, Config,
     Dockerfile, Formats, Image, ImageSmoke, ImageTag, Runners, VariantCheck, Wheel, WheelSettings,
 };
-pub use publish::{Destination, DestinationKind, Github, Notes, Publish, Pypi, Registry, RegistryHost};
+pub use publish::{
+    DeploymentFile, Destination, DestinationCommand, DestinationKind, Github, Notes, Publish, Pypi, Registry,
+    RegistryHost,
+};
 pub use smoke::Smoke;
 pub use source::Source;
 pub use workflow::{PullRequest, Workflow};

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
+use super::command;
 use super::fields::Fields;
 use super::names;
 use super::overrides::{Layers, distinct};
-use super::schema::{KINDS, LATER_KINDS, Place};
+use super::schema::{ACCEPTED, KINDS, Place};
+use super::text;
 use super::words::{nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
+use crate::command::Command;
+use crate::deployment::{EXTENSIONS, FileFormat};
 use crate::destination::{Existing, ReadBack, Trusted, When};
 use crate::problem::Problem;
 use crate::reference::{self, Prefix};
@@ -39,6 +43,8 @@ pub enum DestinationKind {
     Github(Github),
     Registry(Registry),
     Pypi(Pypi),
+    File(DeploymentFile),
+    Command(DestinationCommand),
 }
 
 impl Destination {
@@ -64,7 +70,23 @@ impl Destination {
                 registry.hosts.values().filter_map(|host| host.password_env.as_ref()).collect()
             }
             DestinationKind::Pypi(pypi) => pypi.token_env.iter().chain(pypi.token_envs.values()).collect(),
-            DestinationKind::Github(_) => Vec::new(),
+            // A glob names what only the environment knows.
+            DestinationKind::Command(command) => command.pass_env.iter().filter(|name| !text::is_glob(name)).collect(),
+            DestinationKind::Github(_) | DestinationKind::File(_) => Vec::new(),
+        }
+    }
+
+    pub fn file(&self) -> Option<&DeploymentFile> {
+        match &self.kind {
+            DestinationKind::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    pub fn command(&self) -> Option<&DestinationCommand> {
+        match &self.kind {
+            DestinationKind::Command(command) => Some(command),
+            _ => None,
         }
     }
 
@@ -75,7 +97,7 @@ impl Destination {
                 registry.hosts.values().filter_map(|host| host.username_env.as_ref()).collect()
             }
             DestinationKind::Pypi(pypi) => pypi.username_env.iter().collect(),
-            DestinationKind::Github(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }
@@ -119,6 +141,26 @@ pub struct Pypi {
     /// `token-env:` by distribution.
     pub token_envs: BTreeMap<String, String>,
     pub username_env: Option<String>,
+}
+
+/// A file that tells others what was published.
+#[derive(Clone, Debug)]
+pub struct DeploymentFile {
+    pub file: String,
+    pub format: FileFormat,
+    /// In the order written.
+    pub set: Vec<(String, Template)>,
+}
+
+/// What runs when everything that it accepts is published.
+#[derive(Clone, Debug)]
+pub struct DestinationCommand {
+    pub command: Command,
+    pub pass_env: Vec<String>,
+    /// Words of `ACCEPTED`.
+    pub accepts: Vec<&'static str>,
+    /// `timeout:` in seconds.
+    pub timeout: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -170,11 +212,19 @@ pub fn read(file: &Map, images: bool, layers: &mut Layers) -> Vec<Destination> {
     };
     for entry in entries.iter().filter(own) {
         let Some(kind) = kind_of(entry, layers) else { continue };
+        if kind == "file" {
+            file_flaws(entry, layers);
+        }
         let next = destination(&entry.key, kind, &entry.value);
         let same = |other: &&Destination| place(other) == place(&next) && other.when == next.when;
         if let Some(other) = destinations.iter().take(16).find(same) {
             let message = format!("`{}` and `{}` are the same destination", other.name, next.name);
-            let key = if next.github().is_some() { "repository" } else { "prefix" };
+            let key = match next.kind {
+                DestinationKind::Github(_) => "repository",
+                DestinationKind::Pypi(_) => "index",
+                DestinationKind::File(_) => "file",
+                DestinationKind::Registry(_) | DestinationKind::Command(_) => "prefix",
+            };
             let problem =
                 Problem::new("equal-entries", message).hint(format!("give one of them another `{key}:`, or remove it"));
             layers.found.at(problem, &format!("publish.{}", entry.key), true, &entry.key_span);
@@ -185,14 +235,17 @@ pub fn read(file: &Map, images: bool, layers: &mut Layers) -> Vec<Destination> {
 }
 
 /// What two destinations must not share.
-fn place(one: &Destination) -> (bool, Option<String>) {
+fn place(one: &Destination) -> (&'static str, Option<String>) {
     match &one.kind {
         DestinationKind::Github(Github { repository, host: Some(host), .. }) if host != "github.com" => {
-            (true, Some(format!("{host} {}", repository.as_deref().unwrap_or_default())))
+            ("github", Some(format!("{host} {}", repository.as_deref().unwrap_or_default())))
         }
-        DestinationKind::Github(github) => (true, github.repository.clone()),
-        DestinationKind::Registry(registry) => (false, registry.prefix.as_ref().map(ToString::to_string)),
-        DestinationKind::Pypi(pypi) => (false, Some(pypi.upload.to_string())),
+        DestinationKind::Github(github) => ("github", github.repository.clone()),
+        DestinationKind::Registry(registry) => ("registry", registry.prefix.as_ref().map(ToString::to_string)),
+        DestinationKind::Pypi(pypi) => ("pypi", Some(pypi.upload.to_string())),
+        DestinationKind::File(file) => ("file", Some(file.file.clone())),
+        // The same command may run twice.
+        DestinationKind::Command(_) => ("command", Some(one.name.clone())),
     }
 }
 
@@ -202,9 +255,12 @@ fn kind_of<'e>(entry: &'e Entry, layers: &mut Layers) -> Option<&'e str> {
     if let Some(kind) = entry.value.map().and_then(|map| map.get("kind")).and_then(Node::text) {
         return Some(kind).filter(|kind| KINDS.contains(kind));
     }
-    let hint = match nearest(name, KINDS.iter().chain(LATER_KINDS).copied()) {
+    if let Some(kind) = KINDS.iter().find(|kind| *kind == name) {
+        return Some(kind);
+    }
+    let hint = match nearest(name, KINDS.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? other names need `kind:`"),
-        None => "set `kind: github` or `kind: registry`".into(),
+        None => format!("set `kind:` to one of `{}`", KINDS.join("`, `")),
     };
     let problem = Problem::new("missing-key", format!("the destination {} has no `kind:`", quote(name))).hint(hint);
     layers.found.at(problem, &format!("publish.{name}"), true, &entry.key_span);
@@ -226,6 +282,8 @@ fn destination(name: &str, kind: &str, node: &Node) -> Destination {
         kind: match kind {
             "registry" => DestinationKind::Registry(registry(node, fields)),
             "pypi" => DestinationKind::Pypi(pypi(fields)),
+            "file" => DestinationKind::File(file(fields)),
+            "command" => DestinationKind::Command(destination_command(node, fields)),
             _ => DestinationKind::Github(github(fields)),
         },
     }
@@ -278,6 +336,45 @@ fn pypi(fields: Fields<'_>) -> Pypi {
         token_env: fields.text("token-env").filter(|_| !by_name),
         token_envs: if by_name { fields.table("token-env") } else { BTreeMap::new() },
         username_env: fields.text("username-env"),
+    }
+}
+
+fn file(fields: Fields<'_>) -> DeploymentFile {
+    let file = fields.path("file").unwrap_or_default();
+    let set = fields.map("set").map(|map| map.0.entries.as_slice()).unwrap_or_default();
+    let value = |entry: &Entry| Some((entry.key.clone(), text::template(Place::Deployment, entry.value.text()?).ok()?));
+    let format = FileFormat::of(&file).unwrap_or(FileFormat::Json);
+    DeploymentFile { format, file, set: set.iter().filter_map(value).collect() }
+}
+
+/// What the extension of a deployment file does not allow.
+fn file_flaws(entry: &Entry, layers: &mut Layers) {
+    let Some(map) = entry.value.map() else { return };
+    let Some((node, path)) = map.get("file").and_then(|node| Some((node, names::path(node.text()?).ok()?))) else {
+        return;
+    };
+    let at = format!("publish.{}", entry.key);
+    let Some(format) = FileFormat::of(&path) else {
+        let text = format!("the extension of {} is not a format of deployment files", quote(&path));
+        let problem = Problem::new("unknown-extension", text).hint(format!("use {EXTENSIONS}"));
+        return layers.found.at(problem, &format!("{at}.file"), false, &node.span);
+    };
+    for set in map.get("set").and_then(Node::map).map(|map| map.entries.as_slice()).unwrap_or_default() {
+        if let Some(why) = format.refuses(&set.key) {
+            let problem =
+                Problem::new("bad-name", format!("{} cannot be a key of `{path}`", quote(&set.key))).hint(why);
+            layers.found.at(problem, &format!("{at}.set.{}", set.key), true, &set.key_span);
+        }
+    }
+}
+
+fn destination_command(node: &Node, fields: Fields<'_>) -> DestinationCommand {
+    let accepts = fields.parsed("accepts", |word| ACCEPTED.iter().find(|known| **known == word).copied());
+    DestinationCommand {
+        command: command::command(node).unwrap_or_default(),
+        pass_env: fields.texts("pass-env").unwrap_or_default(),
+        accepts: accepts.unwrap_or_default(),
+        timeout: fields.text("timeout").and_then(|text| text::seconds(&text).ok()).unwrap_or(30 * 60),
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use super::diagnostics::Diagnostics;
 use super::model::{Binaries, Config};
-use super::schema::LATER_KINDS;
 use super::words::{nearest, quote};
 use super::yaml::{Entry, Map, Node};
 use crate::problem::Problem;
@@ -124,10 +123,6 @@ impl Reference<'_> {
     }
 
     fn unknown(&self, name: &str) -> Problem {
-        if self.noun == "destination" && LATER_KINDS.contains(&name) {
-            let message = format!("{} is not in this version", quote(name));
-            return Problem::new("not-in-this-version", message).hint("remove it");
-        }
         let problem = Problem::new("unknown-reference", format!("there is no {} {}", self.noun, quote(name)));
         match nearest(name, sorted(self.known)) {
             Some(near) => problem.hint(format!("did you mean `{near}`?")),

@@ -11,17 +11,8 @@ pub struct Key {
     pub default: &'static str,
     /// One line for people and editors.
     pub doc: &'static str,
-    pub status: Status,
     /// Whether `override` may set it for some targets.
     pub per_target: bool,
-}
-
-/// Whether a key works in this version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    Now,
-    /// Reserved: refused by name, never ignored.
-    NotInThisVersion,
 }
 
 pub struct Section {
@@ -158,10 +149,12 @@ pub enum Place {
     ImageText,
     /// A text of a chart.
     ChartText,
+    /// A value of a deployment file.
+    Deployment,
 }
 
 const fn key(name: &'static str, ty: Type, default: &'static str, doc: &'static str) -> Key {
-    Key { name, ty, default, doc, status: Status::Now, per_target: false }
+    Key { name, ty, default, doc, per_target: false }
 }
 
 impl Key {
@@ -768,12 +761,12 @@ static DESTINATIONS: &[Key] = &[
         "container registries; short form: the prefix",
     ),
     key("pypi", Type::Off(&Type::Keys(&PYPI)), "none: a name on PyPI can never be reused", "a Python package index"),
+    key("file", Type::Off(&Type::Keys(&DEPLOYMENT_FILE)), "none", "a deployment file"),
+    key("command", Type::Off(&Type::Destination), "none", "a command that runs when everything is published"),
 ];
 
 /// Kinds of destinations that work now.
-pub const KINDS: &[&str] = &["github", "registry", "pypi"];
-/// Kinds of destinations that do not exist yet.
-pub const LATER_KINDS: &[&str] = &["command"];
+pub const KINDS: &[&str] = &["github", "registry", "pypi", "file", "command"];
 
 const KIND: Key = key(
     "kind",
@@ -877,6 +870,49 @@ pub static PYPI: Section = Section {
     ],
 };
 
+/// What a command may be told of.
+pub const ACCEPTED: &[&str] = &["archive", "asset", "wheel", "sdist", "image", "chart"];
+
+pub static DEPLOYMENT_FILE: Section = Section {
+    name: "deployment-file",
+    keys: &[
+        KIND,
+        WHEN_OF,
+        ENVIRONMENT,
+        key("file", PATH, "", "the file, which git must ignore; its extension says the format (required)"),
+        key(
+            "set",
+            Type::Each { key: Text::Line, value: &Type::Text(Text::Template(Place::Deployment)), fixed: &[] },
+            "",
+            "its keys and their values, in this order (required)",
+        ),
+    ],
+};
+
+pub static COMMAND_DESTINATION: Section = Section {
+    name: "command-destination",
+    keys: &{
+        let [run, shell, dir, env] = COMMAND_KEYS;
+        [
+            KIND,
+            WHEN_OF,
+            ENVIRONMENT,
+            run,
+            shell,
+            dir,
+            env,
+            PASS_ENV,
+            key(
+                "accepts",
+                Type::Some(&Type::Text(Text::Word(ACCEPTED))),
+                "",
+                "what it is told of: it runs when all of that is published (required)",
+            ),
+            key("timeout", Type::Text(Text::Time), "30m", "how long it may take"),
+        ]
+    },
+};
+
 pub static HOST: Section = Section {
     name: "registry-host",
     keys: &[
@@ -969,6 +1005,8 @@ pub static SECTIONS: &[(&Section, &str)] = &[
     (&COMPONENT, "an entry of `components`"),
     (&REGISTRY, "`publish.registry`"),
     (&GITHUB, "`publish.github`"),
+    (&DEPLOYMENT_FILE, "a destination with `kind: file`"),
+    (&COMMAND_DESTINATION, "a destination with `kind: command`"),
     (&COMMAND_FOR, "a command in its long form"),
 ];
 
@@ -985,6 +1023,8 @@ impl Section {
             "image-file" => &["from", "to"],
             "image-tag" => &["tag"],
             "image-smoke" => &["http"],
+            "deployment-file" => &["file", "set"],
+            "command-destination" => &["run", "accepts"],
             _ => &[],
         }
     }
@@ -1069,6 +1109,16 @@ impl Text {
 }
 
 impl Place {
+    /// Whether a placeholder may stand there.
+    pub fn takes(self, name: &str) -> bool {
+        match self {
+            Self::Deployment if name.contains('.') => {
+                named(name).is_some_and(|(kind, _, field)| self.allowed().contains(&&*format!("{kind}.NAME.{field}")))
+            }
+            _ => self.allowed().contains(&name),
+        }
+    }
+
     pub fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Tag => &["version", "component"],
@@ -1096,8 +1146,34 @@ impl Place {
             Self::ChartText => {
                 &["name", "project", "component", "version", "major", "minor", "patch", "tag", "sha", "date"]
             }
+            Self::Deployment => &[
+                "project",
+                "sha",
+                "date",
+                "image.NAME.version",
+                "image.NAME.tag",
+                "image.NAME.digest",
+                "image.NAME.reference",
+                "image.NAME.repository",
+                "chart.NAME.version",
+                "chart.NAME.tag",
+                "chart.NAME.digest",
+                "chart.NAME.reference",
+                "chart.NAME.repository",
+                "archive.NAME.version",
+                "archive.NAME.tag",
+                "archive.NAME.file",
+                "archive.NAME.sha256",
+            ],
             Self::Prebuilt => &["name", "version", "target", "arch", "os", "os-abi", "goarch", "binary", "exe"],
             Self::PrebuiltWheel => &["name", "version", "target", "arch", "os", "os-abi", "goarch", "file"],
         }
     }
+}
+
+/// `image.api.tag` in its parts: kind, name and what is wanted of it. Names may have dots.
+pub fn named(place: &str) -> Option<(&str, &str, &str)> {
+    let (kind, rest) = place.split_once('.')?;
+    let (name, field) = rest.rsplit_once('.')?;
+    Some((kind, name, field))
 }

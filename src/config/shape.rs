@@ -1,7 +1,9 @@
-//! Holds the tree against the table: unknown keys, keys of later versions, wrong types, text that is not what it should be.
+//! Holds the tree against the table: unknown keys, wrong types, text that is not what it should be.
 
 use super::diagnostics::Diagnostics;
-use super::schema::{GITHUB, Key, LATER_KINDS, PYPI, REGISTRY, SECTIONS, Section, Status, TOP, Text, Type};
+use super::schema::{
+    COMMAND_DESTINATION, DEPLOYMENT_FILE, GITHUB, Key, PYPI, REGISTRY, SECTIONS, Section, TOP, Text, Type,
+};
 use super::text;
 use super::words::{foreign, nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
@@ -47,12 +49,7 @@ impl Shape<'_> {
                     self.keys(section, node, path);
                 }
             }
-            Type::Destination => {
-                let kind = node.map().and_then(|map| map.get("kind")).and_then(Node::text);
-                let section = [&REGISTRY, &PYPI].into_iter().find(|section| kind == Some(section.name));
-                let section = section.unwrap_or(&GITHUB);
-                self.value(&Type::Keys(section), node, path);
-            }
+            Type::Destination => self.destination(node, path),
             Type::Each { .. } => {
                 if let Some(map) = self.map(ty, node, path) {
                     map.entries.iter().for_each(|entry| self.each(ty, entry, path));
@@ -123,6 +120,18 @@ impl Shape<'_> {
         }
     }
 
+    /// The keys that its `kind:` has, which its name may say, too.
+    fn destination(&mut self, node: &Node, path: &str) {
+        let written = node.map().and_then(|map| map.get("kind")).and_then(Node::text);
+        match written.or_else(|| path.strip_suffix("publish.command").map(|_| "command")) {
+            Some("command") if node.map().is_some() => self.command(&COMMAND_DESTINATION, node, path),
+            Some("registry") => self.value(&Type::Keys(&REGISTRY), node, path),
+            Some("pypi") => self.value(&Type::Keys(&PYPI), node, path),
+            Some("file") => self.value(&Type::Keys(&DEPLOYMENT_FILE), node, path),
+            _ => self.value(&Type::Keys(&GITHUB), node, path),
+        }
+    }
+
     fn keys(&mut self, section: &Section, node: &Node, path: &str) {
         let Some(map) = node.map() else { return };
         if let Some(required) = section.required().iter().find(|key| map.entry(key).is_none()) {
@@ -150,12 +159,6 @@ impl Shape<'_> {
     }
 
     fn key(&mut self, key: &Key, entry: &Entry, path: &str) {
-        if key.status == Status::NotInThisVersion {
-            let problem =
-                Problem::new("not-in-this-version", format!("`{}` is not in this version: {}", key.name, key.doc))
-                    .hint("remove it; it would not be built or published");
-            return self.found.at(problem, path, true, &entry.key_span);
-        }
         if entry.value.is_empty() && !self.overlay {
             let hint = format!("set it to {}, or remove the key", key.ty.expected());
             let problem = Problem::new("no-value", format!("`{}` has no value", key.name)).hint(hint);
@@ -169,7 +172,7 @@ impl Shape<'_> {
         let path = join(path, &entry.key);
         if let Some(known) = fixed.iter().find(|known| known.name == entry.key) {
             // `github:` with nothing behind it is a destination with its defaults.
-            if !entry.value.is_empty() || known.status == Status::NotInThisVersion {
+            if !entry.value.is_empty() {
                 self.key(known, entry, &path);
             }
             return;
@@ -185,21 +188,7 @@ impl Shape<'_> {
             }
             return;
         }
-        if fixed.is_empty() || !self.is_later_kind(entry, &path) {
-            self.value(value, &entry.value, &path);
-        }
-    }
-
-    /// A destination of a later kind is refused as a whole; its keys would only add noise.
-    fn is_later_kind(&mut self, entry: &Entry, path: &str) -> bool {
-        let Some(map) = entry.value.map() else { return false };
-        let Some(kind) =
-            map.entry("kind").filter(|kind| kind.value.text().is_some_and(|kind| LATER_KINDS.contains(&kind)))
-        else {
-            return false;
-        };
-        self.text(Text::DestinationKind, &kind.value, &join(path, "kind"));
-        true
+        self.value(value, &entry.value, &path);
     }
 
     fn overridden(&mut self, section: &Section, entry: &Entry, path: &str) {
@@ -219,7 +208,7 @@ impl Shape<'_> {
         for entry in &map.entries {
             let path = join(&path, &entry.key);
             match section.key(&entry.key) {
-                Some(key) if key.per_target || key.status == Status::NotInThisVersion => self.key(key, entry, &path),
+                Some(key) if key.per_target => self.key(key, entry, &path),
                 Some(key) => {
                     let problem = Problem::new("unknown-key", format!("`{}` cannot differ by target", key.name))
                         .hint(format!("move it out of `override`, into the {} itself", section.name));

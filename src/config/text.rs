@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::names::{self, Parsed, path};
-use super::schema::{KINDS, LATER_KINDS, Place, Text};
+use super::schema::{KINDS, Place, Text};
 use super::words::{any_of, nearest, quote};
 use crate::format::Format;
 use crate::problem::Problem;
@@ -41,7 +41,7 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::Runner => label(text),
         Text::Name => name(text),
         Text::Word(words) => word(text, words),
-        Text::DestinationKind => kind_of_destination(text),
+        Text::DestinationKind => word(text, KINDS),
         Text::Triple => triple(text).map(drop),
         Text::TripleGlob => triple_glob(text).map(drop),
         Text::Size => size(text).map(drop),
@@ -160,17 +160,6 @@ fn word(text: &str, words: &[&str]) -> Parsed<()> {
         Some(word) => problem.hint(format!("did you mean `{word}`?")),
         None => problem,
     })
-}
-
-fn kind_of_destination(text: &str) -> Parsed<()> {
-    if LATER_KINDS.contains(&text) {
-        return Err(Problem::new(
-            "not-in-this-version",
-            format!("destinations of kind {} are not in this version", quote(text)),
-        )
-        .hint("remove it; available: `kind: github` and `kind: registry`"));
-    }
-    word(text, KINDS)
 }
 
 /// A known target triple.
@@ -392,7 +381,7 @@ pub fn template(place: Place, text: &str) -> Parsed<Template> {
         Problem::new("bad-template", format!("{}: {}", quote(text), error.split(';').next().unwrap_or_default()))
             .hint("write `{{` and `}}` for literal braces")
     })?;
-    if let Some(unknown) = template.places().find(|name| !place.allowed().contains(name)) {
+    if let Some(unknown) = template.places().find(|name| !place.takes(name)) {
         let allowed = place.allowed().iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ");
         let hint = match nearest(unknown, place.allowed().iter().copied()) {
             Some(name) => format!("did you mean `{{{name}}}`? allowed here: {allowed}"),
@@ -425,7 +414,7 @@ fn literals(place: Place, template: &Template) -> Parsed<()> {
                 Problem::new("bad-image-tag", why).hint("for example `{version}` or `{flavor}-{version}`")
             })?;
         }
-        Place::Title | Place::ImageText | Place::ChartText => {}
+        Place::Title | Place::ImageText | Place::ChartText | Place::Deployment => {}
     }
     match template.pieces().first() {
         Some(Piece::Text(text)) if matches!(place, Place::ArchiveFile | Place::AssetFile) => file_name(text),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::schema::{GITHUB, PYPI, REGISTRY, Section, TOP, Type};
+use super::schema::{COMMAND_DESTINATION, DEPLOYMENT_FILE, GITHUB, PYPI, REGISTRY, Section, TOP, Type};
 use super::yaml::{Entry, Map, Node, Size, Value};
 
 /// How many nodes (and 64-byte pieces of text) merging may copy: entries times defaults times targets.
@@ -98,7 +98,10 @@ fn child(ty: &Type, key: &str) -> Option<&'static Type> {
     let in_section = |section: &Section| section.key(key).map(|key| &key.ty);
     match ty {
         Type::Keys(section) => in_section(section),
-        Type::Destination => in_section(&GITHUB).or_else(|| in_section(&REGISTRY)).or_else(|| in_section(&PYPI)),
+        Type::Destination => {
+            let all = [&GITHUB, &REGISTRY, &PYPI, &DEPLOYMENT_FILE, &COMMAND_DESTINATION];
+            all.into_iter().find_map(|section| in_section(section))
+        }
         Type::Off(inner) => child(inner, key),
         Type::Either(_, second) => child(second, key),
         Type::Each { value, fixed, .. } => {

@@ -124,6 +124,8 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageUse {
     pub reference: String,
+    /// As the file has it: with variables.
+    pub written: String,
     pub role: Role,
     pub line: usize,
     pub platform: Platform,

@@ -61,6 +61,7 @@ fn images_have_roles_and_platforms() {
         "busybox CopyFrom 8 linux/arm64",
     ];
     assert_eq!(images, expected);
+    assert_eq!((answer.images[1].written.as_str(), answer.images[3].written.as_str()), ("golang:$V", "busybox"));
     let stages: Vec<_> = answer.stages.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(stages, ["b", "c", "3"]);
     assert!(answer.runs);

@@ -63,6 +63,7 @@ impl Evaluation<'_> {
         let Some(frontend) = &self.graph.file.frontend else { return };
         self.answer.images.push(ImageUse {
             reference: frontend.value.clone(),
+            written: frontend.value.clone(),
             role: Role::Frontend,
             line: frontend.line,
             platform: self.graph.question.build_platform.clone(),
@@ -76,6 +77,7 @@ impl Evaluation<'_> {
         if let Origin::Image(name) | Origin::GivenImage(name) = &node.origin {
             self.answer.images.push(ImageUse {
                 reference: name.clone(),
+                written: node.stage.map_or(name, |stage| &graph.file.stages[stage].from.what.base).clone(),
                 role: node.role,
                 line: node.place.line,
                 platform: node.platform.clone().unwrap_or_else(|| graph.question.platform.clone()),

@@ -24,6 +24,14 @@ pub struct ChartFolder {
     pub broken: Option<String>,
 }
 
+impl ChartFolder {
+    /// The name in its Chart.yaml.
+    pub fn name(&self) -> Option<String> {
+        let file = self.files.iter().find(|file| file.path == metadata::FILE)?;
+        Some(Metadata::read(file.text().ok()?).ok()?.name)
+    }
+}
+
 /// Reads folders of charts, and those that they name with `file://`.
 ///
 /// # Errors

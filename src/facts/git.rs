@@ -187,6 +187,25 @@ fn run(runner: &Runner, cmd: &Cmd) -> anyhow::Result<Finished> {
     runner.output(&cmd)
 }
 
+/// Which of some paths git does not ignore; what it tracks, it does not ignore:
+/// <https://git-scm.com/docs/git-check-ignore>.
+///
+/// # Errors
+/// If git cannot be asked.
+pub fn not_ignored(runner: &Runner, root: &Path, paths: &[String]) -> anyhow::Result<BTreeSet<String>> {
+    let is_ignored = |path: &String| {
+        let answer = ask_maybe(runner, git(root, &["check-ignore", "-z", "--stdin"]).input(format!("{path}\0")))?;
+        Ok::<_, anyhow::Error>(!answer.is_empty())
+    };
+    let mut open = BTreeSet::new();
+    for path in paths {
+        if !is_ignored(path)? {
+            open.insert(path.clone());
+        }
+    }
+    Ok(open)
+}
+
 /// Why git said no: what the user can do something about is a usage failure with git's own advice.
 fn refusal(cmd: &Cmd, finished: &Finished, in_actions: bool) -> anyhow::Error {
     let said = finished.stderr.trim();

@@ -61,6 +61,8 @@ pub struct Facts {
     pub contents: BTreeMap<String, Digest>,
     /// Folders of charts, by path.
     pub charts: BTreeMap<String, charts::ChartFolder>,
+    /// Which of the paths asked for git does not ignore.
+    pub not_ignored: BTreeSet<String>,
     /// What is published of snapshots, by component; none: nobody asked.
     pub published: BTreeMap<String, PublishedSnapshot>,
     /// `longshore.lock`; empty without one.
@@ -96,6 +98,8 @@ pub struct FactsRequest {
     pub contexts: Vec<contents::ContextRequest>,
     /// Folders of charts.
     pub charts: Vec<String>,
+    /// Paths of files that git should ignore.
+    pub ignored: Vec<String>,
     /// Whether there are wheels: then Python projects are looked for.
     pub python: bool,
     /// Whether the facts are those of any clone: no commit, tag or remote, nor the folder's name, is of this one.
@@ -138,6 +142,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
     }
     let contents = contents::read(root, &git.files, &texts, &wanted.contexts);
     let charts = charts::read(root, &git.files, &wanted.charts)?;
+    let not_ignored = git::not_ignored(runner, root, &wanted.ignored)?;
     let python = if wanted.python { python::projects(root, &git.files)? } else { Vec::new() };
     let version = |path: &String| (path.clone(), version_file::read(root, path));
     let macos = macos::asked(root, &git.files)?;
@@ -156,6 +161,7 @@ pub fn gather(runner: &Runner, env: &Env, root: &Path, wanted: &FactsRequest) ->
         version_files: wanted.version_files.iter().map(version).collect(),
         contents,
         charts,
+        not_ignored,
         published: BTreeMap::new(),
         texts,
         unreadable,

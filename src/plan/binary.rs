@@ -49,7 +49,8 @@ pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
     } else {
         with_binaries().filter(|package| components.iter().any(|component| component.name == package.name)).collect()
     };
-    let is_built = inputs.config.images.iter().any(|image| !image.dockerfiles.is_empty());
+    let from_dockerfile = inputs.config.images.iter().any(|image| !image.dockerfiles.is_empty());
+    let is_built = from_dockerfile || !inputs.config.charts.is_empty();
     if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() && !is_built {
         let problem = Problem::new("no-binary", "no cargo package here has a binary");
         inputs.refuse(problem.hint("add one, or describe the release in longshore.yaml"));
@@ -232,7 +233,7 @@ impl<'a> Compiling<'a> {
         let contains = self.planner.said_version(&self.component, Some(self.package));
         let smoke = Check::Smoke(SmokeCheck { args, programs, assumed, contains });
         let not_run = (!is_native).then(|| format!("{who} cannot run {target}"));
-        let check = CheckWork { not_run, ..CheckWork::of(step, smoke) };
+        let check = CheckWork { not_run, ..CheckWork::of(&step.id, smoke) };
         Some(Planned::check(step, StepKind::SmokeCheck, check, &self.at))
     }
 }

@@ -10,6 +10,7 @@ use super::release::{Manifest, Source};
 use super::{
     ChartDependency, ChartFile, ChartWork, Check, CheckWork, DependencySource, InputDigest, RenderCheck, Step, Work,
 };
+use crate::chart::file::File;
 use crate::chart::flaw::Flaw;
 use crate::chart::ignore::Selection;
 use crate::chart::range::{Loose, Range};
@@ -195,7 +196,8 @@ impl<'a> Maker<'a> {
         if let Err(flaws) = copy::write(&mut tree, &read.selection, &work.versions(), &changes) {
             flaws.into_iter().for_each(|flaw| self.refuse(flaw, read.folder));
         }
-        let files = tree.packaged();
+        // Helm stores a chart without those in `charts/`.
+        let files: Vec<File> = tree.packaged().into_iter().filter(|file| !file.path.starts_with("charts/")).collect();
         let size: usize = files.iter().map(|file| file.bytes.len()).sum();
         // What is smaller as it is need not be compressed to know.
         let is_small = size < LARGE;

@@ -107,7 +107,14 @@ impl<'a> Maker<'a> {
                 other.metadata.version = version;
                 DependencySource::Chart(step)
             }
-            None => DependencySource::Folder(files(folder, &selection)),
+            None => {
+                let found = dependencies::check(&other, &selection);
+                if let Some(flaw) = found.flaws.first() {
+                    let text = format!("the chart in `{path}` is not whole: {}", flaw.text);
+                    return Err(vec![Flaw { hint: flaw.hint.clone(), ..Flaw::new("dependency-missing", text) }]);
+                }
+                DependencySource::Folder(files(folder, &selection))
+            }
         };
         let version = other.metadata.version.clone();
         let is_it = |one: &Subchart| one.tree.metadata.name == dependency.name;

@@ -6,7 +6,7 @@ use super::{ChartImage, ChartText, Origin, Release, registry};
 use crate::config::schema::nearest;
 use crate::config::{self, Image};
 use crate::problem::Problem;
-use crate::reference::Reference;
+use crate::reference::{Reference, is_loopback};
 use crate::step_id::StepKind;
 use crate::template::Template;
 use crate::version::Version;
@@ -51,7 +51,7 @@ impl Maker<'_> {
         let step = self.planner.made(StepKind::Index).find(of_flavor).filter(|_| is_made).map(|step| step.id.clone());
         Some(ChartImage {
             image: image.name.clone(),
-            reference: registry::pulled(inputs, image, &pushed),
+            reference: registry::pulled(inputs, &image.publish, &pushed),
             pushed,
             digest: self.chart.pin_digest,
             step,
@@ -62,21 +62,9 @@ impl Maker<'_> {
     /// The newest stable release of an image that is not released now.
     fn earlier(&self, component: &str, image: &Image, at: &str) -> Option<Release> {
         let inputs = self.inputs();
-        if let Some(release) = super::release::newest_stable(inputs, component) {
-            return Some(release);
-        }
-        // Which tags there are does not matter to a plan for no release in particular.
-        if inputs.request.every_release {
-            return Some(self.planner.release(component).clone());
-        }
-        let prerelease = super::release::newest(inputs, component);
-        let text = match prerelease {
-            Some(release) => format!("image `{}` has no stable release: the newest is `{}`", image.name, release.tag),
-            None => format!("image `{}` was never released, and it is not released now", image.name),
-        };
-        let hint = "release it first, or in the same run: `--tag` takes several tags of one commit";
-        inputs.refuse(Problem::new("image-never-released", text).hint(hint).at_key(at));
-        None
+        let what = format!("image `{}`", image.name);
+        let earlier = super::earlier::earlier(inputs, self.planner.releases, component, &what);
+        earlier.map_err(|problem| inputs.refuse(problem.at_key(at))).ok()
     }
 
     /// A stable chart that others install may not name what only its author can pull.
@@ -90,7 +78,7 @@ impl Maker<'_> {
         }
         let host = &reference.repository.registry;
         let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-        let is_private = super::snapshots::is_loopback(host)
+        let is_private = is_loopback(host)
             || [".local", ".svc", ".internal"].iter().any(|end| name.ends_with(end))
             || name.contains(".svc.");
         if is_private {

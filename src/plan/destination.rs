@@ -1,5 +1,6 @@
 //! Plans where everything goes: the destinations that something is published to, and what their kinds need.
 
+use super::deployment::Deployment;
 use super::inputs::Inputs;
 use super::release::Releases;
 use super::{Destination, DestinationKind, GithubDestination, Step, notes, pypi, registry};
@@ -7,10 +8,14 @@ use crate::config;
 use crate::facts::{Facts, Remote};
 use crate::problem::Problem;
 
-/// Every destination that something goes to, in the order they are configured.
+/// Every destination that something goes to, in the order they are configured: files, which name what is published, after
+/// all others, and then commands, which use it.
 pub fn destinations(inputs: &Inputs<'_>, releases: &Releases, steps: &[&Step]) -> Vec<Destination> {
-    let is_used = |one: &&config::Destination| steps.iter().any(|step| step.publish.contains(&one.name));
-    inputs.config.destinations.iter().filter(is_used).map(|one| destination(inputs, releases, steps, one)).collect()
+    let deployment = Deployment { inputs, releases, steps };
+    let all = inputs.config.destinations.iter();
+    let mut used: Vec<&config::Destination> = all.filter(|one| deployment.is_used(one)).collect();
+    used.sort_by_key(|one| (one.command().is_some(), one.file().is_some()));
+    used.into_iter().map(|one| destination(inputs, releases, steps, one)).collect()
 }
 
 fn destination(
@@ -42,6 +47,13 @@ fn destination(
         config::DestinationKind::Pypi(pypi) => {
             let (kind, credentials) = pypi::destination(pypi, steps);
             (DestinationKind::Pypi(kind), credentials)
+        }
+        config::DestinationKind::File(file) => {
+            (DestinationKind::File(Deployment { inputs, releases, steps }.file(name, file)), Vec::new())
+        }
+        config::DestinationKind::Command(command) => {
+            let planned = Deployment { inputs, releases, steps }.command(configured, command);
+            (DestinationKind::Command(planned), configured.secret_names().into_iter().cloned().collect())
         }
         config::DestinationKind::Registry(registry) => {
             let (kind, credentials) = registry::destination(inputs, registry, name, steps, releases);

@@ -59,7 +59,7 @@ impl<'a> Maker<'a> {
             let step = &planned.step;
             images.push(step.id.clone());
             let smoke = self.image.smoke.as_ref().map(|smoke| self.smoke_check(step, smoke, build, *platform));
-            let secrets = CheckWork::of(step, Check::Secrets(SecretsCheck { secrets: build.secrets.clone() }));
+            let secrets = CheckWork::of(&step.id, Check::Secrets(SecretsCheck { secrets: build.secrets.clone() }));
             let secrets = Planned::check(step, StepKind::SecretsCheck, secrets, &self.at);
             steps.extend(std::iter::once(planned.clone()).chain([secrets]).chain(smoke));
         }
@@ -337,7 +337,7 @@ impl<'a> Maker<'a> {
             (true, Some(_)) => Some("it is a stub".into()),
             (true, None) => None,
         };
-        let check = CheckWork { not_run, ..CheckWork::of(image, Check::Container(container)) };
+        let check = CheckWork { not_run, ..CheckWork::of(&image.id, Check::Container(container)) };
         Planned::check(image, StepKind::ImageCheck, check, &self.at)
     }
 }

@@ -405,7 +405,7 @@ impl<'a> Maker<'a> {
             (true, true) => Some("its base image is a stub".into()),
             (true, false) => None,
         };
-        let check = CheckWork { not_run, ..CheckWork::of(image, Check::Container(container)) };
+        let check = CheckWork { not_run, ..CheckWork::of(&image.id, Check::Container(container)) };
         Planned::check(image, StepKind::ImageCheck, check, &self.at)
     }
 }

@@ -16,6 +16,7 @@ mod chart_values;
 pub mod checksums;
 pub mod crates;
 pub mod decide;
+pub mod deployment;
 pub mod describe;
 pub mod destination;
 pub mod distribution;
@@ -27,6 +28,7 @@ mod dockerfile_maker;
 mod dockerfile_order;
 mod dockerfile_read;
 pub mod duplicates;
+mod earlier;
 pub mod explain;
 pub mod image;
 pub mod include;
@@ -57,8 +59,9 @@ pub mod workflow;
 
 pub use decide::{images, plan};
 pub use model::destination::{
-    Destination, DestinationKind, ExpectedImage, FloatingTag, GithubDestination, PublishedImage, PypiDestination,
-    RegistryDestination, RegistryHost, ReleasePage,
+    CommandDestination, DeploymentValue, Destination, DestinationKind, ExpectedImage, FileDestination, FloatingTag,
+    GithubDestination, PublishedImage, PypiDestination, RegistryDestination, RegistryHost, ReleasePage, StepFile,
+    ValuePart,
 };
 pub use model::not_made::NotMade;
 pub use model::outputs::{ArchiveOutput, AssetOutputs, Output};

@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::release::Releases;
 use super::{CheckWork, Origin, Release, Step, Work, runner};
 use crate::config::schema::nearest;
-use crate::config::{self, BinarySettings, Publish};
+use crate::config::{self, BinarySettings, DestinationCommand, Publish};
 use crate::facts::Package;
 use crate::problem::Problem;
 use crate::step_id::{StepId, StepKind};
@@ -186,6 +186,9 @@ impl<'a> Planner<'a> {
 
 /// Whether things like this go to a destination when nothing is written.
 fn fits(work: &Work, destination: &config::Destination) -> bool {
+    if let Some(command) = destination.command() {
+        return accepts(command, kind_of(work));
+    }
     match work {
         Work::Image(_) | Work::Index(_) | Work::Chart(_) => {
             matches!(destination.kind, config::DestinationKind::Registry(_))
@@ -193,6 +196,32 @@ fn fits(work: &Work, destination: &config::Destination) -> bool {
         Work::Wheel(_) | Work::Sdist(_) => matches!(destination.kind, config::DestinationKind::Pypi(_)),
         _ => destination.github().is_some(),
     }
+}
+
+fn kind_of(work: &Work) -> StepKind {
+    match work {
+        Work::Archive(_) => StepKind::Archive,
+        Work::Asset(_) => StepKind::Asset,
+        Work::Wheel(_) => StepKind::Wheel,
+        Work::Sdist(_) => StepKind::Sdist,
+        Work::Chart(_) => StepKind::Chart,
+        Work::Image(_) | Work::Index(_) => StepKind::Index,
+        _ => StepKind::Binary,
+    }
+}
+
+/// Whether a command is told of steps of a kind.
+pub fn accepts(command: &DestinationCommand, kind: StepKind) -> bool {
+    let word = match kind {
+        StepKind::Archive => "archive",
+        StepKind::Asset => "asset",
+        StepKind::Wheel => "wheel",
+        StepKind::Sdist => "sdist",
+        StepKind::Chart => "chart",
+        StepKind::Image | StepKind::Index => "image",
+        _ => return false,
+    };
+    command.accepts.contains(&word)
 }
 
 /// A release on GitHub may hold these, too, if that is written.

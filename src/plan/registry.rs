@@ -9,7 +9,7 @@ use super::{
     ChartWork, ExpectedImage, FloatingTag, ImageWork, OfKind, Origin, PublishedImage, RegistryDestination,
     RegistryHost, Release, Step, Work, snapshots,
 };
-use crate::config::{self, Image, ImageTag, Publish, Registry};
+use crate::config::{self, Chart, Image, ImageTag, Publish, Registry};
 use crate::destination::When;
 use crate::problem::Problem;
 use crate::reference::{Prefix, Reference, Repository, check_tag};
@@ -97,8 +97,7 @@ fn published(
     Some(PublishedImage { step: step.id.clone(), repositories, tags, floating, inputs })
 }
 
-/// Where a chart goes. A tag has no `+`: Helm writes and reads `_` for it
-/// (<https://helm.sh/docs/topics/registries/>).
+/// Where a chart goes.
 fn published_chart(
     inputs: &Inputs<'_>,
     step: &Step,
@@ -115,7 +114,7 @@ fn published_chart(
         let hint = "Helm takes the last part of a repository for the name of the chart";
         inputs.refuse(Problem::new("bad-repository", text).hint(hint).at_value(format!("{at}.repositories")));
     }
-    let tag = work.version.replace('+', "_");
+    let tag = chart_tag(&work.version);
     if let Err(why) = check_tag(&tag) {
         inputs.refuse(Problem::new("bad-image-tag", why).at_key(at));
     }
@@ -141,20 +140,20 @@ fn repositories(
 }
 
 /// The name that others pull by: with `pull:` instead of the prefix, or of the host.
-pub fn pulled(inputs: &Inputs<'_>, image: &Image, reference: &Reference) -> Reference {
+pub fn pulled(inputs: &Inputs<'_>, publish: &Publish, reference: &Reference) -> Reference {
     let repository = &reference.repository;
     let name = |registry: &Registry| {
         let below = prefix(inputs, registry).ok().and_then(|prefix| repository.below(&prefix));
         let instead = below.and_then(|name| registry.pull.as_ref()?.join(name).ok());
         instead.or_else(|| registry.hosts.get(&repository.registry)?.pull.as_ref()?.join(&repository.path).ok())
     };
-    let repository = registry_of(inputs, image).and_then(name).unwrap_or_else(|| repository.clone());
+    let repository = registry_of(inputs, publish).and_then(name).unwrap_or_else(|| repository.clone());
     Reference { repository, ..reference.clone() }
 }
 
-/// The first registry that an image goes to.
-fn registry_of<'c>(inputs: &Inputs<'c>, image: &Image) -> Option<&'c Registry> {
-    let is_meant = |one: &&config::Destination| match &image.publish {
+/// The first registry that an image or chart goes to.
+fn registry_of<'c>(inputs: &Inputs<'c>, publish: &Publish) -> Option<&'c Registry> {
+    let is_meant = |one: &&config::Destination| match publish {
         Publish::To(names) => names.contains(&one.name),
         Publish::Default | Publish::Off => true,
     };
@@ -163,7 +162,7 @@ fn registry_of<'c>(inputs: &Inputs<'c>, image: &Image) -> Option<&'c Registry> {
 
 /// Where a release of an image is, under the first of its fixed tags. Fixed tags never move.
 pub fn reference(inputs: &Inputs<'_>, image: &Image, release: &Release) -> Option<Reference> {
-    let registry = registry_of(inputs, image)?;
+    let registry = registry_of(inputs, &image.publish)?;
     let title = image.title.as_deref().unwrap_or(&image.name);
     let repository = match &image.repositories {
         Some(written) => written.first()?.clone(),
@@ -172,6 +171,24 @@ pub fn reference(inputs: &Inputs<'_>, image: &Image, release: &Release) -> Optio
     let flavor = image.flavors.first()?;
     let (fixed, _) = tags(inputs, image, Places::of(inputs, image, release, flavor, None));
     Some(repository.tagged(fixed.first()?))
+}
+
+/// Where a release of a chart is.
+pub fn chart_reference(inputs: &Inputs<'_>, chart: &Chart, release: &Release) -> Option<Reference> {
+    let registry = registry_of(inputs, &chart.publish)?;
+    let repository = match &chart.repositories {
+        Some(written) => written.first()?.clone(),
+        None => {
+            let name = chart.title.clone().or_else(|| inputs.facts.charts.get(&chart.path)?.name())?;
+            own_repository(&prefix(inputs, registry), &format!("charts/{name}")).ok()?
+        }
+    };
+    Some(repository.tagged(&chart_tag(&release.version.to_string())))
+}
+
+/// A tag has no `+`: Helm writes and reads `_` for it (<https://helm.sh/docs/topics/registries/>).
+fn chart_tag(version: &str) -> String {
+    version.replace('+', "_")
 }
 
 /// `prefix:`, else `ghcr.io/<owner>` of a repository on GitHub.

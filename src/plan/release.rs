@@ -399,11 +399,14 @@ fn agree(inputs: &Inputs<'_>, candidate: &Candidate<'_>, tagged: Option<&Version
     let width = rows.iter().map(|(place, _)| place.chars().count()).max().unwrap_or(0);
     let lines: Vec<String> = rows.iter().map(|(place, version)| format!("{place:width$}  {version}")).collect();
     let text = format!("the version is not the same everywhere:\n{}", lines.join("\n"));
+    let is_cargo = lines.iter().any(|line| line.contains("Cargo.toml"));
     let hint = match tagged {
         Some(version) => {
-            format!("write {version} everywhere (then `cargo update --workspace`), or tag the commit that does")
+            let then = if is_cargo { " (then `cargo update --workspace`)" } else { "" };
+            format!("write {version} everywhere{then}, or tag the commit that does")
         }
-        None => "write one version everywhere, then `cargo update --workspace`".to_owned(),
+        None if is_cargo => "write one version everywhere, then `cargo update --workspace`".to_owned(),
+        None => "write one version everywhere".to_owned(),
     };
     inputs.refuse(Problem::new("version-mismatch", text).hint(hint));
 }

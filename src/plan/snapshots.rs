@@ -6,18 +6,12 @@ use super::inputs::Inputs;
 use super::{ChartWork, OfKind, Step, Work};
 use crate::config::{self, Registry};
 use crate::digest::Digest;
+use crate::reference::is_loopback;
 
 /// Whether a registry takes snapshots: where that is written, else on this machine.
 pub fn takes(registry: &Registry) -> bool {
     let host = registry.prefix.as_ref().map(|prefix| prefix.registry.as_str()).unwrap_or_default();
     registry.snapshots.unwrap_or_else(|| is_loopback(host))
-}
-
-/// Whether a registry's host, with its port, is this machine.
-pub fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let name = name.trim_matches(['[', ']']);
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The tag of a component's inputs.

@@ -63,7 +63,7 @@ fn import(distribution: &Distribution<'_>, wheel: &Step) -> Planned {
         let (who, is_native) = distribution.planner.runs(label, target);
         (!is_native || target.libc() == Libc::Musl).then(|| format!("{who} cannot import wheels of {target}"))
     });
-    let work = CheckWork { not_run, ..CheckWork::of(wheel, Check::Import(import)) };
+    let work = CheckWork { not_run, ..CheckWork::of(&wheel.id, Check::Import(import)) };
     Planned::check(wheel, StepKind::ImportCheck, work, &distribution.at)
 }
 
@@ -96,7 +96,7 @@ fn resolve(distribution: &Distribution<'_>, wheel: &Step) -> Option<Planned> {
         own: variant(distribution, distribution.wheel, settings),
         others,
     };
-    let work = CheckWork::of(wheel, Check::Resolve(resolve));
+    let work = CheckWork::of(&wheel.id, Check::Resolve(resolve));
     Some(Planned::check(wheel, StepKind::FeaturesCheck, work, &distribution.at))
 }
 
@@ -121,14 +121,14 @@ fn readme(distribution: &Distribution<'_>, wheels: &[Planned]) -> Option<Planned
         return None;
     }
     let wheel = near(wheels)?;
-    Some(Planned::check(wheel, StepKind::ReadmeCheck, CheckWork::of(wheel, Check::Readme), &distribution.at))
+    Some(Planned::check(wheel, StepKind::ReadmeCheck, CheckWork::of(&wheel.id, Check::Readme), &distribution.at))
 }
 
 /// The sdist, built back into the wheel of its machine.
 pub fn rebuild(distribution: &Distribution<'_>, sdist: &Step, wheels: &[Planned]) -> Option<Planned> {
     let mut steps = wheels.iter().map(|planned| &planned.step);
     let wheel = steps.find(|wheel| wheel.target == sdist.target && !is_given(wheel))?;
-    let work = CheckWork::of(sdist, Check::Rebuild(Rebuild { wheel: wheel.id.clone() }));
+    let work = CheckWork::of(&sdist.id, Check::Rebuild(Rebuild { wheel: wheel.id.clone() }));
     let mut check = Planned::check(sdist, StepKind::SdistCheck, work, &distribution.at);
     let triple = sdist.target.map(Target::triple).unwrap_or_default();
     check.step.id = StepId::new(StepKind::SdistCheck, sdist.id.entry(), triple);

@@ -26,9 +26,9 @@ pub fn workflows(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destinati
         };
         workflow.destinations.retain(|share| {
             let of = |step: &Step| step.publish.iter().any(|to| to == share || named(share, to));
-            steps.iter().any(|step| of(step) && publishes_share(share, step))
+            is_file(destinations, share) || steps.iter().any(|step| of(step) && publishes_share(share, step))
         });
-        if workflow.destinations.is_empty() {
+        if workflow.destinations.iter().all(|share| is_file(destinations, share)) {
             idle.push(workflow.file);
             continue;
         }
@@ -45,6 +45,11 @@ pub fn workflows(inputs: &Inputs<'_>, steps: &[&Step], destinations: &[Destinati
     }
     uncoordinated(inputs, &workflows, destinations);
     (workflows, idle)
+}
+
+/// Whether a share is a deployment file, to which no step is published.
+fn is_file(destinations: &[Destination], share: &str) -> bool {
+    destinations.iter().any(|one| one.name == *share && one.kind.file().is_some())
 }
 
 fn clashing_stems(inputs: &Inputs<'_>, workflows: &[Workflow]) {

@@ -10,6 +10,8 @@ pub(super) fn kind(destination: &Destination) -> &dyn Kind {
         DestinationKind::Github(github) => github,
         DestinationKind::Registry(registry) => registry,
         DestinationKind::Pypi(pypi) => pypi,
+        DestinationKind::File(file) => file,
+        DestinationKind::Command(command) => command,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The ledger `receipts.json`: what was observed where, rewritten after every observed effect. Written, never read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use crate::digest::Digest;
@@ -36,6 +36,11 @@ impl Ledger {
             }
         }
         write_json(&self.path, &self.receipts).map_err(Failure::from)
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     pub fn so_far(&self) -> &Receipts {

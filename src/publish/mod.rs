@@ -1,9 +1,11 @@
 //! Publishes a manifest: observe, do what is missing, read back. Repeating it finishes it.
 #![expect(clippy::result_large_err, reason = "a failure ends a request or the run; its size costs nothing")]
 
+mod command;
 mod coordination;
 pub mod describe;
 mod failure;
+mod file;
 pub mod github;
 pub mod kinds;
 mod ledger;
@@ -22,7 +24,7 @@ use self::coordination::shared::Coordination;
 use self::failure::{Failure, Failures};
 use self::kinds::kind;
 use self::ledger::Ledger;
-pub use self::order::{Destinations, Endpoint, Endpoints, Indexes, Order};
+pub use self::order::{Destinations, Endpoint, Endpoints, Here, Indexes, Order};
 use self::publisher::{Phase, Publisher};
 use self::run::Run;
 use self::verified::Verified;

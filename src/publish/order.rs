@@ -11,6 +11,7 @@ use crate::oci::registry::Registries;
 use crate::plan::{Plan, Workflow};
 use crate::secret::Secret;
 use crate::wheel::DistributionName;
+use crate::world::process::Runner;
 use crate::world::store::Store;
 
 /// Where destinations are reached, by destination name. A destination is a URL.
@@ -39,6 +40,17 @@ pub struct Destinations<'a> {
     pub registries: &'a Registries,
     /// How indexes of Python packages are reached, by destination name.
     pub indexes: &'a Indexes,
+    pub here: Here<'a>,
+}
+
+/// This machine, where deployment files are written and commands run.
+#[derive(Clone, Copy)]
+pub struct Here<'a> {
+    pub runner: &'a Runner,
+    /// Its repository is where files are written and commands run; commands that succeeded are remembered in it.
+    pub store: &'a Store,
+    /// Files are written below the output folder, and commands are only shown.
+    pub rehearsed: bool,
 }
 
 #[derive(Clone)]

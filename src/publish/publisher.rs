@@ -36,11 +36,15 @@ pub enum Phase {
     SharedReleases,
     /// Tags of images that follow the newest release.
     FloatingTags,
+    /// Deployment files, which name what is there now.
+    Files,
+    /// Commands, which use it.
+    Commands,
 }
 
 impl Phase {
     /// The order of publication: the phases that write.
-    pub const ORDER: [Self; 8] = [
+    pub const ORDER: [Self; 10] = [
         Self::Drafts,
         Self::Content,
         Self::FixedTags,
@@ -49,6 +53,8 @@ impl Phase {
         Self::Releases,
         Self::SharedReleases,
         Self::FloatingTags,
+        Self::Files,
+        Self::Commands,
     ];
 }
 

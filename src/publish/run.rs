@@ -4,10 +4,12 @@ use url::Url;
 
 use super::failure::Failure;
 use super::github;
-use super::order::{Destinations, Endpoint, Endpoints, Indexes};
+use super::order::{Destinations, Endpoint, Endpoints, Here, Indexes};
+use crate::digest::Digest;
 use crate::oci::registry::Registries;
 use crate::plan::{Destination, Plan, Release, Step, Workflow};
 use crate::problem::Problem;
+use crate::reference::Reference;
 use crate::world::http::{self, is_loopback};
 use crate::world::patience::Pace;
 use crate::world::terminal::Printer;
@@ -20,6 +22,8 @@ pub struct Run<'a> {
     pub registries: &'a Registries,
     /// How indexes of Python packages are reached.
     pub indexes: &'a Indexes,
+    /// Where deployment files are written and commands run.
+    pub here: Here<'a>,
     /// Names of the destinations to publish to, in order.
     pub destinations: &'a [String],
     /// The workflow file's share that is published; nothing for everything.
@@ -45,6 +49,7 @@ impl<'a> Run<'a> {
             plan: to.plan,
             registries: to.registries,
             indexes: to.indexes,
+            here: to.here,
             destinations: &to.names,
             workflow: to.workflow,
             known: &[],
@@ -89,6 +94,27 @@ impl<'a> Run<'a> {
         let of = |step: &&Step| step.component == release.component && self.takes(&destination.name, step);
         let files = |step: &'a Step| step.outputs().into_iter().map(move |name| PlannedFile { step, name });
         self.plan.steps.iter().filter(of).flat_map(files).collect()
+    }
+
+    /// What a registry has under a name. In a rehearsal what was published before is not there, and any digest does.
+    ///
+    /// # Errors
+    /// If it is not there, or there is no answer.
+    pub async fn digest(&self, reference: &Reference) -> Result<Digest, Failure> {
+        if let Some(found) = self.registries.head(reference).await? {
+            return Ok(found.digest);
+        }
+        if self.here.rehearsed {
+            return Ok(Digest::of(reference.to_string().as_bytes()));
+        }
+        let text = format!("`{reference}` is not in its registry, and its digest is needed");
+        Err(Failure::Missing(Problem::new("image-missing", text).hint("release it first, or in the same run")))
+    }
+
+    /// The tag under which what concerns the whole run is recorded: that of its first release.
+    pub fn tag(&self) -> String {
+        let first = self.plan.releases.iter().chain(&self.plan.unchanged).next();
+        first.map(|release| release.tag.clone()).unwrap_or_default()
     }
 
     /// How a GitHub is reached, if it may be.

@@ -27,6 +27,7 @@ use crate::publish;
 use crate::receipt::Receipts;
 use crate::verify;
 use crate::world::env::Env;
+use crate::world::process::Runner;
 use crate::world::runtime;
 use crate::world::store::Store;
 
@@ -51,7 +52,8 @@ impl Release<'_> {
     /// # Errors
     /// Those of [`publish::observe`].
     pub fn observe(&self) -> anyhow::Result<()> {
-        let to = self.destinations(None);
+        let runner = self.session.runner();
+        let to = self.destinations(&runner, None);
         let observing = publish::observe(&self.session.printer, &to);
         let stop = &self.session.stop;
         runtime::block_on(stop.run_until_cancelled(observing))?.unwrap_or_else(|| Err(stopped().into()))
@@ -82,14 +84,15 @@ impl Release<'_> {
         workflow: Option<&Workflow>,
         wait: Duration,
     ) -> anyhow::Result<Receipts> {
-        let (to, run) = (self.destinations(workflow), run_page(&self.session.env));
+        let runner = self.session.runner();
+        let (to, run) = (self.destinations(&runner, workflow), run_page(&self.session.env));
         let order = publish::Order { to, manifest, store: self.store, wait, run };
         let publishing = publish::run(&self.session.printer, &order);
         let stop = &self.session.stop;
         runtime::block_on(stop.run_until_cancelled(publishing))?.unwrap_or_else(|| Err(stopped().into()))
     }
 
-    fn destinations<'r>(&'r self, workflow: Option<&'r Workflow>) -> publish::Destinations<'r> {
+    fn destinations<'r>(&'r self, runner: &'r Runner, workflow: Option<&'r Workflow>) -> publish::Destinations<'r> {
         publish::Destinations {
             plan: self.plan,
             workflow,
@@ -97,6 +100,7 @@ impl Release<'_> {
             endpoints: &self.access.github,
             registries: &self.access.registries,
             indexes: &self.access.indexes,
+            here: publish::Here { runner, store: self.store, rehearsed: self.access.rehearsed },
         }
     }
 }

@@ -103,6 +103,7 @@ fn wanted(config: &Config) -> FactsRequest {
         wanted.charts.push(chart.path.clone());
     }
     for destination in &config.destinations {
+        wanted.ignored.extend(destination.file().map(|file| file.file.clone()));
         if let Some(registry) = destination.registry() {
             let hosts = registry.hosts.values().filter_map(|host| host.ca.clone());
             wanted.texts.extend(registry.ca.iter().cloned().chain(hosts));

@@ -372,8 +372,9 @@ pub fn publish(file: &File<'_>) -> String {
         _ => " && github.event_name != 'pull_request'",
     };
     let environment = file.workflow.environment.as_ref().map(|name| format!("    environment: {}\n", asked(name)));
-    // A local action needs its files.
-    let checkout = if file.pins.own == Own::Here { file.checkout() } else { String::new() };
+    // A local action needs its files, and so does a command.
+    let runs = destinations(file).any(|one| one.kind.command().is_some());
+    let checkout = if file.pins.own == Own::Here || runs { file.checkout() } else { String::new() };
     let env = env(&secrets(file), "");
     format!(
         "  publish:

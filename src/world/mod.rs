@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod busy;
 pub mod clock;
+pub mod command;
 pub mod disk;
 pub mod env;
 pub mod family;

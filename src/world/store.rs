@@ -8,6 +8,8 @@
 //! artifacts/<step>.json         their records
 //! logs/<step>.log               what the tools said
 //! manifest.json receipts.json   what verify and publish wrote
+//! commands/<destination>.json   what a command was told when it last succeeded
+//! rehearsal/<file>              deployment files of a rehearsal
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -30,7 +32,7 @@ use crate::shown;
 const IGNORE: &str = "# Made by longshore, which removes the files here when it builds.\n*\n";
 
 /// The folders in it whose files are opened by name.
-const OURS: [&str; 6] = ["steps", "artifacts", "logs", "images", "cache", "earlier"];
+const OURS: [&str; 8] = ["steps", "artifacts", "logs", "images", "cache", "earlier", "commands", "rehearsal"];
 
 /// How many names of other things in the folder are shown.
 const SHOWN: usize = 3;
@@ -157,6 +159,16 @@ impl Store {
 
     pub fn manifest(&self) -> PathBuf {
         self.root.join("manifest.json")
+    }
+
+    /// What a command was told when it last succeeded.
+    pub fn told(&self, destination: &str) -> PathBuf {
+        self.root.join("commands").join(format!("{destination}.json"))
+    }
+
+    /// The folder of what a rehearsal would write into the repository.
+    pub fn rehearsal(&self) -> PathBuf {
+        self.root.join("rehearsal")
     }
 
     pub fn receipts(&self) -> PathBuf {

@@ -88,14 +88,16 @@ fn map_targets<'n>(text: &str, root: &'n Node, path: &ValuesPath, image: &Image)
     if has("tag") {
         texts.push(("tag", if has("digest") { image.tag.clone() } else { image.tag_and_digest() }));
     }
+    // Without a tag or digest, what is pulled has no version of its own.
+    if !has("tag") && (image.digest.is_none() || !has("digest")) {
+        let hint = if has("digest") { "add `tag: \"\"`, or set `pin: digest`" } else { "add `tag: \"\"`" };
+        let text = format!("`{path}` has no `tag`, so the version of the image cannot be written");
+        return Err(Flaw::new(text, map.place()).hint(hint));
+    }
     match (map.get("digest"), &image.digest) {
         (Some(_), Some(digest)) => texts.push(("digest", digest.clone())),
         // An old digest would win over the new tag.
         (Some(old), None) if !old.is_null() => texts.push(("digest", String::new())),
-        (None, Some(_)) if !has("tag") => {
-            return Err(Flaw::new(format!("`{path}` has neither a `tag` nor a `digest`"), map.place())
-                .hint("`pin: digest` needs one of them"));
-        }
         _ => {}
     }
     let target = |(key, new): (&str, String)| {

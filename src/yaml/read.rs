@@ -41,12 +41,13 @@ pub fn read(text: &str) -> Result<Node, Vec<Flaw>> {
     Ok(filled.map_or_else(nothing, |document| document.root))
 }
 
-/// The trees of all documents that hold something, such as rendered manifests.
+/// The trees of all documents that hold something, such as rendered manifests. Of a key that stands twice the last one
+/// counts, as for Kubernetes.
 ///
 /// # Errors
-/// As `read`, but for several documents.
+/// As `read`, but for several documents and such keys.
 pub fn documents(text: &str) -> Result<Vec<Node>, Vec<Flaw>> {
-    let mut builder = Builder { text, ..Builder::default() };
+    let mut builder = Builder { text, last_wins: true, ..Builder::default() };
     builder.parse();
     if !builder.flaws.is_empty() {
         return Err(builder.flaws);
@@ -92,6 +93,8 @@ struct Builder<'t> {
     anchors: HashMap<usize, Node>,
     nodes: usize,
     copied: usize,
+    /// Whether a key may be written twice.
+    last_wins: bool,
     flaws: Vec<Flaw>,
 }
 
@@ -196,6 +199,9 @@ impl Builder<'_> {
             ScalarStyle::DoubleQuoted => Style::Double,
             _ => Style::Block,
         };
+        if style == Style::Double {
+            self.flaws.extend(syntax::escape(self.text, &place.range));
+        }
         let value = match tag {
             None if style == Style::Plain => resolve(text),
             None => Value::Text(text.into()),
@@ -279,7 +285,7 @@ impl Builder<'_> {
         match self.stack.last_mut().map(|frame| &mut frame.kind) {
             None => self.documents.push(Document { marker: self.marker.clone(), root: node }),
             Some(Kind::List(items)) => items.push(node),
-            Some(Kind::Map(map)) => self.flaws.extend(map.take(self.text, node)),
+            Some(Kind::Map(map)) => self.flaws.extend(map.take(self.text, node, self.last_wins)),
         }
         Ok(())
     }
@@ -297,9 +303,9 @@ struct Place {
 
 impl MapFrame {
     /// The next key or value.
-    fn take(&mut self, text: &str, node: Node) -> Option<Flaw> {
+    fn take(&mut self, text: &str, node: Node, last_wins: bool) -> Option<Flaw> {
         match std::mem::take(&mut self.next) {
-            Next::Key => match self.key(text, &node) {
+            Next::Key => match self.key(text, &node, last_wins) {
                 Ok(next) => self.next = next,
                 Err(flaw) => {
                     self.next = Next::Dropped;
@@ -313,7 +319,7 @@ impl MapFrame {
         None
     }
 
-    fn key(&self, text: &str, node: &Node) -> Result<Next, Flaw> {
+    fn key(&self, text: &str, node: &Node, last_wins: bool) -> Result<Next, Flaw> {
         let span = node.place();
         if node.style == Style::Plain && !node.tagged && node.text() == Some("<<") {
             return Ok(Next::MergeFrom(span));
@@ -330,6 +336,7 @@ impl MapFrame {
         };
         match self.index.get(&key).and_then(|at| self.entries.get(*at)).filter(|entry| entry.merged.is_none()) {
             None => Ok(Next::ValueOf(key, span)),
+            Some(_) if last_wins => Ok(Next::ValueOf(key, span)),
             Some(first) => {
                 let lines = (line(text, first.key_span.start), line(text, span.start));
                 let message = format!("the key `{key}` is written twice, on lines {} and {}", lines.0, lines.1);

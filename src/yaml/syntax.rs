@@ -21,6 +21,19 @@ pub fn characters(text: &str) -> Option<Flaw> {
     })
 }
 
+/// An escape of YAML 1.2 in a text in double quotes that Helm's parser refuses.
+pub fn escape(text: &str, range: &Range<usize>) -> Option<Flaw> {
+    let raw = text.get(range.clone())?;
+    let mut escaped = false;
+    let at = raw.bytes().position(|byte| {
+        let is_it = escaped && byte == b'/';
+        escaped = byte == b'\\' && !escaped;
+        is_it
+    })?;
+    let span = range.start + at - 1..range.start + at + 1;
+    Some(Flaw::new("`\\/` is an escape that Helm does not know", span).hint("write `/`"))
+}
+
 pub fn too_deep(span: Range<usize>, depth: usize) -> Flaw {
     Flaw::new(format!("more than {depth} levels of lists and maps"), span)
 }

@@ -57,7 +57,7 @@ mod tests {
     fn quoted_where_needed() {
         let check = |text: &str, style: Style, quotes: bool, expected: &str| {
             assert_eq!(scalar(text, style, quotes), expected);
-            let read = super::super::read(&format!("a: {{b: {expected}}}\n")).unwrap();
+            let read = crate::yaml::read(&format!("a: {{b: {expected}}}\n")).unwrap();
             assert_eq!(read.get("a").and_then(|a| a.get("b")).and_then(|b| b.text()), Some(text));
         };
         check("1.4.0", Style::Plain, true, "\"1.4.0\"");

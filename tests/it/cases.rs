@@ -31,6 +31,7 @@ cases! {
     collision
     changelog_links
     config_aside
+    deployment_flaws
     dirty_release
     dockerfile_context
     dockerfile_first
@@ -47,6 +48,7 @@ cases! {
     no_lock_file
     no_repository
     no_tag
+    ollyscale
     opsml
     opsml_charts
     other_tags
@@ -59,6 +61,7 @@ cases! {
     snapshot
     stable_abi
     three_tools
+    tinyolly
     two_tags
     typos_and_types
     unlocked_bases

@@ -54,20 +54,23 @@ impl Place {
         let config = CONFIG.replace("HOST", &registry.host);
         let app = POD.replace("IMAGE", "'{{ .Values.api.image.repository }}:{{ .Values.api.image.tag }}'");
         let web = POD.replace("IMAGE", "'{{ .Values.image }}'");
-        let project = Project::of("pier", &[
-            ("longshore.yaml", &config),
-            (".gitignore", "target/\n"),
-            ("api/Dockerfile", IMAGE),
-            ("api/data/a", "1\n"),
-            ("web/Dockerfile", IMAGE),
-            ("web/data/a", "1\n"),
-            ("charts/app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n"),
-            ("charts/app/values.yaml", "api: { image: { repository: x, tag: y } }\n"),
-            ("charts/app/templates/pod.yaml", &app),
-            ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
-            ("charts/web/values.yaml", "image: x:y # set when it is packaged\n"),
-            ("charts/web/templates/pod.yaml", &web),
-        ]);
+        let project = Project::of(
+            "pier",
+            &[
+                ("longshore.yaml", &config),
+                (".gitignore", "target/\n"),
+                ("api/Dockerfile", IMAGE),
+                ("api/data/a", "1\n"),
+                ("web/Dockerfile", IMAGE),
+                ("web/data/a", "1\n"),
+                ("charts/app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n"),
+                ("charts/app/values.yaml", "api: { image: { repository: x, tag: y } }\n"),
+                ("charts/app/templates/pod.yaml", &app),
+                ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
+                ("charts/web/values.yaml", "image: x:y # set when it is packaged\n"),
+                ("charts/web/templates/pod.yaml", &web),
+            ],
+        );
         let busybox = std::fs::read("/bin/busybox").unwrap();
         for image in ["api", "web"] {
             std::fs::write(project.folder().join(image).join("busybox"), &busybox).unwrap();
@@ -144,7 +147,10 @@ fn only_what_changed_is_built_and_pushed() {
     let oci = format!("oci://{}/pier/charts/app", place.registry.host);
     let shown = tool("helm").args(["show", "values", "--plain-http", &oci, "--version", chart]).output().unwrap();
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert_eq!(shown.trim(), format!("api: {{ image: {{ repository: registry.local.svc:5000/pier/api, tag: \"{api}\" }} }}"));
+    assert_eq!(
+        shown.trim(),
+        format!("api: {{ image: {{ repository: registry.local.svc:5000/pier/api, tag: \"{api}\" }} }}")
+    );
 
     // The commit of it, a checkout back and forth, a stash, another branch: no content is new, so nothing is.
     for before in [

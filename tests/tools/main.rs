@@ -5,6 +5,9 @@
 mod act;
 mod action_log;
 mod bindings;
+#[path = "../it/chart_case.rs"]
+mod chart_case;
+mod charts;
 #[path = "../it/delivery.rs"]
 mod delivery;
 mod dockerfiles;

@@ -1,7 +1,7 @@
 //! Our client with a registry that we did not write, and both our client and our registry with clients that we did not
 //! write: <https://github.com/distribution/distribution>, crane and regctl.
 
-mod clients;
+pub mod clients;
 pub mod distribution;
 mod through;
 mod tokens;

@@ -147,8 +147,21 @@ impl Rendering<'_> {
         let mut found: BTreeMap<String, String> = BTreeMap::new();
         for files in self.renderings() {
             let with = files.first().map(|path| format!(" with {}", shown(path))).unwrap_or_default();
-            let failed = |error: anyhow::Error| anyhow::anyhow!("`helm template`{with}: {error:#}");
-            let text = self.template(log, &files).map_err(failed)?;
+            let text = match self.template(log, &files) {
+                Ok(text) => text,
+                // Values that a user has to give are in `ci/`.
+                Err(error) if files.is_empty() && !self.values.is_empty() => {
+                    warnings
+                        .push(format!("chart `{}` does not render with its own values: {error:#}", self.work.chart));
+                    continue;
+                }
+                Err(error) if files.is_empty() => {
+                    anyhow::bail!(
+                        "`helm template`: {error:#}; values that a user has to give go into `ci/NAME-values.yaml`"
+                    )
+                }
+                Err(error) => anyhow::bail!("`helm template`{with}: {error:#}"),
+            };
             let references = References::of(&text);
             warnings.extend(references.unread.iter().map(|one| {
                 format!("chart `{}`: `{}` renders what is not YAML: {}", self.work.chart, one.template, one.reason)
@@ -258,9 +271,12 @@ impl Rendering<'_> {
         let mut seen = String::new();
         for mut files in self.renderings() {
             files.push(&file);
-            // A chart may well refuse such a version.
-            let Ok(text) = self.template(log, &files) else { return Ok(()) };
-            seen.push_str(&text);
+            match self.template(log, &files) {
+                Ok(text) => seen.push_str(&text),
+                Err(_) if files.len() == 1 && !self.values.is_empty() => {}
+                // A chart may well refuse such a version.
+                Err(_) => return Ok(()),
+            }
         }
         for (at, path) in paths.iter().enumerate() {
             if seen.contains(&sentinel(at)) || seen.contains(&format!("{REPOSITORY}-{at}")) {

@@ -1,5 +1,6 @@
 //! buildah and podman, which build alike: <https://github.com/containers/buildah>. They get a store of their own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -134,8 +135,8 @@ impl Store {
         Ok(done.stdout)
     }
 
-    /// Puts an image into the store, under names.
-    fn import(&self, runner: &Runner, base: &Base, names: &[&str]) -> anyhow::Result<()> {
+    /// Puts an image into the store; returns its id.
+    fn import(&self, runner: &Runner, base: &Base) -> anyhow::Result<String> {
         let folder = self.folder.join("import");
         base.write_dir(&folder)?;
         let platform = super::platform::platform_text(&base.config);
@@ -143,9 +144,12 @@ impl Store {
         let policy = self.place("policy.json")?;
         let pull = ["pull", "--quiet", "--signature-policy", &policy, "--platform", &platform, &from];
         let id = self.must(runner, &pull)?;
+        files::fresh_folder(&folder)?;
         let id = id.lines().last().unwrap_or_default().trim();
-        self.must(runner, &[&["tag", id], names].concat())?;
-        files::fresh_folder(&folder)
+        if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            bail!("`{} pull` does not say which image it made: `{id}`", self.kind);
+        }
+        Ok(id.to_owned())
     }
 
     /// Removes what files alone do not show: mounts and processes that another way of starting it would leave.
@@ -180,15 +184,15 @@ pub fn build(place: &Place<'_>, store: &Store, recipe: &Recipe, tell: &mut dyn F
         let hint = "run as root, use BuildKit, or remove `network: none`";
         return Err(Failure::new(Exit::Build, Problem::new("engine-feature", text).hint(hint)).into());
     }
-    let (bases, names) = import(place, store, recipe, tell)?;
+    let given = import(place, store, recipe, tell)?;
     let (id, out) = (place.folder.join("id"), place.folder.join("image"));
     let mut args = args(place, store, recipe)?;
-    args.extend(names);
+    args.extend(given.args);
     args.extend(["--iidfile".into(), text(&id)?.into(), text(&recipe.context)?.into()]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let cmd = store.with_network(&args, network)?.timeout(recipe.timeout);
     tell(&format!("$ {cmd}"));
-    let mut said = Printed::default();
+    let mut said = Printed::of(given.names);
     let (status, timed_out) =
         place.runner.stream(&cmd, &mut |_, line| said.take(&String::from_utf8_lossy(line), tell))?;
     if timed_out || !status.success() {
@@ -199,47 +203,53 @@ pub fn build(place: &Place<'_>, store: &Store, recipe: &Recipe, tell: &mut dyn F
     let to = format!("dir:{}", text(&out)?);
     let policy = store.place("policy.json")?;
     store.must(place.runner, &["push", "--quiet", "--signature-policy", &policy, id.trim(), &to])?;
-    convert::convert(&out, &bases, &recipe.output)?;
+    convert::convert(&out, &given.bases, &recipe.output)?;
     fs::remove_dir_all(&out).context("cannot remove what the engine wrote")?;
     Ok(Ended::Built(said.built()))
 }
 
-/// Puts the bases into the store; returns them, and the arguments that make names stand for them.
-fn import(
-    place: &Place<'_>,
-    store: &Store,
-    recipe: &Recipe,
-    tell: &mut dyn FnMut(&str),
-) -> anyhow::Result<(Vec<Base>, Vec<String>)> {
-    let (mut bases, mut args) = (Vec::new(), Vec::new());
-    for (index, (name, named)) in recipe.contexts.iter().enumerate() {
+/// What the engine is given.
+#[derive(Default)]
+struct Given {
+    bases: Vec<Base>,
+    /// They make names stand for images and folders.
+    args: Vec<String>,
+    /// Of images, by their id.
+    names: BTreeMap<String, String>,
+}
+
+/// Puts the bases into the store. They are given by id: of one that has a name, an older engine takes the platform of
+/// the build to be that of every `FROM`, or that of the `FROM` before it.
+fn import(place: &Place<'_>, store: &Store, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Given> {
+    let mut given = Given::default();
+    for (name, named) in &recipe.contexts {
         let value = match named {
             Named::Folder(folder) => text(folder)?.to_owned(),
             Named::Layout { folder, digest } => {
                 let base = Base::read(folder, *digest, &recipe.platform)
                     .with_context(|| format!("cannot use the image given for `{name}`"))?;
-                let own = format!("localhost/longshore/{index}:given");
                 tell(&format!("importing {name}"));
-                // An older one looks for what an argument stands for in its store alone.
-                let tagged = Some(full(name)).filter(|name| !name.contains('@'));
-                let tags: Vec<&str> = [own.as_str()].into_iter().chain(tagged.as_deref()).collect();
-                store.import(place.runner, &base, &tags)?;
-                bases.push(base);
-                format!("docker-image://{own}")
+                let id = store.import(place.runner, &base)?;
+                given.bases.push(base);
+                given.names.entry(id.clone()).or_insert_with(|| name.clone());
+                format!("docker-image://{id}")
             }
         };
         if name.contains('=') {
             bail!("the name `{name}` of a context contains `=`");
         }
-        // The Dockerfile may write it in any of these ways.
-        let mut names = vec![name.clone(), super::recipe::familiar(name), full(name)];
-        names.sort();
-        names.dedup();
-        for name in names {
-            args.extend(["--build-context".to_owned(), format!("{name}={value}")]);
+        for name in spellings(name, recipe) {
+            given.args.extend(["--build-context".to_owned(), format!("{name}={value}")]);
         }
     }
-    Ok((bases, args))
+    Ok(given)
+}
+
+/// Every way in which the Dockerfile may write a name. An older engine looks for it before it puts in variables.
+fn spellings(name: &str, recipe: &Recipe) -> BTreeSet<String> {
+    let is_it = |(written, stands_for): &(&String, &String)| full(stands_for) == full(name) && !written.contains('=');
+    let written = recipe.written.iter().filter(is_it).map(|(written, _)| written.clone());
+    [name.to_owned(), super::recipe::familiar(name), full(name)].into_iter().chain(written).collect()
 }
 
 fn args(place: &Place<'_>, store: &Store, recipe: &Recipe) -> anyhow::Result<Vec<String>> {

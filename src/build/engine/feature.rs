@@ -30,10 +30,12 @@ pub enum Feature {
     BindMountIgnore,
     AddChecksum,
     AddGit,
+    /// One image is used for two platforms, as by `FROM --platform=$BUILDPLATFORM debian` and `FROM debian`.
+    TwoPlatforms,
 }
 
 impl Feature {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Heredoc,
         Self::HeredocCopy,
         Self::Link,
@@ -53,6 +55,7 @@ impl Feature {
         Self::BindMountIgnore,
         Self::AddChecksum,
         Self::AddGit,
+        Self::TwoPlatforms,
     ];
 }
 
@@ -79,6 +82,7 @@ impl fmt::Display for Feature {
             Self::BindMountIgnore => "`.dockerignore` for bind mounts",
             Self::AddChecksum => "`ADD --checksum`",
             Self::AddGit => "`ADD` of a git repository",
+            Self::TwoPlatforms => "one base image for two platforms",
         })
     }
 }

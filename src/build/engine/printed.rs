@@ -1,5 +1,6 @@
 //! What buildah and podman print: `[1/2] STEP 2/3: RUN make`, output in between, the error at the end.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -17,6 +18,8 @@ const ENDED: &str = "subprocess exited with status ";
 
 #[derive(Default)]
 pub struct Printed {
+    /// Names of the images that were given, by the ids that are printed instead.
+    names: BTreeMap<String, String>,
     steps: Vec<EngineStep>,
     begun: Option<Instant>,
     lines: Lines,
@@ -26,10 +29,15 @@ pub struct Printed {
 }
 
 impl Printed {
+    pub fn of(names: BTreeMap<String, String>) -> Self {
+        Self { names, ..Self::default() }
+    }
+
     /// Takes a line, and tells it.
     pub fn take(&mut self, line: &str, tell: &mut dyn FnMut(&str)) {
         let line = line.trim_end();
         if let Some(name) = step(line) {
+            let name = self.named(name);
             self.end();
             tell(&name);
             if self.steps.len() < MOST_STEPS {
@@ -52,6 +60,14 @@ impl Printed {
         } else {
             self.lines.keep(line);
         }
+    }
+
+    /// A step with the name of its image.
+    fn named(&self, step: String) -> String {
+        let Some((before, from)) = step.split_once("] FROM ") else { return step };
+        let (id, rest) = from.split_once(' ').map_or((from, String::new()), |(id, rest)| (id, format!(" {rest}")));
+        let named = self.names.get(id).map(|name| format!("{before}] FROM {name}{rest}"));
+        named.unwrap_or(step)
     }
 
     /// The step that runs is over.
@@ -133,6 +149,16 @@ mod tests {
         check("STEP 1/2: FROM acme/base:1", Some("[1/2] FROM acme/base:1"));
         check("STEP one: two", None);
         check("STEPS", None);
+    }
+
+    #[test]
+    fn images_are_told_by_their_names() {
+        let mut printed = Printed::of([("5f".repeat(32), "acme/base:1".to_owned())].into());
+        let mut told = Vec::new();
+        for line in [format!("[1/2] STEP 1/3: FROM {} AS build", "5f".repeat(32)), "STEP 1/3: FROM scratch".into()] {
+            printed.take(&line, &mut |line| told.push(line.to_owned()));
+        }
+        assert_eq!(told, ["[1/2 1/3] FROM acme/base:1 AS build", "[1/3] FROM scratch"]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Recipe {
     pub args: BTreeMap<String, String>,
     /// What names stand for, among them the references of images: the Dockerfile stays as it is.
     pub contexts: BTreeMap<String, Named>,
+    /// Names with variables in them, as a `FROM` has them, and the name that each stands for.
+    pub written: BTreeMap<String, String>,
     /// Files by the id that `RUN --mount=type=secret` names.
     pub secrets: BTreeMap<String, PathBuf>,
     /// `linux/amd64`, `linux/arm/v7`.
@@ -80,7 +82,12 @@ pub struct EngineStep {
 
 /// A name as BuildKit compares it: Docker's own registry and `:latest` go without saying
 /// (<https://github.com/distribution/reference>, `FamiliarString`).
+///
+/// What stands for a name on one platform only, as in `alpine::linux/arm64`, keeps that.
 pub fn familiar(name: &str) -> String {
+    if let Some((name, platform)) = name.split_once("::") {
+        return format!("{}::{platform}", familiar(name));
+    }
     let name = name.strip_prefix("index.docker.io/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name);
     let name = name.strip_prefix("library/").filter(|rest| !rest.contains('/')).unwrap_or(name);
     name.strip_suffix(":latest").unwrap_or(name).to_owned()
@@ -113,6 +120,7 @@ mod tests {
         check("docker.io/acme/app", "acme/app", "docker.io/acme/app:latest");
         check("quay.io/acme/app:latest", "quay.io/acme/app", "quay.io/acme/app:latest");
         check("localhost:5000/app", "localhost:5000/app", "localhost:5000/app:latest");
+        assert_eq!(familiar("docker.io/library/alpine:latest::linux/arm64"), "alpine::linux/arm64");
         check("alpine@sha256:ab", "alpine@sha256:ab", "docker.io/library/alpine@sha256:ab");
     }
 }

@@ -34,6 +34,7 @@ struct Row {
 
 const NO_AGENT: &str = "no agent is handed to a build";
 const NO_IGNORE: &str = "it copies what the file excludes";
+const ONE_IMAGE: &str = "a name stands for one image";
 const NO_NETWORKS: &str = "builds have one network";
 
 const fn since(major: u32, minor: u32) -> (Since, Source) {
@@ -47,7 +48,7 @@ const fn never(why: &'static str) -> (Since, Source) {
 const ALWAYS: (Since, Source) = (Since::Always, Source::Measured);
 
 /// The version of the Dockerfile language that BuildKit 0.N reads itself is 1.(N-6).
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 20] = [
     Row { feature: Feature::Heredoc, buildkit: since(0, 10), buildah: since(1, 33) },
     Row { feature: Feature::HeredocCopy, buildkit: since(0, 10), buildah: since(1, 33) },
     Row { feature: Feature::Link, buildkit: since(0, 10), buildah: since(1, 41) },
@@ -67,6 +68,7 @@ const ROWS: [Row; 19] = [
     Row { feature: Feature::BindMountIgnore, buildkit: ALWAYS, buildah: never(NO_IGNORE) },
     Row { feature: Feature::AddChecksum, buildkit: since(0, 12), buildah: since(1, 33) },
     Row { feature: Feature::AddGit, buildkit: since(0, 12), buildah: since(1, 44) },
+    Row { feature: Feature::TwoPlatforms, buildkit: ALWAYS, buildah: never(ONE_IMAGE) },
 ];
 
 /// The oldest that we start at all: older ones have no named contexts, which bases are given as.

@@ -81,6 +81,8 @@ fn wanted(plan: &Plan, workflows: &[WorkflowFile]) -> Vec<Place> {
                     wanted.extend(places.map(|place| (name.clone(), tag(step), place)));
                 }
             }
+            // They are on this machine, and a rehearsal leaves it alone.
+            DestinationKind::File(_) | DestinationKind::Command(_) => {}
             _ => {
                 for step in plan.steps.iter().filter(|step| step.publish.contains(name) && ours(name, step)) {
                     let outputs = step.outputs().into_iter().map(str::to_owned);
@@ -103,6 +105,7 @@ pub fn there(plan: &Plan, servers: &Servers) -> BTreeMap<Place, Digest> {
                 let shown = assets.iter().filter(|((tag, _), _)| github.draft || public.contains(tag));
                 there.extend(shown.map(|((tag, file), digest)| ((name.clone(), tag.clone(), file.clone()), *digest)));
             }
+            DestinationKind::File(_) | DestinationKind::Command(_) => {}
             _ => {
                 for (file, digest) in servers.shown(name) {
                     let at = |tag: &str| (name.clone(), tag.to_owned(), file.clone());

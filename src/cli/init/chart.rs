@@ -145,10 +145,10 @@ mod tests {
                       web: {image: {registry: ghcr.io, repository: acme/web, tag: x}}\ndb: {image: {repository: postgres, tag: '17'}}\n";
         let found = named(values, &[image("api"), image("web"), image("other")]);
         let paths = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
-        assert_eq!(found, [
-            ("api".to_owned(), paths(&["api.image", "jobs[0].image"])),
-            ("web".to_owned(), paths(&["web.image"])),
-        ]);
+        assert_eq!(
+            found,
+            [("api".to_owned(), paths(&["api.image", "jobs[0].image"])), ("web".to_owned(), paths(&["web.image"])),]
+        );
         assert!(named("a: [", &[image("api")]).is_empty());
     }
 
@@ -165,11 +165,15 @@ mod tests {
         };
         let charts = [
             chart("plain", "charts/plain", &[]),
-            chart("shop", "deploy/shop", &[("api", &["a.image", "jobs[0].image"]), ("web", &["annotations.\"x.io/y\""])]),
+            chart(
+                "shop",
+                "deploy/shop",
+                &[("api", &["a.image", "jobs[0].image"]), ("web", &["annotations.\"x.io/y\""])],
+            ),
         ];
         let text = section(&charts);
         assert!(text.contains("  plain: {}\n"), "{text}");
-        assert!(text.contains("path: deploy/shop, version: release, images: { api: [a.image, 'jobs[0].image'], web: 'annotations.\"x.io/y\"' }"), "{text}");
+        assert!(text.contains("path: \"deploy/shop\", version: release, images: { api: [a.image, 'jobs[0].image'], web: 'annotations.\"x.io/y\"' }"), "{text}");
         let whole = format!("longshore: 1\nimages: {{ api: {{ dockerfile: D }}, web: {{ dockerfile: E }} }}\n{text}");
         crate::config::parse("longshore.yaml", &whole, &[]).unwrap();
     }

@@ -3,16 +3,6 @@
 use super::*;
 
 #[test]
-fn keys_of_later_versions_are_refused_by_name() {
-    let check = |section: &str, places: &[&str]| {
-        let expected: Vec<String> = places.iter().map(|place| format!("not-in-this-version@{place}")).collect();
-        assert_eq!(problems(&format!("longshore: 1\n{section}\n"), &[]), expected, "{section}");
-    };
-    check("publish: { mine: { kind: command, run: x } }", &["2:26"]);
-    check("overlays: { a: { charts: {}, publish: { mine: { kind: command, run: x } } } }", &["2:43"]);
-}
-
-#[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn problems_stand_where_they_were_written() {
     let check = |section: &str, expected: &[&str]| {

@@ -328,8 +328,10 @@ impl Registries {
         }
         let mut error = refusal("put a manifest", &reference.to_string(), &reply);
         if error.kind == ErrorKind::Refused && document.json()["config"]["mediaType"] == media::HELM_CONFIG {
-            let problem = Problem::new("registry-refused", format!("{}; what was sent is a Helm chart", error.problem.message));
-            *error.problem = problem.hint("charts need a registry that takes OCI artifacts: set `repositories` of the chart");
+            let problem =
+                Problem::new("registry-refused", format!("{}; what was sent is a Helm chart", error.problem.message));
+            *error.problem =
+                problem.hint("charts need a registry that takes OCI artifacts: set `repositories` of the chart");
         }
         if is_immutable(&reply) {
             return match self.head(reference).await? {

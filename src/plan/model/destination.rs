@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::command::Command;
+use crate::deployment::FileFormat;
 use crate::destination::{Existing, ReadBack, Trusted, When};
 use crate::reference::{Reference, Repository};
 use crate::step_id::StepId;
@@ -36,6 +38,10 @@ pub enum DestinationKind {
     Registry(RegistryDestination),
     /// An index of Python packages.
     Pypi(PypiDestination),
+    /// A deployment file.
+    File(FileDestination),
+    /// A command.
+    Command(CommandDestination),
 }
 
 impl DestinationKind {
@@ -60,14 +66,89 @@ impl DestinationKind {
         }
     }
 
+    pub fn file(&self) -> Option<&FileDestination> {
+        match self {
+            Self::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    pub fn command(&self) -> Option<&CommandDestination> {
+        match self {
+            Self::Command(command) => Some(command),
+            _ => None,
+        }
+    }
+
     /// Names of the variables among its credentials that hold no secret, but who logs in.
     pub fn usernames(&self) -> Vec<&String> {
         match self {
             Self::Registry(registry) => registry.hosts.values().filter_map(|host| host.username_env.as_ref()).collect(),
             Self::Pypi(pypi) => pypi.username.iter().collect(),
-            Self::Github(_) => Vec::new(),
+            Self::Github(_) | Self::File(_) | Self::Command(_) => Vec::new(),
         }
     }
+}
+
+/// A file that tells others what was published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileDestination {
+    /// Path in the repository; git ignores it.
+    pub file: String,
+    pub format: FileFormat,
+    /// Its keys, in order.
+    pub set: Vec<DeploymentValue>,
+}
+
+impl FileDestination {
+    /// What registries are asked for the digest of.
+    pub fn asked(&self) -> impl Iterator<Item = &Reference> {
+        self.set.iter().flat_map(|one| &one.value).filter_map(|part| match part {
+            ValuePart::DigestOf(reference) => Some(reference),
+            ValuePart::Text(_) | ValuePart::Sha256Of(_) => None,
+        })
+    }
+}
+
+/// A key of a deployment file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeploymentValue {
+    pub key: String,
+    /// What its value consists of.
+    pub value: Vec<ValuePart>,
+}
+
+/// A part of a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValuePart {
+    Text(String),
+    /// The digest that a registry has for a reference.
+    DigestOf(Reference),
+    /// The SHA-256 of a file that a step makes.
+    Sha256Of(StepFile),
+}
+
+/// A file that a step makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepFile {
+    pub step: StepId,
+    pub name: String,
+}
+
+/// What runs when everything that it accepts is published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandDestination {
+    pub command: Command,
+    /// Globs of the credentials that it gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_env: Vec<String>,
+    /// Seconds that it may take.
+    pub timeout: u64,
+    /// The images and charts that it is told of, as they are pushed: of this run, and of a snapshot also those that are
+    /// published already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
 }
 
 /// An index of Python packages.

@@ -42,7 +42,9 @@ impl Coordination<'_> {
         match phase {
             Phase::Drafts => self.announce(verified).await,
             Phase::SharedReleases => self.account(ledger).await,
-            Phase::FloatingTags if takes_part => self.public().await.map(|()| Gate::Open),
+            Phase::FloatingTags | Phase::Files | Phase::Commands if takes_part => {
+                self.public().await.map(|()| Gate::Open)
+            }
             _ => Ok(Gate::Open),
         }
     }

@@ -24,6 +24,8 @@ pub struct Access {
     pub registries: Registries,
     /// Indexes of Python packages, by destination.
     pub indexes: Indexes,
+    /// Whether servers of a rehearsal stand for the destinations: then nothing of this machine is changed, either.
+    pub rehearsed: bool,
 }
 
 impl Access {
@@ -40,7 +42,12 @@ impl Access {
             return Ok(access);
         }
         let registries = registries(session, registry::hosts(&plan.destinations, env));
-        Ok(Self { github: github::endpoints(plan, env)?, registries, indexes: pypi::indexes(plan, env)? })
+        Ok(Self {
+            github: github::endpoints(plan, env)?,
+            registries,
+            indexes: pypi::indexes(plan, env)?,
+            rehearsed: false,
+        })
     }
 
     /// The servers of a rehearsal, which let us in everywhere.
@@ -52,6 +59,7 @@ impl Access {
             github: rehearsal::endpoints(stage, plan),
             registries: registries(session, rehearsal::hosts(stage, plan)?),
             indexes: rehearsal::indexes(stage, plan)?,
+            rehearsed: true,
         })
     }
 

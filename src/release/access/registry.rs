@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::oci::registry::{Access as Hosts, HostAccess, Login};
-use crate::plan::{Destination, ImageWork, Plan, PlannedBase, RegistryHost, Work};
+use crate::plan::{Destination, FileDestination, ImageWork, Plan, PlannedBase, RegistryHost, Work};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::release::project::Project;
@@ -70,6 +70,11 @@ pub fn named(plan: &Plan) -> BTreeSet<String> {
         let published = registry.images.iter().flat_map(|image| &image.repositories);
         let expected = registry.expects.iter().map(|one| &one.reference.repository);
         hosts.extend(published.chain(expected).map(|one| one.registry.clone()));
+    }
+    for destination in &plan.destinations {
+        let of_file = destination.kind.file().into_iter().flat_map(FileDestination::asked);
+        let of_command = destination.kind.command().into_iter().flat_map(|command| &command.references);
+        hosts.extend(of_file.chain(of_command).map(|one| one.repository.registry.clone()));
     }
     hosts
 }

@@ -196,6 +196,7 @@ impl World {
                 endpoints: &Endpoints::from([("github".to_owned(), endpoint)]),
                 registries: &Registries::new(&Runner::new(Env::default()), &Env::default(), Access::default()),
                 indexes: &indexes(plan),
+                here: publish::Here { runner: &Runner::new(Env::default()), store, rehearsed: false },
             },
             manifest,
             store,

@@ -21,7 +21,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "facts",
             "oci",
             "config",
+            "chart",
             "dockerfile",
+            "yaml",
             "world",
         ],
     ),
@@ -30,18 +32,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rehearsal", &["oci", "world"]),
     ("workflow", &["plan"]),
     ("publish", &["plan", "oci", "world"]),
-    ("verify", &["plan", "oci", "world"]),
-    ("build", &["plan", "dockerfile", "oci", "world"]),
-    ("plan", &["config", "facts", "dockerfile"]),
-    ("facts", &["dockerfile", "world"]),
+    ("verify", &["plan", "chart", "yaml", "oci", "world"]),
+    ("build", &["plan", "chart", "dockerfile", "yaml", "oci", "world"]),
+    ("plan", &["config", "facts", "chart", "dockerfile", "yaml"]),
+    ("facts", &["chart", "dockerfile", "world"]),
     ("dockerfile", &[]),
     ("oci", &["world"]),
-    ("config", &[]),
+    ("config", &["yaml"]),
+    ("chart", &["yaml"]),
+    ("yaml", &[]),
     ("world", &[]),
 ];
 
 /// Modules besides the vocabulary that decide and do nothing.
-const PURE: &[&str] = &["config", "dockerfile", "plan"];
+const PURE: &[&str] = &["chart", "config", "dockerfile", "plan", "yaml"];
 
 /// What only `world` (and what is given its means) may name.
 const EFFECTS: &[&str] = &[

@@ -19,6 +19,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/action.md",
     "docs/binaries.md",
     "docs/images.md",
+    "docs/local-cluster.md",
     "docs/problems.md",
     "docs/wheels.md",
     "docs/workflows.md",

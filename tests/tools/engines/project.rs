@@ -126,6 +126,7 @@ impl Project {
             stage: None,
             args: BTreeMap::from([("WORD".to_owned(), "tide".to_owned())]),
             contexts,
+            written: BTreeMap::from([("$BASE".to_owned(), BASE.to_owned())]),
             secrets: BTreeMap::from([("token".to_owned(), self.path("token"))]),
             platform: "linux/amd64".into(),
             epoch: EPOCH,

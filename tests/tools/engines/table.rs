@@ -1,12 +1,15 @@
 //! The table of what engines can do, held against what they do.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
-use longshore::build::engine::{Feature, Network, Recipe, table};
+use longshore::build::engine::{Feature, Named, Network, Recipe, table};
 use longshore::digest::Digest;
+use serde_json::{Value, json};
 
-use super::project::{Project, config, files};
+use super::project::{BASE, Project, config, files};
 
 /// What a file of the image must hold, so that the feature worked.
 struct Case {
@@ -48,7 +51,10 @@ fn works(project: &Project, case: &Case) -> Result<(), String> {
     } else {
         Network::None
     };
-    let recipe = Recipe { network, ..project.recipe(&format!("FROM acme/base:1\n{}", case.dockerfile), "case") };
+    let mut recipe = Recipe { network, ..project.recipe(&format!("FROM acme/base:1\n{}", case.dockerfile), "case") };
+    if case.feature == Feature::TwoPlatforms {
+        recipe.contexts = two_platforms(project);
+    }
     project.told(&recipe).0.map_err(|problem| format!("{problem}"))?;
     let layout = project.path("case");
     if case.feature == Feature::Healthcheck {
@@ -58,6 +64,47 @@ fn works(project: &Project, case: &Case) -> Result<(), String> {
     let files = files(&layout);
     let got = files.get(case.path).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     if got.as_deref() == Some(case.holds) { Ok(()) } else { Err(format!("{got:?}")) }
+}
+
+/// The base for one platform, and another image of the same name for another one.
+fn two_platforms(project: &Project) -> BTreeMap<String, Named> {
+    let dockerfile = project.path("Dockerfile.other");
+    std::fs::write(&dockerfile, "FROM scratch\nCOPY settings.txt /\n").unwrap();
+    let other = Recipe {
+        dockerfile,
+        platform: "linux/arm64".to_owned(),
+        contexts: BTreeMap::new(),
+        output: project.path("other-platform"),
+        ..project.recipe("FROM acme/base:1\n", "unused")
+    };
+    project.build(&other).unwrap_or_else(|problem| panic!("{problem:?}"));
+    let layouts = [(project.path("layout"), "amd64"), (other.output, "arm64")];
+    [(BASE.to_owned(), index_of(&layouts, &project.path("two-platforms")))].into()
+}
+
+/// A layout with an index of images for several processors.
+fn index_of(layouts: &[(PathBuf, &str)], folder: &Path) -> Named {
+    let blobs = folder.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let mut manifests = Vec::new();
+    for (layout, architecture) in layouts {
+        for blob in std::fs::read_dir(layout.join("blobs/sha256")).unwrap().flatten() {
+            std::fs::copy(blob.path(), blobs.join(blob.file_name())).unwrap();
+        }
+        let index: Value = serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
+        let mut entry = index["manifests"][0].clone();
+        entry["platform"] = json!({ "os": "linux", "architecture": architecture });
+        manifests.push(entry);
+    }
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let index = json!({ "schemaVersion": 2, "mediaType": kind, "manifests": manifests }).to_string();
+    let digest = Digest::of(index.as_bytes());
+    std::fs::write(blobs.join(digest.hex()), &index).unwrap();
+    std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    let entry = json!({ "mediaType": kind, "digest": digest, "size": index.len() });
+    let named = json!({ "schemaVersion": 2, "manifests": [entry] });
+    std::fs::write(folder.join("index.json"), named.to_string()).unwrap();
+    Named::Layout { folder: folder.to_owned(), digest }
 }
 
 fn cases() -> Vec<Case> {
@@ -88,6 +135,11 @@ fn cases() -> Vec<Case> {
             Feature::AddChecksum,
             &format!("ADD --checksum=sha256:{checksum} http://{address}/file /made\n"),
             "served\n",
+        ),
+        case(
+            Feature::TwoPlatforms,
+            "FROM --platform=linux/arm64 acme/base:1 AS other\nFROM acme/base:1\nCOPY --from=other /settings.txt /made\n",
+            "of the context\n",
         ),
     ]
 }

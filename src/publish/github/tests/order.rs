@@ -193,6 +193,7 @@ impl Made {
                 endpoints: &self.endpoints,
                 registries: &registries,
                 indexes: &crate::publish::Indexes::new(),
+                here: crate::publish::Here { runner: &nothing, store: &self.store, rehearsed: false },
             },
             manifest: &self.manifest,
             store: &self.store,

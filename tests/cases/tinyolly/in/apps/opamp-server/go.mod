@@ -1,0 +1,3 @@
+module opamp-server
+
+go 1.25
