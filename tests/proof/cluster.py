@@ -55,22 +55,26 @@ class Cluster:
         return self
 
     def __exit__(self, *_):
-        # The node first, and from its agent down, or what is ended here would be started again.
-        for process in reversed(self.processes):
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=30)
-            process.kill()
-            process.wait()
-            if process.args[0].endswith("kubelet"):
-                end(self.members)
-        end(self.shims)
+        # From the last to the first, each whatever comes of the one before it.
+        with contextlib.ExitStack() as last:
+            last.callback(self.temporary.cleanup)
+            last.callback(subprocess.run, ["ip", "link", "delete", BRIDGE], capture_output=True)
+            last.callback(self.remove_cgroups)
+            last.callback(self.unmount)
+            last.callback(end, self.shims)
+            # The kubelet before what it would start again.
+            for process in self.processes:
+                last.callback(end, self.members)
+                last.callback(stop, process)
+
+    def unmount(self):
         for mount in sorted(self.mounts(), reverse=True):
             subprocess.run(["umount", "--lazy", mount], capture_output=True)
+
+    def remove_cgroups(self):
         for cgroup in sorted(self.cgroups(), key=lambda path: len(path.parts), reverse=True):
-            cgroup.rmdir()
-        subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True)
-        self.temporary.cleanup()
+            with contextlib.suppress(FileNotFoundError):
+                cgroup.rmdir()
 
     def start(self):
         for controller in controllers():
@@ -218,7 +222,12 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 
     def members(self):
         """What runs in the node's containers."""
-        return {int(line) for path in self.cgroups() for line in (path / "cgroup.procs").read_text().split()}
+        found = set()
+        for path in self.cgroups():
+            # It may end in between.
+            with contextlib.suppress(OSError):
+                found |= {int(line) for line in (path / "cgroup.procs").read_text().split()}
+        return found
 
     def mounts(self):
         mounts = [line.split()[1] for line in open("/proc/self/mounts")]
@@ -244,6 +253,14 @@ def controllers():
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS]
     return [path for path in CGROUPS.iterdir() if not path.is_symlink() and (path / "cgroup.procs").exists()]
+
+
+def stop(process):
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=30)
+    process.kill()
+    process.wait()
 
 
 def end(processes, seconds=30):

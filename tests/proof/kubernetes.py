@@ -5,6 +5,7 @@ The pods become ready by the kubelet's probes and answer. After a change of one 
 
 import contextlib
 import json
+import re
 import time
 
 import bases
@@ -20,7 +21,19 @@ from unpacked import HOST
 PUSHED, PULLED = "localhost:5000", "registry:5000"
 CHART, SPACE = "charts/fleet", "fleet"
 CHANGED, PAGE, HELD = "web", "apps/web/pages/index.html", "beacon"
-OLD, NEW = "<h1>Fleet</h1>", "<h1>The whole fleet</h1>"
+OLD, NEW, NEWEST = "<h1>Fleet</h1>", "<h1>The whole fleet</h1>", "<h1>The fleet, in one command</h1>"
+# What makes one command of it: below `publish:` of the overlay.
+DEPLOYMENT = """\
+      versions: { kind: file, file: .cluster/versions.env, set: { CHART: "{chart.fleet.version}" } }
+      deploy:
+        kind: command
+        shell: bash
+        run: |
+          . .cluster/versions.env
+          helm upgrade fleet oci://HOST/fleet/charts/fleet --version "$CHART" --plain-http --namespace fleet --wait
+        accepts: [chart, image]
+        pass-env: [KUBECONFIG, "HELM_*"]
+"""
 
 
 def prove(longshore, folder):
@@ -48,6 +61,7 @@ def steps(release, project):
     yield release.upgrade(project)
     yield release.rollback(project)
     yield release.scale(project)
+    yield release.one_command(project)
     yield release.uninstall()
 
 
@@ -67,11 +81,32 @@ class Project:
         run(source, longshore, "lock", env=self.env)
         commit(source, f"v{fleet.VERSION}")
 
+    def deployed_by(self, env):
+        """From now on `release` deploys, too."""
+        path = self.source / "longshore.yaml"
+        registry_of_it = re.search(f"^ +registry: .*{PULLED}.*\n", path.read_text(), re.MULTILINE)[0]
+        self.change(path.name, registry_of_it, registry_of_it + DEPLOYMENT.replace("HOST", self.target.host))
+        with open(self.source / ".gitignore", "a") as ignored:
+            ignored.write("/.cluster/\n")
+        self.env |= env
+
+    def change(self, file, old, new):
+        path = self.source / file
+        if old not in (text := path.read_text()):
+            raise RuntimeError(f"{path} does not hold {old}")
+        path.write_text(text.replace(old, new))
+
+    def publishes(self, *repositories):
+        """By a release: these are new, and nothing else."""
+        if (new := self.release()) != set(repositories):
+            raise RuntimeError(f"published: {new}, not {repositories}")
+
     def release(self):
-        """What of it is new: repositories."""
         done = answer(self.source, self.longshore, "release", "--overlay", "local", "--yes", env=self.env)
         new = {}
         for receipt in done["receipts"]:
+            if receipt["destination"] != "registry":
+                continue
             if receipt["outcome"] != "published":
                 raise RuntimeError(f"{receipt['name']} is {receipt['outcome']}")
             repository, version = receipt["name"].removeprefix(f"{self.target.host}/fleet/").rsplit(":", 1)
@@ -81,9 +116,7 @@ class Project:
         return set(new)
 
     def first_release(self):
-        new = self.release()
-        if new != {*fleet.SERVICES, CHART}:
-            raise RuntimeError(f"published: {new}")
+        self.publishes(*fleet.SERVICES, CHART)
         return f"`longshore release --overlay local`: {len(fleet.SERVICES)} images and a chart in {self.target.host}"
 
     def version(self, repository):
@@ -194,18 +227,15 @@ class Release:
     def again(self, project):
         """Without a change there is nothing new to install, and no pod notices."""
         before = self.lives()
-        if new := project.release():
-            raise RuntimeError(f"published without a change: {new}")
+        project.publishes()
         self.helm("upgrade", version=project.version(CHART))
         self.all_live_on(before)
         return "released again without a change: nothing is published, and `helm upgrade` leaves every pod alone"
 
     def upgrade(self, project):
         before = self.lives()
-        path = project.source / PAGE
-        path.write_text(path.read_text().replace(OLD, NEW))
-        if (new := project.release()) != {CHANGED, CHART}:
-            raise RuntimeError(f"after a change of {PAGE} published: {new}")
+        project.change(PAGE, OLD, NEW)
+        project.publishes(CHANGED, CHART)
         self.helm("upgrade", version=project.version(CHART))
         self.runs(project, NEW)
         self.only_changed(before)
@@ -222,11 +252,9 @@ class Release:
     def scale(self, project):
         """Of the chart alone: no image is new, and no pod is replaced."""
         before = self.lives()
-        path = project.source / "charts" / "fleet" / "values.yaml"
-        path.write_text(path.read_text().replace("replicas: 2", "replicas: 3"))
-        run(project.source, "git", "checkout", "--quiet", PAGE)
-        if (new := project.release()) != {CHART}:
-            raise RuntimeError(f"after a change of {path.name} published: {new}")
+        project.change(PAGE, NEW, OLD)
+        project.change("charts/fleet/values.yaml", "replicas: 2", "replicas: 3")
+        project.publishes(CHART)
         self.helm("upgrade", version=project.version(CHART))
         self.runs(project, OLD, replicas=3)
         after = self.lives()
@@ -234,6 +262,24 @@ class Release:
         if len(added) != 1 or after != before:
             raise RuntimeError(f"pods before: {before}, after: {after} and {added}")
         return f"values.yaml changed: only the chart is published, and `helm upgrade` adds a pod of {CHANGED}"
+
+    def one_command(self, project):
+        """Builds, pushes, writes a file and upgrades; once more without a change, it does not even call Helm."""
+        before = self.lives()
+        project.deployed_by({name: self.env[name] for name in self.env if re.match("KUBECONFIG$|HELM_", name)})
+        project.change(PAGE, OLD, NEWEST)
+        project.publishes(CHANGED, CHART)
+        self.runs(project, NEWEST, replicas=3)
+        self.only_changed(before)
+        revision = self.revision()
+        project.publishes()
+        if self.revision() != revision:
+            raise RuntimeError(f"Helm's revision was {revision} and is {self.revision()}")
+        return "with `kind: command` in the overlay, `longshore release` alone does it all, and the second time nothing"
+
+    def revision(self):
+        command = ["helm", "status", "fleet", "--namespace", SPACE, "--output", "json"]
+        return json.loads(run(self.cluster.folder, *command, env=self.env))["version"]
 
     def all_live_on(self, before):
         if (after := self.lives()) != before:
