@@ -217,8 +217,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
         return run(self.folder, "ctr", "--address", socket, "--namespace", "k8s.io", *arguments, env=self.env)
 
     def cgroups(self):
-        tops = [controller / self.cgroup for controller in controllers()]
-        return [path for top in tops if top.exists() for path in (top, *top.rglob("*")) if path.is_dir()]
+        # os.walk passes over what is removed meanwhile.
+        return [pathlib.Path(path) for controller in controllers() for path, _, _ in os.walk(controller / self.cgroup)]
 
     def members(self):
         """What runs in the node's containers."""
