@@ -15,7 +15,7 @@ demo: ## release an example against servers in this process and show what was pu
 test: tools ## every test; installs pinned test tools first and ends with the test runner's own lines
 	@cargo test --locked --no-fail-fast --lib --bins --test it --test tools
 
-proof: tools ## what takes long or needs root: third-party projects, 2 GB files, cross builds, images; ends in a table
+proof: tools ## what takes long or needs root: third-party projects, 2 GB files, cross builds, images, a Kubernetes; ends in a table
 	@python3 tools/install.py proof
 	@cargo build --quiet --locked --release --bin longshore
 	@python3 tests/proof/run.py target/release/longshore

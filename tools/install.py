@@ -18,7 +18,8 @@ GO_FILES = ["go.mod", "go.sum"]
 
 # group, name, version, how, source, then for pip: the digests of its Linux wheels (x86_64, aarch64); the source of npm is
 # a folder with package.json and package-lock.json, which hold versions and digests; that of gomod is a folder with go.mod
-# and go.sum, for programs that `go install` refuses, and then the program's package
+# and go.sum, for programs that `go install` refuses, then the program's package, and where it keeps its version if that
+# is not its module's `version.Version`
 TABLE = [
     ("test", "git", "any", "apt", "git"),
     ("test", "curl", "any", "apt", "curl"),
@@ -72,6 +73,13 @@ TABLE = [
     # longshore.exe: compiled here, started by wine
     ("proof", "wine", "any", "apt", "wine"),
     ("proof", "x86_64-w64-mingw32-gcc", "any", "apt", "gcc-mingw-w64-x86-64-win32"),
+    # a Kubernetes of one node; all of one module
+    ("proof", "etcd", "any", "apt", "etcd-server"),
+    ("proof", "containerd", "any", "apt", "containerd"),
+    ("proof", "/usr/lib/cni/bridge", "any", "apt", "containernetworking-plugins"),
+    *(("proof", name, "v1.34.4", "gomod", "tests/tools/kubernetes", f"k8s.io/kubernetes/cmd/{name}",
+       "k8s.io/component-base/version.gitVersion")
+      for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")),
     ("bench", "buildah", "any", "apt", "buildah"),
     ("bench", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
     ("bench", "docker-buildx", "v0.38.2", "gomod", "tests/tools/buildx", "github.com/docker/buildx/cmd/buildx"),
@@ -172,9 +180,9 @@ def install_go(name, version, package):
     run(name, ["go", "install", "-trimpath", f"{package}@{version}"], {**os.environ, "GOBIN": str(BIN)})
 
 
-def install_gomod(name, version, module, package):
-    # Engines are told apart by version, which their own Makefiles write in the same way.
-    told = f"-X {package.split('/cmd/')[0]}/version.Version={version}"
+def install_gomod(name, version, module, package, variable=None):
+    # Engines are told apart by version, and charts ask a cluster for it; their own Makefiles write it in the same way.
+    told = f"-X {variable or package.split('/cmd/')[0] + '/version.Version'}={version}"
     run(name, ["go", "build", "-C", str(ROOT / module), "-mod=readonly", "-trimpath", f"-ldflags=-s {told}", "-o",
                str(BIN / name), package], {**os.environ, "CGO_ENABLED": "0"})
 

@@ -16,6 +16,7 @@ import dufs
 import engines
 import figures
 import images
+import kubernetes
 import memory
 import pairs
 import wheels
@@ -24,7 +25,8 @@ import windows
 WITHOUT_DOCKER = "--without-docker"
 PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
           "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove, "windows": windows.prove,
-          "dockerfiles": dockerfiles.prove, "engines": engines.prove, "deployment": deployment.prove}
+          "dockerfiles": dockerfiles.prove, "engines": engines.prove, "deployment": deployment.prove,
+          "kubernetes": kubernetes.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 

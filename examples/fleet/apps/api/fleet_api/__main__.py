@@ -1,6 +1,7 @@
 """`python3 -m fleet_api [--version | --check | --listen ADDRESS]`."""
 
 import os
+import signal
 import sys
 import urllib.request
 
@@ -14,6 +15,8 @@ def main(words):
     elif words == ["--check"]:
         check(address.rsplit(":", 1)[1])
     elif not words or (len(words) == 2 and words[0] == "--listen"):
+        # The first process of a container ends by no signal that it does not handle.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server.serve(words[1] if words else address, os.environ.get("FLEET_REGISTER", "/etc/fleet/ships.json"))
     else:
         sys.exit("usage: fleet_api [--version | --check | --listen ADDRESS]")
