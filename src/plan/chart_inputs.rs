@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::chart::{Maker, Read};
+use super::dockerfile_maker;
 use super::{ChartFile, ChartWork, DependencySource};
 use crate::digest::Digest;
 use crate::input_list::{InputFile, InputImage, InputList, SCHEMA};
@@ -97,8 +98,11 @@ impl Maker<'_> {
         Digest::of(lines.join("\n").as_bytes()).to_string()
     }
 
-    /// The inputs of an image that is made in this plan.
+    /// The inputs of an image of this release, made now or published already; nothing for one of an earlier release, which
+    /// its version tells.
     fn inputs_of(&self, image: &super::ChartImage) -> Option<Digest> {
+        let configured = self.inputs().config.images.iter().find(|one| one.name == image.image)?;
+        self.planner.releases.of(&dockerfile_maker::component(self.inputs(), configured))?;
         let indexes = self.planner.made(crate::step_id::StepKind::Index);
         let index = indexes.into_iter().find(|step| match &step.work {
             super::Work::Index(work) => work.image == image.image,

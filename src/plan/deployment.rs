@@ -34,12 +34,13 @@ impl Deployment<'_> {
     /// Whether a destination has anything to do: a file names what is released, a command is told of what goes there.
     pub fn is_used(&self, one: &config::Destination) -> bool {
         let request = self.inputs.request;
+        let is_whole = request.only.is_empty() && request.kept.is_none();
         let is_taken = || self.releases.list.iter().any(|release| self.inputs.takes(one.when, release));
         match &one.kind {
             // A selection of steps is not what is deployed.
-            config::DestinationKind::File(_) => request.only.is_empty() && request.kept.is_none() && is_taken(),
+            config::DestinationKind::File(_) => is_whole && is_taken(),
             config::DestinationKind::Command(command) => {
-                self.is_published_to(&one.name) || !self.references(one, command).is_empty()
+                is_whole && (self.is_published_to(&one.name) || !self.references(one, command).is_empty())
             }
             _ => self.is_published_to(&one.name),
         }

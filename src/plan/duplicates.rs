@@ -24,12 +24,12 @@ pub fn refuse(inputs: &Inputs<'_>, all: &[Planned]) {
             let same = |name: &&str| theirs.iter().any(|other| other.eq_ignore_ascii_case(name));
             if let Some(name) = step.outputs().into_iter().find(same) {
                 let text = format!("`{}` and `{}` both write `{name}`", other.id, step.id);
-                let (key, hint) = match step.id.kind() {
-                    StepKind::Chart => ("name", "give one of them another `name:`"),
-                    _ => ("file", "give one of them another `file:`"),
+                let hint = match step.id.kind() {
+                    StepKind::Chart => "give one of them another `name` in its Chart.yaml",
+                    _ => "give one of them another `file:`",
                 };
                 let problem = Problem::new("same-file-name", text).hint(hint);
-                let problem = problem.at_value(format!("{at}.{key}")).step(&step.id);
+                let problem = problem.at_value(format!("{at}.file")).step(&step.id);
                 once(inputs, problem);
             }
         }

@@ -13,7 +13,7 @@ use crate::config::{self, Chart, Image, ImageTag, Publish, Registry};
 use crate::destination::When;
 use crate::problem::Problem;
 use crate::reference::{Prefix, Reference, Repository, check_tag};
-use crate::step_id::StepKind;
+use crate::step_id::{StepId, StepKind};
 
 /// Stands for the version while a tag is taken apart; no tag holds it.
 const VERSION: &str = "\u{1}";
@@ -45,7 +45,8 @@ pub fn destination(
     distinct(inputs, &images);
     let hosts = hosts(inputs, registry, prefix.as_ref().ok(), name);
     let credentials = credentials(&hosts, &images);
-    let expects = expected(steps.iter().filter(|step| images.iter().any(|image| image.step == step.id)));
+    let is_pushed = |step: &&&Step| images.iter().any(|image| image.step == step.id);
+    let expects = expected(steps.iter().filter(is_pushed), |id| steps.iter().any(|step| step.id == *id));
     let (snapshots, read_back) = (takes_snapshots, registry.read_back);
     (RegistryDestination { hosts, images, expects, snapshots, read_back }, credentials)
 }
@@ -63,12 +64,13 @@ fn tag_inputs(inputs: &Inputs<'_>, steps: &[&Step], images: &mut [PublishedImage
 }
 
 /// The images of earlier releases that charts name.
-fn expected<'s>(steps: impl Iterator<Item = &'s &'s Step>) -> Vec<ExpectedImage> {
+fn expected<'s>(steps: impl Iterator<Item = &'s &'s Step>, is_made: impl Fn(&StepId) -> bool) -> Vec<ExpectedImage> {
     let charts = steps.filter_map(|step| Some((step, ChartWork::of(&step.work)?)));
     let mut expected: Vec<ExpectedImage> = Vec::new();
     for (step, image) in charts.flat_map(|(step, work)| work.images.iter().map(move |image| (step, image))) {
         let is_known = expected.iter().any(|known| known.reference == image.pushed);
-        if image.step.is_none() && !is_known {
+        // One that is only left out of this run has to be there as well.
+        if !image.step.as_ref().is_some_and(&is_made) && !is_known {
             expected.push(ExpectedImage { reference: image.pushed.clone(), by: step.id.clone() });
         }
     }
@@ -292,7 +294,8 @@ fn distinct(inputs: &Inputs<'_>, images: &[PublishedImage]) {
             for repository in &image.repositories {
                 if let Some(other) = of_charts.insert(repository, &image.step) {
                     let text = format!("`{other}` and `{}` both go to `{repository}`", image.step);
-                    let hint = "a repository holds one chart: set `name` or `repositories` of one of them";
+                    let hint =
+                        "a repository holds one chart: give one another name in its Chart.yaml, or set `repositories`";
                     inputs.refuse(Problem::new("same-repository", text).hint(hint).step(&image.step));
                     return;
                 }

@@ -27,10 +27,16 @@ pub fn find(facts: &Facts, root: &Path, images: &[FoundImage]) -> Vec<FoundChart
             continue;
         }
         let values = fs::read_to_string(root.join(folder).join(VALUES)).unwrap_or_default();
+        let is_there = |name: &str| {
+            let parts = facts.files.iter().filter_map(|file| file.path.strip_prefix(folder)?.strip_prefix("/charts/"));
+            parts.into_iter().any(|part| part.starts_with(name))
+        };
+        let fetches = metadata.dependencies.iter().any(|one| !one.repository.is_empty() && !is_there(&one.name));
         let is_set = !facts.packages.iter().any(|package| package.version.to_string() == metadata.version);
         charts.push(FoundChart {
             images: named(&values, images),
             path: folder.to_owned(),
+            fetches,
             is_set: is_set && !(facts.packages.is_empty() && images.is_empty()),
             name,
         });
@@ -102,6 +108,9 @@ pub fn section(charts: &[FoundChart]) -> String {
         if chart.is_set {
             keys.push("version: release".to_owned());
         }
+        if chart.fetches {
+            keys.push("dependencies: build".to_owned());
+        }
         let images = chart.images.iter().map(|(image, paths)| {
             let paths: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
             let paths = if paths.len() == 1 { paths.concat() } else { format!("[{}]", paths.join(", ")) };
@@ -158,6 +167,7 @@ mod tests {
             name: name.into(),
             path: path.into(),
             is_set: name == "shop",
+            fetches: name == "plain",
             images: images
                 .iter()
                 .map(|(image, paths)| ((*image).to_owned(), paths.iter().map(|path| (*path).to_owned()).collect()))
@@ -172,7 +182,7 @@ mod tests {
             ),
         ];
         let text = section(&charts);
-        assert!(text.contains("  plain: {}\n"), "{text}");
+        assert!(text.contains("  plain: { dependencies: build }\n"), "{text}");
         assert!(text.contains("path: \"deploy/shop\", version: release, images: { api: [a.image, 'jobs[0].image'], web: 'annotations.\"x.io/y\"' }"), "{text}");
         let whole = format!("longshore: 1\nimages: {{ api: {{ dockerfile: D }}, web: {{ dockerfile: E }} }}\n{text}");
         crate::config::parse("longshore.yaml", &whole, &[]).unwrap();

@@ -40,6 +40,8 @@ pub struct FoundChart {
     pub path: String,
     /// Whether its Chart.yaml has another version than what is released with it.
     pub is_set: bool,
+    /// Whether it depends on charts that are not in its `charts/`.
+    pub fetches: bool,
     /// Images of the commit that its values name, and where.
     pub images: Vec<(String, Vec<String>)>,
 }
