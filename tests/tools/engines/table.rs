@@ -51,9 +51,11 @@ fn works(project: &Project, case: &Case) -> Result<(), String> {
     } else {
         Network::None
     };
+    // Before the case's Dockerfile is written: it is made from one of its own, in the same place.
+    let contexts = (case.feature == Feature::TwoPlatforms).then(|| two_platforms(project));
     let mut recipe = Recipe { network, ..project.recipe(&format!("FROM acme/base:1\n{}", case.dockerfile), "case") };
-    if case.feature == Feature::TwoPlatforms {
-        recipe.contexts = two_platforms(project);
+    if let Some(contexts) = contexts {
+        recipe.contexts = contexts;
     }
     project.told(&recipe).0.map_err(|problem| format!("{problem}"))?;
     let layout = project.path("case");
