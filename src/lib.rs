@@ -13,6 +13,7 @@ pub mod destination;
 pub mod digest;
 pub mod dockerfile;
 pub mod format;
+pub mod glob;
 pub mod input_list;
 pub mod inspect;
 pub mod lfs;

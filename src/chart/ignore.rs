@@ -1,7 +1,7 @@
 //! `.helmignore` as Helm reads it, and which files of a chart's folder it leaves.
 
 use crate::chart::flaw::Flaw;
-use crate::chart::glob::Glob;
+use crate::glob;
 
 /// The file's name, in the chart's folder.
 pub const FILE: &str = ".helmignore";
@@ -25,7 +25,7 @@ pub struct Rule {
     pub line: Option<usize>,
     /// Bytes of `.helmignore`.
     span: std::ops::Range<usize>,
-    glob: Glob,
+    glob: String,
     negated: bool,
     folders_only: bool,
     /// Without a slash the pattern is compared with the last part of a path.
@@ -166,7 +166,7 @@ impl Rule {
             return self.negated;
         }
         let name = if self.last_part_only { path.rsplit('/').next().unwrap_or(path) } else { path };
-        self.glob.matches(name) != self.negated
+        (glob::matches(&self.glob, name) == Ok(true)) != self.negated
     }
 }
 
@@ -179,10 +179,11 @@ fn rule(text: &str, line: Option<usize>, span: std::ops::Range<usize>) -> Result
     let (negated, rest) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
     let (folders_only, rest) = rest.strip_suffix('/').map_or((false, rest), |rest| (true, rest));
     let pattern = rest.strip_prefix('/').unwrap_or(rest);
-    let Some(glob) = Glob::read(pattern) else {
+    if glob::check(pattern).is_err() {
         return Err(refuse(&format!("`{text}` is not a pattern that Helm reads")));
-    };
+    }
     let last_part_only = !rest.contains('/');
+    let glob = pattern.to_owned();
     Ok(Rule { text: text.to_owned(), line, span, glob, negated, folders_only, last_part_only })
 }
 

@@ -11,7 +11,6 @@ pub mod edit;
 pub mod fields;
 pub mod file;
 pub mod flaw;
-pub mod glob;
 pub mod ignore;
 pub mod judge;
 pub mod lock;

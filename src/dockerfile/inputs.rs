@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::answer::{Answer, Read, ReadKind};
 use super::flaw::Flaw;
-use super::glob;
 use super::listing::{Kind, Listing};
 use super::path::{below_root, clean, has_wildcards, join};
 use super::pattern::{Matcher, Parents};
+use crate::glob;
 
 /// As many links in a row as the engine follows.
 const MOST_LINKS: usize = 255;

@@ -1,8 +1,8 @@
 //! Patterns of ignore files and of `--exclude`, matched as moby/patternmatcher does.
 
-use super::glob;
 use super::path::clean;
 use super::pattern_text::{self, Node};
+use crate::glob;
 
 /// Patterns in their order: the last one that matches a path decides.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,13 @@
 //! Names of images as the engine looks them up among named contexts.
 
-/// The short form: without Docker Hub's own host and folder, without `:latest`.
+/// A name as BuildKit compares it: Docker's own registry and `:latest` go without saying
+/// (<https://github.com/distribution/reference>, `FamiliarString`).
+///
+/// What stands for a name on one platform only, as in `alpine::linux/arm64`, keeps that.
 pub fn familiar(reference: &str) -> String {
+    if let Some((name, platform)) = reference.split_once("::") {
+        return format!("{}::{platform}", familiar(name));
+    }
     let short = ["docker.io/", "index.docker.io/"].iter().find_map(|host| reference.strip_prefix(host));
     let short = short.unwrap_or(reference);
     let short = match short.strip_prefix("library/") {

@@ -16,6 +16,7 @@ use super::place::{Ended, Place, text};
 use super::printed::Printed;
 use super::recipe::{Named, Network, Recipe, full};
 use super::version::Version;
+use crate::dockerfile::familiar;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::files;
 use crate::world::process::{Cmd, Runner, described};
@@ -249,7 +250,7 @@ fn import(place: &Place<'_>, store: &Store, recipe: &Recipe, tell: &mut dyn FnMu
 fn spellings(name: &str, recipe: &Recipe) -> BTreeSet<String> {
     let is_it = |(written, stands_for): &(&String, &String)| full(stands_for) == full(name) && !written.contains('=');
     let written = recipe.written.iter().filter(is_it).map(|(written, _)| written.clone());
-    [name.to_owned(), super::recipe::familiar(name), full(name)].into_iter().chain(written).collect()
+    [name.to_owned(), familiar(name), full(name)].into_iter().chain(written).collect()
 }
 
 fn args(place: &Place<'_>, store: &Store, recipe: &Recipe) -> anyhow::Result<Vec<String>> {

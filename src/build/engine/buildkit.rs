@@ -9,7 +9,8 @@ use super::client::Client;
 use super::failure::Failed;
 use super::place::{Ended, Place, text};
 use super::progress::Progress;
-use super::recipe::{Named, Network, Recipe, familiar};
+use super::recipe::{Named, Network, Recipe};
+use crate::dockerfile::familiar;
 use crate::world::files;
 use crate::world::process::Cmd;
 

@@ -80,19 +80,6 @@ pub struct EngineStep {
     pub error: Option<String>,
 }
 
-/// A name as BuildKit compares it: Docker's own registry and `:latest` go without saying
-/// (<https://github.com/distribution/reference>, `FamiliarString`).
-///
-/// What stands for a name on one platform only, as in `alpine::linux/arm64`, keeps that.
-pub fn familiar(name: &str) -> String {
-    if let Some((name, platform)) = name.split_once("::") {
-        return format!("{}::{platform}", familiar(name));
-    }
-    let name = name.strip_prefix("index.docker.io/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name);
-    let name = name.strip_prefix("library/").filter(|rest| !rest.contains('/')).unwrap_or(name);
-    name.strip_suffix(":latest").unwrap_or(name).to_owned()
-}
-
 /// A name in full: `docker.io/library/alpine:latest`.
 pub fn full(name: &str) -> String {
     let (host, path) = match name.split_once('/') {
@@ -108,6 +95,7 @@ pub fn full(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dockerfile::familiar;
 
     #[test]
     fn names_are_compared_as_buildkit_does() {

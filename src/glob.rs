@@ -1,4 +1,4 @@
-//! Go's `filepath.Match`: the globs of COPY and ADD.
+//! Go's `filepath.Match` on Linux: the globs of COPY and ADD, of `.dockerignore` and `.helmignore`.
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadPattern;
@@ -185,5 +185,45 @@ mod tests {
         check("*", "", Ok(true));
         check("a*[", "b", Ok(false));
         assert_eq!(super::check("a*["), Err(BadPattern));
+    }
+    #[test]
+    fn whole_patterns_match_as_in_go() {
+        for (pattern, name, expected) in [
+            ("abc", "abc", Some(true)),
+            ("*", "abc", Some(true)),
+            ("*", "a/c", Some(false)),
+            ("*c", "abc", Some(true)),
+            ("a*", "ab/c", Some(false)),
+            ("a*/b", "abc/b", Some(true)),
+            ("a*/b", "a/c/b", Some(false)),
+            ("a*b*c*d*e*/f", "axbxcxdxe/f", Some(true)),
+            ("a*b*c*d*e*/f", "axbxcxdxexxx/fff", Some(false)),
+            ("a*b?c*x", "abxbbxdbxebxczzx", Some(true)),
+            ("ab[b-d]", "abc", Some(true)),
+            ("ab[^b-d]", "abc", Some(false)),
+            ("a\\*b", "a*b", Some(true)),
+            ("a\\*b", "ab", Some(false)),
+            ("a???b", "aßßßb", Some(true)),
+            ("a[^a]b", "a☺b", Some(true)),
+            ("a?b", "a/b", Some(false)),
+            ("a[^x]b", "a/b", Some(true)),
+            ("[\\]a]", "]", Some(true)),
+            ("[x\\-]", "-", Some(true)),
+            ("[]a]", "]", None),
+            ("[-]", "-", None),
+            ("[x-]", "x", None),
+            ("[a-b-c]", "a", None),
+            ("[", "a", None),
+            ("[^bc", "a", None),
+            ("a[", "ab", None),
+            ("\\", "a", None),
+            ("*x", "xxx", Some(true)),
+            ("", "", Some(true)),
+            (".?*", ".", Some(false)),
+            (".?*", ".a", Some(true)),
+        ] {
+            let found = super::check(pattern).ok().and_then(|()| matches(pattern, name).ok());
+            assert_eq!(found, expected, "{pattern} on {name}");
+        }
     }
 }
