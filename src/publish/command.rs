@@ -1,7 +1,6 @@
 //! A command of the user's: run when all that it accepts is published, and again when that has changed.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,10 +9,9 @@ use tokio::task::spawn_blocking;
 use super::describe::{Describe, gets};
 use super::failure::{Failure, Failures};
 use super::ledger::Ledger;
-use super::publisher::{Doing, Kind, Phase, Promised, Publisher};
+use super::publisher::{Doing, Kind, Phase, Publisher};
 use super::run::Run;
 use super::verified::Verified;
-use crate::artifact::File;
 use crate::command::Command;
 use crate::digest::Digest;
 use crate::plan::{CommandDestination, Destination, Origin, Plan, Step, Work, Workflow};
@@ -61,10 +59,6 @@ impl Kind for CommandDestination {
             return Err(Failure::Refused(Problem::new("loopback-only", text).hint(hint)).into());
         }
         Ok(Box::new(CommandPublisher { run, destination, command: self }))
-    }
-
-    fn receipt_names(&self, _: &Step, _: &[File]) -> Vec<(String, Digest)> {
-        Vec::new()
     }
 }
 
@@ -234,26 +228,13 @@ impl Publisher for CommandPublisher<'_> {
         phase == Phase::Commands
     }
 
-    fn advance<'s>(&'s mut self, phase: Phase, verified: Verified<'s>, ledger: &'s mut Ledger) -> Doing<'s> {
-        Box::pin(async move {
-            if phase == Phase::Commands {
-                self.carry_out(verified, ledger).await?;
-            }
-            Ok(())
-        })
+    fn advance<'s>(&'s mut self, _: Phase, verified: Verified<'s>, ledger: &'s mut Ledger) -> Doing<'s> {
+        Box::pin(async move { Ok(self.carry_out(verified, ledger).await?) })
     }
 
     /// Its exit code has said it.
     fn confirm<'s>(&'s mut self, _: Phase, _: &'s mut Ledger) -> Doing<'s> {
         Box::pin(async move { Ok(()) })
-    }
-
-    fn lacks<'s>(&'s self, _: Verified<'s>) -> Doing<'s, Vec<Promised<'s>>> {
-        Box::pin(async move { Ok(Vec::new()) })
-    }
-
-    fn fetch<'s>(&'s self, _: &'s Promised<'s>, _: &'s fs::File) -> Doing<'s, bool, Failure> {
-        Box::pin(async move { Ok(false) })
     }
 }
 

@@ -12,7 +12,9 @@ pub trait Describe {
     fn places(&self, plan: &Plan, share: Option<&Workflow>, name: &str) -> Vec<String>;
 
     /// Which credentials are presented to which host: what an edited plan would change.
-    fn presented(&self, env: &Env) -> Vec<String>;
+    fn presented(&self, _: &Env) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The steps that a workflow, or any, publishes to the destination of a name.

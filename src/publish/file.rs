@@ -6,16 +6,14 @@ use std::path::PathBuf;
 use super::describe::Describe;
 use super::failure::{Failure, Failures};
 use super::ledger::Ledger;
-use super::publisher::{Doing, Kind, Phase, Promised, Publisher};
+use super::publisher::{Doing, Kind, Phase, Publisher};
 use super::run::Run;
 use super::verified::Verified;
-use crate::artifact::File;
 use crate::digest::Digest;
 use crate::plan::{Destination, FileDestination, Plan, Step, StepFile, ValuePart, Workflow};
 use crate::problem::Problem;
 use crate::receipt::{Outcome, Receipt};
 use crate::shown;
-use crate::world::env::Env;
 use crate::world::path::resolve;
 use crate::world::{clock, files};
 
@@ -34,10 +32,6 @@ impl Kind for FileDestination {
         destination: &'a Destination,
     ) -> Result<Box<dyn Publisher + 'a>, Failures> {
         Ok(Box::new(FilePublisher { run, destination, file: self, written: None }))
-    }
-
-    fn receipt_names(&self, _: &Step, _: &[File]) -> Vec<(String, Digest)> {
-        Vec::new()
     }
 }
 
@@ -140,13 +134,8 @@ impl Publisher for FilePublisher<'_> {
         phase == Phase::Files
     }
 
-    fn advance<'s>(&'s mut self, phase: Phase, verified: Verified<'s>, ledger: &'s mut Ledger) -> Doing<'s> {
-        Box::pin(async move {
-            if phase == Phase::Files {
-                self.write(verified, ledger).await?;
-            }
-            Ok(())
-        })
+    fn advance<'s>(&'s mut self, _: Phase, verified: Verified<'s>, ledger: &'s mut Ledger) -> Doing<'s> {
+        Box::pin(async move { Ok(self.write(verified, ledger).await?) })
     }
 
     fn confirm<'s>(&'s mut self, _: Phase, _: &'s mut Ledger) -> Doing<'s> {
@@ -155,14 +144,6 @@ impl Publisher for FilePublisher<'_> {
             let is_same = fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes());
             if is_same { Ok(()) } else { Err(self.cannot("be read back", &"it has other bytes").into()) }
         })
-    }
-
-    fn lacks<'s>(&'s self, _: Verified<'s>) -> Doing<'s, Vec<Promised<'s>>> {
-        Box::pin(async move { Ok(Vec::new()) })
-    }
-
-    fn fetch<'s>(&'s self, _: &'s Promised<'s>, _: &'s fs::File) -> Doing<'s, bool, Failure> {
-        Box::pin(async move { Ok(false) })
     }
 }
 
@@ -182,9 +163,5 @@ impl Describe for FileDestination {
 
     fn places(&self, _: &Plan, _: Option<&Workflow>, _: &str) -> Vec<String> {
         vec![format!("writes {}", self.file)]
-    }
-
-    fn presented(&self, _: &Env) -> Vec<String> {
-        Vec::new()
     }
 }

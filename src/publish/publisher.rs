@@ -91,11 +91,15 @@ pub trait Publisher {
     /// Reads back what came of it, as the public does where there is one.
     fn confirm<'s>(&'s mut self, phase: Phase, ledger: &'s mut Ledger) -> Doing<'s>;
 
-    /// After it was observed: the promised files without which it cannot be finished.
-    fn lacks<'s>(&'s self, promised: Verified<'s>) -> Doing<'s, Vec<Promised<'s>>>;
+    /// After it was observed: the promised files without which it cannot be finished. None, where it takes no files.
+    fn lacks<'s>(&'s self, _: Verified<'s>) -> Doing<'s, Vec<Promised<'s>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Writes a promised file into `to` if it has it, and says whether. What it writes may be other bytes.
-    fn fetch<'s>(&'s self, promised: &'s Promised<'s>, to: &'s fs::File) -> Doing<'s, bool, Failure>;
+    fn fetch<'s>(&'s self, _: &'s Promised<'s>, _: &'s fs::File) -> Doing<'s, bool, Failure> {
+        Box::pin(async { Ok(false) })
+    }
 }
 
 /// What there is to know of a destination of a kind without asking it.
@@ -108,5 +112,7 @@ pub trait Kind: Describe {
     -> Result<Box<dyn Publisher + 'a>, Failures>;
 
     /// The names in receipts of what a step's files become there.
-    fn receipt_names(&self, step: &Step, files: &[File]) -> Vec<(String, Digest)>;
+    fn receipt_names(&self, _: &Step, _: &[File]) -> Vec<(String, Digest)> {
+        Vec::new()
+    }
 }
