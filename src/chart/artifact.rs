@@ -6,10 +6,6 @@ use serde::Serialize;
 
 use crate::chart::metadata::Metadata;
 
-/// Media types: <https://github.com/helm/community/blob/main/hips/hip-0006.md>.
-pub const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
-pub const PACKAGE: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
-
 /// The bytes of the config: `Chart.yaml` as Helm reads it from the package.
 pub fn config(metadata: &Metadata) -> Vec<u8> {
     go_json(metadata).into_bytes()

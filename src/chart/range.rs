@@ -9,6 +9,9 @@ const LONGEST_VERSION: usize = 256;
 const LONGEST_RANGE: usize = 512;
 const MOST_ALTERNATIVES: usize = 32;
 
+/// The minor versions of Kubernetes 1 that are known.
+const KUBERNETES: std::ops::RangeInclusive<u64> = 14..=35;
+
 /// A version as Helm compares it: `v1.2` is 1.2.0, and what stands behind `+` counts for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loose {
@@ -96,13 +99,16 @@ impl Range {
         })
     }
 
-    /// A version of Kubernetes, so 1.0.0 or above, that satisfies the range: the lowest of those that its bounds name
-    /// or point at.
+    /// A version of Kubernetes that satisfies the range: the newest of the known ones, else the lowest of 1.0.0 or above
+    /// that its bounds name or point at.
     pub fn kubernetes(&self) -> Option<Loose> {
+        let known = KUBERNETES
+            .rev()
+            .flat_map(|minor| [0, 99].map(|patch| Loose { major: 1, minor, patch, pre: Prerelease::EMPTY }));
         let bounds = self.alternatives.iter().flatten();
-        let mut candidates: Vec<Loose> = bounds.flat_map(|bound| bound.version.neighbours()).collect();
-        candidates.sort_unstable();
-        candidates.into_iter().find(|version| version.major > 0 && self.holds(version))
+        let mut named: Vec<Loose> = bounds.flat_map(|bound| bound.version.neighbours()).collect();
+        named.sort_unstable();
+        known.chain(named).find(|version| version.major > 0 && self.holds(version))
     }
 }
 
@@ -377,10 +383,13 @@ mod tests {
     #[test]
     fn a_range_points_at_a_version_of_kubernetes() {
         for (range, expected) in [
-            (">=1.25.0-0 <1.32.0", Some("1.25.0")),
-            (">1.25", Some("1.26.0")),
+            (">=1.25.0-0 <1.32.0", Some("1.31.0")),
+            (">1.25", Some("1.35.0")),
             ("<1.30.0", Some("1.29.0")),
-            ("^1.20 || ^2", Some("1.20.0")),
+            ("^1.20 || ^2", Some("1.35.0")),
+            ("1.28.5", Some("1.28.5")),
+            (">=1.40-0", Some("1.40.0")),
+            ("<1.10", Some("1.9.0")),
             (">2 <1", None),
         ] {
             let found = Range::read(range).unwrap().kubernetes().map(|version| version.to_string());

@@ -13,7 +13,7 @@ use super::{
 use crate::chart::file::File;
 use crate::chart::flaw::Flaw;
 use crate::chart::ignore::Selection;
-use crate::chart::range::{Loose, Range};
+use crate::chart::range::Range;
 use crate::chart::tree::Tree;
 use crate::chart::{copy, judge, metadata};
 use crate::config::Chart;
@@ -59,13 +59,6 @@ pub fn component(inputs: &Inputs<'_>, chart: &Chart) -> String {
     inputs.component(chart.component.as_deref(), &chart.name)
 }
 
-/// A version of Kubernetes in a chart's range, the newest first; nothing where any will do.
-fn kubernetes(range: &str) -> Option<String> {
-    let range = Range::read(range).filter(|_| !range.is_empty())?;
-    let minors = (14..=35).rev().flat_map(|minor| [0, 99].map(|patch| format!("1.{minor}.{patch}")));
-    minors.into_iter().find(|version| Loose::read(version).is_some_and(|version| range.holds(&version)))
-}
-
 /// What is kept of a folder.
 pub fn files(folder: &ChartFolder, selection: &Selection) -> Vec<ChartFile> {
     let source = |path: &String| Some(ChartFile { path: path.clone(), source: folder.sources.get(path)?.clone() });
@@ -89,6 +82,15 @@ pub struct Read<'a> {
     pub selection: Selection,
     pub tree: Tree,
     pub dependencies: Vec<ChartDependency>,
+}
+
+impl Read<'_> {
+    /// A version of Kubernetes that the chart says it is for; nothing where any will do.
+    fn kubernetes(&self) -> Option<String> {
+        let range = &self.tree.metadata.kube_version;
+        let range = Range::read(range).filter(|_| !range.is_empty())?;
+        range.kubernetes().map(|version| version.to_string())
+    }
 }
 
 impl<'a> Maker<'a> {
@@ -210,7 +212,7 @@ impl<'a> Maker<'a> {
         let values = read.folder.files.iter().map(|file| file.path.as_str()).filter(is_values);
         let check = RenderCheck {
             library: read.tree.metadata.is_library(),
-            kubernetes: kubernetes(&read.tree.metadata.kube_version),
+            kubernetes: read.kubernetes(),
             values: values.map(|path| format!("{}/{path}", self.chart.path)).collect(),
             allow: self.chart.allow.clone(),
         };
