@@ -9,7 +9,7 @@ use crate::facts::PublishedSnapshot;
 use crate::oci::registry::{Error, Registries};
 use crate::plan::{Plan, PublishedImage};
 use crate::problem::{Failure, Problem};
-use crate::reference::Reference;
+use crate::reference::Repository;
 use crate::step_id::StepKind;
 use crate::version::Version;
 use crate::world::{clock, runtime};
@@ -42,43 +42,64 @@ pub fn published(
     let mut published = BTreeMap::new();
     for (component, inputs) in &plan.snapshots {
         let Some(release) = plan.release(component) else { continue };
-        let tags: Vec<Option<Reference>> = places(plan, component);
+        let places: Vec<Place<'_>> = places(plan, component);
         let found = match registries {
-            Some(registries) => runtime::block_on(versions(registries, &tags))??,
-            None => vec![None; tags.len()],
+            Some(registries) => runtime::block_on(all(registries, &places, &release.version))??,
+            None => vec![None; places.len()],
         };
-        let version = match found.iter().flatten().max() {
+        let version = match found.iter().flatten().map(|found| &found.version).max() {
             Some(version) => version.clone(),
             None => dated(session, &release.version, &time)?,
         };
-        let complete = found.iter().all(Option::is_some);
+        let complete = found.iter().all(|found| found.as_ref().is_some_and(|found| found.is_whole));
         published.insert(component.clone(), PublishedSnapshot { inputs: *inputs, version, complete });
     }
     Ok(published)
 }
 
-/// The tags of a component's inputs, one for each place of an index or chart; nothing where its inputs are not known.
-fn places(plan: &Plan, component: &str) -> Vec<Option<Reference>> {
+/// A repository of an index or chart of a component.
+struct Place<'p> {
+    image: &'p PublishedImage,
+    repository: &'p Repository,
+}
+
+/// What is there under the tag of its inputs.
+#[derive(Clone)]
+struct Found {
+    version: Version,
+    /// Whether it is there under the tags of this version, too: whoever cleans up a registry may have removed them.
+    is_whole: bool,
+}
+
+fn places<'p>(plan: &'p Plan, component: &str) -> Vec<Place<'p>> {
     let registries = plan.destinations.iter().filter_map(|one| one.kind.registry()).filter(|one| one.snapshots);
     let is_own = |image: &&PublishedImage| {
         matches!(image.step.kind(), StepKind::Index | StepKind::Chart)
             && plan.step(&image.step).is_some_and(|step| step.component == component)
     };
     let images = registries.flat_map(|registry| &registry.images).filter(is_own);
-    let tags = |image: &PublishedImage| {
-        let tag = image.inputs.clone();
-        image.repositories.iter().map(move |one| Some(one.tagged(tag.clone()?))).collect::<Vec<_>>()
-    };
-    images.flat_map(tags).collect()
+    images.flat_map(|image| image.repositories.iter().map(move |repository| Place { image, repository })).collect()
 }
 
-async fn versions(registries: &Registries, tags: &[Option<Reference>]) -> Result<Vec<Option<Version>>, Error> {
-    let version = async |tag: &Option<Reference>| {
-        let Some(tag) = tag else { return Ok(None) };
-        let found = registries.manifest(tag).await?;
-        Ok(found.and_then(|found| found.json()["annotations"][VERSION].as_str()?.parse().ok()))
+async fn all(registries: &Registries, places: &[Place<'_>], planned: &Version) -> Result<Vec<Option<Found>>, Error> {
+    try_join_all(places.iter().map(|place| one(registries, place, planned))).await
+}
+
+/// Nothing where the inputs are not known, or nothing was published from them. `planned` stands in the tags of the plan.
+async fn one(registries: &Registries, place: &Place<'_>, planned: &Version) -> Result<Option<Found>, Error> {
+    let Some(inputs) = &place.image.inputs else { return Ok(None) };
+    let Some(there) = registries.manifest(&place.repository.tagged(inputs.clone())).await? else { return Ok(None) };
+    let Some(version) = there.json()["annotations"][VERSION].as_str().and_then(|text| text.parse::<Version>().ok())
+    else {
+        return Ok(None);
     };
-    try_join_all(tags.iter().map(version)).await
+    let (before, after) = (planned.to_string(), version.to_string());
+    let mut is_whole = true;
+    for tag in place.image.tags.iter().filter(|tag| tag.contains(&before)) {
+        let named = registries.head(&place.repository.tagged(tag.replace(&before, &after))).await?;
+        is_whole &= named.is_some_and(|named| named.digest == there.descriptor.digest);
+    }
+    Ok(Some(Found { version, is_whole }))
 }
 
 fn dated(session: &Session, version: &Version, time: &str) -> anyhow::Result<Version> {

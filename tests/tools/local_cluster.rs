@@ -172,6 +172,14 @@ fn only_what_changed_is_built_and_pushed() {
     let (built, tags) = place.release("echo '# more' >> charts/app/values.yaml", "");
     assert_eq!((built, kinds(&tags)), (vec!["chart.app".to_owned()], vec!["charts/app"]));
 
+    // A tag that somebody removed is put back, under the version that it had.
+    let lost = place.tags().into_iter().rfind(|tag| tag.starts_with("web:")).unwrap();
+    let name = format!("{}/pier/{lost}", place.registry.host);
+    assert!(tool("crane").args(["delete", "--insecure", &name]).status().unwrap().success());
+    assert!(!place.tags().contains(&lost));
+    let (_, tags) = place.release("true", "");
+    assert_eq!(tags, BTreeSet::from([lost]));
+
     // A label is part of the version, and so of what is asked for.
     let (_, tags) = place.release("true", "--label tail-sampling");
     assert_eq!(kinds(&tags), ["api", "charts/app", "charts/web", "web"]);
