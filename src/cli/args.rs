@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::digest::Digest;
 use crate::target::Target;
 
-/// Plan, build, verify and publish a release: archives, wheels and images from one file.
+/// Plan, build, verify and publish a release: archives, wheels, images and charts from one file.
 #[derive(Parser)]
 #[command(name = "longshore", version, about, disable_help_subcommand = true, subcommand_precedence_over_arg = true, max_term_width = 110, after_help = AFTER)]
 pub struct Cli {
@@ -122,7 +122,7 @@ pub enum Command {
     Completions(Completions),
     /// Write manual pages
     Man(Man),
-    /// Pin base images by digest in longshore.lock, with the libc and libraries each provides
+    /// Pin base images, and charts of others, by digest in longshore.lock
     #[command(after_help = "Example:  longshore lock --update debian")]
     Lock(Lock),
     /// Write the files in .github/workflows; keep newer action pins
@@ -242,7 +242,7 @@ pub struct Rehearse {
 /// `lock`
 #[derive(Args)]
 pub struct Lock {
-    /// Update locked base images: all, or one
+    /// Choose again what is locked: all of it, or one image or chart
     #[arg(long, value_name = "NAME", num_args = 0..=1)]
     pub update: Option<Option<String>>,
     /// Change nothing; exit 8 if the file is incomplete
