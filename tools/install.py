@@ -165,8 +165,9 @@ def install_apt(name, _version, package):
 
 def install_pip(name, version, package, digests):
     python = VENV / "bin" / "python"
-    if not python.exists():
-        run(name, [sys.executable, "-m", "venv", str(VENV)])
+    # Its pip comes last: one whose making was stopped has none.
+    if not (VENV / "bin" / "pip").exists():
+        run(name, [sys.executable, "-m", "venv", "--clear", str(VENV)])
     wanted = TOOLS / f"{name}.txt"
     hashes = "".join(f" --hash=sha256:{digest}" for digest in digests.split())
     wanted.write_text(f"{package}=={version}{hashes}\n")
