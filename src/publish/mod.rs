@@ -139,7 +139,7 @@ impl Round<'_> {
         };
         let verified = recovered.as_ref().map_or(self.own, Recovered::verified);
         // Nothing is written yet, so everything is told at once.
-        for publisher in &mut publishers {
+        for publisher in publishers.iter_mut().filter(|publisher| publisher.takes_part(Phase::Compare)) {
             found.extend(publisher.advance(Phase::Compare, verified, ledger).await.err().into_iter().flatten());
         }
         Failures::of(found)?;

@@ -253,6 +253,42 @@ workflows:
     }
 }
 
+/// A chart is made and rendered where the release is put together, and pushed by the job that publishes.
+#[test]
+fn a_chart_is_released_with_its_image() {
+    let config = "longshore: 1
+publish: { github: { notes: false } }
+images: { skiff: {} }
+charts: { sail: { version: release, images: { skiff: image } } }
+";
+    let project = skiff(PIN, &[]);
+    let pod = "apiVersion: v1
+kind: Pod
+metadata: { name: skiff }
+spec: { containers: [{ name: skiff, image: \"{{ .Values.image }}\" }] }
+";
+    let files = [
+        ("longshore.yaml", config),
+        ("charts/sail/Chart.yaml", "apiVersion: v2\nname: sail\nversion: 0.0.0\n"),
+        ("charts/sail/values.yaml", "image: skiff:dev\n"),
+        ("charts/sail/templates/pod.yaml", pod),
+    ];
+    for (path, text) in files {
+        let path = project.folder().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let line = format!("longshore generate -q --action-ref {PIN} && git add -A && git commit -q -m chart");
+    assert!(project.sh(&line).status.success());
+    let (output, said) = rehearse(&project);
+    assert_eq!((&output["exit"], &output["state"]), (&0.into(), &"complete".into()), "{output:#}{said}");
+    let names: Vec<&str> = output["receipts"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
+    for name in ["ghcr.io/harbor-works/skiff:1.2.3", "ghcr.io/harbor-works/charts/sail:1.2.3"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    assert!(said.contains("linted, rendered once, 1 image"), "{said}");
+}
+
 /// act itself is green there.
 #[test]
 fn a_job_that_act_leaves_out_is_found() {
