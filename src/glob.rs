@@ -222,7 +222,7 @@ mod tests {
             (".?*", ".", Some(false)),
             (".?*", ".a", Some(true)),
         ] {
-            let found = super::check(pattern).ok().and_then(|()| matches(pattern, name).ok());
+            let found = check(pattern).ok().and_then(|()| matches(pattern, name).ok());
             assert_eq!(found, expected, "{pattern} on {name}");
         }
     }

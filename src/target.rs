@@ -71,6 +71,11 @@ impl Target {
         (0..ROWS.len()).map(Self)
     }
 
+    /// Whether rustc knows a triple, as of 1.95: `rustc --print target-list`.
+    pub fn is_of_rustc(triple: &str) -> bool {
+        include_str!("targets.txt").lines().any(|known| known == triple)
+    }
+
     /// The triple this program itself was compiled for, if it is a known one.
     pub fn host() -> Option<Self> {
         let os = std::env::consts::OS;

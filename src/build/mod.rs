@@ -13,6 +13,7 @@ mod docker_archive;
 mod dockerfile;
 pub mod engine;
 pub mod fetched_chart;
+mod finished;
 mod gzip;
 mod head;
 pub mod image;
@@ -49,6 +50,8 @@ mod wheel;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
+
+use std::path::Path;
 
 use crate::artifact::Artifact;
 use crate::plan::Work;
@@ -103,12 +106,15 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     let machine = Machine { runner: &runner, store, plan: order.plan, registries, bases };
     let records = schedule::carry_out(machine, printer, order, &supply)
         .map_err(|error| if runner.is_stopped() { stopped().into() } else { error })?;
+    let count = finished::gather(store, order.plan)?;
+    if count > 0 {
+        let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+        printer.step("Finished", format!("{files} in {}", shown(store, &store.finished())));
+    }
     if order.steps.iter().any(|step| matches!(step.work, Work::Image(_))) {
         let lacking = layout::write(machine, order.base_layers)?;
         let more = if lacking > 0 { format!(", without {lacking} layers of base images") } else { String::new() };
-        let folder = store.root().join("images");
-        let folder = path::relative(folder.strip_prefix(store.repository()).unwrap_or(&folder));
-        printer.step("Wrote", format!("images in {folder}{more}"));
+        printer.step("Wrote", format!("images in {}{more}", shown(store, &store.root().join("images"))));
         if let (Some(path), Some(platform)) = (&order.docker_archive, host_platform()) {
             let _progress = printer.start("Archiving", format!("images of {platform} for `docker load`"));
             let count = docker_archive::write(machine, platform, path)?;
@@ -116,6 +122,18 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
         }
     }
     Ok(records)
+}
+
+/// A folder of the store as people read it.
+fn shown(store: &Store, folder: &Path) -> String {
+    path::relative(folder.strip_prefix(store.repository()).unwrap_or(folder))
+}
+
+/// The tools for steps that this machine lacks, each with what installs it. Nothing is installed for the answer.
+pub fn lacking(runner: &Runner, store: &Store, order: &Order<'_>) -> Vec<Problem> {
+    let runner = install::on_path(&cargo_config::at_home(runner.clone(), store), store);
+    let compiled: Vec<_> = order.steps.iter().filter_map(|step| binary::Compilation::of(step)).collect();
+    tools::missing(&runner, store, order, &compiled)
 }
 
 fn stopped() -> Failure {

@@ -1,6 +1,6 @@
 //! `check`: every problem of longshore.yaml at once, and of the plan made from it.
 
-use super::plan::dubious;
+use super::plan::{dubious, with_missing};
 use super::report::Report;
 use super::unlocked;
 use crate::release::{Project, Session, Wish};
@@ -11,5 +11,6 @@ pub fn run(session: &Session) -> anyhow::Result<Report> {
     dubious(session, &plan);
     unlocked::tell(session, &plan)?;
     let name = if project.config.written { project.source.name.as_str() } else { "the assumed configuration" };
-    Ok(Report::plan(format!("{name} is fine: {} steps\n", plan.steps.len()), &plan).next("longshore plan"))
+    let text = format!("{name} is fine: {} steps\n", plan.steps.len());
+    Ok(Report::plan(with_missing(session, &project, &plan, text)?, &plan).next("longshore plan"))
 }

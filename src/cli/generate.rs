@@ -1,20 +1,21 @@
 //! `generate`: the workflow files of `.github/workflows`, written anew or compared.
 
-mod rival;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use url::Url;
 
 use super::args;
 use super::inside;
+use super::missing::{self, FOLDER};
 use super::report::Report;
+use super::rival;
 use super::table::Table;
 use super::unlocked;
 use crate::destination::Trusted;
 use crate::facts::{self, Remote};
-use crate::plan::{DestinationKind, Plan, Release, Step, Workflow, destination};
+use crate::plan::{DestinationKind, Plan, Step, Workflow, destination};
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::{Project, Session, Wish};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
@@ -23,8 +24,6 @@ use crate::world::http::{Client, Request};
 use crate::world::runtime;
 use crate::world::sink;
 
-/// Where GitHub looks for workflows.
-const FOLDER: &str = ".github/workflows";
 /// How long GitHub may take to say which commit the action's tag is.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -64,7 +63,8 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     if args.check {
         return check(&files, &wanted);
     }
-    std::fs::create_dir_all(top.join(FOLDER))?;
+    let folder = top.join(FOLDER);
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let (table, is_changed) = write(&files, &wanted)?;
     if !own.is_fixed() {
         session.printer.warn(format!(
@@ -117,24 +117,17 @@ fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> 
     let lock = unlocked::next(session, project, plan)?;
     let mut lines: Vec<String> = lock.map(str::to_owned).into_iter().collect();
     if is_changed || lock.is_some() || here.as_ref().is_none_or(|here| !here.facts.head.dirty.is_empty()) {
-        let is_top = session.folder()? == project.top;
-        let folder = if is_top { FOLDER.to_owned() } else { format!(":/{FOLDER}") };
-        let config = if project.config.written { format!("{} ", project.source.name) } else { String::new() };
-        lines.push(format!("git add {config}{folder} && git commit -m \"release workflow\""));
+        lines.push(missing::commit(session, project, true)?);
     }
     let project = here.as_ref().unwrap_or(project);
     let wish = Wish { every_component: true, stub_bases: true, ..Wish::default() };
-    let releases = project.plan_unsaid(session, wish).map(|plan| plan.releases).unwrap_or_default();
-    let is_there = |release: &&Release| project.facts.tags.iter().any(|tag| tag.name == release.tag);
-    let tag = releases.iter().find(|release| !is_there(release)).map(|release| release.tag.clone());
-    let tag = tag.unwrap_or_else(|| {
-        if let Some(release) = releases.first() {
-            lines.push(format!("bump the version (the tag `{}` already exists) and commit that", release.tag));
+    match project.plan_unsaid(session, wish) {
+        Ok(plan) => lines.extend(missing::tags(project, &plan).into_iter().map(|one| one.line())),
+        Err(_) => {
+            let form = plan.releases.first().map(|release| release.tags.as_str()).unwrap_or_default();
+            lines.push(missing::push(&form.replace("{version}", "VERSION")));
         }
-        let form = plan.releases.first().map(|release| release.tags.as_str()).unwrap_or_default();
-        form.replace("{version}", "VERSION")
-    });
-    lines.push(format!("git tag {tag} && git push origin {tag}"));
+    }
     Ok(lines.join("\n      "))
 }
 
@@ -185,13 +178,10 @@ fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
         if workflow::is_generated(&text) {
             let text = format!("`{FOLDER}/{name}` was generated, but is no longer in longshore.yaml");
             session.printer.warn(format!("{text}: delete it, or add it to `workflows:`"));
-            continue;
         }
-        let tags = plan.releases.iter().map(|release| release.tags.replace("{version}", "1.2.3"));
-        if let Some((publisher, tag)) = tags.filter_map(|tag| Some((rival::publishes(&text, &tag)?, tag))).next() {
-            let text = format!("`{FOLDER}/{name}` also runs for tags like `{tag}`, and publishes with `{publisher}`");
-            session.printer.warn(format!("{text}: only one workflow may publish a release, remove it there"));
-        }
+    }
+    for rival in rival::find(top, plan) {
+        session.printer.warn(format!("{rival}: only one workflow may publish a release, remove it there"));
     }
 }
 

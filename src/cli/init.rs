@@ -4,6 +4,7 @@ mod chart;
 mod found;
 mod image;
 mod publish;
+mod python;
 mod scalar;
 mod tag;
 mod wheel;
@@ -17,20 +18,26 @@ use anyhow::Context;
 
 use self::found::{Found, is_aside};
 use self::scalar::scalar;
+use super::error::Refused;
 use super::report::Report;
+use super::rival;
 use crate::facts::{self, Facts, FactsRequest, Package};
-use crate::plan::beside;
-use crate::problem::{Failure, Problem};
-use crate::release::Session;
+use crate::plan::{Plan, beside};
+use crate::problem::{Exit, Failure, Problem};
+use crate::release::{Project, Session, Wish, config_file};
 use crate::target;
 use crate::template::Template;
+use crate::version::Version;
 use crate::workflow;
 use crate::world::env::Env;
+use crate::world::path::relative_from;
 use crate::world::process::Runner;
 
 /// Where editors find the schema of the file.
 const SCHEMA: &str = "https://raw.githubusercontent.com/longshore-release/longshore/main/schema/longshore.schema.json";
 const FILE: &str = "longshore.yaml";
+/// The manifest at the top.
+const ROOT: &str = "Cargo.toml";
 /// The frame of that file.
 const FRAME: &str = include_str!("../../templates/init.yaml");
 /// The workflow that `generate` writes if nothing is said.
@@ -45,8 +52,8 @@ const NAMED: usize = 6;
 pub struct InitReport {
     pub path: PathBuf,
     pub found: String,
-    /// The command to go on with.
-    pub next: &'static str,
+    /// Whether base images are still to be locked.
+    pub is_open: bool,
 }
 
 /// `longshore init`
@@ -54,10 +61,38 @@ pub struct InitReport {
 /// # Errors
 /// Those of [`run`].
 pub fn command(session: &Session) -> anyhow::Result<Report> {
-    let report = run(&session.runner(), &session.env, &session.folder()?)?;
-    let mut output = Report::text(format!("wrote {FILE}\n{}", report.found)).next(report.next);
+    let here = session.folder()?;
+    let report = run(&session.runner(), &session.env, &here)?;
+    let mut text = format!("wrote {}\n{}", relative_from(&here, &report.path), report.found);
+    let next = match planned(session) {
+        Ok((top, plan)) => {
+            for rival in rival::find(&top, &plan) {
+                text.push_str(&format!("  {rival}: before Longshore does, remove it there\n"));
+            }
+            if report.is_open { "longshore lock".to_owned() } else { "longshore plan".to_owned() }
+        }
+        // The file is written and right; what is in the way lies beside it.
+        Err(error) => {
+            let refused = Refused::from(error);
+            if refused.exit != Exit::Usage {
+                return Err(refused.into());
+            }
+            let problems = || refused.diagnostics.iter().map(|diagnostic| &diagnostic.problem);
+            problems().for_each(|problem| text.push_str(&format!("  not ready: {}\n", problem.message)));
+            let hint = problems().find_map(|problem| problem.hint.clone());
+            hint.unwrap_or_else(|| "longshore check".to_owned())
+        }
+    };
+    let mut output = Report::text(text).next(next);
     output.fields.value = Some(("file", report.path.display().to_string().into()));
     Ok(output)
+}
+
+/// The plan of what was written.
+fn planned(session: &Session) -> anyhow::Result<(PathBuf, Plan)> {
+    let project = Project::open(session)?;
+    let plan = project.plan_unsaid(session, Wish { every_component: true, ..Wish::default() })?;
+    Ok((project.top, plan))
 }
 
 /// Writes longshore.yaml for the repository that contains `dir`: at its top, or in `dir` if only there is a Cargo.toml.
@@ -66,6 +101,9 @@ pub fn command(session: &Session) -> anyhow::Result<Report> {
 /// `Failure` with exit 2 if there is one already, no repository, no commit, or a manifest that cargo cannot read.
 pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport> {
     let top = facts::git::top(runner, dir)?;
+    if let Some(file) = config_file::find(dir, &top)?.file {
+        return Err(exists(&file));
+    }
     let only_here = dir.join("Cargo.toml").is_file() && !top.join("Cargo.toml").is_file();
     let root = if only_here { dir.to_owned() } else { top };
     let path = root.join(FILE);
@@ -76,24 +114,49 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
     let is_other = |text: String| !workflow::is_generated(&text);
     let has_workflow = std::fs::read_to_string(root.join(WORKFLOW)).is_ok_and(is_other);
     let mut found = Found { has_workflow, ..Found::default() };
-    if !root.join("Cargo.toml").is_file() {
-        for manifest in topmost(&facts) {
-            let wanted = FactsRequest { manifests: vec![manifest.clone()], ..FactsRequest::default() };
-            match facts::gather(runner, env, &root, &wanted) {
-                Ok(more) => {
-                    facts.packages.extend(more.packages);
-                    found.manifests.push(manifest);
-                }
-                Err(error) if error.is::<Failure>() => found.refused.push(manifest),
-                Err(error) => return Err(error),
-            }
-        }
+    if facts.packages.iter().all(|package| package.bins.is_empty()) {
+        elsewhere(runner, env, &root, &mut facts, &mut found)?;
     }
     (found.images, found.left_out) = image::find(&facts, &root);
     found.charts = chart::find(&facts, &root, &found.images);
+    found.python = python::find(&facts, &root);
+    found.version_file = version_file(&facts, &root, &found);
     write_new(&path, &render(&facts, &found))?;
-    let next = if image::are_open(&found.images) { "longshore lock" } else { "longshore plan" };
-    Ok(InitReport { path, found: summary(&facts, &found), next })
+    Ok(InitReport { path, found: summary(&facts, &found), is_open: image::are_open(&found.images) })
+}
+
+/// Packages of workspaces that are not at the top: of all of them where there is none, else those that are published.
+fn elsewhere(runner: &Runner, env: &Env, root: &Path, facts: &mut Facts, found: &mut Found) -> anyhow::Result<()> {
+    let has_own = root.join("Cargo.toml").is_file();
+    for manifest in topmost(facts) {
+        let wanted = FactsRequest { manifests: vec![manifest.clone()], ..FactsRequest::default() };
+        match facts::gather(runner, env, root, &wanted) {
+            Ok(more) => {
+                let is_taken = |package: &Package| package.manifest != ROOT && (!has_own || package.publish);
+                let mut packages: Vec<Package> = more.packages.into_iter().filter(is_taken).collect();
+                packages.retain(|package| facts.packages.iter().all(|known| known.manifest != package.manifest));
+                if !packages.is_empty() {
+                    facts.packages.append(&mut packages);
+                    found.manifests.push(manifest);
+                }
+            }
+            Err(error) if error.is::<Failure>() => found.refused.push(manifest),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// A file that says the version where nothing that is released does, and the version.
+fn version_file(facts: &Facts, root: &Path, found: &Found) -> Option<(String, String)> {
+    if !facts.packages.is_empty() || !facts.python.is_empty() || !found.charts.is_empty() || found.images.is_empty() {
+        return None;
+    }
+    ["pyproject.toml", "package.json", "VERSION"].into_iter().find_map(|path| {
+        let is_committed = facts.files.iter().any(|file| file.path == path);
+        let version = facts::version_file::read(root, path).ok().filter(|_| is_committed)?;
+        version.parse::<Version>().ok().map(|version| (path.to_owned(), version.to_string()))
+    })
 }
 
 fn exists(path: &Path) -> anyhow::Error {
@@ -110,11 +173,12 @@ fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     file.write_all(text.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// The Cargo.toml files that lie least deep: roots of workspaces, not members of one.
+/// The Cargo.toml files that lie least deep and are not known yet: roots of workspaces, not members of one.
 fn topmost(facts: &Facts) -> Vec<String> {
+    let is_known = |path: &str| facts.packages.iter().any(|package| package.manifest == path);
     let manifests = || {
         let paths = facts.files.iter().map(|file| file.path.as_str());
-        paths.filter(|path| path.ends_with("/Cargo.toml") && !is_aside(path))
+        paths.filter(|path| path.ends_with("/Cargo.toml") && !is_aside(path) && !is_known(path))
     };
     let depth = |path: &str| path.matches('/').count();
     let Some(least) = manifests().map(depth).min() else { return Vec::new() };
@@ -129,7 +193,7 @@ pub fn render(facts: &Facts, found: &Found) -> String {
         Some(match place {
             "schema" => SCHEMA.to_owned(),
             "name" => name(facts.remote.as_ref().map_or(&facts.folder, |remote| &remote.name)),
-            "tag" => tag::section(facts, &versioned),
+            "tag" => tag::section(facts, found, &versioned),
             "targets" => targets.clone(),
             "binaries" => binaries(facts, found, &packages),
             "wheels" => wheel::section(facts, found, &versioned),
@@ -286,13 +350,15 @@ fn summary(facts: &Facts, found: &Found) -> String {
         let (_, bins) = entry(package, false);
         text.push_str(&format!("  package {} {}: {}\n", package.name, package.version, bins.join(", ")));
     }
-    if packages.is_empty() && found.images.is_empty() && found.charts.is_empty() {
-        text.push_str("  no cargo package with an executable\n");
+    let has_wheels = wheel::released(facts).next().is_some();
+    if packages.is_empty() && found.images.is_empty() && found.charts.is_empty() && !has_wheels {
+        text.push_str("  no cargo package with an executable, no Dockerfile and no chart\n");
     }
     wheel::released(facts).for_each(|project| text.push_str(&wheel::line(facts, project)));
     text.push_str(&image::lines(&found.images, &found.left_out));
     text.push_str(&chart::lines(&found.charts));
     wheel::refused(facts).for_each(|line| text.push_str(&format!("  {line}\n")));
+    found.python.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
     for manifest in &found.refused {
         text.push_str(&format!("  cargo cannot read {manifest}\n"));
     }

@@ -1,11 +1,13 @@
 //! Says what of the release a command left to other machines: without it, a result of one machine looks like the whole.
 
-use crate::plan::NotMade;
+use super::table::Table;
+use crate::plan::{NotMade, Plan};
+use crate::problem::Problem;
 use crate::release::Session;
 use crate::release::stage_file;
 use crate::shown;
 use crate::step_id::{StepId, StepKind};
-use crate::target::Target;
+use crate::target::{Os, Target};
 
 /// A warning for images of this machine's platform, which may lack no more than a tool; a line for all others. `command`
 /// takes the flags that make them here; empty if it is the one that runs.
@@ -21,6 +23,56 @@ pub fn tell(session: &Session, not_made: &[NotMade], command: &str) {
     if let Some(note) = said.note {
         session.printer.step("Not built", note);
     }
+}
+
+/// What a rehearsal leaves out, why, and what would make it here. `lacking` tells the missing tools for a target.
+pub fn table(session: &Session, plan: &Plan, lacking: impl Fn(Target) -> Vec<Problem>) {
+    let (not_made, printer) = (&plan.scope.not_made, &session.printer);
+    if not_made.is_empty() {
+        return;
+    }
+    let mut table = Table::new(&["LEFT OUT", "WHAT", "WHY"]);
+    let mut missing: Vec<(Target, Vec<Problem>)> = Vec::new();
+    for one in not_made {
+        let why = elsewhere(one, Target::host()).unwrap_or_else(|| {
+            let problems = lacking(one.target);
+            if problems.is_empty() {
+                return format!("only what is for this machine is made; `--also {}` makes it, too", one.target);
+            }
+            missing.push((one.target, problems));
+            "tools for it are missing here".to_owned()
+        });
+        table.row([one.target.to_string(), one.counts(), why]);
+    }
+    table.show(printer);
+    for (target, problems) in missing {
+        for problem in problems {
+            let hint = problem.hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+            printer.step("Missing", format!("{}{hint}", problem.message));
+        }
+        printer.step("Then", format!("`--also {target}` makes it here"));
+    }
+    let (made, all) = (plan.steps.len(), plan.steps.len() + plan.scope.left_out.len());
+    let is_given = |one: &NotMade| one.of(StepKind::Binary).chain(one.of(StepKind::Wheel)).next().is_some();
+    let prebuilt = if not_made.iter().any(is_given) { "; `--prebuilt DIR` takes binaries from there" } else { "" };
+    printer.step(
+        "Made",
+        format!("{made} of {all} steps: the release makes the others on machines of their own{prebuilt}"),
+    );
+}
+
+/// Why a target is for another machine, whatever is installed here.
+fn elsewhere(one: &NotMade, host: Option<Target>) -> Option<String> {
+    if let Some(container) = &one.container {
+        return Some(format!("it is compiled in the container `{container}`"));
+    }
+    let os = one.target.os();
+    let name = match os {
+        Os::Linux => "Linux",
+        Os::Darwin => "macOS",
+        Os::Windows => "Windows",
+    };
+    host.is_none_or(|host| host.os() != os).then(|| format!("it is built on {name}"))
 }
 
 /// Images that a warning names.

@@ -6,6 +6,7 @@ use anstyle::Style;
 
 use super::affected;
 use super::args;
+use super::missing;
 use super::report::Report;
 use super::table::Table;
 use super::unlocked;
@@ -44,6 +45,8 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
         None if args.mermaid => explain::mermaid(&plan),
         None => text(&plan, &session.printer),
     };
+    let text =
+        if args.explain.is_none() && !args.mermaid { with_missing(session, &project, &plan, text)? } else { text };
     let mut report = Report::plan(text, &plan);
     report.fields.steps = true;
     let next = match (project.config.written, plan.origin) {
@@ -51,6 +54,18 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
         _ => "longshore rehearse",
     };
     Ok(report.next(next))
+}
+
+/// A text and, below it, what a real release still needs.
+///
+/// # Errors
+/// If registries cannot be told.
+pub fn with_missing(session: &Session, project: &Project, plan: &Plan, text: String) -> anyhow::Result<String> {
+    let missing = missing::missing(session, project, plan)?;
+    if missing.is_empty() {
+        return Ok(text);
+    }
+    Ok(format!("{text}\n{}", missing::table(&missing).render(&session.printer)))
 }
 
 /// Warns of what Dockerfiles and charts do that is most likely not meant.

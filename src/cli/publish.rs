@@ -52,7 +52,7 @@ pub fn run(invocation: &Invocation, args: &args::Publish) -> anyhow::Result<Repo
     if let Some(stage) = &stage {
         stage.keep(&store, args.workflow.as_deref())?;
     }
-    let mut report = report(session, &plan, published?);
+    let mut report = report(session, &plan, published?, true);
     report.fields.manifest = Some(manifest);
     Ok(report)
 }
@@ -165,10 +165,11 @@ pub fn failed(release: &Release<'_>, error: anyhow::Error) -> anyhow::Error {
     refused.into()
 }
 
-pub fn report(session: &Session, plan: &Plan, receipts: Receipts) -> Report {
+/// `urls`: whether what is published stays at its URLs.
+pub fn report(session: &Session, plan: &Plan, receipts: Receipts, urls: bool) -> Report {
     let text = match receipts.receipts.as_slice() {
         [] => "nothing to publish: everything is there".to_owned(),
-        all => table(all).render(&session.printer),
+        all => table(all, urls).render(&session.printer),
     };
     let mut report = Report::plan(text, plan);
     report.fields.receipts = Some(receipts.receipts);
@@ -176,7 +177,7 @@ pub fn report(session: &Session, plan: &Plan, receipts: Receipts) -> Report {
     report
 }
 
-fn table(receipts: &[Receipt]) -> Table {
+fn table(receipts: &[Receipt], urls: bool) -> Table {
     let mut table = Table::new(&["WHAT", "STATE", "SIZE", "SHA256", "URL"]);
     for receipt in receipts {
         let state = match receipt.outcome {
@@ -190,7 +191,7 @@ fn table(receipts: &[Receipt]) -> Table {
             state.to_owned(),
             receipt.size.map(size).unwrap_or_default(),
             receipt.sha256.map(|digest| digest.hex()).unwrap_or_default(),
-            receipt.url.clone().unwrap_or_default(),
+            receipt.url.clone().filter(|_| urls).unwrap_or_default(),
         ]);
     }
     table

@@ -13,11 +13,13 @@ use super::servers::{Faults, Servers, Setup};
 use super::table::Table;
 use super::verify;
 use crate::artifact::Manifest;
+use crate::build::{self, Order};
 use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
 use crate::receipt::Receipts;
 use crate::rehearsal::{github, pypi, registry};
 use crate::release::{Access, Asked, Project, Release, Session, Wish};
+use crate::target::Target;
 use crate::world::store::{Sharing, Store};
 use crate::world::terminal::Printer;
 
@@ -56,9 +58,9 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     engines::tell(session, &plan);
     let receipts = publish_until_done(&release, &manifest, setup.faults.any())?;
     servers.tell(session);
-    let mut report = publish::report(session, &plan, receipts);
+    let mut report = publish::report(session, &plan, receipts, args.serve);
     report.fields.value = Some(("rehearsal", servers.to_json()));
-    not_made::tell(session, &plan.scope.not_made, "");
+    left_out(session, &project, &plan, wish);
     if args.serve {
         let stay = servers.stay(session);
         report.stay = Some(Box::new(move || {
@@ -70,10 +72,23 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     Ok(report.next("longshore generate   (or look at it in a browser: `longshore rehearse --serve`)"))
 }
 
+/// What is left to other machines, and why this one does not make it.
+fn left_out(session: &Session, project: &Project, plan: &Plan, wish: Wish<'_>) {
+    let lacking = |target: Target| -> anyhow::Result<Vec<Problem>> {
+        let also: Vec<Target> = wish.also.iter().copied().chain([target]).collect();
+        let plan = project.plan_unsaid(session, Wish { also: &also, ..wish })?;
+        let steps = plan.steps.iter().filter(|step| step.target == Some(target)).collect();
+        let store = Store::new(&project.root, &plan.output);
+        let order = Order::new(&plan, steps, Access::registries(session, &plan)?);
+        Ok(build::lacking(&session.runner(), &store, &order))
+    };
+    not_made::table(session, plan, |target| lacking(target).unwrap_or_default());
+}
+
 fn tell(session: &Session, plan: &Plan, manifest: &Manifest, args: &args::Rehearse) {
-    session.printer.block(&verify::table(manifest).render(&session.printer));
+    verify::table(manifest).show(&session.printer);
     if let Some(images) = verify::images(plan, manifest) {
-        session.printer.block(&images.render(&session.printer));
+        images.show(&session.printer);
         if args.bases.is_none() {
             session.printer.step("Assumed", "base images are stubs without files; `--bases LAYOUT` uses real ones");
         }

@@ -45,7 +45,7 @@ pub fn run(invocation: &Invocation, args: &args::Release) -> anyhow::Result<Repo
     let manifest = release.make(prebuilt, bases).map_err(during)?;
     let receipts =
         release.publish(&manifest, None, Duration::ZERO).map_err(|error| publish::failed(&release, error))?;
-    Ok(publish::report(session, &plan, receipts))
+    Ok(publish::report(session, &plan, receipts, true))
 }
 
 /// What is published already, from the very same inputs.

@@ -120,16 +120,18 @@ impl Servers {
         tags.collect()
     }
 
-    /// Says what played, and how much of it.
+    /// Says what was asked, and how often.
     pub fn tell(&self, session: &Session) {
-        let said = |text: String| session.printer.step("Rehearsed", text);
-        said(format!("{} with {} requests", self.github.url(), self.github.events().len()));
+        let said = |name: &str, requests: usize| match requests {
+            0 => {}
+            1 => session.printer.step("Rehearsed", format!("{name} with 1 request")),
+            count => session.printer.step("Rehearsed", format!("{name} with {count} requests")),
+        };
+        said("GitHub", self.github.events().len());
         let names: Vec<&str> = self.registries.keys().map(String::as_str).collect();
-        if !names.is_empty() {
-            said(format!("{} with {} requests", names.join(", "), self.requests()));
-        }
-        for (name, url) in self.packages() {
-            said(format!("{url}, which is `{name}`: pip install --index-url {url}/simple/"));
+        said(&names.join(", "), self.requests());
+        for (name, index) in &self.indexes {
+            said(name, index.requests().len());
         }
     }
 

@@ -3,7 +3,10 @@
 use anstyle::Style;
 
 use crate::shown;
-use crate::world::terminal::Printer;
+use crate::world::terminal::{Printer, Stream};
+
+/// A cell is not cut below it.
+const NARROWEST: usize = 12;
 
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -23,18 +26,35 @@ impl Table {
         self.rows.len() == 1
     }
 
-    /// As text: two spaces between columns, headings dimmed, columns that are empty everywhere left out.
+    /// As text for standard output: two spaces between columns, headings dimmed, columns that are empty everywhere left out.
     pub fn render(&self, printer: &Printer) -> String {
+        self.fitted(printer, printer.width(Stream::Out))
+    }
+
+    /// Shows it while work goes on.
+    pub fn show(&self, printer: &Printer) {
+        printer.block(&self.fitted(printer, printer.width(Stream::Err)));
+    }
+
+    /// The same with no line longer than a terminal, if cells can be cut for it. What stands first is never cut: people copy it.
+    fn fitted(&self, printer: &Printer, limit: Option<usize>) -> String {
         let columns = self.rows[0].len();
         let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
         let used: Vec<usize> =
             (0..columns).filter(|column| self.rows[1..].iter().any(|row| !cell(row, *column).is_empty())).collect();
-        let width = |column: usize| self.rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0);
+        let width = |column: &usize| self.rows.iter().map(|row| cell(row, *column).chars().count()).max().unwrap_or(0);
+        let mut widths: Vec<usize> = used.iter().map(width).collect();
+        if let Some(limit) = limit {
+            cut(&mut widths, limit);
+        }
         let mut text = String::new();
         for (index, row) in self.rows.iter().enumerate() {
             let mut line = String::new();
-            for column in &used {
-                let (cell, width) = (cell(row, *column), width(*column));
+            for (column, width) in used.iter().zip(&widths) {
+                let mut cell = cell(row, *column);
+                if cell.chars().count() > *width {
+                    cell = cell.chars().take(width - 1).chain(['…']).collect();
+                }
                 line.push_str(&format!("{cell:width$}  "));
             }
             let line = line.trim_end();
@@ -57,6 +77,17 @@ impl Table {
     }
 }
 
+/// Narrows the widest columns but the first until a line fits, or they are as narrow as is still of use.
+fn cut(widths: &mut [usize], limit: usize) {
+    let gaps = 2 * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > limit {
+        match widths.iter_mut().skip(1).max() {
+            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            _ => return,
+        }
+    }
+}
+
 /// Bytes for people: `12.3 MB`.
 pub fn size(bytes: u64) -> String {
     let units = ["B", "kB", "MB", "GB"];
@@ -72,6 +103,27 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_fit() {
+        let mut table = Table::new(&["STEP", "TARGET", "OUTPUT"]);
+        table.row([
+            "binary.app.x86_64-unknown-linux-gnu",
+            "x86_64-unknown-linux-gnu",
+            "app-x86_64-unknown-linux-gnu.tar.gz",
+        ]);
+        for (limit, expected) in [
+            (
+                None,
+                "binary.app.x86_64-unknown-linux-gnu  x86_64-unknown-linux-gnu  app-x86_64-unknown-linux-gnu.tar.gz",
+            ),
+            (Some(80), "binary.app.x86_64-unknown-linux-gnu  x86_64-unknown-linux…  app-x86_64-unknown-…"),
+            (Some(60), "binary.app.x86_64-unknown-linux-gnu  x86_64-unkn…  app-x86_64-…"),
+        ] {
+            let text = table.fitted(&Printer::silent(), limit);
+            assert_eq!(text.lines().nth(1), Some(expected), "{limit:?}");
+        }
+    }
 
     #[test]
     fn columns() {

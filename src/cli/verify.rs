@@ -94,13 +94,18 @@ pub fn system(facts: &BinaryFacts) -> Option<String> {
     glibc.or_else(|| facts.macos.as_ref().map(|version| format!("macOS {version}")))
 }
 
+fn is_library(name: &str) -> bool {
+    [".so", ".pyd", ".dll", ".dylib"].iter().any(|end| name.ends_with(end)) || name.contains(".so.")
+}
+
 pub fn table(manifest: &Manifest) -> Table {
     let mut table = Table::new(&["STEP", "FILE", "FORMAT", "ARCH", "LINKAGE", "SYSTEM", "NEEDS", "STRIPPED", "SIZE"]);
     for binary in &manifest.binaries {
         let facts = &binary.facts;
         let linkage = match facts.linkage {
-            Linkage::Dynamic => "dynamic",
-            Linkage::Static => "static",
+            // A library that needs no other is loaded all the same.
+            Linkage::Static if !is_library(&binary.name) => "static",
+            Linkage::Static | Linkage::Dynamic => "dynamic",
         };
         table.row([
             binary.step.clone(),

@@ -156,7 +156,7 @@ impl Layers {
     pub fn finish(&mut self) {
         for ((start, end), selector) in std::mem::take(&mut self.selectors) {
             // With an unknown target in the list it is undefined what would have matched.
-            if !selector.matched && !self.found.has("unknown-target") {
+            if !selector.matched && !self.found.has("unknown-target") && !self.found.has("unsupported-target") {
                 let message = format!("{} matches none of the targets", quote(&selector.text));
                 let problem =
                     Problem::new("override-without-target", message).hint("remove it, or add the target to `targets`");

@@ -169,12 +169,24 @@ fn word(text: &str, words: &[&str]) -> Parsed<()> {
 pub fn triple(text: &str) -> Parsed<Target> {
     text.parse().map_err(|_| {
         let triples: Vec<&str> = Target::all().map(Target::triple).collect();
-        let hint = match nearest(text, triples.iter().copied()) {
-            Some(triple) => format!("did you mean `{triple}`?"),
-            None => format!("known targets: {}", triples.join(", ")),
-        };
+        let supported = format!("supported targets: {}", triples.join(", "));
+        if Target::is_of_rustc(text) {
+            let message = format!("the target {} is not supported in this version", quote(text));
+            return Problem::new("unsupported-target", message).hint(supported);
+        }
+        let near = nearest(text, triples.iter().copied()).filter(|near| processor(near) == processor(text));
+        let hint = near.map_or(supported, |triple| format!("did you mean `{triple}`?"));
         Problem::new("unknown-target", format!("unknown target {}", quote(text))).hint(hint)
     })
+}
+
+/// What a triple begins with, in the word that all of ours have for it.
+fn processor(triple: &str) -> &str {
+    match triple.split('-').next().unwrap_or_default() {
+        "arm64" | "aarch64" => "aarch64",
+        "amd64" | "x64" | "x86_64" => "x86_64",
+        other => other,
+    }
 }
 
 /// Whether text with glob characters or without them.
@@ -195,8 +207,8 @@ pub fn triple_glob(text: &str) -> Parsed<Triples> {
         return Ok(Triples::Matching(set));
     }
     let known: Vec<&str> = Target::all().map(Target::triple).collect();
-    Err(Problem::new("unknown-target", format!("{} matches no known target", quote(text)))
-        .hint(format!("known targets: {}", known.join(", "))))
+    Err(Problem::new("unknown-target", format!("{} matches no supported target", quote(text)))
+        .hint(format!("supported targets: {}", known.join(", "))))
 }
 
 pub enum Triples {

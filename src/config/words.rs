@@ -53,8 +53,17 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// What is said of keys that README announces.
+const LATER: &str = "signatures and attestations come in a later version: remove it";
+
 /// What other release tools call things, and what to write here.
 pub const FOREIGN: &[(&str, &str)] = &[
+    ("attestations", LATER),
+    ("provenance", LATER),
+    ("sign", LATER),
+    ("signing", LATER),
+    ("signs", LATER),
+    ("cosign", LATER),
     ("builds", "use `binaries`"),
     ("name_template", "use `file`"),
     ("wrap_in_directory", "use `directory`"),

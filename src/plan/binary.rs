@@ -53,7 +53,12 @@ pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
     let is_built = from_dockerfile || !inputs.config.charts.is_empty();
     if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() && !is_built {
         let problem = Problem::new("no-binary", "no cargo package here has a binary");
-        inputs.refuse(problem.hint("add one, or describe the release in longshore.yaml"));
+        let hint = if inputs.config.written {
+            "list what is released in longshore.yaml: `assets`, `images`, `wheels` or `charts`"
+        } else {
+            "`longshore init` looks for Dockerfiles, charts and Python projects, too; or add a binary"
+        };
+        inputs.refuse(problem.hint(hint));
     }
     chosen.into_iter().map(|package| Binary { name: package.name.clone(), ..implied.as_ref().clone() }).collect()
 }
@@ -112,9 +117,9 @@ fn unknown_package(inputs: &Inputs<'_>, binary: &Binary, settings: &BinarySettin
         None => Problem::new("unknown-package", format!("the workspace has no package `{name}`")),
     };
     let problem = if settings.package.is_some() { problem.at_value(path) } else { problem.at_key(path) };
-    let known = inputs.facts.packages.iter().map(|package| package.name.as_str());
-    problem.hint(nearest(name, known).map_or_else(
-        || "set it with `package:`".to_owned(),
+    let known = || inputs.facts.packages.iter().map(|package| package.name.as_str());
+    problem.hint(nearest(name, known()).map_or_else(
+        || format!("set it with `package:`; {}", listed(known())),
         |near| format!("did you mean `{near}`? (`package: {near}`)"),
     ))
 }
@@ -272,6 +277,12 @@ fn no_binary(package: &Package) -> Problem {
     Problem::new("no-binary", text).hint(hint)
 }
 
+/// `known: a, b`
+fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "there is none".to_owned() } else { format!("known: {}", names.join(", ")) }
+}
+
 /// What is written under `bins:` must exist, and be compiled.
 fn named_bins(
     inputs: &Inputs<'_>,
@@ -291,7 +302,9 @@ fn named_bins(
         let problem = Problem::new("unknown-bin", format!("package `{}` has no binary `{bin}`", package.name));
         let near = nearest(bin, package.bins.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
         inputs.refuse(
-            problem.at_value(path(&format!("bins.{index}"))).hint(near.unwrap_or_else(|| package.bins.join(", "))),
+            problem
+                .at_value(path(&format!("bins.{index}")))
+                .hint(near.unwrap_or_else(|| listed(package.bins.iter().map(String::as_str)))),
         );
     }
 }
@@ -303,7 +316,7 @@ fn known_features(inputs: &Inputs<'_>, settings: &BinarySettings, package: &Pack
                 Problem::new("unknown-feature", format!("package `{}` has no feature `{feature}`", package.name));
             let near = nearest(feature, package.features.iter().map(String::as_str));
             let hint = near.map_or_else(
-                || format!("known: {}", package.features.join(", ")),
+                || listed(package.features.iter().map(String::as_str)),
                 |near| format!("did you mean `{near}`?"),
             );
             inputs.refuse(problem.at_value(path(&format!("features.{index}"))).hint(hint));

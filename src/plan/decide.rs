@@ -6,6 +6,7 @@ use super::dockerfile::UsedImage;
 use super::inputs::Inputs;
 use super::planner::{Planned, Planner};
 use super::release::Releases;
+use super::runner;
 use super::{
     Checkout, Job, Origin, Plan, Request, SCHEMA, Step, alike, archive, asset, beside, binary, chart, checksums,
     describe, destination, distribution, dockerfile, dockerfile_order, duplicates, image, job, locked, notes, output,
@@ -178,6 +179,7 @@ fn assumptions(
     list.extend(beside::notes(inputs, steps));
     list.extend(describe::notes(steps));
     list.extend(wheel::notes(inputs.facts, steps));
+    list.extend(runner::notes(jobs));
     list.extend(job::notes(jobs));
     list.extend(whole::notes(inputs, steps));
     list

@@ -26,6 +26,10 @@ pub fn refuse(inputs: &Inputs<'_>, all: &[Planned]) {
                 let text = format!("`{}` and `{}` both write `{name}`", other.id, step.id);
                 let hint = match step.id.kind() {
                     StepKind::Chart => "give one of them another `name` in its Chart.yaml",
+                    // One entry makes it for several targets.
+                    _ if (other.id.entry(), other.id.kind()) == (step.id.entry(), step.id.kind()) => {
+                        "put what they differ in into `file:`, for example `{target}`"
+                    }
                     _ => "give one of them another `file:`",
                 };
                 let problem = Problem::new("same-file-name", text).hint(hint);

@@ -1,11 +1,11 @@
 //! Runner labels: the data file `runners.toml`, read once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::PlannedBuilder;
+use super::{Job, PlannedBuilder};
 use crate::config::{BinarySettings, Builder};
 use crate::platform::Platform;
 use crate::problem::Problem;
@@ -56,9 +56,45 @@ pub fn of_images(platform: Platform) -> Option<&'static str> {
     RUNNERS.images.get(&platform).map(String::as_str)
 }
 
-/// Whether a machine with this label runs the target's executables; unknown labels are the user's own choice.
+/// Whether a machine with this label runs the target's executables; labels that say nothing are the user's own choice.
 pub fn runs(label: &str, target: Target) -> bool {
-    RUNNERS.labels.get(label).is_none_or(|row| row.os == target.os().name() && row.arch == target.arch().name())
+    of(label).is_none_or(|(os, arch)| os == target.os().name() && arch == target.arch().name())
+}
+
+/// System and processor of a label's machine.
+fn of(label: &str) -> Option<(&str, &str)> {
+    let known = RUNNERS.labels.get(label).map(|row| (row.os.as_str(), row.arch.as_str()));
+    known.or_else(|| assumed(label))
+}
+
+/// The same of a label that the data file does not have, by the form of GitHub's.
+pub fn assumed(label: &str) -> Option<(&'static str, &'static str)> {
+    if RUNNERS.labels.contains_key(label) {
+        return None;
+    }
+    let (name, rest) = label.split_once('-')?;
+    let arm = ["arm", "arm64"].iter().any(|end| rest.split('-').any(|part| part == *end));
+    if !rest.starts_with(|char: char| char.is_ascii_digit()) {
+        return None;
+    }
+    match name {
+        "ubuntu" => Some(("linux", if arm { "aarch64" } else { "x86_64" })),
+        "windows" => Some(("windows", if arm { "aarch64" } else { "x86_64" })),
+        "macos" => {
+            Some(("darwin", if rest.ends_with("-intel") || rest.ends_with("-large") { "x86_64" } else { "aarch64" }))
+        }
+        _ => None,
+    }
+}
+
+/// Labels that are taken for what their names say, for people.
+pub fn notes(jobs: &[Job]) -> Vec<String> {
+    let labels: BTreeSet<&str> = jobs.iter().map(|job| job.runner.as_str()).collect();
+    let note = |label: &str| {
+        let (os, arch) = assumed(label)?;
+        Some(format!("the runner `{label}` is not known: {os} on {arch}, as its name says"))
+    };
+    labels.into_iter().filter_map(note).collect()
 }
 
 /// glibc of the label's image, as far as the data file knows.
@@ -106,7 +142,7 @@ pub fn unbuildable(settings: &BinarySettings, target: Target) -> Option<(&'stati
         _ => {}
     }
     let label = settings.runner.as_deref().unwrap_or_else(|| native(target));
-    let is_linux = RUNNERS.labels.get(label).is_none_or(|row| row.os == Os::Linux.name());
+    let is_linux = of(label).is_none_or(|(os, _)| os == Os::Linux.name());
     // <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idcontainer>
     if let Some(container) = settings.container.as_ref().filter(|_| !is_linux) {
         let text = format!("`{label}`, which builds {target}, cannot run the container `{container}`");
@@ -142,6 +178,26 @@ mod tests {
             assert!(runs(native(target), target), "{target}");
         }
         assert_eq!(glibc("ubuntu-22.04"), Some("2.35"));
+    }
+
+    #[test]
+    fn labels_that_are_not_known_are_taken_for_what_they_say() {
+        for (label, expected) in [
+            ("ubuntu-28.04", Some(("linux", "x86_64"))),
+            ("ubuntu-28.04-arm", Some(("linux", "aarch64"))),
+            ("windows-2028-vs2027", Some(("windows", "x86_64"))),
+            ("windows-12-arm", Some(("windows", "aarch64"))),
+            ("macos-27", Some(("darwin", "aarch64"))),
+            ("macos-27-intel", Some(("darwin", "x86_64"))),
+            ("ubuntu-26.04", None),
+            ("ubuntu-huge", None),
+            ("self-hosted", None),
+            ("big", None),
+        ] {
+            assert_eq!(assumed(label), expected, "{label}");
+        }
+        let runs = |label, triple: &str| runs(label, triple.parse().unwrap());
+        assert!(!runs("ubuntu-28.04-arm", "x86_64-unknown-linux-gnu") && runs("big", "x86_64-unknown-linux-gnu"));
     }
 
     #[test]

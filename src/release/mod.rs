@@ -1,7 +1,7 @@
 //! The release as a library: a project is opened, planned, built, verified and published.
 
 pub mod access;
-mod config_file;
+pub mod config_file;
 mod credentials;
 mod plan;
 pub mod plan_file;

@@ -40,6 +40,10 @@ pub fn of(error: &io::Error) -> Option<(&'static str, &'static str)> {
         ErrorKind::NotFound => {
             Some(("wrong-place", "the path, or a folder above it, does not exist: create it, or use another"))
         }
+        ErrorKind::AddrInUse => Some((
+            "port-in-use",
+            "end the program that listens there, or use another port (`--port 0` takes a free one)",
+        )),
         ErrorKind::InvalidFilename => {
             Some(("wrong-place", "the name or path is invalid or too long for this system: shorten it"))
         }

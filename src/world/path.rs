@@ -36,6 +36,15 @@ pub fn relative(path: &Path) -> String {
     names.join("/")
 }
 
+/// A path as it is typed in a folder: relative, with `/`, and `..` for what is above it. Both are absolute.
+pub fn relative_from(here: &Path, path: &Path) -> String {
+    let common = here.ancestors().find(|folder| path.starts_with(folder));
+    let Some(rest) = common.and_then(|common| path.strip_prefix(common).ok()) else { return relative(path) };
+    let up = here.ancestors().take_while(|folder| Some(*folder) != common).map(|_| "..".to_owned());
+    let names: Vec<String> = up.chain(rest.iter().map(|name| name.to_string_lossy().into_owned())).collect();
+    if names.is_empty() { ".".into() } else { names.join("/") }
+}
+
 /// A verbatim path of Windows in its usual form; `None` if it has none.
 /// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file#win32-file-namespaces>
 fn plain(verbatim: &str) -> Option<String> {
@@ -53,6 +62,20 @@ fn plain(verbatim: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_as_they_are_typed() {
+        let root = std::env::temp_dir();
+        for (here, path, expected) in [
+            ("a", "a/b.yaml", "b.yaml"),
+            ("a/b/c", "a/x", "../../x"),
+            ("a", "a", "."),
+            ("a/b", "a", ".."),
+            ("", "a/b", "a/b"),
+        ] {
+            assert_eq!(relative_from(&below(&root, here), &below(&root, path)), expected, "{here} {path}");
+        }
+    }
 
     #[test]
     fn verbatim_paths_as_everybody_says_them() {

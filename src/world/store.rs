@@ -6,6 +6,7 @@
 //! plan.json                     the plan
 //! steps/<step>/<file>           finished files
 //! artifacts/<step>.json         their records
+//! dist/<file>                   those of them that are released, in one folder
 //! logs/<step>.log               what the tools said
 //! manifest.json receipts.json   what verify and publish wrote
 //! commands/<destination>.json   what a command was told when it last succeeded
@@ -32,7 +33,7 @@ use crate::shown;
 const IGNORE: &str = "# Made by longshore, which removes the files here when it builds.\n*\n";
 
 /// The folders in it whose files are opened by name.
-const OURS: [&str; 8] = ["steps", "artifacts", "logs", "images", "cache", "earlier", "commands", "rehearsal"];
+const OURS: [&str; 9] = ["steps", "artifacts", "logs", "images", "cache", "earlier", "commands", "rehearsal", "dist"];
 
 /// How many names of other things in the folder are shown.
 const SHOWN: usize = 3;
@@ -169,6 +170,11 @@ impl Store {
     /// The folder of what a rehearsal would write into the repository.
     pub fn rehearsal(&self) -> PathBuf {
         self.root.join("rehearsal")
+    }
+
+    /// The folder of finished files.
+    pub fn finished(&self) -> PathBuf {
+        self.root.join("dist")
     }
 
     pub fn receipts(&self) -> PathBuf {

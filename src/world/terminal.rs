@@ -51,6 +51,12 @@ struct CiLog {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colors {
     pub out: bool,
     pub err: bool,
@@ -130,6 +136,18 @@ impl Printer {
 
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Columns of a result on standard output, or of what is shown on standard error, if that is a terminal.
+    pub fn width(&self, stream: Stream) -> Option<usize> {
+        if self.kind == Kind::Actions {
+            return None;
+        }
+        let size = match stream {
+            Stream::Out => terminal_size::terminal_size_of(io::stdout()),
+            Stream::Err => terminal_size::terminal_size_of(io::stderr()),
+        };
+        size.map(|(width, _)| usize::from(width.0))
     }
 
     /// Whether the output of tools is shown as it comes.

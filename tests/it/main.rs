@@ -14,6 +14,7 @@ mod crash;
 mod delivery;
 mod deployment;
 mod dockerfiles;
+mod first_minutes;
 mod generate;
 mod image;
 mod images;

@@ -284,9 +284,8 @@ spec: { containers: [{ name: skiff, image: \"{{ .Values.image }}\" }] }
     assert_eq!((&output["exit"], &output["state"]), (&0.into(), &"complete".into()), "{output:#}{said}");
     let names: Vec<&str> = output["receipts"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
     for name in ["ghcr.io/harbor-works/skiff:1.2.3", "ghcr.io/harbor-works/charts/sail:1.2.3"] {
-        assert!(names.contains(&name), "{name}: {names:?}");
+        assert!(names.contains(&name), "{name}: {names:?}\n{said}");
     }
-    assert!(said.contains("linted, rendered once, 1 image"), "{said}");
 }
 
 /// act itself is green there.

@@ -85,7 +85,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     let left = family.end();
     let played = played?;
     let table = table(&rehearsal.workflows, &played);
-    session.printer.block(&table.render(&session.printer));
+    table.show(&session.printer);
     let seen = truth::receipts(&receipts)?;
     let interrupted = stop.by_user.load(Ordering::SeqCst).then(|| interrupted(&played, &left));
     let there = truth::there(plan, &servers);
@@ -93,7 +93,7 @@ pub fn run(session: &Session, args: &args::Rehearse, named: Option<&str>) -> any
     servers.tell(session);
     engines::tell(session, plan);
     not_made::tell(session, &plan.scope.not_made, "rehearse");
-    let mut report = publish::report(session, plan, together(plan, seen));
+    let mut report = publish::report(session, plan, together(plan, seen), args.serve);
     report.fields.value = Some(("rehearsal", with_jobs(servers.to_json(), &rehearsal, &played)));
     if args.serve {
         let stay = servers.stay(session);

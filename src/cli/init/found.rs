@@ -30,6 +30,10 @@ pub struct Found {
     /// Dockerfiles that are left out, with the reason.
     pub left_out: Vec<String>,
     pub charts: Vec<FoundChart>,
+    /// Python projects that are no wheels of ours, with what can be done with them.
+    pub python: Vec<String>,
+    /// A file that says the version of the whole, and the version.
+    pub version_file: Option<(String, String)>,
 }
 
 /// A Helm chart of the commit.

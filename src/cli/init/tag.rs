@@ -1,5 +1,6 @@
 //! The keys `tag` and `components`: as the repository's tags are already, else as is usual.
 
+use super::found::Found;
 use super::scalar::scalar;
 use crate::facts::{Facts, Package};
 use crate::tag::{Guess, newest};
@@ -8,10 +9,8 @@ use crate::tag::{Guess, newest};
 const OF_COMPONENT: &str = "{component}-v{version}";
 
 /// One version: one tag. Several: a component for each package.
-pub fn section(facts: &Facts, packages: &[&Package]) -> String {
-    let Some(first) = packages.first() else {
-        return format!("# A release is made from a tag{}\n", key(facts, packages, "").1);
-    };
+pub fn section(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
+    let Some(first) = packages.first() else { return without_packages(facts, found) };
     if packages.iter().any(|package| package.version != first.version) {
         return components(facts, packages);
     }
@@ -20,6 +19,23 @@ pub fn section(facts: &Facts, packages: &[&Package]) -> String {
         "# A release is made from a tag, and the tag's version must be that of the packages.\n\
          # {} says {}: its tag is {tag}{rest}\n",
         first.manifest, first.version
+    )
+}
+
+/// No manifest of what is released says a version; another file may.
+fn without_packages(facts: &Facts, found: &Found) -> String {
+    let Some((file, version)) = &found.version_file else {
+        return format!("# A release is made from a tag{}\n", key(facts, &[], "").1);
+    };
+    let (tag, rest) = key(facts, &[], version);
+    let template = rest.rsplit_once("tag: ").map_or("\"v{version}\"", |(_, template)| template);
+    let name = facts.remote.as_ref().map_or(facts.folder.as_str(), |remote| remote.name.as_str());
+    format!(
+        "# A release is made from a tag, and the tag's version must be that of {file}.\n\
+         # {file} says {version}: its tag is {tag}.\n\
+         components:\n  {}: {{ tag: {template}, version-files: {} }}\n",
+        scalar(name),
+        scalar(file)
     )
 }
 

@@ -161,7 +161,7 @@ fn a_library_with_examples_only() {
     ]);
     let (text, report) = init(&repo);
     assert!(text.contains("no cargo package has an executable (keel)."), "{text}");
-    assert_eq!(report.found, "  no cargo package with an executable\n");
+    assert_eq!(report.found, "  no cargo package with an executable, no Dockerfile and no chart\n");
 }
 
 #[test]
@@ -214,6 +214,9 @@ fn a_folder_with_the_only_manifest() {
         path.strip_prefix(&repo.root).unwrap().to_owned()
     };
     assert_eq!(at("tool"), Path::new("tool/longshore.yaml"));
+    let refused = run(&repo.runner, &Env::default(), &repo.root.join("tool/docs")).unwrap_err();
+    assert_eq!(failure(&refused).0, "config-exists", "there is one nearer than the top");
+    fs::remove_file(repo.root.join("tool/longshore.yaml")).unwrap();
     assert_eq!(at("tool/docs"), Path::new("longshore.yaml"));
 }
 

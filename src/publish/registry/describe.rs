@@ -18,7 +18,13 @@ impl Describe for RegistryDestination {
                 repositories.push(repository);
             }
         }
-        let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
+        // All are listed below.
+        let mut names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
+        if names.len() > 2 {
+            names = repositories.iter().map(|one| one.registry.clone()).collect();
+            names.sort();
+            names.dedup();
+        }
         let first = format!("{} to {}", counts(&[(images, "image"), (charts, "chart")]), names.join(", "));
         std::iter::once(first).chain(repositories.into_iter().flat_map(|one| tags(self, one))).collect()
     }

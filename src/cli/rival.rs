@@ -1,9 +1,14 @@
 //! Workflows of others that would make the same release once more.
 
+use std::path::Path;
+
 use globset::GlobBuilder;
 use serde_json::Value;
 
+use super::missing::FOLDER;
 use crate::facts::yaml;
+use crate::plan::Plan;
+use crate::workflow::is_generated;
 
 /// What makes releases, or puts something where ours are put.
 const PUBLISHERS: [&str; 18] = [
@@ -26,6 +31,23 @@ const PUBLISHERS: [&str; 18] = [
     "twine upload",
     "uv publish",
 ];
+
+/// The workflows of a repository that would, and with what: one line each.
+pub fn find(top: &Path, plan: &Plan) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(top.join(FOLDER)) else { return Vec::new() };
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    let line = |name: &String| {
+        let text = std::fs::read_to_string(top.join(FOLDER).join(name)).ok()?;
+        if is_generated(&text) {
+            return None;
+        }
+        let mut tags = plan.releases.iter().map(|release| release.tags.replace("{version}", "1.2.3"));
+        let (publisher, tag) = tags.find_map(|tag| Some((publishes(&text, &tag)?, tag)))?;
+        Some(format!("`{FOLDER}/{name}` runs for tags like `{tag}` and publishes with `{publisher}`"))
+    };
+    names.iter().filter_map(line).collect()
+}
 
 /// What a workflow publishes with, if it runs when this tag is pushed or its release is published.
 pub fn publishes(text: &str, tag: &str) -> Option<&'static str> {

@@ -1,0 +1,129 @@
+//! What is still missing before a real release, as the commands that are left to type.
+
+use std::path::{Path, PathBuf};
+
+use super::table::Table;
+use super::unlocked;
+use crate::destination::Trusted;
+use crate::plan::{DestinationKind, Origin, Plan};
+use crate::release::{Project, Session};
+use crate::workflow;
+use crate::world::path::relative_from;
+
+/// Where GitHub looks for workflows.
+pub const FOLDER: &str = ".github/workflows";
+
+/// A command, or what only its reader can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub what: String,
+    pub why: String,
+}
+
+impl Missing {
+    /// As one line.
+    pub fn line(&self) -> String {
+        if self.why.is_empty() { self.what.clone() } else { format!("{} ({})", self.what, self.why) }
+    }
+
+    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into() }
+    }
+}
+
+/// In the order in which it is typed; nothing for a snapshot, or in CI.
+///
+/// # Errors
+/// If registries cannot be told.
+pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Result<Vec<Missing>> {
+    if session.env.is_true("CI") || plan.origin == Origin::Snapshot {
+        return Ok(Vec::new());
+    }
+    let mut all = Vec::new();
+    if let Some(command) = unlocked::next(session, project, plan)? {
+        all.push(Missing::new(command, "base images or charts of others are not locked"));
+    }
+    let files: Vec<&str> = plan.workflows.iter().map(|workflow| workflow.file.as_str()).collect();
+    let lacking = files.iter().find(|file| !is_generated(&project.top, file));
+    if let Some(file) = lacking {
+        all.push(Missing::new("longshore generate", format!("{FOLDER}/{file} is not there")));
+    }
+    if plan.origin == Origin::Tag {
+        return Ok(all);
+    }
+    let is_dirty = !project.facts.head.dirty.is_empty();
+    if is_dirty || !all.is_empty() {
+        let why = match project.facts.head.dirty.first() {
+            Some(first) => format!("the work tree differs from the commit: `{first}`…"),
+            None => String::new(),
+        };
+        let generated = lacking.is_some() || project.facts.head.dirty.iter().any(|path| path.starts_with(FOLDER));
+        all.push(Missing::new(commit(session, project, generated)?, why));
+    }
+    all.extend(publishers(plan));
+    all.extend(tags(project, plan));
+    Ok(all)
+}
+
+fn is_generated(top: &Path, file: &str) -> bool {
+    std::fs::read_to_string(top.join(FOLDER).join(file)).is_ok_and(|text| workflow::is_generated(&text))
+}
+
+/// `git add … && git commit …`, as it is typed in the folder where the user is.
+///
+/// # Errors
+/// If that folder cannot be told.
+pub fn commit(session: &Session, project: &Project, generated: bool) -> anyhow::Result<String> {
+    let here = session.folder()?;
+    let mut paths: Vec<PathBuf> = Vec::new();
+    if project.config.written {
+        let name = project.source.name.rsplit(['/', '\\']).next().unwrap_or_default();
+        paths.push(project.root.join(name));
+    }
+    if generated {
+        paths.push(project.top.join(FOLDER));
+    }
+    if paths.is_empty() {
+        return Ok("git commit -a".into());
+    }
+    let paths: Vec<String> = paths.iter().map(|path| relative_from(&here, path)).collect();
+    Ok(format!("git add {} && git commit -m \"release workflow\"", shell_words::join(&paths)))
+}
+
+/// What an index must know before it trusts a workflow; whether it does cannot be asked.
+fn publishers(plan: &Plan) -> Option<Missing> {
+    let trusted = plan.destinations.iter().find_map(|destination| match &destination.kind {
+        DestinationKind::Pypi(pypi) if pypi.trusted != Trusted::Never => Some(&destination.name),
+        _ => None,
+    })?;
+    let what = format!("register the workflow at `{trusted}` as a trusted publisher");
+    Some(Missing::new(what, "unless it is, or a token is used; `longshore generate` shows what to enter"))
+}
+
+/// The tag to push; if all are taken, another version comes first.
+pub fn tags(project: &Project, plan: &Plan) -> Vec<Missing> {
+    let is_free = |tag: &&str| !project.facts.tags.iter().any(|known| known.name == **tag);
+    let free: Vec<&str> = plan.releases.iter().map(|release| release.tag.as_str()).filter(is_free).collect();
+    match (free.as_slice(), plan.releases.first()) {
+        ([tag], _) => vec![Missing::new(push(tag), "")],
+        ([], Some(release)) => {
+            let why = format!("the tag `{}` already exists", release.tag);
+            let tag = release.tags.replace("{version}", "VERSION");
+            vec![Missing::new("bump the version and commit that", why), Missing::new(push(&tag), "")]
+        }
+        ([], None) => Vec::new(),
+        (tags, _) => vec![Missing::new(push("TAG"), format!("TAG is one of {}", tags.join(", ")))],
+    }
+}
+
+pub fn push(tag: &str) -> String {
+    format!("git tag {tag} && git push origin {tag}")
+}
+
+pub fn table(missing: &[Missing]) -> Table {
+    let mut table = Table::new(&["BEFORE A REAL RELEASE", "WHY"]);
+    for one in missing {
+        table.row([one.what.clone(), one.why.clone()]);
+    }
+    table
+}

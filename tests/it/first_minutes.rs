@@ -1,0 +1,208 @@
+//! What a new user sees between `init` and a rehearsed release: what is there is named, and what is missing comes with a command.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Output;
+
+use crate::project::Project;
+
+const CARGO: &str = "[package]\nname = \"skiff\"\nversion = \"0.4.0\"\nedition = \"2024\"\nlicense = \"MIT\"\n";
+const MAIN: &str = "fn main() { println!(\"skiff 0.4.0\") }\n";
+const LOCK: &str = "version = 4\n\n[[package]]\nname = \"skiff\"\nversion = \"0.4.0\"\n";
+
+fn skiff(more: &[(&str, &str)]) -> Project {
+    let files = [("Cargo.toml", CARGO), ("Cargo.lock", LOCK), ("src/main.rs", MAIN), (".gitignore", "/target\n")];
+    project(&[&files, more].concat())
+}
+
+fn project(files: &[(&str, &str)]) -> Project {
+    let project = Project::of("skiff", files).commit();
+    assert!(project.sh("git remote add origin https://github.com/acme/skiff.git").status.success());
+    project
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What a command prints on both streams, and its exit code.
+fn said(project: &Project, line: &str) -> (String, Option<i32>) {
+    let Output { stdout, stderr, status } = project.sh(line);
+    (text(&stderr) + &text(&stdout), status.code())
+}
+
+#[test]
+fn a_file_of_another_name_is_not_passed_over() {
+    let project = skiff(&[]);
+    fs::write(project.folder().join("longshore.yml"), "longshore: 1\n").unwrap();
+    for command in ["init", "check", "plan"] {
+        let (said, code) = said(&project, &format!("longshore {command}"));
+        assert!(code == Some(2) && said.contains("rename it to `longshore.yaml`"), "{command}: {said}");
+    }
+    assert!(!project.folder().join("longshore.yaml").exists());
+}
+
+#[test]
+fn init_says_where_it_wrote() {
+    let project = skiff(&[("deep/er/x", "")]);
+    let (below, code) = said(&project, "cd deep/er && longshore init");
+    assert!(code == Some(0) && below.contains("wrote ../../longshore.yaml\n"), "{below}");
+    let (again, code) = said(&project, "cd deep/er && longshore init");
+    assert!(code == Some(2) && again.contains("exists already"), "{again}");
+}
+
+/// `next` never leads to an error that `init` could have named.
+#[test]
+fn init_names_what_is_in_the_way() {
+    let project = skiff(&[]);
+    let line = "git init -q ../sub && git -C ../sub commit -q --allow-empty -m x && \
+                git -c protocol.file.allow=always submodule --quiet add \"$PWD/../sub\" part && \
+                git commit -q -m sub && git submodule --quiet deinit -f part && longshore init";
+    let (output, code) = said(&project, line);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("not ready: ") && output.contains("next: `git submodule update"), "{output}");
+}
+
+#[test]
+fn init_names_workflows_that_publish_already() {
+    let old = "on: { push: { tags: ['v*'] } }\njobs: { a: { steps: [{ uses: softprops/action-gh-release@v2 }] } }\n";
+    let project = skiff(&[(".github/workflows/old.yml", old)]);
+    let (output, _) = said(&project, "longshore init");
+    let expected =
+        "`.github/workflows/old.yml` runs for tags like `v1.2.3` and publishes with `softprops/action-gh-release`";
+    assert!(output.contains(expected), "{output}");
+}
+
+/// A library at the top, and a program in a workspace of its own beside it.
+#[test]
+fn a_program_that_is_not_at_the_root() {
+    let own = format!("{}\n[workspace]\n", CARGO.replace("skiff", "skiff-cli"));
+    let files = [
+        ("Cargo.toml", CARGO),
+        ("src/lib.rs", ""),
+        ("cli/Cargo.toml", own.as_str()),
+        ("cli/src/main.rs", MAIN),
+        ("cli/Cargo.lock", &LOCK.replace("skiff", "skiff-cli")),
+    ];
+    let project = project(&files);
+    let (output, code) = said(&project, "longshore init && longshore plan");
+    assert!(code == Some(0) && output.contains("package skiff-cli 0.4.0: skiff-cli"), "{output}");
+    assert!(output.contains("binary.skiff-cli.x86_64-unknown-linux-gnu"), "{output}");
+}
+
+/// A service in Python: its version counts, and what maturin does not build is said.
+#[test]
+fn a_repository_without_rust() {
+    let pyproject = "[project]\nname = \"svc\"\nversion = \"0.3.0\"\n[build-system]\nrequires = [\"hatchling\"]\n\
+                     build-backend = \"hatchling.build\"\n";
+    let files = [
+        ("Dockerfile", "FROM scratch\nCOPY svc /svc\nCMD [\"/svc\"]\n"),
+        ("svc/main.py", ""),
+        ("pyproject.toml", pyproject),
+    ];
+    let project = project(&files);
+    let (output, code) = said(&project, "longshore init && longshore plan");
+    assert_eq!(code, Some(0), "{output}");
+    for expected in ["image skiff, from Dockerfile", "hatchling builds it", "skiff 0.3.0 (tag v0.3.0"] {
+        assert!(output.contains(expected), "{expected}: {output}");
+    }
+}
+
+#[test]
+fn nothing_to_release_leads_nowhere_wrong() {
+    let project = project(&[("README.md", "hello\n")]);
+    let (output, code) = said(&project, "longshore init");
+    assert!(code == Some(0) && output.contains("not ready: ") && !output.contains("next: longshore plan"), "{output}");
+    assert!(output.contains("next: list what is released in longshore.yaml"), "{output}");
+}
+
+#[test]
+fn what_a_real_release_still_needs() {
+    let project = skiff(&[]);
+    let table = |line: &str| {
+        let (output, code) = said(&project, line);
+        assert_eq!(code, Some(0), "{output}");
+        let rest = output.split_once("BEFORE A REAL RELEASE").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+        let commands = rest.lines().skip(1).take_while(|line| !line.starts_with("next: "));
+        commands.map(|line| line.split("  ").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let commit = "git add longshore.yaml .github/workflows && git commit -m \"release workflow\"";
+    let tag = "git tag v0.4.0 && git push origin v0.4.0";
+    assert_eq!(table("longshore init && longshore check"), ["longshore generate", commit, tag]);
+    assert_eq!(table("longshore generate --action-ref ./ && longshore plan"), [commit, tag]);
+    assert_eq!(table(&format!("{commit} -q && longshore plan")), [tag]);
+    assert_eq!(table("git tag v0.4.0 && longshore plan"), [""; 0]);
+    let raise = "bump the version and commit that";
+    let push = "git tag vVERSION && git push origin vVERSION";
+    assert_eq!(table("git commit -q --allow-empty -m more && longshore plan"), [raise, push]);
+    // A job is told nothing of what is typed at home.
+    assert_eq!(table("CI=true longshore check"), [""; 0]);
+}
+
+#[test]
+fn a_rehearsal_says_what_it_leaves_out() {
+    let project = skiff(&[]);
+    let (output, code) = said(&project, "longshore rehearse");
+    assert_eq!(code, Some(0), "{output}");
+    for expected in [
+        "aarch64-apple-darwin       1 archive  it is built on macOS",
+        "x86_64-pc-windows-msvc     1 archive  it is built on Windows",
+        "Made 4 of 16 steps",
+        "Finished 2 files in target/longshore/dist",
+    ] {
+        assert!(output.contains(expected), "{expected}: {output}");
+    }
+    let other = if cfg!(target_arch = "x86_64") { "aarch64" } else { "x86_64" };
+    assert!(output.contains(&format!("`--also {other}-unknown-linux-gnu` makes it")), "{output}");
+    // The servers are gone, and so are their addresses.
+    let after = output.split_once("WHAT ").unwrap().1;
+    assert!(!after.contains("http://127.0.0.1"), "{output}");
+    let finished = project.folder().join("target/longshore/dist");
+    let mut names: Vec<_> = fs::read_dir(finished).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(names[0], "SHA256SUMS");
+}
+
+#[test]
+fn a_port_in_use_is_no_bug() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let project = skiff(&[]);
+    let (output, code) = said(&project, &format!("longshore rehearse --serve --port {port}"));
+    assert!(code == Some(1) && output.contains("error[port-in-use]") && output.contains(&port.to_string()), "{output}");
+    assert!(!output.contains("bug") && !output.contains("Compiling"), "{output}");
+}
+
+#[test]
+fn targets_of_rustc_that_are_not_supported() {
+    let project = skiff(&[]);
+    let check = |target: &str, expected: &str| {
+        fs::write(project.folder().join("longshore.yaml"), format!("longshore: 1\ntargets: [{target}]\n")).unwrap();
+        let (output, code) = said(&project, "longshore check");
+        assert!(code == Some(2) && output.contains(expected), "{target}: {output}");
+    };
+    for target in ["riscv64gc-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "i686-pc-windows-msvc"] {
+        check(target, &format!("error[unsupported-target]: the target `{target}` is not supported in this version"));
+        check(target, "help: supported targets: x86_64-unknown-linux-gnu");
+    }
+    check("aarch64-unknown-linux-gn", "did you mean `aarch64-unknown-linux-gnu`?");
+    check("riscv64-unknown-linux-gnu", "help: supported targets: ");
+}
+
+#[test]
+fn labels_of_runners_are_taken_for_what_they_say() {
+    let yaml =
+        "longshore: 1\nbinaries: { skiff: { override: { x86_64-unknown-linux-gnu: { runner: ubuntu-28.04 } } } }\n";
+    let project = skiff(&[("longshore.yaml", yaml)]);
+    let (output, code) = said(&project, "longshore plan");
+    assert!(code == Some(0), "{output}");
+    assert!(output.contains("assumed: the runner `ubuntu-28.04` is not known: linux on x86_64"), "{output}");
+}
+
+#[test]
+fn later_keys_are_refused_by_name() {
+    let project = skiff(&[("longshore.yaml", "longshore: 1\npublish: { github: { attestations: true } }\n")]);
+    let (output, code) = said(&project, "longshore check");
+    assert!(code == Some(2) && output.contains("signatures and attestations come in a later version"), "{output}");
+}
