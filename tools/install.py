@@ -45,6 +45,8 @@ TABLE = [
     ("test", "regctl", "v0.11.7", "go", "github.com/regclient/regclient/cmd/regctl"),
     ("test", "registry", "v3.1.2", "go", "github.com/distribution/distribution/v3/cmd/registry"),
     ("test", "openssl", "any", "apt", "openssl"),
+    # the documentation as one site
+    ("test", "mdbook", "0.5.4", "cargo", "mdbook", "--no-default-features"),
     # what charts are for
     ("test", "helm", "v4.3.1", "go", "helm.sh/helm/v4/cmd/helm"),
     # what builds Dockerfiles, and what it starts
@@ -188,9 +190,9 @@ def install_gomod(name, version, module, package, variable=None):
                str(BIN / name), package], {**os.environ, "CGO_ENABLED": "0"})
 
 
-def install_cargo(name, version, package):
+def install_cargo(name, version, package, *flags):
     root = TOOLS / package
-    run(name, ["cargo", "install", "--quiet", "--locked", "--version", version, "--root", str(root), package],
+    run(name, ["cargo", "install", "--quiet", "--locked", "--version", version, "--root", str(root), package, *flags],
         {**os.environ, "CARGO_TARGET_DIR": str(TOOLS / "build" / package)})
     link(root / "bin" / name, name)
 

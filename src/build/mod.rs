@@ -58,6 +58,7 @@ use crate::plan::Work;
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
 use crate::target::Target;
+use crate::world::busy;
 use crate::world::path;
 use crate::world::process::Runner;
 use crate::world::store::Store;
@@ -101,6 +102,8 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
         unplanned::said(&runner, store, &supply.compiled).iter().for_each(|said| printer.warn(said));
     }
     needs::clear_others(store, order.plan)?;
+    // Nobody takes those of the last build for the ones of this.
+    busy::remove(&store.finished())?;
     store.keep_plan(&order.plan.to_json())?;
     let (registries, bases) = (order.registries.as_ref(), order.bases.as_ref());
     let machine = Machine { runner: &runner, store, plan: order.plan, registries, bases };

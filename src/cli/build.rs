@@ -55,7 +55,11 @@ pub fn run(session: &Session, args: &args::Build) -> anyhow::Result<Report> {
     let text = table(&artifacts).render(&session.printer);
     let mut report = Report::plan(text, &plan);
     report.fields.artifacts = Some(artifacts);
-    Ok(if args.job.is_none() { report.next("longshore verify") } else { report })
+    let next = match (which, &session.selection.plan) {
+        (Which::Host(_), Some(file)) => format!("longshore build --plan {} --merge", file.display()),
+        _ => "longshore verify".to_owned(),
+    };
+    Ok(if args.job.is_none() { report.next(next) } else { report })
 }
 
 /// The stored plan, or one that is made here; and its output folder.

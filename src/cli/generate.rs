@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use url::Url;
 
+use super::actions_lock::{self, ActionsLock};
 use super::args;
 use super::inside;
 use super::missing::{self, FOLDER};
@@ -48,25 +49,27 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     }
     let files = files(&plan, &top)?;
     refuse_foreign(&files, args.check)?;
-    let own = own(session, args, &files)?;
+    let lock = ActionsLock::of(&top, &session.printer);
+    let own = own(session, args, &files, &lock)?;
     let directory = project.root.strip_prefix(&top).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
     let wanted: Vec<String> = plan
         .workflows
         .iter()
         .zip(&files)
         .map(|(workflow, file)| {
-            let pins = Pins::new(own.clone()).keeping(file.there.as_deref().unwrap_or_default());
+            let there = file.there.as_deref().unwrap_or_default();
+            let pins = Pins::new(own.clone()).keeping(there, |uses| lock.locks(&file.name, uses));
             workflow::write(&plan, workflow, &pins, &directory)
         })
         .collect();
     warn_of_others(session, &top, &plan);
     if args.check {
-        return check(&files, &wanted);
+        return check(session, &files, &wanted, &lock);
     }
     let folder = top.join(FOLDER);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let (table, is_changed) = write(&files, &wanted)?;
-    if !own.is_fixed() {
+    if !files.iter().all(|file| is_fixed(&lock, &file.name, &own)) {
         session.printer.warn(format!(
             "the action is not pinned: `{ACTION}@{}` can be moved; `longshore generate --action-ref SHA` pins it",
             reference(&own)
@@ -78,7 +81,15 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let mut report = Report::text(text);
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     report.fields.value = Some(("files", serde_json::json!(names)));
-    Ok(report.next(next(session, &project, &plan, is_changed)?))
+    let next = next(session, &project, &plan, is_changed)?;
+    let is_unlocked = files.iter().zip(&wanted).any(|(file, text)| !lock.unlocked(&file.name, text).is_empty());
+    // GitHub does not start such a workflow.
+    Ok(report.next(if is_unlocked { format!("{}\n      {next}", actions_lock::COMMAND) } else { next }))
+}
+
+/// Whether what a workflow calls of ours cannot be moved.
+fn is_fixed(lock: &ActionsLock, file: &str, own: &Own) -> bool {
+    own.is_fixed() || matches!(own, Own::At(pin) if lock.locks(file, &format!("{ACTION}@{}", pin.reference)))
 }
 
 /// The workflow files of a plan, as they are there.
@@ -186,7 +197,7 @@ fn warn_of_others(session: &Session, top: &Path, plan: &Plan) {
 }
 
 /// How the action is called: `--action-ref`, else what the files have, else the commit of its newest version.
-fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Result<Own> {
+fn own(session: &Session, args: &args::Generate, files: &[File], lock: &ActionsLock) -> anyhow::Result<Own> {
     if let Some(text) = &args.action_ref {
         if !is_reference(text) {
             let problem = Problem::new("bad-action-ref", format!("`{text}` is not a commit, branch or tag"));
@@ -212,7 +223,7 @@ fn own(session: &Session, args: &args::Generate, files: &[File]) -> anyhow::Resu
         return Err(Failure::new(if args.check { Exit::Drift } else { Exit::Usage }, problem).into());
     }
     match there.into_iter().next() {
-        Some((_, own)) if own.is_fixed() || args.check => Ok(own),
+        Some((name, own)) if is_fixed(lock, name, &own) || args.check => Ok(own),
         _ if args.check => Ok(Own::of(&newest())),
         Some((_, Own::At(pin))) if is_reference(&pin.reference) => Ok(resolve(session, &pin.reference)),
         _ => Ok(resolve(session, &newest())),
@@ -260,18 +271,25 @@ fn commit(session: &Session, tag: &str) -> anyhow::Result<String> {
 }
 
 /// Whether every file says what would be written.
-fn check(files: &[File], wanted: &[String]) -> anyhow::Result<Report> {
+fn check(session: &Session, files: &[File], wanted: &[String], lock: &ActionsLock) -> anyhow::Result<Report> {
     let mut problems = Vec::new();
     for (file, wanted) in files.iter().zip(wanted) {
+        for uses in lock.unlocked(&file.name, file.there.as_deref().unwrap_or_default()) {
+            let text = format!("`{FOLDER}/{}` calls `{uses}`, which actions.lock does not lock for it", file.name);
+            session.printer.warn(format!("{text}: GitHub does not start it; run `{}`", actions_lock::COMMAND));
+        }
         let problem = match &file.there {
             None => Problem::new("workflow-missing", format!("`{FOLDER}/{}` does not exist", file.name)),
-            Some(there) => match workflow::drift::drift(&there.replace("\r\n", "\n"), wanted) {
-                None => continue,
-                Some(diff) => {
-                    let text = format!("`{FOLDER}/{}` is out of date:\n{}", file.name, diff.trim_end());
-                    Problem::new("workflow-drift", text)
+            Some(there) => {
+                match workflow::drift::drift(&there.replace("\r\n", "\n"), wanted, |uses| lock.locks(&file.name, uses))
+                {
+                    None => continue,
+                    Some(diff) => {
+                        let text = format!("`{FOLDER}/{}` is out of date:\n{}", file.name, diff.trim_end());
+                        Problem::new("workflow-drift", text)
+                    }
                 }
-            },
+            }
         };
         let hint = "run `longshore generate`; make changes in longshore.yaml instead (`setup`, `jobs`)";
         problems.push(problem.hint(hint));

@@ -36,7 +36,7 @@ impl Missing {
 /// # Errors
 /// If registries cannot be told.
 pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Result<Vec<Missing>> {
-    if session.env.is_true("CI") || plan.origin == Origin::Snapshot {
+    if session.env.is_true("CI") || plan.origin == Origin::Snapshot || plan.destinations.is_empty() {
         return Ok(Vec::new());
     }
     let mut all = Vec::new();
@@ -114,6 +114,12 @@ pub fn tags(project: &Project, plan: &Plan) -> Vec<Missing> {
         ([], None) => Vec::new(),
         (tags, _) => vec![Missing::new(push("TAG"), format!("TAG is one of {}", tags.join(", ")))],
     }
+}
+
+/// What publishes a release whose tags are at the commit.
+pub fn push_tags(plan: &Plan) -> String {
+    let tags: Vec<&str> = plan.releases.iter().map(|release| release.tag.as_str()).collect();
+    format!("git push origin {}", tags.join(" "))
 }
 
 pub fn push(tag: &str) -> String {

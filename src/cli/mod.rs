@@ -2,6 +2,7 @@
 
 mod act;
 pub mod action;
+mod actions_lock;
 mod affected;
 pub mod args;
 mod bases;

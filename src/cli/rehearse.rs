@@ -6,6 +6,7 @@ use super::act;
 use super::args;
 use super::engines;
 use super::error::Refused;
+use super::missing;
 use super::not_made;
 use super::publish;
 use super::report::{Fields, Report};
@@ -69,7 +70,9 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         }));
         return Ok(report);
     }
-    Ok(report.next("longshore generate   (or look at it in a browser: `longshore rehearse --serve`)"))
+    let next = missing::missing(session, &project, &plan)?.into_iter().next();
+    let next = next.map_or_else(|| missing::push_tags(&plan), |one| one.line());
+    Ok(report.next(format!("{next}   (or look at it in a browser: `longshore rehearse --serve`)")))
 }
 
 /// What is left to other machines, and why this one does not make it.

@@ -88,7 +88,10 @@ fn file(node: &Node) -> Option<FileItem> {
         Value::Map(map) => {
             let fields = Fields(map);
             let follow = fields.text("links").as_deref() == Some("follow");
-            Some(FileItem { from: fields.path("from")?, to: fields.path("to"), follow })
+            // `to/` is a folder for what is put there, `to` a name.
+            let is_folder = fields.text("to").is_some_and(|to| to.ends_with('/'));
+            let to = fields.path("to").map(|to| if is_folder { format!("{to}/") } else { to });
+            Some(FileItem { from: fields.path("from")?, to, follow })
         }
         _ => Some(FileItem { from: names::path(node.text()?).ok()?, to: None, follow: false }),
     }

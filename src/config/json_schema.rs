@@ -114,7 +114,6 @@ impl Writer {
                 "additionalProperties": { "$ref": format!("#/$defs/{}", overlay_name(TOP.name)) },
             }),
             Type::Any => json!({}),
-            Type::Later => json!({ "not": {} }),
         }
     }
 

@@ -50,7 +50,6 @@ pub enum Type {
     Any,
     /// Any part of the file, by name of the overlay.
     Overlays,
-    Later,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -1005,6 +1004,7 @@ pub static SECTIONS: &[(&Section, &str)] = &[
     (&COMPONENT, "an entry of `components`"),
     (&REGISTRY, "`publish.registry`"),
     (&GITHUB, "`publish.github`"),
+    (&PYPI, "`publish.pypi`"),
     (&DEPLOYMENT_FILE, "a destination with `kind: file`"),
     (&COMMAND_DESTINATION, "a destination with `kind: command`"),
     (&COMMAND_FOR, "a command in its long form"),
@@ -1040,7 +1040,7 @@ impl Type {
             Self::Many(inner) | Self::Some(inner) => format!("{}, or a list of them", inner.expected()),
             Self::Either(first, second) => format!("{}, or {}", first.expected(), second.expected()),
             Self::Any => "a value".into(),
-            Self::Keys(_) | Self::Destination | Self::Overlays | Self::Later => "a map".into(),
+            Self::Keys(_) | Self::Destination | Self::Overlays => "a map".into(),
             Self::Each { key, .. } => format!("a map by {}", key.noun()),
             Self::Override(_) => "a map by target triple or glob".into(),
             Self::Command(_) => "a command".into(),

@@ -61,7 +61,7 @@ impl Shape<'_> {
                 }
             }
             Type::Overlays => self.overlays(node, path),
-            Type::Any | Type::Later => {}
+            Type::Any => {}
         }
     }
 
@@ -266,6 +266,9 @@ impl Shape<'_> {
             (Type::Text(_), Value::Map(map)) if map.flow && map.entries.iter().all(|entry| entry.value.is_empty()) => {
                 let names: Vec<&str> = map.entries.iter().map(|entry| entry.key.as_str()).collect();
                 problem.hint(format!("quote it: {}", quote(&format!("\"{{{}}}\"", names.join(", ")))))
+            }
+            (Type::Off(inner @ Type::Text(_)), Value::Scalar { .. }) if node.bool() == Some(true) => {
+                problem.hint(format!("write {}, or remove the key", inner.expected()))
             }
             (Type::Off(_) | Type::Keys(_), Value::Scalar { .. }) if node.bool() == Some(true) => {
                 problem.hint("remove the key; it is on by default")

@@ -87,9 +87,7 @@ fn merges(ty: &Type) -> bool {
             Type::Keys(section) => section.name == REGISTRY.name,
             _ => false,
         },
-        Type::Text(_) | Type::Flag | Type::Many(_) | Type::Some(_) | Type::Command(_) | Type::Later | Type::Any => {
-            false
-        }
+        Type::Text(_) | Type::Flag | Type::Many(_) | Type::Some(_) | Type::Command(_) | Type::Any => false,
     }
 }
 

@@ -14,8 +14,10 @@ enum Word {
 }
 
 /// The differing lines, as `diff -u` shows them; nothing if both say the same.
-pub fn drift(there: &str, wanted: &str) -> Option<String> {
-    let same = match (words(there), words(wanted)) {
+///
+/// `is_locked` tells which `owner/name@reference` of what is there a lock file pins.
+pub fn drift(there: &str, wanted: &str, is_locked: impl Fn(&str) -> bool) -> Option<String> {
+    let same = match (words(there, &is_locked), words(wanted, &is_locked)) {
         (Some(there), Some(wanted)) => there == wanted,
         _ => false,
     };
@@ -23,11 +25,11 @@ pub fn drift(there: &str, wanted: &str) -> Option<String> {
 }
 
 /// What a document holds; nothing if it cannot be read.
-fn words(text: &str) -> Option<Vec<Word>> {
+fn words(text: &str, is_locked: impl Fn(&str) -> bool) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     for event in Parser::new_from_str(text) {
         let word = match event.ok()?.0 {
-            Event::Scalar(text, ..) => Word::Scalar(unpinned(&text)),
+            Event::Scalar(text, ..) => Word::Scalar(unpinned(&text, &is_locked)),
             Event::SequenceStart(..) => Word::Open('['),
             Event::MappingStart(..) => Word::Open('{'),
             Event::SequenceEnd | Event::MappingEnd => Word::Close,
@@ -39,11 +41,13 @@ fn words(text: &str) -> Option<Vec<Word>> {
     Some(words)
 }
 
-/// `owner/name@commit` without its commit. No other scalar of a generated file looks like that.
-fn unpinned(text: &str) -> String {
+/// `owner/name@commit` without its commit, or what is locked to one. No other scalar of a generated file looks like that.
+fn unpinned(text: &str, is_locked: &impl Fn(&str) -> bool) -> String {
     match text.split_once('@') {
         Some((name, reference))
-            if name.matches('/').count() == 1 && is_commit(reference) && !name.contains(char::is_whitespace) =>
+            if name.matches('/').count() == 1
+                && (is_commit(reference) || is_locked(text))
+                && !name.contains(char::is_whitespace) =>
         {
             name.to_owned()
         }
@@ -65,7 +69,7 @@ mod tests {
 
     fn check(change: impl Fn(&str) -> String, expected: bool) {
         let text = change(FILE);
-        assert_eq!(drift(&text, FILE).is_some(), expected, "{text}");
+        assert_eq!(drift(&text, FILE, |_| false).is_some(), expected, "{text}");
     }
 
     #[test]
@@ -78,6 +82,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_lock_file_pins_is_no_drift() {
+        let tagged = FILE.replace(COMMIT, "v1");
+        assert!(drift(&tagged, FILE, |uses| uses == "actions/checkout@v1").is_none());
+        assert!(drift(&tagged, FILE, |uses| uses == "actions/checkout@v2").is_some());
+    }
+
+    #[test]
     fn anything_else_is() {
         check(|file| file.replace("actions/checkout", "mallory/checkout"), true);
         check(|file| file.replace("[v1]", "[v1, v2]"), true);
@@ -85,7 +96,7 @@ mod tests {
         check(|file| file.replace(COMMIT, "v2"), true);
         check(|file| format!("{file}    if: always()\n"), true);
         check(|_| "{".into(), true);
-        let shown = drift(&FILE.replace("v1]", "v2]"), FILE).unwrap();
+        let shown = drift(&FILE.replace("v1]", "v2]"), FILE, |_| false).unwrap();
         assert!(shown.contains("-  push: {tags: [v2]}") && shown.contains("+  push: {tags: [v1]}"), "{shown}");
     }
 }

@@ -107,14 +107,15 @@ impl Pins {
         Self { actions: actions.collect(), own }
     }
 
-    /// The same with the commits that an existing file has, unless they are older.
+    /// The same with the commits that an existing file has, unless they are older, and with what a lock file pins for it.
     #[must_use]
-    pub fn keeping(mut self, text: &str) -> Self {
+    pub fn keeping(mut self, text: &str, is_locked: impl Fn(&str) -> bool) -> Self {
         let mut seen = BTreeSet::new();
         for (name, pin) in read(text) {
+            let locked = format!("{name}@{}", pin.reference);
             if let Some(known) = self.actions.get_mut(&name)
                 && seen.insert(name)
-                && pin.is_fixed()
+                && (pin.is_fixed() || is_locked(&locked))
                 && !is_older(&pin, known)
             {
                 *known = pin;
@@ -161,6 +162,11 @@ fn read(text: &str) -> impl Iterator<Item = (String, Pin)> {
     })
 }
 
+/// What a file calls of other repositories, each `owner/name@reference`.
+pub fn references(text: &str) -> impl Iterator<Item = &str> {
+    uses(text).map(|(uses, _)| uses).filter(|uses| uses.contains('@') && !uses.contains("://"))
+}
+
 /// How a file calls our own action, each time it does.
 pub fn own(text: &str) -> Vec<Own> {
     let here = uses(text).filter(|(uses, _)| *uses == "./").map(|_| Own::Here);
@@ -200,7 +206,7 @@ mod tests {
     #[test]
     fn newer_pins_are_kept() {
         let check = |line: &str, expected: &str| {
-            let pins = Pins::new(Own::of("./")).keeping(line);
+            let pins = Pins::new(Own::of("./")).keeping(line, |_| false);
             assert_eq!(pins.uses("actions/checkout"), format!("actions/checkout@{expected}"), "{line}");
         };
         let ours = "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2";
@@ -213,6 +219,9 @@ mod tests {
         check(&at("        uses: \"actions/checkout@\""), commit);
         check(&at("        # uses: actions/checkout@"), ours);
         check("        uses: actions/checkout@v7", ours);
+        let locked = |uses: &str| uses == "actions/checkout@v7";
+        let pins = Pins::new(Own::of("./")).keeping("        uses: actions/checkout@v7", locked);
+        assert_eq!(pins.uses("actions/checkout"), "actions/checkout@v7");
     }
 
     #[test]

@@ -206,3 +206,12 @@ fn later_keys_are_refused_by_name() {
     let (output, code) = said(&project, "longshore check");
     assert!(code == Some(2) && output.contains("signatures and attestations come in a later version"), "{output}");
 }
+
+/// `to/` is a folder for a file, as it is for `cp`.
+#[test]
+fn a_slash_makes_a_folder() {
+    let yaml = "longshore: 1\narchives: { skiff: { include: [{ from: README.md, to: doc/ }, { from: NOTES.md, to: doc/notes }] } }\n";
+    let project = skiff(&[("longshore.yaml", yaml), ("README.md", "x\n"), ("NOTES.md", "x\n")]);
+    let (output, code) = said(&project, "longshore plan --json");
+    assert!(code == Some(0) && output.contains("\"doc/README.md\"") && output.contains("\"doc/notes\""), "{output}");
+}

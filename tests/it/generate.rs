@@ -425,3 +425,46 @@ fn another_workflow_for_the_same_tags_is_said() {
     write(&project, ".github/workflows/old.yaml", &other.replace("v*", "nightly"));
     assert!(!sh(&project, "longshore generate", 0).contains("old.yaml` runs"));
 }
+
+/// GitHub's lock file for actions pins what a workflow calls by a tag.
+#[test]
+fn what_actions_lock_pins_is_no_drift() {
+    let project = plain();
+    sh(&project, &format!("longshore generate --action-ref {ACTION}"), 0);
+    let text = read(&project, FILE);
+    let call = text.lines().find(|line| line.contains("uses: actions/checkout@")).unwrap().trim().to_owned();
+    let tagged = text.replace(call.trim_start_matches("- "), "uses: actions/checkout@v6.0.2");
+    write(&project, FILE, &tagged);
+    sh(&project, "longshore generate --check", 8);
+    let mut names: Vec<&str> = tagged.lines().filter_map(|line| line.split("uses: ").nth(1)).collect();
+    names = names.into_iter().map(|uses| uses.split(' ').next().unwrap()).filter(|uses| uses.contains('@')).collect();
+    names.sort_unstable();
+    names.dedup();
+    let lock = |names: &[&str]| {
+        let list: String = names.iter().map(|name| format!("        - '{name}'\n")).collect();
+        let each = |name: &&str| format!("    '{name}':\n        commit: 'sha1-{}'\n", "0".repeat(40));
+        let commits: String = names.iter().map(each).collect();
+        let text = format!("version: 'v0.0.2'\nworkflows:\n    '{FILE}':\n{list}dependencies:\n{commits}");
+        write(&project, ".github/workflows/actions.lock", &text);
+    };
+    lock(&names);
+    let said = sh(&project, "longshore generate --check", 0);
+    assert!(!said.contains("warning"), "{said}");
+    // It stays as it is, and nothing has to be locked anew.
+    let said = sh(&project, "longshore generate", 0);
+    assert!(!said.contains("gh actions-lock") && read(&project, FILE) == tagged, "{said}");
+    // What is not locked is said, and what changed must be locked before it starts.
+    let others: Vec<&str> = names.iter().copied().filter(|name| !name.starts_with("actions/checkout")).collect();
+    lock(&others);
+    write(&project, FILE, &text);
+    let said = sh(&project, "longshore generate --check", 0);
+    assert!(
+        said.contains("which actions.lock does not lock for it: GitHub does not start it; run `gh actions-lock`"),
+        "{said}"
+    );
+    assert!(sh(&project, "longshore generate", 0).contains("next: gh actions-lock\n"), "{said}");
+    // Another format is neither an error nor drift.
+    write(&project, ".github/workflows/actions.lock", "version: 'v9'\nlocked: [\n");
+    let said = sh(&project, "longshore generate --check", 0);
+    assert!(said.contains("Note `.github/workflows/actions.lock` is not taken into account"), "{said}");
+}

@@ -33,6 +33,7 @@ mod pypi;
 mod quay;
 mod registry;
 mod rehearsal_clients;
+mod site;
 mod terminal;
 #[cfg(unix)]
 mod verdicts;

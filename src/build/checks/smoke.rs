@@ -144,7 +144,7 @@ impl First<'_, '_, '_> {
                 let end = if version_in(said, self.stem()).is_some() { End::Fails } else { doubt };
                 (end, format!("does not print `{text}`; {}", printed(said)))
             }
-            _ => (End::Holds, printed(said)),
+            _ => (End::Holds, printed(said).trim_start_matches("it ").to_owned()),
         }
     }
 }

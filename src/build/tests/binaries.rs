@@ -54,7 +54,7 @@ fn one_cargo_call_for_equal_settings_then_archives_checks_and_sums() {
     let check = records[2].check.as_ref().unwrap();
     assert!(check.passed);
     assert_eq!(check.subjects[0].sha256, records[0].files[0].sha256);
-    assert_eq!(check.detail, "`alpha --version` it printed `alpha 1.2.3`");
+    assert_eq!(check.detail, "`alpha --version` printed `alpha 1.2.3`");
 
     // Programs that we did not write read it back.
     let folder = it.store.step("archive.both");
@@ -349,7 +349,7 @@ fn prebuilt_binaries_win_over_compiling() {
     write(&it.top().join("given/beta"), "beta");
     it.check("alpha", "1.2.3");
     let records = it.run(&[]).unwrap();
-    assert_eq!(records[2].check.as_ref().unwrap().detail, "`alpha --version` it printed `prebuilt 1.2.3`");
+    assert_eq!(records[2].check.as_ref().unwrap().detail, "`alpha --version` printed `prebuilt 1.2.3`");
     assert!(!it.top().join("compiled").exists());
     assert_eq!(fs::read_to_string(it.store.file("binary.beta", "beta")).unwrap(), "beta");
 }
