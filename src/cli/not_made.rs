@@ -31,6 +31,7 @@ pub fn table(session: &Session, plan: &Plan, lacking: impl Fn(Target) -> Vec<Pro
     if not_made.is_empty() {
         return;
     }
+    lines(not_made, Target::host(), "").warnings.iter().for_each(|warning| printer.warn(warning));
     let mut table = Table::new(&["LEFT OUT", "WHAT", "WHY"]);
     let mut missing: Vec<(Target, Vec<Problem>)> = Vec::new();
     for one in not_made {

@@ -55,9 +55,9 @@ fn keys() {
         for key in section.keys {
             let mark = if key.per_target { " T" } else { "" };
             let is_value = !key.default.is_empty() && !key.default.contains([' ', '`', ':']);
-            let default = if is_value { format!("`{}`", key.default) } else { key.default.to_owned() };
+            let default = if is_value { format!("`{}`", key.default) } else { key.default.replace('<', "&lt;") };
             let example = format!("`{}: {}`", key.name, example(section, key));
-            let row = [format!("`{}`{mark}", key.name), default, key.doc.to_owned(), example]
+            let row = [format!("`{}`{mark}", key.name), default, key.doc.replace('<', "&lt;"), example]
                 .map(|cell| cell.replace('|', "\\|"));
             let _ = writeln!(text, "| {} |", row.join(" | "));
         }

@@ -20,10 +20,9 @@ fn an_image_that_this_machine_does_not_make_is_not_passed_over() {
     let said = |line: &str| text(&must(&project, line).stderr);
     let rehearsed = said("longshore rehearse");
     assert!(rehearsed.contains(&warning("")), "{rehearsed}");
-    assert!(
-        rehearsed.contains("Not built 1 image each for aarch64-unknown-linux-gnu, aarch64-unknown-linux-musl"),
-        "{rehearsed}"
-    );
+    for target in ["aarch64-unknown-linux-gnu ", "aarch64-unknown-linux-musl", "x86_64-unknown-linux-musl "] {
+        assert!(rehearsed.contains(&format!("\n{target}  1 image  ")), "{rehearsed}");
+    }
     let verified = said("longshore verify");
     assert!(verified.contains(&warning("longshore build ")), "{verified}");
     let built: Value = serde_json::from_slice(&project.sh("longshore build --json").stdout).unwrap();
