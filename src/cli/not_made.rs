@@ -1,5 +1,7 @@
 //! Says what of the release a command left to other machines: without it, a result of one machine looks like the whole.
 
+use std::collections::BTreeSet;
+
 use super::table::Table;
 use crate::plan::{NotMade, Plan};
 use crate::problem::Problem;
@@ -33,25 +35,27 @@ pub fn table(session: &Session, plan: &Plan, lacking: impl Fn(Target) -> Vec<Pro
     }
     lines(not_made, Target::host(), "").warnings.iter().for_each(|warning| printer.warn(warning));
     let mut table = Table::new(&["LEFT OUT", "WHAT", "WHY"]);
-    let mut missing: Vec<(Target, Vec<Problem>)> = Vec::new();
+    let (mut targets, mut missing): (Vec<String>, Vec<Problem>) = (Vec::new(), Vec::new());
     for one in not_made {
         let why = elsewhere(one, Target::host()).unwrap_or_else(|| {
             let problems = lacking(one.target);
             if problems.is_empty() {
                 return format!("only what is for this machine is made; `--also {}` makes it, too", one.target);
             }
-            missing.push((one.target, problems));
+            targets.push(one.target.to_string());
+            missing.extend(problems);
             "tools for it are missing here".to_owned()
         });
         table.row([one.target.to_string(), one.counts(), why]);
     }
     table.show(printer);
-    for (target, problems) in missing {
-        for problem in problems {
-            let hint = problem.hint.map(|hint| format!(": {hint}")).unwrap_or_default();
-            printer.step("Missing", format!("{}{hint}", problem.message));
-        }
-        printer.step("Then", format!("`--also {target}` makes it here"));
+    let mut said = BTreeSet::new();
+    for problem in missing.iter().filter(|problem| said.insert(problem.message.as_str())) {
+        let hint = problem.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
+        printer.step("Missing", format!("{}{hint}", problem.message));
+    }
+    if !targets.is_empty() {
+        printer.step("Then", format!("`--also {}` makes that here, too", targets.join(" ")));
     }
     let (made, all) = (plan.steps.len(), plan.steps.len() + plan.scope.left_out.len());
     let is_given = |one: &NotMade| one.of(StepKind::Binary).chain(one.of(StepKind::Wheel)).next().is_some();

@@ -153,7 +153,7 @@ fn a_rehearsal_says_what_it_leaves_out() {
         assert!(output.contains(expected), "{expected}: {output}");
     }
     let other = if cfg!(target_arch = "x86_64") { "aarch64" } else { "x86_64" };
-    assert!(output.contains(&format!("`--also {other}-unknown-linux-gnu` makes it")), "{output}");
+    assert!(output.contains(&format!("`--also {other}-unknown-linux-gnu` makes")), "{output}");
     // The servers are gone, and so are their addresses.
     let after = output.split_once("WHAT ").unwrap().1;
     assert!(!after.contains("http://127.0.0.1"), "{output}");
