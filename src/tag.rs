@@ -90,6 +90,17 @@ impl<'t> Guess<'t> {
     }
 }
 
+/// The version that a tag means which is none of SemVer: `25.07.1` (25.7.1), `v0.13` (0.13.0). The text before it, too.
+pub fn loosely(tag: &str) -> Option<(&str, Version)> {
+    let at = tag.find(|char: char| char.is_ascii_digit())?;
+    let (before, rest) = tag.split_at(at);
+    let mut numbers: Vec<String> =
+        rest.split('.').map(|part| part.parse::<u64>().ok().map(|number| number.to_string())).collect::<Option<_>>()?;
+    let is_form = (2..=3).contains(&numbers.len()) && rest.parse::<Version>().is_err();
+    numbers.resize(3, "0".to_owned());
+    is_form.then(|| numbers.join(".").parse().ok()).flatten().map(|version| (before, version))
+}
+
 /// The tag of the highest version among those without a name and those with one of these names.
 pub fn newest<'t>(tags: impl Iterator<Item = &'t str>, names: &[&str]) -> Option<Guess<'t>> {
     let ours = |guess: &Guess<'_>| guess.name().is_some_and(|name| name.is_empty() || names.contains(&name));
@@ -112,6 +123,20 @@ mod tests {
         assert_eq!(grammar.to_string().parse(), Ok(grammar));
         assert!("v".parse::<TagGrammar>().is_err());
         assert!("{version}{version}".parse::<TagGrammar>().is_err());
+    }
+
+    #[test]
+    fn versions_that_are_none() {
+        let check = |tag: &str, expected: Option<(&str, &str)>| {
+            let found = loosely(tag).map(|(before, version)| (before.to_owned(), version.to_string()));
+            assert_eq!(found, expected.map(|(before, version)| (before.to_owned(), version.to_owned())), "{tag}");
+        };
+        check("25.07.1", Some(("", "25.7.1")));
+        check("v0.13", Some(("v", "0.13.0")));
+        check("api-25.07", Some(("api-", "25.7.0")));
+        for tag in ["v1.2.3", "v1", "v1.2.3.4", "nightly", "v1.2-rc1", "99999999999999999999.1"] {
+            check(tag, None);
+        }
     }
 
     #[test]

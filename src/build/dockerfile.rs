@@ -212,7 +212,7 @@ fn agree(
         .collect();
     let is_made = !recipe.executables.is_empty() || !recipe.assets.is_empty();
     let digests = Digests {
-        of_file: &|context, path| staged.digest(context, path),
+        of_file: &|context, path| staged.digest(context, path).ok_or_else(|| path.to_owned()),
         based_on: based_on?,
         commit: is_made.then(|| machine.plan.commit.clone()),
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::missing::FOLDER;
+use super::rival::FOLDER;
 use crate::facts::yaml;
 use crate::workflow::pins::references;
 use crate::world::terminal::Printer;

@@ -23,7 +23,7 @@ const AFTER: &str = "\
 Getting started:  longshore init && longshore plan && longshore rehearse
 
 Exit codes:  0 done, also \"already done\"       5 denied: a credential or permission is missing
-             1 internal error                  6 unfinished: run the same command again
+             1 a bug, or disk, port, network   6 unfinished: run the same command again
              2 usage, configuration, version   7 a build step failed
              3 verification failed             8 a generated file is out of date
              4 conflict: something different is already public; nothing was overwritten";

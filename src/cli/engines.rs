@@ -11,7 +11,10 @@ pub fn stub_builds(session: &Session, project: &Project, bases: bool) -> StubBui
     let Some(first) = builds.peek() else { return StubBuilds::default() };
     let wanted = first.engine.as_deref().and_then(|engine| engine.parse().ok());
     let ask = Ask { wanted, platform: "linux/amd64", runs: false, needs: &[], frontend: false, builder_image: None };
-    let all = choose(&session.runner(), &ask).err().map(|problem| problem.message);
+    let all = choose(&session.runner(), &ask).err().map(|problem| match problem.hint {
+        Some(hint) => format!("{}: {hint}", problem.message),
+        None => problem.message,
+    });
     StubBuilds { all, based: !bases }
 }
 

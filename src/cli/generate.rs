@@ -9,16 +9,16 @@ use url::Url;
 use super::actions_lock::{self, ActionsLock};
 use super::args;
 use super::inside;
-use super::missing::{self, FOLDER};
+use super::missing;
 use super::report::Report;
-use super::rival;
+use super::rival::{self, FOLDER};
 use super::table::Table;
 use super::unlocked;
 use crate::destination::Trusted;
 use crate::facts::{self, Remote};
-use crate::plan::{DestinationKind, Plan, Step, Workflow, destination};
+use crate::plan::{DestinationKind, Origin, Plan, Step, Workflow, destination};
 use crate::problem::{Exit, Failure, Problem};
-use crate::release::{Project, Session, Wish};
+use crate::release::{Project, Session, Wish, config_file};
 use crate::workflow::pins::{self, ACTION, Own, Pin};
 use crate::workflow::{self, Pins};
 use crate::world::http::{Client, Request};
@@ -42,6 +42,7 @@ struct File {
 pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let project = Project::open_as_cloned(session)?;
     let top = project.top.clone();
+    refuse_unread(session, &project)?;
     let plan = project.plan(session, Wish { every_release: true, stub_bases: true, ..Wish::default() })?;
     if plan.workflows.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
@@ -85,6 +86,20 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let is_unlocked = files.iter().zip(&wanted).any(|(file, text)| !lock.unlocked(&file.name, text).is_empty());
     // GitHub does not start such a workflow.
     Ok(report.next(if is_unlocked { format!("{}\n      {next}", actions_lock::COMMAND) } else { next }))
+}
+
+/// The jobs read longshore.yaml and nothing else: what was generated from more would not be what they do.
+fn refuse_unread(session: &Session, project: &Project) -> anyhow::Result<()> {
+    let name = project.source.name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let (text, hint) = if project.config.written && name != config_file::CONFIG {
+        (format!("the workflows would not read `{}`", project.source.name), "rename it to `longshore.yaml`".to_owned())
+    } else if let Some(overlay) = session.selection.overlays.first() {
+        let hint = "write into longshore.yaml what holds in CI; overlays are for other machines".to_owned();
+        (format!("the workflows would not use the overlay `{overlay}`"), hint)
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(Problem::new("config-not-read", text).hint(hint)).into())
 }
 
 /// Whether what a workflow calls of ours cannot be moved.
@@ -131,8 +146,10 @@ fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> 
         lines.push(missing::commit(session, project, true)?);
     }
     let project = here.as_ref().unwrap_or(project);
+    let is_ready = lines.is_empty();
     let wish = Wish { every_component: true, stub_bases: true, ..Wish::default() };
     match project.plan_unsaid(session, wish) {
+        Ok(plan) if is_ready && plan.origin == Origin::Tag => lines.push(missing::push_tags(&plan)),
         Ok(plan) => lines.extend(missing::tags(project, &plan).into_iter().map(|one| one.line())),
         Err(_) => {
             let form = plan.releases.first().map(|release| release.tags.as_str()).unwrap_or_default();

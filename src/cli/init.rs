@@ -132,7 +132,7 @@ fn elsewhere(runner: &Runner, env: &Env, root: &Path, facts: &mut Facts, found: 
         let wanted = FactsRequest { manifests: vec![manifest.clone()], ..FactsRequest::default() };
         match facts::gather(runner, env, root, &wanted) {
             Ok(more) => {
-                let is_taken = |package: &Package| package.manifest != ROOT && (!has_own || package.publish);
+                let is_taken = |package: &Package| package.manifest != ROOT && (!has_own || is_released(package));
                 let mut packages: Vec<Package> = more.packages.into_iter().filter(is_taken).collect();
                 packages.retain(|package| facts.packages.iter().all(|known| known.manifest != package.manifest));
                 if !packages.is_empty() {
@@ -216,11 +216,16 @@ pub fn render(facts: &Facts, found: &Found) -> String {
 fn released(facts: &Facts) -> Vec<&Package> {
     let with = |has: fn(&Package) -> bool| -> Vec<&Package> {
         let (published, private): (Vec<&Package>, Vec<&Package>) =
-            facts.packages.iter().filter(|package| has(package)).partition(|package| package.publish);
+            facts.packages.iter().filter(|package| has(package)).partition(|package| is_released(package));
         if published.is_empty() { private } else { published }
     };
     let usual = with(|package| !usual_bins(package).is_empty());
     if usual.is_empty() { with(|package| !package.bins.is_empty()) } else { usual }
+}
+
+/// Nothing has 0.0.0 that anybody releases.
+fn is_released(package: &Package) -> bool {
+    package.publish && package.version.triple() != (0, 0, 0)
 }
 
 fn usual_bins(package: &Package) -> Vec<&str> {
@@ -274,7 +279,11 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
         text.push_str(&format!("{start}  {}: {entry} # {word} {}\n", scalar(&package.name), bins.join(", ")));
     }
     for package in facts.packages.iter().filter(|package| !package.bins.is_empty() && !packages.contains(package)) {
-        let why = if package.publish { "needs a feature that is off" } else { "says `publish = false`" };
+        let why = match package.publish {
+            true if !is_released(package) => "has the version 0.0.0",
+            true => "needs a feature that is off",
+            false => "says `publish = false`, or is no default member",
+        };
         text.push_str(&format!("# Left out: {}, which {why}.\n", package.name));
     }
     text.push_str("\n# How they are packed: one archive for each and each target, with ");

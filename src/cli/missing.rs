@@ -2,16 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::rival::{self, FOLDER};
 use super::table::Table;
 use super::unlocked;
 use crate::destination::Trusted;
-use crate::plan::{DestinationKind, Origin, Plan};
+use crate::plan::{DestinationKind, Origin, Plan, alike};
 use crate::release::{Project, Session};
 use crate::workflow;
 use crate::world::path::relative_from;
-
-/// Where GitHub looks for workflows.
-pub const FOLDER: &str = ".github/workflows";
 
 /// A command, or what only its reader can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +29,7 @@ impl Missing {
     }
 }
 
-/// In the order in which it is typed; nothing for a snapshot, or in CI.
+/// In the order in which it is typed; nothing for a snapshot, in CI, or where nothing is published.
 ///
 /// # Errors
 /// If registries cannot be told.
@@ -40,6 +38,10 @@ pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Res
         return Ok(Vec::new());
     }
     let mut all = Vec::new();
+    if project.facts.remote.is_none() && project.facts.remotes.is_empty() {
+        let why = format!("without it the repository is assumed to be `{}`", plan.repository);
+        all.push(Missing::new("git remote add origin URL", why));
+    }
     if let Some(command) = unlocked::next(session, project, plan)? {
         all.push(Missing::new(command, "base images or charts of others are not locked"));
     }
@@ -48,12 +50,14 @@ pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Res
     if let Some(file) = lacking {
         all.push(Missing::new("longshore generate", format!("{FOLDER}/{file} is not there")));
     }
-    if plan.origin == Origin::Tag {
-        return Ok(all);
+    for rival in rival::find(&project.top, plan) {
+        let what = format!("remove what publishes from {FOLDER}/{}", rival.file);
+        all.push(Missing::new(what, format!("it runs for tags like `{}`, too, with {}", rival.tag, rival.publishers)));
     }
-    let is_dirty = !project.facts.head.dirty.is_empty();
-    if is_dirty || !all.is_empty() {
-        let why = match project.facts.head.dirty.first() {
+    let dirty = project.facts.head.dirty.first();
+    let is_changed = dirty.is_some() || !all.is_empty();
+    if is_changed {
+        let why = match dirty {
             Some(first) => format!("the work tree differs from the commit: `{first}`…"),
             None => String::new(),
         };
@@ -61,7 +65,11 @@ pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Res
         all.push(Missing::new(commit(session, project, generated)?, why));
     }
     all.extend(publishers(plan));
-    all.extend(tags(project, plan));
+    if plan.origin == Origin::Tag && !is_changed {
+        all.push(Missing::new(push_tags(plan), "unless the tag is there"));
+    } else {
+        all.extend(tags(project, plan));
+    }
     Ok(all)
 }
 
@@ -105,6 +113,11 @@ pub fn tags(project: &Project, plan: &Plan) -> Vec<Missing> {
     let is_free = |tag: &&str| !project.facts.tags.iter().any(|known| known.name == **tag);
     let free: Vec<&str> = plan.releases.iter().map(|release| release.tag.as_str()).filter(is_free).collect();
     match (free.as_slice(), plan.releases.first()) {
+        ([tag], Some(release)) if alike::released_as(&project.facts, release).is_some() => {
+            let why = alike::released_as(&project.facts, release).unwrap_or_default();
+            let tag = if tag.is_empty() { String::new() } else { release.tags.replace("{version}", "VERSION") };
+            vec![Missing::new("bump the version and commit that", why), Missing::new(push(&tag), "")]
+        }
         ([tag], _) => vec![Missing::new(push(tag), "")],
         ([], Some(release)) => {
             let why = format!("the tag `{}` already exists", release.tag);

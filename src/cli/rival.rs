@@ -1,14 +1,17 @@
 //! Workflows of others that would make the same release once more.
 
+use std::fmt;
 use std::path::Path;
 
 use globset::GlobBuilder;
 use serde_json::Value;
 
-use super::missing::FOLDER;
 use crate::facts::yaml;
 use crate::plan::Plan;
 use crate::workflow::is_generated;
+
+/// Where GitHub looks for workflows.
+pub const FOLDER: &str = ".github/workflows";
 
 /// What makes releases, or puts something where ours are put.
 const PUBLISHERS: [&str; 18] = [
@@ -32,29 +35,46 @@ const PUBLISHERS: [&str; 18] = [
     "uv publish",
 ];
 
-/// The workflows of a repository that would, and with what: one line each.
-pub fn find(top: &Path, plan: &Plan) -> Vec<String> {
+/// A workflow of another hand.
+pub struct Rival {
+    pub file: String,
+    /// A tag that it runs for.
+    pub tag: String,
+    /// What it publishes with, in backticks.
+    pub publishers: String,
+}
+
+impl fmt::Display for Rival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, tag, publishers } = self;
+        write!(f, "`{FOLDER}/{file}` runs for tags like `{tag}` and publishes with {publishers}")
+    }
+}
+
+/// Those of a repository, by name.
+pub fn find(top: &Path, plan: &Plan) -> Vec<Rival> {
     let Ok(entries) = std::fs::read_dir(top.join(FOLDER)) else { return Vec::new() };
     let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
-    let line = |name: &String| {
-        let text = std::fs::read_to_string(top.join(FOLDER).join(name)).ok()?;
+    let rival = |file: String| {
+        let text = std::fs::read_to_string(top.join(FOLDER).join(&file)).ok()?;
         if is_generated(&text) {
             return None;
         }
         let mut tags = plan.releases.iter().map(|release| release.tags.replace("{version}", "1.2.3"));
-        let (publisher, tag) = tags.find_map(|tag| Some((publishes(&text, &tag)?, tag)))?;
-        Some(format!("`{FOLDER}/{name}` runs for tags like `{tag}` and publishes with `{publisher}`"))
+        let (publishers, tag) = tags.find_map(|tag| Some((publishes(&text, &tag)?, tag)))?;
+        Some(Rival { file, tag, publishers })
     };
-    names.iter().filter_map(line).collect()
+    names.into_iter().filter_map(rival).collect()
 }
 
-/// What a workflow publishes with, if it runs when this tag is pushed or its release is published.
-pub fn publishes(text: &str, tag: &str) -> Option<&'static str> {
+/// All that a workflow publishes with, if it runs when this tag is pushed or its release is published.
+fn publishes(text: &str, tag: &str) -> Option<String> {
     let workflow = yaml::read(text).ok()?;
     let is_line = |line: &&str| !line.trim_start().starts_with('#');
     let has = |publisher: &&&str| text.lines().filter(is_line).any(|line| line.contains(**publisher));
-    PUBLISHERS.iter().find(has).copied().filter(|_| runs_for(&workflow["on"], tag))
+    let found: Vec<String> = PUBLISHERS.iter().filter(has).map(|publisher| format!("`{publisher}`")).collect();
+    (!found.is_empty() && runs_for(&workflow["on"], tag)).then(|| found.join(", "))
 }
 
 /// <https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#onpushbranchestagsbranches-ignoretags-ignore>
@@ -106,7 +126,7 @@ mod tests {
         let steps = "jobs: { a: { steps: [{ uses: softprops/action-gh-release@v2 }] } }";
         let check = |on: &str, expected: bool| {
             let found = publishes(&format!("on: {on}\n{steps}\n"), "v1.2.3");
-            assert_eq!(found, expected.then_some("softprops/action-gh-release"), "{on}");
+            assert_eq!(found.as_deref(), expected.then_some("`softprops/action-gh-release`"), "{on}");
         };
         for on in [
             "push",

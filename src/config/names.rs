@@ -55,6 +55,12 @@ pub fn platform(text: &str) -> Parsed<Platform> {
     text.parse().map_err(|_| {
         let known = Platform::ALL.map(|platform| platform.to_string());
         let problem = Problem::new("unknown-platform", format!("{} is not a known platform", quote(text)));
+        // As others call the processors.
+        match text.rsplit('/').next().unwrap_or(text).to_lowercase().as_str() {
+            "x86_64" | "x86-64" | "x64" => return problem.hint("did you mean `linux/amd64`?"),
+            "aarch64" | "armv8" | "arm64v8" => return problem.hint("did you mean `linux/arm64`?"),
+            _ => {}
+        }
         match nearest(text, known.iter().map(String::as_str)) {
             Some(near) => problem.hint(format!("did you mean `{near}`?")),
             None => problem.hint(format!("known: {}", known.join(", "))),

@@ -270,6 +270,9 @@ impl Shape<'_> {
             (Type::Off(inner @ Type::Text(_)), Value::Scalar { .. }) if node.bool() == Some(true) => {
                 problem.hint(format!("write {}, or remove the key", inner.expected()))
             }
+            (Type::Off(Type::Keys(_) | Type::Destination), Value::Scalar { .. }) if node.bool() == Some(true) => {
+                problem.hint("write `{}` for the defaults")
+            }
             (Type::Off(_) | Type::Keys(_), Value::Scalar { .. }) if node.bool() == Some(true) => {
                 problem.hint("remove the key; it is on by default")
             }

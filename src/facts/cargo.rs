@@ -38,7 +38,7 @@ pub struct Package {
     pub enables: BTreeMap<String, Vec<String>>,
     /// `required-features` of the binaries that have some.
     pub required: BTreeMap<String, Vec<String>>,
-    /// Whether `publish` is not `false`.
+    /// Whether `publish` is not `false`, and the workspace's `default-members`, if any are written, name it.
     pub publish: bool,
     /// The version in Cargo.lock's own entry; `None`: no lock file or no entry.
     pub locked: Option<Version>,
@@ -84,15 +84,31 @@ pub fn packages(runner: &Runner, root: &Path, manifests: &[String]) -> anyhow::R
     for answer in answers {
         let folder = inside(root, &answer.workspace_root).ok_or_else(|| outside(&answer.workspace_root))?;
         let lock = lock_file(root, &folder)?;
+        let defaults = written_defaults(&answer);
+        let is_default = |id: &String| defaults.as_ref().is_none_or(|defaults| defaults.contains(id));
         for entry in answer.packages {
             // A member may lie elsewhere; it is not of this repository then.
             let Some(manifest) = inside(root, &entry.manifest_path) else { continue };
-            found.insert(manifest.clone(), package(entry, manifest, join(&folder, "Cargo.toml"), lock.as_ref())?);
+            let id = entry.id.clone();
+            let mut package = package(entry, manifest.clone(), join(&folder, "Cargo.toml"), lock.as_ref())?;
+            package.publish &= is_default(&id);
+            found.insert(manifest, package);
         }
     }
     let mut packages: Vec<Package> = found.into_values().collect();
     packages.sort_by(|a, b| (&a.workspace, &a.name).cmp(&(&b.workspace, &b.name)));
     Ok(packages)
+}
+
+/// The `default-members` of a workspace without a package at its top, if they are written and some of them has an executable.
+/// With such a package cargo's default is that one alone, which says nothing of the others.
+fn written_defaults(answer: &Metadata) -> Option<BTreeSet<String>> {
+    let top = answer.workspace_root.join("Cargo.toml");
+    let defaults: BTreeSet<String> = answer.workspace_default_members.iter().cloned().collect();
+    let is_virtual = answer.packages.iter().all(|entry| entry.manifest_path != top);
+    let has_bin = |entry: &Entry| entry.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "bin"));
+    let is_of_use = answer.packages.iter().any(|entry| defaults.contains(&entry.id) && has_bin(entry));
+    (is_virtual && is_of_use && defaults.len() < answer.packages.len()).then_some(defaults)
 }
 
 /// What we read of `cargo metadata --format-version 1`:
@@ -101,10 +117,14 @@ pub fn packages(runner: &Runner, root: &Path, manifests: &[String]) -> anyhow::R
 struct Metadata {
     packages: Vec<Entry>,
     workspace_root: PathBuf,
+    /// Ids; all members where the manifest names none, or the package at its top.
+    #[serde(default)]
+    workspace_default_members: Vec<String>,
 }
 
 #[derive(Deserialize)]
 struct Entry {
+    id: String,
     name: String,
     version: String,
     manifest_path: PathBuf,

@@ -2,7 +2,7 @@
 
 use super::Release;
 use crate::facts::Facts;
-use crate::tag::{Guess, TagGrammar, newest};
+use crate::tag::{Guess, TagGrammar, loosely, newest};
 use crate::version::Version;
 
 /// What to write so that such tags are release tags, in backticks; nothing if no component of these names has them.
@@ -30,12 +30,24 @@ pub fn at_head(facts: &Facts, component: &str, version: &Version, form: &str, co
     Some(format!("tag `{}` at this commit does not match `{form}`: for such tags write {own}", guess.tag))
 }
 
+/// A tag that means the version of a release and does not write it as SemVer does: it was released already.
+pub fn released_as(facts: &Facts, release: &Release) -> Option<String> {
+    let before = release.tags.split('{').next().unwrap_or_default().trim_end_matches('v');
+    let is_same = |tag: &str| {
+        loosely(tag).is_some_and(|(found, version)| version == release.version && found.trim_end_matches('v') == before)
+    };
+    let tag = facts.tags.iter().find(|tag| is_same(&tag.name))?;
+    let version = &release.version;
+    Some(format!("the tag `{}` looks like {version}: if that was released, bump the version before tagging", tag.name))
+}
+
 /// What a plan says of tags that it does not take.
 pub fn notes(facts: &Facts, releases: &[Release]) -> Vec<String> {
     let components: Vec<&str> = releases.iter().map(|release| release.component.as_str()).collect();
     let mut notes: Vec<String> = releases
         .iter()
         .filter_map(|release| at_head(facts, &release.component, &release.version, &release.tags, &components))
+        .chain(releases.iter().filter_map(|release| released_as(facts, release)))
         .collect();
     if let ([release], true) = (releases, notes.is_empty())
         && release.component.is_empty()

@@ -57,7 +57,8 @@ fn entries(inputs: &Inputs<'_>, known: &[Binary]) -> Vec<Archive> {
     let listed = |name: &String| {
         archives.items.iter().any(|archive| match &archive.binaries {
             Some(binaries) => binaries.contains(name),
-            None => archive.name == *name,
+            // The only one is meant, whatever the archive is called.
+            None => archive.name == *name || matches!(known, [only] if only.name == *name),
         })
     };
     let mut all = archives.items.clone();

@@ -53,6 +53,20 @@ fn outputs(planner: &Planner<'_>, asset: &Asset, component: &str) -> AssetOutput
         inputs.refuse(Problem::new("unnamed-asset", text).hint(hint).at_value(format!("assets.{name}.files")));
         return AssetOutputs::Files(Vec::new());
     }
+    for (index, file) in asset.files.iter().enumerate() {
+        let from = file.from.trim_start_matches("./").trim_end_matches('/');
+        let below = format!("{from}/");
+        let at = format!("assets.{name}.files.{index}");
+        if inputs.facts.files.iter().any(|known| known.path.starts_with(&below)) {
+            let text = format!("`{from}` is a folder: what is published are files");
+            let hint = "list the files, or bundle the folder with `file: NAME.tar.gz`";
+            inputs.refuse(Problem::new("unnamed-asset", text).hint(hint).at_value(at));
+        } else if asset.run.is_empty() && !inputs.facts.files.iter().any(|known| known.path == from) {
+            let text = format!("`{from}` is not committed, and this asset has no `run:` that makes it");
+            let hint = "paths are relative to longshore.yaml; name the command that makes it in `run:`";
+            inputs.refuse(Problem::new("no-such-file", text).hint(hint).at_value(at));
+        }
+    }
     let names = asset.files.iter().map(|file| {
         let path = file.to.as_deref().unwrap_or(&file.from);
         path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned()

@@ -53,7 +53,16 @@ pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
     let is_built = from_dockerfile || !inputs.config.charts.is_empty();
     if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() && !is_built {
         let problem = Problem::new("no-binary", "no cargo package here has a binary");
-        let hint = if inputs.config.written {
+        let names = || with_binaries().map(|package| package.name.as_str());
+        let near = components.iter().find_map(|component| Some((&component.name, nearest(&component.name, names())?)));
+        let hint = if let Some((component, near)) = near {
+            return {
+                let text = format!("no package is called like the component `{component}`");
+                let problem = Problem::new("unknown-component", text).hint(format!("did you mean `{near}`?"));
+                inputs.refuse(problem.at_value(format!("components.{component}")));
+                Vec::new()
+            };
+        } else if inputs.config.written {
             "list what is released in longshore.yaml: `assets`, `images`, `wheels` or `charts`"
         } else {
             "`longshore init` looks for Dockerfiles, charts and Python projects, too; or add a binary"

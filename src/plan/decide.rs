@@ -12,7 +12,7 @@ use super::{
     describe, destination, distribution, dockerfile, dockerfile_order, duplicates, image, job, locked, notes, output,
     release, scope, snapshots, wheel, whole, workflow,
 };
-use crate::config::{Binary, Config};
+use crate::config::{Binary, Config, Destination, DestinationKind};
 use crate::facts::Facts;
 use crate::input_list::InputList;
 use crate::problem::Problem;
@@ -139,6 +139,24 @@ fn steps(inputs: &Inputs<'_>, releases: &Releases, entries: &[Binary]) -> (Vec<P
 }
 
 /// Assumptions in place of configuration, as text.
+/// A destination that nothing of the file goes to.
+fn gets_nothing(config: &Config, one: &Destination) -> Option<String> {
+    let lacks = match &one.kind {
+        DestinationKind::Pypi(_) if config.wheels.is_empty() => "no `wheels:`",
+        DestinationKind::Registry(_) if config.images.is_empty() && config.charts.is_empty() => {
+            "no `images:` and no `charts:`"
+        }
+        _ => return None,
+    };
+    Some(format!("`publish.{}` gets nothing: there are {lacks}", one.name))
+}
+
+/// Whether a file says the version of a release.
+fn is_of(version: &Result<String, String>, releases: &Releases) -> bool {
+    let version = version.as_deref().unwrap_or_default();
+    releases.list.iter().any(|release| release.version.to_string() == version)
+}
+
 fn assumptions(
     inputs: &Inputs<'_>,
     releases: &Releases,
@@ -157,9 +175,14 @@ fn assumptions(
         Origin::Assumed => {
             let tags: Vec<String> = releases.list.iter().map(|release| format!("`{}`", release.tag)).collect();
             let facts = inputs.facts;
-            let has_manifest =
-                !facts.packages.is_empty() || !facts.python.is_empty() || !facts.version_files.is_empty();
-            let from = if has_manifest { " from the manifests' version" } else { ", as no manifest has a version" };
+            let has_manifest = !facts.packages.is_empty() || !facts.python.is_empty();
+            let from = match () {
+                () if has_manifest || facts.version_files.values().any(|version| is_of(version, releases)) => {
+                    " from the manifests' version"
+                }
+                () if facts.tags.is_empty() => ", as no manifest has a version",
+                () => ", the next after the tags, as no manifest has its version",
+            };
             list.push(format!("no release tag at this commit: {}{from}", tags.join(", ")));
             for taken in
                 inputs.facts.tags.iter().filter(|tag| releases.list.iter().any(|release| release.tag == tag.name))
@@ -175,6 +198,7 @@ fn assumptions(
         Origin::Tag => {}
     }
     list.extend(unused);
+    list.extend(inputs.config.destinations.iter().filter_map(|one| gets_nothing(inputs.config, one)));
     list.extend(locked::notes(inputs, steps));
     list.extend(beside::notes(inputs, steps));
     list.extend(describe::notes(steps));

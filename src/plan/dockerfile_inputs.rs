@@ -99,8 +99,8 @@ fn engine_platform(platform: Platform) -> dockerfile::Platform {
 
 /// What is not in the files: digests of their bytes, and of what else the build is based on.
 pub struct Digests<'a> {
-    /// Of a file, by context (empty: the main one) and path.
-    pub of_file: &'a dyn Fn(&str, &str) -> Option<Digest>,
+    /// Of a file, by context (empty: the main one) and path; else its path in the repository.
+    pub of_file: &'a dyn Fn(&str, &str) -> Result<Digest, String>,
     /// Of the inputs of images in named contexts.
     pub based_on: BTreeMap<String, Digest>,
     /// Of the commit, where binaries or assets are in the context.
@@ -124,7 +124,7 @@ pub fn list(
             Kind::Folder => ("folder", None),
             Kind::Link { target } => ("link", Some(Digest::of(target.as_bytes()))),
             Kind::File { executable } => {
-                let digest = (digests.of_file)(context, &input.path).ok_or_else(|| input.path.clone())?;
+                let digest = (digests.of_file)(context, &input.path)?;
                 (if *executable && input.mode { "executable" } else { "file" }, Some(digest))
             }
         };

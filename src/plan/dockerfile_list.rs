@@ -131,7 +131,10 @@ impl Maker<'_> {
             Some(NamedContext::Folder(folder)) => folder.clone(),
             _ => work.context.clone(),
         };
-        let of_file = |context: &str, path: &str| inputs.facts.contents.get(&inside(&folder(context), path)).copied();
+        let of_file = |context: &str, path: &str| {
+            let path = inside(&folder(context), path);
+            inputs.facts.contents.get(&path).copied().ok_or(path)
+        };
         let lists = self.lists.borrow();
         let based_on = work.contexts.iter().filter_map(|(name, context)| match context {
             NamedContext::Image(step) => Some((name.clone(), lists.get(step)?.digest())),
@@ -145,7 +148,7 @@ impl Maker<'_> {
             Err(path) => {
                 let problem =
                     Problem::new("no-such-file", format!("`{path}` is in the commit, but not in this checkout"));
-                inputs.refuse(problem.hint("`git checkout` it").at_key(&self.at));
+                inputs.refuse(problem.hint(format!("`git checkout -- {path}`")).at_key(&self.at));
                 None
             }
         }

@@ -322,7 +322,7 @@ fn no_tag(inputs: &Inputs<'_>, untagged: &[(&Candidate<'_>, Option<String>)]) ->
         return problem.hint(other);
     }
     let tag = untagged.first().map(|(candidate, _)| {
-        let version = candidate.packages.first().map(|package| package.version.clone());
+        let version = assumed(inputs, candidate).or_else(|| without_manifest(inputs, candidate));
         version.map_or_else(|| candidate.grammar.to_string(), |version| candidate.grammar.tag(&version))
     });
     let tag = tag.unwrap_or_default();

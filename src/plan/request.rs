@@ -62,7 +62,7 @@ impl StubBuilds {
     /// Why an image is a stub, if it is one.
     pub fn reason(&self, is_based: bool) -> Option<String> {
         let based =
-            (self.based && is_based).then(|| "its base images are stubs: `--bases LAYOUT` gives real ones".to_owned());
+            (self.based && is_based).then(|| "base images are stubs: `--bases LAYOUT` gives real ones".to_owned());
         based.or_else(|| self.all.clone())
     }
 }

@@ -131,7 +131,7 @@ fn what_a_real_release_still_needs() {
     assert_eq!(table("longshore init && longshore check"), ["longshore generate", commit, tag]);
     assert_eq!(table("longshore generate --action-ref ./ && longshore plan"), [commit, tag]);
     assert_eq!(table(&format!("{commit} -q && longshore plan")), [tag]);
-    assert_eq!(table("git tag v0.4.0 && longshore plan"), [""; 0]);
+    assert_eq!(table("git tag v0.4.0 && longshore plan"), ["git push origin v0.4.0"]);
     let raise = "bump the version and commit that";
     let push = "git tag vVERSION && git push origin vVERSION";
     assert_eq!(table("git commit -q --allow-empty -m more && longshore plan"), [raise, push]);
@@ -214,4 +214,87 @@ fn a_slash_makes_a_folder() {
     let project = skiff(&[("longshore.yaml", yaml), ("README.md", "x\n"), ("NOTES.md", "x\n")]);
     let (output, code) = said(&project, "longshore plan --json");
     assert!(code == Some(0) && output.contains("\"doc/README.md\"") && output.contains("\"doc/notes\""), "{output}");
+}
+
+#[test]
+fn what_the_workflows_would_not_read_is_not_generated_from() {
+    let project = skiff(&[
+        ("rel.yaml", "longshore: 1\nname: special\n"),
+        ("longshore.yaml", "longshore: 1\noverlays: { t: { snapshot: true } }\n"),
+    ]);
+    for (flags, expected) in
+        [("--config rel.yaml", "would not read `rel.yaml`"), ("--overlay t", "would not use the overlay `t`")]
+    {
+        let (output, code) = said(&project, &format!("longshore generate {flags}"));
+        assert!(code == Some(2) && output.contains(expected), "{flags}: {output}");
+    }
+}
+
+#[test]
+fn a_version_that_was_tagged_in_another_form() {
+    for (version, tag, form) in [("0.13.0", "v0.13", ""), ("25.7.1", "25.07.1", "tag: \"{version}\"")] {
+        let manifest = CARGO.replace("0.4.0", version);
+        let project = project(&[("Cargo.toml", &manifest), ("src/main.rs", MAIN), (".gitignore", "/target\n")]);
+        let (output, code) =
+            said(&project, &format!("git tag {tag} && longshore init && cat longshore.yaml && longshore check"));
+        assert_eq!(code, Some(0), "{output}");
+        for expected in [form, &format!("the tag `{tag}` looks like {version}"), "bump the version and commit that"] {
+            assert!(output.contains(expected), "{expected}: {output}");
+        }
+    }
+}
+
+/// What is written and does nothing is said.
+#[test]
+fn green_and_of_no_use() {
+    let check = |yaml: &str, code: i32, expected: &str| {
+        let project = skiff(&[("longshore.yaml", yaml), ("docs/a", "x"), ("docs/b", "x")]);
+        let (output, found) = said(&project, "longshore plan");
+        assert!(found == Some(code) && output.contains(expected), "{yaml}: {output}");
+        output
+    };
+    check("longshore: 1\npublish: { pypi: {} }\n", 0, "`publish.pypi` gets nothing: there are no `wheels:`");
+    check("longshore: 1\npublish: { registry: ghcr.io/x }\n", 0, "`publish.registry` gets nothing");
+    check(
+        "longshore: 1\nassets: { a: { files: docs/none } }\n",
+        2,
+        "`docs/none` is not committed, and this asset has no `run:`",
+    );
+    check("longshore: 1\nassets: { a: { files: docs } }\n", 2, "`docs` is a folder");
+    let output =
+        check("longshore: 1\narchives: { skif: { file: \"s-{target}\" } }\n", 0, "s-x86_64-unknown-linux-gnu.tar.gz");
+    assert!(!output.contains("archive.skiff."), "{output}");
+    check("longshore: 1\npublish: { pypi: true }\n", 2, "write `{}` for the defaults");
+    check(
+        "longshore: 1\nimages: { a: { binaries: skiff, platforms: linux/x86_64 } }\n",
+        2,
+        "did you mean `linux/amd64`?",
+    );
+    check("longshore: 1\ncomponents: [skif]\n", 2, "did you mean `skiff`?");
+}
+
+#[test]
+fn a_selection_that_publishes_nothing() {
+    let project = skiff(&[]);
+    let (output, code) = said(&project, "longshore rehearse --only binary");
+    assert!(
+        code == Some(0) && output.contains("nothing was published: nothing of it goes to a destination\n"),
+        "{output}"
+    );
+}
+
+/// Executables of a workspace that nobody releases.
+#[test]
+fn default_members_are_what_is_released() {
+    let member = |name: &str| CARGO.replace("skiff", name);
+    let files = [
+        ("Cargo.toml", "[workspace]\nmembers = [\"app\", \"xtask\"]\ndefault-members = [\"app\"]\nresolver = \"3\"\n"),
+        ("app/Cargo.toml", &member("app")),
+        ("app/src/main.rs", MAIN),
+        ("xtask/Cargo.toml", &member("xtask")),
+        ("xtask/src/main.rs", MAIN),
+    ];
+    let project = project(&files);
+    let (output, code) = said(&project, "longshore init && longshore plan");
+    assert!(code == Some(0) && output.contains("package app 0.4.0: app") && !output.contains("xtask"), "{output}");
 }

@@ -391,6 +391,8 @@ fn the_next_commands_have_the_next_tag() {
     assert!(sh(&project, &generate, 0).ends_with(&format!("next: {tag}")));
     // What is tagged once is not tagged again.
     let said = sh(&project, &format!("git tag v3.0.0 && {generate}"), 0);
+    assert!(said.ends_with("next: git push origin v3.0.0\n"), "{said}");
+    let said = sh(&project, &format!("git commit -q --allow-empty -m more && {generate}"), 0);
     let raise = "next: bump the version and commit that (the tag `v3.0.0` already exists)\n      ";
     assert!(said.ends_with(&format!("{raise}git tag vVERSION && git push origin vVERSION\n")), "{said}");
 }

@@ -3,7 +3,7 @@
 use super::found::Found;
 use super::scalar::scalar;
 use crate::facts::{Facts, Package};
-use crate::tag::{Guess, newest};
+use crate::tag::{Guess, loosely, newest};
 
 /// What stands before the version in tags of a component, unless something is written.
 const OF_COMPONENT: &str = "{component}-v{version}";
@@ -44,6 +44,13 @@ fn key(facts: &Facts, packages: &[&Package], version: &str) -> (String, String) 
     let mut names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
     names.extend(facts.remote.as_ref().map(|remote| remote.name.as_str()));
     names.extend(["release", facts.folder.as_str()]);
+    // Tags that are no versions of SemVer still show what stands before one.
+    let is_bare = |tag: &str| loosely(tag).is_some_and(|(before, _)| before.is_empty());
+    if newest(tags(facts), &names).is_none()
+        && let Some(tag) = tags(facts).find(|tag| is_bare(tag))
+    {
+        return (version.to_owned(), format!(", as the repository's tags are (`{tag}`).\ntag: \"{{version}}\""));
+    }
     match newest(tags(facts), &names) {
         Some(guess) if guess.before != "v" => {
             let template = serde_json::Value::from(guess.template());
