@@ -38,7 +38,6 @@ pub fn published(
     plan: &Plan,
     registries: Option<&Registries>,
 ) -> anyhow::Result<BTreeMap<String, PublishedSnapshot>> {
-    let time: String = clock::now().chars().filter(char::is_ascii_digit).collect();
     let mut published = BTreeMap::new();
     for (component, inputs) in &plan.snapshots {
         let Some(release) = plan.release(component) else { continue };
@@ -49,7 +48,7 @@ pub fn published(
         };
         let version = match found.iter().flatten().map(|found| &found.version).max() {
             Some(version) => version.clone(),
-            None => dated(session, &release.version, &time)?,
+            None => free(session, registries, &places, &release.version)?,
         };
         let complete = found.iter().all(|found| found.as_ref().is_some_and(|found| found.is_whole));
         published.insert(component.clone(), PublishedSnapshot { inputs: *inputs, version, complete });
@@ -100,6 +99,28 @@ async fn one(registries: &Registries, place: &Place<'_>, planned: &Version) -> R
         is_whole &= named.is_some_and(|named| named.digest == there.descriptor.digest);
     }
     Ok(Some(Found { version, is_whole }))
+}
+
+/// The version of now; if another one has it, that of the second after: two changes may be published within one.
+fn free(
+    session: &Session,
+    registries: Option<&Registries>,
+    places: &[Place<'_>],
+    planned: &Version,
+) -> anyhow::Result<Version> {
+    let mut time = clock::utc();
+    loop {
+        let version = dated(session, planned, &time.format("%Y%m%d%H%M%S").to_string())?;
+        // What a component has is published together: one place tells it.
+        let (Some(registries), Some(place)) = (registries, places.first()) else { return Ok(version) };
+        let before = planned.to_string();
+        let Some(tag) = place.image.tags.iter().find(|tag| tag.contains(&before)) else { return Ok(version) };
+        let tag = place.repository.tagged(tag.replace(&before, &version.to_string()));
+        if runtime::block_on(registries.head(&tag))??.is_none() {
+            return Ok(version);
+        }
+        time += chrono::TimeDelta::seconds(1);
+    }
 }
 
 fn dated(session: &Session, version: &Version, time: &str) -> anyhow::Result<Version> {

@@ -4,9 +4,14 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Now, RFC 3339 in UTC, to the second.
-pub fn now() -> String {
+/// Now, in UTC.
+pub fn utc() -> DateTime<Utc> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let now = SystemTime::now();
-    DateTime::<Utc>::from(now).to_rfc3339_opts(SecondsFormat::Secs, true)
+    now.into()
+}
+
+/// The same, RFC 3339, to the second.
+pub fn now() -> String {
+    utc().to_rfc3339_opts(SecondsFormat::Secs, true)
 }

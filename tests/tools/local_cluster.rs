@@ -172,6 +172,12 @@ fn only_what_changed_is_built_and_pushed() {
     let (built, tags) = place.release("echo '# more' >> charts/app/values.yaml", "");
     assert_eq!((built, kinds(&tags)), (vec!["chart.app".to_owned()], vec!["charts/app"]));
 
+    // Two changes within a second are two versions.
+    let twice = "for n in 1 2 3; do echo \"# $n\" >> charts/app/values.yaml; longshore release --overlay local --yes -q > /dev/null || exit 9; done";
+    let before = place.tags().len();
+    place.must(twice);
+    assert_eq!(place.tags().len(), before + 3);
+
     // A tag that somebody removed is put back, under the version that it had.
     let lost = place.tags().into_iter().rfind(|tag| tag.starts_with("web:")).unwrap();
     let name = format!("{}/pier/{lost}", place.registry.host);
