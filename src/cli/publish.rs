@@ -168,7 +168,9 @@ pub fn failed(release: &Release<'_>, error: anyhow::Error) -> anyhow::Error {
 /// `urls`: whether what is published stays at its URLs.
 pub fn report(session: &Session, plan: &Plan, receipts: Receipts, urls: bool) -> Report {
     let text = match receipts.receipts.as_slice() {
-        [] if plan.destinations.is_empty() => "nothing was published: nothing of it goes to a destination\n".to_owned(),
+        [] if plan.destinations.is_empty() && plan.unchanged.is_empty() => {
+            "nothing was published: nothing of it goes to a destination\n".to_owned()
+        }
         [] => "nothing to publish: everything is there\n".to_owned(),
         all => table(all, urls).render(&session.printer),
     };
