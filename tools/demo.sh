@@ -15,7 +15,8 @@ shift
 arguments=("$@")
 
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+finish() { :; }
+trap 'finish; rm -rf "$folder"' EXIT
 cp -R "examples/$example" "$folder/$example"
 rm -rf "$folder/$example/target"
 cd "$folder/$example"
@@ -41,7 +42,7 @@ echo "\$ longshore rehearse --serve${arguments[*]:+ ${arguments[*]}}"
 log=$folder/log
 "$longshore" rehearse --serve ${arguments[@]+"${arguments[@]}"} > >(tee -a "$log") 2> >(tee -a "$log" >&2) &
 rehearsal=$!
-trap 'kill "$rehearsal" 2> /dev/null || true; rm -rf "$folder"' EXIT
+trap 'kill "$rehearsal" 2> /dev/null || true; finish; rm -rf "$folder"' EXIT
 until grep --quiet 'until Ctrl-C' "$log" 2> /dev/null; do
     kill -0 "$rehearsal" 2> /dev/null || { wait "$rehearsal"; exit; }
     sleep 0.2
