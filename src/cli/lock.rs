@@ -78,6 +78,10 @@ pub fn run(session: &Session, args: &args::Lock) -> anyhow::Result<Report> {
         inside::refuse_links_out(&project.top, &relative(&folder.join(lock::FILE)))?;
         sink::write(&file, lock.to_text()?.as_bytes())?;
     }
+    if !changed && !file.exists() {
+        session.printer.step("Nothing", "to lock: there is no base image and no chart of others");
+        return Ok(Report::text(String::new()));
+    }
     let state = if changed { "Wrote" } else { "Kept" };
     session.printer.step(state, format!("{} ({})", lock::FILE, counted(&lock)));
     let mut text = String::new();

@@ -101,6 +101,21 @@ fn warnings_name_what_surprises() {
 }
 
 #[test]
+fn arguments_without_a_value() {
+    let check = |text: &str, expected: &[&str]| {
+        let answer = Dockerfile::parse(text.as_bytes()).unwrap().answer(&question()).unwrap();
+        assert_eq!(codes(&answer.warnings), expected, "{text}");
+    };
+    let code = ["argument-without-value"];
+    check("FROM a\nARG VER\nRUN curl https://example.com/${VER}/x\n", &code);
+    check("FROM a\nARG VER\nRUN echo $VER\n", &code);
+    check("ARG VER=1\nFROM a\nARG VER\nRUN echo $VER\n", &[]);
+    check("FROM a\nARG VER\nRUN echo ${VER:-1} $VERSION\n", &[]);
+    check("FROM a\nARG VER\n", &[]);
+    check("FROM a\nARG TARGETARCH HTTP_PROXY\nRUN echo $TARGETARCH $HTTP_PROXY\n", &[]);
+}
+
+#[test]
 fn secrets_urls_and_features() {
     let text = "FROM a\nRUN --mount=type=secret,id=k,required --mount=type=secret,target=/run/secrets/t \
         --mount=type=ssh --network=none true\nADD --checksum=sha256:1 https://example.com/a.tgz /\n\

@@ -28,16 +28,50 @@ pub(super) fn of_arguments(file: &Dockerfile, question: &Question) -> Vec<Flaw> 
             warnings.push(Flaw::new(0..0, "secret-argument", message).hint("give it under `secrets:`"));
         }
     }
+    for name in declared {
+        let is_given = question.args.contains_key(name) || PLATFORM_ARGUMENTS.contains(&name);
+        let known = PREDEFINED.contains(&name.to_uppercase().as_str()) || name.starts_with("BUILDKIT_");
+        if !is_given && !known && !has_default(file, name) && is_used(&file.text, name) {
+            let message =
+                format!("the argument `{name}` has no value: `{}` uses it, and no default is written", question.file);
+            let hint = format!("give it under `args:`, or write `ARG {name}=…` there");
+            warnings.push(Flaw::new(0..0, "argument-without-value", message).hint(hint));
+        }
+    }
     warnings
 }
 
-fn declared(file: &Dockerfile) -> BTreeSet<&str> {
+/// Every argument of a file.
+fn arguments(file: &Dockerfile) -> impl Iterator<Item = &Argument> {
     let before = file.globals.iter().flat_map(|step| &step.what);
-    let inside = file.stages.iter().flat_map(|s| &s.steps).flat_map(|step| match &step.what {
+    let inside = file.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| match &step.what {
         Instruction::Arg(arguments) => arguments.as_slice(),
         _ => &[],
     });
-    before.chain(inside).map(|argument: &Argument| argument.name.as_str()).collect()
+    before.chain(inside)
+}
+
+/// A default before the first `FROM` holds for an `ARG` in a stage, too; an `ENV` of the name sets it.
+fn has_default(file: &Dockerfile, name: &str) -> bool {
+    let is_env = |line: &str| {
+        let line = line.trim_start();
+        line.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("env ")) && line.contains(&format!("{name}="))
+    };
+    arguments(file).any(|argument| argument.name == name && argument.value.is_some()) || file.text.lines().any(is_env)
+}
+
+/// Whether its value is asked for, where nothing is written for an empty one: `$NAME`, `${NAME}`.
+fn is_used(text: &str, name: &str) -> bool {
+    let plain = format!("${name}");
+    let bare = text.match_indices(&plain).any(|(at, _)| {
+        let next = text[at + plain.len()..].chars().next();
+        !next.is_some_and(|char| char.is_ascii_alphanumeric() || char == '_')
+    });
+    bare || text.contains(&format!("${{{name}}}"))
+}
+
+fn declared(file: &Dockerfile) -> BTreeSet<&str> {
+    arguments(file).map(|argument| argument.name.as_str()).collect()
 }
 
 /// The engine's own rule for names.

@@ -52,24 +52,24 @@ pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
     let from_dockerfile = inputs.config.images.iter().any(|image| !image.dockerfiles.is_empty());
     let is_built = from_dockerfile || !inputs.config.charts.is_empty();
     if chosen.is_empty() && inputs.config.assets.is_empty() && inputs.config.wheels.is_empty() && !is_built {
-        let problem = Problem::new("no-binary", "no cargo package here has a binary");
-        let names = || with_binaries().map(|package| package.name.as_str());
-        let near = components.iter().find_map(|component| Some((&component.name, nearest(&component.name, names())?)));
-        let hint = if let Some((component, near)) = near {
-            return {
-                let text = format!("no package is called like the component `{component}`");
-                let problem = Problem::new("unknown-component", text).hint(format!("did you mean `{near}`?"));
-                inputs.refuse(problem.at_value(format!("components.{component}")));
-                Vec::new()
-            };
-        } else if inputs.config.written {
-            "list what is released in longshore.yaml: `assets`, `images`, `wheels` or `charts`"
-        } else {
-            "`longshore init` looks for Dockerfiles, charts and Python projects, too; or add a binary"
-        };
-        inputs.refuse(problem.hint(hint));
+        inputs.refuse(nothing(inputs, with_binaries().map(|package| package.name.as_str())));
     }
     chosen.into_iter().map(|package| Binary { name: package.name.clone(), ..implied.as_ref().clone() }).collect()
+}
+
+/// No package is released, and nothing else is either.
+fn nothing<'n>(inputs: &Inputs<'_>, names: impl Iterator<Item = &'n str> + Clone) -> Problem {
+    for component in &inputs.config.components {
+        let Some(near) = nearest(&component.name, names.clone()) else { continue };
+        let text = format!("no package is called like the component `{}`", component.name);
+        let problem = Problem::new("unknown-component", text).hint(format!("did you mean `{near}`?"));
+        return problem.at_value(format!("components.{}", component.name));
+    }
+    let hint = match inputs.config.written {
+        true => "list what is released in longshore.yaml: `assets`, `images`, `wheels` or `charts`",
+        false => "`longshore init` looks for Dockerfiles, charts and Python projects, too; or add a binary",
+    };
+    Problem::new("no-binary", "no cargo package here has a binary").hint(hint)
 }
 
 /// A static build that only images use, and its check: `binary.<name>.<triple>-static`. It is not archived.

@@ -185,7 +185,10 @@ fn choose<'c, 'a>(inputs: &Inputs<'c>, candidates: &'c [Candidate<'a>]) -> Vec<(
         if !candidates.iter().any(|candidate| candidate.component.name == *name) {
             let known: Vec<&str> = candidates.iter().map(|c| c.component.name.as_str()).collect();
             let problem = Problem::new("unknown-component", format!("no component is called `{name}`"));
-            inputs.refuse(problem.hint(format!("known: {}", known.join(", "))));
+            inputs.refuse(problem.hint(match known.as_slice() {
+                [] | [""] => "there are none: the whole is released together, without `--component`".to_owned(),
+                known => format!("known: {}", known.join(", ")),
+            }));
         }
     }
     if request.snapshot {
