@@ -270,7 +270,12 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
     }
     let outside = !found.manifests.is_empty();
     // Where not every executable is compiled as it is, the file must say which.
-    let written = outside || facts.packages.iter().any(|package| usual_bins(package).len() < package.bins.len());
+    let is_gated = |package: &Package| usual_bins(package).len() < package.bins.len();
+    // The plan would take what has 0.0.0.
+    let is_passed_over = |package: &Package| {
+        package.publish && !package.bins.is_empty() && !packages.iter().any(|other| other.manifest == package.manifest)
+    };
+    let written = outside || facts.packages.iter().any(|package| is_gated(package) || is_passed_over(package));
     let start = if written { "" } else { "#" };
     let mut text = format!("# What is compiled: the executables of these packages.\n{start}binaries:\n");
     for package in packages {

@@ -453,12 +453,12 @@ fn a_first_run_that_nobody_described_is_an_error_only_if_it_shows_one() {
     let result = run("cargo-alpha", subcommand, |_| ()).unwrap();
     assert_eq!(
         (result.warnings.len(), result.detail.as_str()),
-        (0, "`cargo-alpha alpha --version` it printed `cargo-alpha 1.2.3`")
+        (0, "`cargo-alpha alpha --version` printed `cargo-alpha 1.2.3`")
     );
     // What is written for one executable holds for it.
     let own = "#!/bin/sh\n[ \"$1\" = version ] && echo 1.2.3\n";
     let named = |work: &mut SmokeCheck| drop(work.programs.insert("alpha".into(), Some(vec!["version".into()])));
-    assert_eq!(run("alpha", own, named).unwrap().detail, "`alpha version` it printed `1.2.3`");
+    assert_eq!(run("alpha", own, named).unwrap().detail, "`alpha version` printed `1.2.3`");
     assert!(run("alpha", "#!/bin/sh\n", named).is_err());
     let off = |work: &mut SmokeCheck| drop(work.programs.insert("alpha".into(), None));
     assert_eq!(run("alpha", "#!/bin/sh\nexit 1\n", off).unwrap().detail, "`alpha` is not run");

@@ -268,7 +268,7 @@ x-anything: [1, {a: b}]
     assert_eq!(config.archives.dropped, ["x"]);
     let docs = &config.assets[0];
     assert_eq!((docs.title.as_deref(), docs.run.len(), docs.run[1].dir.as_deref()), (Some("manual"), 2, None));
-    assert_eq!(docs.files[1], FileItem { from: "a/*.md".into(), to: Some("notes".into()), follow: false });
+    assert_eq!(docs.files[1], FileItem { from: "a/*.md".into(), to: Some("notes/".into()), follow: false });
     assert_eq!(docs.file.as_ref().unwrap().1, Format::TarZst);
     assert_eq!(docs.publish, Publish::To(vec!["github".into(), "mirror".into()]));
     assert_eq!(config.assets[1].publish, Publish::Off);
