@@ -6,7 +6,7 @@ use super::rival::{self, FOLDER};
 use super::table::Table;
 use super::unlocked;
 use crate::destination::Trusted;
-use crate::plan::{DestinationKind, Origin, Plan, alike};
+use crate::plan::{DestinationKind, Origin, Plan, Release, alike};
 use crate::release::{Project, Session};
 use crate::workflow;
 use crate::world::path::relative_from;
@@ -38,10 +38,6 @@ pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Res
         return Ok(Vec::new());
     }
     let mut all = Vec::new();
-    if project.facts.remote.is_none() && project.facts.remotes.is_empty() {
-        let why = format!("without it the repository is assumed to be `{}`", plan.repository);
-        all.push(Missing::new("git remote add origin URL", why));
-    }
     if let Some(command) = unlocked::next(session, project, plan)? {
         all.push(Missing::new(command, "base images or charts of others are not locked"));
     }
@@ -63,6 +59,10 @@ pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Res
         };
         let generated = lacking.is_some() || project.facts.head.dirty.iter().any(|path| path.starts_with(FOLDER));
         all.push(Missing::new(commit(session, project, generated)?, why));
+    }
+    if project.facts.remote.is_none() && project.facts.remotes.is_empty() {
+        let why = format!("without it the repository is assumed to be `{}`", plan.repository);
+        all.push(Missing::new("git remote add origin URL", why));
     }
     all.extend(publishers(plan));
     if plan.origin == Origin::Tag && !is_changed {
@@ -112,19 +112,17 @@ fn publishers(plan: &Plan) -> Option<Missing> {
 pub fn tags(project: &Project, plan: &Plan) -> Vec<Missing> {
     let is_free = |tag: &&str| !project.facts.tags.iter().any(|known| known.name == **tag);
     let free: Vec<&str> = plan.releases.iter().map(|release| release.tag.as_str()).filter(is_free).collect();
+    let raise = |release: &Release, why: String| {
+        let tag = release.tags.replace("{version}", "VERSION");
+        vec![Missing::new("bump the version and commit that", why), Missing::new(push(&tag), "")]
+    };
     match (free.as_slice(), plan.releases.first()) {
-        ([tag], Some(release)) if alike::released_as(&project.facts, release).is_some() => {
-            let why = alike::released_as(&project.facts, release).unwrap_or_default();
-            let tag = if tag.is_empty() { String::new() } else { release.tags.replace("{version}", "VERSION") };
-            vec![Missing::new("bump the version and commit that", why), Missing::new(push(&tag), "")]
-        }
-        ([tag], _) => vec![Missing::new(push(tag), "")],
-        ([], Some(release)) => {
-            let why = format!("the tag `{}` already exists", release.tag);
-            let tag = release.tags.replace("{version}", "VERSION");
-            vec![Missing::new("bump the version and commit that", why), Missing::new(push(&tag), "")]
-        }
         ([], None) => Vec::new(),
+        ([], Some(release)) => raise(release, format!("the tag `{}` already exists", release.tag)),
+        ([tag], Some(release)) => match alike::released_as(&project.facts, release) {
+            Some(why) => raise(release, why),
+            None => vec![Missing::new(push(tag), "")],
+        },
         (tags, _) => vec![Missing::new(push("TAG"), format!("TAG is one of {}", tags.join(", ")))],
     }
 }

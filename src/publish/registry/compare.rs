@@ -1,5 +1,7 @@
 //! Manifests and indexes as verified, compared with what was planned and with what is there.
 
+use std::collections::BTreeSet;
+
 use super::image_index;
 use super::images::{Placement, PlannedImage};
 use crate::artifact::File;
@@ -7,7 +9,7 @@ use crate::digest::Digest;
 use crate::input_list::ANNOTATION;
 use crate::oci::image::{Blob, Image, Place};
 use crate::oci::parts::Parts;
-use crate::oci::registry::Document;
+use crate::oci::registry::{Document, Error, Registries};
 use crate::oci::{Descriptor, LARGEST_DOCUMENT, media};
 use crate::plan::{ChartWork, ImageWork, Origin, Plan, Step, Work};
 use crate::problem::Problem;
@@ -23,8 +25,9 @@ const REVISION: &str = "org.opencontainers.image.revision";
 ///
 /// # Errors
 /// Everything that blocks them.
-pub fn compare<'a>(
+pub async fn compare<'a>(
     plan: &Plan,
+    registries: &Registries,
     planned: Vec<PlannedImage<'a>>,
     verified: Verified<'_>,
 ) -> Result<Vec<Placement<'a>>, Failures> {
@@ -36,13 +39,18 @@ pub fn compare<'a>(
             Some(other) => Ok((other.document.clone(), other.blobs.clone())),
             None => content(plan, planned.step, verified),
         };
-        let compared = content.and_then(|(document, blobs)| match taken(&planned, &document) {
-            Some(failure) => match as_good(plan, &planned, &document) {
-                Some(public) => Ok(Placement { planned, document: public, blobs: Vec::new() }),
-                None => Err(failure),
+        let compared = match content.map(|(document, blobs)| (taken(&planned, &document), document, blobs)) {
+            Err(failure) => Err(failure),
+            Ok((None, document, blobs)) => Ok(Placement { planned, document, blobs }),
+            // Only now is it read what is there.
+            Ok((Some(failure), document, _)) => match public(registries, &planned).await {
+                Err(error) => Err(error.into()),
+                Ok(public) => match public.filter(|public| is_as_good(plan, &planned, &document, public)) {
+                    Some(public) => Ok(Placement { planned, document: public, blobs: Vec::new() }),
+                    None => Err(failure),
+                },
             },
-            None => Ok(Placement { planned, document, blobs }),
-        });
+        };
         match compared {
             Ok(placement) => placements.push(placement),
             Err(failure) if failures.contains(&failure) => {}
@@ -61,14 +69,25 @@ fn taken(planned: &PlannedImage<'_>, document: &Document) -> Option<Failure> {
     Some(Failure::Conflict(Problem::new("image-tag-taken", text).hint(hint).step(&planned.step.id)))
 }
 
-/// What is public under every fixed tag, if it is as good as ours: other bytes of the same inputs and commit, as an engine
-/// need not make the same bytes twice; a chart whose config and package are the same, whoever pushed it.
-fn as_good(plan: &Plan, planned: &PlannedImage<'_>, ours: &Document) -> Option<Document> {
-    let inputs = planned.step.work.inputs()?;
-    let [public] = planned.public.as_slice() else { return None };
+/// What is public under every fixed tag, if that is one and it may be as good as ours.
+async fn public(registries: &Registries, planned: &PlannedImage<'_>) -> Result<Option<Document>, Error> {
+    let all: BTreeSet<Digest> = planned.there.values().copied().collect();
+    let is_all = planned.image.tags.iter().all(|tag| planned.there.contains_key(tag.as_str()));
+    match all.into_iter().collect::<Vec<_>>().as_slice() {
+        [one] if is_all && planned.step.work.inputs().is_some() => {
+            registries.manifest(&planned.repository.at(*one)).await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether that is other bytes of the same inputs and commit, as an engine need not make the same bytes twice; a chart whose
+/// config and package are the same, whoever pushed it.
+fn is_as_good(plan: &Plan, planned: &PlannedImage<'_>, ours: &Document, public: &Document) -> bool {
+    let Some(inputs) = planned.step.work.inputs() else { return false };
     let (there, ours) = (public.json(), ours.json());
     let is_snapshot = plan.origin == Origin::Snapshot && there["annotations"][ANNOTATION] == inputs;
-    let is_same = match planned.is_chart() {
+    match planned.is_chart() {
         // A snapshot's version is that of its inputs, whatever commit or time it was made at.
         _ if is_snapshot => true,
         true => {
@@ -79,10 +98,7 @@ fn as_good(plan: &Plan, planned: &PlannedImage<'_>, ours: &Document) -> Option<D
             let annotations = &there["annotations"];
             annotations[ANNOTATION] == inputs && annotations[REVISION] == plan.commit.as_str()
         }
-    };
-    let is_all =
-        planned.image.tags.iter().all(|tag| planned.there.get(tag.as_str()) == Some(&public.descriptor.digest));
-    (is_same && is_all).then(|| public.clone())
+    }
 }
 
 /// What a descriptor names.

@@ -32,8 +32,6 @@ pub struct PlannedImage<'a> {
     pub step: &'a Step,
     /// The fixed tags that are there, and what they are.
     pub there: BTreeMap<&'a str, Digest>,
-    /// What they are in full, where other bytes of the same inputs are as good.
-    pub public: Vec<Document>,
 }
 
 /// One that was verified, and in whose way nothing stands.

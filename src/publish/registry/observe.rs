@@ -1,12 +1,12 @@
 //! What registries show of a plan's images, before anything is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::future::{join_all, try_join_all};
 
 use super::images::{Images, PlannedImage, names};
 use crate::digest::Digest;
-use crate::oci::registry::{Action, Document, Error, Registries};
+use crate::oci::registry::{Action, Error, Registries};
 use crate::plan::{ExpectedImage, ImageWork, OfKind, Origin, PlannedBase, RegistryDestination};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
@@ -29,7 +29,7 @@ pub async fn observe<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, F
     let mut failures: Vec<Failure> = Vec::new();
     for (one, seen) in planned.iter_mut().zip(seen) {
         match seen.map_err(Failure::from) {
-            Ok((there, public)) => (one.there, one.public) = (there, public),
+            Ok(there) => one.there = there,
             Err(failure) if failures.contains(&failure) => {}
             Err(failure) => failures.push(failure),
         }
@@ -58,29 +58,19 @@ fn planned<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, Failure> {
         let step = step.ok_or_else(|| anyhow::anyhow!("the plan has no step `{}`", image.step))?;
         if images.run.takes(&images.destination.name, step) {
             let there = BTreeMap::new();
-            let one = |repository| PlannedImage { image, repository, step, there: there.clone(), public: Vec::new() };
+            let one = |repository| PlannedImage { image, repository, step, there: there.clone() };
             planned.extend(image.repositories.iter().map(one));
         }
     }
     Ok(planned)
 }
 
-type There<'a> = (BTreeMap<&'a str, Digest>, Vec<Document>);
-
-async fn tags<'a>(registries: &Registries, planned: &PlannedImage<'a>) -> Result<There<'a>, Error> {
+async fn tags<'a>(registries: &Registries, planned: &PlannedImage<'a>) -> Result<BTreeMap<&'a str, Digest>, Error> {
     let looks = planned.image.tags.iter().map(async |tag| {
         let there = registries.head(&planned.repository.tagged(tag)).await?;
         Ok::<_, Error>(there.map(|there| (tag.as_str(), there.digest)))
     });
-    let there: BTreeMap<&str, Digest> = try_join_all(looks).await?.into_iter().flatten().collect();
-    let mut public = Vec::new();
-    if planned.step.work.inputs().is_some() {
-        let digests: BTreeSet<Digest> = there.values().copied().collect();
-        let reads = digests.into_iter().map(|digest| planned.repository.at(digest));
-        let read = try_join_all(reads.map(async |reference| registries.manifest(&reference).await)).await?;
-        public.extend(read.into_iter().flatten());
-    }
-    Ok((there, public))
+    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
 /// What the plan alone forbids: publishing to a public registry what must stay private.

@@ -108,7 +108,8 @@ impl Publisher for ImagePublisher<'_> {
             match phase {
                 Phase::Compare => {
                     let observed = std::mem::take(&mut self.observed);
-                    self.placements = compare::compare(self.images.run.plan, observed, verified)?;
+                    let run = self.images.run;
+                    self.placements = compare::compare(run.plan, run.registries, observed, verified).await?;
                 }
                 Phase::Content => self.push().await?,
                 Phase::FixedTags => {
