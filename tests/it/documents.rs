@@ -109,7 +109,6 @@ fn marks_have_a_reason() {
         }
         *counts.entry(block.mark.unwrap_or_else(|| "run".into())).or_default() += 1;
     }
-    println!("blocks of commands: {counts:?}");
     assert!(counts["run"] >= 4, "{counts:?}");
 }
 
