@@ -44,14 +44,15 @@ fn key(facts: &Facts, packages: &[&Package], version: &str) -> (String, String) 
     let mut names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
     names.extend(facts.remote.as_ref().map(|remote| remote.name.as_str()));
     names.extend(["release", facts.folder.as_str()]);
-    // Tags that are no versions of SemVer still show what stands before one.
-    let is_bare = |tag: &str| loosely(tag).is_some_and(|(before, _)| before.is_empty());
-    if newest(tags(facts), &names).is_none()
-        && let Some(tag) = tags(facts).find(|tag| is_bare(tag))
+    // Tags that are no versions of SemVer still show what stands before one, if they are the newest.
+    let known = newest(tags(facts), &names);
+    let loose = tags(facts).filter_map(|tag| loosely(tag).map(|(before, version)| (version, before, tag)));
+    if let Some((newer, "", tag)) = loose.max()
+        && known.as_ref().is_none_or(|known| known.version < newer)
     {
         return (version.to_owned(), format!(", as the repository's tags are (`{tag}`).\ntag: \"{{version}}\""));
     }
-    match newest(tags(facts), &names) {
+    match known {
         Some(guess) if guess.before != "v" => {
             let template = serde_json::Value::from(guess.template());
             let rest = format!(", as the repository's tags are (`{}`).\ntag: {template}", guess.tag);
