@@ -1,14 +1,13 @@
 //! The folder of finished files: what people look for after a build, without the steps that made it.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::Context;
 
 use crate::plan::{Plan, Step};
 use crate::step_id::StepKind;
-use crate::world::busy;
 use crate::world::store::Store;
+use crate::world::{busy, files};
 
 /// Puts the files that are released into `dist/`, those of each component in a folder of its own if there are several, and
 /// says how many they are. What was there before goes.
@@ -23,17 +22,15 @@ pub fn gather(store: &Store, plan: &Plan) -> anyhow::Result<usize> {
     for step in plan.steps.iter().filter(|step| store.record(&step.id).is_file()) {
         for name in released(step) {
             let place = if several { folder.join(&step.component) } else { folder.clone() };
+            // What is not published may have the name of another.
+            let place = if place.join(name).exists() { place.join(&*step.id) } else { place };
             let cannot = || format!("cannot write in `{}`", place.display());
             fs::create_dir_all(&place).with_context(cannot)?;
-            link(&store.file(&step.id, name), &place.join(name)).with_context(cannot)?;
+            files::link(&store.file(&step.id, name), &place.join(name)).with_context(cannot)?;
             count += 1;
         }
     }
     Ok(count)
-}
-
-fn link(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
 }
 
 /// The files of a step that are for users.

@@ -58,6 +58,17 @@ pub fn is_executable(file: &File) -> io::Result<bool> {
     }
 }
 
+/// Gives a file a second name, or copies it where the file system has none.
+///
+/// # Errors
+/// What the system says, also if there is something already: a copy would go into it, whatever other names that has.
+pub fn link(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::copy(from, to).map(drop),
+        done => done,
+    }
+}
+
 /// Empties a folder, making it if needed.
 ///
 /// # Errors

@@ -302,3 +302,16 @@ fn default_members_are_what_is_released() {
     let (output, code) = said(&project, "longshore init && longshore plan");
     assert!(code == Some(0) && output.contains("package app 0.4.0: app") && !output.contains("xtask"), "{output}");
 }
+
+/// Two files of one name lie apart, and neither is written into the other.
+#[test]
+fn finished_files_of_one_name() {
+    let entry = |text: &str| format!("{{ files: {text}/notes.txt, publish: false }}");
+    let yaml = format!("longshore: 1\nassets: {{ a: {}, b: {} }}\n", entry("a"), entry("b"));
+    let project = skiff(&[("longshore.yaml", yaml.as_str()), ("a/notes.txt", "first\n"), ("b/notes.txt", "second\n")]);
+    let (output, code) = said(&project, "longshore build && longshore verify");
+    assert_eq!(code, Some(0), "{output}");
+    let read = |path: &str| fs::read_to_string(project.folder().join("target/longshore").join(path)).unwrap();
+    assert_eq!((read("dist/notes.txt"), read("dist/asset.b/notes.txt")), ("first\n".into(), "second\n".into()));
+    assert_eq!(read("steps/asset.a/notes.txt"), "first\n");
+}
