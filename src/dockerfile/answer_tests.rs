@@ -111,7 +111,10 @@ fn arguments_without_a_value() {
     check("FROM a\nARG VER\nRUN echo $VER\n", &code);
     check("ARG VER=1\nFROM a\nARG VER\nRUN echo $VER\n", &[]);
     check("FROM a\nARG VER\nRUN echo ${VER:-1} $VERSION\n", &[]);
-    check("FROM a\nARG VER\n", &[]);
+    check("FROM a\nARG VER\n# $VER\n", &[]);
+    check("FROM a\nARG VER\nENV A=1 \\\n  VER=2\nRUN echo $VER\n", &[]);
+    check("FROM a\nARG VER\nENV VER 2\nRUN echo $VER\n", &[]);
+    check("FROM a\nARG VER\nRUN <<E\necho $VER\nE\n", &code);
     check("FROM a\nARG TARGETARCH HTTP_PROXY\nRUN echo $TARGETARCH $HTTP_PROXY\n", &[]);
 }
 

@@ -8,7 +8,6 @@ use super::lines::{self, Directive, Heredoc, Statement};
 
 #[derive(Clone, Debug)]
 pub struct Dockerfile {
-    pub(super) text: String,
     pub(super) escape: char,
     pub(super) frontend: Option<Directive>,
     /// `ARG` before the first `FROM`.
@@ -62,13 +61,8 @@ impl Dockerfile {
         }
         let lines = lines::read(text);
         let mut flaws = lines.flaws;
-        let mut file = Self {
-            text: text.to_owned(),
-            escape: lines.escape,
-            frontend: lines::syntax(text),
-            globals: Vec::new(),
-            stages: Vec::new(),
-        };
+        let mut file =
+            Self { escape: lines.escape, frontend: lines::syntax(text), globals: Vec::new(), stages: Vec::new() };
         for statement in lines.statements {
             if let Err(flaw) = file.add(statement) {
                 flaws.push(flaw);

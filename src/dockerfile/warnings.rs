@@ -31,7 +31,7 @@ pub(super) fn of_arguments(file: &Dockerfile, question: &Question) -> Vec<Flaw> 
     for name in declared {
         let is_given = question.args.contains_key(name) || PLATFORM_ARGUMENTS.contains(&name);
         let known = PREDEFINED.contains(&name.to_uppercase().as_str()) || name.starts_with("BUILDKIT_");
-        if !is_given && !known && !has_default(file, name) && is_used(&file.text, name) {
+        if !is_given && !known && !has_default(file, name) && is_used(file, name) {
             let message =
                 format!("the argument `{name}` has no value: `{}` uses it, and no default is written", question.file);
             let hint = format!("give it under `args:`, or write `ARG {name}=…` there");
@@ -53,21 +53,27 @@ fn arguments(file: &Dockerfile) -> impl Iterator<Item = &Argument> {
 
 /// A default before the first `FROM` holds for an `ARG` in a stage, too; an `ENV` of the name sets it.
 fn has_default(file: &Dockerfile, name: &str) -> bool {
-    let is_env = |line: &str| {
-        let line = line.trim_start();
-        line.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("env ")) && line.contains(&format!("{name}="))
-    };
-    arguments(file).any(|argument| argument.name == name && argument.value.is_some()) || file.text.lines().any(is_env)
+    let set = file.stages.iter().flat_map(|stage| &stage.steps).any(|step| match &step.what {
+        Instruction::Env(pairs) => pairs.iter().any(|pair| pair.name == name),
+        _ => false,
+    });
+    set || arguments(file).any(|argument| argument.name == name && argument.value.is_some())
 }
 
-/// Whether its value is asked for, where nothing is written for an empty one: `$NAME`, `${NAME}`.
-fn is_used(text: &str, name: &str) -> bool {
-    let plain = format!("${name}");
-    let bare = text.match_indices(&plain).any(|(at, _)| {
-        let next = text[at + plain.len()..].chars().next();
-        !next.is_some_and(|char| char.is_ascii_alphanumeric() || char == '_')
-    });
-    bare || text.contains(&format!("${{{name}}}"))
+/// Whether an instruction asks for its value, with nothing written for an empty one: `$NAME`, `${NAME}`.
+fn is_used(file: &Dockerfile, name: &str) -> bool {
+    let (plain, braced) = (format!("${name}"), format!("${{{name}}}"));
+    let has = |text: &str| {
+        let ends = |at: usize| {
+            let next = text[at + plain.len()..].chars().next();
+            !next.is_some_and(|char| char.is_ascii_alphanumeric() || char == '_')
+        };
+        text.contains(&braced) || text.match_indices(&plain).any(|(at, _)| ends(at))
+    };
+    let stages = file.stages.iter();
+    let mut places =
+        stages.flat_map(|stage| std::iter::once(&stage.from.place).chain(stage.steps.iter().map(|one| &one.place)));
+    places.any(|place| has(&place.text) || place.heredocs.iter().any(|heredoc| has(&heredoc.content)))
 }
 
 fn declared(file: &Dockerfile) -> BTreeSet<&str> {
