@@ -1,6 +1,7 @@
 //! `check`: every problem of longshore.yaml at once, and of the plan made from it.
 
-use super::plan::{dubious, with_missing};
+use super::missing;
+use super::plan::dubious;
 use super::report::Report;
 use super::unlocked;
 use crate::release::{Project, Session, Wish};
@@ -12,5 +13,7 @@ pub fn run(session: &Session) -> anyhow::Result<Report> {
     unlocked::tell(session, &plan)?;
     let name = if project.config.written { project.source.name.as_str() } else { "the assumed configuration" };
     let text = format!("{name} is fine: {} steps\n", plan.steps.len());
-    Ok(Report::plan(with_missing(session, &project, &plan, text)?, &plan).next("longshore plan"))
+    let mut report = Report::plan(text, &plan);
+    missing::add(&mut report, session, &project, &plan)?;
+    Ok(report.next("longshore plan"))
 }

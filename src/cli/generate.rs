@@ -149,7 +149,7 @@ fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> 
     let is_ready = lines.is_empty();
     let wish = Wish { every_component: true, stub_bases: true, ..Wish::default() };
     match project.plan_unsaid(session, wish) {
-        Ok(plan) if is_ready && plan.origin == Origin::Tag => lines.push(missing::push_tags(&plan)),
+        Ok(plan) if is_ready && plan.origin == Origin::Tag => lines.push(missing::push_tags(project, &plan)),
         Ok(plan) => lines.extend(missing::tags(project, &plan).into_iter().map(|one| one.line())),
         Err(_) => {
             let form = plan.releases.first().map(|release| release.tags.as_str()).unwrap_or_default();

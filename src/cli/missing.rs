@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
+use super::report::Report;
 use super::rival::{self, FOLDER};
 use super::table::Table;
 use super::unlocked;
@@ -12,7 +15,7 @@ use crate::workflow;
 use crate::world::path::relative_from;
 
 /// A command, or what only its reader can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
     pub what: String,
     pub why: String,
@@ -27,6 +30,24 @@ impl Missing {
     pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self { what: what.into(), why: why.into() }
     }
+}
+
+/// Puts what is missing below a result, and into its fields.
+///
+/// # Errors
+/// As [`missing`].
+pub fn add(report: &mut Report, session: &Session, project: &Project, plan: &Plan) -> anyhow::Result<()> {
+    let missing = missing(session, project, plan)?;
+    report.fields.value = Some(("missing", serde_json::to_value(&missing)?));
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(&["BEFORE A REAL RELEASE", "WHY"]);
+    for Missing { what, why } in missing {
+        table.row([what, why]);
+    }
+    report.text = format!("{}\n{}", report.text, table.render(&session.printer));
+    Ok(())
 }
 
 /// In the order in which it is typed; nothing for a snapshot, in CI, or where nothing is published.
@@ -66,7 +87,7 @@ pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Res
     }
     all.extend(publishers(plan));
     if plan.origin == Origin::Tag && !is_changed {
-        all.push(Missing::new(push_tags(plan), "unless the tag is there"));
+        all.push(Missing::new(push_tags(project, plan), "unless the tag is there"));
     } else {
         all.extend(tags(project, plan));
     }
@@ -127,20 +148,13 @@ pub fn tags(project: &Project, plan: &Plan) -> Vec<Missing> {
     }
 }
 
-/// What publishes a release whose tags are at the commit.
-pub fn push_tags(plan: &Plan) -> String {
-    let tags: Vec<&str> = plan.releases.iter().map(|release| release.tag.as_str()).collect();
+/// What publishes the releases whose tags are there.
+pub fn push_tags(project: &Project, plan: &Plan) -> String {
+    let is_there = |tag: &&str| project.facts.tags.iter().any(|known| known.name == **tag);
+    let tags: Vec<&str> = plan.releases.iter().map(|release| release.tag.as_str()).filter(is_there).collect();
     format!("git push origin {}", tags.join(" "))
 }
 
 pub fn push(tag: &str) -> String {
     format!("git tag {tag} && git push origin {tag}")
-}
-
-pub fn table(missing: &[Missing]) -> Table {
-    let mut table = Table::new(&["BEFORE A REAL RELEASE", "WHY"]);
-    for one in missing {
-        table.row([one.what.clone(), one.why.clone()]);
-    }
-    table
 }

@@ -45,27 +45,16 @@ pub fn run(session: &Session, args: &args::Plan) -> anyhow::Result<Report> {
         None if args.mermaid => explain::mermaid(&plan),
         None => text(&plan, &session.printer),
     };
-    let text =
-        if args.explain.is_none() && !args.mermaid { with_missing(session, &project, &plan, text)? } else { text };
     let mut report = Report::plan(text, &plan);
+    if args.explain.is_none() && !args.mermaid {
+        missing::add(&mut report, session, &project, &plan)?;
+    }
     report.fields.steps = true;
     let next = match (project.config.written, plan.origin) {
         (false, _) => "longshore init   (or: longshore rehearse)",
         _ => "longshore rehearse",
     };
     Ok(report.next(next))
-}
-
-/// A text and, below it, what a real release still needs.
-///
-/// # Errors
-/// If registries cannot be told.
-pub fn with_missing(session: &Session, project: &Project, plan: &Plan, text: String) -> anyhow::Result<String> {
-    let missing = missing::missing(session, project, plan)?;
-    if missing.is_empty() {
-        return Ok(text);
-    }
-    Ok(format!("{text}\n{}", missing::table(&missing).render(&session.printer)))
 }
 
 /// Warns of what Dockerfiles and charts do that is most likely not meant.

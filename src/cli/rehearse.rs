@@ -71,7 +71,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
         return Ok(report);
     }
     let next = missing::missing(session, &project, &plan)?.into_iter().next();
-    let next = next.map_or_else(|| missing::push_tags(&plan), |one| one.line());
+    let next = next.map_or_else(|| missing::push_tags(&project, &plan), |one| one.line());
     Ok(report.next(format!("{next}   (or look at it in a browser: `longshore rehearse --serve`)")))
 }
 

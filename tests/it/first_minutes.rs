@@ -135,6 +135,8 @@ fn what_a_real_release_still_needs() {
     let raise = "bump the version and commit that";
     let push = "git tag vVERSION && git push origin vVERSION";
     assert_eq!(table("git commit -q --allow-empty -m more && longshore plan"), [raise, push]);
+    let json: serde_json::Value = serde_json::from_slice(&project.sh("longshore check --json").stdout).unwrap();
+    assert_eq!((&json["missing"][0]["what"], &json["missing"][1]["what"]), (&raise.into(), &push.into()), "{json}");
     // A job is told nothing of what is typed at home.
     assert_eq!(table("CI=true longshore check"), [""; 0]);
 }
