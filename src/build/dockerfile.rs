@@ -401,7 +401,7 @@ fn take(machine: Machine<'_>, step: &Step, work: &ImageWork, image: &Image) -> a
         let from = file(layer)?;
         let to = folder.join(&name);
         let _ = fs::remove_file(&to);
-        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
+        files::link(&from, &to)?;
         let (sha256, size) = Digest::of_reader(File::open(&to)?)?;
         ensure!(sha256 == layer.descriptor.digest, "a layer of the engine's image is damaged");
         made.push(artifact::File { name, size, sha256, mode: Mode::Plain, diff_id: Some(diff_id) });

@@ -23,7 +23,7 @@ pub fn gather(store: &Store, plan: &Plan) -> anyhow::Result<usize> {
         for name in released(step) {
             let place = if several { folder.join(&step.component) } else { folder.clone() };
             // What is not published may have the name of another.
-            let place = if place.join(name).exists() { place.join(&*step.id) } else { place };
+            let place = if place.join(name).exists() { place.join(&step.id) } else { place };
             let cannot = || format!("cannot write in `{}`", place.display());
             fs::create_dir_all(&place).with_context(cannot)?;
             files::link(&store.file(&step.id, name), &place.join(name)).with_context(cannot)?;

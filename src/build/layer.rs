@@ -13,6 +13,7 @@ use crate::artifact::{self, Artifact, Mode};
 use crate::digest::Digest;
 use crate::plan::{LayerWork, Step};
 use crate::target::Os;
+use crate::world::files;
 use crate::world::store::{Store, read_json, write_json};
 
 /// The number of the way layers are written; it changes whenever the same files would give other bytes.
@@ -104,7 +105,7 @@ fn cached(cache: &Path, key: Digest, folder: &Path, name: &str) -> Option<artifa
     fs::create_dir_all(folder).ok()?;
     let path = folder.join(name);
     let _ = fs::remove_file(&path);
-    fs::hard_link(&blob, &path).or_else(|_| fs::copy(&blob, &path).map(drop)).ok()?;
+    files::link(&blob, &path).ok()?;
     let (size, sha256) = (known.size, known.sha256);
     Some(artifact::File { name: name.into(), size, sha256, mode: Mode::Plain, diff_id: Some(known.diff_id) })
 }
@@ -114,7 +115,7 @@ fn keep(cache: &Path, key: Digest, made: &Path, file: &artifact::File) -> anyhow
     let Some(diff_id) = file.diff_id else { return Ok(()) };
     fs::create_dir_all(cache)?;
     let _ = fs::remove_file(&blob);
-    fs::hard_link(made, &blob).or_else(|_| fs::copy(made, &blob).map(drop))?;
+    files::link(made, &blob)?;
     write_json(&facts, &Cached { size: file.size, sha256: file.sha256, diff_id })?;
     let mut all = Vec::new();
     for entry in fs::read_dir(cache)? {

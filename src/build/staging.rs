@@ -173,9 +173,9 @@ fn lay_out(tree: &commit::Tree, folder: &str, ignore: Option<IgnoreFile>, to: &P
             Kind::Folder => fs::create_dir_all(&at)?,
             Kind::Link { target } => asset::link_to(target, &at)?,
             // The commit's copy is ours: a second name for it costs nothing.
-            Kind::File { .. } => fs::hard_link(from.join(path), &at)
-                .or_else(|_| fs::copy(from.join(path), &at).map(drop))
-                .with_context(|| format!("cannot stage `{path}`"))?,
+            Kind::File { .. } => {
+                files::link(&from.join(path), &at).with_context(|| format!("cannot stage `{path}`"))?
+            }
         }
     }
     Ok(listing)

@@ -35,7 +35,6 @@ use crate::world::process::Runner;
 
 /// Where editors find the schema of the file.
 const SCHEMA: &str = "https://raw.githubusercontent.com/longshore-release/longshore/main/schema/longshore.schema.json";
-const FILE: &str = "longshore.yaml";
 /// The manifest at the top.
 const ROOT: &str = "Cargo.toml";
 /// The frame of that file.
@@ -106,7 +105,7 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
     }
     let only_here = dir.join("Cargo.toml").is_file() && !top.join("Cargo.toml").is_file();
     let root = if only_here { dir.to_owned() } else { top };
-    let path = root.join(FILE);
+    let path = root.join(config_file::CONFIG);
     if path.symlink_metadata().is_ok() {
         return Err(exists(&path));
     }
@@ -225,7 +224,7 @@ fn released(facts: &Facts) -> Vec<&Package> {
 
 /// Nothing has 0.0.0 that anybody releases.
 fn is_released(package: &Package) -> bool {
-    package.publish && package.version.triple() != (0, 0, 0)
+    package.is_for_others() && package.version.triple() != (0, 0, 0)
 }
 
 fn usual_bins(package: &Package) -> Vec<&str> {
@@ -273,7 +272,9 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
     let is_gated = |package: &Package| usual_bins(package).len() < package.bins.len();
     // The plan would take what has 0.0.0.
     let is_passed_over = |package: &Package| {
-        package.publish && !package.bins.is_empty() && !packages.iter().any(|other| other.manifest == package.manifest)
+        package.is_for_others()
+            && !package.bins.is_empty()
+            && !packages.iter().any(|other| other.manifest == package.manifest)
     };
     let written = outside || facts.packages.iter().any(|package| is_gated(package) || is_passed_over(package));
     let start = if written { "" } else { "#" };
@@ -284,10 +285,11 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
         text.push_str(&format!("{start}  {}: {entry} # {word} {}\n", scalar(&package.name), bins.join(", ")));
     }
     for package in facts.packages.iter().filter(|package| !package.bins.is_empty() && !packages.contains(package)) {
-        let why = match package.publish {
-            true if !is_released(package) => "has the version 0.0.0",
-            true => "needs a feature that is off",
-            false => "says `publish = false`, or is no default member",
+        let why = match (package.publish, package.is_default) {
+            (false, _) => "says `publish = false`",
+            (true, false) => "is none of the workspace's `default-members`",
+            (true, true) if !is_released(package) => "has the version 0.0.0",
+            (true, true) => "needs a feature that is off",
         };
         text.push_str(&format!("# Left out: {}, which {why}.\n", package.name));
     }

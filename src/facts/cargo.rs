@@ -38,8 +38,10 @@ pub struct Package {
     pub enables: BTreeMap<String, Vec<String>>,
     /// `required-features` of the binaries that have some.
     pub required: BTreeMap<String, Vec<String>>,
-    /// Whether `publish` is not `false`, and the workspace's `default-members`, if any are written, name it.
+    /// Whether `publish` is not `false`.
     pub publish: bool,
+    /// Whether the workspace's `default-members` name it, if any are written.
+    pub is_default: bool,
     /// The version in Cargo.lock's own entry; `None`: no lock file or no entry.
     pub locked: Option<Version>,
     /// Path of that lock file, if it exists.
@@ -47,6 +49,11 @@ pub struct Package {
 }
 
 impl Package {
+    /// Whether its executables are released where nothing else is written; others are mostly tools of the project itself.
+    pub fn is_for_others(&self) -> bool {
+        self.publish && self.is_default
+    }
+
     /// The binaries that cargo compiles with these features; it passes over those whose `required-features` are not
     /// all on.
     pub fn compiled(&self, features: &[String], default: bool, all: bool) -> Vec<&str> {
@@ -85,14 +92,12 @@ pub fn packages(runner: &Runner, root: &Path, manifests: &[String]) -> anyhow::R
         let folder = inside(root, &answer.workspace_root).ok_or_else(|| outside(&answer.workspace_root))?;
         let lock = lock_file(root, &folder)?;
         let defaults = written_defaults(&answer);
-        let is_default = |id: &String| defaults.as_ref().is_none_or(|defaults| defaults.contains(id));
         for entry in answer.packages {
             // A member may lie elsewhere; it is not of this repository then.
             let Some(manifest) = inside(root, &entry.manifest_path) else { continue };
-            let id = entry.id.clone();
-            let mut package = package(entry, manifest.clone(), join(&folder, "Cargo.toml"), lock.as_ref())?;
-            package.publish &= is_default(&id);
-            found.insert(manifest, package);
+            let is_default = defaults.as_ref().is_none_or(|defaults| defaults.contains(&entry.id));
+            let package = package(entry, manifest.clone(), join(&folder, "Cargo.toml"), lock.as_ref())?;
+            found.insert(manifest, Package { is_default, ..package });
         }
     }
     let mut packages: Vec<Package> = found.into_values().collect();
@@ -175,6 +180,7 @@ fn package(entry: Entry, manifest: String, workspace: String, lock: Option<&Lock
         enables: entry.features,
         required: gated.map(|target| (target.name, target.required)).collect(),
         publish: entry.publish.is_none_or(|registries| !registries.is_empty()),
+        is_default: true,
     })
 }
 

@@ -383,6 +383,7 @@ fn cargo_workspaces() {
         enables: BTreeMap::from([("more".into(), vec![]), ("tls".into(), vec!["more".into()])]),
         required: BTreeMap::from([("zulu".into(), vec!["more".into()])]),
         publish: true,
+        is_default: true,
         locked: Some("1.2.2".parse().unwrap()),
         lock: Some("Cargo.lock".into()),
     };

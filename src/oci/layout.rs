@@ -75,8 +75,7 @@ impl Layout {
         if to.exists() {
             return Ok(());
         }
-        let linked = fs::hard_link(from, &to).or_else(|_| fs::copy(from, &to).map(drop));
-        linked.with_context(|| format!("cannot write `{}`", to.display()))
+        files::link(from, &to).with_context(|| format!("cannot write `{}`", to.display()))
     }
 
     /// Takes in a manifest or index.

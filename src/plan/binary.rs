@@ -41,7 +41,7 @@ pub fn entries(inputs: &Inputs<'_>) -> Vec<Binary> {
         Binaries::Implied(implied) => implied,
     };
     let with_binaries = || inputs.facts.packages.iter().filter(|package| !package.bins.is_empty());
-    let published: Vec<&Package> = with_binaries().filter(|package| package.publish).collect();
+    let published: Vec<&Package> = with_binaries().filter(|package| package.is_for_others()).collect();
     let packages = if published.is_empty() { with_binaries().collect() } else { published };
     let components = &inputs.config.components;
     let chosen: Vec<&Package> = if components.is_empty() {

@@ -176,12 +176,11 @@ fn assumptions(
             let tags: Vec<String> = releases.list.iter().map(|release| format!("`{}`", release.tag)).collect();
             let facts = inputs.facts;
             let has_manifest = !facts.packages.is_empty() || !facts.python.is_empty();
-            let from = match () {
-                () if has_manifest || facts.version_files.values().any(|version| is_of(version, releases)) => {
-                    " from the manifests' version"
-                }
-                () if facts.tags.is_empty() => ", as no manifest has a version",
-                () => ", the next after the tags, as no manifest has its version",
+            let is_written = has_manifest || facts.version_files.values().any(|version| is_of(version, releases));
+            let from = match (is_written, facts.tags.is_empty()) {
+                (true, _) => " from the manifests' version",
+                (false, true) => ", as no manifest has a version",
+                (false, false) => ", the next after the tags, as no manifest has its version",
             };
             list.push(format!("no release tag at this commit: {}{from}", tags.join(", ")));
             for taken in

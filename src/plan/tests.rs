@@ -34,6 +34,7 @@ pub fn package(name: &str, bins: &[&str]) -> Package {
         enables: BTreeMap::new(),
         required: BTreeMap::new(),
         publish: true,
+        is_default: true,
         locked: Some("1.2.3".parse().unwrap()),
         lock: Some("Cargo.lock".into()),
     }

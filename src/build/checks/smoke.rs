@@ -133,18 +133,18 @@ impl First<'_, '_, '_> {
     fn judge(&self, status: ExitStatus, timed_out: bool, said: &str, assumed: bool) -> (End, String) {
         let doubt = if assumed { End::Doubt } else { End::Fails };
         if timed_out {
-            return (doubt, format!("did not finish within {} s; {}", LIMIT.as_secs(), printed(said)));
+            return (doubt, format!("did not finish within {} s; it {}", LIMIT.as_secs(), printed(said)));
         }
         if !status.success() {
             let end = if could_not_run(status, said) { End::Fails } else { doubt };
-            return (end, format!("failed with {}; {}", described(status), printed(said)));
+            return (end, format!("failed with {}; it {}", described(status), printed(said)));
         }
         match &self.smoke.contains {
             Some(text) if !said.contains(text) => {
                 let end = if version_in(said, self.stem()).is_some() { End::Fails } else { doubt };
-                (end, format!("does not print `{text}`; {}", printed(said)))
+                (end, format!("does not print `{text}`; it {}", printed(said)))
             }
-            _ => (End::Holds, printed(said).trim_start_matches("it ").to_owned()),
+            _ => (End::Holds, printed(said)),
         }
     }
 }
@@ -189,9 +189,9 @@ fn version_in(said: &str, program: &str) -> Option<Version> {
 fn printed(said: &str) -> String {
     let mut lines = said.lines().filter(|line| !line.trim().is_empty());
     match (lines.next(), lines.count()) {
-        (None, _) => "it printed nothing".into(),
-        (Some(line), 0) => format!("it printed `{}`", cut(line)),
-        (Some(line), more) => format!("it printed `{}` and {more} more lines", cut(line)),
+        (None, _) => "printed nothing".into(),
+        (Some(line), 0) => format!("printed `{}`", cut(line)),
+        (Some(line), more) => format!("printed `{}` and {more} more lines", cut(line)),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Images that are given to an engine in OCI image layouts, read as far as an engine without layouts needs it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -95,8 +94,7 @@ impl Base {
             let to = folder.join(blob.descriptor.digest.hex());
             // A layer may be in an image twice.
             if !to.exists() {
-                let linked = fs::hard_link(&blob.path, &to).or_else(|_| fs::copy(&blob.path, &to).map(drop));
-                linked.with_context(|| format!("cannot write `{}`", to.display()))?;
+                files::link(&blob.path, &to).with_context(|| format!("cannot write `{}`", to.display()))?;
             }
         }
         files::write_atomic(&folder.join("manifest.json"), manifest.to_string().as_bytes())?;

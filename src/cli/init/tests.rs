@@ -23,6 +23,7 @@ fn package(name: &str, version: &str, bins: &[&str]) -> Package {
         enables: BTreeMap::new(),
         required: BTreeMap::new(),
         publish: true,
+        is_default: true,
         locked: None,
         lock: None,
     }
@@ -93,7 +94,7 @@ fn versions_of_their_own_become_components() {
 fn leaves_out_what_is_not_meant_for_others() {
     let private = Package { publish: false, ..package("xtask", "0.0.0", &["xtask"]) };
     let text = rendered(&[package("boat", "1.2.3", &["boat"]), private.clone()]);
-    assert!(text.contains("# Left out: xtask, which says `publish = false`, or is no default member.\n"), "{text}");
+    assert!(text.contains("# Left out: xtask, which says `publish = false`.\n"), "{text}");
     assert_eq!(names(&parsed(&text).1), ["boat"]);
     // Where nothing is published, it is all there is.
     assert_eq!(names(&parsed(&rendered(&[private])).1), ["xtask"]);

@@ -67,9 +67,7 @@ impl Recovered {
                 let from = own.path(&artifact.step, file);
                 if holds(from.clone(), file).await {
                     let to = self.place(&artifact.step, file)?;
-                    fs::hard_link(&from, &to)
-                        .or_else(|_| fs::copy(&from, &to).map(drop))
-                        .map_err(anyhow::Error::from)?;
+                    files::link(&from, &to).map_err(anyhow::Error::from)?;
                 }
             }
         }
