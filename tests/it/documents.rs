@@ -12,19 +12,17 @@ use crate::project::Project;
 use crate::source;
 
 /// Why a block may not be run here.
-const REASONS: [&str; 6] = [
-    "needs an account",
-    "needs the network",
-    "another machine",
-    "takes minutes",
-    "shows a part of the output",
-    "needs Docker",
-];
+const REASONS: [&str; 6] =
+    ["needs an account", "needs the network", "another machine", "takes minutes", "another project", "needs Docker"];
 
 struct Block {
+    path: String,
     /// `docs/images.md:12`
     at: String,
+    /// Commands.
     lines: Vec<String>,
+    /// What they print, as far as it is shown.
+    shown: Vec<String>,
     mark: Option<String>,
 }
 
@@ -49,17 +47,29 @@ fn blocks() -> Vec<Block> {
             }
             let end = index + 1 + lines[index + 1..].iter().position(|line| line.trim() == "```").unwrap();
             let inside = lines[index + 1..end].iter().map(|line| line.trim());
-            let commands: Vec<String> = match kind {
-                "sh" => inside.map(str::to_owned).collect(),
-                _ => inside.filter_map(|line| line.strip_prefix("$ ").map(str::to_owned)).collect(),
-            };
+            let (commands, shown): (Vec<&str>, Vec<&str>) =
+                inside.partition(|line| kind == "sh" || line.starts_with("$ "));
+            let commands = commands.iter().map(|line| line.trim_start_matches("$ ").to_owned()).collect();
+            let shown = shown.iter().filter(|line| !line.is_empty() && !line.contains('…')).map(|line| masked(line));
             let above = lines[..index].iter().rev().find(|line| !line.trim().is_empty());
             let mark = above.and_then(|line| line.trim().strip_prefix("<!-- not run: ")?.strip_suffix(" -->"));
-            blocks.push(Block { at: format!("{path}:{}", index + 1), lines: commands, mark: mark.map(str::to_owned) });
+            blocks.push(Block {
+                path: path.clone(),
+                at: format!("{path}:{}", index + 1),
+                lines: commands,
+                shown: shown.collect(),
+                mark: mark.map(str::to_owned),
+            });
             index = end + 1;
         }
     }
     blocks
+}
+
+/// A line without what differs from run to run and machine to machine: numbers, digests and widths of columns.
+fn masked(line: &str) -> String {
+    let is_plain = |word: &&str| !word.chars().any(|char| char.is_ascii_digit());
+    line.split_whitespace().filter(is_plain).collect::<Vec<_>>().join(" ")
 }
 
 /// The words of each `longshore …` in a line of shell, without what follows it.
@@ -121,11 +131,22 @@ fn blocks_without_a_mark_run() {
         (".gitignore", "/target\n"),
         ("README.md", "# ferry\n"),
     ];
-    for block in blocks().into_iter().filter(|block| block.mark.is_none()) {
+    let fresh = || {
         let project = Project::of("ferry", &files).commit();
         assert!(project.sh("git remote add origin https://github.com/acme/ferry.git").status.success());
+        project
+    };
+    // What a page shows the output of happens one after the other, in one project.
+    let mut of_page: BTreeMap<String, Project> = BTreeMap::new();
+    for block in blocks().into_iter().filter(|block| block.mark.is_none()) {
+        let alone = fresh();
+        let project = if block.shown.is_empty() { &alone } else { of_page.entry(block.path).or_insert_with(fresh) };
         let done = project.sh(&format!("set -e\n{}", block.lines.join("\n")));
         let said = String::from_utf8_lossy(&done.stderr).into_owned() + &String::from_utf8_lossy(&done.stdout);
         assert!(done.status.success(), "{}: {:?}\n{said}", block.at, block.lines);
+        let printed: Vec<String> = said.lines().map(masked).collect();
+        for line in &block.shown {
+            assert!(printed.contains(line), "{}: `{line}` is not printed:\n{said}", block.at);
+        }
     }
 }
