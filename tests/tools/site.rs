@@ -35,7 +35,7 @@ fn the_site_is_whole() {
                 None => place.path().join(file).is_file(),
             };
             if !is_there {
-                dead.push(format!("{page}: {link}"));
+                dead.push(format!("`{page}` links to `{link}`, which is not there"));
             }
         }
     }
