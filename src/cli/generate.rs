@@ -42,7 +42,7 @@ struct File {
 pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let project = Project::open_as_cloned(session)?;
     let top = project.top.clone();
-    refuse_unread(session, &project)?;
+    refuse_unread(&project)?;
     let plan = project.plan(session, Wish { every_release: true, stub_bases: true, ..Wish::default() })?;
     if plan.workflows.is_empty() {
         let problem = Problem::new("nothing-published", "nothing is published, so no workflow is needed");
@@ -88,18 +88,14 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     Ok(report.next(if is_unlocked { format!("{}\n      {next}", actions_lock::COMMAND) } else { next }))
 }
 
-/// The jobs read longshore.yaml and nothing else: what was generated from more would not be what they do.
-fn refuse_unread(session: &Session, project: &Project) -> anyhow::Result<()> {
+/// The jobs read longshore.yaml and nothing else: what was generated from another file would not be what they do.
+fn refuse_unread(project: &Project) -> anyhow::Result<()> {
     let name = project.source.name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let (text, hint) = if project.config.written && name != config_file::CONFIG {
-        (format!("the workflows would not read `{}`", project.source.name), "rename it to `longshore.yaml`".to_owned())
-    } else if let Some(overlay) = session.selection.overlays.first() {
-        let hint = "write into longshore.yaml what holds in CI; overlays are for other machines".to_owned();
-        (format!("the workflows would not use the overlay `{overlay}`"), hint)
-    } else {
+    if !project.config.written || name == config_file::CONFIG {
         return Ok(());
-    };
-    Err(Failure::usage(Problem::new("config-not-read", text).hint(hint)).into())
+    }
+    let text = format!("the workflows would not read `{}`", project.source.name);
+    Err(Failure::usage(Problem::new("config-not-read", text).hint("rename it to `longshore.yaml`")).into())
 }
 
 /// Whether what a workflow calls of ours cannot be moved.

@@ -26,6 +26,8 @@ enum Source {
     Finished,
     /// It reads the configuration, for every release alike.
     Configuration,
+    /// It writes what reads longshore.yaml and nothing else.
+    Generated,
     /// Nothing of these.
     Nothing,
 }
@@ -38,7 +40,8 @@ impl Source {
             Command::Matrix(_) | Command::Build(_) if !given => Self::Planned,
             Command::Verify(_) | Command::Publish(_) if !given => Self::Finished,
             Command::Matrix(_) | Command::Build(_) | Command::Verify(_) | Command::Publish(_) => Self::Given,
-            Command::Lock(_) | Command::Generate(_) => Self::Configuration,
+            Command::Lock(_) => Self::Configuration,
+            Command::Generate(_) => Self::Generated,
             Command::Init | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => Self::Nothing,
             // Its inputs come from the environment.
             Command::Action => Self::Nothing,
@@ -51,6 +54,8 @@ impl Source {
             Self::Planned => &[TAG, SNAPSHOT, LABEL, COMPONENT, ONLY, CONFIG, OVERLAY],
             // `--config` says in which folder the output is.
             Self::Given => &[PLAN, CONFIG],
+            // A project in a folder below.
+            Self::Generated => &[CONFIG],
             Self::Finished | Self::Configuration => &[CONFIG, OVERLAY],
             Self::Nothing => &[],
         }
@@ -69,7 +74,10 @@ impl Source {
                 ("the plan of the built files is fixed", format!("{again}; {narrower}"))
             }
             Self::Finished => ("the plan of the built files is fixed", again),
-            Self::Configuration => ("it is the same for every release", leave()),
+            Self::Generated if flag == OVERLAY => {
+                ("the workflows plan without it", "write into longshore.yaml what holds in CI".to_owned())
+            }
+            Self::Configuration | Self::Generated => ("it is the same for every release", leave()),
             Self::Planned | Self::Nothing => ("it plans nothing and reads no configuration", leave()),
         }
     }
@@ -81,7 +89,8 @@ pub fn shown(command: &str) -> Vec<&'static str> {
         "check" | "plan" | "rehearse" | "release" => &[Source::Planned],
         "matrix" | "build" => &[Source::Planned, Source::Given],
         "verify" | "publish" => &[Source::Finished, Source::Given],
-        "lock" | "generate" => &[Source::Configuration],
+        "lock" => &[Source::Configuration],
+        "generate" => &[Source::Generated],
         _ => &[],
     };
     sources.iter().flat_map(|source| source.reads()).copied().collect()
@@ -143,7 +152,7 @@ mod tests {
             ("verify --plan p", "--config --plan"),
             ("publish --plan p", "--config --plan"),
             ("lock", "--config --overlay"),
-            ("generate", "--config --overlay"),
+            ("generate", "--config"),
             ("schema plan", ""),
             ("completions bash", ""),
             ("man", ""),

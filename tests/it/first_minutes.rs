@@ -224,9 +224,10 @@ fn what_the_workflows_would_not_read_is_not_generated_from() {
         ("rel.yaml", "longshore: 1\nname: special\n"),
         ("longshore.yaml", "longshore: 1\noverlays: { t: { snapshot: true } }\n"),
     ]);
-    for (flags, expected) in
-        [("--config rel.yaml", "would not read `rel.yaml`"), ("--overlay t", "would not use the overlay `t`")]
-    {
+    for (flags, expected) in [
+        ("--config rel.yaml", "would not read `rel.yaml`"),
+        ("--overlay t", "does not accept `--overlay`: the workflows plan without it"),
+    ] {
         let (output, code) = said(&project, &format!("longshore generate {flags}"));
         assert!(code == Some(2) && output.contains(expected), "{flags}: {output}");
     }
