@@ -14,6 +14,9 @@ use crate::step_id::StepKind;
 use crate::version::Version;
 use crate::world::{clock, runtime};
 
+/// How far in the future a version may be said to be.
+const MOST_SECONDS: i64 = 60;
+
 /// The annotation with the version.
 const VERSION: &str = "org.opencontainers.image.version";
 
@@ -108,19 +111,25 @@ fn free(
     places: &[Place<'_>],
     planned: &Version,
 ) -> anyhow::Result<Version> {
-    let mut time = clock::utc();
-    loop {
-        let version = dated(session, planned, &time.format("%Y%m%d%H%M%S").to_string())?;
-        // What a component has is published together: one place tells it.
-        let (Some(registries), Some(place)) = (registries, places.first()) else { return Ok(version) };
-        let before = planned.to_string();
-        let Some(tag) = place.image.tags.iter().find(|tag| tag.contains(&before)) else { return Ok(version) };
+    let now = clock::utc();
+    let version = |later: i64| {
+        let time = now + chrono::TimeDelta::seconds(later);
+        dated(session, planned, &time.format("%Y%m%d%H%M%S").to_string())
+    };
+    // What a component has is published together: one place tells it.
+    let before = planned.to_string();
+    let place = places.first();
+    let tag = place.and_then(|place| place.image.tags.iter().find(|tag| tag.contains(&before)));
+    let (Some(registries), Some(place), Some(tag)) = (registries, place, tag) else { return version(0) };
+    for later in 0..MOST_SECONDS {
+        let version = version(later)?;
         let tag = place.repository.tagged(tag.replace(&before, &version.to_string()));
         if runtime::block_on(registries.head(&tag))??.is_none() {
             return Ok(version);
         }
-        time += chrono::TimeDelta::seconds(1);
     }
+    // Whoever has all of them is told that they are taken.
+    version(MOST_SECONDS)
 }
 
 fn dated(session: &Session, version: &Version, time: &str) -> anyhow::Result<Version> {
