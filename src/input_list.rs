@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::digest::Digest;
 
@@ -46,6 +45,21 @@ pub struct InputList {
     pub wide: Option<String>,
 }
 
+/// What counts of a list, in the order of its names: this text is what the digest is of.
+#[derive(Serialize)]
+struct Counted<'l> {
+    args: &'l BTreeMap<String, String>,
+    based_on: &'l BTreeMap<String, Digest>,
+    commit: &'l Option<String>,
+    files: Vec<(&'l String, &'l String, &'l String, &'l Option<Digest>)>,
+    images: Vec<(&'l String, &'l Option<Digest>)>,
+    network: bool,
+    platform: &'l String,
+    recipe: &'l Digest,
+    schema: &'l String,
+    secrets: &'l Vec<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InputImage {
     pub name: String,
@@ -72,23 +86,21 @@ pub struct InputFile {
 }
 
 impl InputList {
-    /// One digest over all of it but the rules, which only explain.
+    /// One digest over all of it but the rules, which only explain. It is taken of thousands of files, so nothing is built for it.
     pub fn digest(&self) -> Digest {
-        let file = |file: &InputFile| json!([file.context, file.path, file.kind, file.sha256]);
-        let image = |image: &InputImage| json!([image.name, image.digest]);
-        let text = json!({
-            "schema": self.schema,
-            "platform": self.platform,
-            "recipe": self.recipe,
-            "args": self.args,
-            "secrets": self.secrets,
-            "network": self.network,
-            "images": self.images.iter().map(image).collect::<Vec<_>>(),
-            "based_on": self.based_on,
-            "files": self.files.iter().map(file).collect::<Vec<_>>(),
-            "commit": self.commit,
-        });
-        Digest::of(text.to_string().as_bytes())
+        let counted = Counted {
+            args: &self.args,
+            based_on: &self.based_on,
+            commit: &self.commit,
+            files: self.files.iter().map(|file| (&file.context, &file.path, &file.kind, &file.sha256)).collect(),
+            images: self.images.iter().map(|image| (&image.name, &image.digest)).collect(),
+            network: self.network,
+            platform: &self.platform,
+            recipe: &self.recipe,
+            schema: &self.schema,
+            secrets: &self.secrets,
+        };
+        Digest::of(&serde_json::to_vec(&counted).unwrap_or_default())
     }
 
     /// How one list differs from another, input by input, for people.
@@ -151,6 +163,15 @@ mod tests {
             commit: None,
             wide: None,
         }
+    }
+
+    /// Registries hold images under it: it never changes.
+    #[test]
+    fn the_digest_is_of_this_very_text() {
+        assert_eq!(
+            list().digest().to_string(),
+            "sha256:cb0c99cc4aa880a5c05b27dfe47957df1cebb9aa0ee288f9544d7dd0c0a7edff"
+        );
     }
 
     #[test]

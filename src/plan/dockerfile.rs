@@ -138,7 +138,7 @@ impl<'a> Maker<'a> {
             // Nothing says what a changed tree compiles.
             work.reuse = false;
         } else {
-            annotations.insert(crate::input_list::ANNOTATION.to_owned(), list.digest().to_string());
+            annotations.insert(crate::input_list::ANNOTATION.to_owned(), work.inputs.digest.to_string());
         }
         self.lists.borrow_mut().insert(id.clone(), list);
         let below = work.contexts.values().filter_map(|context| match context {
