@@ -62,6 +62,12 @@ impl From<Fault> for Ended {
 }
 
 pub trait Executor: Send + Sync {
+    /// What can be told of a request without doing anything: asked before it is stored, so it must be quick.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    fn check(&self, submission: &Submission) -> Result<(), Fault>;
+
     /// Carries out one attempt. It may wait: each runs on a thread of its own, which lives as long as the service.
     ///
     /// # Errors

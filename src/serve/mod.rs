@@ -2,6 +2,7 @@
 
 mod attempt;
 pub mod executor;
+pub mod face;
 pub mod log;
 pub mod queue;
 pub mod store;
