@@ -176,7 +176,7 @@ fn scope_of_four(four: Ipv4Addr) -> Option<&'static str> {
         [100, 64..=127, ..] => Some("shared (RFC 6598)"),
         [0, ..] => Some("this network"),
         [224..=239, ..] => Some("multicast"),
-        [240.., ..] => Some("reserved"),
+        [240..=255, ..] => Some("reserved"),
         // 192.0.0.0/24, documentation and benchmarks.
         [192, 0, 0 | 2, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => Some("reserved"),
         _ => None,
@@ -189,7 +189,7 @@ fn scope_of_six(six: Ipv6Addr) -> Option<&'static str> {
         [0, 0, 0, 0, 0, 0, 0, 0] => Some("this network"),
         [0xfe80..=0xfebf, ..] => Some("link-local"),
         [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => Some("private"),
-        [0xff00.., ..] => Some("multicast"),
+        [0xff00..=0xffff, ..] => Some("multicast"),
         // Teredo carries IPv4 addresses of its own; 2001:db8::/32 is documentation, 100::/64 discards.
         [0x2001, 0 | 0xdb8, ..] | [0x100, 0, 0, 0, ..] => Some("reserved"),
         // Everything that is public lies in 2000::/3.

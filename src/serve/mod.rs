@@ -1,5 +1,10 @@
 //! The build service: a queue of tasks in a database, a worker that hands them to an executor, and two faces over HTTP.
 
+pub mod address;
+pub mod check;
 pub mod executor;
+pub mod fetch;
 pub mod log;
+mod masking;
+mod refusal;
 pub mod task;
