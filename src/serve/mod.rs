@@ -1,10 +1,15 @@
 //! The build service: a queue of tasks in a database, a worker that hands them to an executor, and two faces over HTTP.
 
+pub mod address;
 mod attempt;
+pub mod check;
 pub mod executor;
 pub mod face;
+pub mod fetch;
 pub mod log;
+mod masking;
 pub mod queue;
+mod refusal;
 pub mod store;
 pub mod task;
 pub mod worker;

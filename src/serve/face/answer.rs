@@ -5,6 +5,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::serve::check::Refusal;
+use crate::serve::task::Reason;
+
 pub(super) const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 
@@ -47,11 +50,39 @@ struct Problem<'a> {
     detail: &'a str,
     /// A stable word.
     code: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError<'a>>,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Serialize)]
+struct FieldError<'a> {
+    field: &'a str,
+    code: &'a str,
+    detail: &'a str,
+    hint: &'a str,
 }
 
 /// The new face's form of an error.
 pub(super) fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
+    explained(status, code, detail, Vec::new())
+}
+
+/// The same for a request that is refused: its first reason, and all of them.
+pub(super) fn refused(refusals: &[Refusal]) -> Response {
+    let errors = refusals.iter().map(|one| FieldError {
+        field: one.field,
+        code: one.reason.word(),
+        detail: &one.message,
+        hint: &one.hint,
+    });
+    let code = refusals.first().map_or(Reason::Internal, |one| one.reason).word();
+    let detail = refusals.first().map(|one| one.fault().message).unwrap_or_default();
+    explained(StatusCode::UNPROCESSABLE_ENTITY, code, &detail, errors.collect())
+}
+
+fn explained(status: StatusCode, code: &str, detail: &str, errors: Vec<FieldError<'_>>) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
-    let body = Problem { r#type: "about:blank", title, status: status.as_u16(), detail, code };
+    let body = Problem { r#type: "about:blank", title, status: status.as_u16(), detail, code, errors };
     typed(status, PROBLEM, serde_json::to_vec(&body).unwrap_or_default())
 }

@@ -5,13 +5,13 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{json, problem, with};
+use super::answer::{self, json, problem, with};
 use super::build::Build;
 use super::file;
 use super::intake::NotStored;
-use super::login;
 use super::shared::Shared;
 use crate::digest::Digest;
+use crate::serve::check;
 use crate::serve::queue::COME_BACK;
 use crate::serve::store::{Cancel, Once, Page, Row, Submitted};
 use crate::serve::task::{Face, Reason, State, Submission, TaskId};
@@ -41,7 +41,7 @@ impl Asked {
     fn read(headers: &HeaderMap, body: &Bytes) -> Result<Self, Response> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case(super::answer::JSON) {
+        if !essence.eq_ignore_ascii_case(answer::JSON) {
             let text = "send JSON, with `content-type: application/json`";
             return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", text));
         }
@@ -58,13 +58,14 @@ impl Asked {
     }
 
     fn submission(self) -> Submission {
+        let (git_repo, login) = check::without_login(&self.git_repo);
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         Submission {
             face: Face::New,
             app_name: self.app_name,
             image_tag: self.image_tag,
-            git_repo: self.git_repo,
-            login: None,
+            git_repo,
+            login,
             branch: given(self.branch),
             app_dir: given(self.app_dir),
             dockerfile: given(self.dockerfile).map(String::into_bytes),
@@ -77,10 +78,6 @@ pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: &Bytes) -
         Ok(asked) => asked,
         Err(response) => return response,
     };
-    if login::take_out(&asked.git_repo).1.is_some() {
-        let text = "`git_repo` has a login in it: remove it, and give the service a token for that host";
-        return problem(StatusCode::UNPROCESSABLE_ENTITY, Reason::CredentialsInUrl.word(), text);
-    }
     let key = match key(headers) {
         Ok(key) => key,
         Err(response) => return response,
@@ -89,7 +86,7 @@ pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: &Bytes) -
     let once = key.map(|key| Once { key, request });
     match shared.submit(&asked.submission(), once).await {
         Ok(submitted) => stored(shared, headers, submitted).await,
-        Err(not_stored) => refused(not_stored),
+        Err(not_stored) => refused(shared, not_stored),
     }
 }
 
@@ -107,8 +104,8 @@ async fn stored(shared: &Shared, headers: &HeaderMap, submitted: Submitted) -> R
     let (status, id) = match submitted {
         Submitted::New(id) => (StatusCode::CREATED, id),
         Submitted::Before(id) => (StatusCode::OK, id),
-        Submitted::Conflict => return refused(NotStored::Conflict),
-        Submitted::Full => return refused(NotStored::Full),
+        Submitted::Conflict => return refused(shared, NotStored::Conflict),
+        Submitted::Full => return refused(shared, NotStored::Full),
     };
     match shared.store.get(&id).await {
         Ok(Some(row)) => {
@@ -116,13 +113,13 @@ async fn stored(shared: &Shared, headers: &HeaderMap, submitted: Submitted) -> R
             with(json(status, &build), header::LOCATION, &build.url)
         }
         Ok(None) => unknown(),
-        Err(_) => no_database(),
+        Err(error) => no_database(shared, &error),
     }
 }
 
-fn refused(not_stored: NotStored) -> Response {
+fn refused(shared: &Shared, not_stored: NotStored) -> Response {
     match not_stored {
-        NotStored::Refused(fault) => problem(StatusCode::UNPROCESSABLE_ENTITY, fault.reason.word(), &fault.message),
+        NotStored::Refused(refusals) => answer::refused(&refusals),
         NotStored::Conflict => {
             let text = "this `Idempotency-Key` was used for another request";
             problem(StatusCode::CONFLICT, "idempotency_conflict", text)
@@ -132,11 +129,12 @@ fn refused(not_stored: NotStored) -> Response {
                 problem(StatusCode::TOO_MANY_REQUESTS, "queue_full", "too many builds wait; submit it again later");
             with(response, header::RETRY_AFTER, &COME_BACK.as_secs().to_string())
         }
-        NotStored::Failed(_) => no_database(),
+        NotStored::Failed(error) => no_database(shared, &error),
     }
 }
 
-fn no_database() -> Response {
+fn no_database(shared: &Shared, error: &anyhow::Error) -> Response {
+    shared.warn(error);
     problem(StatusCode::SERVICE_UNAVAILABLE, Reason::DatabaseUnavailable.word(), "the database does not answer")
 }
 
@@ -158,7 +156,10 @@ pub(super) async fn list(shared: &Shared, headers: &HeaderMap, query: &str) -> R
         Err(text) => return problem(StatusCode::BAD_REQUEST, "query_invalid", &text),
     };
     let most = page.most as usize;
-    let Ok(rows) = shared.store.page(&Page { most: page.most + 1, ..page }).await else { return no_database() };
+    let rows = match shared.store.page(&Page { most: page.most + 1, ..page }).await {
+        Ok(rows) => rows,
+        Err(error) => return no_database(shared, &error),
+    };
     let base = shared.links.base(headers);
     let next = if rows.len() > most { rows.get(most - 1).map(|row| row.sequence.to_string()) } else { None };
     let builds = rows.iter().take(most).map(|row| Build::of(row, &base)).collect();
@@ -177,7 +178,10 @@ fn page(query: &str) -> Result<Page, String> {
             "state" => page.state = Some(value.parse::<State>().map_err(|why| format!("`state`: {why}"))?),
             "app_name" => page.app_name = Some(value.into_owned()),
             other => {
-                return Err(format!("`{}` is not known here: use cursor, limit, state, app_name", other.escape_debug()));
+                return Err(format!(
+                    "`{}` is not known here: use cursor, limit, state, app_name",
+                    other.escape_debug()
+                ));
             }
         }
     }
@@ -190,7 +194,7 @@ async fn named(shared: &Shared, id: &str) -> Result<Row, Response> {
     match shared.store.get(&id).await {
         Ok(Some(row)) => Ok(row),
         Ok(None) => Err(unknown()),
-        Err(_) => Err(no_database()),
+        Err(error) => Err(no_database(shared, &error)),
     }
 }
 
@@ -212,7 +216,7 @@ pub(super) async fn cancel(shared: &Shared, headers: &HeaderMap, id: &str) -> Re
             return problem(StatusCode::CONFLICT, "not_cancellable", text);
         }
         Ok(Cancel::Unknown) => return unknown(),
-        Err(_) => return no_database(),
+        Err(error) => return no_database(shared, &error),
     };
     match named(shared, id).await {
         Ok(row) => json(status, &Build::of(&row, &shared.links.base(headers))),
@@ -225,10 +229,13 @@ pub(super) async fn rebuild(shared: &Shared, headers: &HeaderMap, id: &str) -> R
         Ok(row) => row,
         Err(response) => return response,
     };
-    let Ok(submission) = shared.store.submission(&row).await else { return no_database() };
+    let submission = match shared.store.submission(&row).await {
+        Ok(submission) => submission,
+        Err(error) => return no_database(shared, &error),
+    };
     match shared.submit(&submission, None).await {
         Ok(submitted) => stored(shared, headers, submitted).await,
-        Err(not_stored) => refused(not_stored),
+        Err(not_stored) => refused(shared, not_stored),
     }
 }
 
@@ -261,7 +268,10 @@ struct Ready {
 pub(super) async fn ready(shared: &Shared) -> Response {
     let counts =
         async { anyhow::Ok((shared.store.count(State::Waiting).await?, shared.store.count(State::Running).await?)) };
-    let Ok((waiting, running)) = counts.await else { return no_database() };
+    let (waiting, running) = match counts.await {
+        Ok(counts) => counts,
+        Err(error) => return no_database(shared, &error),
+    };
     if shared.workers.is_closing() {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service stops");
     }

@@ -10,8 +10,8 @@ use super::file;
 use super::form::{Flaw, Form, Malformed};
 use super::intake::NotStored;
 use super::links;
-use super::login;
 use super::shared::Shared;
+use crate::serve::check;
 use crate::serve::queue::COME_BACK;
 use crate::serve::store::Row;
 use crate::serve::task::{Face, State, Submission, TaskId};
@@ -51,7 +51,7 @@ pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: Bytes) ->
         Ok(fields) => fields,
         Err(flaws) => return detail(StatusCode::UNPROCESSABLE_ENTITY, flaws),
     };
-    let (git_repo, login) = login::take_out(&fields.git_repo);
+    let (git_repo, login) = check::without_login(&fields.git_repo);
     let submission = Submission {
         face: Face::Old,
         app_name: fields.app_name,
@@ -68,23 +68,24 @@ pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: Bytes) ->
             let message = "task has been added to queue";
             json(StatusCode::OK, &Queued { status: SUCCESS, task_id: id.as_str(), logs_url: &logs_url, message })
         }
-        Err(not_stored) => refused(&not_stored),
+        Err(not_stored) => refused(shared, not_stored),
     }
 }
 
 /// An answer of 200 with an empty id would make old callers ask for the status of nothing, for ever.
-fn refused(not_stored: &NotStored) -> Response {
+fn refused(shared: &Shared, not_stored: NotStored) -> Response {
     match not_stored {
         NotStored::Full | NotStored::Conflict | NotStored::Refused(_) => {
             let response = detail(StatusCode::TOO_MANY_REQUESTS, "too many tasks wait; submit it again later");
             with(response, header::RETRY_AFTER, &COME_BACK.as_secs().to_string())
         }
-        NotStored::Failed(_) => no_database(),
+        NotStored::Failed(error) => no_database(shared, &error),
     }
 }
 
 /// A code that clients take for a failed request and try again; anything else would be read as a state.
-pub(super) fn no_database() -> Response {
+fn no_database(shared: &Shared, error: &anyhow::Error) -> Response {
+    shared.warn(error);
     detail(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
 }
 
@@ -137,7 +138,7 @@ async fn asked(shared: &Shared, query: &str) -> Result<Option<Row>, Response> {
         return Err(detail(StatusCode::UNPROCESSABLE_ENTITY, [Flaw::missing("query", "task_id")]));
     };
     let Ok(id) = id.parse::<TaskId>() else { return Ok(None) };
-    shared.store.get(&id).await.map_err(|_| no_database())
+    shared.store.get(&id).await.map_err(|error| no_database(shared, &error))
 }
 
 #[derive(Serialize)]
@@ -157,7 +158,10 @@ struct Task {
 }
 
 pub(super) async fn tasks(shared: &Shared, headers: &HeaderMap) -> Response {
-    let Ok(rows) = shared.store.all().await else { return no_database() };
+    let rows = match shared.store.all().await {
+        Ok(rows) => rows,
+        Err(error) => return no_database(shared, &error),
+    };
     let base = shared.links.base(headers);
     let data = rows.into_iter().map(|row| Task {
         task_id: row.id.to_string(),
@@ -178,7 +182,7 @@ pub(super) async fn log(shared: &Shared, name: &str, method: &Method, headers: &
             file::answer(&path, method, headers).await.unwrap_or_else(not_found)
         }
         Ok(None) => not_found(),
-        Err(_) => no_database(),
+        Err(error) => no_database(shared, &error),
     }
 }
 

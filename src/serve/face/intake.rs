@@ -1,6 +1,7 @@
 //! A submission on its way into the queue: checked before it is stored.
 
 use super::shared::Shared;
+use crate::serve::check::Refusal;
 use crate::serve::store::{Once, Submitted};
 use crate::serve::task::{Fault, Reason, Submission, TaskId};
 
@@ -9,7 +10,8 @@ const LONGEST_NAME: usize = 255;
 
 /// Why a submission is not stored.
 pub(super) enum NotStored {
-    Refused(Fault),
+    /// At least one.
+    Refused(Vec<Refusal>),
     Conflict,
     Full,
     Failed(anyhow::Error),
@@ -45,7 +47,11 @@ impl Shared {
             Ok(Submitted::New(id) | Submitted::Before(id)) => Ok(id),
             Ok(Submitted::Conflict) => Err(NotStored::Conflict),
             Ok(Submitted::Full) => Err(NotStored::Full),
-            Err(NotStored::Refused(fault)) => Ok(self.store_failed(submission, &fault).await?),
+            Err(NotStored::Refused(refusals)) => {
+                let fault = refusals.first().map(Refusal::fault);
+                let fault = fault.unwrap_or_else(|| Fault::new(Reason::Internal, "refused without a reason"));
+                Ok(self.store_failed(submission, &fault).await?)
+            }
             Err(other) => Err(other),
         }
     }
@@ -67,13 +73,15 @@ impl Shared {
     }
 }
 
-fn check(shared: &Shared, submission: &Submission) -> Result<(), Fault> {
-    for (name, text) in [("app_name", &submission.app_name), ("image_tag", &submission.image_tag)] {
+fn check(shared: &Shared, submission: &Submission) -> Result<(), Vec<Refusal>> {
+    let mut refusals = shared.executor.check(submission).err().unwrap_or_default();
+    for (field, text) in [("app_name", &submission.app_name), ("image_tag", &submission.image_tag)] {
         let count = text.chars().count();
         if count > LONGEST_NAME {
-            let text = format!("`{name}` has {count} characters; the limit is {LONGEST_NAME}");
-            return Err(Fault::new(Reason::NameTooLong, text));
+            let message = format!("it has {count} characters; the limit is {LONGEST_NAME}");
+            let hint = "use a shorter one".into();
+            refusals.insert(0, Refusal { reason: Reason::NameTooLong, field, message, hint });
         }
     }
-    shared.executor.check(submission)
+    if refusals.is_empty() { Ok(()) } else { Err(refusals) }
 }

@@ -9,7 +9,6 @@ mod file;
 mod form;
 mod intake;
 mod links;
-mod login;
 mod readiness;
 mod route;
 mod shared;

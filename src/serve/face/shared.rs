@@ -9,6 +9,7 @@ use crate::serve::executor::Executor;
 use crate::serve::log::Logs;
 use crate::serve::store::Store;
 use crate::serve::worker::Workers;
+use crate::world::terminal::Printer;
 
 pub struct Shared {
     pub store: Store,
@@ -17,11 +18,17 @@ pub struct Shared {
     pub executor: Arc<dyn Executor>,
     pub readiness: Readiness,
     pub links: Links,
+    pub printer: Printer,
     /// Whether callers on other machines are wanted.
     pub open: bool,
 }
 
 impl Shared {
+    /// For whoever runs the service; callers hear less.
+    pub(super) fn warn(&self, error: &anyhow::Error) {
+        self.printer.warn(format!("{error:#}"));
+    }
+
     /// Whether a `Host` may be meant for a service that only this machine uses: a name of it, or the one in its own links. Any
     /// other one was made to resolve to this machine by a page that a browser here has open.
     pub(super) fn is_host(&self, host: &str) -> bool {
