@@ -10,6 +10,7 @@ pub mod log;
 mod masking;
 pub mod queue;
 mod refusal;
+pub mod service;
 pub mod store;
 pub mod task;
 pub mod worker;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{self, json, problem, with};
 use super::build::Build;
 use super::file;
+use super::follow;
 use super::intake::NotStored;
 use super::shared::Shared;
 use crate::digest::Digest;
@@ -239,22 +240,39 @@ pub(super) async fn rebuild(shared: &Shared, headers: &HeaderMap, id: &str) -> R
     }
 }
 
-/// The log of the last attempt, or of one.
+/// The log of the last attempt, or of one: as it is, or while it is written.
 pub(super) async fn log(shared: &Shared, id: &str, query: &str, asked: (&Method, &HeaderMap)) -> Response {
     let row = match named(shared, id).await {
         Ok(row) => row,
         Err(response) => return response,
     };
-    let mut attempt = row.attempt;
+    let (mut attempt, mut follows) = (row.attempt, false);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match (&*name, value.parse()) {
             ("attempt", Ok(number)) => attempt = number,
-            _ => return problem(StatusCode::BAD_REQUEST, "query_invalid", "use `attempt=NUMBER`, or nothing"),
+            ("follow", Ok(1)) => follows = true,
+            _ => {
+                return problem(
+                    StatusCode::BAD_REQUEST,
+                    "query_invalid",
+                    "use `attempt=NUMBER` and `follow=1`, or nothing",
+                );
+            }
         }
     }
-    let path = shared.logs.path(&row.id, attempt);
-    let answer = file::answer(&path, asked.0, asked.1).await;
-    answer.unwrap_or_else(|| problem(StatusCode::NOT_FOUND, "log_not_found", "this attempt has no log"))
+    let (method, headers) = asked;
+    let no_log = || problem(StatusCode::NOT_FOUND, "log_not_found", "this attempt has no log yet");
+    let events = follow::wants_events(headers);
+    if *method == Method::HEAD || !(events || follows) {
+        let path = shared.logs.path(&row.id, attempt);
+        return file::answer(&path, method, headers).await.unwrap_or_else(no_log);
+    }
+    let offset = if events { follow::resumed(headers) } else { 0 };
+    match shared.logs.follow(&row.id, attempt, offset).await {
+        Ok(follower) if events => follow::events(follower, offset),
+        Ok(follower) => follow::text(follower),
+        Err(_) => no_log(),
+    }
 }
 
 #[derive(Serialize)]

@@ -6,6 +6,7 @@ mod build;
 mod darwin;
 mod document;
 mod file;
+mod follow;
 mod form;
 mod intake;
 mod links;
