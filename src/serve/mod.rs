@@ -11,6 +11,7 @@ mod masking;
 pub mod queue;
 mod refusal;
 pub mod service;
+pub mod settings;
 pub mod store;
 pub mod task;
 pub mod worker;
