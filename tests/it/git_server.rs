@@ -95,6 +95,9 @@ async fn answer(
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         return empty(302).header("location", format!("{to}{query}")).body(Body::empty()).unwrap();
     }
+    if path.starts_with("/slow/") {
+        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+    }
     if path.starts_with("/broken/") {
         return empty(503).body(Body::empty()).unwrap();
     }
