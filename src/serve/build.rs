@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::bases::{Based, Bases};
-use super::check::{self, Checked};
+use super::check::{self, Checked, Refusal};
 use super::executor::{Attempt, Ended, Executor};
 use super::fetch::{self, Checkout, Fetcher};
 use super::push::{self, Target};
 use super::refusal::{disk, say};
 use super::source::{self, Source};
-use super::task::{Face, Fault, Login, Outcome, Phase, Pushed, Reason};
+use super::task::{Face, Fault, Login, Outcome, Phase, Pushed, Reason, Submission};
 use crate::build::engine::{Ask, Built, Cache, Engine, Kind, Network, Recipe, Session, choose};
 use crate::build::{image_of, needs_of, settle, written};
 use crate::dockerfile::Role;
@@ -278,7 +278,7 @@ impl Local {
     fn attempt(&self, attempt: &Attempt<'_>) -> Result<Outcome, Ended> {
         let checked = check::submission(attempt.submission, &self.fetcher.settings.allowed);
         let checked = checked.map_err(|refusals| {
-            let fault = refusals.first().map(check::Refusal::fault);
+            let fault = refusals.first().map(Refusal::fault);
             fault.unwrap_or_else(|| Fault::new(Reason::Internal, "it cannot be started"))
         })?;
         let references = self.references(attempt)?;
@@ -298,6 +298,13 @@ impl Local {
 }
 
 impl Executor for Local {
+    fn check(&self, submission: &Submission) -> Result<(), Vec<Refusal>> {
+        let mut refusals = check::submission(submission, &self.fetcher.settings.allowed).err().unwrap_or_default();
+        let sent = submission.dockerfile.as_deref();
+        refusals.extend(sent.and_then(|bytes| source::uploaded(bytes).err()));
+        if refusals.is_empty() { Ok(()) } else { Err(refusals) }
+    }
+
     fn run(&self, attempt: &Attempt<'_>) -> Result<Outcome, Ended> {
         let ended = self.attempt(attempt);
         match ended {

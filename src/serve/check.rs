@@ -112,7 +112,9 @@ fn decoded(text: &str) -> String {
     // The form decoder takes `+` for a space, which it is not here.
     let text = text.replace('+', "%2B");
     let pairs = url::form_urlencoded::parse(text.as_bytes()).next();
-    pairs.map(|(name, value)| if value.is_empty() { name.into_owned() } else { format!("{name}={value}") }).unwrap_or_default()
+    pairs
+        .map(|(name, value)| if value.is_empty() { name.into_owned() } else { format!("{name}={value}") })
+        .unwrap_or_default()
 }
 
 /// A value as messages repeat it.
@@ -137,7 +139,11 @@ fn repository(text: &str, allowed: &Allowed) -> Result<Place, Refusal> {
     match scheme.as_deref() {
         Some("https" | "http") => {}
         Some(other) => {
-            return refuse(Reason::GitSchemeForbidden, format!("{} is not fetched from", quoted(&format!("{other}://"))), HTTPS);
+            return refuse(
+                Reason::GitSchemeForbidden,
+                format!("{} is not fetched from", quoted(&format!("{other}://"))),
+                HTTPS,
+            );
         }
         None => return refuse(Reason::GitSchemeForbidden, format!("{} is not an https address", quoted(text)), HTTPS),
     }

@@ -43,7 +43,8 @@ fn repositories_that_are_not_fetched() {
     fn check(url: &str, reason: Reason) {
         refuses(|asked| url.clone_into(&mut asked.git_repo), "git_repo", reason);
     }
-    for url in ["file:///etc", "/srv/repo", "../x", "ext::sh -c id", "git://host/x", "ssh://git@host/x", "git@host:x/y"] {
+    for url in ["file:///etc", "/srv/repo", "../x", "ext::sh -c id", "git://host/x", "ssh://git@host/x", "git@host:x/y"]
+    {
         check(url, Reason::GitSchemeForbidden);
     }
     check("http://github.com/acme/x", Reason::GitSchemeForbidden);
@@ -60,7 +61,9 @@ fn repositories_that_are_not_fetched() {
         check(url, Reason::GitUrlInvalid);
     }
     check(&format!("https://host/{}", "x".repeat(2048)), Reason::GitUrlInvalid);
-    for url in ["https://github.com/", "https://github.com/a/b#main:sub", "https://", "https://xn--/x", "https://host:0/x"] {
+    for url in
+        ["https://github.com/", "https://github.com/a/b#main:sub", "https://", "https://xn--/x", "https://host:0/x"]
+    {
         check(url, Reason::GitUrlInvalid);
     }
 }
@@ -109,7 +112,8 @@ fn branches_and_tags_of_git() {
     fn check(name: &str, reason: Reason) {
         refuses(|asked| asked.branch = Some(name.into()), "branch", reason);
     }
-    for name in ["main;rm -rf /", "../x", "a b", "@{-1}", "a..b", "/a", "a/", "a//b", "a.lock", ".a", "a.", "@", "a\tb"] {
+    for name in ["main;rm -rf /", "../x", "a b", "@{-1}", "a..b", "/a", "a/", "a//b", "a.lock", ".a", "a.", "@", "a\tb"]
+    {
         check(name, Reason::RefInvalid);
     }
     check(&"x".repeat(300), Reason::RefInvalid);

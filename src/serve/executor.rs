@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::check::Refusal;
 use super::log::Log;
 use super::task::{Fault, Outcome, Phase, Pushed, Submission, TaskId};
 
@@ -62,6 +63,12 @@ impl From<Fault> for Ended {
 }
 
 pub trait Executor: Send + Sync {
+    /// What can be told of a request without doing anything: asked before it is stored, so it must be quick.
+    ///
+    /// # Errors
+    /// Everything for which it is refused.
+    fn check(&self, submission: &Submission) -> Result<(), Vec<Refusal>>;
+
     /// Carries out one attempt. It may wait: each runs on a thread of its own, which lives as long as the service.
     ///
     /// # Errors

@@ -235,7 +235,13 @@ impl Git<'_> {
         let (url, tree) = (checked.repository.as_str(), self.tree());
         let tree = tree.to_str().ok_or_else(|| Fault::new(Reason::Internal, "the data folder's path is not UTF-8"))?;
         words.extend(["--", url, tree]);
-        refusal::say(log, &format!("fetching {url}{}", checked.branch.as_ref().map_or_else(String::new, |name| format!(", `{name}`"))))?;
+        refusal::say(
+            log,
+            &format!(
+                "fetching {url}{}",
+                checked.branch.as_ref().map_or_else(String::new, |name| format!(", `{name}`"))
+            ),
+        )?;
         self.run_in(self.order.folder, &words)
     }
 
@@ -286,7 +292,10 @@ impl Git<'_> {
         }
         match done {
             Ok((_, true)) => {
-                let text = format!("git did not end within {} s: the server is too slow, or the repository too large", timeout.as_secs());
+                let text = format!(
+                    "git did not end within {} s: the server is too slow, or the repository too large",
+                    timeout.as_secs()
+                );
                 Err(Fault::new(Reason::GitUnreachable, text).into())
             }
             Ok((status, _)) if status.success() => Ok(()),
@@ -377,7 +386,10 @@ impl Git<'_> {
         let submodules = list.split('\0').filter(|entry| entry.starts_with("160000 "));
         let names = submodules.filter_map(|entry| entry.split_once('\t').map(|(_, path)| path));
         for name in names.take(MOST_WARNINGS) {
-            refusal::say(self.order.log, &format!("warning: the submodule `{name}` is not fetched: its folder is empty"))?;
+            refusal::say(
+                self.order.log,
+                &format!("warning: the submodule `{name}` is not fetched: its folder is empty"),
+            )?;
         }
         Ok(())
     }

@@ -179,7 +179,9 @@ impl Writer {
             // Whole lines only.
             let start = tail.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             let left_out = left_out + start as u64;
-            self.append(format!("\n[… {left_out} bytes are left out here: the limit is {} bytes]\n", self.limit).as_bytes())?;
+            self.append(
+                format!("\n[… {left_out} bytes are left out here: the limit is {} bytes]\n", self.limit).as_bytes(),
+            )?;
             tail.drain(..start);
         }
         self.append(&tail)?;

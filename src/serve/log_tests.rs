@@ -40,8 +40,15 @@ fn head_and_tail_of_a_large_log_are_kept() {
     drop(log);
     let text = fs::read_to_string(logs.path(&id(), 1)).unwrap();
     assert!(text.len() < 1000 + TAIL + 200, "{}", text.len());
-    assert!(text.starts_with("line 0\nline 1\n") && text.contains("bytes are left out here: the limit is 1000 bytes]\nline 1"));
-    assert!(text.ends_with("line 199999\nit failed\n[this log is not whole: the limit is 1000 bytes]\n"), "{}", &text[text.len() - 200..]);
+    assert!(
+        text.starts_with("line 0\nline 1\n")
+            && text.contains("bytes are left out here: the limit is 1000 bytes]\nline 1")
+    );
+    assert!(
+        text.ends_with("line 199999\nit failed\n[this log is not whole: the limit is 1000 bytes]\n"),
+        "{}",
+        &text[text.len() - 200..]
+    );
 }
 
 #[test]

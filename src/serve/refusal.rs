@@ -60,14 +60,27 @@ impl Said {
             return Fault::new(Reason::GitSchemeForbidden, "the server leads to an address of another kind");
         }
         if self.has(&["returned error: 30"]) {
-            let text = format!("`{server}` redirects elsewhere, which is not followed: give the address that it redirects to");
+            let text =
+                format!("`{server}` redirects elsewhere, which is not followed: give the address that it redirects to");
             return Fault::new(Reason::RedirectForbidden, text);
         }
-        if self.has(&["Authentication failed", "could not read Username", "could not read Password", "error: 401", "error: 403"]) {
-            let text = format!("`{server}` asks for a login: the repository does not exist, or its token is missing or wrong");
+        if self.has(&[
+            "Authentication failed",
+            "could not read Username",
+            "could not read Password",
+            "error: 401",
+            "error: 403",
+        ]) {
+            let text =
+                format!("`{server}` asks for a login: the repository does not exist, or its token is missing or wrong");
             return Fault::new(Reason::GitAuthFailed, text);
         }
-        if self.has(&["' not found", "error: 404", "does not appear to be a git repository", "not valid: is this a git repository"]) {
+        if self.has(&[
+            "' not found",
+            "error: 404",
+            "does not appear to be a git repository",
+            "not valid: is this a git repository",
+        ]) {
             return Fault::new(Reason::GitRepositoryNotFound, format!("`{}` is not a repository", checked.repository));
         }
         if self.has(&["No space left on device", "Disk quota exceeded"]) {
@@ -114,12 +127,24 @@ mod tests {
             said.take(text.as_bytes());
             assert_eq!(said.fault(&checked).reason, reason, "{text}");
         };
-        check("warning: Could not find remote branch main to clone.\nfatal: Remote branch main not found in upstream origin\n", Reason::GitRevisionNotFound);
-        check("fatal: unable to access 'https://host/a.git/': The requested URL returned error: 302\n", Reason::RedirectForbidden);
+        check(
+            "warning: Could not find remote branch main to clone.\nfatal: Remote branch main not found in upstream origin\n",
+            Reason::GitRevisionNotFound,
+        );
+        check(
+            "fatal: unable to access 'https://host/a.git/': The requested URL returned error: 302\n",
+            Reason::RedirectForbidden,
+        );
         check("fatal: could not read Username for 'https://host': terminal prompts disabled\n", Reason::GitAuthFailed);
         check("fatal: repository 'https://host/a.git/' not found\n", Reason::GitRepositoryNotFound);
-        check("fatal: unable to access 'https://host/': Failed to connect to host port 443 after 1 ms: Couldn't connect to server\n", Reason::GitUnreachable);
-        check("fatal: unable to access 'https://host/': The requested URL returned error: 503\n", Reason::GitUnreachable);
+        check(
+            "fatal: unable to access 'https://host/': Failed to connect to host port 443 after 1 ms: Couldn't connect to server\n",
+            Reason::GitUnreachable,
+        );
+        check(
+            "fatal: unable to access 'https://host/': The requested URL returned error: 503\n",
+            Reason::GitUnreachable,
+        );
         check("fatal: write error: No space left on device\n", Reason::DiskFull);
         check("fatal: transport 'file' not allowed\n", Reason::GitSchemeForbidden);
         check("fatal: something\n", Reason::GitFailed);

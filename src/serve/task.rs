@@ -166,6 +166,7 @@ words! {
     // The service.
     /// The service ended three times while it had this task.
     ServiceCrashed = "service_crashed",
+    DatabaseUnavailable = "database_unavailable",
     Internal = "internal",
 }
 
@@ -181,6 +182,7 @@ impl Reason {
                 | Self::RegistryUnavailable
                 | Self::ReadBackMismatch
                 | Self::ServiceCrashed
+                | Self::DatabaseUnavailable
         )
     }
 }
