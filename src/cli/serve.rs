@@ -1,7 +1,7 @@
 //! `serve`: the build service, until it is told to end.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -19,6 +19,7 @@ use crate::serve::push::Target;
 use crate::serve::service::{Data, Service};
 use crate::serve::settings::{self, Flags, Settings};
 use crate::world::interrupt::{self, Holding};
+use crate::world::path::resolve;
 use crate::world::{files, runtime};
 
 /// The host that `GITHUB_TOKEN` is for.
@@ -34,12 +35,12 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
         open: args.open,
         database: args.database.clone(),
     };
-    let settings = settings::read(flags, &session.env)?;
+    let mut settings = settings::read(flags, &session.env)?;
     settings.notes.iter().for_each(|note| session.printer.warn(note));
     // Before anything is started: who stops us waits for attempts that write their tags.
     let ours = Holding::elsewhere();
     let told = interrupt::told_to_end()?;
-    folder(&settings.data)?;
+    settings.data = folder(&settings.data)?;
     let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings));
     if args.check {
         executor.ready()?;
@@ -75,17 +76,18 @@ fn engine(name: &str) -> Result<Option<Kind>, Failure> {
         return Ok(None);
     }
     let parsed = name.parse().map(Some);
-    parsed.map_err(|why: String| Failure::usage(Problem::new("bad-args", why).hint("or `auto`: the first that answers")))
+    parsed
+        .map_err(|why: String| Failure::usage(Problem::new("bad-args", why).hint("or `auto`: the first that answers")))
 }
 
 /// Logs and clones of private repositories are in it.
-fn folder(path: &Path) -> anyhow::Result<()> {
+fn folder(path: &Path) -> anyhow::Result<PathBuf> {
     let context = || format!("cannot create `{}`", path.display());
     if !path.exists() {
         std::fs::create_dir_all(path).with_context(context)?;
         files::set_mode(path, 0o700).with_context(context)?;
     }
-    Ok(())
+    resolve(path).with_context(context)
 }
 
 fn executor(session: &Session, settings: &Settings) -> Local {

@@ -2,16 +2,20 @@
 
 pub mod address;
 mod attempt;
+mod bases;
+pub mod build;
 pub mod check;
 pub mod executor;
 pub mod face;
 pub mod fetch;
 pub mod log;
 mod masking;
+pub mod push;
 pub mod queue;
 mod refusal;
 pub mod service;
 pub mod settings;
+pub mod source;
 pub mod store;
 pub mod task;
 pub mod worker;

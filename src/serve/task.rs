@@ -151,6 +151,7 @@ words! {
     EntitlementDenied = "entitlement_denied",
     // Building.
     BuildFailed = "build_failed",
+    BaseNotFound = "base_not_found",
     BaseUnavailable = "base_unavailable",
     EngineUnavailable = "engine_unavailable",
     OutOfMemory = "out_of_memory",
