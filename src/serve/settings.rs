@@ -131,7 +131,7 @@ impl Reader<'_> {
     }
 
     fn bad(&mut self, name: &str, why: impl std::fmt::Display, hint: &str) {
-        self.problems.push(Problem::new("bad-variable", format!("`{name}`: {why}")).hint(hint));
+        self.problems.push(Problem::new("bad-setting", format!("`{name}`: {why}")).hint(hint));
     }
 
     fn links(&mut self) -> Links {
@@ -312,7 +312,7 @@ mod tests {
         ]);
         let listen = SocketAddr::from(([0, 0, 0, 0], 8000));
         let failure = read(Flags { listen, ..flags() }, &env).unwrap_err();
-        let bad = "bad-variable";
+        let bad = "bad-setting";
         let missing = "not-in-this-version";
         assert_eq!(codes(&failure), ["open-service", missing, bad, bad, missing, "registry-unset", bad, bad]);
         assert!(failure.problems.iter().all(|problem| problem.hint.is_some()));

@@ -73,7 +73,8 @@ async fn a_task_is_shown_as_recorded() {
     world.seen("held-fetching 1 v0").await;
     let request = world.client.post(world.url("/build_with_dockerfile"));
     let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-    let id = same("submit", rows[5]["body"].as_str().unwrap(), &request.send().await.unwrap().text().await.unwrap()).unwrap();
+    let id = same("submit", rows[5]["body"].as_str().unwrap(), &request.send().await.unwrap().text().await.unwrap())
+        .unwrap();
     for row in &rows[..2] {
         let (_, path) = row["request"].as_str().unwrap().split_once(' ').unwrap();
         let response = world.client.get(world.url(&path.replace("{ID}", &id))).send().await.unwrap();
@@ -82,7 +83,9 @@ async fn a_task_is_shown_as_recorded() {
     }
     let list = world.client.get(world.url("/task")).send().await.unwrap().text().await.unwrap();
     let row = |id: &str, app: &str, tag: &str, status: &str| {
-        format!(r#"{{"task_id":"{id}","app_name":"{app}","image_tag":"{tag}","logs_url":"{LINKS}/static/{id}.log","status":"{status}"}}"#)
+        format!(
+            r#"{{"task_id":"{id}","app_name":"{app}","image_tag":"{tag}","logs_url":"{LINKS}/static/{id}.log","status":"{status}"}}"#
+        )
     };
     let rows = format!("{},{}", row(&first, "other", "v0", "running"), row(&id, "my-app", "v1.0", "waiting"));
     assert_eq!(list, format!(r#"{{"status":"SUCCESS","data":[{rows}],"message":""}}"#));
@@ -117,12 +120,16 @@ async fn log_is_a_file(world: &World, log: &str) {
 async fn what_is_refused_is_a_failed_task_with_a_log() {
     let world = World::new();
     let long = "x".repeat(256);
-    let rows = [("a", "file%3A%2F%2F%2Fetc", "git_scheme_forbidden"), (long.as_str(), "https%3A%2F%2Fgit.test%2Fx", "name_too_long")];
+    let rows = [
+        ("a", "file%3A%2F%2F%2Fetc", "git_scheme_forbidden"),
+        (long.as_str(), "https%3A%2F%2Fgit.test%2Fx", "name_too_long"),
+    ];
     for (app, repository, reason) in rows {
         let request = world.client.post(world.url("/build_with_dockerfile"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let body = format!("app_name={app}&image_tag=t&git_repo={repository}");
-        let answer: Value = serde_json::from_str(&request.body(body).send().await.unwrap().text().await.unwrap()).unwrap();
+        let answer: Value =
+            serde_json::from_str(&request.body(body).send().await.unwrap().text().await.unwrap()).unwrap();
         assert_eq!(answer["status"], "SUCCESS");
         let id = answer["task_id"].as_str().unwrap();
         assert_eq!(world.get(&format!("/task/status?task_id={id}")).await.1["build_status"], "failed");
@@ -146,7 +153,8 @@ async fn logins_in_addresses_are_not_kept_where_they_show() {
     for entry in fs::read_dir(world.folder.path().join("logs")).unwrap() {
         assert!(!fs::read_to_string(entry.unwrap().path()).unwrap().contains("canary"));
     }
-    let body = serde_json::json!({ "app_name": "a", "image_tag": "t", "git_repo": "https://me:canary-token@git.test/x.git" });
+    let body =
+        serde_json::json!({ "app_name": "a", "image_tag": "t", "git_repo": "https://me:canary-token@git.test/x.git" });
     let (_, answer) = world.post("/api/v1/builds", &body).await;
     assert!(!answer.to_string().contains("canary"), "{answer}");
 }

@@ -132,7 +132,10 @@ pub fn pace() -> Pace {
 
 pub fn setup() -> Setup {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let links = Links { root_path: "/artifact-builder".into(), app_layer_url: Some("http://links.test/artifact-builder".into()) };
+    let links = Links {
+        root_path: "/artifact-builder".into(),
+        app_layer_url: Some("http://links.test/artifact-builder".into()),
+    };
     Setup { listen, open: false, links, builds: 1, pace: pace() }
 }
 
