@@ -83,9 +83,9 @@ impl Bases<'_> {
     }
 
     fn one(&self, name: &str, platform: Platform, line: usize) -> Result<(PulledLayout, serde_json::Value), Ended> {
-        let from: Reference = name.parse().map_err(|why| {
-            Fault::new(Reason::DockerfileInvalid, format!("`Dockerfile`, line {line}: {why}"))
-        })?;
+        let from: Reference = name
+            .parse()
+            .map_err(|why| Fault::new(Reason::DockerfileInvalid, format!("`Dockerfile`, line {line}: {why}")))?;
         self.may_reach(&from.repository.registry)?;
         let pull = Pull { registries: self.registries, cache: self.cache };
         let (layout, config) = pull.image(&from, None, platform).map_err(|error| fault(&error, line))?;
@@ -99,9 +99,12 @@ impl Bases<'_> {
             return Ok(());
         }
         let server = Server::of_registry(if registry == "docker.io" { HUB } else { registry });
-        let server = server.ok_or_else(|| Fault::new(Reason::DockerfileInvalid, format!("`{registry}` is not a registry")))?;
+        let server =
+            server.ok_or_else(|| Fault::new(Reason::DockerfileInvalid, format!("`{registry}` is not a registry")))?;
         if let Some(what) = self.allowed.refuses_name(&server) {
-            let text = format!("a base image would be fetched from `{server}`, a {what} address; whoever runs the service can name it in `LONGSHORE_FETCH_ALLOW`");
+            let text = format!(
+                "a base image would be fetched from `{server}`, a {what} address; whoever runs the service can name it in `LONGSHORE_FETCH_ALLOW`"
+            );
             return Err(Fault::new(Reason::AddressForbidden, text).into());
         }
         // A name without an address is reported by whoever connects to it.

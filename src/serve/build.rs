@@ -228,7 +228,8 @@ impl Local {
     fn examined(&self, attempt: &Attempt<'_>, made: &Made) -> Result<(), Ended> {
         attempt.fence.enter(Phase::Checking)?;
         let wrong = |text: String| Ended::from(Fault::new(Reason::ImageCheckFailed, text));
-        let files = FileSystem::read(&made.image.layers).map_err(|why| wrong(format!("the image cannot be read: {why}")))?;
+        let files =
+            FileSystem::read(&made.image.layers).map_err(|why| wrong(format!("the image cannot be read: {why}")))?;
         let ids: Vec<String> = files.diff_ids().iter().map(ToString::to_string).collect();
         if made.config["rootfs"]["diff_ids"] != serde_json::json!(ids) {
             return Err(wrong("the image has layers that are not those of its config".into()));
@@ -320,7 +321,7 @@ impl Executor for Local {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 anyhow::bail!("cannot remove `{}`: {error}", work.display())
             }
-            _ => self.ready(),
+            _ => Ok(()),
         }
     }
 
@@ -412,9 +413,24 @@ mod tests {
             assert_eq!(build_fault(&failure.into()).reason, reason, "{message}");
         }
         check("image-build-failed", "`RUN x` failed with exit status 1", "see the log", Reason::BuildFailed);
-        check("image-build-failed", "`RUN x` failed with exit status 137", "nearly always for lack of memory: …", Reason::OutOfMemory);
-        check("image-build-failed", "`RUN x` failed with exit status 1", "the disk of the engine is full: …", Reason::DiskFull);
-        check("image-build-failed", "the build of `Dockerfile` failed: rpc error: code = Unavailable", "", Reason::EngineUnavailable);
+        check(
+            "image-build-failed",
+            "`RUN x` failed with exit status 137",
+            "nearly always for lack of memory: …",
+            Reason::OutOfMemory,
+        );
+        check(
+            "image-build-failed",
+            "`RUN x` failed with exit status 1",
+            "the disk of the engine is full: …",
+            Reason::DiskFull,
+        );
+        check(
+            "image-build-failed",
+            "the build of `Dockerfile` failed: rpc error: code = Unavailable",
+            "",
+            Reason::EngineUnavailable,
+        );
         check("image-build-timeout", "the build of `Dockerfile` did not finish", "", Reason::Timeout);
         assert_eq!(build_fault(&anyhow::anyhow!("x")).reason, Reason::Internal);
     }

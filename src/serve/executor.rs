@@ -75,10 +75,11 @@ pub trait Executor: Send + Sync {
     /// How it ended otherwise.
     fn run(&self, attempt: &Attempt<'_>) -> Result<Outcome, Ended>;
 
-    /// Before the first attempt: removes what an earlier process of this service has left, and asks whether builds are possible.
+    /// Before the first attempt: removes what an earlier process of this service has left. Whether builds are possible is
+    /// another question.
     ///
     /// # Errors
-    /// What is missing, for people.
+    /// What cannot be removed.
     fn recover(&self) -> anyhow::Result<()>;
 
     /// Whether builds are possible now, for `/readyz`; asked at most every few seconds.

@@ -14,6 +14,7 @@ pub mod push;
 pub mod queue;
 mod refusal;
 pub mod service;
+pub mod settings;
 pub mod source;
 pub mod store;
 pub mod task;

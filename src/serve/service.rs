@@ -28,6 +28,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// Everything that a service is told.
+#[derive(Clone, Debug)]
 pub struct Setup {
     pub listen: SocketAddr,
     /// Whether callers on other machines are wanted.

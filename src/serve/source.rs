@@ -41,7 +41,10 @@ pub fn find(root: &Path, folder: &str, uploaded: Option<&[u8]>) -> Result<Source
         return Err(Fault::new(Reason::ContextMissing, text));
     };
     if context.strip_prefix(&root).is_ok_and(|below| below.starts_with(".git")) {
-        return Err(Fault::new(Reason::ContextOutsideRepo, format!("`{}` is git's own folder", shown::one_line(shown))));
+        return Err(Fault::new(
+            Reason::ContextOutsideRepo,
+            format!("`{}` is git's own folder", shown::one_line(shown)),
+        ));
     }
     if let Some(bytes) = uploaded {
         let file = self::uploaded(bytes).map_err(|refusal| refusal.fault())?;
@@ -50,7 +53,10 @@ pub fn find(root: &Path, folder: &str, uploaded: Option<&[u8]>) -> Result<Source
     let name = if folder.is_empty() { "Dockerfile".to_owned() } else { format!("{folder}/Dockerfile") };
     let at = inside(&root, &context.join("Dockerfile"), Reason::DockerfileOutsideRepo, &name)?;
     let Some(at) = at.filter(|path| path.is_file()) else {
-        let text = format!("the repository has no `{}`; add it, or send one in the field `dockerfile`", shown::one_line(&name));
+        let text = format!(
+            "the repository has no `{}`; add it, or send one in the field `dockerfile`",
+            shown::one_line(&name)
+        );
         return Err(Fault::new(Reason::DockerfileMissing, text));
     };
     let unread = |error: io::Error| Fault::new(Reason::Internal, format!("cannot read `{name}`: {error}"));
@@ -88,7 +94,8 @@ fn uploaded_as(name: &str, bytes: &[u8]) -> Result<Dockerfile, Refusal> {
         return Err(too_large(bytes.len() as u64));
     }
     let text = String::from_utf8_lossy(bytes);
-    let file = Dockerfile::parse(bytes).map_err(|flaws| refused(Reason::DockerfileInvalid, &said(&name, &text, &flaws)))?;
+    let file =
+        Dockerfile::parse(bytes).map_err(|flaws| refused(Reason::DockerfileInvalid, &said(&name, &text, &flaws)))?;
     if let Some(frontend) = file.frontend().filter(|frontend| !is_known(frontend.name)) {
         let line = frontend.line;
         let text = format!(

@@ -9,8 +9,16 @@ fn refuses(bytes: &[u8], reason: Reason, message: &str) {
 #[test]
 fn dockerfiles_that_are_none() {
     refuses(b"", Reason::DockerfileInvalid, "`Dockerfile`: the Dockerfile is empty (begin with `FROM IMAGE`)");
-    refuses(b"\xff\xfe\0", Reason::DockerfileInvalid, "`Dockerfile`, line 1: the Dockerfile is not UTF-8\n  1 | \u{fffd}\u{fffd} \n    | ^");
-    refuses(b"# nothing\n", Reason::DockerfileInvalid, "`Dockerfile`: the Dockerfile has no `FROM` (begin with `FROM IMAGE`)");
+    refuses(
+        b"\xff\xfe\0",
+        Reason::DockerfileInvalid,
+        "`Dockerfile`, line 1: the Dockerfile is not UTF-8\n  1 | \u{fffd}\u{fffd} \n    | ^",
+    );
+    refuses(
+        b"# nothing\n",
+        Reason::DockerfileInvalid,
+        "`Dockerfile`: the Dockerfile has no `FROM` (begin with `FROM IMAGE`)",
+    );
     refuses(
         b"FROM a\n\nRNU make\n",
         Reason::DockerfileInvalid,
@@ -27,7 +35,11 @@ fn what_builds_do_not_get() {
         Reason::FrontendNotAllowed,
         "`Dockerfile`, line 1: the frontend `evil/frontend` is not taken, only those of `docker/dockerfile`",
     );
-    refuses(b"# syntax=docker/dockerfile-evil\nFROM a\n", Reason::FrontendNotAllowed, "`Dockerfile`, line 1: the frontend `docker/dockerfile-evil` is not taken, only those of `docker/dockerfile`");
+    refuses(
+        b"# syntax=docker/dockerfile-evil\nFROM a\n",
+        Reason::FrontendNotAllowed,
+        "`Dockerfile`, line 1: the frontend `docker/dockerfile-evil` is not taken, only those of `docker/dockerfile`",
+    );
     for name in ["docker/dockerfile", "docker/dockerfile:1.7-labs", "docker.io/docker/dockerfile@sha256:00"] {
         assert!(uploaded(format!("# syntax={name}\nFROM a\n").as_bytes()).is_ok(), "{name}");
     }

@@ -35,6 +35,7 @@ mod registry_client;
 mod rehearsal_server;
 mod release;
 mod secrets;
+mod service;
 #[cfg(unix)]
 mod service_fetch;
 mod source;
