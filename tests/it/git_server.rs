@@ -80,13 +80,7 @@ impl GitServer {
     }
 }
 
-async fn answer(
-    State(site): State<Site>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
+async fn answer(State(site): State<Site>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
     site.asked.lock().unwrap().push(format!("{method} {}", uri.path()));
     let path = uri.path().to_owned();
     let empty = |status: u16| Response::builder().status(status);

@@ -52,9 +52,18 @@ struct Ask<'a> {
 
 impl<'a> Ask<'a> {
     fn of(server: &GitServer, name: &str) -> Self {
-        let settings = Settings { allowed: format!("{} git.test", server.host).parse().unwrap(), ..Settings::default() };
+        let settings =
+            Settings { allowed: format!("{} git.test", server.host).parse().unwrap(), ..Settings::default() };
         let url = server.url(name);
-        Self { url, face: Face::New, branch: None, login: None, settings, resolve: None, stop: CancellationToken::new() }
+        Self {
+            url,
+            face: Face::New,
+            branch: None,
+            login: None,
+            settings,
+            resolve: None,
+            stop: CancellationToken::new(),
+        }
     }
 
     fn branch(self, branch: &'a str) -> Self {
@@ -119,7 +128,8 @@ fn a_branch_a_tag_and_what_head_says() {
     server.repository("app.git", APP);
     let head = server.git("app.git", &["rev-parse", "HEAD"]);
     let first = server.git("app.git", &["rev-parse", "v1.0"]);
-    for (branch, commit, has_two) in [(None, &head, true), (Some("main"), &head, true), (Some("other"), &first, false)] {
+    for (branch, commit, has_two) in [(None, &head, true), (Some("main"), &head, true), (Some("other"), &first, false)]
+    {
         let fetched = Ask { branch, ..Ask::of(&server, "app.git") }.fetch();
         let checkout = fetched.result.as_ref().unwrap();
         assert_eq!((&checkout.commit, checkout.time), (commit, 1_767_225_600), "{branch:?}");
@@ -193,7 +203,8 @@ fn names_are_looked_up_once_and_pinned() {
     let https = |host: &str| Ask { url: format!("https://{host}:{port}/app.git"), ..Ask::of(&server, "app.git") };
     let asked = server.asked().len();
     let private: fn(&str, u16) -> std::io::Result<Vec<IpAddr>> = |_, _| Ok(vec![[10, 0, 0, 5].into()]);
-    let mixed: fn(&str, u16) -> std::io::Result<Vec<IpAddr>> = |_, _| Ok(vec![[140, 82, 121, 3].into(), [127, 0, 0, 1].into()]);
+    let mixed: fn(&str, u16) -> std::io::Result<Vec<IpAddr>> =
+        |_, _| Ok(vec![[140, 82, 121, 3].into(), [127, 0, 0, 1].into()]);
     for resolve in [private, mixed] {
         let ask = Ask { resolve: Some(resolve), ..https("public.example.com") };
         let message = ask.fetch().failed(Reason::AddressForbidden);
@@ -245,7 +256,11 @@ fn trees_that_write_into_git_itself_are_refused() {
     server.repository("evil.git", script);
     for branch in ["bgit", "bGIT", "bgit1"] {
         let fetched = Ask::of(&server, "evil.git").branch(branch).fetch();
-        assert!(matches!(&fetched.result, Err(Ended::Failed(fault)) if fault.reason == Reason::GitFailed), "{:?}", fetched.result);
+        assert!(
+            matches!(&fetched.result, Err(Ended::Failed(fault)) if fault.reason == Reason::GitFailed),
+            "{:?}",
+            fetched.result
+        );
     }
 }
 

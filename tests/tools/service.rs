@@ -60,7 +60,9 @@ impl Place {
     /// A repository with a Dockerfile on the base image.
     fn repository(&self, name: &str, instructions: &str) {
         let text = format!("FROM localhost:5000/serve-app:base\n{instructions}\n");
-        let script = format!("cat > Dockerfile <<'END'\n{text}END\necho hello > hello.txt; git add -A; git commit -qm app; git tag v1.0");
+        let script = format!(
+            "cat > Dockerfile <<'END'\n{text}END\necho hello > hello.txt; git add -A; git commit -qm app; git tag v1.0"
+        );
         self.git.repository(name, &script);
     }
 
@@ -97,9 +99,19 @@ fn built_pushed_and_read_back() {
     assert_eq!(build["digest"], place.crane(&["digest", &image]).trim());
     assert_eq!(build["commit"], place.git.git("app.git", &["rev-parse", "HEAD"]));
     let config: Value = serde_json::from_str(&place.crane(&["config", &image])).unwrap();
-    assert_eq!((config["architecture"].as_str(), config["config"]["Entrypoint"][0].as_str()), (Some("amd64"), Some("/bin/cat")));
+    assert_eq!(
+        (config["architecture"].as_str(), config["config"]["Entrypoint"][0].as_str()),
+        (Some("amd64"), Some("/bin/cat"))
+    );
     let log = service.log(&id);
-    for said in ["fetching http://", "engine: `buildctl`", "RUN test -d", "built", "tagged localhost:5000/serve-app:v1.0", "read back"] {
+    for said in [
+        "fetching http://",
+        "engine: `buildctl`",
+        "RUN test -d",
+        "built",
+        "tagged localhost:5000/serve-app:v1.0",
+        "read back",
+    ] {
         assert!(log.contains(said), "{said}: {log}");
     }
     // The tag was written after the digest.
@@ -142,7 +154,12 @@ fn what_fails_says_why_and_pushes_nothing() {
         assert!(log.contains(said), "{said}: {log}");
     };
     place.repository("exit.git", "RUN echo before it breaks\nRUN echo words of the step && exit 7");
-    check("exit.git", &[], "build_failed", "`RUN echo words of the step && exit 7` (line 3 of `Dockerfile`) failed with exit status 7");
+    check(
+        "exit.git",
+        &[],
+        "build_failed",
+        "`RUN echo words of the step && exit 7` (line 3 of `Dockerfile`) failed with exit status 7",
+    );
     check("exit.git", &[("branch", "none")], "git_revision_not_found", "no branch or tag `none`");
     check("exit.git", &[("app_dir", "none")], "context_missing", "no folder `none`");
     check("none.git", &[], "git_repository_not_found", "is not a repository");
