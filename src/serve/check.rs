@@ -108,13 +108,23 @@ pub fn without_login(text: &str) -> (String, Option<Login>) {
     }
 }
 
+/// Without `%XX`.
 fn decoded(text: &str) -> String {
-    // The form decoder takes `+` for a space, which it is not here.
-    let text = text.replace('+', "%2B");
-    let pairs = url::form_urlencoded::parse(text.as_bytes()).next();
-    pairs
-        .map(|(name, value)| if value.is_empty() { name.into_owned() } else { format!("{name}={value}") })
-        .unwrap_or_default()
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, after @ ..] = rest {
+        let hex = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match hex.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A value as messages repeat it.

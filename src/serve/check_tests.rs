@@ -93,7 +93,7 @@ fn a_login_is_taken_out() {
     }
     check("https://github.com/a/b", "https://github.com/a/b", None);
     check("https://TOKEN@github.com/a/b", "https://github.com/a/b", Some(("TOKEN", "")));
-    check("https://me:p%40s+s%3D1@host/a", "https://host/a", Some(("me", "p@s+s=1")));
+    check("https://me:p%40s+s%3D1&2=%@host/a", "https://host/a", Some(("me", "p@s+s=1&2=%")));
     check("https:me:word@host/a", "https://host/a", Some(("me", "word")));
     check("https://me:word@bad host/a", "https://bad host/a", Some(("me", "word")));
     check("me:word@host/a", "host/a", Some(("me", "word")));

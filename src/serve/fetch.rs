@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -255,18 +255,15 @@ impl Git<'_> {
         let stop = self.order.stop.child_token();
         let runner = self.fetcher.runner.clone().until(stop.clone());
         let cmd = self.command(dir, words).timeout(timeout);
-        let is_large = Mutex::new(None);
+        let is_large = AtomicBool::new(false);
         let (mut said, mut full) = (Said::default(), None);
         let done = std::thread::scope(|scope| {
-            let over = CancellationToken::new();
-            let watched = over.clone();
+            let (running, ended) = mpsc::channel::<()>();
             let (is_large, folder) = (&is_large, self.order.folder);
             scope.spawn(move || {
-                while !watched.is_cancelled() {
-                    std::thread::sleep(GLANCE);
-                    let size = size(folder);
-                    if size > most_bytes {
-                        *is_large.lock().unwrap_or_else(PoisonError::into_inner) = Some(size);
+                while ended.recv_timeout(GLANCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    if size(folder) > most_bytes {
+                        is_large.store(true, Ordering::SeqCst);
                         stop.cancel();
                         return;
                     }
@@ -276,7 +273,7 @@ impl Git<'_> {
                 said.take(line);
                 full = full.take().or_else(|| self.order.log.write(line).err());
             });
-            over.cancel();
+            drop(running);
             done
         });
         if self.order.stop.is_cancelled() {
@@ -286,7 +283,7 @@ impl Git<'_> {
             return Err(refusal::disk(&error).into());
         }
         let limit = most_bytes >> 20;
-        if is_large.into_inner().unwrap_or_else(PoisonError::into_inner).is_some() || said.is_too_large() {
+        if is_large.into_inner() || said.is_too_large() {
             let text = format!("the repository is larger than {limit} MiB, which the service takes");
             return Err(Fault::new(Reason::CloneTooLarge, text).into());
         }
