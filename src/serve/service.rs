@@ -122,8 +122,7 @@ impl Service {
         self.recovered
     }
 
-    /// Gives back what runs, or lets it end where a tag is being written; then ends. What does not end in time is found by the
-    /// next start.
+    /// Gives back what runs, or lets it end where a tag is being written; then ends.
     pub fn stop(self) {
         self.workers.close();
         let end = Instant::now() + self.pace.farewell;
@@ -131,8 +130,9 @@ impl Service {
             std::thread::sleep(GLANCE);
         }
         self.stop.cancel();
-        let store = self.data.store.clone();
+        let (store, workers) = (self.data.store.clone(), self.workers);
         let _ = runtime::block_on(async {
+            let _ = tokio::time::timeout(LAST_ANSWERS, workers.give_back_rest()).await;
             let _ = tokio::time::timeout(LAST_ANSWERS, self.serving).await;
             let _ = tokio::time::timeout(LAST_ANSWERS, store.close()).await;
         });

@@ -89,6 +89,20 @@ impl Workers {
         }
     }
 
+    /// Gives back what did not end in time; whatever it does from now on, it passes no fence.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn give_back_rest(&self) -> anyhow::Result<()> {
+        let rest: Vec<Arc<Running>> = self.all().values().cloned().collect();
+        for running in rest {
+            if !self.store.cancelled(&running.held).await? {
+                self.store.give_back(&running.held).await?;
+            }
+        }
+        Ok(())
+    }
+
     fn all(&self) -> MutexGuard<'_, BTreeMap<TaskId, Arc<Running>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,6 +13,12 @@ pub struct Links {
 }
 
 impl Links {
+    /// The host, with its port, that links name.
+    pub(super) fn host(&self) -> Option<&str> {
+        let (_, rest) = self.app_layer_url.as_deref()?.split_once("://")?;
+        rest.split('/').next()
+    }
+
     /// Where the caller reached us, with the prefix that proxies may have removed.
     pub(super) fn here(&self, headers: &HeaderMap) -> String {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

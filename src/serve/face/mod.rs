@@ -22,6 +22,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
+use futures_util::StreamExt;
 
 use answer::{detail, problem, with};
 use route::Route;
@@ -32,6 +33,9 @@ pub use shared::Shared;
 
 /// The longest body.
 const LARGEST_BODY: usize = 4 << 20;
+
+/// How much is read of a longer one, to be thrown away.
+const LONGEST_BODY: usize = 64 << 20;
 
 /// How long a body may take to arrive.
 const SLOWEST_BODY: Duration = Duration::from_secs(60);
@@ -105,7 +109,7 @@ fn stranger(shared: &Shared, headers: &HeaderMap, method: &Method, route: Route<
     let host = text(header::HOST).unwrap_or_default();
     let is_ours = shared.is_host(host);
     let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
-    let is_same = origin.is_none_or(|origin| origin == host);
+    let is_same = origin.is_none_or(|origin| origin == host || shared.links.host() == Some(origin));
     if is_ours && (is_same || matches!(*method, Method::GET | Method::HEAD)) {
         return None;
     }
@@ -145,17 +149,26 @@ async fn read(body: Body, method: &Method) -> Result<Bytes, StatusCode> {
     if *method != Method::POST {
         return Ok(Bytes::new());
     }
-    let read = tokio::time::timeout(SLOWEST_BODY, axum::body::to_bytes(body, LARGEST_BODY)).await;
-    match read {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error))
-            if std::error::Error::source(&error).is_some_and(|inner| inner.to_string().contains("length limit")) =>
-        {
-            Err(StatusCode::PAYLOAD_TOO_LARGE)
+    let read = tokio::time::timeout(SLOWEST_BODY, whole(body)).await;
+    read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
+}
+
+async fn whole(body: Body) -> Result<Bytes, StatusCode> {
+    let mut chunks = body.into_data_stream();
+    let (mut whole, mut length) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| StatusCode::BAD_REQUEST)?;
+        length += chunk.len();
+        // Who sends too much hears of it only when all is read: a connection that is closed before loses the answer.
+        if length > LONGEST_BODY {
+            break;
+        } else if length > LARGEST_BODY {
+            whole.clear();
+        } else {
+            whole.extend_from_slice(&chunk);
         }
-        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
+    if length > LARGEST_BODY { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(whole.into()) }
 }
 
 fn unreadable(route: Route<'_>, status: StatusCode) -> Response {

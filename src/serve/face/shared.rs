@@ -32,9 +32,7 @@ impl Shared {
     /// Whether a `Host` may be meant for a service that only this machine uses: a name of it, or the one in its own links. Any
     /// other one was made to resolve to this machine by a page that a browser here has open.
     pub(super) fn is_host(&self, host: &str) -> bool {
-        let own = self.links.app_layer_url.as_deref().and_then(|url| url.split_once("://"));
-        let own = own.map(|(_, rest)| rest.split('/').next().unwrap_or_default());
-        self.open || own == Some(host) || is_loopback(host)
+        self.open || self.links.host() == Some(host) || is_loopback(host)
     }
 }
 

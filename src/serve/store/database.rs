@@ -67,6 +67,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             // A task that was accepted outlives a power failure.
             .synchronous(SqliteSynchronous::Full)
+            // A login that is no longer needed is overwritten.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY);
         let write =
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.with_context(context)?;

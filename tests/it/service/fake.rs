@@ -164,7 +164,9 @@ impl World {
         let mut setup = setup();
         change(&mut setup);
         let folder = tempfile::tempdir().unwrap();
-        let service = start(folder.path(), &setup);
+        let path = folder.path().to_owned();
+        // It waits, and a test's thread may not.
+        let service = std::thread::spawn(move || start(&path, &setup)).join().unwrap();
         Self { folder, client: client(), address: service.address(), service: Some(service) }
     }
 
@@ -232,7 +234,6 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let service = self.service.take().unwrap();
-        // It waits, and a test's thread may not.
         std::thread::spawn(move || service.stop()).join().unwrap();
     }
 }
