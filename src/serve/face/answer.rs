@@ -42,6 +42,23 @@ pub(super) fn detail(status: StatusCode, detail: impl Serialize) -> Response {
     json(status, &Detail { detail })
 }
 
+/// What is wrong with a request as a whole.
+pub(super) struct Bad {
+    status: StatusCode,
+    word: &'static str,
+    detail: String,
+}
+
+impl Bad {
+    pub(super) fn new(status: StatusCode, word: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, word, detail: detail.into() }
+    }
+
+    pub(super) fn answer(&self) -> Response {
+        problem(self.status, self.word, &self.detail)
+    }
+}
+
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: &'static str,

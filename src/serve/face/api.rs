@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{self, json, problem, with};
+use super::answer::{self, Bad, json, problem, with};
 use super::build::Build;
 use super::file;
 use super::follow;
@@ -39,12 +39,12 @@ struct Asked {
 impl Asked {
     /// # Errors
     /// The answer that says what is wrong with the request.
-    fn read(headers: &HeaderMap, body: &Bytes) -> Result<Self, Response> {
+    fn read(headers: &HeaderMap, body: &Bytes) -> Result<Self, Bad> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case(answer::JSON) {
             let text = "send JSON, with `content-type: application/json`";
-            return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", text));
+            return Err(Bad::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", text));
         }
         serde_json::from_slice(body).map_err(|error| {
             let text = error.to_string();
@@ -54,7 +54,7 @@ impl Asked {
                 "duplicate field" => "field_duplicated",
                 _ => "json_invalid",
             };
-            problem(StatusCode::BAD_REQUEST, code, &text)
+            Bad::new(StatusCode::BAD_REQUEST, code, text)
         })
     }
 
@@ -77,11 +77,11 @@ impl Asked {
 pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: &Bytes) -> Response {
     let asked = match Asked::read(headers, body) {
         Ok(asked) => asked,
-        Err(response) => return response,
+        Err(bad) => return bad.answer(),
     };
     let key = match key(headers) {
         Ok(key) => key,
-        Err(response) => return response,
+        Err(bad) => return bad.answer(),
     };
     let request = Digest::of(&serde_json::to_vec(&asked).unwrap_or_default());
     let once = key.map(|key| Once { key, request });
@@ -92,12 +92,12 @@ pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: &Bytes) -
 }
 
 /// `Idempotency-Key`
-fn key(headers: &HeaderMap) -> Result<Option<&str>, Response> {
+fn key(headers: &HeaderMap) -> Result<Option<&str>, Bad> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
     key.map(Some).ok_or_else(|| {
         let text = format!("`Idempotency-Key` must be 1 to {LONGEST_KEY} visible ASCII characters");
-        problem(StatusCode::BAD_REQUEST, "idempotency_key_invalid", &text)
+        Bad::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", text)
     })
 }
 
