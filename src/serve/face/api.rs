@@ -241,7 +241,7 @@ pub(super) async fn rebuild(shared: &Shared, headers: &HeaderMap, id: &str) -> R
 }
 
 /// The log of the last attempt, or of one: as it is, or while it is written.
-pub(super) async fn log(shared: &Shared, id: &str, query: &str, asked: (&Method, &HeaderMap)) -> Response {
+pub(super) async fn log(shared: &Shared, id: &str, query: &str, method: &Method, headers: &HeaderMap) -> Response {
     let row = match named(shared, id).await {
         Ok(row) => row,
         Err(response) => return response,
@@ -260,7 +260,6 @@ pub(super) async fn log(shared: &Shared, id: &str, query: &str, asked: (&Method,
             }
         }
     }
-    let (method, headers) = asked;
     let no_log = || problem(StatusCode::NOT_FOUND, "log_not_found", "this attempt has no log yet");
     let events = follow::wants_events(headers);
     if *method == Method::HEAD || !(events || follows) {
@@ -291,7 +290,7 @@ pub(super) async fn ready(shared: &Shared) -> Response {
         Err(error) => return no_database(shared, &error),
     };
     if shared.workers.is_closing() {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service stops");
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "service_stopping", "the service stops");
     }
     match shared.readiness.ask().await {
         Ok(()) => json(StatusCode::OK, &Ready { status: "ready", waiting, running }),

@@ -97,7 +97,7 @@ async fn dispatch(shared: &Shared, route: Route<'_>, asked: Asked<'_>) -> Respon
         Route::Build(id) => api::get(shared, &headers, id).await,
         Route::Cancel(id) => api::cancel(shared, &headers, id).await,
         Route::Rebuild(id) => api::rebuild(shared, &headers, id).await,
-        Route::Log(id) => api::log(shared, id, query, (&method, &headers)).await,
+        Route::Log(id) => api::log(shared, id, query, &method, &headers).await,
         Route::UnknownApi => problem(StatusCode::NOT_FOUND, "path_unknown", "there is nothing at this path"),
         Route::Unknown => darwin::not_found(),
     }
