@@ -5,11 +5,12 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 
 use super::address::{Allowed, Server};
+use super::cache;
 use super::check;
 use super::executor::Ended;
 use super::log::Log;
 use super::push::Target;
-use super::refusal::say;
+use super::refusal::{disk, say};
 use super::source;
 use super::task::{Fault, Reason};
 use crate::build::engine::Named;
@@ -68,6 +69,8 @@ impl Bases<'_> {
                     continue;
                 }
                 let (layout, config) = self.one(&image.reference, wanted, image.line)?;
+                let own = self.scratch.join(format!("base-{}", layouts.len()));
+                let layout = cache::take(&layout, &own).map_err(|error| disk(&error))?;
                 let of_it = known(&config);
                 question.base_env.insert(image.reference.clone(), of_it.env);
                 question.onbuild.insert(image.reference.clone(), of_it.onbuild);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::bases::{Based, Bases};
+use super::cache;
 use super::check::{self, Checked, Refusal};
 use super::executor::{Attempt, Ended, Executor};
 use super::fetch::{self, Checkout, Fetcher};
@@ -31,6 +32,9 @@ use crate::secret::Secret;
 use crate::verify::start;
 use crate::world::env::Env;
 use crate::world::process::Runner;
+
+/// What a builder is made from where Docker's own cannot write OCI layouts: the image that buildx takes by itself.
+const BUILDER: &str = "moby/buildkit:buildx-stable-1";
 
 /// What the operator says of builds.
 #[derive(Clone, Debug)]
@@ -174,7 +178,10 @@ impl Local {
             scratch: &work.folder("bases")?,
             log: attempt.log,
         };
-        bases.all(source, self.settings.platform)
+        let based = bases.all(source, self.settings.platform)?;
+        // What this build needs is its own by now.
+        cache::trim(bases.cache, cache::LARGEST).map_err(|error| disk(&error))?;
+        Ok(based)
     }
 
     fn engine(&self, runner: &Runner, based: &Based) -> Result<Engine, Ended> {
@@ -185,7 +192,7 @@ impl Local {
             runs: based.answer.runs,
             needs: &needs,
             frontend: based.answer.images.iter().any(|image| image.role == Role::Frontend),
-            builder_image: None,
+            builder_image: Some(BUILDER),
         };
         choose(runner, &ask).map_err(|problem| {
             let reason = match problem.code {
@@ -329,7 +336,8 @@ impl Executor for Local {
         self.fetcher.ready()?;
         let platform = self.settings.platform.to_string();
         let wanted = self.settings.engine;
-        let ask = Ask { wanted, platform: &platform, runs: false, needs: &[], frontend: false, builder_image: None };
+        let builder_image = Some(BUILDER);
+        let ask = Ask { wanted, platform: &platform, runs: false, needs: &[], frontend: false, builder_image };
         choose(&self.runner, &ask).map_err(|problem| anyhow::anyhow!("{}", worded(&problem)))?;
         push::answer(&self.registries(&self.runner), &self.settings.targets)
     }

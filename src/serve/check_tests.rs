@@ -1,3 +1,5 @@
+//! Submissions, and what of them is refused on which face.
+
 use super::*;
 
 fn asked(face: Face) -> Submission {

@@ -1,3 +1,5 @@
+//! Logs: what reaches the file, and who reads it.
+
 use std::fs;
 
 use super::*;

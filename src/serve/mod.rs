@@ -4,6 +4,7 @@ pub mod address;
 mod attempt;
 mod bases;
 pub mod build;
+mod cache;
 pub mod check;
 pub mod executor;
 pub mod face;

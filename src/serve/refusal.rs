@@ -43,9 +43,12 @@ impl Said {
         words.iter().any(|words| self.0.contains(words))
     }
 
-    /// A limit on the size of files, as the system and git call it.
+    /// A limit on the size of files, as the system and git call it. The part of git that meets it is ended without a word.
     pub fn is_too_large(&self) -> bool {
-        self.has(&["File too large", "signal 25", "File size limit exceeded"])
+        let mut errors = self.0.lines().filter(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
+        let is_silent =
+            errors.next() == Some("fatal: fetch-pack: invalid index-pack output") && errors.next().is_none();
+        is_silent || self.has(&["File too large", "signal 25", "File size limit exceeded"])
     }
 
     /// Why git has failed (git 2.47, in English).

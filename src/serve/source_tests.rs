@@ -1,3 +1,5 @@
+//! Dockerfiles and folders that are built or not.
+
 use super::*;
 
 #[track_caller]

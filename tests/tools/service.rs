@@ -129,11 +129,12 @@ fn built_pushed_and_read_back() {
     assert!(service.log(&id).contains("deep"), "{}", service.log(&id));
 
     // A login in the address works, and is nowhere to be seen.
-    place.repository("private/app.git", "COPY . /src\nRUN ! grep -r canary /src && env");
+    place.repository("private/app.git", "COPY . /src\nRUN ! grep -r can[a]ry /src && env");
     let user = format!("{USER}:{}@", PASSWORD.replace('@', "%40").replace('/', "%2F"));
     let url = place.git.url("private/app.git").replace("http://", &format!("http://{user}"));
     let id = service.submit(&[("app_name", "app"), ("image_tag", "private"), ("git_repo", &url)]);
     service.completed(&id);
+    assert!(place.git.asked().contains(&"POST /private/app.git/git-upload-pack".to_owned()));
     for text in [service.log(&id), service.build(&id).to_string(), service.curl(&[&format!("{}/task", service.url)])] {
         assert!(!text.contains("canary"), "{text}");
     }
