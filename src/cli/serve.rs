@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::args;
 use super::report::Report;
 use crate::build::engine::Kind;
-use crate::problem::{Failure, Problem};
+use crate::problem::{Exit, Failure, Problem};
 use crate::release::Session;
 use crate::serve::build::{self, Local};
 use crate::serve::executor::Executor;
@@ -40,12 +40,11 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
     // Before anything is started: who stops us waits for attempts that write their tags.
     let ours = Holding::elsewhere();
     let told = interrupt::told_to_end()?;
+    if args.check {
+        return check(session, &settings);
+    }
     settings.data = folder(&settings.data)?;
     let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings));
-    if args.check {
-        executor.ready()?;
-        return Ok(Report::text(format!("ready: images go to {}\n", settings.target.repository)));
-    }
     let data = Data::open(&settings.data)?;
     let logs = Logs::limited(data.logs(), LARGEST, session.env.credentials(&[]));
     let service = Service::start(data, logs, Arc::clone(&executor), &settings.setup, &session.printer)?;
@@ -58,6 +57,16 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
         std::mem::forget(ours);
     }));
     Ok(report)
+}
+
+/// `--check`: leaves nothing behind.
+fn check(session: &Session, settings: &Settings) -> anyhow::Result<Report> {
+    executor(session, settings).ready().map_err(|error| {
+        let problem = Problem::new("not-ready", format!("builds are not possible: {error:#}"));
+        let hint = "the service starts all the same, and tells callers of `/readyz`; tasks are tried three times";
+        Failure::new(Exit::Unexpected, problem.hint(hint))
+    })?;
+    Ok(Report::text(format!("ready: images go to {}\n", settings.target.repository)))
 }
 
 fn refuse_missing(args: &args::Serve) -> Result<(), Failure> {

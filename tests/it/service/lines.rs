@@ -1,8 +1,7 @@
 //! The lines that old callers have in their scripts, run by a shell with curl.
 
-use std::process::Command;
-
 use super::fake::World;
+use crate::project::program;
 
 #[tokio::test]
 async fn lines_of_old_callers_print_what_they_printed() {
@@ -10,7 +9,7 @@ async fn lines_of_old_callers_print_what_they_printed() {
     world.hold("fetching");
     let script = std::fs::read_to_string("tests/service/lines.sh").unwrap();
     std::fs::write(world.folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
-    let mut shell = Command::new("bash");
+    let mut shell = program("bash");
     shell
         .arg("-c")
         .arg(script)

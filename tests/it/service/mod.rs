@@ -2,6 +2,7 @@
 
 mod api;
 mod bodies;
+mod command;
 mod fake;
 mod lines;
 mod process;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use longshore::world::interrupt;
@@ -11,15 +11,15 @@ use longshore::world::runtime;
 use serde_json::{Value, json};
 
 use super::fake::{client, events, seen, setup, start};
+use crate::project::{program, variable};
 
 /// Names the folder of a service that this test is to be, in a process of its own.
 const FOLDER: &str = "LONGSHORE_TEST_SERVICE";
 
 /// The process that the others start: not a test without that variable.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "what the test binary hands to itself")]
 fn serves_until_told_to_end() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
+    let Some(folder) = variable(FOLDER) else { return };
     let told = interrupt::told_to_end().unwrap();
     let service = start(Path::new(&folder), &setup());
     println!("\nlistening {}", service.address());
@@ -34,9 +34,8 @@ struct Served {
 }
 
 impl Served {
-    #[expect(clippy::disallowed_methods, reason = "what the test binary hands to itself")]
     fn start(folder: &Path) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut command = program(std::env::current_exe().unwrap().to_str().unwrap());
         command.args(["--exact", "service::process::serves_until_told_to_end", "--nocapture", "--test-threads=1"]);
         let mut child = command.env(FOLDER, folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -47,9 +46,7 @@ impl Served {
     }
 
     fn signal(&self, name: &str) {
-        assert!(
-            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap().success()
-        );
+        assert!(program("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap().success());
     }
 
     /// Ends it without a word.
@@ -167,7 +164,7 @@ async fn a_cancel_outlives_the_service() {
     // Nothing hears of it but the row: it is stopped before it is told.
     first.signal("STOP");
     let database = folder.path().join("tasks.sqlite");
-    let done = Command::new("python3")
+    let done = program("python3")
         .arg("-c")
         .arg("import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE longshore_tasks SET cancel_requested = 1'); c.commit()")
         .arg(database)
