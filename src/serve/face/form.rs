@@ -231,7 +231,10 @@ mod tests {
         check("multipart/form-data; boundary=b", &complete, Some(Malformed::CutOff));
         check("multipart/form-data; boundary=b", "", None);
         check("application/json", "{", None);
+        // A part that has no end is none.
         let (form, _) = read("multipart/form-data; boundary=b", &complete);
+        assert_eq!(form.fields(true).unwrap_err(), [Flaw::missing("body", "git_repo")]);
+        let (form, _) = read("multipart/form-data; boundary=b", &format!("{complete}{}", part("branch", "ma")));
         assert_eq!(form.fields(true).unwrap_err(), [Flaw::cut_off()]);
     }
 }
