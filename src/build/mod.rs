@@ -116,7 +116,8 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     }
     if order.steps.iter().any(|step| matches!(step.work, Work::Image(_))) {
         let lacking = layout::write(machine, order.base_layers)?;
-        let more = if lacking > 0 { format!(", without {lacking} layers of base images") } else { String::new() };
+        let more =
+            if lacking > 0 { format!(", without {lacking} layers that are in registries") } else { String::new() };
         printer.step("Wrote", format!("images in {}{more}", shown(store, &store.root().join("images"))));
         if let (Some(path), Some(platform)) = (&order.docker_archive, host_platform()) {
             let _progress = printer.start("Archiving", format!("images of {platform} for `docker load`"));

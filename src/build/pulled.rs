@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -101,7 +102,10 @@ fn blobs(manifest: &Value) -> anyhow::Result<Vec<Descriptor>> {
 }
 
 fn one(machine: Machine<'_>, image: &PlannedBase, platform: Platform) -> anyhow::Result<(PulledLayout, Value)> {
+    static FETCHING: Mutex<()> = Mutex::new(());
     let registries = machine.registries.context("no registry is configured to fetch base images from")?;
+    // Images that are built at the same time have bases in common.
+    let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let found = runtime::block_on(base::find(registries, &image.from, image.digest, platform))??;
     let digest = found.manifest.descriptor.digest;
     let folder = machine.store.root().join("cache").join("images").join(digest.hex());

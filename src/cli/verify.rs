@@ -58,7 +58,8 @@ pub fn built(manifest: &Manifest) -> Option<Table> {
             [first, others @ ..] => format!("{first}; {} more", others.len()),
         };
         let starts = shell_words::join(&image.starts);
-        table.row([image.step.clone(), starts, user, size(image.size), image.files.to_string(), dubious]);
+        let files = image.files.map(|files| files.to_string()).unwrap_or_default();
+        table.row([image.step.clone(), starts, user, size(image.size), files, dubious]);
     }
     (!manifest.images.is_empty()).then_some(table)
 }

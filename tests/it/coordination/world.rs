@@ -367,6 +367,8 @@ fn fabricate(plan: &Plan, workflow: &Workflow, store: &Store, salt: &str) -> Man
             files: files.collect(),
             check: result(step, &artifacts),
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         };
         store.write_record(&artifact).unwrap();
         artifacts.push(artifact);

@@ -74,6 +74,8 @@ pub fn made(files: &[(&str, &[u8])]) -> Made {
             files: vec![file],
             check: None,
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         });
     }
     let manifest = Manifest {
