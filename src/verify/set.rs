@@ -64,7 +64,7 @@ pub fn arrived(store: &Store, plan: &Plan, steps: &[&Step]) -> anyhow::Result<Ar
         let is_missed = set.record(&step.id).is_some_and(|record| record.not_needed.is_some())
             && !may_be_left_out(plan, &set, step);
         if is_missed {
-            let text = format!("`{}` was not built, but an image on it was", step.id);
+            let text = format!("the record of `{}` says it is not needed, but it is", step.id);
             set.problems.push(problem(step, "missing-artifact", text));
         }
         if let (Work::Check(work), Some(record)) = (&step.work, set.records.get(&step.id)) {
