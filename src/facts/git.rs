@@ -11,7 +11,7 @@ use super::{distance, whole};
 use crate::problem::{Failure, Problem};
 use crate::world::env::Env;
 use crate::world::files;
-use crate::world::git::{NO_GIT_BEFORE, Refusal, STATUS, build_output, in_actions, trust, work_tree};
+use crate::world::git::{NO_GIT_BEFORE, Refusal, STATUS, build_output, in_actions, place_by_files, trust, work_tree};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 
@@ -265,32 +265,14 @@ fn count(runner: &Runner, root: &Path) -> anyhow::Result<u64> {
         .context("`git rev-list --count` printed no number")
 }
 
-/// The files that LFS keeps. At the top of a repository git is asked only where a file of attributes names LFS; a folder
-/// further down may have them from above.
+/// The files that LFS keeps.
 fn large(runner: &Runner, root: &Path, index: &str) -> anyhow::Result<String> {
-    let names_it = |text: Vec<u8>| text.windows(3).any(|word| word == b"lfs");
-    let tracked = index.split('\0').filter_map(|entry| Some(entry.split_once('\t')?.1));
-    let mut tracked = tracked.filter(|path| path.rsplit('/').next() == Some(".gitattributes"));
-    let mut others = [".gitattributes", ".git/info/attributes"].into_iter();
-    let is_possible = !root.join(".git").is_dir()
-        || others.any(|path| std::fs::read(root.join(path)).is_ok_and(names_it))
-        // One that a sparse checkout leaves out may name it, too.
-        || tracked.any(|path| std::fs::read(root.join(path)).map_or(true, names_it));
-    if is_possible { ask(runner, git(root, &whole::LARGE)) } else { Ok(String::new()) }
-}
-
-/// The same as `place`, where git need not be asked.
-fn place_by_files(runner: &Runner, root: &Path) -> Option<(bool, String)> {
-    let root = resolve(root).ok()?;
-    let top = work_tree(runner, &root)?;
-    let names = root.strip_prefix(&top).ok()?.iter();
-    let prefix = names.map(|name| Some(format!("{}/", name.to_str()?))).collect::<Option<String>>()?;
-    Some((top.join(".git/shallow").exists(), prefix))
+    if whole::may_be_large(root, index) { ask(runner, git(root, &whole::LARGE)) } else { Ok(String::new()) }
 }
 
 /// Whether history is cut off, and the path of `root` in its repository: empty, or ending in `/`.
 fn place(runner: &Runner, root: &Path) -> anyhow::Result<(bool, String)> {
-    if let Some(place) = place_by_files(runner, root) {
+    if let Some(place) = resolve(root).ok().and_then(|root| place_by_files(runner, &root)) {
         return Ok(place);
     }
     let text = ask(runner, git(root, &["rev-parse", "--is-shallow-repository", "--show-prefix"]))?;

@@ -29,3 +29,18 @@ impl Seen {
         self.tags.get(reference).copied().filter(|_| is_fresh)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_counts_for_a_minute() {
+        let (tag, digest): (Reference, _) = ("ghcr.io/me/app:1.2.3".parse().unwrap(), Digest::of(b"x"));
+        let seen = Seen::now([(tag.clone(), digest)]);
+        assert_eq!(seen.digest(&tag), Some(digest));
+        assert_eq!(seen.digest(&"ghcr.io/me/app:1.2.4".parse().unwrap()), None);
+        assert_eq!(Seen { at: Instant::now().checked_sub(FRESH), ..seen }.digest(&tag), None);
+        assert_eq!(Seen::default().digest(&tag), None);
+    }
+}

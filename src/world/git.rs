@@ -42,6 +42,15 @@ pub fn work_tree(runner: &Runner, dir: &Path) -> Option<PathBuf> {
     is_usual.then(|| top.to_owned())
 }
 
+/// Whether history is cut off, and the path of a folder (resolved) in its repository: empty, or ending in `/`. As `work_tree`.
+pub fn place_by_files(runner: &Runner, root: &Path) -> Option<(bool, String)> {
+    let top = work_tree(runner, root)?;
+    let names = root.strip_prefix(&top).ok()?.iter();
+    // Of other names a file system may know another form than git.
+    let name = |name: &std::ffi::OsStr| name.to_str().filter(|name| name.is_ascii()).map(|name| format!("{name}/"));
+    Some((top.join(".git/shallow").exists(), names.map(name).collect::<Option<String>>()?))
+}
+
 fn is_head(file: &Path) -> bool {
     std::fs::read_to_string(file).is_ok_and(|text| {
         text.starts_with("ref: refs/")

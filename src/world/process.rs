@@ -1,6 +1,6 @@
 //! Starting programs: a command is a value, one runner starts it.
 
-use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
+use std::io::{Error, ErrorKind};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,9 +18,13 @@ use super::search::Search;
 
 mod cmd;
 mod ended;
+mod pipes;
 
 pub use cmd::Cmd;
 pub use ended::described;
+pub use pipes::Stream;
+
+use pipes::{LONGEST_LINE, feed};
 
 #[derive(Clone, Debug)]
 pub struct Finished {
@@ -39,20 +43,8 @@ pub struct Runner {
     stop: CancellationToken,
 }
 
-/// Longest piece of output handed over at once, so that a program that never ends its line cannot fill the memory.
-const LONGEST_LINE: usize = 1 << 20;
-
-/// How much output is read at once where lines do not matter: what a pipe holds.
-const BLOCK: usize = 64 << 10;
-
-/// How much a program is handed before its output is read: what the smallest pipe holds.
-const SHORT_INPUT: usize = 4 << 10;
-
-type Pipe = Box<dyn Read + Send>;
-
 /// How many pieces wait to be taken.
 const PIECES: usize = 32;
-
 /// More than a program that has ended can have left to be read: what waits, what is being handed over, and its pipes.
 const BACKLOG: usize = (PIECES + 2) * LONGEST_LINE + (2 << 20);
 
@@ -61,7 +53,6 @@ const LARGEST_OUTPUT: usize = 64 << 20;
 
 /// How often it is looked whether a program is to be interrupted.
 const GLANCE: Duration = Duration::from_millis(100);
-
 /// How long one that was interrupted may take to end its own children.
 pub const GRACE: Duration = Duration::from_secs(10);
 /// How long what a program left running is waited for after it has ended.
@@ -70,12 +61,6 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How often a program that is "busy" is tried again, 10 ms apart: another thread's child may still hold a copy of the
 /// descriptor through which it was written (<https://github.com/golang/go/issues/22315>).
 const BUSY_TRIES: u32 = 50;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    Out,
-    Err,
-}
 
 /// What is between a program and us.
 #[derive(Clone, Copy, Default)]
@@ -293,7 +278,7 @@ impl Runner {
             feed(pipe, &cmd.input);
         }
         let (sender, lines) = mpsc::sync_channel(PIECES);
-        let pieces = if how.lines { pump } else { pump_blocks };
+        let pieces = if how.lines { pipes::lines } else { pipes::blocks };
         let readers = [
             child.stdout.take().map(|pipe| pieces(Box::new(pipe), Stream::Out, sender.clone())),
             child.stderr.take().map(|pipe| pieces(Box::new(pipe), Stream::Err, sender)),
@@ -496,50 +481,6 @@ fn wait(child: &mut Child, end: Option<Instant>) -> anyhow::Result<ExitStatus> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// Hands over line by line.
-fn pump(pipe: Pipe, stream: Stream, sender: mpsc::SyncSender<(Stream, Vec<u8>)>) -> std::thread::JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
-        loop {
-            let mut line = Vec::new();
-            match (&mut pipe).take(LONGEST_LINE as u64).read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) if sender.send((stream, line)).is_err() => return,
-                Ok(_) => {}
-            }
-        }
-    })
-}
-
-/// Hands over as it comes.
-fn pump_blocks(pipe: Pipe, stream: Stream, sender: mpsc::SyncSender<(Stream, Vec<u8>)>) -> std::thread::JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut pipe = pipe;
-        let mut block = vec![0; BLOCK];
-        loop {
-            match pipe.read(&mut block) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => return,
-                Ok(length) if sender.send((stream, block[..length].to_vec())).is_err() => return,
-                Ok(_) => {}
-            }
-        }
-    })
-}
-
-/// Writes what a program reads. What fits a pipe is there at once; more is written while its output is read.
-fn feed(mut pipe: std::process::ChildStdin, input: &str) {
-    // One that exits without reading is not our error; its output will tell.
-    if input.len() <= SHORT_INPUT {
-        let _ = pipe.write_all(input.as_bytes());
-        return;
-    }
-    let input = input.to_owned();
-    std::thread::spawn(move || {
-        let _ = pipe.write_all(input.as_bytes());
-    });
 }
 
 fn succeeded(cmd: &Cmd, finished: &Finished) -> anyhow::Result<()> {
