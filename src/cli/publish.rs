@@ -13,6 +13,7 @@ use crate::artifact::Manifest;
 use crate::config::Diagnostic;
 use crate::plan::{Plan, Workflow};
 use crate::problem::{Exit, Failure, Problem};
+use crate::publish::Seen;
 use crate::publish::kinds::describe;
 use crate::receipt::{Outcome, Receipt, Receipts};
 use crate::release::share::share;
@@ -48,7 +49,8 @@ pub fn run(invocation: &Invocation, args: &args::Publish) -> anyhow::Result<Repo
     // Another workflow may publish beside us, and wait for us at the draft.
     let release = Release { session, plan: &plan, store: &store, access: &access };
     let wait = Duration::from_secs(args.wait.saturating_mul(60));
-    let published = release.publish(&manifest, share.as_ref(), wait).map_err(|error| failed(&release, error));
+    let published =
+        release.publish(Seen::default(), &manifest, share.as_ref(), wait).map_err(|error| failed(&release, error));
     if let Some(stage) = &stage {
         stage.keep(&store, args.workflow.as_deref())?;
     }

@@ -17,6 +17,7 @@ use crate::artifact::Manifest;
 use crate::build::{self, Order};
 use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
+use crate::publish::Seen;
 use crate::receipt::Receipts;
 use crate::rehearsal::{github, pypi, registry};
 use crate::release::{Access, Asked, Project, Release, Session, Wish};
@@ -103,7 +104,7 @@ fn publish_until_done(release: &Release<'_>, manifest: &Manifest, injected: bool
     let printer = &release.session.printer;
     let mut runs = 1;
     loop {
-        match release.publish(manifest, None, Duration::ZERO) {
+        match release.publish(Seen::default(), manifest, None, Duration::ZERO) {
             Ok(receipts) => return Ok(receipts),
             Err(error) => {
                 let exit = error.downcast_ref::<Failure>().map(|failure| failure.exit);

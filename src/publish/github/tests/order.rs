@@ -15,7 +15,7 @@ use crate::plan::{
     Scope, ScopeKind, Step, Work,
 };
 use crate::problem::{Exit, Failure};
-use crate::publish::{Destinations, Endpoint, Endpoints, Order, run_at};
+use crate::publish::{Destinations, Endpoint, Endpoints, Order, Seen, run_at};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
 use crate::world::env::Env;
@@ -199,6 +199,7 @@ impl Made {
             },
             manifest: &self.manifest,
             store: &self.store,
+            seen: Seen::default(),
             wait: Duration::ZERO,
             run: None,
         };
