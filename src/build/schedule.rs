@@ -154,7 +154,7 @@ impl Schedule<'_> {
                 for (step, warning) in
                     checks.flat_map(|(step, check)| check.warnings.iter().map(move |one| (step, one)))
                 {
-                    printer.warn(format_args!("`{step}`: {warning}"));
+                    printer.warn_of(step, warning);
                 }
                 (records, Vec::new())
             }

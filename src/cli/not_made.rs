@@ -52,7 +52,7 @@ pub fn table(session: &Session, plan: &Plan, lacking: impl Fn(Target) -> Vec<Pro
     let mut said = BTreeSet::new();
     for problem in missing.iter().filter(|problem| said.insert(problem.message.as_str())) {
         let hint = problem.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
-        printer.step("Missing", format!("{}{hint}", problem.message));
+        printer.step("Because", format!("{}{hint}", problem.message));
     }
     if !targets.is_empty() {
         printer.step("Then", format!("`--also {}` makes that here, too", targets.join(" ")));

@@ -26,6 +26,7 @@ pub fn tell(session: &Session, plan: &Plan) -> anyhow::Result<()> {
     }
     let more = match problems.len() {
         1 => String::new(),
+        2 => " (1 more is not)".to_owned(),
         count => format!(" ({} more are not)", count - 1),
     };
     session.printer.warn(format!("{}{more}; before pushing a tag, run `{COMMAND}` and commit", first.message));

@@ -11,6 +11,7 @@ use crate::facts::python::PythonProject;
 use crate::facts::{Package, Tag};
 use crate::pep440::semver;
 use crate::problem::Problem;
+use crate::shown;
 use crate::tag::{Guess, TagGrammar};
 use crate::version::Version;
 
@@ -335,11 +336,8 @@ fn no_tag(inputs: &Inputs<'_>, untagged: &[(&Candidate<'_>, Option<String>)]) ->
 /// What a release that becomes public needs beyond its tag.
 fn strict(inputs: &Inputs<'_>) {
     let dirty = &inputs.facts.head.dirty;
-    if inputs.request.without_tag == WithoutTag::Refuse
-        && let Some(first) = dirty.first()
-    {
-        let more = if dirty.len() > 1 { format!(" and {} more", dirty.len() - 1) } else { String::new() };
-        let text = format!("the work tree differs from the commit: `{first}`{more}");
+    if inputs.request.without_tag == WithoutTag::Refuse && !dirty.is_empty() {
+        let text = format!("the work tree differs from the commit: {}", shown::some(dirty, 1));
         inputs.refuse(
             Problem::new("dirty-tree", text).hint("commit or `git stash -u` first; a release is made from a commit"),
         );

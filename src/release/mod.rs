@@ -1,6 +1,7 @@
 //! The release as a library: a project is opened, planned, built, verified and published.
 
 pub mod access;
+mod also_wrong;
 pub mod config_file;
 mod credentials;
 mod plan;

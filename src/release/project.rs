@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::also_wrong;
 use super::config_file::CONFIG;
 use super::session::Session;
 use crate::config::{self, Config, Notes, Source};
@@ -41,7 +42,8 @@ impl Project {
         let dir = session.folder()?;
         let top = facts::git::top(&session.runner(), &dir)?;
         let (file, root) = session.place(&dir, Some(&top))?;
-        let (config, source) = session.config(file.as_deref())?;
+        let (config, source) =
+            session.config(file.as_deref()).map_err(|error| also_wrong::add(session, &root, error))?;
         let wanted = FactsRequest { any_clone, ..wanted(&config) };
         let facts = facts::gather(&session.runner(), &session.env, &root, &wanted)?;
         if file.is_none() {
@@ -80,7 +82,7 @@ fn of_build(build: &config::Dockerfile, wanted: &mut FactsRequest) {
 }
 
 /// What of the world the configuration asks for.
-fn wanted(config: &Config) -> FactsRequest {
+pub(super) fn wanted(config: &Config) -> FactsRequest {
     let mut wanted = FactsRequest { python: !config.wheels.is_empty(), ..FactsRequest::default() };
     let builds = match &config.binaries {
         config::Binaries::Listed(list) => list.iter().flat_map(|binary| &binary.builds).collect(),
