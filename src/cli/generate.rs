@@ -137,7 +137,7 @@ fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> 
     let here = Project::open(session).ok();
     // What the plan job would find only after the tag was pushed.
     let lock = unlocked::next(session, project, plan)?;
-    let mut lines: Vec<String> = lock.map(str::to_owned).into_iter().collect();
+    let mut lines: Vec<String> = lock.iter().cloned().collect();
     if is_changed || lock.is_some() || here.as_ref().is_none_or(|here| !here.facts.head.dirty.is_empty()) {
         lines.push(missing::commit(session, project, true)?);
     }

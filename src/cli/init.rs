@@ -302,20 +302,19 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
     }
     text.push_str("\n# How they are packed: one archive for each and each target, with ");
     text.push_str(&included(facts, packages));
-    let extras: Vec<String> =
-        found.extras.iter().map(|path| serde_json::Value::from(path.as_str()).to_string()).collect();
-    if !extras.is_empty() {
+    if !found.extras.is_empty() {
         text.push_str("# Man pages and completions are not among these: `include` lists all that is put in.\n");
     }
     text.push_str("#archives:\n");
+    let texts = beside::texts(&facts.files);
     for package in packages {
         let name = scalar(&package.name);
-        let include = match extras.is_empty() {
-            true => String::new(),
-            false => format!(", include: [\"README*\", \"LICENSE*\", {}]", extras.join(", ")),
-        };
-        let entry = format!("{{ file: \"{{name}}-{{target}}\", formats: {{ windows: zip, \"*\": tar.gz }}{include} }}");
-        text.push_str(&format!("#  {name}: {entry}\n"));
+        let usual = beside::of(&texts, &[package]).into_iter().map(|file| file.source);
+        let all: Vec<String> = usual.chain(found.extras.iter().cloned()).map(|path| scalar(&path)).collect();
+        let include = if found.extras.is_empty() { String::new() } else { format!(", include: [{}]", all.join(", ")) };
+        text.push_str(&format!(
+            "#  {name}: {{ file: \"{{name}}-{{target}}\", formats: {{ windows: zip, \"*\": tar.gz }}{include} }}\n"
+        ));
     }
     text
 }

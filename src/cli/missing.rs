@@ -11,7 +11,7 @@ use super::unlocked;
 use crate::destination::Trusted;
 use crate::plan::{DestinationKind, Origin, Plan, Release, alike};
 use crate::release::{Project, Session};
-use crate::shown;
+use crate::shown::{self, AND};
 use crate::workflow;
 use crate::world::path::relative_from;
 use crate::world::process::Cmd;
@@ -124,7 +124,7 @@ pub fn commit(session: &Session, project: &Project, generated: bool) -> anyhow::
         return Ok("git commit -a".into());
     }
     let paths: Vec<String> = paths.iter().map(|path| relative_from(&here, path)).collect();
-    Ok(format!("git add {} && git commit -m \"release workflow\"", shell_words::join(&paths)))
+    Ok(format!("git add {}{AND}git commit -m \"release workflow\"", shell_words::join(&paths)))
 }
 
 /// What an index must know before it trusts a workflow; whether it does cannot be asked.
@@ -164,5 +164,5 @@ pub fn push_tags(project: &Project, plan: &Plan) -> String {
 }
 
 pub fn push(tag: &str) -> String {
-    format!("git tag {tag} && git push origin {tag}")
+    format!("git tag {tag}{AND}git push origin {tag}")
 }

@@ -11,7 +11,7 @@ use crate::facts::python::PythonProject;
 use crate::facts::{Package, Tag};
 use crate::pep440::semver;
 use crate::problem::Problem;
-use crate::shown;
+use crate::shown::{self, AND};
 use crate::tag::{Guess, TagGrammar};
 use crate::version::Version;
 
@@ -330,7 +330,7 @@ fn no_tag(inputs: &Inputs<'_>, untagged: &[(&Candidate<'_>, Option<String>)]) ->
         version.map_or_else(|| candidate.grammar.to_string(), |version| candidate.grammar.tag(&version))
     });
     let tag = tag.unwrap_or_default();
-    problem.hint(format!("`git tag {tag} && git push origin {tag}`; to try without one: `longshore rehearse`"))
+    problem.hint(format!("`git tag {tag}{AND}git push origin {tag}`; to try without one: `longshore rehearse`"))
 }
 
 /// What a release that becomes public needs beyond its tag.
