@@ -72,7 +72,8 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let (table, is_changed) = write(&files, &wanted)?;
     if !files.iter().all(|file| is_fixed(&lock, &file.name, &own)) {
         session.printer.warn(format!(
-            "the action is not pinned: `{ACTION}@{}` can be moved; `longshore generate --action-ref SHA` pins it",
+            "the action is not pinned: `{ACTION}@{}` can be moved; `longshore generate` pins it once GitHub answers, \
+             `--action-ref SHA` pins it without asking",
             reference(&own)
         ));
     }

@@ -62,7 +62,7 @@ impl StubBuilds {
     /// Why an image is a stub, if it is one.
     pub fn reason(&self, is_based: bool) -> Option<String> {
         let based = (self.based && is_based).then(|| {
-            "its base images are not fetched in a rehearsal; `--bases LAYOUT` takes them from a folder".to_owned()
+            "base images are not fetched in a rehearsal; `--bases LAYOUT` takes them from an OCI layout".to_owned()
         });
         based.or_else(|| self.all.clone())
     }

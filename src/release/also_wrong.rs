@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::project::wanted;
 use super::rejected::Rejected;
 use super::session::Session;
+use super::wanted::wanted;
 use crate::config::{self, Diagnostic};
 use crate::facts;
 use crate::plan::{self, Request};

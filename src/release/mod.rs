@@ -15,6 +15,7 @@ pub mod share;
 mod snapshots;
 pub mod stage_file;
 pub mod steps;
+mod wanted;
 
 use std::path::Path;
 use std::time::Duration;

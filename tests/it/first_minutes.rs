@@ -290,6 +290,23 @@ fn a_selection_that_publishes_nothing() {
     );
 }
 
+#[test]
+fn a_selection_is_no_other_machine() {
+    let (output, code) = said(&skiff(&[]), "longshore rehearse --only archive");
+    assert!(code == Some(0) && output.contains("Made 4 of 16 steps (`--only` chose them)"), "{output}");
+}
+
+/// What rustup says of a toolchain that is not there goes on for a page.
+#[test]
+fn a_toolchain_that_is_not_installed() {
+    let rustc = "#!/bin/sh\necho \"error: toolchain '1.0.0-x86_64-unknown-linux-gnu' is not installed\" >&2\n\
+                 echo 'Stack backtrace:' >&2\nexit 1\n";
+    let project = skiff(&[("rustc", rustc)]);
+    let (output, code) = said(&project, "chmod +x rustc && RUSTC=$PWD/rustc longshore rehearse");
+    let expected = "help: run `rustup toolchain install 1.0.0-x86_64-unknown-linux-gnu`";
+    assert!(code == Some(2) && output.contains(expected) && !output.contains("backtrace"), "{output}");
+}
+
 /// Executables of a workspace that nobody releases.
 #[test]
 fn default_members_are_what_is_released() {

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::found::{Found, FoundComponent};
+use super::found::{Found, FoundComponent, OF_COMPONENT};
 use super::scalar::scalar;
-use super::tag::OF_COMPONENT;
 use crate::facts::{self, Facts};
 use crate::tag::Guess;
 use crate::version::Version;

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The tags of a component, unless something is written.
+pub const OF_COMPONENT: &str = "{component}-v{version}";
+
 /// Folders whose projects are there for others to read or test, not to be released.
 const ASIDE: &[&str] = &[
     ".devcontainer",

@@ -1,13 +1,10 @@
 //! The keys `tag` and `components`: as the repository's tags are already, else as is usual.
 
 use super::component;
-use super::found::Found;
+use super::found::{Found, OF_COMPONENT};
 use super::scalar::scalar;
 use crate::facts::{Facts, Package};
 use crate::tag::{Guess, loosely, newest};
-
-/// What stands before the version in tags of a component, unless something is written.
-pub const OF_COMPONENT: &str = "{component}-v{version}";
 
 /// One version: one tag. Several: a component for each package.
 pub fn section(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
