@@ -213,6 +213,7 @@ mod tests {
                 .iter()
                 .map(|(image, paths)| ((*image).to_owned(), paths.iter().map(|path| (*path).to_owned()).collect()))
                 .collect(),
+            ..FoundChart::default()
         };
         let charts = [
             chart("plain", "charts/plain", &[]),

@@ -5,26 +5,35 @@ import re
 import dufs
 import wheels
 from project import IDENTITY, commit, environment, fresh, run, write
+from windows.wine import COMPILER
 
 # Folders as people have them; a checkout as Git for Windows makes it.
 FOLDER = "Meine Projekte für später"
 RTOML = ("rtoml", "0.13.0", "974522c887b47abc0bb62ee8ae9e44d3a0c2cdac9d60ba0ed01c5a40df0ea424")
 # What Windows PowerShell does not know, or has no such file for.
 FOREIGN = re.compile(r" && |\bexport \w+=|\bsh -c|apt-get|chmod|/dev/null|\\./longshore|\\r")
-PROGRAM = """#include <stdio.h>
-int main(void) { puts("%s"); return 0; }
+# Without a C library, as a program that is linked statically.
+PROGRAM = """#include <windows.h>
+void start(void) {
+    DWORD written;
+    WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "%s\\n", sizeof "%s", &written, 0);
+    ExitProcess(0);
+}
 """
 
 
 def prove(pair):
-    for source, program in ((dufs.fetch(pair.folder), f"dufs {dufs.VERSION}"), (rtoml(pair.folder), None)):
+    dufs_program = f"dufs {dufs.VERSION}"
+    # dufs has a release.yaml and Dockerfiles; rtoml neither, and no program.
+    for source, program, workflow, then in ((dufs.fetch(pair.folder), dufs_program, "longshore.yml", "lock"),
+                                            (rtoml(pair.folder), None, "release.yml", "plan")):
         project = Project(pair, source)
-        said = {words[0]: project.say(*words) for words in (("init",), ("check",), ("plan",))}
-        expect(said["init"], "wrote longshore.yaml", "next: longshore plan")
+        said = {word: project.say(word) for word in ("init", "check", "plan")}
+        expect(said["init"], "wrote longshore.yaml", f"next: longshore {then}")
         expect(said["plan"], "x86_64-pc-windows-msvc", "next: longshore rehearse")
         rehearsed = project.rehearse(program)
-        expect(project.say("generate", "--action-ref", "./"), ".github/workflows/release.yml", "next: git add")
-        project.is_clean()
+        expect(project.say("generate", "--action-ref", "./"), f".github/workflows/{workflow}", "next: ")
+        project.is_clean(workflow)
         yield f"{source.name}: `init` to `generate` in `{FOLDER}`, CRLF; {rehearsed}; nothing that only a Unix shell knows"
 
 
@@ -70,15 +79,17 @@ class Project:
             return "`rehearse` names the tools that it lacks"
         given = fresh(self.folder.parent / "vorhandene Programme")
         name = program.split()[0]
-        write(given / "main.c", PROGRAM % program)
+        source = given.parent / f"{name}.c"
+        write(source, PROGRAM % (program, program))
         (given / "x86_64-pc-windows-msvc").mkdir()
-        run(given, "x86_64-w64-mingw32-gcc", "-O1", "-o", given / "x86_64-pc-windows-msvc" / f"{name}.exe", "main.c")
+        run(given, COMPILER, "-O1", "-s", "-nostdlib", "-e", "start", "-o",
+            given / "x86_64-pc-windows-msvc" / f"{name}.exe", source, "-lkernel32")
         said = self.say("rehearse", "--prebuilt", "..\\vorhandene Programme")
-        expect(said, "next: longshore generate", f"{name}-x86_64-pc-windows-msvc.zip")
+        expect(said, "next: longshore ", f"{name}-x86_64-pc-windows-msvc.zip")
         return "`rehearse` publishes a zip"
 
-    def is_clean(self):
+    def is_clean(self, workflow):
         """Nothing but what was written is changed in git's eyes, and what was written is text that it takes."""
         status = run(self.folder, "git", "status", "--porcelain", "--untracked-files=all", env=environment()).splitlines()
-        if sorted(line[3:] for line in status) != [".github/workflows/release.yml", "longshore.yaml"]:
+        if sorted(line[3:] for line in status) != [f".github/workflows/{workflow}", "longshore.yaml"]:
             raise RuntimeError(f"git status: {status}")
