@@ -75,7 +75,7 @@ class Project:
         """With a program that is there already; without maturin it ends with what must be installed."""
         if program is None:
             said = self.say("rehearse", status=2)
-            expect(said, "maturin", "help: ")
+            expect(said, "maturin", "help: install what it needs: `python3` must start here")
             return "`rehearse` names the tools that it lacks"
         given = fresh(self.folder.parent / "vorhandene Programme")
         name = program.split()[0]
