@@ -61,7 +61,8 @@ impl Files {
             let at = files::make_room(scratch.path(), source)?;
             match (entry, texts.remove(source)) {
                 (EntryKind::Symlink { link }, _) => commit::put_link(link, &at)?,
-                (EntryKind::File | EntryKind::Executable, text) => fs::write(&at, text.unwrap_or_default())?,
+                (EntryKind::File | EntryKind::Executable, Some(text)) => fs::write(&at, text)?,
+                (EntryKind::File | EntryKind::Executable, None) => bail!("`{source}` of the commit was not read"),
             }
         }
         Ok(Self { folder: scratch.path().to_owned(), texts, _scratch: Some(scratch) })

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::Plan;
 use crate::problem::{Failure, Problem};
+use crate::shown::AND;
 use crate::world::git::{NO_GIT_BEFORE, Refusal};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
@@ -80,7 +81,7 @@ fn other(runner: &Runner, dir: &Path, plan: &Plan, checkout: &Checkout) -> anyho
     let hint = match (known, is_top) {
         (true, _) => format!("run `git checkout {}`, or make a new plan", plan.commit),
         (false, true) => {
-            format!("this clone does not contain it: run `git fetch origin {0} && git checkout {0}`", plan.commit)
+            format!("this clone does not contain it: run `git fetch origin {0}{AND}git checkout {0}`", plan.commit)
         }
         (false, false) => {
             format!(

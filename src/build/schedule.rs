@@ -367,7 +367,7 @@ impl Schedule<'_> {
 fn warn(printer: &Printer, records: &[Artifact]) {
     let checks = records.iter().filter_map(|record| Some((&record.step, record.check.as_ref()?)));
     for (step, warning) in checks.flat_map(|(step, check)| check.warnings.iter().map(move |one| (step, one))) {
-        printer.warn(format_args!("`{step}`: {warning}"));
+        printer.warn_of(step, warning);
     }
 }
 

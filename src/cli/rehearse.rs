@@ -73,7 +73,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     }
     let next = missing::missing(session, &project, &plan)?.into_iter().next();
     let next = next.map_or_else(|| missing::push_tags(&project, &plan), |one| one.line());
-    Ok(report.next(format!("{next}   (or look at it in a browser: `longshore rehearse --serve`)")))
+    Ok(report.next(format!("{next}\n      longshore rehearse --serve, to look at it in a browser")))
 }
 
 /// What is left to other machines, and why this one does not make it.
@@ -90,7 +90,10 @@ fn left_out(session: &Session, project: &Project, plan: &Plan, wish: Wish<'_>) {
 }
 
 fn tell(session: &Session, plan: &Plan, manifest: &Manifest, args: &args::Rehearse) {
-    verify::table(manifest).show(&session.printer);
+    let binaries = verify::table(manifest);
+    if !binaries.is_empty() {
+        binaries.show(&session.printer);
+    }
     if let Some(images) = verify::images(plan, manifest) {
         images.show(&session.printer);
         if args.bases.is_none() {

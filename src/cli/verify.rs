@@ -30,7 +30,7 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     // The jobs that ran the checks said it in logs of their own.
     for artifact in &manifest.artifacts {
         let warnings = artifact.check.iter().flat_map(|check| &check.warnings);
-        warnings.for_each(|warning| session.printer.warn(format_args!("`{}`: {warning}", artifact.step)));
+        warnings.for_each(|warning| session.printer.warn_of(&artifact.step, warning));
     }
     not_made::tell(session, &plan.scope.not_made, "build");
     let mut text = table(&manifest).render(&session.printer);

@@ -9,6 +9,7 @@ use anyhow::Context;
 use super::remote::{self, Remote};
 use super::{distance, whole};
 use crate::problem::{Failure, Problem};
+use crate::shown::AND;
 use crate::world::env::Env;
 use crate::world::files;
 use crate::world::git::{NO_GIT_BEFORE, Refusal, STATUS, build_output, in_actions, place_by_files, trust, work_tree};
@@ -220,7 +221,7 @@ fn refusal(cmd: &Cmd, finished: &Finished, in_actions: bool) -> anyhow::Error {
         Refusal::NoRepository => {
             let hint = match in_actions {
                 true => NO_GIT_BEFORE,
-                false => "git init && git add -A && git commit -m \"first commit\"",
+                false => &format!("git init{AND}git add -A{AND}git commit -m \"first commit\""),
             };
             Problem::new("no-repository", format!("`{dir}` is not in a git repository")).hint(hint)
         }
@@ -233,7 +234,7 @@ fn refusal(cmd: &Cmd, finished: &Finished, in_actions: bool) -> anyhow::Error {
             Problem::new("unsafe-repository", format!("git refuses `{dir}`: it belongs to another user")).hint(hint)
         }
         Refusal::NoCommit => Problem::new("no-commit", format!("the repository `{dir}` has no commit yet"))
-            .hint("git add -A && git commit -m \"first commit\""),
+            .hint(format!("git add -A{AND}git commit -m \"first commit\"")),
         Refusal::Other => return anyhow::anyhow!("`{cmd}` failed ({}): {said}", finished.status),
     };
     Failure::usage(problem).into()

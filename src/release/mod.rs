@@ -1,6 +1,7 @@
 //! The release as a library: a project is opened, planned, built, verified and published.
 
 pub mod access;
+mod also_wrong;
 pub mod config_file;
 mod credentials;
 mod plan;
@@ -14,6 +15,7 @@ pub mod share;
 mod snapshots;
 pub mod stage_file;
 pub mod steps;
+mod wanted;
 
 use std::path::Path;
 use std::time::Duration;
