@@ -54,4 +54,6 @@ pub mod release;
 
 pub mod rehearsal;
 
+pub mod serve;
+
 pub mod cli;

@@ -260,7 +260,7 @@ fn secrets(machine: Machine<'_>, recipe: &FromDockerfile, folder: &Path) -> anyh
 }
 
 /// What the Dockerfile needs of an engine. Ignore files are applied already.
-fn needs(answer: &Answer) -> Vec<Feature> {
+pub fn needs(answer: &Answer) -> Vec<Feature> {
     let feature = |name: &str| {
         Some(match name {
             "heredoc" => Feature::Heredoc,
@@ -294,7 +294,7 @@ fn needs(answer: &Answer) -> Vec<Feature> {
 }
 
 /// Names with variables in them, and what they stand for.
-fn written(answer: &Answer) -> BTreeMap<String, String> {
+pub fn written(answer: &Answer) -> BTreeMap<String, String> {
     let images = answer.images.iter().filter(|image| image.written != image.reference);
     images.map(|image| (image.written.clone(), image.reference.clone())).collect()
 }
@@ -369,7 +369,10 @@ fn steps(log: &mut Log<'_>, built: &Built) {
 }
 
 /// The one image that an engine wrote.
-fn image_of(layout: &Layout) -> anyhow::Result<Image> {
+///
+/// # Errors
+/// If there is another number of them, or it is not whole.
+pub fn image_of(layout: &Layout) -> anyhow::Result<Image> {
     let entries = layout.entries()?;
     let [entry] = entries.as_slice() else { bail!("the engine wrote {} images instead of one", entries.len()) };
     let document = Document::new(&entry.descriptor.media_type, layout.read(entry.descriptor.digest)?);

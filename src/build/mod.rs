@@ -65,7 +65,9 @@ use crate::world::process::Runner;
 use crate::world::store::Store;
 use crate::world::terminal::Printer;
 
+pub use dockerfile::{image_of, needs as needs_of, written};
 pub use order::Order;
+pub use staging::settle;
 
 use machine::Machine;
 

@@ -12,13 +12,13 @@ use super::machine::Machine;
 use super::stored;
 use crate::digest::Digest;
 use crate::oci::base;
-use crate::oci::image::{Blob, Place};
 use crate::oci::layout::{Entry, Layout};
-use crate::oci::registry::Document;
+use crate::oci::registry::{Document, Registries};
 use crate::oci::{Descriptor, document, media};
 use crate::plan::dockerfile_inputs::{KnownImage, KnownImages};
 use crate::plan::{FromDockerfile, NamedContext, PlannedBase};
 use crate::platform::Platform;
+use crate::reference::Reference;
 use crate::world::runtime;
 
 /// An image in a layout of its own.
@@ -102,27 +102,50 @@ fn blobs(manifest: &Value) -> anyhow::Result<Vec<Descriptor>> {
 }
 
 fn one(machine: Machine<'_>, image: &PlannedBase, platform: Platform) -> anyhow::Result<(PulledLayout, Value)> {
-    static FETCHING: Mutex<()> = Mutex::new(());
     let registries = machine.registries.context("no registry is configured to fetch base images from")?;
-    // Images that are built at the same time have bases in common.
-    let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = runtime::block_on(base::find(registries, &image.from, image.digest, platform))??;
-    let digest = found.manifest.descriptor.digest;
-    let folder = machine.store.root().join("cache").join("images").join(digest.hex());
-    let layout = Layout::at(&folder);
-    let manifest = found.manifest.json();
-    let blobs = blobs(&manifest)?;
-    let is_whole = fs::metadata(folder.join("index.json")).is_ok()
-        && blobs.iter().all(|blob| fs::metadata(layout.path(blob.digest)).is_ok_and(|meta| meta.len() == blob.size));
-    if !is_whole {
-        let layout = Layout::create(&folder)?;
-        for descriptor in blobs {
-            let place = Place::Repository(image.from.repository.clone());
-            let path = stored::fetch(machine, &Blob { descriptor: descriptor.clone(), place })?;
-            layout.add(descriptor.digest, &path)?;
+    Pull { registries, cache: &machine.store.root().join("cache") }.image(&image.from, image.digest, platform)
+}
+
+/// Where images are fetched from, and the folder in which they are kept.
+#[derive(Clone, Copy)]
+pub struct Pull<'a> {
+    pub registries: &'a Registries,
+    pub cache: &'a Path,
+}
+
+impl Pull<'_> {
+    /// An image for one platform, and its config; by `digest` if it is known.
+    ///
+    /// # Errors
+    /// If it is not at its registry, is not for the platform, or cannot be downloaded.
+    pub fn image(
+        self,
+        from: &Reference,
+        digest: Option<Digest>,
+        platform: Platform,
+    ) -> anyhow::Result<(PulledLayout, Value)> {
+        static FETCHING: Mutex<()> = Mutex::new(());
+        // Images that are built at the same time have bases in common.
+        let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = runtime::block_on(base::find(self.registries, from, digest, platform))??;
+        let digest = found.manifest.descriptor.digest;
+        let folder = self.cache.join("images").join(digest.hex());
+        let layout = Layout::at(&folder);
+        let manifest = found.manifest.json();
+        let blobs = blobs(&manifest)?;
+        let is_whole = fs::metadata(folder.join("index.json")).is_ok()
+            && blobs
+                .iter()
+                .all(|blob| fs::metadata(layout.path(blob.digest)).is_ok_and(|meta| meta.len() == blob.size));
+        if !is_whole {
+            let layout = Layout::create(&folder)?;
+            for descriptor in blobs {
+                let path = stored::download(self.registries, self.cache, &from.repository, &descriptor)?;
+                layout.add(descriptor.digest, &path)?;
+            }
+            layout.put(&found.manifest)?;
+            layout.finish(&[Entry::new(found.manifest.descriptor.clone(), &from.to_string())])?;
         }
-        layout.put(&found.manifest)?;
-        layout.finish(&[Entry::new(found.manifest.descriptor.clone(), &image.from.to_string())])?;
+        Ok((PulledLayout { folder, digest }, found.config))
     }
-    Ok((PulledLayout { folder, digest }, found.config))
 }

@@ -184,7 +184,10 @@ fn lay_out(tree: &commit::Tree, folder: &str, ignore: Option<IgnoreFile>, to: &P
 /// Gives everything the mode that git means and a time that follows from its content: BuildKit takes a file of equal size
 /// and time for the one that it was sent before, by whichever build. Times before the commit's would go into layers;
 /// nanoseconds after it do not.
-fn settle(folder: &Path, time: i64, digests: &mut BTreeMap<PathBuf, Digest>) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If something cannot be read or changed.
+pub fn settle(folder: &Path, time: i64, digests: &mut BTreeMap<PathBuf, Digest>) -> anyhow::Result<()> {
     let base = UNIX_EPOCH + Duration::from_secs(u64::try_from(time).unwrap_or_default());
     let mut folders = vec![folder.to_owned()];
     let mut todo = vec![folder.to_owned()];

@@ -1,7 +1,7 @@
 //! Images that finished steps have left in the store, and their blobs on this machine.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -11,9 +11,10 @@ use crate::artifact::{Artifact, Mode};
 use crate::digest::Digest;
 use crate::oci::image::{Blob, Image, Place};
 use crate::oci::parts::Parts;
-use crate::oci::registry::Document;
-use crate::oci::{LARGEST_DOCUMENT, media};
+use crate::oci::registry::{Document, Registries};
+use crate::oci::{Descriptor, LARGEST_DOCUMENT, media};
 use crate::plan::{ImageWork, Output, Step};
+use crate::reference::Repository;
 use crate::step_id::StepId;
 use crate::world::store::{Store, read_json};
 use crate::world::{files, runtime};
@@ -51,18 +52,31 @@ pub fn document(store: &Store, step: &Step, output: &Output, media_type: &str) -
 /// # Errors
 /// If it cannot be had.
 pub fn fetch(machine: Machine<'_>, blob: &Blob) -> anyhow::Result<PathBuf> {
-    let (repository, descriptor) = match &blob.place {
+    let repository = match &blob.place {
         Place::File(path) => return Ok(path.clone()),
-        Place::Repository(repository) => (repository, &blob.descriptor),
+        Place::Repository(repository) => repository,
     };
-    let folder = machine.store.root().join("cache").join("blobs");
+    let registries = machine.registries.context("no registry is configured to fetch base layers from")?;
+    download(registries, &machine.store.root().join("cache"), repository, &blob.descriptor)
+}
+
+/// A blob of a registry, kept below a folder.
+///
+/// # Errors
+/// If it cannot be had.
+pub fn download(
+    registries: &Registries,
+    cache: &Path,
+    repository: &Repository,
+    descriptor: &Descriptor,
+) -> anyhow::Result<PathBuf> {
+    let folder = cache.join("blobs");
     let path = folder.join(descriptor.digest.hex());
     if fs::metadata(&path).is_ok_and(|meta| meta.len() == descriptor.size)
         && Digest::of_reader(File::open(&path)?)?.0 == descriptor.digest
     {
         return Ok(path);
     }
-    let registries = machine.registries.context("no registry is configured to fetch base layers from")?;
     pack::save(&folder, &descriptor.digest.hex(), Mode::Plain, |mut out| {
         Ok(runtime::block_on(registries.download(repository, descriptor, &mut out))??)
     })?;

@@ -1,5 +1,6 @@
 //! Flags and commands: a table for clap.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -137,9 +138,9 @@ pub enum Command {
     /// What is public.
     #[command(hide = true)]
     Status,
-    /// The build service.
-    #[command(hide = true)]
-    Serve,
+    /// Build images from Git repositories, on request over HTTP
+    #[command(after_help = "Example:  LOCAL_REGISTRY=localhost:5000 longshore serve")]
+    Serve(Serve),
 }
 
 impl Command {
@@ -158,7 +159,8 @@ impl Command {
             Self::Man(args) => args.out.iter_mut().collect(),
             Self::Init | Self::Check | Self::Matrix(_) | Self::Schema(_) | Self::Completions(_) => Vec::new(),
             Self::Lock(_) | Self::Generate(_) | Self::Action => Vec::new(),
-            Self::Doctor | Self::Status | Self::Serve => Vec::new(),
+            Self::Serve(args) => vec![&mut args.data],
+            Self::Doctor | Self::Status => Vec::new(),
         }
     }
 
@@ -182,7 +184,7 @@ impl Command {
             Self::Action => "action",
             Self::Doctor => "doctor",
             Self::Status => "status",
-            Self::Serve => "serve",
+            Self::Serve(_) => "serve",
         }
     }
 }
@@ -410,6 +412,38 @@ pub struct Completions {
     pub shell: clap_complete::Shell,
 }
 
+/// `serve`
+#[derive(Args)]
+pub struct Serve {
+    /// Listen on this address
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
+    /// Keep the queue, the logs and everything else here
+    #[arg(long, value_name = "DIR", default_value = "longshore-data")]
+    pub data: PathBuf,
+    /// Keep the queue there: `sqlite`, a file in --data  [default: sqlite]
+    #[arg(long, value_name = "DATABASE")]
+    pub database: Option<String>,
+    /// Build with this engine: auto, buildkit, docker, buildah or podman
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    pub engine: String,
+    /// Run so many builds at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub builds: u8,
+    /// Take requests from other machines; whoever reaches the service may build
+    #[arg(long)]
+    pub open: bool,
+    /// Check the settings, the registry and the engine, and end
+    #[arg(long)]
+    pub check: bool,
+    /// Not in this version.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub settings: Option<PathBuf>,
+    /// Not in this version.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub tokens: Option<PathBuf>,
+}
+
 /// `man`
 #[derive(Args)]
 pub struct Man {
@@ -431,6 +465,7 @@ mod tests {
             "build --from @ @ --pack @ --docker-archive @ --prebuilt @",
             "verify --from @ @ --pack @",
             "publish --from @ @",
+            "serve --data @",
             "man @",
         ] {
             let mut cli = Cli::try_parse_from(["longshore"].into_iter().chain(line.split(' '))).unwrap();

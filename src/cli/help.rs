@@ -6,11 +6,12 @@ use super::args::Cli;
 use super::selectors;
 
 /// Every command that is shown, in the order of the help.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Set up", &["init", "check", "lock", "generate"]),
     ("Inspect", &["plan"]),
     ("Rehearse", &["rehearse"]),
     ("Release", &["release", "build", "verify", "publish"]),
+    ("Serve", &["serve"]),
     ("CI and shell", &["matrix", "schema", "completions", "man"]),
 ];
 

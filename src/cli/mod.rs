@@ -30,6 +30,7 @@ mod report;
 mod rival;
 pub mod schema;
 mod selectors;
+mod serve;
 pub mod servers;
 pub mod summary;
 pub mod table;
@@ -93,7 +94,8 @@ fn dispatch(invocation: &Invocation, command: Command) -> anyhow::Result<Report>
         Command::Completions(args) => Ok(complete::completions(&args)),
         Command::Man(args) => complete::man(&args),
         Command::Generate(args) => generate::run(session, &args),
-        Command::Action | Command::Doctor | Command::Status | Command::Serve => {
+        Command::Serve(args) => serve::run(session, &args),
+        Command::Action | Command::Doctor | Command::Status => {
             let text = format!("`longshore {}` is not in this version", command.name());
             Err(Failure::usage(Problem::new("not-in-this-version", text).hint("`longshore --help` lists the commands"))
                 .into())

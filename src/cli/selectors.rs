@@ -44,8 +44,8 @@ impl Source {
             Command::Generate(_) => Self::Generated,
             Command::Init | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => Self::Nothing,
             // Its inputs come from the environment.
-            Command::Action => Self::Nothing,
-            Command::Doctor | Command::Status | Command::Serve => return None,
+            Command::Action | Command::Serve(_) => Self::Nothing,
+            Command::Doctor | Command::Status => return None,
         })
     }
 
@@ -157,6 +157,7 @@ mod tests {
             ("completions bash", ""),
             ("man", ""),
             ("action", ""),
+            ("serve", ""),
         ];
         for (line, read) in rows {
             for flag in ALL.into_iter().filter(|flag| !line.contains(flag)) {

@@ -72,7 +72,8 @@ pub fn forms_of(text: &str) -> BTreeSet<String> {
     forms
 }
 
-fn forms(secret: &str) -> BTreeSet<String> {
+/// A secret in every form in which it is hidden: also its lines, where it has several.
+pub fn forms(secret: &str) -> BTreeSet<String> {
     let secret = secret.trim();
     let mut plain = vec![secret];
     if secret.contains('\n') {

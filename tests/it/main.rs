@@ -17,6 +17,8 @@ mod dockerfiles;
 mod documents;
 mod first_minutes;
 mod generate;
+#[cfg(unix)]
+mod git_server;
 mod image;
 mod images;
 mod interrupted;
@@ -33,6 +35,9 @@ mod registry_client;
 mod rehearsal_server;
 mod release;
 mod secrets;
+mod service;
+#[cfg(unix)]
+mod service_fetch;
 mod source;
 mod tidy;
 mod workflows;

@@ -19,6 +19,9 @@ mod flags;
 mod generated;
 #[path = "../it/workflows.rs"]
 mod generated_from;
+#[cfg(unix)]
+#[path = "../it/git_server.rs"]
+mod git_server;
 #[path = "../it/image.rs"]
 mod image;
 mod inspect;
@@ -33,6 +36,8 @@ mod pypi;
 mod quay;
 mod registry;
 mod rehearsal_clients;
+#[cfg(unix)]
+mod service;
 mod site;
 mod terminal;
 #[cfg(unix)]

@@ -8,6 +8,7 @@ use super::buildkit;
 use super::client::Client;
 use super::place::{Ended, Place, text};
 use super::recipe::{Named, Network, Recipe};
+use crate::digest::Digest;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::path;
 use crate::world::process::{Cmd, Runner};
@@ -30,7 +31,9 @@ impl OwnBuilder {
     /// # Errors
     /// If Docker cannot.
     pub fn create(runner: &Runner, client: Client, image: &str) -> anyhow::Result<Self> {
-        let own = Self { name: format!("longshore-{}", std::process::id()), client };
+        // One process may have several, and another one that was killed may have left its own.
+        let place = Digest::of(client.folder().as_os_str().as_encoded_bytes()).hex();
+        let own = Self { name: format!("longshore-{}-{}", std::process::id(), &place[..8]), client };
         let option = format!("image={image}");
         let create = ["buildx", "create", "--name", &own.name, "--driver", "docker-container", "--driver-opt", &option];
         let bootstrap = ["buildx", "inspect", "--bootstrap", &own.name];

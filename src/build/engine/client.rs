@@ -55,6 +55,11 @@ impl Client {
         Ok(client)
     }
 
+    /// Where it lies: no other one does.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn builders(&self) -> PathBuf {
         self.folder.join("buildx")
     }

@@ -26,6 +26,7 @@ pub mod version;
 
 pub use ask::Ask;
 pub use choose::choose;
+pub use contain::Contain;
 pub use feature::Feature;
 pub use model::{Engine, Kind};
 pub use recipe::{Built, Cache, EngineStep, Named, Network, Recipe};

@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("serve", &["release", "publish", "verify", "build", "plan", "facts", "config", "oci", "world"]),
+    ("serve", &["release", "publish", "verify", "build", "plan", "facts", "config", "dockerfile", "oci", "world"]),
     ("release", &["publish", "verify", "build", "plan", "facts", "config", "dockerfile", "oci", "world"]),
     ("rehearsal", &["oci", "world"]),
     ("workflow", &["plan"]),

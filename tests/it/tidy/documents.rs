@@ -27,6 +27,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/local-cluster.md",
     "docs/overlays.md",
     "docs/problems.md",
+    "docs/service.md",
     "docs/wheels.md",
     "docs/workflows.md",
 ];

@@ -1,0 +1,71 @@
+//! A build as the new face shows it.
+
+use chrono::{DateTime, SecondsFormat};
+use serde::Serialize;
+
+use crate::serve::store::Row;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Build {
+    id: String,
+    pub(super) url: String,
+    log: String,
+    app_name: String,
+    image_tag: String,
+    git_repo: String,
+    branch: Option<String>,
+    app_dir: Option<String>,
+    /// Whether the caller gave it.
+    own_dockerfile: bool,
+    state: &'static str,
+    phase: &'static str,
+    /// Why it failed, or the attempt before the next one did.
+    reason: Option<&'static str>,
+    message: Option<String>,
+    attempt: u32,
+    cancel_requested: bool,
+    commit: Option<String>,
+    digest: Option<String>,
+    references: Vec<String>,
+    platforms: Vec<String>,
+    size: Option<u64>,
+    created_at: String,
+    started_at: Option<String>,
+    ended_at: Option<String>,
+}
+
+impl Build {
+    pub(super) fn of(row: &Row, base: &str) -> Self {
+        let url = format!("{base}/api/v1/builds/{}", row.id);
+        Self {
+            id: row.id.to_string(),
+            log: format!("{url}/log"),
+            url,
+            app_name: row.app_name.clone(),
+            image_tag: row.image_tag.clone(),
+            git_repo: row.git_repo.clone(),
+            branch: row.branch.clone(),
+            app_dir: row.app_dir.clone(),
+            own_dockerfile: row.has_dockerfile,
+            state: row.state.word(),
+            phase: row.phase.word(),
+            reason: row.reason.map(crate::serve::task::Reason::word),
+            message: row.message.clone(),
+            attempt: row.attempt,
+            cancel_requested: row.cancel_requested,
+            commit: row.commit.clone(),
+            digest: row.digest.map(|digest| digest.to_string()),
+            references: row.references.iter().map(ToString::to_string).collect(),
+            platforms: row.platforms.clone(),
+            size: row.size,
+            created_at: time(row.created_at),
+            started_at: row.started_at.map(time),
+            ended_at: row.ended_at.map(time),
+        }
+    }
+}
+
+/// RFC 3339, to the millisecond.
+fn time(millis: i64) -> String {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,151 @@
+//! A service from its start to its end: what an earlier process left is recovered, requests are answered, tasks are built.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::executor::Executor;
+use super::face::{self, Links, Readiness, Shared};
+use super::log::Logs;
+use super::queue::Pace;
+use super::store::{Lock, Recovered, Store};
+use super::worker::Workers;
+use crate::problem::{Exit, Failure, Problem};
+use crate::world::runtime;
+use crate::world::terminal::Printer;
+
+/// How long requests may take to be answered when the service stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether all attempts have ended.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Everything that a service is told.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub listen: SocketAddr,
+    /// Whether callers on other machines are wanted.
+    pub open: bool,
+    pub links: Links,
+    /// How many builds run at a time.
+    pub builds: usize,
+    pub pace: Pace,
+}
+
+/// The folder of a service, which is its alone, and what is in it.
+pub struct Data {
+    _lock: Lock,
+    store: Store,
+    logs: PathBuf,
+}
+
+impl Data {
+    /// # Errors
+    /// If another process has it, or it cannot be written.
+    pub fn open(folder: &std::path::Path) -> anyhow::Result<Self> {
+        let logs = folder.join("logs");
+        std::fs::create_dir_all(&logs).with_context(|| format!("cannot create `{}`", logs.display()))?;
+        let lock = Lock::take(folder)?;
+        let store = runtime::block_on(Store::open(folder))??;
+        Ok(Self { _lock: lock, store, logs })
+    }
+
+    /// The folder of the logs.
+    pub fn logs(&self) -> &std::path::Path {
+        &self.logs
+    }
+}
+
+pub struct Service {
+    data: Data,
+    address: SocketAddr,
+    workers: Arc<Workers>,
+    threads: Vec<JoinHandle<()>>,
+    recovered: Recovered,
+    pace: Pace,
+    stop: CancellationToken,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Service {
+    /// Listens first: an address that is taken is said before anything is touched.
+    ///
+    /// # Errors
+    /// If it cannot listen, or the database does not answer.
+    pub fn start(
+        data: Data,
+        logs: Logs,
+        executor: Arc<dyn Executor>,
+        setup: &Setup,
+        printer: &Printer,
+    ) -> anyhow::Result<Self> {
+        let runtime = runtime::handle()?;
+        let listener = runtime.block_on(TcpListener::bind(setup.listen)).map_err(|error| {
+            let text = format!("cannot listen on `{}`: {error}", setup.listen);
+            let problem = Problem::new("cannot-listen", text).hint("choose another address: `--listen ADDRESS:PORT`");
+            Failure::new(Exit::Unexpected, problem)
+        })?;
+        let address = listener.local_addr()?;
+        executor.recover().context("what an earlier process left cannot be put away")?;
+        let recovered = runtime.block_on(data.store.recover(true))?;
+        let store = data.store.clone();
+        let workers = Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace);
+        let shared = Shared {
+            store,
+            logs,
+            workers: Arc::clone(&workers),
+            readiness: Readiness::new(Arc::clone(&executor)),
+            executor,
+            links: setup.links.clone(),
+            printer: printer.clone(),
+            open: setup.open,
+        };
+        let stop = CancellationToken::new();
+        let serving = runtime.spawn(serve(listener, shared, stop.clone()));
+        let threads = workers.start(setup.builds)?;
+        Ok(Self { data, address, workers, threads, recovered, pace: setup.pace, stop, serving })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What became of the tasks that an earlier process had when it ended.
+    pub fn recovered(&self) -> Recovered {
+        self.recovered
+    }
+
+    /// Gives back what runs, or lets it end where a tag is being written; then ends.
+    pub fn stop(self) {
+        self.workers.close();
+        let end = Instant::now() + self.pace.farewell;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
+            std::thread::sleep(GLANCE);
+        }
+        self.stop.cancel();
+        let (store, workers) = (self.data.store.clone(), self.workers);
+        let _ = runtime::block_on(async {
+            let _ = tokio::time::timeout(LAST_ANSWERS, workers.give_back_rest()).await;
+            let _ = tokio::time::timeout(LAST_ANSWERS, self.serving).await;
+            let _ = tokio::time::timeout(LAST_ANSWERS, store.close()).await;
+        });
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Shared, stop: CancellationToken) {
+    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+    let served =
+        axum::serve(listener, face::router(Arc::new(shared))).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        _ = served.into_future() => {}
+        // Who follows a log would keep us for ever.
+        () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => {}
+    }
+}

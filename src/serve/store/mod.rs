@@ -1,0 +1,15 @@
+//! The tasks in a database: one row each, and nothing else knows where a task is.
+
+mod claim;
+mod database;
+mod end;
+mod read;
+mod row;
+mod submit;
+
+pub use claim::{Claimed, Held, Renewed};
+pub use database::{Lock, Store};
+pub use end::{Cancel, Recovered};
+pub use read::Page;
+pub use row::Row;
+pub use submit::{Once, Submitted};
