@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::inspect::BinaryFacts;
+use crate::reference::Reference;
 
 /// The format of `artifacts/<step>.json`.
 pub const ARTIFACT_SCHEMA: &str = "longshore/artifact/1";
@@ -34,6 +35,12 @@ pub struct Artifact {
     /// For what was compiled: the flags that rustc got, without those that only keep folders of the machine out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rustflags: Vec<String>,
+    /// For an image that was published before from the same inputs: where, and there its layers are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Reference>,
+    /// Why nothing was made: no image on it had to be built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_needed: Option<String>,
 }
 
 impl Artifact {
@@ -159,8 +166,9 @@ pub struct InspectedImage {
     pub user: String,
     /// Bytes of its layers, compressed.
     pub size: u64,
-    /// Files, folders and links in it.
-    pub files: usize,
+    /// Files, folders and links in it; absent: its layers were not read, as they were when it was published before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<usize>,
     /// What is dubious in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,

@@ -40,6 +40,12 @@ pub struct InputList {
     /// The commit, where more of it counts than any list of files says: what is compiled and made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// Paths that it must hold. They decide nothing, but what was published from the same inputs was verified with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<String>,
+    /// Whether it may have nothing to start, as others are built on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_base: bool,
     /// Why more than needed may be in the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wide: Option<String>,
@@ -51,8 +57,12 @@ struct Counted<'l> {
     args: &'l BTreeMap<String, String>,
     based_on: &'l BTreeMap<String, Digest>,
     commit: &'l Option<String>,
+    #[serde(skip_serializing_if = "is_empty")]
+    contains: &'l [String],
     files: Vec<(&'l String, &'l String, &'l String, &'l Option<Digest>)>,
     images: Vec<(&'l String, &'l Option<Digest>)>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_base: bool,
     network: bool,
     platform: &'l String,
     recipe: &'l Digest,
@@ -85,6 +95,11 @@ pub struct InputFile {
     pub rule: String,
 }
 
+/// As serde calls it.
+fn is_empty(texts: &&[String]) -> bool {
+    texts.is_empty()
+}
+
 impl InputList {
     /// One digest over all of it but the rules, which only explain. It is taken of thousands of files, so nothing is built for it.
     pub fn digest(&self) -> Digest {
@@ -92,8 +107,10 @@ impl InputList {
             args: &self.args,
             based_on: &self.based_on,
             commit: &self.commit,
+            contains: &self.contains,
             files: self.files.iter().map(|file| (&file.context, &file.path, &file.kind, &file.sha256)).collect(),
             images: self.images.iter().map(|image| (&image.name, &image.digest)).collect(),
+            is_base: self.is_base,
             network: self.network,
             platform: &self.platform,
             recipe: &self.recipe,
@@ -135,6 +152,12 @@ impl InputList {
         if self.commit != other.commit {
             found.push("the commit that its binaries and assets are made from".into());
         }
+        if self.contains != other.contains {
+            found.push("what it must contain".into());
+        }
+        if self.is_base != other.is_base {
+            found.push("whether it has something to start".into());
+        }
         found
     }
 }
@@ -161,6 +184,8 @@ mod tests {
                 rule: "Dockerfile:2 COPY a".into(),
             }],
             commit: None,
+            contains: Vec::new(),
+            is_base: false,
             wide: None,
         }
     }

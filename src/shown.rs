@@ -1,5 +1,12 @@
 //! Text of others (a server, a repository, a tool) as it is shown: nothing in it steers a terminal or a job.
 
+/// What stands between two commands that are typed one after the other: Windows PowerShell, unlike cmd and PowerShell 7, knows
+/// no `&&`.
+#[cfg(windows)]
+pub const AND: &str = "; ";
+#[cfg(not(windows))]
+pub const AND: &str = " && ";
+
 /// On one line: line breaks and everything else that has no shape of its own is written out.
 pub fn one_line(text: &str) -> String {
     clean(text, |_| false)

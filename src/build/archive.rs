@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 
 use super::asset;
+use super::blobs;
 use super::commit::{self, Wanted};
 use super::machine::Machine;
 use super::pack::{self, Body, Member};
@@ -21,12 +22,14 @@ use crate::world::path::resolve;
 /// The files of the commit that steps pack.
 pub struct Files {
     folder: PathBuf,
+    /// Those that are not in the folder.
+    texts: BTreeMap<String, Vec<u8>>,
     /// Kept as long as they are read.
     _scratch: Option<tempfile::TempDir>,
 }
 
 impl Files {
-    /// Checks out what archives and layers hold of the commit.
+    /// Takes from the commit what archives, layers and charts hold of it.
     ///
     /// # Errors
     /// If git fails.
@@ -37,25 +40,42 @@ impl Files {
             Work::Layer(work) => work.files.as_slice(),
             _ => &[],
         });
+        let packed: BTreeMap<&str, &EntryKind> = files.map(|file| (file.source.as_str(), &file.entry)).collect();
         let charts = steps.iter().filter_map(|step| ChartWork::of(&step.work)).flat_map(ChartWork::sources);
-        let files = files.map(|file| &file.source).chain(charts.map(|file| &file.source));
-        let wanted: BTreeSet<String> = files.cloned().collect();
-        if wanted.is_empty() {
-            return Ok(Self { folder: store.root().to_owned(), _scratch: None });
-        }
+        let names = packed.keys().copied().chain(charts.map(|file| file.source.as_str()));
+        let wanted: BTreeSet<String> = names.map(ToOwned::to_owned).collect();
+        let texts = if wanted.is_empty() { Some(BTreeMap::new()) } else { blobs::read(machine, &wanted) };
+        let texts = match texts {
+            Some(texts) if packed.is_empty() => {
+                return Ok(Self { folder: store.root().to_owned(), texts, _scratch: None });
+            }
+            texts => texts,
+        };
         fs::create_dir_all(store.root())?;
         let scratch = tempfile::tempdir_in(store.root())?;
-        let folder = commit::check_out(machine, scratch.path(), Wanted::Some(&wanted))?.folder;
-        Ok(Self { folder, _scratch: Some(scratch) })
+        let Some(mut texts) = texts else {
+            let folder = commit::check_out(machine, scratch.path(), Wanted::Some(&wanted))?.folder;
+            return Ok(Self { folder, texts: BTreeMap::new(), _scratch: Some(scratch) });
+        };
+        for (source, entry) in packed {
+            let at = files::make_room(scratch.path(), source)?;
+            match (entry, texts.remove(source)) {
+                (EntryKind::Symlink { link }, _) => commit::put_link(link, &at)?,
+                (EntryKind::File | EntryKind::Executable, Some(text)) => fs::write(&at, text)?,
+                (EntryKind::File | EntryKind::Executable, None) => bail!("`{source}` of the commit was not read"),
+            }
+        }
+        Ok(Self { folder: scratch.path().to_owned(), texts, _scratch: Some(scratch) })
     }
-}
 
-impl Files {
     /// The bytes of a file of the commit.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn read(&self, source: &str) -> anyhow::Result<Vec<u8>> {
+        if let Some(text) = self.texts.get(source) {
+            return Ok(text.clone());
+        }
         fs::read(self.folder.join(source)).with_context(|| format!("cannot read `{source}` of the commit"))
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 
+use super::head::Checkout;
 use super::machine::Machine;
 use super::pack::Body;
 use crate::link;
@@ -46,10 +47,9 @@ pub struct Tree {
 /// # Errors
 /// If git fails, or a file cannot be written.
 pub fn check_out(machine: Machine<'_>, at: &Path, wanted: Wanted<'_>) -> anyhow::Result<Tree> {
-    let Machine { runner, plan, .. } = machine;
+    let Machine { runner, plan, checkout, .. } = machine;
     let repository = machine.store.repository();
-    let prefix = ask(runner, repository, &["rev-parse", "--show-prefix"])?;
-    let prefix = prefix.trim_end_matches('\n');
+    let prefix = checkout.prefix.as_str();
     let mut top = repository.to_owned();
     (0..prefix.matches('/').count()).for_each(|_| top.push(".."));
     let (git, tree) = (at.join(".git"), at.join("tree"));
@@ -57,7 +57,7 @@ pub fn check_out(machine: Machine<'_>, at: &Path, wanted: Wanted<'_>) -> anyhow:
         Wanted::All => None,
         Wanted::Some(paths) => Some(paths.iter().map(|path| format!("{prefix}{path}")).collect()),
     };
-    let one = One { runner, source: &top, git: &git, tree: &tree, dirty: plan.dirty };
+    let one = One { runner, source: &top, checkout, git: &git, tree: &tree, dirty: plan.dirty };
     let mut kinds = Kinds::default();
     one.check_out(&plan.commit, wanted.as_ref(), "", &mut kinds)?;
     let Kinds { links, executables } = kinds;
@@ -146,6 +146,7 @@ impl Tree {
 struct One<'a> {
     runner: &'a Runner,
     source: &'a Path,
+    checkout: &'a Checkout,
     git: &'a Path,
     tree: &'a Path,
     dirty: bool,
@@ -191,12 +192,12 @@ impl One<'_> {
             if !source.join(".git").exists() || inside.as_ref().is_some_and(BTreeSet::is_empty) {
                 continue;
             }
-            let commit = match self.dirty {
-                true => ask(self.runner, &source, &["rev-parse", "HEAD"])?.trim().to_owned(),
-                false => module.oid.clone(),
-            };
+            let checkout = Checkout::of(self.runner, &source)?.map_err(|asked| {
+                anyhow::anyhow!("cannot read the submodule `{}`: {}", module.path, asked.stderr.trim())
+            })?;
+            let commit = if self.dirty { checkout.head.clone() } else { module.oid.clone() };
             let (git, tree) = (self.git.join("modules").join(index.to_string()), self.tree.join(&module.path));
-            let one = One { source: &source, git: &git, tree: &tree, ..*self };
+            let one = One { source: &source, checkout: &checkout, git: &git, tree: &tree, ..*self };
             one.check_out(&commit, inside.as_ref(), &format!("{below}{prefix}"), kinds)?;
         }
         Ok(())
@@ -204,16 +205,11 @@ impl One<'_> {
 
     /// A repository of its own with the objects and names of the other, and none of its settings.
     fn make_git(&self, commit: &str) -> anyhow::Result<()> {
-        let args = ["rev-parse", "--git-path", "objects", "--git-path", "shallow", "--show-object-format"];
-        let said = ask(self.runner, self.source, &[&args[..], &["--symbolic-full-name", "HEAD"]].concat())?;
-        let mut lines = said.lines();
-        let mut line = || lines.next().context("`git rev-parse` printed something unexpected");
-        let (objects, shallow, format, branch) = (line()?, line()?, line()?, line()?);
+        let Checkout { objects, shallow, is_sha256, branch, .. } = self.checkout;
         fs::create_dir_all(self.git.join("refs"))?;
         fs::create_dir_all(self.git.join("objects/info"))?;
-        let objects = slashed(&std::path::absolute(self.source.join(objects))?);
-        fs::write(self.git.join(ALTERNATES), format!("{objects}\n"))?;
-        if let Ok(shallow) = fs::read(self.source.join(shallow)) {
+        fs::write(self.git.join(ALTERNATES), format!("{}\n", slashed(objects)))?;
+        if let Ok(shallow) = fs::read(shallow) {
             fs::write(self.git.join("shallow"), shallow)?;
         }
         // It says with 1 that there are none.
@@ -223,7 +219,7 @@ impl One<'_> {
         let head = if on_branch { format!("ref: {branch}\n") } else { format!("{commit}\n") };
         fs::write(self.git.join("packed-refs"), refs)?;
         fs::write(self.git.join("HEAD"), head)?;
-        fs::write(self.git.join("config"), self.config(format == "sha256")?)?;
+        fs::write(self.git.join("config"), self.config(*is_sha256)?)?;
         Ok(())
     }
 
@@ -416,7 +412,7 @@ fn remove_any(path: &Path) -> std::io::Result<()> {
 }
 
 /// As git does it where there are no links.
-fn put_link(text: &str, at: &Path) -> std::io::Result<()> {
+pub fn put_link(text: &str, at: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::symlink(text, at);
     #[cfg(not(unix))]
@@ -450,7 +446,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A job's repository often belongs to another user than the container's.
-fn git(dir: &Path, args: &[&str]) -> Cmd {
+pub fn git(dir: &Path, args: &[&str]) -> Cmd {
     let cmd = Cmd::new("git", dir).args(["-c", "safe.directory=*"]).args(args.iter().copied());
     cmd.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C")
 }

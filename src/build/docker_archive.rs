@@ -36,6 +36,7 @@ pub fn write(machine: Machine<'_>, platform: Platform, path: &Path) -> anyhow::R
         if let Work::Image(work) = &step.work
             && work.platform == platform
             && store.record(&step.id).is_file()
+            && !stored::is_not_needed(store, &step.id)
         {
             images.push(Tagged { image: stored::image(store, step, work)?, tags: tags(plan, step, work) });
         }

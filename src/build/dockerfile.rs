@@ -13,9 +13,10 @@ use serde_json::Value;
 use super::engine::{Ask, Built, Cache, Engine, Feature, Named, Network, Recipe, Session, choose};
 use super::log::Log;
 use super::machine::Machine;
+use super::pack;
 use super::pulled::{self, PulledLayout};
+use super::reuse::Found;
 use super::staging::{self, Staged};
-use super::{pack, reuse};
 use crate::artifact::{self, Mode};
 use crate::digest::Digest;
 use crate::dockerfile::{Answer, Dockerfile, ImageUse};
@@ -34,14 +35,13 @@ use crate::world::files;
 use crate::world::path::resolve;
 use crate::world::process::Runner;
 
-/// Before anything is compiled for an image: is there an engine that builds it? Where it may be taken from a registry, none
-/// may be needed.
+/// Before anything is compiled for an image: is there an engine that builds it?
 ///
 /// # Errors
 /// `Failure` with exit 2 if there is none.
 pub fn refuse_without_engine(runner: &Runner, steps: &[&Step]) -> anyhow::Result<()> {
     let images = steps.iter().filter_map(|step| ImageWork::of(&step.work)?.from_dockerfile());
-    let built = images.filter(|recipe| recipe.stub.is_none() && !recipe.reuse);
+    let built = images.filter(|recipe| recipe.stub.is_none());
     let engines: BTreeSet<Option<&str>> = built.map(|recipe| recipe.engine.as_deref()).collect();
     for engine in engines {
         let wanted = engine.map(str::parse).transpose().map_err(anyhow::Error::msg)?;
@@ -69,12 +69,6 @@ pub fn make(
     if let Some(reason) = &recipe.stub {
         log.tell(format_args!("a stub: {reason}"));
         return stub(machine, step, work);
-    }
-    if let Some(reused) = reuse::find(machine, log, step, work, recipe)? {
-        log.tell(format_args!("taken from `{}`, which was published from the same inputs", reused.place));
-        let mut made = take(machine, step, work, &reused.image)?;
-        made.push(inputs_file(machine, step, &reused.list)?);
-        return Ok(made);
     }
     for command in &recipe.before {
         log.run(machine.runner, &cmd(command, store.repository()))?;
@@ -123,6 +117,21 @@ pub fn make(
     if recipe.reuse {
         made.push(inputs_file(machine, step, &list)?);
     }
+    Ok(made)
+}
+
+/// Config and manifest on the layers of an image that was published from the same inputs.
+///
+/// # Errors
+/// If they cannot be written.
+pub fn take_published(
+    machine: Machine<'_>,
+    step: &Step,
+    work: &ImageWork,
+    found: &Found,
+) -> anyhow::Result<Vec<artifact::File>> {
+    let mut made = documents(machine, step, work, found.config.clone(), &found.manifest)?;
+    made.push(inputs_file(machine, step, &found.list)?);
     Ok(made)
 }
 

@@ -1,37 +1,76 @@
 //! Whether what is checked out is the commit that the plan is of.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::plan::Plan;
 use crate::problem::{Failure, Problem};
+use crate::shown::AND;
 use crate::world::git::{NO_GIT_BEFORE, Refusal};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 use crate::world::store::Store;
 
+/// The repository that the commit is checked out in, as git sees it from the project's folder.
+#[derive(Clone, Debug)]
+pub struct Checkout {
+    /// The project's path in it: empty, or ending in `/`.
+    pub prefix: String,
+    /// Where its objects lie, absolute.
+    pub objects: PathBuf,
+    /// The file that says where history is cut off, if it is.
+    pub shallow: PathBuf,
+    pub is_sha256: bool,
+    /// `refs/heads/main`; `HEAD` if none is checked out.
+    pub branch: String,
+    /// The commit; empty if there is none yet.
+    pub head: String,
+    top: PathBuf,
+}
+
+impl Checkout {
+    /// Asks git once for all of it.
+    ///
+    /// # Errors
+    /// What git said; without a commit there is no `head`.
+    pub fn of(runner: &Runner, dir: &Path) -> anyhow::Result<Result<Self, Finished>> {
+        let words = ["--show-toplevel", "--show-prefix", "--git-path", "objects", "--git-path", "shallow"];
+        let words = [&["rev-parse"][..], &words, &["--show-object-format", "HEAD", "--symbolic-full-name", "HEAD"]];
+        let asked = ask(runner, dir, &words.concat())?;
+        let mut lines = asked.stdout.lines();
+        let mut line = || lines.next().map(ToOwned::to_owned);
+        let facts = [line(), line(), line(), line(), line()];
+        let [Some(top), Some(prefix), Some(objects), Some(shallow), Some(format)] = facts else {
+            return Ok(Err(asked));
+        };
+        // Without a commit it says so after these.
+        let head = line().filter(|_| asked.status.success()).unwrap_or_default();
+        let branch = line().unwrap_or_default();
+        let [objects, shallow] = [objects, shallow].map(|path| std::path::absolute(dir.join(path)));
+        let (objects, shallow, is_sha256) = (objects?, shallow?, format == "sha256");
+        Ok(Ok(Self { prefix, objects, shallow, is_sha256, branch, top: top.into(), head }))
+    }
+}
+
 /// Refuses any other commit, and what is not a repository.
 ///
 /// # Errors
 /// `Failure` with exit 2 and what to do; else what git said.
-pub fn refuse_other(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Result<()> {
+pub fn checkout(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Result<Checkout> {
     let dir = store.repository();
     if runner.find("git").is_none() {
         let hint = "install git, or put it on PATH; in a container, before the checkout, which needs it to create a repository";
         let problem = Problem::new("missing-tool", "`git` is not installed").hint(hint);
         return Err(Failure::usage(problem).into());
     }
-    let asked = ask(runner, dir, &["rev-parse", "--show-toplevel"])?;
-    if !asked.status.success() {
-        return Err(refusal(dir, plan, &asked));
-    }
-    let top = asked.stdout.trim_end_matches('\n');
-    let head = ask(runner, dir, &["rev-parse", "--quiet", "--verify", "HEAD"])?;
-    let head = head.stdout.trim();
-    if head == plan.commit {
-        return Ok(());
-    }
+    let checkout = Checkout::of(runner, dir)?.map_err(|asked| refusal(dir, plan, &asked))?;
+    if checkout.head == plan.commit { Ok(checkout) } else { Err(other(runner, dir, plan, &checkout)?) }
+}
+
+/// Another commit is checked out.
+fn other(runner: &Runner, dir: &Path, plan: &Plan, checkout: &Checkout) -> anyhow::Result<anyhow::Error> {
+    let Checkout { head, top, .. } = checkout;
+    let (is_top, top) = (resolve(top).ok() == resolve(dir).ok(), top.display());
     let known = ask(runner, dir, &["cat-file", "-e", &format!("{}^{{commit}}", plan.commit)])?.status.success();
-    let is_top = resolve(Path::new(top)).ok() == resolve(dir).ok();
     let other = if head.is_empty() { "it has no commit yet".to_owned() } else { format!("HEAD is `{head}`") };
     let message = match is_top {
         true => format!("the plan is for commit `{}`, but {other}", plan.commit),
@@ -42,7 +81,7 @@ pub fn refuse_other(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Resu
     let hint = match (known, is_top) {
         (true, _) => format!("run `git checkout {}`, or make a new plan", plan.commit),
         (false, true) => {
-            format!("this clone does not contain it: run `git fetch origin {0} && git checkout {0}`", plan.commit)
+            format!("this clone does not contain it: run `git fetch origin {0}{AND}git checkout {0}`", plan.commit)
         }
         (false, false) => {
             format!(
@@ -51,7 +90,7 @@ pub fn refuse_other(runner: &Runner, store: &Store, plan: &Plan) -> anyhow::Resu
             )
         }
     };
-    Err(Failure::usage(Problem::new("wrong-commit", message).hint(hint)).into())
+    Ok(Failure::usage(Problem::new("wrong-commit", message).hint(hint)).into())
 }
 
 /// In a job's container the repository often belongs to another user.

@@ -214,7 +214,11 @@ impl Installer<'_> {
             Err(error) => format!("`{line}`: {error:#}"),
         };
         let last = said.split_off(said.len().saturating_sub(20)).join("\n  ");
-        Err(Failure::usage(Problem::new("install-failed", why).hint(format!("its output:\n  {last}"))).into())
+        let hint = match last.as_str() {
+            "" => format!("install what it needs: `{}` must start here", cmd.program),
+            last => format!("its output:\n  {last}"),
+        };
+        Err(Failure::usage(Problem::new("install-failed", why).hint(hint)).into())
     }
 }
 
@@ -248,7 +252,11 @@ fn pip(runner: &Runner) -> Vec<String> {
     let alone = ["pip", "pip3"].into_iter().find(|name| runner.find(name).is_some());
     match alone {
         Some(name) => vec![name.to_owned()],
-        None => ["python3", "-m", "pip"].map(ToOwned::to_owned).to_vec(),
+        None => {
+            // Python's own installer for Windows brings `python` alone.
+            let python = ["python3", "python"].into_iter().find(|name| runner.find(name).is_some());
+            [python.unwrap_or("python3"), "-m", "pip"].map(ToOwned::to_owned).to_vec()
+        }
     }
 }
 

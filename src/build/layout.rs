@@ -10,7 +10,8 @@ use crate::digest::Digest;
 use crate::oci::image::Image;
 use crate::oci::layout::{Entry, Layout};
 use crate::oci::media;
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, Step, Work};
+use crate::world::store::Store;
 
 /// Writes the layout of every image that was made, in place of an older one; returns how many blobs of bases it lacks.
 ///
@@ -20,7 +21,7 @@ pub fn write(machine: Machine<'_>, base_layers: bool) -> anyhow::Result<usize> {
     let Machine { store, plan, .. } = machine;
     let layout = Layout::create(&store.root().join("images"))?;
     let (mut entries, mut lacking) = (Vec::new(), BTreeSet::new());
-    for step in plan.steps.iter().filter(|step| store.record(&step.id).is_file()) {
+    for step in plan.steps.iter().filter(|step| is_made(store, step)) {
         let mut names = names(plan, &step.id);
         let document = match &step.work {
             Work::Image(work) => {
@@ -45,6 +46,10 @@ pub fn write(machine: Machine<'_>, base_layers: bool) -> anyhow::Result<usize> {
     Ok(lacking.len())
 }
 
+fn is_made(store: &Store, step: &Step) -> bool {
+    store.record(&step.id).is_file() && !stored::is_not_needed(store, &step.id)
+}
+
 /// Adds what is on this machine, or is to be; returns the rest.
 fn add(machine: Machine<'_>, layout: &Layout, image: &Image, base_layers: bool) -> anyhow::Result<Vec<Digest>> {
     let mut lacking = Vec::new();
@@ -62,13 +67,10 @@ fn add(machine: Machine<'_>, layout: &Layout, image: &Image, base_layers: bool) 
 /// The whole names under which a step is published.
 pub fn names(plan: &Plan, step: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for destination in &plan.destinations {
-        let Some(registry) = destination.kind.registry() else { continue };
-        for image in registry.images.iter().filter(|image| image.step == step) {
-            for repository in &image.repositories {
-                let tags = image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));
-                names.extend(tags.map(|tag| format!("{repository}:{tag}")));
-            }
+    for image in plan.published(step) {
+        for repository in &image.repositories {
+            let tags = image.tags.iter().chain(image.floating.iter().map(|floating| &floating.tag));
+            names.extend(tags.map(|tag| format!("{repository}:{tag}")));
         }
     }
     names.sort();

@@ -20,6 +20,8 @@ pub struct Log<'a> {
     files: Vec<BufWriter<File>>,
     paths: Vec<PathBuf>,
     progress: &'a Progress<'a>,
+    /// What comes before each line that is shown.
+    name: Option<String>,
     last: VecDeque<String>,
     /// What the record repeats of how it was compiled.
     pub rustflags: Vec<String>,
@@ -32,11 +34,11 @@ const LOCK: (&str, &str) = ("because --locked was passed", "remove the --locked 
 const LAST_LINES: usize = 20;
 
 impl<'a> Log<'a> {
-    /// New, empty logs of these steps.
+    /// New, empty logs of these steps. `named`: each line that is shown begins with their names.
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn create(store: &Store, steps: &[&str], progress: &'a Progress<'a>) -> anyhow::Result<Self> {
+    pub fn create(store: &Store, steps: &[&str], progress: &'a Progress<'a>, named: bool) -> anyhow::Result<Self> {
         let paths: Vec<PathBuf> = steps.iter().map(|step| store.log(step)).collect();
         let mut files = Vec::new();
         for path in &paths {
@@ -46,12 +48,16 @@ impl<'a> Log<'a> {
             let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
             files.push(BufWriter::new(file));
         }
-        Ok(Self { files, paths, progress, last: VecDeque::new(), rustflags: Vec::new() })
+        let name = named.then(|| steps.join(", "));
+        Ok(Self { files, paths, progress, name, last: VecDeque::new(), rustflags: Vec::new() })
     }
 
     pub fn tell(&mut self, line: impl Display) {
         let line = mask::hide(&line.to_string()).into_owned();
-        self.progress.tell(&line);
+        match &self.name {
+            Some(name) => self.progress.tell(&format!("{name}: {line}")),
+            None => self.progress.tell(&line),
+        }
         // Jobs often set CARGO_TERM_COLOR=always; in a file and in an error message colours are only noise.
         let line = anstream::adapter::strip_str(line.trim_end()).to_string();
         for file in &mut self.files {

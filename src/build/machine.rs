@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 
+use super::head::Checkout;
 use crate::oci::registry::Registries;
 use crate::plan::{OfKind, Plan, Step};
 use crate::world::process::Runner;
@@ -13,6 +14,7 @@ pub struct Machine<'a> {
     pub runner: &'a Runner,
     pub store: &'a Store,
     pub plan: &'a Plan,
+    pub checkout: &'a Checkout,
     pub registries: Option<&'a Registries>,
     /// Where images that Dockerfiles name are fetched instead.
     pub bases: Option<&'a Registries>,

@@ -3,6 +3,7 @@
 mod archive;
 mod asset;
 mod binary;
+mod blobs;
 mod bundle;
 mod cargo_config;
 mod chart;
@@ -76,7 +77,7 @@ use machine::Machine;
 /// `Failure` with exit 2 (a tool is missing, HEAD is not the plan's commit) or 7 (a step failed).
 pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>) -> anyhow::Result<Vec<Artifact>> {
     order.refuse_bad_names()?;
-    head::refuse_other(runner, store, order.plan)?;
+    let checkout = head::checkout(runner, store, order.plan)?;
     let supply = supplied::supply(printer, store, order)?;
     if let Some(registries) = &order.registries {
         order::refuse(image::unlocked(order.plan, &order.steps, registries))?;
@@ -108,7 +109,7 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     busy::remove(&store.finished())?;
     store.keep_plan(&order.plan.to_json())?;
     let (registries, bases) = (order.registries.as_ref(), order.bases.as_ref());
-    let machine = Machine { runner: &runner, store, plan: order.plan, registries, bases };
+    let machine = Machine { runner: &runner, store, plan: order.plan, checkout: &checkout, registries, bases };
     let records = schedule::carry_out(machine, printer, order, &supply)
         .map_err(|error| if runner.is_stopped() { stopped().into() } else { error })?;
     let count = finished::gather(store, order.plan)?;
@@ -118,7 +119,8 @@ pub fn run(runner: &Runner, printer: &Printer, store: &Store, order: &Order<'_>)
     }
     if order.steps.iter().any(|step| matches!(step.work, Work::Image(_))) {
         let lacking = layout::write(machine, order.base_layers)?;
-        let more = if lacking > 0 { format!(", without {lacking} layers of base images") } else { String::new() };
+        let more =
+            if lacking > 0 { format!(", without {lacking} layers that are in registries") } else { String::new() };
         printer.step("Wrote", format!("images in {}{more}", shown(store, &store.root().join("images"))));
         if let (Some(path), Some(platform)) = (&order.docker_archive, host_platform()) {
             let _progress = printer.start("Archiving", format!("images of {platform} for `docker load`"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -123,6 +124,9 @@ impl Pull<'_> {
         digest: Option<Digest>,
         platform: Platform,
     ) -> anyhow::Result<(PulledLayout, Value)> {
+        static FETCHING: Mutex<()> = Mutex::new(());
+        // Images that are built at the same time have bases in common.
+        let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
         let found = runtime::block_on(base::find(self.registries, from, digest, platform))??;
         let digest = found.manifest.descriptor.digest;
         let folder = self.cache.join("images").join(digest.hex());

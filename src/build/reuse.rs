@@ -1,124 +1,167 @@
-//! An image that was published before from the same inputs: its layers are taken instead of a build.
+//! Images that were published before from the same inputs: their layers stay where they are, nothing is built. What such an
+//! image holds was verified before it was published.
 
-use anyhow::Context;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{join_all, try_join};
 use serde_json::Value;
 
-use super::log::Log;
 use super::machine::Machine;
-use super::stored;
 use crate::input_list::{ANNOTATION, InputList, MEDIA_TYPE};
-use crate::oci::image::{Blob, Image, Place};
-use crate::oci::registry::{Document, Registries};
+use crate::oci::registry::{Document, Error, Registries};
 use crate::oci::{Descriptor, media};
-use crate::plan::{FromDockerfile, ImageWork, PublishedImage, Step};
-use crate::reference::Repository;
+use crate::plan::{FromDockerfile, ImageWork, OfKind, Plan, PublishedImage, Step, Work};
+use crate::reference::{Reference, Repository};
+use crate::step_id::StepId;
 use crate::world::runtime;
 
-/// An image with all its blobs on this machine.
-pub struct Reused {
-    pub image: Image,
+/// An image as it was published.
+pub struct Found {
+    pub manifest: Value,
+    pub config: Value,
     pub list: InputList,
-    /// Where it came from.
-    pub place: String,
+    /// Where it is.
+    pub place: Reference,
 }
 
-/// Asks every repository that the image goes to. Whatever is not exactly what it should be is not taken.
-///
-/// # Errors
-/// If a registry does not answer, or a blob cannot be downloaded.
-pub fn find(
-    machine: Machine<'_>,
-    log: &mut Log<'_>,
-    step: &Step,
-    work: &ImageWork,
-    recipe: &FromDockerfile,
-) -> anyhow::Result<Option<Reused>> {
-    let Some(registries) = machine.registries.filter(|_| recipe.reuse) else { return Ok(None) };
-    let published = machine.plan.destinations.iter().filter_map(|one| one.kind.registry());
-    let published = published.flat_map(|registry| &registry.images).filter(|image| image.step == step.id);
-    for PublishedImage { repositories, inputs, .. } in published {
-        let Some(tag) = inputs else { continue };
-        for repository in repositories {
-            let asked = Asked { registries, repository, work, recipe };
-            match runtime::block_on(asked.look(tag))? {
-                Ok(Ok(Some((manifest, list)))) => {
-                    let image = asked.download(machine, manifest)?;
-                    return Ok(Some(Reused { image, list, place: format!("{repository}:{tag}") }));
-                }
-                Ok(Ok(None)) => {}
-                Ok(Err(why)) => log.tell(format_args!("`{repository}:{tag}` is not taken: {why}")),
-                Err(error) => log.tell(format_args!("`{repository}` was not asked for `{tag}`: {}", error.problem)),
-            }
+/// What registries have of the images of a build.
+#[derive(Default)]
+pub struct Reuse {
+    found: BTreeMap<StepId, Found>,
+    /// Why others are not taken.
+    refused: BTreeMap<StepId, Vec<String>>,
+    /// Images that are not published, and on which nothing is built.
+    not_needed: BTreeSet<StepId>,
+}
+
+impl Reuse {
+    /// Asks every repository that the images go to, all at the same time. Whatever is not exactly what it should be is not
+    /// taken.
+    ///
+    /// # Errors
+    /// If no request can be made at all.
+    pub fn ask(machine: Machine<'_>, steps: &[&Step]) -> anyhow::Result<Self> {
+        let mut reuse = Self::default();
+        let Some(registries) = machine.registries else { return Ok(reuse) };
+        let wanted = steps.iter().filter_map(|step| {
+            let work = ImageWork::of(&step.work)?;
+            let recipe = work.from_dockerfile()?;
+            let asked = Asked { registries, work, recipe };
+            (recipe.reuse && recipe.stub.is_none()).then_some((*step, asked))
+        });
+        let wanted: Vec<_> = wanted.collect();
+        if wanted.is_empty() {
+            return Ok(reuse);
+        }
+        let looks = wanted.iter().map(async |(step, asked)| asked.everywhere(machine.plan, step).await);
+        for ((step, _), (found, refused)) in wanted.iter().zip(runtime::block_on(join_all(looks))?) {
+            reuse.found.extend(found.map(|found| (step.id.clone(), found)));
+            reuse.refused.insert(step.id.clone(), refused);
+        }
+        reuse.not_needed = reuse.not_needed(machine.plan);
+        Ok(reuse)
+    }
+
+    /// The image that a step need not build.
+    pub fn found(&self, step: &StepId) -> Option<&Found> {
+        self.found.get(step)
+    }
+
+    /// Why images were not taken, for the log of the step.
+    pub fn refused(&self, step: &StepId) -> &[String] {
+        self.refused.get(step).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether nobody needs an image, or what is made from it.
+    pub fn leaves_out(&self, step: &Step) -> bool {
+        match &step.work {
+            Work::Image(_) => self.not_needed.contains(&step.id),
+            Work::Check(check) => self.not_needed.contains(&check.subject),
+            Work::Index(index) => index.images.iter().any(|image| self.not_needed.contains(image)),
+            _ => false,
         }
     }
-    Ok(None)
+
+    /// Every image that is not published, and all images on which are found or not needed themselves.
+    fn not_needed(&self, plan: &Plan) -> BTreeSet<StepId> {
+        let mut all = BTreeSet::new();
+        if self.found.is_empty() {
+            return all;
+        }
+        // Images on others come after them.
+        for step in plan.steps.iter().rev() {
+            let is_done = |above: &&Step| self.found.contains_key(&above.id) || all.contains(&above.id);
+            let above: Vec<&Step> = plan.images_on(&step.id).collect();
+            if !above.is_empty() && above.iter().all(is_done) && plan.may_be_left_out(step) {
+                all.insert(step.id.clone());
+            }
+        }
+        all
+    }
 }
 
 struct Asked<'a> {
     registries: &'a Registries,
-    repository: &'a Repository,
     work: &'a ImageWork,
     recipe: &'a FromDockerfile,
 }
 
-type Seen = Result<Option<(Document, InputList)>, String>;
-
 impl Asked<'_> {
+    /// The first of its repositories that has it, and why others have not.
+    async fn everywhere(&self, plan: &Plan, step: &Step) -> (Option<Found>, Vec<String>) {
+        let mut refused = Vec::new();
+        for PublishedImage { repositories, inputs, .. } in plan.published(&step.id) {
+            let Some(tag) = inputs else { continue };
+            for repository in repositories {
+                let place = repository.tagged(tag);
+                match self.look(repository, &place).await {
+                    Ok(Ok(Some(found))) => return (Some(found), refused),
+                    Ok(Ok(None)) => {}
+                    Ok(Err(why)) => refused.push(format!("`{place}` is not taken: {why}")),
+                    Err(error) => refused.push(format!("`{repository}` was not asked for `{tag}`: {}", error.problem)),
+                }
+            }
+        }
+        (None, refused)
+    }
+
     /// The image under the tag, and the list that it was made from; or why it is not the one.
-    async fn look(&self, tag: &str) -> Result<Seen, crate::oci::registry::Error> {
-        let Some(manifest) = self.registries.manifest(&self.repository.tagged(tag)).await? else { return Ok(Ok(None)) };
+    async fn look(&self, repository: &Repository, place: &Reference) -> Result<Result<Option<Found>, String>, Error> {
+        let Some(manifest) = self.registries.manifest(place).await? else { return Ok(Ok(None)) };
         let json = manifest.json();
         let digest = self.recipe.inputs.digest;
         if json["mediaType"] != media::MANIFEST || json["annotations"][ANNOTATION] != digest.to_string() {
             return Ok(Err("its annotation has other inputs".into()));
         }
-        let Some(list) = self.list(&manifest).await? else {
-            return Ok(Err("no list of inputs refers to it".into()));
-        };
-        if list.digest() != digest {
-            return Ok(Err("the list that refers to it has other inputs".into()));
-        }
         let Ok(config) = serde_json::from_value::<Descriptor>(json["config"].clone()) else {
             return Ok(Err("its manifest is damaged".into()));
         };
-        let config: Value =
-            serde_json::from_slice(&self.registries.blob(self.repository, &config).await?).unwrap_or_default();
+        let config = self.registries.blob(repository, &config);
+        let (list, config) = try_join(self.list(repository, &manifest), config).await?;
+        let Some(list) = list else { return Ok(Err("no list of inputs refers to it".into())) };
+        if list.digest() != digest {
+            return Ok(Err("the list that refers to it has other inputs".into()));
+        }
+        let config: Value = serde_json::from_slice(&config).unwrap_or_default();
         let platform = self.work.platform;
         if config["os"] != "linux" || config["architecture"] != platform.goarch() {
             return Ok(Err(format!("it is not for {platform}")));
         }
-        Ok(Ok(Some((manifest, list))))
+        Ok(Ok(Some(Found { manifest: json, config, list, place: place.clone() })))
     }
 
-    async fn list(&self, image: &Document) -> Result<Option<InputList>, crate::oci::registry::Error> {
-        let referrers = self.registries.referrers(self.repository, image.descriptor.digest).await?;
+    async fn list(&self, repository: &Repository, image: &Document) -> Result<Option<InputList>, Error> {
+        let referrers = self.registries.referrers(repository, image.descriptor.digest).await?;
         for entry in referrers.iter().filter(|entry| entry["artifactType"] == MEDIA_TYPE) {
             let Some(digest) = entry["digest"].as_str().and_then(|text| text.parse().ok()) else { continue };
-            let Some(manifest) = self.registries.manifest(&self.repository.at(digest)).await? else { continue };
+            let Some(manifest) = self.registries.manifest(&repository.at(digest)).await? else { continue };
             let json = manifest.json();
             let is_ours = json["subject"]["digest"] == image.descriptor.digest.to_string();
             let Ok(blob) = serde_json::from_value::<Descriptor>(json["layers"][0].clone()) else { continue };
-            if is_ours && let Ok(list) = serde_json::from_slice(&self.registries.blob(self.repository, &blob).await?) {
+            if is_ours && let Ok(list) = serde_json::from_slice(&self.registries.blob(repository, &blob).await?) {
                 return Ok(Some(list));
             }
         }
         Ok(None)
-    }
-
-    /// Its blobs, each downloaded once.
-    fn download(&self, machine: Machine<'_>, manifest: Document) -> anyhow::Result<Image> {
-        let there = |descriptor: &Descriptor| {
-            let _ = descriptor;
-            Some(Place::Repository(self.repository.clone()))
-        };
-        let mut image = Image::new(manifest, there).map_err(|flaw| anyhow::anyhow!("the published image {flaw}"))?;
-        let fetch = |blob: &mut Blob| -> anyhow::Result<()> {
-            let path = stored::fetch(machine, blob).context("a layer of the published image cannot be downloaded")?;
-            blob.place = Place::File(path);
-            Ok(())
-        };
-        fetch(&mut image.config)?;
-        image.layers.iter_mut().try_for_each(fetch)?;
-        Ok(image)
     }
 }

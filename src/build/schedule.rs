@@ -11,8 +11,9 @@ use super::image::{self, Bases};
 use super::log::Log;
 use super::machine::Machine;
 use super::order::{Order, is_idle};
+use super::reuse::Reuse;
 use super::supplied::Supply;
-use super::{archive, asset, chart, checksums, dockerfile, layer, needs, wheel};
+use super::{archive, asset, chart, checksums, dockerfile, layer, needs, stored, wheel};
 use crate::artifact::{ARTIFACT_SCHEMA, Artifact, CheckResult, File};
 use crate::digest::Digest;
 use crate::plan::{Check, CheckWork, Step, Work};
@@ -34,10 +35,13 @@ pub fn carry_out(
     let mut pending: Vec<&Step> = order.steps.iter().copied().filter(|step| !is_idle(step)).collect();
     let mut records: BTreeMap<String, Artifact> = BTreeMap::new();
     let (mut problems, mut exit) = (Vec::new(), None);
-    dockerfile::refuse_without_engine(machine.runner, &pending)?;
+    let reuse = Reuse::ask(machine, &pending)?;
+    let is_built = |step: &&Step| reuse.found(&step.id).is_none() && !reuse.leaves_out(step);
+    let built: Vec<&Step> = pending.iter().copied().filter(is_built).collect();
+    dockerfile::refuse_without_engine(machine.runner, &built)?;
     let bases = Bases::ask(order.registries.as_ref(), &order.steps);
     let commit = archive::Files::of(machine, &order.steps)?;
-    let site = Schedule { machine, order, supply, digest: order.plan.digest(), bases, commit };
+    let site = Schedule { machine, order, supply, digest: order.plan.digest(), bases, commit, reuse };
     while !pending.is_empty() && (problems.is_empty() || order.keep_going) {
         anyhow::ensure!(!machine.runner.is_stopped(), "interrupted");
         let batch = next(&pending, supply);
@@ -103,9 +107,15 @@ fn next<'a>(pending: &[&'a Step], supply: &Supply<'_>) -> Vec<&'a Step> {
     }
 }
 
-/// Whether a step keeps one processor busy and shares nothing with others: several of them are carried out at once.
+/// Whether a step shares nothing with others: several of them are carried out at once. Commands of the user's come first in
+/// the order they are written.
 fn is_alone(step: &Step, supply: &Supply<'_>) -> bool {
-    matches!(step.work, Work::Archive(_)) || supply.prebuilt.contains_key(step.id.as_str())
+    match &step.work {
+        Work::Archive(_) => true,
+        Work::Image(work) => work.from_dockerfile().is_some_and(|recipe| recipe.before.is_empty()),
+        Work::Check(CheckWork { check: Check::Secrets(_), .. }) => true,
+        _ => supply.prebuilt.contains_key(step.id.as_str()),
+    }
 }
 
 fn rank(step: &Step) -> u8 {
@@ -123,6 +133,9 @@ fn rank(step: &Step) -> u8 {
     }
 }
 
+/// So many steps that are carried out at once are named one by one.
+const FEW: usize = 4;
+
 struct Failed {
     steps: Vec<StepId>,
     problem: Problem,
@@ -138,6 +151,7 @@ struct Schedule<'a> {
     digest: Digest,
     bases: Bases,
     commit: archive::Files,
+    reuse: Reuse,
 }
 
 impl Schedule<'_> {
@@ -146,16 +160,11 @@ impl Schedule<'_> {
             return self.at_once(printer, steps);
         }
         let progress = printer.start(verb(steps[0], self.supply), names(steps));
-        let done = self.together(&progress, steps);
+        let done = self.together(&progress, steps, false);
         drop(progress);
         match done {
             Ok(records) => {
-                let checks = records.iter().filter_map(|record| Some((&record.step, record.check.as_ref()?)));
-                for (step, warning) in
-                    checks.flat_map(|(step, check)| check.warnings.iter().map(move |one| (step, one)))
-                {
-                    printer.warn(format_args!("`{step}`: {warning}"));
-                }
+                warn(printer, &records);
                 (records, Vec::new())
             }
             Err(failed) => (Vec::new(), vec![*failed]),
@@ -164,33 +173,44 @@ impl Schedule<'_> {
 
     /// As many at once as there are processors; each one's bytes depend on itself alone.
     fn at_once(&self, printer: &Printer, steps: &[&Step]) -> (Vec<Artifact>, Vec<Failed>) {
-        let what = if matches!(steps[0].work, Work::Archive(_)) { "archives" } else { "prebuilt files" };
-        let progress = printer.start(verb(steps[0], self.supply), format_args!("{} {what}", steps.len()));
+        let what = match steps[0].work {
+            Work::Archive(_) => format!("{} archives", steps.len()),
+            Work::Image(_) if steps.len() > FEW => format!("{} images", steps.len()),
+            Work::Check(_) if steps.len() > FEW => format!("{} images for secrets", steps.len()),
+            Work::Image(_) | Work::Check(_) => names(steps),
+            _ => format!("{} prebuilt files", steps.len()),
+        };
+        let progress = printer.start(verb(steps[0], self.supply), what);
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let results = Mutex::new(Vec::new());
+        let results = Mutex::new(BTreeMap::new());
         let threads = thread::available_parallelism().map_or(1, usize::from).min(steps.len());
         thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
-                    while let Some(&step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(&step) = steps.get(number) else { return };
                         if stop.load(Ordering::Relaxed) {
                             return;
                         }
-                        let result = self.together(&progress, &[step]);
+                        let result = self.together(&progress, &[step], true);
                         if result.is_err() && !self.order.keep_going {
                             stop.store(true, Ordering::Relaxed);
                         }
                         if let Ok(mut results) = results.lock() {
-                            results.push(result);
+                            results.insert(number, result);
                         }
                     }
                 });
             }
         });
         let (mut records, mut failed) = (Vec::new(), Vec::new());
-        for result in results.into_inner().unwrap_or_default() {
+        for result in results.into_inner().unwrap_or_default().into_values() {
             match result {
-                Ok(made) => records.extend(made),
+                Ok(made) => {
+                    warn(printer, &made);
+                    records.extend(made);
+                }
                 Err(problem) => failed.push(*problem),
             }
         }
@@ -198,8 +218,9 @@ impl Schedule<'_> {
         (records, failed)
     }
 
-    /// Carries out steps that belong together, and writes their records.
-    fn together(&self, progress: &Progress<'_>, steps: &[&Step]) -> Result<Vec<Artifact>, Box<Failed>> {
+    /// Carries out steps that belong together, and writes their records. `named`: others are carried out at the same time, so
+    /// each line that is shown names its step.
+    fn together(&self, progress: &Progress<'_>, steps: &[&Step], named: bool) -> Result<Vec<Artifact>, Box<Failed>> {
         let ids: Vec<&StepId> = steps.iter().map(|step| &step.id).collect();
         let failed = |error: &anyhow::Error, hint: String| {
             let named: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
@@ -220,7 +241,7 @@ impl Schedule<'_> {
             }
         };
         let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-        let mut log = match self.clear(&names).and_then(|()| Log::create(self.machine.store, &names, progress)) {
+        let mut log = match self.clear(&names).and_then(|()| Log::create(self.machine.store, &names, progress, named)) {
             Ok(log) => log,
             Err(error) => return Err(failed(&error, "free disk space for the output folder, and build again".into())),
         };
@@ -237,6 +258,10 @@ impl Schedule<'_> {
     fn make(&self, log: &mut Log<'_>, steps: &[&Step]) -> anyhow::Result<Vec<Artifact>> {
         let (machine, step) = (self.machine, steps[0]);
         let store = machine.store;
+        if let Some(record) = self.without_building(log, step)? {
+            store.write_record(&record)?;
+            return Ok(vec![record]);
+        }
         let files = match &step.work {
             Work::Binary(_) | Work::Wheel(_) | Work::Sdist(_)
                 if self.supply.prebuilt.contains_key(step.id.as_str()) =>
@@ -286,6 +311,26 @@ impl Schedule<'_> {
         Ok(records)
     }
 
+    /// The record of an image that was published before, and of what only images like that would need.
+    fn without_building(&self, log: &mut Log<'_>, step: &Step) -> anyhow::Result<Option<Artifact>> {
+        let is_left_out = match &step.work {
+            Work::Index(index) => index.images.iter().any(|image| stored::is_not_needed(self.machine.store, image)),
+            _ => self.reuse.leaves_out(step),
+        };
+        if is_left_out {
+            let why = "all images on it were published before from the same inputs";
+            log.tell(format_args!("not needed: {why}"));
+            let record = self.record(step, Vec::new(), None);
+            return Ok(Some(Artifact { not_needed: Some(why.to_owned()), ..record }));
+        }
+        let Work::Image(work) = &step.work else { return Ok(None) };
+        self.reuse.refused(&step.id).iter().for_each(|why| log.tell(why));
+        let Some(found) = self.reuse.found(&step.id) else { return Ok(None) };
+        log.tell(format_args!("taken from `{}`, which was published from the same inputs", found.place));
+        let files = dockerfile::take_published(self.machine, step, work, found)?;
+        Ok(Some(Artifact { published: Some(found.place.clone()), ..self.record(step, files, None) }))
+    }
+
     /// Carries out a check of whatever kind.
     fn check(&self, log: &mut Log<'_>, work: &CheckWork) -> anyhow::Result<CheckResult> {
         let machine = self.machine;
@@ -312,7 +357,17 @@ impl Schedule<'_> {
             files,
             check,
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         }
+    }
+}
+
+/// What checks could not prove.
+fn warn(printer: &Printer, records: &[Artifact]) {
+    let checks = records.iter().filter_map(|record| Some((&record.step, record.check.as_ref()?)));
+    for (step, warning) in checks.flat_map(|(step, check)| check.warnings.iter().map(move |one| (step, one))) {
+        printer.warn_of(step, warning);
     }
 }
 

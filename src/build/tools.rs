@@ -171,7 +171,7 @@ fn standard_library(runner: &Runner, dir: &Path, step: &Step, target: Target) ->
     let sysroot = match runner.text(&Cmd::new(rustc, dir).args(["--print", "sysroot"])) {
         Ok(text) => PathBuf::from(text.trim()),
         Err(error) => {
-            return Some(problem(step, format!("`rustc` does not run: {error:#}"), "install Rust: https://rustup.rs"));
+            return Some(no_rustc(step, &format!("{error:#}")));
         }
     };
     let lib = sysroot.join("lib").join("rustlib").join(target.triple()).join("lib");
@@ -184,6 +184,20 @@ fn standard_library(runner: &Runner, dir: &Path, step: &Step, target: Target) ->
         format!("install the standard library of {target} for the `rustc` in `{}`", sysroot.display())
     };
     Some(problem(step, format!("the Rust standard library for `{target}` is not installed"), hint))
+}
+
+/// What rustup says goes on with a trace of its own; which toolchain it misses is all that counts.
+fn no_rustc(step: &Step, said: &str) -> Problem {
+    match said.split_once("toolchain '").and_then(|(_, rest)| rest.split_once("' is not installed")) {
+        Some((toolchain, _)) => {
+            let text = format!("the Rust toolchain `{toolchain}`, which the project asks for, is not installed");
+            problem(step, text, format!("run `rustup toolchain install {toolchain}`"))
+        }
+        None => {
+            let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            problem(step, format!("`rustc` does not run: {first}"), "install Rust: https://rustup.rs")
+        }
+    }
 }
 
 /// Whether plain cargo can link for a target here. On Windows `rustc` finds the linker without `PATH`.

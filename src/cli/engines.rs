@@ -30,7 +30,7 @@ pub fn tell(session: &Session, plan: &Plan) {
         }
     }
     for (reason, ids) in reasons {
-        let (what, whose) = if ids.len() == 1 { ("is a stub", reason) } else { ("are stubs", reason) };
-        session.printer.step("Not built", format!("{} {what}: {whose}", shown::some(&ids, 6)));
+        let what = if ids.len() == 1 { "is a stub without content" } else { "are stubs without content" };
+        session.printer.step("Not built", format!("{} {what}: {reason}", shown::some(&ids, 6)));
     }
 }

@@ -72,7 +72,8 @@ pub fn run(session: &Session, args: &args::Generate) -> anyhow::Result<Report> {
     let (table, is_changed) = write(&files, &wanted)?;
     if !files.iter().all(|file| is_fixed(&lock, &file.name, &own)) {
         session.printer.warn(format!(
-            "the action is not pinned: `{ACTION}@{}` can be moved; `longshore generate --action-ref SHA` pins it",
+            "the action is not pinned: `{ACTION}@{}` can be moved; `longshore generate` pins it once GitHub answers, \
+             `--action-ref SHA` pins it without asking",
             reference(&own)
         ));
     }
@@ -137,7 +138,7 @@ fn next(session: &Session, project: &Project, plan: &Plan, is_changed: bool) -> 
     let here = Project::open(session).ok();
     // What the plan job would find only after the tag was pushed.
     let lock = unlocked::next(session, project, plan)?;
-    let mut lines: Vec<String> = lock.map(str::to_owned).into_iter().collect();
+    let mut lines: Vec<String> = lock.iter().cloned().collect();
     if is_changed || lock.is_some() || here.as_ref().is_none_or(|here| !here.facts.head.dirty.is_empty()) {
         lines.push(missing::commit(session, project, true)?);
     }

@@ -1,6 +1,8 @@
 //! `init`: writes a commented longshore.yaml from what is here.
 
 mod chart;
+mod component;
+mod extras;
 mod found;
 mod image;
 mod publish;
@@ -41,8 +43,9 @@ const ROOT: &str = "Cargo.toml";
 const FRAME: &str = include_str!("../../templates/init.yaml");
 /// The workflow that `generate` writes if nothing is said.
 const WORKFLOW: &str = ".github/workflows/release.yml";
+const OTHER_ENDING: &str = ".github/workflows/release.yaml";
 /// What is said where that is taken.
-const OTHER_WORKFLOW: &str = "\n# .github/workflows/release.yml already exists, so `longshore generate` writes another file.\n\
+const OTHER_WORKFLOW: &str = "\n# There is a release workflow already, so `longshore generate` writes another file.\n\
                               workflows: { longshore.yml: {} }\n";
 /// How many files of one kind are named.
 const NAMED: usize = 6;
@@ -111,7 +114,9 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
     }
     let mut facts = facts::gather(runner, env, &root, &FactsRequest { python: true, ..FactsRequest::default() })?;
     let is_other = |text: String| !workflow::is_generated(&text);
-    let has_workflow = std::fs::read_to_string(root.join(WORKFLOW)).is_ok_and(is_other);
+    // Two files that differ in an `a` are one too many.
+    let taken = [WORKFLOW, OTHER_ENDING].map(|path| std::fs::read_to_string(root.join(path)).is_ok_and(is_other));
+    let has_workflow = taken.contains(&true);
     let mut found = Found { has_workflow, ..Found::default() };
     if facts.packages.iter().all(|package| package.bins.is_empty()) {
         elsewhere(runner, env, &root, &mut facts, &mut found)?;
@@ -119,6 +124,8 @@ pub fn run(runner: &Runner, env: &Env, dir: &Path) -> anyhow::Result<InitReport>
     (found.images, found.left_out) = image::find(&facts, &root);
     found.charts = chart::find(&facts, &root, &found.images);
     found.python = python::find(&facts, &root);
+    found.extras = extras::find(&facts, &released(&facts));
+    component::find(&facts, &root, &mut found);
     found.version_file = version_file(&facts, &root, &found);
     write_new(&path, &render(&facts, &found))?;
     Ok(InitReport { path, found: summary(&facts, &found), is_open: image::are_open(&found.images) })
@@ -295,11 +302,19 @@ fn binaries(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
     }
     text.push_str("\n# How they are packed: one archive for each and each target, with ");
     text.push_str(&included(facts, packages));
+    if !found.extras.is_empty() {
+        text.push_str("# Man pages and completions are not among these: `include` lists all that is put in.\n");
+    }
     text.push_str("#archives:\n");
+    let texts = beside::texts(&facts.files);
     for package in packages {
         let name = scalar(&package.name);
-        let entry = "{ file: \"{name}-{target}\", formats: { windows: zip, \"*\": tar.gz } }";
-        text.push_str(&format!("#  {name}: {entry}\n"));
+        let usual = beside::of(&texts, &[package]).into_iter().map(|file| file.source);
+        let all: Vec<String> = usual.chain(found.extras.iter().cloned()).map(|path| scalar(&path)).collect();
+        let include = if found.extras.is_empty() { String::new() } else { format!(", include: [{}]", all.join(", ")) };
+        text.push_str(&format!(
+            "#  {name}: {{ file: \"{{name}}-{{target}}\", formats: {{ windows: zip, \"*\": tar.gz }}{include} }}\n"
+        ));
     }
     text
 }
@@ -370,6 +385,7 @@ fn summary(facts: &Facts, found: &Found) -> String {
     if packages.is_empty() && found.images.is_empty() && found.charts.is_empty() && !has_wheels {
         text.push_str("  no cargo package with an executable, no Dockerfile and no chart\n");
     }
+    text.push_str(&extras::line(&found.extras).unwrap_or_default());
     wheel::released(facts).for_each(|project| text.push_str(&wheel::line(facts, project)));
     text.push_str(&image::lines(&found.images, &found.left_out));
     text.push_str(&chart::lines(&found.charts));
@@ -380,7 +396,9 @@ fn summary(facts: &Facts, found: &Found) -> String {
     }
     text.push_str(&publish::asked(facts, &packages).map(|text| format!("  {text}\n")).unwrap_or_default());
     if found.has_workflow {
-        text.push_str(&format!("  {WORKFLOW} already exists: `longshore generate` will write longshore.yml\n"));
+        text.push_str(&format!(
+            "  a workflow `release` already exists: `longshore generate` will write .github/workflows/longshore.yml\n"
+        ));
     }
     text
 }

@@ -11,8 +11,10 @@ use super::unlocked;
 use crate::destination::Trusted;
 use crate::plan::{DestinationKind, Origin, Plan, Release, alike};
 use crate::release::{Project, Session};
+use crate::shown::{self, AND};
 use crate::workflow;
 use crate::world::path::relative_from;
+use crate::world::process::Cmd;
 
 /// A command, or what only its reader can do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,7 +77,7 @@ pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Res
     let is_changed = dirty.is_some() || !all.is_empty();
     if is_changed {
         let why = match dirty {
-            Some(first) => format!("the work tree differs from the commit: `{first}`…"),
+            Some(_) => format!("the work tree differs from the commit: {}", shown::some(&project.facts.head.dirty, 1)),
             None => String::new(),
         };
         let generated = lacking.is_some() || project.facts.head.dirty.iter().any(|path| path.starts_with(FOLDER));
@@ -83,7 +85,13 @@ pub fn missing(session: &Session, project: &Project, plan: &Plan) -> anyhow::Res
     }
     if project.facts.remote.is_none() && project.facts.remotes.is_empty() {
         let why = format!("without it the repository is assumed to be `{}`", plan.repository);
-        all.push(Missing::new("git remote add origin URL", why));
+        let origin = Cmd::new("git", &project.top).args(["remote", "get-url", "origin"]);
+        let what = if session.runner().text(&origin).is_ok() {
+            "git remote set-url origin URL"
+        } else {
+            "git remote add origin URL"
+        };
+        all.push(Missing::new(what, why));
     }
     all.extend(publishers(plan));
     if plan.origin == Origin::Tag && !is_changed {
@@ -116,7 +124,7 @@ pub fn commit(session: &Session, project: &Project, generated: bool) -> anyhow::
         return Ok("git commit -a".into());
     }
     let paths: Vec<String> = paths.iter().map(|path| relative_from(&here, path)).collect();
-    Ok(format!("git add {} && git commit -m \"release workflow\"", shell_words::join(&paths)))
+    Ok(format!("git add {}{AND}git commit -m \"release workflow\"", shell_words::join(&paths)))
 }
 
 /// What an index must know before it trusts a workflow; whether it does cannot be asked.
@@ -135,7 +143,7 @@ pub fn tags(project: &Project, plan: &Plan) -> Vec<Missing> {
     let free: Vec<&str> = plan.releases.iter().map(|release| release.tag.as_str()).filter(is_free).collect();
     let raise = |release: &Release, why: String| {
         let tag = release.tags.replace("{version}", "VERSION");
-        vec![Missing::new("bump the version and commit that", why), Missing::new(push(&tag), "")]
+        vec![Missing::new("bump the version and commit that", why), Missing::new(push(&tag), "VERSION is the new one")]
     };
     match (free.as_slice(), plan.releases.first()) {
         ([], None) => Vec::new(),
@@ -156,5 +164,5 @@ pub fn push_tags(project: &Project, plan: &Plan) -> String {
 }
 
 pub fn push(tag: &str) -> String {
-    format!("git tag {tag} && git push origin {tag}")
+    format!("git tag {tag}{AND}git push origin {tag}")
 }

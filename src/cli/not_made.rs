@@ -52,7 +52,7 @@ pub fn table(session: &Session, plan: &Plan, lacking: impl Fn(Target) -> Vec<Pro
     let mut said = BTreeSet::new();
     for problem in missing.iter().filter(|problem| said.insert(problem.message.as_str())) {
         let hint = problem.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
-        printer.step("Missing", format!("{}{hint}", problem.message));
+        printer.step("Because", format!("{}{hint}", problem.message));
     }
     if !targets.is_empty() {
         printer.step("Then", format!("`--also {}` makes that here, too", targets.join(" ")));
@@ -60,9 +60,10 @@ pub fn table(session: &Session, plan: &Plan, lacking: impl Fn(Target) -> Vec<Pro
     let (made, all) = (plan.steps.len(), plan.steps.len() + plan.scope.left_out.len());
     let is_given = |one: &NotMade| one.of(StepKind::Binary).chain(one.of(StepKind::Wheel)).next().is_some();
     let prebuilt = if not_made.iter().any(is_given) { "; `--prebuilt DIR` takes binaries from there" } else { "" };
+    let chosen = if session.selection.only.is_empty() { "" } else { " (`--only` chose them)" };
     printer.step(
         "Made",
-        format!("{made} of {all} steps: the release makes the others on machines of their own{prebuilt}"),
+        format!("{made} of {all} steps{chosen}: the release makes the others on machines of their own{prebuilt}"),
     );
 }
 

@@ -1,5 +1,6 @@
 //! `publish`: a verified manifest; the same command again finishes it.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -11,14 +12,16 @@ use super::report::{Fields, ReleaseState, Report};
 use super::table::{Table, size};
 use crate::artifact::Manifest;
 use crate::config::Diagnostic;
-use crate::plan::{Plan, Workflow};
+use crate::plan::{DestinationKind, ImageWork, OfKind, Plan, PublishedImage, Workflow};
 use crate::problem::{Exit, Failure, Problem};
+use crate::publish::Seen;
 use crate::publish::kinds::describe;
 use crate::receipt::{Outcome, Receipt, Receipts};
 use crate::release::share::share;
 use crate::release::stage_file::{self, StageFile};
 use crate::release::{Access, Release, Session, pushed_tag};
 use crate::shown;
+use crate::step_id::StepId;
 use crate::world::env::Env;
 use crate::world::store::{self, Sharing, Store};
 
@@ -48,7 +51,8 @@ pub fn run(invocation: &Invocation, args: &args::Publish) -> anyhow::Result<Repo
     // Another workflow may publish beside us, and wait for us at the draft.
     let release = Release { session, plan: &plan, store: &store, access: &access };
     let wait = Duration::from_secs(args.wait.saturating_mul(60));
-    let published = release.publish(&manifest, share.as_ref(), wait).map_err(|error| failed(&release, error));
+    let published =
+        release.publish(Seen::default(), &manifest, share.as_ref(), wait).map_err(|error| failed(&release, error));
     if let Some(stage) = &stage {
         stage.keep(&store, args.workflow.as_deref())?;
     }
@@ -172,7 +176,7 @@ pub fn report(session: &Session, plan: &Plan, receipts: Receipts, urls: bool) ->
             "nothing was published: nothing of it goes to a destination\n".to_owned()
         }
         [] => "nothing to publish: everything is there\n".to_owned(),
-        all => table(all, urls).render(&session.printer),
+        all => table(all, urls, &stubs(plan)).render(&session.printer),
     };
     let mut report = Report::plan(text, plan);
     report.fields.receipts = Some(receipts.receipts);
@@ -180,10 +184,30 @@ pub fn report(session: &Session, plan: &Plan, receipts: Receipts, urls: bool) ->
     report
 }
 
-fn table(receipts: &[Receipt], urls: bool) -> Table {
+/// References, without their tags, of images that are stubs in a rehearsal: nobody is to take them for published ones.
+fn stubs(plan: &Plan) -> BTreeSet<String> {
+    let is_stub = |id: &StepId| {
+        let step = plan.steps.iter().find(|step| step.id == *id);
+        let work = step.and_then(|step| ImageWork::of(&step.work)).and_then(ImageWork::from_dockerfile);
+        work.is_some_and(|work| work.stub.is_some())
+    };
+    let needs_stub = |image: &&PublishedImage| {
+        let needs = plan.steps.iter().filter(|step| step.id == image.step).flat_map(|step| &step.needs);
+        is_stub(&image.step) || needs.into_iter().any(is_stub)
+    };
+    let registries = plan.destinations.iter().filter_map(|destination| match &destination.kind {
+        DestinationKind::Registry(registry) => Some(registry),
+        _ => None,
+    });
+    let images = registries.flat_map(|registry| &registry.images).filter(needs_stub);
+    images.flat_map(|image| image.repositories.iter().map(ToString::to_string)).collect()
+}
+
+fn table(receipts: &[Receipt], urls: bool, stubs: &BTreeSet<String>) -> Table {
     let mut table = Table::new(&["WHAT", "STATE", "SIZE", "SHA256", "URL"]);
     for receipt in receipts {
         let state = match receipt.outcome {
+            Outcome::Published if is_of(stubs, &receipt.name) => "stub",
             Outcome::Published => "published",
             Outcome::AlreadyThere => "already there",
             Outcome::Unconfirmed => "unconfirmed",
@@ -200,9 +224,26 @@ fn table(receipts: &[Receipt], urls: bool) -> Table {
     table
 }
 
+/// Whether a receipt is for one of the repositories, by tag or digest.
+fn is_of(repositories: &BTreeSet<String>, name: &str) -> bool {
+    let name = name.split('@').next().unwrap_or(name);
+    let last = name.rfind('/').map_or(0, |at| at + 1);
+    let end = name[last..].find(':').map_or(name.len(), |at| last + at);
+    repositories.contains(&name[..end])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stubs_are_told_from_others() {
+        let stubs = BTreeSet::from(["localhost:5000/a/b".to_owned()]);
+        for name in ["localhost:5000/a/b:1.2", "localhost:5000/a/b@sha256:0", "localhost:5000/a/b"] {
+            assert!(is_of(&stubs, name), "{name}");
+        }
+        assert!(!is_of(&stubs, "localhost:5000/a/bc:1.2"));
+    }
 
     #[test]
     fn forks_do_not_publish() {

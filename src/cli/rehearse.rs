@@ -17,6 +17,7 @@ use crate::artifact::Manifest;
 use crate::build::{self, Order};
 use crate::plan::{Plan, WithoutTag};
 use crate::problem::{Exit, Failure, Problem};
+use crate::publish::Seen;
 use crate::receipt::Receipts;
 use crate::rehearsal::{github, pypi, registry};
 use crate::release::{Access, Asked, Project, Release, Session, Wish};
@@ -72,7 +73,7 @@ pub fn run(session: &Session, args: &args::Rehearse) -> anyhow::Result<Report> {
     }
     let next = missing::missing(session, &project, &plan)?.into_iter().next();
     let next = next.map_or_else(|| missing::push_tags(&project, &plan), |one| one.line());
-    Ok(report.next(format!("{next}   (or look at it in a browser: `longshore rehearse --serve`)")))
+    Ok(report.next(format!("{next}\n      longshore rehearse --serve, to look at it in a browser")))
 }
 
 /// What is left to other machines, and why this one does not make it.
@@ -89,7 +90,10 @@ fn left_out(session: &Session, project: &Project, plan: &Plan, wish: Wish<'_>) {
 }
 
 fn tell(session: &Session, plan: &Plan, manifest: &Manifest, args: &args::Rehearse) {
-    verify::table(manifest).show(&session.printer);
+    let binaries = verify::table(manifest);
+    if !binaries.is_empty() {
+        binaries.show(&session.printer);
+    }
     if let Some(images) = verify::images(plan, manifest) {
         images.show(&session.printer);
         if args.bases.is_none() {
@@ -103,7 +107,7 @@ fn publish_until_done(release: &Release<'_>, manifest: &Manifest, injected: bool
     let printer = &release.session.printer;
     let mut runs = 1;
     loop {
-        match release.publish(manifest, None, Duration::ZERO) {
+        match release.publish(Seen::default(), manifest, None, Duration::ZERO) {
             Ok(receipts) => return Ok(receipts),
             Err(error) => {
                 let exit = error.downcast_ref::<Failure>().map(|failure| failure.exit);

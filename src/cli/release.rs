@@ -39,12 +39,12 @@ pub fn run(invocation: &Invocation, args: &args::Release) -> anyhow::Result<Repo
     let store = Store::open(&project.root, &plan.output, Sharing::Nobody, &session.printer)?;
     let release = Release { session, plan: &plan, store: &store, access: &access };
     let during = |error| Refused::during(error, Fields { plan: Some(plan.clone()), ..Fields::default() });
-    release.observe().map_err(during)?;
+    let seen = release.observe().map_err(during)?;
     let mut given = args.bases.as_deref().map(GivenBases::new);
     let bases = given.as_mut().map(|given| given.of_plan(session, &plan)).transpose()?;
     let manifest = release.make(prebuilt, bases).map_err(during)?;
     let receipts =
-        release.publish(&manifest, None, Duration::ZERO).map_err(|error| publish::failed(&release, error))?;
+        release.publish(seen, &manifest, None, Duration::ZERO).map_err(|error| publish::failed(&release, error))?;
     Ok(publish::report(session, &plan, receipts, true))
 }
 

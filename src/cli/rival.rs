@@ -1,5 +1,6 @@
 //! Workflows of others that would make the same release once more.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -14,10 +15,12 @@ use crate::workflow::is_generated;
 pub const FOLDER: &str = ".github/workflows";
 
 /// What makes releases, or puts something where ours are put.
-const PUBLISHERS: [&str; 18] = [
+const PUBLISHERS: [&str; 20] = [
     "actions/create-release",
     "actions/upload-release-asset",
     "cargo-dist",
+    "createRelease",
+    "create_git_release",
     "dist host",
     "docker push",
     "docker/build-push-action",
@@ -34,6 +37,11 @@ const PUBLISHERS: [&str; 18] = [
     "twine upload",
     "uv publish",
 ];
+
+/// What uploads with a `command:` of its own.
+const MATURIN: &str = "PyO3/maturin-action";
+/// How many scripts of a workflow are read.
+const SCRIPTS: usize = 20;
 
 /// A workflow of another hand.
 pub struct Rival {
@@ -62,18 +70,32 @@ pub fn find(top: &Path, plan: &Plan) -> Vec<Rival> {
             return None;
         }
         let mut tags = plan.releases.iter().map(|release| release.tags.replace("{version}", "1.2.3"));
-        let (publishers, tag) = tags.find_map(|tag| Some((publishes(&text, &tag)?, tag)))?;
+        let scripts = scripts(top, &text);
+        let (publishers, tag) = tags.find_map(|tag| Some((publishes(&text, &scripts, &tag)?, tag)))?;
         Some(Rival { file, tag, publishers })
     };
     names.into_iter().filter_map(rival).collect()
 }
 
+/// The scripts below .github that a workflow names.
+fn scripts(top: &Path, workflow: &str) -> String {
+    let words = workflow.split(|char: char| char.is_whitespace() || "'\"`;&|()".contains(char));
+    let names = words.map(|word| word.trim_start_matches("./")).filter(|word| word.starts_with(".github/"));
+    let names: BTreeSet<&str> = names.filter(|name| !name.contains("..") && !name.ends_with(".yml")).collect();
+    names.into_iter().take(SCRIPTS).filter_map(|name| std::fs::read_to_string(top.join(name)).ok()).collect()
+}
+
 /// All that a workflow publishes with, if it runs when this tag is pushed or its release is published.
-fn publishes(text: &str, tag: &str) -> Option<String> {
+fn publishes(text: &str, scripts: &str, tag: &str) -> Option<String> {
     let workflow = yaml::read(text).ok()?;
     let is_line = |line: &&str| !line.trim_start().starts_with('#');
-    let has = |publisher: &&&str| text.lines().filter(is_line).any(|line| line.contains(**publisher));
-    let found: Vec<String> = PUBLISHERS.iter().filter(has).map(|publisher| format!("`{publisher}`")).collect();
+    let lines = || text.lines().chain(scripts.lines()).filter(is_line);
+    let has = |publisher: &&&str| lines().any(|line| line.contains(**publisher));
+    let mut found: Vec<String> = PUBLISHERS.iter().filter(has).map(|publisher| format!("`{publisher}`")).collect();
+    let uploads = |line: &str| matches!(line.trim(), "command: upload" | "command: publish");
+    if lines().any(|line| line.contains(MATURIN)) && lines().any(uploads) {
+        found.push(format!("`{MATURIN}`"));
+    }
     (!found.is_empty() && runs_for(&workflow["on"], tag)).then(|| found.join(", "))
 }
 
@@ -125,7 +147,7 @@ mod tests {
     fn what_runs_for_a_tag_and_publishes() {
         let steps = "jobs: { a: { steps: [{ uses: softprops/action-gh-release@v2 }] } }";
         let check = |on: &str, expected: bool| {
-            let found = publishes(&format!("on: {on}\n{steps}\n"), "v1.2.3");
+            let found = publishes(&format!("on: {on}\n{steps}\n"), "", "v1.2.3");
             assert_eq!(found.as_deref(), expected.then_some("`softprops/action-gh-release`"), "{on}");
         };
         for on in [
@@ -149,8 +171,14 @@ mod tests {
         ] {
             check(on, false);
         }
-        assert_eq!(publishes("on: push\njobs: { a: { steps: [{ run: cargo test }] } }\n", "v1.2.3"), None);
-        assert_eq!(publishes("on: push\n# twine upload\njobs: {}\n", "v1.2.3"), None);
-        assert_eq!(publishes("on: [", "v1.2.3"), None);
+        assert_eq!(publishes("on: push\njobs: { a: { steps: [{ run: cargo test }] } }\n", "", "v1.2.3"), None);
+        assert_eq!(publishes("on: push\n# twine upload\njobs: {}\n", "", "v1.2.3"), None);
+        assert_eq!(publishes("on: [", "", "v1.2.3"), None);
+        let maturin =
+            "on: push\njobs: { a: { steps: [{ uses: PyO3/maturin-action@v1, with: {\ncommand: upload\n} }] } }\n";
+        assert_eq!(publishes(maturin, "", "v1.2.3").as_deref(), Some("`PyO3/maturin-action`"));
+        let script = "repo.create_git_release(tag)\n";
+        let found = publishes("on: push\njobs: {}\n", script, "v1.2.3");
+        assert_eq!(found.as_deref(), Some("`create_git_release`"));
     }
 }

@@ -6,9 +6,12 @@ use crate::plan::{Origin, Plan, Step};
 use crate::problem::{Exit, Failure};
 use crate::release::stage_file::StageFile;
 use crate::release::{Access, Project, Session};
+use crate::shown::AND;
 
 /// What pins them.
-pub const COMMAND: &str = "longshore lock && git add longshore.lock";
+pub fn command() -> String {
+    format!("longshore lock{AND}git add longshore.lock")
+}
 
 /// Warns; in CI, for a tag, it is an error: each job after this one would find it, the last ones after everything is built.
 ///
@@ -26,9 +29,10 @@ pub fn tell(session: &Session, plan: &Plan) -> anyhow::Result<()> {
     }
     let more = match problems.len() {
         1 => String::new(),
+        2 => " (1 more is not)".to_owned(),
         count => format!(" ({} more are not)", count - 1),
     };
-    session.printer.warn(format!("{}{more}; before pushing a tag, run `{COMMAND}` and commit", first.message));
+    session.printer.warn(format!("{}{more}; before pushing a tag, run `{}` and commit", first.message, command()));
     Ok(())
 }
 
@@ -36,9 +40,9 @@ pub fn tell(session: &Session, plan: &Plan) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If registries cannot be told.
-pub fn next(session: &Session, project: &Project, plan: &Plan) -> anyhow::Result<Option<&'static str>> {
+pub fn next(session: &Session, project: &Project, plan: &Plan) -> anyhow::Result<Option<String>> {
     let registries = Access::registries(session, plan)?;
     let steps: Vec<&Step> = plan.steps.iter().collect();
     let open = lock::is_open(project) && !unlocked(plan, &steps, &registries).is_empty();
-    Ok(open.then_some(COMMAND))
+    Ok(open.then(command))
 }

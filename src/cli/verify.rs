@@ -30,7 +30,7 @@ pub fn run(session: &Session, args: &args::Verify) -> anyhow::Result<Report> {
     // The jobs that ran the checks said it in logs of their own.
     for artifact in &manifest.artifacts {
         let warnings = artifact.check.iter().flat_map(|check| &check.warnings);
-        warnings.for_each(|warning| session.printer.warn(format_args!("`{}`: {warning}", artifact.step)));
+        warnings.for_each(|warning| session.printer.warn_of(&artifact.step, warning));
     }
     not_made::tell(session, &plan.scope.not_made, "build");
     let mut text = table(&manifest).render(&session.printer);
@@ -58,7 +58,8 @@ pub fn built(manifest: &Manifest) -> Option<Table> {
             [first, others @ ..] => format!("{first}; {} more", others.len()),
         };
         let starts = shell_words::join(&image.starts);
-        table.row([image.step.clone(), starts, user, size(image.size), image.files.to_string(), dubious]);
+        let files = image.files.map(|files| files.to_string()).unwrap_or_default();
+        table.row([image.step.clone(), starts, user, size(image.size), files, dubious]);
     }
     (!manifest.images.is_empty()).then_some(table)
 }

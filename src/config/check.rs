@@ -17,7 +17,7 @@ use crate::target;
 /// # Errors
 /// Every problem of the file.
 pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Source), (Source, Vec<Diagnostic>)> {
-    let mut source = Source { name: name.to_owned(), text: text.to_owned(), ..Source::default() };
+    let source = Source { name: name.to_owned(), text: text.to_owned(), ..Source::default() };
     let (root, problems) = yaml::read(text);
     let mut found = Diagnostics::default();
     let broken = root.is_none() && !problems.is_empty();
@@ -26,10 +26,20 @@ pub fn parse(name: &str, text: &str, overlays: &[String]) -> Result<(Config, Sou
         return Err((source, found.sorted()));
     }
     let nothing = Node { span: 0..0, value: Value::Scalar { text: String::new(), plain: true } };
-    let mut root = root.unwrap_or(nothing);
+    let root = root.unwrap_or(nothing);
     if !is_map(&root, &mut found) {
         return Err((source, found.sorted()));
     }
+    judge(root, overlays, source, found)
+}
+
+/// The configuration of a tree, if nothing was found in it or before.
+pub(super) fn judge(
+    mut root: Node,
+    overlays: &[String],
+    mut source: Source,
+    mut found: Diagnostics,
+) -> Result<(Config, Source), (Source, Vec<Diagnostic>)> {
     begins_with_format(&root, &mut found);
     shape::check(&root, &mut found);
     let mut layers = Layers::new(found);

@@ -22,6 +22,7 @@ mod overlays;
 mod overrides;
 mod publish;
 mod references;
+mod remainder;
 mod shape;
 mod shell;
 mod smoke;
@@ -46,6 +47,7 @@ pub use publish::{
     DeploymentFile, Destination, DestinationCommand, DestinationKind, Github, Notes, Publish, Pypi, Registry,
     RegistryHost,
 };
+pub use remainder::remainder;
 pub use smoke::Smoke;
 pub use source::Source;
 pub use workflow::{PullRequest, Workflow};

@@ -10,7 +10,7 @@ use super::names;
 use super::overrides::{Layers, distinct};
 use super::schema::{ACCEPTED, KINDS, Place};
 use super::text;
-use super::words::{nearest, quote};
+use super::words::{elsewhere, nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
 use crate::command::Command;
 use crate::deployment::{EXTENSIONS, FileFormat};
@@ -257,6 +257,12 @@ fn kind_of<'e>(entry: &'e Entry, layers: &mut Layers) -> Option<&'e str> {
     }
     if let Some(kind) = KINDS.iter().find(|kind| *kind == name) {
         return Some(kind);
+    }
+    if let Some(hint) = elsewhere(name) {
+        let text = format!("publishing to {} is not supported in this version", quote(name));
+        let problem = Problem::new("unsupported-destination", text).hint(hint);
+        layers.found.at(problem, &format!("publish.{name}"), true, &entry.key_span);
+        return None;
     }
     let hint = match nearest(name, KINDS.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? other names need `kind:`"),

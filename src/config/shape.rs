@@ -5,7 +5,7 @@ use super::schema::{
     COMMAND_DESTINATION, DEPLOYMENT_FILE, GITHUB, Key, PYPI, REGISTRY, SECTIONS, Section, TOP, Text, Type,
 };
 use super::text;
-use super::words::{foreign, nearest, quote};
+use super::words::{elsewhere, foreign, nearest, quote};
 use super::yaml::{Entry, Map, Node, Value};
 use super::{overrides, shell, tree};
 use crate::problem::Problem;
@@ -123,7 +123,10 @@ impl Shape<'_> {
     /// The keys that its `kind:` has, which its name may say, too.
     fn destination(&mut self, node: &Node, path: &str) {
         let written = node.map().and_then(|map| map.get("kind")).and_then(Node::text);
+        let name = path.rsplit('.').next().unwrap_or_default();
         match written.or_else(|| path.strip_suffix("publish.command").map(|_| "command")) {
+            // Said once, by name; none of our keys is meant.
+            None if elsewhere(name).is_some() => {}
             Some("command") if node.map().is_some() => self.command(&COMMAND_DESTINATION, node, path),
             Some("registry") => self.value(&Type::Keys(&REGISTRY), node, path),
             Some("pypi") => self.value(&Type::Keys(&PYPI), node, path),

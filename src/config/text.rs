@@ -4,7 +4,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::names::{self, Parsed, path};
 use super::schema::{KINDS, Place, Text};
-use super::words::{any_of, nearest, quote};
+use super::words::{any_of, elsewhere, nearest, quote};
 use crate::format::Format;
 use crate::problem::Problem;
 use crate::reference::check_tag;
@@ -158,6 +158,7 @@ fn word(text: &str, words: &[&str]) -> Parsed<()> {
         Problem::new("unknown-word", format!("expected {}, found {}", any_of(words.iter().copied()), quote(text)));
     Err(match nearest(text, words.iter().copied()) {
         Some(word) => problem.hint(format!("did you mean `{word}`?")),
+        None if words == KINDS => elsewhere(text).map_or(problem.clone(), |hint| problem.hint(hint)),
         None => problem,
     })
 }

@@ -56,6 +56,45 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 /// What is said of keys that README announces.
 const LATER: &str = "signatures and attestations come in a later version: remove it";
 
+/// Where other release tools publish, and how that is done here: by a command of the user's own.
+const ELSEWHERE: &[(&[&str], &str)] = &[
+    (
+        &["crates", "crates-io", "crates.io", "cargo"],
+        "write `crates: { kind: command, run: cargo publish --locked, accepts: archive, pass-env: CARGO_REGISTRY_TOKEN }` under `publish`",
+    ),
+    (
+        &[
+            "npm",
+            "aur",
+            "aurs",
+            "chocolatey",
+            "deb",
+            "homebrew",
+            "brew",
+            "brews",
+            "homebrew_casks",
+            "homebrew-tap",
+            "msi",
+            "nfpm",
+            "nfpms",
+            "nix",
+            "rpm",
+            "scoop",
+            "scoops",
+            "snap",
+            "snapcrafts",
+            "winget",
+        ],
+        "write a destination with `kind: command` under `publish`, whose script reads the files and digests from `LONGSHORE_MANIFEST`",
+    ),
+];
+
+/// What is written instead of a place that nothing is published to in this version.
+pub fn elsewhere(word: &str) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    ELSEWHERE.iter().find(|(names, _)| names.contains(&word.as_str())).map(|(_, hint)| *hint)
+}
+
 /// What other release tools call things, and what to write here.
 pub const FOREIGN: &[(&str, &str)] = &[
     ("attestations", LATER),
@@ -90,7 +129,7 @@ pub const FOREIGN: &[(&str, &str)] = &[
 
 /// What to write instead of another tool's word.
 pub fn foreign(word: &str) -> Option<&'static str> {
-    FOREIGN.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours)
+    FOREIGN.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours).or_else(|| elsewhere(word))
 }
 
 /// `a`, `b` or `c`.

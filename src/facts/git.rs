@@ -9,9 +9,10 @@ use anyhow::Context;
 use super::remote::{self, Remote};
 use super::{distance, whole};
 use crate::problem::{Failure, Problem};
+use crate::shown::AND;
 use crate::world::env::Env;
 use crate::world::files;
-use crate::world::git::{NO_GIT_BEFORE, Refusal, STATUS, build_output, in_actions, trust};
+use crate::world::git::{NO_GIT_BEFORE, Refusal, STATUS, build_output, in_actions, place_by_files, trust, work_tree};
 use crate::world::path::resolve;
 use crate::world::process::{Cmd, Finished, Runner};
 
@@ -83,6 +84,9 @@ pub fn top(runner: &Runner, dir: &Path) -> anyhow::Result<PathBuf> {
         let message = format!("there is no folder `{}`", dir.display());
         return Err(Failure::usage(Problem::new("no-folder", message)).into());
     }
+    if let Some(top) = resolve(dir).ok().and_then(|dir| work_tree(runner, &dir)) {
+        return Ok(top);
+    }
     let mut text = ask(runner, git(dir, &["rev-parse", "--show-toplevel"]))?;
     if text.ends_with('\n') {
         text.pop();
@@ -104,8 +108,11 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
     thread::scope(|scope| {
         let place = scope.spawn(|| place(runner, root));
         let status = scope.spawn(|| status(runner, root));
-        let index = scope.spawn(|| index(runner, root, &["ls-files", "-z", "-s", "-v"]));
-        let large = scope.spawn(|| ask(runner, git(root, &whole::LARGE)));
+        let index = scope.spawn(|| {
+            let index = index(runner, root, &["ls-files", "-z", "-s", "-v"])?;
+            let large = large(runner, root, &index)?;
+            Ok((index, large))
+        });
         let remote = scope.spawn(|| remote_of(runner, env, root));
         let tags = scope.spawn(|| ask_maybe(runner, git(root, &["show-ref", "-d", "--tags"])));
         let (commit, time) = head(runner, root)?;
@@ -113,7 +120,7 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
         let (shallow, prefix) = joined(place)?;
         let mut status: Vec<(String, String)> =
             joined(status)?.into_iter().map(|(state, path)| (state, from_root(&prefix, path))).collect();
-        let index = joined(index)?;
+        let (index, large) = joined(index)?;
         status.extend(changed_unseen(runner, root, &index)?);
         let top = root.join("../".repeat(prefix.matches('/').count()));
         let made =
@@ -123,7 +130,7 @@ pub fn read(runner: &Runner, env: &Env, root: &Path) -> anyhow::Result<Git> {
         if files.is_empty() && !prefix.is_empty() {
             return Err(not_its_own(runner, root));
         }
-        let whole = whole::Whole::of(root, &prefix, &index, &joined(large)?);
+        let whole = whole::Whole::of(root, &prefix, &index, &large);
         files.retain(|file| !whole.not_utf8.contains(&file.path));
         let dirty = status.iter().take(DIRTY_SHOWN).map(|(_, path)| path.clone()).collect();
         // Walking all of history is slow; only a repository without tags is asked for it.
@@ -144,7 +151,7 @@ pub fn read_any(runner: &Runner, root: &Path) -> anyhow::Result<Git> {
     let head = Head { commit: "0".repeat(40), ..Head::default() };
     let remote = Some(Remote { host: "github.com".into(), owner: "owner".into(), name: "project".into() });
     let (_, prefix) = place(runner, root)?;
-    let whole = whole::Whole::of(root, &prefix, &index, &ask(runner, git(root, &whole::LARGE))?).of_any();
+    let whole = whole::Whole::of(root, &prefix, &index, &large(runner, root, &index)?).of_any();
     let mut files = tree_files(root, &index, &[], Without::default());
     files.retain(|file| !whole.not_utf8.contains(&file.path));
     Ok(Git { head, tags: Vec::new(), remote, remotes: Vec::new(), files, whole })
@@ -214,7 +221,7 @@ fn refusal(cmd: &Cmd, finished: &Finished, in_actions: bool) -> anyhow::Error {
         Refusal::NoRepository => {
             let hint = match in_actions {
                 true => NO_GIT_BEFORE,
-                false => "git init && git add -A && git commit -m \"first commit\"",
+                false => &format!("git init{AND}git add -A{AND}git commit -m \"first commit\""),
             };
             Problem::new("no-repository", format!("`{dir}` is not in a git repository")).hint(hint)
         }
@@ -227,7 +234,7 @@ fn refusal(cmd: &Cmd, finished: &Finished, in_actions: bool) -> anyhow::Error {
             Problem::new("unsafe-repository", format!("git refuses `{dir}`: it belongs to another user")).hint(hint)
         }
         Refusal::NoCommit => Problem::new("no-commit", format!("the repository `{dir}` has no commit yet"))
-            .hint("git add -A && git commit -m \"first commit\""),
+            .hint(format!("git add -A{AND}git commit -m \"first commit\"")),
         Refusal::Other => return anyhow::anyhow!("`{cmd}` failed ({}): {said}", finished.status),
     };
     Failure::usage(problem).into()
@@ -259,8 +266,16 @@ fn count(runner: &Runner, root: &Path) -> anyhow::Result<u64> {
         .context("`git rev-list --count` printed no number")
 }
 
+/// The files that LFS keeps.
+fn large(runner: &Runner, root: &Path, index: &str) -> anyhow::Result<String> {
+    if whole::may_be_large(root, index) { ask(runner, git(root, &whole::LARGE)) } else { Ok(String::new()) }
+}
+
 /// Whether history is cut off, and the path of `root` in its repository: empty, or ending in `/`.
 fn place(runner: &Runner, root: &Path) -> anyhow::Result<(bool, String)> {
+    if let Some(place) = resolve(root).ok().and_then(|root| place_by_files(runner, &root)) {
+        return Ok(place);
+    }
     let text = ask(runner, git(root, &["rev-parse", "--is-shallow-repository", "--show-prefix"]))?;
     let (shallow, prefix) = text.split_once('\n').context("`git rev-parse` printed something unexpected")?;
     Ok((shallow == "true", prefix.trim_end_matches('\n').to_owned()))

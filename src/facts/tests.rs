@@ -1,5 +1,6 @@
 //! Facts of real repositories, made with git and read with git and cargo.
 
+mod top;
 mod unseen;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,19 @@ use crate::lfs::is_pointer_text;
 /// The question to git for the files of the commit that LFS keeps.
 pub const LARGE: [&str; 4] = ["ls-files", "-z", "--", ":(attr:filter=lfs)"];
 
+/// Whether git need be asked that. At the top of a repository something is large only where a file of attributes names LFS; a
+/// folder further down may have them from above.
+pub fn may_be_large(root: &Path, index: &str) -> bool {
+    let names_it = |text: Vec<u8>| text.windows(3).any(|word| word == b"lfs");
+    let tracked = index.split('\0').filter_map(|entry| Some(entry.split_once('\t')?.1));
+    let mut tracked = tracked.filter(|path| path.rsplit('/').next() == Some(".gitattributes"));
+    let mut others = [".gitattributes", ".git/info/attributes"].into_iter();
+    !root.join(".git").is_dir()
+        || others.any(|path| std::fs::read(root.join(path)).is_ok_and(names_it))
+        // One that a sparse checkout leaves out may name it, too.
+        || tracked.any(|path| std::fs::read(root.join(path)).map_or(true, names_it))
+}
+
 /// What a checkout needs besides git, and what this one lacks. Paths are sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Whole {

@@ -48,7 +48,7 @@ impl Parts<'_> {
             let mut files = steps().flat_map(|step| step.files.iter().map(move |file| (step, file)));
             let own = files.find(|(_, file)| file.sha256 == blob.digest);
             let own = own.map(|(step, file)| Place::File(store.file(&step.step, &file.name)));
-            own.or_else(|| self.base.cloned().map(Place::Repository))
+            own.or_else(|| self.below().cloned().map(Place::Repository))
         })
     }
 
@@ -67,7 +67,7 @@ impl Parts<'_> {
         let is =
             |(blob, file): (&Blob, &File)| (blob.descriptor.digest, blob.descriptor.size) == (file.sha256, file.size);
         let own = top(&image.layers, self.files().count())
-            .filter(|own| self.base.is_some() || own.len() == image.layers.len());
+            .filter(|own| self.below().is_some() || own.len() == image.layers.len());
         if !own.is_some_and(|own| own.iter().zip(self.files()).all(is)) {
             wrong.push("has a manifest that does not end with its own layers".into());
         }
@@ -95,6 +95,11 @@ impl Parts<'_> {
         if !top(ids, self.files().count()).is_some_and(|own| own.iter().zip(self.files()).all(is)) {
             wrong.push("does not end with its own layers".into());
         }
+    }
+
+    /// Where the layers are that are no files of ours.
+    fn below(&self) -> Option<&Repository> {
+        self.base.or(self.own.published.as_ref().map(|published| &published.repository))
     }
 
     pub fn files(&self) -> impl Iterator<Item = &File> {
@@ -130,6 +135,8 @@ mod tests {
             files: files.iter().map(file).collect(),
             check: None,
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         }
     }
 

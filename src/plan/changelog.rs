@@ -59,7 +59,7 @@ pub fn section(text: &str, version: &Version, names: &[&str], base: &Base) -> Ex
             };
             match empty.or_else(near) {
                 Some((line, why)) => Excerpt::Nothing(Some(line + 1), why),
-                None => Excerpt::Nothing(None, format!("it has no section for {wanted}")),
+                None => Excerpt::Nothing(None, format!("no section for {wanted}")),
             }
         }
     }

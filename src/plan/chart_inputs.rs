@@ -54,6 +54,8 @@ impl Maker<'_> {
             based_on,
             files,
             commit: None,
+            contains: Vec::new(),
+            is_base: false,
             wide: None,
         }
     }

@@ -164,6 +164,8 @@ pub fn list(
         based_on: digests.based_on,
         files,
         commit: digests.commit,
+        contains: work.contains.clone(),
+        is_base: work.is_base,
         wide,
     })
 }

@@ -11,6 +11,7 @@ use crate::facts::python::PythonProject;
 use crate::facts::{Package, Tag};
 use crate::pep440::semver;
 use crate::problem::Problem;
+use crate::shown::{self, AND};
 use crate::tag::{Guess, TagGrammar};
 use crate::version::Version;
 
@@ -329,17 +330,14 @@ fn no_tag(inputs: &Inputs<'_>, untagged: &[(&Candidate<'_>, Option<String>)]) ->
         version.map_or_else(|| candidate.grammar.to_string(), |version| candidate.grammar.tag(&version))
     });
     let tag = tag.unwrap_or_default();
-    problem.hint(format!("`git tag {tag} && git push origin {tag}`; to try without one: `longshore rehearse`"))
+    problem.hint(format!("`git tag {tag}{AND}git push origin {tag}`; to try without one: `longshore rehearse`"))
 }
 
 /// What a release that becomes public needs beyond its tag.
 fn strict(inputs: &Inputs<'_>) {
     let dirty = &inputs.facts.head.dirty;
-    if inputs.request.without_tag == WithoutTag::Refuse
-        && let Some(first) = dirty.first()
-    {
-        let more = if dirty.len() > 1 { format!(" and {} more", dirty.len() - 1) } else { String::new() };
-        let text = format!("the work tree differs from the commit: `{first}`{more}");
+    if inputs.request.without_tag == WithoutTag::Refuse && !dirty.is_empty() {
+        let text = format!("the work tree differs from the commit: {}", shown::some(dirty, 1));
         inputs.refuse(
             Problem::new("dirty-tree", text).hint("commit or `git stash -u` first; a release is made from a commit"),
         );

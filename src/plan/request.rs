@@ -61,8 +61,9 @@ pub struct StubBuilds {
 impl StubBuilds {
     /// Why an image is a stub, if it is one.
     pub fn reason(&self, is_based: bool) -> Option<String> {
-        let based =
-            (self.based && is_based).then(|| "base images are stubs: `--bases LAYOUT` gives real ones".to_owned());
+        let based = (self.based && is_based).then(|| {
+            "base images are not fetched in a rehearsal; `--bases LAYOUT` takes them from an OCI layout".to_owned()
+        });
         based.or_else(|| self.all.clone())
     }
 }

@@ -4,6 +4,7 @@ use super::inputs::Inputs;
 use super::{Step, Work};
 use crate::portable;
 use crate::problem::Problem;
+use crate::shown::AND;
 
 /// What is not there: files of a sparse checkout, submodules, files of Git LFS.
 pub fn refuse(inputs: &Inputs<'_>) {
@@ -19,7 +20,8 @@ pub fn refuse(inputs: &Inputs<'_>) {
     }
     if let Some(files) = some(&whole.pointers, "file", "files") {
         let problem = Problem::new("lfs-pointer", format!("{files} not fetched from Git LFS"));
-        let hint = "`git lfs install && git lfs pull`; in a workflow of your own, `lfs: true` of actions/checkout";
+        let hint =
+            format!("`git lfs install{AND}git lfs pull`; in a workflow of your own, `lfs: true` of actions/checkout");
         inputs.refuse(problem.hint(hint));
     }
 }

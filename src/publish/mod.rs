@@ -15,6 +15,7 @@ mod publisher;
 pub mod pypi;
 mod registry;
 mod run;
+mod seen;
 mod verified;
 
 use self::coordination::announcement::Announcement;
@@ -27,6 +28,7 @@ use self::ledger::Ledger;
 pub use self::order::{Destinations, Endpoint, Endpoints, Here, Indexes, Order};
 use self::publisher::{Phase, Publisher};
 use self::run::Run;
+pub use self::seen::Seen;
 use self::verified::Verified;
 use crate::artifact::Manifest;
 use crate::plan::{Destination, Step};
@@ -59,22 +61,24 @@ pub async fn run_at(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) ->
     published.map_err(|failures| problem::Failure::from(failures).into())
 }
 
-/// Asks every destination, without the coordination of several workflow files. Writes nothing and needs nothing that
-/// was built: what is refused now would be refused after an hour of building, too.
+/// Asks every destination, without the coordination of several workflow files, and returns what need not be asked again.
+/// Writes nothing and needs nothing that was built: what is refused now would be refused after an hour of building, too.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn observe(printer: &Printer, to: &Destinations<'_>) -> anyhow::Result<()> {
-    let run = Run::new(printer, to, None);
+pub async fn observe(printer: &Printer, to: &Destinations<'_>) -> anyhow::Result<Seen> {
+    let nothing = Seen::default();
+    let run = Run::new(printer, to, &nothing, None);
     let observed = async {
         let mut publishers = publishers(run, &destinations(run)?)?;
-        observed(&mut publishers).await
+        observed(&mut publishers).await?;
+        Ok(Seen::now(publishers.iter().flat_map(|publisher| publisher.seen())))
     };
     observed.await.map_err(|failures: Failures| problem::Failure::from(failures).into())
 }
 
 async fn publish(printer: &Printer, order: &Order<'_>, pace: Option<Pace>) -> Result<Receipts, Failures> {
-    let run = Run::new(printer, &order.to, pace);
+    let run = Run::new(printer, &order.to, &order.seen, pace);
     refuse_broken(run, order.manifest)?;
     let destinations = destinations(run)?;
     let mut ledger = Ledger::new(order.store, run.plan.digest());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::pypi::index::{Credential, Index};
+use super::seen::Seen;
 use crate::artifact::Manifest;
 use crate::oci::registry::Registries;
 use crate::plan::{Plan, Workflow};
@@ -53,10 +54,11 @@ pub struct Here<'a> {
     pub rehearsed: bool,
 }
 
-#[derive(Clone)]
 pub struct Order<'a> {
     pub to: Destinations<'a>,
     pub manifest: &'a Manifest,
+    /// What was seen before they were built.
+    pub seen: Seen,
     /// Holds the bytes; the ledger is written there too.
     pub store: &'a Store,
     /// How long each wait for another workflow may take.

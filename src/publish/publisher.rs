@@ -13,6 +13,7 @@ use super::verified::Verified;
 use crate::artifact::File;
 use crate::digest::Digest;
 use crate::plan::{Destination, Step};
+use crate::reference::Reference;
 use crate::world::http::Limited;
 
 /// A publish phase: what is invisible comes first, then what cannot be undone, then what is announced. All
@@ -82,6 +83,11 @@ impl Promised<'_> {
 pub trait Publisher {
     /// Looks at what is there; writes nothing, and needs nothing that was built.
     fn observe(&mut self) -> Doing<'_>;
+
+    /// After it was observed: fixed tags that are there.
+    fn seen(&self) -> Vec<(Reference, Digest)> {
+        Vec::new()
+    }
 
     /// Whether a phase has anything for it; else it is left out of that phase.
     fn takes_part(&self, phase: Phase) -> bool;

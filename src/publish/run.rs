@@ -5,8 +5,9 @@ use url::Url;
 use super::failure::Failure;
 use super::github;
 use super::order::{Destinations, Endpoint, Endpoints, Here, Indexes};
+use super::seen::Seen;
 use crate::digest::Digest;
-use crate::oci::registry::Registries;
+use crate::oci::registry::{Error, Registries};
 use crate::plan::{Destination, Plan, Release, Step, Workflow};
 use crate::problem::Problem;
 use crate::reference::Reference;
@@ -28,6 +29,8 @@ pub struct Run<'a> {
     pub destinations: &'a [String],
     /// The workflow file's share that is published; nothing for everything.
     pub workflow: Option<&'a Workflow>,
+    /// What was seen before the build.
+    pub seen: &'a Seen,
     /// Releases on GitHub that are there, whatever its lists say: it shows a new one only after a while.
     pub known: &'a [github::model::GithubRelease],
     endpoints: &'a Endpoints,
@@ -43,7 +46,7 @@ pub struct PlannedFile<'a> {
 
 impl<'a> Run<'a> {
     /// One to these destinations, perhaps at another pace than their own.
-    pub fn new(printer: &'a Printer, to: &'a Destinations<'_>, pace: Option<Pace>) -> Self {
+    pub fn new(printer: &'a Printer, to: &'a Destinations<'_>, seen: &'a Seen, pace: Option<Pace>) -> Self {
         Self {
             printer,
             plan: to.plan,
@@ -52,6 +55,7 @@ impl<'a> Run<'a> {
             here: to.here,
             destinations: &to.names,
             workflow: to.workflow,
+            seen,
             known: &[],
             endpoints: to.endpoints,
             pace,
@@ -94,6 +98,17 @@ impl<'a> Run<'a> {
         let of = |step: &&Step| step.component == release.component && self.takes(&destination.name, step);
         let files = |step: &'a Step| step.outputs().into_iter().map(move |name| PlannedFile { step, name });
         self.plan.steps.iter().filter(of).flat_map(files).collect()
+    }
+
+    /// What a registry has under a fixed tag.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn look(&self, tag: &Reference) -> Result<Option<Digest>, Error> {
+        match self.seen.digest(tag) {
+            Some(digest) => Ok(Some(digest)),
+            None => Ok(self.registries.head(tag).await?.map(|there| there.digest)),
+        }
     }
 
     /// What a registry has under a name. In a rehearsal what was published before is not there, and any digest does.

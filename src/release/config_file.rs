@@ -18,6 +18,8 @@ pub struct ConfigFile {
     pub file: Option<PathBuf>,
     /// One that lies above the repository and does not count.
     pub above: Option<PathBuf>,
+    /// One beside the file that counts, under a name that others use.
+    pub beside: Option<PathBuf>,
 }
 
 /// longshore.yaml in a folder or above it, up to the top of the repository. Both paths are resolved.
@@ -27,7 +29,7 @@ pub struct ConfigFile {
 pub fn find(dir: &Path, top: &Path) -> anyhow::Result<ConfigFile> {
     for folder in dir.ancestors().take_while(|folder| folder.starts_with(top)) {
         if let Some(file) = inside(folder)? {
-            return Ok(ConfigFile { file: Some(file), above: None });
+            return Ok(ConfigFile { file: Some(file), beside: misnamed(folder), ..ConfigFile::default() });
         }
         refuse_misnamed(folder)?;
     }
@@ -35,7 +37,7 @@ pub fn find(dir: &Path, top: &Path) -> anyhow::Result<ConfigFile> {
     let outside = others.map(|folder| folder.join(CONFIG)).find(|file| file.is_file());
     match outside {
         Some(file) if !dir.starts_with(top) => Err(refuse_outside(&file, top)),
-        above => Ok(ConfigFile { file: None, above }),
+        above => Ok(ConfigFile { above, ..ConfigFile::default() }),
     }
 }
 
@@ -72,17 +74,24 @@ fn inside(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     }
 }
 
-/// Names in another case are found by listing: on macOS and Windows they are the same file, on Linux they are not.
 fn refuse_misnamed(folder: &Path) -> anyhow::Result<()> {
+    let Some(file) = misnamed(folder) else { return Ok(()) };
+    let problem = Problem::new("config-not-read", format!("`{}` is not read", file.display()));
+    Err(Failure::usage(problem.hint(format!("rename it to `{CONFIG}`, or pass it with `--config`"))).into())
+}
+
+/// A file that somebody may take for the one that counts. Names in another case are found by listing: on macOS and Windows
+/// they are the same file, on Linux they are not.
+fn misnamed(folder: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
-    let is_meant = |name: &&String| {
-        name.eq_ignore_ascii_case(CONFIG) || MISNAMED.iter().any(|other| name.eq_ignore_ascii_case(other))
+    let is_there = folder.join(CONFIG).exists();
+    let is_another = |name: &str| match name.eq_ignore_ascii_case(CONFIG) {
+        true => name != CONFIG && (!is_there || names.iter().any(|other| other == CONFIG)),
+        false => MISNAMED.iter().any(|other| name.eq_ignore_ascii_case(other)),
     };
-    let Some(name) = names.iter().find(is_meant) else { return Ok(()) };
-    let problem = Problem::new("config-not-read", format!("`{}` is not read", folder.join(name).display()));
-    Err(Failure::usage(problem.hint(format!("rename it to `{CONFIG}`, or pass it with `--config`"))).into())
+    names.iter().find(|name| is_another(name)).map(|name| folder.join(name))
 }
 
 fn refuse_outside(file: &Path, top: &Path) -> anyhow::Error {
@@ -116,7 +125,10 @@ mod tests {
         std::fs::create_dir_all(&deep).unwrap();
         assert_eq!(find(&deep, &top).unwrap().file, Some(own.clone()));
         let nearer = write(top.join("a").join(CONFIG));
-        assert_eq!(find(&deep, &top).unwrap(), ConfigFile { file: Some(nearer), above: None });
+        assert_eq!(find(&deep, &top).unwrap(), ConfigFile { file: Some(nearer), ..ConfigFile::default() });
+        let beside = write(top.join("longshore.yml"));
+        assert_eq!(find(&top, &top).unwrap().beside, Some(beside.clone()));
+        std::fs::remove_file(beside).unwrap();
         assert_eq!(find(&top, &top).unwrap().file, Some(own));
     }
 
@@ -126,7 +138,10 @@ mod tests {
         let above = resolve(folder.path()).unwrap();
         let (outer, top) = (write(above.join(CONFIG)), above.join("inner"));
         std::fs::create_dir_all(top.join("a")).unwrap();
-        assert_eq!(find(&top.join("a"), &top).unwrap(), ConfigFile { file: None, above: Some(outer.clone()) });
+        assert_eq!(
+            find(&top.join("a"), &top).unwrap(),
+            ConfigFile { above: Some(outer.clone()), ..ConfigFile::default() }
+        );
         // Where git and we do not see the folder at the same place, nothing is assumed.
         let elsewhere = above.join("elsewhere");
         std::fs::create_dir(&elsewhere).unwrap();

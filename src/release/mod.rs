@@ -1,6 +1,7 @@
 //! The release as a library: a project is opened, planned, built, verified and published.
 
 pub mod access;
+mod also_wrong;
 pub mod config_file;
 mod credentials;
 mod plan;
@@ -14,6 +15,7 @@ pub mod share;
 mod snapshots;
 pub mod stage_file;
 pub mod steps;
+mod wanted;
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,7 +25,7 @@ use crate::build;
 use crate::oci::registry::Registries;
 use crate::plan::{Plan, Workflow};
 use crate::problem::{Exit, Failure, Problem};
-use crate::publish;
+use crate::publish::{self, Seen};
 use crate::receipt::Receipts;
 use crate::verify;
 use crate::world::env::Env;
@@ -47,11 +49,12 @@ pub struct Release<'a> {
 }
 
 impl Release<'_> {
-    /// Asks every destination before anything is built, so that what they refuse does not cost a build.
+    /// Asks every destination before anything is built, so that what they refuse does not cost a build. What it returns need
+    /// not be asked again by [`Self::publish`].
     ///
     /// # Errors
     /// Those of [`publish::observe`].
-    pub fn observe(&self) -> anyhow::Result<()> {
+    pub fn observe(&self) -> anyhow::Result<Seen> {
         let runner = self.session.runner();
         let to = self.destinations(&runner, None);
         let observing = publish::observe(&self.session.printer, &to);
@@ -74,19 +77,20 @@ impl Release<'_> {
         verify::run(&self.session.printer, self.store, self.plan, None)
     }
 
-    /// Publishes what was verified, or one workflow's share of it. `wait` is how long each wait for another workflow may take.
+    /// Publishes what was verified, or one workflow's share of it. `seen` is what was observed before; `wait` is how long each wait for another workflow may take.
     ///
     /// # Errors
     /// Those of [`publish::run`]; the same call again continues.
     pub fn publish(
         &self,
+        seen: Seen,
         manifest: &Manifest,
         workflow: Option<&Workflow>,
         wait: Duration,
     ) -> anyhow::Result<Receipts> {
         let runner = self.session.runner();
         let (to, run) = (self.destinations(&runner, workflow), run_page(&self.session.env));
-        let order = publish::Order { to, manifest, store: self.store, wait, run };
+        let order = publish::Order { to, manifest, seen, store: self.store, wait, run };
         let publishing = publish::run(&self.session.printer, &order);
         let stop = &self.session.stop;
         runtime::block_on(stop.run_until_cancelled(publishing))?.unwrap_or_else(|| Err(stopped().into()))

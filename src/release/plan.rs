@@ -15,6 +15,7 @@ use crate::plan::chart_dependencies::{UsedChart, used as used_charts};
 use crate::plan::dockerfile::UsedImage;
 use crate::plan::{self, Plan, Request, StubBuilds, WithoutTag};
 use crate::problem::{Failure, Problem};
+use crate::shown;
 use crate::step_id::StepId;
 use crate::target::Target;
 
@@ -60,10 +61,10 @@ impl Project {
     /// As [`Self::plan`].
     pub fn plan_to_show(&self, session: &Session, wish: Wish<'_>) -> anyhow::Result<Plan> {
         let plan = self.plan_unsaid(session, wish)?;
-        if let Some(first) = self.facts.head.dirty.first() {
-            let text = format!(
-                "the work tree differs from the commit (`{first}`…); the result can only be used on this machine"
-            );
+        if !self.facts.head.dirty.is_empty() {
+            let files = shown::some(&self.facts.head.dirty, 1);
+            let text =
+                format!("the work tree differs from the commit ({files}); the result can only be used on this machine");
             session.printer.warn(text);
         }
         session.hide(&plan);

@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// Withholds and hides the credentials whose variables a plan names.
-    pub(super) fn hide(&self, plan: &Plan) {
+    pub fn hide(&self, plan: &Plan) {
         self.credentials.of_plan(plan);
     }
 
@@ -142,6 +142,10 @@ impl Session {
                 let found = config_file::find(dir, top)?;
                 if let Some(above) = found.above {
                     let text = format!("`{}` is not used: it is above `{}`", above.display(), top.display());
+                    self.warn_of_config(text);
+                }
+                if let Some(beside) = found.beside {
+                    let text = format!("`{}` is not used: `{CONFIG}` beside it is; remove one", self.display(&beside));
                     self.warn_of_config(text);
                 }
                 found.file

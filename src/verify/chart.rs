@@ -88,9 +88,13 @@ fn values_flaws(tree: &Tree, work: &ChartWork, set: &Arrived) -> Vec<String> {
         // Only the registry that was asked knows it.
         None => named_digest(text, image),
     };
+    let changes = work.changes(digest);
+    // Where everything is as planned, there is nothing to change.
+    if yaml::edit(text, &changes).is_ok_and(|same| same == text) {
+        return Vec::new();
+    }
     let mut wrong = Vec::new();
-    for change in work.changes(digest) {
-        // Where everything is as planned, there is nothing to change.
+    for change in changes {
         match yaml::edit(text, std::slice::from_ref(&change)) {
             Ok(same) if same == text => {}
             Ok(_) => wrong.push(said(text, &change)),

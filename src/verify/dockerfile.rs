@@ -6,10 +6,12 @@ use super::found::Findings;
 use super::problem::problem;
 use super::start::{self, Finding};
 use crate::artifact::InspectedImage;
+use crate::input_list::InputList;
 use crate::oci::filesystem::FileSystem;
 use crate::oci::image::Image;
 use crate::plan::{FromDockerfile, Step};
 use crate::platform::Platform;
+use crate::reference::Reference;
 
 /// Findings that are also told as warnings.
 const TOLD: [&str; 4] = ["image-cannot-start", "image-platform", "image-onbuild", "image-secret"];
@@ -60,11 +62,23 @@ impl Judged<'_> {
         // Files that may be meant stand in the table alone: a base image has the same ones in every image on it.
         let told = verdict.warnings.iter().filter(|finding| TOLD.contains(&finding.code));
         found.warnings.extend(told.map(|finding| format!("`{id}`: {}", finding.text)));
-        found.images.push(self.inspected(&config, &files, said.map(|finding| finding.text.clone()).collect()));
+        found.images.push(self.inspected(&config, Some(&files), said.map(|finding| finding.text.clone()).collect()));
         wrong
     }
 
-    fn inspected(&self, config: &Value, files: &FileSystem, findings: Vec<String>) -> InspectedImage {
+    /// Its layers were verified when they were published. Whether that was this image says the list beside it.
+    pub fn check_published(&self, config: &[u8], list: &[u8], place: &Reference, found: &mut Findings) -> Vec<String> {
+        let list = serde_json::from_slice::<InputList>(list).map(|list| list.digest());
+        let config = serde_json::from_slice(config).unwrap_or_default();
+        let note = format!("not read again: published from the same inputs as `{place}`");
+        found.images.push(self.inspected(&config, None, vec![note]));
+        match list {
+            Ok(digest) if digest == self.recipe.inputs.digest => Vec::new(),
+            _ => vec![format!("was taken from `{place}`, which has other inputs")],
+        }
+    }
+
+    fn inspected(&self, config: &Value, files: Option<&FileSystem>, findings: Vec<String>) -> InspectedImage {
         let texts = |key: &str| {
             let items = config["config"][key].as_array().map(Vec::as_slice).unwrap_or_default();
             items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect::<Vec<_>>()
@@ -74,7 +88,7 @@ impl Judged<'_> {
             starts: texts("Entrypoint").into_iter().chain(texts("Cmd")).collect(),
             user: config["config"]["User"].as_str().unwrap_or_default().to_owned(),
             size: self.image.layers.iter().map(|layer| layer.descriptor.size).sum(),
-            files: files.iter().count(),
+            files: files.map(|files| files.iter().count()),
             findings,
         }
     }

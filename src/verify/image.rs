@@ -36,12 +36,18 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
     if let Some(layers) = layers {
         let base = work.base().map(|base| &base.from.repository);
         let parts = Parts { platform: work.platform, own: record, layers, base };
-        let size: u64 = parts.files().map(|layer| layer.size).sum();
+        let of_ours = parts.files().map(|layer| layer.size);
+        let document = Document::new(media::MANIFEST, manifest);
+        let image = parts.image(store, document);
+        let size: u64 = match &image {
+            Ok(image) if record.published.is_some() => image.layers.iter().map(|layer| layer.descriptor.size).sum(),
+            _ => of_ours.sum(),
+        };
         if let Some(most) = work.max_size.filter(|most| size > *most) {
             let text = format!("`{}` has layers of {size} bytes; the limit is {most}", step.id);
             found.problems.push(problem(step, "too-large", text).hint("strip its executables, or raise `max-size:`"));
         }
-        match parts.image(store, Document::new(media::MANIFEST, manifest)) {
+        match image {
             Ok(image) => {
                 wrong.extend(parts.flaws(&image, Some(&config)));
                 annotation_flaws(&image, work, &mut wrong);
@@ -49,7 +55,14 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
                     && recipe.stub.is_none()
                 {
                     let judged = dockerfile::Judged { step, platform: work.platform, recipe, image: &image };
-                    wrong.extend(judged.check(&config, found));
+                    wrong.extend(match &record.published {
+                        None => judged.check(&config, found),
+                        Some(place) => {
+                            let path = store.file(&step.id, &step.inputs_file());
+                            let list = files::read_small(&path, LARGEST_DOCUMENT).unwrap_or_default();
+                            judged.check_published(&config, &list, place, found)
+                        }
+                    });
                 }
             }
             Err(flaw) => wrong.push(flaw),

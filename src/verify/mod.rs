@@ -89,7 +89,6 @@ impl Verification<'_> {
             match &step.work {
                 Work::Image(work) => image::check(self.store, self.set, step, work, &mut found)?,
                 Work::Index(work) => image::check_index(self.store, self.set, step, work, &mut found.problems)?,
-                Work::Chart(work) => chart::check(self.store, self.set, step, work, &mut found)?,
                 _ => {}
             }
         }
@@ -147,8 +146,12 @@ impl Verification<'_> {
             };
             found.problems.extend(problems);
         }
-        if let Work::Asset(work @ AssetWork { outputs: AssetOutputs::Files(_), .. }) = &step.work {
-            found.listings.insert(step.id.clone(), archive::loose(work, record));
+        match &step.work {
+            Work::Asset(work @ AssetWork { outputs: AssetOutputs::Files(_), .. }) => {
+                found.listings.insert(step.id.clone(), archive::loose(work, record));
+            }
+            Work::Chart(work) => chart::check(self.store, self.set, step, work, &mut found)?,
+            _ => {}
         }
         Ok(found)
     }

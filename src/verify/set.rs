@@ -10,7 +10,7 @@ use super::problem::{again, origin, problem};
 use crate::artifact::{self, ARTIFACT_SCHEMA, Artifact, Mode};
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::plan::{ArchiveWork, AssetOutputs, AssetWork, CheckWork, Plan, Step, Work};
+use crate::plan::{ArchiveWork, AssetOutputs, AssetWork, CheckWork, ImageWork, OfKind, Plan, Step, Work};
 use crate::problem::Problem;
 use crate::step_id::StepId;
 use crate::world::store::{Store, read_json};
@@ -61,12 +61,32 @@ pub fn arrived(store: &Store, plan: &Plan, steps: &[&Step]) -> anyhow::Result<Ar
     }
     set.problems.extend(missing(&absent, &wanted().collect::<Vec<_>>()));
     for step in wanted() {
+        let is_missed = set.record(&step.id).is_some_and(|record| record.not_needed.is_some())
+            && !may_be_left_out(plan, &set, step);
+        if is_missed {
+            let text = format!("the record of `{}` says it is not needed, but it is", step.id);
+            set.problems.push(problem(step, "missing-artifact", text));
+        }
         if let (Work::Check(work), Some(record)) = (&step.work, set.records.get(&step.id)) {
             set.problems.extend(wrong_check(step, work, &set, record));
         }
     }
     set.problems.extend(too_much(store, plan)?);
     Ok(set)
+}
+
+/// Nothing that was built needs the step.
+fn may_be_left_out(plan: &Plan, set: &Arrived, step: &Step) -> bool {
+    let is_left_out = |id: &StepId| set.record(id).is_some_and(|record| record.not_needed.is_some());
+    let is_published = |id: &StepId| set.record(id).is_some_and(|record| record.published.is_some());
+    match &step.work {
+        Work::Check(check) => is_left_out(&check.subject),
+        Work::Index(index) => index.images.iter().any(is_left_out),
+        _ => {
+            let above: Vec<&Step> = plan.images_on(&step.id).collect();
+            !above.is_empty() && above.iter().all(|above| is_published(&above.id) || is_left_out(&above.id))
+        }
+    }
 }
 
 /// A check that is not run leaves nothing.
@@ -119,6 +139,14 @@ fn wrong_record(step: &Step, plan: &Plan, digest: Digest, record: &Artifact) -> 
     if record.plan != digest {
         return wrong("other-plan", format!("`{id}` was built for plan {}, but this is {digest}", record.plan));
     }
+    if record.published.is_some() || record.not_needed.is_some() {
+        if let Some(text) = not_built(step, plan, record) {
+            return wrong("damaged-record", text);
+        }
+        if record.not_needed.is_some() {
+            return None;
+        }
+    }
     if record.kind != step.work.kind() {
         return wrong(
             "wrong-kind",
@@ -142,6 +170,19 @@ fn wrong_record(step: &Step, plan: &Plan, digest: Digest, record: &Artifact) -> 
     None
 }
 
+/// Why a record cannot say that its step did not build.
+fn not_built(step: &Step, plan: &Plan, record: &Artifact) -> Option<String> {
+    let id = &step.id;
+    if let Some(place) = &record.published {
+        let takes = ImageWork::of(&step.work).and_then(ImageWork::from_dockerfile).is_some_and(|recipe| recipe.reuse);
+        let goes_there = plan.published(id).any(|image| image.repositories.contains(&place.repository));
+        return (!takes || !goes_there)
+            .then(|| format!("the record of `{id}` says it is `{place}`, which the plan does not allow"));
+    }
+    (!plan.may_be_left_out(step) || !record.files.is_empty())
+        .then(|| format!("the record of `{id}` says it is not needed, but it is"))
+}
+
 /// The mode of an output; nothing where the user's own files decide.
 fn mode(work: &Work, index: usize) -> Option<Mode> {
     let is_bare = |work: &ArchiveWork| work.outputs.get(index).is_some_and(|output| output.format == Format::Binary);
@@ -154,6 +195,9 @@ fn mode(work: &Work, index: usize) -> Option<Mode> {
 }
 
 fn wrong_check(step: &Step, work: &CheckWork, set: &Arrived, record: &Artifact) -> Option<Problem> {
+    if record.not_needed.is_some() {
+        return None;
+    }
     let Some(result) = &record.check else {
         return Some(problem(step, "check-missing", format!("the record of `{}` contains no result", step.id)));
     };

@@ -54,6 +54,26 @@ fn an_old_manifest_does_not_outlive_a_failure() {
 }
 
 #[test]
+fn no_record_excuses_itself() {
+    let check_record = |step: &str, change: fn(&mut Artifact), code: &str, text: &str| {
+        let release = Release::whole();
+        release.edit(step, change);
+        check(&release, &[(code, text)]);
+    };
+    let left_out = |record: &mut Artifact| (record.files, record.not_needed) = (Vec::new(), Some("so it says".into()));
+    check_record("checksums.app", left_out, "damaged-record", "says it is not needed, but it is");
+    let smoke = format!("check.smoke.app.{X86}");
+    check_record(&smoke, left_out, "missing-artifact", "says it is not needed, but it is");
+    let published = |record: &mut Artifact| record.published = Some("evil.example/app:in-1".parse().unwrap());
+    check_record(
+        "checksums.app",
+        published,
+        "damaged-record",
+        "`evil.example/app:in-1`, which the plan does not allow",
+    );
+}
+
+#[test]
 fn a_part_is_demanded_alone() {
     let release = Release::whole();
     let mut workflow: crate::plan::Workflow =

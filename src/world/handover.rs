@@ -306,6 +306,8 @@ mod tests {
             files: vec![file("prog", Mode::Executable), file(&long, Mode::Plain)],
             check: None,
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         };
         store.write_record(&record).unwrap();
         store

@@ -1,6 +1,6 @@
 //! Starting programs: a command is a value, one runner starts it.
 
-use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
+use std::io::{Error, ErrorKind};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use tokio_util::sync::CancellationToken;
 
 use super::busy;
@@ -18,9 +18,13 @@ use super::search::Search;
 
 mod cmd;
 mod ended;
+mod pipes;
 
 pub use cmd::Cmd;
 pub use ended::described;
+pub use pipes::Stream;
+
+use pipes::{LONGEST_LINE, feed};
 
 #[derive(Clone, Debug)]
 pub struct Finished {
@@ -39,12 +43,8 @@ pub struct Runner {
     stop: CancellationToken,
 }
 
-/// Longest piece of output handed over at once, so that a program that never ends its line cannot fill the memory.
-const LONGEST_LINE: usize = 1 << 20;
-
 /// How many pieces wait to be taken.
 const PIECES: usize = 32;
-
 /// More than a program that has ended can have left to be read: what waits, what is being handed over, and its pipes.
 const BACKLOG: usize = (PIECES + 2) * LONGEST_LINE + (2 << 20);
 
@@ -53,7 +53,6 @@ const LARGEST_OUTPUT: usize = 64 << 20;
 
 /// How often it is looked whether a program is to be interrupted.
 const GLANCE: Duration = Duration::from_millis(100);
-
 /// How long one that was interrupted may take to end its own children.
 pub const GRACE: Duration = Duration::from_secs(10);
 /// How long what a program left running is waited for after it has ended.
@@ -62,12 +61,6 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How often a program that is "busy" is tried again, 10 ms apart: another thread's child may still hold a copy of the
 /// descriptor through which it was written (<https://github.com/golang/go/issues/22315>).
 const BUSY_TRIES: u32 = 50;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    Out,
-    Err,
-}
 
 /// What is between a program and us.
 #[derive(Clone, Copy, Default)]
@@ -78,6 +71,8 @@ struct How<'a> {
     stop: Option<&'a AtomicBool>,
     /// It is started even if we were told to end.
     last: bool,
+    /// Its output is handed over line by line.
+    lines: bool,
 }
 
 impl Runner {
@@ -161,17 +156,16 @@ impl Runner {
         Search::of(&self.env).find(program)
     }
 
-    /// What is started for a command. Windows itself would add no ending but `.exe`, and look for paths elsewhere.
-    fn program(&self, cmd: &Cmd) -> PathBuf {
-        let named = PathBuf::from(&cmd.program);
-        if !cfg!(windows) {
-            return named;
-        }
-        let env = self.env.clone().and(&cmd.env);
-        let search = Search::of(&env);
-        let is_path = cmd.program.contains(['/', '\\']);
-        let found = if is_path { search.beside(&cmd.dir, &cmd.program) } else { search.find(&cmd.program) };
-        found.unwrap_or(named)
+    /// What is started for a command. Windows itself would add no ending but `.exe`, and look for paths elsewhere; Unix would
+    /// copy this process to let the copy look for a name, and starts a path without one (`posix_spawn`).
+    fn program(cmd: &Cmd, env: &Env) -> PathBuf {
+        let search = Search::of(env);
+        let found = match cmd.program.contains(['/', '\\']) {
+            true if cfg!(windows) => search.beside(&cmd.dir, &cmd.program),
+            true => None,
+            false => search.started(&cmd.program),
+        };
+        found.unwrap_or_else(|| PathBuf::from(&cmd.program))
     }
 
     /// Runs it to its end and returns all it wrote.
@@ -199,8 +193,23 @@ impl Runner {
         self.finish(cmd, How { apart: true, last: true, ..How::default() }, most)
     }
 
-    /// Too much output of a foreign program (`apart`) is dropped without an error.
+    /// The same with the very bytes of its standard output; anything but success is an error with its output.
+    ///
+    /// # Errors
+    /// If it cannot be started, fails, or says too much.
+    pub fn bytes(&self, cmd: &Cmd) -> anyhow::Result<Vec<u8>> {
+        let (finished, stdout) = self.collect(cmd, How::default(), cmd.most.unwrap_or(LARGEST_OUTPUT))?;
+        succeeded(cmd, &finished).map(|()| stdout)
+    }
+
     fn finish(&self, cmd: &Cmd, how: How<'_>, most: usize) -> anyhow::Result<Finished> {
+        let (finished, stdout) = self.collect(cmd, how, most)?;
+        Ok(Finished { stdout: text(stdout), ..finished })
+    }
+
+    /// How it ended, and the bytes of its standard output. Too much output of a foreign program (`apart`) is dropped without
+    /// an error.
+    fn collect(&self, cmd: &Cmd, how: How<'_>, most: usize) -> anyhow::Result<(Finished, Vec<u8>)> {
         let is_cut = how.apart;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let mut whole = true;
@@ -215,10 +224,7 @@ impl Runner {
             if whole || is_cut { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         ensure!(whole || is_cut, "`{}` printed more than {} KiB and was killed", cmd.program, most >> 10);
-        let text = |bytes: Vec<u8>| {
-            String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-        };
-        Ok(Finished { status, timed_out, stdout: text(stdout), stderr: text(stderr) })
+        Ok((Finished { status, timed_out, stdout: String::new(), stderr: text(stderr) }, stdout))
     }
 
     /// Runs it and returns its standard output; anything but success is an error with its output.
@@ -227,10 +233,7 @@ impl Runner {
     /// If it cannot be started or fails.
     pub fn text(&self, cmd: &Cmd) -> anyhow::Result<String> {
         let finished = self.output(cmd)?;
-        if !finished.status.success() {
-            bail!("`{cmd}` failed ({}): {}", described(finished.status), finished.stderr.trim());
-        }
-        Ok(finished.stdout)
+        succeeded(cmd, &finished).map(|()| finished.stdout)
     }
 
     /// Runs it and hands over each line (with its ending) as it comes; a very long one comes in pieces.
@@ -238,7 +241,7 @@ impl Runner {
     /// # Errors
     /// If it cannot be started.
     pub fn stream(&self, cmd: &Cmd, line: &mut dyn FnMut(Stream, &[u8])) -> anyhow::Result<(ExitStatus, bool)> {
-        self.run(cmd, How { apart: true, ..How::default() }, &mut |stream, chunk| {
+        self.run(cmd, How { apart: true, lines: true, ..How::default() }, &mut |stream, chunk| {
             line(stream, chunk);
             ControlFlow::Continue(())
         })
@@ -255,7 +258,7 @@ impl Runner {
         stop: &AtomicBool,
         line: &mut dyn FnMut(Stream, &[u8]),
     ) -> anyhow::Result<ExitStatus> {
-        let how = How { apart: true, stop: Some(stop), ..How::default() };
+        let how = How { apart: true, stop: Some(stop), lines: true, ..How::default() };
         let done = self.run(cmd, how, &mut |stream, chunk| {
             line(stream, chunk);
             ControlFlow::Continue(())
@@ -271,14 +274,14 @@ impl Runner {
     ) -> anyhow::Result<(ExitStatus, bool)> {
         let mut child = self.start(cmd, how)?;
         let _running = Running::new(child.id(), how.apart);
-        if let Some(mut pipe) = child.stdin.take() {
-            // One that exits without reading is not our error; its output will tell.
-            let _ = pipe.write_all(cmd.input.as_bytes());
+        if let Some(pipe) = child.stdin.take() {
+            feed(pipe, &cmd.input);
         }
         let (sender, lines) = mpsc::sync_channel(PIECES);
+        let pieces = if how.lines { pipes::lines } else { pipes::blocks };
         let readers = [
-            child.stdout.take().map(|pipe| pump(pipe, Stream::Out, sender.clone())),
-            child.stderr.take().map(|pipe| pump(pipe, Stream::Err, sender)),
+            child.stdout.take().map(|pipe| pieces(Box::new(pipe), Stream::Out, sender.clone())),
+            child.stderr.take().map(|pipe| pieces(Box::new(pipe), Stream::Err, sender)),
         ];
         let mut watch = Watch::new(self, child, how, cmd.timeout);
         let over = watch.listen(&lines, take)?;
@@ -312,19 +315,24 @@ impl Runner {
 
     fn start(&self, cmd: &Cmd, How { apart, last, .. }: How<'_>) -> anyhow::Result<Child> {
         ensure!(last || !self.is_stopped(), "interrupted: `{}` is not started", cmd.program);
+        let env = self.env.clone().and(&cmd.env);
         #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
-        let mut command = Command::new(self.program(cmd));
+        let mut command = Command::new(Self::program(cmd, &env));
         command
             .args(&cmd.args)
             .current_dir(&cmd.dir)
             .env_clear()
-            .envs(self.env.clone().and(&cmd.env).iter())
+            .envs(env.iter())
             .stdin(if cmd.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         #[cfg(unix)]
-        if apart {
-            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        {
+            use std::os::unix::process::CommandExt;
+            command.arg0(&cmd.program);
+            if apart {
+                command.process_group(0);
+            }
         }
         #[cfg(not(unix))]
         let _ = apart;
@@ -475,22 +483,14 @@ fn wait(child: &mut Child, end: Option<Instant>) -> anyhow::Result<ExitStatus> {
     }
 }
 
-fn pump(
-    pipe: impl Read + Send + 'static,
-    stream: Stream,
-    sender: mpsc::SyncSender<(Stream, Vec<u8>)>,
-) -> std::thread::JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
-        loop {
-            let mut line = Vec::new();
-            match (&mut pipe).take(LONGEST_LINE as u64).read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) if sender.send((stream, line)).is_err() => return,
-                Ok(_) => {}
-            }
-        }
-    })
+fn succeeded(cmd: &Cmd, finished: &Finished) -> anyhow::Result<()> {
+    let Finished { status, stderr, .. } = finished;
+    ensure!(status.success(), "`{cmd}` failed ({}): {}", described(*status), stderr.trim());
+    Ok(())
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 // Started are the programs of Unix; `make proof` starts those of Windows.

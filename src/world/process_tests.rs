@@ -18,6 +18,16 @@ fn returns_what_a_program_wrote() {
 }
 
 #[test]
+fn what_it_reads_may_be_long() {
+    let input = "x".repeat(1 << 20);
+    let cat = Cmd::new("cat", Path::new("/")).input(input.as_str());
+    assert_eq!(runner().text(&cat).unwrap(), input);
+    assert_eq!(runner().bytes(&Cmd::new("printf", Path::new("/")).arg(r"\377\0")).unwrap(), [0xff, 0]);
+    let fails = Cmd::new("sh", Path::new("/")).args(["-c", "echo no >&2; exit 3"]);
+    assert!(runner().bytes(&fails).unwrap_err().to_string().ends_with("failed (exit status: 3): no"));
+}
+
+#[test]
 fn hands_back_only_what_is_asked_for() {
     let hidden = Env::of([("NPM_TOKEN", "canary-npm-1"), ("OTHER", "canary-2")]);
     let runner = runner().hiding(hidden);

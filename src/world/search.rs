@@ -36,6 +36,19 @@ impl<'a> Search<'a> {
         self.all(program).next()
     }
 
+    /// What is started under a name; nothing where that depends on the folder it is started in.
+    #[cfg(unix)]
+    pub fn started(&self, program: &str) -> Option<PathBuf> {
+        use rustix::fs::{Access, access};
+        let anywhere = std::env::split_paths(self.path).all(|folder| folder.is_absolute());
+        self.all(program).find(|path| anywhere && access(path.as_path(), Access::EXEC_OK).is_ok())
+    }
+
+    #[cfg(not(unix))]
+    pub fn started(&self, program: &str) -> Option<PathBuf> {
+        self.find(program)
+    }
+
     /// A program that is named by a path, seen from the folder that it is started in.
     pub fn beside(&self, folder: &Path, program: &str) -> Option<PathBuf> {
         self.names(program).into_iter().map(|name| folder.join(name)).find(|candidate| candidate.is_file())

@@ -1,6 +1,7 @@
 //! What people see while work goes on: lines, progress and warnings on standard error; plain when it is not a terminal.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,8 @@ pub struct Printer {
     sink: Sink,
     bars: MultiProgress,
     ci_log: Arc<Mutex<CiLog>>,
+    /// Warnings of steps, each said once.
+    said: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl fmt::Debug for Printer {
@@ -111,7 +114,15 @@ impl Printer {
         } else {
             Kind::Plain
         };
-        Self { level, colors, kind, sink: Sink::Stderr, bars: MultiProgress::new(), ci_log: Arc::default() }
+        Self {
+            level,
+            colors,
+            kind,
+            sink: Sink::Stderr,
+            bars: MultiProgress::new(),
+            ci_log: Arc::default(),
+            said: Arc::default(),
+        }
     }
 
     /// For a log: one line after the other, without colours.
@@ -127,6 +138,7 @@ impl Printer {
             sink: Sink::Stderr,
             bars: MultiProgress::new(),
             ci_log: Arc::default(),
+            said: Arc::default(),
         }
     }
 
@@ -171,6 +183,14 @@ impl Printer {
         }
         let word = self.paint_here(Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())), "warning");
         self.foreign(&format!("{word}: {text}"));
+    }
+
+    /// A warning about a step, once for all steps that it is true of.
+    pub fn warn_of(&self, step: &str, text: &str) {
+        let is_new = self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
+        if is_new {
+            self.warn(format_args!("`{step}`: {text}"));
+        }
     }
 
     fn counts_as_annotation(&self) -> bool {

@@ -44,7 +44,11 @@ pub fn edit(text: &str, changes: &[Change]) -> Result<String, Vec<Flaw>> {
     if !flaws.is_empty() {
         return Err(flaws);
     }
+    let is_same = splices.is_empty();
     let edited = place::apply(text, splices);
+    if is_same {
+        return Ok(edited);
+    }
     prove(&root, &edited, &goal, changes)?;
     Ok(edited)
 }

@@ -290,6 +290,23 @@ fn a_selection_that_publishes_nothing() {
     );
 }
 
+#[test]
+fn a_selection_is_no_other_machine() {
+    let (output, code) = said(&skiff(&[]), "longshore rehearse --only archive");
+    assert!(code == Some(0) && output.contains("Made 4 of 16 steps (`--only` chose them)"), "{output}");
+}
+
+/// What rustup says of a toolchain that is not there goes on for a page.
+#[test]
+fn a_toolchain_that_is_not_installed() {
+    let rustc = "#!/bin/sh\necho \"error: toolchain '1.0.0-x86_64-unknown-linux-gnu' is not installed\" >&2\n\
+                 echo 'Stack backtrace:' >&2\nexit 1\n";
+    let project = skiff(&[("rustc", rustc)]);
+    let (output, code) = said(&project, "chmod +x rustc && RUSTC=$PWD/rustc longshore rehearse");
+    let expected = "help: run `rustup toolchain install 1.0.0-x86_64-unknown-linux-gnu`";
+    assert!(code == Some(2) && output.contains(expected) && !output.contains("backtrace"), "{output}");
+}
+
 /// Executables of a workspace that nobody releases.
 #[test]
 fn default_members_are_what_is_released() {
@@ -317,4 +334,131 @@ fn finished_files_of_one_name() {
     let read = |path: &str| fs::read_to_string(project.folder().join("target/longshore").join(path)).unwrap();
     assert_eq!((read("dist/notes.txt"), read("dist/asset.b/notes.txt")), ("first\n".into(), "second\n".into()));
     assert_eq!(read("steps/asset.a/notes.txt"), "first\n");
+}
+
+/// A file with a mistake of its own, and others that only the repository shows: all in one run.
+#[test]
+fn every_mistake_of_a_file_at_once() {
+    let yaml = "longshore: 1\nname: { x: y }\nbinaries: { skif: {} }\narchives: { a: { formt: zip } }\n\
+                images: { i: { dockerfile: Nope } }\ncharts: { c: {} }\n";
+    let project = skiff(&[("longshore.yaml", yaml)]);
+    let (output, code) = said(&project, "longshore check");
+    assert_eq!(code, Some(2), "{output}");
+    let codes = ["wrong-type", "unknown-package", "unknown-key", "no-such-file", "no-chart"];
+    let found: Vec<&str> =
+        output.lines().filter_map(|line| Some(line.strip_prefix("error[")?.split_once(']')?.0)).collect();
+    assert_eq!(found, codes, "{output}");
+}
+
+/// What a broken asset would have made is not missed.
+#[test]
+fn a_mistake_has_no_echo() {
+    let yaml =
+        "longshore: 1\nassets: { a: { run: make, files: out/x, fil: y } }\narchives: { skiff: { include: out/x } }\n";
+    let project = skiff(&[("longshore.yaml", yaml)]);
+    let (output, code) = said(&project, "longshore check");
+    assert!(code == Some(2) && output.matches("error[").count() == 1, "{output}");
+}
+
+#[test]
+fn another_configuration_beside_the_one_that_counts() {
+    let project = skiff(&[("longshore.yaml", "longshore: 1\n"), ("longshore.yml", "longshore: 1\nname: x\n")]);
+    let (output, code) = said(&project, "longshore check");
+    let expected = "warning: `longshore.yml` is not used: `longshore.yaml` beside it is; remove one";
+    assert!(code == Some(0) && output.contains(expected), "{output}");
+}
+
+#[test]
+fn places_that_nothing_is_published_to() {
+    for (publish, what) in [
+        ("{ crates: {} }", "run: cargo publish --locked"),
+        ("{ homebrew: { tap: acme/tap } }", "`LONGSHORE_MANIFEST`"),
+        ("{ mine: { kind: crates } }", "run: cargo publish --locked"),
+    ] {
+        let project = skiff(&[("longshore.yaml", &format!("longshore: 1\npublish: {publish}\n"))]);
+        let (output, code) = said(&project, "longshore check");
+        assert!(code == Some(2) && output.contains(what) && output.matches("error[").count() == 1, "{output}");
+    }
+    // What the hint says is legal.
+    let yaml = "longshore: 1\npublish: { crates: { kind: command, run: cargo publish --locked, accepts: archive, \
+                pass-env: CARGO_REGISTRY_TOKEN } }\n";
+    let (output, code) = said(&skiff(&[("longshore.yaml", yaml)]), "longshore check");
+    assert_eq!(code, Some(0), "{output}");
+}
+
+#[test]
+fn init_names_pages_and_completions() {
+    let project = skiff(&[("doc/skiff.1", ".TH\n"), ("contrib/completion/_skiff", "x\n"), ("README.md", "x\n")]);
+    let (output, code) = said(
+        &project,
+        "longshore init && sed -i 's/^#archives:/archives:/; s/^#  skiff: { file/  skiff: { file/' longshore.yaml && longshore plan --json",
+    );
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("not in the archives: `contrib/completion/_skiff`, `doc/skiff.1`"), "{output}");
+    assert!(output.contains("\"contrib/completion/_skiff\"") && output.contains("\"doc/skiff.1\""), "{output}");
+}
+
+/// Images and charts with tags of their own are components, as the tags call them.
+#[test]
+fn components_of_tags() {
+    let chart = "apiVersion: v2\nname: shop\nversion: 0.1.0\n";
+    let values = "api: { image: { repository: ghcr.io/acme/api, tag: x } }\nold: { image: { repository: ghcr.io/acme/skiff/older, tag: x } }\n";
+    let files = [
+        ("apps/api/Dockerfile", "FROM scratch\nCOPY pyproject.toml /x\nCMD [\"/x\"]\n"),
+        ("apps/api/pyproject.toml", "[project]\nname = \"api\"\nversion = \"0.2.0\"\n"),
+        ("apps/web/Dockerfile", "FROM scratch\nCOPY Dockerfile /x\nCMD [\"/x\"]\n"),
+        ("charts/shop/Chart.yaml", chart),
+        ("charts/shop/values.yaml", values),
+        ("charts/shop/templates/a.yaml", "x: {{ .Values.api.image.tag }}\n"),
+    ];
+    let project = project(&files);
+    let line = "git tag api-v0.1.0 && git tag web-v0.3.0 && git tag chart-shop-v0.1.0 && git commit -q --allow-empty -m x && \
+                longshore init && cat longshore.yaml && longshore plan";
+    let (output, code) = said(&project, line);
+    assert_eq!(code, Some(0), "{output}");
+    for expected in [
+        "  api: { version-files: \"apps/api/pyproject.toml\" }\n  web: {}\n  chart-shop: {}\n",
+        "shop: { component: chart-shop,",
+        "it names `ghcr.io/acme/skiff/older`, which no image here is called",
+        "api 0.2.0 (tag api-v0.2.0",
+    ] {
+        assert!(output.contains(expected), "{expected}: {output}");
+    }
+}
+
+#[test]
+fn a_workflow_with_the_other_ending() {
+    let project = skiff(&[(".github/workflows/release.yaml", "on: push\njobs: {}\n")]);
+    let (output, code) = said(&project, "longshore init && longshore plan --json");
+    assert!(code == Some(0) && output.contains("will write .github/workflows/longshore.yml"), "{output}");
+}
+
+/// A script that a workflow runs is read, too.
+#[test]
+fn init_reads_the_scripts_of_workflows() {
+    let workflow = "on: { push: { tags: ['*'] } }\njobs: { a: { steps: [{ run: python .github/upload.py x }] } }\n";
+    let script = "repo.create_git_release(tag, tag, message)\n";
+    let project = skiff(&[(".github/workflows/tag.yml", workflow), (".github/upload.py", script)]);
+    let (output, _) = said(&project, "longshore init");
+    assert!(output.contains("publishes with `create_git_release`"), "{output}");
+}
+
+/// `git remote add` fails where there is an `origin` that leads nowhere.
+#[test]
+fn an_origin_that_is_a_folder() {
+    let project = skiff(&[]);
+    let (output, code) = said(&project, "git remote set-url origin /srv/skiff && longshore init && longshore check");
+    assert!(code == Some(0) && output.contains("git remote set-url origin URL"), "{output}");
+}
+
+/// A stub is never called published.
+#[test]
+fn stubs_in_a_rehearsal() {
+    let files = [("Dockerfile", "FROM alpine:3\nCOPY README.md /x\nCMD [\"/x\"]\n"), ("README.md", "x\n")];
+    let project = project(&files);
+    let (output, code) = said(&project, "longshore init && longshore rehearse");
+    assert_eq!(code, Some(0), "{output}");
+    let rows: Vec<&str> = output.lines().filter(|line| line.starts_with("ghcr.io/acme/skiff:")).collect();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.contains("  stub  ")), "{output}");
+    assert!(!output.contains("\n\n   Not built"), "{output}");
 }

@@ -394,7 +394,10 @@ fn the_next_commands_have_the_next_tag() {
     assert!(said.ends_with("next: git push origin v3.0.0\n"), "{said}");
     let said = sh(&project, &format!("git commit -q --allow-empty -m more && {generate}"), 0);
     let raise = "next: bump the version and commit that (the tag `v3.0.0` already exists)\n      ";
-    assert!(said.ends_with(&format!("{raise}git tag vVERSION && git push origin vVERSION\n")), "{said}");
+    assert!(
+        said.ends_with(&format!("{raise}git tag vVERSION && git push origin vVERSION (VERSION is the new one)\n")),
+        "{said}"
+    );
 }
 
 /// Nobody is told to trust a repository of the same name on GitHub, which may be anybody's.

@@ -1,8 +1,11 @@
 //! `longshore release` on one machine: everything or nothing.
 
 use std::path::Path;
+use std::time::Duration;
 
+use longshore::oci::media;
 use longshore::rehearsal::github::{Options, Repository, Server, Tag};
+use longshore::rehearsal::registry::{self, Moment};
 use longshore::secret::Secret;
 use serde_json::Value;
 
@@ -81,4 +84,68 @@ fn asks_before_anything_becomes_public() {
     let done = project.sh("longshore release --json < /dev/null");
     let output: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((&output["exit"], &output["problems"][0]["code"]), (&2.into(), &"not-confirmed".into()), "{output:#}");
+}
+
+/// A chart that names an image of an earlier release, at its tag.
+fn chart(registry: &registry::Server) -> Project {
+    let host = registry.url().trim_start_matches("http://").to_owned();
+    let yaml = format!(
+        "longshore: 1\nname: app\ncomponents: [api, chart]\npublish: {{ github: false, registry: {{ prefix: \"{host}/me\" }} }}\n\
+         images: {{ api: {{ dockerfile: api/Dockerfile }} }}\n\
+         charts: {{ app: {{ component: chart, version: release, render: false, images: {{ api: image }} }} }}\n"
+    );
+    let files = [
+        ("longshore.yaml", yaml.as_str()),
+        (".gitignore", "/target\n"),
+        ("api/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n"),
+        ("charts/app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.0.0\n"),
+        ("charts/app/values.yaml", "image: x:y\n"),
+    ];
+    registry.seed_manifest("me/api", Some("1.0.0"), media::INDEX, b"{}");
+    let project = Project::of("app", &files).commit();
+    assert!(project.sh("git tag api-v1.0.0 && git tag chart-v1.2.3").status.success());
+    project
+}
+
+fn exit_of(project: &Project) -> (Option<i32>, String) {
+    let done = project.sh("longshore release --yes --tag chart-v1.2.3");
+    (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+const CHART: &str = "HEAD /v2/me/charts/app/manifests/1.2.3";
+const IMAGE: &str = "HEAD /v2/me/api/manifests/1.0.0";
+
+#[test]
+fn what_is_there_is_asked_once_in_a_run() {
+    let registry = registry::Server::start(registry::Options::default()).unwrap();
+    let project = chart(&registry);
+    let (code, said) = exit_of(&project);
+    assert_eq!(code, Some(0), "{said}");
+    let count = |text: &str| registry.requests().iter().filter(|line| *line == text).count();
+    // What was not there is asked after the build, too, and read back.
+    assert_eq!((count(CHART), count(IMAGE)), (3, 1), "{:#?}", registry.requests());
+    let before = registry.requests().len();
+    let (code, said) = exit_of(&project);
+    assert_eq!(code, Some(0), "{said}");
+    let mut again = registry.requests().split_off(before);
+    again.retain(|line| line != "GET /v2/");
+    again.sort();
+    assert_eq!(again, [IMAGE, CHART]);
+}
+
+#[test]
+fn what_others_push_during_the_build_is_found() {
+    let registry = registry::Server::start(registry::Options::default()).unwrap();
+    let project = chart(&registry);
+    // The look after the build.
+    let hold = registry.hold_for(CHART, 2, Moment::Before);
+    let (code, said) = std::thread::scope(|scope| {
+        let run = scope.spawn(|| exit_of(&project));
+        assert!(hold.wait(Duration::from_secs(60)), "there is no second look");
+        registry.seed_manifest("me/charts/app", Some("1.2.3"), media::MANIFEST, b"{\"schemaVersion\":2}");
+        drop(hold);
+        run.join().unwrap()
+    });
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("already is sha256:"), "{said}");
 }

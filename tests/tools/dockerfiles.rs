@@ -169,6 +169,74 @@ fn released_read_back_and_taken_again() {
     assert!(log.contains("is not taken: its annotation has other inputs") && log.contains("engine: "), "{log}");
 }
 
+/// An image that is not published, and two on it.
+const CHAIN: &str = r#"base: { dockerfile: below/Dockerfile, context: below, publish: false, platforms: linux/amd64 }
+  api: { dockerfile: Dockerfile, platforms: linux/amd64, contexts: { below: image.base }, contains: /below.txt }
+  web: { dockerfile: web/Dockerfile, context: web, platforms: linux/amd64, contexts: { below: image.base } }"#;
+
+#[test]
+fn what_is_published_stays_where_it_is() {
+    let place = Place::new();
+    let below = "FROM HOST/team/base:1.0.0\nCOPY below.txt /below.txt\nRUN cat /below.txt > /made\n";
+    let files = [
+        ("below/Dockerfile", below),
+        ("below/below.txt", "below\n"),
+        ("below/settings/a.conf", "a\n"),
+        ("Dockerfile", "FROM below\nCOPY api.txt /api.txt\nENTRYPOINT [\"cat\", \"/api.txt\"]\n"),
+        ("api.txt", "api\n"),
+        ("web/Dockerfile", "FROM below\nCOPY web.txt /web.txt\nENTRYPOINT [\"cat\", \"/web.txt\"]\n"),
+        ("web/web.txt", "web\n"),
+        (".gitignore", "/target\n"),
+    ];
+    let project = place.project("chain", CHAIN, &files).commit();
+    place.must(&project, "longshore lock && git add -A && git commit -qm locked && git tag v1.0.0");
+    place.must(&project, "longshore release --yes");
+    let logged = |step: &str| {
+        std::fs::read_to_string(project.folder().join(format!("target/longshore/logs/{step}.log"))).unwrap()
+    };
+    let layers = |image: &str, tag: &str| {
+        let name = format!("{}/team/{image}:{tag}", place.registry.host);
+        let manifest = place.crane(&["manifest", "--platform", "linux/amd64", &name]);
+        let layers = serde_json::from_str::<Value>(&manifest).unwrap()["layers"].clone();
+        assert!(layers.is_array(), "{manifest}");
+        layers
+    };
+
+    // On a machine that has nothing: no engine, and no layer is downloaded.
+    let clean = "rm -rf target/longshore && BUILDKIT_HOST=unix:///nowhere longshore release --yes";
+    place.must(
+        &project,
+        &format!("echo more > more.txt && git add -A && git commit -qm more && git tag v1.0.1 && {clean}"),
+    );
+    assert!(logged("image.base.linux-amd64").contains("not needed: all images on it were published before"));
+    assert!(logged("check.secrets.base.linux-amd64").contains("not needed"));
+    assert!(logged("image.web.linux-amd64").contains("published from the same inputs"));
+    assert!(!project.folder().join("target/longshore/cache").exists());
+    for image in ["api", "web"] {
+        let name = format!("{}/team/{image}:1.0.1", place.registry.host);
+        place.crane(&["validate", "--remote", &name]);
+        assert_eq!(layers(image, "1.0.0"), layers(image, "1.0.1"));
+    }
+    let verified = place.must(&project, "longshore verify");
+    assert!(verified.contains("not read again: published from the same inputs as `"), "{verified}");
+
+    // One of the two is built again, so what it is based on is, too.
+    let change = "echo new > web/web.txt && git commit -qam new && git tag v1.0.2";
+    place.must(&project, &format!("{change} && rm -rf target/longshore && longshore release --yes"));
+    assert!(logged("image.base.linux-amd64").contains("engine: "));
+    let log = logged("image.api.linux-amd64");
+    assert!(log.contains("published from the same inputs"), "{log}");
+    assert_ne!(layers("web", "1.0.1"), layers("web", "1.0.2"));
+
+    // What an image must contain was looked at before it was published; another demand is looked at again.
+    place.must(
+        &project,
+        "sed -i 's,contains: /below.txt,contains: /gone.txt,' longshore.yaml && git commit -qam gone && git tag v1.0.3",
+    );
+    let text = place.fails(&project, "longshore release --yes", 3);
+    assert!(text.contains("`/gone.txt` is not in the image"), "{text}");
+}
+
 #[test]
 fn what_is_wrong_is_not_published() {
     let place = Place::new();

@@ -251,6 +251,8 @@ impl Shelf {
             files: vec![file],
             check: None,
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         };
         self.store.write_record(&record).unwrap();
     }

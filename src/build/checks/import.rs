@@ -36,7 +36,10 @@ pub fn run(machine: Machine<'_>, log: &mut Log<'_>, import: &Import, wheel: &Ste
         let python = match python::find(runner, store.repository(), wanted) {
             Ok(python) => python,
             Err(why) => {
-                result.warnings.push(format!("`{}` was not tested: {why}", file.name));
+                result.warnings.push(format!(
+                    "`{}` was not tested: {why}; its job in CI tests it, with a Python of the runner",
+                    file.name
+                ));
                 result.untried.push(subject);
                 rare &= python::is_rare(wanted);
                 continue;

@@ -52,7 +52,9 @@ pub fn run(
     };
     let subjects: Vec<Subject> = record.files.iter().map(subject).collect();
     if machine.runner.find(HELM).is_none() {
-        let warning = format!("chart `{}` was not rendered: Helm is not installed", work.chart);
+        let warning = "charts are neither linted nor rendered here: Helm is not installed \
+                       (https://helm.sh/docs/intro/install; GitHub's runners have it)"
+            .to_owned();
         return Ok(CheckResult {
             passed: true,
             untried: subjects,

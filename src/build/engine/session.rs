@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, bail};
 
@@ -19,12 +20,16 @@ use crate::world::files;
 use crate::world::interrupt::{self, Holding};
 use crate::world::process::Runner;
 
-/// Builds any number of images, one after the other. What was made for the engine is removed on drop.
+/// Builds any number of images, one after the other; BuildKit serves several sessions at once. What was made for the engine is removed on drop.
 pub struct Session<'a> {
     place: Place<'a>,
     with: With,
     _tidying: Holding,
+    _alone: Option<MutexGuard<'static, ()>>,
 }
+
+/// Held while an engine is used that serves one build at a time, or stops when a build ends.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// What is made for a session.
 enum With {
@@ -39,6 +44,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If the folder cannot be written, or the engine does not do what it did when it was chosen.
     pub fn start(runner: &'a Runner, engine: &'a Engine, folder: &Path) -> anyhow::Result<Self> {
+        let alone = (engine.kind != Kind::Buildkit).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
         let tidying = Holding::to_tidy();
         files::fresh_folder(folder)?;
         let folder = crate::world::path::resolve(folder)?;
@@ -54,7 +60,7 @@ impl<'a> Session<'a> {
                 With::Store(Store::create(runner, engine.kind, &folder.join("store"), contain)?)
             }
         };
-        Ok(Self { place: Place { engine, runner, folder, contain }, with, _tidying: tidying })
+        Ok(Self { place: Place { engine, runner, folder, contain }, with, _tidying: tidying, _alone: alone })
     }
 
     /// Builds an image. Each line for the log is told; there is an end to them.

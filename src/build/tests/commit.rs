@@ -6,7 +6,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::fixture::{Fixture, archive, write};
+use crate::build::blobs;
 use crate::build::commit::{Tree, Wanted, check_out};
+use crate::build::head::Checkout;
 use crate::build::machine::Machine;
 use crate::format::Format;
 use crate::plan::{ArchiveFile, ArchiveWork, EntryKind, Work};
@@ -37,13 +39,19 @@ fn git(fixture: &Fixture, dir: &Path, args: &[&str]) -> String {
 
 fn commit(dir: &Path, fixture: &Fixture) {
     git(fixture, dir, &["add", "-A", "-f"]);
-    git(fixture, dir, &["commit", "-q", "-m", "more"]);
+    git(fixture, dir, &["commit", "-q", "--allow-empty", "-m", "more"]);
 }
 
 /// With the commit that is HEAD now.
 fn again(mut fixture: Fixture) -> Fixture {
     fixture.plan.commit = git(&fixture, fixture.top(), &["rev-parse", "HEAD"]).trim().to_owned();
     fixture
+}
+
+/// The same after all that was written is committed.
+fn again_with(fixture: Fixture) -> Fixture {
+    commit(fixture.top(), &fixture);
+    again(fixture)
 }
 
 /// The same commit as a clone whose checkout is what these settings make of it.
@@ -60,10 +68,21 @@ fn tree(fixture: &Fixture, repository: &Path, at: &Path) -> Tree {
 }
 
 fn some_of(fixture: &Fixture, repository: &Path, at: &Path, wanted: Wanted<'_>) -> Tree {
+    with_machine(fixture, repository, |machine| check_out(machine, at, wanted).unwrap())
+}
+
+fn with_machine<T>(fixture: &Fixture, repository: &Path, act: impl Fn(Machine<'_>) -> T) -> T {
     let store = Store::new(repository, "target/longshore");
-    let machine =
-        Machine { runner: &fixture.runner, store: &store, plan: &fixture.plan, registries: None, bases: None };
-    check_out(machine, at, wanted).unwrap()
+    let (runner, plan) = (&fixture.runner, &fixture.plan);
+    let checkout = &Checkout::of(runner, repository).unwrap().unwrap();
+    act(Machine { runner, store: &store, plan, checkout, registries: None, bases: None })
+}
+
+/// The bytes of files without a checkout.
+fn blobs_of(fixture: &Fixture, repository: &Path, paths: &[&str]) -> Option<BTreeMap<String, String>> {
+    let wanted = paths.iter().map(|path| (*path).to_owned()).collect();
+    let found = with_machine(fixture, repository, |machine| blobs::read(machine, &wanted))?;
+    Some(found.into_iter().map(|(path, bytes)| (path, String::from_utf8(bytes).unwrap())).collect())
 }
 
 /// Every path with its bytes, its mode or its link.
@@ -181,6 +200,55 @@ fn a_dirty_tree_is_taken_as_it_is_and_a_clean_plan_is_the_commit() {
     assert_eq!(dirty["untracked/x"], format!("false {:?}", b"x\n"));
     assert!(!dirty.contains_key("data") && !dirty.keys().any(|path| path.starts_with("compiled")), "{dirty:?}");
     assert_eq!(dirty["dangling"], "-> nowhere");
+}
+
+#[test]
+fn without_a_checkout_files_are_those_of_a_checkout_or_none() {
+    let fixture = Fixture::new(&[("app/a", "one\ntwo\n"), ("app/b/c", "x\r\n"), ("app/empty", ""), ("d", "d")]);
+    write(&fixture.top().join(".gitattributes"), "* text=auto\n*.png -text diff=png\n");
+    let mut fixture = again_with(fixture);
+    let clone = cloned(&fixture, &["core.autocrlf=true"]);
+    for repository in [fixture.top(), clone.path()] {
+        let app = repository.join("app");
+        let found = blobs_of(&fixture, &app, &["a", "b/c", "empty"]).unwrap();
+        let at = tempfile::tempdir().unwrap();
+        let tree = tree(&fixture, &app, at.path());
+        assert_eq!(found.len(), 3);
+        for (path, text) in found {
+            assert_eq!(text, fs::read_to_string(tree.folder.join(&path)).unwrap(), "{path}");
+        }
+        for path in ["none", "b", "../d", "a\nb", "b/../a"] {
+            assert_eq!(blobs_of(&fixture, &app, &["a", path]), None, "{path}");
+        }
+        assert_eq!(blobs_of(&fixture, repository, &["d"]).unwrap()["d"], "d");
+    }
+    // What differs counts only where the plan is of a tree that differs.
+    let top = fixture.top().to_owned();
+    write(&top.join("app/a"), "new\n");
+    write(&top.join("app/untracked"), "u\n");
+    assert_eq!(blobs_of(&fixture, &top, &["app/a"]).unwrap()["app/a"], "one\ntwo\n");
+    fixture.plan.dirty = true;
+    let found = blobs_of(&fixture, &top.join("app"), &["a", "b/c", "untracked"]).unwrap();
+    assert_eq!((found["a"].as_str(), found["b/c"].as_str(), found["untracked"].as_str()), ("new\n", "x\r\n", "u\n"));
+    fs::remove_file(top.join("app/a")).unwrap();
+    assert_eq!(blobs_of(&fixture, &top, &["app/a"]), None);
+}
+
+#[test]
+fn what_attributes_change_is_checked_out() {
+    let of = |place: &str, text: &str| {
+        let fixture = again_with(Fixture::new(&[("app/b/c", "x\n"), (place, text)]));
+        blobs_of(&fixture, &fixture.top().join("app"), &["b/c"]).is_some()
+    };
+    for text in
+        ["c eol=crlf", "c ident", "* filter=lfs", "*.txt working-tree-encoding=UTF-16", "[attr]x filter=y", "* crlf"]
+    {
+        for place in [".gitattributes", "app/.gitattributes", "app/b/.gitattributes"] {
+            assert!(!of(place, text), "{place}: {text}");
+        }
+        assert!(of("other/.gitattributes", text), "{text}");
+    }
+    assert!(of(".gitattributes", "* text=auto eol=lf\n*.svg linguist-generated export-ignore\n"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_wheel_that_was_not_tried_is_no_subject_and_warned_of() {
     assert_eq!(names(&result.untried), ["cp399-cp399", "cp314-cp314t"].map(file));
     let there = format!("(on PATH no Python; in `{}` 3.{own}.1)", it.top().join(".git/tools/Python").display());
     let expected = [("cp399-cp399", "3.99"), ("cp314-cp314t", "3.14t")]
-        .map(|(tag, python)| format!("`{}` was not tested: there is no `python{python}` {there}", file(tag)));
+        .map(|(tag, python)| format!("`{}` was not tested: there is no `python{python}` {there}; its job in CI tests it, with a Python of the runner", file(tag)));
     assert_eq!(result.warnings, expected);
     // Verifying demands a word on every wheel, and this is one.
     let checks = |it: &Fixture| {

@@ -34,7 +34,9 @@ pub fn find(facts: &Facts, root: &Path, images: &[FoundImage]) -> Vec<FoundChart
         let fetches = metadata.dependencies.iter().any(|one| !one.repository.is_empty() && !is_there(&one.name));
         let is_set = !facts.packages.iter().any(|package| package.version.to_string() == metadata.version);
         charts.push(FoundChart {
+            strangers: strangers(&values, images, facts),
             images: named(&values, images),
+            component: None,
             path: folder.to_owned(),
             fetches,
             is_set: is_set && !(facts.packages.is_empty() && images.is_empty()),
@@ -63,6 +65,39 @@ fn named(values: &str, images: &[FoundImage]) -> Vec<(String, Vec<String>)> {
         }
     }
     all
+}
+
+/// Repositories in values that have the owner's name in them, and a last part that no image here has.
+fn strangers(values: &str, images: &[FoundImage], facts: &Facts) -> Vec<String> {
+    let Some(owner) = facts.remote.as_ref().map(|remote| remote.owner.to_lowercase()) else { return Vec::new() };
+    let Ok(root) = yaml::read(values) else { return Vec::new() };
+    let mut all = Vec::new();
+    let is_strange = |text: &str| {
+        let plain = text.split('@').next().unwrap_or(text).to_lowercase();
+        let parts: Vec<&str> = plain.split('/').collect();
+        let last = parts.last().and_then(|last| last.split(':').next()).unwrap_or_default();
+        parts.len() > 1
+            && parts[..parts.len() - 1].contains(&owner.as_str())
+            && !images.iter().any(|image| image.name == last)
+    };
+    for entry in root.entries() {
+        texts(&entry.value, &entry.key, &mut |key, text| {
+            if matches!(key, "image" | "repository") && is_strange(text) && !all.iter().any(|known| known == text) {
+                all.push(text.to_owned());
+            }
+        });
+    }
+    all
+}
+
+/// Every text with the key it belongs to.
+fn texts(node: &Node, key: &str, see: &mut impl FnMut(&str, &str)) {
+    match &node.value {
+        Value::Text(text) => see(key, text),
+        Value::Map(entries) => entries.iter().for_each(|entry| texts(&entry.value, &entry.key, see)),
+        Value::List(items) => items.iter().for_each(|item| texts(item, key, see)),
+        _ => {}
+    }
 }
 
 fn places(node: &Node, path: &ValuesPath, key: &str, image: &str, paths: &mut Vec<String>) {
@@ -105,6 +140,9 @@ pub fn section(charts: &[FoundChart]) -> String {
         if chart.path != format!("charts/{}", chart.name) {
             keys.push(format!("path: {}", scalar(&chart.path)));
         }
+        if let Some(component) = &chart.component {
+            keys.push(format!("component: {}", scalar(component)));
+        }
         if chart.is_set {
             keys.push("version: release".to_owned());
         }
@@ -138,7 +176,10 @@ pub fn lines(charts: &[FoundChart]) -> String {
     let line = |chart: &FoundChart| {
         let images: Vec<&str> = chart.images.iter().map(|(image, _)| image.as_str()).collect();
         let images = if images.is_empty() { String::new() } else { format!(", which names {}", images.join(", ")) };
-        format!("  chart {} of {}{images}\n", chart.name, chart.path)
+        let strange = chart.strangers.iter().map(|image| {
+            format!("    it names `{image}`, which no image here is called: if it is one of them, add it to the chart's `images:`\n")
+        });
+        format!("  chart {} of {}{images}\n{}", chart.name, chart.path, strange.collect::<String>())
     };
     charts.iter().map(line).collect()
 }
@@ -172,6 +213,7 @@ mod tests {
                 .iter()
                 .map(|(image, paths)| ((*image).to_owned(), paths.iter().map(|path| (*path).to_owned()).collect()))
                 .collect(),
+            ..FoundChart::default()
         };
         let charts = [
             chart("plain", "charts/plain", &[]),

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The tags of a component, unless something is written.
+pub const OF_COMPONENT: &str = "{component}-v{version}";
+
 /// Folders whose projects are there for others to read or test, not to be released.
 const ASIDE: &[&str] = &[
     ".devcontainer",
@@ -34,6 +37,19 @@ pub struct Found {
     pub python: Vec<String>,
     /// A file that says the version of the whole, and the version.
     pub version_file: Option<(String, String)>,
+    /// What is released by tags of its own: with its key of longshore.yaml, and a file that says its version.
+    pub components: Vec<FoundComponent>,
+    /// Man pages and completions of the commit.
+    pub extras: Vec<String>,
+}
+
+/// A component that the repository's tags show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundComponent {
+    pub name: String,
+    /// Its tags, unless they are of the usual form.
+    pub tag: Option<String>,
+    pub version_file: Option<String>,
 }
 
 /// A Helm chart of the commit.
@@ -48,6 +64,10 @@ pub struct FoundChart {
     pub fetches: bool,
     /// Images of the commit that its values name, and where.
     pub images: Vec<(String, Vec<String>)>,
+    /// Images of this owner that its values name and nothing here makes under that name.
+    pub strangers: Vec<String>,
+    /// The component that the repository's tags show for it.
+    pub component: Option<String>,
 }
 
 /// An image that a Dockerfile of the commit makes.

@@ -1,12 +1,10 @@
 //! The keys `tag` and `components`: as the repository's tags are already, else as is usual.
 
-use super::found::Found;
+use super::component;
+use super::found::{Found, OF_COMPONENT};
 use super::scalar::scalar;
 use crate::facts::{Facts, Package};
 use crate::tag::{Guess, loosely, newest};
-
-/// What stands before the version in tags of a component, unless something is written.
-const OF_COMPONENT: &str = "{component}-v{version}";
 
 /// One version: one tag. Several: a component for each package.
 pub fn section(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
@@ -24,6 +22,9 @@ pub fn section(facts: &Facts, found: &Found, packages: &[&Package]) -> String {
 
 /// No manifest of what is released says a version; another file may.
 fn without_packages(facts: &Facts, found: &Found) -> String {
+    if !found.components.is_empty() {
+        return component::section(&found.components);
+    }
     let Some((file, version)) = &found.version_file else {
         return format!("# A release is made from a tag{}\n", key(facts, &[], "").1);
     };

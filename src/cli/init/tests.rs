@@ -444,5 +444,5 @@ fn a_workflow_of_another_hand() {
     };
     let (text, report) = of("name: mine\n");
     assert!(text.contains("\nworkflows: { longshore.yml: {} }\n"), "{text}");
-    assert!(report.found.contains("`longshore generate` will write longshore.yml\n"), "{report:?}");
+    assert!(report.found.contains("`longshore generate` will write .github/workflows/longshore.yml\n"), "{report:?}");
 }

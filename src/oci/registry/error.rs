@@ -118,7 +118,8 @@ pub fn unreachable(error: &NoAnswer) -> Error {
         let hint = "set `ca:` of the host in `publish.registry.hosts` to its CA certificate";
         return Error::new(ErrorKind::Usage, problem.hint(hint));
     }
-    Error::new(ErrorKind::Retry, problem.hint("run the same command again to continue"))
+    let hint = "check the network (behind a proxy, set `HTTPS_PROXY`), then run the same command again to continue";
+    Error::new(ErrorKind::Retry, problem.hint(hint))
 }
 
 /// The codes of an error answer:

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::destination::Destination;
+use self::destination::{Destination, PublishedImage};
 use self::not_made::NotMade;
-use self::step::{OfKind, Step};
+use self::step::{OfKind, Step, Work};
 use self::workflow::Workflow;
 use crate::digest::Digest;
 use crate::input_list::InputList;
@@ -199,6 +199,24 @@ impl Plan {
     pub fn find<W: OfKind>(&self, id: &str) -> Option<(&Step, &W)> {
         let step = self.step(id)?;
         Some((step, W::of(&step.work)?))
+    }
+
+    /// Where the image, index or chart of a step is published, by destination.
+    pub fn published(&self, id: &str) -> impl Iterator<Item = &PublishedImage> {
+        let registries = self.destinations.iter().filter_map(|destination| destination.kind.registry());
+        registries.flat_map(|registry| &registry.images).filter(move |image| image.step == *id)
+    }
+
+    /// Whether a step makes nothing where no image on it is built: an image that is not published, its checks and its index.
+    pub fn may_be_left_out(&self, step: &Step) -> bool {
+        matches!(step.work, Work::Image(_) | Work::Index(_) | Work::Check(_))
+            && self.published(&step.id).next().is_none()
+    }
+
+    /// The images that are built on or from the one of a step.
+    pub fn images_on(&self, id: &str) -> impl Iterator<Item = &Step> {
+        let is_on = move |step: &&Step| step.needs.iter().any(|need| *need == *id);
+        self.steps.iter().filter(|step| matches!(step.work, Work::Image(_))).filter(is_on)
     }
 
     pub fn release(&self, component: &str) -> Option<&Release> {

@@ -6,26 +6,27 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::images::{Images, PlannedImage, names};
 use crate::digest::Digest;
-use crate::oci::registry::{Action, Error, Registries};
+use crate::oci::registry::{Action, Error};
 use crate::plan::{ExpectedImage, ImageWork, OfKind, Origin, PlannedBase, RegistryDestination};
 use crate::problem::Problem;
 use crate::publish::failure::{Failure, Failures};
 use crate::publish::run::Run;
+use crate::reference::Reference;
 
-/// Looks at every fixed tag.
+/// Looks at every fixed tag, and at the images of earlier releases that charts name.
 ///
 /// # Errors
 /// What registries or the plan are to blame for.
-pub async fn observe<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, Failures> {
+pub async fn observe<'a>(images: &Images<'a>) -> Result<(Vec<PlannedImage<'a>>, Vec<(Reference, Digest)>), Failures> {
     let run = images.run;
     Failures::of(refused(run, images.registry))?;
     let mut planned = planned(images)?;
     if planned.is_empty() {
-        return Ok(planned);
+        return Ok((planned, Vec::new()));
     }
     let _progress = run.printer.start("Observing", names(planned.iter().map(|one| one.repository)));
     grant(run, &planned);
-    let seen = join_all(planned.iter().map(|one| tags(run.registries, one))).await;
+    let seen = join_all(planned.iter().map(|one| tags(run, one))).await;
     let mut failures: Vec<Failure> = Vec::new();
     for (one, seen) in planned.iter_mut().zip(seen) {
         match seen.map_err(Failure::from) {
@@ -34,20 +35,25 @@ pub async fn observe<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, F
             Err(failure) => failures.push(failure),
         }
     }
-    let missing = join_all(images.registry.expects.iter().map(|one| missing(run.registries, one))).await;
-    failures.extend(missing.into_iter().filter_map(|looked| looked.unwrap_or_else(|error| Some(error.into()))));
-    Failures::of(failures).map(|()| planned)
+    let mut there = Vec::new();
+    for looked in join_all(images.registry.expects.iter().map(|one| expected(run, one))).await {
+        match looked {
+            Ok(one) => there.push(one),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    Failures::of(failures).map(|()| (planned, there))
 }
 
-/// An image that a chart names and nobody can pull.
-async fn missing(registries: &Registries, expected: &ExpectedImage) -> Result<Option<Failure>, Error> {
+/// An image that a chart names: somebody must be able to pull it.
+async fn expected(run: Run<'_>, expected: &ExpectedImage) -> Result<(Reference, Digest), Failure> {
     let ExpectedImage { reference, by } = expected;
-    if registries.head(reference).await?.is_some() {
-        return Ok(None);
+    if let Some(digest) = run.look(reference).await? {
+        return Ok((reference.clone(), digest));
     }
     let text = format!("`{by}` names the image `{reference}`, which does not exist");
     let hint = "release that image first, or in the same run: `--tag` takes several tags of one commit";
-    Ok(Some(Failure::Refused(Problem::new("image-missing", text).hint(hint).step(by))))
+    Err(Failure::Refused(Problem::new("image-missing", text).hint(hint).step(by)))
 }
 
 /// What goes there, in the plan's order.
@@ -65,10 +71,10 @@ fn planned<'a>(images: &Images<'a>) -> Result<Vec<PlannedImage<'a>>, Failure> {
     Ok(planned)
 }
 
-async fn tags<'a>(registries: &Registries, planned: &PlannedImage<'a>) -> Result<BTreeMap<&'a str, Digest>, Error> {
+async fn tags<'a>(run: Run<'_>, planned: &PlannedImage<'a>) -> Result<BTreeMap<&'a str, Digest>, Error> {
     let looks = planned.image.tags.iter().map(async |tag| {
-        let there = registries.head(&planned.repository.tagged(tag)).await?;
-        Ok::<_, Error>(there.map(|there| (tag.as_str(), there.digest)))
+        let there = run.look(&planned.repository.tagged(tag)).await?;
+        Ok::<_, Error>(there.map(|digest| (tag.as_str(), digest)))
     });
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }

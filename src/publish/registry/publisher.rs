@@ -22,6 +22,8 @@ use crate::reference::{Reference, Repository};
 struct ImagePublisher<'a> {
     images: Images<'a>,
     observed: Vec<PlannedImage<'a>>,
+    /// Images of others' runs that charts name, as they are.
+    expected: Vec<(Reference, Digest)>,
     placements: Vec<Placement<'a>>,
     /// Floating tags where they were left, until they are confirmed.
     moved: Vec<(Reference, Digest)>,
@@ -35,7 +37,8 @@ impl Kind for RegistryDestination {
     ) -> Result<Box<dyn Publisher + 'a>, Failures> {
         let everybody = run.registries.anonymous();
         let images = Images { run, destination, registry: self, everybody, public: OnceCell::new() };
-        Ok(Box::new(ImagePublisher { images, observed: Vec::new(), placements: Vec::new(), moved: Vec::new() }))
+        let (observed, expected) = (Vec::new(), Vec::new());
+        Ok(Box::new(ImagePublisher { images, observed, expected, placements: Vec::new(), moved: Vec::new() }))
     }
 
     fn receipt_names(&self, step: &Step, files: &[File]) -> Vec<(String, Digest)> {
@@ -89,9 +92,17 @@ impl ImagePublisher<'_> {
 impl Publisher for ImagePublisher<'_> {
     fn observe(&mut self) -> Doing<'_> {
         Box::pin(async move {
-            self.observed = observe::observe(&self.images).await?;
+            (self.observed, self.expected) = observe::observe(&self.images).await?;
             Ok(())
         })
+    }
+
+    fn seen(&self) -> Vec<(Reference, Digest)> {
+        let of = |one: &PlannedImage<'_>| {
+            let tags = one.there.iter().map(|(tag, digest)| (one.repository.tagged(*tag), *digest));
+            tags.collect::<Vec<_>>()
+        };
+        self.observed.iter().flat_map(of).chain(self.expected.iter().cloned()).collect()
     }
 
     fn takes_part(&self, phase: Phase) -> bool {

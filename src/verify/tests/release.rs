@@ -132,6 +132,8 @@ impl Release {
             files: files.collect(),
             check,
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         };
         self.write(&artifact);
     }

@@ -46,7 +46,7 @@ impl Cmd {
         self
     }
 
-    /// With something short to read: it must fit a pipe.
+    /// With something to read.
     #[must_use]
     pub fn input(mut self, text: impl Into<String>) -> Self {
         self.input = text.into();

@@ -13,7 +13,7 @@ use longshore::oci::registry::{Access, Registries};
 use longshore::plan::{DestinationKind, Plan, Step, Work, Workflow};
 use longshore::problem::{Exit, Failure};
 use longshore::publish::pypi::{Credential, Index};
-use longshore::publish::{self, Destinations, Endpoint, Endpoints, Indexes, Order};
+use longshore::publish::{self, Destinations, Endpoint, Endpoints, Indexes, Order, Seen};
 use longshore::receipt::Receipts;
 use longshore::rehearsal::github::{self, Effect, Event, Repository, Tag};
 use longshore::rehearsal::{pypi, registry};
@@ -200,6 +200,7 @@ impl World {
             },
             manifest,
             store,
+            seen: Seen::default(),
             wait: run.wait,
             run: Some(RUN.into()),
         };
@@ -367,6 +368,8 @@ fn fabricate(plan: &Plan, workflow: &Workflow, store: &Store, salt: &str) -> Man
             files: files.collect(),
             check: result(step, &artifacts),
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         };
         store.write_record(&artifact).unwrap();
         artifacts.push(artifact);

@@ -21,7 +21,7 @@ class Wine:
     def __init__(self, folder, env):
         self.folder = fresh(folder)
         self.drive_c = folder / "prefix" / "drive_c"
-        self.env = environment({"WINEPREFIX": str(folder / "prefix"), "WINEDEBUG": "-all"})
+        self.env = environment({"WINEPREFIX": str(folder / "prefix"), "WINEDEBUG": "-all", "LC_ALL": "C.UTF-8"})
         run(folder, WINE, "wineboot", "-i", env=self.env)
         self.tools, self.projects = self.drive_c / "tools", self.drive_c / "p"
         self.tools.mkdir()

@@ -15,7 +15,7 @@ use crate::plan::{
     Scope, ScopeKind, Step, Work,
 };
 use crate::problem::{Exit, Failure};
-use crate::publish::{Destinations, Endpoint, Endpoints, Order, run_at};
+use crate::publish::{Destinations, Endpoint, Endpoints, Order, Seen, run_at};
 use crate::receipt::Receipts;
 use crate::secret::Secret;
 use crate::world::env::Env;
@@ -74,6 +74,8 @@ pub fn made(files: &[(&str, &[u8])]) -> Made {
             files: vec![file],
             check: None,
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         });
     }
     let manifest = Manifest {
@@ -197,6 +199,7 @@ impl Made {
             },
             manifest: &self.manifest,
             store: &self.store,
+            seen: Seen::default(),
             wait: Duration::ZERO,
             run: None,
         };

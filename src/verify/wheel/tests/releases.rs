@@ -216,6 +216,8 @@ impl Shelf {
             files: files.into_iter().collect(),
             check,
             rustflags: Vec::new(),
+            published: None,
+            not_needed: None,
         };
         self.store.write_record(&record).unwrap();
     }
