@@ -396,9 +396,9 @@ fn summary(facts: &Facts, found: &Found) -> String {
     }
     text.push_str(&publish::asked(facts, &packages).map(|text| format!("  {text}\n")).unwrap_or_default());
     if found.has_workflow {
-        text.push_str(&format!(
-            "  a workflow `release` already exists: `longshore generate` will write .github/workflows/longshore.yml\n"
-        ));
+        text.push_str(
+            "  a workflow `release` already exists: `longshore generate` will write .github/workflows/longshore.yml\n",
+        );
     }
     text
 }
