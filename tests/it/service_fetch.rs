@@ -1,13 +1,12 @@
 //! The service's fetching, with real git over HTTP: what is fetched, what is refused, and what a hostile repository gets.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use longshore::secret::Secret;
 use longshore::serve::check::{self, Checked};
 use longshore::serve::executor::Ended;
-use longshore::serve::fetch::{Checkout, Fetcher, Order, Settings};
+use longshore::serve::fetch::{Checkout, Fetcher, Order, Resolve, Settings};
 use longshore::serve::log::Logs;
 use longshore::serve::task::{Face, Login, Reason, Submission, TaskId};
 use longshore::world::env::Env;
@@ -46,7 +45,7 @@ struct Ask<'a> {
     branch: Option<&'a str>,
     login: Option<Login>,
     settings: Settings,
-    resolve: Option<fn(&str, u16) -> std::io::Result<Vec<IpAddr>>>,
+    resolve: Option<Resolve>,
     stop: CancellationToken,
 }
 
@@ -202,9 +201,8 @@ fn names_are_looked_up_once_and_pinned() {
 
     let https = |host: &str| Ask { url: format!("https://{host}:{port}/app.git"), ..Ask::of(&server, "app.git") };
     let asked = server.asked().len();
-    let private: fn(&str, u16) -> std::io::Result<Vec<IpAddr>> = |_, _| Ok(vec![[10, 0, 0, 5].into()]);
-    let mixed: fn(&str, u16) -> std::io::Result<Vec<IpAddr>> =
-        |_, _| Ok(vec![[140, 82, 121, 3].into(), [127, 0, 0, 1].into()]);
+    let private: Resolve = |_, _| Ok(vec![[10, 0, 0, 5].into()]);
+    let mixed: Resolve = |_, _| Ok(vec![[140, 82, 121, 3].into(), [127, 0, 0, 1].into()]);
     for resolve in [private, mixed] {
         let ask = Ask { resolve: Some(resolve), ..https("public.example.com") };
         let message = ask.fetch().failed(Reason::AddressForbidden);

@@ -1,7 +1,7 @@
 //! A service that is killed, stopped, or told to end, at every moment: no task is lost, none ends twice.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn serves_until_told_to_end() {
     let Some(folder) = variable(FOLDER) else { return };
     let told = interrupt::told_to_end().unwrap();
     let service = start(Path::new(&folder), &setup());
-    println!("\nlistening {}", service.address());
+    writeln!(std::io::stdout(), "\nlistening {}", service.address()).unwrap();
     runtime::block_on(told).unwrap();
     service.stop();
 }
