@@ -102,7 +102,9 @@ impl Place {
         let text = self.must(&format!("longshore release --overlay local --yes {more}"));
         let verbs = ["Building ", "Packaging "];
         let line = |line: &str| verbs.iter().find_map(|verb| line.trim_start().strip_prefix(verb).map(str::to_owned));
-        let mut built: Vec<String> = text.lines().filter_map(line).collect();
+        let built = text.lines().filter_map(line);
+        let mut built: Vec<String> =
+            built.flat_map(|names| names.split(", ").map(str::to_owned).collect::<Vec<_>>()).collect();
         built.sort();
         (built, self.tags().difference(&old).cloned().collect())
     }
