@@ -35,8 +35,7 @@ pub fn write(machine: Machine<'_>, platform: Platform, path: &Path) -> anyhow::R
     for step in &plan.steps {
         if let Work::Image(work) = &step.work
             && work.platform == platform
-            && store.record(&step.id).is_file()
-            && !stored::is_not_needed(store, &step.id)
+            && stored::is_made(store, &step.id)
         {
             images.push(Tagged { image: stored::image(store, step, work)?, tags: tags(plan, step, work) });
         }

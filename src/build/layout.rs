@@ -10,8 +10,7 @@ use crate::digest::Digest;
 use crate::oci::image::Image;
 use crate::oci::layout::{Entry, Layout};
 use crate::oci::media;
-use crate::plan::{Plan, Step, Work};
-use crate::world::store::Store;
+use crate::plan::{Plan, Work};
 
 /// Writes the layout of every image that was made, in place of an older one; returns how many blobs of bases it lacks.
 ///
@@ -21,7 +20,7 @@ pub fn write(machine: Machine<'_>, base_layers: bool) -> anyhow::Result<usize> {
     let Machine { store, plan, .. } = machine;
     let layout = Layout::create(&store.root().join("images"))?;
     let (mut entries, mut lacking) = (Vec::new(), BTreeSet::new());
-    for step in plan.steps.iter().filter(|step| is_made(store, step)) {
+    for step in plan.steps.iter().filter(|step| stored::is_made(store, &step.id)) {
         let mut names = names(plan, &step.id);
         let document = match &step.work {
             Work::Image(work) => {
@@ -44,10 +43,6 @@ pub fn write(machine: Machine<'_>, base_layers: bool) -> anyhow::Result<usize> {
     lacking.retain(|digest| !layout.path(*digest).exists());
     layout.finish(&entries)?;
     Ok(lacking.len())
-}
-
-fn is_made(store: &Store, step: &Step) -> bool {
-    store.record(&step.id).is_file() && !stored::is_not_needed(store, &step.id)
 }
 
 /// Adds what is on this machine, or is to be; returns the rest.

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join_all, try_join};
+use futures_util::future::{join_all, try_join, try_join_all};
 use serde_json::Value;
 
 use super::machine::Machine;
 use crate::input_list::{ANNOTATION, InputList, MEDIA_TYPE};
+use crate::oci::image::{Image, Place};
 use crate::oci::registry::{Document, Error, Registries};
 use crate::oci::{Descriptor, media};
 use crate::plan::{FromDockerfile, ImageWork, OfKind, Plan, PublishedImage, Step, Work};
@@ -77,7 +78,6 @@ impl Reuse {
         match &step.work {
             Work::Image(_) => self.not_needed.contains(&step.id),
             Work::Check(check) => self.not_needed.contains(&check.subject),
-            Work::Index(index) => index.images.iter().any(|image| self.not_needed.contains(image)),
             _ => false,
         }
     }
@@ -133,14 +133,22 @@ impl Asked<'_> {
         if json["mediaType"] != media::MANIFEST || json["annotations"][ANNOTATION] != digest.to_string() {
             return Ok(Err("its annotation has other inputs".into()));
         }
-        let Ok(config) = serde_json::from_value::<Descriptor>(json["config"].clone()) else {
-            return Ok(Err("its manifest is damaged".into()));
+        let place_of_all = |_: &Descriptor| Some(Place::Repository(repository.clone()));
+        let image = match Image::new(manifest.clone(), place_of_all) {
+            Ok(image) => image,
+            Err(flaw) => return Ok(Err(format!("it {flaw}"))),
         };
-        let config = self.registries.blob(repository, &config);
+        let config = self.registries.blob(repository, &image.config.descriptor);
         let (list, config) = try_join(self.list(repository, &manifest), config).await?;
         let Some(list) = list else { return Ok(Err("no list of inputs refers to it".into())) };
         if list.digest() != digest {
             return Ok(Err("the list that refers to it has other inputs".into()));
+        }
+        // A registry that lost one shows the manifest all the same.
+        let layers = || image.layers.iter().map(|layer| &layer.descriptor);
+        let there = try_join_all(layers().map(|layer| self.registries.has_blob(repository, layer))).await?;
+        if let Some((gone, _)) = layers().zip(there).find(|(_, there)| !there) {
+            return Ok(Err(format!("its layer {} is not there", gone.digest)));
         }
         let config: Value = serde_json::from_slice(&config).unwrap_or_default();
         let platform = self.work.platform;

@@ -34,6 +34,11 @@ pub fn image(store: &Store, step: &Step, work: &ImageWork) -> anyhow::Result<Ima
     image.map_err(|flaw| anyhow::anyhow!("`{}` {flaw}", step.id))
 }
 
+/// Whether an image or index was made here.
+pub fn is_made(store: &Store, step: &StepId) -> bool {
+    store.record(step).is_file() && !is_not_needed(store, step)
+}
+
 /// Whether nothing was made of an image, since nobody needs it.
 pub fn is_not_needed(store: &Store, step: &StepId) -> bool {
     read_json::<Artifact>(&store.record(step)).is_ok_and(|record| record.not_needed.is_some())

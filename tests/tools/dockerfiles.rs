@@ -228,6 +228,15 @@ fn what_is_published_stays_where_it_is() {
     assert!(log.contains("published from the same inputs"), "{log}");
     assert_ne!(layers("web", "1.0.1"), layers("web", "1.0.2"));
 
+    // A layer that the registry lost is noticed, and built again.
+    let lost = layers("api", "1.0.2").as_array().unwrap().last().unwrap()["digest"].as_str().unwrap().to_owned();
+    let lose = format!("curl -sf -X DELETE http://{}/v2/team/api/blobs/{lost}", place.registry.host);
+    let change = "echo again > again.txt && git add -A && git commit -qm again && git tag v1.0.2-again.1";
+    place.must(&project, &format!("{lose} && {change} && longshore release --yes"));
+    let log = logged("image.api.linux-amd64");
+    assert!(log.contains(&format!("its layer {lost} is not there")) && log.contains("engine: "), "{log}");
+    place.crane(&["validate", "--remote", &format!("{}/team/api:1.0.2-again.1", place.registry.host)]);
+
     // What an image must contain was looked at before it was published; another demand is looked at again.
     place.must(
         &project,

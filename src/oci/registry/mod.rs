@@ -282,6 +282,14 @@ impl Registries {
         Ok(())
     }
 
+    /// Whether a repository that we push to has a blob.
+    ///
+    /// # Errors
+    /// If the registry does not answer, or has other bytes under that digest.
+    pub async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, Error> {
+        upload::is_there(&self.host(&repository.registry), repository, blob).await
+    }
+
     /// Sees to it that a repository has a blob. Asked for the same blob again, it waits for the first upload.
     ///
     /// # Errors

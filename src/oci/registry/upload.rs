@@ -67,6 +67,29 @@ enum Pieces<'a> {
     Elsewhere(Incoming),
 }
 
+/// Whether a repository that we push to has a blob.
+///
+/// # Errors
+/// If the registry does not answer, or has other bytes under that digest.
+pub async fn is_there(host: &Host, repository: &Repository, blob: &Descriptor) -> Result<bool, Error> {
+    let url = host.url(repository, &format!("blobs/{}", blob.digest)).await?;
+    let request = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url) };
+    // Push, not pull: a token for both is wanted anyway.
+    let reply = host.send(Scope::push(repository), "look for a blob", request).await?;
+    match reply.status {
+        404 => Ok(false),
+        // S3 behind a registry answers the redirect of a HEAD, which need not be followed to know it.
+        200..=399 => match reply.header("content-length").and_then(|text| text.parse::<u64>().ok()) {
+            Some(size) if reply.status == 200 && size != blob.size => {
+                let text = format!("`{repository}` reports {size} bytes for {}, not {}", blob.digest, blob.size);
+                Err(damaged(text))
+            }
+            _ => Ok(true),
+        },
+        _ => Err(refusal("look for a blob", &repository.to_string(), &reply)),
+    }
+}
+
 impl Upload<'_> {
     /// Sees to it that the repository has the blob.
     ///
@@ -98,23 +121,7 @@ impl Upload<'_> {
     }
 
     async fn is_there(&self) -> Result<bool, Error> {
-        let Self { host, repository, blob, .. } = *self;
-        let url = host.url(repository, &format!("blobs/{}", blob.digest)).await?;
-        let request = Request { method: Method::HEAD, accept: "*/*", ..Request::get(url) };
-        // Push, not pull: a token for both is wanted anyway.
-        let reply = host.send(Scope::push(repository), "look for a blob", request).await?;
-        match reply.status {
-            404 => Ok(false),
-            // S3 behind a registry answers the redirect of a HEAD, which need not be followed to know it.
-            200..=399 => match reply.header("content-length").and_then(|text| text.parse::<u64>().ok()) {
-                Some(size) if reply.status == 200 && size != blob.size => {
-                    let text = format!("`{repository}` reports {size} bytes for {}, not {}", blob.digest, blob.size);
-                    Err(damaged(text))
-                }
-                _ => Ok(true),
-            },
-            _ => Err(refusal("look for a blob", &repository.to_string(), &reply)),
-        }
+        is_there(self.host, self.repository, self.blob).await
     }
 
     async fn attempt(&self) -> Result<Pushed, Failed> {
