@@ -8,6 +8,8 @@ mod bindings;
 #[path = "../it/chart_case.rs"]
 mod chart_case;
 mod charts;
+#[cfg(unix)]
+mod databases;
 #[path = "../it/delivery.rs"]
 mod delivery;
 mod dockerfiles;

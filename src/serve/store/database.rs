@@ -28,7 +28,7 @@ const SLOWEST: Duration = Duration::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// A connection that is not used is closed before the server does it.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(10);
 
 const CONNECTIONS: u32 = 10;
 const READERS: u32 = 2;

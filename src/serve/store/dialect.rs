@@ -59,7 +59,7 @@ impl Dialect {
             }
             Self::Mysql => {
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 10; \
-                 SET SESSION wait_timeout = 60"
+                 SET SESSION wait_timeout = 20"
             }
         }
     }

@@ -99,8 +99,8 @@ impl Store {
     }
 
     async fn before(&self, once: Once<'_>) -> anyhow::Result<Submitted> {
-        let query = sqlx::query("SELECT id, request_digest FROM longshore_tasks WHERE idempotency_key = ?");
-        let Some(row) = query.bind(once.key).fetch_optional(&self.write).await? else { return Ok(Submitted::Full) };
+        let query = self.statement("SELECT id, request_digest FROM longshore_tasks WHERE idempotency_key = ?");
+        let Some(row) = self.row(query.bind(once.key.to_owned())).await? else { return Ok(Submitted::Full) };
         let request: Option<String> = row.try_get("request_digest")?;
         if request != Some(once.request.to_string()) {
             return Ok(Submitted::Conflict);

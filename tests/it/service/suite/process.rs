@@ -37,6 +37,8 @@ pub struct Served {
 
 impl Served {
     pub fn start(folder: &Path) -> Self {
+        // Here, since it outlives the process.
+        database(folder);
         let mut command = program(std::env::current_exe().unwrap().to_str().unwrap());
         let (_, module) = module_path!().split_once("::").unwrap();
         let name = format!("{module}::serves_until_told_to_end");
