@@ -55,6 +55,38 @@ async fn a_server_that_says_nothing_is_503_and_loses_nothing() {
     served.end();
 }
 
+/// It is stopped and started again, as for an upgrade.
+#[tokio::test]
+async fn a_server_that_is_gone_is_503_and_loses_nothing() {
+    let (mut server, folder) = (alone(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("database"), server.database()).unwrap();
+    hold(folder.path(), "building");
+    let served = Served::start(folder.path());
+    let running = served.submit("app", "v1").await;
+    let waiting = served.submit("app", "v2").await;
+    seen(folder.path(), "held-building 1 v1").await;
+    let mut server = tokio::task::spawn_blocking(move || {
+        server.down();
+        server
+    })
+    .await
+    .unwrap();
+    assert_eq!(statuses(&served, &running).await, [503; 5]);
+    assert_eq!(health(&served).await, 200);
+    let server = tokio::task::spawn_blocking(move || {
+        server.up();
+        server
+    });
+    let server = server.await.unwrap();
+    release(folder.path(), "building");
+    for id in [&running, &waiting] {
+        assert_eq!(served.until(id, "completed").await["attempt"], 1);
+    }
+    assert_eq!(count(folder.path(), "tagged"), 2);
+    served.end();
+    drop(server);
+}
+
 /// Requests that were answered with 503 may have been stored by a server that slept: those are built as all others.
 async fn tags_without_lost(served: &Served) -> usize {
     let text = client().get(format!("{}/task", served.url)).send().await.unwrap().text().await.unwrap();

@@ -1,5 +1,6 @@
 //! Database servers of the tests' own: in a folder that goes with them, on a port of this machine alone.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -18,14 +19,21 @@ const NAMED: &str = "database";
 
 /// It, running; ends with this process, however that ends, or when it is dropped.
 pub struct Server {
-    watcher: Child,
-    /// Of the program itself.
-    pid: u32,
-    pub port: u16,
+    watcher: Option<Child>,
+    script: String,
+    words: Vec<OsString>,
+    address: Place,
+    databases: AtomicUsize,
+    folder: tempfile::TempDir,
+}
+
+/// How it is reached, and a database that is always there.
+#[derive(Clone, Copy)]
+struct Place {
     scheme: &'static str,
     user: &'static str,
-    databases: AtomicUsize,
-    _folder: tempfile::TempDir,
+    first: &'static str,
+    port: u16,
 }
 
 /// The database of a folder: the one that it names, or a new one, which it names from now on.
@@ -60,7 +68,7 @@ pub fn postgres() -> Server {
     start.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
     start.args(["-c", "max_connections=300", "-c", "unix_socket_directories="]);
     // This signal ends it without waiting for those who are connected.
-    Server::start(folder, start, "INT", ("postgres", "tests", "postgres", port))
+    Server::start(folder, &start, "INT", Place { scheme: "postgres", user: "tests", first: "postgres", port })
 }
 
 pub fn mariadb() -> Server {
@@ -78,62 +86,73 @@ pub fn mariadb() -> Server {
     ]);
     start.arg(format!("--datadir={}", data.display())).arg(format!("--port={port}"));
     start.arg(format!("--socket={}", folder.path().join("socket").display()));
-    Server::start(folder, start, "TERM", ("mysql", "root", "mysql", port))
+    Server::start(folder, &start, "TERM", Place { scheme: "mysql", user: "root", first: "mysql", port })
 }
 
 impl Server {
-    fn start(
-        folder: tempfile::TempDir,
-        server: Command,
-        signal: &str,
-        address: (&'static str, &'static str, &str, u16),
-    ) -> Self {
-        let (scheme, user, first, port) = address;
+    fn start(folder: tempfile::TempDir, server: &Command, signal: &str, address: Place) -> Self {
         let mut words = vec![server.get_program().to_owned()];
         words.extend(server.get_args().map(ToOwned::to_owned));
-        let (pid, log) = (folder.path().join("pid"), folder.path().join("log"));
         // It reads until nobody can write any more: then we have ended.
         let script = format!(
-            "\"$@\" 2>{log} >&2 </dev/null & echo $! >{pid}; cat >/dev/null; kill -{signal} $!; kill -CONT $! $(ps -o pid= --ppid $!); wait",
-            log = log.display(),
-            pid = pid.display()
+            "\"$@\" 2>>log >&2 </dev/null & echo $! >pid; cat >/dev/null; kill -{signal} $!; \
+             kill -CONT $! $(ps -o pid= --ppid $!); wait"
         );
+        let mut server = Self { watcher: None, script, words, address, databases: AtomicUsize::new(0), folder };
+        server.up();
+        server
+    }
+
+    /// Starts it, again with what it has stored.
+    pub fn up(&mut self) {
         let mut command = program(Path::new("/bin/sh"));
-        command.args(["-c", &script, "sh"]).args(words).current_dir(folder.path()).stdin(Stdio::piped());
+        command
+            .args(["-c", &self.script, "sh"])
+            .args(&self.words)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let watcher = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        self.watcher = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let end = Instant::now() + Duration::from_secs(120);
-        let url = format!("{scheme}://{user}@127.0.0.1:{port}/{first}");
+        let url = self.url(self.address.first);
         while !answers(&url) {
-            assert!(Instant::now() < end, "{scheme} does not start: {}", fs::read_to_string(&log).unwrap_or_default());
+            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            assert!(Instant::now() < end, "{url} does not answer: {}", log());
             std::thread::sleep(Duration::from_millis(100));
         }
-        let pid = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
-        Self { watcher, pid, port, scheme, user, databases: AtomicUsize::new(0), _folder: folder }
+    }
+
+    /// Ends it.
+    pub fn down(&mut self) {
+        if let Some(mut watcher) = self.watcher.take() {
+            drop(watcher.stdin.take());
+            let _ = watcher.wait();
+        }
     }
 
     /// A new database.
     pub fn database(&self) -> String {
         let name = format!("queue{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let first = if self.scheme == "mysql" { "mysql" } else { "postgres" };
-        execute(&self.url(first), &format!("CREATE DATABASE {name}"));
+        execute(&self.url(self.address.first), &format!("CREATE DATABASE {name}"));
         self.url(&name)
     }
 
     fn url(&self, database: &str) -> String {
-        format!("{}://{}@127.0.0.1:{}/{database}", self.scheme, self.user, self.port)
+        let Place { scheme, user, port, .. } = self.address;
+        format!("{scheme}://{user}@127.0.0.1:{port}/{database}")
     }
 
     /// `STOP` and `CONT`: it takes connections all the same and says nothing.
     pub fn signal(&self, name: &str) {
-        run(program(Path::new("/bin/sh")).args(["-c", &format!("kill -{name} {0} $(ps -o pid= --ppid {0})", self.pid)]));
+        let pid = fs::read_to_string(self.folder.path().join("pid")).unwrap();
+        let script = format!("kill -{name} {0} $(ps -o pid= --ppid {0})", pid.trim());
+        run(program(Path::new("/bin/sh")).args(["-c", &script]));
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.watcher.stdin.take());
-        let _ = self.watcher.wait();
+        self.down();
     }
 }
 

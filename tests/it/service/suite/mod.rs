@@ -7,3 +7,4 @@ pub mod fake;
 mod lines;
 pub mod process;
 mod queue;
+mod retention;
