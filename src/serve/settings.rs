@@ -136,7 +136,10 @@ impl Reader<'_> {
 
     /// The flag, our variable, those of the old service: the first one that is there.
     fn database(&mut self, flag: Option<&str>) -> Option<Address> {
-        let hint = "write it as `postgres://USER@HOST/DATABASE`, `mysql://USER@HOST/DATABASE` or `sqlite`";
+        let hint = match flag.or(self.env.get(DATABASE_URL)) {
+            Some(_) => "write it as `postgres://USER@HOST/DATABASE`, `mysql://USER@HOST/DATABASE` or `sqlite`",
+            None => "set it to the name of the server alone, and `MYSQL_PORT` to its port",
+        };
         let (name, address) = match (flag, self.env.get(DATABASE_URL), self.env.get("MYSQL_HOST")) {
             (Some(text), _, _) => ("--database", text.parse()),
             (None, Some(text), _) => (DATABASE_URL, text.parse()),

@@ -1,6 +1,8 @@
 //! The table of Darwin's Artifact Builder is copied once and left as it is.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use longshore::serve::log::Logs;
@@ -10,6 +12,7 @@ use longshore::world::terminal::Printer;
 
 use super::mariadb::suite::fake::{Fake, client, setup};
 use super::server;
+use crate::project::{LONGSHORE, program};
 
 const TABLE: &str = "CREATE TABLE darwin_image_builder (task_id VARCHAR(255) PRIMARY KEY, app_name VARCHAR(255) NOT NULL, \
     image_tag VARCHAR(255) NOT NULL, logs_url TEXT NULL, build_params JSON NULL, \
@@ -140,5 +143,45 @@ async fn it_is_copied_once() {
     assert_eq!(stores[0].all().await.unwrap().len(), 6);
     for store in &stores {
         store.close().await;
+    }
+}
+
+/// The program itself, told by the variables of the old service; nothing shows the password.
+#[test]
+fn the_old_environment_is_enough() {
+    let (folder, url, _) = place();
+    let (_, rest) = url.split_once('@').unwrap();
+    let (host, database) = rest.split_once('/').unwrap();
+    let (host, port) = host.split_once(':').unwrap();
+    let grant = format!(
+        "CREATE USER longshore@'127.0.0.1' IDENTIFIED BY 'canary-password'; GRANT ALL ON {database}.* TO longshore@'127.0.0.1'"
+    );
+    server::execute(&url, &grant);
+    let start = |password: &str| {
+        let mut command = program(LONGSHORE);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data", "data"]).current_dir(folder.path());
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LOCAL_REGISTRY", "localhost:9").env("NO_COLOR", "1");
+        command.envs([("MYSQL_HOST", host), ("MYSQL_PORT", port), ("MYSQL_DATABASE", database)]);
+        command.envs([("MYSQL_USERNAME", "longshore"), ("MYSQL_PASSWORD", password)]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let refused = start("canary-of-another").wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("error[database-unusable]: the database `mysql://longshore@127.0.0.1:"), "{said}");
+    assert!(said.contains("Access denied") && !said.contains("canary"), "{said}");
+
+    let mut child = start("canary-password");
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let proc = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
+    let environment = fs::read(format!("/proc/{}/environ", child.id())).unwrap_or_default();
+    assert!(program("kill").arg(child.id().to_string()).status().unwrap().success());
+    let done = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success(), "{said}");
+    assert!(said.contains("tasks of the old service: 2 wait, 2 failed, 2 had ended"), "{said}");
+    assert!(said.contains(&format!("{}: it is built here", id('9'))) && said.contains("`id-old`"), "{said}");
+    for bytes in [proc, environment, done.stderr] {
+        assert!(!String::from_utf8_lossy(&bytes).contains("canary"), "{said}");
     }
 }
