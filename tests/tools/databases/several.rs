@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use longshore::serve::store::Store;
+
 use super::super::server;
 use super::database;
 use super::suite::fake::{events, seen};
@@ -23,6 +25,20 @@ fn folders(many: usize) -> Vec<tempfile::TempDir> {
 
 fn tags(folder: &Path, what: &str) -> Vec<String> {
     events(folder).iter().filter_map(|event| event.strip_prefix(what)).map(str::to_owned).collect()
+}
+
+/// Tables are made by one of those that start at the same moment.
+#[tokio::test]
+async fn all_may_start_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = database(folder.path());
+    let open = || Store::open(folder.path(), &address);
+    let stores = futures_util::future::join_all([open(), open(), open(), open()]).await;
+    for store in stores {
+        let store = store.unwrap();
+        assert_eq!(store.all().await.unwrap(), []);
+        store.close().await;
+    }
 }
 
 #[tokio::test]
