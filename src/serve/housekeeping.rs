@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
 use super::log::Logs;
 use super::queue::Pace;
 use super::store::{Keep, Recovered, Store};
-use super::task::TaskId;
+use super::task::{State, TaskId};
 use super::worker::Workers;
 
 pub struct Housekeeping {
@@ -23,23 +23,38 @@ pub struct Housekeeping {
 
 impl Housekeeping {
     pub async fn run(self, stop: CancellationToken) {
-        let mut tidied: Option<Instant> = None;
+        let (mut tidied, mut failed) = (None, None);
         loop {
-            // A database that does not answer now is asked again.
-            if self.store.is_shared()
-                && let Ok(found) = self.store.recover(self.pace.lease, false).await
-                && found != Recovered::default()
-            {
-                self.workers.wake();
+            if self.store.is_shared() {
+                if !self.answers().await {
+                    failed = Some(Instant::now());
+                }
+                // All leases may have ended meanwhile: those who live have to renew them first.
+                if is_over(failed, self.pace.lease) {
+                    self.take_up().await;
+                }
             }
-            if tidied.is_none_or(|at| at.elapsed() >= self.pace.tidy) {
+            if is_over(tidied, self.pace.tidy) {
                 tidied = Some(Instant::now());
+                // A database that does not answer now is asked again.
                 let _ = self.tidy().await;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.pace.tidy.min(self.pace.lease / 3)) => {}
             }
+        }
+    }
+
+    /// Whether the database does, before leases end.
+    async fn answers(&self) -> bool {
+        let asked = tokio::time::timeout(self.pace.lease / 3, self.store.count(State::Running));
+        matches!(asked.await, Ok(Ok(_)))
+    }
+
+    async fn take_up(&self) {
+        if self.store.recover(self.pace.lease, false).await.is_ok_and(|found| found != Recovered::default()) {
+            self.workers.wake();
         }
     }
 
@@ -71,6 +86,10 @@ impl Housekeeping {
         }
         Ok(())
     }
+}
+
+fn is_over(since: Option<Instant>, span: Duration) -> bool {
+    since.is_none_or(|at| at.elapsed() >= span)
 }
 
 struct LogFile {
