@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::super::server;
+use super::server;
 use super::suite::fake::{client, seen};
 use super::suite::process::{Served, count, hold, release};
 use super::{alone, database};

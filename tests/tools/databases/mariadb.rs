@@ -1,4 +1,4 @@
-//! MariaDB.
+//! The build service with its queue in MariaDB.
 
 #[path = "faults.rs"]
 mod faults;

@@ -1,4 +1,4 @@
-//! PostgreSQL.
+//! The build service with its queue in PostgreSQL.
 
 #[path = "faults.rs"]
 mod faults;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use longshore::serve::store::Store;
 
-use super::super::server;
 use super::database;
+use super::server;
 use super::suite::fake::{events, seen};
 use super::suite::process::{Served, count, hold, release};
 

@@ -18,7 +18,7 @@ use longshore::serve::task::{Fault, Outcome, Phase, Pushed, Reason, Submission};
 use longshore::world::terminal::Printer;
 use serde_json::Value;
 
-use super::super::database;
+use super::database;
 
 /// Executes nothing; writes what it would have done into a file, one line each, and takes a folder for a registry.
 pub struct Fake {

@@ -8,3 +8,5 @@ mod lines;
 pub mod process;
 mod queue;
 mod retention;
+
+use super::database;

@@ -11,7 +11,7 @@ use longshore::world::interrupt;
 use longshore::world::runtime;
 use serde_json::{Value, json};
 
-use super::super::database;
+use super::database;
 use super::fake::{client, events, seen, setup, start};
 use crate::project::{program, variable};
 
