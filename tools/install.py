@@ -54,6 +54,10 @@ TABLE = [
     ("test", "buildctl", "v0.34.2", "gomod", "tests/tools/buildkit", "github.com/moby/buildkit/cmd/buildctl"),
     ("test", "runc", "any", "apt", "runc"),
     ("test", "busybox", "any", "apt", "busybox-static"),
+    # databases that hold the queue of the build service
+    ("test", "pg_ctlcluster", "any", "apt", "postgresql"),
+    ("test", "mariadbd", "any", "apt", "mariadb-server-core"),
+    ("test", "my_print_defaults", "any", "apt", "mariadb-client-core"),
     # programs of another C library, for images
     ("test", "gcc", "any", "apt", "gcc"),
     ("test", "musl-gcc", "any", "apt", "musl-tools"),

@@ -421,15 +421,31 @@ pub struct Serve {
     /// Keep the queue, the logs and everything else here
     #[arg(long, value_name = "DIR", default_value = "longshore-data")]
     pub data: PathBuf,
-    /// Keep the queue there: `sqlite`, a file in --data  [default: sqlite]
+    /// Keep the queue there: `sqlite`, a file in --data, or `postgres://USER@HOST/NAME` or `mysql://USER@HOST/NAME`, which
+    /// several processes share; with a password in LONGSHORE_DATABASE_URL instead  [default: sqlite]
     #[arg(long, value_name = "DATABASE")]
     pub database: Option<String>,
+    /// Take over the tasks of Darwin's Artifact Builder `now`, even if it is still at work
+    #[arg(long, value_name = "WHEN", value_parser = ["now"])]
+    pub import: Option<String>,
     /// Build with this engine: auto, buildkit, docker, buildah or podman
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: String,
     /// Run so many builds at a time
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub builds: u8,
+    /// Run at most so many builds of one app at a time, in all processes  [default: no limit]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub builds_per_app: Option<u32>,
+    /// Remove tasks that ended so many days ago, and their logs  [default: never]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub keep_days: Option<u32>,
+    /// Keep so many of the tasks that have ended, and their logs  [default: all]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_builds: Option<u32>,
+    /// Keep so many MiB of logs: the oldest go first, their tasks stay
+    #[arg(long, value_name = "COUNT", default_value_t = 10_240, value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_log_mib: u32,
     /// Take requests from other machines; whoever reaches the service may build
     #[arg(long)]
     pub open: bool,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -17,13 +18,16 @@ use crate::serve::fetch;
 use crate::serve::log::{LARGEST, Logs};
 use crate::serve::push::Target;
 use crate::serve::service::{Data, Service};
-use crate::serve::settings::{self, Flags, Settings};
+use crate::serve::settings::{self, Flags, PASSWORDS, Settings};
+use crate::serve::store::{Address, Imported, Keep};
 use crate::world::interrupt::{self, Holding};
 use crate::world::path::resolve;
 use crate::world::{files, runtime};
 
 /// The host that `GITHUB_TOKEN` is for.
 const GITHUB: &str = "github.com";
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
     refuse_missing(args)?;
@@ -34,7 +38,12 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
         builds: args.builds.into(),
         open: args.open,
         database: args.database.clone(),
+        import_now: args.import.is_some(),
+        per_app: args.builds_per_app,
+        keep: keep(args),
     };
+    let passwords = PASSWORDS.map(str::to_owned);
+    session.withhold(&passwords);
     let mut settings = settings::read(flags, &session.env)?;
     settings.notes.iter().for_each(|note| session.printer.warn(note));
     // Before anything is started: who stops us waits for attempts that write their tags.
@@ -45,8 +54,11 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
     }
     settings.data = folder(&settings.data)?;
     let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings));
-    let data = Data::open(&settings.data)?;
-    let logs = Logs::limited(data.logs(), LARGEST, session.env.credentials(&[]));
+    let data = Data::open(&settings.data, &settings.database)?;
+    if let Some(imported) = data.import(settings.import_now)? {
+        tell_imported(session, &imported);
+    }
+    let logs = Logs::limited(data.logs(), LARGEST, session.env.credentials(&passwords));
     let service = Service::start(data, logs, Arc::clone(&executor), &settings.setup, &session.printer)?;
     tell(session, &service, &settings);
     warn_if_not_ready(session, executor)?;
@@ -89,6 +101,14 @@ fn engine(name: &str) -> Result<Option<Kind>, Failure> {
         .map_err(|why: String| Failure::usage(Problem::new("bad-args", why).hint("or `auto`: the first that answers")))
 }
 
+fn keep(args: &args::Serve) -> Keep {
+    Keep {
+        age: args.keep_days.map(|days| DAY * days),
+        builds: args.keep_builds,
+        log_bytes: Some(u64::from(args.keep_log_mib) << 20),
+    }
+}
+
 /// Logs and clones of private repositories are in it.
 fn folder(path: &Path) -> anyhow::Result<PathBuf> {
     let context = || format!("cannot create `{}`", path.display());
@@ -115,9 +135,24 @@ fn executor(session: &Session, settings: &Settings) -> Local {
     Local::new(build, fetch, session.runner(), &session.env)
 }
 
+fn tell_imported(session: &Session, imported: &Imported) {
+    let printer = &session.printer;
+    let (waiting, failed) = (imported.waiting.len(), imported.failed.len());
+    let text = format!("tasks of the old service: {waiting} wait, {failed} failed, {} had ended", imported.ended);
+    printer.step("Imported", text);
+    imported.waiting.iter().for_each(|id| printer.step("Imported", format!("{id}: it is built here")));
+    imported.failed.iter().for_each(|id| printer.step("Imported", format!("{id}: failed; its log says why")));
+    for id in &imported.left_out {
+        printer.warn(format!("left out: `{}` is not the id of a task", id.escape_debug()));
+    }
+}
+
 fn tell(session: &Session, service: &Service, settings: &Settings) {
     let printer = &session.printer;
     printer.step("Listening", format!("on http://{}", service.address()));
+    if settings.database != Address::default() {
+        printer.step("Queueing", format!("in {}", settings.database));
+    }
     printer.step("Pushing", format!("to {}", settings.target.repository));
     let found = service.recovered();
     if found.waiting + found.failed + found.cancelled > 0 {

@@ -94,6 +94,11 @@ impl Session {
         self.credentials.runner()
     }
 
+    /// Withholds further variables from all programs, and hides what they hold.
+    pub fn withhold(&self, secrets: &[String]) {
+        self.credentials.withhold(secrets, &[]);
+    }
+
     /// The folder it works in, absolute.
     ///
     /// # Errors

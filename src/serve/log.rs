@@ -55,6 +55,25 @@ impl Logs {
         self.0.folder.join(format!("{id}.{attempt}.log"))
     }
 
+    pub fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    /// Which attempt a file of the folder is the log of.
+    pub fn named(name: &str) -> Option<(TaskId, u32)> {
+        let (id, attempt) = name.strip_suffix(".log")?.split_once('.')?;
+        Some((id.parse().ok()?, attempt.parse().ok()?))
+    }
+
+    /// Text of somewhere else, as it may be shown.
+    pub fn masked(&self, text: &[u8]) -> Vec<u8> {
+        let (mut masking, mut shown) = (Masking::default(), Vec::with_capacity(text.len()));
+        self.0.secrets.iter().for_each(|secret| masking.learn(secret));
+        masking.take(text, &mut shown);
+        masking.finish(&mut shown);
+        shown
+    }
+
     /// The log of an attempt, to be written.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ pub mod check;
 pub mod executor;
 pub mod face;
 pub mod fetch;
+mod housekeeping;
 pub mod log;
 mod masking;
 pub mod push;

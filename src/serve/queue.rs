@@ -22,6 +22,8 @@ pub struct Pace {
     pub delay: Duration,
     /// How long an attempt may take until its last fence.
     pub limit: Duration,
+    /// How often what is to be kept no longer is removed.
+    pub tidy: Duration,
     /// How long attempts may take to end when the service is stopped.
     pub farewell: Duration,
 }
@@ -32,6 +34,7 @@ impl Default for Pace {
             lease: Duration::from_secs(30),
             delay: Duration::from_secs(10),
             limit: Duration::from_secs(60 * 60),
+            tidy: Duration::from_secs(5 * 60),
             farewell: Duration::from_secs(40),
         }
     }

@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::executor::Executor;
 use super::face::{self, Links, Readiness, Shared};
+use super::housekeeping::Housekeeping;
 use super::log::Logs;
 use super::queue::Pace;
-use super::store::{Lock, Recovered, Store};
+use super::store::{Address, Imported, Keep, Lock, Recovered, Store};
 use super::worker::Workers;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::runtime;
@@ -36,6 +37,11 @@ pub struct Setup {
     pub links: Links,
     /// How many builds run at a time.
     pub builds: usize,
+    /// How many of one app do.
+    pub per_app: Option<u32>,
+    pub keep: Keep,
+    /// The logs of the service whose tasks were taken over.
+    pub old_logs: Option<PathBuf>,
     pub pace: Pace,
 }
 
@@ -48,13 +54,21 @@ pub struct Data {
 
 impl Data {
     /// # Errors
-    /// If another process has it, or it cannot be written.
-    pub fn open(folder: &std::path::Path) -> anyhow::Result<Self> {
+    /// If another process has it, it cannot be written, or the database cannot be used.
+    pub fn open(folder: &std::path::Path, database: &Address) -> anyhow::Result<Self> {
         let logs = folder.join("logs");
         std::fs::create_dir_all(&logs).with_context(|| format!("cannot create `{}`", logs.display()))?;
         let lock = Lock::take(folder)?;
-        let store = runtime::block_on(Store::open(folder))??;
+        let store = runtime::block_on(Store::open(folder, database))??;
         Ok(Self { _lock: lock, store, logs })
+    }
+
+    /// Takes over the tasks of Darwin's Artifact Builder, once, if its table is in the same database.
+    ///
+    /// # Errors
+    /// If it is still at work, unless that is to be so, or the database does not answer.
+    pub fn import(&self, even_now: bool) -> anyhow::Result<Option<Imported>> {
+        runtime::block_on(self.store.import(even_now))?
     }
 
     /// The folder of the logs.
@@ -94,9 +108,9 @@ impl Service {
         })?;
         let address = listener.local_addr()?;
         executor.recover().context("what an earlier process left cannot be put away")?;
-        let recovered = runtime.block_on(data.store.recover(true))?;
+        let recovered = runtime.block_on(data.store.recover(setup.pace.lease, true))?;
         let store = data.store.clone();
-        let workers = Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace);
+        let workers = Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace, setup.per_app);
         let shared = Shared {
             store,
             logs,
@@ -106,8 +120,12 @@ impl Service {
             links: setup.links.clone(),
             printer: printer.clone(),
             open: setup.open,
+            old_logs: setup.old_logs.clone(),
         };
         let stop = CancellationToken::new();
+        let (store, logs, workers_too) = (shared.store.clone(), shared.logs.clone(), Arc::clone(&workers));
+        let housekeeping = Housekeeping { store, logs, workers: workers_too, keep: setup.keep, pace: setup.pace };
+        runtime.spawn(housekeeping.run(stop.clone()));
         let serving = runtime.spawn(serve(listener, shared, stop.clone()));
         let threads = workers.start(setup.builds)?;
         Ok(Self { data, address, workers, threads, recovered, pace: setup.pace, stop, serving })

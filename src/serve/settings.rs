@@ -9,6 +9,7 @@ use super::address::Allowed;
 use super::face::Links;
 use super::queue::Pace;
 use super::service::Setup;
+use super::store::{Address, Keep, Parts};
 use crate::build::engine::Kind;
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
@@ -24,12 +25,18 @@ pub struct Flags {
     pub builds: usize,
     pub open: bool,
     pub database: Option<String>,
+    /// Take over the old service's tasks even if it is at work.
+    pub import_now: bool,
+    pub per_app: Option<u32>,
+    pub keep: Keep,
 }
 
 #[derive(Debug)]
 pub struct Settings {
     pub setup: Setup,
     pub data: PathBuf,
+    pub database: Address,
+    pub import_now: bool,
     pub engine: Option<Kind>,
     pub platform: Platform,
     pub target: Target,
@@ -51,8 +58,12 @@ pub struct Target {
 
 /// Variables of the old service that mean nothing here, though whoever sets them may believe otherwise. docs/service.md says
 /// why; variables whose absence changes nothing (credentials of unused services) are not listed.
-const IGNORED: [&str; 6] =
-    ["BUILD_ARTIFACTS_ROOT", "ENABLE_OTEL", "LOG_FILE", "LOG_FILE_ROOT_LOCAL", "LOG_FILE_ROOT_PROD", "S3_BUCKET"];
+const IGNORED: [&str; 4] = ["BUILD_ARTIFACTS_ROOT", "ENABLE_OTEL", "LOG_FILE", "S3_BUCKET"];
+
+/// Variables that hold a password of a database: no program that is started sees them.
+pub const PASSWORDS: [&str; 2] = [DATABASE_URL, MYSQL_PASSWORD];
+const DATABASE_URL: &str = "LONGSHORE_DATABASE_URL";
+const MYSQL_PASSWORD: &str = "MYSQL_PASSWORD";
 
 /// Reads all of it.
 ///
@@ -61,7 +72,8 @@ const IGNORED: [&str; 6] =
 pub fn read(flags: Flags, env: &Env) -> Result<Settings, Failure> {
     let mut reader = Reader { env, problems: Vec::new(), notes: Vec::new() };
     reader.listen(&flags);
-    reader.database(flags.database.as_deref());
+    let database = reader.database(flags.database.as_deref());
+    let old_logs = reader.old_logs();
     let links = reader.links();
     let target = reader.target();
     let platform = reader.platform();
@@ -74,10 +86,21 @@ pub fn read(flags: Flags, env: &Env) -> Result<Settings, Failure> {
         reader.notes.push(format!("ignored: {} (docs/service.md says why)", ignored.join(", ")));
     }
     let Reader { problems, notes, .. } = reader;
-    match (target, platform, allowed) {
-        (Some(target), Some(platform), Some(allowed)) if problems.is_empty() => Ok(Settings {
-            setup: Setup { listen: flags.listen, open: flags.open, links, builds: flags.builds, pace: Pace::default() },
+    match (target, platform, allowed, database) {
+        (Some(target), Some(platform), Some(allowed), Some(database)) if problems.is_empty() => Ok(Settings {
+            setup: Setup {
+                listen: flags.listen,
+                open: flags.open,
+                links,
+                builds: flags.builds,
+                per_app: flags.per_app,
+                keep: flags.keep,
+                old_logs,
+                pace: Pace::default(),
+            },
             data: flags.data,
+            database,
+            import_now: flags.import_now,
             engine: flags.engine,
             platform,
             target,
@@ -111,19 +134,50 @@ impl Reader<'_> {
         }
     }
 
-    fn database(&mut self, database: Option<&str>) {
-        match database {
-            Some("sqlite") => {}
-            Some(_) => self.missing(
-                "`--database` with anything but `sqlite`",
-                "use `--database sqlite`: the queue is kept in `--data`",
-            ),
-            None if self.env.get("MYSQL_HOST").is_some() => {
-                let hint = "`--database sqlite` keeps the queue in `--data`, without the tasks of the old service; or unset `MYSQL_HOST`";
-                self.missing("a queue in MySQL (`MYSQL_HOST`)", hint);
+    /// The flag, our variable, those of the old service: the first one that is there.
+    fn database(&mut self, flag: Option<&str>) -> Option<Address> {
+        let hint = match flag.or(self.env.get(DATABASE_URL)) {
+            Some(_) => "write it as `postgres://USER@HOST/DATABASE`, `mysql://USER@HOST/DATABASE` or `sqlite`",
+            None => "set it to the name of the server alone, and `MYSQL_PORT` to its port",
+        };
+        let (name, address) = match (flag, self.env.get(DATABASE_URL), self.env.get("MYSQL_HOST")) {
+            (Some(text), _, _) => ("--database", text.parse()),
+            (None, Some(text), _) => (DATABASE_URL, text.parse()),
+            (None, None, Some(host)) => ("MYSQL_HOST", self.mysql(host)),
+            (None, None, None) => return Some(Address::default()),
+        };
+        match address {
+            Ok(address) if flag.is_some() && address.password().is_some() => {
+                let why = "it has a password, and everybody on this machine can read the arguments of programs";
+                self.bad(name, why, "write the whole address into the variable `LONGSHORE_DATABASE_URL` instead");
+                None
             }
-            None => {}
+            Ok(address) => Some(address),
+            Err(why) => {
+                self.bad(name, why, hint);
+                None
+            }
         }
+    }
+
+    fn mysql(&self, host: &str) -> Result<Address, String> {
+        let of = |name, default| self.env.get(name).unwrap_or(default);
+        Address::mysql(&Parts {
+            host,
+            port: of("MYSQL_PORT", "3306"),
+            database: of("MYSQL_DATABASE", "mlp_serve"),
+            user: of("MYSQL_USERNAME", "root"),
+            password: of(MYSQL_PASSWORD, ""),
+        })
+    }
+
+    fn old_logs(&self) -> Option<PathBuf> {
+        let name = if self.env.get("ENV").unwrap_or("local") == "local" {
+            "LOG_FILE_ROOT_LOCAL"
+        } else {
+            "LOG_FILE_ROOT_PROD"
+        };
+        self.env.get(name).map(PathBuf::from)
     }
 
     fn missing(&mut self, what: &str, hint: &str) {
@@ -264,7 +318,17 @@ mod tests {
 
     fn flags() -> Flags {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8000));
-        Flags { listen, data: "data".into(), engine: None, builds: 1, open: false, database: None }
+        Flags {
+            listen,
+            data: "data".into(),
+            engine: None,
+            builds: 1,
+            open: false,
+            database: None,
+            import_now: false,
+            per_app: None,
+            keep: Keep::default(),
+        }
     }
 
     fn codes(failure: &Failure) -> Vec<&str> {
@@ -303,7 +367,7 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_said_at_once() {
         let env = Env::of([
-            ("MYSQL_HOST", "darwin-mysql"),
+            ("MYSQL_HOST", "darwin-mysql/x"),
             ("AWS_ECR_ACCOUNT_ID", "123"),
             ("ROOT_PATH", "artifact-builder"),
             ("APP_LAYER_URL", "localhost"),
@@ -314,7 +378,7 @@ mod tests {
         let failure = read(Flags { listen, ..flags() }, &env).unwrap_err();
         let bad = "bad-setting";
         let missing = "not-in-this-version";
-        assert_eq!(codes(&failure), ["open-service", missing, bad, bad, missing, "registry-unset", bad, bad]);
+        assert_eq!(codes(&failure), ["open-service", bad, bad, bad, missing, "registry-unset", bad, bad]);
         assert!(failure.problems.iter().all(|problem| problem.hint.is_some()));
         let ready = [
             ("LOCAL_REGISTRY", "localhost:5000"),
@@ -325,5 +389,31 @@ mod tests {
         ];
         let settings = read(Flags { database: Some("sqlite".into()), ..flags() }, &Env::of(ready)).unwrap();
         assert_eq!(settings.notes, ["`ENV=dev` counts as `prod`", "ignored: LOG_FILE (docs/service.md says why)"]);
+    }
+
+    #[test]
+    fn the_database_is_the_first_that_is_named() {
+        let check = |flag: Option<&str>, vars: &[(&str, &str)], expected: Result<&str, &str>| {
+            let env = Env::of([("LOCAL_REGISTRY", "localhost:5000")].iter().chain(vars).copied());
+            let flags = Flags { database: flag.map(str::to_owned), ..flags() };
+            let found = read(flags, &env).map(|settings| settings.database.to_string());
+            let found = found.map_err(|failure| failure.problems[0].message.clone());
+            match (&found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(said), Err(expected)) => assert!(said.contains(expected) && !said.contains("canary"), "{said}"),
+                _ => panic!("{flag:?} {vars:?}: {found:?}"),
+            }
+        };
+        let ours = (DATABASE_URL, "postgres://me:canary@db/queue");
+        let old = [("MYSQL_HOST", "db"), (MYSQL_PASSWORD, "canary")];
+        check(None, &[], Ok("sqlite"));
+        check(None, &[ours, old[0]], Ok("postgres://me@db/queue"));
+        check(None, &old, Ok("mysql://root@db:3306/mlp_serve"));
+        check(None, &[old[0], ("MYSQL_DATABASE", "other"), ("MYSQL_USERNAME", "me")], Ok("mysql://me@db:3306/other"));
+        check(Some("sqlite"), &[ours, old[0]], Ok("sqlite"));
+        check(Some("mysql://me@db/x"), &[ours], Ok("mysql://me@db/x"));
+        check(Some("mysql://me:canary@db/x"), &[], Err("it has a password"));
+        check(Some("oracle://me:canary@db/x"), &[], Err("`oracle` is not a database"));
+        check(None, &[(DATABASE_URL, "postgres://me:canary@db")], Err("names no database"));
     }
 }

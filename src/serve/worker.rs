@@ -16,10 +16,13 @@ use super::log::{Log, Logs};
 use super::queue::{self, Next, Pace};
 use super::store::{Cancel, Claimed, Renewed, Store};
 use super::task::{Fault, Outcome, Reason, TaskId};
-use crate::world::{clock, runtime};
+use crate::world::runtime;
 
 /// How long a worker waits at most before it looks again without having been told to.
 const GLANCE: Duration = Duration::from_secs(30);
+
+/// The same where other processes submit to the queue, and nobody tells.
+const SHARED_GLANCE: Duration = Duration::from_secs(1);
 
 /// How long it waits for a database that does not answer.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -33,6 +36,8 @@ pub struct Workers {
     logs: Logs,
     executor: Arc<dyn Executor>,
     pace: Pace,
+    /// How many builds of one app run at a time, in all processes.
+    per_app: Option<u32>,
     /// Counts what may have made a task ready.
     news: watch::Sender<u64>,
     /// Nothing more is claimed.
@@ -41,9 +46,9 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub fn new(store: Store, logs: Logs, executor: Arc<dyn Executor>, pace: Pace) -> Arc<Self> {
+    pub fn new(store: Store, logs: Logs, executor: Arc<dyn Executor>, pace: Pace, per_app: Option<u32>) -> Arc<Self> {
         let (news, closing) = (watch::Sender::new(0), CancellationToken::new());
-        Arc::new(Self { store, logs, executor, pace, news, closing, running: Mutex::default() })
+        Arc::new(Self { store, logs, executor, pace, per_app, news, closing, running: Mutex::default() })
     }
 
     /// Starts threads that build, each one task at a time, until the end.
@@ -111,7 +116,7 @@ impl Workers {
         let mut news = self.news.subscribe();
         while !self.is_closing() {
             news.mark_unchanged();
-            match runtime::block_on(self.store.claim(self.pace.lease)).flatten() {
+            match runtime::block_on(self.store.claim(self.pace.lease, self.per_app)).flatten() {
                 Ok(Some(claimed)) => self.attempt(&claimed),
                 Ok(None) => self.wait(&mut news),
                 Err(_) => self.pause(PAUSE),
@@ -122,9 +127,9 @@ impl Workers {
     /// Until there is news, or the time of a task has come.
     fn wait(&self, news: &mut watch::Receiver<u64>) {
         let _ = runtime::block_on(async {
+            let glance = if self.store.is_shared() { SHARED_GLANCE } else { GLANCE };
             let next = self.store.next_start().await.ok().flatten();
-            let ahead = next.map(|at| u64::try_from(at - clock::utc().timestamp_millis()).unwrap_or(0));
-            let most = ahead.map_or(GLANCE, |ahead| Duration::from_millis(ahead + 1)).min(GLANCE);
+            let most = next.map_or(glance, |ahead| ahead + Duration::from_millis(1)).min(glance);
             tokio::select! {
                 _ = news.changed() => {}
                 () = tokio::time::sleep(most) => {}

@@ -1,6 +1,7 @@
 //! Tests against programs we did not write; `make tools` installs them, and a missing one fails here.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::duplicate_mod, reason = "what holds with every database is run with each")]
 
 mod act;
 mod action_log;
@@ -8,6 +9,8 @@ mod bindings;
 #[path = "../it/chart_case.rs"]
 mod chart_case;
 mod charts;
+#[cfg(unix)]
+mod databases;
 #[path = "../it/delivery.rs"]
 mod delivery;
 mod dockerfiles;

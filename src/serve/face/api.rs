@@ -9,6 +9,7 @@ use super::answer::{self, Bad, json, problem, with};
 use super::build::Build;
 use super::file;
 use super::follow;
+use super::imported;
 use super::intake::NotStored;
 use super::shared::Shared;
 use crate::digest::Digest;
@@ -259,6 +260,9 @@ pub(super) async fn log(shared: &Shared, id: &str, query: &str, method: &Method,
                 );
             }
         }
+    }
+    if let Some(response) = imported::log(shared, &row).await {
+        return response;
     }
     let no_log = || problem(StatusCode::NOT_FOUND, "log_not_found", "this attempt has no log yet");
     let events = follow::wants_events(headers);

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::answer::{detail, json, with};
 use super::file;
 use super::form::{Flaw, Form, Malformed};
+use super::imported;
 use super::intake::NotStored;
 use super::links;
 use super::shared::Shared;
@@ -178,6 +179,9 @@ pub(super) async fn log(shared: &Shared, name: &str, method: &Method, headers: &
     let Some(id) = name.strip_suffix(".log").and_then(|id| id.parse::<TaskId>().ok()) else { return not_found() };
     match shared.store.get(&id).await {
         Ok(Some(row)) => {
+            if let Some(response) = imported::log(shared, &row).await {
+                return response;
+            }
             let path = shared.logs.path(&id, row.attempt);
             file::answer(&path, method, headers).await.unwrap_or_else(not_found)
         }

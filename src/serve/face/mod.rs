@@ -8,6 +8,7 @@ mod document;
 mod file;
 mod follow;
 mod form;
+mod imported;
 mod intake;
 mod links;
 mod readiness;

@@ -1,6 +1,7 @@
 //! What both faces answer from.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::links::Links;
@@ -21,6 +22,8 @@ pub struct Shared {
     pub printer: Printer,
     /// Whether callers on other machines are wanted.
     pub open: bool,
+    /// The logs of the service whose tasks were taken over.
+    pub old_logs: Option<PathBuf>,
 }
 
 impl Shared {

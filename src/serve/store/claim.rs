@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
+use sqlx::{Any, Transaction};
 
-use super::database::{Store, millis, now};
-use super::row::{maybe, word};
+use super::database::{Statement, Store, millis};
+use super::row::{count, maybe, word};
 use crate::secret::Secret;
 use crate::serve::task::{Fault, Login, Phase, Pushed, Reason, Submission, TaskId};
 
@@ -37,14 +38,28 @@ pub enum Renewed {
     Lost,
 }
 
+impl Held {
+    /// The statement with what ends the condition of each: the task, and the attempt that has it.
+    pub(super) fn bound(&self, statement: Statement) -> Statement {
+        statement.bind(self.id.to_string()).bind(i64::from(self.attempt))
+    }
+}
+
 impl Store {
-    /// The oldest task that may start: its time has come, and no older one that is not at its end writes the same reference.
+    /// The oldest task that may start: its time has come, no older one that is not at its end writes the same reference, and
+    /// its app has fewer running than `per_app`.
     ///
     /// # Errors
     /// If the database does not answer.
-    pub async fn claim(&self, lease: Duration) -> anyhow::Result<Option<Claimed>> {
+    pub async fn claim(&self, lease: Duration, per_app: Option<u32>) -> anyhow::Result<Option<Claimed>> {
         loop {
-            let Some(row) = self.claim_one(lease).await? else { return Ok(None) };
+            let waits = "SELECT id FROM longshore_tasks WHERE state = 'waiting' AND not_before <= {now} LIMIT 1";
+            if self.row(self.statement(waits)).await?.is_none() {
+                return Ok(None);
+            }
+            let Some(row) = self.within(self.claim_one(lease, per_app)).await.context("no task can be claimed")? else {
+                return Ok(None);
+            };
             match claimed(&row) {
                 Ok(claimed) => return Ok(Some(claimed)),
                 // One row that cannot be read does not keep all others from being built.
@@ -53,58 +68,79 @@ impl Store {
         }
     }
 
-    async fn claim_one(&self, lease: Duration) -> anyhow::Result<Option<SqliteRow>> {
-        let now = now();
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET state = 'running', phase = 'fetching', attempt = attempt + 1, reason = NULL, \
-             message = NULL, lease_owner = ?1, lease_until = ?2, started_at = COALESCE(started_at, ?3), updated_at = ?3 \
-             WHERE state = 'waiting' AND sequence = ( \
-               SELECT sequence FROM longshore_tasks AS task WHERE state = 'waiting' AND not_before <= ?3 \
-               AND NOT EXISTS (SELECT 1 FROM longshore_tasks AS other \
-                 WHERE other.image_tag = task.image_tag AND other.state = 'running') \
-               AND NOT EXISTS (SELECT 1 FROM longshore_tasks AS other \
-                 WHERE other.image_tag = task.image_tag AND other.state = 'waiting' AND other.sequence < task.sequence) \
-               ORDER BY sequence LIMIT 1) \
-             RETURNING *",
-        );
-        let query = query.bind(&self.owner).bind(now + millis(lease)).bind(now);
-        query.fetch_optional(&self.write).await.context("no task can be claimed")
+    /// One after the other, whichever process: otherwise two could start what only one of them may.
+    pub(super) async fn turn(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        let mut begun = self.write.begin().await?;
+        self.statement("UPDATE longshore_turn SET taken = taken + 1 WHERE id = 1").execute(&mut *begun).await?;
+        Ok(begun)
     }
 
-    async fn set_aside(&self, row: &SqliteRow, error: &anyhow::Error) -> anyhow::Result<()> {
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET state = 'failed', reason = ?1, message = ?2, ended_at = ?3, updated_at = ?3, \
-             login_user = NULL, login_password = NULL WHERE sequence = ?4",
+    /// The row as it was before.
+    async fn claim_one(&self, lease: Duration, per_app: Option<u32>) -> sqlx::Result<Option<AnyRow>> {
+        let mut turn = self.turn().await?;
+        let query = self.statement(
+            "SELECT * FROM longshore_tasks task WHERE state = 'waiting' AND not_before <= {now} \
+             AND NOT EXISTS (SELECT 1 FROM longshore_tasks other \
+               WHERE other.image_tag = task.image_tag AND other.state = 'running') \
+             AND NOT EXISTS (SELECT 1 FROM longshore_tasks other \
+               WHERE other.image_tag = task.image_tag AND other.state = 'waiting' AND other.sequence < task.sequence) \
+             AND app_name NOT IN (SELECT app_name FROM longshore_tasks \
+               WHERE state = 'running' GROUP BY app_name HAVING COUNT(*) >= ?) \
+             ORDER BY sequence LIMIT 1",
         );
-        let query = query.bind(Reason::Internal.word()).bind(format!("{error:#}")).bind(now());
-        query.bind(row.try_get::<i64, _>("sequence")?).execute(&self.write).await?;
+        let query = query.bind(per_app.map_or(i64::MAX, i64::from));
+        let Some(row) = query.fetch_optional(&mut *turn).await? else { return Ok(None) };
+        let query = self.statement(
+            "UPDATE longshore_tasks SET state = 'running', phase = 'fetching', attempt = attempt + 1, reason = NULL, \
+             message = NULL, lease_owner = ?, lease_until = {now} + ?, started_at = COALESCE(started_at, {now}), \
+             updated_at = {now} WHERE sequence = ? AND state = 'waiting'",
+        );
+        let query = query.bind(self.owner.clone()).bind(millis(lease)).bind(row.try_get::<i64, _>("sequence")?);
+        // Without it, it was cancelled in between; whoever looks again finds the next one.
+        let is_ours = query.execute(&mut *turn).await?.rows_affected() > 0;
+        turn.commit().await?;
+        Ok(Some(row).filter(|_| is_ours))
+    }
+
+    async fn set_aside(&self, row: &AnyRow, error: &anyhow::Error) -> anyhow::Result<()> {
+        let query = self.statement(
+            "UPDATE longshore_tasks SET state = 'failed', reason = ?, message = ?, ended_at = {now}, updated_at = {now}, \
+             login_user = NULL, login_password = NULL WHERE sequence = ?",
+        );
+        let query = query.bind(Reason::Internal.word()).bind(self.text(&format!("{error:#}")));
+        self.change(query.bind(row.try_get::<i64, _>("sequence")?)).await?;
         Ok(())
     }
 
-    /// When the next task that waits for its time may start; milliseconds since 1970.
+    /// How long it is until the next task that waits for its time may start.
     ///
     /// # Errors
     /// If the database does not answer.
-    pub async fn next_start(&self) -> anyhow::Result<Option<i64>> {
-        let query = sqlx::query_scalar(
-            "SELECT MIN(not_before) FROM longshore_tasks WHERE state = 'waiting' AND not_before > ?",
+    pub async fn next_start(&self) -> anyhow::Result<Option<Duration>> {
+        let query = self.statement(
+            "SELECT MIN(not_before) - {now} AS ahead FROM longshore_tasks WHERE state = 'waiting' AND not_before > {now}",
         );
-        Ok(query.bind(now()).fetch_one(&self.read).await?)
+        let ahead = self.row(query).await?.map(|row| row.try_get::<Option<i64>, _>("ahead")).transpose()?.flatten();
+        Ok(ahead.map(|ahead| Duration::from_millis(u64::try_from(ahead).unwrap_or_default())))
     }
 
     /// # Errors
     /// If the database does not answer.
     pub async fn renew(&self, held: &Held, lease: Duration) -> anyhow::Result<Renewed> {
-        let query = sqlx::query_scalar(
-            "UPDATE longshore_tasks SET lease_until = ?1 WHERE id = ?2 AND attempt = ?3 AND state = 'running' \
-             RETURNING cancel_requested",
+        let query = self.statement(
+            "UPDATE longshore_tasks SET lease_until = {now} + ? WHERE id = ? AND attempt = ? AND state = 'running'",
         );
-        let query = query.bind(now() + millis(lease)).bind(held.id.as_str()).bind(held.attempt);
-        Ok(match query.fetch_optional(&self.write).await? {
-            None => Renewed::Lost,
-            Some(true) => Renewed::Cancelled,
-            Some(false) => Renewed::Held,
-        })
+        if self.change(held.bound(query.bind(millis(lease)))).await? == 0 {
+            return Ok(Renewed::Lost);
+        }
+        let query = self.statement("SELECT cancel_requested FROM longshore_tasks WHERE id = ? AND attempt = ?");
+        Ok(
+            match self.row(held.bound(query)).await?.map(|row| row.try_get::<i64, _>("cancel_requested")).transpose()? {
+                None => Renewed::Lost,
+                Some(0) => Renewed::Held,
+                Some(_) => Renewed::Cancelled,
+            },
+        )
     }
 
     /// Whether it is still ours and not to be cancelled; so for all writes below.
@@ -112,35 +148,32 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn enter(&self, held: &Held, phase: Phase) -> anyhow::Result<bool> {
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET phase = ?1, updated_at = ?2 \
-             WHERE id = ?3 AND attempt = ?4 AND state = 'running' AND cancel_requested = 0",
+        let query = self.statement(
+            "UPDATE longshore_tasks SET phase = ?, updated_at = {now} \
+             WHERE id = ? AND attempt = ? AND state = 'running' AND cancel_requested = 0",
         );
-        let query = query.bind(phase.word()).bind(now()).bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await?.rows_affected() > 0)
+        Ok(self.change(held.bound(query.bind(phase.word()))).await? > 0)
     }
 
     /// # Errors
     /// If the database does not answer.
     pub async fn commit(&self, held: &Held, commit: &str) -> anyhow::Result<bool> {
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET commit_id = ?1, updated_at = ?2 \
-             WHERE id = ?3 AND attempt = ?4 AND state = 'running' AND cancel_requested = 0",
+        let query = self.statement(
+            "UPDATE longshore_tasks SET commit_id = ?, updated_at = {now} \
+             WHERE id = ? AND attempt = ? AND state = 'running' AND cancel_requested = 0",
         );
-        let query = query.bind(commit).bind(now()).bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await?.rows_affected() > 0)
+        Ok(self.change(held.bound(query.bind(commit.to_owned()))).await? > 0)
     }
 
     /// # Errors
     /// If the database does not answer.
     pub async fn pushed(&self, held: &Held, pushed: &Pushed) -> anyhow::Result<bool> {
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET commit_id = ?1, digest = ?2, image_references = ?3, updated_at = ?4 \
-             WHERE id = ?5 AND attempt = ?6 AND state = 'running' AND cancel_requested = 0",
+        let query = self.statement(
+            "UPDATE longshore_tasks SET commit_id = ?, digest = ?, image_references = ?, updated_at = {now} \
+             WHERE id = ? AND attempt = ? AND state = 'running' AND cancel_requested = 0",
         );
-        let query = query.bind(&pushed.commit).bind(pushed.digest.to_string()).bind(references(pushed)).bind(now());
-        let query = query.bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await?.rows_affected() > 0)
+        let query = query.bind(pushed.commit.clone()).bind(pushed.digest.to_string()).bind(references(pushed));
+        Ok(self.change(held.bound(query)).await? > 0)
     }
 
     /// From here on a tag may be written.
@@ -148,12 +181,11 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn last_fence(&self, held: &Held) -> anyhow::Result<bool> {
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET tagging = 1, updated_at = ?1 \
-             WHERE id = ?2 AND attempt = ?3 AND state = 'running' AND cancel_requested = 0",
+        let query = self.statement(
+            "UPDATE longshore_tasks SET tagging = 1, updated_at = {now} \
+             WHERE id = ? AND attempt = ? AND state = 'running' AND cancel_requested = 0",
         );
-        let query = query.bind(now()).bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await?.rows_affected() > 0)
+        Ok(self.change(held.bound(query)).await? > 0)
     }
 }
 
@@ -161,7 +193,8 @@ pub(super) fn references(pushed: &Pushed) -> String {
     pushed.references.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-fn claimed(row: &SqliteRow) -> anyhow::Result<Claimed> {
+/// Of the row as it was before this attempt.
+fn claimed(row: &AnyRow) -> anyhow::Result<Claimed> {
     let text = |name: &str| row.try_get::<String, _>(name);
     let login = match (maybe(row, "login_user")?, maybe(row, "login_password")?) {
         (Some(user), Some(password)) => Some(Login { user: Secret::new(user), password: Secret::new(password) }),
@@ -174,8 +207,8 @@ fn claimed(row: &SqliteRow) -> anyhow::Result<Claimed> {
         }
         _ => None,
     };
-    let attempt: u32 = row.try_get("attempt")?;
-    let given_back: u32 = row.try_get("given_back")?;
+    let attempt = count(row, "attempt")? + 1;
+    let given_back = count(row, "given_back")?;
     Ok(Claimed {
         held: Held { id: word(&text("id")?)?, attempt },
         tries: attempt.saturating_sub(given_back),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use sqlx::Row as _;
 
 use super::claim::{Held, crashed, references};
-use super::database::{Store, millis, now};
+use super::database::{Statement, Store, millis};
 use crate::serve::queue::MOST_TRIES;
 use crate::serve::task::{Fault, Outcome, TaskId};
 
@@ -29,40 +30,49 @@ pub struct Recovered {
     pub cancelled: u64,
 }
 
+/// Later than any lease, in milliseconds.
+const FAR: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/// After so many leases without a renewal an attempt of our own is one that we know nothing of.
+const FORGOTTEN: u32 = 10;
+
+/// Rows of processes that are gone: the owner that is not, and by how much the leases of others and of it are over.
+macro_rules! gone {
+    () => {
+        "state = 'running' AND (lease_owner <> ? AND lease_until < {now} + ? OR lease_until < {now} + ?)"
+    };
+}
+
 impl Store {
     /// Every registry has answered with the digest. False if the attempt had not passed its last fence, or lost the task.
     ///
     /// # Errors
     /// If the database does not answer.
     pub async fn complete(&self, held: &Held, outcome: &Outcome) -> anyhow::Result<bool> {
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET state = 'completed', phase = 'pushing', reason = NULL, message = NULL, commit_id = ?1, \
-             digest = ?2, image_references = ?3, platforms = ?4, size = ?5, lease_owner = NULL, lease_until = NULL, \
-             login_user = NULL, login_password = NULL, ended_at = ?6, updated_at = ?6 \
-             WHERE id = ?7 AND attempt = ?8 AND state = 'running' AND tagging = 1",
+        let query = self.statement(
+            "UPDATE longshore_tasks SET state = 'completed', phase = 'pushing', reason = NULL, message = NULL, commit_id = ?, \
+             digest = ?, image_references = ?, platforms = ?, size = ?, lease_owner = NULL, lease_until = NULL, \
+             login_user = NULL, login_password = NULL, ended_at = {now}, updated_at = {now} \
+             WHERE id = ? AND attempt = ? AND state = 'running' AND tagging = 1",
         );
         let query = query
-            .bind(&outcome.pushed.commit)
+            .bind(outcome.pushed.commit.clone())
             .bind(outcome.pushed.digest.to_string())
             .bind(references(&outcome.pushed))
             .bind(outcome.platforms.join(" "))
-            .bind(outcome.size.and_then(|size| i64::try_from(size).ok()))
-            .bind(now());
-        let query = query.bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await.context("the end of a task cannot be stored")?.rows_affected() > 0)
+            .bind(outcome.size.and_then(|size| i64::try_from(size).ok()));
+        self.ends(held.bound(query)).await
     }
 
     /// # Errors
     /// If the database does not answer.
     pub async fn fail(&self, held: &Held, fault: &Fault) -> anyhow::Result<bool> {
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET state = 'failed', reason = ?1, message = ?2, lease_owner = NULL, lease_until = NULL, \
-             login_user = NULL, login_password = NULL, ended_at = ?3, updated_at = ?3 \
-             WHERE id = ?4 AND attempt = ?5 AND state = 'running'",
+        let query = self.statement(
+            "UPDATE longshore_tasks SET state = 'failed', reason = ?, message = ?, lease_owner = NULL, lease_until = NULL, \
+             login_user = NULL, login_password = NULL, ended_at = {now}, updated_at = {now} \
+             WHERE id = ? AND attempt = ? AND state = 'running'",
         );
-        let query = query.bind(fault.reason.word()).bind(&fault.message).bind(now());
-        let query = query.bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await.context("the end of a task cannot be stored")?.rows_affected() > 0)
+        self.ends(held.bound(query.bind(fault.reason.word()).bind(self.text(&fault.message)))).await
     }
 
     /// All that it started is gone.
@@ -70,13 +80,12 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn cancelled(&self, held: &Held) -> anyhow::Result<bool> {
-        let query = sqlx::query(
+        let query = self.statement(
             "UPDATE longshore_tasks SET state = 'cancelled', reason = NULL, message = NULL, lease_owner = NULL, \
-             lease_until = NULL, login_user = NULL, login_password = NULL, ended_at = ?1, updated_at = ?1 \
-             WHERE id = ?2 AND attempt = ?3 AND state = 'running' AND cancel_requested = 1",
+             lease_until = NULL, login_user = NULL, login_password = NULL, ended_at = {now}, updated_at = {now} \
+             WHERE id = ? AND attempt = ? AND state = 'running' AND cancel_requested = 1",
         );
-        let query = query.bind(now()).bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await.context("the end of a task cannot be stored")?.rows_affected() > 0)
+        self.ends(held.bound(query)).await
     }
 
     /// Another attempt comes, not before some time has passed. The last fault is shown until then.
@@ -84,14 +93,13 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn again(&self, held: &Held, fault: &Fault, after: Duration) -> anyhow::Result<bool> {
-        let query = sqlx::query(
-            "UPDATE longshore_tasks SET state = 'waiting', phase = 'queued', reason = ?1, message = ?2, lease_owner = NULL, \
-             lease_until = NULL, not_before = ?3, updated_at = ?4 \
-             WHERE id = ?5 AND attempt = ?6 AND state = 'running' AND cancel_requested = 0",
+        let query = self.statement(
+            "UPDATE longshore_tasks SET state = 'waiting', phase = 'queued', reason = ?, message = ?, lease_owner = NULL, \
+             lease_until = NULL, not_before = {now} + ?, updated_at = {now} \
+             WHERE id = ? AND attempt = ? AND state = 'running' AND cancel_requested = 0",
         );
-        let query = query.bind(fault.reason.word()).bind(&fault.message).bind(now() + millis(after)).bind(now());
-        let query = query.bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await.context("the end of an attempt cannot be stored")?.rows_affected() > 0)
+        let query = query.bind(fault.reason.word()).bind(self.text(&fault.message)).bind(millis(after));
+        self.ends(held.bound(query)).await
     }
 
     /// The service stops: the attempt does not count.
@@ -99,72 +107,80 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn give_back(&self, held: &Held) -> anyhow::Result<bool> {
-        let query = sqlx::query(
+        let query = self.statement(
             "UPDATE longshore_tasks SET state = 'waiting', phase = 'queued', given_back = given_back + 1, lease_owner = NULL, \
-             lease_until = NULL, updated_at = ?1 WHERE id = ?2 AND attempt = ?3 AND state = 'running' AND cancel_requested = 0",
+             lease_until = NULL, updated_at = {now} WHERE id = ? AND attempt = ? AND state = 'running' AND cancel_requested = 0",
         );
-        let query = query.bind(now()).bind(held.id.as_str()).bind(held.attempt);
-        Ok(query.execute(&self.write).await.context("a task cannot be given back")?.rows_affected() > 0)
+        self.ends(held.bound(query)).await
+    }
+
+    async fn ends(&self, statement: Statement) -> anyhow::Result<bool> {
+        Ok(self.change(statement).await.context("the end of an attempt cannot be stored")? > 0)
     }
 
     /// # Errors
     /// If the database does not answer.
     pub async fn cancel(&self, id: &TaskId) -> anyhow::Result<Cancel> {
-        let query = sqlx::query_scalar(
-            "UPDATE longshore_tasks SET cancel_requested = 1, updated_at = ?1, \
+        // MySQL's later assignments see what the earlier ones have written: the state is the last.
+        let query = self.statement(
+            "UPDATE longshore_tasks SET cancel_requested = 1, updated_at = {now}, \
              login_user = CASE state WHEN 'waiting' THEN NULL ELSE login_user END, \
              login_password = CASE state WHEN 'waiting' THEN NULL ELSE login_password END, \
-             ended_at = CASE state WHEN 'waiting' THEN ?1 ELSE ended_at END, \
+             ended_at = CASE state WHEN 'waiting' THEN {now} ELSE ended_at END, \
              state = CASE state WHEN 'waiting' THEN 'cancelled' ELSE state END \
-             WHERE id = ?2 AND state IN ('waiting', 'running') AND tagging = 0 RETURNING state",
+             WHERE id = ? AND state IN ('waiting', 'running') AND tagging = 0",
         );
-        let state: Option<String> = query.bind(now()).bind(id.as_str()).fetch_optional(&self.write).await?;
-        match state.as_deref() {
-            Some("cancelled") => return Ok(Cancel::Done),
-            Some(_) => return Ok(Cancel::Asked),
-            None => {}
-        }
-        let query = sqlx::query_scalar("SELECT state FROM longshore_tasks WHERE id = ?");
-        let state: Option<String> = query.bind(id.as_str()).fetch_optional(&self.write).await?;
-        Ok(match state.as_deref() {
-            None => Cancel::Unknown,
-            Some("cancelled") => Cancel::Done,
-            Some(_) => Cancel::TooLate,
+        let is_asked = self.change(query.bind(id.to_string())).await? > 0;
+        let query = self.statement("SELECT state FROM longshore_tasks WHERE id = ?");
+        let Some(row) = self.row(query.bind(id.to_string())).await? else { return Ok(Cancel::Unknown) };
+        Ok(match row.try_get::<String, _>("state")?.as_str() {
+            "cancelled" => Cancel::Done,
+            _ if is_asked => Cancel::Asked,
+            _ => Cancel::TooLate,
         })
     }
 
-    /// Takes the tasks of processes that are gone: of all others at the start, when the folder is ours alone, later of those
-    /// whose lease has ended. Each has used up an attempt.
+    /// Takes the tasks of processes that are gone; each has used up an attempt. In a folder that is ours alone all others are
+    /// gone at the start; otherwise those whose lease has ended. What we claimed without hearing of it is not renewed either.
     ///
     /// # Errors
     /// If the database does not answer.
-    pub async fn recover(&self, at_start: bool) -> anyhow::Result<Recovered> {
-        let until = if at_start { i64::MAX } else { now() };
-        let mut begun = self.write.begin().await?;
-        let cancelled = sqlx::query(
-            "UPDATE longshore_tasks SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, login_user = NULL, \
-             login_password = NULL, ended_at = ?1, updated_at = ?1 \
-             WHERE state = 'running' AND lease_owner != ?2 AND lease_until < ?3 AND cancel_requested = 1",
-        );
-        let cancelled = cancelled.bind(now()).bind(&self.owner).bind(until).execute(&mut *begun).await?;
+    pub async fn recover(&self, lease: Duration, at_start: bool) -> anyhow::Result<Recovered> {
+        let over = if at_start && !self.is_shared() { FAR } else { 0 };
+        let ours = -millis(lease * FORGOTTEN);
+        // Mostly there is nothing to do.
+        let query = self.statement(concat!("SELECT id FROM longshore_tasks WHERE ", gone!(), " LIMIT 1"));
+        if self.row(query.bind(self.owner.clone()).bind(over).bind(ours)).await?.is_none() {
+            return Ok(Recovered::default());
+        }
+        let bound = |query: Statement| query.bind(self.owner.clone()).bind(over).bind(ours);
         let fault = crashed(MOST_TRIES);
-        let failed = sqlx::query(
-            "UPDATE longshore_tasks SET state = 'failed', reason = ?1, message = ?2, lease_owner = NULL, lease_until = NULL, \
-             login_user = NULL, login_password = NULL, ended_at = ?3, updated_at = ?3 \
-             WHERE state = 'running' AND lease_owner != ?4 AND lease_until < ?5 AND attempt - given_back >= ?6",
-        );
-        let failed = failed.bind(fault.reason.word()).bind(fault.message).bind(now()).bind(&self.owner);
-        let failed = failed.bind(until).bind(MOST_TRIES).execute(&mut *begun).await?;
-        let waiting = sqlx::query(
+        let cancelled = bound(self.statement(concat!(
+            "UPDATE longshore_tasks SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, login_user = NULL, \
+             login_password = NULL, ended_at = {now}, updated_at = {now} WHERE ",
+            gone!(),
+            " AND cancel_requested = 1"
+        )));
+        let failed = self.statement(concat!(
+            "UPDATE longshore_tasks SET state = 'failed', reason = ?, message = ?, lease_owner = NULL, lease_until = NULL, \
+             login_user = NULL, login_password = NULL, ended_at = {now}, updated_at = {now} WHERE ",
+            gone!(),
+            " AND attempt - given_back >= ?"
+        ));
+        let failed = bound(failed.bind(fault.reason.word()).bind(fault.message)).bind(i64::from(MOST_TRIES));
+        let waiting = bound(self.statement(concat!(
             "UPDATE longshore_tasks SET state = 'waiting', phase = 'queued', lease_owner = NULL, lease_until = NULL, \
-             updated_at = ?1 WHERE state = 'running' AND lease_owner != ?2 AND lease_until < ?3",
-        );
-        let waiting = waiting.bind(now()).bind(&self.owner).bind(until).execute(&mut *begun).await?;
-        begun.commit().await?;
-        Ok(Recovered {
-            waiting: waiting.rows_affected(),
-            failed: failed.rows_affected(),
-            cancelled: cancelled.rows_affected(),
+             updated_at = {now} WHERE ",
+            gone!()
+        )));
+        self.within(async {
+            let mut turn = self.turn().await?;
+            let cancelled = cancelled.execute(&mut *turn).await?.rows_affected();
+            let failed = failed.execute(&mut *turn).await?.rows_affected();
+            let waiting = waiting.execute(&mut *turn).await?.rows_affected();
+            turn.commit().await?;
+            anyhow::Ok(Recovered { waiting, failed, cancelled })
         })
+        .await
     }
 }

@@ -1,6 +1,8 @@
 //! Tasks as they are shown.
 
-use sqlx::sqlite::SqliteRow;
+use anyhow::Context;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 
 use super::database::Store;
 use super::row::{Row, shown};
@@ -20,8 +22,8 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn get(&self, id: &TaskId) -> anyhow::Result<Option<Row>> {
-        let query = sqlx::query(concat!("SELECT ", shown!(), " FROM longshore_tasks WHERE id = ?"));
-        let found = query.bind(id.as_str()).fetch_optional(&self.read).await?;
+        let query = self.statement(concat!("SELECT ", shown!(), " FROM longshore_tasks WHERE id = ?"));
+        let found = self.row(query.bind(id.to_string())).await?;
         found.as_ref().map(Row::of).transpose()
     }
 
@@ -30,21 +32,24 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn all(&self) -> anyhow::Result<Vec<Row>> {
-        let query = sqlx::query(concat!("SELECT ", shown!(), " FROM longshore_tasks ORDER BY sequence"));
-        Ok(readable(&query.fetch_all(&self.read).await?))
+        let query = self.statement(concat!("SELECT ", shown!(), " FROM longshore_tasks ORDER BY sequence"));
+        Ok(readable(&self.rows(query).await?))
     }
 
     /// # Errors
     /// If the database does not answer.
     pub async fn page(&self, page: &Page) -> anyhow::Result<Vec<Row>> {
-        let query = sqlx::query(concat!(
+        let query = self.statement(concat!(
             "SELECT ",
             shown!(),
-            " FROM longshore_tasks WHERE sequence < ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR app_name = ?3) \
-             ORDER BY sequence DESC LIMIT ?4"
+            " FROM longshore_tasks WHERE sequence < ? AND (? IS NULL OR state = ?) AND (? IS NULL OR app_name = ?) \
+             ORDER BY sequence DESC LIMIT ?"
         ));
-        let query = query.bind(page.before.unwrap_or(i64::MAX)).bind(page.state.map(State::word)).bind(&page.app_name);
-        Ok(readable(&query.bind(page.most).fetch_all(&self.read).await?))
+        let state = page.state.map(|state| state.word().to_owned());
+        let app_name = page.app_name.as_deref().map(|name| self.text(name));
+        let query = query.bind(page.before.unwrap_or(i64::MAX)).bind(state.clone()).bind(state);
+        let query = query.bind(app_name.clone()).bind(app_name).bind(i64::from(page.most));
+        Ok(readable(&self.rows(query).await?))
     }
 
     /// How many tasks are in a state.
@@ -52,8 +57,9 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn count(&self, state: State) -> anyhow::Result<i64> {
-        let query = sqlx::query_scalar("SELECT COUNT(*) FROM longshore_tasks WHERE state = ?");
-        Ok(query.bind(state.word()).fetch_one(&self.read).await?)
+        let query = self.statement("SELECT COUNT(*) AS many FROM longshore_tasks WHERE state = ?").bind(state.word());
+        let row = self.row(query).await?.context("the database does not count")?;
+        Ok(row.try_get("many")?)
     }
 
     /// What was submitted, to be submitted again; without its login.
@@ -61,8 +67,8 @@ impl Store {
     /// # Errors
     /// If the database does not answer.
     pub async fn submission(&self, row: &Row) -> anyhow::Result<Submission> {
-        let query = sqlx::query_scalar("SELECT dockerfile FROM longshore_tasks WHERE id = ?");
-        let dockerfile: Option<Vec<u8>> = query.bind(row.id.as_str()).fetch_one(&self.read).await?;
+        let query = self.statement("SELECT dockerfile FROM longshore_tasks WHERE id = ?").bind(row.id.to_string());
+        let found = self.row(query).await?.context("the task is not there any more")?;
         Ok(Submission {
             face: row.face,
             app_name: row.app_name.clone(),
@@ -71,11 +77,11 @@ impl Store {
             login: None,
             branch: row.branch.clone(),
             app_dir: row.app_dir.clone(),
-            dockerfile,
+            dockerfile: found.try_get("dockerfile")?,
         })
     }
 }
 
-fn readable(rows: &[SqliteRow]) -> Vec<Row> {
+fn readable(rows: &[AnyRow]) -> Vec<Row> {
     rows.iter().filter_map(|row| Row::of(row).ok()).collect()
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
 use crate::digest::Digest;
 use crate::reference::Reference;
@@ -36,6 +36,8 @@ pub struct Row {
     pub references: Vec<Reference>,
     pub platforms: Vec<String>,
     pub size: Option<u64>,
+    /// Whether it was taken over from the old service.
+    pub imported: bool,
     /// Milliseconds since 1970.
     pub created_at: i64,
     pub started_at: Option<i64>,
@@ -45,9 +47,9 @@ pub struct Row {
 /// All but what only the worker needs.
 macro_rules! shown {
     () => {
-        "sequence, id, face, app_name, image_tag, git_repo, branch, app_dir, dockerfile IS NOT NULL AS has_dockerfile, \
+        "sequence, id, face, app_name, image_tag, git_repo, branch, app_dir, CASE WHEN dockerfile IS NULL THEN 0 ELSE 1 END AS has_dockerfile, \
          state, phase, reason, message, attempt, cancel_requested, commit_id, digest, image_references, platforms, size, \
-         created_at, started_at, ended_at"
+         imported, created_at, started_at, ended_at"
     };
 }
 pub(super) use shown;
@@ -55,7 +57,7 @@ pub(super) use shown;
 impl Row {
     /// # Errors
     /// If it does not hold what this version writes.
-    pub(super) fn of(row: &SqliteRow) -> anyhow::Result<Self> {
+    pub(super) fn of(row: &AnyRow) -> anyhow::Result<Self> {
         let text = |name: &str| row.try_get::<String, _>(name);
         let list = |name: &str| anyhow::Ok(maybe(row, name)?.unwrap_or_default());
         let id: TaskId = word(&text("id")?)?;
@@ -69,18 +71,19 @@ impl Row {
             git_repo: text("git_repo")?,
             branch: maybe(row, "branch")?,
             app_dir: maybe(row, "app_dir")?,
-            has_dockerfile: row.try_get("has_dockerfile")?,
+            has_dockerfile: flag(row, "has_dockerfile")?,
             state: word(&text("state")?)?,
             phase: word(&text("phase")?)?,
             reason: maybe(row, "reason")?.map(|text| word(&text)).transpose()?,
             message: maybe(row, "message")?,
-            attempt: row.try_get("attempt")?,
-            cancel_requested: row.try_get("cancel_requested")?,
+            attempt: count(row, "attempt")?,
+            cancel_requested: flag(row, "cancel_requested")?,
             commit: maybe(row, "commit_id")?,
             digest: maybe(row, "digest")?.map(|text| word(&text)).transpose()?,
             references: references.split_whitespace().map(word).collect::<anyhow::Result<_>>()?,
             platforms: platforms.split_whitespace().map(str::to_owned).collect(),
             size: row.try_get::<Option<i64>, _>("size")?.and_then(|size| u64::try_from(size).ok()),
+            imported: flag(row, "imported")?,
             created_at: row.try_get("created_at")?,
             started_at: row.try_get("started_at")?,
             ended_at: row.try_get("ended_at")?,
@@ -89,8 +92,16 @@ impl Row {
     }
 }
 
-pub(super) fn maybe(row: &SqliteRow, name: &str) -> sqlx::Result<Option<String>> {
+pub(super) fn maybe(row: &AnyRow, name: &str) -> sqlx::Result<Option<String>> {
     row.try_get(name)
+}
+
+pub(super) fn count(row: &AnyRow, name: &str) -> anyhow::Result<u32> {
+    Ok(u32::try_from(row.try_get::<i64, _>(name)?)?)
+}
+
+fn flag(row: &AnyRow, name: &str) -> sqlx::Result<bool> {
+    Ok(row.try_get::<i64, _>(name)? != 0)
 }
 
 pub(super) fn word<T: FromStr<Err = String>>(text: &str) -> anyhow::Result<T> {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::fake::client;
+use super::suite::fake::client;
 use crate::project::{LONGSHORE, program};
 
 /// A registry that is not there, on a port that nobody has.

@@ -1,9 +1,13 @@
-//! The build service over HTTP, with an executor that does what the name of an app says.
+//! The build service over HTTP, with its queue in SQLite.
 
-mod api;
-mod bodies;
 mod command;
-mod fake;
-mod lines;
-mod process;
-mod queue;
+mod suite;
+
+use std::path::Path;
+
+use longshore::serve::store::Address;
+
+/// The database of a service with this folder.
+pub fn database(_: &Path) -> Address {
+    Address::Sqlite
+}

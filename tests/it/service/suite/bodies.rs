@@ -139,6 +139,31 @@ async fn what_is_refused_is_a_failed_task_with_a_log() {
     }
 }
 
+/// Names of old callers were as loose as this.
+#[tokio::test]
+async fn any_text_is_stored() {
+    let world = World::new();
+    let form = "application/x-www-form-urlencoded";
+    let mut ids = Vec::new();
+    for name in ["a%00b", "%F0%9F%9A%80", "V1", "v1", "x%20", "%27%3B--", "%3F%3F%24%7Bnow%7D"] {
+        let request = world.client.post(world.url("/build_with_dockerfile")).header("content-type", form);
+        let body = format!("app_name={name}&image_tag=t&git_repo=https%3A%2F%2Fgit.test%2Fx.git&branch={name}");
+        let response = request.body(body).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{name}");
+        let answer: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+        ids.push(answer["task_id"].as_str().unwrap().to_owned());
+    }
+    for id in &ids {
+        world.until(id, "completed").await;
+    }
+    let list = world.get("/api/v1/builds?app_name=v1").await.1;
+    assert_eq!(list["builds"].as_array().unwrap().len(), 1, "{list}");
+    let names: Vec<Value> =
+        world.get("/task").await.1["data"].as_array().unwrap().iter().map(|row| row["app_name"].clone()).collect();
+    assert_eq!(names[1..], ["🚀", "V1", "v1", "x ", "';--", "??${now}"]);
+    assert!(names[0].as_str().unwrap().starts_with('a') && names[0].as_str().unwrap().ends_with('b'), "{names:?}");
+}
+
 /// A login in the address of a repository works, and is nowhere to be seen.
 #[tokio::test]
 async fn logins_in_addresses_are_not_kept_where_they_show() {

@@ -1,7 +1,7 @@
 -- Times are milliseconds since 1970, UTC.
 CREATE TABLE longshore_tasks (
     -- The order of submission.
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     face TEXT NOT NULL,
     app_name TEXT NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE longshore_tasks (
     login_password TEXT,
     branch TEXT,
     app_dir TEXT,
-    dockerfile BLOB,
+    dockerfile BYTEA,
     idempotency_key TEXT UNIQUE,
     request_digest TEXT,
     state TEXT NOT NULL,
@@ -20,25 +20,33 @@ CREATE TABLE longshore_tasks (
     reason TEXT,
     message TEXT,
     -- Counts claims; the fencing token of every later write.
-    attempt INTEGER NOT NULL DEFAULT 0,
+    attempt BIGINT NOT NULL DEFAULT 0,
     -- Attempts that do not count: the service was stopped while they ran.
-    given_back INTEGER NOT NULL DEFAULT 0,
-    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    given_back BIGINT NOT NULL DEFAULT 0,
+    cancel_requested BIGINT NOT NULL DEFAULT 0,
     -- The last fence is passed: a tag may be written, and the task can no longer be cancelled.
-    tagging INTEGER NOT NULL DEFAULT 0,
+    tagging BIGINT NOT NULL DEFAULT 0,
     lease_owner TEXT,
-    lease_until INTEGER,
-    not_before INTEGER NOT NULL DEFAULT 0,
+    lease_until BIGINT,
+    not_before BIGINT NOT NULL DEFAULT 0,
     commit_id TEXT,
     digest TEXT,
     image_references TEXT,
     platforms TEXT,
-    size INTEGER,
-    created_at INTEGER NOT NULL,
-    started_at INTEGER,
-    ended_at INTEGER,
-    updated_at INTEGER NOT NULL
+    size BIGINT,
+    -- 1 if it was taken over from the old service's table.
+    imported BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    started_at BIGINT,
+    ended_at BIGINT,
+    updated_at BIGINT NOT NULL
 );
 CREATE INDEX longshore_tasks_by_state ON longshore_tasks (state, sequence);
 CREATE INDEX longshore_tasks_by_tag ON longshore_tasks (image_tag, state, sequence);
 CREATE INDEX longshore_tasks_by_app ON longshore_tasks (app_name, sequence);
+-- Whoever claims has its one row until he is done: what may start is decided by one at a time.
+CREATE TABLE longshore_turn (
+    id BIGINT PRIMARY KEY,
+    taken BIGINT NOT NULL
+);
+INSERT INTO longshore_turn (id, taken) VALUES (1, 0);

@@ -77,6 +77,24 @@ async fn one_reference_is_built_by_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn one_app_does_not_take_all_places() {
+    let world = World::with(|setup| (setup.builds, setup.per_app) = (3, Some(1)));
+    world.hold("building");
+    let mut ids = Vec::new();
+    for (app, tag) in [("big", "v1"), ("big", "v2"), ("big", "v3"), ("small", "v4")] {
+        ids.push(world.submit(app, tag).await);
+    }
+    world.seen("held-building 1 v1").await;
+    world.seen("held-building 1 v4").await;
+    assert_eq!(world.build(&ids[1]).await["state"], "waiting");
+    world.release("building");
+    for id in &ids {
+        world.until(id, "completed").await;
+    }
+    assert_eq!(started(&world), ["v1", "v4", "v2", "v3"]);
+}
+
+#[tokio::test]
 async fn a_waiting_task_is_cancelled_and_never_starts() {
     let world = World::new();
     world.hold("fetching");

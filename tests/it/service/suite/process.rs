@@ -6,10 +6,12 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use longshore::serve::store::{Cancel, Lock, Store};
 use longshore::world::interrupt;
 use longshore::world::runtime;
 use serde_json::{Value, json};
 
+use super::super::database;
 use super::fake::{client, events, seen, setup, start};
 use crate::project::{program, variable};
 
@@ -28,15 +30,19 @@ fn serves_until_told_to_end() {
 }
 
 /// A service in a process of its own; killed when dropped.
-struct Served {
+pub struct Served {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Served {
-    fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
+        // Here, since it outlives the process.
+        database(folder);
         let mut command = program(std::env::current_exe().unwrap().to_str().unwrap());
-        command.args(["--exact", "service::process::serves_until_told_to_end", "--nocapture", "--test-threads=1"]);
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let name = format!("{module}::serves_until_told_to_end");
+        command.args(["--exact", &name, "--nocapture", "--test-threads=1"]);
         let mut child = command.env(FOLDER, folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines.find_map(|line| line.unwrap().strip_prefix("listening ").map(str::to_owned)).unwrap();
@@ -45,35 +51,35 @@ impl Served {
         Self { child, url: format!("http://{address}") }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         assert!(program("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap().success());
     }
 
     /// Ends it without a word.
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Tells it to end, and waits for it.
-    fn end(mut self) {
+    pub fn end(mut self) {
         self.signal("TERM");
         assert!(self.child.wait().unwrap().success());
     }
 
-    async fn submit(&self, app: &str, tag: &str) -> String {
+    pub async fn submit(&self, app: &str, tag: &str) -> String {
         let body = json!({ "app_name": app, "image_tag": tag, "git_repo": "https://git.test/app.git" });
         let request = client().post(format!("{}/api/v1/builds", self.url)).header("content-type", "application/json");
         let text = request.body(body.to_string()).send().await.unwrap().text().await.unwrap();
         serde_json::from_str::<Value>(&text).unwrap()["id"].as_str().unwrap().to_owned()
     }
 
-    async fn build(&self, id: &str) -> Value {
+    pub async fn build(&self, id: &str) -> Value {
         let text = client().get(format!("{}/api/v1/builds/{id}", self.url)).send().await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap()
     }
 
-    async fn until(&self, id: &str, state: &str) -> Value {
+    pub async fn until(&self, id: &str, state: &str) -> Value {
         for _ in 0..6000 {
             let build = self.build(id).await;
             if build["state"] == state {
@@ -92,16 +98,16 @@ impl Drop for Served {
     }
 }
 
-fn hold(folder: &Path, name: &str) {
+pub fn hold(folder: &Path, name: &str) {
     fs::create_dir_all(folder.join("fake/hold")).unwrap();
     fs::write(folder.join("fake/hold").join(name), "").unwrap();
 }
 
-fn release(folder: &Path, name: &str) {
+pub fn release(folder: &Path, name: &str) {
     fs::remove_file(folder.join("fake/hold").join(name)).unwrap();
 }
 
-fn count(folder: &Path, what: &str) -> usize {
+pub fn count(folder: &Path, what: &str) -> usize {
     events(folder).iter().filter(|event| event.starts_with(what)).count()
 }
 
@@ -163,17 +169,13 @@ async fn a_cancel_outlives_the_service() {
     seen(folder.path(), "held-building 1 v1").await;
     // Nothing hears of it but the row: it is stopped before it is told.
     first.signal("STOP");
-    let database = folder.path().join("tasks.sqlite");
-    let done = program("python3")
-        .arg("-c")
-        .arg("import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE longshore_tasks SET cancel_requested = 1'); c.commit()")
-        .arg(database)
-        .status();
-    assert!(done.unwrap().success());
+    let store = Store::open(folder.path(), &database(folder.path())).await.unwrap();
+    assert_eq!(store.cancel(&id.parse().unwrap()).await.unwrap(), Cancel::Asked);
+    store.close().await;
     first.kill();
     release(folder.path(), "building");
     let second = Served::start(folder.path());
-    assert_eq!(second.build(&id).await["state"], "cancelled");
+    second.until(&id, "cancelled").await;
     assert_eq!(count(folder.path(), "tagged"), 0);
     second.end();
 }
@@ -236,8 +238,8 @@ async fn stopped_for_longer_than_the_lease_it_goes_on() {
 async fn a_folder_belongs_to_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
-    let refused = longshore::serve::store::Lock::take(folder.path()).err().unwrap().to_string();
+    let refused = Lock::take(folder.path()).err().unwrap().to_string();
     assert!(refused.contains("another `longshore serve` works in"), "{refused}");
     served.kill();
-    assert!(longshore::serve::store::Lock::take(folder.path()).is_ok());
+    assert!(Lock::take(folder.path()).is_ok());
 }

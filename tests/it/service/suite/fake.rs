@@ -13,9 +13,12 @@ use longshore::serve::face::Links;
 use longshore::serve::log::Logs;
 use longshore::serve::queue::Pace;
 use longshore::serve::service::{Data, Service, Setup};
+use longshore::serve::store::Keep;
 use longshore::serve::task::{Fault, Outcome, Phase, Pushed, Reason, Submission};
 use longshore::world::terminal::Printer;
 use serde_json::Value;
+
+use super::super::database;
 
 /// Executes nothing; writes what it would have done into a file, one line each, and takes a folder for a registry.
 pub struct Fake {
@@ -126,6 +129,7 @@ pub fn pace() -> Pace {
         lease: Duration::from_millis(600),
         delay: Duration::from_millis(50),
         limit: Duration::from_secs(30),
+        tidy: Duration::from_millis(200),
         farewell: Duration::from_secs(5),
     }
 }
@@ -136,12 +140,13 @@ pub fn setup() -> Setup {
         root_path: "/artifact-builder".into(),
         app_layer_url: Some("http://links.test/artifact-builder".into()),
     };
-    Setup { listen, open: false, links, builds: 1, pace: pace() }
+    let keep = Keep::default();
+    Setup { listen, open: false, links, builds: 1, per_app: None, keep, old_logs: None, pace: pace() }
 }
 
 /// Starts a service whose data and registry are in a folder.
 pub fn start(folder: &Path, setup: &Setup) -> Service {
-    let data = Data::open(folder).unwrap();
+    let data = Data::open(folder, &database(folder)).unwrap();
     let logs = Logs::new(data.logs());
     let executor = Arc::new(Fake::new(&folder.join("fake")));
     Service::start(data, logs, executor, setup, &Printer::silent()).unwrap()
