@@ -436,12 +436,15 @@ pub struct Serve {
     /// Check the settings, the registry and the engine, and end
     #[arg(long)]
     pub check: bool,
-    /// Not in this version.
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Read more settings from a YAML file
+    #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// Not in this version.
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Answer only those who show one of the tokens in this YAML file
+    #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
+    /// Make a token, write its entry into the file of --tokens, print the token, and end
+    #[arg(long, value_name = "NAME", requires = "tokens")]
+    pub new_token: Option<String>,
 }
 
 /// `man`

@@ -11,11 +11,13 @@ use super::report::Report;
 use crate::build::engine::Kind;
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::Session;
+use crate::serve::access;
 use crate::serve::build::{self, Local};
+use crate::serve::cloud;
 use crate::serve::executor::Executor;
 use crate::serve::fetch;
-use crate::serve::log::{LARGEST, Logs};
-use crate::serve::push::Target;
+use crate::serve::kind;
+use crate::serve::log::Logs;
 use crate::serve::service::{Data, Service};
 use crate::serve::settings::{self, Flags, Settings};
 use crate::world::interrupt::{self, Holding};
@@ -26,14 +28,20 @@ use crate::world::{files, runtime};
 const GITHUB: &str = "github.com";
 
 pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
-    refuse_missing(args)?;
+    if let (Some(path), Some(name)) = (&args.tokens, &args.new_token) {
+        return new_token(session, path, name);
+    }
+    let engine = engine(&args.engine)?;
     let flags = Flags {
         listen: args.listen,
         data: args.data.clone(),
-        engine: engine(&args.engine)?,
+        engine,
         builds: args.builds.into(),
         open: args.open,
         database: args.database.clone(),
+        settings: args.settings.clone(),
+        tokens: args.tokens.clone(),
+        kind: kind::port(&session.runner(), &session.env, engine),
     };
     let mut settings = settings::read(flags, &session.env)?;
     settings.notes.iter().for_each(|note| session.printer.warn(note));
@@ -46,7 +54,7 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
     settings.data = folder(&settings.data)?;
     let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings));
     let data = Data::open(&settings.data)?;
-    let logs = Logs::limited(data.logs(), LARGEST, session.env.credentials(&[]));
+    let logs = Logs::limited(data.logs(), settings.log_size, session.env.credentials(&cloud::CREDENTIALS.map(str::to_owned)));
     let service = Service::start(data, logs, Arc::clone(&executor), &settings.setup, &session.printer)?;
     tell(session, &service, &settings);
     warn_if_not_ready(session, executor)?;
@@ -66,18 +74,21 @@ fn check(session: &Session, settings: &Settings) -> anyhow::Result<Report> {
         let hint = "the service starts all the same, and tells callers of `/readyz`; tasks are tried three times";
         Failure::new(Exit::Unexpected, problem.hint(hint))
     })?;
-    Ok(Report::text(format!("ready: images go to {}\n", settings.target.repository)))
+    Ok(Report::text(format!("ready: images go to {}\n", places(settings))))
 }
 
-fn refuse_missing(args: &args::Serve) -> Result<(), Failure> {
-    let flags = [("--settings", args.settings.is_some()), ("--tokens", args.tokens.is_some())];
-    match flags.into_iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((flag, _)) => {
-            let problem = Problem::new("not-in-this-version", format!("`{flag}` is not in this version"));
-            Err(Failure::usage(problem.hint("remove it; docs/service.md lists what is there")))
-        }
-    }
+/// `--new-token`: the token alone goes to standard output.
+fn new_token(session: &Session, path: &Path, name: &str) -> anyhow::Result<Report> {
+    let token = access::make(path, name)?;
+    let text = format!("`{name}` in `{}`; it may submit and read, and it is shown this once", path.display());
+    session.printer.step("Token", text);
+    Ok(Report::text(format!("{}\n", token.expose())))
+}
+
+/// Where images go, for people.
+fn places(settings: &Settings) -> String {
+    let names = settings.targets.all.iter().map(|target| target.repository.to_string());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn engine(name: &str) -> Result<Option<Kind>, Failure> {
@@ -100,25 +111,23 @@ fn folder(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn executor(session: &Session, settings: &Settings) -> Local {
-    let target = &settings.target;
-    let insecure = target.address.as_ref().is_some_and(|url| url.scheme() == "http");
-    let target = Target { repository: target.repository.clone(), address: target.address.clone(), insecure };
     let build = build::Settings {
         engine: settings.engine,
         platform: settings.platform,
-        targets: vec![target],
+        targets: settings.targets.clone(),
         timeout: settings.setup.pace.limit,
         data: settings.data.clone(),
+        base_images: settings.base_images,
     };
     let tokens: BTreeMap<_, _> = settings.github_token.iter().map(|token| (GITHUB.to_owned(), token.clone())).collect();
-    let fetch = fetch::Settings { allowed: settings.allowed.clone(), tokens, ..fetch::Settings::default() };
-    Local::new(build, fetch, session.runner(), &session.env)
+    let fetch = fetch::Settings { tokens, ..settings.fetch.clone() };
+    Local::new(build, fetch, &session.runner(), &session.env)
 }
 
 fn tell(session: &Session, service: &Service, settings: &Settings) {
     let printer = &session.printer;
     printer.step("Listening", format!("on http://{}", service.address()));
-    printer.step("Pushing", format!("to {}", settings.target.repository));
+    printer.step("Pushing", format!("to {}", places(settings)));
     let found = service.recovered();
     if found.waiting + found.failed + found.cancelled > 0 {
         let text = format!(

@@ -175,6 +175,7 @@ fn text(kind: Text) -> Value {
         Text::Word(words) => json!({ "enum": words }),
         Text::DestinationKind => json!({ "enum": KINDS }),
         Text::Triple => json!({ "enum": Target::all().map(Target::triple).collect::<Vec<_>>() }),
+        Text::Count => json!({ "type": "integer", "minimum": 1 }),
         Text::Size => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMG]i?)?B?$" }),
         Text::Time => json!({ "type": "string", "pattern": "^[0-9]+[smh]$" }),
         // An editor reads `2.30` as a number.

@@ -23,6 +23,7 @@ mod overrides;
 mod publish;
 mod references;
 mod remainder;
+mod service;
 mod shape;
 mod shell;
 mod smoke;
@@ -48,6 +49,7 @@ pub use publish::{
     RegistryHost,
 };
 pub use remainder::remainder;
+pub use service::{Limits, ServiceRegistry, ServiceSettings, ServiceToken, service_tokens};
 pub use smoke::Smoke;
 pub use source::Source;
 pub use workflow::{PullRequest, Workflow};

@@ -11,10 +11,12 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::access::Tokens;
 use super::executor::Executor;
 use super::face::{self, Links, Readiness, Shared};
 use super::log::Logs;
 use super::queue::Pace;
+use super::rate::Rate;
 use super::store::{Lock, Recovered, Store};
 use super::worker::Workers;
 use crate::problem::{Exit, Failure, Problem};
@@ -37,6 +39,9 @@ pub struct Setup {
     /// How many builds run at a time.
     pub builds: usize,
     pub pace: Pace,
+    pub tokens: Option<Tokens>,
+    /// Submissions in a minute of one caller.
+    pub submits: Option<u32>,
 }
 
 /// The folder of a service, which is its alone, and what is in it.
@@ -106,6 +111,8 @@ impl Service {
             links: setup.links.clone(),
             printer: printer.clone(),
             open: setup.open,
+            tokens: setup.tokens.clone(),
+            rate: setup.submits.map(Rate::new),
         };
         let stop = CancellationToken::new();
         let serving = runtime.spawn(serve(listener, shared, stop.clone()));
@@ -141,8 +148,8 @@ impl Service {
 
 async fn serve(listener: TcpListener, shared: Shared, stop: CancellationToken) {
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    let served =
-        axum::serve(listener, face::router(Arc::new(shared))).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router = face::router(Arc::new(shared)).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         _ = served.into_future() => {}
         // Who follows a log would keep us for ever.

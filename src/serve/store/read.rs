@@ -13,6 +13,8 @@ pub struct Page {
     pub before: Option<i64>,
     pub state: Option<State>,
     pub app_name: Option<String>,
+    /// How the names of apps begin.
+    pub app_prefix: Option<String>,
     pub most: u32,
 }
 
@@ -41,10 +43,10 @@ impl Store {
             "SELECT ",
             shown!(),
             " FROM longshore_tasks WHERE sequence < ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR app_name = ?3) \
-             ORDER BY sequence DESC LIMIT ?4"
+             AND (?4 IS NULL OR substr(app_name, 1, length(?4)) = ?4) ORDER BY sequence DESC LIMIT ?5"
         ));
         let query = query.bind(page.before.unwrap_or(i64::MAX)).bind(page.state.map(State::word)).bind(&page.app_name);
-        Ok(readable(&query.bind(page.most).fetch_all(&self.read).await?))
+        Ok(readable(&query.bind(&page.app_prefix).bind(page.most).fetch_all(&self.read).await?))
     }
 
     /// How many tasks are in a state.
