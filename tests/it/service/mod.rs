@@ -2,8 +2,10 @@
 
 mod api;
 mod bodies;
+mod cloud;
 mod command;
 mod fake;
 mod lines;
 mod process;
 mod queue;
+mod tokens;
