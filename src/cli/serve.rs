@@ -54,7 +54,8 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
     settings.data = folder(&settings.data)?;
     let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings));
     let data = Data::open(&settings.data)?;
-    let logs = Logs::limited(data.logs(), settings.log_size, session.env.credentials(&cloud::CREDENTIALS.map(str::to_owned)));
+    let logs =
+        Logs::limited(data.logs(), settings.log_size, session.env.credentials(&cloud::CREDENTIALS.map(str::to_owned)));
     let service = Service::start(data, logs, Arc::clone(&executor), &settings.setup, &session.printer)?;
     tell(session, &service, &settings);
     warn_if_not_ready(session, executor)?;

@@ -261,7 +261,8 @@ mod tests {
         let other = ServiceRegistry { address: None, insecure: true, ca: Some("r.pem".into()), create: Some(false) };
         assert_eq!(settings.registries["r.example"], other);
         assert_eq!(settings.fetch_allow.as_deref(), Some(&["git.corp.example".to_owned(), "10.0.0.0/8".into()][..]));
-        let limits = Limits { build_time: Some(7200), fetch_size: Some(1 << 30), submits: Some(60), ..Limits::default() };
+        let limits =
+            Limits { build_time: Some(7200), fetch_size: Some(1 << 30), submits: Some(60), ..Limits::default() };
         assert_eq!((settings.limits, settings.tokens.as_deref()), (limits, Some("tokens.yaml")));
         assert!(ServiceSettings::parse("s.yaml", "# nothing\n").is_ok());
     }
@@ -287,7 +288,9 @@ mod tests {
     #[test]
     fn tokens_are_read() {
         let (one, two) = ("0".repeat(64), "1".repeat(64));
-        let text = format!("ci: {{ sha256: \"{one}\", scopes: [submit, read], apps: team- }}\nops: {{ sha256: \"{two}\", scopes: admin }}\n");
+        let text = format!(
+            "ci: {{ sha256: \"{one}\", scopes: [submit, read], apps: team- }}\nops: {{ sha256: \"{two}\", scopes: admin }}\n"
+        );
         let tokens = service_tokens("t.yaml", &text).unwrap();
         let ci = ServiceToken {
             name: "ci".into(),
@@ -300,7 +303,9 @@ mod tests {
         let found = said(&service_tokens("t.yaml", &text).unwrap_err());
         assert_eq!(found[0], "write: unknown-word: expected `submit`, `read` or `admin`, found `write` ()");
         assert!(found[1].contains("missing-key: `sha256:` is missing"), "{found:?}");
-        let text = format!("a: {{ sha256: \"{one}\", scopes: admin, apps: x }}\nb: {{ sha256: \"{one}\", scopes: read }}\nc: {{ sha256: abc, scopes: read }}\n");
+        let text = format!(
+            "a: {{ sha256: \"{one}\", scopes: admin, apps: x }}\nb: {{ sha256: \"{one}\", scopes: read }}\nc: {{ sha256: abc, scopes: read }}\n"
+        );
         let found = service_tokens("t.yaml", &text).unwrap_err();
         let found: Vec<&str> = found.iter().map(|problem| problem.message.as_str()).collect();
         let expected = [
@@ -316,7 +321,11 @@ mod tests {
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/service.md")).unwrap();
         let all = [&SERVICE, &SERVICE_REGISTRY, &SERVICE_FETCH, &SERVICE_LIMITS, &SERVICE_TOKEN];
         for key in all.iter().flat_map(|section| section.keys) {
-            assert!(page.contains(&format!("`{}`", key.name)) || page.contains(&format!("{}:", key.name)), "{}", key.name);
+            assert!(
+                page.contains(&format!("`{}`", key.name)) || page.contains(&format!("{}:", key.name)),
+                "{}",
+                key.name
+            );
         }
     }
 }

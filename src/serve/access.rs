@@ -61,7 +61,9 @@ impl Tokens {
             let pairs = token.sha256.bytes().zip(digest.bytes());
             pairs.fold(token.sha256.len() ^ digest.len(), |found, (one, other)| found | usize::from(one ^ other))
         };
-        self.0.iter().fold(None, |found, token| if std::hint::black_box(differs(token)) == 0 { Some(token) } else { found })
+        self.0
+            .iter()
+            .fold(None, |found, token| if std::hint::black_box(differs(token)) == 0 { Some(token) } else { found })
     }
 }
 

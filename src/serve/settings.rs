@@ -310,8 +310,11 @@ mod tests {
         let write = |text: &str| fs::write(&path, text).unwrap();
         let env = Env::of([("LOCAL_REGISTRY", "localhost:5000"), ("ENV", "local")]);
         let with_file = || Flags { settings: Some(path.clone()), listen: ([0, 0, 0, 0], 80).into(), ..flags() };
-        fs::write(folder.path().join("t.yaml"), format!("ci: {{ sha256: \"{}\", scopes: read }}", "0".repeat(64))).unwrap();
-        write("fetch: { allow: [git.corp, 10.0.0.0/8] }\nlimits: { build-time: 2h, fetch-files: 7, log-size: 1MiB, submits: 9 }\ntokens: t.yaml\n");
+        fs::write(folder.path().join("t.yaml"), format!("ci: {{ sha256: \"{}\", scopes: read }}", "0".repeat(64)))
+            .unwrap();
+        write(
+            "fetch: { allow: [git.corp, 10.0.0.0/8] }\nlimits: { build-time: 2h, fetch-files: 7, log-size: 1MiB, submits: 9 }\ntokens: t.yaml\n",
+        );
         let settings = read(with_file(), &env).unwrap();
         assert_eq!(settings.fetch.allowed, "git.corp,10.0.0.0/8".parse().unwrap());
         assert_eq!((settings.fetch.most_files, settings.log_size, settings.base_images), (7, 1 << 20, cache::LARGEST));
@@ -325,6 +328,9 @@ mod tests {
         assert_eq!(codes(&failure), [bad, "no-such-file", bad, bad]);
         let within = failure.problems[3].within.clone().unwrap();
         assert_eq!(&within.text[within.span], "10.0.0.0/99");
-        assert_eq!(codes(&read(Flags { settings: Some("none".into()), ..flags() }, &env).unwrap_err()), ["no-such-file"]);
+        assert_eq!(
+            codes(&read(Flags { settings: Some("none".into()), ..flags() }, &env).unwrap_err()),
+            ["no-such-file"]
+        );
     }
 }

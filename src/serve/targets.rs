@@ -163,7 +163,11 @@ impl Asked<'_> {
             let address = said.address.as_deref().and_then(|text| {
                 let url = address(text, name);
                 if url.is_none() {
-                    bad("address", format!("`{text}` is not the address of a registry"), "write it as `kind-registry:5000`");
+                    bad(
+                        "address",
+                        format!("`{text}` is not the address of a registry"),
+                        "write it as `kind-registry:5000`",
+                    );
                 }
                 url
             });
@@ -267,7 +271,11 @@ mod tests {
             let vars = [("LOCAL_REGISTRY", name), ("LONGSHORE_REGISTRY_ADDRESS", address)];
             let (targets, findings) = read(&vars, None, &ServiceSettings::default());
             let found = targets.reach.get(name).and_then(|reach| reach.address.clone()).map(String::from);
-            assert_eq!((found.as_deref(), findings.problems.is_empty()), (expected, expected.is_some()), "{name} {address}");
+            assert_eq!(
+                (found.as_deref(), findings.problems.is_empty()),
+                (expected, expected.is_some()),
+                "{name} {address}"
+            );
         };
         check("localhost:5000", "kind-registry:5000", Some("http://kind-registry:5000/"));
         check("registry.example.com", "10.0.0.1:5000", Some("https://10.0.0.1:5000/"));
@@ -284,7 +292,8 @@ mod tests {
         let reach = &targets.reach["localhost:5000"];
         assert_eq!(reach.address.as_ref().map(Url::as_str), Some("http://kind-registry:5000/"));
         assert!(reach.insecure);
-        let places: Vec<&str> = findings.problems.iter().map(|one| &text[one.within.as_ref().unwrap().span.clone()]).collect();
+        let places: Vec<&str> =
+            findings.problems.iter().map(|one| &text[one.within.as_ref().unwrap().span.clone()]).collect();
         assert_eq!(places, ["ftp://x", "none.pem"]);
         let both = [("LOCAL_REGISTRY", "localhost:5000"), ("LONGSHORE_REGISTRY_ADDRESS", "other:5000")];
         let (_, findings) = read(&both, None, &file);

@@ -85,7 +85,8 @@ fn header_map(headers: &Headers) -> HeaderMap {
 
 /// Why there is no credential.
 pub fn failed(kind: ErrorKind, text: &str) -> Error {
-    let hint = "docs/service.md says where credentials are looked for; what the service may do there is decided by its role";
+    let hint =
+        "docs/service.md says where credentials are looked for; what the service may do there is decided by its role";
     Error::new(kind, Problem::new("cloud-credentials", format!("no credential for the registry: {text}")).hint(hint))
 }
 

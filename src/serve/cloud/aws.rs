@@ -97,10 +97,8 @@ fn container(env: &Env) -> Result<Option<Url>, Error> {
     let url = address(text)?;
     let may_be_plain = is_loopback(&url) || url.host_str().is_some_and(|host| PLAIN.contains(&host));
     if url.scheme() != "https" && !may_be_plain {
-        let text = format!(
-            "`AWS_CONTAINER_CREDENTIALS_FULL_URI` leads to `{}`, which is neither HTTPS nor near",
-            host(&url)
-        );
+        let text =
+            format!("`AWS_CONTAINER_CREDENTIALS_FULL_URI` leads to `{}`, which is neither HTTPS nor near", host(&url));
         return Err(failed(ErrorKind::Usage, &text));
     }
     Ok(Some(url))

@@ -78,7 +78,9 @@ impl Shared {
         for (field, name) in [("app_name", &submission.app_name), ("image_tag", &submission.image_tag)] {
             if !caller.is_his(name) {
                 let apps = caller.apps().unwrap_or_default();
-                return Err(NotStored::NotHis(format!("this token is for names that begin with `{apps}`, and `{field}` does not")));
+                return Err(NotStored::NotHis(format!(
+                    "this token is for names that begin with `{apps}`, and `{field}` does not"
+                )));
             }
         }
         let Some(rate) = &self.rate else { return Ok(()) };

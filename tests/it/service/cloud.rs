@@ -90,15 +90,24 @@ async fn answer(
 ) -> Response<Body> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
     let note = |what: String| state.asked.lock().unwrap().push(what);
-    let keys = |id: &str| json!({ "AccessKeyId": id, "SecretAccessKey": format!("{id}-secret"), "Token": format!("{id}-session") }).to_string();
+    let keys = |id: &str| {
+        json!({ "AccessKeyId": id, "SecretAccessKey": format!("{id}-secret"), "Token": format!("{id}-session") })
+            .to_string()
+    };
     match uri.path() {
         "/" if text("x-amz-target").is_empty() => {
             let form: BTreeMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
             note(format!("sts {} {} {}", form["Action"], form["RoleArn"], form["WebIdentityToken"]));
             if form["WebIdentityToken"] != "pod-token-canary" {
-                return reply(400, "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>no</Message></Error></ErrorResponse>");
+                return reply(
+                    400,
+                    "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>no</Message></Error></ErrorResponse>",
+                );
             }
-            reply(200, "<Credentials><AccessKeyId>POD</AccessKeyId><SecretAccessKey>POD-secret</SecretAccessKey><SessionToken>POD-session</SessionToken></Credentials>")
+            reply(
+                200,
+                "<Credentials><AccessKeyId>POD</AccessKeyId><SecretAccessKey>POD-secret</SecretAccessKey><SessionToken>POD-session</SessionToken></Credentials>",
+            )
         }
         "/" => {
             let authorization = text("authorization");
@@ -132,13 +141,15 @@ async fn answer(
 
 fn ecr(state: &Shared, action: &str, who: &str, body: &[u8]) -> Response<Body> {
     let body: Value = serde_json::from_slice(body).unwrap();
-    let refused = |code: &str| reply(400, json!({ "__type": format!("com.amazonaws.ecr#{code}"), "message": "no" }).to_string());
+    let refused =
+        |code: &str| reply(400, json!({ "__type": format!("com.amazonaws.ecr#{code}"), "message": "no" }).to_string());
     match action {
         "GetAuthorizationToken" if who == "NOBODY" => refused("AccessDeniedException"),
         "GetAuthorizationToken" => {
             let ends = chrono::Utc::now().timestamp() + *state.life.lock().unwrap();
             let token = STANDARD.encode(format!("AWS:{PASSWORD}"));
-            let data = json!({ "authorizationToken": token, "expiresAt": ends as f64 + 0.5, "proxyEndpoint": "https://x" });
+            let data =
+                json!({ "authorizationToken": token, "expiresAt": ends as f64 + 0.5, "proxyEndpoint": "https://x" });
             reply(200, json!({ "authorizationData": [data] }).to_string())
         }
         "CreateRepository" => {
@@ -288,9 +299,13 @@ fn keys_are_looked_for_where_aws_does() {
     let token = token.to_str().unwrap();
     let container = format!("{}/container", aws.url);
     let account = [("AWS_ECR_ACCOUNT_ID", "123456789012"), ("AWS_REGION", "eu-west-1")];
-    let variables = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_SESSION_TOKEN", "session-canary")];
+    let variables =
+        [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_SESSION_TOKEN", "session-canary")];
     let pod = [("AWS_ROLE_ARN", "arn:role"), ("AWS_WEB_IDENTITY_TOKEN_FILE", token)];
-    let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", container.as_str()), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "container-canary")];
+    let container = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", container.as_str()),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "container-canary"),
+    ];
     let check = |more: &[&[(&str, &str)]], expected: &[&str]| {
         let env = aws.env(&[&account[..], &more.concat()].concat());
         let targets = targets(world.folder.path(), &env, &format!("registries:\n{}", reached(ECR, &aws.url)));
@@ -343,7 +358,12 @@ fn a_login_is_made_anew_before_it_ends() {
     let aws = Cloud::new("AWS", PASSWORD);
     aws.state.created.lock().unwrap().insert("darwin".into());
     let world = World::new("one");
-    let more = [("AWS_ECR_ACCOUNT_ID", "123456789012"), ("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "x")];
+    let more = [
+        ("AWS_ECR_ACCOUNT_ID", "123456789012"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIA"),
+        ("AWS_SECRET_ACCESS_KEY", "x"),
+    ];
     let env = aws.env(&more);
     let targets = targets(world.folder.path(), &env, &format!("registries:\n{}", reached(ECR, &aws.url)));
     *aws.state.life.lock().unwrap() = 60;
@@ -361,7 +381,11 @@ fn dockers_configuration_comes_first() {
     let world = World::new("one");
     let auth = STANDARD.encode(format!("AWS:{PASSWORD}"));
     let docker = json!({ "auths": { ECR: { "auth": auth } } }).to_string();
-    let env = aws.env(&[("AWS_ECR_ACCOUNT_ID", "123456789012"), ("AWS_REGION", "eu-west-1"), ("DOCKER_AUTH_CONFIG", &docker)]);
+    let env = aws.env(&[
+        ("AWS_ECR_ACCOUNT_ID", "123456789012"),
+        ("AWS_REGION", "eu-west-1"),
+        ("DOCKER_AUTH_CONFIG", &docker),
+    ]);
     let targets = targets(world.folder.path(), &env, &format!("registries:\n{}", reached(ECR, &aws.url)));
     world.push(&targets, &env).unwrap();
     assert_eq!(aws.asked(), Vec::<String>::new());

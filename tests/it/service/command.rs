@@ -77,7 +77,8 @@ fn a_token_is_made_and_asked_for() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
     let url = url.trim().replace("0.0.0.0", "127.0.0.1");
     let get = |url: &str| {
-        let done = program("curl").args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &format!("{url}/task")]).output();
+        let done =
+            program("curl").args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &format!("{url}/task")]).output();
         String::from_utf8(done.unwrap().stdout).unwrap()
     };
     assert_eq!((get(&url), get(&url.replace("://", &format!("://x:{token}@")))), ("401".into(), "200".into()));
@@ -93,7 +94,11 @@ fn a_token_is_made_and_asked_for() {
 #[test]
 fn settings_are_drawn_where_they_are_wrong() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("s.yaml"), "limits:\n  bild-time: 2h\nfetch: { allow: 10.0.0.0/99 }\nwebhooks: []\n").unwrap();
+    std::fs::write(
+        folder.path().join("s.yaml"),
+        "limits:\n  bild-time: 2h\nfetch: { allow: 10.0.0.0/99 }\nwebhooks: []\n",
+    )
+    .unwrap();
     let done = longshore(folder.path(), &["--settings", "s.yaml", "--check"]).output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(2), "{said}");

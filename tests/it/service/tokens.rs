@@ -73,8 +73,16 @@ async fn without_a_token_there_is_only_the_health() {
             ("GET", "/artifact-builder/task"),
         ] {
             let answer = ask(&world, token, method, path, None).await;
-            assert_eq!((answer.status, answer.challenge.as_deref()), (401, Some("Bearer, Basic realm=\"longshore\"")), "{path}");
-            assert!(answer.body["detail"].is_string() && answer.body.as_object().unwrap().len() == 1, "{}", answer.body);
+            assert_eq!(
+                (answer.status, answer.challenge.as_deref()),
+                (401, Some("Bearer, Basic realm=\"longshore\"")),
+                "{path}"
+            );
+            assert!(
+                answer.body["detail"].is_string() && answer.body.as_object().unwrap().len() == 1,
+                "{}",
+                answer.body
+            );
         }
         let code = if token.is_empty() { "token_missing" } else { "token_unknown" };
         for (method, path) in [("GET", "/api/v1/builds"), ("POST", "/api/v1/builds"), ("GET", "/api/v1/builds/x/log")] {
@@ -92,7 +100,9 @@ async fn scopes_are_kept() {
     assert_eq!(submitted.status, 201);
     let id = submitted.body["id"].as_str().unwrap().to_owned();
     let build = format!("/api/v1/builds/{id}");
-    for (path, body) in [("/api/v1/builds", order("a", "b")), (&format!("{build}/cancel"), None), (&format!("{build}/rebuild"), None)] {
+    for (path, body) in
+        [("/api/v1/builds", order("a", "b")), (&format!("{build}/cancel"), None), (&format!("{build}/rebuild"), None)]
+    {
         let answer = ask(&world, READER, "POST", path, body).await;
         assert_eq!((answer.status, &answer.body["code"]), (403, &"scope_missing".into()), "{path}");
     }
@@ -127,8 +137,8 @@ async fn a_token_for_some_apps_sees_and_replaces_no_others() {
         let all = answer.body[list].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned());
         all.collect::<Vec<_>>()
     };
-    assert_eq!(ids(&ask(&world, TEAM, "GET", "/api/v1/builds?limit=1", None).await, "builds", "id"), [own.clone()]);
-    assert_eq!(ids(&ask(&world, TEAM, "GET", "/task", None).await, "data", "task_id"), [own.clone()]);
+    assert_eq!(ids(&ask(&world, TEAM, "GET", "/api/v1/builds?limit=1", None).await, "builds", "id").join(","), own);
+    assert_eq!(ids(&ask(&world, TEAM, "GET", "/task", None).await, "data", "task_id").join(","), own);
     assert_eq!(ask(&world, READER, "GET", "/task", None).await.body["data"].as_array().unwrap().len(), 2);
     for path in ["", "/log"] {
         assert_eq!(ask(&world, TEAM, "GET", &format!("/api/v1/builds/{other}{path}"), None).await.status, 404);
@@ -147,11 +157,14 @@ async fn a_token_for_some_apps_sees_and_replaces_no_others() {
 #[tokio::test]
 async fn a_token_may_be_the_password() {
     let world = world();
-    let get = |user: &'static str, password: &'static str| world.client.get(world.url("/task")).basic_auth(user, Some(password)).send();
+    let get = |user: &'static str, password: &'static str| {
+        world.client.get(world.url("/task")).basic_auth(user, Some(password)).send()
+    };
     assert_eq!(get("anybody", READER).await.unwrap().status(), 200);
     assert_eq!(get(READER, "").await.unwrap().status(), 401);
     // No name of the service is needed: who has no token gets nothing anyway.
-    let named = world.client.get(world.url("/task")).header("host", "builds.corp").bearer_auth(READER).send().await.unwrap();
+    let named =
+        world.client.get(world.url("/task")).header("host", "builds.corp").bearer_auth(READER).send().await.unwrap();
     assert_eq!(named.status(), 200);
 }
 
@@ -159,7 +172,8 @@ async fn a_token_may_be_the_password() {
 async fn a_key_is_one_callers() {
     let world = world();
     let post = async |token: &str, tag: &str| {
-        let request = world.client.post(world.url("/api/v1/builds")).bearer_auth(token).header("idempotency-key", "one");
+        let request =
+            world.client.post(world.url("/api/v1/builds")).bearer_auth(token).header("idempotency-key", "one");
         let body = order("team-a", tag).unwrap().to_string();
         request.header("content-type", "application/json").body(body).send().await.unwrap().status().as_u16()
     };
@@ -174,7 +188,8 @@ async fn who_submits_too_often_is_told_when_to_come_back() {
     for tag in ["a", "b"] {
         assert_eq!(ask(&world, ADMIN, "POST", "/api/v1/builds", order("app", tag)).await.status, 201);
     }
-    let request = world.client.post(world.url("/api/v1/builds")).bearer_auth(ADMIN).header("content-type", "application/json");
+    let request =
+        world.client.post(world.url("/api/v1/builds")).bearer_auth(ADMIN).header("content-type", "application/json");
     let response = request.body(order("app", "c").unwrap().to_string()).send().await.unwrap();
     let after: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!(response.status() == 429 && (1..=30).contains(&after), "{after}");
