@@ -159,7 +159,9 @@ impl Command {
             Self::Man(args) => args.out.iter_mut().collect(),
             Self::Init | Self::Check | Self::Matrix(_) | Self::Schema(_) | Self::Completions(_) => Vec::new(),
             Self::Lock(_) | Self::Generate(_) | Self::Action => Vec::new(),
-            Self::Serve(args) => vec![&mut args.data],
+            Self::Serve(args) => {
+                std::iter::once(&mut args.data).chain(&mut args.settings).chain(&mut args.tokens).collect()
+            }
             Self::Doctor | Self::Status => Vec::new(),
         }
     }
@@ -468,7 +470,7 @@ mod tests {
             "build --from @ @ --pack @ --docker-archive @ --prebuilt @",
             "verify --from @ @ --pack @",
             "publish --from @ @",
-            "serve --data @",
+            "serve --data @ --settings @ --tokens @",
             "man @",
         ] {
             let mut cli = Cli::try_parse_from(["longshore"].into_iter().chain(line.split(' '))).unwrap();

@@ -12,7 +12,7 @@ use crate::build::engine::Kind;
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::Session;
 use crate::serve::access;
-use crate::serve::build::{self, Local};
+use crate::serve::build::{self, Local, Runners};
 use crate::serve::cloud;
 use crate::serve::executor::Executor;
 use crate::serve::fetch;
@@ -22,6 +22,7 @@ use crate::serve::service::{Data, Service};
 use crate::serve::settings::{self, Flags, Settings};
 use crate::world::interrupt::{self, Holding};
 use crate::world::path::resolve;
+use crate::world::process::Runner;
 use crate::world::{files, runtime};
 
 /// The host that `GITHUB_TOKEN` is for.
@@ -32,6 +33,8 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
         return new_token(session, path, name);
     }
     let engine = engine(&args.engine)?;
+    let helpers = session.runner();
+    session.withhold(&cloud::CREDENTIALS.map(str::to_owned));
     let flags = Flags {
         listen: args.listen,
         data: args.data.clone(),
@@ -49,10 +52,10 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
     let ours = Holding::elsewhere();
     let told = interrupt::told_to_end()?;
     if args.check {
-        return check(session, &settings);
+        return check(&executor(session, &settings, helpers), &settings);
     }
     settings.data = folder(&settings.data)?;
-    let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings));
+    let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings, helpers));
     let data = Data::open(&settings.data)?;
     let logs =
         Logs::limited(data.logs(), settings.log_size, session.env.credentials(&cloud::CREDENTIALS.map(str::to_owned)));
@@ -69,8 +72,8 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
 }
 
 /// `--check`: leaves nothing behind.
-fn check(session: &Session, settings: &Settings) -> anyhow::Result<Report> {
-    executor(session, settings).ready().map_err(|error| {
+fn check(executor: &Local, settings: &Settings) -> anyhow::Result<Report> {
+    executor.ready().map_err(|error| {
         let problem = Problem::new("not-ready", format!("builds are not possible: {error:#}"));
         let hint = "the service starts all the same, and tells callers of `/readyz`; tasks are tried three times";
         Failure::new(Exit::Unexpected, problem.hint(hint))
@@ -111,7 +114,8 @@ fn folder(path: &Path) -> anyhow::Result<PathBuf> {
     resolve(path).with_context(context)
 }
 
-fn executor(session: &Session, settings: &Settings) -> Local {
+/// `helpers` starts credential helpers, which may need what others do not get.
+fn executor(session: &Session, settings: &Settings, helpers: Runner) -> Local {
     let build = build::Settings {
         engine: settings.engine,
         platform: settings.platform,
@@ -122,7 +126,8 @@ fn executor(session: &Session, settings: &Settings) -> Local {
     };
     let tokens: BTreeMap<_, _> = settings.github_token.iter().map(|token| (GITHUB.to_owned(), token.clone())).collect();
     let fetch = fetch::Settings { tokens, ..settings.fetch.clone() };
-    Local::new(build, fetch, &session.runner(), &session.env)
+    let runners = Runners { engines: session.runner(), helpers };
+    Local::new(build, fetch, runners, &session.env)
 }
 
 fn tell(session: &Session, service: &Service, settings: &Settings) {

@@ -94,6 +94,11 @@ impl Session {
         self.credentials.runner()
     }
 
+    /// From now on these variables are credentials, too: programs do not get them, and what they hold is hidden.
+    pub fn withhold(&self, names: &[String]) {
+        self.credentials.withhold(names, &[]);
+    }
+
     /// The folder it works in, absolute.
     ///
     /// # Errors

@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::bases::{Based, Bases};
 use super::cache;
 use super::check::{self, Checked, Refusal};
-use super::cloud;
 use super::executor::{Attempt, Ended, Executor};
 use super::fetch::{self, Checkout, Fetcher};
 use super::push;
@@ -53,14 +52,18 @@ pub struct Settings {
     pub base_images: u64,
 }
 
+/// What starts programs.
+pub struct Runners {
+    pub engines: Runner,
+    /// Credential helpers, which may need the credentials of clouds.
+    pub helpers: Runner,
+}
+
 /// Builds with the engines of this machine.
 pub struct Local {
     settings: Settings,
     fetcher: Fetcher,
-    /// Starts engines.
-    runner: Runner,
-    /// Starts credential helpers, which may need the credentials of clouds.
-    helpers: Runner,
+    runners: Runners,
     env: Env,
     /// Base images are fetched by one build at a time.
     pulling: Mutex<()>,
@@ -95,12 +98,10 @@ struct Made {
 }
 
 impl Local {
-    /// `runner` starts programs; `env` says where they and the credentials of registries are.
-    pub fn new(settings: Settings, fetch: fetch::Settings, runner: &Runner, env: &Env) -> Self {
+    /// `env` says where programs and the credentials of registries are.
+    pub fn new(settings: Settings, fetch: fetch::Settings, runners: Runners, env: &Env) -> Self {
         let fetcher = Fetcher::new(fetch, env);
-        let engines = runner.clone().withholding(&cloud::CREDENTIALS);
-        let (env, helpers) = (env.clone(), runner.clone());
-        Self { settings, fetcher, runner: engines, helpers, env, pulling: Mutex::default() }
+        Self { settings, fetcher, runners, env: env.clone(), pulling: Mutex::default() }
     }
 
     /// With logins as they are now.
@@ -110,7 +111,7 @@ impl Local {
 
     /// Registries for an attempt: what asks them ends with it.
     fn registries_of(&self, attempt: &Attempt<'_>) -> Registries {
-        self.registries(&self.helpers.clone().until(attempt.stop.clone()))
+        self.registries(&self.runners.helpers.clone().until(attempt.stop.clone()))
     }
 
     fn references(&self, attempt: &Attempt<'_>) -> Result<Vec<Reference>, Ended> {
@@ -162,7 +163,7 @@ impl Local {
         };
         say(attempt.log, &format!("building {from} for {}", self.settings.platform))?;
         attempt.fence.enter(Phase::Building)?;
-        let runner = self.runner.clone().until(attempt.stop.clone());
+        let runner = self.runners.engines.clone().until(attempt.stop.clone());
         let based = self.based(attempt, &source, work)?;
         let recipe = self.recipe(&source, &based, checkout, work)?;
         let engine = self.engine(&runner, &based)?;
@@ -352,8 +353,8 @@ impl Executor for Local {
         let wanted = self.settings.engine;
         let builder_image = Some(BUILDER);
         let ask = Ask { wanted, platform: &platform, runs: false, needs: &[], frontend: false, builder_image };
-        choose(&self.runner, &ask).map_err(|problem| anyhow::anyhow!("{}", worded(&problem)))?;
-        push::answer(&self.registries(&self.helpers), &self.settings.targets.all)
+        choose(&self.runners.engines, &ask).map_err(|problem| anyhow::anyhow!("{}", worded(&problem)))?;
+        push::answer(&self.registries(&self.runners.helpers), &self.settings.targets.all)
     }
 }
 

@@ -88,16 +88,6 @@ impl Runner {
         self
     }
 
-    /// The same, with some more variables kept from its children.
-    #[must_use]
-    pub fn withholding(mut self, names: &[&str]) -> Self {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let kept = self.env.for_children(&names);
-        self.hidden = self.hidden.and(&self.env.lacked_by(&kept));
-        self.env = kept;
-        self
-    }
-
     /// The same until it is stopped: then children and what they started are told to end, and none is started.
     #[must_use]
     pub fn until(mut self, stop: CancellationToken) -> Self {

@@ -106,3 +106,36 @@ fn settings_are_drawn_where_they_are_wrong() {
         assert!(said.contains(text), "{text}: {said}");
     }
 }
+
+/// The old service's rule; and programs see no credentials of clouds.
+#[cfg(unix)]
+#[test]
+fn the_port_of_kinds_registry_is_asked_of_docker() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let docker = folder.path().join("docker");
+    let script = "#!/bin/sh\nenv >> \"${0%/*}/seen\"\n[ \"$*\" = 'port kind-registry 5000/tcp' ] && echo 0.0.0.0:9 && exit 0\nexit 1\n";
+    std::fs::write(&docker, script).unwrap();
+    std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let start = |variables: &[(&str, &str)]| {
+        let mut command = longshore(folder.path(), &["--listen", "127.0.0.1:0", "--data", "data"]);
+        command
+            .env("PATH", &path)
+            .env("AWS_SECRET_ACCESS_KEY", "aws-canary-0123456789")
+            .envs(variables.iter().copied());
+        let mut child = command.spawn().unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        end(child, "-TERM").1
+    };
+    let said = start(&[("LOCAL_REGISTRY", "localhost:5000")]);
+    assert!(said.contains("Pushing to 127.0.0.1:9/serve-app"), "{said}");
+    assert!(
+        said.contains("images go to `127.0.0.1:9`, the port of `kind-registry`, not to `localhost:5000`"),
+        "{said}"
+    );
+    let said = start(&[("ENV", "prod")]);
+    assert!(said.contains("Pushing to localhost:9/darwin"), "{said}");
+    let seen = std::fs::read_to_string(folder.path().join("seen")).unwrap();
+    assert!(seen.contains("PATH=") && !seen.contains("canary"), "{seen}");
+}
