@@ -397,6 +397,8 @@ pub struct Schema {
 pub enum SchemaOf {
     /// longshore.yaml
     Config,
+    /// the settings of `longshore serve`
+    Service,
     /// plan.json
     Plan,
     /// manifest.json

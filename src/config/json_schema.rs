@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::schema::{
     COMMAND_DESTINATION, DEPLOYMENT_FILE, GITHUB, KINDS, Key, PYPI, Place, REGISTRY, Section, TOP, Text, Type,
 };
+use super::service::SERVICE;
 use crate::platform::Platform;
 use crate::target::Target;
 
@@ -29,6 +30,16 @@ pub fn json_schema() -> Value {
     }
     top.insert("$defs".into(), Value::Object(schema.defs));
     Value::Object(top)
+}
+
+/// The schema of a build service's settings.
+pub fn service_schema() -> Value {
+    let mut schema = Writer { defs: Map::new(), overlay: false };
+    let mut file = schema.object(&SERVICE);
+    file["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    file["title"] = json!("settings of longshore serve");
+    file["$defs"] = Value::Object(schema.defs);
+    file
 }
 
 struct Writer {

@@ -39,7 +39,7 @@ mod workflow;
 pub use check::{none, parse};
 pub use diagnostic::Diagnostic;
 pub use fields::FileItem;
-pub use json_schema::json_schema;
+pub use json_schema::{json_schema, service_schema};
 pub use model::{
     Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, BuildContext, Builder, Chart, Component, Config,
     Dockerfile, Formats, Image, ImageSmoke, ImageTag, Runners, VariantCheck, Wheel, WheelSettings,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::bases::{Based, Bases};
 use super::cache;
 use super::check::{self, Checked, Refusal};
+use super::cloud;
 use super::executor::{Attempt, Ended, Executor};
 use super::fetch::{self, Checkout, Fetcher};
 use super::push;
@@ -282,7 +283,10 @@ impl Local {
         let of_login = login.into_iter().flat_map(|login| [&login.password, &login.user]);
         let of_login = of_login.map(|secret| ("login of the repository", secret));
         let tokens = self.fetcher.settings.tokens.values().map(|token| ("token of the service", token));
-        let all = of_login.chain(tokens).filter(|(_, secret)| secret.expose().len() >= SHORTEST);
+        let clouds = cloud::CREDENTIALS.iter().filter_map(|name| self.env.secret(name));
+        let clouds: Vec<Secret> = clouds.collect();
+        let clouds = clouds.iter().map(|secret| ("credential of a cloud", secret));
+        let all = of_login.chain(tokens).chain(clouds).filter(|(_, secret)| secret.expose().len() >= SHORTEST);
         all.map(|(id, value)| Sought { id: id.to_owned(), value: Secret::new(value.expose()) }).collect()
     }
 

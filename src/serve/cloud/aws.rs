@@ -117,29 +117,29 @@ async fn of_container(env: &Env, url: Url) -> Result<Keys, Error> {
 
 /// Version 2 of the service, which wants a token: version 1 answers whoever is made to ask.
 async fn of_machine(env: &Env) -> Result<Keys, Error> {
-    let none = || {
+    let none = |kind: ErrorKind| {
         let text = "AWS has no keys for us: neither `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, nor \
                     `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`, nor a container's or a machine's service";
-        failed(ErrorKind::Denied, text)
+        failed(kind, text)
     };
     if env.is_true("AWS_EC2_METADATA_DISABLED") {
-        return Err(none());
+        return Err(none(ErrorKind::Denied));
     }
     let base = address(env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or(MACHINE))?;
     let place = host(&base);
     let at = |path: &str| base.join(path).map_err(|_| garbled(&place));
     let life = Headers::from([("x-aws-ec2-metadata-token-ttl-seconds", "300".to_owned())]);
     let question = Question { method: Method::PUT, headers: life, ..Question::get(at("latest/api/token")?, NEAR) };
-    let reply = question.answer().await.map_err(|_| none())?;
+    let reply = question.answer().await.map_err(|_| none(ErrorKind::Retry))?;
     if !reply.is_success() {
-        return Err(none());
+        return Err(none(ErrorKind::Denied));
     }
     let token = secret(String::from_utf8_lossy(&reply.body).trim());
     let shown = Headers::from([("x-aws-ec2-metadata-token", token.expose().to_owned())]);
     let roles = Question { headers: shown.clone(), ..Question::get(at(ROLES)?, NEAR) }.answer().await?;
     let text = String::from_utf8_lossy(&roles.body).into_owned();
     let role = text.lines().map(str::trim).find(|line| !line.is_empty()).filter(|_| roles.is_success());
-    let role = role.ok_or_else(none)?;
+    let role = role.ok_or_else(|| none(ErrorKind::Denied))?;
     let url = at(&format!("{ROLES}{}", crate::world::http::encode(role)))?;
     of_reply(&place, &Question { headers: shown, ..Question::get(url, NEAR) }.answer().await?)
 }

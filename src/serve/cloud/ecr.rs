@@ -39,7 +39,7 @@ struct Made {
 impl Ecr {
     /// That of `ACCOUNT.dkr.ecr.REGION.amazonaws.com`.
     pub fn of(registry: &str, env: &Env) -> Option<Self> {
-        let (account, rest) = registry.split_once(".dkr.ecr.").or_else(|| registry.split_once(".dkr.ecr-fips."))?;
+        let (account, rest) = registry.split_once(".dkr.ecr.")?;
         let (region, suffix) = rest.split_once('.')?;
         let is_account = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
         let is_aws = matches!(suffix, "amazonaws.com" | "amazonaws.com.cn");

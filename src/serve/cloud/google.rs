@@ -79,7 +79,7 @@ impl Google {
         let asked = Question { headers, ..Question::get(url, NEAR) }.answer().await;
         let reply = asked.map_err(|_| {
             let text = "Google has no token for us: there is no key file (`GCP_CREDS_PATH`), and no machine's service";
-            failed(ErrorKind::Denied, text)
+            failed(ErrorKind::Retry, text)
         })?;
         if !reply.is_success() {
             return Err(refused("get a token", &self.machine, &reply, None));

@@ -38,7 +38,7 @@ struct Cloud {
     url: String,
     state: Arc<Shared>,
     _server: Server,
-    _registry: registry::Server,
+    registry: registry::Server,
 }
 
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl Cloud {
         let port = Port::take(0).unwrap();
         let url = format!("http://{}", port.address());
         let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
-        Self { url, state, _server: port.serve(router).unwrap(), _registry: registry }
+        Self { url, state, _server: port.serve(router).unwrap(), registry }
     }
 
     fn asked(&self) -> Vec<String> {
@@ -389,4 +389,28 @@ fn dockers_configuration_comes_first() {
     let targets = targets(world.folder.path(), &env, &format!("registries:\n{}", reached(ECR, &aws.url)));
     world.push(&targets, &env).unwrap();
     assert_eq!(aws.asked(), Vec::<String>::new());
+}
+
+/// Tags are written when every registry has the image.
+#[test]
+fn one_that_refuses_keeps_the_others_tags_from_being_written() {
+    let aws = Cloud::new("AWS", PASSWORD);
+    let faults = vec![(registry::Fault::Denied, 100)];
+    let local = registry::Server::start(Options { faults, ..Options::default() }).unwrap();
+    let world = World::new("one");
+    let env = aws.env(&[
+        ("AWS_ECR_ACCOUNT_ID", "123456789012"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIA"),
+        ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("LOCAL_REGISTRY", "registry.test:5000"),
+    ]);
+    let hosts = [reached(ECR, &aws.url), reached("registry.test:5000", &local.url())].concat();
+    let said = fault(
+        world.push(&targets(world.folder.path(), &env, &format!("registries:\n{hosts}")), &env),
+        Reason::RegistryDenied,
+    );
+    assert!(said.contains("registry.test:5000/serve-app"), "{said}");
+    // There by its digest alone.
+    assert!(aws.registry.shown().iter().all(|shown| shown.tags.is_empty()), "{:?}", aws.registry.shown());
 }
