@@ -319,6 +319,8 @@ mod tests {
     #[test]
     fn every_key_is_explained() {
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/service.md")).unwrap();
+        let example = page.split("```yaml\n").find(|block| block.starts_with("registries:")).unwrap();
+        ServiceSettings::parse("docs/service.md", example.split("```").next().unwrap()).unwrap();
         let all = [&SERVICE, &SERVICE_REGISTRY, &SERVICE_FETCH, &SERVICE_LIMITS, &SERVICE_TOKEN];
         for key in all.iter().flat_map(|section| section.keys) {
             assert!(

@@ -414,3 +414,25 @@ fn one_that_refuses_keeps_the_others_tags_from_being_written() {
     // There by its digest alone.
     assert!(aws.registry.shown().iter().all(|shown| shown.tags.is_empty()), "{:?}", aws.registry.shown());
 }
+
+/// As Google's registries do: the login is sent to the service of tokens alone.
+#[test]
+fn a_key_file_logs_in_where_tokens_are_given_out() {
+    let key = "{\"type\": \"service_account\", \"private_key\": \"canary\"}";
+    let auth = registry::Auth::Bearer { user: "_json_key".into(), password: Secret::new(key) };
+    let google = registry::Server::start(Options { auth, ..Options::default() }).unwrap();
+    let world = World::new("one");
+    let path = world.folder.path().join("key.json");
+    std::fs::write(&path, format!("{key}\n")).unwrap();
+    let push = |path: &str| {
+        let name = "europe-docker.pkg.dev";
+        let registry = format!("{name}/acme/models");
+        let env = Env::of([("LOCAL_REGISTRY", registry.as_str()), ("GCP_CREDS_PATH", path)]);
+        world.push(&targets(world.folder.path(), &env, &format!("registries:\n{}", reached(name, &google.url()))), &env)
+    };
+    push(path.to_str().unwrap()).unwrap();
+    let shown = google.shown();
+    assert_eq!((shown[0].repository.as_str(), shown[0].tags.len()), ("acme/models/serve-app", 1));
+    let said = fault(push("/none/key.json"), Reason::RegistryRefused);
+    assert!(said.contains("cannot read `/none/key.json`"), "{said}");
+}
