@@ -112,7 +112,7 @@ pub static SERVICE_TOKEN: Section = Section {
     keys: &[
         key("sha256", Type::Text(Text::Label), "", "of the token, in hex"),
         key("scopes", Type::Some(&Type::Text(Text::Word(SCOPES))), "", "what it may be used for"),
-        key("apps", Type::Text(Text::Label), "all", "how the names of its apps begin"),
+        key("apps", Type::Text(Text::Name), "all", "how the names of its apps begin"),
     ],
 };
 

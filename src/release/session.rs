@@ -94,9 +94,9 @@ impl Session {
         self.credentials.runner()
     }
 
-    /// From now on these variables are credentials, too: programs do not get them, and what they hold is hidden.
-    pub fn withhold(&self, names: &[String]) {
-        self.credentials.withhold(names, &[]);
+    /// Withholds further variables from all programs, and hides what they hold.
+    pub fn withhold(&self, secrets: &[String]) {
+        self.credentials.withhold(secrets, &[]);
     }
 
     /// The folder it works in, absolute.

@@ -170,23 +170,31 @@ impl Reader<'_> {
     fn database(&mut self, database: Option<&str>) {
         match database {
             Some("sqlite") => {}
-            Some(_) => self.findings.missing(
+            Some(_) => self.missing(
                 "`--database` with anything but `sqlite`",
                 "use `--database sqlite`: the queue is kept in `--data`",
             ),
             None if self.env.get("MYSQL_HOST").is_some() => {
                 let hint = "`--database sqlite` keeps the queue in `--data`, without the tasks of the old service; or unset `MYSQL_HOST`";
-                self.findings.missing("a queue in MySQL (`MYSQL_HOST`)", hint);
+                self.missing("a queue in MySQL (`MYSQL_HOST`)", hint);
             }
             None => {}
         }
+    }
+
+    fn missing(&mut self, what: &str, hint: &str) {
+        self.findings.missing(what, hint);
+    }
+
+    fn bad(&mut self, name: &str, why: impl std::fmt::Display, hint: &str) {
+        self.findings.bad(name, why, hint);
     }
 
     fn links(&mut self) -> Links {
         let root = self.env.get("ROOT_PATH").unwrap_or_default().trim_end_matches('/');
         let legal = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
         if !root.is_empty() && (!root.starts_with('/') || root.contains("//") || !root.chars().all(legal)) {
-            self.findings.bad(
+            self.bad(
                 "ROOT_PATH",
                 format!("`{}` is not the path of a prefix", root.escape_debug()),
                 "write it as `/artifact-builder`",
@@ -197,7 +205,7 @@ impl Reader<'_> {
             Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
         };
         if url.as_ref().is_some_and(|url| !is_url(url)) {
-            self.findings.bad(
+            self.bad(
                 "APP_LAYER_URL",
                 "it is not an address of the web",
                 "write it as `http://localhost/artifact-builder`",
@@ -211,7 +219,7 @@ impl Reader<'_> {
         match text.parse() {
             Ok(platform) => Some(platform),
             Err(why) => {
-                self.findings.bad("DOCKER_BUILD_PLATFORM", why, "use one platform, as `linux/amd64`");
+                self.bad("DOCKER_BUILD_PLATFORM", why, "use one platform, as `linux/amd64`");
                 None
             }
         }
@@ -225,7 +233,7 @@ impl Reader<'_> {
             return match self.env.get(NAME).unwrap_or_default().parse() {
                 Ok(allowed) => Some(allowed),
                 Err(why) => {
-                    self.findings.bad(NAME, why, &format!("{HINT}, with commas between"));
+                    self.bad(NAME, why, &format!("{HINT}, with commas between"));
                     None
                 }
             };
