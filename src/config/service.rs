@@ -120,12 +120,9 @@ static SETTINGS_FILE: Type = Type::Keys(&SERVICE);
 static TOKENS_FILE: Type = Type::Each { key: Text::Name, value: &Type::Keys(&SERVICE_TOKEN), fixed: &[] };
 
 impl ServiceSettings {
-    /// `name` is shown in problems.
-    ///
-    /// # Errors
-    /// Every problem of the file.
-    pub fn parse(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let source = read(name, text, &SETTINGS_FILE)?;
+    /// What a file says, as far as it can be read, and every problem of it. `name` is shown in problems.
+    pub fn parse(name: &str, text: &str) -> (Self, Vec<Problem>) {
+        let (source, problems) = read(name, text, &SETTINGS_FILE);
         let root = source.tree.as_deref().and_then(|root| root.map()).cloned().unwrap_or_default();
         let fields = Fields(&root);
         let registries = entries(&root, "registries").iter().map(|entry| {
@@ -139,13 +136,14 @@ impl ServiceSettings {
             };
             (reference::host(&entry.key).unwrap_or_else(|_| entry.key.clone()), registry)
         });
-        Ok(Self {
+        let settings = Self {
             registries: registries.collect(),
             fetch_allow: fields.map("fetch").and_then(|fetch| fetch.texts("allow")),
             limits: fields.map("limits").map(limits).unwrap_or_default(),
             tokens: fields.text("tokens"),
             source,
-        })
+        };
+        (settings, problems)
     }
 
     /// A problem at the place of the file that it names.
@@ -157,7 +155,7 @@ impl ServiceSettings {
 fn limits(fields: Fields<'_>) -> Limits {
     let time = |name: &str| text::seconds(&fields.text(name)?).ok();
     let size = |name: &str| text::size(&fields.text(name)?).ok();
-    let count = |name: &str| fields.text(name)?.parse().ok();
+    let count = |name: &str| fields.text(name)?.parse().ok().filter(|count| *count > 0);
     Limits {
         build_time: time("build-time"),
         fetch_time: time("fetch-time"),
@@ -174,7 +172,7 @@ fn limits(fields: Fields<'_>) -> Limits {
 /// # Errors
 /// Every problem of the file.
 pub fn service_tokens(name: &str, text: &str) -> Result<Vec<ServiceToken>, Vec<Problem>> {
-    let source = read(name, text, &TOKENS_FILE)?;
+    let (source, mut found) = read(name, text, &TOKENS_FILE);
     let root = source.tree.as_deref().and_then(|root| root.map()).cloned().unwrap_or_default();
     let mut problems = Vec::new();
     let mut tokens: Vec<ServiceToken> = Vec::new();
@@ -188,12 +186,14 @@ pub fn service_tokens(name: &str, text: &str) -> Result<Vec<ServiceToken>, Vec<P
             apps: fields.text("apps"),
         };
         let at = |key: &str| format!("{}.{key}", entry.key);
-        if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_written = !token.sha256.is_empty();
+        if is_written && (token.sha256.len() != 64 || !token.sha256.bytes().all(is_hex)) {
             let problem = Problem::new("bad-setting", "`sha256` is not 64 hex digits in small letters");
             let hint = "`longshore serve --tokens FILE --new-token NAME` makes a token and its entry";
             problems.push(problem.hint(hint).at_value(at("sha256")));
         }
-        if let Some(same) = tokens.iter().find(|other| other.sha256 == token.sha256 && !token.sha256.is_empty()) {
+        if let Some(same) = tokens.iter().find(|other| is_written && other.sha256 == token.sha256) {
             let problem = Problem::new("bad-setting", format!("this is the token of `{}`, too", same.name));
             problems.push(problem.hint("make one for each caller").at_value(at("sha256")));
         }
@@ -203,14 +203,11 @@ pub fn service_tokens(name: &str, text: &str) -> Result<Vec<ServiceToken>, Vec<P
         }
         tokens.push(token);
     }
-    if problems.is_empty() {
-        Ok(tokens)
-    } else {
-        Err(problems.into_iter().map(|problem| within(&source, source.locate(problem))).collect())
-    }
+    found.extend(problems.into_iter().map(|problem| within(&source, source.locate(problem))));
+    if found.is_empty() { Ok(tokens) } else { Err(found) }
 }
 
-fn read(name: &str, text: &str, ty: &Type) -> Result<Source, Vec<Problem>> {
+fn read(name: &str, text: &str, ty: &Type) -> (Source, Vec<Problem>) {
     let mut source = Source { name: name.to_owned(), text: text.to_owned(), ..Source::default() };
     let (root, problems) = yaml::read(text);
     let mut found = Diagnostics::default();
@@ -218,11 +215,9 @@ fn read(name: &str, text: &str, ty: &Type) -> Result<Source, Vec<Problem>> {
     if let Some(root) = &root {
         shape::check_as(ty, root, &mut found);
     }
-    if !found.is_empty() {
-        return Err(found.sorted().into_iter().map(|diagnostic| within(&source, diagnostic)).collect());
-    }
+    let problems = found.sorted().into_iter().map(|diagnostic| within(&source, diagnostic)).collect();
     source.tree = root.map(Box::new);
-    Ok(source)
+    (source, problems)
 }
 
 fn within(source: &Source, diagnostic: Diagnostic) -> Problem {
@@ -256,7 +251,8 @@ mod tests {
         let text = "registries:\n  localhost:5000: { address: \"kind-registry:5000\" }\n  r.example: { insecure: true, ca: r.pem, create: false }\n\
                     fetch: { allow: [git.corp.example, 10.0.0.0/8] }\n\
                     limits: { build-time: 2h, fetch-size: 1GiB, submits: 60 }\ntokens: tokens.yaml\n";
-        let settings = ServiceSettings::parse("s.yaml", text).unwrap();
+        let (settings, problems) = ServiceSettings::parse("s.yaml", text);
+        assert!(problems.is_empty());
         assert_eq!(settings.registries["localhost:5000"].address.as_deref(), Some("kind-registry:5000"));
         let other = ServiceRegistry { address: None, insecure: true, ca: Some("r.pem".into()), create: Some(false) };
         assert_eq!(settings.registries["r.example"], other);
@@ -264,13 +260,14 @@ mod tests {
         let limits =
             Limits { build_time: Some(7200), fetch_size: Some(1 << 30), submits: Some(60), ..Limits::default() };
         assert_eq!((settings.limits, settings.tokens.as_deref()), (limits, Some("tokens.yaml")));
-        assert!(ServiceSettings::parse("s.yaml", "# nothing\n").is_ok());
+        assert!(ServiceSettings::parse("s.yaml", "# nothing\n").1.is_empty());
     }
 
     #[test]
     fn everything_that_is_wrong_is_said_at_once() {
         let text = "registrys: {}\nengine: docker\nretention: 7\nlimits: { build-time: 1d, fetch-files: 0, memory: 2 }\nfetch: { allow: }\n";
-        let problems = ServiceSettings::parse("s.yaml", text).unwrap_err();
+        let (settings, problems) = ServiceSettings::parse("s.yaml", text);
+        assert_eq!((settings.fetch_allow, settings.limits), (None, Limits::default()));
         assert_eq!(
             said(&problems),
             [
@@ -320,7 +317,8 @@ mod tests {
     fn every_key_is_explained() {
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/service.md")).unwrap();
         let example = page.split("```yaml\n").find(|block| block.starts_with("registries:")).unwrap();
-        ServiceSettings::parse("docs/service.md", example.split("```").next().unwrap()).unwrap();
+        let (_, problems) = ServiceSettings::parse("docs/service.md", example.split("```").next().unwrap());
+        assert!(problems.is_empty(), "{problems:?}");
         let all = [&SERVICE, &SERVICE_REGISTRY, &SERVICE_FETCH, &SERVICE_LIMITS, &SERVICE_TOKEN];
         for key in all.iter().flat_map(|section| section.keys) {
             assert!(

@@ -120,10 +120,9 @@ fn fetching(allowed: Allowed, limits: &Limits) -> fetch::Settings {
 
 fn file(path: &Path, findings: &mut Findings) -> ServiceSettings {
     let Some(text) = text(path, findings) else { return ServiceSettings::default() };
-    ServiceSettings::parse(&path.display().to_string(), &text).unwrap_or_else(|problems| {
-        findings.problems.extend(problems);
-        ServiceSettings::default()
-    })
+    let (settings, problems) = ServiceSettings::parse(&path.display().to_string(), &text);
+    findings.problems.extend(problems);
+    settings
 }
 
 fn tokens(flags: &Flags, file: &ServiceSettings, folder: &Path, findings: &mut Findings) -> Option<Tokens> {

@@ -80,8 +80,8 @@ impl Asked<'_> {
         let mut targets = Targets { all: found.into_iter().flatten().collect(), reach: BTreeMap::new() };
         if targets.all.is_empty() && findings.problems.len() == problems {
             let text = "no registry is configured: `LOCAL_REGISTRY` is not set";
-            let hint =
-                "set it to the registry that images are pushed to and pulled from, as `LOCAL_REGISTRY=localhost:5000`";
+            let hint = "set it to the registry that images are pushed to and pulled from, as `LOCAL_REGISTRY=localhost:5000`, or \
+                        `AWS_ECR_ACCOUNT_ID` for ECR";
             findings.problem(Problem::new("registry-unset", text).hint(hint));
         }
         self.reach(&mut targets.reach, findings);
@@ -245,7 +245,7 @@ mod tests {
     fn clouds_make_their_logins() {
         let aws = [("AWS_ECR_ACCOUNT_ID", "1"), ("AWS_DEFAULT_REGION", "eu-west-1"), ("LOCAL_REGISTRY", "r.example")];
         let text = "registries: { 1.dkr.ecr.eu-west-1.amazonaws.com: { create: false } }\n";
-        let (targets, _) = read(&aws, None, &ServiceSettings::parse("s.yaml", text).unwrap());
+        let (targets, _) = read(&aws, None, &ServiceSettings::parse("s.yaml", text).0);
         let found: Vec<(bool, bool)> =
             targets.all.iter().map(|target| (matches!(target.cloud, Some(Cloud::Aws(_))), target.create)).collect();
         assert_eq!(found, [(true, false), (false, true)]);
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn the_file_says_how_registries_are_reached() {
         let text = "registries:\n  localhost:5000: { address: \"kind-registry:5000\" }\n  r.example: { address: ftp://x, ca: none.pem }\n";
-        let file = ServiceSettings::parse("s.yaml", text).unwrap();
+        let file = ServiceSettings::parse("s.yaml", text).0;
         let (targets, findings) = read(&[("LOCAL_REGISTRY", "localhost:5000")], None, &file);
         let reach = &targets.reach["localhost:5000"];
         assert_eq!(reach.address.as_ref().map(Url::as_str), Some("http://kind-registry:5000/"));
