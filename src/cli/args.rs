@@ -159,7 +159,9 @@ impl Command {
             Self::Man(args) => args.out.iter_mut().collect(),
             Self::Init | Self::Check | Self::Matrix(_) | Self::Schema(_) | Self::Completions(_) => Vec::new(),
             Self::Lock(_) | Self::Generate(_) | Self::Action => Vec::new(),
-            Self::Serve(args) => vec![&mut args.data],
+            Self::Serve(args) => {
+                std::iter::once(&mut args.data).chain(&mut args.settings).chain(&mut args.tokens).collect()
+            }
             Self::Doctor | Self::Status => Vec::new(),
         }
     }
@@ -395,6 +397,8 @@ pub struct Schema {
 pub enum SchemaOf {
     /// longshore.yaml
     Config,
+    /// the settings of `longshore serve`
+    Service,
     /// plan.json
     Plan,
     /// manifest.json
@@ -452,12 +456,15 @@ pub struct Serve {
     /// Check the settings, the registry and the engine, and end
     #[arg(long)]
     pub check: bool,
-    /// Not in this version.
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Read more settings from a YAML file
+    #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// Not in this version.
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Answer only those who show one of the tokens in this YAML file
+    #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
+    /// Make a token, write its entry into the file of --tokens, print the token, and end
+    #[arg(long, value_name = "NAME", requires = "tokens")]
+    pub new_token: Option<String>,
 }
 
 /// `man`
@@ -481,7 +488,7 @@ mod tests {
             "build --from @ @ --pack @ --docker-archive @ --prebuilt @",
             "verify --from @ @ --pack @",
             "publish --from @ @",
-            "serve --data @",
+            "serve --data @ --settings @ --tokens @",
             "man @",
         ] {
             let mut cli = Cli::try_parse_from(["longshore"].into_iter().chain(line.split(' '))).unwrap();

@@ -17,6 +17,7 @@ use crate::receipt::Receipts;
 pub fn run(args: &Schema) -> anyhow::Result<Report> {
     let schema = match args.of {
         SchemaOf::Config => config::json_schema(),
+        SchemaOf::Service => config::service_schema(),
         SchemaOf::Plan => schema_for!(Plan).to_value(),
         SchemaOf::Manifest => schema_for!(Manifest).to_value(),
         SchemaOf::Receipts => schema_for!(Receipts).to_value(),

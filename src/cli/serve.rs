@@ -12,16 +12,19 @@ use super::report::Report;
 use crate::build::engine::Kind;
 use crate::problem::{Exit, Failure, Problem};
 use crate::release::Session;
-use crate::serve::build::{self, Local};
+use crate::serve::access;
+use crate::serve::build::{self, Local, Runners};
+use crate::serve::cloud;
 use crate::serve::executor::Executor;
 use crate::serve::fetch;
-use crate::serve::log::{LARGEST, Logs};
-use crate::serve::push::Target;
+use crate::serve::kind;
+use crate::serve::log::Logs;
 use crate::serve::service::{Data, Service};
 use crate::serve::settings::{self, Flags, PASSWORDS, Settings};
 use crate::serve::store::{Address, Imported, Keep};
 use crate::world::interrupt::{self, Holding};
 use crate::world::path::resolve;
+use crate::world::process::Runner;
 use crate::world::{files, runtime};
 
 /// The host that `GITHUB_TOKEN` is for.
@@ -30,17 +33,25 @@ const GITHUB: &str = "github.com";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
-    refuse_missing(args)?;
+    if let (Some(path), Some(name)) = (&args.tokens, &args.new_token) {
+        return new_token(session, path, name);
+    }
+    let engine = engine(&args.engine)?;
+    let helpers = session.runner();
+    session.withhold(&cloud::CREDENTIALS.map(str::to_owned));
     let flags = Flags {
         listen: args.listen,
         data: args.data.clone(),
-        engine: engine(&args.engine)?,
+        engine,
         builds: args.builds.into(),
         open: args.open,
         database: args.database.clone(),
         import_now: args.import.is_some(),
         per_app: args.builds_per_app,
         keep: keep(args),
+        settings: args.settings.clone(),
+        tokens: args.tokens.clone(),
+        kind: kind::port(&session.runner(), &session.env, engine),
     };
     let passwords = PASSWORDS.map(str::to_owned);
     session.withhold(&passwords);
@@ -50,15 +61,16 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
     let ours = Holding::elsewhere();
     let told = interrupt::told_to_end()?;
     if args.check {
-        return check(session, &settings);
+        return check(&executor(session, &settings, helpers), &settings);
     }
     settings.data = folder(&settings.data)?;
-    let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings));
+    let executor: Arc<dyn Executor> = Arc::new(executor(session, &settings, helpers));
     let data = Data::open(&settings.data, &settings.database)?;
     if let Some(imported) = data.import(settings.import_now)? {
         tell_imported(session, &imported);
     }
-    let logs = Logs::limited(data.logs(), LARGEST, session.env.credentials(&passwords));
+    let withheld: Vec<String> = passwords.into_iter().chain(cloud::CREDENTIALS.map(str::to_owned)).collect();
+    let logs = Logs::limited(data.logs(), settings.log_size, session.env.credentials(&withheld));
     let service = Service::start(data, logs, Arc::clone(&executor), &settings.setup, &session.printer)?;
     tell(session, &service, &settings);
     warn_if_not_ready(session, executor)?;
@@ -72,24 +84,27 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
 }
 
 /// `--check`: leaves nothing behind.
-fn check(session: &Session, settings: &Settings) -> anyhow::Result<Report> {
-    executor(session, settings).ready().map_err(|error| {
+fn check(executor: &Local, settings: &Settings) -> anyhow::Result<Report> {
+    executor.ready().map_err(|error| {
         let problem = Problem::new("not-ready", format!("builds are not possible: {error:#}"));
         let hint = "the service starts all the same, and tells callers of `/readyz`; tasks are tried three times";
         Failure::new(Exit::Unexpected, problem.hint(hint))
     })?;
-    Ok(Report::text(format!("ready: images go to {}\n", settings.target.repository)))
+    Ok(Report::text(format!("ready: images go to {}\n", places(settings))))
 }
 
-fn refuse_missing(args: &args::Serve) -> Result<(), Failure> {
-    let flags = [("--settings", args.settings.is_some()), ("--tokens", args.tokens.is_some())];
-    match flags.into_iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((flag, _)) => {
-            let problem = Problem::new("not-in-this-version", format!("`{flag}` is not in this version"));
-            Err(Failure::usage(problem.hint("remove it; docs/service.md lists what is there")))
-        }
-    }
+/// `--new-token`: the token alone goes to standard output.
+fn new_token(session: &Session, path: &Path, name: &str) -> anyhow::Result<Report> {
+    let token = access::make(path, name)?;
+    let text = format!("`{name}` in `{}`; it may submit and read, and it is shown this once", path.display());
+    session.printer.step("Token", text);
+    Ok(Report::text(format!("{}\n", token.expose())))
+}
+
+/// Where images go, for people.
+fn places(settings: &Settings) -> String {
+    let names = settings.targets.all.iter().map(|target| target.repository.to_string());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn engine(name: &str) -> Result<Option<Kind>, Failure> {
@@ -119,20 +134,20 @@ fn folder(path: &Path) -> anyhow::Result<PathBuf> {
     resolve(path).with_context(context)
 }
 
-fn executor(session: &Session, settings: &Settings) -> Local {
-    let target = &settings.target;
-    let insecure = target.address.as_ref().is_some_and(|url| url.scheme() == "http");
-    let target = Target { repository: target.repository.clone(), address: target.address.clone(), insecure };
+/// `helpers` starts credential helpers, which may need what others do not get.
+fn executor(session: &Session, settings: &Settings, helpers: Runner) -> Local {
     let build = build::Settings {
         engine: settings.engine,
         platform: settings.platform,
-        targets: vec![target],
+        targets: settings.targets.clone(),
         timeout: settings.setup.pace.limit,
         data: settings.data.clone(),
+        base_images: settings.base_images,
     };
     let tokens: BTreeMap<_, _> = settings.github_token.iter().map(|token| (GITHUB.to_owned(), token.clone())).collect();
-    let fetch = fetch::Settings { allowed: settings.allowed.clone(), tokens, ..fetch::Settings::default() };
-    Local::new(build, fetch, session.runner(), &session.env)
+    let fetch = fetch::Settings { tokens, ..settings.fetch.clone() };
+    let runners = Runners { engines: session.runner(), helpers };
+    Local::new(build, fetch, runners, &session.env)
 }
 
 fn tell_imported(session: &Session, imported: &Imported) {
@@ -153,7 +168,7 @@ fn tell(session: &Session, service: &Service, settings: &Settings) {
     if settings.database != Address::default() {
         printer.step("Queueing", format!("in {}", settings.database));
     }
-    printer.step("Pushing", format!("to {}", settings.target.repository));
+    printer.step("Pushing", format!("to {}", places(settings)));
     let found = service.recovered();
     if found.waiting + found.failed + found.cancelled > 0 {
         let text = format!(

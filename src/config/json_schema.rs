@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::schema::{
     COMMAND_DESTINATION, DEPLOYMENT_FILE, GITHUB, KINDS, Key, PYPI, Place, REGISTRY, Section, TOP, Text, Type,
 };
+use super::service::SERVICE;
 use crate::platform::Platform;
 use crate::target::Target;
 
@@ -29,6 +30,16 @@ pub fn json_schema() -> Value {
     }
     top.insert("$defs".into(), Value::Object(schema.defs));
     Value::Object(top)
+}
+
+/// The schema of a build service's settings.
+pub fn service_schema() -> Value {
+    let mut schema = Writer { defs: Map::new(), overlay: false };
+    let mut file = schema.object(&SERVICE);
+    file["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    file["title"] = json!("settings of longshore serve");
+    file["$defs"] = Value::Object(schema.defs);
+    file
 }
 
 struct Writer {
@@ -175,6 +186,7 @@ fn text(kind: Text) -> Value {
         Text::Word(words) => json!({ "enum": words }),
         Text::DestinationKind => json!({ "enum": KINDS }),
         Text::Triple => json!({ "enum": Target::all().map(Target::triple).collect::<Vec<_>>() }),
+        Text::Count => json!({ "type": "integer", "minimum": 1 }),
         Text::Size => json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMG]i?)?B?$" }),
         Text::Time => json!({ "type": "string", "pattern": "^[0-9]+[smh]$" }),
         // An editor reads `2.30` as a number.

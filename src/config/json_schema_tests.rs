@@ -87,3 +87,21 @@ fn wrong_files_do_not() {
     check("charts: { a: { pin: sha } }");
     check("charts: { a: { images: { b: { c: d } } } }");
 }
+
+#[test]
+fn the_settings_of_a_service_have_one() {
+    let schema = service_schema();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let check = |text: &str, expected: bool| {
+        assert_eq!(validator.is_valid(&json_of(&yaml::read(text).0.unwrap())), expected, "{text}");
+        assert_eq!(crate::config::ServiceSettings::parse("s.yaml", text).1.is_empty(), expected, "{text}");
+    };
+    check(
+        "registries: { \"localhost:5000\": { address: \"kind:5000\" } }\nlimits: { submits: 60, fetch-size: 1GiB }\n",
+        true,
+    );
+    check("limits: { submits: 0 }\n", false);
+    check("limits: { speed: 1 }\n", false);
+    check("registry: {}\n", false);
+}

@@ -23,6 +23,7 @@ mod overrides;
 mod publish;
 mod references;
 mod remainder;
+mod service;
 mod shape;
 mod shell;
 mod smoke;
@@ -38,7 +39,7 @@ mod workflow;
 pub use check::{none, parse};
 pub use diagnostic::Diagnostic;
 pub use fields::FileItem;
-pub use json_schema::json_schema;
+pub use json_schema::{json_schema, service_schema};
 pub use model::{
     Archive, Archives, Asset, Base, Binaries, Binary, BinarySettings, BuildContext, Builder, Chart, Component, Config,
     Dockerfile, Formats, Image, ImageSmoke, ImageTag, Runners, VariantCheck, Wheel, WheelSettings,
@@ -48,6 +49,7 @@ pub use publish::{
     RegistryHost,
 };
 pub use remainder::remainder;
+pub use service::{Limits, ServiceRegistry, ServiceSettings, ServiceToken, service_tokens};
 pub use smoke::Smoke;
 pub use source::Source;
 pub use workflow::{PullRequest, Workflow};

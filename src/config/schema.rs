@@ -66,6 +66,8 @@ pub enum Text {
     Triple,
     /// A target triple or a glob over them.
     TripleGlob,
+    /// A whole number above 0.
+    Count,
     /// `50MB`
     Size,
     /// `90s`, `60m`, `2h`
@@ -152,7 +154,7 @@ pub enum Place {
     Deployment,
 }
 
-const fn key(name: &'static str, ty: Type, default: &'static str, doc: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, ty: Type, default: &'static str, doc: &'static str) -> Key {
     Key { name, ty, default, doc, per_target: false }
 }
 
@@ -1025,8 +1027,14 @@ impl Section {
             "image-smoke" => &["http"],
             "deployment-file" => &["file", "set"],
             "command-destination" => &["run", "accepts"],
+            "service-token" => &["sha256", "scopes"],
             _ => &[],
         }
+    }
+
+    /// Whether it is of a build service's own files.
+    pub fn is_of_service(&self) -> bool {
+        self.name.starts_with("service")
     }
 }
 
@@ -1055,6 +1063,7 @@ impl Text {
             Self::FormatNumber => "the number 1",
             Self::Triple => "a target triple",
             Self::TripleGlob => "a target triple or glob",
+            Self::Count => "a number such as `60`",
             Self::Size => "a size such as `50MB`",
             Self::Time => "a time such as `60m`",
             Self::Glibc => "a version such as `2.28`",

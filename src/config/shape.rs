@@ -10,9 +10,18 @@ use super::yaml::{Entry, Map, Node, Value};
 use super::{overrides, shell, tree};
 use crate::problem::Problem;
 
+/// Keys that the settings of a service may have later, and words that are its flags.
+const LATER: [&str; 3] = ["pool", "retention", "webhooks"];
+const FLAGS: [&str; 6] = ["builds", "data", "database", "engine", "listen", "open"];
+
 /// Checks the whole file, its overlays included.
 pub fn check(root: &Node, found: &mut Diagnostics) {
     Shape { found, overlay: false }.value(&tree::FILE, root, "");
+}
+
+/// Checks a file of another table.
+pub fn check_as(ty: &Type, root: &Node, found: &mut Diagnostics) {
+    Shape { found, overlay: false }.value(ty, root, "");
 }
 
 struct Shape<'f> {
@@ -235,8 +244,15 @@ impl Shape<'_> {
 
     fn unknown(&mut self, section: &Section, word: &str, path: &str, entry: &Entry) {
         let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
-        let elsewhere = SECTIONS.iter().find(|(other, _)| other.key(word).is_some());
-        let hint = if let Some(ours) = foreign(word) {
+        let of_service = section.is_of_service();
+        if of_service && LATER.contains(&word) {
+            let problem = Problem::new("not-in-this-version", format!("`{word}` is not in this version"));
+            return self.found.at(problem.hint("remove it"), path, true, &entry.key_span);
+        }
+        let elsewhere = SECTIONS.iter().find(|(other, _)| !of_service && other.key(word).is_some());
+        let hint = if of_service && FLAGS.contains(&word) {
+            format!("it is a flag: `longshore serve --{word}`")
+        } else if let Some(ours) = foreign(word).filter(|_| !of_service) {
             ours.to_owned()
         } else if let Some(near) = nearest(word, known.iter().copied()) {
             format!("did you mean `{near}`?")

@@ -44,6 +44,7 @@ pub fn check(kind: Text, text: &str) -> Parsed<()> {
         Text::DestinationKind => word(text, KINDS),
         Text::Triple => triple(text).map(drop),
         Text::TripleGlob => triple_glob(text).map(drop),
+        Text::Count => count(text),
         Text::Size => size(text).map(drop),
         Text::Time => seconds(text).map(drop),
         Text::Glibc => glibc(text),
@@ -257,6 +258,14 @@ pub fn seconds(text: &str) -> Parsed<u64> {
         Problem::new("bad-time", format!("{} is not a time between `1s` and `24h`", quote(text)))
             .hint("write `90s`, `60m` or `2h`")
     })
+}
+
+fn count(text: &str) -> Parsed<()> {
+    match text.parse::<u32>() {
+        Ok(number) if number > 0 => Ok(()),
+        _ => Err(Problem::new("bad-number", format!("{} is not a number of 1 or more", quote(text)))
+            .hint("write it with digits alone, as `60`")),
+    }
 }
 
 /// Bytes of `50MB`, `20 MiB`, `1.5GB`, `1048576`.

@@ -93,7 +93,7 @@ impl FilePublisher<'_> {
         let is_same = fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes());
         let outcome = if is_same { Outcome::AlreadyThere } else { Outcome::Published };
         if !is_same {
-            files::write_atomic(&path, text.as_bytes()).map_err(|error| self.cannot("be written", &error))?;
+            files::write_lasting(&path, text.as_bytes()).map_err(|error| self.cannot("be written", &error))?;
             self.run.printer.step("Wrote", path.display());
         }
         ledger.record([self.receipt(&path, &text, outcome)])?;

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::digest::Digest;
 use crate::receipt::{Receipt, Receipts, SCHEMA};
 use crate::world::mask;
-use crate::world::store::{Store, write_json};
+use crate::world::store::{Store, write_lasting_json};
 
 #[derive(Debug)]
 pub struct Ledger {
@@ -35,7 +35,7 @@ impl Ledger {
                 None => self.receipts.receipts.push(receipt),
             }
         }
-        write_json(&self.path, &self.receipts).map_err(Failure::from)
+        write_lasting_json(&self.path, &self.receipts).map_err(Failure::from)
     }
 
     /// Where it lies.

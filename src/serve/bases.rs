@@ -9,9 +9,9 @@ use super::cache;
 use super::check;
 use super::executor::Ended;
 use super::log::Log;
-use super::push::Target;
 use super::refusal::{disk, say};
 use super::source;
+use super::targets::Targets;
 use super::task::{Fault, Reason};
 use crate::build::engine::Named;
 use crate::build::pulled::{Pull, PulledLayout, known, together};
@@ -29,8 +29,8 @@ const HUB: &str = "registry-1.docker.io";
 /// What the images of a build are fetched with.
 pub struct Bases<'a> {
     pub registries: &'a Registries,
-    /// Their registries are the operator's, wherever they are.
-    pub targets: &'a [Target],
+    /// Their registries, and those that the operator says something of, are his, wherever they are.
+    pub targets: &'a Targets,
     pub allowed: &'a Allowed,
     /// Where images are kept from one build to the next.
     pub cache: &'a Path,
@@ -98,7 +98,8 @@ impl Bases<'_> {
 
     /// A Dockerfile may not send us to any place that its author cannot reach himself.
     fn may_reach(&self, registry: &str) -> Result<(), Ended> {
-        if self.targets.iter().any(|target| target.repository.registry == registry) {
+        let is_target = self.targets.all.iter().any(|target| target.repository.registry == registry);
+        if is_target || self.targets.reach.contains_key(registry) {
             return Ok(());
         }
         let server = Server::of_registry(if registry == "docker.io" { HUB } else { registry });

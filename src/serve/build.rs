@@ -11,11 +11,13 @@ use serde_json::Value;
 use super::bases::{Based, Bases};
 use super::cache;
 use super::check::{self, Checked, Refusal};
+use super::cloud;
 use super::executor::{Attempt, Ended, Executor};
 use super::fetch::{self, Checkout, Fetcher};
-use super::push::{self, Target};
+use super::push;
 use super::refusal::{disk, say};
 use super::source::{self, Source};
+use super::targets::Targets;
 use super::task::{Face, Fault, Login, Outcome, Phase, Pushed, Reason, Submission};
 use crate::build::engine::{Ask, Built, Cache, Engine, Kind, Network, Recipe, Session, choose};
 use crate::build::{image_of, needs_of, settle, written};
@@ -42,19 +44,27 @@ pub struct Settings {
     /// The first that answers if absent.
     pub engine: Option<Kind>,
     pub platform: Platform,
-    /// Every image goes to all of them, in this order.
-    pub targets: Vec<Target>,
+    pub targets: Targets,
     /// Of one build.
     pub timeout: Duration,
     /// The folder of checkouts, images and base images.
     pub data: PathBuf,
+    /// Bytes of base images that are kept from one build to the next.
+    pub base_images: u64,
+}
+
+/// What starts programs.
+pub struct Runners {
+    pub engines: Runner,
+    /// Credential helpers, which may need the credentials of clouds.
+    pub helpers: Runner,
 }
 
 /// Builds with the engines of this machine.
 pub struct Local {
     settings: Settings,
     fetcher: Fetcher,
-    runner: Runner,
+    runners: Runners,
     env: Env,
     /// Base images are fetched by one build at a time.
     pulling: Mutex<()>,
@@ -89,19 +99,25 @@ struct Made {
 }
 
 impl Local {
-    /// `runner` starts engines; `env` says where programs and credentials of registries are.
-    pub fn new(settings: Settings, fetch: fetch::Settings, runner: Runner, env: &Env) -> Self {
+    /// `env` says where programs and the credentials of registries are.
+    pub fn new(settings: Settings, fetch: fetch::Settings, runners: Runners, env: &Env) -> Self {
         let fetcher = Fetcher::new(fetch, env);
-        Self { settings, fetcher, runner, env: env.clone(), pulling: Mutex::default() }
+        Self { settings, fetcher, runners, env: env.clone(), pulling: Mutex::default() }
     }
 
-    fn registries(&self, runner: &Runner) -> Registries {
-        push::registries(&self.settings.targets, runner, &self.env)
+    /// With logins as they are now.
+    fn registries(&self, helpers: &Runner) -> Registries {
+        push::registries(&self.settings.targets, helpers, &self.env)
+    }
+
+    /// Registries for an attempt: what asks them ends with it.
+    fn registries_of(&self, attempt: &Attempt<'_>) -> Registries {
+        self.registries(&self.runners.helpers.clone().until(attempt.stop.clone()))
     }
 
     fn references(&self, attempt: &Attempt<'_>) -> Result<Vec<Reference>, Ended> {
         let tag = &attempt.submission.image_tag;
-        let all: Vec<Reference> = self.settings.targets.iter().map(|one| one.repository.tagged(tag)).collect();
+        let all: Vec<Reference> = self.settings.targets.all.iter().map(|one| one.repository.tagged(tag)).collect();
         if all.is_empty() {
             return Err(Fault::new(Reason::RegistryMissing, "no registry is configured: set `LOCAL_REGISTRY`").into());
         }
@@ -111,7 +127,7 @@ impl Local {
     /// What is left to do of an attempt that was lost after its push, if the registries still have its image.
     fn resumed(&self, attempt: &Attempt<'_>, references: &[Reference]) -> Result<Option<Outcome>, Ended> {
         let Some(pushed) = attempt.pushed.filter(|pushed| pushed.references == references) else { return Ok(None) };
-        let registries = self.registries(&self.runner.clone().until(attempt.stop.clone()));
+        let registries = self.registries_of(attempt);
         let Some(manifest) = push::there(&registries, pushed)? else { return Ok(None) };
         say(attempt.log, &format!("an earlier attempt has pushed {}: it is not built again", pushed.digest))?;
         attempt.fence.enter(Phase::Pushing)?;
@@ -148,8 +164,8 @@ impl Local {
         };
         say(attempt.log, &format!("building {from} for {}", self.settings.platform))?;
         attempt.fence.enter(Phase::Building)?;
-        let runner = self.runner.clone().until(attempt.stop.clone());
-        let based = self.based(attempt, &runner, &source, work)?;
+        let runner = self.runners.engines.clone().until(attempt.stop.clone());
+        let based = self.based(attempt, &source, work)?;
         let recipe = self.recipe(&source, &based, checkout, work)?;
         let engine = self.engine(&runner, &based)?;
         say(attempt.log, &format!("engine: {engine}"))?;
@@ -168,10 +184,10 @@ impl Local {
         made(&work.path("image"))
     }
 
-    fn based(&self, attempt: &Attempt<'_>, runner: &Runner, source: &Source, work: &Work) -> Result<Based, Ended> {
+    fn based(&self, attempt: &Attempt<'_>, source: &Source, work: &Work) -> Result<Based, Ended> {
         let _one = self.pulling.lock().unwrap_or_else(PoisonError::into_inner);
         let bases = Bases {
-            registries: &self.registries(runner),
+            registries: &self.registries_of(attempt),
             targets: &self.settings.targets,
             allowed: &self.fetcher.settings.allowed,
             cache: &self.settings.data.join("cache"),
@@ -180,7 +196,7 @@ impl Local {
         };
         let based = bases.all(source, self.settings.platform)?;
         // What this build needs is its own by now.
-        cache::trim(bases.cache, cache::LARGEST).map_err(|error| disk(&error))?;
+        cache::trim(bases.cache, self.settings.base_images).map_err(|error| disk(&error))?;
         Ok(based)
     }
 
@@ -267,14 +283,17 @@ impl Local {
         let of_login = login.into_iter().flat_map(|login| [&login.password, &login.user]);
         let of_login = of_login.map(|secret| ("login of the repository", secret));
         let tokens = self.fetcher.settings.tokens.values().map(|token| ("token of the service", token));
-        let all = of_login.chain(tokens).filter(|(_, secret)| secret.expose().len() >= SHORTEST);
+        let clouds = cloud::CREDENTIALS.iter().filter_map(|name| self.env.secret(name));
+        let clouds: Vec<Secret> = clouds.collect();
+        let clouds = clouds.iter().map(|secret| ("credential of a cloud", secret));
+        let all = of_login.chain(tokens).chain(clouds).filter(|(_, secret)| secret.expose().len() >= SHORTEST);
         all.map(|(id, value)| Sought { id: id.to_owned(), value: Secret::new(value.expose()) }).collect()
     }
 
     fn published(&self, attempt: &Attempt<'_>, made: &Made, pushed: &Pushed) -> Result<(), Ended> {
         attempt.fence.enter(Phase::Pushing)?;
-        let registries = self.registries(&self.runner.clone().until(attempt.stop.clone()));
-        push::by_digest(&registries, &made.image, &pushed.references, attempt.log)?;
+        let registries = self.registries_of(attempt);
+        push::by_digest(&registries, &made.image, &self.settings.targets.all, attempt.log)?;
         if attempt.stop.is_cancelled() {
             return Err(Ended::Stopped);
         }
@@ -338,8 +357,8 @@ impl Executor for Local {
         let wanted = self.settings.engine;
         let builder_image = Some(BUILDER);
         let ask = Ask { wanted, platform: &platform, runs: false, needs: &[], frontend: false, builder_image };
-        choose(&self.runner, &ask).map_err(|problem| anyhow::anyhow!("{}", worded(&problem)))?;
-        push::answer(&self.registries(&self.runner), &self.settings.targets)
+        choose(&self.runners.engines, &ask).map_err(|problem| anyhow::anyhow!("{}", worded(&problem)))?;
+        push::answer(&self.registries(&self.runners.helpers), &self.settings.targets.all)
     }
 }
 

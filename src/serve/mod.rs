@@ -1,23 +1,29 @@
 //! The build service: a queue of tasks in a database, a worker that hands them to an executor, and two faces over HTTP.
 
+pub mod access;
 pub mod address;
 mod attempt;
 mod bases;
 pub mod build;
 mod cache;
 pub mod check;
+pub mod cloud;
 pub mod executor;
 pub mod face;
 pub mod fetch;
+mod findings;
 mod housekeeping;
+pub mod kind;
 pub mod log;
 mod masking;
 pub mod push;
 pub mod queue;
+mod rate;
 mod refusal;
 pub mod service;
 pub mod settings;
 pub mod source;
 pub mod store;
+pub mod targets;
 pub mod task;
 pub mod worker;

@@ -1,11 +1,12 @@
 //! Images at registries: by digest first, then by tag, then read back.
 
 use futures_util::future::try_join_all;
-use url::Url;
 
+use super::cloud::Cloud;
 use super::executor::Ended;
 use super::log::Log;
 use super::refusal::say;
+use super::targets::{Reach, Target, Targets};
 use super::task::{Fault, Pushed, Reason};
 use crate::digest::Digest;
 use crate::oci::image::{Image, Place};
@@ -15,52 +16,53 @@ use crate::world::env::Env;
 use crate::world::process::Runner;
 use crate::world::runtime;
 
-/// A repository that every image goes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// As callers and nodes name it.
-    pub repository: Repository,
-    /// Where its registry is reached from here, if that is not its name.
-    pub address: Option<Url>,
-    /// Whether to accept plain HTTP or any certificate.
-    pub insecure: bool,
-}
-
 /// All registries, with credentials as they are now.
-pub fn registries(targets: &[Target], runner: &Runner, env: &Env) -> Registries {
+pub fn registries(targets: &Targets, runner: &Runner, env: &Env) -> Registries {
     let mut access = Access::default();
-    for target in targets {
-        let host = access.hosts.entry(target.repository.registry.clone()).or_insert_with(HostAccess::default);
-        host.url = host.url.take().or_else(|| target.address.clone());
-        host.insecure |= target.insecure;
+    for (name, reach) in &targets.reach {
+        let Reach { address, insecure, ca } = reach.clone();
+        access.hosts.insert(name.clone(), HostAccess { url: address, insecure, ca, ..HostAccess::default() });
+    }
+    for target in &targets.all {
+        let host = access.hosts.entry(target.repository.registry.clone()).or_default();
+        host.broker = target.cloud.as_ref().map(Cloud::broker);
     }
     let registries = Registries::new(runner, env, access);
-    registries.grant(targets.iter().map(|target| (&target.repository, Action::Push)));
+    registries.grant(targets.all.iter().map(|target| (&target.repository, Action::Push)));
     registries
 }
 
-/// Puts an image under its digest into all repositories of some references.
+/// Puts an image under its digest into all targets.
 ///
 /// # Errors
 /// The first that did not take it.
-pub fn by_digest(registries: &Registries, image: &Image, references: &[Reference], log: &Log) -> Result<(), Ended> {
-    for reference in references {
-        let repository = &reference.repository;
-        let digest = image.manifest.descriptor.digest;
-        say(log, &format!("pushing {}", repository.at(digest)))?;
-        let blobs = image.blobs().map(async |blob| {
-            let source = match &blob.place {
-                Place::File(path) => Source::File(path, None),
-                Place::Repository(other) => Source::Elsewhere(other),
-            };
-            registries.push_blob(repository, &blob.descriptor, source).await
-        });
-        wait(async {
-            try_join_all(blobs).await?;
-            registries.put_manifest(&repository.at(digest), &image.manifest).await
-        })?;
+pub fn by_digest(registries: &Registries, image: &Image, targets: &[Target], log: &Log) -> Result<(), Ended> {
+    for target in targets {
+        let repository = &target.repository;
+        say(log, &format!("pushing {}", repository.at(image.manifest.descriptor.digest)))?;
+        let pushed = runtime::block_on(into(registries, image, repository));
+        let missing = matches!(&pushed, Ok(Err(error)) if error.kind == ErrorKind::Missing);
+        match &target.cloud {
+            Some(cloud) if missing && target.create && wait(cloud.create(repository))? => {
+                say(log, &format!("created {repository}"))?;
+                wait(into(registries, image, repository))?;
+            }
+            _ => done(pushed)?,
+        }
     }
     Ok(())
+}
+
+async fn into(registries: &Registries, image: &Image, repository: &Repository) -> Result<(), Error> {
+    let blobs = image.blobs().map(async |blob| {
+        let source = match &blob.place {
+            Place::File(path) => Source::File(path, None),
+            Place::Repository(other) => Source::Elsewhere(other),
+        };
+        registries.push_blob(repository, &blob.descriptor, source).await
+    });
+    try_join_all(blobs).await?;
+    registries.put_manifest(&repository.at(image.manifest.descriptor.digest), &image.manifest).await
 }
 
 /// Writes the tags of an image that is there by its digest, and reads them back without what was said when they were written.
@@ -126,7 +128,11 @@ pub fn answer(registries: &Registries, targets: &[Target]) -> anyhow::Result<()>
 }
 
 fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Ended> {
-    let done = runtime::block_on(work).map_err(|error| Fault::new(Reason::Internal, format!("{error:#}")))?;
+    done(runtime::block_on(work))
+}
+
+fn done<T>(work: anyhow::Result<Result<T, Error>>) -> Result<T, Ended> {
+    let done = work.map_err(|error| Fault::new(Reason::Internal, format!("{error:#}")))?;
     Ok(done.map_err(|error| fault(&error))?)
 }
 

@@ -11,11 +11,13 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::access::Tokens;
 use super::executor::Executor;
 use super::face::{self, Links, Readiness, Shared};
 use super::housekeeping::Housekeeping;
 use super::log::Logs;
 use super::queue::Pace;
+use super::rate::Rate;
 use super::store::{Address, Imported, Keep, Lock, Recovered, Store};
 use super::worker::Workers;
 use crate::problem::{Exit, Failure, Problem};
@@ -43,6 +45,9 @@ pub struct Setup {
     /// The logs of the service whose tasks were taken over.
     pub old_logs: Option<PathBuf>,
     pub pace: Pace,
+    pub tokens: Option<Tokens>,
+    /// Submissions in a minute of one caller.
+    pub submits: Option<u32>,
 }
 
 /// The folder of a service, which is its alone, and what is in it.
@@ -121,6 +126,8 @@ impl Service {
             printer: printer.clone(),
             open: setup.open,
             old_logs: setup.old_logs.clone(),
+            tokens: setup.tokens.clone(),
+            rate: setup.submits.map(Rate::new),
         };
         let stop = CancellationToken::new();
         let (store, logs, workers_too) = (shared.store.clone(), shared.logs.clone(), Arc::clone(&workers));
@@ -159,8 +166,8 @@ impl Service {
 
 async fn serve(listener: TcpListener, shared: Shared, stop: CancellationToken) {
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    let served =
-        axum::serve(listener, face::router(Arc::new(shared))).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router = face::router(Arc::new(shared)).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         _ = served.into_future() => {}
         // Who follows a log would keep us for ever.

@@ -1,23 +1,31 @@
-//! What a service is told: flags, and the environment with our own names and those of Darwin's Artifact Builder.
+//! What a service is told: flags, a file, and the environment with our own names and those of Darwin's Artifact Builder.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
+use super::access::Tokens;
 use super::address::Allowed;
+use super::cache;
 use super::face::Links;
+use super::fetch;
+use super::findings::Findings;
+use super::log;
 use super::queue::Pace;
 use super::service::Setup;
 use super::store::{Address, Keep, Parts};
+use super::targets::{self, Targets};
 use crate::build::engine::Kind;
+use crate::config::{Limits, ServiceSettings};
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
-use crate::reference::{Prefix, Repository, is_loopback};
 use crate::secret::Secret;
 use crate::world::env::Env;
 
-/// What is typed.
+/// What is typed, and the port that was found for it.
 pub struct Flags {
     pub listen: SocketAddr,
     pub data: PathBuf,
@@ -29,6 +37,10 @@ pub struct Flags {
     pub import_now: bool,
     pub per_app: Option<u32>,
     pub keep: Keep,
+    pub settings: Option<PathBuf>,
+    pub tokens: Option<PathBuf>,
+    /// Of this machine, leads to the registry of kind.
+    pub kind: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -39,21 +51,16 @@ pub struct Settings {
     pub import_now: bool,
     pub engine: Option<Kind>,
     pub platform: Platform,
-    pub target: Target,
-    pub allowed: Allowed,
+    pub targets: Targets,
+    pub fetch: fetch::Settings,
+    /// Bytes of a log's beginning that are kept.
+    pub log_size: u64,
+    /// Bytes of base images that are kept.
+    pub base_images: u64,
     /// For github.com alone.
     pub github_token: Option<Secret>,
     /// What is worth a word at the start.
     pub notes: Vec<String>,
-}
-
-/// Where images go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// As callers and nodes name it.
-    pub repository: Repository,
-    /// Where its registry is reached from here, if that is not its name.
-    pub address: Option<Url>,
 }
 
 /// Variables of the old service that mean nothing here, though whoever sets them may believe otherwise. docs/service.md says
@@ -70,67 +77,117 @@ const MYSQL_PASSWORD: &str = "MYSQL_PASSWORD";
 /// # Errors
 /// Everything that is wrong or not in this version.
 pub fn read(flags: Flags, env: &Env) -> Result<Settings, Failure> {
-    let mut reader = Reader { env, problems: Vec::new(), notes: Vec::new() };
-    reader.listen(&flags);
+    let mut findings = Findings::default();
+    let file = flags.settings.as_deref().map(|path| file(path, &mut findings)).unwrap_or_default();
+    let folder = flags.settings.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let tokens = tokens(&flags, &file, folder, &mut findings);
+    let mut reader = Reader { env, findings };
+    reader.listen(&flags, tokens.is_some());
     let database = reader.database(flags.database.as_deref());
     let old_logs = reader.old_logs();
     let links = reader.links();
-    let target = reader.target();
+    let asked = targets::Asked { env, kind: flags.kind, file: &file, folder };
+    let targets = asked.read(&mut reader.findings);
     let platform = reader.platform();
-    let allowed = reader.allowed();
-    let ignored: Vec<&str> = IGNORED
-        .into_iter()
-        .filter(|name| env.get(name).is_some() && *name != "ENABLE_OTEL" || env.is_true(name))
-        .collect();
-    if !ignored.is_empty() {
-        reader.notes.push(format!("ignored: {} (docs/service.md says why)", ignored.join(", ")));
-    }
-    let Reader { problems, notes, .. } = reader;
-    match (target, platform, allowed, database) {
-        (Some(target), Some(platform), Some(allowed), Some(database)) if problems.is_empty() => Ok(Settings {
-            setup: Setup {
-                listen: flags.listen,
-                open: flags.open,
-                links,
-                builds: flags.builds,
-                per_app: flags.per_app,
-                keep: flags.keep,
-                old_logs,
-                pace: Pace::default(),
-            },
-            data: flags.data,
-            database,
-            import_now: flags.import_now,
-            engine: flags.engine,
-            platform,
-            target,
-            allowed,
-            github_token: env.secret("GITHUB_TOKEN"),
-            notes,
-        }),
+    let allowed = reader.allowed(&file);
+    reader.ignored();
+    let Findings { problems, notes } = reader.findings;
+    match (platform, allowed, database) {
+        (Some(platform), Some(allowed), Some(database)) if problems.is_empty() => {
+            let setup = Setup { old_logs, ..setup(&flags, links, tokens, &file.limits) };
+            Ok(Settings {
+                setup,
+                data: flags.data,
+                database,
+                import_now: flags.import_now,
+                engine: flags.engine,
+                platform,
+                targets,
+                fetch: fetching(allowed, &file.limits),
+                log_size: file.limits.log_size.unwrap_or(log::LARGEST),
+                base_images: file.limits.base_images.unwrap_or(cache::LARGEST),
+                github_token: env.secret("GITHUB_TOKEN"),
+                notes,
+            })
+        }
         _ => Err(Failure { exit: Exit::Usage, problems }),
     }
 }
 
-/// Whether images are named as on a developer's machine (`ENV=local`), or as in production.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Naming {
-    Local,
-    Prod,
+fn setup(flags: &Flags, links: Links, tokens: Option<Tokens>, limits: &Limits) -> Setup {
+    let mut pace = Pace::default();
+    pace.limit = limits.build_time.map_or(pace.limit, Duration::from_secs);
+    let submits = limits.submits.and_then(|count| u32::try_from(count).ok());
+    Setup {
+        listen: flags.listen,
+        open: flags.open,
+        links,
+        builds: flags.builds,
+        per_app: flags.per_app,
+        keep: flags.keep,
+        old_logs: None,
+        pace,
+        tokens,
+        submits,
+    }
+}
+
+fn fetching(allowed: Allowed, limits: &Limits) -> fetch::Settings {
+    let usual = fetch::Settings::default();
+    fetch::Settings {
+        allowed,
+        most_bytes: limits.fetch_size.unwrap_or(usual.most_bytes),
+        most_files: limits.fetch_files.and_then(|count| usize::try_from(count).ok()).unwrap_or(usual.most_files),
+        timeout: limits.fetch_time.map_or(usual.timeout, Duration::from_secs),
+        ..usual
+    }
+}
+
+fn file(path: &Path, findings: &mut Findings) -> ServiceSettings {
+    let Some(text) = text(path, findings) else { return ServiceSettings::default() };
+    let (settings, problems) = ServiceSettings::parse(&path.display().to_string(), &text);
+    findings.problems.extend(problems);
+    settings
+}
+
+fn tokens(flags: &Flags, file: &ServiceSettings, folder: &Path, findings: &mut Findings) -> Option<Tokens> {
+    if flags.tokens.is_some() && file.tokens.is_some() {
+        findings.twice("`--tokens`", "`tokens` of the settings");
+    }
+    let path = flags.tokens.clone().or_else(|| Some(folder.join(file.tokens.as_ref()?)))?;
+    let text = text(&path, findings)?;
+    match Tokens::parse(&path.display().to_string(), &text) {
+        Ok(tokens) => Some(tokens),
+        Err(problems) => {
+            findings.problems.extend(problems);
+            None
+        }
+    }
+}
+
+fn text(path: &Path, findings: &mut Findings) -> Option<String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let text = format!("cannot read `{}`: {error}", path.display());
+            findings.problem(Problem::new("no-such-file", text).hint("name a file of UTF-8 text that we may read"));
+            None
+        }
+    }
 }
 
 struct Reader<'a> {
     env: &'a Env,
-    problems: Vec<Problem>,
-    notes: Vec<String>,
+    findings: Findings,
 }
 
 impl Reader<'_> {
-    fn listen(&mut self, flags: &Flags) {
-        if !flags.open && !flags.listen.ip().is_loopback() {
+    fn listen(&mut self, flags: &Flags, has_tokens: bool) {
+        let wants_tokens = has_tokens || flags.tokens.is_some();
+        if !flags.open && !wants_tokens && !flags.listen.ip().is_loopback() {
             let text = format!("`--listen {}` is open to other machines, and nobody has to log in", flags.listen);
-            let hint = "listen on 127.0.0.1, or say with `--open` that everybody who reaches it may build";
-            self.problems.push(Problem::new("open-service", text).hint(hint));
+            let hint = "give callers tokens with `--tokens FILE`, listen on 127.0.0.1, or say with `--open` that everybody who reaches it may build";
+            self.findings.problem(Problem::new("open-service", text).hint(hint));
         }
     }
 
@@ -180,12 +237,8 @@ impl Reader<'_> {
         self.env.get(name).map(PathBuf::from)
     }
 
-    fn missing(&mut self, what: &str, hint: &str) {
-        self.problems.push(Problem::new("not-in-this-version", format!("{what} is not in this version")).hint(hint));
-    }
-
     fn bad(&mut self, name: &str, why: impl std::fmt::Display, hint: &str) {
-        self.problems.push(Problem::new("bad-setting", format!("`{name}`: {why}")).hint(hint));
+        self.findings.bad(name, why, hint);
     }
 
     fn links(&mut self) -> Links {
@@ -212,80 +265,6 @@ impl Reader<'_> {
         Links { root_path: root.to_owned(), app_layer_url: url }
     }
 
-    fn naming(&mut self) -> Naming {
-        match self.env.get("ENV") {
-            None | Some("local") => Naming::Local,
-            Some("prod") => Naming::Prod,
-            Some(other) => {
-                self.notes.push(format!("`ENV={}` counts as `prod`", other.escape_debug()));
-                Naming::Prod
-            }
-        }
-    }
-
-    /// The rule of the old service's two scripts: the local one reads `IMAGE_REPOSITORY` and no `GCP_PROJECT_ID`, the other one
-    /// `CONTAINER_IMAGE_PREFIX`.
-    fn target(&mut self) -> Option<Target> {
-        let naming = self.naming();
-        if self.env.get("AWS_ECR_ACCOUNT_ID").is_some() {
-            self.missing(
-                "a push to ECR (`AWS_ECR_ACCOUNT_ID`)",
-                "unset it, and name another registry in `LOCAL_REGISTRY`",
-            );
-        }
-        if naming == Naming::Prod && self.env.get("GCP_PROJECT_ID").is_some() {
-            self.missing("a push to GCR (`GCP_PROJECT_ID`)", "unset it, and name another registry in `LOCAL_REGISTRY`");
-        }
-        let (variable, default) = match naming {
-            Naming::Local => ("IMAGE_REPOSITORY", "serve-app"),
-            Naming::Prod => ("CONTAINER_IMAGE_PREFIX", "darwin"),
-        };
-        let Some(registry) = self.env.get("LOCAL_REGISTRY") else {
-            let text = "no registry is configured: `LOCAL_REGISTRY` is not set";
-            let hint =
-                "set it to the registry that images are pushed to and pulled from, as `LOCAL_REGISTRY=localhost:5000`";
-            self.problems.push(Problem::new("registry-unset", text).hint(hint));
-            return None;
-        };
-        let prefix: Prefix = match registry.parse() {
-            Ok(prefix) => prefix,
-            Err(why) => {
-                self.bad("LOCAL_REGISTRY", why, "write it as `localhost:5000`, without a scheme");
-                return None;
-            }
-        };
-        let name = self.env.get(variable).unwrap_or(default);
-        let address = self.address(&prefix.registry);
-        match prefix.join(name) {
-            Ok(repository) => Some(Target { repository, address }),
-            Err(why) => {
-                self.bad(variable, why, "use the name of a repository, as `serve-app`");
-                None
-            }
-        }
-    }
-
-    /// `LONGSHORE_REGISTRY_ADDRESS`: plain HTTP for a registry that its name says is of this machine, as Docker has it.
-    fn address(&mut self, registry: &str) -> Option<Url> {
-        let text = self.env.get("LONGSHORE_REGISTRY_ADDRESS")?;
-        let scheme = if is_loopback(registry) { "http" } else { "https" };
-        let whole = if text.contains("://") { text.to_owned() } else { format!("{scheme}://{text}") };
-        let url = Url::parse(&whole).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.path() == "/"
-                && url.username().is_empty()
-                && url.query().is_none()
-        });
-        if url.is_none() {
-            self.bad(
-                "LONGSHORE_REGISTRY_ADDRESS",
-                "it is not the address of a registry",
-                "write it as `kind-registry:5000`",
-            );
-        }
-        url
-    }
-
     fn platform(&mut self) -> Option<Platform> {
         let text = self.env.get("DOCKER_BUILD_PLATFORM").unwrap_or("linux/amd64");
         match text.parse() {
@@ -297,17 +276,38 @@ impl Reader<'_> {
         }
     }
 
-    fn allowed(&mut self) -> Option<Allowed> {
-        match self.env.get("LONGSHORE_FETCH_ALLOW").unwrap_or_default().parse() {
-            Ok(allowed) => Some(allowed),
-            Err(why) => {
-                self.bad(
-                    "LONGSHORE_FETCH_ALLOW",
-                    why,
-                    "write hosts, `HOST:PORT` or networks as `10.0.0.0/8`, with commas between",
-                );
-                None
+    /// `LONGSHORE_FETCH_ALLOW`, or `fetch.allow` of the file.
+    fn allowed(&mut self, file: &ServiceSettings) -> Option<Allowed> {
+        const NAME: &str = "LONGSHORE_FETCH_ALLOW";
+        const HINT: &str = "write hosts, `HOST:PORT` or networks as `10.0.0.0/8`";
+        let Some(rules) = &file.fetch_allow else {
+            return match self.env.get(NAME).unwrap_or_default().parse() {
+                Ok(allowed) => Some(allowed),
+                Err(why) => {
+                    self.bad(NAME, why, &format!("{HINT}, with commas between"));
+                    None
+                }
+            };
+        };
+        if self.env.get(NAME).is_some() {
+            self.findings.twice(&format!("`{NAME}`"), "`fetch.allow` of the settings");
+        }
+        for (index, rule) in rules.iter().enumerate() {
+            if let Err(why) = rule.parse::<Allowed>() {
+                let problem = Problem::new("bad-setting", why).hint(HINT).at_value(format!("fetch.allow.{index}"));
+                self.findings.problem(file.locate(problem));
             }
+        }
+        rules.join(" ").parse().ok()
+    }
+
+    fn ignored(&mut self) {
+        let ignored: Vec<&str> = IGNORED
+            .into_iter()
+            .filter(|name| self.env.get(name).is_some() && *name != "ENABLE_OTEL" || self.env.is_true(name))
+            .collect();
+        if !ignored.is_empty() {
+            self.findings.notes.push(format!("ignored: {} (docs/service.md says why)", ignored.join(", ")));
         }
     }
 }
@@ -328,40 +328,14 @@ mod tests {
             import_now: false,
             per_app: None,
             keep: Keep::default(),
+            settings: None,
+            tokens: None,
+            kind: None,
         }
     }
 
     fn codes(failure: &Failure) -> Vec<&str> {
         failure.problems.iter().map(|problem| problem.code).collect()
-    }
-
-    #[test]
-    fn names_of_images_follow_the_old_rules() {
-        let check = |vars: &[(&str, &str)], expected: &str| {
-            let env = Env::of(vars.iter().copied());
-            assert_eq!(read(flags(), &env).unwrap().target.repository.to_string(), expected, "{vars:?}");
-        };
-        let registry = ("LOCAL_REGISTRY", "127.0.0.1:55000");
-        let names = [("IMAGE_REPOSITORY", "models"), ("CONTAINER_IMAGE_PREFIX", "prefix")];
-        check(&[registry], "127.0.0.1:55000/serve-app");
-        check(&[registry, names[0], names[1]], "127.0.0.1:55000/models");
-        check(&[registry, ("ENV", "local"), ("GCP_PROJECT_ID", "x")], "127.0.0.1:55000/serve-app");
-        check(&[registry, ("ENV", "prod")], "127.0.0.1:55000/darwin");
-        check(&[registry, ("ENV", "stag"), names[0], names[1]], "127.0.0.1:55000/prefix");
-    }
-
-    #[test]
-    fn a_registry_has_a_name_and_an_address() {
-        let check = |name: &str, address: &str, expected: Option<&str>| {
-            let env = Env::of([("LOCAL_REGISTRY", name), ("LONGSHORE_REGISTRY_ADDRESS", address)]);
-            let found = read(flags(), &env).ok().and_then(|settings| settings.target.address).map(String::from);
-            assert_eq!(found.as_deref(), expected, "{name} {address}");
-        };
-        check("localhost:5000", "kind-registry:5000", Some("http://kind-registry:5000/"));
-        check("registry.example.com", "10.0.0.1:5000", Some("https://10.0.0.1:5000/"));
-        check("registry.example.com", "http://10.0.0.1:5000", Some("http://10.0.0.1:5000/"));
-        check("registry.example.com", "ftp://10.0.0.1", None);
-        check("registry.example.com", "10.0.0.1/path", None);
     }
 
     #[test]
@@ -377,9 +351,9 @@ mod tests {
         let listen = SocketAddr::from(([0, 0, 0, 0], 8000));
         let failure = read(Flags { listen, ..flags() }, &env).unwrap_err();
         let bad = "bad-setting";
-        let missing = "not-in-this-version";
-        assert_eq!(codes(&failure), ["open-service", bad, bad, bad, missing, "registry-unset", bad, bad]);
+        assert_eq!(codes(&failure), ["open-service", bad, bad, bad, bad, bad]);
         assert!(failure.problems.iter().all(|problem| problem.hint.is_some()));
+        assert_eq!(codes(&read(flags(), &Env::default()).unwrap_err()), ["registry-unset"]);
         let ready = [
             ("LOCAL_REGISTRY", "localhost:5000"),
             ("MYSQL_HOST", "x"),
@@ -415,5 +389,36 @@ mod tests {
         check(Some("mysql://me:canary@db/x"), &[], Err("it has a password"));
         check(Some("oracle://me:canary@db/x"), &[], Err("`oracle` is not a database"));
         check(None, &[(DATABASE_URL, "postgres://me:canary@db")], Err("names no database"));
+    }
+
+    #[test]
+    fn a_file_says_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.yaml");
+        let write = |text: &str| fs::write(&path, text).unwrap();
+        let env = Env::of([("LOCAL_REGISTRY", "localhost:5000"), ("ENV", "local")]);
+        let with_file = || Flags { settings: Some(path.clone()), listen: ([0, 0, 0, 0], 80).into(), ..flags() };
+        fs::write(folder.path().join("t.yaml"), format!("ci: {{ sha256: \"{}\", scopes: read }}", "0".repeat(64)))
+            .unwrap();
+        write(
+            "fetch: { allow: [git.corp, 10.0.0.0/8] }\nlimits: { build-time: 2h, fetch-files: 7, log-size: 1MiB, submits: 9 }\ntokens: t.yaml\n",
+        );
+        let settings = read(with_file(), &env).unwrap();
+        assert_eq!(settings.fetch.allowed, "git.corp,10.0.0.0/8".parse().unwrap());
+        assert_eq!((settings.fetch.most_files, settings.log_size, settings.base_images), (7, 1 << 20, cache::LARGEST));
+        assert_eq!((settings.setup.pace.limit.as_secs(), settings.setup.submits), (7200, Some(9)));
+        assert!(settings.setup.tokens.is_some());
+
+        write("fetch: { allow: [10.0.0.0/8, 10.0.0.0/99] }\ntokens: none.yaml\n");
+        let env = env.with("LONGSHORE_FETCH_ALLOW", "git.corp");
+        let failure = read(Flags { tokens: Some("t.yaml".into()), ..with_file() }, &env).unwrap_err();
+        let bad = "bad-setting";
+        assert_eq!(codes(&failure), [bad, "no-such-file", bad, bad]);
+        let within = failure.problems[3].within.clone().unwrap();
+        assert_eq!(&within.text[within.span], "10.0.0.0/99");
+        assert_eq!(
+            codes(&read(Flags { settings: Some("none".into()), ..flags() }, &env).unwrap_err()),
+            ["no-such-file"]
+        );
     }
 }

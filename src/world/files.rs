@@ -9,17 +9,32 @@ use anyhow::{Context, bail, ensure};
 use super::{busy, path};
 use crate::portable::{is_of_git, not_on_windows};
 
-/// Writes a file so that a reader sees the old bytes or the new ones, never a part.
+/// Writes a file so that a reader sees the old bytes or the new ones, never a part. What lies in the output folder can be made
+/// again: after a power failure it may be damaged.
 ///
 /// # Errors
 /// If the folder or the file cannot be written.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write(path, bytes, false)
+}
+
+/// The same for what cannot be made again: it is on the disk when this returns.
+///
+/// # Errors
+/// If the folder or the file cannot be written.
+pub fn write_lasting(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write(path, bytes, true)
+}
+
+fn write(path: &Path, bytes: &[u8], lasting: bool) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     let mut file =
         tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in `{}`", folder.display()))?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
+    if lasting {
+        file.as_file().sync_all()?;
+    }
     set_mode(file.path(), 0o644)?;
     busy::persist(file.into_temp_path(), path)
 }

@@ -2,7 +2,7 @@
 //!
 //! It never retries and never follows a redirect of a write: whether a request may be repeated is known only to whoever
 //! sends it. HTTP/1.1 only. Roots of trust are the operating system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them on
-//! Unix); proxies come from the usual variables, except that loopback is always reached directly.
+//! Unix); proxies come from the usual variables, except that loopback and link-local addresses are reached directly.
 
 use std::io::Write;
 use std::pin::pin;
@@ -32,6 +32,7 @@ mod pace;
 mod percent;
 mod status;
 
+use address::is_link_local;
 pub use address::{host, is_loopback, may_lead, same_machine, same_origin};
 pub use body::Body;
 pub use incoming::{Incoming, Limited};
@@ -69,6 +70,8 @@ pub struct Request<'a> {
     pub url: Url,
     pub auth: Option<Auth<'a>>,
     pub accept: &'a str,
+    /// Others than those that are made of the rest; none of them goes to another host.
+    pub headers: HeaderMap,
     pub body: Body<'a>,
     /// `Content-Range` of a part of a longer upload: its first and last byte.
     pub range: Option<(u64, u64)>,
@@ -107,6 +110,7 @@ impl<'a> Request<'a> {
             url,
             auth: None,
             accept: "application/json",
+            headers: HeaderMap::new(),
             body: Body::Empty,
             range: None,
             largest: LARGEST_REPLY,
@@ -149,7 +153,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .dns_resolver(names.clone())
             .retry(reqwest::retry::never());
-        if is_loopback(base) {
+        if is_loopback(base) || is_link_local(base) {
             builder = builder.no_proxy();
         }
         if base.scheme() == "http" {
@@ -300,6 +304,7 @@ impl Client {
                 .map_err(|why| NoAnswer { forbidden: true, ..NoAnswer::new(format!("`{from}` redirects {why}")) })?;
             if !same_origin(&request.url, &next) {
                 request.auth = None;
+                request.headers.clear();
             }
             request.url = next;
         }
@@ -308,7 +313,8 @@ impl Client {
 
     fn build(&self, request: &Request<'_>) -> Result<reqwest::RequestBuilder, NoAnswer> {
         let mut builder =
-            self.inner.request(request.method.clone(), request.url.clone()).header(ACCEPT, request.accept);
+            self.inner.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
+        builder = builder.header(ACCEPT, request.accept);
         if let Some(auth) = &request.auth {
             let mut value = HeaderValue::from_str(&authorization(auth))
                 .map_err(|_| NoAnswer::new("the token contains characters that are invalid in a header"))?;

@@ -49,12 +49,15 @@ async fn a_redirect_to_another_host_does_not_get_the_token() {
     let base = url(&format!("http://127.0.0.1:{port}/a"));
     let token = Secret::new("canary");
     let mut bytes = Vec::new();
-    let request = Request { auth: Some(Auth::Bearer(&token)), ..Request::get(base.clone()) };
+    let headers = HeaderMap::from_iter([("x-key".parse().unwrap(), "canary".parse().unwrap())]);
+    let request = Request { auth: Some(Auth::Bearer(&token)), headers, ..Request::get(base.clone()) };
     let reply = Client::new(&base).unwrap().download(request, &mut bytes).await.unwrap();
     assert_eq!((reply.status, bytes.as_slice()), (200, b"hello".as_slice()));
     let asked = asked.await.unwrap();
     let with_token: Vec<bool> = asked.iter().map(|head| head.contains("authorization: bearer canary")).collect();
     assert_eq!(with_token, [true, true, false]);
+    let with_key: Vec<bool> = asked.iter().map(|head| head.contains("x-key: canary")).collect();
+    assert_eq!(with_key, [true, true, false]);
     assert!(asked[1].starts_with("get /b ") && asked[2].starts_with("get /signed?x=1 "));
     assert!(asked[0].contains("user-agent: longshore/"));
 }

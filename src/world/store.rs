@@ -284,9 +284,21 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
 /// # Errors
 /// If it cannot be written.
 pub fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
+    files::write_atomic(path, &json(value)?)
+}
+
+/// The same for what cannot be made again.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_lasting_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
+    files::write_lasting(path, &json(value)?)
+}
+
+fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
-    files::write_atomic(path, &bytes)
+    Ok(bytes)
 }
 
 #[cfg(test)]

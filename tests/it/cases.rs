@@ -58,6 +58,7 @@ cases! {
     plain_file
     program_as_wheel
     remote_hosts
+    serve_files
     serve_refused
     snapshot
     stable_abi

@@ -155,6 +155,7 @@ fn of_text(text: Text) -> &'static str {
         Text::FormatNumber => "1",
         Text::Triple => "x86_64-unknown-linux-gnu",
         Text::TripleGlob => "\"*-apple-darwin\"",
+        Text::Count => "60",
         Text::Size => "50MB",
         Text::Time => "60m",
         Text::Glibc => "\"2.28\"",

@@ -1,6 +1,8 @@
 //! The build service, all the way: the real program, git over HTTP, BuildKit, the Distribution project's registry, crane.
 
+mod aws;
 mod gate;
+mod moto;
 mod process;
 
 use std::time::{Duration, Instant};
@@ -35,17 +37,18 @@ impl Place {
     }
 
     fn service(&self) -> Service {
-        Service::start(
-            self.data.path(),
-            &[
-                ("BUILDKIT_HOST", self.daemon.host()),
-                ("ENV", "local".into()),
-                // The name that callers see; it is reached at another address.
-                ("LOCAL_REGISTRY", "localhost:5000".into()),
-                ("LONGSHORE_REGISTRY_ADDRESS", self.gate.url.clone()),
-                ("LONGSHORE_FETCH_ALLOW", self.git.host.clone()),
-            ],
-        )
+        Service::start(self.data.path(), &self.variables())
+    }
+
+    fn variables(&self) -> [(&'static str, String); 5] {
+        [
+            ("BUILDKIT_HOST", self.daemon.host()),
+            ("ENV", "local".into()),
+            // The name that callers see; it is reached at another address.
+            ("LOCAL_REGISTRY", "localhost:5000".into()),
+            ("LONGSHORE_REGISTRY_ADDRESS", self.gate.url.clone()),
+            ("LONGSHORE_FETCH_ALLOW", self.git.host.clone()),
+        ]
     }
 
     /// A service, and the base image in its registry.

@@ -1,5 +1,6 @@
 //! What layers held when they were read before: a base is read once, and not for every image on it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::read::{self, Budget, Layer};
@@ -10,6 +11,8 @@ use crate::world::files;
 const FORMAT: u32 = 1;
 /// Smaller layers are read as fast, in bytes.
 const SMALLEST: u64 = 256 << 10;
+/// The most layers that are kept.
+const MOST: usize = 64;
 
 /// # Errors
 /// As [`read::layer`].
@@ -22,8 +25,23 @@ pub(super) fn layer(blob: &Blob, number: u32, budget: &Budget, cache: Option<&Pa
     }
     let layer = read::layer(blob, number, budget)?;
     // A cache that cannot be written costs time alone.
-    let _ = serde_json::to_vec(&layer).map(|bytes| files::write_atomic(&place, &bytes));
+    let _ = keep(&place, &layer);
     Ok(layer)
+}
+
+fn keep(place: &Path, layer: &Layer) -> anyhow::Result<()> {
+    files::write_atomic(place, &serde_json::to_vec(layer)?)?;
+    let Some(folder) = place.parent() else { return Ok(()) };
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        all.push((entry.metadata()?.modified()?, entry.path()));
+    }
+    all.sort();
+    for (_, old) in all.iter().rev().skip(MOST) {
+        fs::remove_file(old)?;
+    }
+    Ok(())
 }
 
 fn place_in(folder: &Path, blob: &Blob) -> PathBuf {
@@ -32,5 +50,5 @@ fn place_in(folder: &Path, blob: &Blob) -> PathBuf {
 }
 
 fn files_of(place: &Path) -> Option<Layer> {
-    serde_json::from_slice(&std::fs::read(place).ok()?).ok()
+    serde_json::from_slice(&fs::read(place).ok()?).ok()
 }

@@ -1,9 +1,13 @@
 //! How registries are reached, and who we are there.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use url::Url;
 
+use super::error::Error;
 use super::login::Login;
 use crate::world::terminal::Printer;
 
@@ -17,6 +21,14 @@ pub struct Access {
     pub printer: Option<Printer>,
 }
 
+/// Makes a login when a registry asks for one, for as long as it holds.
+pub trait Broker: fmt::Debug + Send + Sync {
+    /// The login; fails if none can be had.
+    fn login(&self) -> Brokered<'_>;
+}
+
+pub type Brokered<'a> = Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + 'a>>;
+
 #[derive(Clone, Debug, Default)]
 pub struct HostAccess {
     /// Its API; absent: HTTPS at the host itself, at `registry-1.docker.io` for Docker Hub.
@@ -27,6 +39,8 @@ pub struct HostAccess {
     pub ca: Option<String>,
     /// Who we are there; absent: what Docker's configuration says.
     pub login: Option<Login>,
+    /// Asked where neither `login` nor Docker's configuration says it.
+    pub broker: Option<Arc<dyn Broker>>,
     /// Whether Docker's configuration is not asked.
     pub anonymous: bool,
     /// The host that gives out its tokens, if that is another one and our login may go there.

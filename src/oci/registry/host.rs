@@ -361,11 +361,15 @@ impl Host {
         Ok(())
     }
 
-    fn login(&self, repository: &Repository) -> Result<Option<Login>, Error> {
-        match &self.access.login {
-            Some(login) => Ok(Some(login.clone())),
-            None if self.access.anonymous => Ok(None),
-            None => self.logins.find(repository),
+    async fn login(&self, repository: &Repository) -> Result<Option<Login>, Error> {
+        let known = match &self.access.login {
+            Some(login) => Some(login.clone()),
+            None if self.access.anonymous => return Ok(None),
+            None => self.logins.find(repository)?,
+        };
+        match (&self.access.broker, known) {
+            (Some(broker), None) => broker.login().await.map(Some),
+            (_, known) => Ok(known),
         }
     }
 
@@ -377,7 +381,7 @@ impl Host {
         let challenge = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match challenge {
             None => Ok(Credential::Nothing),
-            Some(Challenge::Basic) => match self.login(scope.repository)? {
+            Some(Challenge::Basic) => match self.login(scope.repository).await? {
                 Some(Login::Password { username, password }) => {
                     let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     match wrong.filter(|(user, _)| *user == username) {
@@ -392,7 +396,7 @@ impl Host {
                 }
             },
             Some(Challenge::Bearer(service)) => {
-                let login = self.login(scope.repository)?;
+                let login = self.login(scope.repository).await?;
                 if login.is_some() && !self.is_own(&service.realm).await? {
                     return Err(auth::stranger(&self.name, &service.realm));
                 }

@@ -32,7 +32,7 @@ use crate::world::few;
 use crate::world::http::{Body, Limited, Method, Reply, Request, is_loopback};
 use crate::world::process::Runner;
 
-pub use access::{Access, HostAccess};
+pub use access::{Access, Broker, Brokered, HostAccess};
 pub use auth::Action;
 pub use error::{Error, ErrorKind};
 pub use login::{Login, secrets};

@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{self, Bad, json, problem, with};
+use super::asked::Asked;
 use super::build::Build;
 use super::file;
 use super::follow;
@@ -27,7 +28,7 @@ const LONGEST_KEY: usize = 255;
 /// What a caller sends.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct Order {
     app_name: String,
     image_tag: String,
     git_repo: String,
@@ -37,7 +38,7 @@ struct Asked {
     dockerfile: Option<String>,
 }
 
-impl Asked {
+impl Order {
     /// # Errors
     /// The answer that says what is wrong with the request.
     fn read(headers: &HeaderMap, body: &Bytes) -> Result<Self, Bad> {
@@ -75,19 +76,19 @@ impl Asked {
     }
 }
 
-pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: &Bytes) -> Response {
-    let asked = match Asked::read(headers, body) {
-        Ok(asked) => asked,
+pub(super) async fn submit(shared: &Shared, asked: &Asked<'_>) -> Response {
+    let order = match Order::read(&asked.headers, &asked.body) {
+        Ok(order) => order,
         Err(bad) => return bad.answer(),
     };
-    let key = match key(headers) {
-        Ok(key) => key,
+    let key = match key(&asked.headers) {
+        Ok(key) => key.map(|key| asked.caller.own_key(key)),
         Err(bad) => return bad.answer(),
     };
-    let request = Digest::of(&serde_json::to_vec(&asked).unwrap_or_default());
-    let once = key.map(|key| Once { key, request });
-    match shared.submit(&asked.submission(), once).await {
-        Ok(submitted) => stored(shared, headers, submitted).await,
+    let request = Digest::of(&serde_json::to_vec(&order).unwrap_or_default());
+    let once = key.as_ref().map(|key| Once { key, request });
+    match shared.submit(&asked.caller, &order.submission(), once).await {
+        Ok(submitted) => stored(shared, &asked.headers, submitted).await,
         Err(not_stored) => refused(shared, not_stored),
     }
 }
@@ -131,6 +132,12 @@ fn refused(shared: &Shared, not_stored: NotStored) -> Response {
                 problem(StatusCode::TOO_MANY_REQUESTS, "queue_full", "too many builds wait; submit it again later");
             with(response, header::RETRY_AFTER, &COME_BACK.as_secs().to_string())
         }
+        NotStored::TooOften(after) => {
+            let text = "too many submissions; submit it again later";
+            let response = problem(StatusCode::TOO_MANY_REQUESTS, "rate_limited", text);
+            with(response, header::RETRY_AFTER, &after.as_secs().to_string())
+        }
+        NotStored::NotHis(text) => problem(StatusCode::FORBIDDEN, "app_forbidden", &text),
         NotStored::Failed(error) => no_database(shared, &error),
     }
 }
@@ -152,9 +159,9 @@ struct Builds {
     next: Option<String>,
 }
 
-pub(super) async fn list(shared: &Shared, headers: &HeaderMap, query: &str) -> Response {
-    let page = match page(query) {
-        Ok(page) => page,
+pub(super) async fn list(shared: &Shared, asked: &Asked<'_>) -> Response {
+    let page = match page(asked.query) {
+        Ok(page) => Page { app_prefix: asked.caller.apps().map(str::to_owned), ..page },
         Err(text) => return problem(StatusCode::BAD_REQUEST, "query_invalid", &text),
     };
     let most = page.most as usize;
@@ -162,7 +169,7 @@ pub(super) async fn list(shared: &Shared, headers: &HeaderMap, query: &str) -> R
         Ok(rows) => rows,
         Err(error) => return no_database(shared, &error),
     };
-    let base = shared.links.base(headers);
+    let base = shared.links.base(&asked.headers);
     let next = if rows.len() > most { rows.get(most - 1).map(|row| row.sequence.to_string()) } else { None };
     let builds = rows.iter().take(most).map(|row| Build::of(row, &base)).collect();
     json(StatusCode::OK, &Builds { builds, next })
@@ -191,24 +198,27 @@ fn page(query: &str) -> Result<Page, String> {
 }
 
 /// The build that a path names.
-async fn named(shared: &Shared, id: &str) -> Result<Row, Response> {
+async fn named(shared: &Shared, asked: &Asked<'_>, id: &str) -> Result<Row, Response> {
     let id: TaskId = id.parse().map_err(|_| unknown())?;
     match shared.store.get(&id).await {
-        Ok(Some(row)) => Ok(row),
-        Ok(None) => Err(unknown()),
+        Ok(Some(row)) if asked.caller.sees(&row) => Ok(row),
+        Ok(_) => Err(unknown()),
         Err(error) => Err(no_database(shared, &error)),
     }
 }
 
-pub(super) async fn get(shared: &Shared, headers: &HeaderMap, id: &str) -> Response {
-    match named(shared, id).await {
-        Ok(row) => json(StatusCode::OK, &Build::of(&row, &shared.links.base(headers))),
+pub(super) async fn get(shared: &Shared, asked: &Asked<'_>, id: &str) -> Response {
+    match named(shared, asked, id).await {
+        Ok(row) => json(StatusCode::OK, &Build::of(&row, &shared.links.base(&asked.headers))),
         Err(response) => response,
     }
 }
 
-pub(super) async fn cancel(shared: &Shared, headers: &HeaderMap, id: &str) -> Response {
-    let Ok(task) = id.parse::<TaskId>() else { return unknown() };
+pub(super) async fn cancel(shared: &Shared, asked: &Asked<'_>, id: &str) -> Response {
+    let task = match named(shared, asked, id).await {
+        Ok(row) => row.id,
+        Err(response) => return response,
+    };
     let status = match shared.workers.cancel(&task).await {
         Ok(Cancel::Done) => StatusCode::OK,
         // What runs is ended first.
@@ -220,14 +230,15 @@ pub(super) async fn cancel(shared: &Shared, headers: &HeaderMap, id: &str) -> Re
         Ok(Cancel::Unknown) => return unknown(),
         Err(error) => return no_database(shared, &error),
     };
-    match named(shared, id).await {
-        Ok(row) => json(status, &Build::of(&row, &shared.links.base(headers))),
+    shared.audit("Cancelled", &task, &asked.caller);
+    match named(shared, asked, id).await {
+        Ok(row) => json(status, &Build::of(&row, &shared.links.base(&asked.headers))),
         Err(response) => response,
     }
 }
 
-pub(super) async fn rebuild(shared: &Shared, headers: &HeaderMap, id: &str) -> Response {
-    let row = match named(shared, id).await {
+pub(super) async fn rebuild(shared: &Shared, asked: &Asked<'_>, id: &str) -> Response {
+    let row = match named(shared, asked, id).await {
         Ok(row) => row,
         Err(response) => return response,
     };
@@ -235,20 +246,20 @@ pub(super) async fn rebuild(shared: &Shared, headers: &HeaderMap, id: &str) -> R
         Ok(submission) => submission,
         Err(error) => return no_database(shared, &error),
     };
-    match shared.submit(&submission, None).await {
-        Ok(submitted) => stored(shared, headers, submitted).await,
+    match shared.submit(&asked.caller, &submission, None).await {
+        Ok(submitted) => stored(shared, &asked.headers, submitted).await,
         Err(not_stored) => refused(shared, not_stored),
     }
 }
 
 /// The log of the last attempt, or of one: as it is, or while it is written.
-pub(super) async fn log(shared: &Shared, id: &str, query: &str, method: &Method, headers: &HeaderMap) -> Response {
-    let row = match named(shared, id).await {
+pub(super) async fn log(shared: &Shared, asked: &Asked<'_>, id: &str) -> Response {
+    let row = match named(shared, asked, id).await {
         Ok(row) => row,
         Err(response) => return response,
     };
     let (mut attempt, mut follows) = (row.attempt, false);
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+    for (name, value) in url::form_urlencoded::parse(asked.query.as_bytes()) {
         match (&*name, value.parse()) {
             ("attempt", Ok(number)) => attempt = number,
             ("follow", Ok(1)) => follows = true,
@@ -265,6 +276,7 @@ pub(super) async fn log(shared: &Shared, id: &str, query: &str, method: &Method,
         return response;
     }
     let no_log = || problem(StatusCode::NOT_FOUND, "log_not_found", "this attempt has no log yet");
+    let Asked { method, headers, .. } = asked;
     let events = follow::wants_events(headers);
     if *method == Method::HEAD || !(events || follows) {
         let path = shared.logs.path(&row.id, attempt);

@@ -1,11 +1,11 @@
 //! The old face: paths, bodies and codes of Darwin's Artifact Builder, byte for byte.
 
-use axum::body::Bytes;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::answer::{detail, json, with};
+use super::asked::Asked;
 use super::file;
 use super::form::{Flaw, Form, Malformed};
 use super::imported;
@@ -39,8 +39,8 @@ struct Queued<'a> {
     message: &'static str,
 }
 
-pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: Bytes) -> Response {
-    let (form, malformed) = Form::read(headers, body).await;
+pub(super) async fn submit(shared: &Shared, asked: &Asked<'_>) -> Response {
+    let (form, malformed) = Form::read(&asked.headers, asked.body.clone()).await;
     match malformed {
         Some(Malformed::NoBoundary) => return detail(StatusCode::BAD_REQUEST, "Missing boundary in multipart."),
         Some(Malformed::WrongBoundary) => {
@@ -63,9 +63,9 @@ pub(super) async fn submit(shared: &Shared, headers: &HeaderMap, body: Bytes) ->
         app_dir: fields.app_dir,
         dockerfile: fields.dockerfile,
     };
-    match shared.submit_or_fail(submission).await {
+    match shared.submit_or_fail(&asked.caller, submission).await {
         Ok(id) => {
-            let logs_url = links::log(&shared.links.base(headers), &id);
+            let logs_url = links::log(&shared.links.base(&asked.headers), &id);
             let message = "task has been added to queue";
             json(StatusCode::OK, &Queued { status: SUCCESS, task_id: id.as_str(), logs_url: &logs_url, message })
         }
@@ -80,6 +80,11 @@ fn refused(shared: &Shared, not_stored: NotStored) -> Response {
             let response = detail(StatusCode::TOO_MANY_REQUESTS, "too many tasks wait; submit it again later");
             with(response, header::RETRY_AFTER, &COME_BACK.as_secs().to_string())
         }
+        NotStored::TooOften(after) => {
+            let response = detail(StatusCode::TOO_MANY_REQUESTS, "too many submissions; submit it again later");
+            with(response, header::RETRY_AFTER, &after.as_secs().to_string())
+        }
+        NotStored::NotHis(text) => detail(StatusCode::FORBIDDEN, text),
         NotStored::Failed(error) => no_database(shared, &error),
     }
 }
@@ -105,8 +110,8 @@ struct Status {
     message: &'static str,
 }
 
-pub(super) async fn status(shared: &Shared, query: &str) -> Response {
-    let answer = match asked(shared, query).await {
+pub(super) async fn status(shared: &Shared, asked: &Asked<'_>) -> Response {
+    let answer = match named(shared, asked).await {
         Ok(Some(row)) => Status { status: SUCCESS, build_status: word(row.state), message: "" },
         Ok(None) => Status { status: FAILED, build_status: "", message: UNKNOWN_TASK },
         Err(response) => return response,
@@ -121,10 +126,10 @@ struct Logs<'a> {
     message: &'static str,
 }
 
-pub(super) async fn logs(shared: &Shared, headers: &HeaderMap, query: &str) -> Response {
-    match asked(shared, query).await {
+pub(super) async fn logs(shared: &Shared, asked: &Asked<'_>) -> Response {
+    match named(shared, asked).await {
         Ok(Some(row)) => {
-            let url = links::log(&shared.links.base(headers), &row.id);
+            let url = links::log(&shared.links.base(&asked.headers), &row.id);
             json(StatusCode::OK, &Logs { status: SUCCESS, logs_url: &url, message: "" })
         }
         Ok(None) => json(StatusCode::OK, &Logs { status: FAILED, logs_url: "", message: UNKNOWN_TASK }),
@@ -133,13 +138,14 @@ pub(super) async fn logs(shared: &Shared, headers: &HeaderMap, query: &str) -> R
 }
 
 /// The task that a query names.
-async fn asked(shared: &Shared, query: &str) -> Result<Option<Row>, Response> {
-    let ids = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "task_id");
+async fn named(shared: &Shared, asked: &Asked<'_>) -> Result<Option<Row>, Response> {
+    let ids = url::form_urlencoded::parse(asked.query.as_bytes()).filter(|(name, _)| name == "task_id");
     let Some((_, id)) = ids.last() else {
         return Err(detail(StatusCode::UNPROCESSABLE_ENTITY, [Flaw::missing("query", "task_id")]));
     };
     let Ok(id) = id.parse::<TaskId>() else { return Ok(None) };
-    shared.store.get(&id).await.map_err(|error| no_database(shared, &error))
+    let found = shared.store.get(&id).await.map_err(|error| no_database(shared, &error))?;
+    Ok(found.filter(|row| asked.caller.sees(row)))
 }
 
 #[derive(Serialize)]
@@ -158,13 +164,13 @@ struct Task {
     status: &'static str,
 }
 
-pub(super) async fn tasks(shared: &Shared, headers: &HeaderMap) -> Response {
+pub(super) async fn tasks(shared: &Shared, asked: &Asked<'_>) -> Response {
     let rows = match shared.store.all().await {
         Ok(rows) => rows,
         Err(error) => return no_database(shared, &error),
     };
-    let base = shared.links.base(headers);
-    let data = rows.into_iter().map(|row| Task {
+    let base = shared.links.base(&asked.headers);
+    let data = rows.into_iter().filter(|row| asked.caller.sees(row)).map(|row| Task {
         task_id: row.id.to_string(),
         logs_url: links::log(&base, &row.id),
         app_name: row.app_name,
@@ -175,17 +181,17 @@ pub(super) async fn tasks(shared: &Shared, headers: &HeaderMap) -> Response {
 }
 
 /// `/static/ID.log`: the log of the last attempt.
-pub(super) async fn log(shared: &Shared, name: &str, method: &Method, headers: &HeaderMap) -> Response {
+pub(super) async fn log(shared: &Shared, name: &str, asked: &Asked<'_>) -> Response {
     let Some(id) = name.strip_suffix(".log").and_then(|id| id.parse::<TaskId>().ok()) else { return not_found() };
     match shared.store.get(&id).await {
-        Ok(Some(row)) => {
+        Ok(Some(row)) if asked.caller.sees(&row) => {
             if let Some(response) = imported::log(shared, &row).await {
                 return response;
             }
             let path = shared.logs.path(&id, row.attempt);
-            file::answer(&path, method, headers).await.unwrap_or_else(not_found)
+            file::answer(&path, &asked.method, &asked.headers).await.unwrap_or_else(not_found)
         }
-        Ok(None) => not_found(),
+        Ok(_) => not_found(),
         Err(error) => no_database(shared, &error),
     }
 }

@@ -1,5 +1,8 @@
 //! A submission on its way into the queue: checked before it is stored.
 
+use std::time::{Duration, Instant};
+
+use super::caller::Caller;
 use super::shared::Shared;
 use crate::serve::check::Refusal;
 use crate::serve::store::{Once, Submitted};
@@ -14,6 +17,10 @@ pub(super) enum NotStored {
     Refused(Vec<Refusal>),
     Conflict,
     Full,
+    /// The caller has submitted too often; how long until he may again.
+    TooOften(Duration),
+    /// The app or the tag is not the caller's.
+    NotHis(String),
     Failed(anyhow::Error),
 }
 
@@ -26,13 +33,22 @@ impl From<anyhow::Error> for NotStored {
 impl Shared {
     /// # Errors
     /// Why it is not.
-    pub(super) async fn submit(&self, submission: &Submission, once: Option<Once<'_>>) -> Result<Submitted, NotStored> {
+    pub(super) async fn submit(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+        once: Option<Once<'_>>,
+    ) -> Result<Submitted, NotStored> {
+        self.admit(caller, submission)?;
         check(self, submission).map_err(NotStored::Refused)?;
         let submitted = self.store.submit(submission, once).await?;
         match submitted {
             Submitted::Conflict => return Err(NotStored::Conflict),
             Submitted::Full => return Err(NotStored::Full),
-            Submitted::New(_) => self.workers.wake(),
+            Submitted::New(ref id) => {
+                self.audit("Submitted", id, caller);
+                self.workers.wake();
+            }
             Submitted::Before(_) => {}
         }
         Ok(submitted)
@@ -42,18 +58,35 @@ impl Shared {
     ///
     /// # Errors
     /// As [`Shared::submit`], but never because it is refused.
-    pub(super) async fn submit_or_fail(&self, submission: Submission) -> Result<TaskId, NotStored> {
-        match self.submit(&submission, None).await {
+    pub(super) async fn submit_or_fail(&self, caller: &Caller, submission: Submission) -> Result<TaskId, NotStored> {
+        match self.submit(caller, &submission, None).await {
             Ok(Submitted::New(id) | Submitted::Before(id)) => Ok(id),
             Ok(Submitted::Conflict) => Err(NotStored::Conflict),
             Ok(Submitted::Full) => Err(NotStored::Full),
             Err(NotStored::Refused(refusals)) => {
                 let fault = refusals.first().map(Refusal::fault);
                 let fault = fault.unwrap_or_else(|| Fault::new(Reason::Internal, "refused without a reason"));
-                Ok(self.store_failed(submission, &fault).await?)
+                let id = self.store_failed(submission, &fault).await?;
+                self.audit("Refused", &id, caller);
+                Ok(id)
             }
             Err(other) => Err(other),
         }
+    }
+
+    fn admit(&self, caller: &Caller, submission: &Submission) -> Result<(), NotStored> {
+        for (field, name) in [("app_name", &submission.app_name), ("image_tag", &submission.image_tag)] {
+            if !caller.is_his(name) {
+                let apps = caller.apps().unwrap_or_default();
+                return Err(NotStored::NotHis(format!(
+                    "this token is for names that begin with `{apps}`, and `{field}` does not"
+                )));
+            }
+        }
+        let Some(rate) = &self.rate else { return Ok(()) };
+        // A whole second at least: it is said in seconds.
+        let taken = rate.take(&caller.counted(), Instant::now());
+        taken.map_err(|after| NotStored::TooOften(after.max(Duration::from_secs(1))))
     }
 
     async fn store_failed(&self, mut submission: Submission, fault: &Fault) -> anyhow::Result<TaskId> {

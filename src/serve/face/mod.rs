@@ -2,7 +2,9 @@
 
 mod answer;
 mod api;
+mod asked;
 mod build;
+mod caller;
 mod darwin;
 mod document;
 mod file;
@@ -15,17 +17,20 @@ mod readiness;
 mod route;
 mod shared;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use futures_util::StreamExt;
 
 use answer::{detail, problem, with};
+use asked::Asked;
+use caller::Caller;
 use route::Route;
 
 pub use links::Links;
@@ -46,7 +51,11 @@ pub fn router(shared: Arc<Shared>) -> Router {
     Router::new().fallback(answered).with_state(shared)
 }
 
-async fn answered(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+async fn answered(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let path = route::below(&shared.links.root_path, parts.uri.path());
     let route = Route::of(path);
@@ -60,45 +69,42 @@ async fn answered(State(shared): State<Arc<Shared>>, request: Request) -> Respon
     if is_known && !route.methods().contains(&parts.method.as_str()) {
         return not_allowed(route);
     }
+    let wanted = route.scope(&parts.method);
+    let caller = match Caller::of(shared.tokens.as_ref(), &parts.headers, wanted, peer.ip()) {
+        Ok(caller) => caller,
+        Err(denied) => return denied.answer(route),
+    };
     let body = match read(body, &parts.method).await {
         Ok(body) => body,
         Err(status) => return unreadable(route, status),
     };
-    let asked =
-        Asked { method: parts.method, headers: parts.headers, query: parts.uri.query().unwrap_or_default(), body };
+    let query = parts.uri.query().unwrap_or_default();
+    let asked = Asked { caller, method: parts.method, headers: parts.headers, query, body };
     dispatch(&shared, route, asked).await
 }
 
-/// What comes with a request besides its path.
-struct Asked<'q> {
-    method: Method,
-    headers: HeaderMap,
-    query: &'q str,
-    body: Bytes,
-}
-
 async fn dispatch(shared: &Shared, route: Route<'_>, asked: Asked<'_>) -> Response {
-    let Asked { method, headers, query, body } = asked;
+    let headers = &asked.headers;
     match route {
         Route::Health => darwin::health(),
-        Route::Submit => darwin::submit(shared, &headers, body).await,
-        Route::Tasks => darwin::tasks(shared, &headers).await,
-        Route::Status => darwin::status(shared, query).await,
-        Route::Logs => darwin::logs(shared, &headers, query).await,
-        Route::Static(name) => darwin::log(shared, name, &method, &headers).await,
+        Route::Submit => darwin::submit(shared, &asked).await,
+        Route::Tasks => darwin::tasks(shared, &asked).await,
+        Route::Status => darwin::status(shared, &asked).await,
+        Route::Logs => darwin::logs(shared, &asked).await,
+        Route::Static(name) => darwin::log(shared, name, &asked).await,
         Route::Docs => document::page(),
         Route::Redoc => {
-            let place = format!("{}/docs", shared.links.here(&headers));
+            let place = format!("{}/docs", shared.links.here(headers));
             with(redirect(), header::LOCATION, &place)
         }
-        Route::OpenApi => document::openapi(&shared.links.base(&headers)),
+        Route::OpenApi => document::openapi(&shared.links.base(headers)),
         Route::Ready => api::ready(shared).await,
-        Route::Builds if method == Method::POST => api::submit(shared, &headers, &body).await,
-        Route::Builds => api::list(shared, &headers, query).await,
-        Route::Build(id) => api::get(shared, &headers, id).await,
-        Route::Cancel(id) => api::cancel(shared, &headers, id).await,
-        Route::Rebuild(id) => api::rebuild(shared, &headers, id).await,
-        Route::Log(id) => api::log(shared, id, query, &method, &headers).await,
+        Route::Builds if asked.method == Method::POST => api::submit(shared, &asked).await,
+        Route::Builds => api::list(shared, &asked).await,
+        Route::Build(id) => api::get(shared, &asked, id).await,
+        Route::Cancel(id) => api::cancel(shared, &asked, id).await,
+        Route::Rebuild(id) => api::rebuild(shared, &asked, id).await,
+        Route::Log(id) => api::log(shared, &asked, id).await,
         Route::UnknownApi => problem(StatusCode::NOT_FOUND, "path_unknown", "there is nothing at this path"),
         Route::Unknown => darwin::not_found(),
     }

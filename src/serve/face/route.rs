@@ -1,5 +1,9 @@
 //! The addresses of the service, and the methods that each takes.
 
+use axum::http::Method;
+
+use crate::serve::access::Scope;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route<'p> {
     Health,
@@ -57,6 +61,18 @@ impl<'p> Route<'p> {
             Self::Static(_) | Self::Log(_) => &["GET", "HEAD"],
             Self::Unknown | Self::UnknownApi => &[],
             _ => &["GET"],
+        }
+    }
+
+    /// What a token must be good for; nothing where none is wanted.
+    pub(super) fn scope(self, method: &Method) -> Option<Scope> {
+        match self {
+            Self::Submit | Self::Cancel(_) | Self::Rebuild(_) => Some(Scope::Submit),
+            Self::Builds if method == Method::POST => Some(Scope::Submit),
+            Self::Tasks | Self::Status | Self::Logs | Self::Static(_) => Some(Scope::Read),
+            Self::Builds | Self::Build(_) | Self::Log(_) => Some(Scope::Read),
+            Self::Health | Self::Docs | Self::Redoc | Self::OpenApi | Self::Ready => None,
+            Self::Unknown | Self::UnknownApi => None,
         }
     }
 

@@ -4,11 +4,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::caller::Caller;
 use super::links::Links;
 use super::readiness::Readiness;
+use crate::serve::access::Tokens;
 use crate::serve::executor::Executor;
 use crate::serve::log::Logs;
+use crate::serve::rate::Rate;
 use crate::serve::store::Store;
+use crate::serve::task::TaskId;
 use crate::serve::worker::Workers;
 use crate::world::terminal::Printer;
 
@@ -24,6 +28,9 @@ pub struct Shared {
     pub open: bool,
     /// The logs of the service whose tasks were taken over.
     pub old_logs: Option<PathBuf>,
+    /// If there are any, whoever wants more than the health must show one.
+    pub tokens: Option<Tokens>,
+    pub rate: Option<Rate>,
 }
 
 impl Shared {
@@ -32,10 +39,15 @@ impl Shared {
         self.printer.warn(format!("{error:#}"));
     }
 
-    /// Whether a `Host` may be meant for a service that only this machine uses: a name of it, or the one in its own links. Any
+    /// Who has changed what.
+    pub(super) fn audit(&self, what: &str, id: &TaskId, who: &Caller) {
+        self.printer.step(what, format_args!("{id} by {who}"));
+    }
+
+    /// Whether a `Host` may be meant for a service that only this machine uses, without tokens: a name of it, or the one in its own links. Any
     /// other one was made to resolve to this machine by a page that a browser here has open.
     pub(super) fn is_host(&self, host: &str) -> bool {
-        self.open || self.links.host() == Some(host) || is_loopback(host)
+        self.open || self.tokens.is_some() || self.links.host() == Some(host) || is_loopback(host)
     }
 }
 

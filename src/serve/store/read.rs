@@ -15,6 +15,8 @@ pub struct Page {
     pub before: Option<i64>,
     pub state: Option<State>,
     pub app_name: Option<String>,
+    /// How the names of apps begin.
+    pub app_prefix: Option<String>,
     pub most: u32,
 }
 
@@ -43,12 +45,14 @@ impl Store {
             "SELECT ",
             shown!(),
             " FROM longshore_tasks WHERE sequence < ? AND (? IS NULL OR state = ?) AND (? IS NULL OR app_name = ?) \
-             ORDER BY sequence DESC LIMIT ?"
+             AND (? IS NULL OR substr(app_name, 1, length(?)) = ?) ORDER BY sequence DESC LIMIT ?"
         ));
         let state = page.state.map(|state| state.word().to_owned());
         let app_name = page.app_name.as_deref().map(|name| self.text(name));
+        let prefix = page.app_prefix.as_deref().map(|prefix| self.text(prefix));
         let query = query.bind(page.before.unwrap_or(i64::MAX)).bind(state.clone()).bind(state);
-        let query = query.bind(app_name.clone()).bind(app_name).bind(i64::from(page.most));
+        let query = query.bind(app_name.clone()).bind(app_name);
+        let query = query.bind(prefix.clone()).bind(prefix.clone()).bind(prefix).bind(i64::from(page.most));
         Ok(readable(&self.rows(query).await?))
     }
 

@@ -32,6 +32,15 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether a URL is an address that no proxy can reach for us: where clouds hand out credentials.
+pub fn is_link_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_unicast_link_local(),
+        Some(Host::Domain(_)) | None => false,
+    }
+}
+
 /// Whether two URLs have one scheme, host and port.
 pub fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme() && a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()

@@ -62,3 +62,80 @@ fn check_says_what_is_missing() {
     assert!(done.status.code() == Some(1) && said.contains("error[not-ready]: builds are not possible: "), "{said}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_token_is_made_and_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = longshore(folder.path(), &["--tokens", "tokens.yaml", "--new-token", "ci"]).output().unwrap();
+    let token = String::from_utf8(done.stdout).unwrap().trim().to_owned();
+    assert!(done.status.success() && token.starts_with("longshore_") && token.len() == 74, "{token}");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(said.contains("`ci` in `tokens.yaml`") && !said.contains(&token), "{said}");
+    let args = ["--listen", "0.0.0.0:0", "--data", "data", "--tokens", "tokens.yaml"];
+    let mut child = longshore(folder.path(), &args).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let url = url.trim().replace("0.0.0.0", "127.0.0.1");
+    let get = |url: &str| {
+        let done =
+            program("curl").args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &format!("{url}/task")]).output();
+        String::from_utf8(done.unwrap().stdout).unwrap()
+    };
+    assert_eq!((get(&url), get(&url.replace("://", &format!("://x:{token}@")))), ("401".into(), "200".into()));
+    let form = ["-F", "app_name=a", "-F", "image_tag=t", "-F", "git_repo=file:///x"];
+    let url = format!("{}/build_with_dockerfile", url.replace("://", &format!("://x:{token}@")));
+    assert!(program("curl").args(["-s"]).args(form).arg(&url).output().unwrap().status.success());
+    let (code, said) = end(child, "-TERM");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(" Refused id-") && said.contains(" by `ci` at 127.0.0.1"), "{said}");
+    assert!(!said.contains(&token), "{said}");
+}
+
+#[test]
+fn settings_are_drawn_where_they_are_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("s.yaml"),
+        "limits:\n  bild-time: 2h\nfetch: { allow: 10.0.0.0/99 }\nwebhooks: []\n",
+    )
+    .unwrap();
+    let done = longshore(folder.path(), &["--settings", "s.yaml", "--check"]).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    for text in ["--> s.yaml:2:3", "did you mean `build-time`?", "`webhooks` is not in this version"] {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+}
+
+/// The old service's rule; and programs see no credentials of clouds.
+#[cfg(unix)]
+#[test]
+fn the_port_of_kinds_registry_is_asked_of_docker() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let docker = folder.path().join("docker");
+    let script = "#!/bin/sh\nenv >> \"${0%/*}/seen\"\n[ \"$*\" = 'port kind-registry 5000/tcp' ] && echo 0.0.0.0:9 && exit 0\nexit 1\n";
+    std::fs::write(&docker, script).unwrap();
+    std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let start = |variables: &[(&str, &str)]| {
+        let mut command = longshore(folder.path(), &["--listen", "127.0.0.1:0", "--data", "data"]);
+        command
+            .env("PATH", &path)
+            .env("AWS_SECRET_ACCESS_KEY", "aws-canary-0123456789")
+            .envs(variables.iter().copied());
+        let mut child = command.spawn().unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        end(child, "-TERM").1
+    };
+    let said = start(&[("LOCAL_REGISTRY", "localhost:5000")]);
+    assert!(said.contains("Pushing to 127.0.0.1:9/serve-app"), "{said}");
+    assert!(
+        said.contains("images go to `127.0.0.1:9`, the port of `kind-registry`, not to `localhost:5000`"),
+        "{said}"
+    );
+    let said = start(&[("ENV", "prod")]);
+    assert!(said.contains("Pushing to localhost:9/darwin"), "{said}");
+    let seen = std::fs::read_to_string(folder.path().join("seen")).unwrap();
+    assert!(seen.contains("PATH=") && !seen.contains("canary"), "{seen}");
+}

@@ -1,7 +1,9 @@
 //! The build service over HTTP, with its queue in SQLite.
 
+mod cloud;
 mod command;
 mod suite;
+mod tokens;
 
 use std::path::Path;
 

@@ -12,8 +12,8 @@ use crate::tool;
 
 pub const USER: &str = "proof";
 pub const PASSWORD: &str = "an:odd/one+for#tests";
-/// bcrypt of it, of the least cost.
-const HTPASSWD: &str = "proof:$2b$05$jsnPTvm67ery9vhaJ.alcOotoEDN5hRl6lr8HfwuwC0mWoz36V9ye\n";
+/// bcrypt of it, of the least cost; and of the password that moto's ECR gives out.
+const HTPASSWD: &str = "proof:$2b$05$jsnPTvm67ery9vhaJ.alcOotoEDN5hRl6lr8HfwuwC0mWoz36V9ye\nAWS:$2b$05$aP1AW.SD9MrgBO9i7.k5G.3y/pGtiRJzcTEIZq7uMFBGhyFY0M8ky\n";
 
 /// Who may do what, and how it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

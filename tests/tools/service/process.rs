@@ -21,9 +21,14 @@ pub struct Service {
 impl Service {
     /// Starts one on a folder, with these variables.
     pub fn start(data: &Path, variables: &[(&str, String)]) -> Self {
+        Self::start_with(data, &[], variables)
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(data: &Path, args: &[&str], variables: &[(&str, String)]) -> Self {
         let mut command = program(LONGSHORE);
         let path = format!("{}:{}", crate::tools().join("bin").display(), variable("PATH").unwrap());
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(args);
         command.env_clear().env("PATH", path).env("HOME", data).env("NO_COLOR", "1");
         command.envs(variables.iter().map(|(name, value)| (*name, value.as_str())));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -141,7 +141,8 @@ pub fn setup() -> Setup {
         app_layer_url: Some("http://links.test/artifact-builder".into()),
     };
     let keep = Keep::default();
-    Setup { listen, open: false, links, builds: 1, per_app: None, keep, old_logs: None, pace: pace() }
+    let (per_app, old_logs, tokens, submits) = (None, None, None, None);
+    Setup { listen, open: false, links, builds: 1, per_app, keep, old_logs, pace: pace(), tokens, submits }
 }
 
 /// Starts a service whose data and registry are in a folder.
