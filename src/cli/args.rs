@@ -430,6 +430,9 @@ pub struct Serve {
     /// Run so many builds at a time
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub builds: u8,
+    /// Start no build while the disk of --data has less free than this
+    #[arg(long, value_name = "GIB", default_value_t = 2)]
+    pub keep_free: u16,
     /// Take requests from other machines; whoever reaches the service may build
     #[arg(long)]
     pub open: bool,

@@ -33,6 +33,7 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
         engine: engine(&args.engine)?,
         builds: args.builds.into(),
         open: args.open,
+        keep_free: u64::from(args.keep_free) << 30,
         database: args.database.clone(),
     };
     let mut settings = settings::read(flags, &session.env)?;

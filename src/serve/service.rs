@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::executor::Executor;
 use super::face::{self, Links, Readiness, Shared};
+use super::floor::Floor;
 use super::log::Logs;
 use super::queue::Pace;
 use super::store::{Lock, Recovered, Store};
@@ -37,6 +38,8 @@ pub struct Setup {
     /// How many builds run at a time.
     pub builds: usize,
     pub pace: Pace,
+    /// Bytes of the disk that builds leave free.
+    pub keep_free: u64,
 }
 
 /// The folder of a service, which is its alone, and what is in it.
@@ -96,7 +99,8 @@ impl Service {
         executor.recover().context("what an earlier process left cannot be put away")?;
         let recovered = runtime.block_on(data.store.recover(true))?;
         let store = data.store.clone();
-        let workers = Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace);
+        let floor = Floor::new(&data.logs, setup.keep_free);
+        let workers = Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace, floor);
         let shared = Shared {
             store,
             logs,

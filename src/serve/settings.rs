@@ -23,6 +23,8 @@ pub struct Flags {
     pub engine: Option<Kind>,
     pub builds: usize,
     pub open: bool,
+    /// Bytes of the disk that builds leave free.
+    pub keep_free: u64,
     pub database: Option<String>,
 }
 
@@ -76,7 +78,14 @@ pub fn read(flags: Flags, env: &Env) -> Result<Settings, Failure> {
     let Reader { problems, notes, .. } = reader;
     match (target, platform, allowed) {
         (Some(target), Some(platform), Some(allowed)) if problems.is_empty() => Ok(Settings {
-            setup: Setup { listen: flags.listen, open: flags.open, links, builds: flags.builds, pace: Pace::default() },
+            setup: Setup {
+                listen: flags.listen,
+                open: flags.open,
+                links,
+                builds: flags.builds,
+                pace: Pace::default(),
+                keep_free: flags.keep_free,
+            },
             data: flags.data,
             engine: flags.engine,
             platform,
@@ -264,7 +273,7 @@ mod tests {
 
     fn flags() -> Flags {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8000));
-        Flags { listen, data: "data".into(), engine: None, builds: 1, open: false, database: None }
+        Flags { listen, data: "data".into(), engine: None, builds: 1, open: false, keep_free: 0, database: None }
     }
 
     fn codes(failure: &Failure) -> Vec<&str> {

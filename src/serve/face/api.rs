@@ -167,7 +167,11 @@ pub(super) async fn list(shared: &Shared, headers: &HeaderMap, query: &str) -> R
     json(StatusCode::OK, &Builds { builds, next })
 }
 
-fn page(query: &str) -> Result<Page, String> {
+/// Which builds a query asks for.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn page(query: &str) -> Result<Page, String> {
     let mut page = Page { most: PAGE, ..Page::default() };
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
@@ -201,7 +205,10 @@ async fn named(shared: &Shared, id: &str) -> Result<Row, Response> {
 
 pub(super) async fn get(shared: &Shared, headers: &HeaderMap, id: &str) -> Response {
     match named(shared, id).await {
-        Ok(row) => json(StatusCode::OK, &Build::of(&row, &shared.links.base(headers))),
+        Ok(row) => match shared.store.steps(&row.id).await {
+            Ok(steps) => json(StatusCode::OK, &Build::of(&row, &shared.links.base(headers)).with(&steps)),
+            Err(error) => no_database(shared, &error),
+        },
         Err(response) => response,
     }
 }
@@ -230,11 +237,7 @@ pub(super) async fn rebuild(shared: &Shared, headers: &HeaderMap, id: &str) -> R
         Ok(row) => row,
         Err(response) => return response,
     };
-    let submission = match shared.store.submission(&row).await {
-        Ok(submission) => submission,
-        Err(error) => return no_database(shared, &error),
-    };
-    match shared.submit(&submission, None).await {
+    match shared.rebuild(&row).await {
         Ok(submitted) => stored(shared, headers, submitted).await,
         Err(not_stored) => refused(shared, not_stored),
     }
@@ -246,10 +249,10 @@ pub(super) async fn log(shared: &Shared, id: &str, query: &str, method: &Method,
         Ok(row) => row,
         Err(response) => return response,
     };
-    let (mut attempt, mut follows) = (row.attempt, false);
+    let (mut attempt, mut follows) = (None, false);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match (&*name, value.parse()) {
-            ("attempt", Ok(number)) => attempt = number,
+            ("attempt", Ok(number)) => attempt = Some(number),
             ("follow", Ok(1)) => follows = true,
             _ => {
                 return problem(
@@ -263,14 +266,14 @@ pub(super) async fn log(shared: &Shared, id: &str, query: &str, method: &Method,
     let no_log = || problem(StatusCode::NOT_FOUND, "log_not_found", "this attempt has no log yet");
     let events = follow::wants_events(headers);
     if *method == Method::HEAD || !(events || follows) {
-        let path = shared.logs.path(&row.id, attempt);
+        let path = shared.logs.path(&row.id, attempt.unwrap_or(row.attempt));
         return file::answer(&path, method, headers).await.unwrap_or_else(no_log);
     }
     let offset = if events { follow::resumed(headers) } else { 0 };
-    match shared.logs.follow(&row.id, attempt, offset).await {
-        Ok(follower) if events => follow::events(follower, offset),
-        Ok(follower) => follow::text(follower),
-        Err(_) => no_log(),
+    match follow::pieces(shared, &row, attempt, offset).await {
+        Some(pieces) if events => follow::events(pieces, offset),
+        Some(pieces) => follow::text(pieces),
+        None => no_log(),
     }
 }
 
@@ -291,6 +294,9 @@ pub(super) async fn ready(shared: &Shared) -> Response {
     };
     if shared.workers.is_closing() {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "service_stopping", "the service stops");
+    }
+    if let Some(obstacle) = shared.workers.obstacle() {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, Reason::DiskFull.word(), &obstacle);
     }
     match shared.readiness.ask().await {
         Ok(()) => json(StatusCode::OK, &Ready { status: "ready", waiting, running }),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::answer::{detail, json, with};
 use super::file;
+use super::follow;
 use super::form::{Flaw, Form, Malformed};
 use super::intake::NotStored;
 use super::links;
@@ -173,10 +174,13 @@ pub(super) async fn tasks(shared: &Shared, headers: &HeaderMap) -> Response {
     json(StatusCode::OK, &Tasks { status: SUCCESS, data: data.collect(), message: "" })
 }
 
-/// `/static/ID.log`: the log of the last attempt.
-pub(super) async fn log(shared: &Shared, name: &str, method: &Method, headers: &HeaderMap) -> Response {
+/// `/static/ID.log`: the log of the last attempt, or with `follow=1` of one that is to come as well.
+pub(super) async fn log(shared: &Shared, name: &str, query: &str, method: &Method, headers: &HeaderMap) -> Response {
     let Some(id) = name.strip_suffix(".log").and_then(|id| id.parse::<TaskId>().ok()) else { return not_found() };
     match shared.store.get(&id).await {
+        Ok(Some(row)) if query == "follow=1" && *method == Method::GET => {
+            follow::pieces(shared, &row, None, 0).await.map_or_else(not_found, follow::text)
+        }
         Ok(Some(row)) => {
             let path = shared.logs.path(&id, row.attempt);
             file::answer(&path, method, headers).await.unwrap_or_else(not_found)

@@ -8,8 +8,12 @@ mod document;
 mod file;
 mod follow;
 mod form;
+mod frame;
+mod html;
 mod intake;
 mod links;
+mod metrics;
+mod page;
 mod readiness;
 mod route;
 mod shared;
@@ -20,6 +24,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use futures_util::StreamExt;
@@ -30,6 +35,9 @@ use route::Route;
 pub use links::Links;
 pub use readiness::Readiness;
 pub use shared::Shared;
+
+/// Those that are counted by their name.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The longest body.
 const LARGEST_BODY: usize = 4 << 20;
@@ -47,13 +55,22 @@ pub fn router(shared: Arc<Shared>) -> Router {
 
 async fn answered(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let path = route::below(&shared.links.root_path, parts.uri.path());
-    let route = Route::of(path);
-    if let Some(response) = stranger(&shared, &parts.headers, &parts.method, route) {
+    let uri = parts.uri.clone();
+    let route = Route::of(route::below(shared.links.prefix(), uri.path()));
+    let method = METHODS.into_iter().find(|one| *one == parts.method.as_str()).unwrap_or("other");
+    let response = taken(&shared, route, parts, body).await;
+    let asked = crate::serve::metrics::Asked { method, path: route.pattern(), status: response.status().as_u16() };
+    shared.workers.metrics().request(asked);
+    response
+}
+
+async fn taken(shared: &Shared, route: Route<'_>, parts: Parts, body: Body) -> Response {
+    let path = route::below(shared.links.prefix(), parts.uri.path());
+    if let Some(response) = stranger(shared, &parts.headers, &parts.method, route) {
         return response;
     }
     if let Some(bare) = Route::without_slash(path) {
-        return moved(&shared, &parts.headers, bare, &parts.uri);
+        return moved(shared, &parts.headers, bare, &parts.uri);
     }
     let is_known = !matches!(route, Route::Unknown | Route::UnknownApi);
     if is_known && !route.methods().contains(&parts.method.as_str()) {
@@ -65,7 +82,7 @@ async fn answered(State(shared): State<Arc<Shared>>, request: Request) -> Respon
     };
     let asked =
         Asked { method: parts.method, headers: parts.headers, query: parts.uri.query().unwrap_or_default(), body };
-    dispatch(&shared, route, asked).await
+    dispatch(shared, route, asked).await
 }
 
 /// What comes with a request besides its path.
@@ -84,13 +101,21 @@ async fn dispatch(shared: &Shared, route: Route<'_>, asked: Asked<'_>) -> Respon
         Route::Tasks => darwin::tasks(shared, &headers).await,
         Route::Status => darwin::status(shared, query).await,
         Route::Logs => darwin::logs(shared, &headers, query).await,
-        Route::Static(name) => darwin::log(shared, name, &method, &headers).await,
-        Route::Docs => document::page(),
+        Route::Static(name) => darwin::log(shared, name, query, &method, &headers).await,
+        Route::Docs => document::page(&shared.links),
         Route::Redoc => {
             let place = format!("{}/docs", shared.links.here(&headers));
             with(redirect(), header::LOCATION, &place)
         }
         Route::OpenApi => document::openapi(&shared.links.base(&headers)),
+        Route::Metrics => metrics::answer(shared).await,
+        Route::List => page::list(shared, query).await,
+        Route::Detail(id) => page::build(shared, id, query).await,
+        Route::Facts(id) => page::facts(shared, id).await,
+        Route::Lines(id) => page::lines(shared, id, query, &headers).await,
+        Route::CancelForm(id) => page::cancel(shared, id).await,
+        Route::RebuildForm(id) => page::rebuild(shared, id).await,
+        Route::Asset(name) => frame::asset(name).unwrap_or_else(darwin::not_found),
         Route::Ready => api::ready(shared).await,
         Route::Builds if method == Method::POST => api::submit(shared, &headers, &body).await,
         Route::Builds => api::list(shared, &headers, query).await,

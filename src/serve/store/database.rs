@@ -86,13 +86,10 @@ impl Store {
 
 fn migrations() -> Migrator {
     let first = include_str!("schema.sql");
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "tasks".into(),
-        MigrationType::Simple,
-        sqlx::SqlSafeStr::into_sql_str(first),
-        false,
-    )])
+    let one = |number, name: &'static str, text: &'static str| {
+        Migration::new(number, name.into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(text), false)
+    };
+    Migrator::with_migrations(vec![one(1, "tasks", first), one(2, "steps", include_str!("steps.sql"))])
 }
 
 /// A task id nobody can guess.

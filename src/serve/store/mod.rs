@@ -3,8 +3,11 @@
 mod claim;
 mod database;
 mod end;
+mod figures;
 mod read;
 mod row;
+mod statement;
+mod steps;
 mod submit;
 
 pub use claim::{Claimed, Held, Renewed};
@@ -12,4 +15,5 @@ pub use database::{Lock, Store};
 pub use end::{Cancel, Recovered};
 pub use read::Page;
 pub use row::Row;
+pub use steps::Step;
 pub use submit::{Once, Submitted};

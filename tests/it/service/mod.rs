@@ -5,5 +5,6 @@ mod bodies;
 mod command;
 mod fake;
 mod lines;
+mod page;
 mod process;
 mod queue;
