@@ -433,6 +433,9 @@ pub struct Serve {
     /// Start no build while the disk of --data has less free than this
     #[arg(long, value_name = "GIB", default_value_t = 2)]
     pub keep_free: u16,
+    /// Tell this address of every end of a build, signed with LONGSHORE_WEBHOOK_SECRET
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<String>,
     /// Take requests from other machines; whoever reaches the service may build
     #[arg(long)]
     pub open: bool,

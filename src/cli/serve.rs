@@ -35,6 +35,7 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
         open: args.open,
         keep_free: u64::from(args.keep_free) << 30,
         database: args.database.clone(),
+        webhook: args.webhook.clone(),
     };
     let mut settings = settings::read(flags, &session.env)?;
     settings.notes.iter().for_each(|note| session.printer.warn(note));

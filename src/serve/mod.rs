@@ -21,4 +21,5 @@ pub mod settings;
 pub mod source;
 pub mod store;
 pub mod task;
+pub mod webhook;
 pub mod worker;

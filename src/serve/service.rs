@@ -17,6 +17,7 @@ use super::floor::Floor;
 use super::log::Logs;
 use super::queue::Pace;
 use super::store::{Lock, Recovered, Store};
+use super::webhook::{Teller, Webhook};
 use super::worker::Workers;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::runtime;
@@ -40,6 +41,8 @@ pub struct Setup {
     pub pace: Pace,
     /// Bytes of the disk that builds leave free.
     pub keep_free: u64,
+    /// Who is told of every end.
+    pub webhook: Option<Webhook>,
 }
 
 /// The folder of a service, which is its alone, and what is in it.
@@ -75,6 +78,7 @@ pub struct Service {
     pace: Pace,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
+    telling: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Service {
@@ -101,6 +105,19 @@ impl Service {
         let store = data.store.clone();
         let floor = Floor::new(&data.logs, setup.keep_free);
         let workers = Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace, floor);
+        let stop = CancellationToken::new();
+        let telling = setup.webhook.clone().map(|webhook| {
+            let here = || format!("http://{address}{}", setup.links.root_path);
+            let teller = Teller {
+                webhook,
+                store: store.clone(),
+                metrics: Arc::clone(workers.metrics()),
+                printer: printer.clone(),
+                base: setup.links.app_layer_url.clone().unwrap_or_else(here),
+                delay: setup.pace.delay,
+            };
+            runtime.spawn(teller.tell(workers.news(), stop.clone()))
+        });
         let shared = Shared {
             store,
             logs,
@@ -111,10 +128,9 @@ impl Service {
             printer: printer.clone(),
             open: setup.open,
         };
-        let stop = CancellationToken::new();
         let serving = runtime.spawn(serve(listener, shared, stop.clone()));
         let threads = workers.start(setup.builds)?;
-        Ok(Self { data, address, workers, threads, recovered, pace: setup.pace, stop, serving })
+        Ok(Self { data, address, workers, threads, recovered, pace: setup.pace, stop, serving, telling })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -138,6 +154,9 @@ impl Service {
         let _ = runtime::block_on(async {
             let _ = tokio::time::timeout(LAST_ANSWERS, workers.give_back_rest()).await;
             let _ = tokio::time::timeout(LAST_ANSWERS, self.serving).await;
+            if let Some(telling) = self.telling {
+                let _ = tokio::time::timeout(LAST_ANSWERS, telling).await;
+            }
             let _ = tokio::time::timeout(LAST_ANSWERS, store.close()).await;
         });
     }

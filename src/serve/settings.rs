@@ -9,6 +9,7 @@ use super::address::Allowed;
 use super::face::Links;
 use super::queue::Pace;
 use super::service::Setup;
+use super::webhook::Webhook;
 use crate::build::engine::Kind;
 use crate::platform::Platform;
 use crate::problem::{Exit, Failure, Problem};
@@ -26,6 +27,8 @@ pub struct Flags {
     /// Bytes of the disk that builds leave free.
     pub keep_free: u64,
     pub database: Option<String>,
+    /// Where ends of builds are told.
+    pub webhook: Option<String>,
 }
 
 #[derive(Debug)]
@@ -67,7 +70,8 @@ pub fn read(flags: Flags, env: &Env) -> Result<Settings, Failure> {
     let links = reader.links();
     let target = reader.target();
     let platform = reader.platform();
-    let allowed = reader.allowed();
+    let allowed = reader.allowed("LONGSHORE_FETCH_ALLOW");
+    let webhook = reader.webhook(flags.webhook.as_deref());
     let ignored: Vec<&str> = IGNORED
         .into_iter()
         .filter(|name| env.get(name).is_some() && *name != "ENABLE_OTEL" || env.is_true(name))
@@ -85,6 +89,7 @@ pub fn read(flags: Flags, env: &Env) -> Result<Settings, Failure> {
                 builds: flags.builds,
                 pace: Pace::default(),
                 keep_free: flags.keep_free,
+                webhook,
             },
             data: flags.data,
             engine: flags.engine,
@@ -241,6 +246,27 @@ impl Reader<'_> {
         url
     }
 
+    /// `--webhook`, or `LONGSHORE_WEBHOOK` where its address is a secret.
+    fn webhook(&mut self, flag: Option<&str>) -> Option<Webhook> {
+        let secret = self.env.secret("LONGSHORE_WEBHOOK_SECRET");
+        let (name, url) = match (flag, self.env.get("LONGSHORE_WEBHOOK")) {
+            (Some(url), _) => ("--webhook", url),
+            (None, Some(url)) => ("LONGSHORE_WEBHOOK", url),
+            (None, None) => return None,
+        };
+        let allowed = self.allowed("LONGSHORE_WEBHOOK_ALLOW")?;
+        let hint = "make one with `echo whsec_$(openssl rand -base64 32)`, and give it to the receiver";
+        match (Webhook::at(url, allowed), secret) {
+            (Err(why), _) => self.bad(name, why, "it gets a POST at the end of every build"),
+            (Ok(_), None) => self.bad("LONGSHORE_WEBHOOK_SECRET", "it is not set, and webhooks are signed", hint),
+            (Ok(webhook), Some(secret)) => match webhook.signed(secret) {
+                Ok(webhook) => return Some(webhook),
+                Err(why) => self.bad("LONGSHORE_WEBHOOK_SECRET", why, hint),
+            },
+        }
+        None
+    }
+
     fn platform(&mut self) -> Option<Platform> {
         let text = self.env.get("DOCKER_BUILD_PLATFORM").unwrap_or("linux/amd64");
         match text.parse() {
@@ -252,15 +278,11 @@ impl Reader<'_> {
         }
     }
 
-    fn allowed(&mut self) -> Option<Allowed> {
-        match self.env.get("LONGSHORE_FETCH_ALLOW").unwrap_or_default().parse() {
+    fn allowed(&mut self, name: &str) -> Option<Allowed> {
+        match self.env.get(name).unwrap_or_default().parse() {
             Ok(allowed) => Some(allowed),
             Err(why) => {
-                self.bad(
-                    "LONGSHORE_FETCH_ALLOW",
-                    why,
-                    "write hosts, `HOST:PORT` or networks as `10.0.0.0/8`, with commas between",
-                );
+                self.bad(name, why, "write hosts, `HOST:PORT` or networks as `10.0.0.0/8`, with commas between");
                 None
             }
         }
@@ -273,7 +295,16 @@ mod tests {
 
     fn flags() -> Flags {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8000));
-        Flags { listen, data: "data".into(), engine: None, builds: 1, open: false, keep_free: 0, database: None }
+        Flags {
+            listen,
+            data: "data".into(),
+            engine: None,
+            builds: 1,
+            open: false,
+            keep_free: 0,
+            database: None,
+            webhook: None,
+        }
     }
 
     fn codes(failure: &Failure) -> Vec<&str> {

@@ -53,6 +53,11 @@ impl Workers {
         Arc::new(Self { store, logs, executor, pace, floor, metrics, news, closing, running: Mutex::default() })
     }
 
+    /// Changes whenever a task was submitted or has ended.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }

@@ -28,6 +28,7 @@ mod body;
 mod incoming;
 mod names;
 mod no_answer;
+mod notify;
 mod pace;
 mod percent;
 mod status;
@@ -37,6 +38,7 @@ pub use body::Body;
 pub use incoming::{Incoming, Limited};
 use names::Names;
 pub use no_answer::{NoAnswer, explain};
+pub use notify::notify;
 use pace::{LONGEST, LONGEST_REPLY, Pace, least, too_long, too_slow};
 pub use percent::{decode, encode, encode_path};
 
@@ -140,15 +142,8 @@ impl Client {
     /// # Errors
     /// If the machine has no root certificates, or the given ones are not certificates.
     pub fn trusting(base: &Url, trust: Trust<'_>) -> anyhow::Result<Self> {
-        // An error means that one is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let names = Names::default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT)
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(names.clone())
-            .retry(reqwest::retry::never());
+        let mut builder = plain().dns_resolver(names.clone());
         if is_loopback(base) {
             builder = builder.no_proxy();
         }
@@ -408,6 +403,17 @@ impl Client {
         }
         Ok(Reply { status, headers, body })
     }
+}
+
+/// What all our clients have in common.
+fn plain() -> reqwest::ClientBuilder {
+    // An error means that one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
 }
 
 fn redirect(response: &reqwest::Response, from: &Url) -> Option<Url> {

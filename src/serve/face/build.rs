@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::serve::store::{Row, Step};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Build {
+pub struct Build {
     id: String,
     pub(super) url: String,
     log: String,
@@ -46,7 +46,7 @@ struct Shown {
 }
 
 impl Build {
-    pub(super) fn of(row: &Row, base: &str) -> Self {
+    pub fn of(row: &Row, base: &str) -> Self {
         let url = format!("{base}/api/v1/builds/{}", row.id);
         Self {
             id: row.id.to_string(),
@@ -74,6 +74,11 @@ impl Build {
             ended_at: row.ended_at.map(time),
             steps: None,
         }
+    }
+
+    /// RFC 3339.
+    pub fn ended_at(&self) -> Option<&str> {
+        self.ended_at.as_deref()
     }
 
     pub(super) fn with(self, steps: &[Step]) -> Self {

@@ -32,6 +32,7 @@ use futures_util::StreamExt;
 use answer::{detail, problem, with};
 use route::Route;
 
+pub use build::Build;
 pub use links::Links;
 pub use readiness::Readiness;
 pub use shared::Shared;

@@ -89,7 +89,11 @@ fn migrations() -> Migrator {
     let one = |number, name: &'static str, text: &'static str| {
         Migration::new(number, name.into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(text), false)
     };
-    Migrator::with_migrations(vec![one(1, "tasks", first), one(2, "steps", include_str!("steps.sql"))])
+    Migrator::with_migrations(vec![
+        one(1, "tasks", first),
+        one(2, "steps", include_str!("steps.sql")),
+        one(3, "deliveries", include_str!("deliveries.sql")),
+    ])
 }
 
 /// A task id nobody can guess.

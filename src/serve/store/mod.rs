@@ -2,6 +2,7 @@
 
 mod claim;
 mod database;
+mod deliveries;
 mod end;
 mod figures;
 mod read;
@@ -12,6 +13,7 @@ mod submit;
 
 pub use claim::{Claimed, Held, Renewed};
 pub use database::{Lock, Store};
+pub use deliveries::Delivery;
 pub use end::{Cancel, Recovered};
 pub use read::Page;
 pub use row::Row;

@@ -136,7 +136,7 @@ pub fn setup() -> Setup {
         root_path: "/artifact-builder".into(),
         app_layer_url: Some("http://links.test/artifact-builder".into()),
     };
-    Setup { listen, open: false, links, builds: 1, pace: pace(), keep_free: 0 }
+    Setup { listen, open: false, links, builds: 1, pace: pace(), keep_free: 0, webhook: None }
 }
 
 /// Starts a service whose data and registry are in a folder.

@@ -8,3 +8,4 @@ mod lines;
 mod page;
 mod process;
 mod queue;
+mod webhook;
