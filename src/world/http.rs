@@ -31,6 +31,7 @@ mod no_answer;
 mod notify;
 mod pace;
 mod percent;
+mod plain;
 mod status;
 
 pub use address::{host, is_loopback, may_lead, same_machine, same_origin};
@@ -41,9 +42,8 @@ pub use no_answer::{NoAnswer, explain};
 pub use notify::notify;
 use pace::{LONGEST, LONGEST_REPLY, Pace, least, too_long, too_slow};
 pub use percent::{decode, encode, encode_path};
+use plain::plain;
 
-const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
-const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing at all may move, in either direction; also how long an answer may take.
 pub const STALL: Duration = Duration::from_secs(90);
 /// The largest answer that is kept in memory, unless a smaller limit is set.
@@ -403,17 +403,6 @@ impl Client {
         }
         Ok(Reply { status, headers, body })
     }
-}
-
-/// What all our clients have in common.
-fn plain() -> reqwest::ClientBuilder {
-    // An error means that one is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
 }
 
 fn redirect(response: &reqwest::Response, from: &Url) -> Option<Url> {

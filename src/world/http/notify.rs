@@ -6,7 +6,9 @@ use std::time::Duration;
 use reqwest::header::CONTENT_TYPE;
 use url::Url;
 
-use super::{NoAnswer, explain, host, plain};
+use super::address::host;
+use super::no_answer::{NoAnswer, explain};
+use super::plain::plain;
 
 /// Posts JSON to exactly these addresses of the URL's host, without a proxy. It follows no redirect, and of the answer only the
 /// status is read.
