@@ -15,6 +15,9 @@ function copies(place) {
   }
 }
 
+// Whether the log that is shown will not go on.
+let hasEnded = false;
+
 // The part of a page that changes says where its next state is; the state after an end says nothing.
 async function refresh() {
   const old = document.getElementById("live");
@@ -24,6 +27,8 @@ async function refresh() {
     if (answer.ok) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const live = page.getElementById("live");
+      // Another attempt has a log of its own.
+      if (hasEnded && Number(live?.dataset.attempt) > Number(old.dataset.attempt)) location.reload();
       if (live && live.outerHTML !== old.outerHTML) {
         const focused = old.contains(document.activeElement) ? document.activeElement : null;
         old.replaceWith(live);
@@ -51,6 +56,7 @@ function follow() {
   });
   events.addEventListener("end", () => {
     events.close();
+    hasEnded = true;
     refresh();
   });
 }

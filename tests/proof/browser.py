@@ -13,8 +13,8 @@ class Browser:
 
     def __init__(self, folder):
         (theirs, ours), (back, their_out) = os.pipe(), os.pipe()
-        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--remote-debugging-pipe",
-                 f"--user-data-dir={folder}", "about:blank"]
+        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking",
+                 "--remote-debugging-pipe", f"--user-data-dir={folder}", "about:blank"]
         # It reads from 3 and writes to 4.
         start = f'exec chromium "$@" 3<&{theirs} 4>&{their_out}'
         self.process = subprocess.Popen(["bash", "-c", start, "chromium", *flags], pass_fds=(theirs, their_out),

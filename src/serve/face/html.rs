@@ -97,8 +97,6 @@ impl Write for Escaped<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn values_are_text_and_markup_is_markup() {
         let hostile = "\"><script>alert('1')</script>&\u{202e}\u{1b}[2J";

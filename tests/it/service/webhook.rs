@@ -57,7 +57,7 @@ impl Inbox {
 async fn take(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Bytes) -> Response {
     inbox.got.lock().unwrap().push(Got { headers, body: String::from_utf8(body.to_vec()).unwrap() });
     let status = inbox.answers.lock().unwrap().pop().unwrap_or(204);
-    let location = (status == 307).then_some("/elsewhere").unwrap_or_default();
+    let location = if status == 307 { "/elsewhere" } else { "" };
     (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, location)]).into_response()
 }
 

@@ -32,7 +32,7 @@ pub(super) fn facts(prefix: &str, row: &Row, steps: &[Step], obstacle: Option<&s
     }
     facts.push(&result(row));
     facts.push(&request(row));
-    html!("<div id=\"live\"{}>\n{}</div>\n", live, facts)
+    html!("<div id=\"live\" data-attempt=\"{}\"{}>\n{}</div>\n", row.attempt, live, facts)
 }
 
 fn headline(prefix: &str, row: &Row) -> Html {

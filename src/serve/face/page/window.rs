@@ -69,7 +69,7 @@ impl Window {
             if bytes.is_empty() {
                 break;
             }
-            let (piece, ends) = match bytes.iter().position(|byte| *byte == b'\n') {
+            let (piece, ends) = match memchr::memchr(b'\n', bytes) {
                 Some(at) => (&bytes[..at], true),
                 None => (bytes, false),
             };
