@@ -17,6 +17,8 @@ from browser import browser
 from project import fresh
 
 HOSTILE = "</a>\"'><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+# Where nobody listens: an attempt fails, and there is another one.
+NOBODY = "127.0.0.1:9"
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
 
 
@@ -43,7 +45,7 @@ def silent():
 
 @contextlib.contextmanager
 def served(longshore, folder, git):
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LOCAL_REGISTRY": "localhost:9", "LONGSHORE_FETCH_ALLOW": git,
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LOCAL_REGISTRY": "localhost:9", "LONGSHORE_FETCH_ALLOW": f"{git},{NOBODY}",
            "ROOT_PATH": "/artifact-builder"}
     words = [longshore, "serve", "--listen", "127.0.0.1:0", "--data", folder / "data", "--keep-free", "0"]
     with open(folder / "log", "w") as log:
@@ -163,6 +165,14 @@ def follows(tab, url, build):
         raise RuntimeError("the page was loaded again, or goes on asking")
 
 
+def goes_on(tab, url, build):
+    """A page that followed an attempt goes on with the next one."""
+    tab.open(f"{url}/builds/{build}")
+    tab.until("document.querySelector('.problem')?.textContent.includes('The attempt before failed. git_unreachable')")
+    tab.until("document.querySelector('.log nav')?.textContent.includes('Attempt 2')")
+    tab.until("document.querySelectorAll('#lines .line').length > 1 && document.querySelector('#lines .line:last-child').textContent.includes('git_unreachable')")
+
+
 def tries(tab, url):
     """A request sent by the page of the API."""
     tab.open(f"{url}/docs")
@@ -201,6 +211,8 @@ def prove(longshore, folder):
         live(tab, url, first)
         follows(tab, url, second)
         yield "an open page shows the start, the lines and the end of a build, and cancels one"
+        goes_on(tab, url, submit(url, NOBODY, "v3"))
+        yield "when an attempt fails, it goes on with the next one"
         tries(tab, url)
         yield "the API's page sends a request and shows the answer"
         if tab.complaints:
