@@ -4,12 +4,17 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+/// How much is read at once.
+const PIECE: usize = 64 << 10;
+/// What stands before the digits.
+const PREFIX: &str = "sha256:";
+
 /// A SHA-256 digest; prints as `sha256:<64 hex>` like OCI and the GitHub API.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Digest([u8; 32]);
 
 impl Digest {
@@ -23,15 +28,11 @@ impl Digest {
     /// What reading returns.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
         let mut sink = Hashing::new(io::sink());
-        // `io::copy` would ask for 8 KiB at a time.
-        let mut buffer = vec![0; 128 << 10];
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => sink.write_all(&buffer[..count])?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        // `io::copy` would ask for 8 KiB at a time, and to fill a buffer with zeros takes longer than to hash a small file.
+        let mut buffer = Vec::with_capacity(PIECE);
+        while reader.by_ref().take(PIECE as u64).read_to_end(&mut buffer)? > 0 {
+            sink.write_all(&buffer)?;
+            buffer.clear();
         }
         let (_, digest, size) = sink.finish();
         Ok((digest, size))
@@ -39,14 +40,32 @@ impl Digest {
 
     /// The 64 hex digits alone, as `sha256sum` prints them.
     pub fn hex(&self) -> String {
-        let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
-        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        let mut hex = self.to_string();
+        hex.replace_range(..PREFIX.len(), "");
+        hex
+    }
+
+    /// Calls with the text, which is nowhere on the heap: there are plans with tens of thousands of them.
+    fn spelt<T>(&self, call: impl FnOnce(&str) -> T) -> T {
+        let mut text = [0; PREFIX.len() + 64];
+        text[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
+        for (two, byte) in text[PREFIX.len()..].chunks_exact_mut(2).zip(self.0) {
+            let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+            two.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        call(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
+        self.spelt(|text| f.write_str(text))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.spelt(|text| serializer.serialize_str(text))
     }
 }
 
@@ -61,7 +80,7 @@ impl FromStr for Digest {
 
     /// Takes `sha256:<hex>` or the bare 64 hex digits, lower case.
     fn from_str(text: &str) -> Result<Self, String> {
-        let hex = text.strip_prefix("sha256:").unwrap_or(text);
+        let hex = text.strip_prefix(PREFIX).unwrap_or(text);
         let bad = || format!("`{text}` is not a sha256 digest");
         if hex.len() != 64 || !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(bad());
@@ -71,12 +90,6 @@ impl FromStr for Digest {
             *byte = u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).map_err(|_| bad())?;
         }
         Ok(Self(bytes))
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
     }
 }
 

@@ -43,6 +43,7 @@ pub fn tell(session: &Session, plan: &Plan) -> anyhow::Result<()> {
 pub fn next(session: &Session, project: &Project, plan: &Plan) -> anyhow::Result<Option<String>> {
     let registries = Access::registries(session, plan)?;
     let steps: Vec<&Step> = plan.steps.iter().collect();
-    let open = lock::is_open(project) && !unlocked(plan, &steps, &registries).is_empty();
+    // What Dockerfiles name is planned anew for the second question.
+    let open = !unlocked(plan, &steps, &registries).is_empty() && lock::is_open(project);
     Ok(open.then(command))
 }

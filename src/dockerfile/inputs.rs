@@ -116,9 +116,11 @@ impl Gathered<'_> {
         let Taken { context, paths, mode, rule } = taken;
         for path in &paths {
             let Some(kind) = listing.get(path) else { continue };
-            let inside = format!("{path}/");
-            if *kind == Kind::Folder && paths.range(inside.clone()..).next().is_some_and(|p| p.starts_with(&inside)) {
-                continue;
+            if *kind == Kind::Folder {
+                let inside = format!("{path}/");
+                if paths.range(inside.clone()..).next().is_some_and(|p| p.starts_with(&inside)) {
+                    continue;
+                }
             }
             let key = Key { context: context.clone(), path: path.clone() };
             let mode = mode && matches!(kind, Kind::File { .. });

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::thread;
 
-use super::git::{TreeFile, TreeKind};
+use super::git::{self, TreeFile, TreeKind};
 use crate::digest::Digest;
 use crate::dockerfile::{IgnoreFile, Kind, Listing};
 
@@ -46,7 +46,7 @@ pub fn read(
 fn seen<'f>(files: &'f [TreeFile], texts: &BTreeMap<String, String>, context: &ContextRequest) -> Vec<&'f str> {
     let prefix = if context.folder.is_empty() { String::new() } else { format!("{}/", context.folder) };
     let plain = |file: &&TreeFile| !matches!(file.kind, TreeKind::Symlink(_));
-    let below = || files.iter().filter(plain).filter(|file| file.path.starts_with(&prefix));
+    let below = || git::below(files, &prefix).iter().filter(plain);
     let text = context.ignore.iter().find_map(|name| texts.get(name));
     let Some(ignore) = text.and_then(|text| IgnoreFile::parse(text.as_bytes()).ok()) else {
         return below().map(|file| file.path.as_str()).collect();

@@ -30,7 +30,7 @@ pub struct BinaryFacts {
 }
 
 /// A version that an ELF file takes symbols from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Want {
     /// The library that must define it, by its `DT_SONAME`.
     pub library: String,
@@ -41,7 +41,7 @@ pub struct Want {
 }
 
 /// What the loader of Linux reads of a program or a library before it starts or maps it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// As in [`BinaryFacts`].
     pub arch: String,

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 
+use serde::{Deserialize, Serialize};
 use tar::{EntryType, Header};
 
 use crate::world::members::Members;
@@ -17,7 +18,7 @@ const STEPS: usize = 1024;
 const DEEPEST: usize = 256;
 
 /// What an entry of a layer says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// What layers below have at this path is gone.
     Gone(String),
@@ -27,7 +28,7 @@ pub enum Change {
     Made(String, Made),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Made {
     Folder,
     /// A file; its bytes come with it.

@@ -68,8 +68,7 @@ impl<'a> Maker<'a> {
         }
         let id = StepId::new(StepKind::Index, &self.image.name, &build.flavor);
         let mut annotations = self.described(&build.flavor, None).annotations();
-        let known = |planned: &Planned| planned.step.work.kind() != "image" || planned.step.work.inputs().is_some();
-        annotations.extend(self.index_inputs(&images).filter(|_| steps.iter().all(known)));
+        annotations.extend(index_inputs(&steps));
         let work = Work::Index(IndexWork {
             outputs: [format!("{id}.json").into()],
             image: self.image.name.clone(),
@@ -80,15 +79,6 @@ impl<'a> Maker<'a> {
         let step = self.step(id, images, work);
         steps.push(Planned { step, machine: None, at: self.at.clone() });
         steps
-    }
-
-    /// The index's own digest of inputs: that of its platforms'.
-    fn index_inputs(&self, images: &[StepId]) -> Option<(String, String)> {
-        let lists = self.lists.borrow();
-        let digests: Option<Vec<String>> =
-            images.iter().map(|id| lists.get(id).map(|list| list.digest().to_string())).collect();
-        let digest = Digest::of(digests?.join("\n").as_bytes());
-        Some((crate::input_list::ANNOTATION.to_owned(), digest.to_string()))
     }
 
     fn step(&self, id: StepId, needs: Vec<StepId>, work: Work) -> Step {
@@ -342,12 +332,18 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// A registry on this machine: images of one state after the other are tried there.
 /// An image that Dockerfiles name, and the platforms it is used for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UsedImage {
     pub from: Reference,
     pub platforms: BTreeSet<Platform>,
+}
+
+/// An index's own digest of inputs: that of its images', if each of them has one.
+fn index_inputs(steps: &[Planned]) -> Option<(String, String)> {
+    let images = steps.iter().filter(|planned| planned.step.work.kind() == "image");
+    let digests: Option<Vec<&str>> = images.map(|planned| planned.step.work.inputs()).collect();
+    Some((crate::input_list::ANNOTATION.to_owned(), Digest::of(digests?.join("\n").as_bytes()).to_string()))
 }
 
 /// The images that planned builds name. What is pinned by digest in the Dockerfile is its own pin.

@@ -8,7 +8,7 @@ use super::dockerfile_maker::{Maker, Read, inside};
 use super::{AssetWork, OfKind, Step};
 use crate::config::{self, BuildContext};
 use crate::dockerfile::{Dockerfile, IgnoreFile, Kind, Listing, ignore_file_names};
-use crate::facts::TreeKind;
+use crate::facts::{self, TreeKind};
 use crate::problem::Problem;
 
 impl Maker<'_> {
@@ -67,7 +67,7 @@ impl Maker<'_> {
     fn listing(&self, folder: &str, ignore: Option<&str>, key: &str) -> Option<Listing> {
         let inputs = self.inputs();
         let prefix = inside(folder, "");
-        let below = inputs.facts.files.iter().filter_map(|file| {
+        let below = facts::below(&inputs.facts.files, &prefix).iter().filter_map(|file| {
             let path = file.path.strip_prefix(&prefix)?;
             let kind = match &file.kind {
                 TreeKind::File => Kind::File { executable: false },

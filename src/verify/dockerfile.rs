@@ -1,5 +1,7 @@
 //! Is an image that an engine built what it should be: its layers, and whether what is in them starts?
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::found::Findings;
@@ -22,13 +24,16 @@ pub struct Judged<'a> {
     pub platform: Platform,
     pub recipe: &'a FromDockerfile,
     pub image: &'a Image,
+    /// Where it is kept what layers hold.
+    pub cache: &'a Path,
 }
 
 impl Judged<'_> {
     /// Reads its merged file system. Returned is what contradicts its own documents; all else is among the findings.
     pub fn check(&self, config: &[u8], found: &mut Findings) -> Vec<String> {
         let config: Value = serde_json::from_slice(config).unwrap_or_default();
-        let files = match FileSystem::read(&self.image.layers) {
+        // That their bytes are those of their digests was seen with the records.
+        let files = match FileSystem::read_once(&self.image.layers, Some(self.cache)) {
             Ok(files) => files,
             Err(why) => return vec![format!("cannot be read: {why}")],
         };

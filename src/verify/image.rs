@@ -54,7 +54,9 @@ pub fn check(store: &Store, set: &Arrived, step: &Step, work: &ImageWork, found:
                 if let Recipe::Dockerfile(recipe) = &work.recipe
                     && recipe.stub.is_none()
                 {
-                    let judged = dockerfile::Judged { step, platform: work.platform, recipe, image: &image };
+                    let cache = store.root().join("cache").join("files");
+                    let judged =
+                        dockerfile::Judged { step, platform: work.platform, recipe, image: &image, cache: &cache };
                     wrong.extend(match &record.published {
                         None => judged.check(&config, found),
                         Some(place) => {

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::bases::Base;
 use super::client::Client;
 use super::failure::Failed;
 use super::place::{Ended, Place, text};
 use super::progress::Progress;
 use super::recipe::{Named, Network, Recipe};
 use crate::dockerfile::familiar;
+use crate::oci::layout::Layout;
 use crate::world::files;
 use crate::world::process::Cmd;
 
@@ -66,6 +68,7 @@ fn command(place: &Place<'_>, recipe: &Recipe) -> anyhow::Result<Cmd> {
 
 /// Runs one of both clients and listens to it.
 pub fn run(place: &Place<'_>, cmd: Cmd, recipe: &Recipe, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Ended> {
+    give_layers(recipe)?;
     let cmd = place.contain.tie(cmd).timeout(recipe.timeout);
     tell(&format!("$ {cmd}"));
     let mut progress = Progress::default();
@@ -77,6 +80,20 @@ pub fn run(place: &Place<'_>, cmd: Cmd, recipe: &Recipe, tell: &mut dyn FnMut(&s
     }
     keep_cache(recipe)?;
     Ok(Ended::Built(progress.built()))
+}
+
+/// Puts the layers of base images where the image will be: the daemon sends only what the client lacks.
+fn give_layers(recipe: &Recipe) -> anyhow::Result<()> {
+    let output = Layout::create(&recipe.output)?;
+    for named in recipe.contexts.values() {
+        let Named::Layout { folder, digest } = named else { continue };
+        // An image that others are not built on may be of another platform.
+        let Ok(base) = Base::read(folder, *digest, &recipe.platform) else { continue };
+        for layer in base.layers {
+            output.add(layer.blob.descriptor.digest, &layer.blob.path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The file that says that no image may be looked for.

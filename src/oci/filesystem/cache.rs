@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 const OLD: &[u8] = b"ld.so-1.7.0";
 const NEW: &[u8] = b"glibc-ld.so.cache1.1";
 /// Bytes of the new format's header and of one entry.
@@ -13,7 +15,7 @@ const ENTRY: usize = 24;
 const MOST: usize = 100_000;
 
 /// Paths by the name of a library.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cache(HashMap<String, Vec<String>>);
 
 impl Cache {

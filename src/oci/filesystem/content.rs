@@ -2,6 +2,8 @@
 
 use std::io::{self, Cursor, Read, Seek, Write};
 
+use serde::{Deserialize, Serialize};
+
 use super::cache::{self, Cache};
 use crate::inspect::{self, Program};
 
@@ -15,7 +17,7 @@ const IN_MEMORY: u64 = 8 << 20;
 const FIRST_LINE: usize = 512;
 
 /// A file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// Bytes.
     pub size: u64,
@@ -24,7 +26,7 @@ pub struct Content {
     pub private_key: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Form {
     /// ELF for Linux.
     Program(Box<Program>),
@@ -37,7 +39,7 @@ pub enum Form {
     /// `/etc/ld.so.cache`
     Cache(Cache),
     /// A program for another system.
-    Foreign(&'static str),
+    Foreign(String),
     Other,
 }
 
@@ -120,10 +122,10 @@ fn elf(mut bytes: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<(u64, Resul
 
 fn plain(path: &str, bytes: &[u8], whole: bool) -> Form {
     if bytes.starts_with(b"MZ") && bytes.get(0x3c..0x40).is_some_and(|at| points_at_pe(bytes, at)) {
-        return Form::Foreign("Windows");
+        return Form::Foreign("Windows".into());
     }
     if [&[0xcf, 0xfa, 0xed, 0xfe], &[0xce, 0xfa, 0xed, 0xfe]].iter().any(|magic| bytes.starts_with(*magic)) {
-        return Form::Foreign("macOS");
+        return Form::Foreign("macOS".into());
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if bytes.starts_with(b"#!") {
@@ -178,7 +180,7 @@ mod tests {
         check("usr/bin/a", b"#!/usr/bin/perl\nx\n", Form::Script("#!/usr/bin/perl".into()));
         check("start.sh", b"exec b\n", Form::Text("exec b\n".into()));
         check("start.sh", b"exec\0", Form::Other);
-        check("a", b"\xcf\xfa\xed\xfe....", Form::Foreign("macOS"));
+        check("a", b"\xcf\xfa\xed\xfe....", Form::Foreign("macOS".into()));
         check("a", b"\x7fELF", Form::Damaged("is not an ELF executable".into()));
         let long = [b"#!/bin/sh\n".as_slice(), &vec![b'x'; 100_000]].concat();
         check("a", &long, Form::Script("#!/bin/sh".into()));

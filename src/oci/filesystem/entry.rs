@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::content::Content;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub kind: Kind,
     /// Permission bits with setuid, setgid and sticky.
@@ -12,10 +14,11 @@ pub struct Entry {
     pub uid: u32,
     pub gid: u32,
     /// Number of the layer it comes from, the lowest being 1.
+    #[serde(skip)]
     pub layer: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     Folder,
     /// A symbolic link and what it points at.

@@ -4,10 +4,12 @@ mod cache;
 mod content;
 mod entry;
 mod read;
+mod remembered;
 #[cfg(test)]
 pub mod sample;
 mod walk;
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,9 +43,18 @@ impl FileSystem {
     /// # Errors
     /// If a layer is not at hand, damaged, leads out of the image, or has more in it than any image has; with its number.
     pub fn read(layers: &[Blob]) -> Result<Self, String> {
+        Self::read_once(layers, None)
+    }
+
+    /// The same; what a layer holds is kept in the folder by its digest, for the next time. The bytes of the layers have these
+    /// digests: the caller sees to that.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_once(layers: &[Blob], cache: Option<&Path>) -> Result<Self, String> {
         let mut files = Self::default();
         let budget = Budget::new();
-        for (number, layer) in (1u32..).zip(read_all(layers, &budget)) {
+        for (number, layer) in (1u32..).zip(read_all(layers, &budget, cache)) {
             let wrong = |why: String| format!("layer {number} cannot be read: {why}");
             files.add(layer.map_err(wrong)?, number, &budget).map_err(wrong)?;
         }
@@ -206,7 +217,7 @@ impl FileSystem {
 }
 
 /// The layers in their order, read on all processors.
-fn read_all(layers: &[Blob], budget: &Budget) -> Vec<Result<Layer, String>> {
+fn read_all(layers: &[Blob], budget: &Budget, cache: Option<&Path>) -> Vec<Result<Layer, String>> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(layers.len());
@@ -214,7 +225,7 @@ fn read_all(layers: &[Blob], budget: &Budget) -> Vec<Result<Layer, String>> {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some((number, blob)) = take(&next, layers) {
-                    let layer = read::layer(blob, number, budget);
+                    let layer = remembered::layer(blob, number, budget, cache);
                     results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, layer));
                 }
             });

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde::{Deserialize, Serialize};
 use tar::Header;
 
 use super::content;
@@ -46,6 +47,7 @@ impl Budget {
     }
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct Layer {
     pub diff_id: Digest,
     /// Whiteouts: they are about layers below, wherever they stand.
@@ -54,10 +56,35 @@ pub(super) struct Layer {
 }
 
 /// Something that a layer has at a path.
+#[derive(Serialize, Deserialize)]
 pub(super) enum Part {
     Entry(String, Entry),
     /// The same file as at another path.
     Same(String, String),
+}
+
+impl Layer {
+    /// Gives it its number in an image, one layer of which it is.
+    ///
+    /// # Errors
+    /// If the image has more in it than any image has.
+    pub(super) fn put_at(&mut self, number: u32, budget: &Budget) -> Result<(), String> {
+        for change in &self.hides {
+            if let Change::Gone(path) | Change::Emptied(path) = change {
+                budget.spend(path.len())?;
+            }
+        }
+        for part in &mut self.makes {
+            match part {
+                Part::Same(path, other) => budget.spend(path.len() + other.len())?,
+                Part::Entry(path, entry) => {
+                    budget.spend(path.len() + entry.kind.weight())?;
+                    entry.layer = number;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// # Errors

@@ -109,3 +109,39 @@ fn hostile_layers_are_errors() {
     }]);
     assert!(gone.err().unwrap().starts_with("layer 1 cannot be read: "));
 }
+
+#[test]
+fn what_was_read_before_is_the_same_and_where_it_is_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let (big, program): (&'static str, _) = (String::from_utf8(noise()).unwrap().leak(), fixed("usr/bin/x"));
+    let layer = [text("a/b", big), program, link("bin", "usr/bin"), same("c", "a/b"), text(".wh.d", "")];
+    let blob = sample::blob(folder.path(), &sample::tar(&layer));
+    let small = sample::blob(folder.path(), &sample::tar(&[text("d", "")]));
+    let (one, two) = ([blob.clone(), small.clone()], [small, blob]);
+    let cache = folder.path().join("cache");
+    let read = |layers: &[Blob], cache: Option<&Path>| {
+        let files = FileSystem::read_once(layers, cache).unwrap();
+        (
+            files.diff_ids().to_vec(),
+            files.iter().map(|(path, entry)| (path.to_owned(), entry.clone())).collect::<Vec<_>>(),
+        )
+    };
+    let check = |expected: usize| {
+        assert_eq!(read(&one, Some(&cache)), read(&one, None));
+        assert_eq!(read(&two, Some(&cache)), read(&two, None));
+        assert_eq!(std::fs::read_dir(&cache).unwrap().count(), expected);
+    };
+    check(1);
+    let kept = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&kept).unwrap();
+    for damaged in [&whole[..whole.len() / 2], b"", b"{}"] {
+        std::fs::write(&kept, damaged).unwrap();
+        check(1);
+        assert_eq!(std::fs::read(&kept).unwrap(), whole);
+    }
+}
+
+/// Half a megabyte that no compression makes small.
+fn noise() -> Vec<u8> {
+    (0..8000u32).flat_map(|number| Digest::of(&number.to_le_bytes()).hex().into_bytes()).collect()
+}
