@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: ## release an example against servers in this process and show what was published: EXAMPLE=harbor (minutes when cold, one after) or fleet (Dockerfiles; BASES=LAYOUT)
+demo: ## release an example against servers in this process and show what was published: EXAMPLE=harbor (minutes when cold, one after) fleet (Dockerfiles; BASES=LAYOUT) or service (the build service)
 	@cargo build --quiet --locked --bin longshore
 	@EXAMPLE='$(EXAMPLE)' BASES='$(BASES)' tools/demo.sh target/debug/longshore
 

@@ -67,13 +67,18 @@ pub fn some<S: AsRef<str>>(names: &[S], most: usize) -> String {
 fn clean(text: &str, keep: impl Fn(char) -> bool) -> String {
     let mut shown = String::new();
     for c in text.chars() {
-        if (c.is_control() || turns(c)) && !keep(c) {
+        if steers(c) && !keep(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
         }
     }
     shown
+}
+
+/// Whether a character has no shape of its own, but acts on what others see.
+pub fn steers(c: char) -> bool {
+    c.is_control() || turns(c)
 }
 
 /// Whether a character changes the direction of others, so that they read as something else (UAX #9).

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Releases a copy of an example against servers inside longshore: `tools/demo.sh PATH-OF-LONGSHORE [further arguments of rehearse]`.
-# EXAMPLE chooses it (harbor or fleet); BASES is a layout with fleet's base images.
+# Releases a copy of an example against servers inside longshore, or has it built by the service: `tools/demo.sh PATH-OF-LONGSHORE [further arguments of rehearse]`.
+# EXAMPLE chooses it (harbor, fleet or service); BASES is a layout with fleet's base images.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 example=${EXAMPLE:-harbor}
-if [ ! -e "tools/demo/$example.sh" ]; then
-    echo "no example is called \`$example\`; there are $(basename -s .sh -a tools/demo/*.sh | paste -sd ' ')" >&2
+if [ ! -d "examples/$example" ] || [ ! -e "tools/demo/$example.sh" ]; then
+    echo "no example is called \`$example\`; there are $(basename -a examples/* | paste -sd ' ')" >&2
     exit 2
 fi
 longshore=$(realpath "$1")
@@ -33,6 +33,11 @@ git init --quiet --initial-branch=main
 git add --all
 git commit --quiet --message "$example $version"
 git tag "v$version"
+
+if declare -F serve > /dev/null; then
+    serve
+    exit
+fi
 
 export GITHUB_REPOSITORY=$example-works/$example
 # A tag or a job's variables of the machine that runs the demo say nothing about the example.

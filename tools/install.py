@@ -78,6 +78,8 @@ TABLE = [
     ("proof", "buildah", "any", "apt", "buildah"),
     ("proof", "podman", "any", "apt", "podman"),
     ("proof", "docker-buildx", "v0.38.2", "gomod", "tests/tools/buildx", "github.com/docker/buildx/cmd/buildx"),
+    # a browser for the page of the build service
+    ("proof", "chromium", "any", "apt", "chromium"),
     # longshore.exe: compiled here, started by wine
     ("proof", "wine", "any", "apt", "wine"),
     ("proof", "x86_64-w64-mingw32-gcc", "any", "apt", "gcc-mingw-w64-x86-64-win32"),

@@ -450,6 +450,12 @@ pub struct Serve {
     /// Keep so many MiB of logs: the oldest go first, their tasks stay
     #[arg(long, value_name = "COUNT", default_value_t = 10_240, value_parser = clap::value_parser!(u32).range(1..))]
     pub keep_log_mib: u32,
+    /// Start no build while the disk of --data has less free than this
+    #[arg(long, value_name = "GIB", default_value_t = 2)]
+    pub keep_free: u16,
+    /// Tell this address of every end of a build, signed with LONGSHORE_WEBHOOK_SECRET
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<String>,
     /// Take requests from other machines; whoever reaches the service may build
     #[arg(long)]
     pub open: bool,

@@ -45,6 +45,7 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
         engine,
         builds: args.builds.into(),
         open: args.open,
+        keep_free: u64::from(args.keep_free) << 30,
         database: args.database.clone(),
         import_now: args.import.is_some(),
         per_app: args.builds_per_app,
@@ -52,6 +53,7 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
         settings: args.settings.clone(),
         tokens: args.tokens.clone(),
         kind: kind::port(&session.runner(), &session.env, engine),
+        webhook: args.webhook.clone(),
     };
     let passwords = PASSWORDS.map(str::to_owned);
     session.withhold(&passwords);

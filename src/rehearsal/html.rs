@@ -1,7 +1,7 @@
 //! What the pages of the servers share: their frame, escaping and sizes.
 
 const FRAME: &str = include_str!("../../templates/rehearsal.html");
-const STYLE: &str = include_str!("../../templates/rehearsal.css");
+const STYLE: &str = concat!(include_str!("../../templates/base.css"), include_str!("../../templates/rehearsal.css"));
 
 /// A page with a title; the body is HTML.
 pub(super) fn frame(title: &str, body: &str) -> String {

@@ -1,10 +1,12 @@
 //! A running attempt: how it is told to stop, and the fence that it passes before each thing others can see.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
 use super::executor::{Ended, Fence};
+use super::metrics::Metrics;
 use super::store::{Held, Store};
 use super::task::{Fault, Phase, Pushed, Reason};
 use crate::world::runtime;
@@ -21,8 +23,10 @@ pub enum Why {
     Lost,
 }
 
-#[derive(Default)]
 struct Progress {
+    phase: Phase,
+    /// Since when it has been in it.
+    since: Instant,
     why: Option<Why>,
     /// The last fence is passed.
     tagging: bool,
@@ -32,12 +36,28 @@ pub struct Running {
     pub held: Held,
     pub stop: CancellationToken,
     store: Store,
+    metrics: Arc<Metrics>,
     progress: Mutex<Progress>,
 }
 
 impl Running {
-    pub fn new(store: Store, held: Held) -> Self {
-        Self { held, stop: CancellationToken::new(), store, progress: Mutex::default() }
+    /// One that begins now.
+    pub fn new(store: Store, held: Held, metrics: Arc<Metrics>) -> Self {
+        let progress = Progress { phase: Phase::Fetching, since: Instant::now(), why: None, tagging: false };
+        let running = Self { held, stop: CancellationToken::new(), store, metrics, progress: Mutex::new(progress) };
+        running.note(Phase::Fetching);
+        running
+    }
+
+    /// It has ended.
+    pub fn over(&self) {
+        let progress = self.progress();
+        self.metrics.phase(progress.phase, progress.since.elapsed());
+    }
+
+    /// For whoever reads of it; a build does not fail because it cannot be noted.
+    fn note(&self, phase: Phase) {
+        let _ = runtime::block_on(self.store.began(&self.held, phase));
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -75,7 +95,12 @@ impl Running {
 
 impl Fence for Running {
     fn enter(&self, phase: Phase) -> Result<(), Ended> {
-        self.passes(self.store.enter(&self.held, phase))
+        self.passes(self.store.enter(&self.held, phase))?;
+        self.note(phase);
+        let mut progress = self.progress();
+        self.metrics.phase(progress.phase, progress.since.elapsed());
+        (progress.phase, progress.since) = (phase, Instant::now());
+        Ok(())
     }
 
     fn commit(&self, commit: &str) -> Result<(), Ended> {

@@ -62,6 +62,8 @@ impl Housekeeping {
         let forgets = self.keep.age.is_some() || self.keep.builds.is_some();
         if forgets {
             self.store.forget(&self.keep).await?;
+            self.store.forget_steps().await?;
+            self.store.forget_deliveries().await?;
         }
         let folder = self.logs.folder().to_owned();
         let mut files = tokio::task::spawn_blocking(move || files(&folder)).await??;

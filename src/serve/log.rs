@@ -33,6 +33,8 @@ struct Shared {
     secrets: Vec<Secret>,
     /// Of the logs that are being written: how many bytes are there.
     open: Mutex<HashMap<(TaskId, u32), watch::Receiver<u64>>>,
+    /// Says that one was opened.
+    opened: watch::Sender<()>,
 }
 
 impl Shared {
@@ -48,7 +50,13 @@ impl Logs {
 
     /// With another limit, and secrets that are hidden in all of them.
     pub fn limited(folder: &Path, limit: u64, secrets: Vec<Secret>) -> Self {
-        Self(Arc::new(Shared { folder: folder.to_owned(), limit, secrets, open: Mutex::default() }))
+        let opened = watch::Sender::new(());
+        Self(Arc::new(Shared { folder: folder.to_owned(), limit, secrets, open: Mutex::default(), opened }))
+    }
+
+    /// Changes whenever a log is opened.
+    pub fn opened(&self) -> watch::Receiver<()> {
+        self.0.opened.subscribe()
     }
 
     pub fn path(&self, id: &TaskId, attempt: u32) -> PathBuf {
@@ -91,6 +99,7 @@ impl Logs {
         let (sender, receiver) = watch::channel(size);
         let key = (id.clone(), attempt);
         self.0.open().insert(key.clone(), receiver);
+        self.0.opened.send_replace(());
         let writer = Writer { file, size, limit: self.0.limit, masking, left_out: 0, tail: VecDeque::new(), sender };
         Ok(Log { writer: Mutex::new(writer), key, logs: self.clone() })
     }
@@ -101,8 +110,11 @@ impl Logs {
     /// If there is no such log.
     pub async fn follow(&self, id: &TaskId, attempt: u32, offset: u64) -> io::Result<Follower> {
         // Before the file is opened: a log that is closed in between is read to its end all the same.
-        let grows = self.0.open().get(&(id.clone(), attempt)).cloned();
+        let grows = || self.0.open().get(&(id.clone(), attempt)).cloned();
+        let before = grows();
         let mut file = tokio::fs::File::open(self.path(id, attempt)).await?;
+        // And one that is opened in between is not taken for closed.
+        let grows = before.or_else(grows);
         file.seek(SeekFrom::Start(offset)).await?;
         Ok(Follower { file, grows })
     }

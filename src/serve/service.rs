@@ -14,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::access::Tokens;
 use super::executor::Executor;
 use super::face::{self, Links, Readiness, Shared};
+use super::floor::Floor;
 use super::housekeeping::Housekeeping;
 use super::log::Logs;
 use super::queue::Pace;
 use super::rate::Rate;
 use super::store::{Address, Imported, Keep, Lock, Recovered, Store};
+use super::webhook::{Teller, Webhook};
 use super::worker::Workers;
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::runtime;
@@ -48,6 +50,10 @@ pub struct Setup {
     pub tokens: Option<Tokens>,
     /// Submissions in a minute of one caller.
     pub submits: Option<u32>,
+    /// Bytes of the disk that builds leave free.
+    pub keep_free: u64,
+    /// Who is told of every end.
+    pub webhook: Option<Webhook>,
 }
 
 /// The folder of a service, which is its alone, and what is in it.
@@ -91,6 +97,7 @@ pub struct Service {
     pace: Pace,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
+    telling: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Service {
@@ -115,7 +122,22 @@ impl Service {
         executor.recover().context("what an earlier process left cannot be put away")?;
         let recovered = runtime.block_on(data.store.recover(setup.pace.lease, true))?;
         let store = data.store.clone();
-        let workers = Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace, setup.per_app);
+        let floor = Floor::new(&data.logs, setup.keep_free);
+        let workers =
+            Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace, setup.per_app, floor);
+        let stop = CancellationToken::new();
+        let telling = setup.webhook.clone().map(|webhook| {
+            let here = || format!("http://{address}{}", setup.links.root_path);
+            let teller = Teller {
+                webhook,
+                store: store.clone(),
+                metrics: Arc::clone(workers.metrics()),
+                printer: printer.clone(),
+                base: setup.links.app_layer_url.clone().unwrap_or_else(here),
+                delay: setup.pace.delay,
+            };
+            runtime.spawn(teller.tell(workers.news(), stop.clone()))
+        });
         let shared = Shared {
             store,
             logs,
@@ -129,13 +151,12 @@ impl Service {
             tokens: setup.tokens.clone(),
             rate: setup.submits.map(Rate::new),
         };
-        let stop = CancellationToken::new();
         let (store, logs, workers_too) = (shared.store.clone(), shared.logs.clone(), Arc::clone(&workers));
         let housekeeping = Housekeeping { store, logs, workers: workers_too, keep: setup.keep, pace: setup.pace };
         runtime.spawn(housekeeping.run(stop.clone()));
         let serving = runtime.spawn(serve(listener, shared, stop.clone()));
         let threads = workers.start(setup.builds)?;
-        Ok(Self { data, address, workers, threads, recovered, pace: setup.pace, stop, serving })
+        Ok(Self { data, address, workers, threads, recovered, pace: setup.pace, stop, serving, telling })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -159,6 +180,9 @@ impl Service {
         let _ = runtime::block_on(async {
             let _ = tokio::time::timeout(LAST_ANSWERS, workers.give_back_rest()).await;
             let _ = tokio::time::timeout(LAST_ANSWERS, self.serving).await;
+            if let Some(telling) = self.telling {
+                let _ = tokio::time::timeout(LAST_ANSWERS, telling).await;
+            }
             let _ = tokio::time::timeout(LAST_ANSWERS, store.close()).await;
         });
     }

@@ -18,6 +18,7 @@ use super::queue::Pace;
 use super::service::Setup;
 use super::store::{Address, Keep, Parts};
 use super::targets::{self, Targets};
+use super::webhook::Webhook;
 use crate::build::engine::Kind;
 use crate::config::{Limits, ServiceSettings};
 use crate::platform::Platform;
@@ -32,6 +33,8 @@ pub struct Flags {
     pub engine: Option<Kind>,
     pub builds: usize,
     pub open: bool,
+    /// Bytes of the disk that builds leave free.
+    pub keep_free: u64,
     pub database: Option<String>,
     /// Take over the old service's tasks even if it is at work.
     pub import_now: bool,
@@ -41,6 +44,8 @@ pub struct Flags {
     pub tokens: Option<PathBuf>,
     /// Of this machine, leads to the registry of kind.
     pub kind: Option<u16>,
+    /// Where ends of builds are told.
+    pub webhook: Option<String>,
 }
 
 #[derive(Debug)]
@@ -69,6 +74,7 @@ const IGNORED: [&str; 4] = ["BUILD_ARTIFACTS_ROOT", "ENABLE_OTEL", "LOG_FILE", "
 
 /// Variables that hold a password of a database: no program that is started sees them.
 pub const PASSWORDS: [&str; 2] = [DATABASE_URL, MYSQL_PASSWORD];
+const HOSTS: &str = "write hosts, `HOST:PORT` or networks as `10.0.0.0/8`";
 const DATABASE_URL: &str = "LONGSHORE_DATABASE_URL";
 const MYSQL_PASSWORD: &str = "MYSQL_PASSWORD";
 
@@ -90,11 +96,12 @@ pub fn read(flags: Flags, env: &Env) -> Result<Settings, Failure> {
     let targets = asked.read(&mut reader.findings);
     let platform = reader.platform();
     let allowed = reader.allowed(&file);
+    let webhook = reader.webhook(flags.webhook.as_deref());
     reader.ignored();
     let Findings { problems, notes } = reader.findings;
     match (platform, allowed, database) {
         (Some(platform), Some(allowed), Some(database)) if problems.is_empty() => {
-            let setup = Setup { old_logs, ..setup(&flags, links, tokens, &file.limits) };
+            let setup = Setup { old_logs, webhook, ..setup(&flags, links, tokens, &file.limits) };
             Ok(Settings {
                 setup,
                 data: flags.data,
@@ -129,6 +136,8 @@ fn setup(flags: &Flags, links: Links, tokens: Option<Tokens>, limits: &Limits) -
         pace,
         tokens,
         submits,
+        keep_free: flags.keep_free,
+        webhook: None,
     }
 }
 
@@ -265,6 +274,27 @@ impl Reader<'_> {
         Links { root_path: root.to_owned(), app_layer_url: url }
     }
 
+    /// `--webhook`, or `LONGSHORE_WEBHOOK` where its address is a secret.
+    fn webhook(&mut self, flag: Option<&str>) -> Option<Webhook> {
+        let secret = self.env.secret("LONGSHORE_WEBHOOK_SECRET");
+        let (name, url) = match (flag, self.env.get("LONGSHORE_WEBHOOK")) {
+            (Some(url), _) => ("--webhook", url),
+            (None, Some(url)) => ("LONGSHORE_WEBHOOK", url),
+            (None, None) => return None,
+        };
+        let allowed = self.allowed_by("LONGSHORE_WEBHOOK_ALLOW")?;
+        let hint = "make one with `echo whsec_$(openssl rand -base64 32)`, and give it to the receiver";
+        match (Webhook::at(url, allowed), secret) {
+            (Err(why), _) => self.bad(name, why, "it gets a POST at the end of every build"),
+            (Ok(_), None) => self.bad("LONGSHORE_WEBHOOK_SECRET", "it is not set, and webhooks are signed", hint),
+            (Ok(webhook), Some(secret)) => match webhook.signed(secret) {
+                Ok(webhook) => return Some(webhook),
+                Err(why) => self.bad("LONGSHORE_WEBHOOK_SECRET", why, hint),
+            },
+        }
+        None
+    }
+
     fn platform(&mut self) -> Option<Platform> {
         let text = self.env.get("DOCKER_BUILD_PLATFORM").unwrap_or("linux/amd64");
         match text.parse() {
@@ -276,25 +306,29 @@ impl Reader<'_> {
         }
     }
 
+    /// Hosts and networks in a variable.
+    fn allowed_by(&mut self, name: &str) -> Option<Allowed> {
+        match self.env.get(name).unwrap_or_default().parse() {
+            Ok(allowed) => Some(allowed),
+            Err(why) => {
+                self.bad(name, why, &format!("{HOSTS}, with commas between"));
+                None
+            }
+        }
+    }
+
     /// `LONGSHORE_FETCH_ALLOW`, or `fetch.allow` of the file.
     fn allowed(&mut self, file: &ServiceSettings) -> Option<Allowed> {
         const NAME: &str = "LONGSHORE_FETCH_ALLOW";
-        const HINT: &str = "write hosts, `HOST:PORT` or networks as `10.0.0.0/8`";
         let Some(rules) = &file.fetch_allow else {
-            return match self.env.get(NAME).unwrap_or_default().parse() {
-                Ok(allowed) => Some(allowed),
-                Err(why) => {
-                    self.bad(NAME, why, &format!("{HINT}, with commas between"));
-                    None
-                }
-            };
+            return self.allowed_by(NAME);
         };
         if self.env.get(NAME).is_some() {
             self.findings.twice(&format!("`{NAME}`"), "`fetch.allow` of the settings");
         }
         for (index, rule) in rules.iter().enumerate() {
             if let Err(why) = rule.parse::<Allowed>() {
-                let problem = Problem::new("bad-setting", why).hint(HINT).at_value(format!("fetch.allow.{index}"));
+                let problem = Problem::new("bad-setting", why).hint(HOSTS).at_value(format!("fetch.allow.{index}"));
                 self.findings.problem(file.locate(problem));
             }
         }
@@ -324,7 +358,9 @@ mod tests {
             engine: None,
             builds: 1,
             open: false,
+            keep_free: 0,
             database: None,
+            webhook: None,
             import_now: false,
             per_app: None,
             keep: Keep::default(),

@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Running, Why};
 use super::executor::{Attempt, Ended, Executor, Fence};
+use super::floor::Floor;
 use super::log::{Log, Logs};
+use super::metrics::Metrics;
 use super::queue::{self, Next, Pace};
 use super::store::{Cancel, Claimed, Renewed, Store};
 use super::task::{Fault, Outcome, Reason, TaskId};
@@ -27,6 +29,9 @@ const SHARED_GLANCE: Duration = Duration::from_secs(1);
 /// How long it waits for a database that does not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long it waits for a disk that is full.
+const FULL: Duration = Duration::from_secs(5);
+
 /// Later than anything.
 const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -38,6 +43,8 @@ pub struct Workers {
     pace: Pace,
     /// How many builds of one app run at a time, in all processes.
     per_app: Option<u32>,
+    floor: Floor,
+    metrics: Arc<Metrics>,
     /// Counts what may have made a task ready.
     news: watch::Sender<u64>,
     /// Nothing more is claimed.
@@ -46,9 +53,35 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub fn new(store: Store, logs: Logs, executor: Arc<dyn Executor>, pace: Pace, per_app: Option<u32>) -> Arc<Self> {
-        let (news, closing) = (watch::Sender::new(0), CancellationToken::new());
-        Arc::new(Self { store, logs, executor, pace, per_app, news, closing, running: Mutex::default() })
+    pub fn new(
+        store: Store,
+        logs: Logs,
+        executor: Arc<dyn Executor>,
+        pace: Pace,
+        per_app: Option<u32>,
+        floor: Floor,
+    ) -> Arc<Self> {
+        let (news, closing, metrics) = (watch::Sender::new(0), CancellationToken::new(), Arc::default());
+        let running = Mutex::default();
+        Arc::new(Self { store, logs, executor, pace, per_app, floor, metrics, news, closing, running })
+    }
+
+    /// Changes whenever a task was submitted or has ended.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    /// Why no build starts now, for people.
+    pub fn obstacle(&self) -> Option<String> {
+        self.floor.obstacle()
     }
 
     /// Starts threads that build, each one task at a time, until the end.
@@ -116,6 +149,10 @@ impl Workers {
         let mut news = self.news.subscribe();
         while !self.is_closing() {
             news.mark_unchanged();
+            if self.obstacle().is_some() {
+                self.pause(FULL);
+                continue;
+            }
             match runtime::block_on(self.store.claim(self.pace.lease, self.per_app)).flatten() {
                 Ok(Some(claimed)) => self.attempt(&claimed),
                 Ok(None) => self.wait(&mut news),
@@ -148,7 +185,7 @@ impl Workers {
     }
 
     fn attempt(&self, claimed: &Claimed) {
-        let running = Arc::new(Running::new(self.store.clone(), claimed.held.clone()));
+        let running = Arc::new(Running::new(self.store.clone(), claimed.held.clone(), Arc::clone(&self.metrics)));
         self.all().insert(claimed.held.id.clone(), Arc::clone(&running));
         if self.is_closing() {
             running.stop(Why::Farewell);
@@ -164,6 +201,7 @@ impl Workers {
         };
         self.settle(claimed, &running, log.as_ref().ok(), ended);
         over.cancel();
+        running.over();
         self.all().remove(&claimed.held.id);
         // One of the same reference may start now.
         self.wake();
@@ -186,6 +224,7 @@ impl Workers {
     /// Writes how it ended, as often as it takes: a row that stays running would be a lie.
     fn settle(&self, claimed: &Claimed, running: &Running, log: Option<&Log>, ended: Result<Outcome, Ended>) {
         let verdict = Verdict::of(ended, running.why(), claimed.tries, &self.pace);
+        self.metrics.attempt(verdict.word());
         if let Some(log) = log {
             // Who reads the log hears it there; the row is what counts.
             let _ = log.line(&verdict.line());
@@ -253,6 +292,16 @@ impl Verdict {
         match queue::after(&fault, tries, pace) {
             Next::Again { after } => Self::Again(fault, after),
             Next::End => Self::Failed(fault),
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Completed(_) => "completed",
+            Self::Failed(_) => "failed",
+            Self::Again(..) => "failed_to_be_repeated",
+            Self::GivenBack => "given_back",
+            Self::Lost => "stopped",
         }
     }
 

@@ -1,9 +1,22 @@
 //! What the system says of a disk that is full or a place that cannot be used: no bug is to blame for it.
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use super::busy::InUse;
 use crate::problem::Problem;
+
+/// How many bytes are free on the disk that has a folder, for processes that are not root's; nothing if it cannot be told.
+#[cfg(unix)]
+pub fn free(folder: &Path) -> Option<u64> {
+    let facts = rustix::fs::statvfs(folder).ok()?;
+    facts.f_bavail.checked_mul(facts.f_frsize)
+}
+
+#[cfg(not(unix))]
+pub fn free(_: &Path) -> Option<u64> {
+    None
+}
 
 /// The problem behind an error, if it is one of the disk.
 pub fn problem(error: &anyhow::Error) -> Option<Problem> {

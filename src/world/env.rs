@@ -25,8 +25,16 @@ pub enum Names {
 }
 
 /// Variables that hold our credentials.
-const CREDENTIALS: &[&str] =
-    &["GITHUB_TOKEN", "GH_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "GH_ENTERPRISE_TOKEN", "PYPI_TOKEN", "DOCKER_AUTH_CONFIG"];
+const CREDENTIALS: &[&str] = &[
+    "GITHUB_TOKEN",
+    "GH_TOKEN",
+    "GITHUB_ENTERPRISE_TOKEN",
+    "GH_ENTERPRISE_TOKEN",
+    "PYPI_TOKEN",
+    "DOCKER_AUTH_CONFIG",
+    "LONGSHORE_WEBHOOK",
+    "LONGSHORE_WEBHOOK_SECRET",
+];
 
 /// What programs cannot do without; it is handed on whatever it holds and whoever names it.
 const NEEDED: &[&str] = &[

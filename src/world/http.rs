@@ -28,8 +28,10 @@ mod body;
 mod incoming;
 mod names;
 mod no_answer;
+mod notify;
 mod pace;
 mod percent;
+mod plain;
 mod status;
 
 use address::is_link_local;
@@ -38,11 +40,11 @@ pub use body::Body;
 pub use incoming::{Incoming, Limited};
 use names::Names;
 pub use no_answer::{NoAnswer, explain};
+pub use notify::notify;
 use pace::{LONGEST, LONGEST_REPLY, Pace, least, too_long, too_slow};
 pub use percent::{decode, encode, encode_path};
+use plain::plain;
 
-const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
-const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing at all may move, in either direction; also how long an answer may take.
 pub const STALL: Duration = Duration::from_secs(90);
 /// The largest answer that is kept in memory, unless a smaller limit is set.
@@ -144,15 +146,8 @@ impl Client {
     /// # Errors
     /// If the machine has no root certificates, or the given ones are not certificates.
     pub fn trusting(base: &Url, trust: Trust<'_>) -> anyhow::Result<Self> {
-        // An error means that one is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let names = Names::default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT)
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(names.clone())
-            .retry(reqwest::retry::never());
+        let mut builder = plain().dns_resolver(names.clone());
         if is_loopback(base) || is_link_local(base) {
             builder = builder.no_proxy();
         }

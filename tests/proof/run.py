@@ -18,6 +18,7 @@ import figures
 import images
 import kubernetes
 import memory
+import page
 import pairs
 import wheels
 import windows
@@ -26,7 +27,7 @@ WITHOUT_DOCKER = "--without-docker"
 PROOFS = {"dufs": dufs.prove, "memory": memory.prove, "cross": cross.prove, "images": images.prove,
           "pairs": pairs.prove, "figures": figures.prove, "wheels": wheels.prove, "windows": windows.prove,
           "dockerfiles": dockerfiles.prove, "engines": engines.prove, "deployment": deployment.prove,
-          "kubernetes": kubernetes.prove}
+          "kubernetes": kubernetes.prove, "page": page.prove}
 WORK = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "proof"
 
 

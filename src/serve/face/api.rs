@@ -175,7 +175,11 @@ pub(super) async fn list(shared: &Shared, asked: &Asked<'_>) -> Response {
     json(StatusCode::OK, &Builds { builds, next })
 }
 
-fn page(query: &str) -> Result<Page, String> {
+/// Which builds a query asks for.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn page(query: &str) -> Result<Page, String> {
     let mut page = Page { most: PAGE, ..Page::default() };
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
@@ -209,7 +213,10 @@ async fn named(shared: &Shared, asked: &Asked<'_>, id: &str) -> Result<Row, Resp
 
 pub(super) async fn get(shared: &Shared, asked: &Asked<'_>, id: &str) -> Response {
     match named(shared, asked, id).await {
-        Ok(row) => json(StatusCode::OK, &Build::of(&row, &shared.links.base(&asked.headers))),
+        Ok(row) => match shared.store.steps(&row.id).await {
+            Ok(steps) => json(StatusCode::OK, &Build::of(&row, &shared.links.base(&asked.headers)).with(&steps)),
+            Err(error) => no_database(shared, &error),
+        },
         Err(response) => response,
     }
 }
@@ -242,11 +249,7 @@ pub(super) async fn rebuild(shared: &Shared, asked: &Asked<'_>, id: &str) -> Res
         Ok(row) => row,
         Err(response) => return response,
     };
-    let submission = match shared.store.submission(&row).await {
-        Ok(submission) => submission,
-        Err(error) => return no_database(shared, &error),
-    };
-    match shared.submit(&asked.caller, &submission, None).await {
+    match shared.rebuild(&asked.caller, &row).await {
         Ok(submitted) => stored(shared, &asked.headers, submitted).await,
         Err(not_stored) => refused(shared, not_stored),
     }
@@ -258,10 +261,10 @@ pub(super) async fn log(shared: &Shared, asked: &Asked<'_>, id: &str) -> Respons
         Ok(row) => row,
         Err(response) => return response,
     };
-    let (mut attempt, mut follows) = (row.attempt, false);
+    let (mut attempt, mut follows) = (None, false);
     for (name, value) in url::form_urlencoded::parse(asked.query.as_bytes()) {
         match (&*name, value.parse()) {
-            ("attempt", Ok(number)) => attempt = number,
+            ("attempt", Ok(number)) => attempt = Some(number),
             ("follow", Ok(1)) => follows = true,
             _ => {
                 return problem(
@@ -279,14 +282,14 @@ pub(super) async fn log(shared: &Shared, asked: &Asked<'_>, id: &str) -> Respons
     let Asked { method, headers, .. } = asked;
     let events = follow::wants_events(headers);
     if *method == Method::HEAD || !(events || follows) {
-        let path = shared.logs.path(&row.id, attempt);
+        let path = shared.logs.path(&row.id, attempt.unwrap_or(row.attempt));
         return file::answer(&path, method, headers).await.unwrap_or_else(no_log);
     }
     let offset = if events { follow::resumed(headers) } else { 0 };
-    match shared.logs.follow(&row.id, attempt, offset).await {
-        Ok(follower) if events => follow::events(follower, offset),
-        Ok(follower) => follow::text(follower),
-        Err(_) => no_log(),
+    match follow::pieces(shared, &row, attempt, offset).await {
+        Some(pieces) if events => follow::events(pieces, offset),
+        Some(pieces) => follow::text(pieces),
+        None => no_log(),
     }
 }
 
@@ -307,6 +310,9 @@ pub(super) async fn ready(shared: &Shared) -> Response {
     };
     if shared.workers.is_closing() {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "service_stopping", "the service stops");
+    }
+    if let Some(obstacle) = shared.workers.obstacle() {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, Reason::DiskFull.word(), &obstacle);
     }
     match shared.readiness.ask().await {
         Ok(()) => json(StatusCode::OK, &Ready { status: "ready", waiting, running }),

@@ -3,10 +3,10 @@
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
-use crate::serve::store::Row;
+use crate::serve::store::{Row, Step};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Build {
+pub struct Build {
     id: String,
     pub(super) url: String,
     log: String,
@@ -32,10 +32,21 @@ pub(super) struct Build {
     created_at: String,
     started_at: Option<String>,
     ended_at: Option<String>,
+    /// The phases of all attempts; absent where many builds are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<Shown>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    attempt: u32,
+    phase: &'static str,
+    started_at: String,
+    ended_at: Option<String>,
 }
 
 impl Build {
-    pub(super) fn of(row: &Row, base: &str) -> Self {
+    pub fn of(row: &Row, base: &str) -> Self {
         let url = format!("{base}/api/v1/builds/{}", row.id);
         Self {
             id: row.id.to_string(),
@@ -61,7 +72,29 @@ impl Build {
             created_at: time(row.created_at),
             started_at: row.started_at.map(time),
             ended_at: row.ended_at.map(time),
+            steps: None,
         }
+    }
+
+    /// RFC 3339.
+    pub fn ended_at(&self) -> Option<&str> {
+        self.ended_at.as_deref()
+    }
+
+    pub(super) fn with(self, steps: &[Step]) -> Self {
+        let last = steps.last().copied();
+        let shown = |step: &Step| Shown {
+            attempt: step.attempt,
+            phase: step.phase.word(),
+            started_at: time(step.started_at),
+            ended_at: match step.ended_at {
+                // The last one has ended with the build.
+                None if Some(*step) == last => self.ended_at.clone(),
+                ended_at => ended_at.map(time),
+            },
+        };
+        let steps = Some(steps.iter().map(shown).collect());
+        Self { steps, ..self }
     }
 }
 

@@ -1,12 +1,13 @@
 //! The old face: paths, bodies and codes of Darwin's Artifact Builder, byte for byte.
 
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::answer::{detail, json, with};
 use super::asked::Asked;
 use super::file;
+use super::follow;
 use super::form::{Flaw, Form, Malformed};
 use super::imported;
 use super::intake::NotStored;
@@ -180,13 +181,16 @@ pub(super) async fn tasks(shared: &Shared, asked: &Asked<'_>) -> Response {
     json(StatusCode::OK, &Tasks { status: SUCCESS, data: data.collect(), message: "" })
 }
 
-/// `/static/ID.log`: the log of the last attempt.
+/// `/static/ID.log`: the log of the last attempt, or with `follow=1` of one that is to come as well.
 pub(super) async fn log(shared: &Shared, name: &str, asked: &Asked<'_>) -> Response {
     let Some(id) = name.strip_suffix(".log").and_then(|id| id.parse::<TaskId>().ok()) else { return not_found() };
     match shared.store.get(&id).await {
         Ok(Some(row)) if asked.caller.sees(&row) => {
             if let Some(response) = imported::log(shared, &row).await {
                 return response;
+            }
+            if asked.query == "follow=1" && asked.method == Method::GET {
+                return follow::pieces(shared, &row, None, 0).await.map_or_else(not_found, follow::text);
             }
             let path = shared.logs.path(&id, row.attempt);
             file::answer(&path, &asked.method, &asked.headers).await.unwrap_or_else(not_found)

@@ -1,15 +1,20 @@
-//! What describes the service: the OpenAPI document, and a page made from it.
+//! What describes the service: the OpenAPI document, and a page made from it on which every request can be tried.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::answer::{json as answer, typed};
+use super::answer::json as answer;
+use super::frame;
+use super::html::{Html, html};
+use super::links::Links;
 
 const DOCUMENT: &str = include_str!("openapi.json");
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
- h2{margin-top:2rem}code{font-family:ui-monospace,monospace}dt{margin-top:.5rem}section{border-top:1px solid #8888;padding:.5rem 0}";
+/// The new face, the old one, and what is about both.
+const GROUPS: [&str; 3] = ["Builds", "Tasks", "Service"];
+
+const JSON: &str = "application/json";
 
 fn document() -> Value {
     serde_json::from_str(DOCUMENT).unwrap_or_default()
@@ -21,65 +26,127 @@ pub(super) fn openapi(base: &str) -> Response {
     answer(StatusCode::OK, &document)
 }
 
-/// The document for people, without a script.
-pub(super) fn page() -> Response {
+/// The document for people.
+pub(super) fn page(links: &Links) -> Response {
     let document = document();
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><style>{STYLE}</style>\n<h1>{0}</h1>\n<p>{1} \
-         The same for programs: <a href=\"openapi.json\">openapi.json</a></p>\n",
-        html(&document["info"]["title"]),
-        html(&document["info"]["description"]),
+    let title = text(&document["info"]["title"]);
+    let mut body = html!(
+        "<h1>{}</h1>\n<p>{} For programs: <a href=\"{}/openapi.json\">openapi.json</a></p>\n",
+        title,
+        text(&document["info"]["description"]),
+        links.prefix()
     );
-    for (path, methods) in entries(&document["paths"]) {
-        for (method, operation) in entries(methods) {
-            page.push_str(&operation_of(path, method, operation));
+    for group in GROUPS {
+        body.push(&html!("<h2>{}</h2>\n", group));
+        for (path, methods) in entries(&document["paths"]) {
+            for (method, operation) in entries(methods).filter(|(_, operation)| operation["tags"][0] == group) {
+                body.push(&Operation { prefix: links.prefix(), path, method, operation }.markup());
+            }
         }
     }
-    let mut response = typed(StatusCode::OK, "text/html; charset=utf-8", page);
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
+    frame::page(links, StatusCode::OK, title, &body)
 }
 
-fn operation_of(path: &str, method: &str, operation: &Value) -> String {
-    let mut text = format!(
-        "<section><h2><code>{} {}</code></h2>\n<p>{}. {}</p>\n<dl>\n",
-        method.to_ascii_uppercase(),
-        escape(path),
-        html(&operation["summary"]),
-        html(&operation["description"])
-    );
-    for parameter in operation["parameters"].as_array().into_iter().flatten() {
-        text.push_str(&line(&parameter["name"], &parameter["description"]));
+struct Operation<'d> {
+    prefix: &'d str,
+    path: &'d str,
+    method: &'d str,
+    operation: &'d Value,
+}
+
+impl Operation<'_> {
+    fn markup(&self) -> Html {
+        let operation = self.operation;
+        let responses = entries(&operation["responses"]).map(|(code, response)| {
+            html!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", code, text(&response["description"]))
+        });
+        html!(
+            "<details class=\"operation\">\n<summary><b>{}</b> <code>{}</code> <span class=\"soft\">{}</span></summary>\n\
+             <div class=\"body\">\n<p>{}</p>\n{}<h3>Answers</h3>\n<table>\n{}</table>\n</div>\n</details>\n",
+            self.method.to_ascii_uppercase(),
+            self.path,
+            text(&operation["summary"]),
+            text(&operation["description"]),
+            self.form(),
+            responses.collect::<Html>()
+        )
     }
-    for (kind, content) in entries(&operation["requestBody"]["content"]) {
-        text.push_str(&format!("<dt><code>{}</code><dd>\n", escape(kind)));
-        let required = content["schema"]["required"].as_array().cloned().unwrap_or_default();
-        for (name, field) in entries(&content["schema"]["properties"]) {
-            let needed = if required.contains(&Value::from(name.as_str())) { " (required)" } else { "" };
-            text.push_str(&format!("<code>{}</code>{needed}: {}<br>\n", escape(name), html(&field["description"])));
+
+    /// A form for it; those of the old face work without a script.
+    fn form(&self) -> Html {
+        let (kind, schema) = self.body();
+        let mut fields = Html::default();
+        for parameter in self.operation["parameters"].as_array().into_iter().flatten() {
+            match text(&parameter["in"]) {
+                "header" => fields.push(&html!(
+                    "<p><code>{}</code> <span class=\"soft\">{}</span></p>\n",
+                    text(&parameter["name"]),
+                    text(&parameter["description"])
+                )),
+                _ => fields.push(&field(text(&parameter["name"]), parameter, parameter["required"] == true)),
+            }
         }
+        let required = |name: &str| schema["required"].as_array().is_some_and(|all| all.contains(&json!(name)));
+        let properties = entries(&schema["properties"]);
+        if kind == JSON {
+            let (needed, free): (Vec<_>, Vec<_>) = properties.partition(|(name, _)| required(name));
+            let example: Map<String, Value> = needed.iter().map(|(name, _)| ((*name).clone(), json!(""))).collect();
+            let example = serde_json::to_string_pretty(&example).unwrap_or_default();
+            let free = free
+                .into_iter()
+                .map(|(name, about)| html!("<br><code>{}</code>: {}", name, text(&about["description"])));
+            fields.push(&html!(
+                "<label><span>JSON <small>and if you like{}</small></span><textarea name=\"body\" spellcheck=\"false\">{}</textarea></label>\n",
+                free.collect::<Html>(),
+                example
+            ));
+        } else {
+            properties.for_each(|(name, about)| fields.push(&field(name, about, required(name))));
+        }
+        let plain = match self.path.contains('{') || kind == JSON {
+            true => Html::default(),
+            false if kind.is_empty() => html!(" method=\"{}\" action=\"{}{}\"", self.method, self.prefix, self.path),
+            false => {
+                html!(" method=\"{}\" enctype=\"{}\" action=\"{}{}\"", self.method, kind, self.prefix, self.path)
+            }
+        };
+        html!(
+            "<form{} data-method=\"{}\" data-path=\"{}{}\" data-kind=\"{}\">\n{}<button>Send</button>\n<output></output>\n</form>\n",
+            plain,
+            self.method,
+            self.prefix,
+            self.path,
+            kind,
+            fields
+        )
     }
-    for (code, response) in entries(&operation["responses"]) {
-        text.push_str(&line(&Value::from(code.as_str()), &response["description"]));
+
+    /// The first form of its body.
+    fn body(&self) -> (&str, &Value) {
+        let first = entries(&self.operation["requestBody"]["content"]).next();
+        first.map_or(("", &Value::Null), |(kind, content)| (kind.as_str(), &content["schema"]))
     }
-    text + "</dl></section>\n"
 }
 
-fn line(name: &Value, about: &Value) -> String {
-    format!("<dt><code>{}</code><dd>{}\n", html(name), html(about))
+fn field(name: &str, about: &Value, is_required: bool) -> Html {
+    let kind = if about["contentMediaType"].is_string() { "file" } else { "text" };
+    let required = if is_required { html!(" required") } else { Html::default() };
+    html!(
+        "<label><span><code>{}</code> <small>{}</small></span><input type=\"{}\" name=\"{}\"{}></label>\n",
+        name,
+        text(&about["description"]),
+        kind,
+        name,
+        required
+    )
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
-fn html(value: &Value) -> String {
-    escape(value.as_str().unwrap_or_default())
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -93,7 +160,8 @@ mod tests {
         let document = document();
         for (path, methods) in entries(&document["paths"]) {
             let route = Route::of(path);
-            for (method, _) in entries(methods) {
+            for (method, operation) in entries(methods) {
+                assert!(GROUPS.iter().any(|group| operation["tags"][0] == *group), "{path}");
                 assert!(route.methods().contains(&method.to_ascii_uppercase().as_str()), "{method} {path}");
             }
         }

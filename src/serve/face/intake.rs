@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::caller::Caller;
 use super::shared::Shared;
 use crate::serve::check::Refusal;
-use crate::serve::store::{Once, Submitted};
+use crate::serve::store::{Once, Row, Submitted};
 use crate::serve::task::{Fault, Reason, Submission, TaskId};
 
 /// The columns of the table that old callers' names had to fit.
@@ -52,6 +52,15 @@ impl Shared {
             Submitted::Before(_) => {}
         }
         Ok(submitted)
+    }
+
+    /// What was asked for once, asked for again; without its login.
+    ///
+    /// # Errors
+    /// As [`Shared::submit`].
+    pub(super) async fn rebuild(&self, caller: &Caller, row: &Row) -> Result<Submitted, NotStored> {
+        let submission = self.store.submission(row).await?;
+        self.submit(caller, &submission, None).await
     }
 
     /// The old face answers with a task in any case: one that is refused has failed, and its log says why.

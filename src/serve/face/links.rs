@@ -19,6 +19,16 @@ impl Links {
         rest.split('/').next()
     }
 
+    /// The path before every path of ours: links of pages begin with it.
+    pub(super) fn prefix(&self) -> &str {
+        match (self.root_path.as_str(), self.app_layer_url.as_deref()) {
+            ("", Some(url)) => {
+                url.split_once("://").and_then(|(_, rest)| Some(&rest[rest.find('/')?..])).unwrap_or_default()
+            }
+            (root_path, _) => root_path,
+        }
+    }
+
     /// Where the caller reached us, with the prefix that proxies may have removed.
     pub(super) fn here(&self, headers: &HeaderMap) -> String {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

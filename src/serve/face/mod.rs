@@ -10,9 +10,13 @@ mod document;
 mod file;
 mod follow;
 mod form;
+mod frame;
+mod html;
 mod imported;
 mod intake;
 mod links;
+mod metrics;
+mod page;
 mod readiness;
 mod route;
 mod shared;
@@ -24,6 +28,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use futures_util::StreamExt;
@@ -33,9 +38,13 @@ use asked::Asked;
 use caller::Caller;
 use route::Route;
 
+pub use build::Build;
 pub use links::Links;
 pub use readiness::Readiness;
 pub use shared::Shared;
+
+/// Those that are counted by their name.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The longest body.
 const LARGEST_BODY: usize = 4 << 20;
@@ -57,13 +66,22 @@ async fn answered(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let path = route::below(&shared.links.root_path, parts.uri.path());
-    let route = Route::of(path);
-    if let Some(response) = stranger(&shared, &parts.headers, &parts.method, route) {
+    let uri = parts.uri.clone();
+    let route = Route::of(route::below(shared.links.prefix(), uri.path()));
+    let method = METHODS.into_iter().find(|one| *one == parts.method.as_str()).unwrap_or("other");
+    let response = taken(&shared, route, parts, body, peer).await;
+    let asked = crate::serve::metrics::Asked { method, path: route.pattern(), status: response.status().as_u16() };
+    shared.workers.metrics().request(asked);
+    response
+}
+
+async fn taken(shared: &Shared, route: Route<'_>, parts: Parts, body: Body, peer: SocketAddr) -> Response {
+    let path = route::below(shared.links.prefix(), parts.uri.path());
+    if let Some(response) = stranger(shared, &parts.headers, &parts.method, route) {
         return response;
     }
     if let Some(bare) = Route::without_slash(path) {
-        return moved(&shared, &parts.headers, bare, &parts.uri);
+        return moved(shared, &parts.headers, bare, &parts.uri);
     }
     let is_known = !matches!(route, Route::Unknown | Route::UnknownApi);
     if is_known && !route.methods().contains(&parts.method.as_str()) {
@@ -80,7 +98,7 @@ async fn answered(
     };
     let query = parts.uri.query().unwrap_or_default();
     let asked = Asked { caller, method: parts.method, headers: parts.headers, query, body };
-    dispatch(&shared, route, asked).await
+    dispatch(shared, route, asked).await
 }
 
 async fn dispatch(shared: &Shared, route: Route<'_>, asked: Asked<'_>) -> Response {
@@ -92,12 +110,20 @@ async fn dispatch(shared: &Shared, route: Route<'_>, asked: Asked<'_>) -> Respon
         Route::Status => darwin::status(shared, &asked).await,
         Route::Logs => darwin::logs(shared, &asked).await,
         Route::Static(name) => darwin::log(shared, name, &asked).await,
-        Route::Docs => document::page(),
+        Route::Docs => document::page(&shared.links),
         Route::Redoc => {
             let place = format!("{}/docs", shared.links.here(headers));
             with(redirect(), header::LOCATION, &place)
         }
         Route::OpenApi => document::openapi(&shared.links.base(headers)),
+        Route::Metrics => metrics::answer(shared).await,
+        Route::List => page::list(shared, &asked).await,
+        Route::Detail(id) => page::build(shared, &asked, id).await,
+        Route::Facts(id) => page::facts(shared, &asked, id).await,
+        Route::Lines(id) => page::lines(shared, &asked, id).await,
+        Route::CancelForm(id) => page::cancel(shared, &asked, id).await,
+        Route::RebuildForm(id) => page::rebuild(shared, &asked, id).await,
+        Route::Asset(name) => frame::asset(name).unwrap_or_else(darwin::not_found),
         Route::Ready => api::ready(shared).await,
         Route::Builds if asked.method == Method::POST => api::submit(shared, &asked).await,
         Route::Builds => api::list(shared, &asked).await,

@@ -17,6 +17,17 @@ pub(super) enum Route<'p> {
     Redoc,
     OpenApi,
     Ready,
+    Metrics,
+    /// `/`: the list of builds.
+    List,
+    /// `/builds/ID`
+    Detail(&'p str),
+    Facts(&'p str),
+    Lines(&'p str),
+    CancelForm(&'p str),
+    RebuildForm(&'p str),
+    /// `/assets/NAME`
+    Asset(&'p str),
     /// `/api/v1/builds`
     Builds,
     /// `/api/v1/builds/ID`
@@ -43,6 +54,14 @@ impl<'p> Route<'p> {
             ["redoc"] => Self::Redoc,
             ["openapi.json"] => Self::OpenApi,
             ["readyz"] => Self::Ready,
+            ["metrics"] => Self::Metrics,
+            [""] => Self::List,
+            ["builds", id] if !id.is_empty() => Self::Detail(id),
+            ["builds", id, "facts"] => Self::Facts(id),
+            ["builds", id, "lines"] => Self::Lines(id),
+            ["builds", id, "cancel"] => Self::CancelForm(id),
+            ["builds", id, "rebuild"] => Self::RebuildForm(id),
+            ["assets", name] => Self::Asset(name),
             ["api", "v1", "builds"] => Self::Builds,
             ["api", "v1", "builds", id] if !id.is_empty() => Self::Build(id),
             ["api", "v1", "builds", id, "cancel"] => Self::Cancel(id),
@@ -56,7 +75,7 @@ impl<'p> Route<'p> {
     /// What the `allow` header says; nothing if every method is as good as another.
     pub(super) fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::Submit | Self::Cancel(_) | Self::Rebuild(_) => &["POST"],
+            Self::Submit | Self::Cancel(_) | Self::Rebuild(_) | Self::CancelForm(_) | Self::RebuildForm(_) => &["POST"],
             Self::Builds => &["GET", "POST"],
             Self::Static(_) | Self::Log(_) => &["GET", "HEAD"],
             Self::Unknown | Self::UnknownApi => &[],
@@ -67,12 +86,45 @@ impl<'p> Route<'p> {
     /// What a token must be good for; nothing where none is wanted.
     pub(super) fn scope(self, method: &Method) -> Option<Scope> {
         match self {
-            Self::Submit | Self::Cancel(_) | Self::Rebuild(_) => Some(Scope::Submit),
+            Self::Submit | Self::Cancel(_) | Self::Rebuild(_) | Self::CancelForm(_) | Self::RebuildForm(_) => {
+                Some(Scope::Submit)
+            }
             Self::Builds if method == Method::POST => Some(Scope::Submit),
             Self::Tasks | Self::Status | Self::Logs | Self::Static(_) => Some(Scope::Read),
-            Self::Builds | Self::Build(_) | Self::Log(_) => Some(Scope::Read),
-            Self::Health | Self::Docs | Self::Redoc | Self::OpenApi | Self::Ready => None,
+            Self::Builds | Self::Build(_) | Self::Log(_) | Self::Metrics => Some(Scope::Read),
+            Self::List | Self::Detail(_) | Self::Facts(_) | Self::Lines(_) => Some(Scope::Read),
+            Self::Health | Self::Docs | Self::Redoc | Self::OpenApi | Self::Ready | Self::Asset(_) => None,
             Self::Unknown | Self::UnknownApi => None,
+        }
+    }
+
+    /// The address without what callers put into it.
+    pub(super) fn pattern(self) -> &'static str {
+        match self {
+            Self::Health => "/health",
+            Self::Submit => "/build_with_dockerfile",
+            Self::Tasks => "/task",
+            Self::Status => "/task/status",
+            Self::Logs => "/task/logs",
+            Self::Static(_) => "/static/{name}",
+            Self::Docs => "/docs",
+            Self::Redoc => "/redoc",
+            Self::OpenApi => "/openapi.json",
+            Self::Ready => "/readyz",
+            Self::Metrics => "/metrics",
+            Self::List => "/",
+            Self::Detail(_) => "/builds/{id}",
+            Self::Facts(_) => "/builds/{id}/facts",
+            Self::Lines(_) => "/builds/{id}/lines",
+            Self::CancelForm(_) => "/builds/{id}/cancel",
+            Self::RebuildForm(_) => "/builds/{id}/rebuild",
+            Self::Asset(_) => "/assets/{name}",
+            Self::Builds => "/api/v1/builds",
+            Self::Build(_) => "/api/v1/builds/{id}",
+            Self::Cancel(_) => "/api/v1/builds/{id}/cancel",
+            Self::Rebuild(_) => "/api/v1/builds/{id}/rebuild",
+            Self::Log(_) => "/api/v1/builds/{id}/log",
+            Self::UnknownApi | Self::Unknown => "unknown",
         }
     }
 
@@ -85,7 +137,7 @@ impl<'p> Route<'p> {
     pub(super) fn without_slash(path: &'p str) -> Option<&'p str> {
         let bare = path.strip_suffix('/')?;
         let route = Self::of(bare);
-        (!matches!(route, Self::Unknown | Self::UnknownApi | Self::Static(_))).then_some(bare)
+        (!matches!(route, Self::Unknown | Self::UnknownApi | Self::Static(_) | Self::List)).then_some(bare)
     }
 }
 
@@ -105,7 +157,9 @@ mod tests {
     #[test]
     fn reads_paths() {
         for (path, expected) in [
-            ("/", Route::Unknown),
+            ("/", Route::List),
+            ("//", Route::Unknown),
+            ("/builds/x/cancel", Route::CancelForm("x")),
             ("/health", Route::Health),
             ("/task", Route::Tasks),
             ("/task/status", Route::Status),

@@ -2,8 +2,10 @@
 
 mod cloud;
 mod command;
+mod page;
 mod suite;
 mod tokens;
+mod webhook;
 
 use std::path::Path;
 

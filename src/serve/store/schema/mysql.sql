@@ -42,7 +42,8 @@ CREATE TABLE IF NOT EXISTS longshore_tasks (
     updated_at BIGINT NOT NULL,
     INDEX longshore_tasks_by_state (state, sequence),
     INDEX longshore_tasks_by_tag (image_tag, state, sequence),
-    INDEX longshore_tasks_by_app (app_name, sequence)
+    INDEX longshore_tasks_by_app (app_name, sequence),
+    INDEX longshore_tasks_by_end (ended_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 -- Whoever claims has its one row until he is done: what may start is decided by one at a time.
 CREATE TABLE IF NOT EXISTS longshore_turn (
@@ -55,3 +56,20 @@ CREATE TABLE IF NOT EXISTS longshore_imports (
     source VARCHAR(64) PRIMARY KEY,
     imported_at BIGINT NOT NULL
 ) ENGINE = InnoDB;
+-- When each attempt has entered each phase.
+CREATE TABLE IF NOT EXISTS longshore_steps (
+    task_id VARCHAR(64) NOT NULL,
+    attempt BIGINT NOT NULL,
+    phase VARCHAR(16) NOT NULL,
+    started_at BIGINT NOT NULL,
+    INDEX longshore_steps_by_task (task_id)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+-- Ends of tasks that a webhook is told of.
+CREATE TABLE IF NOT EXISTS longshore_deliveries (
+    task_id VARCHAR(64) NOT NULL PRIMARY KEY,
+    tries BIGINT NOT NULL,
+    -- When it is sent again.
+    due BIGINT NOT NULL,
+    done BIGINT NOT NULL,
+    INDEX longshore_deliveries_by_due (done, due)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -50,3 +50,21 @@ CREATE TABLE longshore_turn (
     taken BIGINT NOT NULL
 );
 INSERT INTO longshore_turn (id, taken) VALUES (1, 0);
+-- When each attempt has entered each phase.
+CREATE TABLE longshore_steps (
+    task_id VARCHAR(64) NOT NULL,
+    attempt BIGINT NOT NULL,
+    phase VARCHAR(16) NOT NULL,
+    started_at BIGINT NOT NULL
+);
+CREATE INDEX longshore_steps_by_task ON longshore_steps (task_id);
+-- Ends of tasks that a webhook is told of.
+CREATE TABLE longshore_deliveries (
+    task_id VARCHAR(64) NOT NULL PRIMARY KEY,
+    tries BIGINT NOT NULL,
+    -- When it is sent again.
+    due BIGINT NOT NULL,
+    done BIGINT NOT NULL
+);
+CREATE INDEX longshore_deliveries_by_due ON longshore_deliveries (done, due);
+CREATE INDEX longshore_tasks_by_end ON longshore_tasks (ended_at);

@@ -190,7 +190,7 @@ async fn the_service_describes_itself() {
     );
     let page = world.client.get(world.url("/docs")).send().await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
-    assert!(page.text().await.unwrap().contains("POST /build_with_dockerfile"));
+    assert!(page.text().await.unwrap().contains("<b>POST</b> <code>/build_with_dockerfile</code>"));
     let redoc = world.client.get(world.url("/redoc")).send().await.unwrap();
     assert_eq!(
         (redoc.status().as_u16(), &redoc.headers()["location"]),

@@ -142,7 +142,8 @@ pub fn setup() -> Setup {
     };
     let keep = Keep::default();
     let (per_app, old_logs, tokens, submits) = (None, None, None, None);
-    Setup { listen, open: false, links, builds: 1, per_app, keep, old_logs, pace: pace(), tokens, submits }
+    let (builds, pace, keep_free, webhook) = (1, pace(), 0, None);
+    Setup { listen, open: false, links, builds, per_app, keep, old_logs, pace, tokens, submits, keep_free, webhook }
 }
 
 /// Starts a service whose data and registry are in a folder.
