@@ -21,7 +21,7 @@ use super::queue::Pace;
 use super::rate::Rate;
 use super::store::{Address, Imported, Keep, Lock, Recovered, Store};
 use super::webhook::{Teller, Webhook};
-use super::worker::Workers;
+use super::worker::{Limits, Workers};
 use crate::problem::{Exit, Failure, Problem};
 use crate::world::runtime;
 use crate::world::terminal::Printer;
@@ -123,8 +123,8 @@ impl Service {
         let recovered = runtime.block_on(data.store.recover(setup.pace.lease, true))?;
         let store = data.store.clone();
         let floor = Floor::new(&data.logs, setup.keep_free);
-        let workers =
-            Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace, setup.per_app, floor);
+        let limits = Limits { per_app: setup.per_app, floor };
+        let workers = Workers::new(store.clone(), logs.clone(), Arc::clone(&executor), setup.pace, limits);
         let stop = CancellationToken::new();
         let telling = setup.webhook.clone().map(|webhook| {
             let here = || format!("http://{address}{}", setup.links.root_path);

@@ -35,6 +35,13 @@ const FULL: Duration = Duration::from_secs(5);
 /// Later than anything.
 const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// What keeps tasks from being started.
+pub struct Limits {
+    /// How many builds of one app run at a time, in all processes.
+    pub per_app: Option<u32>,
+    pub floor: Floor,
+}
+
 /// What all workers of a process share.
 pub struct Workers {
     store: Store,
@@ -53,14 +60,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub fn new(
-        store: Store,
-        logs: Logs,
-        executor: Arc<dyn Executor>,
-        pace: Pace,
-        per_app: Option<u32>,
-        floor: Floor,
-    ) -> Arc<Self> {
+    pub fn new(store: Store, logs: Logs, executor: Arc<dyn Executor>, pace: Pace, limits: Limits) -> Arc<Self> {
+        let Limits { per_app, floor } = limits;
         let (news, closing, metrics) = (watch::Sender::new(0), CancellationToken::new(), Arc::default());
         let running = Mutex::default();
         Arc::new(Self { store, logs, executor, pace, per_app, floor, metrics, news, closing, running })
