@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::thread;
 
-use super::git::{self, TreeFile, TreeKind};
+use super::git::{TreeFile, TreeKind};
 use crate::digest::Digest;
 use crate::dockerfile::{IgnoreFile, Kind, Listing};
 
@@ -17,6 +17,13 @@ pub struct ContextRequest {
     pub folder: String,
     /// Where its ignore file may be: the first that exists holds.
     pub ignore: Vec<String>,
+}
+
+/// The files whose paths begin with a text. They are sorted, and there are many.
+pub fn below<'f>(files: &'f [TreeFile], prefix: &str) -> &'f [TreeFile] {
+    let from = files.partition_point(|file| file.path.as_str() < prefix);
+    let count = files[from..].partition_point(|file| file.path.starts_with(prefix));
+    &files[from..from + count]
 }
 
 /// Digests by path in the repository. A file that is not there is left out: the plan says so.
@@ -46,14 +53,14 @@ pub fn read(
 fn seen<'f>(files: &'f [TreeFile], texts: &BTreeMap<String, String>, context: &ContextRequest) -> Vec<&'f str> {
     let prefix = if context.folder.is_empty() { String::new() } else { format!("{}/", context.folder) };
     let plain = |file: &&TreeFile| !matches!(file.kind, TreeKind::Symlink(_));
-    let below = || git::below(files, &prefix).iter().filter(plain);
+    let of_folder = || below(files, &prefix).iter().filter(plain);
     let text = context.ignore.iter().find_map(|name| texts.get(name));
     let Some(ignore) = text.and_then(|text| IgnoreFile::parse(text.as_bytes()).ok()) else {
-        return below().map(|file| file.path.as_str()).collect();
+        return of_folder().map(|file| file.path.as_str()).collect();
     };
     let entry = |file: &TreeFile| (file.path[prefix.len()..].to_owned(), Kind::File { executable: false });
-    let left = Listing::new(below().map(entry)).apply(&ignore);
-    below().map(|file| file.path.as_str()).filter(|path| left.get(&path[prefix.len()..]).is_some()).collect()
+    let left = Listing::new(of_folder().map(entry)).apply(&ignore);
+    of_folder().map(|file| file.path.as_str()).filter(|path| left.get(&path[prefix.len()..]).is_some()).collect()
 }
 
 /// Of the bytes in the commit: a checkout on Windows may have other line ends.

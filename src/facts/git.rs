@@ -50,13 +50,6 @@ pub struct TreeFile {
     pub kind: TreeKind,
 }
 
-/// The files whose paths begin with a text. They are sorted, and there are many.
-pub fn below<'f>(files: &'f [TreeFile], prefix: &str) -> &'f [TreeFile] {
-    let from = files.partition_point(|file| file.path.as_str() < prefix);
-    let count = files[from..].partition_point(|file| file.path.starts_with(prefix));
-    &files[from..from + count]
-}
-
 /// What a file of the work tree is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeKind {

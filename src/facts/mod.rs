@@ -25,7 +25,8 @@ use crate::world::path::relative;
 use crate::world::process::Runner;
 
 pub use cargo::Package;
-pub use git::{Head, Tag, TreeFile, TreeKind, below};
+pub use contents::below;
+pub use git::{Head, Tag, TreeFile, TreeKind};
 pub use remote::Remote;
 
 use text::text;

@@ -387,7 +387,7 @@ mod tests {
         let listen = SocketAddr::from(([0, 0, 0, 0], 8000));
         let failure = read(Flags { listen, ..flags() }, &env).unwrap_err();
         let bad = "bad-setting";
-        assert_eq!(codes(&failure), ["open-service", bad, bad, bad, bad, bad]);
+        assert_eq!(codes(&failure), ["open-service", bad, bad, bad, bad, bad, bad]);
         assert!(failure.problems.iter().all(|problem| problem.hint.is_some()));
         assert_eq!(codes(&read(flags(), &Env::default()).unwrap_err()), ["registry-unset"]);
         let ready = [
