@@ -101,6 +101,13 @@ def container_builder(running, target, folder):
         run(folder, "docker", "buildx", "rm", "inside", env=env)
 
 
+def overlays(host):
+    """An engine and a prefix of its own for each name."""
+    for name, engine_name in {**{name: name for name in ENGINES}, "container": "docker"}.items():
+        yield (f'  {name}: {{ defaults: {{ images: {{ engine: {engine_name} }} }},'
+               f' publish: {{ registry: {{ prefix: "{host}/{name}" }} }} }}\n')
+
+
 class Project:
     """The example in a repository of its own, released by one engine, below a prefix of its name or another."""
 
@@ -109,19 +116,19 @@ class Project:
         self.longshore, self.source, self.target, self.name, self.env = longshore, source, target, name, env
         fleet.based_on(fleet.copied(source), target.host)
         path = source / "longshore.yaml"
-        more = "component: fleet, emulate: true,"
-        text = path.read_text().replace("images: { component: fleet,", f"images: {{ {more}")
-        text += f'\npublish:\n  github: false\n  registry: {{ prefix: "{target.host}/{name}" }}\n'
+        text = path.read_text().replace("images: { component: fleet,", "images: { component: fleet, emulate: true,")
+        # One commit for all engines: its id is in every image.
+        text = text.replace("overlays:\n", "overlays:\n" + "".join(overlays(target.host)))
+        text += f'\npublish:\n  github: false\n  registry: {{ prefix: "{target.host}/fleet" }}\n'
         path.write_text(text)
         commit(source)
+        # Without an overlay: with `engine: docker`, the image of a builder would be locked, too, and that one is not here.
         run(source, longshore, "lock", env=env)
-        # Afterwards: with `engine: docker`, the image of a builder would be locked, too, and that one is not here.
-        path.write_text(text.replace(more, f"{more} engine: {engine_name},"))
         commit(source, f"v{fleet.VERSION}")
 
     def is_refused(self):
         """For its heredoc, which would be carried out line by line; then that is written in another way."""
-        said = refused(self.source, 2, self.longshore, "release", "--yes", "--json", env=self.env)
+        said = refused(self.source, 2, self.longshore, "release", "--yes", "--json", "--overlay", self.name, env=self.env)
         problems = [problem for problem in json.loads(said)["problems"] if "`RUN <<EOF`" in problem["message"]]
         if not problems or not problems[0]["step"].startswith("image.web."):
             raise RuntimeError(f"{self.name}: refused, but not for its heredoc: {said}")
@@ -136,14 +143,14 @@ class Project:
 
     def release(self):
         """Digest of every service and platform, out of the registry."""
-        done = answer(self.source, self.longshore, "release", "--yes", env=self.env)
+        done = answer(self.source, self.longshore, "release", "--yes", "--overlay", self.name, env=self.env)
         outcomes = {receipt["outcome"] for receipt in done["receipts"]}
         if outcomes != {"published"}:
             raise RuntimeError(f"{self.name}: published with {outcomes}")
         return {service: platforms(self.target, f"{self.name}/{service}") for service in fleet.SERVICES}
 
     def again(self):
-        done = answer(self.source, self.longshore, "release", "--yes", env=self.env)
+        done = answer(self.source, self.longshore, "release", "--yes", "--overlay", self.name, env=self.env)
         outcomes = {receipt["outcome"] for receipt in done["receipts"]}
         if outcomes != {"already-there"}:
             raise RuntimeError(f"{self.name}: a second release has {outcomes}")
@@ -172,7 +179,7 @@ def twice(longshore, folder, target, env, first, kit):
         if what == "an empty cache":
             kit.prune()
         project = Project(longshore, folder / "twice" / what.replace(" ", "-") / "fleet", target, "buildkit", env)
-        run(project.source, longshore, "build", "--all", env=env)
+        run(project.source, longshore, "build", "--all", "--overlay", "buildkit", env=env)
         built = built_manifests(project.source)
         missing = [digest for service in first.values() for digest in service.values() if digest not in built]
         if missing:
