@@ -201,3 +201,37 @@ async fn who_submits_too_often_is_told_when_to_come_back() {
     // Reading is not counted.
     assert_eq!(ask(&world, ADMIN, "GET", "/task", None).await.status, 200);
 }
+
+#[tokio::test]
+async fn the_page_shows_what_a_token_may_see() {
+    let world = world();
+    let submit = async |app: &str, tag: &str| {
+        let answer = ask(&world, ADMIN, "POST", "/api/v1/builds", order(app, tag)).await;
+        answer.body["id"].as_str().unwrap().to_owned()
+    };
+    let (own, other) = (submit("team-a", "team-a_1").await, submit("other", "other_1").await);
+    world.seen("tagged 1 other_1").await;
+    for (method, path) in [
+        ("GET", "/".to_owned()),
+        ("GET", "/metrics".to_owned()),
+        ("GET", format!("/builds/{own}")),
+        ("GET", format!("/builds/{own}/facts")),
+        ("GET", format!("/builds/{own}/lines")),
+        ("POST", format!("/builds/{own}/cancel")),
+        ("POST", format!("/builds/{own}/rebuild")),
+    ] {
+        // A browser asks for a token then.
+        let answer = ask(&world, "", method, &path, None).await;
+        assert!(answer.status == 401 && answer.challenge.unwrap().contains("Basic"), "{path}");
+        let may = method == "GET";
+        assert_eq!(ask(&world, READER, method, &path, None).await.status, if may { 200 } else { 403 }, "{path}");
+    }
+    let list = ask(&world, TEAM, "GET", "/", None).await.body.to_string();
+    assert!(list.contains(&own) && !list.contains(&other), "{list}");
+    assert!(ask(&world, ADMIN, "GET", "/", None).await.body.to_string().contains(&other));
+    for (method, end) in [("GET", ""), ("GET", "/facts"), ("GET", "/lines"), ("POST", "/cancel"), ("POST", "/rebuild")]
+    {
+        let answer = ask(&world, TEAM, method, &format!("/builds/{other}{end}"), None).await;
+        assert_eq!(answer.status, 404, "{end}");
+    }
+}
