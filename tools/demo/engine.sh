@@ -36,7 +36,7 @@ engine() {
     if command -v buildah > /dev/null || command -v podman > /dev/null; then return; fi
     cat >&2 <<TEXT
 examples/$example needs a program that builds Dockerfiles, and this machine has none that answers:
-  buildctl       with a running buildkitd, and its address in BUILDKIT_HOST; as root, `make tools` installs both
+  buildctl       with a running buildkitd, and its address in BUILDKIT_HOST; as root, \`make tools\` installs both
   docker buildx  with a running Docker engine
   buildah        apt-get install buildah
   podman         apt-get install podman
