@@ -17,6 +17,7 @@ import counting
 import dockerfiles
 import images
 import projects
+import service
 import wheels
 import workflows
 
@@ -52,6 +53,7 @@ def main():
     dockerfiles.bench(longshore)
     charts.bench(longshore)
     wheels.bench(longshore)
+    service.bench(longshore)
     act.bench(longshore)
     print(f"\non {platform.machine()}, {os.cpu_count()} cores; longshore {version(longshore)}, dist {version(DIST)}")
 

@@ -91,6 +91,7 @@ TABLE = [
        "k8s.io/component-base/version.gitVersion")
       for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")),
     ("bench", "buildah", "any", "apt", "buildah"),
+    ("bench", "fastapi", "any", "venv", "tools/fastapi.txt"),
     ("bench", "qemu-aarch64-static", "any", "apt", "qemu-user-static"),
     ("bench", "docker-buildx", "v0.38.2", "gomod", "tests/tools/buildx", "github.com/docker/buildx/cmd/buildx"),
     ("bench", "yq", "v4.54.3", "go", "github.com/mikefarah/yq/v4"),
