@@ -132,7 +132,9 @@ impl Store {
 }
 
 fn pool(dialect: Dialect, most: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new().max_connections(most).after_connect(move |connection, _| {
+    // A file does not go away, and a question to it costs as much as the one that is meant.
+    let asks_first = dialect != Dialect::Sqlite;
+    AnyPoolOptions::new().max_connections(most).test_before_acquire(asks_first).after_connect(move |connection, _| {
         Box::pin(async move { sqlx::raw_sql(dialect.greeting()).execute(connection).await.map(drop) })
     })
 }
