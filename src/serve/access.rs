@@ -109,7 +109,7 @@ pub fn make(path: &Path, name: &str) -> anyhow::Result<Secret> {
     let text = format!("{before}{line}{name}: {{ sha256: \"{digest}\", scopes: [submit, read] }}\n");
     // What is there may be written so that nothing can follow, and the name is the user's.
     Tokens::parse(&shown, &text).map_err(|problems| Failure { exit: crate::problem::Exit::Usage, problems })?;
-    files::write_atomic(path, text.as_bytes())?;
+    files::write_lasting(path, text.as_bytes())?;
     Ok(Secret::new(token))
 }
 
