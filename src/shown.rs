@@ -55,6 +55,20 @@ pub fn in_job(text: &str) -> String {
     shown.replace("##[", "##\\u005b")
 }
 
+/// A size with one decimal, in powers of 1000.
+pub fn size(bytes: u64) -> String {
+    let mut tenths = u128::from(bytes) * 10;
+    let mut units = ["kB", "MB", "GB", "TB"].into_iter();
+    let mut unit = "B";
+    while tenths >= 10_000
+        && let Some(next) = units.next()
+    {
+        tenths = (tenths + 500) / 1000;
+        unit = next;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) }
+}
+
 /// The first of several names, in backticks, and how many there are besides.
 pub fn some<S: AsRef<str>>(names: &[S], most: usize) -> String {
     let first: Vec<String> = names.iter().take(most).map(|name| format!("`{}`", one_line(name.as_ref()))).collect();
@@ -89,6 +103,21 @@ fn turns(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_for_people() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (237_249, "237.2 kB"),
+            (999_960, "1.0 MB"),
+            (3_456_789, "3.5 MB"),
+            (2_147_483_647, "2.1 GB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
 
     #[test]
     fn some_of_several_names() {

@@ -273,7 +273,7 @@ mod tests {
             [
                 "registrys: unknown-key: unknown key `registrys` (did you mean `registries`?)",
                 "engine: unknown-key: unknown key `engine` (it is a flag: `longshore serve --engine`)",
-                "retention: not-in-this-version: `retention` is not in this version (remove it)",
+                "retention: unknown-key: unknown key `retention` (it is a flag: `longshore serve --keep-days`)",
                 "1d: bad-time: `1d` is not a time between `1s` and `24h` (write `90s`, `60m` or `2h`)",
                 "0: bad-number: `0` is not a number of 1 or more (write it with digits alone, as `60`)",
                 "memory: unknown-key: unknown key `memory` (keys here: build-time, fetch-time, fetch-size, fetch-files, log-size, base-images, submits)",

@@ -10,9 +10,18 @@ use super::yaml::{Entry, Map, Node, Value};
 use super::{overrides, shell, tree};
 use crate::problem::Problem;
 
-/// Keys that the settings of a service may have later, and words that are its flags.
-const LATER: [&str; 3] = ["pool", "retention", "webhooks"];
-const FLAGS: [&str; 6] = ["builds", "data", "database", "engine", "listen", "open"];
+/// A key that the settings of a service may have later, and words that are flags of it.
+const LATER: &str = "pool";
+const FLAGS: [(&str, &str); 8] = [
+    ("builds", "builds"),
+    ("data", "data"),
+    ("database", "database"),
+    ("engine", "engine"),
+    ("listen", "listen"),
+    ("open", "open"),
+    ("retention", "keep-days"),
+    ("webhooks", "webhook"),
+];
 
 /// Checks the whole file, its overlays included.
 pub fn check(root: &Node, found: &mut Diagnostics) {
@@ -245,13 +254,14 @@ impl Shape<'_> {
     fn unknown(&mut self, section: &Section, word: &str, path: &str, entry: &Entry) {
         let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
         let of_service = section.is_of_service();
-        if of_service && LATER.contains(&word) {
+        if of_service && word == LATER {
             let problem = Problem::new("not-in-this-version", format!("`{word}` is not in this version"));
             return self.found.at(problem.hint("remove it"), path, true, &entry.key_span);
         }
         let elsewhere = SECTIONS.iter().find(|(other, _)| !of_service && other.key(word).is_some());
-        let hint = if of_service && FLAGS.contains(&word) {
-            format!("it is a flag: `longshore serve --{word}`")
+        let flag = FLAGS.iter().find(|(key, _)| of_service && *key == word);
+        let hint = if let Some((_, flag)) = flag {
+            format!("it is a flag: `longshore serve --{flag}`")
         } else if let Some(ours) = foreign(word).filter(|_| !of_service) {
             ours.to_owned()
         } else if let Some(near) = nearest(word, known.iter().copied()) {

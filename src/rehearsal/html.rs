@@ -14,20 +14,6 @@ pub(super) fn copy(text: &str, what: &str) -> String {
     format!("<button type=\"button\" class=\"copy\" data-copy=\"{text}\" aria-label=\"{what}\">Copy</button>")
 }
 
-/// A size with one decimal, in powers of 1000.
-pub(super) fn human(size: u64) -> String {
-    let mut tenths = u128::from(size) * 10;
-    let mut units = ["kB", "MB", "GB", "TB"].into_iter();
-    let mut unit = "B";
-    while tenths >= 10_000
-        && let Some(next) = units.next()
-    {
-        tenths = (tenths + 500) / 1000;
-        unit = next;
-    }
-    if unit == "B" { format!("{size} B") } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) }
-}
-
 /// Escapes text for HTML, attributes included.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -43,25 +29,5 @@ pub(super) fn push_escaped(out: &mut String, char: char) {
         '"' => out.push_str("&quot;"),
         '\'' => out.push_str("&#39;"),
         char => out.push(char),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_for_people() {
-        for (size, expected) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (237_249, "237.2 kB"),
-            (999_960, "1.0 MB"),
-            (3_456_789, "3.5 MB"),
-            (2_147_483_647, "2.1 GB"),
-        ] {
-            assert_eq!(human(size), expected);
-        }
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::json::Addresses;
 use super::markdown::render;
 use super::state::{Asset, Repository, Stored, StoredRelease};
-use crate::rehearsal::html::{copy, escape, frame, human};
+use crate::rehearsal::html::{copy, escape, frame};
+use crate::shown;
 
 pub(super) struct Pages<'a> {
     pub(super) to: &'a Addresses,
@@ -118,7 +119,7 @@ impl Pages<'_> {
                 "<tr><td class=\"name\"><a href=\"{address}\" download>{name}</a></td>\
                  <td class=\"size\" title=\"{size} bytes\">{}</td>\
                  <td class=\"digest\"><div><code>{hex}</code>{}</div></td></tr>\n",
-                human(size),
+                shown::size(size),
                 copy(&hex, "Copy digest"),
             ));
         }

@@ -1,6 +1,7 @@
 //! The page: projects, their releases, and the files of each.
 
-use crate::rehearsal::html::{copy, escape, frame, human};
+use crate::rehearsal::html::{copy, escape, frame};
+use crate::shown;
 
 use super::shared::Shared;
 use super::simple::url;
@@ -40,7 +41,7 @@ fn release(shared: &Shared, project: &Project, release: &ProjectRelease) -> Stri
             escape(&file.filename),
             escape(&file.pyversion),
             file.digests.size,
-            human(file.digests.size),
+            shown::size(file.digests.size),
             copy(&digest, "Copy digest"),
         ));
     }

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::oci::media;
-use crate::rehearsal::html::{copy, escape, frame, human};
+use crate::rehearsal::html::{copy, escape, frame};
+use crate::shown;
 
 use super::shared::Shared;
 use super::state::{Manifest, Repository, digest_of};
@@ -88,14 +89,14 @@ fn own(digest: Digest) -> Value {
 
 fn row(what: &str, layers: &[u64], descriptor: &Value) -> String {
     let digest = escape(descriptor["digest"].as_str().unwrap_or_default());
-    let list: Vec<_> = layers.iter().map(|size| human(*size)).collect();
+    let list: Vec<_> = layers.iter().map(|size| shown::size(*size)).collect();
     let total: u64 = layers.iter().fold(0, |total, size| total.saturating_add(*size));
     format!(
         "<tr><td class=\"name\">{}</td><td>{}</td><td class=\"size\" title=\"{total} bytes\">{}</td>\
          <td class=\"digest\"><div><code>{digest}</code>{}</div></td></tr>\n",
         escape(what),
         list.join(", "),
-        human(total),
+        shown::size(total),
         copy(&digest, "Copy digest"),
     )
 }

@@ -4,6 +4,7 @@ use super::shape;
 use crate::serve::face::html::{Html, html};
 use crate::serve::store::{Row, Step};
 use crate::serve::task::{Phase, State};
+use crate::shown;
 
 pub(super) fn body(prefix: &str, row: &Row, facts: &Html, log: &Html) -> Html {
     html!(
@@ -120,7 +121,7 @@ fn result(row: &Row) -> Html {
         let command = format!("docker pull {}", reference.repository.at(digest));
         result.push(&copied("Pull", &command));
     }
-    let size = row.size.map(|size| html!("<dt>Size</dt><dd>{} as registries store it</dd>\n", shape::size(size)));
+    let size = row.size.map(|size| html!("<dt>Size</dt><dd>{} as registries store it</dd>\n", shown::size(size)));
     html!("<h2>Image</h2>\n<dl>\n{}{}</dl>\n", result, size.unwrap_or_default())
 }
 

@@ -67,19 +67,6 @@ fn roughly(millis: i64) -> String {
     }
 }
 
-pub(super) fn size(bytes: u64) -> String {
-    let mut tenths = u128::from(bytes) * 10;
-    let mut units = ["kB", "MB", "GB", "TB"].into_iter();
-    let mut unit = "B";
-    while tenths >= 10_000
-        && let Some(next) = units.next()
-    {
-        tenths = (tenths + 500) / 1000;
-        unit = next;
-    }
-    if unit == "B" { format!("{bytes} B") } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) }
-}
-
 /// A repository in few words: `github.com/me/app`.
 pub(super) fn short(repository: &str) -> &str {
     let bare = repository.split_once("://").map_or(repository, |(_, rest)| rest);
@@ -110,9 +97,6 @@ mod tests {
             (-5, "0.0 s"),
         ] {
             assert_eq!(span(millis), expected);
-        }
-        for (bytes, expected) in [(999, "999 B"), (1000, "1.0 kB"), (3_456_789, "3.5 MB")] {
-            assert_eq!(size(bytes), expected);
         }
         assert_eq!(short("https://github.com/me/app.git"), "github.com/me/app");
         assert_eq!(roughly(7_300_000), "2 hours");
