@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::future::Future;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::query::Query;
-use sqlx::{Any, AnyPool, AssertSqlSafe, ConnectOptions as _, SqlSafeStr as _};
+use sqlx::{Any, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 use url::Url;
 
 use super::address::Address;
@@ -26,6 +26,9 @@ const SLOWEST: Duration = Duration::from_secs(15);
 
 /// How long a request waits for a connection to a server.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether a server has come up.
+const GLANCE: Duration = Duration::from_millis(200);
 
 /// A connection that is not used is closed before the server does it.
 const IDLE: Duration = Duration::from_secs(10);
@@ -56,13 +59,15 @@ impl Store {
         let Address::Server(dialect, url) = address else { return Self::open_file(folder, owner).await };
         address.password().iter().for_each(mask::learn);
         let opened = async {
+            let options = options(url)?;
+            reach(&options, *dialect, CONNECT).await?;
             let pool = pool(*dialect, CONNECTIONS).acquire_timeout(CONNECT).idle_timeout(IDLE);
-            let pool = pool.connect_with(options(url)?).await?;
+            let pool = pool.connect_with(options).await?;
             migrate(*dialect, &pool).await?;
             anyhow::Ok(Self { dialect: *dialect, write: pool.clone(), read: pool, owner })
         };
         opened.await.map_err(|error| {
-            let text = format!("the database `{address}` cannot be used: {error:#}");
+            let text = format!("the database `{address}` cannot be used: {}", causes(&error));
             let hint = "check that it runs, its name, user and password, and that the user may create tables in it; or keep the queue in `--data`: `--database sqlite`";
             Failure::new(Exit::Unexpected, Problem::new("database-unusable", text).hint(hint)).into()
         })
@@ -70,16 +75,26 @@ impl Store {
 
     async fn open_file(folder: &Path, owner: String) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
-        let context = || format!("cannot open the database `{}`", path.display());
+        let opened = Self::of_file(&path, owner).await;
+        opened.map_err(|error| {
+            let text = format!("the database `{}` cannot be used: {}", path.display(), causes(&error));
+            let hint = "if it is damaged or of another version, move it away, or name another folder with `--data`: the queue begins anew then";
+            Failure::new(Exit::Unexpected, Problem::new("database-unusable", text).hint(hint)).into()
+        })
+    }
+
+    async fn of_file(path: &Path, owner: String) -> anyhow::Result<Self> {
+        let context = || "it cannot be opened";
         // It may hold logins until tasks have ended.
-        drop(OpenOptions::new().create(true).append(true).open(&path).with_context(context)?);
-        files::set_mode(&path, 0o600).with_context(context)?;
+        drop(OpenOptions::new().create(true).append(true).open(path).with_context(context)?);
+        files::set_mode(path, 0o600).with_context(context)?;
         let url = path.to_str().and_then(|path| Url::parse(&format!("sqlite:{}", http::encode(path))).ok());
         let options = options(&url.with_context(context)?).with_context(context)?;
         let dialect = Dialect::Sqlite;
-        let write = pool(dialect, 1).connect_with(options.clone()).await.with_context(context)?;
-        migrate(dialect, &write).await.with_context(context)?;
-        let read = pool(dialect, READERS).connect_with(options).await.with_context(context)?;
+        reach(&options, dialect, Duration::ZERO).await?;
+        let write = pool(dialect, 1).connect_with(options.clone()).await?;
+        migrate(dialect, &write).await.context("its tables cannot be brought up to date")?;
+        let read = pool(dialect, READERS).connect_with(options).await?;
         Ok(Self { dialect, write, read, owner })
     }
 
@@ -127,6 +142,34 @@ impl Store {
         match self.dialect {
             Dialect::Postgres => text.replace('\0', "\u{fffd}"),
             Dialect::Sqlite | Dialect::Mysql => text.to_owned(),
+        }
+    }
+}
+
+/// Each cause once: sqlx repeats what it was told.
+fn causes(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = if said.is_empty() { cause } else { format!("{said}: {cause}") };
+        }
+    }
+    said
+}
+
+/// A pool would only say that its time is up, and not why. A server that is about to start is waited for.
+async fn reach(options: &AnyConnectOptions, dialect: Dialect, patience: Duration) -> sqlx::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let asked = async {
+            let mut connection = options.connect().await?;
+            sqlx::raw_sql(dialect.greeting()).execute(&mut connection).await?;
+            connection.close().await
+        };
+        match tokio::time::timeout(SLOWEST, asked).await {
+            Ok(Err(sqlx::Error::Io(_))) if begun.elapsed() < patience => tokio::time::sleep(GLANCE).await,
+            Ok(reached) => return reached,
+            Err(_) => return Err(sqlx::Error::PoolTimedOut),
         }
     }
 }

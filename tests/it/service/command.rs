@@ -54,6 +54,21 @@ fn private(folder: &Path) {
     assert_eq!((mode("data"), mode("data/tasks.sqlite")), (0o700, 0o600));
 }
 
+/// At once, and with what is wrong with it.
+#[test]
+fn a_file_that_is_no_queue_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data/tasks.sqlite");
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    std::fs::write(&file, "what somebody else has here").unwrap();
+    let done = longshore(folder.path(), &["--listen", "127.0.0.1:0", "--data", "data"]).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("error[database-unusable]") && said.matches("file is not a database").count() == 1, "{said}");
+    assert!(said.contains("move it away"), "{said}");
+    assert_eq!(std::fs::read(&file).unwrap(), b"what somebody else has here");
+}
+
 #[test]
 fn check_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,7 +117,7 @@ fn settings_are_drawn_where_they_are_wrong() {
     let done = longshore(folder.path(), &["--settings", "s.yaml", "--check"]).output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(2), "{said}");
-    for text in ["--> s.yaml:2:3", "did you mean `build-time`?", "`webhooks` is not in this version"] {
+    for text in ["--> s.yaml:2:3", "did you mean `build-time`?", "it is a flag: `longshore serve --webhook`"] {
         assert!(said.contains(text), "{text}: {said}");
     }
 }
