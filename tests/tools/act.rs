@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::engines::daemon::Daemon;
 use crate::project::{Project, copy_tree, program};
 use crate::{kept, python_tool, root, tool, tools};
 
@@ -286,6 +287,38 @@ spec: { containers: [{ name: skiff, image: \"{{ .Values.image }}\" }] }
     for name in ["ghcr.io/harbor-works/skiff:1.2.3", "ghcr.io/harbor-works/charts/sail:1.2.3"] {
         assert!(names.contains(&name), "{name}: {names:?}\n{said}");
     }
+}
+
+/// An image out of a Dockerfile is built in its job by an engine, and pushed by the job that publishes.
+#[test]
+fn an_image_is_built_from_its_dockerfile() {
+    let kit = Daemon::start();
+    let project = skiff(PIN, &[]);
+    let page = project.folder().join("page");
+    fs::create_dir(&page).unwrap();
+    fs::copy("/bin/busybox", page.join("busybox")).unwrap();
+    fs::write(page.join("Dockerfile"), "FROM scratch\nCOPY busybox /busybox\nENTRYPOINT [\"/busybox\", \"true\"]\n")
+        .unwrap();
+    let config = "longshore: 1
+publish: { github: { notes: false } }
+images: { page: { dockerfile: page/Dockerfile, platforms: linux/amd64, engine: buildkit, cache: false } }
+";
+    fs::write(project.folder().join("longshore.yaml"), config).unwrap();
+    let line = format!("longshore generate -q --action-ref {PIN} && git add -A && git commit -q -m page");
+    assert!(project.sh(&line).status.success());
+    let served = Served::start(&project, &[("BUILDKIT_HOST", kit.host())]);
+    let receipts = served.output["receipts"].as_array().unwrap();
+    let pushed = receipts.iter().find(|one| one["name"] == "ghcr.io/harbor-works/page:1.2.3").unwrap();
+    let url: url::Url = pushed["url"].as_str().unwrap().parse().unwrap();
+    let repository = format!("127.0.0.1:{}/harbor-works/page", url.port().unwrap());
+    let manifest = |digest: &Value| -> Value {
+        let reference = format!("{repository}@{}", digest.as_str().unwrap());
+        serde_json::from_str(&run(tool("crane").args(["manifest", "--insecure", &reference]))).unwrap()
+    };
+    let index = manifest(&pushed["sha256"]);
+    let manifest = manifest(&index["manifests"][0]["digest"]);
+    // A stub has none.
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 1, "{manifest:#}");
 }
 
 /// act itself is green there.
