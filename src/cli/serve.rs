@@ -70,6 +70,9 @@ pub fn run(session: &Session, args: &args::Serve) -> anyhow::Result<Report> {
     let data = Data::open(&settings.data, &settings.database)?;
     if let Some(imported) = data.import(settings.import_now)? {
         tell_imported(session, &imported);
+    } else if settings.import_now {
+        let text = "`--import now` took over nothing: the old service's table is not in the database, or was taken over before";
+        session.printer.warn(text);
     }
     let withheld: Vec<String> = passwords.into_iter().chain(cloud::CREDENTIALS.map(str::to_owned)).collect();
     let logs = Logs::limited(data.logs(), settings.log_size, session.env.credentials(&withheld));

@@ -2,10 +2,7 @@
 
 mod cloud;
 mod command;
-mod page;
 mod suite;
-mod tokens;
-mod webhook;
 
 use std::path::Path;
 

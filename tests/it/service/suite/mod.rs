@@ -5,8 +5,11 @@ mod api;
 mod bodies;
 pub mod fake;
 mod lines;
+mod page;
 pub mod process;
 mod queue;
 mod retention;
+mod tokens;
+mod webhook;
 
 use super::database;

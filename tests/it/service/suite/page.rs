@@ -5,7 +5,7 @@ use std::fs;
 use reqwest::Response;
 use serde_json::json;
 
-use super::suite::fake::World;
+use super::fake::World;
 
 /// Every way out of text, an attribute or a terminal that a name can try.
 const HOSTILE: &str =

@@ -14,7 +14,7 @@ use longshore::serve::webhook::Webhook;
 use longshore::world::server::{Port, Server};
 use serde_json::{Value, json};
 
-use super::suite::fake::{World, setup, start};
+use super::fake::{World, setup, start};
 use crate::project::program;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -150,7 +150,7 @@ async fn what_was_not_told_outlives_the_process() {
         std::thread::spawn(move || start(&path, &setup)).join().unwrap()
     };
     let service = run(dead);
-    let client = super::suite::fake::client();
+    let client = super::fake::client();
     let url = format!("http://{}/api/v1/builds", service.address());
     let body = json!({ "app_name": "app", "image_tag": "v1", "git_repo": "https://git.test/app.git" }).to_string();
     let request = client.post(&url).header("content-type", "application/json").body(body);

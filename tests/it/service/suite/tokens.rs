@@ -4,7 +4,7 @@ use longshore::digest::Digest;
 use longshore::serve::access::Tokens;
 use serde_json::{Value, json};
 
-use super::suite::fake::World;
+use super::fake::World;
 
 const TEAM: &str = "longshore_team";
 const READER: &str = "longshore_reader";
