@@ -133,11 +133,9 @@ impl Pull<'_> {
         let layout = Layout::at(&folder);
         let manifest = found.manifest.json();
         let blobs = blobs(&manifest)?;
-        let is_whole = fs::metadata(folder.join("index.json")).is_ok()
-            && blobs
-                .iter()
-                .all(|blob| fs::metadata(layout.path(blob.digest)).is_ok_and(|meta| meta.len() == blob.size));
-        if !is_whole {
+        // These very files become part of images: one that was damaged is fetched again.
+        let is_there = |blob: &Descriptor| stored::is_whole(&layout.path(blob.digest), blob);
+        if fs::metadata(folder.join("index.json")).is_err() || !blobs.iter().all(is_there) {
             let layout = Layout::create(&folder)?;
             for descriptor in blobs {
                 let path = stored::download(self.registries, self.cache, &from.repository, &descriptor)?;

@@ -65,6 +65,12 @@ pub fn fetch(machine: Machine<'_>, blob: &Blob) -> anyhow::Result<PathBuf> {
     download(registries, &machine.store.root().join("cache"), repository, &blob.descriptor)
 }
 
+/// Whether a file is a blob, by its size and its bytes.
+pub fn is_whole(path: &Path, descriptor: &Descriptor) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.len() == descriptor.size)
+        && File::open(path).and_then(Digest::of_reader).is_ok_and(|(digest, _)| digest == descriptor.digest)
+}
+
 /// A blob of a registry, kept below a folder.
 ///
 /// # Errors
@@ -77,9 +83,7 @@ pub fn download(
 ) -> anyhow::Result<PathBuf> {
     let folder = cache.join("blobs");
     let path = folder.join(descriptor.digest.hex());
-    if fs::metadata(&path).is_ok_and(|meta| meta.len() == descriptor.size)
-        && Digest::of_reader(File::open(&path)?)?.0 == descriptor.digest
-    {
+    if is_whole(&path, descriptor) {
         return Ok(path);
     }
     pack::save(&folder, &descriptor.digest.hex(), Mode::Plain, |mut out| {

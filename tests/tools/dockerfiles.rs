@@ -246,6 +246,39 @@ fn what_is_published_stays_where_it_is() {
     assert!(text.contains("`/gone.txt` is not in the image"), "{text}");
 }
 
+/// The engine is given them where the image will be, and what they hold is known by their digest; one that is damaged meanwhile
+/// is found all the same, and fetched again by the next build.
+#[cfg(unix)]
+#[test]
+fn layers_of_a_base_are_neither_sent_nor_read_again() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    let project = place.service(IMAGE, SERVICE);
+    let built = "longshore build --all && longshore verify";
+    place.must(&project, built);
+    let below = |folder: &str| {
+        let script = format!("find target/longshore/{folder} -type f -size +200k");
+        place.must(&project, &script).lines().map(|line| project.folder().join(line)).collect::<Vec<_>>()
+    };
+    let inodes = |paths: &[std::path::PathBuf]| {
+        paths.iter().map(|path| std::fs::metadata(path).unwrap().ino()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (pulled, made) = (below("cache/images"), below("steps/image.api.linux-amd64"));
+    assert!(!made.is_empty() && inodes(&made).is_subset(&inodes(&pulled)), "{made:?} {pulled:?}");
+    let known = project.folder().join("target/longshore/cache/files");
+    assert_eq!(std::fs::read_dir(&known).unwrap().count(), 1);
+    place.must(&project, built);
+
+    let mut bytes = std::fs::read(&made[0]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&made[0], bytes).unwrap();
+    let said = place.fails(&project, "longshore verify", 3);
+    assert!(said.contains("error[wrong-digest]: `image.api.linux-amd64.layer-00.tar.gz`"), "{said}");
+    assert!(said.contains("help: run `longshore build --job image.api.linux-amd64` again"), "{said}");
+    place.must(&project, built);
+}
+
 #[test]
 fn what_is_wrong_is_not_published() {
     let place = Place::new();
